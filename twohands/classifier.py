@@ -1,0 +1,148 @@
+"""Owns the way of a text through the contract: paragraphs -> token ids -> logits -> predictions."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from twohands.encoding import EncodedParagraph, ParagraphEncoder
+from twohands.errors import InputError
+from twohands.locate import find_model
+from twohands.manifest import GRAPH_NAME, TOKENIZER_NAME, Manifest, load_manifest
+from twohands.prediction import Prediction, make_predictions
+from twohands.scores import with_thresholds
+from twohands.session import OnnxSession, run_paragraphs
+from twohands.windows import Logits
+
+_BATCH = 64
+
+
+class Classifier:
+    """A model folder, loaded and verified.
+
+    `classify` may be called from several threads at once.
+    """
+
+    def __init__(self, manifest: Manifest, sha256: str, encoder: ParagraphEncoder, session: OnnxSession) -> None:
+        """Put a classifier together; `Classifier.load` is the usual way.
+
+        Args:
+            manifest: what the model is.
+            sha256: digest of its manifest, by which answers name it.
+            encoder: text to token ids.
+            session: token ids to logits.
+        """
+        self.manifest = manifest
+        self.sha256 = sha256
+        self.encoder = encoder
+        self.session = session
+        self.taxonomy = manifest.taxonomy
+
+    @classmethod
+    def load(cls, model: str | Path | None = None, *, num_threads: int | None = None) -> "Classifier":
+        """Load a model folder.
+
+        Args:
+            model: a folder or the name of one; None is the released model.
+            num_threads: most threads; None for all that this process may use.
+
+        Returns:
+            The classifier.
+
+        Raises:
+            ModelNotFoundError: there is no such model.
+            ManifestError: the folder is incomplete or altered.
+            FileReadError: the graph or the tokenizer cannot be read.
+        """
+        folder = find_model(model)
+        manifest, sha256 = load_manifest(folder)
+        return cls(
+            manifest,
+            sha256,
+            ParagraphEncoder.from_file(folder / TOKENIZER_NAME, manifest.window),
+            OnnxSession(folder / GRAPH_NAME, num_threads=num_threads),
+        )
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """The `model` object of every answer."""
+        return {"name": self.manifest.name, "version": self.manifest.version, "sha256": self.sha256}
+
+    def predict_logits(self, paragraphs: Sequence[EncodedParagraph]) -> Logits:
+        """Run the model.
+
+        Args:
+            paragraphs: encoded by this classifier's encoder.
+
+        Returns:
+            Shape `(len(paragraphs), n_labels)`, uncalibrated.
+
+        Raises:
+            NonFiniteLogitsError: the model answered NaN or infinity.
+        """
+        return run_paragraphs(self.session.run_batch, paragraphs)
+
+    def predict(
+        self, paragraphs: Sequence[EncodedParagraph], *, thresholds: Mapping[str, object] | None = None
+    ) -> list[Prediction]:
+        """Classify encoded paragraphs.
+
+        Args:
+            paragraphs: encoded by this classifier's encoder; at least one.
+            thresholds: overrides, as in `with_thresholds`.
+
+        Returns:
+            One prediction for each.
+
+        Raises:
+            ThresholdError: an override is unknown or out of range.
+            NonFiniteLogitsError: the model answered NaN or infinity.
+        """
+        heads = self.taxonomy.heads
+        rules = with_thresholds(heads, self.manifest.rules, thresholds or {})
+        return make_predictions(self.predict_logits(paragraphs), paragraphs, self.taxonomy, rules)
+
+    def classify(
+        self, texts: Sequence[str], *, thresholds: Mapping[str, object] | None = None
+    ) -> list[Prediction]:
+        """Classify paragraphs.
+
+        Args:
+            texts: raw text, one paragraph each.
+            thresholds: label of an any-of head -> threshold, one-of head -> abstention level.
+
+        Returns:
+            One prediction for each text, in order.
+
+        Raises:
+            TypeError: `texts` is one string; a list is expected.
+            EmptyParagraphError: a text is empty; the message names its place.
+            ParagraphTooLongError: a text is too long.
+            InputTypeError: a text is not a string.
+            ThresholdError: an override is unknown or out of range.
+            NonFiniteLogitsError: the model answered NaN or infinity.
+        """
+        if isinstance(texts, str):
+            raise TypeError("classify takes a list of texts; wrap the one text in a list")
+        predictions: list[Prediction] = []
+        for start in range(0, len(texts), _BATCH):
+            encoded = []
+            for place, text in enumerate(texts[start : start + _BATCH], start=start):
+                try:
+                    encoded.append(self.encoder.encode(text))
+                except InputError as error:
+                    raise type(error)(f"text {place}: {error}") from error
+            predictions += self.predict(encoded, thresholds=thresholds)
+        return predictions
+
+    def try_encode(self, texts: Sequence[object]) -> list[EncodedParagraph | InputError]:
+        """Encode what can be encoded; a bad item gives its error in its place."""
+        encoded: list[EncodedParagraph | InputError] = []
+        for text in texts:
+            try:
+                encoded.append(self.encoder.encode(text))
+            except InputError as error:
+                encoded.append(error)
+        return encoded
+
+    def close(self) -> None:
+        """End the session's threads."""
+        self.session.close()

@@ -1,0 +1,130 @@
+"""Owns paragraph -> token ids, once for training and serving, with the `tokenizers` library alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from twohands.errors import EmptyParagraphError, FileReadError
+from twohands.paragraphs import normalise
+from twohands.windows import WindowRule, cut_windows
+
+TokenIds = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedParagraph:
+    """A paragraph as the model reads it; cannot be built from empty text.
+
+    `windows` hold token ids with special tokens, shape `(length,)` each; `n_tokens` counts the text's own tokens,
+    `n_tokens_cut` those that no window holds, `n_tokens_unknown` those outside the vocabulary.
+    """
+
+    windows: tuple[TokenIds, ...]
+    n_tokens: int
+    n_tokens_cut: int
+    n_tokens_unknown: int
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether any token was cut."""
+        return self.n_tokens_cut > 0
+
+
+class ParagraphEncoder:
+    """Turns text into token ids by one tokenizer and one window rule."""
+
+    def __init__(self, tokenizer: Tokenizer, rule: WindowRule) -> None:
+        """Take over a tokenizer; its own padding and truncation are switched off.
+
+        Args:
+            tokenizer: a fast tokenizer; sentence encoders often carry a fixed padding that would cut in silence.
+            rule: how long text is cut.
+        """
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        self._tokenizer = tokenizer
+        self.rule = rule
+        bare = tokenizer.encode("a", add_special_tokens=False).ids
+        full = tokenizer.encode("a").ids
+        at = next(i for i in range(len(full) - len(bare) + 1) if full[i : i + len(bare)] == bare)
+        self._prefix, self._suffix = full[:at], full[at + len(bare) :]
+        self._unknown_id = next((i for i in map(tokenizer.token_to_id, ("[UNK]", "<unk>")) if i is not None), -1)
+        self.capacity = rule.max_tokens - len(self._prefix) - len(self._suffix)
+
+    @classmethod
+    def from_file(cls, path: Path, rule: WindowRule) -> "ParagraphEncoder":
+        """Read `tokenizer.json`.
+
+        Args:
+            path: the file.
+            rule: how long text is cut.
+
+        Returns:
+            The encoder.
+
+        Raises:
+            FileReadError: the file is missing or is not a tokenizer.
+        """
+        try:
+            return cls(Tokenizer.from_file(str(path)), rule)
+        except Exception as error:  # noqa: BLE001 - the library raises bare Exception for any fault of the file
+            raise FileReadError(f"cannot read the tokenizer {path}: {error}") from error
+
+    def save(self, path: Path) -> None:
+        """Write `tokenizer.json` without padding and truncation."""
+        self._tokenizer.save(str(path))
+
+    def encode(self, text: object) -> EncodedParagraph:
+        """Normalise and tokenize one paragraph.
+
+        Args:
+            text: raw text of one paragraph.
+
+        Returns:
+            Its windows of token ids, at most `rule.max_windows`.
+
+        Raises:
+            InputTypeError: `text` is not a string.
+            ParagraphTooLongError: more characters than are read as one paragraph.
+            EmptyParagraphError: nothing is left, or no token.
+        """
+        return self._cut(self._tokenizer.encode(normalise(text), add_special_tokens=False).ids)
+
+    def encode_many(self, texts: Sequence[str]) -> list[EncodedParagraph]:
+        """Tokenize checked paragraphs in parallel.
+
+        Args:
+            texts: raw text, one paragraph each.
+
+        Returns:
+            One encoded paragraph for each text, equal to `encode` of it.
+
+        Raises:
+            InputTypeError: one is not a string.
+            ParagraphTooLongError: one has too many characters.
+            EmptyParagraphError: one is empty.
+        """
+        encodings = self._tokenizer.encode_batch([normalise(text) for text in texts], add_special_tokens=False)
+        return [self._cut(encoding.ids) for encoding in encodings]
+
+    def _cut(self, ids: list[int]) -> EncodedParagraph:
+        if not ids:
+            raise EmptyParagraphError("the text holds no token that the model knows how to read")
+        ranges = cut_windows(
+            len(ids),
+            capacity=self.capacity,
+            overlap_tokens=self.rule.overlap_tokens,
+            max_windows=self.rule.max_windows,
+        )
+        return EncodedParagraph(
+            windows=tuple(
+                np.array([*self._prefix, *ids[start:end], *self._suffix], dtype=np.int64) for start, end in ranges
+            ),
+            n_tokens=len(ids),
+            n_tokens_cut=len(ids) - ranges[-1][1],
+            n_tokens_unknown=ids.count(self._unknown_id),
+        )

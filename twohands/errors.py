@@ -1,0 +1,130 @@
+"""Owns the one tree of errors: every fault that a caller can meet has a class and a stable `code`.
+
+Callers match classes or codes, never the text. Messages say what was found, what was expected and what to do.
+Knows nothing of HTTP: the status of each class stands in the serving room.
+"""
+
+from collections.abc import Sequence
+
+
+class TwoHandsError(Exception):
+    """Root of all errors that this project raises on purpose."""
+
+    code = "twohands_error"
+
+
+class FaultsError(TwoHandsError):
+    """Several faults found in one pass, so that they can be mended in one pass."""
+
+    code = "faults"
+
+    def __init__(self, heading: str, faults: Sequence[str], *, limit: int = 50) -> None:
+        """Join a heading and its faults, one a line.
+
+        Args:
+            heading: one sentence that says what was being read.
+            faults: each fault in full, in the order of the input.
+            limit: how many faults the message shows; the count is always complete.
+        """
+        self.heading = heading
+        self.faults = list(faults)
+        shown = [f"  - {fault}" for fault in self.faults[:limit]]
+        if len(self.faults) > limit:
+            shown.append(f"  - and {len(self.faults) - limit} more")
+        super().__init__("\n".join([f"{heading} ({len(self.faults)} fault{'s'[: len(self.faults) != 1]}):", *shown]))
+
+
+class ConfigError(FaultsError):
+    """A config or taxonomy file does not fit its schema."""
+
+    code = "invalid_config"
+
+
+class DataError(FaultsError):
+    """Rows of a data file cannot be used."""
+
+    code = "invalid_data"
+
+
+class LeakError(DataError):
+    """A document or a near-duplicate text stands in two splits."""
+
+    code = "leak_between_splits"
+
+
+class FileReadError(TwoHandsError):
+    """A file is missing, unreadable or of a kind that is not known."""
+
+    code = "unreadable_file"
+
+
+class ModelNotFoundError(TwoHandsError):
+    """No model folder stands at the given name or path."""
+
+    code = "model_not_found"
+
+
+class ManifestError(FaultsError):
+    """A model folder is incomplete, altered or of an unknown schema version."""
+
+    code = "invalid_model_folder"
+
+
+class GateError(FaultsError):
+    """An exported model failed a parity, accuracy or speed gate; no folder was written."""
+
+    code = "export_gate_failed"
+
+
+class EncoderError(TwoHandsError):
+    """A pre-trained encoder is missing or its digest is not the pinned one."""
+
+    code = "encoder_unavailable"
+
+
+class RunConflictError(TwoHandsError):
+    """The output already exists, or a run to be resumed had other settings."""
+
+    code = "run_conflict"
+
+
+class MissingExtraError(TwoHandsError):
+    """A command needs packages that this installation does not have."""
+
+    code = "missing_extra"
+
+
+class InputError(TwoHandsError):
+    """One paragraph cannot be classified; the others of its batch can."""
+
+    code = "invalid_input"
+
+
+class EmptyParagraphError(InputError):
+    """Nothing is left of a paragraph after normalising, or it has no token."""
+
+    code = "empty_paragraph"
+
+
+class ParagraphTooLongError(InputError):
+    """A paragraph has more characters than the limit."""
+
+    code = "paragraph_too_long"
+
+
+class InputTypeError(InputError):
+    """An input is not a string."""
+
+    code = "input_not_a_string"
+
+
+class ThresholdError(TwoHandsError):
+    """A threshold names no label of the model or is not in [0, 1]."""
+
+    code = "invalid_threshold"
+
+
+class NonFiniteLogitsError(TwoHandsError):
+    """The model answered NaN or an infinity."""
+
+    code = "non_finite_logits"

@@ -1,0 +1,331 @@
+"""Owns what a labelled row is: rows of a file -> checked `Example`s, with every fault named by file and line.
+
+Reads JSONL, CSV and Parquet, whole or nothing. Readers stream, so that bulk classification shares them.
+"""
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import numpy.typing as npt
+
+from twohands.errors import DataError, FileReadError, InputError, MissingExtraError
+from twohands.hashing import sha256_of_value
+from twohands.paragraphs import normalise
+from twohands.taxonomy import Head, ProblemType, Taxonomy
+
+NOT_LABELLED = -100.0
+ROW_SUFFIXES = (".jsonl", ".ndjson", ".csv", ".parquet")
+
+Labels = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One raw row: its cells, and where it stood."""
+
+    cells: Mapping[str, object]
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A paragraph and its labels.
+
+    `labels` maps each head to label words: exactly one for a one-of head, any number for an any-of head, or None
+    where the row is not labelled for it. `columns` keeps what else the row held, for slices.
+    """
+
+    id: str
+    paragraph: str
+    labels: Mapping[str, tuple[str, ...] | None]
+    source: str
+    group: str
+    columns: Mapping[str, object] = field(default_factory=dict)
+
+
+def import_pyarrow(use: str) -> ModuleType:
+    """Import pyarrow, which the bare install leaves out.
+
+    Args:
+        use: what it is needed for, for the message.
+
+    Returns:
+        The module `pyarrow.parquet`.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+    """
+    try:
+        import pyarrow.parquet  # noqa: PLC0415, RUF100 - heavy and optional
+    except ImportError as error:
+        raise MissingExtraError(f"{use} needs pyarrow: pip install 'twohands[eval]'") from error
+    return sys.modules["pyarrow.parquet"]
+
+
+def _read_jsonl(path: Path, faults: list[str]) -> Iterator[Row]:
+    with path.open("rb") as stream:
+        for number, raw in enumerate(stream, start=1):
+            place = f"{path}:{number}"
+            line = raw.removeprefix(b"\xef\xbb\xbf").strip()
+            if not line:
+                continue
+            try:
+                cells = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                faults.append(f"{place}: not JSON in UTF-8 ({error}); one object a line is expected")
+                continue
+            if isinstance(cells, dict):
+                yield Row(cells, place)
+            else:
+                faults.append(f"{place}: found {type(cells).__name__}, expected one JSON object a line")
+
+
+def _read_csv(path: Path, faults: list[str]) -> Iterator[Row]:
+    csv.field_size_limit(10_000_000)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            for cells in reader:
+                place = f"{path}:{reader.line_num}"
+                if None in cells or None in cells.values():
+                    faults.append(f"{place}: the row has not as many cells as the header")
+                    continue
+                # An empty cell is an absent value; CSV knows no null.
+                yield Row({name: cell for name, cell in cells.items() if cell != ""}, place)
+    except UnicodeDecodeError as error:
+        faults.append(f"{path}: not UTF-8 ({error})")
+    except csv.Error as error:
+        faults.append(f"{path}: not CSV ({error})")
+
+
+def _read_parquet(path: Path, faults: list[str]) -> Iterator[Row]:
+    parquet = import_pyarrow(f"reading {path}")
+    try:
+        table = parquet.ParquetFile(path)
+        number = 0
+        for batch in table.iter_batches(batch_size=1000):
+            for cells in batch.to_pylist():
+                number += 1
+                yield Row(cells, f"{path}:row {number}")
+    except (OSError, ValueError) as error:
+        faults.append(f"{path}: not Parquet ({error})")
+
+
+def expand_paths(paths: Iterable[Path], suffixes: tuple[str, ...] = ROW_SUFFIXES) -> list[Path]:
+    """Replace each folder by the files in it that can be read, in order of name.
+
+    Args:
+        paths: files and folders.
+        suffixes: which files of a folder count.
+
+    Returns:
+        Files.
+
+    Raises:
+        FileReadError: a path does not exist, a folder holds no such file, or a file is of another kind.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in suffixes)
+            if not found:
+                raise FileReadError(f"{path} holds no file that ends in {', '.join(suffixes)}")
+            files += found
+        elif not path.is_file():
+            raise FileReadError(f"{path} does not exist")
+        elif path.suffix.lower() not in suffixes:
+            raise FileReadError(f"{path} ends in {path.suffix!r}; expected one of {', '.join(suffixes)}")
+        else:
+            files.append(path)
+    return files
+
+
+def read_rows(path: Path, faults: list[str]) -> Iterator[Row]:
+    """Stream the rows of one file.
+
+    Args:
+        path: `.jsonl`, `.ndjson`, `.csv` or `.parquet`.
+        faults: rows that cannot be read are described here and passed over.
+
+    Yields:
+        Raw rows.
+
+    Raises:
+        FileReadError: the file cannot be opened.
+        MissingExtraError: Parquet without pyarrow.
+    """
+    readers = {".csv": _read_csv, ".parquet": _read_parquet}
+    try:
+        yield from readers.get(path.suffix.lower(), _read_jsonl)(path, faults)
+    except OSError as error:
+        raise FileReadError(f"cannot read {path}: {error}") from error
+
+
+def _as_words(value: object, head: Head) -> tuple[str, ...]:
+    """Label words of one cell; raises ValueError that says what was found and expected."""
+    if head.problem_type is ProblemType.ONE_OF:
+        words: list[object] = [value]
+    elif isinstance(value, str):  # CSV: joined by a bar; an explicit dash is "labelled, none applies"
+        words = [] if value.strip() in {"-", "[]"} else [word.strip() for word in value.split("|") if word.strip()]
+    elif isinstance(value, list | tuple):
+        words = list(value)
+    else:
+        raise ValueError(f"{head.name} is {type(value).__name__}, expected a list of labels or labels joined by |")
+    unknown = [word for word in words if word not in head.label_names]
+    if unknown:
+        raise ValueError(f"{head.name} {unknown[0]!r} is none of {', '.join(head.label_names)}")
+    return tuple(name for name in head.label_names if name in words)
+
+
+def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
+    """Check one row against the taxonomy.
+
+    Args:
+        row: raw cells; `text` is needed, and a label for at least one head.
+        taxonomy: which heads and labels there are.
+        default_source: the source of a row that names none.
+
+    Returns:
+        The example; a row without `id` is named by its place, one without `group` is its own group.
+
+    Raises:
+        ValueError: all faults of the row, joined by semicolons.
+    """
+    faults = []
+    paragraph = ""
+    try:
+        if "text" not in row.cells:
+            faults.append(f"no column 'text' (columns: {', '.join(map(str, row.cells)) or 'none'})")
+        else:
+            paragraph = normalise(row.cells["text"])
+    except InputError as error:
+        faults.append(f"text: {error}")
+    labels: dict[str, tuple[str, ...] | None] = {}
+    for head in taxonomy.heads:
+        value = row.cells.get(head.name)
+        try:
+            labels[head.name] = None if value is None else _as_words(value, head)
+        except ValueError as error:
+            faults.append(str(error))
+    names = [head.name for head in taxonomy.heads]
+    if not faults and all(words is None for words in labels.values()):
+        faults.append(f"no label: none of the columns {', '.join(names)} is filled")
+    for name in ("id", "source", "group"):
+        if not isinstance(row.cells.get(name), str | int | None) or row.cells.get(name) == "":
+            faults.append(f"{name} is {row.cells[name]!r}, expected a string that is not empty")
+    if faults:
+        raise ValueError("; ".join(faults))
+
+    def cell(name: str, default: str) -> str:
+        value = row.cells.get(name)
+        return default if value is None else str(value)
+
+    identifier = cell("id", row.place)
+    taken = {"id", "text", "source", "group", *names}
+    return Example(
+        id=identifier,
+        paragraph=paragraph,
+        labels=labels,
+        source=cell("source", default_source),
+        group=cell("group", identifier),
+        columns={name: value for name, value in row.cells.items() if name not in taken},
+    )
+
+
+def check_rows(
+    rows: Iterable[Row], taxonomy: Taxonomy, faults: list[str], *, default_source: str
+) -> list[Example]:
+    """Check rows; those with a fault are described in `faults` and left out."""
+    examples = []
+    for row in rows:
+        try:
+            examples.append(check_row(row, taxonomy, default_source=default_source))
+        except ValueError as error:
+            faults.append(f"{row.place}: {error}")
+    return examples
+
+
+def load_examples(paths: Iterable[Path], taxonomy: Taxonomy) -> list[Example]:
+    """Read labelled files, whole or not at all.
+
+    Args:
+        paths: files, or folders of them.
+        taxonomy: which heads and labels there are.
+
+    Returns:
+        Examples in the order of the files.
+
+    Raises:
+        FileReadError: a path is missing or of an unknown kind.
+        DataError: any row cannot be used, an `id` stands twice, or there is no row; all faults at once.
+    """
+    faults: list[str] = []
+    examples: list[Example] = []
+    files = expand_paths(paths)
+    for path in files:
+        examples += check_rows(read_rows(path, faults), taxonomy, faults, default_source=path.stem)
+    names = ", ".join(map(str, files))
+    finish_examples(examples, faults, names)
+    return examples
+
+
+def finish_examples(examples: list[Example], faults: list[str], names: str) -> None:
+    """Refuse repeated ids and emptiness, and report every fault.
+
+    Args:
+        examples: all that passed.
+        faults: what was found so far.
+        names: where the rows came from, for the message.
+
+    Raises:
+        DataError: there is any fault.
+    """
+    seen: set[str] = set()
+    for example in examples:
+        if example.id in seen:
+            faults.append(f"id {example.id!r} stands twice; ids name rows in reports and must be unique")
+        seen.add(example.id)
+    if not examples and not faults:
+        faults.append("no row at all")
+    if faults:
+        raise DataError(f"{names} cannot be used; nothing was read", faults)
+
+
+def encode_labels(examples: Iterable[Example], taxonomy: Taxonomy) -> Labels:
+    """Lay labels out as the logits are.
+
+    Args:
+        examples: checked rows.
+        taxonomy: the order of the logits.
+
+    Returns:
+        Shape `(n_examples, n_labels)`: 1 and 0, or -100 throughout a head that is not labelled.
+    """
+    examples = list(examples)
+    encoded = np.full((len(examples), taxonomy.n_labels), NOT_LABELLED, dtype=np.float32)
+    for head in taxonomy.heads:
+        columns = taxonomy.slices[head.name]
+        for row, example in enumerate(examples):
+            words = example.labels[head.name]
+            if words is not None:
+                encoded[row, columns] = [name in words for name in head.label_names]
+    return encoded
+
+
+def fingerprint(examples: Iterable[Example]) -> str:
+    """Hash what was learnt from, whatever the order of rows and files.
+
+    Args:
+        examples: checked rows.
+
+    Returns:
+        64 hex digits.
+    """
+    rows = [[example.paragraph, {h: w and list(w) for h, w in example.labels.items()}] for example in examples]
+    return sha256_of_value(sorted(json.dumps(row, sort_keys=True, ensure_ascii=False) for row in rows))

@@ -1,0 +1,85 @@
+"""Owns where model folders and configs are found: beside the user, in the checkout, or in the installed package."""
+
+import os
+from pathlib import Path
+
+from twohands.errors import FileReadError, ModelNotFoundError
+from twohands.manifest import MANIFEST_NAME
+
+DEFAULT_MODEL = "twohands"
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def model_roots() -> list[Path]:
+    """Folders that may hold model folders, first match first.
+
+    `TWOHANDS_MODELS`, then `models` in the working folder, then the checkout this package runs from, then the
+    models that travel in the package.
+
+    Returns:
+        Folders that exist.
+    """
+    roots = [Path(os.environ["TWOHANDS_MODELS"])] if os.environ.get("TWOHANDS_MODELS") else []
+    roots += [Path("models"), _PACKAGE.parent / "models", _PACKAGE / "released" / "models"]
+    unique = {root.resolve(): root for root in reversed(roots) if root.is_dir()}
+    return list(reversed(unique.values()))
+
+
+def find_model(name_or_path: str | Path | None = None) -> Path:
+    """Find a model folder.
+
+    Args:
+        name_or_path: a folder, or the name of one; None is the released model.
+
+    Returns:
+        A folder that has a manifest.
+
+    Raises:
+        ModelNotFoundError: there is none; the message says where was looked.
+    """
+    wanted = str(name_or_path or DEFAULT_MODEL)
+    candidates = [Path(wanted)] if name_or_path else []
+    if Path(wanted).name == wanted:
+        candidates += [root / wanted for root in model_roots()]
+    for candidate in candidates:
+        if (candidate / MANIFEST_NAME).is_file():
+            return candidate
+    looked = "\n".join(f"  - {candidate}" for candidate in candidates)
+    raise ModelNotFoundError(
+        f"no model {wanted!r}; a model folder holds a {MANIFEST_NAME}. Looked at:\n{looked}\n"
+        "`twohands models list` shows what there is; `twohands train` makes one."
+    )
+
+
+def list_models() -> list[Path]:
+    """Every model folder in the known places, one for each name, first match first."""
+    found: dict[str, Path] = {}
+    for root in model_roots():
+        for manifest in sorted(root.glob(f"[!.]*/{MANIFEST_NAME}")):
+            found.setdefault(manifest.parent.name, manifest.parent)
+    return list(found.values())
+
+
+def find_config(name_or_path: str | Path, *, beside: Path | None = None) -> Path:
+    """Find a config or taxonomy file.
+
+    Args:
+        name_or_path: a path, or the name of one that is shipped (`minilm` or `minilm.yaml`).
+        beside: a file in whose folder to look first.
+
+    Returns:
+        A file that exists.
+
+    Raises:
+        FileReadError: there is none; the message names those that are shipped.
+    """
+    roots = [_PACKAGE.parent / "configs", _PACKAGE / "released" / "configs"]
+    wanted = Path(name_or_path)
+    candidates = [wanted] if beside is None else [beside.parent / wanted, wanted]
+    if wanted.name == str(wanted):
+        candidates += [root / wanted.with_suffix(".yaml") for root in roots]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    shipped = sorted({path.name for root in roots for path in root.glob("*.yaml")})
+    raise FileReadError(f"no config {str(wanted)!r}; give a path, or one that is shipped: {', '.join(shipped)}")

@@ -1,0 +1,230 @@
+"""Owns what a model folder is: `manifest.json`, its schema, its digests, and how a folder comes to be."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from twohands.errors import ManifestError, ModelNotFoundError, RunConflictError
+from twohands.hashing import sha256_of_file
+from twohands.scores import DecisionRule, Platt
+from twohands.taxonomy import Head, ProblemType, Taxonomy, describe_faults
+from twohands.windows import WindowRule
+
+SCHEMA_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+GRAPH_NAME = "model.onnx"
+TOKENIZER_NAME = "tokenizer.json"
+REQUIRED_FILES = {
+    GRAPH_NAME, TOKENIZER_NAME, "config.json", "README.md", "metrics.json", "parity.json", "train_config.yaml"
+}  # fmt: skip
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EncoderInfo(_Section):
+    """Where the fine-tuned encoder came from."""
+
+    name: str
+    sha256: Sha256 = Field(description="of its weights before fine-tuning")
+    license: str
+
+
+class DataFile(_Section):
+    """One file that the model was fitted, selected or reported on."""
+
+    split: str
+    name: str
+    sha256: Sha256
+    n_rows: int = Field(ge=0)
+
+
+class TrainingData(_Section):
+    """What the model learnt from."""
+
+    fingerprint: Sha256 = Field(description="of all training rows, in a canonical order")
+    files: list[DataFile]
+
+
+class GraphInfo(_Section):
+    """What `model.onnx` is."""
+
+    precision: str = Field(description="int8 or fp32")
+    recipe: str = Field(description="how it was fused and quantised")
+    inputs: list[str]
+    size_bytes: int = Field(gt=0)
+
+
+class ExportMachine(_Section):
+    """Where the gates were measured: int8 kernels differ by CPU."""
+
+    cpu_model: str
+    cpu_flags: list[str] = Field(description="those that matter for int8 and bf16")
+    onnxruntime: str
+
+
+class HeadEntry(Head):
+    """A head and how its logits are decided."""
+
+    decision: DecisionRule
+
+    @model_validator(mode="after")
+    def _check_decision(self) -> Self:
+        is_any_of = self.problem_type is ProblemType.ANY_OF
+        if is_any_of != isinstance(self.decision.calibration, Platt):
+            raise ValueError(f"head {self.name!r}: platt belongs to any-of heads, temperature to one-of heads")
+        if is_any_of != (self.decision.thresholds is not None):
+            raise ValueError(f"head {self.name!r}: any-of heads need thresholds, one-of heads have none")
+        sizes = [self.decision.thresholds] if self.decision.thresholds is not None else []
+        if isinstance(self.decision.calibration, Platt):
+            sizes += [self.decision.calibration.slopes, self.decision.calibration.intercepts]
+        if any(len(values) != len(self.labels) for values in sizes):
+            raise ValueError(f"head {self.name!r}: one threshold, slope and intercept for each label")
+        return self
+
+
+class Manifest(_Section):
+    """The whole of what a model is; settings only say how to serve it."""
+
+    schema_version: int
+    name: str = Field(min_length=1)
+    version: str = Field(min_length=1)
+    created: str = Field(description="UTC, ISO 8601")
+    license: str
+    encoder: EncoderInfo
+    heads: list[HeadEntry] = Field(min_length=1)
+    window: WindowRule
+    graph: GraphInfo
+    training_data: TrainingData
+    metrics: dict[str, object] = Field(description="headline figures with intervals, by split; all in metrics.json")
+    export_machine: ExportMachine
+    files: dict[FileName, Sha256] = Field(description="every other file of the folder")
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The heads without their decisions."""
+        return Taxonomy(heads=[Head.model_validate(head.model_dump(exclude={"decision"})) for head in self.heads])
+
+    @property
+    def rules(self) -> dict[str, DecisionRule]:
+        """Decisions by head name."""
+        return {head.name: head.decision for head in self.heads}
+
+
+def _check_files(folder: Path, listed: Mapping[str, str]) -> list[str]:
+    faults = [f"{name}: not listed in {MANIFEST_NAME}" for name in sorted(REQUIRED_FILES - set(listed))]
+    for name, expected in sorted(listed.items()):
+        path = folder / name
+        if not path.is_file():
+            faults.append(f"{name}: missing")
+        elif (found := sha256_of_file(path)) != expected:
+            faults.append(f"{name}: sha256 is {found[:12]}…, expected {expected[:12]}…; the file was altered")
+    return faults
+
+
+def load_manifest(folder: Path) -> tuple[Manifest, str]:
+    """Read and verify a model folder.
+
+    Args:
+        folder: `models/<name>`.
+
+    Returns:
+        The manifest, and the SHA-256 of `manifest.json`, which names this model exactly.
+
+    Raises:
+        ModelNotFoundError: there is no such folder, or it has no manifest.
+        ManifestError: the manifest does not fit its schema, or files are missing or altered; all faults at once.
+    """
+    path = folder / MANIFEST_NAME
+    if not path.is_file():
+        raise ModelNotFoundError(f"{folder} is not a model folder: it has no {MANIFEST_NAME}")
+    heading = f"{folder} is not a sound model folder; fetch or export it again"
+    try:
+        content = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(heading, [f"{MANIFEST_NAME} is not JSON: {error}"]) from error
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version != SCHEMA_VERSION:
+        fault = f"schema_version is {version!r}, this release reads {SCHEMA_VERSION}"
+        raise ManifestError(heading, [fault])
+    faults: list[str] = []
+    manifest = None
+    try:
+        manifest = Manifest.model_validate(content)
+        _ = manifest.taxonomy
+    except ValidationError as error:
+        faults += [f"{MANIFEST_NAME}: {fault}" for fault in describe_faults(error)]
+    listed = content.get("files")
+    if isinstance(listed, dict):
+        # Names are checked by the schema; only plain ones are opened, whatever the file says.
+        plain = {name: str(digest) for name, digest in listed.items() if Path(name).name == name}
+        faults += _check_files(folder, plain)
+    if manifest is None or faults:
+        raise ManifestError(heading, faults)
+    return manifest, sha256_of_file(path)
+
+
+@contextmanager
+def build_folder(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary folder that becomes `folder` when the block ends well, and vanishes when it does not.
+
+    Args:
+        folder: the model folder to be; its parent is made.
+        overwrite: replace a folder that is already there.
+
+    Yields:
+        A temporary folder beside it, on the same file system, so that the rename is one step.
+
+    Raises:
+        RunConflictError: `folder` exists and may not be replaced, or is something other than a model folder.
+    """
+    if folder.exists() and not overwrite:
+        raise RunConflictError(f"{folder} already exists; choose another --output, or pass --overwrite to replace it")
+    if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST_NAME).is_file():
+        raise RunConflictError(f"{folder} holds something that is not a model folder; it is left alone")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o755)  # mkdtemp keeps others out; a served folder is read by another user
+        if folder.exists():
+            retired = temporary.with_name(temporary.name + "-old")
+            folder.rename(retired)
+            temporary.rename(folder)
+            shutil.rmtree(retired)
+        else:
+            temporary.rename(folder)
+    finally:
+        if temporary.exists():
+            shutil.rmtree(temporary)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest, with the digests of the files as they now stand.
+
+    Args:
+        folder: holds every other file.
+        manifest: its `files` are replaced.
+
+    Raises:
+        ManifestError: what was written does not load again.
+    """
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST_NAME)
+    full = manifest.model_copy(update={"files": {name: sha256_of_file(folder / name) for name in names}})
+    text = json.dumps(full.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+    with (folder / MANIFEST_NAME).open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    load_manifest(folder)

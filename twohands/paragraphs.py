@@ -1,0 +1,114 @@
+"""Owns raw text -> normalised paragraphs with offsets. Knows nothing of tokens or models.
+
+`text` is what came in; a `paragraph` is what the model reads. Offsets are characters of the raw text.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
+
+LIMIT_CHARS = 100_000
+MIN_WORDS = 8
+
+_SPACE = re.compile(r"\s+")
+_BLANK_LINE = re.compile(r"(?:\r\n|\r|\n)[^\S\r\n]*(?:(?:\r\n|\r|\n)[^\S\r\n]*)+|\u2029|\f")
+_LINE = re.compile(r"\r\n|\r|\n")
+_SENTENCE_END = re.compile(r"[.!?:;\u2026\u3002]['\"\u2019\u201d)\]]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """One paragraph of a document: `text` is normalised, `raw[start:end]` is where it stood."""
+
+    text: str
+    start: int
+    end: int
+
+
+def normalise(text: object, *, limit_chars: int = LIMIT_CHARS) -> str:
+    """Make one paragraph out of raw text, the same way for training and serving.
+
+    Unicode is composed (NFC), control, format and lone surrogate characters go, and each run of white space
+    becomes one space. Case, punctuation and digits stay.
+
+    Args:
+        text: raw text; anything but a string is refused.
+        limit_chars: most characters of raw text.
+
+    Returns:
+        The paragraph, never empty.
+
+    Raises:
+        InputTypeError: `text` is not a string.
+        ParagraphTooLongError: `text` has more than `limit_chars` characters.
+        EmptyParagraphError: nothing is left.
+    """
+    if not isinstance(text, str):
+        raise InputTypeError(f"found {type(text).__name__}, expected a string of text")
+    if len(text) > limit_chars:
+        raise ParagraphTooLongError(
+            f"found {len(text)} characters, at most {limit_chars} are read as one paragraph; split the document first"
+        )
+    spaced = _SPACE.sub(" ", unicodedata.normalize("NFC", text))
+    # Cc control, Cf format (zero-width, bidi), Cs lone surrogates, Co private use, Cn unassigned.
+    kept = spaced if spaced.isascii() and spaced.isprintable() else "".join(
+        character for character in spaced if unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+    )
+    paragraph = _SPACE.sub(" ", kept).strip()
+    if not paragraph:
+        raise EmptyParagraphError("the text is empty or holds only white space and control characters")
+    return paragraph
+
+
+def _spans(text: str) -> list[tuple[int, int]]:
+    """Cut at blank lines; without any, at line ends if the lines look like paragraphs rather than wrapped text."""
+    separator = _BLANK_LINE if _BLANK_LINE.search(text.strip()) else _LINE
+    cuts = [match.span() for match in separator.finditer(text)]
+    starts = [0, *(end for _, end in cuts)]
+    ends = [*(start for start, _ in cuts), len(text)]
+    spans = [(start, end) for start, end in zip(starts, ends, strict=True) if text[start:end].strip()]
+    if separator is _LINE and len(spans) > 1:
+        ended = sum(bool(_SENTENCE_END.search(text[start:end].rstrip())) for start, end in spans)
+        if ended < 0.6 * len(spans):  # most lines stop mid-sentence: one paragraph wrapped at a column
+            return [(spans[0][0], spans[-1][1])]
+    return spans
+
+
+def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int = LIMIT_CHARS) -> list[Paragraph]:
+    """Split a document into paragraphs.
+
+    Blank lines divide; a document without any is divided at line ends, unless its lines are one wrapped
+    paragraph. Pieces of fewer than `min_words` words that do not end a sentence (headings, page numbers) are
+    joined to the paragraph that follows them, so that none is lost and none is judged alone.
+
+    Args:
+        text: the raw document.
+        min_words: pieces with fewer words and no sentence end are headings.
+        limit_chars: most characters of one paragraph.
+
+    Returns:
+        Paragraphs in order; empty when the document holds no text.
+
+    Raises:
+        ParagraphTooLongError: one paragraph has more than `limit_chars` characters.
+    """
+    paragraphs: list[Paragraph] = []
+    pending: int | None = None
+    spans = _spans(text)
+    for position, (start, end) in enumerate(spans):
+        raw = text[start:end]
+        start += len(raw) - len(raw.lstrip())
+        end -= len(raw) - len(raw.rstrip())
+        is_heading = len(text[start:end].split()) < min_words and not _SENTENCE_END.search(text[start:end])
+        if is_heading and position + 1 < len(spans):
+            pending = start if pending is None else pending
+            continue
+        first = start if pending is None else pending
+        pending = None
+        try:
+            paragraphs.append(Paragraph(normalise(text[first:end], limit_chars=limit_chars), first, end))
+        except EmptyParagraphError:
+            continue
+    return paragraphs

@@ -1,0 +1,115 @@
+"""Owns what an answer looks like: labels and scores per head, and what was read to get them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from twohands.encoding import EncodedParagraph
+from twohands.scores import DecisionRule, calibrate
+from twohands.taxonomy import Head, ProblemType, Taxonomy
+from twohands.windows import Logits
+
+_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """The answer of a one-of head: `label` has the highest score; `scores` sum to 1."""
+
+    label: str
+    score: float
+    scores: dict[str, float]
+    abstained: bool
+
+    def to_dict(self) -> dict[str, object]:
+        """The JSON shape of the interface."""
+        return {"label": self.label, "score": self.score, "scores": self.scores, "abstained": self.abstained}
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """The answer of an any-of head: `labels` whose score reaches their threshold, in the taxonomy's order."""
+
+    labels: list[str]
+    scores: dict[str, float]
+
+    def to_dict(self) -> dict[str, object]:
+        """The JSON shape of the interface."""
+        return {"labels": self.labels, "scores": self.scores}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """All heads' answers for one paragraph; `prediction.stance` is `prediction.heads["stance"]`."""
+
+    heads: dict[str, OneOf | AnyOf]
+    n_tokens: int
+    n_windows: int
+    truncated: bool
+    n_tokens_cut: int
+    evidence: dict[str, object] | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> OneOf | AnyOf:
+        heads: Mapping[str, OneOf | AnyOf] = self.__dict__.get("heads", {})
+        if name in heads:
+            return heads[name]
+        raise AttributeError(f"no field or head {name!r}; heads: {', '.join(heads)}")
+
+    def to_dict(self) -> dict[str, object]:
+        """The JSON shape of the interface."""
+        return {name: answer.to_dict() for name, answer in self.heads.items()} | {
+            "n_tokens": self.n_tokens,
+            "n_windows": self.n_windows,
+            "truncated": self.truncated,
+            "n_tokens_cut": self.n_tokens_cut,
+            "evidence": self.evidence,
+            "warnings": self.warnings,
+        }
+
+
+def _answer(head: Head, rule: DecisionRule, row: Sequence[float]) -> OneOf | AnyOf:
+    scores = {name: round(float(score), _DIGITS) for name, score in zip(head.label_names, row, strict=True)}
+    if head.problem_type is ProblemType.ONE_OF:
+        label = head.label_names[int(np.argmax(row))]
+        return OneOf(label, scores[label], scores, rule.abstention is not None and scores[label] < rule.abstention)
+    thresholds = rule.thresholds or []
+    labels = [name for name, at in zip(head.label_names, thresholds, strict=True) if scores[name] >= at]
+    return AnyOf(labels, scores)
+
+
+def make_predictions(
+    logits: Logits,
+    paragraphs: Sequence[EncodedParagraph],
+    taxonomy: Taxonomy,
+    rules: Mapping[str, DecisionRule],
+) -> list[Prediction]:
+    """Calibrate and decide.
+
+    Args:
+        logits: shape `(len(paragraphs), n_labels)`.
+        paragraphs: what was read.
+        taxonomy: the heads.
+        rules: by head name.
+
+    Returns:
+        One prediction for each paragraph.
+
+    Raises:
+        NonFiniteLogitsError: a logit is NaN or infinite.
+    """
+    scores = {
+        head.name: calibrate(logits[:, taxonomy.slices[head.name]], rules[head.name].calibration)
+        for head in taxonomy.heads
+    }
+    return [
+        Prediction(
+            heads={head.name: _answer(head, rules[head.name], scores[head.name][row]) for head in taxonomy.heads},
+            n_tokens=paragraph.n_tokens,
+            n_windows=len(paragraph.windows),
+            truncated=paragraph.is_truncated,
+            n_tokens_cut=paragraph.n_tokens_cut,
+        )
+        for row, paragraph in enumerate(paragraphs)
+    ]

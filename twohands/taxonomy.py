@@ -1,0 +1,141 @@
+"""Owns what a head and a label are: the taxonomy is data, and the model's logits are laid out by it.
+
+Knows nothing of models, text or training.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from twohands.errors import ConfigError, FileReadError
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$", max_length=64)]
+RESERVED_NAMES = {"id", "text", "source", "group", "document", "paragraph", "start", "end", "error"}
+
+
+class ProblemType(StrEnum):
+    """Hugging Face's words for the two kinds of head."""
+
+    ONE_OF = "single_label_classification"
+    ANY_OF = "multi_label_classification"
+
+
+class Label(BaseModel):
+    """One label: its word and what it means."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    description: str = Field(min_length=1, description="one sentence by which an annotator or analyst knows the label")
+
+
+class Head(BaseModel):
+    """One classification head: a named slice of the logits with its own activation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    problem_type: ProblemType = Field(description="softmax over the labels (single) or a sigmoid for each (multi)")
+    labels: list[Label] = Field(min_length=1)
+
+    @property
+    def label_names(self) -> list[str]:
+        """The label words in the order of the logits."""
+        return [label.name for label in self.labels]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.problem_type is ProblemType.ONE_OF and len(self.labels) < 2:
+            raise ValueError(f"head {self.name!r} is one-of and needs at least 2 labels")
+        if self.name in RESERVED_NAMES:
+            raise ValueError(f"head name {self.name!r} is the name of a data column; choose another")
+        return self
+
+
+class Taxonomy(BaseModel):
+    """All heads, in the order of the logits."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    heads: list[Head] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check_unique(self) -> Self:
+        # Label words are unique across heads, so that one id2label serves tools that know nothing of heads.
+        for kind, names in (("head", [head.name for head in self.heads]), ("label", self.label_names)):
+            repeated = sorted({name for name in names if names.count(name) > 1})
+            if repeated:
+                raise ValueError(f"each {kind} name stands once; repeated: {', '.join(repeated)}")
+        return self
+
+    @property
+    def label_names(self) -> list[str]:
+        """All label words in the order of the logits, across heads."""
+        return [name for head in self.heads for name in head.label_names]
+
+    @property
+    def n_labels(self) -> int:
+        """How many logits the model has."""
+        return len(self.label_names)
+
+    @property
+    def slices(self) -> dict[str, slice]:
+        """Which logits belong to which head."""
+        slices, start = {}, 0
+        for head in self.heads:
+            slices[head.name] = slice(start, start + len(head.labels))
+            start += len(head.labels)
+        return slices
+
+
+def describe_faults(error: ValidationError) -> list[str]:
+    """Turn pydantic's errors into one line each: where, what was found, what was expected."""
+    faults = []
+    for fault in error.errors(include_url=False):
+        where = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
+        found = "" if fault["type"] in {"missing", "value_error"} else f"; found {str(fault['input'])[:80]!r}"
+        message = {"extra_forbidden": "unknown key", "missing": "missing key"}.get(fault["type"], fault["msg"])
+        faults.append(f"{where}: {message.removeprefix('Value error, ')}{found if message != 'unknown key' else ''}")
+    return faults
+
+
+def read_yaml(path: Path) -> object:
+    """Read one YAML file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Whatever the file holds.
+
+    Raises:
+        FileReadError: the file cannot be read or is not YAML in UTF-8.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileReadError(f"cannot read {path}: {error}") from error
+    except yaml.YAMLError as error:
+        raise FileReadError(f"{path} is not valid YAML: {error}") from error
+
+
+def load_taxonomy(path: Path) -> Taxonomy:
+    """Read a taxonomy from YAML.
+
+    Args:
+        path: a file with a list of `heads`.
+
+    Returns:
+        The checked taxonomy.
+
+    Raises:
+        FileReadError: the file cannot be read or is not YAML.
+        ConfigError: the content does not fit; all faults at once.
+    """
+    try:
+        return Taxonomy.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise ConfigError(f"{path} is not a taxonomy", describe_faults(error)) from error
