@@ -13,7 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from twohands.errors import ConfigError, FileReadError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$", max_length=64)]
-RESERVED_NAMES = {"id", "text", "source", "group", "document", "paragraph", "start", "end", "error"}
+RESERVED_NAMES = {
+    "id", "text", "source", "group", "document", "paragraph", "start", "end", "error", "model",
+    "heads", "n_tokens", "n_windows", "truncated", "n_tokens_cut", "evidence", "warnings",
+}  # fmt: skip
 
 
 class ProblemType(StrEnum):

@@ -1,0 +1,6 @@
+"""Owns `python -m twohands`."""
+
+from twohands.cli import main
+
+if __name__ == "__main__":
+    main()

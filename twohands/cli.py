@@ -1,0 +1,93 @@
+"""Owns the command line: composed from the entry points `twohands.commands`, each loaded only when it is called."""
+
+import importlib.metadata
+import sys
+from collections.abc import Sequence
+
+import click
+
+from twohands import __version__
+from twohands.errors import MissingExtraError, TwoHandsError
+
+GROUP = "twohands.commands"
+ROOMS = ("twohands", "training", "serving", "evaluation")
+
+# One line and the extra of each command, so that `--help` needs no import and an absent room can be named.
+COMMANDS: dict[str, tuple[str, str | None]] = {
+    "train": ("Fine-tune, calibrate, export and check a model folder from one config.", "train"),
+    "export": ("Turn a checkpoint into a model folder, with the same gates.", "train"),
+    "serve": ("Serve a model over HTTP.", "serve"),
+    "classify": ("Classify paragraphs of files or standard input in bulk.", None),
+    "evaluate": ("Measure a model on labelled files, with intervals.", "eval"),
+    "compare": ("Test two models, or a model and a baseline, on the same rows.", "eval"),
+    "models": ("List, show and verify model folders.", None),
+}
+
+
+def _missing(name: str, absent: str) -> click.Command:
+    """A command that says which extra to install, and exits with an error."""
+    extra = COMMANDS.get(name, ("", None))[1]
+    hint = f"pip install 'twohands[{extra}]'" if extra else "reinstall twohands"
+
+    def refuse() -> None:
+        raise MissingExtraError(f"`twohands {name}` needs {absent}, which is not installed: {hint}")
+
+    return click.Command(
+        name,
+        callback=refuse,
+        help=f"Not installed: {hint}",
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )
+
+
+class _LazyGroup(click.Group):
+    """Lists commands without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        found = {point.name for point in importlib.metadata.entry_points(group=GROUP)}
+        return [*COMMANDS, *sorted(found - set(COMMANDS))]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        points = [point for point in importlib.metadata.entry_points(group=GROUP) if point.name == cmd_name]
+        if not points:
+            return _missing(cmd_name, "its room") if cmd_name in COMMANDS else None
+        try:
+            command = points[0].load()
+        except ModuleNotFoundError as error:
+            return _missing(cmd_name, f"the package {(error.name or 'unknown').split('.')[0]!r}")
+        if not isinstance(command, click.Command):
+            raise TypeError(f"entry point {points[0].value} of group {GROUP} is no click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, COMMANDS.get(name, ("Added by another package.", None))[0]) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.command(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with `twohands classify FILE` or `twohands serve`; each command's --help shows examples.",
+)
+@click.version_option(__version__, prog_name="twohands")
+def cli() -> None:
+    """Whose hand steers the economy here, the state's or the market's?
+
+    twohands reads policy and news text paragraph by paragraph and gives each a stance and topics.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a fault that has a name ends with exit code 1 and one message on standard error.
+
+    Args:
+        arguments: without the program's name; None takes the process's own.
+    """
+    try:
+        cli.main(args=None if arguments is None else list(arguments), prog_name="twohands")
+    except TwoHandsError as error:
+        click.echo(f"error [{error.code}]: {error}", err=True)
+        sys.exit(1)
