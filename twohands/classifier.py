@@ -100,9 +100,7 @@ class Classifier:
         rules = with_thresholds(heads, self.manifest.rules, thresholds or {})
         return make_predictions(self.predict_logits(paragraphs), paragraphs, self.taxonomy, rules)
 
-    def classify(
-        self, texts: Sequence[str], *, thresholds: Mapping[str, object] | None = None
-    ) -> list[Prediction]:
+    def classify(self, texts: Sequence[str], *, thresholds: Mapping[str, object] | None = None) -> list[Prediction]:
         """Classify paragraphs.
 
         Args:

@@ -71,7 +71,7 @@ class ParagraphEncoder:
         """
         try:
             return cls(Tokenizer.from_file(str(path)), rule)
-        except Exception as error:  # noqa: BLE001 - the library raises bare Exception for any fault of the file
+        except Exception as error:  # the library raises bare Exception for any fault of the file
             raise FileReadError(f"cannot read the tokenizer {path}: {error}") from error
 
     def save(self, path: Path) -> None:

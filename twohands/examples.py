@@ -4,8 +4,8 @@ Reads JSONL, CSV and Parquet, whole or nothing. Readers stream, so that bulk cla
 """
 
 import csv
+import importlib
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,10 +62,9 @@ def import_pyarrow(use: str) -> ModuleType:
         MissingExtraError: pyarrow is not installed.
     """
     try:
-        import pyarrow.parquet  # noqa: PLC0415, RUF100 - heavy and optional
+        return importlib.import_module("pyarrow.parquet")  # heavy and optional
     except ImportError as error:
         raise MissingExtraError(f"{use} needs pyarrow: pip install 'twohands[eval]'") from error
-    return sys.modules["pyarrow.parquet"]
 
 
 def _read_jsonl(path: Path, faults: list[str]) -> Iterator[Row]:
@@ -216,9 +215,11 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
     names = [head.name for head in taxonomy.heads]
     if not faults and all(words is None for words in labels.values()):
         faults.append(f"no label: none of the columns {', '.join(names)} is filled")
-    for name in ("id", "source", "group"):
-        if not isinstance(row.cells.get(name), str | int | None) or row.cells.get(name) == "":
-            faults.append(f"{name} is {row.cells[name]!r}, expected a string that is not empty")
+    faults += [
+        f"{name} is {row.cells[name]!r}, expected a string that is not empty"
+        for name in ("id", "source", "group")
+        if not isinstance(row.cells.get(name), str | int | None) or row.cells.get(name) == ""
+    ]
     if faults:
         raise ValueError("; ".join(faults))
 
@@ -238,9 +239,7 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
     )
 
 
-def check_rows(
-    rows: Iterable[Row], taxonomy: Taxonomy, faults: list[str], *, default_source: str
-) -> list[Example]:
+def check_rows(rows: Iterable[Row], taxonomy: Taxonomy, faults: list[str], *, default_source: str) -> list[Example]:
     """Check rows; those with a fault are described in `faults` and left out."""
     examples = []
     for row in rows:

@@ -210,8 +210,11 @@ def measure_head(head: Head, by_document: Counts, weights: Floats) -> dict[str, 
     draws = by_document.weigh(weights)
 
     def figure(of: Callable[[Counts], Floats], *at: int) -> Figure:
-        low, high = interval(of(draws)[(slice(None), *at)])
-        return {"value": float(of(whole)[(0, *at)]), "low": low, "high": high}
+        values, drawn = of(whole), of(draws)  # (1,) or (1, n_labels); (n_replicates,) or (n_replicates, n_labels)
+        for number in at:
+            values, drawn = values[:, number], drawn[:, number]
+        low, high = interval(drawn)
+        return {"value": float(values[0]), "low": low, "high": high}
 
     labels = {
         name: {

@@ -53,8 +53,12 @@ def normalise(text: object, *, limit_chars: int = LIMIT_CHARS) -> str:
         )
     spaced = _SPACE.sub(" ", unicodedata.normalize("NFC", text))
     # Cc control, Cf format (zero-width, bidi), Cs lone surrogates, Co private use, Cn unassigned.
-    kept = spaced if spaced.isascii() and spaced.isprintable() else "".join(
-        character for character in spaced if unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+    kept = (
+        spaced
+        if spaced.isascii() and spaced.isprintable()
+        else "".join(
+            character for character in spaced if unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+        )
     )
     paragraph = _SPACE.sub(" ", kept).strip()
     if not paragraph:

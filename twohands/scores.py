@@ -45,7 +45,7 @@ class DecisionRule(BaseModel):
     abstention: float | None = Field(ge=0, le=1, description="one-of: below this score the model abstains; else None")
 
 
-def _check_finite(logits: Logits) -> None:
+def _check_finite(logits: Logits | Scores) -> None:
     if not np.isfinite(logits).all():
         raise NonFiniteLogitsError("found NaN or infinity among the logits")
 

@@ -42,7 +42,7 @@ class OnnxSession:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # noqa: BLE001 - ONNX Runtime raises its own untyped classes
+        except Exception as error:  # ONNX Runtime raises its own untyped classes
             raise FileReadError(f"ONNX Runtime cannot load {path}: {error}") from error
         self._input_names = [graph_input.name for graph_input in self._session.get_inputs()]
         self._pool = ThreadPoolExecutor(self.num_threads, "twohands") if self.num_threads > 1 else None
@@ -65,7 +65,7 @@ class OnnxSession:
 
     def _run_one(self, token_ids: TokenIds) -> Logits:
         input_ids = token_ids[None, :]  # (1, length)
-        return self.run_padded(input_ids, np.ones_like(input_ids))[0]
+        return np.asarray(self.run_padded(input_ids, np.ones_like(input_ids))[0])
 
     def run_batch(self, token_ids: Sequence[TokenIds]) -> Logits:
         """Run windows.

@@ -76,7 +76,9 @@ def make_rules(taxonomy: Taxonomy, *, abstention: float = 0.5) -> dict[str, Deci
     for head in taxonomy.heads:
         n = len(head.labels)
         if head.problem_type is ProblemType.ONE_OF:
-            rules[head.name] = DecisionRule(calibration=Temperature(temperature=1.0), thresholds=None, abstention=abstention)
+            rules[head.name] = DecisionRule(
+                calibration=Temperature(temperature=1.0), thresholds=None, abstention=abstention
+            )
         else:
             platt = Platt(slopes=[1.0] * n, intercepts=[-2.0] * n)
             rules[head.name] = DecisionRule(calibration=platt, thresholds=[0.5] * n, abstention=None)
