@@ -52,10 +52,28 @@ class LeakError(DataError):
     code = "leak_between_splits"
 
 
+class UnknownColumnError(TwoHandsError):
+    """Figures are asked for by a column that no row has."""
+
+    code = "unknown_column"
+
+
+class TaxonomyMismatchError(TwoHandsError):
+    """Two models cannot be compared: they share no head, or a head of one name has other labels."""
+
+    code = "taxonomy_mismatch"
+
+
 class FileReadError(TwoHandsError):
     """A file is missing, unreadable or of a kind that is not known."""
 
     code = "unreadable_file"
+
+
+class FileWriteError(TwoHandsError):
+    """An output cannot be written."""
+
+    code = "unwritable_file"
 
 
 class ModelNotFoundError(TwoHandsError):
@@ -118,6 +136,18 @@ class InputTypeError(InputError):
     code = "input_not_a_string"
 
 
+class MissingTextError(InputError):
+    """A row has no text to classify."""
+
+    code = "missing_text"
+
+
+class InvalidIdError(InputError):
+    """The `id` of a row is neither a string nor a whole number."""
+
+    code = "invalid_id"
+
+
 class ThresholdError(TwoHandsError):
     """A threshold names no label of the model or is not in [0, 1]."""
 
@@ -128,3 +158,63 @@ class NonFiniteLogitsError(TwoHandsError):
     """The model answered NaN or an infinity."""
 
     code = "non_finite_logits"
+
+
+class BodyTooLargeError(TwoHandsError):
+    """A request's body has more bytes than the service reads."""
+
+    code = "body_too_large"
+
+
+class MediaTypeError(TwoHandsError):
+    """A request's body is not declared as JSON."""
+
+    code = "unsupported_media_type"
+
+
+class JsonError(TwoHandsError):
+    """A request's body is not JSON as RFC 8259 has it."""
+
+    code = "invalid_json"
+
+
+class TooManyInputsError(TwoHandsError):
+    """A request has more paragraphs than the service takes at once."""
+
+    code = "too_many_inputs"
+
+
+class ExplainNotAvailableError(TwoHandsError):
+    """Evidence was asked for, which this service cannot give."""
+
+    code = "explain_not_available"
+
+
+class OverloadedError(TwoHandsError):
+    """So much work waits already that this request would only wait in vain; try again later."""
+
+    code = "overloaded"
+
+
+class NotReadyError(TwoHandsError):
+    """The service runs, but its model is not loaded and warm yet."""
+
+    code = "not_ready"
+
+
+class EngineStoppedError(TwoHandsError):
+    """The service is stopping; work that has not begun is handed back."""
+
+    code = "engine_stopped"
+
+
+class AddressError(TwoHandsError):
+    """The service cannot listen on the address it was given."""
+
+    code = "address_unavailable"
+
+
+class CheckpointError(TwoHandsError):
+    """A folder is not a checkpoint that this project made."""
+
+    code = "no_checkpoint"

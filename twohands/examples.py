@@ -67,22 +67,36 @@ def import_pyarrow(use: str) -> ModuleType:
         raise MissingExtraError(f"{use} needs pyarrow: pip install 'twohands[eval]'") from error
 
 
+def read_jsonl_lines(lines: Iterable[bytes], name: str, faults: list[str]) -> Iterator[Row]:
+    """Stream the rows of JSONL.
+
+    Args:
+        lines: lines of a file or of standard input.
+        name: how places are named.
+        faults: lines that cannot be read are described here and passed over.
+
+    Yields:
+        Raw rows.
+    """
+    for number, raw in enumerate(lines, start=1):
+        place = f"{name}:{number}"
+        line = raw.removeprefix(b"\xef\xbb\xbf").strip()
+        if not line:
+            continue
+        try:
+            cells = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            faults.append(f"{place}: not JSON in UTF-8 ({error}); one object a line is expected")
+            continue
+        if isinstance(cells, dict):
+            yield Row(cells, place)
+        else:
+            faults.append(f"{place}: found {type(cells).__name__}, expected one JSON object a line")
+
+
 def _read_jsonl(path: Path, faults: list[str]) -> Iterator[Row]:
     with path.open("rb") as stream:
-        for number, raw in enumerate(stream, start=1):
-            place = f"{path}:{number}"
-            line = raw.removeprefix(b"\xef\xbb\xbf").strip()
-            if not line:
-                continue
-            try:
-                cells = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                faults.append(f"{place}: not JSON in UTF-8 ({error}); one object a line is expected")
-                continue
-            if isinstance(cells, dict):
-                yield Row(cells, place)
-            else:
-                faults.append(f"{place}: found {type(cells).__name__}, expected one JSON object a line")
+        yield from read_jsonl_lines(stream, str(path), faults)
 
 
 def _read_csv(path: Path, faults: list[str]) -> Iterator[Row]:

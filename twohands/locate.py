@@ -21,8 +21,11 @@ def model_roots() -> list[Path]:
     """
     roots = [Path(os.environ["TWOHANDS_MODELS"])] if os.environ.get("TWOHANDS_MODELS") else []
     roots += [Path("models"), _PACKAGE.parent / "models", _PACKAGE / "released" / "models"]
-    unique = {root.resolve(): root for root in reversed(roots) if root.is_dir()}
-    return list(reversed(unique.values()))
+    unique: dict[Path, Path] = {}
+    for root in roots:
+        if root.is_dir():
+            unique.setdefault(root.resolve(), root)
+    return list(unique.values())
 
 
 def find_model(name_or_path: str | Path | None = None) -> Path:

@@ -191,7 +191,8 @@ def build_folder(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     if folder.exists() and not overwrite:
         raise RunConflictError(f"{folder} already exists; choose another --output, or pass --overwrite to replace it")
-    if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST_NAME).is_file():
+    is_foreign = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    if is_foreign and not (folder / MANIFEST_NAME).is_file():
         raise RunConflictError(f"{folder} holds something that is not a model folder; it is left alone")
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))

@@ -13,7 +13,8 @@ LIMIT_CHARS = 100_000
 MIN_WORDS = 8
 
 _SPACE = re.compile(r"\s+")
-_BLANK_LINE = re.compile(r"(?:\r\n|\r|\n)[^\S\r\n]*(?:(?:\r\n|\r|\n)[^\S\r\n]*)+|\u2029|\f")
+# Atomic, else the regex takes one \r\n apart and finds a blank line at every Windows line end.
+_BLANK_LINE = re.compile(r"(?>\r\n|\r|\n)[^\S\r\n]*(?:(?>\r\n|\r|\n)[^\S\r\n]*)+|\u2029|\f")
 _LINE = re.compile(r"\r\n|\r|\n")
 _SENTENCE_END = re.compile(r"[.!?:;\u2026\u3002]['\"\u2019\u201d)\]]*$")
 
@@ -60,7 +61,9 @@ def normalise(text: object, *, limit_chars: int = LIMIT_CHARS) -> str:
             character for character in spaced if unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
         )
     )
-    paragraph = _SPACE.sub(" ", kept).strip()
+    # Composed once more: what was dropped may have stood between a letter and its accent, and training normalises
+    # twice where serving does it once.
+    paragraph = _SPACE.sub(" ", unicodedata.normalize("NFC", kept)).strip()
     if not paragraph:
         raise EmptyParagraphError("the text is empty or holds only white space and control characters")
     return paragraph

@@ -73,9 +73,10 @@ def _answer(head: Head, rule: DecisionRule, row: Sequence[float]) -> OneOf | Any
     scores = {name: round(float(score), _DIGITS) for name, score in zip(head.label_names, row, strict=True)}
     if head.problem_type is ProblemType.ONE_OF:
         label = head.label_names[int(np.argmax(row))]
-        return OneOf(label, scores[label], scores, rule.abstention is not None and scores[label] < rule.abstention)
+        return OneOf(label, scores[label], scores, rule.abstention is not None and bool(max(row) < rule.abstention))
     thresholds = rule.thresholds or []
-    labels = [name for name, at in zip(head.label_names, thresholds, strict=True) if scores[name] >= at]
+    # By the exact score, as `decide_head`: a rounded one would cross a threshold that evaluation saw it miss.
+    labels = [name for name, score, at in zip(head.label_names, row, thresholds, strict=True) if score >= at]
     return AnyOf(labels, scores)
 
 

@@ -44,7 +44,7 @@ class OnnxSession:
             self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises its own untyped classes
             raise FileReadError(f"ONNX Runtime cannot load {path}: {error}") from error
-        self._input_names = [graph_input.name for graph_input in self._session.get_inputs()]
+        self.input_names = [graph_input.name for graph_input in self._session.get_inputs()]
         self._pool = ThreadPoolExecutor(self.num_threads, "twohands") if self.num_threads > 1 else None
 
     def run_padded(self, input_ids: TokenIds, attention_mask: TokenIds) -> Logits:
@@ -58,9 +58,9 @@ class OnnxSession:
             Shape `(batch, n_labels)`.
         """
         feeds = {"input_ids": input_ids, "attention_mask": attention_mask}
-        if "token_type_ids" in self._input_names:
+        if "token_type_ids" in self.input_names:
             feeds["token_type_ids"] = np.zeros_like(input_ids)
-        (logits,) = self._session.run(["logits"], {name: feeds[name] for name in self._input_names})
+        (logits,) = self._session.run(["logits"], {name: feeds[name] for name in self.input_names})
         return np.asarray(logits, dtype=np.float32)
 
     def _run_one(self, token_ids: TokenIds) -> Logits:

@@ -13,14 +13,14 @@ def _read_quota(folder: Path) -> float | None:
     try:
         quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
         return None if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError):
+    except (OSError, ValueError, ZeroDivisionError):
         pass
     try:
         quota_us = int((folder / "cpu.cfs_quota_us").read_text(encoding="ascii"))
         period_us = int((folder / "cpu.cfs_period_us").read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
-    return None if quota_us <= 0 else quota_us / period_us
+    return None if quota_us <= 0 or period_us <= 0 else quota_us / period_us
 
 
 def read_cpu_quota(*, root: Path = _CGROUP_ROOT, own: Path = _OWN_CGROUP) -> float | None:

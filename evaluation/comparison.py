@@ -1,0 +1,143 @@
+"""Owns the paired test: two models on the same rows, the same bootstrap draws for both, and McNemar's test."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from evaluation.deciders import Decisions
+from evaluation.rows import HeadRows, figure_of
+from twohands.errors import TaxonomyMismatchError
+from twohands.metrics import Counts, Figure, Floats, accuracy, f1, interval, macro_f1
+from twohands.taxonomy import Taxonomy
+
+Json = dict[str, object]
+
+
+def share_heads(a: Taxonomy, b: Taxonomy) -> tuple[Taxonomy, list[str]]:
+    """Find the heads that both decide.
+
+    Args:
+        a: of the first.
+        b: of the second.
+
+    Returns:
+        The shared heads as `a` orders them, and the names of heads that only one of them has.
+
+    Raises:
+        TaxonomyMismatchError: no head is shared, or a head of one name differs in kind or labels.
+    """
+    heads_b = {head.name: head for head in b.heads}
+    shared = [head for head in a.heads if head.name in heads_b]
+    if not shared:
+        raise TaxonomyMismatchError(
+            f"nothing to compare: A decides {', '.join(head.name for head in a.heads)}, B {', '.join(heads_b)}"
+        )
+    for head in shared:
+        other = heads_b[head.name]
+        if head.problem_type is not other.problem_type or set(head.label_names) != set(other.label_names):
+            raise TaxonomyMismatchError(
+                f"head {head.name!r} is not the same: A has {', '.join(head.label_names)} ({head.problem_type}), "
+                f"B has {', '.join(other.label_names)} ({other.problem_type})"
+            )
+    only_one = {head.name for head in a.heads} ^ set(heads_b)
+    return Taxonomy(heads=shared), sorted(only_one)
+
+
+def reorder_labels(decisions: Decisions, own: Taxonomy, wanted: Taxonomy) -> Decisions:
+    """Lay decisions out in the label order of another taxonomy.
+
+    Args:
+        decisions: by head name.
+        own: the order they are in.
+        wanted: the order they shall have; each of its heads is in `own` with the same labels.
+
+    Returns:
+        Decisions for the heads of `wanted`.
+    """
+    names_of = {head.name: head.label_names for head in own.heads}
+    reordered = {}
+    for head in wanted.heads:
+        scores, decided = decisions[head.name]
+        columns = [names_of[head.name].index(name) for name in head.label_names]
+        reordered[head.name] = (scores[:, columns], decided[:, columns])
+    return reordered
+
+
+def mcnemar_exact(only_a: int, only_b: int) -> float:
+    """Two-sided exact p-value that both are right equally often.
+
+    Args:
+        only_a: rows that A alone has right.
+        only_b: rows that B alone has right.
+
+    Returns:
+        In (0, 1]; 1 when the two never differ.
+
+    Source:
+        McNemar 1947, *Note on the sampling error of the difference between correlated proportions*; exact form:
+        a binomial test of `only_a` in `only_a + only_b` at one half.
+    """
+    n = only_a + only_b
+    term = tail = 1  # ways to choose 0 of n; whole numbers, which divide exactly however large
+    for k in range(min(only_a, only_b)):
+        term = term * (n - k) // (k + 1)
+        tail += term
+    return min(1.0, float(2 * tail / 2**n))
+
+
+def _bootstrap_p(differences: Floats) -> float:
+    """Two-sided p-value: twice the smaller share of draws on one side of 0, never 0 from finitely many draws."""
+    n = len(differences)
+    at_most, at_least = (differences <= 0).sum(), (differences >= 0).sum()
+    return min(1.0, 2 * (min(int(at_most), int(at_least)) + 1) / (n + 1))
+
+
+def _compare_figure(of: Callable[[Counts], Floats], a: Counts, b: Counts, weights: Floats) -> Json:
+    figure_a, figure_b = figure_of(of, a, weights), figure_of(of, b, weights)
+    differences = of(a.weigh(weights)) - of(b.weigh(weights))
+    low, high = interval(differences)
+    difference: Figure = {
+        "value": figure_a["value"] - figure_b["value"],
+        "low": low,
+        "high": high,
+        "p": _bootstrap_p(differences),
+    }
+    return {"a": figure_a, "b": figure_b, "difference": difference}
+
+
+def _f1_of(number: int) -> Callable[[Counts], Floats]:
+    return lambda counts: f1(counts)[:, number]
+
+
+def compare_rows(a: HeadRows, b: HeadRows, *, n_replicates: int, seed: int) -> Json:
+    """Compare two models on one head.
+
+    Args:
+        a: rows as A decides them.
+        b: the same rows as B decides them, in the same label order.
+        n_replicates: bootstrap draws.
+        seed: of the draws.
+
+    Returns:
+        `macro_f1`, `accuracy` and per label `f1` as `{"a", "b", "difference"}` (A minus B, with interval and
+        bootstrap p-value), `mcnemar`, `n`, `n_groups`.
+    """
+    weights = a.draw(n_replicates=n_replicates, seed=seed)
+    counts_a, counts_b = a.count(), b.count()
+    is_right_a = ((a.truth == 1) == a.decided).all(axis=1)
+    is_right_b = ((b.truth == 1) == b.decided).all(axis=1)
+    only_a, only_b = int((is_right_a & ~is_right_b).sum()), int((~is_right_a & is_right_b).sum())
+    return {
+        "n": len(a.groups),
+        "n_groups": a.n_groups,
+        "macro_f1": _compare_figure(macro_f1, counts_a, counts_b, weights),
+        "accuracy": _compare_figure(accuracy, counts_a, counts_b, weights),
+        "mcnemar": {"only_a_right": only_a, "only_b_right": only_b, "p": mcnemar_exact(only_a, only_b)},
+        "labels": {
+            name: {
+                "f1": _compare_figure(_f1_of(number), counts_a, counts_b, weights),
+                "support": int(np.sum(a.truth[:, number] == 1)),
+            }
+            for number, name in enumerate(a.head.label_names)
+        },
+    }

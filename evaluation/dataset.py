@@ -1,0 +1,85 @@
+"""Owns the labelled rows that a model is measured on: which files, how many rows, and what may not overlap."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from twohands.errors import LeakError
+from twohands.examples import Example, check_rows, expand_paths, fingerprint, finish_examples, read_rows
+from twohands.hashing import sha256_of_file
+from twohands.taxonomy import Taxonomy
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFiles:
+    """Checked examples in the order of their files; `n_skipped` rows had no label and were asked to be passed over."""
+
+    examples: list[Example]
+    files: list[Json]
+    n_skipped: int
+
+    def describe(self) -> Json:
+        """Name what was read, so that a figure can be traced to its rows."""
+        return {
+            "files": self.files,
+            "n_rows": len(self.examples),
+            "n_groups": len({example.group for example in self.examples}),
+            "n_skipped": self.n_skipped,
+            "fingerprint": fingerprint(self.examples),
+        }
+
+
+def load_labelled(paths: Sequence[Path], taxonomy: Taxonomy, *, skip_unlabelled: bool = False) -> LabelledFiles:
+    """Read labelled files, whole or not at all.
+
+    Args:
+        paths: files, or folders of them.
+        taxonomy: which heads and labels there are.
+        skip_unlabelled: pass over rows that are labelled for no head, instead of refusing them.
+
+    Returns:
+        The examples and their files.
+
+    Raises:
+        FileReadError: a path is missing or of an unknown kind.
+        DataError: a row cannot be used, an `id` stands twice, or there is no row; all faults at once.
+    """
+    faults: list[str] = []
+    examples: list[Example] = []
+    files: list[Json] = []
+    n_skipped = 0
+    names = [head.name for head in taxonomy.heads]
+    paths = expand_paths(paths)
+    for path in paths:
+        rows = list(read_rows(path, faults))
+        kept = [row for row in rows if any(row.cells.get(name) is not None for name in names)]
+        if skip_unlabelled:
+            n_skipped += len(rows) - len(kept)
+            rows = kept
+        examples += check_rows(rows, taxonomy, faults, default_source=path.stem)
+        files.append({"name": str(path), "sha256": sha256_of_file(path), "n_rows": len(rows)})
+    finish_examples(examples, faults, ", ".join(map(str, paths)))
+    return LabelledFiles(examples, files, n_skipped)
+
+
+def refuse_overlap(splits: Mapping[str, Sequence[Example]]) -> None:
+    """Refuse a document or a text that stands in two splits: a baseline would be measured on what it learnt.
+
+    Args:
+        splits: examples by the name of the split.
+
+    Raises:
+        LeakError: every document and text that two splits share.
+    """
+    faults = []
+    for kind in ("group", "paragraph"):
+        first_seen: dict[str, str] = {}
+        for split, examples in splits.items():
+            for value in sorted({getattr(example, kind) for example in examples}):
+                if value in first_seen:
+                    faults.append(f"{kind} {value[:80]!r} stands in {first_seen[value]} and in {split}")
+                first_seen.setdefault(value, split)
+    if faults:
+        raise LeakError(f"{', '.join(splits)} overlap; a document belongs to one of them", faults)

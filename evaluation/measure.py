@@ -1,0 +1,116 @@
+"""Owns what is reported of one model: figures per head, confusion, abstention, and what a reader must be told."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from evaluation.dataset import LabelledFiles
+from evaluation.rows import HeadRows, ratio_of
+from twohands.manifest import Manifest
+from twohands.metrics import measure_head
+from twohands.scores import DecisionRule
+from twohands.taxonomy import ProblemType, Taxonomy
+
+Json = dict[str, object]
+
+# Below this many documents, percentile intervals are known to be too narrow.
+FEW_GROUPS = 30
+
+
+def _confusion(rows: HeadRows) -> Json:
+    """Counts of true against given labels for a one-of head, of hits and misses per label for an any-of head."""
+    names = rows.head.label_names
+    is_true = rows.truth == 1
+    if rows.head.problem_type is ProblemType.ONE_OF:
+        table = is_true.T.astype(int) @ rows.decided.astype(int)  # rows true, columns given
+        return {name: dict(zip(names, row.tolist(), strict=True)) for name, row in zip(names, table, strict=True)}
+    return {
+        name: {
+            "true_positive": int((is_true[:, number] & rows.decided[:, number]).sum()),
+            "false_positive": int((~is_true[:, number] & rows.decided[:, number]).sum()),
+            "false_negative": int((is_true[:, number] & ~rows.decided[:, number]).sum()),
+            "true_negative": int((~is_true[:, number] & ~rows.decided[:, number]).sum()),
+        }
+        for number, name in enumerate(names)
+    }
+
+
+def _abstention(rows: HeadRows, level: float, *, n_replicates: int, seed: int) -> Json:
+    """What is gained by not answering below `level`: share of rows answered, and share of those that are wrong."""
+    weights = rows.draw(n_replicates=n_replicates, seed=seed)
+    is_answered = rows.scores.max(axis=1) >= level
+    is_wrong = ~(rows.decided & (rows.truth == 1)).any(axis=1)
+    answered = rows.sum_by_document(is_answered.astype(float))
+    wrong = rows.sum_by_document((is_answered & is_wrong).astype(float))
+    everything = rows.sum_by_document(np.ones(len(is_answered)))
+    return {
+        "level": level,
+        "coverage": ratio_of(answered, everything, weights),
+        "risk": ratio_of(wrong, answered, weights),
+        "accuracy": ratio_of(answered - wrong, answered, weights),
+    }
+
+
+def measure_rows(rows: HeadRows, rule: DecisionRule, *, n_replicates: int, seed: int) -> Json:
+    """Measure one head.
+
+    Args:
+        rows: labelled for it.
+        rule: how it was decided.
+        n_replicates: bootstrap draws.
+        seed: of the draws.
+
+    Returns:
+        The figures of `measure_head`, `n`, `n_groups`, `confusion`, and for a one-of head that abstains
+        `abstention`: level, coverage, risk (errors among the answered) and accuracy (1 - risk).
+    """
+    measured = measure_head(rows.head, rows.count(), rows.draw(n_replicates=n_replicates, seed=seed))
+    measured |= {"n": len(rows.groups), "n_groups": rows.n_groups, "confusion": _confusion(rows)}
+    if rows.head.problem_type is ProblemType.ONE_OF and rule.abstention is not None:
+        measured["abstention"] = _abstention(rows, rule.abstention, n_replicates=n_replicates, seed=seed)
+    return measured
+
+
+def note_fitted(data: LabelledFiles, manifest: Manifest) -> list[str]:
+    """Say which files the model has already learnt from or was chosen on.
+
+    Args:
+        data: what is measured.
+        manifest: of the model.
+
+    Returns:
+        One sentence for each such file.
+    """
+    split_of = {file.sha256: file.split for file in manifest.training_data.files if file.split != "test"}
+    return [
+        f"{file['name']} is {split_of[str(file['sha256'])]} data of {manifest.name}; figures on it flatter the model."
+        for file in data.files
+        if file["sha256"] in split_of
+    ]
+
+
+def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy) -> list[str]:
+    """Say what the figures cannot show.
+
+    Args:
+        selected: rows by head.
+        taxonomy: all heads of the model.
+
+    Returns:
+        One sentence for each gap.
+    """
+    notes = []
+    for head in taxonomy.heads:
+        if head.name not in selected:
+            notes.append(f"{head.name} is left out: no row is labelled for it.")
+            continue
+        rows = selected[head.name]
+        without = [name for name, n in zip(head.label_names, (rows.truth == 1).sum(axis=0), strict=True) if not n]
+        if without:
+            notes.append(f"{head.name}: no row is {', '.join(without)}; F1 is 0 there and pulls the macro mean down.")
+        if rows.n_groups < FEW_GROUPS:
+            notes.append(
+                f"{head.name}: only {rows.n_groups} groups (documents); intervals from fewer than {FEW_GROUPS} are "
+                "too narrow."
+            )
+    return notes

@@ -1,0 +1,159 @@
+"""Owns how figures look in a terminal: 80 columns, each figure with its interval."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+WIDTH = 80
+Json = Mapping[str, Any]
+
+
+def show_number(value: float, *, digits: int = 3, is_signed: bool = False) -> str:
+    """Write a figure as statisticians do, in one width: `.741`, `-.020`, `1.00`; with `is_signed` also `+.020`."""
+    text = f"{value:{'+' if is_signed else ''}.{digits}f}"
+    sign, plain = text[: -len(text.lstrip("+-"))], text.lstrip("+-")
+    return sign + (plain[1:] if plain.startswith("0.") else plain[:-1])
+
+
+def show_figure(figure: Mapping[str, float] | None, *, is_signed: bool = False) -> str:
+    """Write a figure and its interval: `.741 [.702, .778]`; a dash for one that is not defined."""
+    if figure is None:
+        return "-"
+    value, low, high = (show_number(figure[key], is_signed=is_signed) for key in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def show_p(p: float) -> str:
+    """Write a p-value."""
+    return "<.001" if p < 0.001 else show_number(p)
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", show_edge=False)
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place else "left", overflow="fold", no_wrap=False)
+    return table
+
+
+def _text(value: object, style: str = "") -> Text:
+    # Values come from the user's data: as Text they are never read as markup.
+    return Text(str(value), style=style)
+
+
+def _print_notes(console: Console, report: Json) -> None:
+    for note in report["notes"]:
+        console.print(_text(f"note: {note}", "yellow"))
+
+
+def _print_head(console: Console, name: str, head: Json) -> None:
+    console.print()
+    console.print(_text(f"{name}   {head['n']} rows, {head['n_groups']} groups", "bold"))
+    overall = "   ".join(
+        f"{title} {show_figure(head[key])}" for key, title in (("macro_f1", "macro-F1"), ("mcc", "MCC"))
+    )
+    console.print(_text(overall))
+    overall = "   ".join(
+        f"{title} {show_figure(head[key])}" for key, title in (("accuracy", "accuracy"), ("ece", "ECE"))
+    )
+    console.print(_text(overall))
+    if "abstention" in head:
+        abstention = head["abstention"]
+        answered, right = show_figure(abstention["coverage"]), show_figure(abstention["accuracy"])
+        console.print(_text(f"abstaining below {show_number(abstention['level'])}: answers {answered}, right {right}"))
+    table = _table("label", "precision", "recall", "F1", "rows")
+    for label, figures in head["labels"].items():
+        cells = [show_figure(figures[key]) for key in ("precision", "recall", "f1")]
+        table.add_row(_text(label), *cells, str(figures["support"]))
+    console.print(table)
+
+
+def _print_slices(console: Console, column: str, slices: Json) -> None:
+    heads = list(dict.fromkeys(name for part in slices.values() for name in part["heads"]))
+    for name in heads:
+        console.print()
+        console.print(_text(f"{name} by {column}", "bold"))
+        table = _table(column, "rows", "macro-F1 (labels that occur)", "accuracy")
+        for value, part in slices.items():
+            if name in part["heads"]:
+                head = part["heads"][name]
+                table.add_row(
+                    _text(value), str(head["n"]), show_figure(head["macro_f1"]), show_figure(head["accuracy"])
+                )
+        console.print(table)
+
+
+def print_evaluation(report: Json) -> None:
+    """Print what `evaluate` found.
+
+    Args:
+        report: the object that `--json` prints.
+    """
+    console = Console(width=WIDTH, highlight=False)
+    model = report["model"]
+    console.print(_text(f"{model['name']} {model['version']} (sha256 {model['sha256'][:12]})", "bold"))
+    console.print(
+        _text(
+            f"{report['n']} rows of {report['data']['n_groups']} groups. In brackets: 95% intervals from "
+            f"{report['n_replicates']} bootstrap draws of groups, seed {report['seed']}."
+        )
+    )
+    for name, head in report["heads"].items():
+        _print_head(console, name, head)
+    for column, slices in report["slices"].items():
+        _print_slices(console, column, slices)
+    if report["notes"]:
+        console.print()
+    _print_notes(console, report)
+
+
+def _say_verdict(difference: Mapping[str, float]) -> str:
+    if difference["low"] > 0:
+        return "A is better"
+    return "B is better" if difference["high"] < 0 else "no difference shown"
+
+
+def print_comparison(report: Json) -> None:
+    """Print what `compare` found.
+
+    Args:
+        report: the object that `--json` prints.
+    """
+    console = Console(width=WIDTH, highlight=False)
+    for letter in ("a", "b"):
+        name = " ".join(str(report[letter][key]) for key in ("name", "version") if key in report[letter])
+        console.print(_text(f"{letter.upper()}: {name}", "bold"))
+    console.print(
+        _text(
+            f"{report['n']} rows of {report['data']['n_groups']} groups. In brackets: 95% intervals from "
+            f"{report['n_replicates']} bootstrap draws of groups, the same for both, seed {report['seed']}."
+        )
+    )
+    for name, head in report["heads"].items():
+        console.print()
+        difference = cast("Mapping[str, float]", head["macro_f1"]["difference"])
+        console.print(_text(f"{name}   {head['n']} rows   {_say_verdict(difference)}", "bold"))
+        table = _table("", "A", "B", "A - B", "p", "rows")
+        parts = {"macro-F1": head["macro_f1"], "accuracy": head["accuracy"]}
+        parts |= {f"F1 {label}": figures["f1"] for label, figures in head["labels"].items()}
+        supports = ["", "", *(str(figures["support"]) for figures in head["labels"].values())]
+        for (title, part), support in zip(parts.items(), supports, strict=True):
+            a, b = show_number(part["a"]["value"]), show_number(part["b"]["value"])
+            apart = part["difference"]
+            table.add_row(_text(title), a, b, show_figure(apart, is_signed=True), show_p(apart["p"]), support)
+        console.print(table)
+        mcnemar = head["mcnemar"]
+        console.print(
+            _text(
+                f"right in A only: {mcnemar['only_a_right']} rows, in B only: {mcnemar['only_b_right']}; "
+                f"McNemar's exact p {show_p(mcnemar['p'])}"
+            )
+        )
+    console.print()
+    console.print(
+        _text("The p in the tables is the bootstrap's, which draws whole groups; McNemar takes rows as independent.")
+    )
+    _print_notes(console, report)

@@ -1,0 +1,1 @@
+"""The serving room: HTTP -> paragraphs -> model -> HTTP. Never imports training, evaluation, torch or transformers."""

@@ -1,0 +1,115 @@
+"""Owns how a failure is answered: one table from error class to status, one shape of body, nothing of the inside.
+
+Bodies never repeat what the caller sent: field names that could be anything are shown only if they look like names.
+"""
+
+import http
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
+
+from twohands import errors
+
+_LOGGER = logging.getLogger(__name__)
+
+# A class that is not here, nor a parent of it, is a fault of the service: 500, and its message stays inside.
+STATUS_BY_ERROR: dict[type[Exception], int] = {
+    errors.InputError: 422,
+    errors.ThresholdError: 422,
+    errors.TooManyInputsError: 422,
+    errors.ExplainNotAvailableError: 422,
+    errors.JsonError: 400,
+    errors.BodyTooLargeError: 413,
+    errors.MediaTypeError: 415,
+    errors.OverloadedError: 429,
+    errors.NotReadyError: 503,
+    errors.EngineStoppedError: 503,
+    errors.NonFiniteLogitsError: 500,
+}
+RETRY_AFTER_S = {429: "1", 503: "5"}
+REQUEST_ID_HEADER = "x-request-id"
+
+# Where pydantic's or HTTP's own words would say little, or name a class of ours.
+_WORDS_BY_FAULT = {
+    "extra_forbidden": "unknown field",
+    "missing": "missing field",
+    "model_type": 'expected an object such as {"inputs": "..."}',
+}
+_WORDS_BY_STATUS = {
+    404: "nothing is served at this path; / says where to look",
+    405: "this path takes another method; the header `allow` names it",
+}
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_MAX_FAULTS = 5
+
+
+def find_status(error: Exception) -> int:
+    """The status of an error by its class or nearest parent in the table; 500 for all others."""
+    return next((STATUS_BY_ERROR[kind] for kind in type(error).__mro__ if kind in STATUS_BY_ERROR), 500)
+
+
+def describe_validation(faults: Sequence[Mapping[str, Any]]) -> str:
+    """Name each field and what is wrong with it, without its value.
+
+    Args:
+        faults: pydantic's errors.
+
+    Returns:
+        One line, the first faults in full.
+    """
+    lines = []
+    for fault in faults[:_MAX_FAULTS]:
+        parts = [str(part) for part in fault["loc"] if part not in {"body", "[key]"}]
+        where = ".".join(part if _NAME.fullmatch(part) else "(unprintable name)" for part in parts) or "body"
+        what = _WORDS_BY_FAULT.get(fault["type"], fault["msg"])
+        lines.append(f"{where}: {what.removeprefix('Value error, ')}")
+    if len(faults) > _MAX_FAULTS:
+        lines.append(f"and {len(faults) - _MAX_FAULTS} more")
+    return "; ".join(lines)
+
+
+def _read_failure(error: Exception) -> tuple[int, str, str]:
+    """Status, code and message of any error."""
+    if isinstance(error, RequestValidationError):
+        return 422, "invalid_request", describe_validation(error.errors())
+    if isinstance(error, HTTPException):
+        phrase = http.HTTPStatus(error.status_code).phrase
+        message = _WORDS_BY_STATUS.get(error.status_code, phrase)
+        return error.status_code, phrase.lower().replace(" ", "_"), message
+    if isinstance(error, ClientDisconnect):
+        return 400, "client_disconnected", "the connection ended before the body did"
+    if isinstance(error, errors.TwoHandsError) and any(kind in STATUS_BY_ERROR for kind in type(error).__mro__):
+        return find_status(error), error.code, str(error)
+    return 500, "internal_error", "the service failed; its log has the cause under this request id"
+
+
+def shape_failure(error: Exception, request_id: str) -> JSONResponse:
+    """Make the answer to a failed request.
+
+    Args:
+        error: any error.
+        request_id: by which the log and the caller speak of the same request.
+
+    Returns:
+        The response, with the body `{"error": {"code", "message", "request_id"}}`.
+    """
+    status, code, message = _read_failure(error)
+    headers = dict(getattr(error, "headers", None) or {})
+    headers[REQUEST_ID_HEADER] = request_id
+    if status in RETRY_AFTER_S:
+        headers["retry-after"] = RETRY_AFTER_S[status]
+    if status == 500:
+        _LOGGER.error("request %s failed: %s", request_id, type(error).__name__)
+    body = {"error": {"code": code, "message": message, "request_id": request_id}}
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+async def answer_failure(request: Request, error: Exception) -> JSONResponse:
+    """The one exception handler of the app."""
+    return shape_failure(error, str(getattr(request.state, "request_id", "-")))

@@ -1,0 +1,116 @@
+"""Owns what is let in: the size of a body, its media type, and the id by which a request is spoken of."""
+
+import asyncio
+import re
+import uuid
+from collections.abc import Mapping
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.failures import REQUEST_ID_HEADER, shape_failure
+from twohands.errors import BodyTooLargeError, MediaTypeError
+
+# Logs and headers carry the id: nothing that could break a line or a quote is taken over.
+_SANE_ID = re.compile(rb"[A-Za-z0-9._:=-]{1,128}")
+_JSON_TYPE = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json", re.IGNORECASE)
+_DRAIN_BYTES = 64 * 1024 * 1024
+_DRAIN_TIMEOUT_S = 10.0
+
+
+def check_media_type(headers: Mapping[str, str]) -> None:
+    """Refuse a body that is not declared as JSON; a browser form of another site cannot declare that.
+
+    Args:
+        headers: of the request.
+
+    Raises:
+        MediaTypeError: `content-type` is missing or another.
+    """
+    media_type = headers.get("content-type", "").partition(";")[0].strip()
+    if not _JSON_TYPE.fullmatch(media_type):
+        raise MediaTypeError("send JSON, with the header `content-type: application/json`")
+
+
+def read_request_id(headers: Mapping[bytes, bytes]) -> str:
+    """The caller's request id if it is a sane one, else a new one."""
+    sent = headers.get(REQUEST_ID_HEADER.encode(), b"")
+    return sent.decode("ascii") if _SANE_ID.fullmatch(sent) else uuid.uuid4().hex
+
+
+async def drain(receive: Receive) -> None:
+    """Read the rest of a refused body and forget it: many clients read no answer before they have sent all.
+
+    Args:
+        receive: of the request; bounded in bytes and time.
+    """
+    n_bytes = 0
+    try:
+        async with asyncio.timeout(_DRAIN_TIMEOUT_S):
+            while n_bytes < _DRAIN_BYTES:
+                message = await receive()
+                n_bytes += len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return
+
+
+class RequestLimits:
+    """ASGI middleware: gives each request its id and bounds its body, by its declared and by its counted size."""
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
+        """Wrap an app.
+
+        Args:
+            app: what is called within the limits.
+            max_body_bytes: largest body.
+        """
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection; anything but HTTP passes unchanged."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        request_id = read_request_id(headers)
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                name = REQUEST_ID_HEADER.encode()
+                if all(key.lower() != name for key, _ in message["headers"]):
+                    message["headers"] = [*message["headers"], (name, request_id.encode())]
+            await send(message)
+
+        if self._is_declared_too_large(headers.get(b"content-length", b"")):
+            if headers.get(b"expect", b"").lower() != b"100-continue":  # such a client waits for our word
+                await drain(receive)
+            await shape_failure(self._make_error(), request_id)(scope, receive, send)
+            return
+        await self._app(scope, self._count(receive), send_with_id)
+
+    def _is_declared_too_large(self, declared: bytes) -> bool:
+        # Digits beyond any real size are not even read as a number: Python refuses to from 4300 on.
+        return declared.isdigit() and (len(declared) > 18 or int(declared) > self._max_body_bytes)
+
+    def _count(self, receive: Receive) -> Receive:
+        n_bytes = 0
+
+        async def receive_counted() -> Message:
+            nonlocal n_bytes
+            message = await receive()
+            n_bytes += len(message.get("body", b""))
+            if n_bytes > self._max_body_bytes:
+                if message.get("more_body", False):
+                    await drain(receive)
+                raise self._make_error()
+            return message
+
+        return receive_counted
+
+    def _make_error(self) -> BodyTooLargeError:
+        return BodyTooLargeError(
+            f"the body is larger than {self._max_body_bytes} bytes; send fewer paragraphs in one request"
+        )

@@ -1,0 +1,132 @@
+"""Owns the OpenAPI document: the schema of a loaded model's heads, and examples that hold for it."""
+
+from types import GenericAlias
+from typing import Any, Literal, cast
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from serving.schemas import AnyOfAnswer, ClassifyRequest, OneOfAnswer, Prediction, Score
+from twohands.classifier import Classifier
+from twohands.taxonomy import Head, ProblemType, Taxonomy
+
+_REFERENCE = "#/components/schemas/{model}"
+EXAMPLE_TEXT = (
+    "The ministry will buy the first three years of output from any domestic maker of lithography tools, and "
+    "banks have been told to price their loans to the sector below the benchmark rate."
+)
+EXAMPLE_TEXTS = [
+    EXAMPLE_TEXT,
+    "Regulators dropped the price cap on freight and will let carriers set their own rates from January.",
+]
+
+
+def _make_answer_model(head: Head) -> type[BaseModel]:
+    title = "".join(part.capitalize() for part in head.name.replace("_", "-").split("-"))
+    names = head.label_names
+    # Fields are numbered and aliased: a label may be called `copy` or `json`, which a model's field may not.
+    scores = create_model(
+        f"{title}Scores",
+        __config__=ConfigDict(extra="forbid"),
+        **cast("Any", {f"label_{i}": (Score, Field(alias=name, title=name)) for i, name in enumerate(names)}),
+    )
+    label: Any = Literal[tuple(names)]  # known only when a model is loaded
+    if head.problem_type is ProblemType.ONE_OF:
+        return create_model(f"{title}Answer", __base__=OneOfAnswer, label=(label, ...), scores=(scores, ...))
+    labels: Any = GenericAlias(list, (label,))
+    return create_model(f"{title}Answer", __base__=AnyOfAnswer, labels=(labels, ...), scores=(scores, ...))
+
+
+def make_prediction_model(taxonomy: Taxonomy) -> type[BaseModel]:
+    """Write down what a prediction of a loaded model looks like.
+
+    Args:
+        taxonomy: its heads.
+
+    Returns:
+        A model with a field for each head, and those that every prediction has.
+    """
+    heads = {
+        f"head_{i}": (_make_answer_model(head), Field(alias=head.name, title=head.name))
+        for i, head in enumerate(taxonomy.heads)
+    }
+    common = {name: (field.annotation, field) for name, field in Prediction.model_fields.items()}
+    return create_model(
+        "Prediction",
+        __config__=ConfigDict(extra="forbid"),
+        __doc__=Prediction.__doc__,
+        **cast("Any", heads | common),
+    )
+
+
+def make_example_prediction(taxonomy: Taxonomy) -> dict[str, object]:
+    """A prediction as a model with these heads might give it.
+
+    Args:
+        taxonomy: the heads.
+
+    Returns:
+        An object that `make_prediction_model` accepts.
+    """
+    answers: dict[str, object] = {}
+    for head in taxonomy.heads:
+        first, *others = head.label_names
+        if head.problem_type is ProblemType.ONE_OF:
+            scores = {first: 0.9} | {name: round(0.1 / len(others), 6) for name in others}
+            answers[head.name] = {"label": first, "score": 0.9, "scores": scores, "abstained": False}
+        else:
+            answers[head.name] = {"labels": [first], "scores": {first: 0.97} | dict.fromkeys(others, 0.08)}
+    return answers | {
+        "n_tokens": 34, "n_windows": 1, "truncated": False, "n_tokens_cut": 0, "evidence": None, "warnings": []
+    }  # fmt: skip
+
+
+def make_request_examples(taxonomy: Taxonomy) -> dict[str, dict[str, object]]:
+    """Requests to show, by name; the thresholds are for labels of these heads."""
+    one: dict[str, object] = {"inputs": EXAMPLE_TEXT}
+    head = taxonomy.heads[0]
+    name = head.name if head.problem_type is ProblemType.ONE_OF else head.label_names[0]
+    return {
+        "one paragraph": {"value": one},
+        "several paragraphs": {"value": {"inputs": EXAMPLE_TEXTS}},
+        "own thresholds": {"value": one | {"thresholds": {name: 0.6}}},
+    }
+
+
+def build_openapi(app: FastAPI, classifier: Classifier) -> dict[str, Any]:
+    """Write the document.
+
+    Args:
+        app: its routes.
+        classifier: the loaded model, whose heads and labels stand in the document.
+
+    Returns:
+        OpenAPI 3.1.
+    """
+    document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    schemas = document["components"]["schemas"]
+    taxonomy = classifier.taxonomy
+
+    def add(model: type[BaseModel]) -> None:
+        schema = model.model_json_schema(ref_template=_REFERENCE)
+        schemas.update(schema.pop("$defs", {}))
+        schemas[model.__name__] = schema
+
+    add(ClassifyRequest)
+    classify = document["paths"]["/v1/classify"]["post"]
+    classify["requestBody"] = {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": _REFERENCE.format(model="ClassifyRequest")},
+                "examples": make_request_examples(taxonomy),
+            }
+        },
+    }
+    add(make_prediction_model(taxonomy))
+    failed = {"error": {"code": "empty_paragraph", "message": "the text is empty"}}
+    predictions = [make_example_prediction(taxonomy), failed]
+    content = classify["responses"]["200"]["content"]["application/json"]
+    content["example"] = {"model": classifier.identity, "predictions": predictions}
+    return document

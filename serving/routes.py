@@ -1,0 +1,165 @@
+"""Owns the routes: what is asked, what is answered, and the headers that say how long it took."""
+
+import platform
+import time
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import fastapi
+import onnxruntime
+import tokenizers
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import JSONResponse
+
+from serving.limits import check_media_type
+from serving.schemas import (
+    ClassifyRequest,
+    ClassifyResponse,
+    FailureResponse,
+    HeadInfo,
+    InfoResponse,
+    LabelInfo,
+    LimitsInfo,
+    ModelIdentity,
+    StatusResponse,
+    WindowInfo,
+    parse_request,
+)
+from serving.service import Answers, Service
+from twohands import __version__
+from twohands.errors import ExplainNotAvailableError, InputError, TooManyInputsError
+from twohands.manifest import HeadEntry
+
+router = APIRouter()
+
+_FAILURES: dict[int | str, dict[str, Any]] = {
+    400: {"model": FailureResponse, "description": "The body is not JSON"},
+    413: {"model": FailureResponse, "description": "The body is too large"},
+    415: {"model": FailureResponse, "description": "The body is not declared as JSON"},
+    422: {"model": FailureResponse, "description": "A field is wrong; the message names it"},
+    429: {"model": FailureResponse, "description": "Too much work waits already; `retry-after` says when to try again"},
+    500: {"model": FailureResponse, "description": "The service failed"},
+    503: {"model": FailureResponse, "description": "Not ready yet, or stopping"},
+}
+
+
+def get_service(request: Request) -> Service:
+    """The service of the app that a request came to."""
+    service: Service = request.app.state.service
+    return service
+
+
+async def read_classify_request(request: Request) -> ClassifyRequest:
+    """Read the body once, strictly; FastAPI's own reading would let NaN and lone surrogates through."""
+    check_media_type(request.headers)
+    return parse_request(await request.body())
+
+
+def _answer(answers: Answers, started_s: float) -> JSONResponse:
+    predictions = [
+        {"error": {"code": item.code, "message": str(item)}} if isinstance(item, InputError) else item.to_dict()
+        for item in answers.items
+    ]
+    timing = answers.timing
+    spent = {
+        "tokenize": timing.tokenize_ms,
+        "queue": timing.queue_ms,
+        "infer": timing.infer_ms,
+        "total": 1e3 * (time.perf_counter() - started_s),
+    }
+    headers = {
+        "server-timing": ", ".join(f"{name};dur={spent_ms:.2f}" for name, spent_ms in spent.items()),
+        "x-model-sha256": answers.identity["sha256"],
+    }
+    return JSONResponse({"model": answers.identity, "predictions": predictions}, headers=headers)
+
+
+@router.post("/v1/classify", responses={200: {"model": ClassifyResponse}, **_FAILURES}, tags=["classify"])
+async def classify(
+    service: Annotated[Service, Depends(get_service)],
+    wanted: Annotated[ClassifyRequest, Depends(read_classify_request)],
+) -> JSONResponse:
+    """Classify one paragraph or a list.
+
+    A bad item of a list answers in its place with `{"error": {"code", "message"}}` and the others succeed; a
+    single bad text fails the request.
+    """
+    started_s = time.perf_counter()
+    if wanted.explain:
+        raise ExplainNotAvailableError("explain: this service gives no evidence yet; send false or leave it out")
+    texts = [wanted.inputs] if isinstance(wanted.inputs, str) else wanted.inputs
+    if len(texts) > service.settings.max_inputs:
+        raise TooManyInputsError(
+            f"inputs: found {len(texts)} texts, at most {service.settings.max_inputs} are taken in one request"
+        )
+    answers = await service.classify(texts, thresholds=wanted.thresholds)
+    if isinstance(wanted.inputs, str) and isinstance(answers.items[0], InputError):
+        raise answers.items[0]
+    return _answer(answers, started_s)
+
+
+@router.get("/healthz", response_model=StatusResponse, tags=["state"])
+async def healthz() -> StatusResponse:
+    """Say that the process is up, whatever the state of the model."""
+    return StatusResponse(status="alive")
+
+
+@router.get("/readyz", response_model=StatusResponse, responses={503: _FAILURES[503]}, tags=["state"])
+async def readyz(service: Annotated[Service, Depends(get_service)]) -> StatusResponse:
+    """Say whether requests are answered: 503 until the model is warm, and while the service stops."""
+    service.check_ready()
+    return StatusResponse(status="ready")
+
+
+def _describe_head(head: HeadEntry) -> HeadInfo:
+    thresholds: Sequence[float | None] = head.decision.thresholds or [None] * len(head.labels)
+    labels = [
+        LabelInfo(name=label.name, description=label.description, threshold=threshold)
+        for label, threshold in zip(head.labels, thresholds, strict=True)
+    ]
+    return HeadInfo(name=head.name, problem_type=head.problem_type, labels=labels, abstention=head.decision.abstention)
+
+
+@router.get("/info", response_model=InfoResponse, responses={503: _FAILURES[503]}, tags=["state"])
+async def info(service: Annotated[Service, Depends(get_service)]) -> InfoResponse:
+    """Say which model is served, what its labels mean, how it decides, and what a request may hold."""
+    classifier, settings = service.classifier, service.settings
+    manifest = classifier.manifest
+    return InfoResponse(
+        model=ModelIdentity(**classifier.identity),
+        license=manifest.license,
+        created=manifest.created,
+        encoder=manifest.encoder.name,
+        precision=manifest.graph.precision,
+        heads=[_describe_head(head) for head in manifest.heads],
+        window=WindowInfo(**manifest.window.model_dump()),
+        metrics=manifest.metrics,
+        threads=classifier.session.num_threads,
+        limits=LimitsInfo(
+            max_body_bytes=settings.max_body_bytes,
+            max_inputs=settings.max_inputs,
+            limit_chars=settings.limit_chars,
+            max_pending=settings.max_pending,
+        ),
+        versions={
+            "twohands": __version__,
+            "python": platform.python_version(),
+            "onnxruntime": onnxruntime.__version__,
+            "tokenizers": tokenizers.__version__,
+            "fastapi": fastapi.__version__,
+        },
+    )
+
+
+@router.get("/", include_in_schema=False)
+async def root() -> JSONResponse:
+    """Say where to look."""
+    return JSONResponse(
+        {
+            "name": "twohands",
+            "version": __version__,
+            "info": "/info",
+            "openapi": "/openapi.json",
+            "example": "curl -s HOST/v1/classify -H 'content-type: application/json' -d '{\"inputs\": \"...\"}'",
+        }
+    )

@@ -1,0 +1,202 @@
+"""Owns what requests and answers look like, whatever heads a model has; `openapi.py` adds those of a loaded one."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import from_json
+
+from twohands.errors import JsonError
+from twohands.taxonomy import ProblemType
+
+Score = Annotated[float, Field(ge=0, le=1)]
+LabelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
+
+
+def _check_inputs(value: object) -> object:
+    if not isinstance(value, str | list):
+        raise ValueError("expected a string or a list of strings")  # noqa: TRY004 - pydantic takes only ValueError
+    if value == []:
+        raise ValueError("the list is empty; send at least one text")
+    return value
+
+
+# Items are checked one by one where they are encoded: a bad one answers in its place and the others succeed.
+_INPUTS_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+Inputs = Annotated[str | list[Any], BeforeValidator(_check_inputs), WithJsonSchema(_INPUTS_SCHEMA, mode="validation")]
+
+
+class _Schema(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ClassifyRequest(_Schema):
+    """Paragraphs to classify: one, or a list."""
+
+    inputs: Inputs = Field(description="one paragraph, or a list of them; a bad item of a list answers in its place")
+    explain: bool = Field(default=False, description="ask for evidence; not available yet, must be false")
+    thresholds: dict[LabelName, Score] = Field(
+        default_factory=dict,
+        max_length=256,
+        description="label of an any-of head -> score from which it is given; name of a one-of head -> score below "
+        "which the answer is marked as abstained; what is absent keeps the model's own value",
+    )
+
+
+class ModelIdentity(_Schema):
+    """Which model answered."""
+
+    name: str
+    version: str
+    sha256: str = Field(description="digest of the model's manifest, which holds the digests of all its files")
+
+
+class ItemFailure(_Schema):
+    """Why one paragraph was not classified."""
+
+    code: str
+    message: str
+
+
+class FailedItem(_Schema):
+    """Stands in the place of a paragraph that could not be classified."""
+
+    error: ItemFailure
+
+
+class OneOfAnswer(_Schema):
+    """Exactly one label."""
+
+    label: str
+    score: Score = Field(description="of the label, calibrated")
+    scores: dict[str, Score] = Field(description="of every label; they sum to 1")
+    abstained: bool = Field(description="the score is below the abstention level: better leave it to a reader")
+
+
+class AnyOfAnswer(_Schema):
+    """Any number of labels, none among them."""
+
+    labels: list[str]
+    scores: dict[str, Score] = Field(description="of every label, each on its own, calibrated")
+
+
+class Prediction(BaseModel):
+    """One classified paragraph: an answer for each head, and what was read."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, OneOfAnswer | AnyOfAnswer]
+
+    n_tokens: int = Field(ge=1, description="tokens of the whole paragraph")
+    n_windows: int = Field(ge=1, description="overlapping pieces it was read in")
+    truncated: bool = Field(description="whether tokens at its end were not read")
+    n_tokens_cut: int = Field(ge=0, description="how many were not read")
+    evidence: dict[str, Any] | None = Field(description="null unless asked for")
+    warnings: list[str]
+
+
+class ClassifyResponse(_Schema):
+    """One prediction or error for each input, in order."""
+
+    model: ModelIdentity
+    predictions: list[Prediction | FailedItem]
+
+
+class Failure(_Schema):
+    """Why a request failed."""
+
+    code: str = Field(description="stable; match this, not the message")
+    message: str
+    request_id: str
+
+
+class FailureResponse(_Schema):
+    """The answer to every request that fails as a whole."""
+
+    error: Failure
+
+
+class StatusResponse(_Schema):
+    """A sign of life."""
+
+    status: Literal["alive", "ready"]
+
+
+class LabelInfo(_Schema):
+    """A label of the model."""
+
+    name: str
+    description: str
+    threshold: Score | None = Field(description="any-of: the label is given from this score on; null for one-of")
+
+
+class HeadInfo(_Schema):
+    """A head of the model."""
+
+    name: str
+    problem_type: ProblemType
+    labels: list[LabelInfo]
+    abstention: Score | None = Field(description="one-of: below this score the answer is marked as abstained")
+
+
+class WindowInfo(_Schema):
+    """How long text is read."""
+
+    max_tokens: int
+    overlap_tokens: int
+    max_windows: int
+
+
+class LimitsInfo(_Schema):
+    """What a request may hold."""
+
+    max_body_bytes: int
+    max_inputs: int
+    limit_chars: int
+    max_pending: int
+
+
+class InfoResponse(_Schema):
+    """What is served, and how."""
+
+    model: ModelIdentity
+    license: str
+    created: str
+    encoder: str
+    precision: str
+    heads: list[HeadInfo]
+    window: WindowInfo
+    metrics: dict[str, Any] = Field(description="headline figures of the model's own report, by split")
+    threads: int
+    limits: LimitsInfo
+    versions: dict[str, str]
+
+
+def parse_request(body: bytes) -> ClassifyRequest:
+    """Read a body strictly: no NaN, no lone surrogates, no invalid UTF-8, no nesting that would exhaust the stack.
+
+    Args:
+        body: bytes as they came.
+
+    Returns:
+        The checked request.
+
+    Raises:
+        JsonError: the body is not JSON; the message says where, not what.
+        RequestValidationError: it is JSON of another shape.
+    """
+    try:
+        content = from_json(body, allow_inf_nan=False, cache_strings="keys")
+    except ValueError as error:
+        raise JsonError(f"the body is not valid JSON: {error}") from error
+    try:
+        return ClassifyRequest.model_validate(content)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_url=False, include_input=False)) from error

@@ -1,0 +1,161 @@
+"""Owns the process: the listening socket, uvicorn around the app, and what signals do."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from serving.app import create_app
+from serving.service import Service
+from serving.settings import ServeSettings
+from twohands.classifier import Classifier
+from twohands.errors import AddressError, EngineStoppedError
+
+_BACKLOG = 2048
+# Beyond our own bound, uvicorn's is only there for connections that never end.
+_CLOSE_GRACE_S = 3
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """Listen; from here on clients can connect, and wait until the service is ready.
+
+    Args:
+        host: name or address, of either family.
+        port: 0 takes any free one.
+
+    Returns:
+        The listening socket.
+
+    Raises:
+        AddressError: the name is unknown, or the address is not ours, taken or forbidden.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        # `::` means every address of a container, those of version 4 among them.
+        is_dual = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        return socket.create_server(address[:2], family=family, backlog=_BACKLOG, dualstack_ipv6=is_dual)
+    except (OSError, UnicodeError) as error:
+        # Positive numbers are the system's; those of name resolution are negative and have words of their own.
+        number = getattr(error, "errno", None) or 0
+        reason = os.strerror(number) if number > 0 else getattr(error, "strerror", None) or str(error)
+        raise AddressError(
+            f"cannot listen on {host} port {port}: {reason}; choose another with --host and --port (0: any free port)"
+        ) from error
+
+
+def make_url(listener: socket.socket) -> str:
+    """The URL of a bound socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class ModelServer(uvicorn.Server):
+    """uvicorn, which has no hooks for these: say when all is ready, and stop so that every waiter is answered."""
+
+    def __init__(self, config: uvicorn.Config, *, service: Service, on_ready: Callable[[], None]) -> None:
+        """Take over a service.
+
+        Args:
+            config: around the app of the service.
+            service: told when a signal comes.
+            on_ready: called once requests are answered.
+        """
+        super().__init__(config)
+        self.service = service
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start up, then say so."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._on_ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop; a second Ctrl-C stops at once."""
+        del frame
+        # uvicorn would raise the signal again once it is done, and a stop in good order would not exit with 0.
+        self.service.begin_stop()
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Wait for what was taken in, and when that takes too long answer it with an error rather than not at all."""
+        timer = asyncio.get_running_loop().call_later(self.service.settings.shutdown_timeout_s, self.service.abandon)
+        try:
+            await super().shutdown(sockets=sockets)
+        finally:
+            timer.cancel()
+
+
+def make_server(
+    settings: ServeSettings, classifier: Classifier, *, url: str, announce: Callable[[str], None]
+) -> ModelServer:
+    """Put uvicorn around the app of a loaded model.
+
+    Args:
+        settings: how to serve.
+        classifier: the model; stays the caller's to close.
+        url: where it will be reached.
+        announce: takes one line when requests are answered.
+
+    Returns:
+        The server; its `run` takes the listening socket.
+    """
+    app = create_app(settings, classifier)
+    identity, num_threads = classifier.identity, classifier.session.num_threads
+    line = (
+        f"twohands serves {identity['name']} {identity['version']} (sha256 {identity['sha256'][:12]}) "
+        f"at {url} with {num_threads} thread{'s'[: num_threads != 1]}"
+    )
+    config = uvicorn.Config(
+        app,
+        lifespan="on",
+        ws="none",
+        log_config=None,
+        log_level=settings.log_level,
+        access_log=False,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=settings.shutdown_timeout_s + _CLOSE_GRACE_S,
+    )
+    return ModelServer(config, service=app.state.service, on_ready=lambda: announce(line))
+
+
+def run_server(settings: ServeSettings, announce: Callable[[str], None]) -> None:
+    """Serve until a signal comes.
+
+    Args:
+        settings: how to serve.
+        announce: takes one line when requests are answered.
+
+    Raises:
+        ModelNotFoundError: there is no such model.
+        ManifestError: the model folder is incomplete or altered.
+        FileReadError: the graph or the tokenizer cannot be read.
+        AddressError: the address cannot be listened on.
+        NonFiniteLogitsError: the model does not answer with numbers.
+        EngineStoppedError: the service ended before it was ready.
+    """
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # The model comes first: a folder that cannot be served must not take a port for even a moment.
+    classifier = Classifier.load(settings.model, num_threads=settings.num_threads)
+    with open_socket(settings.host, settings.port) as listener:
+        server = make_server(settings, classifier, url=make_url(listener), announce=announce)
+        try:
+            server.run(sockets=[listener])
+        except SystemExit:
+            # uvicorn's way to say that the lifespan failed; our error says why.
+            if server.service.failure is None:
+                raise
+        finally:
+            classifier.close()
+    if server.service.failure is not None:
+        raise server.service.failure
+    if not server.started:
+        raise EngineStoppedError("the service ended before it was ready; the log above says why")

@@ -1,0 +1,203 @@
+"""Owns one model in service: loaded, warmed, asked and let go. Every protocol of this room answers through it."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+
+import numpy as np
+
+from serving.engine import Encoded, Engine
+from serving.settings import ServeSettings
+from twohands.classifier import Classifier
+from twohands.encoding import EncodedParagraph
+from twohands.errors import EngineStoppedError, InputError, NotReadyError, ParagraphTooLongError, TwoHandsError
+from twohands.prediction import Prediction, make_predictions
+from twohands.scores import with_thresholds
+
+_LOGGER = logging.getLogger(__name__)
+_WARM_UP_TEXT = "The first sentence is read before anybody asks."
+
+
+class Phase(StrEnum):
+    """Where a service stands."""
+
+    STARTING = "starting"
+    READY = "ready"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where the time of one request went, in milliseconds."""
+
+    tokenize_ms: float
+    queue_ms: float
+    infer_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """One prediction or error for each text, in order, and which model gave them."""
+
+    identity: dict[str, str]
+    items: list[Prediction | InputError]
+    timing: Timing
+
+
+def encode_inputs(classifier: Classifier, limit_chars: int, texts: Sequence[object]) -> Encoded:
+    """Encode what can be encoded, under the service's own bound on length.
+
+    Args:
+        classifier: the model.
+        limit_chars: most characters of one paragraph.
+        texts: raw texts, unchecked.
+
+    Returns:
+        One encoded paragraph or error for each.
+    """
+    encoded: Encoded = []
+    for text in texts:
+        if isinstance(text, str) and len(text) > limit_chars:
+            fault = f"found {len(text)} characters, at most {limit_chars} are read as one paragraph; split it first"
+            encoded.append(ParagraphTooLongError(fault))
+        else:
+            encoded += classifier.try_encode([text])
+    return encoded
+
+
+class Service:
+    """A classifier behind an engine, with the phases of a process around it."""
+
+    def __init__(self, settings: ServeSettings, classifier: Classifier | None = None) -> None:
+        """Do nothing yet; `start` does.
+
+        Args:
+            settings: how to serve.
+            classifier: a loaded model, which stays the caller's to close; None loads the one of the settings.
+        """
+        self.settings = settings
+        self.phase = Phase.STARTING
+        self.failure: TwoHandsError | None = None
+        self._given = classifier
+        self._classifier: Classifier | None = None
+        self._engine: Engine | None = None
+
+    async def start(self) -> None:
+        """Load and warm up the model; only then is the service ready.
+
+        Raises:
+            TwoHandsError: the model cannot be loaded, or does not answer with numbers; kept in `failure`.
+        """
+        try:
+            await self._start()
+        except TwoHandsError as error:
+            self.failure = error
+            raise
+
+    async def _start(self) -> None:
+        settings = self.settings
+        classifier = self._given
+        if classifier is None:
+            classifier = await asyncio.to_thread(Classifier.load, settings.model, num_threads=settings.num_threads)
+        engine = Engine(
+            encode=partial(encode_inputs, classifier, settings.limit_chars),
+            run_batch=classifier.session.run_batch,
+            num_threads=classifier.session.num_threads,
+            max_pending=settings.max_pending,
+        )
+        self._classifier, self._engine = classifier, engine
+        try:
+            await self._warm_up(classifier, engine)
+        except BaseException:
+            await self.stop()
+            raise
+        if self.phase is Phase.STARTING:  # a signal may have come meanwhile
+            self.phase = Phase.READY
+        _LOGGER.info("model %(name)s %(version)s %(sha256)s is warm", classifier.identity)
+
+    async def _warm_up(self, classifier: Classifier, engine: Engine) -> None:
+        """Run the longest window once on every thread, so that no first caller pays for the memory."""
+        await engine.encode([_WARM_UP_TEXT])
+        longest = np.zeros(classifier.encoder.rule.max_tokens, dtype=np.int64)
+        paragraph = EncodedParagraph(windows=(longest,), n_tokens=1, n_tokens_cut=0, n_tokens_unknown=0)
+        paragraphs = [paragraph] * classifier.session.num_threads
+        logits = await engine.run(paragraphs)
+        make_predictions(logits.value, paragraphs, classifier.taxonomy, classifier.manifest.rules)
+
+    def _require(self) -> tuple[Classifier, Engine]:
+        # While stopping, what still comes in is answered: the engine refuses when it must.
+        if self.phase is Phase.STARTING or self._classifier is None or self._engine is None:
+            raise NotReadyError("the model is not loaded yet; /readyz says when it is")
+        return self._classifier, self._engine
+
+    def check_ready(self) -> None:
+        """Refuse while the service is not ready.
+
+        Raises:
+            NotReadyError: the model is not warm yet.
+            EngineStoppedError: the service is stopping.
+        """
+        if self.phase is Phase.STOPPING:
+            raise EngineStoppedError("the service is stopping; send the request again elsewhere")
+        self._require()
+
+    @property
+    def classifier(self) -> Classifier:
+        """The model, once it is warm.
+
+        Raises:
+            NotReadyError: it is not warm yet.
+        """
+        return self._require()[0]
+
+    async def classify(self, texts: Sequence[object], *, thresholds: Mapping[str, object] | None = None) -> Answers:
+        """Classify paragraphs; a bad one answers with its error in its place.
+
+        Args:
+            texts: raw texts, unchecked.
+            thresholds: overrides, as in `with_thresholds`.
+
+        Returns:
+            One prediction or error for each text.
+
+        Raises:
+            NotReadyError: the model is not loaded yet.
+            EngineStoppedError: the service stopped before it was done.
+            OverloadedError: too much waits already.
+            ThresholdError: an override is unknown or out of range.
+            NonFiniteLogitsError: the model answered NaN or infinity.
+        """
+        classifier, engine = self._require()
+        rules = with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds or {})
+        with engine.admit(len(texts)):
+            encoded = await engine.encode(texts)
+            sound = [item for item in encoded.value if not isinstance(item, InputError)]
+            if not sound:
+                faults = [item for item in encoded.value if isinstance(item, InputError)]
+                return Answers(classifier.identity, [*faults], Timing(encoded.work_ms, encoded.queue_ms, 0.0))
+            logits = await engine.run(sound)
+        predictions = iter(make_predictions(logits.value, sound, classifier.taxonomy, rules))
+        items = [item if isinstance(item, InputError) else next(predictions) for item in encoded.value]
+        timing = Timing(encoded.work_ms, encoded.queue_ms + logits.queue_ms, logits.work_ms)
+        return Answers(classifier.identity, items, timing)
+
+    def begin_stop(self) -> None:
+        """Turn /readyz to 503; what was admitted goes on. Safe to call from a signal handler."""
+        self.phase = Phase.STOPPING
+
+    def abandon(self) -> None:
+        """Answer everything that still waits with `EngineStoppedError`."""
+        self.begin_stop()
+        if self._engine is not None:
+            self._engine.abandon()
+
+    async def stop(self) -> None:
+        """Answer what waits, end the threads, and close the model if it was loaded here."""
+        self.begin_stop()
+        if self._engine is not None:
+            await self._engine.stop()
+        if self._classifier is not None and self._given is None:
+            self._classifier.close()

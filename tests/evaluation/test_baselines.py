@@ -1,0 +1,127 @@
+"""The baselines: the majority's answer, and a TF-IDF that learns what can be learnt from words."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from evaluation.baselines import MajorityBaseline, TfidfBaseline
+from evaluation.dataset import load_labelled
+from evaluation.linear import best_threshold
+from evaluation.rows import select_rows
+from tests.evaluation.support import make_rows, write_rows
+from twohands.errors import DataError, MissingExtraError
+from twohands.metrics import macro_f1
+
+
+@pytest.fixture
+def splits(tmp_path, taxonomy):
+    def load(name, **options):
+        return load_labelled([write_rows(tmp_path / f"{name}.jsonl", make_rows(**options))], taxonomy).examples
+
+    return {
+        "train": load("train", n=200, seed=1, noise=0),
+        "dev": load("dev", n=80, seed=2, noise=0, first=200),
+        "data": load("data", n=80, seed=3, noise=0, first=280),
+    }
+
+
+def fit(taxonomy, splits, **changes):
+    splits = splits | changes
+    steps = []
+    baseline = TfidfBaseline(taxonomy, splits["train"], splits["dev"], seed=0, advance=steps.append)
+    assert sum(steps) == TfidfBaseline.count_fits(taxonomy)
+    return baseline
+
+
+def ignore(steps):
+    del steps
+
+
+def decide(baseline, examples):
+    return baseline.decide(examples, advance=ignore)
+
+
+def test_tfidf_learns_a_separable_set(taxonomy, splits):
+    baseline = fit(taxonomy, splits)
+    for name, rows in select_rows(splits["data"], taxonomy, decide(baseline, splits["data"])).items():
+        reached = macro_f1(rows.count().weigh(np.ones((1, rows.n_groups))))[0]
+        assert reached > 0.95, name
+        assert rows.scores.min() >= 0
+        assert rows.scores.max() <= 1
+
+
+def test_tfidf_repeats(taxonomy, splits):
+    first, second = (decide(fit(taxonomy, splits), splits["data"]) for _ in range(2))
+    for name, (scores, decided) in first.items():
+        np.testing.assert_array_equal(scores, second[name][0])
+        np.testing.assert_array_equal(decided, second[name][1])
+
+
+def test_tfidf_never_looks_at_the_truth_of_what_it_decides(taxonomy, splits):
+    baseline = fit(taxonomy, splits)
+    blind = [
+        type(example)(example.id, example.paragraph, dict.fromkeys(example.labels), example.source, example.group)
+        for example in splits["data"]
+    ]
+    np.testing.assert_array_equal(decide(baseline, blind)["stance"][0], decide(baseline, splits["data"])["stance"][0])
+
+
+def test_tfidf_stands_labels_that_train_lacks(taxonomy, splits):
+    train = [example for example in splits["train"] if example.labels["stance"] != ("neutral",)]
+    train = [example for example in train if "sanctions" not in example.labels["topics"]]
+    decisions = decide(fit(taxonomy, splits, train=train), splits["data"])
+    scores, decided = decisions["stance"]
+    assert (scores[:, 2] == 0).all()
+    assert (decided.sum(axis=1) == 1).all()
+    assert not decisions["topics"][1][:, 0].any()
+
+
+def test_a_head_without_labels_cannot_be_fitted(taxonomy, splits):
+    blind = [
+        type(e)(e.id, e.paragraph, {"stance": e.labels["stance"], "topics": None}, e.source, e.group)
+        for e in splits["train"]
+    ]
+    with pytest.raises(DataError):
+        MajorityBaseline(taxonomy, blind)
+    with pytest.raises(DataError):
+        TfidfBaseline(taxonomy, splits["train"], blind, seed=0, advance=ignore)
+
+
+def test_train_without_a_word_that_comes_twice_is_refused(taxonomy, splits):
+    with pytest.raises(DataError):
+        TfidfBaseline(taxonomy, splits["train"][:1], splits["dev"], seed=0, advance=ignore)
+
+
+def test_tfidf_names_its_missing_package(monkeypatch, taxonomy, splits):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(MissingExtraError):
+        TfidfBaseline(taxonomy, splits["train"], splits["dev"], seed=0, advance=ignore)
+
+
+def test_majority_gives_the_most_frequent_answer(taxonomy, splits):
+    train = splits["train"]
+    words = [example.labels["stance"][0] for example in train]
+    decisions = decide(MajorityBaseline(taxonomy, train), splits["data"])
+    scores, decided = decisions["stance"]
+    expected = [words.count(name) / len(words) for name in taxonomy.heads[0].label_names]
+    assert scores[0] == pytest.approx(expected)
+    assert (decided.argmax(axis=1) == int(np.argmax(expected))).all()
+    assert not decisions["topics"][1].any()  # no topic stands in half of the rows
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_threshold_is_the_best_there_is(seed):
+    generator = np.random.default_rng(seed)
+    scores = generator.integers(0, 12, size=60) / 12  # with ties, and with rows that score 0
+    truth = (generator.random(60) < scores).astype(np.float32)
+
+    def f1_at(threshold):
+        given = scores >= threshold
+        return 2 * (given * truth).sum() / (given.sum() + truth.sum())
+
+    assert f1_at(best_threshold(truth, scores)) == pytest.approx(max(f1_at(at) for at in np.unique(scores) if at > 0))
+
+
+def test_the_threshold_of_a_label_that_no_row_has_is_one_half():
+    assert best_threshold(np.zeros(5, dtype=np.float32), np.linspace(0, 1, 5)) == 0.5

@@ -1,0 +1,188 @@
+"""`twohands compare`: the paired test, on arrays where the answer is known and through the command."""
+
+import json
+from fractions import Fraction
+from math import comb
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from evaluation.commands import compare
+from evaluation.comparison import compare_rows, mcnemar_exact, reorder_labels, share_heads
+from evaluation.rows import HeadRows
+from tests.evaluation.support import make_rows, write_rows
+from tests.support.tiny import build_tiny_model
+from twohands import errors
+from twohands.taxonomy import Taxonomy
+
+
+def run(*arguments):
+    outcome = CliRunner().invoke(compare, [str(argument) for argument in arguments])
+    if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
+        raise outcome.exception
+    return outcome
+
+
+def run_json(*arguments):
+    outcome = run(*arguments, "--json", "--replicates", "200")
+    assert outcome.exit_code == 0, outcome.output
+    assert outcome.stderr == ""
+    return json.loads(outcome.stdout)
+
+
+@pytest.fixture
+def files(tmp_path):
+    spans = {"train": (0, 200), "dev": (200, 80), "data": (280, 120)}
+    return {
+        name: write_rows(tmp_path / f"{name}.jsonl", make_rows(n, seed=first, first=first))
+        for name, (first, n) in spans.items()
+    }
+
+
+def head_rows(taxonomy, truth, given, groups):
+    head = taxonomy.heads[0]
+    hot = [np.arange(3) == np.asarray(column)[:, None] for column in (truth, given)]
+    return HeadRows(
+        head, np.arange(len(truth)), hot[0].astype(np.float32), hot[1], np.full((len(truth), 3), 1 / 3), groups
+    )
+
+
+def planted(taxonomy, *, skill_a, skill_b, seed=0, n=300):
+    generator = np.random.default_rng(seed)
+    truth = generator.integers(3, size=n)
+    groups = [f"d{number // 3}" for number in range(n)]
+
+    def answer(skill):
+        return np.where(generator.random(n) < skill, truth, generator.integers(3, size=n))
+
+    return [head_rows(taxonomy, truth, answer(skill), groups) for skill in (skill_a, skill_b)]
+
+
+def test_a_better_model_is_found(taxonomy):
+    a, b = planted(taxonomy, skill_a=0.8, skill_b=0.5)
+    compared = compare_rows(a, b, n_replicates=1000, seed=0)
+    difference = compared["macro_f1"]["difference"]
+    assert 0 < difference["low"] < difference["value"] < difference["high"]
+    assert difference["p"] < 0.01
+    assert compared["mcnemar"]["p"] < 0.001
+    assert compared["mcnemar"]["only_a_right"] > compared["mcnemar"]["only_b_right"]
+    assert compared["macro_f1"]["a"]["value"] - compared["macro_f1"]["b"]["value"] == difference["value"]
+    mirrored = compare_rows(b, a, n_replicates=1000, seed=0)["macro_f1"]["difference"]
+    assert mirrored["value"] == -difference["value"]
+    assert mirrored["high"] == pytest.approx(-difference["low"])
+
+
+def test_models_of_equal_skill_are_seldom_told_apart(taxonomy):
+    false_alarms = 0
+    for seed in range(60):
+        a, b = planted(taxonomy, skill_a=0.6, skill_b=0.6, seed=seed, n=150)
+        difference = compare_rows(a, b, n_replicates=300, seed=0)["macro_f1"]["difference"]
+        false_alarms += not difference["low"] <= 0 <= difference["high"]
+    assert false_alarms <= 8  # 3 expected; more than 8 of 60 has a chance below one in a hundred
+
+
+def test_the_pairing_narrows_the_interval(taxonomy):
+    a, _ = planted(taxonomy, skill_a=0.6, skill_b=0.6)
+    given = a.decided.argmax(axis=1)
+    given[:10] = a.truth[:10].argmax(axis=1)
+    b = head_rows(taxonomy, a.truth.argmax(axis=1), given, a.groups)
+    compared = compare_rows(a, b, n_replicates=500, seed=0)["macro_f1"]
+    alone, apart = compared["a"], compared["difference"]
+    assert apart["high"] - apart["low"] < 0.5 * (alone["high"] - alone["low"])
+
+
+@pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (1, 0), (0, 5), (7, 7), (3, 12), (40, 25)])
+def test_mcnemar_is_the_binomial_test(only_a, only_b):
+    n = only_a + only_b
+    tail = sum(Fraction(comb(n, k), 2**n) for k in range(min(only_a, only_b) + 1))
+    assert mcnemar_exact(only_a, only_b) == pytest.approx(float(min(Fraction(1), 2 * tail)))
+
+
+def test_mcnemar_of_very_many_rows_does_not_overflow():
+    assert mcnemar_exact(5000, 5000) == 1
+    assert 0 < mcnemar_exact(4700, 5000) < 0.01
+
+
+def test_a_model_against_itself_differs_in_nothing(tiny_model, files):
+    report = run_json(tiny_model, tiny_model, "--data", files["data"])
+    for head in report["heads"].values():
+        parts = [head["macro_f1"], head["accuracy"], *(label["f1"] for label in head["labels"].values())]
+        assert [part["difference"] for part in parts] == [{"value": 0, "low": 0, "high": 0, "p": 1}] * len(parts)
+        assert head["mcnemar"] == {"only_a_right": 0, "only_b_right": 0, "p": 1}
+
+
+def test_the_tiny_model_beats_the_majority(tiny_model, files):
+    report = run_json(tiny_model, "majority", "--data", files["data"], "--train", files["train"])
+    assert report["a"]["name"] == "tiny"
+    assert report["b"]["name"] == "majority"
+    assert report["heads"]["stance"]["macro_f1"]["difference"]["low"] > 0
+    assert report["heads"]["stance"]["mcnemar"]["p"] < 0.001
+    turned = run_json("majority", tiny_model, "--data", files["data"], "--train", files["train"])
+    value = report["heads"]["stance"]["macro_f1"]["difference"]["value"]
+    assert turned["heads"]["stance"]["macro_f1"]["difference"]["value"] == pytest.approx(-value)
+
+
+def test_two_baselines_need_no_model_and_repeat(files):
+    arguments = ["tfidf", "majority", "--data", files["data"], "--train", files["train"], "--dev", files["dev"]]
+    first, second = (run(*arguments, "--json", "--replicates", "100") for _ in range(2))
+    assert first.exit_code == 0
+    assert first.stdout == second.stdout
+    report = json.loads(first.stdout)
+    assert report["heads"]["stance"]["macro_f1"]["difference"]["low"] > 0
+    assert report["a"]["settings"]["topics"]["c"] > 0
+    assert report["train"]["n_rows"] == 200
+
+
+def test_tables_fit_eighty_columns(tiny_model, files):
+    outcome = run(tiny_model, "majority", "--data", files["data"], "--train", files["train"], "--replicates", "100")
+    assert outcome.exit_code == 0
+    assert max(map(len, outcome.stdout.splitlines())) <= 80
+    assert "A is better" in outcome.stdout
+
+
+@pytest.mark.parametrize("given", [[], ["train"], ["dev"]])
+def test_tfidf_needs_train_and_dev(tiny_model, files, given):
+    options = [word for name in given for word in (f"--{name}", files[name])]
+    assert run(tiny_model, "tfidf", "--data", files["data"], *options).exit_code == 2
+
+
+def test_a_baseline_is_not_measured_on_what_it_learnt(tiny_model, files):
+    with pytest.raises(errors.LeakError):
+        run(tiny_model, "majority", "--data", files["data"], "--train", files["train"], files["data"])
+
+
+def test_missing_models_have_their_error(tiny_model, files, tmp_path):
+    with pytest.raises(errors.ModelNotFoundError):
+        run(tiny_model, tmp_path / "nowhere", "--data", files["data"])
+
+
+def other_taxonomy(taxonomy, edit):
+    content = taxonomy.model_dump(mode="json")
+    edit(content["heads"])
+    return Taxonomy.model_validate(content)
+
+
+def test_labels_in_another_order_are_laid_out_alike(taxonomy):
+    turned = other_taxonomy(taxonomy, lambda heads: heads[0]["labels"].reverse())
+    shared, only_one = share_heads(taxonomy, turned)
+    assert only_one == []
+    scores = np.array([[0.1, 0.2, 0.7]])
+    decisions = {"stance": (scores, scores == 0.7), "topics": (np.zeros((1, 4)), np.zeros((1, 4), dtype=bool))}
+    laid_out = reorder_labels(decisions, turned, shared)
+    assert laid_out["stance"][0].tolist() == [[0.7, 0.2, 0.1]]
+    assert laid_out["stance"][1].tolist() == [[True, False, False]]
+
+
+def test_heads_that_differ_are_refused_or_left_out(tiny_model, taxonomy, files, tmp_path):
+    without_topics = other_taxonomy(taxonomy, lambda heads: heads.pop())
+    model = build_tiny_model(tmp_path / "stance-only", taxonomy=without_topics)
+    report = run_json(tiny_model, model, "--data", files["data"])
+    assert list(report["heads"]) == ["stance"]
+    assert [note for note in report["notes"] if note.startswith("topics")]
+    fewer_labels = other_taxonomy(taxonomy, lambda heads: heads[0]["labels"].pop())
+    with pytest.raises(errors.TaxonomyMismatchError):
+        share_heads(taxonomy, fewer_labels)
+    only_topics = other_taxonomy(taxonomy, lambda heads: heads.pop(0))
+    with pytest.raises(errors.TaxonomyMismatchError):
+        share_heads(without_topics, only_topics)

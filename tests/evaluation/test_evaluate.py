@@ -1,0 +1,244 @@
+"""`twohands evaluate`, through its own door, on a real tiny model."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from sklearn.metrics import f1_score
+
+from evaluation.commands import evaluate
+from evaluation.dataset import load_labelled
+from evaluation.measure import note_fitted
+from tests.evaluation.support import make_rows, write_rows
+from twohands import errors
+from twohands.manifest import DataFile, load_manifest
+
+
+def run(*arguments):
+    outcome = CliRunner().invoke(evaluate, [str(argument) for argument in arguments])
+    if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
+        raise outcome.exception
+    return outcome
+
+
+def run_json(*arguments):
+    outcome = run(*arguments, "--json", "--replicates", "100")
+    assert outcome.exit_code == 0, outcome.output
+    assert outcome.stderr == ""
+    return json.loads(outcome.stdout)
+
+
+@pytest.fixture
+def rows_file(tmp_path):
+    return write_rows(tmp_path / "rows.jsonl", make_rows(120))
+
+
+FIGURE = {"value", "low", "high"}
+
+
+def test_json_has_the_shape_of_the_interface(tiny_model, rows_file):
+    report = run_json("--model", tiny_model, "--data", rows_file)
+    assert report["model"]["name"] == "tiny"
+    assert report["model"]["sha256"] == load_manifest(tiny_model)[1]
+    assert report["n"] == 120
+    assert list(report["heads"]) == ["stance", "topics"]
+    for head in report["heads"].values():
+        for name in ("macro_f1", "accuracy", "mcc", "ece"):
+            assert set(head[name]) == FIGURE
+        for label in head["labels"].values():
+            assert set(label["precision"]) == set(label["recall"]) == set(label["f1"]) == FIGURE
+            assert isinstance(label["support"], int)
+    assert set(report["heads"]["stance"]["labels"]) == {"state-led", "market-led", "neutral"}
+    assert report["data"]["n_groups"] == 60
+    assert report["data"]["files"][0]["n_rows"] == 120
+
+
+def test_figures_are_those_of_the_rows_that_predictions_tells(tiny_model, rows_file, tmp_path):
+    report = run_json("--model", tiny_model, "--data", rows_file, "--predictions", tmp_path / "new" / "rows.jsonl")
+    told = [json.loads(line) for line in (tmp_path / "new" / "rows.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in rows_file.read_text().splitlines()]
+    assert [row["id"] for row in told] == [row["id"] for row in rows]
+    assert [row["truth"]["stance"] for row in told] == [row["stance"] for row in rows]
+    assert [set(row["truth"]["topics"]) for row in told] == [set(row["topics"]) for row in rows]
+    truth, given = ([row[key]["stance"] for row in told] for key in ("truth", "labels"))
+    assert given == [max(row["scores"]["stance"], key=row["scores"]["stance"].get) for row in told]
+    expected = f1_score(truth, given, average="macro")
+    assert report["heads"]["stance"]["macro_f1"]["value"] == pytest.approx(expected, abs=1e-9)
+    assert 0.5 < expected < 0.95
+    confusion = report["heads"]["stance"]["confusion"]
+    assert confusion["state-led"]["neutral"] == list(zip(truth, given, strict=True)).count(("state-led", "neutral"))
+
+
+def test_the_same_seed_gives_the_same_bytes_in_another_process(tiny_model, rows_file):
+    command = [sys.executable, "-m", "twohands", "evaluate", "--model", tiny_model, "--data", rows_file, "--json"]
+    printed = []
+    for hash_seed in ("1", "2"):
+        environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+        done = subprocess.run(
+            [*command, "--by", "source", "--seed", "5"], env=environment, capture_output=True, check=True
+        )
+        assert done.stderr == b""
+        printed.append(done.stdout)
+    assert printed[0] == printed[1]
+    assert json.loads(printed[0])["seed"] == 5
+
+
+def test_another_seed_moves_intervals_and_no_value(tiny_model, rows_file):
+    first, second = (run_json("--model", tiny_model, "--data", rows_file, "--seed", seed) for seed in (1, 2))
+    first, second = first["heads"]["stance"]["macro_f1"], second["heads"]["stance"]["macro_f1"]
+    assert first["value"] == second["value"]
+    assert first["low"] != second["low"]
+
+
+def test_threads_change_no_figure(tiny_model, rows_file):
+    one, two = (run_json("--model", tiny_model, "--data", rows_file, "--threads", n) for n in (1, 2))
+    assert one["heads"] == two["heads"]
+
+
+def test_data_takes_several_files_and_folders_and_repeats(tiny_model, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    write_rows(folder / "a.jsonl", make_rows(20))
+    write_rows(folder / "b.jsonl", make_rows(20, first=20))
+    c, d = (write_rows(tmp_path / f"{name}.jsonl", make_rows(20, first=n)) for name, n in (("c", 40), ("d", 60)))
+    report = run_json("--data", folder, c, "--model", tiny_model, "--data", d)
+    assert report["n"] == 80
+    assert [file["n_rows"] for file in report["data"]["files"]] == [20] * 4
+    repeated = run_json("--model", tiny_model, "--data", folder, "--data", c, "--data", d)
+    assert repeated["heads"] == report["heads"]
+
+
+def test_rows_that_are_not_labelled_for_a_head_do_not_count_for_it(tiny_model, tmp_path):
+    rows = make_rows(60)
+    labelled = write_rows(tmp_path / "labelled.jsonl", rows)
+    extra = [row | {"stance": None, "topics": ["sanctions"]} for row in make_rows(30, first=60)]
+    mixed = write_rows(tmp_path / "mixed.jsonl", rows + extra)
+    alone, together = (run_json("--model", tiny_model, "--data", path) for path in (labelled, mixed))
+    assert together["heads"]["stance"] == alone["heads"]["stance"]
+    assert together["n"] == 90
+    assert (together["heads"]["stance"]["n"], together["heads"]["topics"]["n"]) == (60, 90)
+
+
+def test_a_head_that_no_row_is_labelled_for_is_left_out_and_noted(tiny_model, tmp_path):
+    path = write_rows(tmp_path / "rows.jsonl", [row | {"topics": None} for row in make_rows(80)])
+    report = run_json("--model", tiny_model, "--data", path)
+    assert list(report["heads"]) == ["stance"]
+    assert [note for note in report["notes"] if note.startswith("topics")]
+
+
+def test_slices_count_their_own_rows_and_small_ones_are_folded(tiny_model, tmp_path):
+    rows = make_rows(100)
+    for number, row in enumerate(rows):
+        row["genre"] = "speech" if number < 60 else "law" if number < 85 else f"genre {number}"
+    rows[0]["genre"] = None
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    report = run_json("--model", tiny_model, "--data", path, "--by", "genre", "--by", "decade")
+    genres = report["slices"]["genre"]
+    assert [(name, part["n"]) for name, part in genres.items()] == [("speech", 59), ("law", 25), ("(small)", 16)]
+    only_law = write_rows(tmp_path / "law.jsonl", [row for row in rows if row["genre"] == "law"])
+    alone = run_json("--model", tiny_model, "--data", only_law)
+    of_law = genres["law"]["heads"]["stance"]
+    assert of_law["macro_f1"] == alone["heads"]["stance"]["macro_f1"]
+    assert of_law["accuracy"] == alone["heads"]["stance"]["accuracy"]
+    assert set(report["slices"]["decade"]) == {"1980s", "1990s"}
+
+
+def test_a_slice_is_not_marked_down_for_a_label_that_it_lacks(tiny_model, tmp_path):
+    rows = [row | {"source": "one-sided"} for row in make_rows(200, noise=0) if row["stance"] != "neutral"]
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    report = run_json("--model", tiny_model, "--data", path, "--by", "source")
+    of_slice = report["slices"]["source"]["one-sided"]["heads"]["stance"]
+    assert of_slice["macro_f1"]["value"] == 1
+    assert of_slice["labels"] == ["state-led", "market-led"]
+    assert report["heads"]["stance"]["macro_f1"]["value"] == pytest.approx(2 / 3)
+    assert [note for note in report["notes"] if "neutral" in note]
+
+
+def test_abstention_is_measured_at_the_models_own_level(tiny_model, tmp_path):
+    unsure = [row | {"text": row["text"].replace("weather", "river")} for row in make_rows(120, noise=0)]
+    path = write_rows(tmp_path / "rows.jsonl", unsure)
+    report = run_json("--model", tiny_model, "--data", path)
+    abstention = report["heads"]["stance"]["abstention"]
+    share_known = np.mean([row["stance"] != "neutral" for row in unsure])
+    assert abstention["level"] == 0.5
+    assert abstention["coverage"]["value"] == pytest.approx(share_known)
+    assert abstention["accuracy"]["value"] == 1
+    assert abstention["risk"]["value"] == 0
+    assert report["heads"]["stance"]["accuracy"]["value"] < 1
+    assert "abstention" not in report["heads"]["topics"]
+
+
+def test_rows_longer_than_the_model_reads_are_counted(tiny_model, tmp_path):
+    rows = make_rows(40)
+    rows[3]["text"] = "the plan of a river . " * 40
+    report = run_json("--model", tiny_model, "--data", write_rows(tmp_path / "rows.jsonl", rows))
+    assert report["n_truncated"] == 1
+
+
+def test_tables_fit_eighty_columns(tiny_model, rows_file):
+    outcome = run("--model", tiny_model, "--data", rows_file, "--by", "source", "--replicates", "100")
+    assert outcome.exit_code == 0
+    assert outcome.stderr == ""
+    assert max(map(len, outcome.stdout.splitlines())) <= 80
+    for word in ("macro-F1", "MCC", "ECE", "state-led", "industrial-policy", "speech <b>[red]"):
+        assert word in outcome.stdout
+
+
+def test_a_wrong_label_is_refused_with_every_fault(tiny_model, tmp_path):
+    rows = make_rows(40)
+    rows[3]["stance"] = "left"
+    rows[7]["topics"] = ["sanction"]
+    with pytest.raises(errors.DataError) as caught:
+        run("--model", tiny_model, "--data", write_rows(tmp_path / "rows.jsonl", rows))
+    assert len(caught.value.faults) == 2
+
+
+def test_rows_without_any_label_are_refused_unless_skipped(tiny_model, tmp_path):
+    rows = [*make_rows(40), *(row | {"stance": None, "topics": None} for row in make_rows(3, first=40))]
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    with pytest.raises(errors.DataError) as caught:
+        run("--model", tiny_model, "--data", path)
+    assert len(caught.value.faults) == 3
+    report = run_json("--model", tiny_model, "--data", path, "--skip-unlabelled")
+    assert (report["n"], report["data"]["n_skipped"]) == (40, 3)
+
+
+def test_missing_things_have_their_errors(tiny_model, rows_file, tmp_path):
+    with pytest.raises(errors.ModelNotFoundError):
+        run("--model", tmp_path / "nowhere", "--data", rows_file)
+    with pytest.raises(errors.FileReadError):
+        run("--model", tiny_model, "--data", tmp_path / "nowhere.jsonl")
+    with pytest.raises(errors.UnknownColumnError):
+        run("--model", tiny_model, "--data", rows_file, "--by", "colour")
+    assert run("--model", tiny_model).exit_code == 2
+
+
+def test_an_output_never_replaces_the_data(tiny_model, rows_file):
+    before = rows_file.read_bytes()
+    with pytest.raises(errors.RunConflictError):
+        run("--model", tiny_model, "--data", rows_file, "--predictions", rows_file)
+    assert rows_file.read_bytes() == before
+
+
+def test_an_output_that_cannot_be_written_has_its_error(tiny_model, rows_file):
+    with pytest.raises(errors.FileWriteError):
+        run("--model", tiny_model, "--data", rows_file, "--predictions", rows_file / "below.jsonl")
+
+
+def test_data_that_the_model_learnt_from_is_pointed_out(tiny_model, rows_file):
+    manifest, _ = load_manifest(tiny_model)
+    labelled = load_labelled([rows_file], manifest.taxonomy)
+    sha256 = str(labelled.files[0]["sha256"])
+
+    def known_as(split):
+        files = [DataFile(split=split, name="any.jsonl", sha256=sha256, n_rows=120)]
+        training_data = manifest.training_data.model_copy(update={"files": files})
+        return manifest.model_copy(update={"training_data": training_data})
+
+    assert note_fitted(labelled, manifest) == []
+    assert len(note_fitted(labelled, known_as("dev"))) == 1
+    assert note_fitted(labelled, known_as("test")) == []

@@ -1,0 +1,81 @@
+"""The report folder: complete, self-contained, the same bytes each time, and safe against what the data holds."""
+
+import json
+import re
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from evaluation.commands import evaluate
+from evaluation.report import check_report_extra
+from tests.evaluation.support import make_rows, write_rows
+from twohands.errors import MissingExtraError
+
+
+def make_report(model, data, folder):
+    arguments = [
+        "--model",
+        model,
+        "--data",
+        data,
+        "--by",
+        "source",
+        "--report",
+        folder,
+        "--replicates",
+        "100",
+        "--json",
+    ]
+    outcome = CliRunner().invoke(evaluate, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert outcome.exit_code == 0
+    return json.loads(outcome.stdout), json.loads((folder / "metrics.json").read_text()), folder / "report.html"
+
+
+@pytest.fixture
+def rows_file(tmp_path):
+    return write_rows(tmp_path / "rows.jsonl", make_rows(90))
+
+
+def test_metrics_json_is_what_is_printed_plus_curves(tiny_model, rows_file, tmp_path):
+    printed, written, _ = make_report(tiny_model, rows_file, tmp_path / "report")
+    curves = written.pop("curves")
+    assert written == printed
+    assert sum(point["n"] for point in curves["stance"]["reliability"]["stance"]) == 90
+    assert set(curves["topics"]["reliability"]) == set(printed["heads"]["topics"]["labels"])
+    points = curves["stance"]["risk_coverage"]
+    assert points[-1]["coverage"] == 1
+    assert points[-1]["risk"] == pytest.approx(1 - printed["heads"]["stance"]["accuracy"]["value"])
+    assert [point["coverage"] for point in points] == sorted(point["coverage"] for point in points)
+    assert "risk_coverage" not in curves["topics"]
+
+
+def test_the_page_loads_nothing_and_escapes_the_data(tiny_model, rows_file, tmp_path):
+    printed, _, page = make_report(tiny_model, rows_file, tmp_path / "report")
+    text = page.read_text(encoding="utf-8")
+    assert "speech &lt;b&gt;[red]" in text
+    assert "<b>[red]" not in text
+    assert not re.search(r"<(script|link|img|iframe)\b|@import|url\((?!#)", text)
+    assert not re.search(r"(?:src|href)=\"(?!#)", text)
+    assert text.count("<svg") == 3  # reliability of both heads, risk against coverage of stance
+    assert printed["model"]["sha256"] in text
+    for head in printed["heads"].values():
+        for label in head["labels"]:
+            assert label in text
+
+
+def test_the_page_is_the_same_bytes_again_and_leaves_other_files_alone(tiny_model, rows_file, tmp_path):
+    folder = tmp_path / "report"
+    _, _, page = make_report(tiny_model, rows_file, folder)
+    first = page.read_bytes()
+    (folder / "mine.txt").write_text("kept")
+    make_report(tiny_model, rows_file, folder)
+    assert page.read_bytes() == first
+    assert sorted(path.name for path in folder.iterdir()) == ["metrics.json", "mine.txt", "report.html"]
+
+
+@pytest.mark.parametrize("package", ["matplotlib", "jinja2"])
+def test_a_missing_package_is_told_before_anything_is_run(monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError):
+        check_report_extra()

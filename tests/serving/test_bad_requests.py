@@ -1,0 +1,128 @@
+import json
+
+import pytest
+
+from serving.failures import STATUS_BY_ERROR, find_status
+from tests.serving.support import JSON
+from twohands import errors
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "quartermaster"
+
+
+def body(**fields):
+    return json.dumps(fields).encode()
+
+
+BROKEN = {
+    "empty body": (b"", 400, "invalid_json"),
+    "cut short": (b'{"inputs": "quartermaster', 400, "invalid_json"),
+    "not json": (b"quartermaster", 400, "invalid_json"),
+    "two values": (b'{"inputs": "plan"} {}', 400, "invalid_json"),
+    "nan": (b'{"inputs": ["plan", NaN]}', 400, "invalid_json"),
+    "infinity": (b'{"inputs": "plan", "thresholds": {"sanctions": Infinity}}', 400, "invalid_json"),
+    "huge float": (b'{"inputs": "plan", "thresholds": {"sanctions": 1e999}}', 422, "invalid_request"),
+    "long integer": (b'{"inputs": ' + b"9" * 3000 + b"}", 422, "invalid_request"),
+    "lone surrogate": (rb'{"inputs": ["plan", "quartermaster \ud800 plan"]}', 400, "invalid_json"),
+    "invalid utf-8": (b'{"inputs": "quartermaster \xff\xfe"}', 400, "invalid_json"),
+    "utf-16": ('{"inputs": "plan"}'.encode("utf-16"), 400, "invalid_json"),
+    "raw control character": (b'{"inputs": "plan \x01"}', 400, "invalid_json"),
+    "deep nesting": (b"[" * 3900, 400, "invalid_json"),
+    "deep nesting of inputs": (b'{"inputs": ' + b"[" * 1900 + b"]" * 1900 + b"}", 400, "invalid_json"),
+    "a list": (b'["quartermaster"]', 422, "invalid_request"),
+    "null": (b"null", 422, "invalid_request"),
+    "no inputs": (b"{}", 422, "invalid_request"),
+    "inputs null": (body(inputs=None), 422, "invalid_request"),
+    "inputs number": (body(inputs=3), 422, "invalid_request"),
+    "inputs object": (body(inputs={SECRET: SECRET}), 422, "invalid_request"),
+    "inputs empty list": (body(inputs=[]), 422, "invalid_request"),
+    "too many inputs": (body(inputs=["plan"] * 9), 422, "too_many_inputs"),
+    "unknown field": (body(inputs="plan", explains=True), 422, "invalid_request"),
+    "explain": (body(inputs="plan", explain=True), 422, "explain_not_available"),
+    "explain of another type": (body(inputs="plan", explain="yes"), 422, "invalid_request"),
+    "thresholds of another type": (body(inputs="plan", thresholds=[SECRET]), 422, "invalid_request"),
+    "threshold out of range": (body(inputs="plan", thresholds={"sanctions": 1.01}), 422, "invalid_request"),
+    "threshold of another type": (body(inputs="plan", thresholds={"sanctions": SECRET}), 422, "invalid_request"),
+    "threshold true": (body(inputs="plan", thresholds={"sanctions": True}), 422, "invalid_request"),
+    "threshold of no label": (body(inputs="plan", thresholds={"tariffs": 0.5}), 422, "invalid_threshold"),
+    "threshold of a one-of label": (body(inputs="plan", thresholds={"neutral": 0.5}), 422, "invalid_threshold"),
+    "threshold with a wild name": (body(inputs="plan", thresholds={f"{SECRET} \n": 0.5}), 422, "invalid_request"),
+    "single empty text": (body(inputs=""), 422, "empty_paragraph"),
+    "single blank text": (body(inputs=" \n "), 422, "empty_paragraph"),
+    "single text of control characters": (body(inputs="\u0000\u0007\u200b"), 422, "empty_paragraph"),
+    "single text too long": (body(inputs=SECRET * 50), 422, "paragraph_too_long"),
+}
+
+
+@pytest.mark.parametrize(("content", "status", "code"), BROKEN.values(), ids=BROKEN.keys())
+async def test_broken_request_gets_a_clear_answer_and_no_echo(client, content, status, code):
+    response = await client.post("/v1/classify", content=content, headers=JSON)
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+    failure = response.json()["error"]
+    assert set(failure) == {"code", "message", "request_id"}
+    assert failure["message"]
+    assert failure["request_id"] == response.headers["x-request-id"]
+    assert SECRET not in response.text
+    # The service is none the worse for it.
+    assert (await client.post("/v1/classify", json={"inputs": "plan"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        (body(), "inputs"),
+        (body(inputs="plan", explains=True), "explains"),
+        (body(inputs="plan", explain=1), "explain"),
+        (body(inputs="plan", thresholds={"sanctions": 7}), "thresholds.sanctions"),
+        (body(inputs="plan", thresholds=7), "thresholds"),
+    ],
+)
+async def test_message_names_the_field(client, content, field):
+    response = await client.post("/v1/classify", content=content, headers=JSON)
+    assert response.json()["error"]["message"].startswith(f"{field}: ")
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonp", "application/json2", ""],
+)
+async def test_body_of_another_media_type_is_refused(client, media_type):
+    headers = {} if media_type is None else {"content-type": media_type}
+    response = await client.post("/v1/classify", content=body(inputs="plan"), headers=headers)
+    assert (response.status_code, response.json()["error"]["code"]) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "Application/JSON", "application/ld+json"])
+async def test_json_by_other_spellings_is_taken(client, media_type):
+    response = await client.post("/v1/classify", content=body(inputs="plan"), headers={"content-type": media_type})
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "not_found"),
+        ("POST", "/nowhere", 404, "not_found"),
+        ("GET", "/v1/classify/", 404, "not_found"),
+        ("GET", "/docs", 404, "not_found"),
+        ("GET", "/redoc", 404, "not_found"),
+        ("GET", "/v1/classify", 405, "method_not_allowed"),
+        ("DELETE", "/info", 405, "method_not_allowed"),
+    ],
+)
+async def test_wrong_path_or_method_has_the_same_shape(client, method, path, status, code):
+    response = await client.request(method, path)
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+    assert ("allow" in response.headers) == (status == 405)
+
+
+@pytest.mark.parametrize("kind", STATUS_BY_ERROR)
+def test_every_error_of_the_table_has_a_status_that_fits(kind):
+    assert 400 <= STATUS_BY_ERROR[kind] < 600
+
+
+def test_status_is_found_by_the_nearest_parent():
+    assert find_status(errors.EmptyParagraphError("")) == 422
+    assert find_status(errors.ManifestError("", [])) == 500
+    assert find_status(ValueError()) == 500

@@ -1,0 +1,103 @@
+import re
+
+import pytest
+
+from serving.limits import RequestLimits
+from tests.serving.support import JSON
+
+pytestmark = pytest.mark.anyio
+
+
+async def chunks(size, *, count, sent):
+    for _ in range(count):
+        sent.append(size)
+        yield b" " * size
+
+
+async def test_declared_large_body_is_refused_and_drained(client):
+    response = await client.post("/v1/classify", content=b" " * 10_000_000, headers=JSON)
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "body_too_large")
+    assert response.json()["error"]["request_id"] == response.headers["x-request-id"]
+
+
+async def test_streamed_large_body_is_refused_by_count_and_drained(client):
+    sent = []
+    response = await client.post("/v1/classify", content=chunks(1000, count=50, sent=sent), headers=JSON)
+    assert "content-length" not in response.request.headers
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "body_too_large")
+    assert len(sent) == 50  # a client that sends all before it reads must be able to
+
+
+async def test_body_at_the_limit_is_read(client, settings):
+    text = b'{"inputs": "plan"}'
+    padded = text + b" " * (settings.max_body_bytes - len(text))
+    assert (await client.post("/v1/classify", content=padded, headers=JSON)).status_code == 200
+    assert (await client.post("/v1/classify", content=padded + b" ", headers=JSON)).status_code == 413
+
+
+async def run_middleware(headers, *, messages=()):
+    """What a bare middleware reads and sends, for cases that no client library would make."""
+    read, sent = [], []
+
+    async def receive():
+        read.append(True)
+        return messages[len(read) - 1]
+
+    async def send(message):
+        sent.append(message)
+
+    async def app(*_):
+        raise AssertionError("the app must not see this request")
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": headers}
+    await RequestLimits(app, max_body_bytes=10)(scope, receive, send)
+    return len(read), sent[0]["status"]
+
+
+async def test_client_that_waits_for_our_word_need_not_send():
+    headers = [(b"content-length", b"11"), (b"expect", b"100-continue")]
+    assert await run_middleware(headers) == (0, 413)
+
+
+async def test_draining_ends_when_the_client_goes():
+    messages = [{"type": "http.request", "body": b"a", "more_body": True}, {"type": "http.disconnect"}]
+    assert await run_middleware([(b"content-length", b"11")], messages=messages) == (2, 413)
+
+
+async def test_length_of_thousands_of_digits_is_refused():
+    assert await run_middleware([(b"content-length", b"9" * 5000), (b"expect", b"100-continue")]) == (0, 413)
+
+
+@pytest.mark.usefixtures("client")
+async def test_client_that_goes_amid_its_body_is_no_fault_of_the_service(app, caplog):
+    messages = iter([{"type": "http.request", "body": b'{"inp', "more_body": True}, {"type": "http.disconnect"}])
+    sent = []
+
+    async def receive():
+        return next(messages)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": "/v1/classify", "raw_path": b"/v1/classify", "root_path": "",
+        "scheme": "http", "query_string": b"", "http_version": "1.1",
+        "headers": [(b"content-type", b"application/json")],
+    }  # fmt: skip
+    await app(scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("sane", ["a", "job-7.step_2:retry=1", "0" * 128])
+async def test_sane_request_id_is_kept(client, sane):
+    response = await client.get("/healthz", headers={"x-request-id": sane})
+    assert response.headers.get_list("x-request-id") == [sane]
+
+
+@pytest.mark.parametrize("wild", ["", "a b", 'a"', "0" * 129, b"a\xe9", "a;b"])
+async def test_wild_request_id_is_replaced(client, wild):
+    response = await client.get("/nowhere", headers={"x-request-id": wild})
+    (made,) = response.headers.get_list("x-request-id")
+    assert re.fullmatch(r"[0-9a-f]{32}", made)
+    assert response.json()["error"]["request_id"] == made

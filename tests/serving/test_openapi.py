@@ -1,0 +1,108 @@
+import pytest
+from fastapi.openapi.models import OpenAPI
+from pydantic import ValidationError
+
+from serving.app import create_app
+from serving.openapi import make_example_prediction, make_prediction_model
+from serving.schemas import ClassifyRequest, FailedItem, InfoResponse
+from serving.settings import ServeSettings
+from tests.serving.support import open_client
+from tests.support.tiny import build_tiny_model
+from twohands.taxonomy import Taxonomy
+
+pytestmark = pytest.mark.anyio
+
+OTHER_TAXONOMY = Taxonomy.model_validate(
+    {
+        "heads": [
+            {
+                "name": "json",
+                "problem_type": "multi_label_classification",
+                "labels": [{"name": "copy", "description": "a label called as a method of models is"}],
+            },
+            {
+                "name": "policy-area",
+                "problem_type": "single_label_classification",
+                "labels": [{"name": name, "description": f"about {name}"} for name in ("1st", "2nd", "model_config")],
+            },
+        ]
+    }
+)
+
+
+def references(node):
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "$ref":
+                yield value
+            else:
+                yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def check_document(document):
+    OpenAPI.model_validate(document)
+    names = {reference.removeprefix("#/components/schemas/") for reference in references(document)}
+    assert names
+    assert names <= set(document["components"]["schemas"])
+    return document["paths"]["/v1/classify"]["post"]
+
+
+async def test_document_is_sound_and_its_examples_hold(client, classifier):
+    document = (await client.get("/openapi.json")).json()
+    classify = check_document(document)
+    examples = classify["requestBody"]["content"]["application/json"]["examples"]
+    for example in examples.values():
+        ClassifyRequest.model_validate(example["value"])
+        assert (await client.post("/v1/classify", json=example["value"])).status_code == 200
+    answer = classify["responses"]["200"]["content"]["application/json"]["example"]
+    assert answer["model"] == classifier.identity
+    prediction, failed = answer["predictions"]
+    make_prediction_model(classifier.taxonomy).model_validate(prediction)
+    FailedItem.model_validate(failed)
+    assert {"400", "413", "415", "422", "429", "503"} <= set(classify["responses"])
+
+
+async def test_document_names_the_heads_and_labels_of_the_model(client):
+    schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
+    assert {"stance", "topics", "n_tokens", "truncated", "evidence"} <= set(schemas["Prediction"]["required"])
+    assert schemas["StanceAnswer"]["properties"]["label"]["enum"] == ["state-led", "market-led", "neutral"]
+    assert set(schemas["TopicsScores"]["required"]) == {"sanctions", "self-reliance", "industrial-policy", "regulation"}
+
+
+async def test_real_answers_fit_the_document(client, classifier):
+    model = make_prediction_model(classifier.taxonomy)
+    response = await client.post("/v1/classify", json={"inputs": ["plan homemade", "market " * 50, ""]})
+    first, second, failed = response.json()["predictions"]
+    model.model_validate(first)
+    model.model_validate(second)
+    FailedItem.model_validate(failed)
+    InfoResponse.model_validate_json((await client.get("/info")).content)
+
+
+async def test_other_heads_with_awkward_names_are_served_and_documented(tmp_path):
+    folder = build_tiny_model(tmp_path / "other", taxonomy=OTHER_TAXONOMY)
+    async with open_client(create_app(ServeSettings(model=str(folder), num_threads=1))) as client:
+        check_document((await client.get("/openapi.json")).json())
+        (prediction,) = (await client.post("/v1/classify", json={"inputs": "market"})).json()["predictions"]
+    model = make_prediction_model(OTHER_TAXONOMY)
+    model.model_validate(prediction)
+    assert prediction["policy-area"]["label"] == "1st"
+
+
+def test_schema_of_predictions_refuses_what_is_not_one(taxonomy):
+    model = make_prediction_model(taxonomy)
+    example = make_example_prediction(taxonomy)
+    model.model_validate(example)
+    assert set(example["stance"]["scores"]) == set(taxonomy.heads[0].label_names)
+    for broken in (
+        example | {"extra": 1},
+        {name: value for name, value in example.items() if name != "topics"},
+        example | {"stance": example["stance"] | {"label": "sideways"}},
+        example | {"topics": {"labels": ["sideways"], "scores": example["topics"]["scores"]}},
+        example | {"topics": {"labels": [], "scores": {}}},
+    ):
+        with pytest.raises(ValidationError):
+            model.model_validate(broken)

@@ -1,0 +1,127 @@
+import http.client
+import json
+import signal
+import threading
+
+import pytest
+
+from serving.server import make_server, make_url, open_socket
+from serving.settings import ServeSettings
+from tests.serving.support import JSON, Gate, with_session
+from twohands.errors import AddressError
+
+
+class Running:
+    """A real server on a free port, in a thread of its own."""
+
+    def __init__(self, settings, classifier):
+        self.listener = open_socket("127.0.0.1", 0)
+        self.port = self.listener.getsockname()[1]
+        self.lines = []
+        self.is_ready = threading.Event()
+        self.server = make_server(settings, classifier, url=make_url(self.listener), announce=self._announce)
+        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]})
+
+    def _announce(self, line):
+        self.lines.append(line)
+        self.is_ready.set()
+
+    def __enter__(self):
+        self.thread.start()
+        assert self.is_ready.wait(10)
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        self.thread.join(10)
+        assert not self.thread.is_alive()
+
+    def stop(self):
+        self.server.handle_exit(signal.SIGTERM, None)
+
+    def post(self, content):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request("POST", "/v1/classify", body=content, headers=JSON)
+            response = connection.getresponse()
+            return response.status, response.headers, json.loads(response.read())
+        finally:
+            connection.close()
+
+    def post_aside(self, content, answers):
+        thread = threading.Thread(target=lambda: answers.append(self.post(content)))
+        thread.start()
+        return thread
+
+
+BODY = json.dumps({"inputs": "plan"})
+
+
+def test_real_server_answers_and_says_once_that_it_does(settings, classifier):
+    with Running(settings, classifier) as running:
+        (line,) = running.lines
+        assert make_url(running.listener) in line
+        assert {"tiny", "0.0.1", "2"} <= set(line.split())
+        assert classifier.sha256[:12] in line
+        status, headers, answer = running.post(BODY)
+        assert status == 200
+        assert answer["predictions"][0]["stance"]["label"] == "state-led"
+        assert "server" not in headers
+
+
+@pytest.mark.parametrize("size", [10_000_000, 5_000])
+def test_real_server_answers_a_body_that_is_too_large(settings, classifier, size):
+    with Running(settings, classifier) as running:
+        status, _, answer = running.post(b" " * size)
+        assert (status, answer["error"]["code"]) == (413, "body_too_large")
+        status, _, answer = running.post(iter([b" " * 1000] * (size // 1000)))  # sent in chunks, without a length
+        assert (status, answer["error"]["code"]) == (413, "body_too_large")
+        assert running.post(BODY)[0] == 200
+
+
+def test_request_that_was_taken_in_is_answered_before_the_end(settings, classifier):
+    gate = Gate(7, n_free=2)
+    answers = []
+    with Running(settings, with_session(classifier, gate.run_batch)) as running:
+        waiting = running.post_aside(BODY, answers)
+        assert gate.reached.wait(10)
+        running.stop()
+        gate.opened.set()
+        waiting.join(10)
+    ((status, _, answer),) = answers
+    assert status == 200
+    assert len(answer["predictions"]) == 1
+
+
+def test_request_that_takes_too_long_at_the_end_is_answered_with_an_error(tiny_model, classifier):
+    gate = Gate(7, n_free=2)
+    answers = []
+    settings = ServeSettings(model=str(tiny_model), shutdown_timeout_s=1)
+    with Running(settings, with_session(classifier, gate.run_batch)) as running:
+        waiting = running.post_aside(BODY, answers)
+        assert gate.reached.wait(10)
+        running.stop()
+        waiting.join(10)
+        assert not waiting.is_alive()
+        gate.opened.set()
+    ((status, _, answer),) = answers
+    assert (status, answer["error"]["code"]) == (503, "engine_stopped")
+
+
+def test_address_that_is_taken_or_not_ours_or_no_name_is_refused():
+    with open_socket("127.0.0.1", 0) as taken, pytest.raises(AddressError):
+        open_socket("127.0.0.1", taken.getsockname()[1])
+    for host in ("192.0.2.1", "a" * 300):
+        with pytest.raises(AddressError):
+            open_socket(host, 0)
+
+
+@pytest.mark.parametrize(
+    ("address", "url"), [(("127.0.0.1", 80), "http://127.0.0.1:80"), (("::1", 80, 0, 0), "http://[::1]:80")]
+)
+def test_url_of_either_family(address, url):
+    class Bound:
+        def getsockname(self):
+            return address
+
+    assert make_url(Bound()) == url

@@ -1,0 +1,75 @@
+"""The run's schema: every shipped config loads, and every fault is named at once."""
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+from training.config import dump_config, load_config, load_dumped_config
+from twohands.errors import ConfigError, FileReadError
+
+CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.yaml") if path.name != "taxonomy.yaml")
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_config_loads_and_is_named_like_its_run(path):
+    config, taxonomy = load_config(path)
+    assert config.run_name == path.stem
+    assert set(config.loss.head_weights) == {head.name for head in taxonomy.heads}
+
+
+def test_a_shipped_config_is_found_by_name_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_config("minilm")[0].run_name == "minilm"
+
+
+def test_all_faults_come_at_once(tmp_path):
+    content = yaml.safe_load((ROOT / "configs/minilm.yaml").read_text(encoding="utf-8"))
+    del content["seed"]
+    content["optim"]["learning_rat"] = 1
+    content["optim"]["num_epochs"] = -1
+    path = tmp_path / "bad.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, overrides=["nothing.here=1", "no-equals"])
+    told = "\n".join(caught.value.faults)
+    for part in ("seed", "learning_rat", "num_epochs", "nothing.here", "no-equals"):
+        assert part in told
+
+
+def test_overrides_are_yaml_values():
+    config, _ = load_config("minilm", overrides=["optim.num_epochs=2", "data.train=[a.jsonl, b.jsonl]", "data.root=null"])
+    assert config.optim.num_epochs == 2
+    assert config.data.train == ["a.jsonl", "b.jsonl"]
+    assert config.data.root is None
+
+
+def test_loss_must_name_the_heads_of_the_taxonomy():
+    with pytest.raises(ConfigError) as caught:
+        load_config("minilm", overrides=["loss.head_weights={stance: 1, tone: 1}"])
+    assert len(caught.value.faults) == 2
+
+
+def test_dev_and_dev_fraction_exclude_each_other():
+    with pytest.raises(ConfigError):
+        load_config("minilm", overrides=["data.dev_fraction=0.1"])
+    assert load_config("minilm", overrides=["data.dev_fraction=0.1", "data.dev=null"])[0].data.dev is None
+
+
+def test_a_dumped_config_comes_back_the_same(tmp_path):
+    config, taxonomy = load_config("minilm")
+    path = tmp_path / "train_config.yaml"
+    path.write_text(dump_config(config, taxonomy), encoding="utf-8")
+    assert load_dumped_config(path) == (config, taxonomy)
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1\n- 2\n", "", "\x00"])
+def test_a_file_that_is_no_config_is_refused(tmp_path, text):
+    path = tmp_path / "broken.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises((ConfigError, FileReadError)):
+        load_config(path)
+
+
+def test_a_missing_config_names_those_that_are_shipped():
+    with pytest.raises(FileReadError, match="minilm.yaml"):
+        load_config("nowhere")

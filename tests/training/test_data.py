@@ -1,0 +1,149 @@
+"""Splits: read whole or not at all, divided by document, and sharing nothing."""
+
+import json
+
+import pytest
+
+from training.config import DataConfig
+from training.data import find_leaks, hold_out, load_splits
+from twohands.errors import DataError, FileReadError, LeakError
+from twohands.examples import Example
+
+
+def example(identifier, text, *, group=None, stance="neutral"):
+    return Example(identifier, text, {"stance": (stance,), "topics": ()}, "test", group or identifier)
+
+
+def make_config(root, **changes):
+    settings = {
+        "root": root,
+        "train": ["train.jsonl"],
+        "dev": ["dev.jsonl"],
+        "test": None,
+        "dev_fraction": None,
+        "near_duplicate_jaccard": None,
+    }
+    return DataConfig(**settings | changes)
+
+
+TEXT = "The harbour board met on Friday and put off the vote on new cranes until the audit of the old ones is done."
+
+
+def write_rows(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def full_rows(prefix):
+    """One row for each label, so that no split lacks one."""
+    topics = ["sanctions", "self-reliance", "industrial-policy", "regulation"]
+    return [
+        {"id": f"{prefix}{n}", "text": f"{prefix} {stance} number {n} stands here alone", "stance": stance, "topics": topics}
+        for n, stance in enumerate(["state-led", "market-led", "neutral"])
+    ]
+
+
+def test_every_bad_row_of_every_file_is_named_at_once(tmp_path, taxonomy):
+    write_rows(tmp_path / "a.jsonl", [*full_rows("a"), {"id": "x", "text": " ", "stance": "neutral"}])
+    write_rows(tmp_path / "b.jsonl", [{"id": "y", "text": "some text", "stance": "stateled"}])
+    write_rows(tmp_path / "dev.jsonl", full_rows("d"))
+    with pytest.raises(DataError) as caught:
+        load_splits(make_config(tmp_path, train=["a.jsonl", "b.jsonl"]), taxonomy, seed=1)
+    told = "\n".join(caught.value.faults)
+    assert "a.jsonl:4" in told
+    assert "b.jsonl:1" in told
+    assert "stateled" in told
+
+
+def test_labels_that_never_occur_are_refused(tmp_path, taxonomy):
+    write_rows(tmp_path / "train.jsonl", full_rows("t")[:2])
+    write_rows(tmp_path / "dev.jsonl", full_rows("d"))
+    with pytest.raises(DataError, match="neutral"):
+        load_splits(make_config(tmp_path), taxonomy, seed=1)
+
+
+def test_a_missing_file_is_named(tmp_path, taxonomy):
+    with pytest.raises(FileReadError, match=r"train\.jsonl"):
+        load_splits(make_config(tmp_path), taxonomy, seed=1)
+
+
+def test_a_shared_document_is_a_leak():
+    leaks = find_leaks(
+        {"train": [example("a", "one thing", group="g")], "dev": [example("b", "another thing", group="g")]},
+        near_duplicate_jaccard=None,
+    )
+    assert len(leaks) == 1
+    assert "(a)" in leaks[0]
+    assert "(b)" in leaks[0]
+
+
+def test_the_same_text_is_a_leak_whatever_its_case_and_punctuation():
+    leaks = find_leaks(
+        {"train": [example("a", TEXT)], "test": [example("b", TEXT.upper().replace(".", "!"))]},
+        near_duplicate_jaccard=0.5,
+    )
+    assert len(leaks) == 1
+
+
+def test_a_near_duplicate_is_a_leak_and_a_different_text_is_not():
+    near = TEXT.replace("Friday", "Monday")
+    far = "A thunderstorm closed the airport for two hours and forty flights were sent elsewhere by the tower."
+    rows = {"train": [example("a", TEXT)], "dev": [example("b", near), example("c", far)]}
+    leaks = find_leaks(rows, near_duplicate_jaccard=0.5)
+    assert len(leaks) == 1
+    assert "(b)" in leaks[0]
+    assert TEXT not in leaks[0]  # texts are not shown
+    assert find_leaks(rows, near_duplicate_jaccard=0.95) == []
+
+
+def test_near_duplicates_within_one_split_are_allowed():
+    rows = {"train": [example("a", TEXT), example("b", TEXT.replace("Friday", "Monday"))]}
+    assert find_leaks(rows, near_duplicate_jaccard=0.5) == []
+
+
+def test_leaks_stop_a_run(tmp_path, taxonomy):
+    write_rows(tmp_path / "train.jsonl", full_rows("t"))
+    write_rows(tmp_path / "dev.jsonl", [*full_rows("d"), full_rows("t")[0] | {"id": "again"}])
+    with pytest.raises(LeakError, match="again"):
+        load_splits(make_config(tmp_path), taxonomy, seed=1)
+
+
+def test_hold_out_keeps_documents_whole_and_repeats():
+    rows = [example(f"r{n}", f"text {n}", group=f"g{n // 4}") for n in range(80)]
+    stay, held = hold_out(rows, fraction=0.2, seed=3)
+    assert not {e.group for e in stay} & {e.group for e in held}
+    assert len(stay) + len(held) == 80
+    assert 16 <= len(held) <= 20
+    again = hold_out(rows[::-1], fraction=0.2, seed=3)[1]
+    assert {e.id for e in again} == {e.id for e in held}
+    assert {e.id for e in hold_out(rows, fraction=0.2, seed=4)[1]} != {e.id for e in held}
+
+
+def test_hold_out_of_one_document_is_refused():
+    with pytest.raises(DataError):
+        hold_out([example("a", "x", group="g"), example("b", "y", group="g")], fraction=0.5, seed=1)
+
+
+def test_csv_and_parquet_and_folders_and_datasets_read_alike(tmp_path, taxonomy):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = full_rows("t")
+    write_rows(tmp_path / "dev.jsonl", full_rows("d"))
+    header = "id,text,stance,topics\n"
+    lines = [f'{r["id"]},"{r["text"]}",{r["stance"]},{"|".join(r["topics"])}\n' for r in rows]
+    (tmp_path / "train.csv").write_text(header + "".join(lines), encoding="utf-8")
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "train.parquet")
+    (tmp_path / "folder").mkdir()
+    write_rows(tmp_path / "folder" / "part.jsonl", rows)
+    (tmp_path / "set").mkdir()
+    write_rows(tmp_path / "set" / "train.jsonl", rows)
+    names = ["train.csv", "train.parquet", "folder", f"hub:{tmp_path / 'set'}#train"]
+    loaded = [load_splits(make_config(tmp_path, train=[name]), taxonomy, seed=1).train for name in names]
+    for examples in loaded:
+        assert [(e.id, e.paragraph, e.labels) for e in examples] == [(e.id, e.paragraph, e.labels) for e in loaded[0]]
+
+
+def test_a_dataset_that_cannot_be_loaded_is_a_clear_error(tmp_path, taxonomy):
+    write_rows(tmp_path / "dev.jsonl", full_rows("d"))
+    with pytest.raises(FileReadError, match="nobody/nothing"):
+        load_splits(make_config(tmp_path, train=["hub:nobody/nothing"]), taxonomy, seed=1)

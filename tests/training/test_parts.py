@@ -1,0 +1,181 @@
+"""The parts of a run: loss, batches, calibration, encoders."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from training.batches import WindowCollator, average_windows, make_dataset
+from training.calibration import best_threshold, fit_abstention, fit_platt, fit_rules, fit_temperature, fit_thresholds
+from training.encoders import find_encoder
+from training.losses import MultiHeadLoss, weigh_classes
+from training.machine import keep_freed_memory, read_cpu, set_threads
+from twohands.encoding import ParagraphEncoder
+from twohands.errors import EncoderError
+from twohands.examples import NOT_LABELLED, Example
+from twohands.scores import sigmoid, softmax
+from twohands.windows import WindowRule, aggregate_windows
+
+
+@pytest.fixture
+def loss(taxonomy):
+    ones = {"stance": torch.ones(3), "topics": torch.ones(4)}
+    return MultiHeadLoss(taxonomy, head_weights={"stance": 1.0, "topics": 2.0}, class_weights=ones)
+
+
+def test_loss_is_the_sum_of_the_heads_textbook_losses(loss):
+    logits = torch.tensor([[1.0, 2.0, 0.5, 0.3, -0.2, 1.5, 0.0]])
+    labels = torch.tensor([[0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0]])
+    cross = math.log(math.e + math.e**2 + math.e**0.5) - 2.0
+    binary = [-math.log(1 / (1 + math.exp(-s * z))) for s, z in zip((1, -1, -1, 1), (0.3, -0.2, 1.5, 0.0), strict=True)]
+    assert loss(logits, labels).item() == pytest.approx(cross + 2 * sum(binary) / 4, abs=1e-6)
+
+
+def test_a_head_without_a_label_teaches_nothing(loss):
+    logits = torch.randn(3, 7, requires_grad=True)
+    labels = torch.tensor([[0.0, 1.0, 0.0, *[NOT_LABELLED] * 4], [*[NOT_LABELLED] * 3, 1.0, 0, 0, 0], [NOT_LABELLED] * 7])
+    loss(logits, labels).backward()
+    assert logits.grad is not None
+    assert (logits.grad[0, :3] != 0).all()
+    assert (logits.grad[0, 3:] == 0).all()
+    assert (logits.grad[1, :3] == 0).all()
+    assert (logits.grad[2] == 0).all()
+
+
+def test_a_batch_without_any_label_has_a_gradient_of_zero(loss):
+    logits = torch.randn(2, 7, requires_grad=True)
+    value = loss(logits, torch.full((2, 7), NOT_LABELLED))
+    value.backward()
+    assert value.item() == 0.0
+    assert logits.grad is not None
+
+
+def test_class_weights_favour_rare_labels_and_keep_their_mean(taxonomy):
+    labels = np.zeros((100, 7), dtype=np.float32)
+    labels[:10, 0], labels[10:30, 1], labels[30:, 2] = 1, 1, 1
+    labels[:5, 3:] = 1
+    even = weigh_classes(labels, taxonomy, powers={"stance": 0.0, "topics": 0.0})
+    full = weigh_classes(labels, taxonomy, powers={"stance": 1.0, "topics": 1.0})
+    assert even["stance"].tolist() == [1, 1, 1]
+    assert (full["stance"] * torch.tensor([0.1, 0.2, 0.7])).sum().item() == pytest.approx(1)
+    assert full["stance"][0] > full["stance"][1] > full["stance"][2]
+    assert full["topics"].tolist() == pytest.approx([19.0] * 4)
+
+
+def test_windows_are_averaged_in_training_as_in_serving():
+    logits = torch.randn(7, 3)
+    counts = [2, 1, 4]
+    expected = aggregate_windows(logits.numpy(), counts)
+    np.testing.assert_allclose(average_windows(logits, torch.tensor(counts)).numpy(), expected, atol=1e-6)
+
+
+def test_training_ids_are_serving_ids(tiny_encoder, taxonomy):
+    encoder = ParagraphEncoder(
+        find_encoder(str(tiny_encoder)).read_tokenizer(), WindowRule(max_tokens=32, overlap_tokens=8, max_windows=4)
+    )
+    texts = ["Short one.", "The council met again about the mill and the price of bread. " * 8]
+    rows = [Example(str(n), text.strip(), {"stance": ("neutral",), "topics": None}, "s", str(n)) for n, text in enumerate(texts)]
+    table = make_dataset(rows, encoder, taxonomy)
+    for row, text in zip(table, texts, strict=True):
+        assert row["windows"] == [window.tolist() for window in encoder.encode(text).windows]
+    batch = WindowCollator(0)(list(table))
+    assert batch["n_windows"].tolist() == [1, len(table[1]["windows"])]
+    assert batch["input_ids"].shape == batch["attention_mask"].shape
+    assert batch["attention_mask"].sum(dim=1).tolist() == [len(w) for row in table for w in row["windows"]]
+    assert batch["labels"][0].tolist() == [0, 0, 1, *[NOT_LABELLED] * 4]
+
+
+def test_temperature_is_recovered():
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(4000, 3)) * 2
+    labels = np.array([generator.multinomial(1, p) for p in softmax(logits)], dtype=np.float32)
+    assert fit_temperature(logits * 3, labels).temperature == pytest.approx(3, rel=0.1)
+
+
+def test_platt_is_recovered():
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(6000, 1)) * 2
+    labels = (generator.random((6000, 1)) < sigmoid(2 * logits - 1)).astype(np.float32)
+    fitted = fit_platt(logits, labels)
+    assert fitted.slopes[0] == pytest.approx(2, rel=0.15)
+    assert fitted.intercepts[0] == pytest.approx(-1, abs=0.2)
+
+
+def test_best_threshold_is_that_of_brute_force():
+    generator = np.random.default_rng(1)
+    for _ in range(20):
+        scores = generator.random(30).round(1)
+        positive = generator.random(30) < 0.4
+        positive[0] = True
+
+        def f1_at(threshold, scores=scores, positive=positive):
+            given = scores >= threshold
+            return 2 * (given & positive).sum() / (given.sum() + positive.sum())
+
+        threshold, f1 = best_threshold(scores, positive)
+        assert f1 == pytest.approx(max(f1_at(t) for t in scores))
+        assert f1_at(threshold) == pytest.approx(f1)
+
+
+def test_thresholds_stay_inside(taxonomy):
+    generator = np.random.default_rng(2)
+    scores = generator.random((50, 2))
+    labels = (scores > 0.7).astype(np.float32)
+    assert all(0.02 <= threshold <= 0.98 for threshold in fit_thresholds(scores, labels))
+
+
+def test_abstention_level_is_where_answers_become_reliable():
+    generator = np.random.default_rng(3)
+    top = generator.uniform(1 / 3, 1, 5000)
+    hit = generator.random(5000) < np.where(top < 0.6, 0.4, 0.9)
+    scores = np.stack([top, 1 - top], axis=1)
+    labels = np.stack([hit, ~hit], axis=1).astype(np.float32)
+    labels[top < 0.5] = labels[top < 0.5][:, ::-1]
+    assert fit_abstention(scores, labels) == pytest.approx(0.6, abs=0.05)
+    always = np.stack([np.ones(5000), np.zeros(5000)], axis=1).astype(np.float32)
+    always[top < 0.5] = always[top < 0.5][:, ::-1]
+    assert fit_abstention(scores, always) == 0.0
+
+
+def test_rules_leave_out_rows_without_a_label(taxonomy):
+    generator = np.random.default_rng(4)
+    logits = generator.normal(size=(200, 7)).astype(np.float32)
+    labels = np.zeros((200, 7), dtype=np.float32)
+    labels[np.arange(200), generator.integers(0, 3, 200)] = 1
+    labels[:, 3:] = generator.random((200, 4)) < 0.3
+    blind = labels.copy()
+    blind = np.concatenate([blind, np.full((50, 7), NOT_LABELLED, dtype=np.float32)])
+    wide = np.concatenate([logits, 100 * np.ones((50, 7), dtype=np.float32)])
+    assert fit_rules(wide, blind, taxonomy) == fit_rules(logits, labels, taxonomy)
+
+
+def test_an_altered_encoder_is_refused(tiny_encoder, tmp_path):
+    found = find_encoder(str(tiny_encoder))
+    assert find_encoder(str(tiny_encoder), sha256=found.sha256).sha256 == found.sha256
+    with pytest.raises(EncoderError):
+        find_encoder(str(tiny_encoder), sha256="0" * 64)
+    with pytest.raises(EncoderError):
+        find_encoder(str(tmp_path))
+    with pytest.raises(EncoderError):
+        find_encoder("someone/some-encoder")
+
+
+def test_the_pinned_encoder_is_the_pinned_one():
+    assert find_encoder("all-MiniLM-L6-v2").sha256.startswith("53aa51172d14")
+
+
+def test_the_machine_is_read():
+    model, flags = read_cpu()
+    assert isinstance(model, str)
+    assert flags == sorted(set(flags), key=flags.index)
+    assert isinstance(keep_freed_memory(), bool)
+
+
+def test_threads_are_shared_among_local_processes(monkeypatch):
+    before = torch.get_num_threads()
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "64")
+    try:
+        assert set_threads(None) == 1
+    finally:
+        torch.set_num_threads(before)

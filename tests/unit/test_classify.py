@@ -1,0 +1,392 @@
+"""`twohands classify`: every input, every format, bad rows, and a run that is killed and goes on."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from twohands import Classifier
+from twohands.journal import journal_path
+
+WORDS = ["plan", "market", "weather", "embargo plan", "subsidy plan", "licence market"]
+FIRST = "The ministry will lend to the makers of chips, said the plan."
+SECOND = "Prices, and not plans, should say what is built, the market answered."
+
+
+@pytest.fixture
+def rows(tmp_path):
+    """300 rows, every tenth of them bad."""
+    path = tmp_path / "rows.jsonl"
+    cells = [
+        {"id": f"r{n}", "text": "" if n % 10 == 9 else f"the {WORDS[n % 6]} {n} " * (1 + n % 7)} for n in range(300)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in cells), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def classify(run, tiny_model):
+    """Gives a function that runs `twohands classify` with the tiny model."""
+    return lambda *arguments, stdin=b"": run("classify", "--model", tiny_model, *arguments, stdin=stdin)
+
+
+def read_lines(content):
+    return [json.loads(line) for line in content.splitlines()]
+
+
+def test_jsonl_has_the_shape_of_the_interface(classify, tiny_model, rows):
+    finished = classify(rows)
+    assert finished.code == 0
+    answers = read_lines(finished.stdout)
+    assert [answer["id"] for answer in answers] == [f"r{n}" for n in range(300)]
+    texts = [json.loads(line)["text"] for line in rows.read_text(encoding="utf-8").splitlines()]
+    classifier = Classifier.load(tiny_model)
+    expected = iter(classifier.classify([text for text in texts if text]))
+    classifier.close()
+    for answer, text in zip(answers, texts, strict=True):
+        del answer["id"]
+        if text:
+            assert answer == next(expected).to_dict()
+        else:
+            assert answer["error"].keys() == {"code", "message"}
+            assert answer["error"]["code"] == "empty_paragraph"
+    assert "30 of 300" in finished.stderr
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_change_nothing(classify, rows, threads):
+    assert classify(rows, "--threads", threads).stdout == classify(rows).stdout
+
+
+def test_csv_and_parquet_inputs_give_the_same_answers(classify, tmp_path):
+    cells = [{"id": "a", "text": 'the "plan", |\nand more'}, {"id": "b", "text": "market"}]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in cells), encoding="utf-8")
+    pq.write_table(pa.Table.from_pylist(cells), tmp_path / "in.parquet")
+    with (tmp_path / "in.csv").open("w", newline="", encoding="utf-8-sig") as stream:
+        writer = csv.DictWriter(stream, ["id", "text"])
+        writer.writeheader()
+        writer.writerows(cells)
+    outputs = [classify(tmp_path / f"in.{kind}").stdout for kind in ("jsonl", "csv", "parquet")]
+    assert outputs[0] == outputs[1] == outputs[2]
+    assert len(read_lines(outputs[0])) == 2
+
+
+def test_every_output_format_holds_the_same(classify, rows, tmp_path):
+    for kind in ("jsonl", "csv", "parquet"):
+        assert classify(rows, "--output", tmp_path / f"out.{kind}").code == 0
+    answers = read_lines((tmp_path / "out.jsonl").read_bytes())
+    table = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as stream:
+        lines = list(csv.DictReader(stream))
+    assert len(answers) == len(table) == len(lines) == 300
+    for answer, row, line in zip(answers, table, lines, strict=True):
+        assert answer["id"] == row["id"] == line["id"]
+        if "error" in answer:
+            assert (row["error_code"], line["error_code"], row["stance"]) == (
+                "empty_paragraph",
+                "empty_paragraph",
+                None,
+            )
+            continue
+        assert answer["stance"]["label"] == row["stance"] == line["stance"]
+        assert answer["stance"]["score"] == row["stance_score"] == float(line["stance_score"])
+        assert "|".join(answer["topics"]["labels"]) == row["topics"] == line["topics"]
+        assert row["error_code"] is None
+    assert classify(rows, "--format", "csv").stdout == (tmp_path / "out.csv").read_bytes()
+    assert classify(rows).stdout == (tmp_path / "out.jsonl").read_bytes()
+    assert sorted(path.suffix for path in tmp_path.iterdir() if path.stem == "out") == [".csv", ".jsonl", ".parquet"]
+
+
+def test_the_format_can_differ_from_the_name(classify, rows, tmp_path):
+    assert classify(rows, "--output", tmp_path / "out.txt", "--format", "csv").code == 0
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8").startswith("id,stance,")
+
+
+def test_documents_are_split_and_say_where(classify, tmp_path):
+    raw = f"Title\n\n{FIRST}\n\n{SECOND}\n"
+    (tmp_path / "b.txt").write_text(raw, encoding="utf-8")
+    (tmp_path / "a.md").write_text(SECOND, encoding="utf-8")
+    finished = classify(tmp_path, "--with-text")
+    assert finished.code == 0
+    answers = read_lines(finished.stdout)
+    names = [str(tmp_path / "a.md"), str(tmp_path / "b.txt"), str(tmp_path / "b.txt")]
+    assert [answer["document"] for answer in answers] == names
+    assert [answer["paragraph"] for answer in answers] == [0, 0, 1]
+    assert [answer["id"] for answer in answers] == [f"{n}#{p}" for n, p in zip(names, [0, 0, 1], strict=True)]
+    assert raw[answers[2]["start"] : answers[2]["end"]] == answers[2]["text"] == SECOND
+    assert [answer["stance"]["label"] for answer in answers] == ["market-led", "state-led", "market-led"]
+    header = classify(tmp_path, "--format", "csv").stdout.split(b"\n")[0]
+    assert header.startswith(b"id,document,paragraph,start,end,stance,")
+
+
+def test_rows_and_documents_mix(classify, tmp_path, rows):
+    (tmp_path / "a.txt").write_text(FIRST, encoding="utf-8")
+    (tmp_path / "z.txt").write_text(FIRST, encoding="utf-8")
+    answers = read_lines(classify(tmp_path / "z.txt", rows, tmp_path / "a.txt").stdout)
+    assert (answers[0]["id"], answers[1]["id"], answers[-1]["id"]) == (
+        f"{tmp_path / 'z.txt'}#0",
+        "r0",
+        f"{tmp_path / 'a.txt'}#0",
+    )
+
+
+@pytest.mark.parametrize("arguments", [(), ("-",)])
+def test_standard_input(classify, arguments):
+    answers = read_lines(classify(*arguments, stdin=b'{"id": "x", "text": "plan"}\n{"text": "market"}\n').stdout)
+    assert [(answer["id"], answer["stance"]["label"]) for answer in answers] == [
+        ("x", "state-led"),
+        ("stdin:2", "market-led"),
+    ]
+    answers = read_lines(classify(*arguments, stdin=f"{FIRST}\n\n{SECOND}".encode()).stdout)
+    assert [(answer["id"], answer["document"], answer["stance"]["label"]) for answer in answers] == [
+        ("stdin#0", "stdin", "state-led"),
+        ("stdin#1", "stdin", "market-led"),
+    ]
+
+
+def test_rows_that_cannot_be_read_are_named_and_the_rest_is_written(classify, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"id": "a", "text": "plan"}\n{"id": \n{"id": "c", "text": "market"}\n7\n', encoding="utf-8")
+    for extra in ([], ["--output", tmp_path / "out.jsonl"]):
+        finished = classify(path, *extra)
+        assert finished.code == 1
+        assert [f"{path}:{line}:" in finished.stderr for line in (1, 2, 3, 4)] == [False, True, False, True]
+        answers = read_lines((tmp_path / "out.jsonl").read_bytes() if extra else finished.stdout)
+        assert [answer["id"] for answer in answers] == ["a", "c"]
+    assert not journal_path(tmp_path / "out.jsonl").exists()
+
+
+def test_bad_items_alone_are_no_failure_unless_nothing_is_left(classify):
+    assert classify(stdin=b'{"text": ""}\n{"text": "plan"}\n').code == 0
+    finished = classify(stdin=b'{"text": ""}\n{"text": 3}\n{"words": "plan"}\n{"id": [], "text": "plan"}\n')
+    assert finished.code == 1
+    codes = [answer["error"]["code"] for answer in read_lines(finished.stdout)]
+    assert codes == ["empty_paragraph", "input_not_a_string", "missing_text", "invalid_id"]
+    assert classify(stdin=b"").code == 1
+
+
+def test_no_row_is_no_failure(classify, tmp_path):
+    (tmp_path / "rows.jsonl").touch()
+    finished = classify(tmp_path / "rows.jsonl", "--output", tmp_path / "out.csv")
+    assert finished.code == 0
+    assert (tmp_path / "out.csv").read_bytes().count(b"\n") == 1
+    assert list(tmp_path.glob("*.partial")) == []
+
+
+def test_many_faults_are_counted_and_not_all_shown(classify):
+    finished = classify(stdin=b'{"text": "plan"}\n' + b"broken\n" * 500)
+    assert finished.code == 1
+    assert len(finished.stderr.splitlines()) < 30
+    assert "500" in finished.stderr
+
+
+def test_thresholds(classify):
+    (answer,) = read_lines(classify("--threshold", "sanctions=1", "--threshold", "stance=1.0", stdin=b"embargo").stdout)
+    assert answer["topics"]["labels"] == []
+    assert answer["stance"]["abstained"] is True
+    for bad in ("tariffs=0.5", "sanctions=2"):
+        finished = classify("--threshold", bad, stdin=b"embargo")
+        assert (finished.code, finished.stdout) == (1, b"")
+        assert "[invalid_threshold]" in finished.stderr
+    for bad in ("sanctions", "sanctions=", "=0.5", "sanctions=high", ""):
+        assert classify("--threshold", bad, stdin=b"embargo").code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (["none.jsonl"], 1, "unreadable_file"),
+        (["-", "rows.jsonl"], 2, ""),
+        (["rows.jsonl", "rows.jsonl"], 1, "unreadable_file"),
+        (["rows.jsonl", "--format", "parquet"], 2, ""),
+        (["rows.jsonl", "--format", "xml"], 2, ""),
+        (["rows.jsonl", "--threads", "0"], 2, ""),
+        (["rows.jsonl", "--output", "rows.jsonl", "--overwrite"], 1, "run_conflict"),
+        (["rows.jsonl", "--output", "none/out.jsonl"], 1, "unwritable_file"),
+        (["rows.jsonl", "--model", "none"], 1, "model_not_found"),
+        (["rows.csv", "--text-column", "body"], 1, "unreadable_file"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_written(
+    classify, rows, tmp_path, monkeypatch, arguments, code, error
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text("id,text\n1,plan\n", encoding="utf-8")
+    before = rows.read_bytes()
+    finished = classify(*arguments)
+    assert (finished.code, finished.stdout) == (code, b"")
+    assert f"[{error}]" in finished.stderr or code == 2
+    assert rows.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.csv", "rows.jsonl"]
+
+
+def test_a_terminal_is_not_waited_for(run, monkeypatch):
+    monkeypatch.setattr(io.TextIOWrapper, "isatty", lambda _: True)
+    finished = run("classify")
+    assert finished.code == 2
+    assert "FILE" in finished.stderr
+
+
+def test_an_existing_output_is_replaced_only_when_asked(classify, rows, tmp_path):
+    output = tmp_path / "out.jsonl"
+    output.write_text("old", encoding="utf-8")
+    finished = classify(rows, "--output", output)
+    assert finished.code == 1
+    assert "[run_conflict]" in finished.stderr
+    assert output.read_text(encoding="utf-8") == "old"
+    assert classify(rows, "--output", output, "--overwrite").code == 0
+    assert len(read_lines(output.read_bytes())) == 300
+
+
+def stop_early(monkeypatch, error, n_chunks=1):
+    """Makes the model fail after some chunks, as a kill would."""
+    run_batch = Classifier.predict
+    left = [n_chunks]
+
+    def predict(self, *arguments, **options):
+        if not left[0]:
+            raise error
+        left[0] -= 1
+        return run_batch(self, *arguments, **options)
+
+    monkeypatch.setattr(Classifier, "predict", predict)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_a_run_goes_on_from_any_cut_and_ends_as_if_it_had_not_stopped(classify, rows, tmp_path, monkeypatch, kind):
+    whole, output = tmp_path / f"whole.{kind}", tmp_path / f"out.{kind}"
+    assert classify(rows, "--output", whole).code == 0
+    with monkeypatch.context() as patched:
+        stop_early(patched, KeyboardInterrupt)
+        finished = classify(rows, "--output", output)
+    assert finished.code == 130
+    assert not output.exists()
+    journal = journal_path(output).read_bytes()
+    for length in (len(journal), len(journal) - 7, journal.index(b"\n") + 1, journal.index(b"\n") // 2, 0):
+        output.unlink(missing_ok=True)
+        journal_path(output).write_bytes(journal[:length])
+        finished = classify(rows, "--output", output)
+        assert finished.code == 0
+        assert ("going on" in finished.stderr) == (length > journal.index(b"\n") + 1)
+        assert output.read_bytes() == whole.read_bytes()
+        assert not journal_path(output).exists()
+
+
+def test_a_resumed_run_tells_of_bad_rows_again(classify, tmp_path, monkeypatch):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("broken\n" + '{"text": "plan"}\n' * 300, encoding="utf-8")
+    with monkeypatch.context() as patched:
+        stop_early(patched, KeyboardInterrupt)
+        assert classify(path, "--output", tmp_path / "out.jsonl").code == 130
+    finished = classify(path, "--output", tmp_path / "out.jsonl")
+    assert finished.code == 1
+    assert f"{path}:1:" in finished.stderr
+
+
+def test_a_changed_run_is_not_resumed(classify, rows, tmp_path, monkeypatch):
+    output = tmp_path / "out.jsonl"
+    with monkeypatch.context() as patched:
+        stop_early(patched, KeyboardInterrupt)
+        classify(rows, "--output", output)
+    journal = journal_path(output).read_bytes()
+    rows_before = rows.read_bytes()
+    for extra in (["--threshold", "stance=0.9"], ["--with-text"]):
+        finished = classify(rows, "--output", output, *extra)
+        assert finished.code == 1
+        assert "[run_conflict]" in finished.stderr
+    rows.write_bytes(rows_before.replace(b"weather", b"climate"))
+    assert classify(rows, "--output", output).code == 1
+    assert journal_path(output).read_bytes() == journal
+    assert not output.exists()
+    assert classify(rows, "--output", output, "--overwrite").code == 0
+    assert output.read_bytes() == classify(rows).stdout
+
+
+def test_standard_input_is_not_resumed(classify, rows, tmp_path, monkeypatch):
+    output = tmp_path / "out.jsonl"
+    with monkeypatch.context() as patched:
+        stop_early(patched, KeyboardInterrupt)
+        assert classify("--output", output, stdin=rows.read_bytes()).code == 130
+    finished = classify("--output", output, stdin=rows.read_bytes())
+    assert finished.code == 1
+    assert "[run_conflict]" in finished.stderr
+    assert classify("--output", output, "--overwrite", stdin=rows.read_bytes()).code == 0
+    assert output.read_bytes() == classify(rows).stdout
+
+
+SLOW = """
+import sys, time
+from twohands.cli import main
+from twohands.session import OnnxSession
+run_batch = OnnxSession.run_batch
+def slow(self, token_ids):
+    time.sleep(0.1)
+    return run_batch(self, token_ids)
+OnnxSession.run_batch = slow
+main(sys.argv[1:])
+"""
+
+
+def start(*arguments):
+    command = [sys.executable, "-c", SLOW, "classify", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.mark.parametrize(("kind", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+def test_a_killed_process_goes_on(classify, tiny_model, tmp_path, kind, code):
+    path, output = tmp_path / "rows.jsonl", tmp_path / "out.csv"
+    path.write_text("".join(f'{{"text": "the plan {n} market"}}\n' for n in range(2000)), encoding="utf-8")
+    process = start(path, "--model", tiny_model, "--output", output)
+    until = time.monotonic() + 30
+    while not (journal_path(output).exists() and journal_path(output).read_bytes().count(b"\n") > 200):
+        assert time.monotonic() < until
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(kind)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert b"Traceback" not in stderr
+    n_lines = journal_path(output).read_bytes().count(b"\n")
+    assert 200 < n_lines < 2000
+    assert not output.exists()
+    assert classify(path, "--output", output).code == 0
+    assert output.read_bytes() == classify(path, "--format", "csv").stdout
+
+
+def test_a_reader_that_leaves_is_no_error(tiny_model, rows):
+    process = start(rows, "--model", tiny_model)
+    process.stdout.readline()
+    process.stdout.close()
+    with process.stderr:
+        assert process.stderr.read() == b""
+    assert process.wait(timeout=30) == 141
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+def test_a_progress_bar_is_shown_on_a_terminal_only(tiny_model, rows, tmp_path):
+    leader, follower = os.openpty()
+    command = [
+        sys.executable,
+        "-m",
+        "twohands",
+        "classify",
+        rows,
+        "--model",
+        tiny_model,
+        "--output",
+        tmp_path / "o.jsonl",
+    ]
+    subprocess.run(command, stderr=follower, stdout=subprocess.PIPE, check=True)
+    os.close(follower)
+    shown = os.read(leader, 100_000).decode()
+    os.close(leader)
+    assert "300/300" in shown
+    assert "rows/s" in shown

@@ -1,0 +1,109 @@
+"""The command line is composed from entry points, starts without heavy imports, and names what is missing."""
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+
+import pytest
+
+from twohands import __version__
+from twohands.cli import COMMANDS, GROUP
+
+HEAVY = ["numpy", "onnxruntime", "tokenizers", "pydantic", "pyarrow", "rich", "torch", "transformers", "fastapi"]
+
+
+def imported_after(code):
+    program = f"{code}\nimport json, sys; print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_importing_twohands_imports_nothing_heavy():
+    assert imported_after("import twohands; twohands.__version__") == []
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["classify", "--help"], ["models", "list", "--help"]])
+def test_help_imports_nothing_heavy(arguments):
+    code = f"from twohands.cli import main\ntry: main({arguments!r})\nexcept SystemExit as end: assert not end.code"
+    assert imported_after(code) == []
+
+
+def test_classifier_and_prediction_are_imported_when_used():
+    used = imported_after("from twohands import Classifier, Prediction")
+    assert {"numpy", "onnxruntime", "tokenizers"} <= set(used)
+    assert not {"torch", "transformers", "fastapi", "pyarrow"} & set(used)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(ImportError):
+        from twohands import Clasifier  # noqa: F401
+
+
+def test_python_m_runs_the_same():
+    done = subprocess.run([sys.executable, "-m", "twohands", "--version"], capture_output=True, check=True, text=True)
+    assert __version__ in done.stdout
+
+
+def test_help_lists_every_command(run):
+    finished = run("--help")
+    assert finished.code == 0
+    listed = [
+        line.split()[0] for line in finished.stdout.decode().splitlines() if line.startswith("  ") and line.split()
+    ]
+    assert [name for name in listed if name in COMMANDS] == list(COMMANDS)
+
+
+def test_every_declared_command_is_known(run):
+    declared = {point.name for point in importlib.metadata.entry_points(group=GROUP)}
+    assert {"classify", "models"} <= declared <= set(COMMANDS)
+    for name in ("classify", "models"):
+        assert run(name, "--help").code == 0
+
+
+def test_an_unknown_command_is_wrong_usage(run):
+    assert run("clasify").code == 2
+    assert run("classify", "--no-such-option").code == 2
+
+
+def fake_entry_points(monkeypatch, *points):
+    found = [importlib.metadata.EntryPoint(name, value, GROUP) for name, value in points]
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: found if group == GROUP else [])
+
+
+def test_a_package_that_is_not_installed_is_named_with_its_extra(run, monkeypatch, tmp_path):
+    (tmp_path / "a_room.py").write_text("import no_such_package.part\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    fake_entry_points(monkeypatch, ("serve", "a_room:serve"))
+    finished = run("serve", "--port", "0")
+    assert finished.code == 1
+    assert "[missing_extra]" in finished.stderr
+    assert "no_such_package" in finished.stderr
+    assert "twohands[serve]" in finished.stderr
+
+
+def test_a_room_that_is_absent_is_named_with_its_extra(run, monkeypatch):
+    fake_entry_points(monkeypatch, ("classify", "twohands.commands.classify:command"))
+    finished = run("train", "config.yaml", "--set", "a=1")
+    assert finished.code == 1
+    assert "twohands[train]" in finished.stderr
+    assert run("train", "--help").code == 0
+    assert run("--help").code == 0
+
+
+def test_commands_of_other_packages_are_listed_and_run(run, monkeypatch, tmp_path):
+    (tmp_path / "plugin.py").write_text(
+        "import click\n@click.command()\ndef hello(): click.echo('hello there')\n", encoding="utf-8"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    fake_entry_points(monkeypatch, ("hello", "plugin:hello"))
+    assert b"  hello" in run("--help").stdout
+    assert run("hello").stdout == b"hello there\n"
+
+
+def test_a_named_fault_is_one_message_and_exit_code_1(run, tmp_path):
+    finished = run("classify", tmp_path / "none.jsonl")
+    assert finished.code == 1
+    assert finished.stderr.startswith("error [unreadable_file]: ")
+    assert "Traceback" not in finished.stderr
+    assert finished.stdout == b""

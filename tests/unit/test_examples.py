@@ -1,0 +1,212 @@
+"""Rows of every kind of file are read alike, and each bad one is named by file and line, all at once."""
+
+import json
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from twohands.errors import DataError, FileReadError, MissingExtraError
+from twohands.examples import encode_labels, expand_paths, fingerprint, load_examples, read_rows
+
+TEXT = "The ministry lends to chip makers."
+
+
+def write_jsonl(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def row(number, **changes):
+    cells = {"id": f"r{number}", "text": f"{TEXT} {number}", "stance": "neutral", "topics": ["sanctions"]}
+    return cells | {"source": "s", "group": f"g{number}"} | changes
+
+
+def faults_of(paths, taxonomy):
+    with pytest.raises(DataError) as caught:
+        load_examples(paths, taxonomy)
+    return caught.value.faults
+
+
+def test_jsonl_csv_and_parquet_hold_the_same(tmp_path, taxonomy):
+    rows = [
+        row(0, text='Two "quoted" words,\nand a second line | with a bar.', topics=["sanctions", "regulation"]),
+        row(1, stance=None),
+        row(2, topics=None),
+        row(3, topics=[]),
+    ]
+    write_jsonl(tmp_path / "a.jsonl", rows)
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "b.parquet")
+    (tmp_path / "c.csv").write_bytes(
+        b"id,text,stance,topics,source,group\r\n"
+        b'r0,"Two ""quoted"" words,\nand a second line | with a bar.",neutral,sanctions|regulation,s,g0\r\n'
+        + f"r1,{TEXT} 1,,sanctions,s,g1\r\nr2,{TEXT} 2,neutral,,s,g2\r\nr3,{TEXT} 3,neutral,-,s,g3\r\n".encode()
+    )
+    read = {path.suffix: load_examples([path], taxonomy) for path in tmp_path.iterdir()}
+    assert read[".jsonl"] == read[".csv"] == read[".parquet"]
+    first, *others = read[".jsonl"]
+    assert first.paragraph == 'Two "quoted" words, and a second line | with a bar.'
+    assert first.labels == {"stance": ("neutral",), "topics": ("sanctions", "regulation")}
+    assert [example.labels for example in others] == [
+        {"stance": None, "topics": ("sanctions",)},
+        {"stance": ("neutral",), "topics": None},
+        {"stance": ("neutral",), "topics": ()},
+    ]
+    assert encode_labels([others[0], others[2]], taxonomy).tolist() == [
+        [-100, -100, -100, 1, 0, 0, 0],
+        [0, 0, 1, 0, 0, 0, 0],
+    ]
+
+
+def test_byte_order_marks_line_ends_and_blank_lines_do_not_matter(tmp_path, taxonomy):
+    plain = write_jsonl(tmp_path / "a.jsonl", [row(0), row(1)])
+    lines = plain.read_bytes().splitlines()
+    (tmp_path / "b.jsonl").write_bytes(b"\xef\xbb\xbf" + lines[0] + b"\r\n\r\n  \n" + lines[1])
+    assert load_examples([plain], taxonomy) == load_examples([tmp_path / "b.jsonl"], taxonomy)
+    csv = f"text,stance\n{TEXT},neutral\n".encode()
+    (tmp_path / "c.csv").write_bytes(b"\xef\xbb\xbf" + csv.replace(b"\n", b"\r\n"))
+    assert load_examples([tmp_path / "c.csv"], taxonomy)[0].paragraph == TEXT
+
+
+def test_a_row_without_id_is_named_by_its_place_and_is_its_own_group(tmp_path, taxonomy):
+    path = write_jsonl(tmp_path / "news.jsonl", [{"text": TEXT, "stance": "neutral"}, row(1, group="d", page=7)])
+    first, second = load_examples([path], taxonomy)
+    assert (first.id, first.group, first.source) == (f"{path}:1", f"{path}:1", "news")
+    assert (second.group, second.columns) == ("d", {"page": 7})
+
+
+def test_labels_are_kept_in_the_taxonomys_order_and_once(tmp_path, taxonomy):
+    path = write_jsonl(tmp_path / "a.jsonl", [row(0, topics=["regulation", "sanctions", "regulation"])])
+    assert load_examples([path], taxonomy)[0].labels["topics"] == ("sanctions", "regulation")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "[]",
+        "null",
+        '"text"',
+        '{"text": "A b c.", "stance": "neutral"} trailing',
+        "[" * 50_000,
+        json.dumps(row(1, stance="State-led")),
+        json.dumps(row(1, stance=["neutral"])),
+        json.dumps(row(1, stance=1)),
+        json.dumps(row(1, topics=["tariffs"])),
+        json.dumps(row(1, topics="sanctions|tariffs")),
+        json.dumps(row(1, topics={"sanctions": 1})),
+        json.dumps(row(1, topics=[["sanctions"]])),
+        json.dumps(row(1, text="")),
+        json.dumps(row(1, text=" \u200b ")),
+        json.dumps(row(1, text=None)),
+        json.dumps(row(1, text=5)),
+        json.dumps(row(1, text="a" * 100_001)),
+        json.dumps({"stance": "neutral"}),
+        json.dumps(row(1, stance=None, topics=None)),
+        json.dumps(row(1, id="")),
+        json.dumps(row(1, id=["a"])),
+        json.dumps(row(1, group=1.5)),
+    ],
+    ids=range(23),
+)
+def test_a_bad_row_is_named_by_file_and_line(tmp_path, taxonomy, line):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join([json.dumps(row(0)), "", line, json.dumps(row(2))]), encoding="utf-8")
+    (fault,) = faults_of([path], taxonomy)
+    assert fault.startswith(f"{path}:3: ")
+
+
+def test_bytes_that_are_no_utf_8_are_named_by_line(tmp_path, taxonomy):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(json.dumps(row(0)).encode() + b'\n{"text": "caf\xe9 talk", "stance": "neutral"}\n')
+    (fault,) = faults_of([path], taxonomy)
+    assert fault.startswith(f"{path}:2: ")
+
+
+def test_every_fault_of_every_file_is_told_at_once(tmp_path, taxonomy):
+    write_jsonl(tmp_path / "a.jsonl", [row(0), row(1, stance="left"), row(2), row(3, text="", topics=["x"])])
+    (tmp_path / "b.csv").write_text(
+        f"id,text,stance,topics\nb0,{TEXT},up,\nb1,{TEXT}\nb2,{TEXT},neutral,,more\n", encoding="utf-8"
+    )
+    pq.write_table(pa.table({"id": ["c0"], "text": [""], "stance": ["neutral"]}), tmp_path / "c.parquet")
+    faults = faults_of([tmp_path], taxonomy)
+    wanted = ["a.jsonl:2", "a.jsonl:4", "b.csv:3", "b.csv:4", "b.csv:2", "c.parquet:row 1"]
+    assert sorted(fault.split(": ")[0] for fault in faults) == sorted(str(tmp_path / place) for place in wanted)
+    assert all(part in next(f for f in faults if "a.jsonl:4" in f) for part in ("text", "topics"))
+
+
+def test_more_faults_than_are_shown_are_all_counted(tmp_path, taxonomy):
+    path = write_jsonl(tmp_path / "a.jsonl", [row(n, stance="left") for n in range(80)])
+    with pytest.raises(DataError) as caught:
+        load_examples([path], taxonomy)
+    assert len(caught.value.faults) == 80
+    assert len(str(caught.value).splitlines()) == 52
+
+
+def test_an_id_that_stands_twice_is_a_fault_across_files(tmp_path, taxonomy):
+    write_jsonl(tmp_path / "a.jsonl", [row(0), row(1)])
+    write_jsonl(tmp_path / "b.jsonl", [row(1, text="Other words.")])
+    assert len(faults_of([tmp_path], taxonomy)) == 1
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.jsonl", b""), ("a.jsonl", b"\n\n"), ("a.csv", b"id,text,stance\n")])
+def test_no_row_is_a_fault(tmp_path, taxonomy, name, content):
+    (tmp_path / name).write_bytes(content)
+    assert len(faults_of([tmp_path / name], taxonomy)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"text,stance\ncaf\xe9,neutral\n"),
+        ("a.csv", b'text,stance\n"open,neutral\n'),
+        ("a.parquet", b"PAR1 not really"),
+        ("a.parquet", b""),
+    ],
+)
+def test_a_broken_table_is_named(tmp_path, taxonomy, name, content):
+    (tmp_path / name).write_bytes(content)
+    (fault,) = faults_of([tmp_path / name], taxonomy)
+    assert fault.startswith(str(tmp_path / name))
+
+
+def test_folders_are_searched_in_order_of_name(tmp_path):
+    for name in ("b.jsonl", "sub/a.csv", "a.NDJSON", "notes.txt", "out.jsonl.partial"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = [str(path.relative_to(tmp_path)) for path in expand_paths([tmp_path])]
+    assert found == ["a.NDJSON", "b.jsonl", "sub/a.csv"]
+
+
+@pytest.mark.parametrize("name", ["none.jsonl", "notes.txt", "empty"])
+def test_a_path_that_cannot_be_read_is_refused(tmp_path, taxonomy, name):
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileReadError):
+        load_examples([tmp_path / name], taxonomy)
+
+
+def test_rows_are_streamed(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(row(0)) + "\n{broken\n" + json.dumps(row(2)) + "\n", encoding="utf-8")
+    faults = []
+    rows = read_rows(path, faults)
+    assert next(rows).cells["id"] == "r0"
+    assert faults == []
+    assert next(rows).place == f"{path}:3"
+    assert len(faults) == 1
+
+
+def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(MissingExtraError):
+        list(read_rows(tmp_path / "a.parquet", []))
+
+
+def test_the_fingerprint_knows_texts_and_labels_and_no_order(tmp_path, taxonomy):
+    examples = load_examples([write_jsonl(tmp_path / "a.jsonl", [row(0), row(1)])], taxonomy)
+    changed = load_examples([write_jsonl(tmp_path / "b.jsonl", [row(0), row(1, stance="state-led")])], taxonomy)
+    assert fingerprint(examples) == fingerprint(reversed(examples))
+    assert fingerprint(examples) != fingerprint(changed)
+    assert fingerprint(examples) != fingerprint(examples[:1])

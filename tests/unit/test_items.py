@@ -1,0 +1,178 @@
+"""Every input gives its items in order, each named by its place, and what cannot be read is told and passed over."""
+
+import io
+import sys
+
+import pytest
+
+from twohands.errors import FileReadError, MissingExtraError
+from twohands.items import find_inputs, read_items, read_stdin
+
+FIRST = "The ministry will lend to the makers of chips, said the minister."
+SECOND = "Prices, and not plans, should say what is built, his critics answered."
+
+
+def read_all(*files, text_column="text"):
+    faults = []
+    return list(read_items(files, faults, text_column=text_column)), faults
+
+
+def test_rows_keep_their_ids_or_are_named_by_their_place(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"id": "a", "text": "A."}\n\n{"text": "B."}\n{"id": 7, "text": "C."}\n{"id": "", "text": "D."}\n')
+    items, faults = read_all(path)
+    assert [(item.id, item.text) for item in items] == [
+        ("a", "A."),
+        (f"{path}:3", "B."),
+        ("7", "C."),
+        (f"{path}:5", "D."),
+    ]
+    assert faults == []
+    assert all(item.error is None and item.where == {} for item in items)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ('{"id": "a"}', "missing_text"),
+        ('{"id": "a", "text": null}', "missing_text"),
+        ('{"id": "a", "words": "A."}', "missing_text"),
+        ('{"id": true, "text": "A."}', "invalid_id"),
+        ('{"id": [1], "text": "A."}', "invalid_id"),
+        ('{"id": 1.5, "text": "A."}', "invalid_id"),
+    ],
+)
+def test_a_row_that_cannot_be_classified_has_its_error_in_its_place(tmp_path, line, code):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f'{line}\n{{"text": "B."}}\n')
+    (bad, good), faults = read_all(path)
+    assert bad.error.code == code
+    assert bad.id == ("a" if '"a"' in line else f"{path}:1")
+    assert (good.error, faults) == (None, [])
+
+
+def test_rows_that_cannot_be_read_are_told_and_passed_over(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"text": "A."}\n{"text": \n[1]\n{"text": "caf\xe9"}\n{"text": "B."}\n')
+    items, faults = read_all(path)
+    assert [item.text for item in items] == ["A.", "B."]
+    assert [fault.split(": ")[0] for fault in faults] == [f"{path}:{line}" for line in (2, 3, 4)]
+
+
+def test_another_column_can_be_the_text(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("id,body,text\n1,A.,\n2,,B.\n")
+    items, _ = read_all(path, text_column="body")
+    assert [item.text for item in items] == ["A.", None]
+    assert find_inputs([path], text_column="body") == [path]
+
+
+def test_paragraphs_of_a_document_point_at_its_characters(tmp_path):
+    path = tmp_path / "speech.txt"
+    raw = f"Title\r\n\r\n{FIRST}\r\n\r\n  {SECOND}  \r\n"
+    path.write_bytes(raw.encode())
+    items, faults = read_all(path)
+    assert faults == []
+    assert [(item.id, item.text) for item in items] == [(f"{path}#0", f"Title {FIRST}"), (f"{path}#1", SECOND)]
+    assert [item.where["paragraph"] for item in items] == [0, 1]
+    assert {item.where["document"] for item in items} == {str(path)}
+    assert [raw[item.where["start"] : item.where["end"]] for item in items] == [raw[: raw.index(FIRST)] + FIRST, SECOND]
+
+
+def test_extracted_text_has_no_offsets(tmp_path):
+    pytest.importorskip("bs4")
+    path = tmp_path / "page.htm"
+    path.write_text(f"<p>{FIRST}</p>")
+    ((item,), _) = read_all(path)
+    assert item.where == {"document": str(path), "paragraph": 0, "start": None, "end": None}
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "n_faults"),
+    [(b"", "empty_paragraph", 0), (b"\xff\x00", "unreadable_file", 1), (b"a " * 60_000, "paragraph_too_long", 0)],
+)
+def test_a_bad_document_has_its_error_in_its_place(tmp_path, content, code, n_faults):
+    (tmp_path / "a.txt").write_bytes(content)
+    (tmp_path / "b.txt").write_text(FIRST)
+    (bad, good), faults = read_all(tmp_path / "a.txt", tmp_path / "b.txt")
+    assert (bad.id, bad.error.code, bad.where["paragraph"]) == (str(tmp_path / "a.txt"), code, None)
+    assert good.id == f"{tmp_path / 'b.txt'}#0"
+    assert len(faults) == n_faults
+
+
+def test_reading_twice_gives_the_same(tmp_path):
+    (tmp_path / "a.txt").write_text(f"{FIRST}\n\n{SECOND}")
+    (tmp_path / "b.jsonl").write_text('{"text": "A."}\nbroken\n{"text": ""}\n')
+    files = find_inputs([tmp_path], text_column="text")
+    (items, faults), (again, faults_again) = read_all(*files), read_all(*files)
+    assert [(item.id, item.text, item.where) for item in items] == [(item.id, item.text, item.where) for item in again]
+    assert faults == faults_again != []
+
+
+def test_folders_are_expanded_in_order(tmp_path):
+    for name in ("b.txt", "a/z.jsonl", "a/b.md", "c.png", "out.jsonl.partial"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = find_inputs([tmp_path], text_column="text")
+    assert [str(path.relative_to(tmp_path)) for path in found] == ["a/b.md", "a/z.jsonl", "b.txt"]
+
+
+def test_what_will_fail_is_refused_before_anything_is_classified(tmp_path, monkeypatch):
+    (tmp_path / "a.csv").write_text("id,body\n1,A.\n")
+    (tmp_path / "b.docx").touch()
+    (tmp_path / "c.txt").touch()
+    for paths in (["a.csv"], ["b.docx"], ["none.txt"], ["c.txt", "c.txt"], ["c.txt", "."]):
+        with pytest.raises(FileReadError):
+            find_inputs([tmp_path / path for path in paths], text_column="text")
+    (tmp_path / "d.html").touch()
+    monkeypatch.setitem(sys.modules, "bs4", None)
+    with pytest.raises(MissingExtraError):
+        find_inputs([tmp_path / "d.html"], text_column="text")
+
+
+def read_bytes(content):
+    faults = []
+    is_document, items = read_stdin(io.BytesIO(content), faults, text_column="text")
+    return is_document, list(items), faults
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b"\n  \n", b"\r\n"])
+def test_standard_input_that_begins_with_an_object_is_jsonl(start):
+    is_document, items, faults = read_bytes(start + b'{"text": "A."}\nbroken\n{"text": "B."}')
+    assert not is_document
+    assert [item.text for item in items] == ["A.", "B."]
+    line = start.count(b"\n") + 1
+    assert items[0].id == f"stdin:{line}"
+    assert faults[0].startswith(f"stdin:{line + 1}: ")
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b"\n  \n"])
+def test_other_standard_input_is_a_document(start):
+    is_document, items, faults = read_bytes(start + f"{FIRST}\n\n{SECOND}".encode())
+    assert is_document
+    assert [(item.id, item.text) for item in items] == [("stdin#0", FIRST), ("stdin#1", SECOND)]
+    assert faults == []
+
+
+@pytest.mark.parametrize(("content", "n_faults"), [(b"", 0), (b"\n\n", 0), (b"\xff\x00", 1)])
+def test_standard_input_without_text_is_an_error_in_its_place(content, n_faults):
+    is_document, (item,), faults = read_bytes(content)
+    assert is_document
+    assert item.error is not None
+    assert len(faults) == n_faults
+
+
+def test_rows_of_standard_input_are_streamed():
+    class Endless(io.RawIOBase):
+        """Never ends; reading it whole would hang."""
+
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            line = b'{"text": "A."}\n'
+            buffer[: len(line)] = line
+            return len(line)
+
+    _, items = read_stdin(io.BufferedReader(Endless()), [], text_column="text")
+    assert [next(items).text for _ in range(3)] == ["A."] * 3

@@ -1,0 +1,155 @@
+"""Normalising is idempotent and total, and splitting loses no word and points at the right characters."""
+
+import random
+import time
+import unicodedata
+
+import pytest
+
+from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
+from twohands.paragraphs import LIMIT_CHARS, normalise, split_paragraphs
+
+LONG_A = "The ministry told the state banks to lend to the makers of chips before the winter."
+LONG_B = "Shop owners answered that prices, not plans, should say what is built and by whom."
+# Letters, accents to be composed, all kinds of space and line end, format, control, private, unassigned, surrogates.
+ALPHABET = (
+    "abcXYZ019.!?,;'\"-()" + " \t\u00a0\u2003\u3000" * 2 + "\r\n\n\x0b\f\x1c\u0085\u2028\u2029"
+    "\u00e9e\u0301\u0327\u200b\u200d\u202e\ufeff\u00ad\x00\x07\x7f\ue000\U0010ffff\ud800\udfff\u0e33\uac00\u1100\u1161"
+    "\U0001f600\u6c34\u3002\u2126\ufb01"
+)
+
+
+def random_texts(seed, n, longest=80):
+    generator = random.Random(seed)  # noqa: S311 - seeded to repeat
+    for _ in range(n):
+        yield "".join(generator.choices(ALPHABET, k=generator.randint(0, longest)))
+
+
+@pytest.mark.parametrize(
+    ("raw", "paragraph"),
+    [
+        ("  two\t words \r\n more\u00a0here ", "two words more here"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("zero\u200bwidth and so\u00adft", "zerowidth and soft"),
+        ("\ufeffmarked", "marked"),
+        ("right\u202eleft", "rightleft"),
+        ("bell\x07 and nul\x00", "bell and nul"),
+        ("lone \ud83d half", "lone half"),
+        ("Case, Punctuation: 100%!", "Case, Punctuation: 100%!"),
+        ("\u6c34 \U0001f600", "\u6c34 \U0001f600"),
+        ("a \u200b b", "a b"),
+        ("line\u2028separator\u2029here", "line separator here"),
+    ],
+)
+def test_normalise(raw, paragraph):
+    assert normalise(raw) == paragraph
+
+
+def test_an_accent_behind_a_dropped_character_is_composed():
+    # Training normalises a row when it reads it and again when it encodes it; serving does so once.
+    assert normalise("e\u200b\u0301") == "\u00e9"
+
+
+def test_normalise_twice_is_normalise_once():
+    n_texts = 0
+    for text in random_texts(1, 3000):
+        try:
+            paragraph = normalise(text)
+        except EmptyParagraphError:
+            continue
+        n_texts += 1
+        assert normalise(paragraph) == paragraph
+        assert paragraph == paragraph.strip() != ""
+        assert "  " not in paragraph
+        assert unicodedata.is_normalized("NFC", paragraph)
+        paragraph.encode()  # no lone surrogate is left
+    assert n_texts > 2500
+
+
+@pytest.mark.parametrize("raw", ["", " ", "\n\t\r", "\u200b\ufeff", "\x00\x01", "\ud800", "\u00a0\u2003"])
+def test_nothing_is_no_paragraph(raw):
+    with pytest.raises(EmptyParagraphError):
+        normalise(raw)
+
+
+@pytest.mark.parametrize("raw", [None, 3, b"bytes", ["text"], {"text": "text"}, True])
+def test_only_strings_are_text(raw):
+    with pytest.raises(InputTypeError):
+        normalise(raw)
+
+
+def test_the_limit_is_exact():
+    assert len(normalise("a" * LIMIT_CHARS)) == LIMIT_CHARS
+    with pytest.raises(ParagraphTooLongError):
+        normalise("a" * (LIMIT_CHARS + 1))
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_blank_lines_part_whatever_the_line_end(line_end):
+    raw = line_end.join(["", LONG_A, "", "  ", LONG_B, ""])
+    assert [paragraph.text for paragraph in split_paragraphs(raw)] == [LONG_A, LONG_B]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_wrapped_text_is_one_paragraph_whatever_the_line_end(line_end):
+    lines = ["The ministry told the state banks to lend", "to the makers of chips before the winter,", "and they did."]
+    assert [paragraph.text for paragraph in split_paragraphs(line_end.join(lines))] == [" ".join(lines)]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_wrapped_paragraphs_are_parted_at_blank_lines_only(line_end):
+    half = len(LONG_A) // 2
+    lines = [LONG_A[:half].rstrip() + "-x", LONG_A[half:].lstrip(), "", LONG_B]
+    texts = [paragraph.text for paragraph in split_paragraphs(line_end.join(lines))]
+    assert texts == [f"{lines[0]} {lines[1]}", LONG_B]
+
+
+def test_lines_that_end_sentences_are_paragraphs():
+    assert [paragraph.text for paragraph in split_paragraphs(f"{LONG_A}\n{LONG_B}\n")] == [LONG_A, LONG_B]
+
+
+def test_headings_join_what_follows_and_a_last_one_stands_alone():
+    raw = f"Part 1\n\nCredit for chips\n\n{LONG_A}\n\n17\n\n{LONG_B}\n\nAnnex"
+    assert [p.text for p in split_paragraphs(raw)] == [f"Part 1 Credit for chips {LONG_A}", f"17 {LONG_B}", "Annex"]
+
+
+def test_a_short_sentence_is_no_heading():
+    assert [p.text for p in split_paragraphs(f"Prices rule.\n\n{LONG_A}")] == ["Prices rule.", LONG_A]
+
+
+@pytest.mark.parametrize("raw", ["", "  \n\n \r\n", "\f\f", "\u200b\n\n\u200b"])
+def test_a_document_without_text_has_no_paragraphs(raw):
+    assert split_paragraphs(raw) == []
+
+
+def test_pages_part_at_form_feeds():
+    assert [p.text for p in split_paragraphs(f"{LONG_A}\f{LONG_B}")] == [LONG_A, LONG_B]
+
+
+def test_a_paragraph_beyond_the_limit_is_refused():
+    with pytest.raises(ParagraphTooLongError):
+        split_paragraphs(f"{LONG_A}\n\n{'a ' * 60}", limit_chars=100)
+
+
+def test_offsets_point_at_the_paragraph_and_no_word_is_lost():
+    n_paragraphs = 0
+    for text in random_texts(2, 3000, longest=200):
+        paragraphs = split_paragraphs(text)
+        n_paragraphs += len(paragraphs)
+        end = 0
+        for paragraph in paragraphs:
+            assert end <= paragraph.start < paragraph.end <= len(text)
+            assert normalise(text[paragraph.start : paragraph.end]) == paragraph.text
+            with pytest.raises(EmptyParagraphError):
+                normalise(text[end : paragraph.start])  # nothing between two paragraphs
+            end = paragraph.end
+        with pytest.raises(EmptyParagraphError):
+            normalise(text[end:])
+    assert n_paragraphs > 4000
+
+
+def test_hostile_text_takes_linear_time():
+    began = time.process_time()
+    for raw in ("\n" + " " * 50_000) * 2, "\r\n" * 50_000 + "x", ".'\"" * 30_000, "a\n \n" * 20_000:
+        split_paragraphs(raw[:LIMIT_CHARS])
+    assert time.process_time() - began < 2

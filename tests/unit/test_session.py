@@ -1,0 +1,99 @@
+"""The session gives each window its own row, in order, from one thread or many."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import onnx
+import pytest
+
+from tests.support.tiny import make_graph
+from twohands.errors import FileReadError, NonFiniteLogitsError
+from twohands.manifest import GRAPH_NAME
+from twohands.session import OnnxSession, run_paragraphs
+
+
+@pytest.fixture
+def two_threads(monkeypatch):
+    """Two threads even where the machine grants one."""
+    monkeypatch.setattr("twohands.session.count_threads", lambda requested: requested or 2)
+
+
+@pytest.fixture
+def session(tiny_model, two_threads):  # noqa: ARG001 - it changes what the session finds
+    opened = OnnxSession(tiny_model / GRAPH_NAME, num_threads=2)
+    yield opened
+    opened.close()
+
+
+def make_windows(n, seed=0):
+    generator = np.random.default_rng(seed)
+    return [generator.integers(1, 15, size=int(length)) for length in generator.integers(1, 16, size=n)]
+
+
+def test_rows_keep_their_order_when_run_side_by_side(session, tiny_model):
+    windows = make_windows(60)
+    single = OnnxSession(tiny_model / GRAPH_NAME, num_threads=1)
+    assert (session.num_threads, single.num_threads) == (2, 1)
+    rows = session.run_batch(windows)
+    assert rows.shape == (60, 7)
+    assert rows.dtype == np.float32
+    np.testing.assert_array_equal(rows, single.run_batch(windows))
+    for window, row in zip(windows, rows, strict=True):
+        np.testing.assert_array_equal(session.run_batch([window])[0], row)
+
+
+def test_a_row_does_not_depend_on_its_neighbours_or_on_padding(session):
+    windows = make_windows(5, seed=4)
+    input_ids = np.zeros((5, 20), dtype=np.int64)
+    attention_mask = np.zeros_like(input_ids)
+    for row, window in enumerate(windows):
+        input_ids[row, : len(window)] = window
+        attention_mask[row, : len(window)] = 1
+    np.testing.assert_allclose(session.run_padded(input_ids, attention_mask), session.run_batch(windows), atol=1e-5)
+
+
+def test_callers_in_several_threads_get_their_own_rows(session):
+    batches = [make_windows(9, seed=seed) for seed in range(12)]
+    expected = [session.run_batch(batch) for batch in batches]
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(session.run_batch, batches))
+    for rows, right in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(rows, right)
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_model_that_answers_no_number_is_an_error(tmp_path, value):
+    graph = make_graph(7)
+    table = onnx.numpy_helper.to_array(graph.graph.initializer[0]).copy()
+    table[5, 3] = value
+    graph.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(table, "table"))
+    onnx.save(graph, str(tmp_path / "bad.onnx"))
+    session = OnnxSession(tmp_path / "bad.onnx", num_threads=2)
+    assert np.isfinite(session.run_batch([np.array([2, 4, 3])])).all()
+    with pytest.raises(NonFiniteLogitsError):
+        session.run_batch([np.array([2, 4, 3]), np.array([2, 5, 3])])
+    session.run_batch([np.array([2, 4, 3])] * 3)  # it goes on after a bad batch
+    session.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a graph", b"\x08\x09"])
+def test_a_file_that_is_no_graph_is_unreadable(tmp_path, content):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(FileReadError):
+        OnnxSession(path)
+    with pytest.raises(FileReadError):
+        OnnxSession(tmp_path / "none.onnx")
+
+
+def test_windows_of_a_paragraph_are_averaged():
+    class Paragraph:
+        def __init__(self, *windows):
+            self.windows = windows
+
+    def run_batch(windows):
+        return np.array([[float(ids.sum()), 1.0] for ids in windows], dtype=np.float32)
+
+    paragraphs = [Paragraph(np.array([1]), np.array([3])), Paragraph(np.array([10]))]
+    assert run_paragraphs(run_batch, paragraphs).tolist() == [[2.0, 1.0], [10.0, 1.0]]

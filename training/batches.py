@@ -1,0 +1,73 @@
+"""Owns examples -> what the Trainer eats: encoded once by the contract's encoder, padded per batch."""
+
+from collections.abc import Sequence
+
+import datasets
+import torch
+
+from twohands.encoding import ParagraphEncoder
+from twohands.examples import Example, encode_labels
+from twohands.taxonomy import Taxonomy
+
+
+def make_dataset(examples: Sequence[Example], encoder: ParagraphEncoder, taxonomy: Taxonomy) -> datasets.Dataset:
+    """Encode rows.
+
+    Args:
+        examples: checked rows.
+        encoder: text to windows of token ids.
+        taxonomy: the order of the labels.
+
+    Returns:
+        Columns `windows` (lists of token ids), `labels` (1, 0 or -100) and `length` (tokens of the longest window).
+    """
+    encoded = encoder.encode_many([example.paragraph for example in examples])
+    return datasets.Dataset.from_dict(
+        {
+            "windows": [[window.tolist() for window in paragraph.windows] for paragraph in encoded],
+            "labels": encode_labels(examples, taxonomy).tolist(),
+            "length": [max(len(window) for window in paragraph.windows) for paragraph in encoded],
+        }
+    )
+
+
+class WindowCollator:
+    """Pads the windows of a batch to the longest of them."""
+
+    def __init__(self, pad_token_id: int) -> None:
+        """Keep the padding id; padded places are masked, whatever it is."""
+        self._pad_token_id = pad_token_id
+
+    def __call__(self, rows: Sequence[dict[str, list[list[int]]]]) -> dict[str, torch.Tensor]:
+        """Make one batch.
+
+        Args:
+            rows: of `make_dataset`.
+
+        Returns:
+            `input_ids` and `attention_mask` of shape `(n_windows of all rows, length)`, `n_windows` of shape
+            `(batch,)`, `labels` of shape `(batch, n_labels)`.
+        """
+        windows = [torch.tensor(window) for row in rows for window in row["windows"]]
+        pad = torch.nn.utils.rnn.pad_sequence
+        return {
+            "input_ids": pad(windows, batch_first=True, padding_value=self._pad_token_id),
+            "attention_mask": pad([torch.ones_like(window) for window in windows], batch_first=True),
+            "n_windows": torch.tensor([len(row["windows"]) for row in rows]),
+            "labels": torch.tensor([row["labels"] for row in rows], dtype=torch.float32),
+        }
+
+
+def average_windows(logits: torch.Tensor, n_windows: torch.Tensor) -> torch.Tensor:
+    """Average the logits of each row's windows; the differentiable twin of `aggregate_windows`, tested equal.
+
+    Args:
+        logits: shape `(sum(n_windows), n_labels)`.
+        n_windows: shape `(batch,)`.
+
+    Returns:
+        Shape `(batch, n_labels)`.
+    """
+    rows = torch.repeat_interleave(torch.arange(len(n_windows), device=logits.device), n_windows)
+    sums = torch.zeros(len(n_windows), logits.shape[1], dtype=logits.dtype, device=logits.device)
+    return sums.index_add(0, rows, logits) / n_windows.unsqueeze(1)

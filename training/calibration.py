@@ -1,0 +1,177 @@
+"""Owns what is fitted on dev after training: calibration, thresholds, abstention levels."""
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize, minimize_scalar
+
+from twohands.examples import NOT_LABELLED, Labels
+from twohands.scores import DecisionRule, Platt, Scores, Temperature, calibrate, sigmoid, softmax
+from twohands.taxonomy import Head, ProblemType, Taxonomy
+from twohands.windows import Logits
+
+# An answer is withheld where fewer than this share of dev rows with such a score are right.
+ABSTENTION_PRECISION = 0.6
+_TINY = 1e-12
+
+
+def fit_temperature(logits: Logits, labels: Labels) -> Temperature:
+    """Fit one temperature by the likelihood of the true class.
+
+    Args:
+        logits: shape `(n, n_labels)`.
+        labels: one-hot, the same shape.
+
+    Returns:
+        A temperature in [0.05, 20].
+
+    Source:
+        Guo et al. 2017, *On Calibration of Modern Neural Networks*, section 4.2.
+    """
+
+    def loss(log_temperature: float) -> float:
+        scores = softmax(logits / np.exp(log_temperature))
+        return float(-np.log(np.maximum((scores * labels).sum(axis=1), _TINY)).mean())
+
+    best = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded")
+    return Temperature(temperature=float(np.exp(best.x)))
+
+
+def fit_platt(logits: Logits, labels: Labels) -> Platt:
+    """Fit slope and intercept per label, with Platt's smoothed targets and a weak pull to slope 1.
+
+    Args:
+        logits: shape `(n, n_labels)`.
+        labels: 1 or 0, the same shape.
+
+    Returns:
+        Slopes in [0.05, 20], so that the order of texts by a label never turns around.
+
+    Source:
+        Platt 1999, *Probabilistic Outputs for Support Vector Machines*, section 2.2.
+    """
+    slopes, intercepts = [], []
+    for column in range(logits.shape[1]):
+        row_logits = logits[:, column].astype(np.float64)
+        positive = labels[:, column] == 1
+        n_positive, n_negative = positive.sum(), (~positive).sum()
+        target = np.where(positive, (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2))
+
+        def loss(
+            parameters: npt.NDArray[np.float64],
+            row_logits: npt.NDArray[np.float64] = row_logits,
+            target: npt.NDArray[np.float64] = target,
+        ) -> float:
+            score = np.clip(sigmoid(parameters[0] * row_logits + parameters[1]), _TINY, 1 - _TINY)
+            entropy = -(target * np.log(score) + (1 - target) * np.log(1 - score)).mean()
+            return float(entropy + 1e-3 * (parameters[0] - 1) ** 2)
+
+        best = minimize(loss, x0=[1.0, 0.0], bounds=[(0.05, 20), (-20, 20)], method="L-BFGS-B")
+        slopes.append(float(best.x[0]))
+        intercepts.append(float(best.x[1]))
+    return Platt(slopes=slopes, intercepts=intercepts)
+
+
+def best_threshold(scores: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """Find the threshold with the highest F1.
+
+    Args:
+        scores: shape `(n,)`.
+        positive: shape `(n,)`; at least one.
+
+    Returns:
+        A threshold midway between two neighbouring scores, and the F1 it gives on these rows.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ranked, hits = scores[order], np.cumsum(positive[order])
+    given = np.arange(1, len(scores) + 1)
+    f1 = 2 * hits / (given + positive.sum())
+    f1[:-1][ranked[:-1] == ranked[1:]] = -1  # equal scores cannot be told apart
+    at = int(f1.argmax())
+    below = ranked[at + 1] if at + 1 < len(ranked) else ranked[at]
+    return float((ranked[at] + below) / 2), float(f1[at])
+
+
+def fit_thresholds(scores: Scores, labels: Labels) -> list[float]:
+    """Fit one threshold a label, drawn half-way to the even odds that a calibrated score implies.
+
+    The best threshold of a few dozen positives is noisy. For a calibrated score the F1-best threshold is half the
+    best F1, so the two estimates are averaged.
+
+    Args:
+        scores: shape `(n, n_labels)`, calibrated.
+        labels: 1 or 0, the same shape.
+
+    Returns:
+        Thresholds in [0.02, 0.98].
+
+    Source:
+        Lipton et al. 2014, *Optimal Thresholding of Classifiers to Maximize F1 Measure*.
+    """
+    thresholds = []
+    for column in range(scores.shape[1]):
+        threshold, f1 = best_threshold(scores[:, column], labels[:, column] == 1)
+        thresholds.append(round(float(np.clip((threshold + f1 / 2) / 2, 0.02, 0.98)), 4))
+    return thresholds
+
+
+def fit_abstention(scores: Scores, labels: Labels, *, precision: float = ABSTENTION_PRECISION) -> float:
+    """Find the score below which a one-of answer is too often wrong to be given without a caveat.
+
+    Scores are made monotone against hits (isotonic regression), and the level is where the fitted hit rate first
+    reaches `precision`.
+
+    Args:
+        scores: shape `(n, n_labels)`, calibrated.
+        labels: one-hot, the same shape.
+        precision: the share of right answers that is asked for.
+
+    Returns:
+        A level in [0, 1]; 0 where even the least certain answers are right often enough.
+    """
+    from sklearn.isotonic import IsotonicRegression  # noqa: PLC0415, RUF100 - slow to import
+
+    top = scores.max(axis=1)
+    hit = labels[np.arange(len(labels)), scores.argmax(axis=1)] == 1
+    fitted = IsotonicRegression(out_of_bounds="clip").fit(top, hit)
+    grid = np.linspace(1 / scores.shape[1], 1, 201)
+    reached = grid[fitted.predict(grid) >= precision]
+    level = float(reached[0]) if len(reached) else 1.0
+    return round(level, 4) if level > grid[0] else 0.0
+
+
+def fit_head(head: Head, logits: Logits, labels: Labels) -> DecisionRule:
+    """Fit everything of one head.
+
+    Args:
+        head: which head.
+        logits: shape `(n, n_labels of the head)`, of the graph that will be served.
+        labels: the same shape, 1, 0 or -100; rows of -100 are left out.
+
+    Returns:
+        The rule for the manifest.
+    """
+    known = labels[:, 0] != NOT_LABELLED
+    logits, labels = logits[known], labels[known]
+    if head.problem_type is ProblemType.ONE_OF:
+        temperature = fit_temperature(logits, labels)
+        level = fit_abstention(calibrate(logits, temperature), labels)
+        return DecisionRule(calibration=temperature, thresholds=None, abstention=level)
+    platt = fit_platt(logits, labels)
+    return DecisionRule(calibration=platt, thresholds=fit_thresholds(calibrate(logits, platt), labels), abstention=None)
+
+
+def fit_rules(logits: Logits, labels: Labels, taxonomy: Taxonomy) -> dict[str, DecisionRule]:
+    """Fit every head on dev.
+
+    Args:
+        logits: shape `(n, n_labels)`.
+        labels: the same shape.
+        taxonomy: the heads.
+
+    Returns:
+        Rules by head name.
+    """
+    return {
+        head.name: fit_head(head, logits[:, taxonomy.slices[head.name]], labels[:, taxonomy.slices[head.name]])
+        for head in taxonomy.heads
+    }

@@ -1,0 +1,174 @@
+"""Owns the model card: what the model was made of, what it scores with intervals, and where it fails."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from training.data import Splits
+from training.gates import Candidate
+from twohands.examples import Example
+from twohands.manifest import Manifest
+from twohands.scores import Platt
+
+_MIN_SLICE = 20
+_N_SLICES = 6
+
+
+def _figure(values: Mapping[str, float]) -> str:
+    return f"{values['value']:.3f} [{values['low']:.3f}, {values['high']:.3f}]"
+
+
+def _figures_table(figures: Mapping[str, Mapping[str, Mapping[str, object]]]) -> list[str]:
+    lines = [
+        "| split | head | macro-F1 | accuracy | MCC | calibration error |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for split, heads in figures.items():
+        for head, values in heads.items():
+            cells = [_figure(values[key]) for key in ("macro_f1", "accuracy", "mcc", "ece")]  # type: ignore[arg-type] # figures are JSON values
+            lines.append(f"| {split} | {head} | {' | '.join(cells)} |")
+    return lines
+
+
+def _labels_table(split: str, heads: Mapping[str, Mapping[str, object]]) -> list[str]:
+    lines = [f"| label ({split}) | precision | recall | F1 | rows |", "| --- | --- | --- | --- | --- |"]
+    for values in heads.values():
+        labels: Mapping[str, Mapping[str, Mapping[str, float]]] = values["labels"]  # type: ignore[assignment] # figures are JSON values
+        for name, label in labels.items():
+            cells = [_figure(label[key]) for key in ("precision", "recall", "f1")]
+            lines.append(f"| {name} | {' | '.join(cells)} | {label['support']} |")
+    return lines
+
+
+def _decision_lines(manifest: Manifest) -> list[str]:
+    lines = []
+    for head in manifest.heads:
+        rule = head.decision
+        if isinstance(rule.calibration, Platt):
+            named = zip(head.label_names, rule.thresholds or [], strict=True)
+            lines.append(
+                f"- {head.name}: Platt calibration per label; thresholds " + ", ".join(f"{n} {t}" for n, t in named)
+            )
+        else:
+            lines.append(
+                f"- {head.name}: temperature {rule.calibration.temperature:.3f}; abstains below {rule.abstention}"
+            )
+    return lines
+
+
+def weakest_slices(
+    examples: Sequence[Example], right: npt.NDArray[np.bool_], column: str
+) -> list[tuple[str, int, float]]:
+    """Find the groups of rows in which fewest answers are right.
+
+    Args:
+        examples: rows.
+        right: shape `(n,)`: whether the first head's answer is right.
+        column: `source`, or another column of the rows.
+
+    Returns:
+        Value, rows and share right, weakest first; values with fewer than 20 rows are passed over.
+    """
+    hits: dict[str, list[bool]] = defaultdict(list)
+    for example, is_right in zip(examples, right, strict=True):
+        value = example.source if column == "source" else example.columns.get(column)
+        if value is not None:
+            hits[str(value)].append(bool(is_right))
+    rows = [(value, len(found), sum(found) / len(found)) for value, found in hits.items() if len(found) >= _MIN_SLICE]
+    return sorted(rows, key=lambda row: row[2])[:_N_SLICES]
+
+
+def _failure_lines(manifest: Manifest, splits: Splits, kept: Candidate) -> list[str]:
+    head = manifest.taxonomy.heads[0]
+    columns = manifest.taxonomy.slices[head.name]
+    answers = kept.logits[:, columns].argmax(axis=1)
+    known = [n for n, example in enumerate(splits.dev) if example.labels[head.name]]
+    examples = [splits.dev[n] for n in known]
+    right = np.array([head.label_names[answers[n]] in (splits.dev[n].labels[head.name] or ()) for n in known])
+    lines = []
+    for column in ("source", "genre", "confidence"):
+        slices = weakest_slices(examples, right, column)
+        if len(slices) > 1:
+            named = ", ".join(f"{value} {share:.2f} ({n})" for value, n, share in slices)
+            lines.append(f"- {head.name} accuracy on dev by {column}, weakest first: {named}.")
+    return lines
+
+
+def write_card(
+    folder: Path,
+    manifest: Manifest,
+    figures: Mapping[str, Mapping[str, Mapping[str, object]]],
+    kept: Candidate,
+    max_logit_change: float,
+    splits: Splits,
+    *,
+    notes: Sequence[str],
+) -> None:
+    """Write `README.md` of a model folder.
+
+    Args:
+        folder: the model folder in the making.
+        manifest: what the model is.
+        figures: by split and head.
+        kept: the graph that is served.
+        max_logit_change: of the fp32 graph against PyTorch.
+        splits: for the slices in which the model is weakest.
+        notes: further sentences on limits, from the config.
+    """
+    last = list(figures)[-1]
+    groups = {split: len({e.group for e in getattr(splits, split)}) for split in ("train", "dev", "test")}
+    size_mb = manifest.graph.size_bytes / 1e6
+    lines = [
+        f"# {manifest.name} {manifest.version}",
+        "",
+        "A classifier of paragraphs of policy and news text. Heads: "
+        + "; ".join(f"{head.name} ({', '.join(head.label_names)})" for head in manifest.heads)
+        + ".",
+        "",
+        f"Fine-tuned from {manifest.encoder.name} ({manifest.encoder.license}, weights sha256 "
+        f"`{manifest.encoder.sha256[:16]}…`), exported to ONNX: {manifest.graph.precision}, {manifest.graph.recipe}, "
+        f"{size_mb:.1f} MB. Licence: {manifest.license}.",
+        "",
+        "## Intended use",
+        "Sorting and measuring large amounts of English policy and news text, with a person reading what matters. "
+        "Not for judging persons, and not as the only ground of a decision. The labels say what a paragraph pushes "
+        "for, not whether it is right.",
+        "",
+        "## Data",
+        "| split | file | rows | sha256 |",
+        "| --- | --- | --- | --- |",
+        *(f"| {f.split} | {f.name} | {f.n_rows} | `{f.sha256[:16]}…` |" for f in manifest.training_data.files),
+        "",
+        f"Documents: {groups['train']} in train, {groups['dev']} in dev, {groups['test']} in test; no document and no "
+        "near-duplicate stands in two of them. Train was fitted; dev chose the step, the graph, calibration and "
+        "thresholds, so its figures flatter; test was measured once.",
+        "",
+        "## Figures",
+        "Macro-F1 is the mean over labels; in brackets the 95% interval of a bootstrap over documents.",
+        "",
+        *_figures_table(figures),
+        "",
+        *_labels_table(last, figures[last]),
+        "",
+        "## Decisions",
+        "Fitted on dev, by the graph that is served.",
+        *_decision_lines(manifest),
+        f"- text longer than {manifest.window.max_tokens} tokens is read in overlapping windows, at most "
+        f"{manifest.window.max_windows}, whose logits are averaged; what is cut is counted in every answer.",
+        "",
+        "## Export",
+        f"The fp32 graph differs from PyTorch by at most {max_logit_change:.1e} in a logit. The served graph differs "
+        f"from the fp32 graph on dev by at most {kept.max_logit_change:.2f} in a logit and {kept.max_score_change:.2f} "
+        f"in a score, changes {', '.join(f'{n} answers of {head}' for head, n in kept.flips.items())}, and ran "
+        f"{kept.speedup:.2f} times as fast, one paragraph at a time, on {manifest.export_machine.cpu_model}. "
+        "All that was measured stands in parity.json.",
+        "",
+        "## Where it fails",
+        *_failure_lines(manifest, splits, kept),
+        *(f"- {note}" for note in notes),
+        "",
+    ]
+    (folder / "README.md").write_text("\n".join(lines), encoding="utf-8")

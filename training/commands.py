@@ -1,0 +1,124 @@
+"""Owns the commands `train` and `export`; heavy imports wait until a command runs."""
+
+import os
+from pathlib import Path
+
+import click
+
+from twohands.errors import CheckpointError, RunConflictError
+
+_SMOKE = {
+    "optim.num_epochs": "1",
+    "optim.batch_size": "8",
+    "selection.evaluations_per_epoch": "1",
+    "export.candidates": "[plain-int8]",
+}
+SMOKE_ROWS = 64
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  twohands train configs/minilm.yaml
+  twohands train minilm --set data.root=my_rows --set run_name=mine --set optim.num_epochs=4
+  twohands train minilm --smoke --output /tmp/smoke-model
+  torchrun --nproc-per-node 2 -m twohands train minilm
+
+A run that was killed goes on where it was when the same command is given again.""",
+    no_args_is_help=True,
+)
+@click.argument("config", metavar="CONFIG")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="a.b=value", help="Change one key of the config; repeatable."
+)
+@click.option("--output", type=click.Path(path_type=Path), help="The model folder to write. [default: models/RUN_NAME]")
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Checkpoints.")
+@click.option("--restart", is_flag=True, help="Discard a run that was begun.")
+@click.option("--overwrite", is_flag=True, help="Replace the model folder if it exists.")
+@click.option("--smoke", is_flag=True, help=f"The whole chain on {SMOKE_ROWS} rows of each split, within a minute.")
+def train(
+    config: str,
+    overrides: tuple[str, ...],
+    output: Path | None,
+    runs: Path,
+    restart: bool,
+    overwrite: bool,
+    smoke: bool,
+) -> None:
+    """Fine-tune, calibrate, export and check: from the rows that CONFIG names to a model folder.
+
+    CONFIG is a YAML file, or the name of one that is shipped (minilm). Rows are JSONL, CSV or Parquet with the
+    columns text, one for each head (stance, topics), and optionally id, source, group; hub:NAME#SPLIT reads a
+    Hugging Face dataset. Dev chooses the step, the calibration and the thresholds; test is measured once, at the
+    end, with the exported model.
+    """
+    from training.config import load_config  # noqa: PLC0415, RUF100 - as below: --help must not import torch
+
+    chosen, taxonomy = load_config(config, overrides=[*(f"{k}={v}" for k, v in _SMOKE.items() if smoke), *overrides])
+    target = output or Path("models") / chosen.run_name
+    _refuse_existing(target, overwrite=overwrite)
+
+    from training.data import Splits, load_splits  # noqa: PLC0415, RUF100
+    from training.encoders import find_encoder  # noqa: PLC0415, RUF100
+
+    encoder = find_encoder(chosen.encoder.name, revision=chosen.encoder.revision, sha256=chosen.encoder.sha256)
+    encoder.check_window(chosen.window.max_tokens)
+    splits = load_splits(chosen.data, taxonomy, seed=chosen.seed)
+    if smoke:
+        n = SMOKE_ROWS
+        splits = Splits(splits.train[:n], splits.dev[:n], splits.test[:n], splits.files)
+    click.echo(
+        f"{len(splits.train)} rows to fit, {len(splits.dev)} to select by, {len(splits.test)} to report on; "
+        f"encoder {encoder.name} ({encoder.sha256[:12]})",
+        err=True,
+    )
+    from training.export import export_checkpoint  # noqa: PLC0415, RUF100
+    from training.loop import fit  # noqa: PLC0415, RUF100
+
+    run_dir = runs / (f"{chosen.run_name}-smoke" if smoke else chosen.run_name)
+    checkpoint = fit(chosen, taxonomy, splits, encoder, run_dir=run_dir, restart=restart or smoke)
+    if int(os.environ.get("RANK", "0")) != 0:
+        return
+    export_checkpoint(checkpoint, chosen, taxonomy, splits, output=target, overwrite=overwrite)
+    click.echo(f"wrote {target}; try: twohands classify --model {target} FILE", err=True)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  twohands export runs/minilm/checkpoint --output models/minilm
+  twohands export my-checkpoint --set data.root=my_rows --output models/mine""",
+    no_args_is_help=True,
+)
+@click.argument("checkpoint", type=click.Path(path_type=Path), metavar="CHECKPOINT")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="The model folder to write.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="a.b=value", help="Change one key of the config; repeatable."
+)
+@click.option("--overwrite", is_flag=True, help="Replace the model folder if it exists.")
+def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite: bool) -> None:
+    """Turn a checkpoint into a model folder, with the same gates as after training.
+
+    CHECKPOINT is what `twohands train` leaves in runs/RUN_NAME/checkpoint. Its train_config.yaml names the dev rows
+    by which calibration, thresholds and the int8 gate are fitted; --set data.root=... points to where they are now.
+    """
+    from training.config import load_dumped_config  # noqa: PLC0415, RUF100
+    from training.loop import CONFIG_NAME  # noqa: PLC0415, RUF100
+
+    if not (checkpoint / CONFIG_NAME).is_file():
+        raise CheckpointError(f"{checkpoint} is no checkpoint of `twohands train`: it has no {CONFIG_NAME}")
+    chosen, taxonomy = load_dumped_config(checkpoint / CONFIG_NAME, overrides=overrides)
+    _refuse_existing(output, overwrite=overwrite)
+
+    from training.data import load_splits  # noqa: PLC0415, RUF100
+    from training.export import export_checkpoint  # noqa: PLC0415, RUF100
+
+    splits = load_splits(chosen.data, taxonomy, seed=chosen.seed)
+    export_checkpoint(checkpoint, chosen, taxonomy, splits, output=output, overwrite=overwrite)
+    click.echo(f"wrote {output}; try: twohands classify --model {output} FILE", err=True)
+
+
+def _refuse_existing(target: Path, *, overwrite: bool) -> None:
+    """Say before half an hour of training, not after it, that the output is in the way."""
+    if target.exists() and not overwrite:
+        raise RunConflictError(f"{target} already exists; choose another --output, or pass --overwrite to replace it")

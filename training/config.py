@@ -1,0 +1,234 @@
+"""Owns the schema of a run: one YAML file is one run. No value has a default here; the values stand in YAML."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from twohands.errors import ConfigError
+from twohands.locate import find_config
+from twohands.taxonomy import Taxonomy, describe_faults, load_taxonomy, read_yaml
+from twohands.windows import WindowRule
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(_Section):
+    """Where labelled rows are."""
+
+    root: Path | None = Field(description="folder that the paths below start from; null for the working folder")
+    train: list[str] = Field(
+        min_length=1,
+        description="files, folders, or hub:NAME#SPLIT; relative to root, or to the working folder with ./",
+    )
+    dev: list[str] | None = Field(description="as train; null to hold out dev_fraction of train, whole documents")
+    test: list[str] | None = Field(description="measured once, at the end, with the exported model; null for none")
+    dev_fraction: Annotated[float, Field(gt=0, lt=0.5)] | None = Field(description="only where dev is null")
+    near_duplicate_jaccard: Annotated[float, Field(gt=0.3, le=1)] | None = Field(
+        description="word 5-gram overlap from which two texts in different splits are a leak; null to skip the check"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "DataConfig":
+        if (self.dev is None) == (self.dev_fraction is None):
+            raise ValueError("give either dev (files) or dev_fraction (a share of train), the other null")
+        return self
+
+
+class EncoderConfig(_Section):
+    """Which pre-trained encoder is fine-tuned."""
+
+    name: str = Field(min_length=1, description="a pinned name, a local folder, or a hub name")
+    revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = Field(
+        description="commit of a hub name, 40 hex digits; null for a pinned name or a folder"
+    )
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        description="of its weights; null takes the pinned digest, or records what was found"
+    )
+    pooling: Literal["first", "mean"] = Field(
+        description="first: the family's own head, loadable everywhere; mean: over tokens, loadable only by this code"
+    )
+
+
+class OptimConfig(_Section):
+    """AdamW with linear warm-up and decay."""
+
+    learning_rate: Positive = Field(description="peak, per step")
+    weight_decay: float = Field(ge=0)
+    warmup_fraction: Fraction = Field(description="share of all optimizer steps")
+    num_epochs: Positive
+    batch_size: int = Field(ge=1, description="paragraphs per step and process")
+    gradient_accumulation_steps: int = Field(ge=1)
+    max_grad_norm: Positive
+
+
+class LossConfig(_Section):
+    """One loss per head, summed."""
+
+    head_weights: dict[str, Positive] = Field(description="by head name; every head of the taxonomy")
+    class_weight_power: dict[str, Fraction] = Field(
+        description="by head name: 0 counts rows alike, 1 weighs labels by inverse frequency"
+    )
+
+
+class SelectionConfig(_Section):
+    """Which step of a run is kept: the best mean macro-F1 over heads on dev."""
+
+    evaluations_per_epoch: int = Field(ge=1)
+    patience: int = Field(ge=1, description="evaluations without gain after which training stops")
+
+
+class ComputeConfig(_Section):
+    """How to use the machine."""
+
+    precision: Literal["auto", "bf16", "fp32"] = Field(description="auto: bf16 where the CPU or GPU computes in it")
+    num_threads: int | None = Field(ge=1, description="null: all that this process may use")
+
+
+class ExportConfig(_Section):
+    """What is tried and what must hold before a folder is written."""
+
+    opset: int = Field(ge=17)
+    candidates: list[Literal["plain-int8", "fused-int8", "plain-int8-ffn", "fused-int8-ffn"]] = Field(
+        description="int8 graphs to measure, the fastest that passes is kept; -ffn keeps contracting matmuls in fp32; "
+        "empty for fp32"
+    )
+    max_fp32_logit_change: Positive = Field(description="ONNX against PyTorch, absolute; above it the export fails")
+    max_int8_f1_drop: Fraction = Field(description="macro-F1 of any head on dev, int8 against fp32")
+    min_int8_speedup: Positive = Field(description="at batch 1, against the fp32 graph, here")
+
+
+class TrainConfig(_Section):
+    """One run."""
+
+    run_name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
+    license: str = Field(min_length=1, description="SPDX name of the model's licence")
+    seed: int = Field(ge=0, le=2**32 - 1)
+    taxonomy: str = Field(description="path beside this file, or the name of a shipped one")
+    data: DataConfig
+    encoder: EncoderConfig
+    window: WindowRule
+    optim: OptimConfig
+    loss: LossConfig
+    selection: SelectionConfig
+    compute: ComputeConfig
+    export: ExportConfig
+    card_notes: list[str] = Field(description="sentences on known limits, for the model card")
+
+
+def _apply_override(content: dict[str, object], override: str) -> None:
+    """Set `a.b=value`; the value is YAML. Raises ValueError that says what is wrong."""
+    key, separator, raw = override.partition("=")
+    if not separator or not key.strip():
+        raise ValueError(f"--set {override!r}: expected a.b=value")
+    *parents, last = key.strip().split(".")
+    section: object = content
+    for parent in parents:
+        section = section.get(parent) if isinstance(section, dict) else None
+    if not isinstance(section, dict) or last not in section:
+        raise ValueError(f"--set {override!r}: the config has no key {key.strip()!r}")
+    try:
+        section[last] = yaml.safe_load(raw)
+    except yaml.YAMLError as error:
+        raise ValueError(f"--set {override!r}: the value is not YAML: {error}") from error
+
+
+def load_config(name_or_path: str | Path, *, overrides: Sequence[str] = ()) -> tuple[TrainConfig, Taxonomy]:
+    """Read a run's config and its taxonomy.
+
+    Args:
+        name_or_path: a YAML file, or the name of a shipped config.
+        overrides: `a.b=value` with YAML values, applied in order.
+
+    Returns:
+        The checked config and the taxonomy it names.
+
+    Raises:
+        FileReadError: a file is missing or is not YAML.
+        ConfigError: keys are missing, misspelt or out of range, or do not fit the taxonomy; all faults at once.
+    """
+    path = find_config(name_or_path)
+    config = _validate(read_yaml(path), overrides, str(path))
+    taxonomy = load_taxonomy(find_config(config.taxonomy, beside=path))
+    check_against_taxonomy(config, taxonomy, str(path))
+    return config, taxonomy
+
+
+def _validate(content: object, overrides: Sequence[str], place: str) -> TrainConfig:
+    """Apply overrides and check; all faults at once."""
+    if not isinstance(content, dict):
+        raise ConfigError(f"{place} is not a run's config", [f"found {type(content).__name__}, expected keys"])
+    faults: list[str] = []
+    for override in overrides:
+        try:
+            _apply_override(content, override)
+        except ValueError as error:
+            faults.append(str(error))
+    try:
+        config = TrainConfig.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(f"{place} is not a run's config", faults + describe_faults(error)) from error
+    if faults:
+        raise ConfigError(f"{place} is not a run's config", faults)
+    return config
+
+
+def check_against_taxonomy(config: TrainConfig, taxonomy: Taxonomy, place: str) -> None:
+    """Refuse loss settings that name other heads than the taxonomy has.
+
+    Args:
+        config: the run.
+        taxonomy: its heads.
+        place: where the config stands, for the message.
+
+    Raises:
+        ConfigError: a head is missing or unknown; all faults at once.
+    """
+    names = {head.name for head in taxonomy.heads}
+    faults = [
+        f"loss.{key}: {'missing' if name in names else 'unknown'} head {name!r}; heads: {', '.join(sorted(names))}"
+        for key in ("head_weights", "class_weight_power")
+        for name in sorted(names ^ set(getattr(config.loss, key)))
+    ]
+    if faults:
+        raise ConfigError(f"{place} does not fit its taxonomy", faults)
+
+
+def dump_config(config: TrainConfig, taxonomy: Taxonomy) -> str:
+    """Write the resolved config, with the taxonomy in it, as YAML that `load_dumped_config` reads back."""
+    content = {"config": config.model_dump(mode="json"), "taxonomy": taxonomy.model_dump(mode="json")}
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+
+
+def load_dumped_config(path: Path, *, overrides: Sequence[str] = ()) -> tuple[TrainConfig, Taxonomy]:
+    """Read what `dump_config` wrote.
+
+    Args:
+        path: `train_config.yaml` of a checkpoint or model folder.
+        overrides: `a.b=value` with YAML values, applied in order.
+
+    Returns:
+        The config and the taxonomy.
+
+    Raises:
+        FileReadError: the file is missing or is not YAML.
+        ConfigError: the content does not fit.
+    """
+    content = read_yaml(path)
+    if not isinstance(content, dict) or set(content) != {"config", "taxonomy"}:
+        raise ConfigError(f"{path} is not a resolved config", ["expected the keys config and taxonomy"])
+    try:
+        taxonomy = Taxonomy.model_validate(content["taxonomy"])
+    except ValidationError as error:
+        raise ConfigError(f"{path} is not a resolved config", describe_faults(error)) from error
+    config = _validate(content["config"], overrides, str(path))
+    check_against_taxonomy(config, taxonomy, str(path))
+    return config, taxonomy

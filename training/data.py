@@ -1,0 +1,214 @@
+"""Owns the splits of a run: read, checked, divided by document, and proved to share nothing."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from datasketch import MinHash, MinHashLSH
+
+from training.config import DataConfig
+from twohands.errors import DataError, FileReadError, LeakError
+from twohands.examples import Example, Row, check_rows, expand_paths, finish_examples, load_examples
+from twohands.hashing import sha256_of_file, sha256_of_value
+from twohands.manifest import DataFile
+from twohands.taxonomy import Taxonomy
+
+HUB_PREFIX = "hub:"
+_WORD = re.compile(r"\w+")
+_SHINGLE_WORDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The rows of a run. `files` says where they came from."""
+
+    train: list[Example]
+    dev: list[Example]
+    test: list[Example]
+    files: list[DataFile]
+
+
+def _load_hub(name: str, taxonomy: Taxonomy) -> list[Example]:
+    """Read `hub:NAME#SPLIT` with `datasets`; NAME may also be a folder that it can read."""
+    import datasets  # noqa: PLC0415, RUF100 - slow to import, and only for hub names
+
+    path, _, split = name.removeprefix(HUB_PREFIX).partition("#")
+    try:
+        table = datasets.load_dataset(path, split=split or "train")
+    except Exception as error:  # the library raises many classes, none of them ours
+        raise FileReadError(f"datasets cannot load {path!r} split {split or 'train'!r}: {error}") from error
+    faults: list[str] = []
+    rows = (Row(cells, f"{name}:row {number}") for number, cells in enumerate(table, start=1))
+    examples = check_rows(rows, taxonomy, faults, default_source=path)
+    finish_examples(examples, faults, name)
+    return examples
+
+
+def _load_split(
+    names: Sequence[str], root: Path | None, taxonomy: Taxonomy, split: str
+) -> tuple[list[Example], list[DataFile]]:
+    hub = [name for name in names if name.startswith(HUB_PREFIX)]
+    plain = [name for name in names if not name.startswith(HUB_PREFIX)]
+    paths = expand_paths(Path(name) if name.startswith("./") else (root or Path()) / name for name in plain)
+    examples: list[Example] = []
+    files: list[DataFile] = []
+    faults: list[str] = []
+    for name in hub:
+        rows = _load_hub(name, taxonomy)
+        digest = sha256_of_value([[row.id, row.paragraph, str(dict(row.labels))] for row in rows])
+        files.append(DataFile(split=split, name=name, sha256=digest, n_rows=len(rows)))
+        examples += rows
+    for path in paths:
+        try:
+            rows = load_examples([path], taxonomy)
+        except DataError as error:
+            faults += error.faults
+            continue
+        files.append(DataFile(split=split, name=path.name, sha256=sha256_of_file(path), n_rows=len(rows)))
+        examples += rows
+    finish_examples(examples, faults, f"data.{split}")
+    return examples, files
+
+
+def hold_out(examples: list[Example], *, fraction: float, seed: int) -> tuple[list[Example], list[Example]]:
+    """Divide rows so that no document straddles the cut.
+
+    Args:
+        examples: all rows.
+        fraction: share of rows to hold out, met as nearly as whole documents allow.
+        seed: the same seed gives the same cut, whatever the order of the rows.
+
+    Returns:
+        What stays and what is held out.
+
+    Raises:
+        DataError: there are fewer than two documents.
+    """
+    groups = sorted({example.group for example in examples})
+    if len(groups) < 2:
+        raise DataError("dev cannot be held out", [f"all {len(examples)} rows are of one group (document)"])
+    np.random.default_rng(seed).shuffle(groups)
+    sizes = dict.fromkeys(groups, 0)
+    for example in examples:
+        sizes[example.group] += 1
+    held: set[str] = set()
+    n_held = 0
+    for group in groups[:-1]:
+        if n_held >= fraction * len(examples):
+            break
+        held.add(group)
+        n_held += sizes[group]
+    stay = [example for example in examples if example.group not in held]
+    return stay, [example for example in examples if example.group in held]
+
+
+def _shingles(paragraph: str) -> list[bytes]:
+    words = _WORD.findall(paragraph.lower())
+    n = max(1, len(words) - _SHINGLE_WORDS + 1)
+    return [" ".join(words[start : start + _SHINGLE_WORDS]).encode() for start in range(n)]
+
+
+def find_leaks(splits: dict[str, list[Example]], *, near_duplicate_jaccard: float | None) -> list[str]:
+    """Find documents and texts that stand in two splits.
+
+    Args:
+        splits: rows by the name of the split.
+        near_duplicate_jaccard: overlap of word 5-grams from which two texts count as one; None to skip.
+
+    Returns:
+        One line a pair, with ids and splits; texts are not shown.
+
+    Source:
+        Broder 1997, *On the resemblance and containment of documents* (MinHash).
+    """
+    faults: list[str] = []
+    rows = [(split, example) for split, examples in splits.items() for example in examples]
+    groups: dict[str, dict[str, str]] = {}
+    texts: dict[str, tuple[str, str]] = {}
+    exact: set[tuple[str, str]] = set()
+    for split, example in rows:
+        first = groups.setdefault(example.group, {}).setdefault(split, example.id)
+        if first == example.id and len(groups[example.group]) == 2:
+            (split_a, id_a), (split_b, id_b) = groups[example.group].items()
+            faults.append(f"group {example.group!r} is in {split_a} ({id_a}) and in {split_b} ({id_b})")
+        key = " ".join(_WORD.findall(example.paragraph.lower()))
+        split_a, id_a = texts.setdefault(key, (split, example.id))
+        if split_a != split:
+            exact.add((id_a, example.id))
+            faults.append(f"the same text is in {split_a} ({id_a}) and in {split} ({example.id})")
+    if near_duplicate_jaccard is not None:
+        faults += _find_near_duplicates(rows, near_duplicate_jaccard, exact)
+    return faults
+
+
+def _find_near_duplicates(rows: list[tuple[str, Example]], jaccard: float, known: set[tuple[str, str]]) -> list[str]:
+    index = MinHashLSH(threshold=jaccard, num_perm=64)
+    hashes: list[MinHash] = []
+    faults = []
+    for number, (split, example) in enumerate(rows):
+        minhash = MinHash(num_perm=64, seed=1)
+        minhash.update_batch(_shingles(example.paragraph))
+        for other in map(int, index.query(minhash)):
+            split_a, example_a = rows[other]
+            if split_a == split or (example_a.id, example.id) in known:
+                continue
+            # The index answers by estimate; the sets themselves decide.
+            first, second = set(_shingles(example_a.paragraph)), set(_shingles(example.paragraph))
+            overlap = len(first & second) / len(first | second)
+            if overlap >= jaccard:
+                faults.append(
+                    f"nearly the same text (overlap {overlap:.2f}) is in {split_a} ({example_a.id}) "
+                    f"and in {split} ({example.id})"
+                )
+        index.insert(str(number), minhash)
+        hashes.append(minhash)
+    return faults
+
+
+def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
+    """Read every split of a run, whole or not at all.
+
+    Args:
+        config: where the rows are.
+        taxonomy: which heads and labels there are.
+        seed: for holding out dev where it has no files.
+
+    Returns:
+        Rows that share no document and no text between splits.
+
+    Raises:
+        FileReadError: a file is missing or of an unknown kind.
+        DataError: rows cannot be used, a split is empty, or train lacks a label; all faults at once.
+        LeakError: two splits share a document or a text; the pairs are named.
+    """
+    train, files = _load_split(config.train, config.root, taxonomy, "train")
+    dev: list[Example] = []
+    test: list[Example] = []
+    if config.dev is not None:
+        dev, dev_files = _load_split(config.dev, config.root, taxonomy, "dev")
+        files += dev_files
+    if config.test is not None:
+        test, test_files = _load_split(config.test, config.root, taxonomy, "test")
+        files += test_files
+    if config.dev_fraction is not None:
+        train, dev = hold_out(train, fraction=config.dev_fraction, seed=seed)
+    leaks = find_leaks({"train": train, "dev": dev, "test": test}, near_duplicate_jaccard=config.near_duplicate_jaccard)
+    if leaks:
+        raise LeakError("the splits share rows; remove them from one side, or give them one group", leaks)
+    _check_labels(train, dev, taxonomy)
+    return Splits(train, dev, test, files)
+
+
+def _check_labels(train: Iterable[Example], dev: Iterable[Example], taxonomy: Taxonomy) -> None:
+    """Refuse splits in which a label never stands: it could be neither learnt nor calibrated."""
+    faults = []
+    for split, examples in (("train", list(train)), ("dev", list(dev))):
+        for head in taxonomy.heads:
+            seen = {word for example in examples for word in example.labels[head.name] or ()}
+            absent = [name for name in head.label_names if name not in seen]
+            if absent:
+                faults.append(f"{split} has no row with {head.name} {', '.join(absent)}")
+    if faults:
+        raise DataError("the splits lack labels", faults)

@@ -1,0 +1,200 @@
+"""Owns checkpoint -> model folder: graph, int8, gates, calibration, figures, card; complete or absent."""
+
+import json
+import shutil
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version as package_version
+from pathlib import Path
+
+from training.calibration import fit_rules
+from training.card import write_card
+from training.config import TrainConfig, dump_config
+from training.data import Splits
+from training.encoders import PINNED, find_encoder
+from training.gates import Candidate, check_fp32, measure_candidate
+from training.graphs import export_graph, make_candidate
+from training.machine import read_cpu, set_threads
+from training.model import load_checkpoint
+from twohands.decide import decide_all
+from twohands.encoding import EncodedParagraph, ParagraphEncoder
+from twohands.errors import FileReadError
+from twohands.examples import Example, encode_labels, fingerprint
+from twohands.manifest import (
+    GRAPH_NAME,
+    SCHEMA_VERSION,
+    TOKENIZER_NAME,
+    EncoderInfo,
+    ExportMachine,
+    GraphInfo,
+    HeadEntry,
+    Manifest,
+    TrainingData,
+    build_folder,
+    write_manifest,
+)
+from twohands.metrics import measure_heads
+from twohands.scores import DecisionRule
+from twohands.session import OnnxSession, run_paragraphs
+from twohands.taxonomy import Taxonomy
+from twohands.windows import Logits
+
+Figures = dict[str, dict[str, object]]
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+def _measure(
+    logits: Logits, examples: list[Example], taxonomy: Taxonomy, rules: dict[str, DecisionRule], seed: int
+) -> Figures:
+    answers = decide_all(logits, taxonomy, rules)
+    labels = encode_labels(examples, taxonomy)
+    return measure_heads(answers, labels, [example.group for example in examples], taxonomy, seed=seed)
+
+
+def _headline(figures: dict[str, Figures]) -> dict[str, object]:
+    return {
+        split: {head: {"macro_f1": values["macro_f1"]} for head, values in heads.items()}
+        for split, heads in figures.items()
+    }
+
+
+def choose_graph(
+    folder: Path,
+    config: TrainConfig,
+    taxonomy: Taxonomy,
+    dev: list[Example],
+    encoded: list[EncodedParagraph],
+) -> tuple[Candidate, list[Candidate], list[str]]:
+    """Measure the int8 candidates against the fp32 graph, and keep the fastest that passes.
+
+    Args:
+        folder: holds `fp32.onnx`; candidates are written beside it.
+        config: which candidates, and the gates.
+        taxonomy: the heads.
+        dev: labelled rows.
+        encoded: the same rows, encoded.
+
+    Returns:
+        What is kept, all that were measured, and why others were refused.
+    """
+    labels = encode_labels(dev, taxonomy)
+    reference = measure_candidate("fp32", folder / "fp32.onnx", None, encoded, labels, taxonomy)
+    measured, refusals = [reference], []
+    kept = reference
+    for recipe in config.export.candidates:
+        try:
+            path = make_candidate(folder / "fp32.onnx", folder, recipe)
+        except Exception as error:  # noqa: BLE001 - fusing and quantising fail in many ways on families they do not know
+            refusals.append(f"{recipe}: cannot be made here ({type(error).__name__}: {str(error)[:120]})")
+            continue
+        candidate = measure_candidate(recipe, path, reference, encoded, labels, taxonomy)
+        measured.append(candidate)
+        faults = candidate.faults(
+            reference, max_f1_drop=config.export.max_int8_f1_drop, min_speedup=config.export.min_int8_speedup
+        )
+        refusals += [f"{recipe}: {fault}" for fault in faults]
+        if not faults and candidate.speedup > (kept.speedup if kept is not reference else 0):
+            kept = candidate
+    return kept, measured, refusals
+
+
+def export_checkpoint(
+    checkpoint: Path, config: TrainConfig, taxonomy: Taxonomy, splits: Splits, *, output: Path, overwrite: bool
+) -> None:
+    """Make a model folder of a checkpoint.
+
+    Args:
+        checkpoint: `config.json`, `model.safetensors` and `tokenizer.json`.
+        config: the run.
+        taxonomy: the heads.
+        splits: dev for the gates, calibration and thresholds; test for the report.
+        output: the folder to be.
+        overwrite: replace it.
+
+    Raises:
+        GateError: the fp32 graph does not agree with PyTorch; nothing is written.
+        FileReadError: the checkpoint is incomplete.
+        RunConflictError: `output` is in the way.
+    """
+    for name in ("config.json", "model.safetensors", TOKENIZER_NAME):
+        if not (checkpoint / name).is_file():
+            raise FileReadError(f"{checkpoint} is no checkpoint: it has no {name}")
+    set_threads(config.compute.num_threads)
+    model = load_checkpoint(checkpoint)
+    encoder = ParagraphEncoder.from_file(checkpoint / TOKENIZER_NAME, config.window)
+    dev_encoded = encoder.encode_many([example.paragraph for example in splits.dev])
+    with build_folder(output, overwrite=overwrite) as folder:
+        work = folder / "work"
+        work.mkdir()
+        _say("export: PyTorch to ONNX")
+        export_graph(model, work / "fp32.onnx", opset=config.export.opset)
+        parity = check_fp32(
+            model,
+            OnnxSession(work / "fp32.onnx", num_threads=config.compute.num_threads),
+            max_tokens=config.window.max_tokens,
+            limit=config.export.max_fp32_logit_change,
+            seed=config.seed,
+        )
+        _say(f"export: largest change of a logit {parity['max_logit_change']:.1e}; measuring int8")
+        kept, measured, refusals = choose_graph(work, config, taxonomy, splits.dev, dev_encoded)
+        for refusal in refusals:
+            _say(f"export: refused {refusal}")
+        _say(f"export: keep {kept.recipe}" + (f", {kept.speedup:.2f} times as fast as fp32" if kept.reference else ""))
+        shutil.copyfile(kept.path, folder / GRAPH_NAME)
+        # What is served decides what is calibrated: the logits are those of the graph that was kept.
+        rules = fit_rules(kept.logits, encode_labels(splits.dev, taxonomy), taxonomy)
+        figures = {"dev": _measure(kept.logits, splits.dev, taxonomy, rules, config.seed)}
+        if splits.test:
+            session = OnnxSession(folder / GRAPH_NAME, num_threads=config.compute.num_threads)
+            encoded = encoder.encode_many([example.paragraph for example in splits.test])
+            test_logits = run_paragraphs(session.run_batch, encoded)
+            figures["test"] = _measure(test_logits, splits.test, taxonomy, rules, config.seed)
+        shutil.rmtree(work)
+
+        encoder.save(folder / TOKENIZER_NAME)
+        shutil.copyfile(checkpoint / "config.json", folder / "config.json")
+        # The data root is a path of this machine and is left out; a replay names its own.
+        public = config.model_copy(update={"data": config.data.model_copy(update={"root": None})})
+        (folder / "train_config.yaml").write_text(dump_config(public, taxonomy), encoding="utf-8")
+        report = {
+            "fp32": parity,
+            "candidates": [c.to_dict() for c in measured],
+            "refused": refusals,
+            "kept": kept.recipe,
+        }
+        (folder / "parity.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        (folder / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        found = find_encoder(config.encoder.name, revision=config.encoder.revision, sha256=config.encoder.sha256)
+        cpu_model, cpu_flags = read_cpu()
+        manifest = Manifest(
+            schema_version=SCHEMA_VERSION,
+            name=output.name,
+            version=config.version,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            license=config.license,
+            encoder=EncoderInfo(
+                name=found.name if found.name in PINNED else Path(found.name).name,
+                sha256=found.sha256,
+                license=found.license,
+            ),
+            heads=[HeadEntry(**head.model_dump(), decision=rules[head.name]) for head in taxonomy.heads],
+            window=config.window,
+            graph=GraphInfo(
+                precision="fp32" if kept.reference is None else "int8",
+                recipe=kept.recipe,
+                inputs=kept.inputs,
+                size_bytes=(folder / GRAPH_NAME).stat().st_size,
+            ),
+            training_data=TrainingData(fingerprint=fingerprint(splits.train), files=splits.files),
+            metrics=_headline(figures),
+            export_machine=ExportMachine(
+                cpu_model=cpu_model, cpu_flags=cpu_flags, onnxruntime=package_version("onnxruntime")
+            ),
+            files={},
+        )
+        write_card(folder, manifest, figures, kept, parity["max_logit_change"], splits, notes=config.card_notes)
+        write_manifest(folder, manifest)
+    _say(f"export: macro-F1 on {list(figures)[-1]}: {json.dumps(manifest.metrics[list(figures)[-1]])}")

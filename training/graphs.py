@@ -1,0 +1,124 @@
+"""Owns PyTorch -> ONNX -> fused -> int8: how each candidate graph is made. Measures nothing."""
+
+import logging
+import warnings
+from pathlib import Path
+
+import onnx
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.transformers import optimizer
+from onnxruntime.transformers.fusion_options import FusionOptions
+from transformers import PreTrainedModel
+
+_EXAMPLE_SHAPE = (2, 16)
+_QUANTISED_OPS = ["MatMul", "Gather"]
+
+
+class _LogitsOnly(torch.nn.Module):
+    """The graph has two inputs and one output, whatever else the family's forward takes and returns."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+        return logits
+
+
+def export_graph(model: PreTrainedModel, path: Path, *, opset: int) -> None:
+    """Write a model as ONNX with free batch size and length.
+
+    Args:
+        model: in evaluation mode.
+        path: where to.
+        opset: ONNX operator set.
+
+    Raises:
+        ValueError: the model is in training mode, whose dropout would be exported with it.
+    """
+    if model.training:
+        raise ValueError("found a model in training mode, expected evaluation mode; call model.eval() first")
+    input_ids = torch.randint(5, model.get_input_embeddings().num_embeddings, _EXAMPLE_SHAPE)
+    batch, length = torch.export.Dim("batch"), torch.export.Dim("length")
+    free = {0: batch, 1: length}
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of operators that nobody asked for
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations inside the exporter, none of which a user can mend
+        torch.onnx.export(
+            _LogitsOnly(model),
+            (),
+            str(path),
+            kwargs={"input_ids": input_ids, "attention_mask": torch.ones_like(input_ids)},
+            input_names=["input_ids", "attention_mask"],
+            output_names=["logits"],
+            dynamic_shapes={"input_ids": free, "attention_mask": free},
+            opset_version=opset,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+def _contracting_matmuls(path: Path) -> list[str]:
+    """Names of matmuls with more inputs than outputs: the second feed-forward ones, and the classifier.
+
+    Their inputs have the widest spread, so they are what int8 hurts.
+    """
+    graph = onnx.load(str(path)).graph
+    shapes = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    weights = {node.name: shapes.get(node.input[1], []) for node in graph.node if node.op_type == "MatMul"}
+    return [name for name, shape in weights.items() if len(shape) == 2 and shape[0] > shape[1]]
+
+
+def _classifier_matmuls(path: Path, n_labels_at_most: int = 64) -> list[str]:
+    """Names of the last, thin matmuls: a few thousand weights that are not worth an error."""
+    graph = onnx.load(str(path)).graph
+    shapes = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    return [
+        node.name
+        for node in graph.node
+        if node.op_type == "MatMul" and (shape := shapes.get(node.input[1])) and shape[-1] <= n_labels_at_most
+    ]
+
+
+def make_candidate(fp32: Path, folder: Path, recipe: str) -> Path:
+    """Make one int8 graph: per channel, embeddings too.
+
+    Args:
+        fp32: the plain export.
+        folder: where to write.
+        recipe: `plain-` or `fused-` (by ONNX Runtime's transformer optimizer), `int8`, and `-ffn` to keep
+            contracting matmuls in fp32.
+
+    Returns:
+        The graph's path.
+    """
+    source = fp32
+    logging.getLogger("onnxruntime").setLevel(logging.ERROR)
+    if recipe.startswith("fused"):
+        source = folder / "fused.onnx"
+        if not source.is_file():
+            fused = optimizer.optimize_model(
+                str(fp32), model_type="bert", opt_level=0, optimization_options=FusionOptions("bert")
+            )
+            fused.save_model_to_file(str(source))
+    target = folder / f"{recipe}.onnx"
+    excluded = _contracting_matmuls(source) if recipe.endswith("-ffn") else _classifier_matmuls(source)
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)  # the quantiser advises a pre-processing that changes nothing here
+    try:
+        quantize_dynamic(
+            str(source),
+            str(target),
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=_QUANTISED_OPS,
+            nodes_to_exclude=excluded,
+            extra_options={"MatMulConstBOnly": True},
+        )
+    finally:
+        root.setLevel(level)
+    return target

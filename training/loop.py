@@ -1,0 +1,216 @@
+"""Owns one run of fine-tuning, top to bottom: rows in, the best checkpoint out, resumed where it was killed."""
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import torch
+import transformers
+from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, TrainingArguments
+
+from training.batches import WindowCollator, average_windows, make_dataset
+from training.calibration import fit_rules
+from training.config import TrainConfig, dump_config
+from training.data import Splits
+from training.encoders import FoundEncoder
+from training.losses import MultiHeadLoss, weigh_classes
+from training.machine import keep_freed_memory, set_threads, uses_bf16
+from training.model import build_model
+from training.progress import ProgressBar
+from twohands.decide import decide_all
+from twohands.encoding import ParagraphEncoder
+from twohands.errors import RunConflictError
+from twohands.examples import encode_labels, fingerprint
+from twohands.metrics import score_heads
+from twohands.taxonomy import Taxonomy
+
+CHECKPOINT = "checkpoint"
+CONFIG_NAME = "train_config.yaml"
+RUN_NAME = "run.json"
+_SCORE = "mean_f1"
+
+
+class _MultiHeadTrainer(Trainer):
+    """Transformers' loop with our loss: windows are averaged before it, as they are when serving."""
+
+    loss_is_scaled_for_ga = False
+
+    def __init__(self, *, loss: MultiHeadLoss, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self._loss = loss
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor | tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        del num_items_in_batch  # the loss is a mean over the rows that are labelled
+        window_logits = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits
+        logits = average_windows(window_logits.float(), inputs["n_windows"])
+        loss = self._loss(logits, inputs["labels"])
+        return (loss, {"logits": logits}) if return_outputs else loss
+
+
+def _last_whole_checkpoint(folder: Path) -> Path | None:
+    """The newest Trainer checkpoint that was written to its end; one that a kill cut off is removed."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    whole = [path for path in found if (path / "trainer_state.json").is_file()]  # written last
+    for path in set(found) - set(whole):
+        shutil.rmtree(path)
+    return whole[-1] if whole else None
+
+
+def _claim_run(run_dir: Path, identity: dict[str, object], *, restart: bool) -> None:
+    """Make the run's folder, or see that the one that is there belongs to the same run."""
+    path = run_dir / RUN_NAME
+    if restart and run_dir.exists():
+        if any(run_dir.iterdir()) and not path.is_file():
+            raise RunConflictError(f"{run_dir} holds something that is not a run; it is left alone")
+        shutil.rmtree(run_dir)
+    if path.is_file():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        changed = sorted(key for key in identity if before.get(key) != identity[key])
+        if changed:
+            raise RunConflictError(
+                f"{run_dir} holds a run with other settings ({', '.join(changed)}); pass --restart to discard it, "
+                "or --set run_name=... for a new one"
+            )
+        return
+    run_dir.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(identity, indent=2), encoding="utf-8")
+
+
+def _arguments(config: TrainConfig, run_dir: Path, *, steps_per_epoch: int) -> TrainingArguments:
+    every = max(1, steps_per_epoch // config.selection.evaluations_per_epoch)
+    total = max(1, int(steps_per_epoch * config.optim.num_epochs))
+    return TrainingArguments(
+        output_dir=str(run_dir / "trainer"),
+        seed=config.seed,
+        data_seed=config.seed,
+        use_cpu=not torch.cuda.is_available(),
+        bf16=uses_bf16(config.compute.precision),
+        learning_rate=config.optim.learning_rate,
+        weight_decay=config.optim.weight_decay,
+        warmup_steps=int(config.optim.warmup_fraction * total),
+        num_train_epochs=config.optim.num_epochs,
+        per_device_train_batch_size=config.optim.batch_size,
+        per_device_eval_batch_size=2 * config.optim.batch_size,
+        gradient_accumulation_steps=config.optim.gradient_accumulation_steps,
+        max_grad_norm=config.optim.max_grad_norm,
+        train_sampling_strategy="group_by_length",
+        length_column_name="length",
+        eval_strategy="steps",
+        eval_steps=every,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=2,
+        logging_steps=min(10, every),
+        load_best_model_at_end=True,
+        metric_for_best_model=_SCORE,
+        greater_is_better=True,
+        label_names=["labels"],
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        report_to=[],
+        dataloader_num_workers=0,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        ddp_find_unused_parameters=False,
+    )
+
+
+def fit(
+    config: TrainConfig, taxonomy: Taxonomy, splits: Splits, encoder: FoundEncoder, *, run_dir: Path, restart: bool
+) -> Path:
+    """Fine-tune, and keep the step that is best on dev.
+
+    Args:
+        config: the run.
+        taxonomy: the heads.
+        splits: checked rows.
+        encoder: checked weights.
+        run_dir: where checkpoints stand; a run that was killed goes on from the last one.
+        restart: discard what is there.
+
+    Returns:
+        A checkpoint folder: `config.json`, `model.safetensors`, `tokenizer.json`, `train_config.yaml`, `run.json`.
+
+    Raises:
+        RunConflictError: `run_dir` holds a run with other settings or rows.
+    """
+    transformers.logging.set_verbosity_error()
+    checkpoint = run_dir / CHECKPOINT
+    is_main = int(os.environ.get("RANK", "0")) == 0
+    settings = config.model_dump(mode="json", exclude={"compute", "export", "version"})
+    identity: dict[str, object] = {
+        "settings": settings,
+        "taxonomy": taxonomy.model_dump(mode="json"),
+        "train_fingerprint": fingerprint(splits.train),
+        "dev_fingerprint": fingerprint(splits.dev),
+        "encoder_sha256": encoder.sha256,
+    }
+    if is_main:
+        _claim_run(run_dir, identity, restart=restart)
+    if (checkpoint / CONFIG_NAME).is_file():
+        return checkpoint
+
+    keep_freed_memory()
+    n_threads = set_threads(config.compute.num_threads)
+    transformers.set_seed(config.seed)
+    paragraph_encoder = ParagraphEncoder(encoder.read_tokenizer(), config.window)
+    model = build_model(encoder, taxonomy, pooling=config.encoder.pooling)
+    train = make_dataset(splits.train, paragraph_encoder, taxonomy)
+    dev = make_dataset(splits.dev, paragraph_encoder, taxonomy).sort("length")  # little padding
+    class_weights = weigh_classes(
+        encode_labels(splits.train, taxonomy), taxonomy, powers=config.loss.class_weight_power
+    )
+
+    def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
+        logits, labels = prediction.predictions, prediction.label_ids
+        answers = decide_all(logits, taxonomy, fit_rules(logits, labels, taxonomy))
+        scores = score_heads(answers, labels, taxonomy)
+        return {f"{name}_f1": score for name, score in scores.items()} | {_SCORE: sum(scores.values()) / len(scores)}
+
+    n_processes = int(os.environ.get("WORLD_SIZE", "1"))
+    per_step = config.optim.batch_size * config.optim.gradient_accumulation_steps * n_processes
+    trainer = _MultiHeadTrainer(
+        model=model,
+        args=_arguments(config, run_dir, steps_per_epoch=-(-len(train) // per_step)),
+        train_dataset=train,
+        eval_dataset=dev,
+        data_collator=WindowCollator(model.config.pad_token_id or 0),
+        compute_metrics=compute_metrics,
+        callbacks=[ProgressBar(), EarlyStoppingCallback(config.selection.patience)],
+        loss=MultiHeadLoss(taxonomy, head_weights=config.loss.head_weights, class_weights=class_weights),
+    )
+    trainer.remove_callback(transformers.PrinterCallback)  # it prints dicts between the bar's lines
+    started = time.monotonic()
+    last = _last_whole_checkpoint(run_dir / "trainer")
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+
+    if is_main:
+        partial = run_dir / f"{CHECKPOINT}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        trainer.save_model(str(partial))
+        (partial / "training_args.bin").unlink(missing_ok=True)  # a pickle, of nothing that train_config.yaml lacks
+        paragraph_encoder.save(partial / "tokenizer.json")
+        facts = identity | {
+            "best_dev": trainer.state.best_metric,
+            "best_step": trainer.state.best_global_step,
+            "steps": trainer.state.global_step,
+            "seconds_since_start_or_resume": round(time.monotonic() - started, 1),
+            "resumed": last is not None,
+            "num_threads": n_threads,
+            "n_processes": n_processes,
+            "bf16": trainer.args.bf16,
+            "log": trainer.state.log_history,
+            "files": [file.model_dump(mode="json") for file in splits.files],
+        }
+        (partial / RUN_NAME).write_text(json.dumps(facts, indent=2), encoding="utf-8")
+        (partial / CONFIG_NAME).write_text(dump_config(config, taxonomy), encoding="utf-8")
+        partial.rename(checkpoint)
+    trainer.accelerator.wait_for_everyone()
+    return checkpoint

@@ -1,0 +1,79 @@
+"""Owns the loss: one term per head over the rows that are labelled for it, summed by weight."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from twohands.examples import NOT_LABELLED, Labels
+from twohands.taxonomy import ProblemType, Taxonomy
+
+
+def weigh_classes(labels: Labels, taxonomy: Taxonomy, *, powers: Mapping[str, float]) -> dict[str, torch.Tensor]:
+    """Weigh labels by their rarity in training.
+
+    Args:
+        labels: shape `(n, n_labels)` of 1, 0 or -100.
+        taxonomy: the heads.
+        powers: by head: 0 weighs all alike, 1 by inverse frequency.
+
+    Returns:
+        By head, shape `(n_labels of the head,)`: weights of the classes of a one-of head (their mean over rows is
+        1), of the positives of an any-of head against its negatives.
+    """
+    weights = {}
+    for head in taxonomy.heads:
+        columns = labels[:, taxonomy.slices[head.name]]
+        known = columns[columns[:, 0] != NOT_LABELLED]
+        positive = np.maximum(known.sum(axis=0), 1)  # a smoke run's few rows may lack a label
+        if head.problem_type is ProblemType.ONE_OF:
+            raw = (len(known) / (len(positive) * positive)) ** powers[head.name]
+            raw = raw / ((raw * positive).sum() / len(known))
+        else:
+            raw = ((len(known) - positive) / positive) ** powers[head.name]
+        weights[head.name] = torch.tensor(np.asarray(raw), dtype=torch.float32)
+    return weights
+
+
+class MultiHeadLoss:
+    """Cross-entropy for one-of heads, binary cross-entropy for any-of heads."""
+
+    def __init__(
+        self, taxonomy: Taxonomy, *, head_weights: Mapping[str, float], class_weights: Mapping[str, torch.Tensor]
+    ) -> None:
+        """Keep weights.
+
+        Args:
+            taxonomy: the heads.
+            head_weights: by head.
+            class_weights: by head, from `weigh_classes`.
+        """
+        self._taxonomy = taxonomy
+        self._head_weights = head_weights
+        self._class_weights = class_weights
+
+    def __call__(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Sum the heads' mean losses.
+
+        Args:
+            logits: shape `(batch, n_labels)`, float32.
+            labels: the same shape, 1, 0 or -100.
+
+        Returns:
+            A scalar; a head without a labelled row in the batch adds nothing.
+        """
+        total = logits.sum() * 0.0  # keeps the graph when no row is labelled
+        for head in self._taxonomy.heads:
+            columns = self._taxonomy.slices[head.name]
+            known = labels[:, columns.start] != NOT_LABELLED
+            if not known.any():
+                continue
+            head_logits, head_labels = logits[known, columns], labels[known, columns]
+            weight = self._class_weights[head.name].to(logits.device)
+            if head.problem_type is ProblemType.ONE_OF:
+                loss = functional.cross_entropy(head_logits, head_labels.argmax(dim=1), weight=weight)
+            else:
+                loss = functional.binary_cross_entropy_with_logits(head_logits, head_labels, pos_weight=weight)
+            total = total + self._head_weights[head.name] * loss
+        return total

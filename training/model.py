@@ -1,0 +1,159 @@
+"""Owns the network: an encoder and one linear layer over all labels; heads are slices of its logits.
+
+With first-token pooling it is the family's own sequence-classification model, so other tools load the checkpoint.
+With mean pooling it is a model type that only this module registers: elsewhere loading fails, and cannot answer
+from an untrained head.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+import transformers
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PretrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from training.encoders import FoundEncoder
+from twohands.taxonomy import Taxonomy
+
+# Heads mix one-of and any-of. Other tools know one problem type a model; sigmoids keep every label's order.
+_PROBLEM_TYPE = "multi_label_classification"
+
+
+class MeanPoolingConfig(PretrainedConfig):
+    """Config of `MeanPoolingClassifier`: the encoder's own config and the labels."""
+
+    model_type = "twohands-mean-pooling"
+    sub_configs = {"encoder": AutoConfig}  # noqa: RUF012 - the library reads a plain class attribute
+    has_no_defaults_at_init = True
+
+    encoder: PretrainedConfig
+
+    def __init__(self, encoder: dict[str, object] | PretrainedConfig | None = None, **kwargs: object) -> None:
+        """Keep the encoder's config.
+
+        Args:
+            encoder: its config, or that as a dict with `model_type`.
+            **kwargs: labels and whatever else a config holds.
+        """
+        if isinstance(encoder, dict):
+            settings = dict(encoder)
+            encoder = AutoConfig.for_model(settings.pop("model_type"), **settings)
+        self.encoder = encoder
+        super().__init__(**kwargs)
+
+
+class MeanPoolingClassifier(PreTrainedModel):
+    """Mean of the token vectors, dropout, one linear layer."""
+
+    config_class = MeanPoolingConfig
+    base_model_prefix = "encoder"
+
+    def __init__(self, config: MeanPoolingConfig) -> None:
+        """Build the network with random weights.
+
+        Args:
+            config: the encoder's config and the labels.
+        """
+        super().__init__(config)
+        self.encoder = AutoModel.from_config(config.encoder)
+        if getattr(self.encoder, "pooler", None) is not None:
+            self.encoder.pooler = None  # it would get no gradient, which distributed training refuses
+        self.dropout = nn.Dropout(getattr(config.encoder, "hidden_dropout_prob", 0.1))
+        self.classifier = nn.Linear(config.encoder.hidden_size, config.num_labels)
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        classifier: nn.Linear | None = getattr(self, "classifier", None)
+        if classifier is not None and module is classifier:
+            nn.init.normal_(classifier.weight, std=0.02)
+            nn.init.zeros_(classifier.bias)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> SequenceClassifierOutput:
+        """Classify a padded batch.
+
+        Args:
+            input_ids: shape `(batch, length)`.
+            attention_mask: shape `(batch, length)`, 1 for a token.
+
+        Returns:
+            `logits` of shape `(batch, n_labels)`.
+        """
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        mask = attention_mask.unsqueeze(-1).to(hidden.dtype)  # (batch, length, 1)
+        pooled = (hidden * mask).sum(dim=1) / mask.sum(dim=1)  # (batch, hidden)
+        return SequenceClassifierOutput(logits=self.classifier(self.dropout(pooled)))
+
+
+AutoConfig.register(MeanPoolingConfig.model_type, MeanPoolingConfig)
+AutoModelForSequenceClassification.register(MeanPoolingConfig, MeanPoolingClassifier)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back the library's report on the new classifier layer: it is expected here, and reads like a fault."""
+    before = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity(logging.ERROR)
+    transformers.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers.logging.set_verbosity(before)
+
+
+def build_model(encoder: FoundEncoder, taxonomy: Taxonomy, *, pooling: str) -> PreTrainedModel:
+    """Put a new linear layer on a pre-trained encoder.
+
+    Args:
+        encoder: checked weights on disk.
+        taxonomy: the order of the logits.
+        pooling: `first` or `mean`.
+
+    Returns:
+        A model in float32 with eager attention, which beats the fused kernels in bf16 on CPU.
+    """
+    labels = dict(enumerate(taxonomy.label_names))
+    settings = {
+        "num_labels": len(labels),
+        "id2label": labels,
+        "label2id": {name: number for number, name in labels.items()},
+        "problem_type": _PROBLEM_TYPE,
+    }
+    with _quiet():
+        if pooling == "first":
+            model = AutoModelForSequenceClassification.from_pretrained(
+                encoder.folder, attn_implementation="eager", dtype=torch.float32, local_files_only=True, **settings
+            )
+            model.config._name_or_path = Path(encoder.name).name  # not the folder of the machine that trained
+            return model
+        bare = AutoModel.from_pretrained(
+            encoder.folder, attn_implementation="eager", dtype=torch.float32, local_files_only=True
+        )
+        bare.config._name_or_path = Path(encoder.name).name
+        config = MeanPoolingConfig(encoder=bare.config, pad_token_id=bare.config.pad_token_id, **settings)
+        config._attn_implementation = "eager"
+        model = MeanPoolingClassifier(config)
+        # The pooler, where the family has one, is left behind: strict=False passes over it alone.
+        missing = model.encoder.load_state_dict(bare.state_dict(), strict=False).missing_keys
+        if missing:
+            raise ValueError(f"the encoder lacks weights {missing[:5]}")
+        return model
+
+
+def load_checkpoint(folder: Path) -> PreTrainedModel:
+    """Load a fine-tuned checkpoint of either pooling, in evaluation mode.
+
+    Args:
+        folder: with `config.json` and `model.safetensors`.
+
+    Returns:
+        The model.
+    """
+    with _quiet():
+        model = AutoModelForSequenceClassification.from_pretrained(
+            folder, attn_implementation="eager", dtype=torch.float32, local_files_only=True
+        )
+    return model.eval()

@@ -1,0 +1,70 @@
+"""Owns the live bar of a run: steps, loss, and the dev scores as they come."""
+
+import sys
+from typing import NoReturn
+
+from tqdm import tqdm
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+
+class ProgressBar(TrainerCallback):
+    """Shows one line on standard error; where that is a file, one line an evaluation instead."""
+
+    def __init__(self) -> None:
+        """Start without a bar; the Trainer says how many steps there are."""
+        self._bar: tqdm[NoReturn] | None = None
+        self._shown: dict[str, str] = {}
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Open the bar at the step that a resumed run starts from."""
+        del args, control, kwargs
+        if state.is_world_process_zero:
+            self._bar = tqdm(
+                total=state.max_steps,
+                initial=state.global_step,
+                unit="step",
+                desc="train",
+                dynamic_ncols=True,
+                mininterval=0.2 if sys.stderr.isatty() else 60,
+            )
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Move on by one optimizer step."""
+        del args, control, kwargs
+        if self._bar is not None:
+            self._bar.update(state.global_step - self._bar.n)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: object,
+    ) -> None:
+        """Show the loss, and every dev score of the last evaluation."""
+        del args, control, kwargs
+        if self._bar is None:
+            return
+        logs = logs or {}
+        if "loss" in logs:
+            self._shown["loss"] = f"{logs['loss']:.3f}"
+        scores = {key.removeprefix("eval_"): value for key, value in logs.items() if key.endswith("_f1")}
+        if scores:
+            self._shown |= {f"dev {name.removesuffix('_f1')}": f"{value:.3f}" for name, value in scores.items()}
+            line = ", ".join(f"{name} {value}" for name, value in self._shown.items())
+            self._bar.write(f"epoch {state.epoch or 0:.2f}, step {state.global_step}: {line}", file=sys.stderr)
+        self._bar.set_postfix(self._shown, refresh=False)
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Close the bar."""
+        del args, state, control, kwargs
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

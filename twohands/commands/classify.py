@@ -1,0 +1,279 @@
+"""Owns `twohands classify`: its options, where its output goes, and its exit code."""
+
+import itertools
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from twohands import __version__
+
+if TYPE_CHECKING:
+    from twohands.bulk import Answer, Tally
+    from twohands.items import Item
+    from twohands.journal import Journal
+    from twohands.outputs import Column, Format
+
+_MOST_FAULTS_SHOWN = 20
+_INTERRUPTED = 130  # 128 + SIGINT, as shells say it
+_PIPE_CLOSED = 141  # 128 + SIGPIPE: what `yes | head` leaves too
+
+
+def _parse_thresholds(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, object]:
+    thresholds: dict[str, object] = {}
+    for value in values:
+        label, _, number = value.rpartition("=")
+        try:
+            thresholds[label] = float(number)
+        except ValueError:
+            label = ""
+        if not label:
+            raise click.BadParameter(f"{value!r} is not LABEL=VALUE, for example regulation=0.6", ctx, param)
+    return dict(sorted(thresholds.items()))  # the order does not make another run
+
+
+def _choose_inputs(files: tuple[Path, ...], text_column: str) -> list[Path] | None:
+    """Files to read; None for standard input."""
+    from twohands.items import find_inputs
+
+    if Path("-") in files and len(files) > 1:
+        raise click.UsageError("'-' is standard input and stands alone")
+    if files and files != (Path("-"),):
+        return find_inputs(files, text_column=text_column)
+    if not files and sys.stdin.isatty():
+        raise click.UsageError("nothing to classify: name a FILE, or pipe text or JSONL into this command")
+    return None
+
+
+def _choose_format(output_format: "Format | None", output: Path | None) -> "Format":
+    from twohands.examples import import_pyarrow
+    from twohands.outputs import FORMAT_BY_SUFFIX
+
+    chosen = output_format or (FORMAT_BY_SUFFIX.get(output.suffix.lower(), "jsonl") if output else "jsonl")
+    if chosen == "parquet":
+        if output is None:
+            raise click.UsageError("Parquet cannot be written to standard output; pass --output FILE")
+        import_pyarrow("writing Parquet")
+    return chosen
+
+
+def _describe_run(inputs: list[Path] | None, **options: object) -> dict[str, object]:
+    """What must be the same for a journal to be resumed."""
+    from twohands.hashing import sha256_of_file
+
+    if inputs is None:
+        # It cannot be read again, so no other run is ever the same.
+        described: list[list[str]] = [["standard input", f"read by process {os.getpid()} at {time.time_ns()}"]]
+    else:
+        described = [[str(path), sha256_of_file(path)] for path in inputs]
+    return {"release": __version__, "inputs": described, **options}
+
+
+class _Report:
+    """Tells of rows that cannot be read, as they come, and of everything at the end."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.n_unreadable = 0
+        self._faults = faults
+
+    def tell(self, say: Callable[[str], None]) -> None:
+        for fault in self._faults:
+            self.n_unreadable += 1
+            if self.n_unreadable <= _MOST_FAULTS_SHOWN:
+                say(f"unreadable: {fault}")
+        self._faults.clear()
+
+    def finish(self, tally: "Tally", output: Path | None) -> int:
+        """Say what became of everything, and give the exit code."""
+        lines = []
+        if self.n_unreadable:
+            hidden = max(0, self.n_unreadable - _MOST_FAULTS_SHOWN)
+            lines.append(f"{self.n_unreadable} could not be read" + (f", {hidden} of them not shown" if hidden else ""))
+        if tally.errors:
+            counts = ", ".join(f"{code} {count}" for code, count in tally.errors.most_common())
+            lines.append(f"{tally.errors.total()} of {tally.n_items} have an error in their place: {counts}")
+        if output is not None:
+            lines.append(f"classified {tally.n_classified} of {tally.n_items}; written to {output}")
+        for line in lines:
+            click.echo(line, err=True)
+        return int(self.n_unreadable > 0 or (tally.n_items > 0 and tally.n_classified == 0))
+
+
+def _write_to_stdout(output_format: "Format", columns: "list[Column]") -> "Callable[[list[Answer]], None]":
+    from twohands.outputs import csv_lines, encode_line
+
+    stream = sys.stdout.buffer
+    if output_format == "csv":
+        stream.write(csv_lines([], columns, has_header=True))
+
+    def write(answers: "list[Answer]") -> None:
+        if output_format == "csv":
+            stream.write(csv_lines(answers, columns, has_header=False))
+        else:
+            stream.write(b"".join(map(encode_line, answers)))
+        stream.flush()
+
+    return write
+
+
+def _count(inputs: list[Path] | None, text_column: str) -> int | None:
+    """How many items there are; None where finding out costs about as much as the work."""
+    from twohands.items import read_items
+
+    if inputs is None or any(path.suffix.lower() == ".pdf" for path in inputs):
+        return None
+    return sum(1 for _ in read_items(inputs, [], text_column=text_column))
+
+
+def _open_items(inputs: list[Path] | None, faults: list[str], text_column: str) -> "tuple[bool, Iterator[Item]]":
+    """Whether there is any document, and the items."""
+    from twohands.items import is_document, read_items, read_stdin
+
+    if inputs is None:
+        return read_stdin(sys.stdin.buffer, faults, text_column=text_column)
+    return any(map(is_document, inputs)), read_items(inputs, faults, text_column=text_column)
+
+
+def _run(
+    *,
+    inputs: list[Path] | None,
+    model: str | None,
+    output_format: "Format",
+    output: Path | None,
+    threads: int | None,
+    text_column: str,
+    thresholds: dict[str, object],
+    with_text: bool,
+    overwrite: bool,
+) -> int:
+    from twohands.bulk import Tally, classify_items
+    from twohands.classifier import Classifier
+    from twohands.journal import open_journal
+    from twohands.outputs import flat_columns, write_file
+    from twohands.progress import show_progress
+    from twohands.scores import with_thresholds
+
+    faults: list[str] = []
+    report = _Report(faults)
+    with ExitStack() as stack:
+        classifier = stack.enter_context(closing(Classifier.load(model, num_threads=threads)))
+        with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds)  # fails before any work
+        has_documents, items = _open_items(inputs, faults, text_column)
+        columns: list[Column] = []
+        if output_format != "jsonl":
+            columns = flat_columns(classifier.taxonomy, has_documents=has_documents, with_text=with_text)
+        journal: Journal | None = None
+        if output is not None:
+            run = _describe_run(
+                inputs, model=classifier.identity, text_column=text_column, thresholds=thresholds, with_text=with_text
+            )
+            journal = stack.enter_context(closing(open_journal(output, run, overwrite=overwrite)))
+        tally = journal.done if journal else Tally()
+        if n_done := tally.n_items:
+            click.echo(f"going on after {n_done} that an earlier run classified", err=True)
+        is_shown = sys.stderr.isatty() and (output is not None or not sys.stdout.isatty())
+        total = _count(inputs, text_column) if is_shown else None
+        chunks = classify_items(
+            classifier, itertools.islice(items, n_done, None), thresholds=thresholds, with_text=with_text
+        )
+        with show_progress(is_shown=is_shown, total=total, n_done=n_done) as progress:
+            write = journal.append if journal else _write_to_stdout(output_format, columns)
+            for answers in chunks:
+                write(answers)
+                if journal is None:
+                    tally.add_all(answers)
+                progress.advance(len(answers))
+                report.tell(progress.say)
+            report.tell(progress.say)
+        if journal is not None and output is not None:
+            lines = journal.lines()
+            journal.finish(output, lambda path: write_file(path, output_format, lines, columns))
+    return report.finish(tally, output)
+
+
+@click.command(name="classify", epilog="Answers keep the order of the input. Bad rows never stop a run.")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--model", metavar="DIR", help="A model folder, or the name of one; the released model by default.")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["jsonl", "csv", "parquet"]),
+    help="By default what --output ends in, else jsonl.",
+)
+@click.option("--output", type=click.Path(path_type=Path), help="Write a file, resumably, instead of standard output.")
+@click.option("--threads", type=click.IntRange(min=1), help="Most threads; by default all that this process may use.")
+@click.option("--text-column", default="text", show_default=True, help="Which column of rows is the text.")
+@click.option(
+    "--threshold",
+    "thresholds",
+    multiple=True,
+    metavar="LABEL=VALUE",
+    callback=_parse_thresholds,
+    help="Give a topic from this score on, or abstain from a head (stance=0.6) below it. Repeatable.",
+)
+@click.option("--with-text", is_flag=True, help="Put the text into each answer.")
+@click.option("--overwrite", is_flag=True, help="Replace an output that exists, and what another run left of it.")
+def command(
+    files: tuple[Path, ...],
+    model: str | None,
+    output_format: "Format | None",
+    output: Path | None,
+    threads: int | None,
+    text_column: str,
+    thresholds: dict[str, object],
+    with_text: bool,
+    overwrite: bool,
+) -> None:
+    """Classify paragraphs of FILES, of folders, or of standard input.
+
+    Rows come from .jsonl, .ndjson, .csv and .parquet, in the column `text`, and are named by their `id`, else
+    FILE:LINE. Documents (.txt, .md, and with the extra `documents` .html and .pdf) are split into paragraphs, named
+    FILE#NUMBER. Standard input is JSONL if its first line begins with {, else one document.
+
+    \b
+      twohands classify speeches.csv --output speeches.classified.csv
+      twohands classify reports/ --with-text --output reports.jsonl
+      echo "The ministry will steer credit to chip makers." | twohands classify
+
+    With --output, work is kept in OUTPUT.partial: the same command goes on where a killed one stopped. A text that
+    cannot be classified gets {"id", "error"} in its place.
+
+    Exit code: 0 when all was read; 1 when a row or document could not be read (named on standard error, all others
+    are written), when nothing at all could be classified, or on an error; 2 for wrong usage; 130 when interrupted.
+    """  # noqa: D301 - click wants the character, it keeps the lines that follow as they are
+    from twohands.journal import check_output
+
+    if output == Path("-"):
+        output = None
+    try:
+        inputs = _choose_inputs(files, text_column)
+        chosen = _choose_format(output_format, output)
+        if output is not None:
+            check_output(output, inputs or [], overwrite=overwrite)
+        code = _run(
+            inputs=inputs,
+            model=model,
+            output_format=chosen,
+            output=output,
+            threads=threads,
+            text_column=text_column,
+            thresholds=thresholds,
+            with_text=with_text,
+            overwrite=overwrite,
+        )
+    except KeyboardInterrupt:
+        is_resumable = output is not None and files not in {(), (Path("-"),)}
+        hint = "; the same command goes on from here" if is_resumable else ""
+        click.echo(f"\ninterrupted{hint}", err=True)
+        code = _INTERRUPTED
+    except BrokenPipeError:
+        # Python would try to flush what is left when it ends, and complain.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _PIPE_CLOSED
+    sys.exit(code)

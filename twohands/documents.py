@@ -1,0 +1,217 @@
+"""Owns document file -> raw text with its paragraphs parted by blank lines. Knows nothing of labels or models.
+
+Plain text needs nothing; HTML and PDF need the extra `documents`.
+"""
+
+import importlib
+import logging
+import re
+import statistics
+import warnings
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from twohands.errors import FileReadError, MissingExtraError
+
+TEXT_SUFFIXES = (".txt", ".md")
+MARKUP_SUFFIXES = (".html", ".htm", ".pdf")
+DOCUMENT_SUFFIXES = TEXT_SUFFIXES + MARKUP_SUFFIXES
+
+# What a reader of the page would not call its text.
+_NOT_TEXT = [
+    "head", "script", "style", "noscript", "template", "svg", "math", "iframe", "object", "canvas", "audio", "video",
+    "nav", "aside", "form", "button", "select", "dialog",
+]  # fmt: skip
+_BLOCKS = {
+    "address", "article", "blockquote", "body", "caption", "center", "dd", "details", "div", "dl", "dt", "figcaption",
+    "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hgroup", "hr", "html", "li", "main", "menu", "ol", "p", "pre",
+    "search", "section", "summary", "table", "tbody", "tfoot", "thead", "tr", "ul",
+}  # fmt: skip
+_SPACE = re.compile(r"\s+")
+_DIGITS = re.compile(r"\d+")
+_SENTENCE_END = re.compile(r"[.!?:;\u2026\u3002]['\"\u2019\u201d)\]]*$")
+
+
+def import_reader(suffix: str) -> ModuleType:
+    """Import the library that reads one kind of document.
+
+    Args:
+        suffix: one of `MARKUP_SUFFIXES`.
+
+    Returns:
+        The module.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    name = "pypdf" if suffix == ".pdf" else "bs4"
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"reading {suffix} documents needs {name}: pip install 'twohands[documents]'"
+        ) from error
+
+
+def decode_text(content: bytes, name: str) -> str:
+    """Decode plain text.
+
+    Args:
+        content: UTF-8, or UTF-16 that begins with its byte order mark.
+        name: of the document, for the message.
+
+    Returns:
+        The text without byte order mark.
+
+    Raises:
+        FileReadError: it is neither.
+    """
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise FileReadError(
+            f"{name} is not text in {error.encoding.upper()} ({error.reason} at byte {error.start}); "
+            "convert it first, for example with iconv"
+        ) from error
+
+
+def _find_main(soup: Any) -> Any:  # noqa: ANN401 - a tag of an optional library
+    """The one element that holds most of the page's text, or the whole page where there is none or are several."""
+    n_all = len(soup.get_text(strip=True))
+    for name in ("main", "article"):
+        found = soup.find_all(name)
+        if len(found) == 1 and len(found[0].get_text(strip=True)) * 2 >= n_all:
+            return found[0]
+    return soup
+
+
+def _html_to_text(content: bytes) -> str:
+    bs4 = import_reader(".html")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # guesses about what else the bytes might be
+        soup = bs4.BeautifulSoup(content, "html.parser")
+    # The page's header is its menu; an article's is its title and lead.
+    frames = [tag for tag in soup.find_all(["header", "footer"]) if not tag.find_parent(["article", "main"])]
+    unseen = soup.find_all(hidden=True) + soup.find_all(attrs={"aria-hidden": "true"})
+    for tag in [*soup.find_all(_NOT_TEXT), *frames, *unseen]:
+        if not tag.decomposed:
+            tag.decompose()
+    pieces: list[str] = []
+    # Own stack: pages nest deeper than Python recurses. A string on the stack is the end of a block.
+    stack: list[Any] = [_find_main(soup)]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, bs4.Tag):
+            is_block = node.name in _BLOCKS
+            if is_block:
+                pieces.append("\n\n")
+                stack.append("\n\n")
+            elif node.name == "br":
+                pieces.append("\n")
+            elif node.name in {"td", "th"}:
+                pieces.append(" ")
+            stack.extend(reversed(node.contents))
+        elif type(node) is bs4.NavigableString:  # its subclasses are comments, doctypes and the like
+            pieces.append(_SPACE.sub(" ", node))
+        elif type(node) is str:
+            pieces.append(node)
+    lines = [line.strip() for line in "".join(pieces).split("\n")]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _drop_running_lines(pages: list[list[str]]) -> list[list[str]]:
+    """Leave out page numbers, and headers and footers that stand on at least half of three or more pages."""
+
+    def key(line: str) -> str:
+        return _DIGITS.sub("0", line)
+
+    repeated: set[str] = set()
+    if len(pages) >= 3:
+        edges = [key(line) for page in pages for line in {page[0], page[-1]}]
+        repeated = {line for line in edges if edges.count(line) * 2 >= len(pages)}
+    kept = []
+    for page in pages:
+        first, last = 0, len(page)
+        while first < last and (key(page[first]) in repeated or page[first].isdigit()):
+            first += 1
+        while first < last and (key(page[last - 1]) in repeated or page[last - 1].isdigit()):
+            last -= 1
+        kept.append(page[first:last])
+    return kept
+
+
+def join_lines(pages: list[list[str]]) -> str:
+    """Rebuild paragraphs from the lines of a laid-out document.
+
+    A paragraph ends at an empty line, or at a line that ends a sentence well short of the usual width; it may go on
+    over the end of a page. A word that is hyphenated at the end of a line is put together.
+
+    Args:
+        pages: lines of each page, stripped; empty ones where the page had a gap.
+
+    Returns:
+        Text with blank lines between paragraphs.
+    """
+    pages = _drop_running_lines([page for page in pages if page])
+    widths = [len(line) for page in pages for line in page if line]
+    if not widths:
+        return ""
+    short = 0.8 * statistics.quantiles(widths, n=10)[-1] if len(widths) > 1 else 0
+    paragraphs = [""]
+    for page in pages:
+        for line in page:
+            so_far = paragraphs[-1]
+            if not line:
+                if so_far and _SENTENCE_END.search(so_far):
+                    paragraphs.append("")
+                continue
+            if so_far.endswith("-") and line[0].islower() and so_far[-2:-1].isalpha():
+                paragraphs[-1] = so_far[:-1] + line
+            else:
+                paragraphs[-1] = f"{so_far} {line}" if so_far else line
+            if len(line) < short and _SENTENCE_END.search(line):
+                paragraphs.append("")
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+
+
+def _pdf_to_text(path: Path) -> str:
+    pypdf = import_reader(".pdf")
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it tells of each oddity that it mended
+    try:
+        reader = pypdf.PdfReader(path)
+        is_locked = reader.is_encrypted and not reader.decrypt("")
+        pages = [[s.strip() for s in page.extract_text().splitlines()] for page in ([] if is_locked else reader.pages)]
+    except Exception as error:  # a broken PDF raises almost anything
+        raise FileReadError(f"{path} cannot be read as PDF: {type(error).__name__}: {error}") from error
+    if is_locked:
+        raise FileReadError(f"{path} is locked by a password; unlock it first")
+    text = join_lines(pages)
+    if not text:
+        raise FileReadError(f"{path} holds no text, perhaps only scanned pages; run it through OCR first")
+    return text
+
+
+def read_document(path: Path) -> str:
+    """Read one document.
+
+    Args:
+        path: ends in one of `DOCUMENT_SUFFIXES`.
+
+    Returns:
+        Raw text. For plain text it is the file's own, so that offsets point into the file; for HTML and PDF it is
+        what was extracted.
+
+    Raises:
+        FileReadError: the document cannot be read, or is not what its name says.
+        MissingExtraError: HTML or PDF without the extra `documents`.
+    """
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".pdf":
+            return _pdf_to_text(path)
+        content = path.read_bytes()
+    except OSError as error:
+        raise FileReadError(f"cannot read {path}: {error}") from error
+    return decode_text(content, str(path)) if suffix in TEXT_SUFFIXES else _html_to_text(content)

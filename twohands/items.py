@@ -1,0 +1,167 @@
+"""Owns what bulk classification reads: files or standard input -> a stream of `Item`s in the order of the input.
+
+Rows are streamed; a document is held one at a time. Reading twice gives the same items, which resuming relies on.
+"""
+
+import csv
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from twohands.documents import DOCUMENT_SUFFIXES, TEXT_SUFFIXES, decode_text, import_reader, read_document
+from twohands.errors import (
+    EmptyParagraphError,
+    FileReadError,
+    InvalidIdError,
+    MissingTextError,
+    ParagraphTooLongError,
+    TwoHandsError,
+)
+from twohands.examples import ROW_SUFFIXES, Row, expand_paths, import_pyarrow, read_jsonl_lines, read_rows
+from twohands.paragraphs import split_paragraphs
+
+STDIN_NAME = "stdin"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One text to classify, or the fault that stands in its place.
+
+    `where` holds `document`, `paragraph` (from 0), `start` and `end` (characters of the raw text; None where the
+    text was extracted from HTML or PDF) for a document, and nothing for a row.
+    """
+
+    id: str
+    text: object
+    error: TwoHandsError | None = None
+    where: Mapping[str, object] = field(default_factory=dict)
+
+
+def is_document(path: Path) -> bool:
+    """Whether a file is split into paragraphs, rather than read as rows."""
+    return path.suffix.lower() in DOCUMENT_SUFFIXES
+
+
+def _read_columns(path: Path) -> list[str] | None:
+    """Names of the columns, where the kind of file has them once for all rows."""
+    try:
+        if path.suffix.lower() == ".csv":
+            with path.open(encoding="utf-8-sig", newline="") as stream:
+                return next(csv.reader(stream), [])
+        if path.suffix.lower() == ".parquet":
+            return list(import_pyarrow(f"reading {path}").read_schema(path).names)
+    except (OSError, ValueError, csv.Error) as error:
+        raise FileReadError(f"cannot read {path}: {error}") from error
+    return None
+
+
+def find_inputs(paths: Iterable[Path], *, text_column: str) -> list[Path]:
+    """Expand folders, and refuse what can be seen to fail before anything is classified.
+
+    Args:
+        paths: files and folders.
+        text_column: which column of rows is the text.
+
+    Returns:
+        Files in order, each once.
+
+    Raises:
+        FileReadError: a path is missing or of an unknown kind, stands twice, or has no such column.
+        MissingExtraError: a file needs a package that is not installed.
+    """
+    files = expand_paths(paths, ROW_SUFFIXES + DOCUMENT_SUFFIXES)
+    seen: set[Path] = set()
+    for path in files:
+        if path.resolve() in seen:
+            raise FileReadError(f"{path} is given twice; each input is read once, so that ids stay unique")
+        seen.add(path.resolve())
+        columns = _read_columns(path)
+        if columns is not None and text_column not in columns:
+            raise FileReadError(
+                f"{path} has no column {text_column!r}; name the right one with --text-column: {', '.join(columns)}"
+            )
+    for suffix in sorted({path.suffix.lower() for path in files if is_document(path)} - set(TEXT_SUFFIXES)):
+        import_reader(suffix)
+    return files
+
+
+def _item_from_row(row: Row, text_column: str) -> Item:
+    identifier = row.cells.get("id")
+    if identifier is not None and (isinstance(identifier, bool) or not isinstance(identifier, str | int)):
+        found = type(identifier).__name__
+        return Item(row.place, None, InvalidIdError(f"id is {found}, expected a string or a whole number"))
+    name = row.place if identifier is None or identifier == "" else str(identifier)
+    if row.cells.get(text_column) is None:
+        return Item(name, None, MissingTextError(f"{row.place} has nothing in column {text_column!r}"))
+    return Item(name, row.cells[text_column])
+
+
+def _items_from_document(name: str, read: Callable[[], str], faults: list[str], *, has_offsets: bool) -> Iterator[Item]:
+    where: dict[str, object] = {"document": name, "paragraph": None, "start": None, "end": None}
+    try:
+        paragraphs = split_paragraphs(read())
+    except (FileReadError, ParagraphTooLongError) as error:
+        if isinstance(error, FileReadError):
+            faults.append(str(error))
+        yield Item(name, None, error, where)
+        return
+    if not paragraphs:
+        yield Item(name, None, EmptyParagraphError("the document holds no text"), where)
+    for number, paragraph in enumerate(paragraphs):
+        offsets = {"start": paragraph.start, "end": paragraph.end} if has_offsets else {}
+        yield Item(f"{name}#{number}", paragraph.text, None, where | {"paragraph": number} | offsets)
+
+
+def read_items(files: Iterable[Path], faults: list[str], *, text_column: str) -> Iterator[Item]:
+    """Stream the items of files.
+
+    Args:
+        files: as `find_inputs` gives them.
+        faults: rows and documents that cannot be read are described here; a document gives an item with its error
+            as well, a row that cannot be read gives none.
+        text_column: which column of rows is the text.
+
+    Yields:
+        Items, named by a row's `id`, or `FILE:line` when it has none, and by `FILE#number` for a paragraph.
+
+    Raises:
+        FileReadError: a file vanished meanwhile.
+    """
+    for path in files:
+        if is_document(path):
+            has_offsets = path.suffix.lower() in TEXT_SUFFIXES
+            yield from _items_from_document(
+                str(path), functools.partial(read_document, path), faults, has_offsets=has_offsets
+            )
+        else:
+            for row in read_rows(path, faults):
+                yield _item_from_row(row, text_column)
+
+
+def read_stdin(stream: BinaryIO, faults: list[str], *, text_column: str) -> tuple[bool, Iterator[Item]]:
+    """Stream the items of standard input: JSONL if its first line that is not blank begins with `{`, else a document.
+
+    Args:
+        stream: bytes.
+        faults: as in `read_items`.
+        text_column: which column of rows is the text.
+
+    Returns:
+        Whether it is a document, and its items.
+    """
+    head: list[bytes] = []
+    for line in stream:
+        head.append(line)
+        if line.removeprefix(b"\xef\xbb\xbf").strip():
+            break
+    if head and head[-1].removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+        rows = read_jsonl_lines(itertools.chain(head, stream), STDIN_NAME, faults)
+        return False, (_item_from_row(row, text_column) for row in rows)
+
+    def read() -> str:
+        return decode_text(b"".join(head) + stream.read(), STDIN_NAME)
+
+    return True, _items_from_document(STDIN_NAME, read, faults, has_offsets=True)

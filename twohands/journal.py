@@ -1,0 +1,212 @@
+"""Owns `OUTPUT.partial`: what a bulk run has done so far, so that a killed run goes on and never begins again.
+
+Its first line says which run it is; each further line is one answer. Knows nothing of models or formats.
+"""
+
+import importlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from twohands.bulk import Answer, Tally
+from twohands.errors import FileWriteError, RunConflictError
+from twohands.outputs import encode_line
+
+_MARK = b'{"twohands_journal": '
+
+
+def journal_path(output: Path) -> Path:
+    """Where the journal of an output stands."""
+    return output.with_name(output.name + ".partial")
+
+
+def check_output(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
+    """Refuse an output that would destroy something.
+
+    Args:
+        output: the file to be.
+        inputs: files that are read.
+        overwrite: replace a file that is already there.
+
+    Raises:
+        RunConflictError: `output` exists and may not be replaced, is no plain file, or is one of the inputs.
+        FileWriteError: its folder does not exist.
+    """
+    if not output.parent.is_dir():
+        raise FileWriteError(f"cannot write {output}: the folder {output.parent} does not exist")
+    if output.resolve() in {path.resolve() for path in inputs}:
+        raise RunConflictError(f"{output} is one of the inputs; choose another --output")
+    if not output.exists():
+        return
+    if not output.is_file():
+        raise RunConflictError(f"{output} is not a plain file; choose another --output")
+    if not overwrite:
+        raise RunConflictError(f"{output} already exists; choose another --output, or pass --overwrite to replace it")
+
+
+class Journal:
+    """An open, locked journal."""
+
+    def __init__(self, path: Path, stream: BinaryIO) -> None:
+        """Take over an open file; `open_journal` is the way to one.
+
+        Args:
+            path: where it stands.
+            stream: open for reading and appending.
+        """
+        self.path = path
+        self.done = Tally()
+        self._stream = stream
+
+    def append(self, answers: Sequence[Answer]) -> None:
+        """Write answers down for good.
+
+        Args:
+            answers: the next ones.
+
+        Raises:
+            FileWriteError: the disk is full or gone.
+        """
+        try:
+            self._stream.write(b"".join(encode_line(answer) for answer in answers))
+            self._stream.flush()
+        except OSError as error:
+            raise FileWriteError(f"cannot write {self.path}: {error}; the same command goes on later") from error
+        self.done.add_all(answers)
+
+    def lines(self) -> Iterator[bytes]:
+        """All answers from the first on, one line each."""
+        with self.path.open("rb") as stream:
+            stream.readline()
+            yield from stream
+
+    def finish(self, output: Path, write: Callable[[Path], None]) -> None:
+        """Make the output out of the journal, whole or not at all, and remove the journal.
+
+        Args:
+            output: replaced in one step.
+            write: writes the file at the path that it is given.
+
+        Raises:
+            FileWriteError: the disk is full or gone; the journal stays.
+        """
+        temporary = output.with_name(f".{output.name}.tmp")
+        try:
+            write(temporary)
+            with temporary.open("rb") as stream:
+                os.fsync(stream.fileno())
+            temporary.replace(output)
+        except OSError as error:
+            raise FileWriteError(f"cannot write {output}: {error}; the same command goes on later") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        self.path.unlink()
+
+    def close(self) -> None:
+        """Let go of the file; one that holds no answer is removed, since there is nothing to resume."""
+        if self.done.n_items == 0:
+            self.path.unlink(missing_ok=True)
+        self._stream.close()
+
+    def recover(self, header: bytes) -> bool:
+        """Count the whole lines, and cut off what a kill left after them.
+
+        Args:
+            header: the first line that is expected.
+
+        Returns:
+            Whether this is the journal of the run that is described by `header`.
+        """
+        self._stream.seek(0)
+        if self._stream.readline() != header:
+            return False
+        end = self._stream.tell()
+        for line in self._stream:
+            try:
+                answer = json.loads(line)
+            except ValueError:
+                break
+            if not line.endswith(b"\n") or not isinstance(answer, dict):
+                break
+            self.done.add(answer)
+            end += len(line)
+        self._stream.truncate(end)
+        self._stream.seek(end)
+        return True
+
+    def restart(self, header: bytes) -> None:
+        """Begin anew: nothing but the header."""
+        self._stream.seek(0)
+        self._stream.truncate()
+        self._stream.write(header)
+        self._stream.flush()
+
+    def check_restart(self, run: dict[str, object]) -> None:
+        """Refuse to throw away what another run did, or what is no journal at all.
+
+        Args:
+            run: this run.
+
+        Raises:
+            RunConflictError: something would be lost; the message says what is not as it was.
+        """
+        self._stream.seek(0)
+        first = self._stream.readline()
+        if not _MARK.startswith(first[: len(_MARK)]):
+            raise RunConflictError(f"{self.path} is no journal of twohands; move it, or pass --overwrite to replace it")
+        if not first.endswith(b"\n"):
+            return  # killed before the first answer
+        was = json.loads(first)
+        changed = [name for name in run if was.get(name) != run[name]]
+        raise RunConflictError(
+            f"{self.path} was left by another run: not the same {', '.join(changed) or 'kind of journal'}. Repeat that "
+            "run's command to go on with it, or pass --overwrite to begin anew"
+        )
+
+
+def _lock(stream: BinaryIO, path: Path) -> None:
+    try:
+        fcntl = importlib.import_module("fcntl")
+    except ImportError:  # Windows, where two runs at once on one output are not noticed
+        return
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise RunConflictError(f"another run is writing {path}; wait for it or end it") from error
+
+
+def open_journal(output: Path, run: dict[str, object], *, overwrite: bool) -> Journal:
+    """Open the journal of an output, to begin or to go on.
+
+    Args:
+        output: the file to be; `OUTPUT.partial` is its journal.
+        run: what makes the run what it is: model, inputs, options.
+        overwrite: throw away the journal of another run.
+
+    Returns:
+        The journal; `done` tells what it holds already.
+
+    Raises:
+        RunConflictError: the journal belongs to another run or is in use, or the file is none.
+        FileWriteError: the file cannot be opened.
+    """
+    path = journal_path(output)
+    header = encode_line({"twohands_journal": 1, **run})
+    try:
+        stream = path.open("a+b")
+    except OSError as error:
+        raise FileWriteError(f"cannot write {path}: {error}") from error
+    journal = Journal(path, stream)
+    try:
+        _lock(stream, path)
+        if journal.recover(header):
+            return journal
+        if not overwrite:
+            journal.check_restart(run)
+        journal.restart(header)
+    except BaseException:
+        stream.close()
+        raise
+    return journal

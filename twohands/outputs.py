@@ -1,0 +1,147 @@
+"""Owns how answers are written: JSON lines as they are, CSV and Parquet with one flat column for each figure."""
+
+import csv
+import importlib
+import io
+import itertools
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from twohands.bulk import Answer
+from twohands.errors import ConfigError
+from twohands.examples import import_pyarrow
+from twohands.taxonomy import ProblemType, Taxonomy
+
+Format = Literal["jsonl", "csv", "parquet"]
+FORMAT_BY_SUFFIX: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+_ROWS_PER_GROUP = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One flat column: its name, its type in Arrow's words, and the keys that lead to its value in an answer."""
+
+    name: str
+    type: Literal["string", "int64", "float64", "bool"]
+    path: tuple[str, ...]
+
+
+def encode_line(value: object) -> bytes:
+    """Write one JSON line in UTF-8; a lone surrogate, which UTF-8 cannot hold, becomes its JSON escape."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def flat_columns(taxonomy: Taxonomy, *, has_documents: bool, with_text: bool) -> list[Column]:
+    """Lay out the columns of CSV and Parquet.
+
+    Args:
+        taxonomy: the model's heads.
+        has_documents: whether any input is a document.
+        with_text: whether answers carry their text.
+
+    Returns:
+        Columns in order: where, labels and scores per head, what was read, error.
+
+    Raises:
+        ConfigError: the names of heads and labels make two columns of one name.
+    """
+    columns = [Column("id", "string", ("id",))]
+    if has_documents:
+        columns.append(Column("document", "string", ("document",)))
+        columns += [Column(name, "int64", (name,)) for name in ("paragraph", "start", "end")]
+    if with_text:
+        columns.append(Column("text", "string", ("text",)))
+    for head in taxonomy.heads:
+        if head.problem_type is ProblemType.ONE_OF:
+            columns += [
+                Column(head.name, "string", (head.name, "label")),
+                Column(f"{head.name}_score", "float64", (head.name, "score")),
+                Column(f"{head.name}_abstained", "bool", (head.name, "abstained")),
+            ]
+        else:
+            columns.append(Column(head.name, "string", (head.name, "labels")))
+        columns += [
+            Column(f"{head.name}_score_{label}", "float64", (head.name, "scores", label)) for label in head.label_names
+        ]
+    columns += [Column(name, "int64", (name,)) for name in ("n_tokens", "n_windows", "n_tokens_cut")]
+    columns.append(Column("truncated", "bool", ("truncated",)))
+    columns += [Column(f"error_{part}", "string", ("error", part)) for part in ("code", "message")]
+    names = [column.name for column in columns]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError("these columns would stand twice; choose --format jsonl", repeated)
+    return columns
+
+
+def flatten(answer: Answer, columns: Iterable[Column]) -> list[object]:
+    """Give the cells of one answer.
+
+    Args:
+        answer: as `classify_items` gives it.
+        columns: as `flat_columns` gives them.
+
+    Returns:
+        One value a column; labels of an any-of head joined by `|`; None where the answer has nothing.
+    """
+    cells: list[object] = []
+    for column in columns:
+        value: Any = answer
+        for key in column.path:
+            value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(value, list):
+            value = "|".join(value)
+        # Lone surrogates come from broken JSON escapes or file names; no table can hold them.
+        cells.append(value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value)
+    return cells
+
+
+def csv_lines(answers: Iterable[Answer], columns: list[Column], *, has_header: bool) -> bytes:
+    """Write rows of CSV; True and False as JSON spells them, None as an empty cell."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    if has_header:
+        writer.writerow(column.name for column in columns)
+    for answer in answers:
+        cells = flatten(answer, columns)
+        writer.writerow(str(cell).lower() if isinstance(cell, bool) else cell for cell in cells)
+    return buffer.getvalue().encode("utf-8")
+
+
+def _write_parquet(path: Path, answers: Iterator[Answer], columns: list[Column]) -> None:
+    parquet = import_pyarrow("writing Parquet")
+    arrow = importlib.import_module("pyarrow")
+    schema = arrow.schema([(column.name, getattr(arrow, column.type.replace("bool", "bool_"))()) for column in columns])
+    with parquet.ParquetWriter(path, schema) as writer:
+        while held := list(itertools.islice(answers, _ROWS_PER_GROUP)):
+            rows = [flatten(answer, columns) for answer in held]
+            by_column = zip(zip(*rows, strict=True), schema, strict=True)
+            arrays = [arrow.array(cells, type=kind.type) for cells, kind in by_column]
+            writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))
+
+
+def write_file(path: Path, output_format: Format, lines: Iterator[bytes], columns: list[Column]) -> None:
+    """Write a whole file.
+
+    Args:
+        path: replaced if it exists.
+        output_format: how.
+        lines: answers in order, as `encode_line` writes them.
+        columns: for CSV and Parquet.
+
+    Raises:
+        OSError: the file cannot be written.
+        MissingExtraError: Parquet without pyarrow.
+    """
+    answers = (json.loads(line) for line in lines)
+    if output_format == "parquet":
+        _write_parquet(path, answers, columns)
+        return
+    with path.open("wb") as stream:
+        if output_format == "jsonl":
+            stream.writelines(lines)
+            return
+        stream.write(csv_lines([], columns, has_header=True))
+        while held := list(itertools.islice(answers, _ROWS_PER_GROUP)):
+            stream.write(csv_lines(held, columns, has_header=False))
