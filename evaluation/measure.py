@@ -14,7 +14,7 @@ from twohands.taxonomy import ProblemType, Taxonomy
 Json = dict[str, object]
 
 # Below this many documents, percentile intervals are known to be too narrow.
-FEW_GROUPS = 30
+FEW_GROUPS = 50
 
 
 def _confusion(rows: HeadRows) -> Json:

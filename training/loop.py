@@ -163,7 +163,8 @@ def fit(
     paragraph_encoder = ParagraphEncoder(encoder.read_tokenizer(), config.window)
     model = build_model(encoder, taxonomy, pooling=config.encoder.pooling)
     train = make_dataset(splits.train, paragraph_encoder, taxonomy)
-    dev = make_dataset(splits.dev, paragraph_encoder, taxonomy).sort("length")  # little padding
+    dev = make_dataset(splits.dev, paragraph_encoder, taxonomy)
+    dev = dev.select(sorted(range(len(dev)), key=dev["length"].__getitem__))  # little padding
     class_weights = weigh_classes(
         encode_labels(splits.train, taxonomy), taxonomy, powers=config.loss.class_weight_power
     )

@@ -1,10 +1,9 @@
 """Owns the progress bar of bulk runs, on standard error and only where somebody looks at it."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
-
-import click
 
 
 class Progress(Protocol):
@@ -24,7 +23,7 @@ class _Silent:
         del n_items
 
     def say(self, message: str) -> None:
-        click.echo(message, err=True)
+        sys.stderr.write(message + "\n")
 
 
 @contextmanager

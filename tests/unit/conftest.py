@@ -16,12 +16,18 @@ class Finished:
     stderr: str
 
 
+class _Terminal(io.TextIOWrapper):
+    def isatty(self):
+        return True
+
+
 @pytest.fixture
 def run(capsysbinary, monkeypatch):
-    """Gives a function that runs `twohands` with arguments and standard input, neither of which is a terminal."""
+    """Gives a function that runs `twohands` with arguments and standard input; output is no terminal."""
 
-    def run_command(*arguments, stdin=b""):
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+    def run_command(*arguments, stdin=b"", is_terminal=False):
+        kind = _Terminal if is_terminal else io.TextIOWrapper
+        monkeypatch.setattr(sys, "stdin", kind(io.BytesIO(stdin), encoding="utf-8"))
         capsysbinary.readouterr()
         with pytest.raises(SystemExit) as caught:
             main([str(argument) for argument in arguments])

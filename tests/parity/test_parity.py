@@ -1,0 +1,183 @@
+"""PyTorch, the fp32 graph, the int8 graph and the served folder give the same answer, and the gates see it if not."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+
+from tests.support.encoders import FAMILIES, make_encoder
+from training import export as export_module
+from training import graphs
+from training.config import load_config
+from training.data import load_splits
+from training.encoders import find_encoder
+from training.export import choose_graph, export_checkpoint
+from training.gates import Candidate, check_fp32
+from training.loop import fit
+from training.model import build_model, load_checkpoint
+from twohands import Classifier
+from twohands.encoding import ParagraphEncoder
+from twohands.errors import GateError
+from twohands.session import OnnxSession
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory, tiny_encoder, starter_rows):
+    """One fine-tuned tiny checkpoint and what it was made of."""
+    import yaml
+
+    from tests.conftest import ROOT
+
+    folder = tmp_path_factory.mktemp("parity")
+    for split, rows in starter_rows.items():
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:60]), encoding="utf-8")
+    content = yaml.safe_load((ROOT / "configs/minilm.yaml").read_text(encoding="utf-8"))
+    content["data"]["root"] = str(folder)
+    content["encoder"]["name"] = str(tiny_encoder)
+    content["window"] = {"max_tokens": 64, "overlap_tokens": 16, "max_windows": 8}
+    content["optim"] |= {"num_epochs": 6, "batch_size": 8, "learning_rate": 5e-3}
+    content["compute"] = {"precision": "fp32", "num_threads": 1}
+    path = folder / "minilm.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    config, taxonomy = load_config(path)
+    splits = load_splits(config.data, taxonomy, seed=config.seed)
+    made = fit(config, taxonomy, splits, find_encoder(str(tiny_encoder)), run_dir=folder / "run", restart=False)
+    return made, config, taxonomy, splits
+
+
+def export_to(checkpoint, output: Path, **changes: object) -> None:
+    made, config, taxonomy, splits = checkpoint
+    config = config.model_copy(update={"export": config.export.model_copy(update=changes)})
+    export_checkpoint(made, config, taxonomy, splits, output=output, overwrite=False)
+
+
+@pytest.mark.parametrize("pooling", ["first", "mean"])
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_every_family_exports_within_the_limit(tmp_path, taxonomy, family, pooling):
+    encoder = find_encoder(str(make_encoder(tmp_path / "encoder", family)))
+    model = build_model(encoder, taxonomy, pooling=pooling).eval()
+    graphs.export_graph(model, tmp_path / "fp32.onnx", opset=18)
+    session = OnnxSession(tmp_path / "fp32.onnx", num_threads=1)
+    figures = check_fp32(model, session, max_tokens=64, limit=1e-4, seed=0)
+    assert figures["max_logit_change"] <= 1e-4
+    assert figures["max_logit"] > 0.01, "a graph that answers zero would agree with anything"
+
+
+def test_a_model_in_training_mode_is_not_exported(tmp_path, tiny_encoder, taxonomy):
+    model = build_model(find_encoder(str(tiny_encoder)), taxonomy, pooling="first").train()
+    with pytest.raises(ValueError, match="training mode"):
+        graphs.export_graph(model, tmp_path / "fp32.onnx", opset=18)
+
+
+def test_a_corrupted_head_fails_the_gate_and_leaves_nothing(checkpoint, tmp_path, monkeypatch):
+    honest = graphs.export_graph
+
+    def corrupt(model, path, *, opset):
+        honest(model, path, opset=opset)
+        graph = onnx.load(str(path))
+        biases = [t for t in graph.graph.initializer if list(t.dims) == [7]]
+        assert biases, "the classifier's bias is where the test expects it"
+        bias = numpy_helper.to_array(biases[0]).copy()
+        bias[3] += 0.01
+        biases[0].CopyFrom(numpy_helper.from_array(bias, biases[0].name))
+        onnx.save(graph, str(path))
+
+    monkeypatch.setattr(export_module, "export_graph", corrupt)
+    with pytest.raises(GateError) as caught:
+        export_to(checkpoint, tmp_path / "out" / "bad")
+    assert any("PyTorch" in fault for fault in caught.value.faults)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_head_that_answers_nan_fails_the_gate(checkpoint, tmp_path, monkeypatch):
+    honest = graphs.export_graph
+
+    def poison(model, path, *, opset):
+        honest(model, path, opset=opset)
+        graph = onnx.load(str(path))
+        bias = next(t for t in graph.graph.initializer if list(t.dims) == [7])
+        bias.CopyFrom(numpy_helper.from_array(np.full(7, np.nan, dtype=np.float32), bias.name))
+        onnx.save(graph, str(path))
+
+    monkeypatch.setattr(export_module, "export_graph", poison)
+    with pytest.raises(GateError):
+        export_to(checkpoint, tmp_path / "bad")
+    assert not (tmp_path / "bad").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [({"min_int8_speedup": 1000.0}, "times as fast"), ({"max_int8_f1_drop": 0.0, "min_int8_speedup": 0.01}, None)],
+)
+def test_int8_that_fails_its_gate_gives_way_to_fp32_with_the_reason(checkpoint, tmp_path, changes, reason):
+    export_to(checkpoint, tmp_path / "model", **changes)
+    parity = json.loads((tmp_path / "model" / "parity.json").read_text(encoding="utf-8"))
+    manifest = json.loads((tmp_path / "model" / "manifest.json").read_text(encoding="utf-8"))
+    assert (manifest["graph"]["precision"] == "fp32") == (parity["kept"] == "fp32")
+    if reason:
+        assert parity["kept"] == "fp32"
+        assert reason in parity["refused"][0]
+    for candidate in parity["candidates"][1:]:
+        assert candidate["max_logit_change"] > 0, "int8 that changes nothing is not int8"
+
+
+def test_an_int8_graph_whose_accuracy_falls_is_refused():
+    def candidate(**changes):
+        values = {
+            "recipe": "fp32", "path": Path("x"), "size_bytes": 1, "inputs": [], "logits": np.zeros((1, 7), np.float32),
+            "macro_f1": {"stance": 0.8, "topics": 0.8}, "latency_ms": 1.0, "fp32_latency_ms": 2.0, "speedup": 2.0,
+            "max_logit_change": 0.1, "max_score_change": 0.1, "flips": {"stance": 0, "topics": 0}, "reference": None,
+        }  # fmt: skip
+        return Candidate(**values | changes)
+
+    limits = {"max_f1_drop": 0.01, "min_speedup": 1.2}
+    assert candidate().faults(candidate(), **limits) == []
+    assert len(candidate(macro_f1={"stance": 0.789, "topics": 0.9}).faults(candidate(), **limits)) == 1
+    assert len(candidate(macro_f1={"stance": float("nan"), "topics": 0.9}).faults(candidate(), **limits)) == 1
+    assert len(candidate(speedup=1.1, macro_f1={"stance": 0.5, "topics": 0.5}).faults(candidate(), **limits)) == 3
+
+
+def test_the_fastest_graph_that_passes_is_kept(checkpoint, tmp_path):
+    made, config, taxonomy, splits = checkpoint
+    encoder = ParagraphEncoder.from_file(made / "tokenizer.json", config.window)
+    encoded = encoder.encode_many([example.paragraph for example in splits.dev])
+    graphs.export_graph(load_checkpoint(made), tmp_path / "fp32.onnx", opset=18)
+    open_gates = config.model_copy(
+        update={
+            "export": config.export.model_copy(
+                update={"max_int8_f1_drop": 1.0, "min_int8_speedup": 0.01, "candidates": ["plain-int8", "plain-int8-ffn"]}
+            )
+        }
+    )
+    kept, measured, refusals = choose_graph(tmp_path, open_gates, taxonomy, splits.dev, encoded)
+    assert refusals == []
+    assert kept.speedup == max(candidate.speedup for candidate in measured[1:])
+
+
+def test_a_batch_row_is_the_same_row_alone(checkpoint, tmp_path):
+    made, *_ = checkpoint
+    export_to(checkpoint, tmp_path / "model")
+    classifier = Classifier.load(tmp_path / "model", num_threads=2)
+    texts = [example.paragraph for example in checkpoint[3].test[:9]]
+    together = classifier.predict_logits([classifier.encoder.encode(text) for text in texts])
+    alone = np.concatenate([classifier.predict_logits([classifier.encoder.encode(text)]) for text in texts])
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_the_committed_checkpoint_of_a_run_agrees_with_its_graph(checkpoint, tmp_path):
+    made, config, *_ = checkpoint
+    model = load_checkpoint(made)
+    graphs.export_graph(model, tmp_path / "fp32.onnx", opset=18)
+    session = OnnxSession(tmp_path / "fp32.onnx", num_threads=1)
+    generator = np.random.default_rng(5)
+    for length in (3, 16, 61, config.window.max_tokens):
+        for batch in (1, 7):
+            ids = generator.integers(5, 300, (batch, length))
+            mask = (np.arange(length) < generator.integers(1, length + 1, (batch, 1))).astype(np.int64)
+            with torch.no_grad():
+                expected = model(input_ids=torch.from_numpy(ids), attention_mask=torch.from_numpy(mask)).logits.numpy()
+            np.testing.assert_allclose(session.run_padded(ids, mask), expected, atol=1e-4)
