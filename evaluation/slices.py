@@ -16,6 +16,7 @@ Json = dict[str, object]
 MIN_ROWS = 20
 NO_VALUE = "(none)"
 SMALL = "(small)"
+_MAX_CHARS = 200
 
 
 def _cell(example: Example, column: str) -> object:
@@ -51,7 +52,7 @@ def slice_values(examples: Sequence[Example], column: str) -> list[str]:
     values = []
     for cell in cells:
         try:
-            values.append(NO_VALUE if cell is None else normalise(str(cell)))
+            values.append(NO_VALUE if cell is None else normalise(str(cell)[:_MAX_CHARS]))
         except EmptyParagraphError:
             values.append(NO_VALUE)
     return values

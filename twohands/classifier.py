@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from twohands.encoding import EncodedParagraph, ParagraphEncoder
-from twohands.errors import InputError
+from twohands.errors import InputError, ManifestError
 from twohands.locate import find_model
 from twohands.manifest import GRAPH_NAME, TOKENIZER_NAME, Manifest, load_manifest
 from twohands.prediction import Prediction, make_predictions
@@ -54,12 +54,13 @@ class Classifier:
         """
         folder = find_model(model)
         manifest, sha256 = load_manifest(folder)
-        return cls(
-            manifest,
-            sha256,
-            ParagraphEncoder.from_file(folder / TOKENIZER_NAME, manifest.window),
-            OnnxSession(folder / GRAPH_NAME, num_threads=num_threads),
-        )
+        encoder = ParagraphEncoder.from_file(folder / TOKENIZER_NAME, manifest.window)
+        session = OnnxSession(folder / GRAPH_NAME, num_threads=num_threads)
+        n_labels = manifest.taxonomy.n_labels
+        if session.n_labels not in {None, n_labels}:
+            fault = f"{GRAPH_NAME} answers {session.n_labels} logits, the manifest names {n_labels} labels"
+            raise ManifestError(f"{folder} is not a sound model folder; fetch or export it again", [fault])
+        return cls(manifest, sha256, encoder, session)
 
     @property
     def identity(self) -> dict[str, str]:

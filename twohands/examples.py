@@ -104,6 +104,11 @@ def _read_csv(path: Path, faults: list[str]) -> Iterator[Row]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, strict=True)
+            names = list(reader.fieldnames or [])
+            repeated = sorted({name for name in names if names.count(name) > 1})
+            if repeated:  # the last of them would win in silence
+                faults.append(f"{path}:1: the header names {', '.join(map(repr, repeated))} twice")
+                return
             for cells in reader:
                 place = f"{path}:{reader.line_num}"
                 if None in cells or None in cells.values():

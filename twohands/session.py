@@ -45,6 +45,8 @@ class OnnxSession:
         except Exception as error:  # ONNX Runtime raises its own untyped classes
             raise FileReadError(f"ONNX Runtime cannot load {path}: {error}") from error
         self.input_names = [graph_input.name for graph_input in self._session.get_inputs()]
+        width = next((output.shape[-1] for output in self._session.get_outputs() if output.name == "logits"), None)
+        self.n_labels = width if isinstance(width, int) else None  # None: the graph leaves it open
         self._pool = ThreadPoolExecutor(self.num_threads, "twohands") if self.num_threads > 1 else None
 
     def run_padded(self, input_ids: TokenIds, attention_mask: TokenIds) -> Logits:

@@ -149,7 +149,11 @@ def test_the_fastest_graph_that_passes_is_kept(checkpoint, tmp_path):
     open_gates = config.model_copy(
         update={
             "export": config.export.model_copy(
-                update={"max_int8_f1_drop": 1.0, "min_int8_speedup": 0.01, "candidates": ["plain-int8", "plain-int8-ffn"]}
+                update={
+                    "max_int8_f1_drop": 1.0,
+                    "min_int8_speedup": 0.01,
+                    "candidates": ["plain-int8", "plain-int8-ffn"],
+                }
             )
         }
     )
@@ -159,7 +163,6 @@ def test_the_fastest_graph_that_passes_is_kept(checkpoint, tmp_path):
 
 
 def test_a_batch_row_is_the_same_row_alone(checkpoint, tmp_path):
-    made, *_ = checkpoint
     export_to(checkpoint, tmp_path / "model")
     classifier = Classifier.load(tmp_path / "model", num_threads=2)
     texts = [example.paragraph for example in checkpoint[3].test[:9]]

@@ -37,7 +37,12 @@ def full_rows(prefix):
     """One row for each label, so that no split lacks one."""
     topics = ["sanctions", "self-reliance", "industrial-policy", "regulation"]
     return [
-        {"id": f"{prefix}{n}", "text": f"{prefix} {stance} number {n} stands here alone", "stance": stance, "topics": topics}
+        {
+            "id": f"{prefix}{n}",
+            "text": f"{prefix} {stance} number {n} stands here alone",
+            "stance": stance,
+            "topics": topics,
+        }
         for n, stance in enumerate(["state-led", "market-led", "neutral"])
     ]
 

@@ -34,7 +34,9 @@ def test_loss_is_the_sum_of_the_heads_textbook_losses(loss):
 
 def test_a_head_without_a_label_teaches_nothing(loss):
     logits = torch.randn(3, 7, requires_grad=True)
-    labels = torch.tensor([[0.0, 1.0, 0.0, *[NOT_LABELLED] * 4], [*[NOT_LABELLED] * 3, 1.0, 0, 0, 0], [NOT_LABELLED] * 7])
+    labels = torch.tensor(
+        [[0.0, 1.0, 0.0, *[NOT_LABELLED] * 4], [*[NOT_LABELLED] * 3, 1.0, 0, 0, 0], [NOT_LABELLED] * 7]
+    )
     loss(logits, labels).backward()
     assert logits.grad is not None
     assert (logits.grad[0, :3] != 0).all()
@@ -75,7 +77,10 @@ def test_training_ids_are_serving_ids(tiny_encoder, taxonomy):
         find_encoder(str(tiny_encoder)).read_tokenizer(), WindowRule(max_tokens=32, overlap_tokens=8, max_windows=4)
     )
     texts = ["Short one.", "The council met again about the mill and the price of bread. " * 8]
-    rows = [Example(str(n), text.strip(), {"stance": ("neutral",), "topics": None}, "s", str(n)) for n, text in enumerate(texts)]
+    rows = [
+        Example(str(n), text.strip(), {"stance": ("neutral",), "topics": None}, "s", str(n))
+        for n, text in enumerate(texts)
+    ]
     table = make_dataset(rows, encoder, taxonomy)
     for row, text in zip(table, texts, strict=True):
         assert row["windows"] == [window.tolist() for window in encoder.encode(text).windows]
@@ -118,7 +123,7 @@ def test_best_threshold_is_that_of_brute_force():
         assert f1_at(threshold) == pytest.approx(f1)
 
 
-def test_thresholds_stay_inside(taxonomy):
+def test_thresholds_stay_inside():
     generator = np.random.default_rng(2)
     scores = generator.random((50, 2))
     labels = (scores > 0.7).astype(np.float32)

@@ -27,7 +27,9 @@ from twohands.manifest import load_manifest
 SUBPROCESS = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
 
 
-def run_fit(config_path: Path, run_dir: Path, *, restart: bool = False, rows: Splits | None = None) -> dict[str, object]:
+def run_fit(
+    config_path: Path, run_dir: Path, *, restart: bool = False, rows: Splits | None = None
+) -> dict[str, object]:
     config, taxonomy = load_config(config_path)
     splits = rows or load_splits(config.data, taxonomy, seed=config.seed)
     checkpoint = fit(config, taxonomy, splits, find_encoder(config.encoder.name), run_dir=run_dir, restart=restart)
@@ -41,10 +43,16 @@ def losses(facts: dict[str, object]) -> list[float]:
 @pytest.mark.parametrize("pooling", ["first", "mean"])
 def test_eight_rows_are_learnt_by_heart(write_run, tmp_path, pooling):
     path = write_run(n_rows=8, epochs=150, encoder__pooling=pooling, selection__patience=200)
-    config, taxonomy = load_config(path, overrides=["loss.class_weight_power={stance: 0, topics: 0}", "optim.learning_rate=0.01"])
-    splits = load_splits(config.data.model_copy(update={"train": ["dev.jsonl"], "dev": ["train.jsonl"]}), taxonomy, seed=1)
+    config, taxonomy = load_config(
+        path, overrides=["loss.class_weight_power={stance: 0, topics: 0}", "optim.learning_rate=0.01"]
+    )
+    splits = load_splits(
+        config.data.model_copy(update={"train": ["dev.jsonl"], "dev": ["train.jsonl"]}), taxonomy, seed=1
+    )
     eight = Splits(splits.train[:8], splits.train[:40], [], splits.files)
-    checkpoint = fit(config, taxonomy, eight, find_encoder(config.encoder.name), run_dir=tmp_path / "run", restart=False)
+    checkpoint = fit(
+        config, taxonomy, eight, find_encoder(config.encoder.name), run_dir=tmp_path / "run", restart=False
+    )
     facts = json.loads((checkpoint / "run.json").read_text(encoding="utf-8"))
     assert min(losses(facts)) < 0.05
 
@@ -70,7 +78,8 @@ def test_a_killed_run_goes_on_with_the_same_losses(write_run, tmp_path):
         "from training.encoders import find_encoder; from training.loop import fit\n"
         "config, taxonomy = load_config(sys.argv[1])\n"
         "splits = load_splits(config.data, taxonomy, seed=config.seed)\n"
-        "fit(config, taxonomy, splits, find_encoder(config.encoder.name), run_dir=pathlib.Path(sys.argv[2]), restart=False)\n"
+        "encoder, run_dir = find_encoder(config.encoder.name), pathlib.Path(sys.argv[2])\n"
+        "fit(config, taxonomy, splits, encoder, run_dir=run_dir, restart=False)\n"
     )
     run_dir = tmp_path / "killed"
     process = subprocess.Popen(
@@ -142,12 +151,15 @@ def test_the_command_leaves_a_folder_that_answers_like_the_checkpoint(write_run,
     texts = [str(row["text"]) for row in starter_rows["test"][:6]]
     encoded = [classifier.encoder.encode(text) for text in texts]
     model = load_checkpoint(Path("runs/tiny/checkpoint"))
+
+    def answer(ids: torch.Tensor) -> np.ndarray:
+        return model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0].numpy()
+
     with torch.no_grad():
         windows = [
-            np.mean([model(input_ids=torch.tensor(w[None]), attention_mask=torch.ones(1, len(w), dtype=torch.int64)).logits[0].numpy()
-                     for w in paragraph.windows], axis=0)
+            np.mean([answer(torch.tensor(window[None])) for window in paragraph.windows], axis=0)
             for paragraph in encoded
-        ]  # fmt: skip
+        ]
     parity = json.loads(Path("out/tiny/parity.json").read_text(encoding="utf-8"))
     limit = 1e-4 if parity["kept"] == "fp32" else 0.5
     np.testing.assert_allclose(classifier.predict_logits(encoded), np.stack(windows), atol=limit)
@@ -190,7 +202,8 @@ def test_the_first_token_checkpoint_loads_without_this_project_and_the_mean_one_
         "from transformers import AutoModelForSequenceClassification as Auto\n"
         "model = Auto.from_pretrained(sys.argv[1]).eval()\n"
         "ids = torch.arange(10, 20)[None]\n"
-        "print(model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0].tolist(), model.config.id2label[0])\n"
+        "logits = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0].tolist()\n"
+        "print(logits, model.config.id2label[0])\n"
     )
     for pooling in ("first", "mean"):
         run_dir = tmp_path / pooling

@@ -1,14 +1,12 @@
-"""`twohands classify`: every input, every format, bad rows, and a run that is killed and goes on."""
+"""`twohands classify`: every input, every format, bad rows, and what is refused."""
 
 import contextlib
 import csv
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
-import time
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,26 +15,8 @@ import pytest
 from twohands import Classifier
 from twohands.journal import journal_path
 
-WORDS = ["plan", "market", "weather", "embargo plan", "subsidy plan", "licence market"]
 FIRST = "The ministry will lend to the makers of chips, said the plan."
 SECOND = "Prices, and not plans, should say what is built, the market answered."
-
-
-@pytest.fixture
-def rows(tmp_path):
-    """300 rows, every tenth of them bad."""
-    path = tmp_path / "rows.jsonl"
-    cells = [
-        {"id": f"r{n}", "text": "" if n % 10 == 9 else f"the {WORDS[n % 6]} {n} " * (1 + n % 7)} for n in range(300)
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in cells), encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-def classify(run, tiny_model):
-    """Gives a function that runs `twohands classify` with the tiny model."""
-    return lambda *arguments, stdin=b"": run("classify", "--model", tiny_model, *arguments, stdin=stdin)
 
 
 def read_lines(content):
@@ -244,130 +224,6 @@ def test_an_existing_output_is_replaced_only_when_asked(classify, rows, tmp_path
     assert output.read_text(encoding="utf-8") == "old"
     assert classify(rows, "--output", output, "--overwrite").code == 0
     assert len(read_lines(output.read_bytes())) == 300
-
-
-def stop_early(monkeypatch, error, n_chunks=1):
-    """Makes the model fail after some chunks, as a kill would."""
-    run_batch = Classifier.predict
-    left = [n_chunks]
-
-    def predict(self, *arguments, **options):
-        if not left[0]:
-            raise error
-        left[0] -= 1
-        return run_batch(self, *arguments, **options)
-
-    monkeypatch.setattr(Classifier, "predict", predict)
-
-
-@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
-def test_a_run_goes_on_from_any_cut_and_ends_as_if_it_had_not_stopped(classify, rows, tmp_path, monkeypatch, kind):
-    whole, output = tmp_path / f"whole.{kind}", tmp_path / f"out.{kind}"
-    assert classify(rows, "--output", whole).code == 0
-    with monkeypatch.context() as patched:
-        stop_early(patched, KeyboardInterrupt)
-        finished = classify(rows, "--output", output)
-    assert finished.code == 130
-    assert not output.exists()
-    journal = journal_path(output).read_bytes()
-    for length in (len(journal), len(journal) - 7, journal.index(b"\n") + 1, journal.index(b"\n") // 2, 0):
-        output.unlink(missing_ok=True)
-        journal_path(output).write_bytes(journal[:length])
-        finished = classify(rows, "--output", output)
-        assert finished.code == 0
-        assert ("going on" in finished.stderr) == (length > journal.index(b"\n") + 1)
-        assert output.read_bytes() == whole.read_bytes()
-        assert not journal_path(output).exists()
-
-
-def test_a_resumed_run_tells_of_bad_rows_again(classify, tmp_path, monkeypatch):
-    path = tmp_path / "rows.jsonl"
-    path.write_text("broken\n" + '{"text": "plan"}\n' * 300, encoding="utf-8")
-    with monkeypatch.context() as patched:
-        stop_early(patched, KeyboardInterrupt)
-        assert classify(path, "--output", tmp_path / "out.jsonl").code == 130
-    finished = classify(path, "--output", tmp_path / "out.jsonl")
-    assert finished.code == 1
-    assert f"{path}:1:" in finished.stderr
-
-
-def test_a_changed_run_is_not_resumed(classify, rows, tmp_path, monkeypatch):
-    output = tmp_path / "out.jsonl"
-    with monkeypatch.context() as patched:
-        stop_early(patched, KeyboardInterrupt)
-        classify(rows, "--output", output)
-    journal = journal_path(output).read_bytes()
-    rows_before = rows.read_bytes()
-    for extra in (["--threshold", "stance=0.9"], ["--with-text"]):
-        finished = classify(rows, "--output", output, *extra)
-        assert finished.code == 1
-        assert "[run_conflict]" in finished.stderr
-    rows.write_bytes(rows_before.replace(b"weather", b"climate"))
-    assert classify(rows, "--output", output).code == 1
-    assert journal_path(output).read_bytes() == journal
-    assert not output.exists()
-    assert classify(rows, "--output", output, "--overwrite").code == 0
-    assert output.read_bytes() == classify(rows).stdout
-
-
-def test_standard_input_is_not_resumed(classify, rows, tmp_path, monkeypatch):
-    output = tmp_path / "out.jsonl"
-    with monkeypatch.context() as patched:
-        stop_early(patched, KeyboardInterrupt)
-        assert classify("--output", output, stdin=rows.read_bytes()).code == 130
-    finished = classify("--output", output, stdin=rows.read_bytes())
-    assert finished.code == 1
-    assert "[run_conflict]" in finished.stderr
-    assert classify("--output", output, "--overwrite", stdin=rows.read_bytes()).code == 0
-    assert output.read_bytes() == classify(rows).stdout
-
-
-SLOW = """
-import sys, time
-from twohands.cli import main
-from twohands.session import OnnxSession
-run_batch = OnnxSession.run_batch
-def slow(self, token_ids):
-    time.sleep(0.1)
-    return run_batch(self, token_ids)
-OnnxSession.run_batch = slow
-main(sys.argv[1:])
-"""
-
-
-def start(*arguments):
-    command = [sys.executable, "-c", SLOW, "classify", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
-@pytest.mark.parametrize(("kind", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
-def test_a_killed_process_goes_on(classify, tiny_model, tmp_path, kind, code):
-    path, output = tmp_path / "rows.jsonl", tmp_path / "out.csv"
-    path.write_text("".join(f'{{"text": "the plan {n} market"}}\n' for n in range(2000)), encoding="utf-8")
-    process = start(path, "--model", tiny_model, "--output", output)
-    until = time.monotonic() + 30
-    while not (journal_path(output).exists() and journal_path(output).read_bytes().count(b"\n") > 200):
-        assert time.monotonic() < until
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(kind)
-    _, stderr = process.communicate(timeout=30)
-    assert process.returncode == code
-    assert b"Traceback" not in stderr
-    n_lines = journal_path(output).read_bytes().count(b"\n")
-    assert 200 < n_lines < 2000
-    assert not output.exists()
-    assert classify(path, "--output", output).code == 0
-    assert output.read_bytes() == classify(path, "--format", "csv").stdout
-
-
-def test_a_reader_that_leaves_is_no_error(tiny_model, rows):
-    process = start(rows, "--model", tiny_model)
-    process.stdout.readline()
-    process.stdout.close()
-    with process.stderr:
-        assert process.stderr.read() == b""
-    assert process.wait(timeout=30) == 141
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")

@@ -43,7 +43,7 @@ def test_the_environment_comes_first(places, monkeypatch):
 
 def test_the_environment_comes_first_even_when_it_names_a_known_place(places, monkeypatch):
     # The checkout's models, named by the environment, must not fall behind the working folder's.
-    monkeypatch.setattr("twohands.locate._PACKAGE", places / "chosen" / ".." / "checkout" / "twohands")
+    monkeypatch.setattr("twohands.locate._PACKAGE", places / "checkout" / "twohands")
     (places / "checkout").mkdir()
     (places / "chosen").rename(places / "checkout" / "models")
     monkeypatch.setenv("TWOHANDS_MODELS", str(places / "checkout" / "models"))
