@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from evaluation.deciders import Decisions
-from evaluation.rows import HeadRows, figure_of
+from evaluation.rows import HeadRows, Sample
 from twohands.errors import TaxonomyMismatchError
 from twohands.metrics import Counts, Figure, Floats, accuracy, f1, interval, macro_f1
 from twohands.taxonomy import Taxonomy
@@ -92,9 +92,9 @@ def _bootstrap_p(differences: Floats) -> float:
     return min(1.0, 2 * (min(int(at_most), int(at_least)) + 1) / (n + 1))
 
 
-def _compare_figure(of: Callable[[Counts], Floats], a: Counts, b: Counts, weights: Floats) -> Json:
-    figure_a, figure_b = figure_of(of, a, weights), figure_of(of, b, weights)
-    differences = of(a.weigh(weights)) - of(b.weigh(weights))
+def _compare_figure(of: Callable[[Counts], Floats], a: Sample, b: Sample) -> Json:
+    figure_a, figure_b = a.figure(of), b.figure(of)
+    differences = of(a.drawn) - of(b.drawn)
     low, high = interval(differences)
     difference: Figure = {
         "value": figure_a["value"] - figure_b["value"],
@@ -123,19 +123,19 @@ def compare_rows(a: HeadRows, b: HeadRows, *, n_replicates: int, seed: int) -> J
         bootstrap p-value), `mcnemar`, `n`, `n_groups`.
     """
     weights = a.draw(n_replicates=n_replicates, seed=seed)
-    counts_a, counts_b = a.count(), b.count()
+    sample_a, sample_b = Sample.of(a, weights), Sample.of(b, weights)
     is_right_a = ((a.truth == 1) == a.decided).all(axis=1)
     is_right_b = ((b.truth == 1) == b.decided).all(axis=1)
     only_a, only_b = int((is_right_a & ~is_right_b).sum()), int((~is_right_a & is_right_b).sum())
     return {
         "n": len(a.groups),
         "n_groups": a.n_groups,
-        "macro_f1": _compare_figure(macro_f1, counts_a, counts_b, weights),
-        "accuracy": _compare_figure(accuracy, counts_a, counts_b, weights),
+        "macro_f1": _compare_figure(macro_f1, sample_a, sample_b),
+        "accuracy": _compare_figure(accuracy, sample_a, sample_b),
         "mcnemar": {"only_a_right": only_a, "only_b_right": only_b, "p": mcnemar_exact(only_a, only_b)},
         "labels": {
             name: {
-                "f1": _compare_figure(_f1_of(number), counts_a, counts_b, weights),
+                "f1": _compare_figure(_f1_of(number), sample_a, sample_b),
                 "support": int(np.sum(a.truth[:, number] == 1)),
             }
             for number, name in enumerate(a.head.label_names)

@@ -39,6 +39,9 @@ class Decider(Protocol):
         Args:
             examples: checked rows; their labels are not looked at.
             advance: called with the number of examples done.
+
+        Returns:
+            By head name.
         """
 
 

@@ -125,6 +125,7 @@ def _fit_column(
 ) -> _Column:
     """Fit one regression; a class that train lacks keeps score 0, and a single class is answered without a model."""
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # of scikit-learn; ships no types
 
     present, counts = np.unique(classes, return_counts=True)
     constant = np.zeros(n_classes)
@@ -132,7 +133,11 @@ def _fit_column(
         constant[present.astype(int)] = counts / counts.sum()
         return _Column(None, constant, [])
     model = LogisticRegression(C=c, class_weight=class_weight, max_iter=_MAX_ITERATIONS, random_state=seed)
-    return _Column(model.fit(features, classes), constant, present.astype(int).tolist())
+    # Sums that BLAS splits over threads differ in their last bits from machine to machine, and threads that wait for
+    # a busy core made small fits many times slower.
+    with threadpool_limits(limits=1, user_api="blas"):
+        model.fit(features, classes)
+    return _Column(model, constant, present.astype(int).tolist())
 
 
 def best_threshold(truth: Labels, scores: Floats) -> float:

@@ -100,20 +100,39 @@ def select_rows(examples: Sequence[Example], taxonomy: Taxonomy, decisions: Deci
     return selected
 
 
-def figure_of(of: Callable[[Counts], Floats], by_document: Counts, weights: Floats) -> Figure:
-    """One figure with its 95% interval.
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Counts of all rows (`whole`, one entry) and of each bootstrap draw of documents (`drawn`, one entry each)."""
 
-    Args:
-        of: from counts to one number for each entry of their leading axis.
-        by_document: counts with one entry for each document.
-        weights: bootstrap draws, shape `(n_replicates, n_documents)`.
+    whole: Counts
+    drawn: Counts
 
-    Returns:
-        `value`, `low`, `high`.
-    """
-    (value,) = of(by_document.weigh(np.ones((1, weights.shape[1]))))
-    low, high = interval(of(by_document.weigh(weights)))
-    return {"value": float(value), "low": low, "high": high}
+    @classmethod
+    def of(cls, rows: HeadRows, weights: Floats) -> "Sample":
+        """Draw.
+
+        Args:
+            rows: labelled for one head.
+            weights: bootstrap draws, shape `(n_replicates, n_groups)`.
+
+        Returns:
+            The counts.
+        """
+        by_document = rows.count()
+        return cls(by_document.weigh(np.ones((1, weights.shape[1]))), by_document.weigh(weights))
+
+    def figure(self, of: Callable[[Counts], Floats]) -> Figure:
+        """One figure with its 95% interval.
+
+        Args:
+            of: from counts to one number for each entry of their leading axis.
+
+        Returns:
+            `value`, `low`, `high`.
+        """
+        (value,) = of(self.whole)
+        low, high = interval(of(self.drawn))
+        return {"value": float(value), "low": low, "high": high}
 
 
 def ratio_of(numerator: Floats, denominator: Floats, weights: Floats) -> Figure | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from evaluation.rows import HeadRows, figure_of
+from evaluation.rows import HeadRows, Sample
 from twohands.errors import EmptyParagraphError, UnknownColumnError
 from twohands.examples import Example
 from twohands.metrics import Counts, Floats, accuracy, f1
@@ -64,8 +64,7 @@ def _fold(values: Sequence[str]) -> list[str]:
 
 
 def _measure_slice(rows: HeadRows, *, n_replicates: int, seed: int) -> Json:
-    by_document = rows.count()
-    weights = rows.draw(n_replicates=n_replicates, seed=seed)
+    sample = Sample.of(rows, rows.draw(n_replicates=n_replicates, seed=seed))
     occurs = np.flatnonzero((rows.truth == 1).any(axis=0))
 
     def macro_over_occurring(counts: Counts) -> Floats:
@@ -75,8 +74,8 @@ def _measure_slice(rows: HeadRows, *, n_replicates: int, seed: int) -> Json:
         "n": len(rows.groups),
         "n_groups": rows.n_groups,
         # A slice often lacks a label altogether; counting its F1 as 0 would make slices incomparable.
-        "macro_f1": figure_of(macro_over_occurring, by_document, weights) if len(occurs) else None,
-        "accuracy": figure_of(accuracy, by_document, weights),
+        "macro_f1": sample.figure(macro_over_occurring) if len(occurs) else None,
+        "accuracy": sample.figure(accuracy),
         "labels": [rows.head.label_names[number] for number in occurs],
     }
 

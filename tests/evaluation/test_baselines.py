@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from evaluation import linear
 from evaluation.baselines import MajorityBaseline, TfidfBaseline
 from evaluation.dataset import load_labelled
 from evaluation.linear import best_threshold
@@ -55,6 +56,30 @@ def test_tfidf_learns_a_separable_set(taxonomy, splits, fitted):
         assert reached > 0.95, name
         assert rows.scores.min() >= 0
         assert rows.scores.max() <= 1
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_best_of_the_grid_on_dev_is_kept(monkeypatch, taxonomy, number):
+    generator = np.random.default_rng(4)
+    head = taxonomy.heads[number]
+    n_labels = len(head.labels)
+
+    def draw(n):
+        features = generator.normal(size=(n, 30))
+        logits = features[:, :n_labels] + generator.normal(scale=1.5, size=(n, n_labels)) - [1.5, *[0] * (n_labels - 1)]
+        if number == 0:
+            return features, (np.arange(n_labels) == logits.argmax(axis=1)[:, None]).astype(np.float32)
+        return features, (logits > 1).astype(np.float32)
+
+    splits = [*draw(150), *draw(150)]
+    kept = linear.fit_head(head, *splits, seed=0, advance=ignore)
+    reached = {}
+    for point in linear.GRID:
+        monkeypatch.setattr(linear, "GRID", (point,))
+        reached[point] = linear.fit_head(head, *splits, seed=0, advance=ignore).settings["dev_macro_f1"]
+    assert min(reached.values()) < max(reached.values())
+    assert kept.settings["dev_macro_f1"] == max(reached.values())
+    assert reached[kept.settings["c"], kept.settings["class_weight"]] == max(reached.values())
 
 
 def test_tfidf_repeats(taxonomy, splits, fitted):

@@ -94,6 +94,25 @@ def test_another_seed_moves_intervals_and_no_value(tiny_model, rows_file):
     assert first["low"] != second["low"]
 
 
+def test_intervals_are_drawn_over_documents(tiny_model, tmp_path):
+    # The same rows, once as 100 documents and once as 10, each of which is all right or all wrong.
+    rows = make_rows(100, noise=0)
+    wrong = {"plan": "market", "market": "weather", "weather": "plan"}
+    for number, row in enumerate(rows):
+        row["group"] = f"document-{number // 10}"
+        if number // 10 % 2:
+            row["text"] = " ".join(wrong.get(word, word) for word in row["text"].split())
+    grouped = run_json("--model", tiny_model, "--data", write_rows(tmp_path / "grouped.jsonl", rows))
+    apart = [row | {"group": row["id"]} for row in rows]
+    alone = run_json("--model", tiny_model, "--data", write_rows(tmp_path / "apart.jsonl", apart))
+    assert (grouped["heads"]["stance"]["n_groups"], alone["heads"]["stance"]["n_groups"]) == (10, 100)
+    for name in ("accuracy", "macro_f1"):
+        wide, narrow = grouped["heads"]["stance"][name], alone["heads"]["stance"][name]
+        assert wide["value"] == narrow["value"]
+        assert wide["high"] - wide["low"] > 1.5 * (narrow["high"] - narrow["low"])
+    assert [note for note in grouped["notes"] if "10 groups" in note]
+
+
 def test_threads_change_no_figure(tiny_model, rows_file):
     one, two = (run_json("--model", tiny_model, "--data", rows_file, "--threads", n) for n in (1, 2))
     assert one["heads"] == two["heads"]
@@ -219,8 +238,10 @@ def test_missing_things_have_their_errors(tiny_model, rows_file, tmp_path):
 
 def test_an_output_never_replaces_the_data(tiny_model, rows_file):
     before = rows_file.read_bytes()
-    with pytest.raises(errors.RunConflictError):
-        run("--model", tiny_model, "--data", rows_file, "--predictions", rows_file)
+    roundabout = rows_file.parent / "folder" / ".." / rows_file.name
+    for name in (rows_file, roundabout):
+        with pytest.raises(errors.RunConflictError):
+            run("--model", tiny_model, "--data", rows_file, "--predictions", name)
     assert rows_file.read_bytes() == before
 
 

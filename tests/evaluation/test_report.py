@@ -4,11 +4,14 @@ import json
 import re
 import sys
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from evaluation.commands import evaluate
+from evaluation.curves import trace_curves
 from evaluation.report import check_report_extra
+from evaluation.rows import HeadRows
 from tests.evaluation.support import make_rows, write_rows
 from twohands.errors import MissingExtraError
 
@@ -48,6 +51,19 @@ def test_metrics_json_is_what_is_printed_plus_curves(tiny_model, rows_file, tmp_
     assert points[-1]["risk"] == pytest.approx(1 - printed["heads"]["stance"]["accuracy"]["value"])
     assert [point["coverage"] for point in points] == sorted(point["coverage"] for point in points)
     assert "risk_coverage" not in curves["topics"]
+
+
+def test_risk_is_that_of_the_surest_rows_and_ties_are_answered_together(taxonomy):
+    sureness, is_right = [0.9, 0.6, 0.6, 0.5], [True, True, False, False]
+    scores = np.array([[sure, 1 - sure, 0] for sure in sureness])
+    truth = np.array([[1, 0, 0] if right else [0, 1, 0] for right in is_right], dtype=np.float32)
+    decided = np.tile([True, False, False], (4, 1))
+    rows = HeadRows(taxonomy.heads[0], np.arange(4), truth, decided, scores, ["a", "b", "c", "d"])
+    assert trace_curves(rows)["risk_coverage"] == [
+        {"level": 0.9, "coverage": 0.25, "risk": 0},
+        {"level": 0.6, "coverage": 0.75, "risk": pytest.approx(1 / 3)},
+        {"level": 0.5, "coverage": 1, "risk": 0.5},
+    ]
 
 
 def test_the_page_loads_nothing_and_escapes_the_data(tiny_model, rows_file, tmp_path):
