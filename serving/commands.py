@@ -41,6 +41,8 @@ def _option(flag: str, field: str, **attributes: Any) -> Callable[[_Command], _C
 @_option("--max-inputs", "max_inputs", type=click.IntRange(1))
 @_option("--limit-chars", "limit_chars", type=click.IntRange(1, LIMIT_CHARS))
 @_option("--max-pending", "max_pending", type=click.IntRange(1))
+@_option("--max-queue-tokens", "max_queue_tokens", type=click.IntRange(1))
+@_option("--request-timeout", "request_timeout_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS")
 @_option("--shutdown-timeout", "shutdown_timeout_s", type=click.IntRange(1), metavar="SECONDS")
 @_option("--log-level", "log_level", type=click.Choice(get_args(LogLevel)))
 def serve(**options: Any) -> None:  # noqa: ANN401 - checked by ServeSettings

@@ -31,9 +31,26 @@ STATUS_BY_ERROR: dict[type[Exception], int] = {
     errors.NotReadyError: 503,
     errors.EngineStoppedError: 503,
     errors.NonFiniteLogitsError: 500,
+    errors.UnauthorizedError: 401,
+    errors.ForbiddenError: 403,
+    errors.UnknownModelError: 404,
+    errors.BodyTimeoutError: 408,
+    errors.ReloadError: 409,
+    errors.DocumentError: 422,
+    errors.HeadersTooLargeError: 431,
+    errors.MissingExtraError: 501,
 }
 RETRY_AFTER_S = {429: "1", 503: "5"}
 REQUEST_ID_HEADER = "x-request-id"
+# On every answer, also on those that are made outside all middleware.
+SECURITY_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+    "cache-control": "no-store",
+}
 
 # Where pydantic's or HTTP's own words would say little, or name a class of ours.
 _WORDS_BY_FAULT = {
@@ -100,10 +117,10 @@ def shape_failure(error: Exception, request_id: str) -> JSONResponse:
         The response, with the body `{"error": {"code", "message", "request_id"}}`.
     """
     status, code, message = _read_failure(error)
-    headers = dict(getattr(error, "headers", None) or {})
+    headers = SECURITY_HEADERS | dict(getattr(error, "headers", None) or {})
     headers[REQUEST_ID_HEADER] = request_id
     if status in RETRY_AFTER_S:
-        headers["retry-after"] = RETRY_AFTER_S[status]
+        headers["retry-after"] = str(getattr(error, "retry_after_s", RETRY_AFTER_S[status]))
     if status == 500:
         _LOGGER.error("request %s failed: %s", request_id, type(error).__name__)
     body = {"error": {"code": code, "message": message, "request_id": request_id}}
@@ -111,5 +128,6 @@ def shape_failure(error: Exception, request_id: str) -> JSONResponse:
 
 
 async def answer_failure(request: Request, error: Exception) -> JSONResponse:
-    """The one exception handler of the app."""
+    """The one exception handler of the app; metrics and logs read the code from the request's state."""
+    request.state.failure_code = _read_failure(error)[1]
     return shape_failure(error, str(getattr(request.state, "request_id", "-")))

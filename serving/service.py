@@ -2,23 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
 import numpy as np
 
-from serving.engine import Encoded, Engine
+from serving.engine import Engine
 from serving.settings import ServeSettings
 from twohands.classifier import Classifier
 from twohands.encoding import EncodedParagraph
 from twohands.errors import EngineStoppedError, InputError, NotReadyError, ParagraphTooLongError, TwoHandsError
 from twohands.prediction import Prediction, make_predictions
 from twohands.scores import with_thresholds
+from twohands.session import RunBatch
 
 _LOGGER = logging.getLogger(__name__)
 _WARM_UP_TEXT = "The first sentence is read before anybody asks."
+_CHARS_AT_ONCE = 50_000
+_TEXTS_AT_ONCE = 16
 
 
 class Phase(StrEnum):
@@ -45,6 +48,34 @@ class Answers:
     identity: dict[str, str]
     items: list[Prediction | InputError]
     timing: Timing
+
+
+Encoded = list[EncodedParagraph | InputError]
+# Texts as they came, what was read of each, the answers, and the request's thresholds.
+OnAnswers = Callable[[Sequence[object], Encoded, Answers, Mapping[str, object]], None]
+
+
+def _unchanged(run_batch: RunBatch) -> RunBatch:
+    return run_batch
+
+
+def cut_pieces(texts: Sequence[object]) -> Iterator[Sequence[object]]:
+    """Cut a request so that reading a long one lets the short ones of others between.
+
+    Args:
+        texts: raw texts, unchecked.
+
+    Yields:
+        Parts of it, in order.
+    """
+    start = n_chars = 0
+    for place, text in enumerate(texts):
+        n_chars += len(text) if isinstance(text, str) else 0
+        if n_chars >= _CHARS_AT_ONCE or place + 1 - start >= _TEXTS_AT_ONCE:
+            yield texts[start : place + 1]
+            start, n_chars = place + 1, 0
+    if start < len(texts):
+        yield texts[start:]
 
 
 def encode_inputs(classifier: Classifier, limit_chars: int, texts: Sequence[object]) -> Encoded:
@@ -84,6 +115,14 @@ class Service:
         self._given = classifier
         self._classifier: Classifier | None = None
         self._engine: Engine | None = None
+        # Seams for who counts: set before `start`.
+        self.wrap_run: Callable[[RunBatch], RunBatch] = _unchanged
+        self.on_answers: OnAnswers | None = None
+
+    @property
+    def n_pending(self) -> int:
+        """How many paragraphs were admitted and are not yet answered."""
+        return 0 if self._engine is None else self._engine.n_pending
 
     async def start(self) -> None:
         """Load and warm up the model; only then is the service ready.
@@ -103,10 +142,11 @@ class Service:
         if classifier is None:
             classifier = await asyncio.to_thread(Classifier.load, settings.model, num_threads=settings.num_threads)
         engine = Engine(
-            encode=partial(encode_inputs, classifier, settings.limit_chars),
-            run_batch=classifier.session.run_batch,
+            run_batch=self.wrap_run(classifier.session.run_batch),
             num_threads=classifier.session.num_threads,
             max_pending=settings.max_pending,
+            max_queue_tokens=settings.max_queue_tokens,
+            timeout_s=settings.request_timeout_s,
         )
         self._classifier, self._engine = classifier, engine
         try:
@@ -120,7 +160,7 @@ class Service:
 
     async def _warm_up(self, classifier: Classifier, engine: Engine) -> None:
         """Run the longest window once on every thread, so that no first caller pays for the memory."""
-        await engine.encode([_WARM_UP_TEXT])
+        await engine.aside(partial(classifier.try_encode, [_WARM_UP_TEXT]))
         longest = np.zeros(classifier.encoder.rule.max_tokens, dtype=np.int64)
         paragraph = EncodedParagraph(windows=(longest,), n_tokens=1, n_tokens_cut=0, n_tokens_unknown=0)
         paragraphs = [paragraph] * classifier.session.num_threads
@@ -142,7 +182,7 @@ class Service:
         """
         if self.phase is Phase.STOPPING:
             raise EngineStoppedError("the service is stopping; send the request again elsewhere")
-        self._require()
+        self._require()[1].check_alive()
 
     @property
     def classifier(self) -> Classifier:
@@ -166,23 +206,41 @@ class Service:
         Raises:
             NotReadyError: the model is not loaded yet.
             EngineStoppedError: the service stopped before it was done.
-            OverloadedError: too much waits already.
+            OverloadedError: too much waits already, or it took too long.
             ThresholdError: an override is unknown or out of range.
             NonFiniteLogitsError: the model answered NaN or infinity.
         """
         classifier, engine = self._require()
         rules = with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds or {})
+        deadline_s = asyncio.get_running_loop().time() + self.settings.request_timeout_s
+        encoded: Encoded = []
+        tokenize_ms = queue_ms = 0.0
         with engine.admit(len(texts)):
-            encoded = await engine.encode(texts)
-            sound = [item for item in encoded.value if not isinstance(item, InputError)]
+            for piece in cut_pieces(texts):
+                read = await engine.aside(partial(encode_inputs, classifier, self.settings.limit_chars, piece))
+                encoded += read.value
+                tokenize_ms, queue_ms = tokenize_ms + read.work_ms, queue_ms + read.queue_ms
+            sound = [item for item in encoded if not isinstance(item, InputError)]
             if not sound:
-                faults = [item for item in encoded.value if isinstance(item, InputError)]
-                return Answers(classifier.identity, [*faults], Timing(encoded.work_ms, encoded.queue_ms, 0.0))
-            logits = await engine.run(sound)
+                faults = [item for item in encoded if isinstance(item, InputError)]
+                return self._tell(
+                    texts,
+                    encoded,
+                    Answers(classifier.identity, [*faults], Timing(tokenize_ms, queue_ms, 0.0)),
+                    thresholds,
+                )
+            logits = await engine.run(sound, deadline_s=deadline_s)
         predictions = iter(make_predictions(logits.value, sound, classifier.taxonomy, rules))
-        items = [item if isinstance(item, InputError) else next(predictions) for item in encoded.value]
-        timing = Timing(encoded.work_ms, encoded.queue_ms + logits.queue_ms, logits.work_ms)
-        return Answers(classifier.identity, items, timing)
+        items = [item if isinstance(item, InputError) else next(predictions) for item in encoded]
+        timing = Timing(tokenize_ms, queue_ms + logits.queue_ms, logits.work_ms)
+        return self._tell(texts, encoded, Answers(classifier.identity, items, timing), thresholds)
+
+    def _tell(
+        self, texts: Sequence[object], encoded: Encoded, answers: Answers, thresholds: Mapping[str, object] | None
+    ) -> Answers:
+        if self.on_answers is not None:
+            self.on_answers(texts, encoded, answers, thresholds or {})
+        return answers
 
     def begin_stop(self) -> None:
         """Turn /readyz to 503; what was admitted goes on. Safe to call from a signal handler."""

@@ -4,7 +4,7 @@ Callers match classes or codes, never the text. Messages say what was found, wha
 Knows nothing of HTTP: the status of each class stands in the serving room.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class TwoHandsError(Exception):
@@ -195,6 +195,22 @@ class OverloadedError(TwoHandsError):
 
     code = "overloaded"
 
+    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
+        """Say when to come back.
+
+        Args:
+            message: what waits, and what is too much.
+            retry_after_s: whole seconds until there should be room.
+        """
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class DeadlineError(OverloadedError):
+    """A request waited longer than a request may take; what was left of it was dropped."""
+
+    code = "deadline_exceeded"
+
 
 class NotReadyError(TwoHandsError):
     """The service runs, but its model is not loaded and warm yet."""
@@ -218,3 +234,61 @@ class CheckpointError(TwoHandsError):
     """A folder is not a checkpoint that this project made."""
 
     code = "no_checkpoint"
+
+
+class RateLimitedError(OverloadedError):
+    """A key asked more often than it may; `retry_after_s` says when it may again."""
+
+    code = "rate_limited"
+
+
+class UnauthorizedError(TwoHandsError):
+    """A request carries no API key, or one that is not known."""
+
+    code = "unauthorized"
+
+    headers: Mapping[str, str] = {"www-authenticate": "Bearer"}
+
+
+class ForbiddenError(TwoHandsError):
+    """A request may not do what it asks for, whoever sent it or with this key."""
+
+    code = "forbidden"
+
+
+class HeadersTooLargeError(TwoHandsError):
+    """A request's headers have more bytes, or are more, than the service reads."""
+
+    code = "headers_too_large"
+
+
+class BodyTimeoutError(TwoHandsError):
+    """A request's body came too slowly to be waited for."""
+
+    code = "body_timeout"
+
+    headers: Mapping[str, str] = {"connection": "close"}
+
+
+class InsecureAddressError(TwoHandsError):
+    """The service would listen beyond this machine without asking for keys."""
+
+    code = "insecure_address"
+
+
+class UnknownModelError(TwoHandsError):
+    """A request names a model that is not served."""
+
+    code = "unknown_model"
+
+
+class ReloadError(TwoHandsError):
+    """A model cannot be exchanged; the one that served goes on."""
+
+    code = "reload_refused"
+
+
+class DocumentError(TwoHandsError):
+    """A document cannot be read, or holds no text."""
+
+    code = "unreadable_document"

@@ -23,8 +23,14 @@ def echo(windows):
     return np.array([window.astype(np.float32) for window in windows])
 
 
-def make_engine(run_batch=echo, *, num_threads=2, max_pending=4):
-    return Engine(encode=list, run_batch=run_batch, num_threads=num_threads, max_pending=max_pending)
+def make_engine(run_batch=echo, *, num_threads=2, max_pending=4, max_queue_tokens=100, timeout_s=20.0):
+    return Engine(
+        run_batch=run_batch,
+        num_threads=num_threads,
+        max_pending=max_pending,
+        max_queue_tokens=max_queue_tokens,
+        timeout_s=timeout_s,
+    )
 
 
 async def test_each_paragraph_gets_its_own_row_and_windows_are_averaged():
