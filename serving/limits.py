@@ -74,8 +74,7 @@ class RequestLimits:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        request_id = read_request_id(headers)
-        scope.setdefault("state", {})["request_id"] = request_id
+        request_id = scope.setdefault("state", {}).setdefault("request_id", read_request_id(headers))
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -87,7 +86,7 @@ class RequestLimits:
         if self._is_declared_too_large(headers.get(b"content-length", b"")):
             if headers.get(b"expect", b"").lower() != b"100-continue":  # such a client waits for our word
                 await drain(receive)
-            await shape_failure(self._make_error(), request_id)(scope, receive, send)
+            await shape_failure(self._make_error(), request_id, path=scope["path"])(scope, receive, send)
             return
         await self._app(scope, self._count(receive), send_with_id)
 
