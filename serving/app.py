@@ -12,6 +12,8 @@ from starlette.requests import ClientDisconnect
 from serving.access import AccessControl
 from serving.browsers import BrowserRules
 from serving.clients import ClientLimits
+from serving.document_routes import DOCUMENTS_PATH, Readers
+from serving.document_routes import router as document_router
 from serving.failures import answer_failure
 from serving.keys import Keyring
 from serving.limits import RequestLimits
@@ -20,6 +22,7 @@ from serving.models import Models, RequestEpochs
 from serving.observe import Observer
 from serving.openapi import build_openapi
 from serving.operations import router as operations_router
+from serving.protocols import ROUTERS
 from serving.routes import router
 from serving.settings import ServeSettings
 from serving.tracing import NO_SPANS, open_tracing
@@ -74,10 +77,18 @@ def create_app(settings: ServeSettings, classifier: Classifier | None = None) ->
         redirect_slashes=False,
     )
     app.state.models, app.state.metrics, app.state.keyring = models, metrics, keyring
+    app.state.readers = Readers()
     show_default(models)
     app.include_router(router)
+    app.include_router(document_router)
     app.include_router(operations_router)
-    app.add_middleware(RequestLimits, max_body_bytes=settings.max_body_bytes)
+    for protocol in ROUTERS:
+        app.include_router(protocol)
+    app.add_middleware(
+        RequestLimits,
+        max_body_bytes=settings.max_body_bytes,
+        max_bytes_by_path={DOCUMENTS_PATH: settings.max_document_bytes},
+    )
     # The last one added is the first one asked.
     app.add_middleware(RequestEpochs, models=models)
     app.add_middleware(AccessControl, keyring=keyring, requests_per_minute=settings.requests_per_minute)
