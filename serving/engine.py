@@ -68,7 +68,7 @@ class Engine:
         self._max_queue_tokens = max_queue_tokens
         self._timeout_s = timeout_s
         self._waiters = Waiters()
-        self._reader = ReadingThread(self._waiters)
+        self._reader, self._slow_reader = ReadingThread(self._waiters), ReadingThread(self._waiters)
         self._queue: FairQueue[_Job] = FairQueue()
         self._has_work = threading.Condition()  # guards the queue and the jobs in it
         self._is_stopped = self._is_dead = self._are_runners_ended = False
@@ -124,11 +124,12 @@ class Engine:
         finally:
             self.n_pending -= n_paragraphs
 
-    async def aside(self, function: Callable[[], T]) -> Timed[T]:
+    async def aside(self, function: Callable[[], T], *, is_slow: bool = False) -> Timed[T]:
         """Do something that needs the CPU off the event loop, such as tokenizing; long work comes in short pieces.
 
         Args:
             function: what to do.
+            is_slow: wait in line with other slow work, not with the short pieces.
 
         Returns:
             What it returned.
@@ -137,7 +138,7 @@ class Engine:
             EngineStoppedError: the engine stopped before it was done.
         """
         self.check_alive()
-        return await self._reader.do(function)
+        return await (self._slow_reader if is_slow else self._reader).do(function)
 
     async def run(self, paragraphs: Sequence[EncodedParagraph], *, deadline_s: float | None = None) -> Timed[Logits]:
         """Run the model off the event loop.
@@ -201,7 +202,8 @@ class Engine:
         with self._has_work:
             self._are_runners_ended = True
             self._has_work.notify_all()
-        await asyncio.to_thread(self._reader.end)
+        for reader in (self._reader, self._slow_reader):
+            await asyncio.to_thread(reader.end)
         for runner in self._runners:
             await asyncio.to_thread(runner.join)
 

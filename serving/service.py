@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -10,18 +10,19 @@ from functools import partial
 import numpy as np
 
 from serving.engine import Engine
+from serving.reading import Encoded, read_texts
 from serving.settings import ServeSettings
 from twohands.classifier import Classifier
 from twohands.encoding import EncodedParagraph
-from twohands.errors import EngineStoppedError, InputError, NotReadyError, ParagraphTooLongError, TwoHandsError
+from twohands.errors import EngineStoppedError, InputError, NotReadyError, TwoHandsError
+from twohands.evidence import list_runs, make_explained_predictions
 from twohands.prediction import Prediction, make_predictions
 from twohands.scores import with_thresholds
 from twohands.session import RunBatch
+from twohands.windows import Logits
 
 _LOGGER = logging.getLogger(__name__)
 _WARM_UP_TEXT = "The first sentence is read before anybody asks."
-_CHARS_AT_ONCE = 50_000
-_TEXTS_AT_ONCE = 16
 
 
 class Phase(StrEnum):
@@ -48,55 +49,16 @@ class Answers:
     identity: dict[str, str]
     items: list[Prediction | InputError]
     timing: Timing
+    logits: Logits | None = None
+    """Uncalibrated, shape `(n_predictions, n_labels)`; None when no text could be classified."""
 
 
-Encoded = list[EncodedParagraph | InputError]
 # Texts as they came, what was read of each, the answers, and the request's thresholds.
 OnAnswers = Callable[[Sequence[object], Encoded, Answers, Mapping[str, object]], None]
 
 
 def _unchanged(run_batch: RunBatch) -> RunBatch:
     return run_batch
-
-
-def cut_pieces(texts: Sequence[object]) -> Iterator[Sequence[object]]:
-    """Cut a request so that reading a long one lets the short ones of others between.
-
-    Args:
-        texts: raw texts, unchecked.
-
-    Yields:
-        Parts of it, in order.
-    """
-    start = n_chars = 0
-    for place, text in enumerate(texts):
-        n_chars += len(text) if isinstance(text, str) else 0
-        if n_chars >= _CHARS_AT_ONCE or place + 1 - start >= _TEXTS_AT_ONCE:
-            yield texts[start : place + 1]
-            start, n_chars = place + 1, 0
-    if start < len(texts):
-        yield texts[start:]
-
-
-def encode_inputs(classifier: Classifier, limit_chars: int, texts: Sequence[object]) -> Encoded:
-    """Encode what can be encoded, under the service's own bound on length.
-
-    Args:
-        classifier: the model.
-        limit_chars: most characters of one paragraph.
-        texts: raw texts, unchecked.
-
-    Returns:
-        One encoded paragraph or error for each.
-    """
-    encoded: Encoded = []
-    for text in texts:
-        if isinstance(text, str) and len(text) > limit_chars:
-            fault = f"found {len(text)} characters, at most {limit_chars} are read as one paragraph; split it first"
-            encoded.append(ParagraphTooLongError(fault))
-        else:
-            encoded += classifier.try_encode([text])
-    return encoded
 
 
 class Service:
@@ -193,12 +155,15 @@ class Service:
         """
         return self._require()[0]
 
-    async def classify(self, texts: Sequence[object], *, thresholds: Mapping[str, object] | None = None) -> Answers:
+    async def classify(
+        self, texts: Sequence[object], *, thresholds: Mapping[str, object] | None = None, explain: bool = False
+    ) -> Answers:
         """Classify paragraphs; a bad one answers with its error in its place.
 
         Args:
             texts: raw texts, unchecked.
             thresholds: overrides, as in `with_thresholds`.
+            explain: also say which sentence carries each answer.
 
         Returns:
             One prediction or error for each text.
@@ -213,27 +178,19 @@ class Service:
         classifier, engine = self._require()
         rules = with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds or {})
         deadline_s = asyncio.get_running_loop().time() + self.settings.request_timeout_s
-        encoded: Encoded = []
-        tokenize_ms = queue_ms = 0.0
         with engine.admit(len(texts)):
-            for piece in cut_pieces(texts):
-                read = await engine.aside(partial(encode_inputs, classifier, self.settings.limit_chars, piece))
-                encoded += read.value
-                tokenize_ms, queue_ms = tokenize_ms + read.work_ms, queue_ms + read.queue_ms
-            sound = [item for item in encoded if not isinstance(item, InputError)]
+            read = await read_texts(engine, classifier, texts, limit_chars=self.settings.limit_chars, explain=explain)
+            sound = read.sound
             if not sound:
-                faults = [item for item in encoded if isinstance(item, InputError)]
-                return self._tell(
-                    texts,
-                    encoded,
-                    Answers(classifier.identity, [*faults], Timing(tokenize_ms, queue_ms, 0.0)),
-                    thresholds,
-                )
-            logits = await engine.run(sound, deadline_s=deadline_s)
-        predictions = iter(make_predictions(logits.value, sound, classifier.taxonomy, rules))
-        items = [item if isinstance(item, InputError) else next(predictions) for item in encoded]
-        timing = Timing(tokenize_ms, queue_ms + logits.queue_ms, logits.work_ms)
-        return self._tell(texts, encoded, Answers(classifier.identity, items, timing), thresholds)
+                faults = [item for item in read.encoded if isinstance(item, InputError)]
+                timing = Timing(read.tokenize_ms, read.queue_ms, 0.0)
+                return self._tell(texts, read.encoded, Answers(classifier.identity, [*faults], timing), thresholds)
+            logits = await engine.run(list_runs(sound, read.plans), deadline_s=deadline_s)
+        predictions = iter(make_explained_predictions(logits.value, sound, read.plans, classifier.taxonomy, rules))
+        items = [item if isinstance(item, InputError) else next(predictions) for item in read.encoded]
+        timing = Timing(read.tokenize_ms, read.queue_ms + logits.queue_ms, logits.work_ms)
+        answers = Answers(classifier.identity, items, timing, logits.value[: len(sound)])
+        return self._tell(texts, read.encoded, answers, thresholds)
 
     def _tell(
         self, texts: Sequence[object], encoded: Encoded, answers: Answers, thresholds: Mapping[str, object] | None

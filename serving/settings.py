@@ -29,6 +29,10 @@ class ServeSettings(BaseModel):
     )
     max_body_bytes: int = Field(default=2_000_000, ge=1, description="largest request body")
     max_inputs: int = Field(default=128, ge=1, description="most paragraphs of one request")
+    flat_list: Literal["batch", "pair"] = Field(
+        default="batch",
+        description="what a flat list of texts is to text-embeddings-inference clients: a batch, or a pair",
+    )
     limit_chars: int = Field(default=LIMIT_CHARS, ge=1, le=LIMIT_CHARS, description="most characters of one paragraph")
     max_pending: int = Field(
         default=512, ge=1, description="paragraphs admitted and not yet answered, beyond which requests are refused"

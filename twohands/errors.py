@@ -148,6 +148,24 @@ class InvalidIdError(InputError):
     code = "invalid_id"
 
 
+class TooManyTokensError(InputError):
+    """A paragraph is longer than the model reads, and the caller wants nothing cut."""
+
+    code = "too_many_tokens"
+
+
+class ProtocolError(TwoHandsError):
+    """A request of another protocol does not fit it, or asks for what this service does not do."""
+
+    code = "invalid_request"
+
+
+class UnknownHeadError(TwoHandsError):
+    """A request names a head that the model does not have."""
+
+    code = "unknown_head"
+
+
 class ThresholdError(TwoHandsError):
     """A threshold names no label of the model or is not in [0, 1]."""
 
@@ -182,12 +200,6 @@ class TooManyInputsError(TwoHandsError):
     """A request has more paragraphs than the service takes at once."""
 
     code = "too_many_inputs"
-
-
-class ExplainNotAvailableError(TwoHandsError):
-    """Evidence was asked for, which this service cannot give."""
-
-    code = "explain_not_available"
 
 
 class OverloadedError(TwoHandsError):

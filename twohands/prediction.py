@@ -111,6 +111,7 @@ def make_predictions(
             n_windows=len(paragraph.windows),
             truncated=paragraph.is_truncated,
             n_tokens_cut=paragraph.n_tokens_cut,
+            warnings=list(paragraph.cautions),
         )
         for row, paragraph in enumerate(paragraphs)
     ]
