@@ -1,5 +1,6 @@
 """Owns the putting together of the app: service, routes, limits, failures. Nothing happens at import."""
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from serving.access import AccessControl
 from serving.browsers import BrowserRules
 from serving.clients import ClientLimits
+from serving.departures import CancelWhenGone
 from serving.document_routes import DOCUMENTS_PATH, Readers
 from serving.document_routes import router as document_router
 from serving.failures import answer_failure
@@ -25,12 +27,14 @@ from serving.operations import router as operations_router
 from serving.protocols import ROUTERS
 from serving.routes import router
 from serving.settings import ServeSettings
+from serving.stream_routes import STREAM_PATH
+from serving.stream_routes import router as stream_router
 from serving.tracing import NO_SPANS, open_tracing
 from twohands import __version__
 from twohands.classifier import Classifier
 from twohands.errors import TwoHandsError
 
-STREAMED_PATHS = frozenset({"/v1/classify/stream"})
+STREAMED_PATHS = frozenset({STREAM_PATH})
 _DESCRIPTION = "Whose hand steers the economy here, the state's or the market's? Paragraphs in, stance and topics out."
 
 
@@ -80,14 +84,17 @@ def create_app(settings: ServeSettings, classifier: Classifier | None = None) ->
     app.state.readers = Readers()
     show_default(models)
     app.include_router(router)
+    app.include_router(stream_router)
     app.include_router(document_router)
     app.include_router(operations_router)
     for protocol in ROUTERS:
         app.include_router(protocol)
+    app.add_middleware(CancelWhenGone)
     app.add_middleware(
         RequestLimits,
         max_body_bytes=settings.max_body_bytes,
-        max_bytes_by_path={DOCUMENTS_PATH: settings.max_document_bytes},
+        # A stream has no end; each of its lines has.
+        max_bytes_by_path={DOCUMENTS_PATH: settings.max_document_bytes, STREAM_PATH: sys.maxsize},
     )
     # The last one added is the first one asked.
     app.add_middleware(RequestEpochs, models=models)

@@ -45,26 +45,29 @@ class DrainRate:
         return 1 if rate is None else min(max(math.ceil(n_tokens / rate), 1), _MOST_RETRY_AFTER_S)
 
 
-def check_room(*, waiting_tokens: int, new_tokens: int, max_tokens: int, rate: DrainRate) -> None:
-    """Admit a request whole or refuse it whole.
+def has_room(*, n_waiting: int, n_new: int, most: int) -> bool:
+    """Whether a request is taken in; whole or not at all.
 
-    One that is larger than the bound is taken in when nothing waits, else it could never be.
+    The last quarter of the room is kept for small requests, of at most a sixteenth of it or of one: large ones can
+    fill the queue, but not shut out single paragraphs. A request that is larger than all of the room is taken in when
+    nothing waits, else it could never be.
 
     Args:
-        waiting_tokens: in the queue.
-        new_tokens: of the request.
-        max_tokens: most that may wait.
-        rate: how fast the queue is worked off.
+        n_waiting: tokens or paragraphs that wait.
+        n_new: of the request.
+        most: how many may wait.
 
-    Raises:
-        OverloadedError: there is no room; it says in how many seconds there should be.
+    Returns:
+        Whether there is room.
     """
-    if waiting_tokens == 0 or waiting_tokens + new_tokens <= max_tokens:
-        return
-    too_many = waiting_tokens + min(new_tokens, max_tokens) - max_tokens
-    retry_after_s = rate.estimate_s(too_many)
-    raise OverloadedError(
-        f"{waiting_tokens} tokens wait already and {new_tokens} more would pass the bound of {max_tokens}; "
+    is_small = n_new <= max(1, most // 16)
+    return n_waiting == 0 or n_waiting + n_new <= (most if is_small else most * 3 // 4)
+
+
+def make_overloaded(what: str, *, n_waiting: int, n_new: int, most: int, retry_after_s: int) -> OverloadedError:
+    """Say that there is no room, and when to come back."""
+    return OverloadedError(
+        f"{n_waiting} {what} wait already and there is no room for {n_new} more, the bound being {most}; "
         f"try again in {retry_after_s} s",
         retry_after_s=retry_after_s,
     )

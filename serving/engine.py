@@ -14,11 +14,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from serving.backpressure import DrainRate, check_room
+from serving.backpressure import DrainRate, has_room, make_overloaded
 from serving.fair_queue import FairQueue, Flow
 from serving.waiting import ReadingThread, Timed, Waiters
 from twohands.encoding import EncodedParagraph, TokenIds
-from twohands.errors import DeadlineError, EngineStoppedError, OverloadedError
+from twohands.errors import DeadlineError, EngineStoppedError
 from twohands.session import RunBatch
 from twohands.windows import Logits, aggregate_windows
 
@@ -110,12 +110,11 @@ class Engine:
             OverloadedError: too many paragraphs or tokens wait already.
         """
         self.check_alive()
-        if self.n_pending + n_paragraphs > self._max_pending:
+        n_pending, most = self.n_pending, self._max_pending
+        if not has_room(n_waiting=n_pending, n_new=n_paragraphs, most=most):
             retry_after_s = self.rate.estimate_s(self.queue_tokens)
-            raise OverloadedError(
-                f"{self.n_pending} paragraphs wait already and {n_paragraphs} more would pass the bound of "
-                f"{self._max_pending}; try again in {retry_after_s} s",
-                retry_after_s=retry_after_s,
+            raise make_overloaded(
+                "paragraphs", n_waiting=n_pending, n_new=n_paragraphs, most=most, retry_after_s=retry_after_s
             )
         self._check_room(1)  # under overload, reading what is refused anyway would only make it worse
         self.n_pending += n_paragraphs
@@ -208,12 +207,12 @@ class Engine:
             await asyncio.to_thread(runner.join)
 
     def _check_room(self, new_tokens: int) -> None:
-        check_room(
-            waiting_tokens=self.queue_tokens,
-            new_tokens=new_tokens,
-            max_tokens=self._max_queue_tokens,
-            rate=self.rate,
-        )
+        n_waiting, most = self.queue_tokens, self._max_queue_tokens
+        if not has_room(n_waiting=n_waiting, n_new=new_tokens, most=most):
+            retry_after_s = self.rate.estimate_s(max(n_waiting + new_tokens - most, n_waiting // 4))
+            raise make_overloaded(
+                "tokens", n_waiting=n_waiting, n_new=new_tokens, most=most, retry_after_s=retry_after_s
+            )
 
     def _live(self) -> None:
         """A runner's life. If it ends before its time nobody may wait for it: fail at once, and be seen to."""

@@ -13,21 +13,25 @@ from twohands.errors import BodyTooLargeError, MediaTypeError
 # Logs and headers carry the id: nothing that could break a line or a quote is taken over.
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:=-]{1,128}")
 _JSON_TYPE = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json", re.IGNORECASE)
+_LINES_TYPE = re.compile(r"application/(?:x-)?(?:ndjson|jsonl|jsonlines|json-lines)", re.IGNORECASE)
 _DRAIN_BYTES = 64 * 1024 * 1024
 _DRAIN_TIMEOUT_S = 10.0
 
 
-def check_media_type(headers: Mapping[str, str]) -> None:
+def check_media_type(headers: Mapping[str, str], *, is_stream: bool = False) -> None:
     """Refuse a body that is not declared as JSON; a browser form of another site cannot declare that.
 
     Args:
         headers: of the request.
+        is_stream: lines of JSON are expected instead.
 
     Raises:
         MediaTypeError: `content-type` is missing or another.
     """
     media_type = headers.get("content-type", "").partition(";")[0].strip()
-    if not _JSON_TYPE.fullmatch(media_type):
+    if is_stream and not _LINES_TYPE.fullmatch(media_type):
+        raise MediaTypeError("send one JSON value a line, with the header `content-type: application/x-ndjson`")
+    if not is_stream and not _JSON_TYPE.fullmatch(media_type):
         raise MediaTypeError("send JSON, with the header `content-type: application/json`")
 
 

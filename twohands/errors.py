@@ -166,6 +166,18 @@ class UnknownHeadError(TwoHandsError):
     code = "unknown_head"
 
 
+class RowError(InputError):
+    """A line of a stream is not JSON, or is neither an object nor a string."""
+
+    code = "invalid_row"
+
+
+class LineTooLongError(InputError):
+    """A line of a stream has more bytes than are read as one row."""
+
+    code = "line_too_long"
+
+
 class ThresholdError(TwoHandsError):
     """A threshold names no label of the model or is not in [0, 1]."""
 
@@ -304,3 +316,51 @@ class DocumentError(TwoHandsError):
     """A document cannot be read, or holds no text."""
 
     code = "unreadable_document"
+
+
+class ServiceError(TwoHandsError):
+    """A service, asked by our own client, answered with an error; `code` is the service's own."""
+
+    code = "service_error"
+
+    def __init__(
+        self,
+        message: str,
+        code: str,
+        *,
+        status: int | None = None,
+        request_id: str | None = None,
+        retry_after_s: float | None = None,
+        is_passing: bool = False,
+    ) -> None:
+        """Keep what the service said.
+
+        Args:
+            message: for people.
+            code: stable.
+            status: of HTTP; None when there was no answer.
+            request_id: by which the service's log speaks of the request.
+            retry_after_s: seconds after which the service wants to be asked again.
+            is_passing: whether asking again may help.
+        """
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.request_id = request_id
+        self.retry_after_s = retry_after_s
+        self.is_passing = is_passing
+
+
+class ServiceUnreachableError(ServiceError):
+    """A service gave no answer."""
+
+    code = "service_unreachable"
+
+    def __init__(self, message: str, *, is_passing: bool) -> None:
+        """Say why.
+
+        Args:
+            message: for people.
+            is_passing: whether asking again may help.
+        """
+        super().__init__(message, self.code, is_passing=is_passing)
