@@ -35,7 +35,7 @@ def test_hub_client_gets_every_label_of_the_default_head_in_order(url, classifie
     elements = ask(url + path)
     (prediction,) = classifier.classify([TEXT])
     assert {each.label: each.score for each in elements} == prediction.stance.scores
-    assert [each.label for each in elements][0] == "state-led"
+    assert elements[0].label == "state-led"
     assert [each.score for each in elements] == sorted((each.score for each in elements), reverse=True)
     assert {(each.head, each.calibrated) for each in elements} == {("stance", True)}
     assert "threshold" not in elements[0]
@@ -72,7 +72,9 @@ def test_function_to_apply_is_that_function_of_the_raw_logits(url, classifier):
     }
     for function, scores in wanted.items():
         elements = ask(url + "/models/tiny/topics", text, function_to_apply=function)
-        assert {each.label: each.score for each in elements} == pytest.approx(dict(zip(names, scores, strict=True)), abs=1e-5)
+        assert {each.label: each.score for each in elements} == pytest.approx(
+            dict(zip(names, scores, strict=True)), abs=1e-5
+        )
         assert not any(each.calibrated for each in elements)
     calibrated = {each.label: each.score for each in ask(url + "/models/tiny/topics", text)}
     assert calibrated != pytest.approx(dict(zip(names, wanted["sigmoid"], strict=True)), abs=1e-3)
@@ -110,7 +112,9 @@ async def test_list_with_parameters_is_nested_even_if_of_one_text(client):
     assert [len(row) for row in response.json()] == [3]
 
 
-@pytest.mark.parametrize("parameters", [{"top_k": 0}, {"top_k": True}, {"function_to_apply": "tanh"}, {"temperature": 1}, 7])
+@pytest.mark.parametrize(
+    "parameters", [{"top_k": 0}, {"top_k": True}, {"function_to_apply": "tanh"}, {"temperature": 1}, 7]
+)
 async def test_wrong_parameters_are_named_in_the_protocols_shape(client, parameters):
     response = await client.post("/models/tiny", json={"inputs": "plan", "parameters": parameters})
     assert response.status_code == 422

@@ -78,7 +78,9 @@ def test_triton_client_infers_by_json_and_by_bytes(triton, classifier, binary_in
     assert texts("topics.label") == ["|".join(each.topics.labels) for each in predictions]
     assert texts("topics.label")[2] == "sanctions|industrial-policy"
     assert read["probs"].dtype == np.float32
-    assert read["probs"] == pytest.approx(np.array([list(each.stance.scores.values()) for each in predictions]), abs=1e-6)
+    assert read["probs"] == pytest.approx(
+        np.array([list(each.stance.scores.values()) for each in predictions]), abs=1e-6
+    )
     assert read["stance.abstained"].tolist() == [each.stance.abstained for each in predictions]
     assert read["n_tokens"].tolist() == [each.n_tokens for each in predictions]
     assert read["truncated"].tolist() == [False] * 3
@@ -128,7 +130,9 @@ async def test_json_as_kserve_writes_it(client, classifier):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("shape", "data"), [([2, 1], [["plan"], ["market"]]), ([1, 2], [["plan", "market"]]), ([2, 1], ["plan", "market"])])
+@pytest.mark.parametrize(
+    ("shape", "data"), [([2, 1], [["plan"], ["market"]]), ([1, 2], [["plan", "market"]]), ([2, 1], ["plan", "market"])]
+)
 async def test_nested_and_flat_data_are_read_row_by_row(client, shape, data):
     response = await client.post(URL, json={"inputs": [make_input(data, shape=shape)]})
     assert outputs_of(response)["label"]["data"] == ["state-led", "market-led"]
@@ -139,7 +143,12 @@ async def test_bytes_made_by_hand(client):
     content = json.dumps(
         {
             "inputs": [
-                {"name": "text", "shape": [2], "datatype": "BYTES", "parameters": {"binary_data_size": len(pack(texts))}}
+                {
+                    "name": "text",
+                    "shape": [2],
+                    "datatype": "BYTES",
+                    "parameters": {"binary_data_size": len(pack(texts))},
+                }
             ],
             "outputs": [{"name": "probs", "parameters": {"binary_data": True}}, {"name": "label"}],
         }
@@ -159,7 +168,12 @@ async def test_bytes_made_by_hand(client):
 
 def binary_request(blob, *, declared=None, shape=(1,), length=None, **more):
     size = len(blob) if declared is None else declared
-    tensor = {"name": "text", "shape": list(shape), "datatype": "BYTES", "parameters": {"binary_data_size": size}} | more
+    tensor = {
+        "name": "text",
+        "shape": list(shape),
+        "datatype": "BYTES",
+        "parameters": {"binary_data_size": size},
+    } | more
     content = json.dumps({"inputs": [tensor]}).encode()
     return content + blob, {"inference-header-content-length": str(len(content) if length is None else length)}
 

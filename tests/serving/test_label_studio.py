@@ -13,7 +13,8 @@ CONFIG = """<View><Text name="text" value="$text"/>
 <Choices name="stance" toName="text" choice="single" required="true">
 <Choice value="state-led"/><Choice value="market-led"/><Choice value="neutral"/></Choices>
 <Choices name="topic" toName="text" choice="multiple">
-<Choice value="sanctions"/><Choice value="self-reliance"/><Choice value="industrial-policy"/><Choice value="regulation"/>
+<Choice value="sanctions"/><Choice value="self-reliance"/>
+<Choice value="industrial-policy"/><Choice value="regulation"/>
 </Choices></View>"""
 TEXTS = ["plan", "market", "weather embargo", "homemade subsidy licence plan", "embargo subsidy"]
 
@@ -62,7 +63,13 @@ async def test_scores_are_those_of_the_model_and_the_least_certain_head(client, 
 
 async def test_bad_task_answers_in_its_place(client, interface):
     results = (await predict(client, ["plan", "", None, 7, "market"])).json()["results"]
-    assert [choices_of(result) for result in results] == [{"stance": ["state-led"]}, {}, {}, {}, {"stance": ["market-led"]}]
+    assert [choices_of(result) for result in results] == [
+        {"stance": ["state-led"]},
+        {},
+        {},
+        {},
+        {"stance": ["market-led"]},
+    ]
     assert [result.get("error", {}).get("code") for result in results] == [
         None, "empty_paragraph", "missing_text", "input_not_a_string", None
     ]  # fmt: skip

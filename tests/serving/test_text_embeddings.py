@@ -25,7 +25,10 @@ async def test_single_text_is_answered_flat_and_a_batch_nested(client, classifie
     assert [each["score"] for each in single.json()] == sorted((each["score"] for each in single.json()), reverse=True)
     for batch in (["the plan", "market"], [["the plan"], ["market"]]):
         rows = (await ask(client, batch, path)).json()
-        assert [{each["label"]: each["score"] for each in row} for row in rows] == [one.stance.scores, other.stance.scores]
+        assert [{each["label"]: each["score"] for each in row} for row in rows] == [
+            one.stance.scores,
+            other.stance.scores,
+        ]
 
 
 async def test_batch_of_one_stays_a_batch_and_unknown_keys_are_ignored(client):
@@ -37,7 +40,9 @@ async def test_raw_scores_are_the_logits_and_another_head_can_be_asked(client, c
     logits = classifier.predict_logits([encoded])[0]
     response = await client.post("/predict?head=topics", json={"inputs": "the embargo", "raw_scores": True})
     scores = {each["label"]: each["score"] for each in response.json()}
-    assert scores == pytest.approx(dict(zip(classifier.taxonomy.label_names[3:], logits[3:].tolist(), strict=True)), abs=1e-5)
+    assert scores == pytest.approx(
+        dict(zip(classifier.taxonomy.label_names[3:], logits[3:].tolist(), strict=True)), abs=1e-5
+    )
     assert response.headers["x-head"] == "topics"
 
 
@@ -58,7 +63,7 @@ async def test_pairs_are_refused_and_never_joined(client, tiny_model, classifier
     async with open_client(create_app(settings, classifier)) as strict:
         response = await ask(strict, ["plan", "market"])
         assert (response.status_code, response.json()["error_type"]) == (422, "Validation")
-        assert [each["label"] for each in (await ask(strict, ["plan"])).json()][0] == "state-led"
+        assert (await ask(strict, ["plan"])).json()[0]["label"] == "state-led"
         assert len((await ask(strict, ["plan", "market"], parameters={})).json()) == 2
 
 
@@ -152,7 +157,9 @@ async def test_info_has_teis_keys_beside_ours(client, classifier):
     assert info["model_dtype"] == "float32"
     assert info["max_client_batch_size"] == info["limits"]["max_inputs"] == 8
     assert info["model"]["sha256"] == classifier.sha256
-    assert {"docker_label", "sha", "version", "auto_truncate", "tokenization_workers", "max_batch_requests"} <= set(info)
+    assert {"docker_label", "sha", "version", "auto_truncate", "tokenization_workers", "max_batch_requests"} <= set(
+        info
+    )
 
 
 async def test_body_that_is_too_large_or_of_another_kind_has_teis_shape(client):
