@@ -12,6 +12,7 @@ from serving.tracing import NO_SPANS, Spans
 _LOGGER = logging.getLogger("serving.access")
 _UNROUTED = "(none)"
 _QUIET_ROUTES = {"/healthz", "/readyz", "/metrics", "/health"}  # asked every few seconds by machines
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _REJECTIONS = {401, 403, 408, 413, 415, 429, 431, 503}
 
 
@@ -76,7 +77,7 @@ class Observer:
             metrics.rejected.labels(code).inc()
         facts = {
             "request_id": state["request_id"],
-            "method": scope["method"] if scope["method"].isalpha() else "(other)",
+            "method": read_method(scope),
             "route": route,
             "status": status,
             "code": code,
@@ -88,6 +89,11 @@ class Observer:
         level = logging.DEBUG if route in _QUIET_ROUTES and status < 400 else logging.INFO
         told = {name: fact for name, fact in facts.items() if fact is not None}
         _LOGGER.log(level, "%(method)s %(route)s %(status)s", told, extra={"facts": told})
+
+
+def read_method(scope: Scope) -> str:
+    """The method, if it is one that HTTP knows; any other word is the caller's own."""
+    return scope["method"] if scope["method"] in _METHODS else "(other)"
 
 
 def read_route(scope: Scope) -> str:
