@@ -25,7 +25,7 @@ from twohands.scores import with_thresholds
 STREAM_PATH = "/v1/classify/stream"
 MEDIA_TYPE = "application/x-ndjson"
 _ROWS_AT_ONCE = 32
-_LONGEST_PAUSE_S = 5.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 5.0
 
 router = APIRouter()
 _FAILURES: dict[int | str, dict[str, Any]] = {
@@ -181,6 +181,7 @@ class StreamClassifier:
         return b"".join(lines)
 
     async def _classify_when_there_is_room(self, texts: Sequence[object], *, is_first: bool) -> list[Any]:
+        pause_s = _FIRST_PAUSE_S
         while True:
             try:
                 answers = await self._service.classify(texts, thresholds=self._thresholds, explain=self._explain)
@@ -188,8 +189,8 @@ class StreamClassifier:
                 if is_first:
                     raise
                 # The client cannot be told to come back: it is in the midst. Its share of the room is what is left.
-                pause_s = min(float(error.retry_after_s), _LONGEST_PAUSE_S)
                 await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+                pause_s = min(2 * pause_s, float(error.retry_after_s), _LONGEST_PAUSE_S)
             else:
                 return answers.items
 
