@@ -4,6 +4,7 @@ import pytest
 from huggingface_hub import InferenceClient, constants
 from huggingface_hub.errors import HfHubHTTPError
 
+from serving.keys import make_key, write_keys
 from serving.settings import ServeSettings
 from tests.serving.running import run_server
 from twohands.errors import InputError
@@ -135,3 +136,13 @@ def test_input_errors_can_be_made_again_with_another_message():
         kind = kinds.pop()
         kinds += kind.__subclasses__()
         assert str(kind("a message")) == "a message"
+
+
+def test_hub_client_sends_our_key_as_its_token(tmp_path, tiny_model, classifier):
+    key, kept = make_key(name="test")
+    write_keys(tmp_path / "keys.json", [kept])
+    with run_server(ServeSettings(model=str(tiny_model), api_keys_file=tmp_path / "keys.json"), classifier) as url:
+        assert InferenceClient(model=url, token=key).text_classification(TEXT)[0].label == "state-led"
+        with pytest.raises(HfHubHTTPError) as failure:
+            ask(url)
+        assert failure.value.response.status_code == 401

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from serving.app import create_app
+from serving.dialects import tell_failure
+from serving.keys import make_key, write_keys
 from serving.schemas import InfoResponse
 from serving.settings import ServeSettings
 from tests.serving.support import Gate, open_client, with_session
@@ -167,3 +169,35 @@ async def test_body_that_is_too_large_or_of_another_kind_has_teis_shape(client):
     assert (response.status_code, response.json()["error_type"]) == (413, "Validation")
     response = await client.post("/predict", content=b"{}", headers={"content-type": "text/plain"})
     assert (response.status_code, response.json()["error_type"]) == (415, "Validation")
+
+
+async def test_missing_key_is_told_in_each_protocols_shape(tmp_path, settings, classifier):
+    key, kept = make_key(name="test")
+    write_keys(tmp_path / "keys.json", [kept])
+    guarded = settings.model_copy(update={"api_keys_file": tmp_path / "keys.json"})
+    async with open_client(create_app(guarded, classifier)) as client:
+        response = await ask(client, "plan")
+        assert (response.status_code, response.content) == (401, b"")  # as TEI
+        shapes = {
+            "/": {"error", "error_type"},
+            "/models/tiny": {"error", "error_type"},
+            "/v2/models/tiny/infer": {"error"},
+            "/label-studio/predict": {"error", "code", "request_id"},
+        }
+        for path, keys in shapes.items():
+            response = await ask(client, "plan", path)
+            assert (response.status_code, set(response.json())) == (401, keys)
+            assert isinstance(response.json()["error"], str)
+        for path in ("/health", "/v2/health/live", "/label-studio/health"):
+            assert (await client.get(path)).status_code == 200
+        response = await client.post("/predict", json={"inputs": "plan"}, headers={"authorization": f"Bearer {key}"})
+        assert response.status_code == 200
+
+
+OWN = {"/v1/classify", "/info", "/healthz", "/nowhere", "/predictor", "/modelsx", "/v2x", "/label-studios"}
+
+
+@pytest.mark.parametrize("path", sorted(OWN))
+def test_paths_of_no_protocol_keep_our_own_shape(path):
+    told = tell_failure(path, status=500, code="internal_error", message="m", request_id="r")
+    assert told == (500, {"error": {"code": "internal_error", "message": "m", "request_id": "r"}})
