@@ -44,18 +44,21 @@ def read_presented_key(headers: Headers) -> str | None:
 class AccessControl:
     """ASGI middleware: lets in who has a key, as often as the key may."""
 
-    def __init__(self, app: ASGIApp, *, keyring: Keyring | None, requests_per_minute: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, keyring: Keyring | None, requests_per_minute: int, limiter: RateLimiter
+    ) -> None:
         """Wrap an app.
 
         Args:
             app: what is called by those who may.
             keyring: the keys; None asks for none.
             requests_per_minute: of each key that has no bound of its own.
+            limiter: counts each key's requests.
         """
         self._app = app
         self._keyring = keyring
         self._requests_per_minute = requests_per_minute
-        self._limiter = RateLimiter()
+        self._limiter = limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection; anything but HTTP passes unchanged."""

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -25,6 +26,7 @@ from serving.observe import Observer
 from serving.openapi import build_openapi
 from serving.operations import router as operations_router
 from serving.protocols import ROUTERS
+from serving.rates import RateLimiter
 from serving.routes import router
 from serving.settings import ServeSettings
 from serving.stream_routes import STREAM_PATH
@@ -38,12 +40,15 @@ STREAMED_PATHS = frozenset({STREAM_PATH})
 _DESCRIPTION = "Whose hand steers the economy here, the state's or the market's? Paragraphs in, stance and topics out."
 
 
-def create_app(settings: ServeSettings, classifier: Classifier | None = None) -> FastAPI:
+def create_app(
+    settings: ServeSettings, classifier: Classifier | None = None, *, runtime: Path | None = None
+) -> FastAPI:
     """Make the app; its lifespan loads and warms up the model.
 
     Args:
         settings: how to serve.
         classifier: a loaded model, which stays the caller's to close; None loads the one of the settings.
+        runtime: a folder that several processes share, in which they count each key's requests; None for one alone.
 
     Returns:
         The app; `app.state.models` are its models, and `app.state.service` is the default one's service.
@@ -98,7 +103,12 @@ def create_app(settings: ServeSettings, classifier: Classifier | None = None) ->
     )
     # The last one added is the first one asked.
     app.add_middleware(RequestEpochs, models=models)
-    app.add_middleware(AccessControl, keyring=keyring, requests_per_minute=settings.requests_per_minute)
+    app.add_middleware(
+        AccessControl,
+        keyring=keyring,
+        requests_per_minute=settings.requests_per_minute,
+        limiter=RateLimiter(runtime / "rates" if runtime is not None else None),
+    )
     app.add_middleware(
         ClientLimits,
         max_header_bytes=settings.max_header_bytes,

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from serving.server import run_server
 from serving.settings import LogFormat, LogLevel, ServeSettings
+from serving.supervisor import run_workers
 from twohands.errors import ConfigError
 from twohands.paragraphs import LIMIT_CHARS
 from twohands.taxonomy import describe_faults
@@ -94,4 +95,4 @@ def serve(**options: Any) -> None:  # noqa: ANN401 - checked by ServeSettings
         settings = ServeSettings(**name_models(options))
     except ValidationError as error:
         raise ConfigError("these options cannot be served with", describe_faults(error)) from error
-    run_server(settings, click.echo)
+    (run_server if settings.workers == 1 else run_workers)(settings, click.echo)

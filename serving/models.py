@@ -68,6 +68,10 @@ def name_folders(settings: ServeSettings) -> dict[str, str | None]:
     return named
 
 
+def _tell_nobody(action: str, name: str) -> None:
+    del action, name
+
+
 class Models:
     """Every model in service, and the shadow."""
 
@@ -93,6 +97,8 @@ class Models:
         self.settings = settings
         self._metrics = metrics
         self._on_change = on_change
+        # What was done to a model here, for the other processes that serve the same: the action and the name.
+        self.tell_others: Callable[[str, str], None] = _tell_nobody
         self._epoch = 0
         self._running: Counter[int] = Counter()
         self._epoch_ended = asyncio.Event()

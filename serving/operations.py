@@ -85,6 +85,8 @@ async def list_models(models: _Models) -> ModelsResponse:
 async def reload_model(name: str, models: _Models) -> ExchangeResponse:
     """Load a model's folder again; requests go on being answered, and a bad folder changes nothing."""
     is_new = await models.reload(name)
+    if is_new:
+        models.tell_others("reload", name)
     return ExchangeResponse(
         outcome="reloaded" if is_new else "unchanged", served=_describe(models.get_slot(name), models)
     )
@@ -94,4 +96,5 @@ async def reload_model(name: str, models: _Models) -> ExchangeResponse:
 async def roll_back_model(name: str, models: _Models) -> ExchangeResponse:
     """Let the model before answer again."""
     await models.rollback(name)
+    models.tell_others("rollback", name)
     return ExchangeResponse(outcome="rolled_back", served=_describe(models.get_slot(name), models))

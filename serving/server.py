@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -21,7 +22,7 @@ from twohands.errors import AddressError, EngineStoppedError, InsecureAddressErr
 
 _BACKLOG = 2048
 # Beyond our own bound, uvicorn's is only there for connections that never end.
-_CLOSE_GRACE_S = 3
+CLOSE_GRACE_S = 3
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -128,7 +129,12 @@ def check_address(settings: ServeSettings) -> None:
 
 
 def make_server(
-    settings: ServeSettings, classifier: Classifier, *, url: str, announce: Callable[[str], None]
+    settings: ServeSettings,
+    classifier: Classifier,
+    *,
+    url: str,
+    announce: Callable[[str], None],
+    runtime: Path | None = None,
 ) -> ModelServer:
     """Put uvicorn around the app of a loaded model.
 
@@ -137,11 +143,12 @@ def make_server(
         classifier: the model; stays the caller's to close.
         url: where it will be reached.
         announce: takes one line when requests are answered.
+        runtime: a folder that this process shares with others that serve the same; None when it is alone.
 
     Returns:
         The server; its `run` takes the listening socket.
     """
-    app = create_app(settings, classifier)
+    app = create_app(settings, classifier, runtime=runtime)
     identity, num_threads = classifier.identity, classifier.session.num_threads
     line = (
         f"twohands serves {identity['name']} {identity['version']} (sha256 {identity['sha256'][:12]}) "
@@ -158,7 +165,7 @@ def make_server(
         backlog=_BACKLOG,
         http=TimedConnection,
         h11_max_incomplete_event_size=settings.max_header_bytes,
-        timeout_graceful_shutdown=settings.shutdown_timeout_s + _CLOSE_GRACE_S,
+        timeout_graceful_shutdown=settings.shutdown_timeout_s + CLOSE_GRACE_S,
     )
     return ModelServer(config, service=app.state.models, on_ready=lambda: announce(line))
 
