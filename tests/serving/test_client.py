@@ -4,6 +4,7 @@ import json
 import random
 import threading
 import time
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -40,14 +41,14 @@ def url(tiny_model, classifier):
 
 @pytest.fixture
 def waits(monkeypatch):
-    """How long was waited, which took no time."""
+    """How long our client waited, which took no time; the server's threads sleep as they please."""
     waited = []
 
     async def sleep(wait_s):
         waited.append(wait_s)
 
-    monkeypatch.setattr(time, "sleep", waited.append)
-    monkeypatch.setattr(client_module.asyncio, "sleep", sleep)
+    monkeypatch.setattr(client_module, "time", SimpleNamespace(sleep=waited.append))
+    monkeypatch.setattr(client_module, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep}))
     return waited
 
 
