@@ -1,6 +1,7 @@
 """Owns who may ask: API keys and how often each may, and what needs no key. Knows nothing of models or texts."""
 
 import ipaddress
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -21,6 +22,25 @@ OPEN_PATHS = frozenset(
 )  # fmt: skip
 ADMIN_PREFIX = "/admin/"
 _LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
+
+
+def describe_keys(document: dict[str, Any]) -> None:
+    """Write into an OpenAPI document which routes need a key, and where it goes.
+
+    Args:
+        document: changed in place.
+    """
+    document["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "header": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+    }
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if path not in OPEN_PATHS or method not in {"get", "head"}:
+                operation["security"] = [{"bearer": []}, {"header": []}]
+                refusal = {"description": "No API key, or an unknown one"}
+                operation["responses"].setdefault("401", refusal)
+                operation["responses"].setdefault("429", {"description": "This key, or all together, ask too much"})
 
 
 def is_loopback(host: str) -> bool:

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from serving.access import AccessControl
+from serving.access import AccessControl, describe_keys
 from serving.browsers import BrowserRules
 from serving.clients import ClientLimits
 from serving.departures import CancelWhenGone
@@ -123,6 +123,8 @@ def create_app(
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             app.openapi_schema = build_openapi(app, models.default.classifier)
+            if keyring is not None:
+                describe_keys(app.openapi_schema)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document

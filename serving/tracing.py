@@ -12,7 +12,6 @@ from starlette.types import Scope
 
 from twohands.errors import MissingExtraError
 
-
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 

@@ -77,6 +77,14 @@ async def test_every_route_is_closed_but_the_named_ones(guarded):
     assert (await guarded.get("/healthz")).status_code == 200
 
 
+async def test_the_document_says_where_a_key_is_needed(guarded, keys, client):
+    document = (await guarded.get("/openapi.json", headers={"x-api-key": keys["plain"]})).json()
+    assert {scheme["type"] for scheme in document["components"]["securitySchemes"].values()} == {"http", "apiKey"}
+    assert document["paths"]["/v1/classify"]["post"]["security"]
+    assert "security" not in document["paths"]["/healthz"]["get"]
+    assert "securitySchemes" not in (await client.get("/openapi.json")).json()["components"]
+
+
 async def test_a_key_may_not_ask_more_often_than_its_bound(guarded, keys):
     def ask(name):
         return guarded.post("/v1/classify", json=BODY, headers={"x-api-key": keys[name]})

@@ -83,6 +83,32 @@ def test_one_who_stalls_amid_a_body_is_not_noticed_by_the_others(impatient):
     assert sorted(took_s)[len(took_s) // 2] < 0.8  # the one who stalls is held for a second
 
 
+@pytest.mark.parametrize("n_others", [40, pytest.param(200, marks=pytest.mark.slow)])
+def test_many_at_once_do_not_notice_one_who_stalls(tiny_model, classifier, n_others):
+    answers = []
+
+    def ask(url):
+        with connect(url) as connection:
+            for _ in range(3):
+                connection.sendall(HEAD % len(BODY) + BODY)
+                answer = b""
+                while b'"predictions"' not in answer:
+                    answer += connection.recv(65536)
+                answers.append(answer[:12])
+
+    settings = ServeSettings(model=str(tiny_model), body_timeout_s=60)
+    with run_server(settings, classifier) as url, connect(url) as stalled:
+        stalled.sendall(HEAD % len(BODY) + BODY[:5])
+        threads = [threading.Thread(target=ask, args=(url,)) for _ in range(n_others)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)  # half of what the one who stalls is given
+        assert answers == [b"HTTP/1.1 200"] * (3 * n_others)
+        stalled.sendall(BODY[5:])  # and it is still there, and answered
+        assert stalled.recv(12) == b"HTTP/1.1 200"
+
+
 def test_headers_that_trickle_are_cut(impatient, monkeypatch):
     monkeypatch.setattr(TimedConnection, "header_timeout_s", 0.5)
     for first in (b"", b"GET /heal"):
