@@ -144,8 +144,10 @@ async def test_health_is_empty_or_unhealthy(app, path):
         assert (response.status_code, response.content) == (200, b"")
 
 
-async def test_info_has_teis_keys_beside_ours(client, classifier):
-    response = await client.get("/info")
+async def test_info_has_teis_keys_beside_ours(tiny_model, classifier):
+    settings = ServeSettings(model=str(tiny_model), max_inputs=8, max_pending=9, max_queue_tokens=1000)
+    async with open_client(create_app(settings, classifier)) as client:
+        response = await client.get("/info")
     InfoResponse.model_validate_json(response.content)
     info = response.json()
     names = ["state-led", "market-led", "neutral"]
@@ -158,6 +160,7 @@ async def test_info_has_teis_keys_beside_ours(client, classifier):
     assert (info["model_id"], info["model_sha"]) == ("tiny", classifier.sha256)
     assert info["model_dtype"] == "float32"
     assert info["max_client_batch_size"] == info["limits"]["max_inputs"] == 8
+    assert (info["max_concurrent_requests"], info["max_batch_tokens"]) == (9, 1000)
     assert info["model"]["sha256"] == classifier.sha256
     assert {"docker_label", "sha", "version", "auto_truncate", "tokenization_workers", "max_batch_requests"} <= set(
         info
