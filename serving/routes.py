@@ -149,6 +149,8 @@ async def info(service: Annotated[Service, Depends(get_service)]) -> InfoRespons
             max_inputs=settings.max_inputs,
             limit_chars=settings.limit_chars,
             max_pending=settings.max_pending,
+            max_queue_tokens=settings.max_queue_tokens,
+            request_timeout_s=settings.request_timeout_s,
         ),
         versions={
             "twohands": __version__,

@@ -45,7 +45,9 @@ class ClassifyRequest(_Schema):
     """Paragraphs to classify: one, or a list."""
 
     inputs: Inputs = Field(description="one paragraph, or a list of them; a bad item of a list answers in its place")
-    explain: bool = Field(default=False, description="also say which sentence carries each answer; up to 17 times the work")
+    explain: bool = Field(
+        default=False, description="also say which sentence carries each answer; up to 17 times the work"
+    )
     model: str | None = Field(
         default=None, max_length=256, description="which of the models in /v1/models; the default one if not given"
     )
@@ -116,7 +118,7 @@ class Prediction(BaseModel):
     truncated: bool = Field(description="whether tokens at its end were not read")
     n_tokens_cut: int = Field(ge=0, description="how many were not read")
     evidence: dict[str, Evidence | dict[str, Evidence | None] | None] | None = Field(
-        description="null unless asked for; by head, and for any-of heads by label that was given; null where no single "
+        description="null unless asked for; by head, and for any-of heads by each given label; null where no single "
         "sentence lowers the score"
     )
     warnings: list[Caution] = Field(description="signs that the text is not what the model was made for")
@@ -181,6 +183,8 @@ class LimitsInfo(_Schema):
     max_inputs: int
     limit_chars: int
     max_pending: int
+    max_queue_tokens: int
+    request_timeout_s: float
 
 
 class InfoResponse(TeiInfo):

@@ -13,7 +13,8 @@ from tests.support.tiny import build_tiny_model
 from twohands.classifier import Classifier
 
 DOCUMENT = Path(__file__).resolve().parent.parent.parent / "docs" / "serving.md"
-HEADINGS = ["Serving", "Our own client", "Other people's clients"]
+HEADINGS = ["Serving", "Our own client", "Other people's clients", "Under load", "Streams of any length"]
+HEADINGS += ["Evidence, abstention, warnings", "Documents"]
 NEEDS = {"huggingface_hub": "huggingface_hub", "tritonclient": "tritonclient.http"}
 
 
