@@ -253,9 +253,7 @@ async def test_async_client_bounds_what_is_on_its_way_and_gives_up_with_the_firs
         nonlocal running, most, n_asked
         running, n_asked = running + 1, n_asked + 1
         most = max(most, running)
-        gate = asyncio.get_running_loop().create_future()
-        asyncio.get_running_loop().call_later(0.01, gate.set_result, None)
-        await gate
+        await asyncio.sleep(0.01)
         running -= 1
         if n_asked > 6:
             return httpx.Response(500)
