@@ -1,9 +1,15 @@
 import asyncio
+import socket
+import time
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from serving.app import create_app
 from serving.departures import CancelWhenGone
+from serving.settings import ServeSettings
+from tests.serving.running import run_server
 from tests.serving.support import Gate, open_client, with_session
 
 pytestmark = pytest.mark.anyio
@@ -114,3 +120,20 @@ async def test_departure_after_the_answer_cancels_nothing():
     client = Client()
     await asyncio.wait_for(run(app, client), 5)
     assert ended == [True]
+
+
+def test_broken_connection_to_a_real_server_ends_the_work(tiny_model, classifier):
+    gate = Gate(7, n_free=1)
+    slow = with_session(classifier, gate.run_batch, num_threads=1)
+    with run_server(ServeSettings(model=str(tiny_model)), slow) as url:
+        address = urlsplit(url)
+        with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+            head = "POST /v1/classify HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
+            head += f"content-length: {len(BODY)}"
+            connection.sendall(head.encode() + b"\r\n\r\n" + BODY)
+            assert gate.reached.wait(10)
+        time.sleep(0.3)  # the service learns of it; its model still holds the first paragraph
+        gate.opened.set()
+        headers = {"content-type": "application/json"}
+        assert httpx.post(f"{url}/v1/classify", content=BODY, headers=headers).status_code == 200
+    assert gate.n_begun == 1 + 1 + 3  # the warm-up, one of who left, three of who came after
