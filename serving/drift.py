@@ -1,7 +1,7 @@
-"""Owns drift: how recent traffic differs from what the model was trained on, as its manifest has it.
+"""Owns drift: how recent traffic differs from what the model answers on its own data, as its manifest has it.
 
-The figures are looked for in the manifest's `metrics` under `reference`; a model without them gives no drift metrics,
-and the plain ones (labels, scores, lengths, unknown tokens) can still be watched over time.
+A model whose manifest holds no `metrics.reference` gives no drift metrics; the plain ones (labels, scores, lengths,
+unknown tokens) can still be watched over time.
 """
 
 import math
@@ -9,14 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from serving.metrics import Metrics
 from twohands.encoding import EncodedParagraph
 from twohands.prediction import OneOf, Prediction
+from twohands.reference import N_SCORE_BINS, Reference, find_score_bin
 
-REFERENCE_KEY = "reference"
-N_SCORE_BINS = 10
 # Half of what is remembered comes from so many last paragraphs.
 _HALF_LIFE = 1000
 _FEWEST = 50
@@ -24,37 +22,6 @@ _TELL_EVERY = 20
 _SMALLEST_SHARE = 1e-3
 
 Counts = npt.NDArray[np.float64]
-
-
-class Reference(BaseModel):
-    """Figures of the training data."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    label_share: dict[str, dict[str, float]] = Field(
-        default_factory=dict, description="head -> label -> share of the paragraphs that have it"
-    )
-    score_share: dict[str, list[float]] = Field(
-        default_factory=dict, description="head -> share of the highest scores in each tenth from 0 to 1"
-    )
-    input_tokens_edges: list[float] = Field(default_factory=list, description="upper bounds of length bins, rising")
-    input_tokens_share: list[float] = Field(default_factory=list, description="one more than edges")
-    unknown_token_share: float | None = Field(default=None, ge=0, le=1)
-
-
-def read_reference(metrics: dict[str, object]) -> Reference | None:
-    """The training figures of a manifest.
-
-    Args:
-        metrics: the manifest's.
-
-    Returns:
-        None where there are none, or they are of a shape that this release does not know.
-    """
-    try:
-        return Reference.model_validate(metrics[REFERENCE_KEY]) if REFERENCE_KEY in metrics else None
-    except ValidationError:
-        return None
 
 
 def stability_index(found: Sequence[float] | Counts, expected: Sequence[float] | Counts) -> float:
@@ -117,8 +84,7 @@ class Drift:
         for head, answer in prediction.heads.items():
             for label in [answer.label] if isinstance(answer, OneOf) else answer.labels:
                 self._add(f"labels:{head}", label)
-            top = max(answer.scores.values())
-            self._add(f"scores:{head}", min(int(top * N_SCORE_BINS), N_SCORE_BINS - 1))
+            self._add(f"scores:{head}", find_score_bin(max(answer.scores.values())))
         self._add("input_tokens", sum(paragraph.n_tokens > edge for edge in self._edges))
         self._add("unknown_tokens", 0, paragraph.n_tokens_unknown)
         self._add("unknown_tokens", 1, paragraph.n_tokens - paragraph.n_tokens_unknown)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.failures import REQUEST_ID_HEADER, shape_failure
-from twohands.errors import BodyTooLargeError, MediaTypeError
+from twohands.errors import BodyTimeoutError, BodyTooLargeError, MediaTypeError
 
 # Logs and headers carry the id: nothing that could break a line or a quote is taken over.
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:=-]{1,128}")
@@ -55,7 +55,7 @@ async def drain(receive: Receive) -> None:
                 n_bytes += len(message.get("body", b""))
                 if message["type"] != "http.request" or not message.get("more_body", False):
                     return
-    except TimeoutError:
+    except (TimeoutError, BodyTimeoutError):
         return
 
 

@@ -8,12 +8,13 @@ import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
 
-from serving.drift import Drift, read_reference
+from serving.drift import Drift
 from serving.metrics import Metrics
 from serving.service import Answers, Service
 from twohands.encoding import EncodedParagraph, TokenIds
 from twohands.errors import InputError, TwoHandsError
 from twohands.prediction import OneOf, Prediction
+from twohands.reference import read_reference
 from twohands.session import RunBatch
 from twohands.windows import Logits
 

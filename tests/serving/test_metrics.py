@@ -8,13 +8,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from serving.app import create_app
-from serving.drift import Drift, Reference, read_reference, stability_index
+from serving.drift import Drift, stability_index
 from serving.keys import make_key, write_keys
 from serving.logs import JsonFormatter, TextFormatter, set_up_logs
 from serving.metrics import Metrics
 from serving.observe import Observer
 from serving.tracing import OtelSpans
 from tests.serving.support import open_client
+from twohands.reference import measure_reference, read_reference
 
 pytestmark = pytest.mark.anyio
 
@@ -200,7 +201,24 @@ async def test_drift_is_small_for_traffic_like_the_training_data_and_large_for_a
     assert read_reference({}) is None
     assert read_reference({"reference": {"label_share": 3}}) is None
     assert stability_index([1, 1], [5, 5]) == pytest.approx(0)
-    assert Reference().label_share == {}
+
+
+async def test_a_model_measured_on_its_own_data_does_not_drift_from_it(classifier):
+    texts = ["plan market", "market", "weather of a plan", "the embargo zzz"] * 30
+    encoded = [classifier.encoder.encode(text) for text in texts]
+    predictions = classifier.predict(encoded)
+    kept = json.loads(measure_reference(predictions, encoded).model_dump_json())
+    assert kept["unknown_token_share"] == pytest.approx(1 / 10)
+    assert sum(kept["input_tokens_share"]) == pytest.approx(1)
+    assert sum(kept["label_share"]["stance"].values()) == pytest.approx(1)
+    metrics = Metrics()
+    drift = Drift(read_reference({"reference": kept}), metrics=metrics, model="m")
+    for prediction, paragraph in zip(predictions, encoded, strict=True):
+        drift.see(prediction, paragraph)
+    families = text_string_to_metric_families(metrics.show().decode())
+    found = {s.labels["figure"]: s.value for family in families for s in family.samples if "stability" in s.name}
+    assert set(found) >= {"labels:stance", "labels:topics", "scores:stance", "input_tokens", "unknown_tokens"}
+    assert all(index < 0.02 for index in found.values())
 
 
 async def test_a_span_joins_the_callers_trace_and_holds_no_text(classifier, settings):
