@@ -18,6 +18,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from serving.tei_metrics import TeiMetrics
 from twohands.encoding import EncodedParagraph, TokenIds
 from twohands.prediction import OneOf, Prediction
 
@@ -103,6 +104,16 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
+
+        self.tei = TeiMetrics(registry)
+        self._tei_queue = Gauge(
+            "te_queue_size", "Texts admitted and not yet answered.", registry=registry, multiprocess_mode="livesum"
+        )
+
+    def set_depth(self, n_pending: int) -> None:
+        """Show how many paragraphs wait, or are run."""
+        self.queue_depth.set(n_pending)
+        self._tei_queue.set(n_pending)
 
     def show(self) -> bytes:
         """All metrics in Prometheus' text format; under several workers, those of all together."""

@@ -309,7 +309,7 @@ class Models:
 
     def tell_depth(self) -> None:
         """Show how much waits now."""
-        self._metrics.queue_depth.set(sum(service.n_pending for service in self._all_services()))
+        self._metrics.set_depth(sum(service.n_pending for service in self._all_services()))
 
     def request_ends(self, epoch: int) -> None:
         """Note that a request of this number ended."""

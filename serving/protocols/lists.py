@@ -17,6 +17,7 @@ from serving.limits import check_media_type
 from serving.protocols.heads import Function, Ranked, apply_function, find_head, find_service, rank_labels
 from serving.schemas import parse_as
 from serving.service import Answers
+from serving.tei_metrics import TeiAnswer
 from twohands.classifier import Classifier
 from twohands.errors import (
     EmptyParagraphError,
@@ -192,7 +193,7 @@ async def answer_lists(request: Request, *, model: str | None = None, head: str 
         raise TooManyInputsError(f"batch size {len(texts)} > maximum allowed batch size {most}")
     answers = await service.classify(texts)
     kept = _check_items(answers, wanted, is_batch=is_batch)
-    return Lists(
+    lists = Lists(
         head=found,
         rows=_rank_all(service.classifier, found, wanted, answers, kept),
         is_batch=is_batch,
@@ -202,3 +203,8 @@ async def answer_lists(request: Request, *, model: str | None = None, head: str 
         n_chars=sum(len(text) for text in texts if isinstance(text, str)),
         total_ms=1e3 * (time.perf_counter() - started_s),
     )
+    if not lists.is_hugging_face:
+        n_tokens = [item.n_tokens for item in answers.items if isinstance(item, Prediction)]
+        # Metrics read it once the answer is sent.
+        request.state.tei_answer = TeiAnswer(lists.is_batch, answers.timing, lists.total_ms, n_tokens)
+    return lists

@@ -66,6 +66,24 @@ async def test_requests_and_answers_are_counted_by_the_agreed_names(client, clas
     assert any(name.startswith("process_") for name, _ in samples)
 
 
+async def test_dashboards_of_text_embeddings_inference_find_their_names(client):
+    await client.post("/predict", json={"inputs": "plan of the market"})
+    await client.post("/predict", json={"inputs": ["plan", "market"]})
+    await client.post("/predict", json={"inputs": 7})
+    samples = {(name, labels): n for (name, labels), n in (await read_metrics(client)).items() if name[:3] == "te_"}
+    assert samples["te_request_count", (("method", "single"),)] == 1
+    assert samples["te_request_success", (("method", "batch"),)] == 1
+    assert samples["te_request_failure", (("err", "validation"),)] == 1
+    assert samples["te_predict_count", ()] == samples["te_predict_success", ()] == 3
+    for name in ("duration", "tokenization_duration", "queue_duration", "inference_duration"):
+        assert samples[f"te_request_{name}_count", ()] == samples[f"te_predict_{name}_count", ()] == 2
+    assert samples["te_request_input_length_sum", ()] == 6
+    assert samples["te_queue_size", ()] == 0
+    edges = sorted(float(labels[0][1]) for name, labels in samples if name == "te_request_duration_bucket")
+    assert edges[0] == pytest.approx(1.5e-5)
+    assert len(edges) == 36
+
+
 async def test_refusals_are_counted_by_their_reason(settings, classifier, tmp_path):
     write_keys(tmp_path / "keys.json", [make_key(name="a")[1]])
     key, kept = make_key(name="b", requests_per_minute=1)
