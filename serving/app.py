@@ -1,7 +1,9 @@
 """Owns the putting together of the app: service, routes, limits, failures. Nothing happens at import."""
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,38 +11,69 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from serving.access import AccessControl, describe_keys
+from serving.browsers import BrowserRules
+from serving.clients import ClientLimits
+from serving.departures import CancelWhenGone
+from serving.document_routes import DOCUMENTS_PATH, Readers
+from serving.document_routes import router as document_router
 from serving.failures import answer_failure
+from serving.keys import Keyring
 from serving.limits import RequestLimits
+from serving.metrics import Metrics
+from serving.models import Models, RequestEpochs
+from serving.observe import Observer
 from serving.openapi import build_openapi
+from serving.operations import router as operations_router
+from serving.protocols import ROUTERS
+from serving.rates import RateLimiter
 from serving.routes import router
-from serving.service import Service
 from serving.settings import ServeSettings
+from serving.stream_routes import STREAM_PATH
+from serving.stream_routes import router as stream_router
+from serving.tracing import NO_SPANS, open_tracing
 from twohands import __version__
 from twohands.classifier import Classifier
 from twohands.errors import TwoHandsError
 
+STREAMED_PATHS = frozenset({STREAM_PATH})
 _DESCRIPTION = "Whose hand steers the economy here, the state's or the market's? Paragraphs in, stance and topics out."
 
 
-def create_app(settings: ServeSettings, classifier: Classifier | None = None) -> FastAPI:
+def create_app(
+    settings: ServeSettings, classifier: Classifier | None = None, *, runtime: Path | None = None
+) -> FastAPI:
     """Make the app; its lifespan loads and warms up the model.
 
     Args:
         settings: how to serve.
         classifier: a loaded model, which stays the caller's to close; None loads the one of the settings.
+        runtime: a folder that several processes share, in which they count each key's requests; None for one alone.
 
     Returns:
-        The app; `app.state.service` is its service.
+        The app; `app.state.models` are its models, and `app.state.service` is the default one's service.
+
+    Raises:
+        ConfigError: the key file is not one, or the models cannot be named.
+        FileReadError: the key file cannot be read.
+        MissingExtraError: tracing is asked for and not installed.
     """
-    service = Service(settings, classifier)
+    metrics = Metrics()
+    keyring = Keyring(settings.api_keys_file) if settings.api_keys_file is not None else None
+
+    def show_default(models: Models) -> None:
+        app.state.service = models.default
+        app.openapi_schema = None  # it names the heads and labels of the model
+
+    models = Models(settings, classifier, metrics=metrics, on_change=show_default)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await service.start()
+        await models.start()
         try:
             yield
         finally:
-            await service.stop()
+            await models.stop()
 
     app = FastAPI(
         title="twohands",
@@ -52,15 +85,46 @@ def create_app(settings: ServeSettings, classifier: Classifier | None = None) ->
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.service = service
+    app.state.models, app.state.metrics, app.state.keyring = models, metrics, keyring
+    app.state.readers = Readers()
+    show_default(models)
     app.include_router(router)
-    app.add_middleware(RequestLimits, max_body_bytes=settings.max_body_bytes)
+    app.include_router(stream_router)
+    app.include_router(document_router)
+    app.include_router(operations_router)
+    for protocol in ROUTERS:
+        app.include_router(protocol)
+    app.add_middleware(CancelWhenGone)
+    app.add_middleware(
+        RequestLimits,
+        max_body_bytes=settings.max_body_bytes,
+        # A stream has no end; each of its lines has.
+        max_bytes_by_path={DOCUMENTS_PATH: settings.max_document_bytes, STREAM_PATH: sys.maxsize},
+    )
+    # The last one added is the first one asked.
+    app.add_middleware(RequestEpochs, models=models)
+    app.add_middleware(
+        AccessControl,
+        keyring=keyring,
+        requests_per_minute=settings.requests_per_minute,
+        limiter=RateLimiter(runtime / "rates" if runtime is not None else None),
+    )
+    app.add_middleware(
+        ClientLimits,
+        max_header_bytes=settings.max_header_bytes,
+        body_timeout_s=settings.body_timeout_s,
+        streamed_paths=STREAMED_PATHS,
+    )
+    app.add_middleware(BrowserRules, cors_origins=settings.cors_origins)
+    app.add_middleware(Observer, metrics=metrics, spans=open_tracing() if settings.tracing else NO_SPANS)
     for kind in (TwoHandsError, HTTPException, RequestValidationError, ClientDisconnect, Exception):
         app.add_exception_handler(kind, answer_failure)
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = build_openapi(app, service.classifier)
+            app.openapi_schema = build_openapi(app, models.default.classifier)
+            if keyring is not None:
+                describe_keys(app.openapi_schema)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document

@@ -1,13 +1,15 @@
 """Owns the command `twohands serve`: options and environment -> settings -> server."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, get_args
 
 import click
 from pydantic import ValidationError
 
 from serving.server import run_server
-from serving.settings import LogLevel, ServeSettings
+from serving.settings import LogFormat, LogLevel, ServeSettings
+from serving.supervisor import run_workers
 from twohands.errors import ConfigError
 from twohands.paragraphs import LIMIT_CHARS
 from twohands.taxonomy import describe_faults
@@ -19,11 +21,12 @@ def _option(flag: str, field: str, **attributes: Any) -> Callable[[_Command], _C
     """An option with the default and the description of a field of the settings."""
     described = ServeSettings.model_fields[field]
     text = described.description or ""
+    is_shown = described.default not in {None, False, ()} and not attributes.get("multiple", False)
     return click.option(
         flag,
         field,
-        default=described.default,
-        show_default=described.default is not None,
+        default=() if attributes.get("multiple", False) else described.default,
+        show_default=is_shown,
         # Not TWOHANDS_PORT: Kubernetes sets that to a URL in every pod beside a service called twohands.
         envvar=f"TWOHANDS_SERVE_{flag.removeprefix('--').replace('-', '_').upper()}",
         show_envvar=True,
@@ -32,17 +35,42 @@ def _option(flag: str, field: str, **attributes: Any) -> Callable[[_Command], _C
     )
 
 
+def name_models(options: dict[str, Any]) -> dict[str, Any]:
+    """Make of `--model`, which can be given several times, the default model and the others."""
+    first, *others = options["model"] or (None,)
+    return options | {"model": first, "other_models": tuple(others)}
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@_option("--model", "model", metavar="NAME_OR_DIR")
+# A path's list of them is divided by colons in the environment: folders may have spaces.
+@_option("--model", "model", metavar="[NAME=]NAME_OR_DIR", multiple=True, type=click.Path())
 @_option("--host", "host")
 @_option("--port", "port", type=click.IntRange(0, 65535))
 @_option("--threads", "num_threads", type=click.IntRange(1))
 @_option("--max-body-bytes", "max_body_bytes", type=click.IntRange(1))
 @_option("--max-inputs", "max_inputs", type=click.IntRange(1))
+@_option("--flat-list", "flat_list", type=click.Choice(["batch", "pair"]))
 @_option("--limit-chars", "limit_chars", type=click.IntRange(1, LIMIT_CHARS))
 @_option("--max-pending", "max_pending", type=click.IntRange(1))
+@_option("--max-queue-tokens", "max_queue_tokens", type=click.IntRange(1))
+@_option("--request-timeout", "request_timeout_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS")
 @_option("--shutdown-timeout", "shutdown_timeout_s", type=click.IntRange(1), metavar="SECONDS")
 @_option("--log-level", "log_level", type=click.Choice(get_args(LogLevel)))
+@_option("--log-format", "log_format", type=click.Choice(get_args(LogFormat)))
+@_option("--models", "models_dir", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR")
+@_option("--shadow", "shadow", metavar="NAME_OR_DIR")
+@_option("--shadow-share", "shadow_share", type=click.FloatRange(0, 1, min_open=True))
+@_option("--api-keys-file", "api_keys_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
+@_option("--insecure", "insecure", is_flag=True)
+@_option("--requests-per-minute", "requests_per_minute", type=click.IntRange(1))
+@_option("--cors-origin", "cors_origins", multiple=True, metavar="ORIGIN")
+@_option("--max-header-bytes", "max_header_bytes", type=click.IntRange(256))
+@_option("--body-timeout", "body_timeout_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS")
+@_option("--max-document-bytes", "max_document_bytes", type=click.IntRange(1))
+@_option("--max-document-paragraphs", "max_document_paragraphs", type=click.IntRange(1))
+@_option("--document-timeout", "document_timeout_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS")
+@_option("--workers", "workers", type=click.IntRange(1, 256))
+@_option("--tracing", "tracing", is_flag=True)
 def serve(**options: Any) -> None:  # noqa: ANN401 - checked by ServeSettings
     """Serve a model over HTTP.
 
@@ -54,12 +82,17 @@ def serve(**options: Any) -> None:  # noqa: ANN401 - checked by ServeSettings
     curl -s http://127.0.0.1:8000/v1/classify -H 'content-type: application/json' \\
       -d '{"inputs": "The ministry will buy whatever the mills cannot sell abroad."}'
 
+    --model can be given several times, and --models serves every model folder in DIR: a request's field `model`
+    names one. SIGHUP loads them all again; a folder that cannot be served changes nothing.
+
+    Beyond this machine, API keys are needed: `twohands keys add NAME` makes one, --api-keys-file takes them.
+
     Send a list to classify several paragraphs at once. /info shows the model and its labels, /openapi.json the
     whole interface, /readyz whether requests are answered. Each option can also be set in the environment, by
     the name that stands behind it.
     """  # noqa: D301 - click wants a real backspace, and a backslash before it would end up in the help
     try:
-        settings = ServeSettings(**options)
+        settings = ServeSettings(**name_models(options))
     except ValidationError as error:
         raise ConfigError("these options cannot be served with", describe_faults(error)) from error
-    run_server(settings, click.echo)
+    (run_server if settings.workers == 1 else run_workers)(settings, click.echo)

@@ -1,75 +1,103 @@
-"""Owns the threads on which text is tokenized and windows are run, and how much work may wait for them.
+"""Owns the threads on which windows are run, and the life of what was admitted to them.
 
-Knows nothing of HTTP or of what logits mean. A micro-batcher may take its place behind the same four verbs:
-`admit`, `encode`, `run`, `stop`.
+Knows nothing of HTTP or of what logits mean. The way of a request is `admit`, `aside` (tokenize), `run`.
 """
 
 import asyncio
+import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
+from serving.backpressure import DrainRate, has_room, make_overloaded
+from serving.fair_queue import FairQueue, Flow
+from serving.waiting import ReadingThread, Timed, Waiters
 from twohands.encoding import EncodedParagraph, TokenIds
-from twohands.errors import EngineStoppedError, InputError, OverloadedError
+from twohands.errors import DeadlineError, EngineStoppedError
 from twohands.session import RunBatch
 from twohands.windows import Logits, aggregate_windows
 
-Encoded = list[EncodedParagraph | InputError]
-Encode = Callable[[Sequence[object]], Encoded]
+_LOGGER = logging.getLogger(__name__)
+_STOPPING = "the service is stopping; send the request again elsewhere"
+_DEAD = "a worker of the service died; it must be started again"
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Timed(Generic[T]):
-    """A value, how long it waited for a thread, and how long it was worked on."""
+@dataclass(eq=False, slots=True)
+class _Job:
+    """One request in the queue: its windows, and what is known of them so far."""
 
-    value: T
-    queue_ms: float
-    work_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Span(Generic[T]):
-    """What one job gave, and when it began and ended, in seconds of `time.perf_counter`."""
-
-    value: T
-    started_s: float
-    ended_s: float
+    windows: list[TokenIds]
+    result: "asyncio.Future[Logits]"
+    deadline_s: float
+    rows: list[Logits | None]
+    n_left: int
+    started_s: float = 0.0
+    ended_s: float = 0.0
 
 
 class Engine:
-    """As many threads as the session may use, fed first come, first served.
+    """As many runners as the session may use, fed from one fair queue.
 
-    Each window is a job of its own, so a request of many paragraphs uses all threads, and no more than these
-    ever run. Every job is answered: with its value, its error, or `EngineStoppedError`.
+    Each window is run alone: on the CPU this costs next to nothing against batches of equal length and far less than
+    batches of mixed length, and with dynamic int8 a neighbour in the batch would change the scores. Greedy: a runner
+    takes the next window the moment it is free, there is no timer, and idle runners sleep. Every admitted request is
+    answered: with its logits, its own error, `DeadlineError` or `EngineStoppedError`.
     """
 
-    def __init__(self, *, encode: Encode, run_batch: RunBatch, num_threads: int, max_pending: int) -> None:
-        """Make the threads; they start with the first job.
+    def __init__(
+        self, *, run_batch: RunBatch, num_threads: int, max_pending: int, max_queue_tokens: int, timeout_s: float
+    ) -> None:
+        """Start the runners.
 
         Args:
-            encode: texts to token ids, a bad text's error in its place.
-            run_batch: windows to logits; called from several threads at once.
-            num_threads: how many jobs run side by side.
+            run_batch: windows to logits; called from several threads at once, with one window each.
+            num_threads: how many windows run side by side. Text is tokenized on one thread more, so that a full
+                queue is noticed at once.
             max_pending: most paragraphs admitted and not yet answered.
+            max_queue_tokens: most tokens that wait to be run.
+            timeout_s: how long a request may wait and run.
         """
-        self._encode = encode
         self._run_batch = run_batch
         self._max_pending = max_pending
-        self._pool = ThreadPoolExecutor(num_threads, "twohands-serve")
-        self._waiters: set[asyncio.Future[Any]] = set()
-        self._is_stopped = False
+        self._max_queue_tokens = max_queue_tokens
+        self._timeout_s = timeout_s
+        self._waiters = Waiters()
+        self._reader, self._slow_reader = ReadingThread(self._waiters), ReadingThread(self._waiters)
+        self._queue: FairQueue[_Job] = FairQueue()
+        self._has_work = threading.Condition()  # guards the queue and the jobs in it
+        self._is_stopped = self._is_dead = self._are_runners_ended = False
+        self.rate = DrainRate(num_threads)
         self.n_pending = 0
+        self._runners = [
+            threading.Thread(target=self._live, name=f"twohands-run-{number}", daemon=True)
+            for number in range(num_threads)
+        ]
+        for runner in self._runners:
+            runner.start()
+
+    @property
+    def queue_tokens(self) -> int:
+        """Tokens that wait to be run."""
+        return self._queue.tokens
+
+    def check_alive(self) -> None:
+        """Refuse when nothing can be answered any more.
+
+        Raises:
+            EngineStoppedError: the engine is stopping, or a runner died.
+        """
+        if self._is_dead or self._is_stopped:
+            raise EngineStoppedError(_DEAD if self._is_dead else _STOPPING)
 
     @contextmanager
     def admit(self, n_paragraphs: int) -> Iterator[None]:
-        """Take in a request, whole or not at all; what is asked of the engine is asked within.
+        """Take in a request before its text is read, whole or not at all; what is asked is asked within.
 
         Args:
             n_paragraphs: how many the request has.
@@ -78,105 +106,158 @@ class Engine:
             Nothing.
 
         Raises:
-            EngineStoppedError: the engine is stopping.
-            OverloadedError: too many paragraphs wait already.
+            EngineStoppedError: the engine is stopping, or a runner died.
+            OverloadedError: too many paragraphs or tokens wait already.
         """
-        self._check_running()
-        if self.n_pending + n_paragraphs > self._max_pending:
-            raise OverloadedError(
-                f"{self.n_pending} paragraphs wait already and {n_paragraphs} more would pass the bound of "
-                f"{self._max_pending}; try again in a moment"
+        self.check_alive()
+        n_pending, most = self.n_pending, self._max_pending
+        if not has_room(n_waiting=n_pending, n_new=n_paragraphs, most=most):
+            retry_after_s = self.rate.estimate_s(self.queue_tokens)
+            raise make_overloaded(
+                "paragraphs", n_waiting=n_pending, n_new=n_paragraphs, most=most, retry_after_s=retry_after_s
             )
+        self._check_room(1)  # under overload, reading what is refused anyway would only make it worse
         self.n_pending += n_paragraphs
         try:
             yield
         finally:
             self.n_pending -= n_paragraphs
 
-    async def encode(self, texts: Sequence[object]) -> Timed[Encoded]:
-        """Tokenize off the event loop.
+    async def aside(self, function: Callable[[], T], *, is_slow: bool = False) -> Timed[T]:
+        """Do something that needs the CPU off the event loop, such as tokenizing; long work comes in short pieces.
 
         Args:
-            texts: raw texts, unchecked.
+            function: what to do.
+            is_slow: wait in line with other slow work, not with the short pieces.
 
         Returns:
-            One encoded paragraph or error for each.
+            What it returned.
 
         Raises:
             EngineStoppedError: the engine stopped before it was done.
         """
-        asked_s = time.perf_counter()
-        span = await self._submit(lambda: self._encode(texts))
-        return Timed(span.value, 1e3 * (span.started_s - asked_s), 1e3 * (span.ended_s - span.started_s))
+        self.check_alive()
+        return await (self._slow_reader if is_slow else self._reader).do(function)
 
-    async def run(self, paragraphs: Sequence[EncodedParagraph]) -> Timed[Logits]:
+    async def run(self, paragraphs: Sequence[EncodedParagraph], *, deadline_s: float | None = None) -> Timed[Logits]:
         """Run the model off the event loop.
+
+        A caller that is cancelled costs no more than what runs at that moment.
 
         Args:
             paragraphs: at least one.
+            deadline_s: by the clock of the event loop; None for the engine's own time from now.
 
         Returns:
             Logits of shape `(len(paragraphs), n_labels)`.
 
         Raises:
+            OverloadedError: too many tokens wait already; nothing was run.
+            DeadlineError: it took too long; what had not begun never runs.
             EngineStoppedError: the engine stopped before it was done.
             NonFiniteLogitsError: the model answered NaN or infinity.
         """
-        asked_s = time.perf_counter()
+        self.check_alive()
+        asked_s = time.monotonic()  # the clock of the event loop too
+        deadline_s = asked_s + self._timeout_s if deadline_s is None else deadline_s
         windows = [window for paragraph in paragraphs for window in paragraph.windows]
-        spans = await asyncio.gather(*(self._submit(partial(self._run_window, window)) for window in windows))
-        logits = aggregate_windows(
-            np.stack([span.value for span in spans]), [len(paragraph.windows) for paragraph in paragraphs]
+        with self._waiters.open() as result:
+            job = _Job(windows, result, deadline_s, [None] * len(windows), len(windows))
+            flow = Flow(job, [len(window) for window in windows])
+            self._check_room(flow.cost_left)
+            with self._has_work:
+                self._queue.push(flow)
+                self._has_work.notify(len(windows))
+            try:
+                async with asyncio.timeout_at(deadline_s) as timer:
+                    rows = await result
+            except TimeoutError:
+                if not timer.expired():  # the model's own
+                    raise
+                raise self.make_deadline_error() from None
+            finally:
+                with self._has_work:
+                    self._queue.drop(flow)
+        logits = aggregate_windows(rows, [len(paragraph.windows) for paragraph in paragraphs])
+        return Timed(logits, 1e3 * (job.started_s - asked_s), 1e3 * (job.ended_s - job.started_s))
+
+    def make_deadline_error(self) -> DeadlineError:
+        """Say that a request took too long, and when the queue should be shorter."""
+        retry_after_s = self.rate.estimate_s(self.queue_tokens)
+        return DeadlineError(
+            f"not answered within {self._timeout_s:g} s, the longest that a request may take; send less at once, or "
+            f"try again in {retry_after_s} s",
+            retry_after_s=retry_after_s,
         )
-        started_s = min(span.started_s for span in spans)
-        ended_s = max(span.ended_s for span in spans)
-        return Timed(logits, 1e3 * (started_s - asked_s), 1e3 * (ended_s - started_s))
 
     def abandon(self) -> None:
         """Answer everything that waits with `EngineStoppedError`, and take in nothing more."""
         self._is_stopped = True
-        for waiter in list(self._waiters):
-            if not waiter.done():
-                waiter.set_exception(EngineStoppedError("the service is stopping; send the request again elsewhere"))
+        self._waiters.answer_all(lambda: EngineStoppedError(_STOPPING))
 
     async def stop(self) -> None:
         """Answer everything that waits, then end the threads; what runs at this moment runs to its end."""
         self.abandon()
-        await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
+        with self._has_work:
+            self._are_runners_ended = True
+            self._has_work.notify_all()
+        for reader in (self._reader, self._slow_reader):
+            await asyncio.to_thread(reader.end)
+        for runner in self._runners:
+            await asyncio.to_thread(runner.join)
 
-    def _check_running(self) -> None:
-        if self._is_stopped:
-            raise EngineStoppedError("the service is stopping; send the request again elsewhere")
+    def _check_room(self, new_tokens: int) -> None:
+        n_waiting, most = self.queue_tokens, self._max_queue_tokens
+        if not has_room(n_waiting=n_waiting, n_new=new_tokens, most=most):
+            retry_after_s = self.rate.estimate_s(max(n_waiting + new_tokens - most, n_waiting // 4))
+            raise make_overloaded(
+                "tokens", n_waiting=n_waiting, n_new=new_tokens, most=most, retry_after_s=retry_after_s
+            )
 
-    def _run_window(self, window: TokenIds) -> Logits:
-        """One window alone: shape `(n_labels,)`."""
-        (row,) = self._run_batch([window])  # any other count is an error here, not a wrong answer later
-        return np.asarray(row)
+    def _live(self) -> None:
+        """A runner's life. If it ends before its time nobody may wait for it: fail at once, and be seen to."""
+        try:
+            while (taken := self._take()) is not None:
+                self._run_one(*taken)
+        except BaseException as error:  # noqa: BLE001 - whatever ends a runner must show in /readyz, not in a hang
+            _LOGGER.critical("a runner died of %s; nothing more can be answered", type(error).__name__)
+            self._is_dead = True
+            self._waiters.call(lambda: self._waiters.answer_all(lambda: EngineStoppedError(_DEAD)))
 
-    def _submit(self, function: Callable[[], T]) -> asyncio.Future[_Span[T]]:
-        """Queue one job; the future is answered whatever happens to the job or to the engine."""
-        self._check_running()
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[_Span[T]] = loop.create_future()
-        self._waiters.add(waiter)
-        waiter.add_done_callback(self._waiters.discard)
+    def _take(self) -> tuple[_Job, int] | None:
+        """Sleep until there is a window to run; None when the engine ends."""
+        with self._has_work:
+            while not self._are_runners_ended and not self._is_dead:
+                taken = self._queue.pop()
+                if taken is None:
+                    self._has_work.wait()
+                elif not taken[0].result.done():
+                    return taken
+            return None
 
-        def work() -> _Span[T]:
-            if waiter.done():  # its caller went away, or the engine stopped: do not spend a core on it
-                raise CancelledError
-            started_s = time.perf_counter()
-            return _Span(function(), started_s, time.perf_counter())
+    def _run_one(self, job: _Job, index: int) -> None:
+        """Run one window, and answer the request if it was the last."""
+        started_s = time.monotonic()
+        if started_s >= job.deadline_s:  # its timer may be late; the session's time must not be spent on it
+            self._fail(job, self.make_deadline_error())
+            return
+        window = job.windows[index]
+        try:
+            (row,) = self._run_batch([window])  # any other count is an error here, not a wrong answer later
+        except Exception as error:  # noqa: BLE001 - a runner must outlive any bad batch
+            self._fail(job, error)
+            return
+        ended_s = time.monotonic()
+        self.rate.note(len(window), ended_s - started_s)
+        with self._has_work:
+            job.rows[index] = np.asarray(row)
+            job.n_left -= 1
+            job.started_s = min(started_s, job.started_s or started_s)
+            job.ended_s = max(ended_s, job.ended_s)
+            is_last = job.n_left == 0
+        if is_last:
+            logits = np.stack([row for row in job.rows if row is not None])
+            self._waiters.call(lambda: None if job.result.done() else job.result.set_result(logits))
 
-        def settle(job: Future[_Span[T]]) -> None:
-            if waiter.done():
-                return
-            error = None if job.cancelled() else job.exception()
-            if job.cancelled():
-                waiter.cancel()
-            elif error is not None:
-                waiter.set_exception(error)
-            else:
-                waiter.set_result(job.result())
-
-        self._pool.submit(work).add_done_callback(lambda job: loop.call_soon_threadsafe(settle, job))
-        return waiter
+    def _fail(self, job: _Job, error: Exception) -> None:
+        self._waiters.call(lambda: None if job.result.done() else job.result.set_exception(error))

@@ -12,8 +12,9 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
+from serving.dialects import tell_failure
 from twohands import errors
 
 _LOGGER = logging.getLogger(__name__)
@@ -23,7 +24,8 @@ STATUS_BY_ERROR: dict[type[Exception], int] = {
     errors.InputError: 422,
     errors.ThresholdError: 422,
     errors.TooManyInputsError: 422,
-    errors.ExplainNotAvailableError: 422,
+    errors.ProtocolError: 422,
+    errors.UnknownHeadError: 404,
     errors.JsonError: 400,
     errors.BodyTooLargeError: 413,
     errors.MediaTypeError: 415,
@@ -31,9 +33,26 @@ STATUS_BY_ERROR: dict[type[Exception], int] = {
     errors.NotReadyError: 503,
     errors.EngineStoppedError: 503,
     errors.NonFiniteLogitsError: 500,
+    errors.UnauthorizedError: 401,
+    errors.ForbiddenError: 403,
+    errors.UnknownModelError: 404,
+    errors.BodyTimeoutError: 408,
+    errors.ReloadError: 409,
+    errors.DocumentError: 422,
+    errors.HeadersTooLargeError: 431,
+    errors.MissingExtraError: 501,
 }
 RETRY_AFTER_S = {429: "1", 503: "5"}
 REQUEST_ID_HEADER = "x-request-id"
+# On every answer, also on those that are made outside all middleware.
+SECURITY_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+    "cache-control": "no-store",
+}
 
 # Where pydantic's or HTTP's own words would say little, or name a class of ours.
 _WORDS_BY_FAULT = {
@@ -89,27 +108,31 @@ def _read_failure(error: Exception) -> tuple[int, str, str]:
     return 500, "internal_error", "the service failed; its log has the cause under this request id"
 
 
-def shape_failure(error: Exception, request_id: str) -> JSONResponse:
+def shape_failure(error: Exception, request_id: str, *, path: str = "") -> Response:
     """Make the answer to a failed request.
 
     Args:
         error: any error.
         request_id: by which the log and the caller speak of the same request.
+        path: of the request; those of other protocols have bodies of their own.
 
     Returns:
-        The response, with the body `{"error": {"code", "message", "request_id"}}`.
+        The response, with the body `{"error": {"code", "message", "request_id"}}` unless the path says otherwise.
     """
     status, code, message = _read_failure(error)
-    headers = dict(getattr(error, "headers", None) or {})
+    headers = SECURITY_HEADERS | dict(getattr(error, "headers", None) or {})
     headers[REQUEST_ID_HEADER] = request_id
     if status in RETRY_AFTER_S:
-        headers["retry-after"] = RETRY_AFTER_S[status]
+        headers["retry-after"] = str(getattr(error, "retry_after_s", RETRY_AFTER_S[status]))
     if status == 500:
         _LOGGER.error("request %s failed: %s", request_id, type(error).__name__)
-    body = {"error": {"code": code, "message": message, "request_id": request_id}}
+    status, body = tell_failure(path, status=status, code=code, message=message, request_id=request_id)
+    if body is None:
+        return Response(status_code=status, headers=headers)
     return JSONResponse(body, status_code=status, headers=headers)
 
 
-async def answer_failure(request: Request, error: Exception) -> JSONResponse:
-    """The one exception handler of the app."""
-    return shape_failure(error, str(getattr(request.state, "request_id", "-")))
+async def answer_failure(request: Request, error: Exception) -> Response:
+    """The one exception handler of the app; metrics and logs read the code from the request's state."""
+    request.state.failure_code = _read_failure(error)[1]
+    return shape_failure(error, str(getattr(request.state, "request_id", "-")), path=request.scope["path"])

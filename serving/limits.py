@@ -8,26 +8,30 @@ from collections.abc import Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.failures import REQUEST_ID_HEADER, shape_failure
-from twohands.errors import BodyTooLargeError, MediaTypeError
+from twohands.errors import BodyTimeoutError, BodyTooLargeError, MediaTypeError
 
 # Logs and headers carry the id: nothing that could break a line or a quote is taken over.
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:=-]{1,128}")
 _JSON_TYPE = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json", re.IGNORECASE)
+_LINES_TYPE = re.compile(r"application/(?:x-)?(?:ndjson|jsonl|jsonlines|json-lines)", re.IGNORECASE)
 _DRAIN_BYTES = 64 * 1024 * 1024
 _DRAIN_TIMEOUT_S = 10.0
 
 
-def check_media_type(headers: Mapping[str, str]) -> None:
+def check_media_type(headers: Mapping[str, str], *, is_stream: bool = False) -> None:
     """Refuse a body that is not declared as JSON; a browser form of another site cannot declare that.
 
     Args:
         headers: of the request.
+        is_stream: lines of JSON are expected instead.
 
     Raises:
         MediaTypeError: `content-type` is missing or another.
     """
     media_type = headers.get("content-type", "").partition(";")[0].strip()
-    if not _JSON_TYPE.fullmatch(media_type):
+    if is_stream and not _LINES_TYPE.fullmatch(media_type):
+        raise MediaTypeError("send one JSON value a line, with the header `content-type: application/x-ndjson`")
+    if not is_stream and not _JSON_TYPE.fullmatch(media_type):
         raise MediaTypeError("send JSON, with the header `content-type: application/json`")
 
 
@@ -51,22 +55,26 @@ async def drain(receive: Receive) -> None:
                 n_bytes += len(message.get("body", b""))
                 if message["type"] != "http.request" or not message.get("more_body", False):
                     return
-    except TimeoutError:
+    except (TimeoutError, BodyTimeoutError):
         return
 
 
 class RequestLimits:
     """ASGI middleware: gives each request its id and bounds its body, by its declared and by its counted size."""
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, max_body_bytes: int, max_bytes_by_path: Mapping[str, int] | None = None
+    ) -> None:
         """Wrap an app.
 
         Args:
             app: what is called within the limits.
             max_body_bytes: largest body.
+            max_bytes_by_path: where another bound holds.
         """
         self._app = app
         self._max_body_bytes = max_body_bytes
+        self._max_bytes_by_path = dict(max_bytes_by_path or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection; anything but HTTP passes unchanged."""
@@ -74,8 +82,7 @@ class RequestLimits:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        request_id = read_request_id(headers)
-        scope.setdefault("state", {})["request_id"] = request_id
+        request_id = scope.setdefault("state", {}).setdefault("request_id", read_request_id(headers))
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -84,33 +91,35 @@ class RequestLimits:
                     message["headers"] = [*message["headers"], (name, request_id.encode())]
             await send(message)
 
-        if self._is_declared_too_large(headers.get(b"content-length", b"")):
+        max_bytes = self._max_bytes_by_path.get(scope["path"], self._max_body_bytes)
+        if _is_declared_too_large(headers.get(b"content-length", b""), max_bytes):
             if headers.get(b"expect", b"").lower() != b"100-continue":  # such a client waits for our word
                 await drain(receive)
-            await shape_failure(self._make_error(), request_id)(scope, receive, send)
+            await shape_failure(_make_error(max_bytes), request_id, path=scope["path"])(scope, receive, send)
             return
-        await self._app(scope, self._count(receive), send_with_id)
+        await self._app(scope, _count(receive, max_bytes), send_with_id)
 
-    def _is_declared_too_large(self, declared: bytes) -> bool:
-        # Digits beyond any real size are not even read as a number: Python refuses to from 4300 on.
-        return declared.isdigit() and (len(declared) > 18 or int(declared) > self._max_body_bytes)
 
-    def _count(self, receive: Receive) -> Receive:
-        n_bytes = 0
+def _is_declared_too_large(declared: bytes, max_bytes: int) -> bool:
+    # Digits beyond any real size are not even read as a number: Python refuses to from 4300 on.
+    return declared.isdigit() and (len(declared) > 18 or int(declared) > max_bytes)
 
-        async def receive_counted() -> Message:
-            nonlocal n_bytes
-            message = await receive()
-            n_bytes += len(message.get("body", b""))
-            if n_bytes > self._max_body_bytes:
-                if message.get("more_body", False):
-                    await drain(receive)
-                raise self._make_error()
-            return message
 
-        return receive_counted
+def _count(receive: Receive, max_bytes: int) -> Receive:
+    n_bytes = 0
 
-    def _make_error(self) -> BodyTooLargeError:
-        return BodyTooLargeError(
-            f"the body is larger than {self._max_body_bytes} bytes; send fewer paragraphs in one request"
-        )
+    async def receive_counted() -> Message:
+        nonlocal n_bytes
+        message = await receive()
+        n_bytes += len(message.get("body", b""))
+        if n_bytes > max_bytes:
+            if message.get("more_body", False):
+                await drain(receive)
+            raise _make_error(max_bytes)
+        return message
+
+    return receive_counted
+
+
+def _make_error(max_bytes: int) -> BodyTooLargeError:
+    return BodyTooLargeError(f"the body is larger than {max_bytes} bytes; send fewer paragraphs in one request")

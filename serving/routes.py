@@ -12,6 +12,9 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse
 
 from serving.limits import check_media_type
+from serving.models import Models
+from serving.operations import get_models
+from serving.protocols.text_embeddings import make_tei_info
 from serving.schemas import (
     ClassifyRequest,
     ClassifyResponse,
@@ -27,13 +30,14 @@ from serving.schemas import (
 )
 from serving.service import Answers, Service
 from twohands import __version__
-from twohands.errors import ExplainNotAvailableError, InputError, TooManyInputsError
+from twohands.errors import InputError, TooManyInputsError
 from twohands.manifest import HeadEntry
 
 router = APIRouter()
 
 _FAILURES: dict[int | str, dict[str, Any]] = {
     400: {"model": FailureResponse, "description": "The body is not JSON"},
+    404: {"model": FailureResponse, "description": "No model of this name is served"},
     413: {"model": FailureResponse, "description": "The body is too large"},
     415: {"model": FailureResponse, "description": "The body is not declared as JSON"},
     422: {"model": FailureResponse, "description": "A field is wrong; the message names it"},
@@ -53,6 +57,13 @@ async def read_classify_request(request: Request) -> ClassifyRequest:
     """Read the body once, strictly; FastAPI's own reading would let NaN and lone surrogates through."""
     check_media_type(request.headers)
     return parse_request(await request.body())
+
+
+async def choose_service(
+    request: Request, wanted: Annotated[ClassifyRequest, Depends(read_classify_request)]
+) -> Service:
+    """The service of the model that a request names."""
+    return get_models(request).get(wanted.model)
 
 
 def _answer(answers: Answers, started_s: float) -> JSONResponse:
@@ -76,7 +87,7 @@ def _answer(answers: Answers, started_s: float) -> JSONResponse:
 
 @router.post("/v1/classify", responses={200: {"model": ClassifyResponse}, **_FAILURES}, tags=["classify"])
 async def classify(
-    service: Annotated[Service, Depends(get_service)],
+    service: Annotated[Service, Depends(choose_service)],
     wanted: Annotated[ClassifyRequest, Depends(read_classify_request)],
 ) -> JSONResponse:
     """Classify one paragraph or a list.
@@ -85,14 +96,12 @@ async def classify(
     single bad text fails the request.
     """
     started_s = time.perf_counter()
-    if wanted.explain:
-        raise ExplainNotAvailableError("explain: this service gives no evidence yet; send false or leave it out")
     texts = [wanted.inputs] if isinstance(wanted.inputs, str) else wanted.inputs
     if len(texts) > service.settings.max_inputs:
         raise TooManyInputsError(
             f"inputs: found {len(texts)} texts, at most {service.settings.max_inputs} are taken in one request"
         )
-    answers = await service.classify(texts, thresholds=wanted.thresholds)
+    answers = await service.classify(texts, thresholds=wanted.thresholds, explain=wanted.explain)
     if isinstance(wanted.inputs, str) and isinstance(answers.items[0], InputError):
         raise answers.items[0]
     return _answer(answers, started_s)
@@ -105,9 +114,9 @@ async def healthz() -> StatusResponse:
 
 
 @router.get("/readyz", response_model=StatusResponse, responses={503: _FAILURES[503]}, tags=["state"])
-async def readyz(service: Annotated[Service, Depends(get_service)]) -> StatusResponse:
-    """Say whether requests are answered: 503 until the model is warm, and while the service stops."""
-    service.check_ready()
+async def readyz(models: Annotated[Models, Depends(get_models)]) -> StatusResponse:
+    """Say whether requests are answered: 503 until every model is warm, and while the service stops."""
+    models.check_ready()
     return StatusResponse(status="ready")
 
 
@@ -140,6 +149,8 @@ async def info(service: Annotated[Service, Depends(get_service)]) -> InfoRespons
             max_inputs=settings.max_inputs,
             limit_chars=settings.limit_chars,
             max_pending=settings.max_pending,
+            max_queue_tokens=settings.max_queue_tokens,
+            request_timeout_s=settings.request_timeout_s,
         ),
         versions={
             "twohands": __version__,
@@ -148,6 +159,7 @@ async def info(service: Annotated[Service, Depends(get_service)]) -> InfoRespons
             "tokenizers": tokenizers.__version__,
             "fastapi": fastapi.__version__,
         },
+        **make_tei_info(service).model_dump(),
     )
 
 

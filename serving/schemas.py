@@ -1,6 +1,6 @@
 """Owns what requests and answers look like, whatever heads a model has; `openapi.py` adds those of a loaded one."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import (
@@ -14,9 +14,12 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
+from serving.tei_info import TeiInfo
+from twohands.cautions import Caution
 from twohands.errors import JsonError
 from twohands.taxonomy import ProblemType
 
+SchemaT = TypeVar("SchemaT", bound=BaseModel)
 Score = Annotated[float, Field(ge=0, le=1)]
 LabelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 
@@ -42,7 +45,12 @@ class ClassifyRequest(_Schema):
     """Paragraphs to classify: one, or a list."""
 
     inputs: Inputs = Field(description="one paragraph, or a list of them; a bad item of a list answers in its place")
-    explain: bool = Field(default=False, description="ask for evidence; not available yet, must be false")
+    explain: bool = Field(
+        default=False, description="also say which sentence carries each answer; up to 17 times the work"
+    )
+    model: str | None = Field(
+        default=None, max_length=256, description="which of the models in /v1/models; the default one if not given"
+    )
     thresholds: dict[LabelName, Score] = Field(
         default_factory=dict,
         max_length=256,
@@ -88,6 +96,17 @@ class AnyOfAnswer(_Schema):
     scores: dict[str, Score] = Field(description="of every label, each on its own, calibrated")
 
 
+class Evidence(_Schema):
+    """The sentence that carries an answer; neighbours stand together where a paragraph has more than 16."""
+
+    sentence: str
+    start: int = Field(ge=0, description="its first character in the text that was sent")
+    end: int = Field(ge=1, description="the character after its last")
+    drop: Score | None = Field(
+        description="how far the score falls when it is left out; null when there is no other sentence"
+    )
+
+
 class Prediction(BaseModel):
     """One classified paragraph: an answer for each head, and what was read."""
 
@@ -98,8 +117,11 @@ class Prediction(BaseModel):
     n_windows: int = Field(ge=1, description="overlapping pieces it was read in")
     truncated: bool = Field(description="whether tokens at its end were not read")
     n_tokens_cut: int = Field(ge=0, description="how many were not read")
-    evidence: dict[str, Any] | None = Field(description="null unless asked for")
-    warnings: list[str]
+    evidence: dict[str, Evidence | dict[str, Evidence | None] | None] | None = Field(
+        description="null unless asked for; by head, and for any-of heads by each given label; null where no single "
+        "sentence lowers the score"
+    )
+    warnings: list[Caution] = Field(description="signs that the text is not what the model was made for")
 
 
 class ClassifyResponse(_Schema):
@@ -161,10 +183,12 @@ class LimitsInfo(_Schema):
     max_inputs: int
     limit_chars: int
     max_pending: int
+    max_queue_tokens: int
+    request_timeout_s: float
 
 
-class InfoResponse(_Schema):
-    """What is served, and how."""
+class InfoResponse(TeiInfo):
+    """What is served, and how; with it the keys that clients of text-embeddings-inference look for."""
 
     model: ModelIdentity
     license: str
@@ -180,9 +204,15 @@ class InfoResponse(_Schema):
 
 
 def parse_request(body: bytes) -> ClassifyRequest:
+    """Read the body of /v1/classify; see `parse_as`."""
+    return parse_as(ClassifyRequest, body)
+
+
+def parse_as(schema: type[SchemaT], body: bytes) -> SchemaT:
     """Read a body strictly: no NaN, no lone surrogates, no invalid UTF-8, no nesting that would exhaust the stack.
 
     Args:
+        schema: what the body must be.
         body: bytes as they came.
 
     Returns:
@@ -197,6 +227,6 @@ def parse_request(body: bytes) -> ClassifyRequest:
     except ValueError as error:
         raise JsonError(f"the body is not valid JSON: {error}") from error
     try:
-        return ClassifyRequest.model_validate(content)
+        return schema.model_validate(content)
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_url=False, include_input=False)) from error

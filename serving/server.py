@@ -1,24 +1,28 @@
 """Owns the process: the listening socket, uvicorn around the app, and what signals do."""
 
 import asyncio
-import logging
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
 
+from serving.access import is_loopback
 from serving.app import create_app
-from serving.service import Service
+from serving.connections import TimedConnection
+from serving.logs import set_up_logs
+from serving.models import Models, name_folders
 from serving.settings import ServeSettings
 from twohands.classifier import Classifier
-from twohands.errors import AddressError, EngineStoppedError
+from twohands.errors import AddressError, EngineStoppedError, InsecureAddressError
 
 _BACKLOG = 2048
 # Beyond our own bound, uvicorn's is only there for connections that never end.
-_CLOSE_GRACE_S = 3
+CLOSE_GRACE_S = 3
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -57,23 +61,38 @@ def make_url(listener: socket.socket) -> str:
 class ModelServer(uvicorn.Server):
     """uvicorn, which has no hooks for these: say when all is ready, and stop so that every waiter is answered."""
 
-    def __init__(self, config: uvicorn.Config, *, service: Service, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, *, service: Models, on_ready: Callable[[], None]) -> None:
         """Take over a service.
 
         Args:
             config: around the app of the service.
-            service: told when a signal comes.
+            service: its models, told when a signal comes.
             on_ready: called once requests are answered.
         """
         super().__init__(config)
         self.service = service
         self._on_ready = on_ready
+        self._reloads: set[asyncio.Task[None]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start up, then say so."""
         await super().startup(sockets=sockets)
         if self.started:
             self._on_ready()
+            self._reload_on_hangup()
+
+    def _reload_on_hangup(self) -> None:
+        """On SIGHUP, load every model again, and the keys."""
+        if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGHUP"):
+            return
+        loop = asyncio.get_running_loop()
+
+        def begin() -> None:
+            task = loop.create_task(self.service.reload_all())
+            self._reloads.add(task)
+            task.add_done_callback(self._reloads.discard)
+
+        loop.add_signal_handler(signal.SIGHUP, begin)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop; a second Ctrl-C stops at once."""
@@ -93,8 +112,29 @@ class ModelServer(uvicorn.Server):
             timer.cancel()
 
 
+def check_address(settings: ServeSettings) -> None:
+    """Refuse to listen beyond this machine without API keys, unless that is asked for in so many words.
+
+    Args:
+        settings: how to serve.
+
+    Raises:
+        InsecureAddressError: as said.
+    """
+    if settings.api_keys_file is None and not settings.insecure and not is_loopback(settings.host):
+        raise InsecureAddressError(
+            f"{settings.host} can be reached from other machines and no API keys are given; make one with "
+            "`twohands keys add NAME` and pass --api-keys-file, or pass --insecure if something else keeps others out"
+        )
+
+
 def make_server(
-    settings: ServeSettings, classifier: Classifier, *, url: str, announce: Callable[[str], None]
+    settings: ServeSettings,
+    classifier: Classifier,
+    *,
+    url: str,
+    announce: Callable[[str], None],
+    runtime: Path | None = None,
 ) -> ModelServer:
     """Put uvicorn around the app of a loaded model.
 
@@ -103,11 +143,12 @@ def make_server(
         classifier: the model; stays the caller's to close.
         url: where it will be reached.
         announce: takes one line when requests are answered.
+        runtime: a folder that this process shares with others that serve the same; None when it is alone.
 
     Returns:
         The server; its `run` takes the listening socket.
     """
-    app = create_app(settings, classifier)
+    app = create_app(settings, classifier, runtime=runtime)
     identity, num_threads = classifier.identity, classifier.session.num_threads
     line = (
         f"twohands serves {identity['name']} {identity['version']} (sha256 {identity['sha256'][:12]}) "
@@ -122,9 +163,11 @@ def make_server(
         access_log=False,
         server_header=False,
         backlog=_BACKLOG,
-        timeout_graceful_shutdown=settings.shutdown_timeout_s + _CLOSE_GRACE_S,
+        http=TimedConnection,
+        h11_max_incomplete_event_size=settings.max_header_bytes,
+        timeout_graceful_shutdown=settings.shutdown_timeout_s + CLOSE_GRACE_S,
     )
-    return ModelServer(config, service=app.state.service, on_ready=lambda: announce(line))
+    return ModelServer(config, service=app.state.models, on_ready=lambda: announce(line))
 
 
 def run_server(settings: ServeSettings, announce: Callable[[str], None]) -> None:
@@ -135,6 +178,8 @@ def run_server(settings: ServeSettings, announce: Callable[[str], None]) -> None
         announce: takes one line when requests are answered.
 
     Raises:
+        InsecureAddressError: it would listen beyond this machine without keys.
+        ConfigError: the key file is not one, or the models cannot be named.
         ModelNotFoundError: there is no such model.
         ManifestError: the model folder is incomplete or altered.
         FileReadError: the graph or the tokenizer cannot be read.
@@ -142,9 +187,10 @@ def run_server(settings: ServeSettings, announce: Callable[[str], None]) -> None
         NonFiniteLogitsError: the model does not answer with numbers.
         EngineStoppedError: the service ended before it was ready.
     """
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    check_address(settings)
+    set_up_logs(level=settings.log_level, log_format=settings.log_format)
     # The model comes first: a folder that cannot be served must not take a port for even a moment.
-    classifier = Classifier.load(settings.model, num_threads=settings.num_threads)
+    classifier = Classifier.load(next(iter(name_folders(settings).values())), num_threads=settings.num_threads)
     with open_socket(settings.host, settings.port) as listener:
         server = make_server(settings, classifier, url=make_url(listener), announce=announce)
         try:

@@ -2,20 +2,24 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
 import numpy as np
 
-from serving.engine import Encoded, Engine
+from serving.engine import Engine
+from serving.reading import Encoded, read_texts
 from serving.settings import ServeSettings
 from twohands.classifier import Classifier
 from twohands.encoding import EncodedParagraph
-from twohands.errors import EngineStoppedError, InputError, NotReadyError, ParagraphTooLongError, TwoHandsError
+from twohands.errors import EngineStoppedError, InputError, NotReadyError, TwoHandsError
+from twohands.evidence import list_runs, make_explained_predictions
 from twohands.prediction import Prediction, make_predictions
 from twohands.scores import with_thresholds
+from twohands.session import RunBatch
+from twohands.windows import Logits
 
 _LOGGER = logging.getLogger(__name__)
 _WARM_UP_TEXT = "The first sentence is read before anybody asks."
@@ -45,27 +49,16 @@ class Answers:
     identity: dict[str, str]
     items: list[Prediction | InputError]
     timing: Timing
+    logits: Logits | None = None
+    """Uncalibrated, shape `(n_predictions, n_labels)`; None when no text could be classified."""
 
 
-def encode_inputs(classifier: Classifier, limit_chars: int, texts: Sequence[object]) -> Encoded:
-    """Encode what can be encoded, under the service's own bound on length.
+# Texts as they came, what was read of each, the answers, and the request's thresholds.
+OnAnswers = Callable[[Sequence[object], Encoded, Answers, Mapping[str, object]], None]
 
-    Args:
-        classifier: the model.
-        limit_chars: most characters of one paragraph.
-        texts: raw texts, unchecked.
 
-    Returns:
-        One encoded paragraph or error for each.
-    """
-    encoded: Encoded = []
-    for text in texts:
-        if isinstance(text, str) and len(text) > limit_chars:
-            fault = f"found {len(text)} characters, at most {limit_chars} are read as one paragraph; split it first"
-            encoded.append(ParagraphTooLongError(fault))
-        else:
-            encoded += classifier.try_encode([text])
-    return encoded
+def _unchanged(run_batch: RunBatch) -> RunBatch:
+    return run_batch
 
 
 class Service:
@@ -84,6 +77,14 @@ class Service:
         self._given = classifier
         self._classifier: Classifier | None = None
         self._engine: Engine | None = None
+        # Seams for who counts: set before `start`.
+        self.wrap_run: Callable[[RunBatch], RunBatch] = _unchanged
+        self.on_answers: OnAnswers | None = None
+
+    @property
+    def n_pending(self) -> int:
+        """How many paragraphs were admitted and are not yet answered."""
+        return 0 if self._engine is None else self._engine.n_pending
 
     async def start(self) -> None:
         """Load and warm up the model; only then is the service ready.
@@ -103,10 +104,11 @@ class Service:
         if classifier is None:
             classifier = await asyncio.to_thread(Classifier.load, settings.model, num_threads=settings.num_threads)
         engine = Engine(
-            encode=partial(encode_inputs, classifier, settings.limit_chars),
-            run_batch=classifier.session.run_batch,
+            run_batch=self.wrap_run(classifier.session.run_batch),
             num_threads=classifier.session.num_threads,
             max_pending=settings.max_pending,
+            max_queue_tokens=settings.max_queue_tokens,
+            timeout_s=settings.request_timeout_s,
         )
         self._classifier, self._engine = classifier, engine
         try:
@@ -120,7 +122,7 @@ class Service:
 
     async def _warm_up(self, classifier: Classifier, engine: Engine) -> None:
         """Run the longest window once on every thread, so that no first caller pays for the memory."""
-        await engine.encode([_WARM_UP_TEXT])
+        await engine.aside(partial(classifier.try_encode, [_WARM_UP_TEXT]))
         longest = np.zeros(classifier.encoder.rule.max_tokens, dtype=np.int64)
         paragraph = EncodedParagraph(windows=(longest,), n_tokens=1, n_tokens_cut=0, n_tokens_unknown=0)
         paragraphs = [paragraph] * classifier.session.num_threads
@@ -142,7 +144,7 @@ class Service:
         """
         if self.phase is Phase.STOPPING:
             raise EngineStoppedError("the service is stopping; send the request again elsewhere")
-        self._require()
+        self._require()[1].check_alive()
 
     @property
     def classifier(self) -> Classifier:
@@ -153,12 +155,15 @@ class Service:
         """
         return self._require()[0]
 
-    async def classify(self, texts: Sequence[object], *, thresholds: Mapping[str, object] | None = None) -> Answers:
+    async def classify(
+        self, texts: Sequence[object], *, thresholds: Mapping[str, object] | None = None, explain: bool = False
+    ) -> Answers:
         """Classify paragraphs; a bad one answers with its error in its place.
 
         Args:
             texts: raw texts, unchecked.
             thresholds: overrides, as in `with_thresholds`.
+            explain: also say which sentence carries each answer.
 
         Returns:
             One prediction or error for each text.
@@ -166,23 +171,33 @@ class Service:
         Raises:
             NotReadyError: the model is not loaded yet.
             EngineStoppedError: the service stopped before it was done.
-            OverloadedError: too much waits already.
+            OverloadedError: too much waits already, or it took too long.
             ThresholdError: an override is unknown or out of range.
             NonFiniteLogitsError: the model answered NaN or infinity.
         """
         classifier, engine = self._require()
         rules = with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds or {})
+        deadline_s = asyncio.get_running_loop().time() + self.settings.request_timeout_s
         with engine.admit(len(texts)):
-            encoded = await engine.encode(texts)
-            sound = [item for item in encoded.value if not isinstance(item, InputError)]
+            read = await read_texts(engine, classifier, texts, limit_chars=self.settings.limit_chars, explain=explain)
+            sound = read.sound
             if not sound:
-                faults = [item for item in encoded.value if isinstance(item, InputError)]
-                return Answers(classifier.identity, [*faults], Timing(encoded.work_ms, encoded.queue_ms, 0.0))
-            logits = await engine.run(sound)
-        predictions = iter(make_predictions(logits.value, sound, classifier.taxonomy, rules))
-        items = [item if isinstance(item, InputError) else next(predictions) for item in encoded.value]
-        timing = Timing(encoded.work_ms, encoded.queue_ms + logits.queue_ms, logits.work_ms)
-        return Answers(classifier.identity, items, timing)
+                faults = [item for item in read.encoded if isinstance(item, InputError)]
+                timing = Timing(read.tokenize_ms, read.queue_ms, 0.0)
+                return self._tell(texts, read.encoded, Answers(classifier.identity, [*faults], timing), thresholds)
+            logits = await engine.run(list_runs(sound, read.plans), deadline_s=deadline_s)
+        predictions = iter(make_explained_predictions(logits.value, sound, read.plans, classifier.taxonomy, rules))
+        items = [item if isinstance(item, InputError) else next(predictions) for item in read.encoded]
+        timing = Timing(read.tokenize_ms, read.queue_ms + logits.queue_ms, logits.work_ms)
+        answers = Answers(classifier.identity, items, timing, logits.value[: len(sound)])
+        return self._tell(texts, read.encoded, answers, thresholds)
+
+    def _tell(
+        self, texts: Sequence[object], encoded: Encoded, answers: Answers, thresholds: Mapping[str, object] | None
+    ) -> Answers:
+        if self.on_answers is not None:
+            self.on_answers(texts, encoded, answers, thresholds or {})
+        return answers
 
     def begin_stop(self) -> None:
         """Turn /readyz to 503; what was admitted goes on. Safe to call from a signal handler."""

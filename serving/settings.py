@@ -1,12 +1,15 @@
 """Owns how to serve: address, threads, limits. What the model is stands in its manifest, never here."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
 from twohands.paragraphs import LIMIT_CHARS
 
 LogLevel = Literal["critical", "error", "warning", "info", "debug"]
+LogFormat = Literal["json", "text"]
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$")]
 
 
 class ServeSettings(BaseModel):
@@ -26,14 +29,57 @@ class ServeSettings(BaseModel):
     )
     max_body_bytes: int = Field(default=2_000_000, ge=1, description="largest request body")
     max_inputs: int = Field(default=128, ge=1, description="most paragraphs of one request")
+    flat_list: Literal["batch", "pair"] = Field(
+        default="batch",
+        description="what a flat list of texts is to text-embeddings-inference clients: a batch, or a pair",
+    )
     limit_chars: int = Field(default=LIMIT_CHARS, ge=1, le=LIMIT_CHARS, description="most characters of one paragraph")
     max_pending: int = Field(
         default=512, ge=1, description="paragraphs admitted and not yet answered, beyond which requests are refused"
+    )
+    max_queue_tokens: int = Field(
+        default=32_768,
+        ge=1,
+        description="tokens that may wait to be run, beyond which requests are refused; two cores work off some 20,000 "
+        "a second",
+    )
+    request_timeout_s: float = Field(
+        default=30, gt=0, description="seconds that a request may wait and run, after which it is refused"
     )
     shutdown_timeout_s: int = Field(
         default=20, ge=1, description="seconds that running requests may take after a signal to stop"
     )
     log_level: LogLevel = Field(default="warning", description="least level of what is logged to standard error")
+    log_format: LogFormat = Field(default="json", description="one JSON object a line, or plain text")
+    other_models: tuple[str, ...] = Field(
+        default=(), description="further model folders, served under their folder's name or as NAME=DIR"
+    )
+    models_dir: Path | None = Field(
+        default=None, description="a folder whose model folders are all served, each under its name"
+    )
+    shadow: str | None = Field(
+        default=None, description="a model folder that sees a share of the traffic; only its disagreement is counted"
+    )
+    shadow_share: float = Field(default=0.1, gt=0, le=1, description="share of the requests that the shadow sees")
+    api_keys_file: Path | None = Field(
+        default=None, description="key file of `twohands keys`; without it no key is asked for, on loopback only"
+    )
+    insecure: bool = Field(default=False, description="listen beyond this machine without API keys")
+    requests_per_minute: int = Field(default=6000, ge=1, description="of each API key that has no bound of its own")
+    cors_origins: tuple[Origin, ...] = Field(
+        default=(), description="sites whose pages may call the service, as scheme://host[:port]; none if not given"
+    )
+    max_header_bytes: int = Field(default=16_384, ge=256, description="largest path and headers of a request")
+    body_timeout_s: float = Field(
+        default=20,
+        gt=0,
+        description="seconds for the next piece of a body, and for all of it beyond 500 bytes a second",
+    )
+    max_document_bytes: int = Field(default=10_000_000, ge=1, description="largest document")
+    max_document_paragraphs: int = Field(default=2000, ge=1, description="most paragraphs of one document")
+    document_timeout_s: float = Field(default=30, gt=0, description="seconds that the reading of a document may take")
+    workers: int = Field(default=1, ge=1, le=256, description="processes that share the address")
+    tracing: bool = Field(default=False, description="send OpenTelemetry traces; OTEL_* variables say where to")
 
     @field_validator("max_pending")
     @classmethod

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from twohands.classifier import Classifier
 from twohands.encoding import EncodedParagraph
 from twohands.errors import InputError, TwoHandsError
+from twohands.evidence import plan_evidence
 from twohands.items import Item
 
 CHUNK = 128
@@ -54,6 +55,7 @@ def classify_items(
     *,
     thresholds: Mapping[str, object],
     with_text: bool,
+    explain: bool = False,
     chunk: int = CHUNK,
 ) -> Iterator[list[Answer]]:
     """Classify a stream.
@@ -63,6 +65,7 @@ def classify_items(
         items: what to classify.
         thresholds: overrides, as in `with_thresholds`.
         with_text: put the text that was given into the answer.
+        explain: also say which sentence carries each answer.
         chunk: items that are held at once.
 
     Yields:
@@ -76,7 +79,12 @@ def classify_items(
     while held := list(itertools.islice(stream, chunk)):
         encoded = [_try_encode(classifier, item) for item in held]
         sound = [paragraph for paragraph in encoded if isinstance(paragraph, EncodedParagraph)]
-        predictions = iter(classifier.predict(sound, thresholds=thresholds) if sound else [])
+        plans = [
+            plan_evidence(classifier.encoder, str(item.text))
+            for item, paragraph in zip(held, encoded, strict=True)
+            if explain and isinstance(paragraph, EncodedParagraph)
+        ]
+        predictions = iter(classifier.predict(sound, thresholds=thresholds, plans=plans) if sound else [])
         answers = []
         for item, paragraph in zip(held, encoded, strict=True):
             answer: Answer = {"id": item.id, **item.where}

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from twohands.encoding import EncodedParagraph, ParagraphEncoder
 from twohands.errors import InputError, ManifestError
+from twohands.evidence import EvidencePlan, list_runs, make_explained_predictions, plan_evidence
 from twohands.locate import find_model
 from twohands.manifest import GRAPH_NAME, TOKENIZER_NAME, Manifest, load_manifest
-from twohands.prediction import Prediction, make_predictions
+from twohands.prediction import Prediction
 from twohands.scores import with_thresholds
 from twohands.session import OnnxSession, run_paragraphs
 from twohands.windows import Logits
@@ -82,13 +83,18 @@ class Classifier:
         return run_paragraphs(self.session.run_batch, paragraphs)
 
     def predict(
-        self, paragraphs: Sequence[EncodedParagraph], *, thresholds: Mapping[str, object] | None = None
+        self,
+        paragraphs: Sequence[EncodedParagraph],
+        *,
+        thresholds: Mapping[str, object] | None = None,
+        plans: Sequence[EvidencePlan] = (),
     ) -> list[Prediction]:
         """Classify encoded paragraphs.
 
         Args:
             paragraphs: encoded by this classifier's encoder; at least one.
             thresholds: overrides, as in `with_thresholds`.
+            plans: one for each paragraph, by `plan_evidence`, when evidence is wanted.
 
         Returns:
             One prediction for each.
@@ -99,14 +105,18 @@ class Classifier:
         """
         heads = self.taxonomy.heads
         rules = with_thresholds(heads, self.manifest.rules, thresholds or {})
-        return make_predictions(self.predict_logits(paragraphs), paragraphs, self.taxonomy, rules)
+        logits = self.predict_logits(list_runs(paragraphs, plans))
+        return make_explained_predictions(logits, paragraphs, plans, self.taxonomy, rules)
 
-    def classify(self, texts: Sequence[str], *, thresholds: Mapping[str, object] | None = None) -> list[Prediction]:
+    def classify(
+        self, texts: Sequence[str], *, thresholds: Mapping[str, object] | None = None, explain: bool = False
+    ) -> list[Prediction]:
         """Classify paragraphs.
 
         Args:
             texts: raw text, one paragraph each.
             thresholds: label of an any-of head -> threshold, one-of head -> abstention level.
+            explain: also say which sentence carries each answer; up to 17 times the work.
 
         Returns:
             One prediction for each text, in order.
@@ -129,7 +139,9 @@ class Classifier:
                     encoded.append(self.encoder.encode(text))
                 except InputError as error:
                     raise type(error)(f"text {place}: {error}") from error
-            predictions += self.predict(encoded, thresholds=thresholds)
+            held = texts[start : start + _BATCH] if explain else []
+            plans = [plan_evidence(self.encoder, text) for text in held]
+            predictions += self.predict(encoded, thresholds=thresholds, plans=plans)
         return predictions
 
     def try_encode(self, texts: Sequence[object]) -> list[EncodedParagraph | InputError]:

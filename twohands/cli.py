@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str | None]] = {
     "train": ("Fine-tune, calibrate, export and check a model folder from one config.", "train"),
     "export": ("Turn a checkpoint into a model folder, with the same gates.", "train"),
     "serve": ("Serve a model over HTTP.", "serve"),
+    "keys": ("Make, list and revoke the API keys of a service.", "serve"),
     "classify": ("Classify paragraphs of files or standard input in bulk.", None),
     "evaluate": ("Measure a model on labelled files, with intervals.", "eval"),
     "compare": ("Test two models, or a model and a baseline, on the same rows.", "eval"),

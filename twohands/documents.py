@@ -4,6 +4,7 @@ Plain text needs nothing; HTML and PDF need the extra `documents`.
 """
 
 import importlib
+import io
 import logging
 import re
 import statistics
@@ -176,21 +177,41 @@ def join_lines(pages: list[list[str]]) -> str:
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
 
 
-def _pdf_to_text(path: Path) -> str:
+def _pdf_to_text(content: bytes, name: str) -> str:
     pypdf = import_reader(".pdf")
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it tells of each oddity that it mended
     try:
-        reader = pypdf.PdfReader(path)
+        reader = pypdf.PdfReader(io.BytesIO(content))
         is_locked = reader.is_encrypted and not reader.decrypt("")
         pages = [[s.strip() for s in page.extract_text().splitlines()] for page in ([] if is_locked else reader.pages)]
     except Exception as error:  # a broken PDF raises almost anything
-        raise FileReadError(f"{path} cannot be read as PDF: {type(error).__name__}: {error}") from error
+        raise FileReadError(f"{name} cannot be read as PDF: {type(error).__name__}: {error}") from error
     if is_locked:
-        raise FileReadError(f"{path} is locked by a password; unlock it first")
+        raise FileReadError(f"{name} is locked by a password; unlock it first")
     text = join_lines(pages)
     if not text:
-        raise FileReadError(f"{path} holds no text, perhaps only scanned pages; run it through OCR first")
+        raise FileReadError(f"{name} holds no text, perhaps only scanned pages; run it through OCR first")
     return text
+
+
+def extract_text(content: bytes, *, suffix: str, name: str) -> str:
+    """Read one document that is already in memory.
+
+    Args:
+        content: its bytes.
+        suffix: what it is, one of `DOCUMENT_SUFFIXES`.
+        name: of the document, for messages.
+
+    Returns:
+        As `read_document`.
+
+    Raises:
+        FileReadError: it is not what its suffix says, or a PDF without text.
+        MissingExtraError: HTML or PDF without the extra `documents`.
+    """
+    if suffix.lower() == ".pdf":
+        return _pdf_to_text(content, name)
+    return decode_text(content, name) if suffix.lower() in TEXT_SUFFIXES else _html_to_text(content)
 
 
 def read_document(path: Path) -> str:
@@ -207,11 +228,8 @@ def read_document(path: Path) -> str:
         FileReadError: the document cannot be read, or is not what its name says.
         MissingExtraError: HTML or PDF without the extra `documents`.
     """
-    suffix = path.suffix.lower()
     try:
-        if suffix == ".pdf":
-            return _pdf_to_text(path)
         content = path.read_bytes()
     except OSError as error:
         raise FileReadError(f"cannot read {path}: {error}") from error
-    return decode_text(content, str(path)) if suffix in TEXT_SUFFIXES else _html_to_text(content)
+    return extract_text(content, suffix=path.suffix, name=str(path))

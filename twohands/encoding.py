@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from twohands.cautions import find_cautions
 from twohands.errors import EmptyParagraphError, FileReadError
 from twohands.paragraphs import normalise
 from twohands.windows import WindowRule, cut_windows
@@ -20,13 +21,15 @@ class EncodedParagraph:
     """A paragraph as the model reads it; cannot be built from empty text.
 
     `windows` hold token ids with special tokens, shape `(length,)` each; `n_tokens` counts the text's own tokens,
-    `n_tokens_cut` those that no window holds, `n_tokens_unknown` those outside the vocabulary.
+    `n_tokens_cut` those that no window holds, `n_tokens_unknown` those outside the vocabulary. `cautions` say what is
+    odd about the text.
     """
 
     windows: tuple[TokenIds, ...]
     n_tokens: int
     n_tokens_cut: int
     n_tokens_unknown: int
+    cautions: tuple[str, ...] = ()
 
     @property
     def is_truncated(self) -> bool:
@@ -92,7 +95,8 @@ class ParagraphEncoder:
             ParagraphTooLongError: more characters than are read as one paragraph.
             EmptyParagraphError: nothing is left, or no token.
         """
-        return self._cut(self._tokenizer.encode(normalise(text), add_special_tokens=False).ids)
+        paragraph = normalise(text)
+        return self._cut(paragraph, self._tokenizer.encode(paragraph, add_special_tokens=False).ids)
 
     def encode_many(self, texts: Sequence[str]) -> list[EncodedParagraph]:
         """Tokenize checked paragraphs in parallel.
@@ -108,10 +112,11 @@ class ParagraphEncoder:
             ParagraphTooLongError: one has too many characters.
             EmptyParagraphError: one is empty.
         """
-        encodings = self._tokenizer.encode_batch([normalise(text) for text in texts], add_special_tokens=False)
-        return [self._cut(encoding.ids) for encoding in encodings]
+        paragraphs = [normalise(text) for text in texts]
+        encodings = self._tokenizer.encode_batch(paragraphs, add_special_tokens=False)
+        return [self._cut(paragraph, encoding.ids) for paragraph, encoding in zip(paragraphs, encodings, strict=True)]
 
-    def _cut(self, ids: list[int]) -> EncodedParagraph:
+    def _cut(self, paragraph: str, ids: list[int]) -> EncodedParagraph:
         if not ids:
             raise EmptyParagraphError("the text holds no token that the model knows how to read")
         ranges = cut_windows(
@@ -120,11 +125,13 @@ class ParagraphEncoder:
             overlap_tokens=self.rule.overlap_tokens,
             max_windows=self.rule.max_windows,
         )
+        n_tokens_unknown = ids.count(self._unknown_id)
         return EncodedParagraph(
             windows=tuple(
                 np.array([*self._prefix, *ids[start:end], *self._suffix], dtype=np.int64) for start, end in ranges
             ),
             n_tokens=len(ids),
             n_tokens_cut=len(ids) - ranges[-1][1],
-            n_tokens_unknown=ids.count(self._unknown_id),
+            n_tokens_unknown=n_tokens_unknown,
+            cautions=find_cautions(paragraph, n_tokens=len(ids), n_tokens_unknown=n_tokens_unknown),
         )

@@ -4,7 +4,7 @@ Callers match classes or codes, never the text. Messages say what was found, wha
 Knows nothing of HTTP: the status of each class stands in the serving room.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class TwoHandsError(Exception):
@@ -148,6 +148,36 @@ class InvalidIdError(InputError):
     code = "invalid_id"
 
 
+class TooManyTokensError(InputError):
+    """A paragraph is longer than the model reads, and the caller wants nothing cut."""
+
+    code = "too_many_tokens"
+
+
+class ProtocolError(TwoHandsError):
+    """A request of another protocol does not fit it, or asks for what this service does not do."""
+
+    code = "invalid_request"
+
+
+class UnknownHeadError(TwoHandsError):
+    """A request names a head that the model does not have."""
+
+    code = "unknown_head"
+
+
+class RowError(InputError):
+    """A line of a stream is not JSON, or is neither an object nor a string."""
+
+    code = "invalid_row"
+
+
+class LineTooLongError(InputError):
+    """A line of a stream has more bytes than are read as one row."""
+
+    code = "line_too_long"
+
+
 class ThresholdError(TwoHandsError):
     """A threshold names no label of the model or is not in [0, 1]."""
 
@@ -184,16 +214,26 @@ class TooManyInputsError(TwoHandsError):
     code = "too_many_inputs"
 
 
-class ExplainNotAvailableError(TwoHandsError):
-    """Evidence was asked for, which this service cannot give."""
-
-    code = "explain_not_available"
-
-
 class OverloadedError(TwoHandsError):
     """So much work waits already that this request would only wait in vain; try again later."""
 
     code = "overloaded"
+
+    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
+        """Say when to come back.
+
+        Args:
+            message: what waits, and what is too much.
+            retry_after_s: whole seconds until there should be room.
+        """
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class DeadlineError(OverloadedError):
+    """A request waited longer than a request may take; what was left of it was dropped."""
+
+    code = "deadline_exceeded"
 
 
 class NotReadyError(TwoHandsError):
@@ -218,3 +258,109 @@ class CheckpointError(TwoHandsError):
     """A folder is not a checkpoint that this project made."""
 
     code = "no_checkpoint"
+
+
+class RateLimitedError(OverloadedError):
+    """A key asked more often than it may; `retry_after_s` says when it may again."""
+
+    code = "rate_limited"
+
+
+class UnauthorizedError(TwoHandsError):
+    """A request carries no API key, or one that is not known."""
+
+    code = "unauthorized"
+
+    headers: Mapping[str, str] = {"www-authenticate": "Bearer"}
+
+
+class ForbiddenError(TwoHandsError):
+    """A request may not do what it asks for, whoever sent it or with this key."""
+
+    code = "forbidden"
+
+
+class HeadersTooLargeError(TwoHandsError):
+    """A request's headers have more bytes, or are more, than the service reads."""
+
+    code = "headers_too_large"
+
+
+class BodyTimeoutError(TwoHandsError):
+    """A request's body came too slowly to be waited for."""
+
+    code = "body_timeout"
+
+    headers: Mapping[str, str] = {"connection": "close"}
+
+
+class InsecureAddressError(TwoHandsError):
+    """The service would listen beyond this machine without asking for keys."""
+
+    code = "insecure_address"
+
+
+class UnknownModelError(TwoHandsError):
+    """A request names a model that is not served."""
+
+    code = "unknown_model"
+
+
+class ReloadError(TwoHandsError):
+    """A model cannot be exchanged; the one that served goes on."""
+
+    code = "reload_refused"
+
+
+class DocumentError(TwoHandsError):
+    """A document cannot be read, or holds no text."""
+
+    code = "unreadable_document"
+
+
+class ServiceError(TwoHandsError):
+    """A service, asked by our own client, answered with an error; `code` is the service's own."""
+
+    code = "service_error"
+
+    def __init__(
+        self,
+        message: str,
+        code: str,
+        *,
+        status: int | None = None,
+        request_id: str | None = None,
+        retry_after_s: float | None = None,
+        is_passing: bool = False,
+    ) -> None:
+        """Keep what the service said.
+
+        Args:
+            message: for people.
+            code: stable.
+            status: of HTTP; None when there was no answer.
+            request_id: by which the service's log speaks of the request.
+            retry_after_s: seconds after which the service wants to be asked again.
+            is_passing: whether asking again may help.
+        """
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.request_id = request_id
+        self.retry_after_s = retry_after_s
+        self.is_passing = is_passing
+
+
+class ServiceUnreachableError(ServiceError):
+    """A service gave no answer."""
+
+    code = "service_unreachable"
+
+    def __init__(self, message: str, *, is_passing: bool) -> None:
+        """Say why.
+
+        Args:
+            message: for people.
+            is_passing: whether asking again may help.
+        """
+        super().__init__(message, self.code, is_passing=is_passing)

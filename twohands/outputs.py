@@ -13,7 +13,7 @@ from typing import Any, Literal
 from twohands.bulk import Answer
 from twohands.errors import ConfigError
 from twohands.examples import import_pyarrow
-from twohands.taxonomy import ProblemType, Taxonomy
+from twohands.taxonomy import Head, ProblemType, Taxonomy
 
 Format = Literal["jsonl", "csv", "parquet"]
 FORMAT_BY_SUFFIX: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
@@ -34,16 +34,31 @@ def encode_line(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
 
-def flat_columns(taxonomy: Taxonomy, *, has_documents: bool, with_text: bool) -> list[Column]:
+def _evidence_columns(head: Head) -> list[Column]:
+    """The sentence that carries an answer, and how far the score falls without it."""
+    places: dict[str, tuple[str, ...]] = {f"{head.name}_evidence": ("evidence", head.name)}
+    if head.problem_type is ProblemType.ANY_OF:
+        places = {f"{head.name}_evidence_{label}": ("evidence", head.name, label) for label in head.label_names}
+    columns = []
+    for name, path in places.items():
+        columns.append(Column(name, "string", (*path, "sentence")))
+        columns.append(Column(f"{name}_drop", "float64", (*path, "drop")))
+    return columns
+
+
+def flat_columns(
+    taxonomy: Taxonomy, *, has_documents: bool, with_text: bool, with_evidence: bool = False
+) -> list[Column]:
     """Lay out the columns of CSV and Parquet.
 
     Args:
         taxonomy: the model's heads.
         has_documents: whether any input is a document.
         with_text: whether answers carry their text.
+        with_evidence: whether they carry the sentences that speak for them.
 
     Returns:
-        Columns in order: where, labels and scores per head, what was read, error.
+        Columns in order: where, labels and scores per head, evidence, what was read, warnings, error.
 
     Raises:
         ConfigError: the names of heads and labels make two columns of one name.
@@ -66,8 +81,11 @@ def flat_columns(taxonomy: Taxonomy, *, has_documents: bool, with_text: bool) ->
         columns += [
             Column(f"{head.name}_score_{label}", "float64", (head.name, "scores", label)) for label in head.label_names
         ]
+    if with_evidence:
+        columns += [column for head in taxonomy.heads for column in _evidence_columns(head)]
     columns += [Column(name, "int64", (name,)) for name in ("n_tokens", "n_windows", "n_tokens_cut")]
     columns.append(Column("truncated", "bool", ("truncated",)))
+    columns.append(Column("warnings", "string", ("warnings",)))
     columns += [Column(f"error_{part}", "string", ("error", part)) for part in ("code", "message")]
     names = [column.name for column in columns]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
@@ -83,7 +101,7 @@ def flatten(answer: Answer, columns: Iterable[Column]) -> list[object]:
         columns: as `flat_columns` gives them.
 
     Returns:
-        One value a column; labels of an any-of head joined by `|`; None where the answer has nothing.
+        One value a column; labels of an any-of head, and warnings, joined by `|`; None where the answer has nothing.
     """
     cells: list[object] = []
     for column in columns:

@@ -1,7 +1,8 @@
 """Owns what an answer looks like: labels and scores per head, and what was read to get them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
@@ -69,6 +70,43 @@ class Prediction:
         }
 
 
+def _read_answer(answer: Mapping[str, Any]) -> OneOf | AnyOf:
+    scores = {str(name): float(score) for name, score in answer["scores"].items()}
+    if "labels" in answer:
+        return AnyOf([str(label) for label in answer["labels"]], scores)
+    return OneOf(str(answer["label"]), float(answer["score"]), scores, bool(answer["abstained"]))
+
+
+def read_prediction(content: Mapping[str, Any]) -> Prediction:
+    """Read what `Prediction.to_dict` wrote; keys that are no head and not known are left out.
+
+    Args:
+        content: parsed JSON.
+
+    Returns:
+        The prediction.
+
+    Raises:
+        KeyError: a field is missing.
+        TypeError: a field has another shape.
+    """
+    known = {each.name for each in fields(Prediction)}
+    heads = {
+        name: _read_answer(answer)
+        for name, answer in content.items()
+        if name not in known and isinstance(answer, Mapping) and "scores" in answer
+    }
+    return Prediction(
+        heads=heads,
+        n_tokens=int(content["n_tokens"]),
+        n_windows=int(content["n_windows"]),
+        truncated=bool(content["truncated"]),
+        n_tokens_cut=int(content["n_tokens_cut"]),
+        evidence=content["evidence"],
+        warnings=list(content["warnings"]),
+    )
+
+
 def _answer(head: Head, rule: DecisionRule, row: Sequence[float]) -> OneOf | AnyOf:
     scores = {name: round(float(score), _DIGITS) for name, score in zip(head.label_names, row, strict=True)}
     if head.problem_type is ProblemType.ONE_OF:
@@ -111,6 +149,7 @@ def make_predictions(
             n_windows=len(paragraph.windows),
             truncated=paragraph.is_truncated,
             n_tokens_cut=paragraph.n_tokens_cut,
+            warnings=list(paragraph.cautions),
         )
         for row, paragraph in enumerate(paragraphs)
     ]

@@ -39,7 +39,6 @@ BROKEN = {
     "inputs empty list": (body(inputs=[]), 422, "invalid_request"),
     "too many inputs": (body(inputs=["plan"] * 9), 422, "too_many_inputs"),
     "unknown field": (body(inputs="plan", explains=True), 422, "invalid_request"),
-    "explain": (body(inputs="plan", explain=True), 422, "explain_not_available"),
     "explain of another type": (body(inputs="plan", explain="yes"), 422, "invalid_request"),
     "thresholds of another type": (body(inputs="plan", thresholds=[SECRET]), 422, "invalid_request"),
     "threshold out of range": (body(inputs="plan", thresholds={"sanctions": 1.01}), 422, "invalid_request"),

@@ -8,7 +8,7 @@ import pytest
 from serving.engine import Engine
 from tests.serving.support import Gate
 from twohands.encoding import EncodedParagraph
-from twohands.errors import EngineStoppedError, NonFiniteLogitsError, OverloadedError
+from twohands.errors import DeadlineError, EngineStoppedError, NonFiniteLogitsError, OverloadedError
 
 pytestmark = pytest.mark.anyio
 
@@ -23,8 +23,14 @@ def echo(windows):
     return np.array([window.astype(np.float32) for window in windows])
 
 
-def make_engine(run_batch=echo, *, num_threads=2, max_pending=4):
-    return Engine(encode=list, run_batch=run_batch, num_threads=num_threads, max_pending=max_pending)
+def make_engine(run_batch=echo, *, num_threads=2, max_pending=4, max_queue_tokens=100, timeout_s=20.0):
+    return Engine(
+        run_batch=run_batch,
+        num_threads=num_threads,
+        max_pending=max_pending,
+        max_queue_tokens=max_queue_tokens,
+        timeout_s=timeout_s,
+    )
 
 
 async def test_each_paragraph_gets_its_own_row_and_windows_are_averaged():
@@ -158,3 +164,158 @@ async def test_idle_engine_costs_no_cpu():
     await asyncio.sleep(0.3)
     assert time.process_time() - before_s < 0.1
     await engine.stop()
+
+
+async def test_request_that_waits_too_long_is_refused_and_never_run():
+    gate = Gate(1, n_free=0)
+    engine = make_engine(gate.run_batch, num_threads=1)
+    first = asyncio.create_task(engine.run([paragraph(1)]))
+    await asyncio.to_thread(gate.reached.wait, 5)
+    now_s = asyncio.get_running_loop().time()
+    with pytest.raises(DeadlineError) as caught:
+        await engine.run([paragraph(2), paragraph(3)], deadline_s=now_s + 0.05)
+    assert caught.value.retry_after_s >= 1
+    assert engine.queue_tokens == 0
+    gate.opened.set()
+    await first
+    assert (await engine.run([paragraph(4)])).value.tolist() == [[0]]
+    assert gate.n_begun == 2
+    await engine.stop()
+
+
+async def test_expired_request_costs_no_run_even_if_its_timer_is_late():
+    begun = []
+
+    def run_batch(windows):
+        begun.append(int(windows[0][0]))
+        time.sleep(0.2)
+        return echo(windows)
+
+    engine = make_engine(run_batch, num_threads=1)
+    now_s = asyncio.get_running_loop().time()
+    first = asyncio.create_task(engine.run([paragraph(1)]))
+    late = asyncio.create_task(engine.run([paragraph(2)], deadline_s=now_s + 0.1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    time.sleep(0.4)  # noqa: ASYNC251 - the loop is busy, so that its timers are late
+    await first
+    with pytest.raises(DeadlineError):
+        await late
+    assert begun == [1]
+    await engine.stop()
+
+
+async def test_model_that_times_out_itself_is_not_taken_for_a_deadline():
+    def run_batch(_):
+        raise TimeoutError("of the model")
+
+    engine = make_engine(run_batch)
+    with pytest.raises(TimeoutError, match="of the model"):
+        await engine.run([paragraph(1)])
+    await engine.stop()
+
+
+async def test_full_queue_refuses_by_tokens_and_says_when_to_come_back():
+    gate = Gate(1, n_free=0)
+    engine = make_engine(gate.run_batch, num_threads=1, max_queue_tokens=16, max_pending=100)
+    waiting = [asyncio.create_task(engine.run([paragraph(1)] * 12)), asyncio.create_task(engine.run([paragraph(1)]))]
+    await asyncio.to_thread(gate.reached.wait, 5)
+    assert engine.queue_tokens == 12
+    with pytest.raises(OverloadedError) as caught:
+        await engine.run([paragraph(1)] * 2)
+    assert caught.value.retry_after_s >= 1
+    waiting += [asyncio.create_task(engine.run([paragraph(1)])) for _ in range(4)]  # room kept for small ones
+    await asyncio.sleep(0)
+    assert engine.queue_tokens == 16
+    with pytest.raises(OverloadedError):
+        await engine.run([paragraph(1)])
+    with pytest.raises(OverloadedError), engine.admit(1):  # before its text is even read
+        pass
+    gate.opened.set()
+    await asyncio.gather(*waiting)
+    assert engine.queue_tokens == 0
+    await engine.stop()
+
+
+async def test_cancelled_caller_gives_its_tokens_back():
+    gate = Gate(1, n_free=0)
+    engine = make_engine(gate.run_batch, num_threads=1)
+    first = asyncio.create_task(engine.run([paragraph(1)]))
+    await asyncio.to_thread(gate.reached.wait, 5)
+    gone = asyncio.create_task(engine.run([paragraph(*range(50))]))
+    await asyncio.sleep(0)
+    assert engine.queue_tokens == 50
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    assert engine.queue_tokens == 0
+    gate.opened.set()
+    await first
+    await engine.stop()
+
+
+async def test_one_paragraph_does_not_wait_for_a_large_request():
+    begun, is_under_way = [], threading.Event()
+
+    def run_batch(windows):
+        begun.append(int(windows[0][0]))
+        if len(begun) == 5:
+            is_under_way.set()
+        time.sleep(0.002)
+        return echo(windows)
+
+    engine = make_engine(run_batch, num_threads=1, max_queue_tokens=10_000)
+    large = asyncio.create_task(engine.run([paragraph(1)] * 200))
+    await asyncio.to_thread(is_under_way.wait, 5)
+    before = len(begun)
+    await engine.run([paragraph(2)])
+    assert begun.index(2) - before <= 5
+    assert not large.done()
+    assert len((await large).value) == 200
+    await engine.stop()
+
+
+class Died(BaseException):
+    """Nothing that a runner expects."""
+
+
+async def test_dead_runner_answers_all_and_is_seen(caplog):
+    gate = threading.Event()
+
+    def run_batch(_):
+        gate.wait(5)
+        raise Died
+
+    engine = make_engine(run_batch, num_threads=2)
+    engine.check_alive()
+    waiting = [asyncio.create_task(engine.run([paragraph(number)])) for number in range(4)]
+    await asyncio.sleep(0.01)
+    gate.set()
+    answers = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
+    assert [type(answer) for answer in answers] == [EngineStoppedError] * 4
+    with pytest.raises(EngineStoppedError, match="died"):
+        engine.check_alive()
+    with pytest.raises(EngineStoppedError), engine.admit(1):
+        pass
+    assert "Died" in caplog.text
+    await asyncio.wait_for(engine.stop(), 5)
+
+
+async def test_work_aside_gives_its_value_its_error_or_nothing_to_who_left():
+    engine = make_engine()
+    assert (await engine.aside(lambda: 7)).value == 7
+    with pytest.raises(ZeroDivisionError):
+        await engine.aside(lambda: 1 / 0)
+    opened, begun = threading.Event(), []
+    first = asyncio.create_task(engine.aside(lambda: opened.wait(5)))
+    gone = asyncio.create_task(engine.aside(lambda: begun.append(1)))
+    await asyncio.sleep(0.01)
+    assert (await engine.aside(lambda: 8, is_slow=True)).value == 8  # slow work has a line of its own
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    opened.set()
+    await first
+    await engine.aside(lambda: None)
+    assert begun == []
+    await engine.stop()
+    with pytest.raises(EngineStoppedError):
+        await engine.aside(lambda: 7)

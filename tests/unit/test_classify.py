@@ -255,3 +255,23 @@ def test_a_progress_bar_is_shown_on_a_terminal_only(tiny_model, rows, tmp_path):
     os.close(leader)
     assert b"300/300" in shown
     assert b"rows/s" in shown
+
+
+def test_evidence_is_written_in_every_format_and_equals_the_library(classify, tiny_model, tmp_path):
+    text = "The weather of the. A plan of plan plan.\nThe weather."
+    (tmp_path / "in.jsonl").write_text(json.dumps({"id": "a", "text": text}) + "\n" + '{"id": "b", "text": ""}\n')
+    answer, bad = read_lines(classify(tmp_path / "in.jsonl", "--explain").stdout)
+    classifier = Classifier.load(tiny_model)
+    (expected,) = classifier.classify([text], explain=True)
+    classifier.close()
+    assert answer == {"id": "a", **expected.to_dict()}
+    assert answer["evidence"]["stance"]["sentence"] == "A plan of plan plan."
+    assert "error" in bad
+    (row, _) = csv.DictReader(
+        classify(tmp_path / "in.jsonl", "--explain", "--format", "csv").stdout.decode().splitlines()
+    )
+    assert row["stance_evidence"] == "A plan of plan plan."
+    assert float(row["stance_evidence_drop"]) == answer["evidence"]["stance"]["drop"]
+    plain = classify(tmp_path / "in.jsonl", "--format", "csv").stdout.decode()
+    assert "evidence" not in plain
+    assert "warnings" in plain

@@ -43,10 +43,23 @@ def test_columns_are_those_that_are_documented(taxonomy, columns):
         "id", "stance", "stance_score", "stance_abstained",
         "stance_score_state-led", "stance_score_market-led", "stance_score_neutral",
         "topics", "topics_score_sanctions", "topics_score_self-reliance", "topics_score_industrial-policy",
-        "topics_score_regulation", "n_tokens", "n_windows", "n_tokens_cut", "truncated", "error_code", "error_message",
+        "topics_score_regulation", "n_tokens", "n_windows", "n_tokens_cut", "truncated", "warnings",
+        "error_code", "error_message",
     ]  # fmt: skip
     wide = [column.name for column in flat_columns(taxonomy, has_documents=True, with_text=True)]
     assert wide[:6] == ["id", "document", "paragraph", "start", "end", "text"]
+
+
+def test_evidence_has_columns_of_its_own(taxonomy):
+    columns = flat_columns(taxonomy, has_documents=False, with_text=False, with_evidence=True)
+    found = {"sentence": "It will buy.", "start": 0, "end": 12, "drop": 0.5}
+    evidence = {"stance": found, "topics": {"sanctions": found | {"drop": None}, "regulation": None}}
+    answer = SOUND | {"evidence": evidence, "warnings": ["too_short", "markup"]}
+    cells = dict(zip([column.name for column in columns], flatten(answer, columns), strict=True))
+    assert (cells["stance_evidence"], cells["stance_evidence_drop"]) == ("It will buy.", 0.5)
+    assert (cells["topics_evidence_sanctions"], cells["topics_evidence_sanctions_drop"]) == ("It will buy.", None)
+    assert cells["topics_evidence_regulation"] is cells["topics_evidence_self-reliance"] is None
+    assert cells["warnings"] == "too_short|markup"
 
 
 def test_cells(columns):

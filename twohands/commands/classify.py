@@ -149,6 +149,7 @@ def _run(
     text_column: str,
     thresholds: dict[str, object],
     with_text: bool,
+    explain: bool,
     overwrite: bool,
 ) -> int:
     from twohands.bulk import Tally, classify_items
@@ -166,11 +167,18 @@ def _run(
         has_documents, items = _open_items(inputs, faults, text_column)
         columns: list[Column] = []
         if output_format != "jsonl":
-            columns = flat_columns(classifier.taxonomy, has_documents=has_documents, with_text=with_text)
+            columns = flat_columns(
+                classifier.taxonomy, has_documents=has_documents, with_text=with_text, with_evidence=explain
+            )
         journal: Journal | None = None
         if output is not None:
             run = _describe_run(
-                inputs, model=classifier.identity, text_column=text_column, thresholds=thresholds, with_text=with_text
+                inputs,
+                model=classifier.identity,
+                text_column=text_column,
+                thresholds=thresholds,
+                with_text=with_text,
+                explain=explain,
             )
             journal = stack.enter_context(closing(open_journal(output, run, overwrite=overwrite)))
         tally = journal.done if journal else Tally()
@@ -179,7 +187,11 @@ def _run(
         is_shown = sys.stderr.isatty() and (output is not None or not sys.stdout.isatty())
         total = _count(inputs, text_column) if is_shown else None
         chunks = classify_items(
-            classifier, itertools.islice(items, n_done, None), thresholds=thresholds, with_text=with_text
+            classifier,
+            itertools.islice(items, n_done, None),
+            thresholds=thresholds,
+            with_text=with_text,
+            explain=explain,
         )
         with show_progress(is_shown=is_shown, total=total, n_done=n_done) as progress:
             write = journal.append if journal else _write_to_stdout(output_format, columns)
@@ -217,6 +229,7 @@ def _run(
     help="Give a topic from this score on, or abstain from a head (stance=0.6) below it. Repeatable.",
 )
 @click.option("--with-text", is_flag=True, help="Put the text into each answer.")
+@click.option("--explain", is_flag=True, help="Say which sentence carries each answer; several times the work.")
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists, and what another run left of it.")
 def command(
     files: tuple[Path, ...],
@@ -227,6 +240,7 @@ def command(
     text_column: str,
     thresholds: dict[str, object],
     with_text: bool,
+    explain: bool,
     overwrite: bool,
 ) -> None:
     """Classify paragraphs of FILES, of folders, or of standard input.
@@ -264,6 +278,7 @@ def command(
             text_column=text_column,
             thresholds=thresholds,
             with_text=with_text,
+            explain=explain,
             overwrite=overwrite,
         )
     except KeyboardInterrupt:

@@ -1,0 +1,133 @@
+"""Owns who may ask: API keys and how often each may, and what needs no key. Knows nothing of models or texts."""
+
+import ipaddress
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serving.failures import answer_failure
+from serving.keys import ApiKey, Keyring
+from serving.limits import drain
+from serving.rates import RateLimiter, whole_seconds
+from twohands.errors import ForbiddenError, RateLimitedError, TwoHandsError, UnauthorizedError
+
+# Whatever is not here needs a key: a route that somebody adds later is closed until it is named.
+OPEN_PATHS = frozenset(
+    {
+        "/", "/healthz", "/readyz", "/health", "/ping", "/v2", "/v2/health/live", "/v2/health/ready",
+        "/label-studio/health",
+    }
+)  # fmt: skip
+ADMIN_PREFIX = "/admin/"
+_LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
+
+
+def describe_keys(document: dict[str, Any]) -> None:
+    """Write into an OpenAPI document which routes need a key, and where it goes.
+
+    Args:
+        document: changed in place.
+    """
+    document["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "header": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+    }
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if path not in OPEN_PATHS or method not in {"get", "head"}:
+                operation["security"] = [{"bearer": []}, {"header": []}]
+                refusal = {"description": "No API key, or an unknown one"}
+                operation["responses"].setdefault("401", refusal)
+                operation["responses"].setdefault("429", {"description": "This key, or all together, ask too much"})
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on can be reached from this machine only."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]").partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def read_presented_key(headers: Headers) -> str | None:
+    """The key of a request: `Authorization: Bearer KEY`, else `X-API-Key: KEY`; None if it has neither."""
+    scheme, _, credentials = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and credentials.strip():
+        return credentials.strip()
+    return headers.get("x-api-key") or None
+
+
+class AccessControl:
+    """ASGI middleware: lets in who has a key, as often as the key may."""
+
+    def __init__(
+        self, app: ASGIApp, *, keyring: Keyring | None, requests_per_minute: int, limiter: RateLimiter
+    ) -> None:
+        """Wrap an app.
+
+        Args:
+            app: what is called by those who may.
+            keyring: the keys; None asks for none.
+            requests_per_minute: of each key that has no bound of its own.
+            limiter: counts each key's requests.
+        """
+        self._app = app
+        self._keyring = keyring
+        self._requests_per_minute = requests_per_minute
+        self._limiter = limiter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection; anything but HTTP passes unchanged."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            self._check(scope)
+        except TwoHandsError as error:
+            await drain(receive)
+            await (await answer_failure(Request(scope), error))(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _check(self, scope: Scope) -> None:
+        headers, path = Headers(scope=scope), scope["path"]
+        if self._keyring is None:
+            if path.startswith(ADMIN_PREFIX):
+                _check_local(headers)
+            return
+        if scope["method"] in {"GET", "HEAD"} and path in OPEN_PATHS:
+            return
+        presented = read_presented_key(headers)
+        if presented is None:
+            raise UnauthorizedError("send an API key: `Authorization: Bearer KEY` or `X-API-Key: KEY`")
+        key = self._keyring.find(presented)
+        if key is None:
+            raise UnauthorizedError("this API key is not known; it may have been revoked")
+        scope.setdefault("state", {})["key_id"] = key.id
+        self._check_rate(key)
+        if path.startswith(ADMIN_PREFIX) and not key.is_admin:
+            raise ForbiddenError(
+                "this API key may not reload models; `twohands keys add NAME --admin` makes one that may"
+            )
+
+    def _check_rate(self, key: ApiKey) -> None:
+        per_minute = key.requests_per_minute or self._requests_per_minute
+        wait_s = self._limiter.take(key.id, per_minute=per_minute)
+        if wait_s:
+            seconds = whole_seconds(wait_s)
+            raise RateLimitedError(
+                f"this API key may send {per_minute} requests a minute; the next one in {seconds} s",
+                retry_after_s=seconds,
+            )
+
+
+def _check_local(headers: Headers) -> None:
+    """Without keys, only who names this machine: else a page could reach it under a name of its own (DNS rebinding)."""
+    host = headers.get("host", "").lower()
+    name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+    if name not in _LOCAL_NAMES:
+        raise ForbiddenError("without API keys, models are reloaded from this machine only, by the name localhost")

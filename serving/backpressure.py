@@ -1,0 +1,73 @@
+"""Owns how much may wait, how fast it is worked off, and when somebody who was refused should come back."""
+
+import math
+from collections import deque
+
+from twohands.errors import OverloadedError
+
+_N_RUNS = 64
+_MOST_RETRY_AFTER_S = 60
+
+
+class DrainRate:
+    """How many tokens a second the threads work off, by the last runs."""
+
+    def __init__(self, num_threads: int) -> None:
+        """Know nothing yet.
+
+        Args:
+            num_threads: how many work side by side.
+        """
+        self._num_threads = num_threads
+        self._runs: deque[tuple[int, float]] = deque(maxlen=_N_RUNS)
+
+    def note(self, n_tokens: int, spent_s: float) -> None:
+        """Learn from one run on one thread."""
+        self._runs.append((n_tokens, spent_s))
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Of all threads together; None before the first run."""
+        runs = list(self._runs)  # threads append meanwhile
+        spent_s = sum(spent for _, spent in runs)
+        return self._num_threads * sum(n for n, _ in runs) / spent_s if spent_s > 0 else None
+
+    def estimate_s(self, n_tokens: int) -> int:
+        """Whole seconds until so many tokens are worked off.
+
+        Args:
+            n_tokens: how many.
+
+        Returns:
+            From 1 to 60: one stalled run must not send everybody away for an hour.
+        """
+        rate = self.tokens_per_s
+        return 1 if rate is None else min(max(math.ceil(n_tokens / rate), 1), _MOST_RETRY_AFTER_S)
+
+
+def has_room(*, n_waiting: int, n_new: int, most: int) -> bool:
+    """Whether a request is taken in; whole or not at all.
+
+    The last quarter of the room is kept for small requests, of at most a sixteenth of it or of one: large ones can
+    fill the queue, but not shut out single paragraphs. A request that is larger than all of the room is taken in when
+    nothing waits, else it could never be.
+
+    Args:
+        n_waiting: tokens or paragraphs that wait.
+        n_new: of the request.
+        most: how many may wait.
+
+    Returns:
+        Whether there is room.
+    """
+    is_small = n_new <= max(1, most // 16)
+    return n_waiting == 0 or n_waiting + n_new <= (most if is_small else most * 3 // 4)
+
+
+def make_overloaded(what: str, *, n_waiting: int, n_new: int, most: int, retry_after_s: int) -> OverloadedError:
+    """Say that there is no room, and when to come back."""
+    return OverloadedError(
+        f"{n_waiting} {what} wait already and there is no room for {n_new} more, the bound being {most}; "
+        f"try again in {retry_after_s} s",
+        retry_after_s=retry_after_s,
+    )

@@ -1,0 +1,76 @@
+"""Owns what browsers need: security headers on every answer, and which other sites' pages may call the service.
+
+No site may unless it is named. A request that a page of another site sends is refused before it costs anything,
+also where the browser would have kept the answer from that page anyway.
+"""
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.failures import REQUEST_ID_HEADER, SECURITY_HEADERS, answer_failure
+from serving.limits import drain
+from twohands.errors import ForbiddenError
+
+_PREFLIGHT_HEADERS = {
+    "access-control-allow-methods": "GET, POST",
+    "access-control-allow-headers": f"authorization, content-type, x-api-key, {REQUEST_ID_HEADER}",
+    "access-control-max-age": "600",
+}
+_EXPOSED = f"retry-after, server-timing, x-model-sha256, {REQUEST_ID_HEADER}"
+
+
+class BrowserRules:
+    """ASGI middleware: security headers and CORS."""
+
+    def __init__(self, app: ASGIApp, *, cors_origins: tuple[str, ...]) -> None:
+        """Wrap an app.
+
+        Args:
+            app: what is called within the rules.
+            cors_origins: sites whose pages may call, each `scheme://host[:port]`, compared as they stand.
+        """
+        self._app = app
+        self._origins = frozenset(cors_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection; anything but HTTP passes unchanged."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        origin = headers.get("origin")
+        is_listed = origin is not None and origin in self._origins
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answered = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    answered.setdefault(name, value)
+                if self._origins:
+                    answered.add_vary_header("origin")
+                if is_listed and origin is not None:
+                    answered["access-control-allow-origin"] = origin
+                    answered["access-control-expose-headers"] = _EXPOSED
+                    answered["cross-origin-resource-policy"] = "cross-origin"
+            await send(message)
+
+        if origin is not None and not is_listed and not _is_own(origin, headers.get("host", "")):
+            await drain(receive)
+            error = ForbiddenError("pages of this origin may not call the service; --cors-origin names those that may")
+            await (await answer_failure(Request(scope), error))(scope, receive, send_with_headers)
+        elif is_listed and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            await Response(status_code=204, headers=_PREFLIGHT_HEADERS)(scope, receive, send_with_headers)
+        else:
+            await self._app(scope, receive, send_with_headers)
+
+
+def _is_own(origin: str, host: str) -> bool:
+    """Whether a page of the service itself asks; the scheme is left out, since a proxy may end TLS before us."""
+    try:
+        return bool(host) and urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:
+        return False

@@ -1,0 +1,82 @@
+"""Owns how large a client's headers may be and how slowly its body may come; knows nothing of what is in them.
+
+The time before a request's headers are complete, and that of a client which does not read its answer, is bounded
+where the connection is: `connections.py`.
+"""
+
+import asyncio
+import time
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.failures import answer_failure
+from twohands.errors import BodyTimeoutError, HeadersTooLargeError
+
+_MAX_HEADERS = 100
+# Below this many bytes a second, waiting for a body counts against its time.
+MIN_BYTES_PER_S = 500
+
+
+class ClientLimits:
+    """ASGI middleware: refuses large headers, and bodies that trickle."""
+
+    def __init__(
+        self, app: ASGIApp, *, max_header_bytes: int, body_timeout_s: float, streamed_paths: frozenset[str]
+    ) -> None:
+        """Wrap an app.
+
+        Args:
+            app: what is called within the limits.
+            max_header_bytes: names and values of all headers, and the path with its query.
+            body_timeout_s: longest wait for the next piece of a body, and for all of it beyond what 500 bytes a
+                second take.
+            streamed_paths: where a body may take for ever, as long as its next piece comes in time.
+        """
+        self._app = app
+        self._max_header_bytes = max_header_bytes
+        self._body_timeout_s = body_timeout_s
+        self._streamed_paths = streamed_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection; anything but HTTP passes unchanged."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        n_bytes = len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"")
+        n_bytes += sum(len(name) + len(value) for name, value in scope["headers"])
+        if n_bytes > self._max_header_bytes or len(scope["headers"]) > _MAX_HEADERS:
+            error = HeadersTooLargeError(
+                f"the headers and the path have {n_bytes} bytes in {len(scope['headers'])} headers; at most "
+                f"{self._max_header_bytes} in {_MAX_HEADERS} are read"
+            )
+            await (await answer_failure(Request(scope), error))(scope, receive, send)
+            return
+        await self._app(scope, self._hurry(receive, is_streamed=scope["path"] in self._streamed_paths), send)
+
+    def _hurry(self, receive: Receive, *, is_streamed: bool) -> Receive:
+        n_bytes, waited_s, has_ended = 0, 0.0, False
+
+        async def receive_in_time() -> Message:
+            nonlocal n_bytes, waited_s, has_ended
+            if has_ended:  # from here on it is only about whether the client is still there
+                return await receive()
+            # Only the time spent here counts: while the service is busy, the client waits for us.
+            allowed_s = self._body_timeout_s
+            if not is_streamed:
+                allowed_s += n_bytes / MIN_BYTES_PER_S - waited_s
+            started_s = time.monotonic()
+            try:
+                async with asyncio.timeout(max(0.0, min(allowed_s, self._body_timeout_s))):
+                    message = await receive()
+            except TimeoutError:
+                raise BodyTimeoutError(
+                    f"the body came too slowly: its next piece within {self._body_timeout_s:g} s, "
+                    f"and {MIN_BYTES_PER_S} bytes a second over all; send the request again"
+                ) from None
+            waited_s += time.monotonic() - started_s
+            n_bytes += len(message.get("body", b""))
+            has_ended = not message.get("more_body", False)
+            return message
+
+        return receive_in_time

@@ -1,0 +1,80 @@
+"""Owns that a client who went away costs nothing more: what still runs for it is cancelled."""
+
+import asyncio
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.failures import answer_failure
+
+
+class _Connection:
+    """One request's connection, watched from the end of its body on."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._request_task = asyncio.current_task()
+        self._watch: asyncio.Task[None] | None = None
+        self.is_gone = self.has_begun = self._is_done = False
+
+    async def receive(self) -> Message:
+        if self._watch is not None:
+            await asyncio.shield(self._watch)
+            return {"type": "http.disconnect"}
+        message = await self._receive()
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            self._watch = asyncio.get_running_loop().create_task(self._watch_connection())
+        return message
+
+    async def send(self, message: Message) -> None:
+        self.has_begun = True
+        self._is_done = message["type"] == "http.response.body" and not message.get("more_body", False)
+        await self._send(message)
+
+    async def _watch_connection(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if self._request_task is not None and not self._is_done:
+            self.is_gone = True
+            self._request_task.cancel()
+
+    def was_cancelled_here(self) -> bool:
+        """Whether it was only the client's departure that cancelled the request, and not the server's end."""
+        return self.is_gone and self._request_task is not None and self._request_task.uncancel() == 0
+
+    def close(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+
+
+class CancelWhenGone:
+    """ASGI middleware: from the end of a body on it watches the connection, and cancels the request when it breaks.
+
+    Neither FastAPI nor uvicorn does: an answer would be computed to its end and thrown away, which under overload,
+    when clients give up and ask again, is most of the work.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap an app.
+
+        Args:
+            app: what is called; it must run in the task of its request, as all of ours does.
+        """
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection; anything but HTTP passes unchanged."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        connection = _Connection(receive, send)
+        try:
+            await self._app(scope, connection.receive, connection.send)
+        except asyncio.CancelledError:
+            if not connection.was_cancelled_here():
+                raise
+            if not connection.has_begun:  # nobody reads it; it tells metrics and logs what became of the request
+                await (await answer_failure(Request(scope), ClientDisconnect()))(scope, receive, send)
+        finally:
+            connection.close()

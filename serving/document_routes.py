@@ -1,0 +1,274 @@
+"""Owns POST /v1/documents: a document -> paragraphs with offsets, each classified, and a summary of the whole."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import JSONResponse
+
+from serving.extract import extract
+from serving.models import Models
+from serving.operations import get_models
+from serving.schemas import (
+    FailedItem,
+    FailureResponse,
+    LabelName,
+    ModelIdentity,
+    Prediction,
+    Score,
+    parse_as,
+)
+from serving.service import Service
+from serving.summary import summarise
+from twohands import prediction
+from twohands.errors import DocumentError, InputError, MediaTypeError, OverloadedError
+from twohands.paragraphs import Paragraph, split_paragraphs
+
+DOCUMENTS_PATH = "/v1/documents"
+router = APIRouter()
+
+_SUFFIXES = {"text/plain": ".txt", "text/markdown": ".txt", "text/html": ".html", "application/pdf": ".pdf"}
+_PARAGRAPHS_AT_ONCE = 32
+_MAX_READERS = 2
+_MAX_WAITING = 8
+
+_FAILURES: dict[int | str, dict[str, Any]] = {
+    status: {"model": FailureResponse, "description": description}
+    for status, description in {
+        400: "The body is not JSON, though it is declared so",
+        404: "No model of this name is served",
+        413: "The body is too large",
+        415: "No kind of document that is read here",
+        422: "The document cannot be read, holds no text, or has too many paragraphs",
+        429: "Too much work waits already; `retry-after` says when to try again",
+        501: "The service cannot read this kind of document: an extra is not installed",
+        503: "Not ready yet, or stopping",
+    }.items()
+}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DocumentRequest(_Strict):
+    """A document as text, within JSON."""
+
+    text: str = Field(description="the document; blank lines part its paragraphs")
+    model: str | None = Field(default=None, description="which model; the default one if not given")
+    thresholds: dict[LabelName, Score] = Field(default_factory=dict, max_length=256, description="as in /v1/classify")
+
+
+class Interval(_Strict):
+    """A figure with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class LabelSummary(_Strict):
+    """One label in a document."""
+
+    share: Interval = Field(description="of the paragraphs, expected by their scores")
+    n_given: int = Field(description="paragraphs that were given the label")
+
+
+class HeadSummary(_Strict):
+    """One head in a document."""
+
+    labels: dict[str, LabelSummary]
+    n_abstained: int | None = Field(default=None, description="one-of: paragraphs better left to a reader")
+    balance: Interval | None = Field(
+        default=None, description="stance: share of state-led minus share of market-led, from 1 to -1"
+    )
+
+
+class DocumentSummary(_Strict):
+    """A document as a whole; intervals hold if scores are calibrated for it and its paragraphs err independently."""
+
+    level: float = Field(description="probability of each interval")
+    n_paragraphs: int = Field(description="classified ones")
+    heads: dict[str, HeadSummary]
+
+
+class DocumentParagraph(Prediction):
+    """A classified paragraph and where it stood."""
+
+    paragraph: int = Field(ge=0, description="its number in the document")
+    start: int = Field(ge=0, description="first character, in the text as sent or as extracted")
+    end: int = Field(ge=0, description="one past the last")
+
+
+class FailedParagraph(FailedItem):
+    """A paragraph that could not be classified, and where it stood."""
+
+    paragraph: int
+    start: int
+    end: int
+
+
+class DocumentInfo(_Strict):
+    """What was read."""
+
+    media_type: str
+    n_chars: int
+    n_paragraphs: int
+    text: str | None = Field(description="what offsets count in, where it is not the text that was sent")
+
+
+class DocumentResponse(_Strict):
+    """A classified document."""
+
+    model: ModelIdentity
+    document: DocumentInfo
+    paragraphs: list[DocumentParagraph | FailedParagraph]
+    summary: DocumentSummary | None = Field(description="null when no paragraph could be classified")
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A request, read."""
+
+    content: bytes
+    media_type: str
+    model: str | None
+    thresholds: Mapping[str, float]
+
+
+class Readers:
+    """How many documents are read at once, and how many wait for it."""
+
+    def __init__(self) -> None:
+        """Let nobody wait yet."""
+        self._free = asyncio.Semaphore(_MAX_READERS)
+        self._n_here = 0
+
+    async def read(self, wanted: _Wanted, *, timeout_s: float) -> str:
+        """Read a document off the event loop.
+
+        Args:
+            wanted: the request.
+            timeout_s: longest time that the reading may take.
+
+        Returns:
+            Its text.
+
+        Raises:
+            OverloadedError: too many documents wait to be read.
+            DocumentError: it cannot be read.
+            MissingExtraError: its kind needs the extra `documents`.
+        """
+        if self._n_here >= _MAX_READERS + _MAX_WAITING:
+            raise OverloadedError("too many documents wait to be read already; try again in a moment")
+        self._n_here += 1
+        try:
+            async with self._free:
+                suffix = _SUFFIXES[wanted.media_type]
+                return await asyncio.to_thread(extract, wanted.content, suffix=suffix, timeout_s=timeout_s)
+        finally:
+            self._n_here -= 1
+
+
+async def read_document_request(request: Request) -> _Wanted:
+    """Read the body: a document by its media type, or JSON that holds one."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == "application/json":
+        wanted = parse_as(DocumentRequest, await request.body())
+        return _Wanted(wanted.text.encode(), "text/plain", wanted.model, wanted.thresholds)
+    if media_type not in _SUFFIXES:
+        raise MediaTypeError(f"send a document with its `content-type`: {', '.join(_SUFFIXES)} or application/json")
+    return _Wanted(await request.body(), media_type, request.query_params.get("model"), {})
+
+
+async def _classify(
+    service: Service, paragraphs: list[Paragraph], thresholds: Mapping[str, float]
+) -> list[prediction.Prediction | InputError]:
+    """A few at a time, so that others are answered between; what was begun waits for its turn when there is a rush."""
+    items: list[prediction.Prediction | InputError] = []
+    at_once = min(_PARAGRAPHS_AT_ONCE, service.settings.max_inputs)
+    give_up_s = time.monotonic() + service.settings.document_timeout_s
+    while len(items) < len(paragraphs):
+        texts = [paragraph.text for paragraph in paragraphs[len(items) : len(items) + at_once]]
+        try:
+            items += (await service.classify(texts, thresholds=thresholds)).items
+        except OverloadedError as error:
+            if not items or time.monotonic() + error.retry_after_s > give_up_s:
+                raise
+            await asyncio.sleep(error.retry_after_s)
+    return items
+
+
+@router.post(
+    DOCUMENTS_PATH,
+    responses={200: {"model": DocumentResponse}, **_FAILURES},
+    tags=["classify"],
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": DocumentRequest.model_json_schema()},
+                "text/plain": {"schema": {"type": "string"}},
+                "text/html": {"schema": {"type": "string"}},
+                "application/pdf": {"schema": {"type": "string", "format": "binary"}},
+            },
+        },
+        "parameters": [
+            {
+                "name": "model",
+                "in": "query",
+                "required": False,
+                "schema": {"type": "string"},
+                "description": "which model, where the body is the document itself",
+            }
+        ],
+    },
+)
+async def classify_document(
+    request: Request,
+    models: Annotated[Models, Depends(get_models)],
+    wanted: Annotated[_Wanted, Depends(read_document_request)],
+) -> JSONResponse:
+    """Classify a document: text, HTML or PDF, as the body itself, or text within JSON.
+
+    It is split into paragraphs, each is classified, and the summary gives the share of each label over the whole
+    with an interval that is wide where paragraphs are uncertain.
+    """
+    service = models.get(wanted.model)
+    taxonomy = service.classifier.taxonomy  # refuses before the document is read, when there is no model yet
+    settings, readers = service.settings, request.app.state.readers
+    text = await readers.read(wanted, timeout_s=settings.document_timeout_s)
+    paragraphs = await asyncio.to_thread(split_paragraphs, text, limit_chars=settings.limit_chars)
+    if not paragraphs:
+        raise DocumentError("the document holds no text")
+    if len(paragraphs) > settings.max_document_paragraphs:
+        raise DocumentError(
+            f"the document has {len(paragraphs)} paragraphs, at most {settings.max_document_paragraphs} are read; "
+            "send it in parts"
+        )
+    items = await _classify(service, paragraphs, wanted.thresholds)
+    sound = [item for item in items if isinstance(item, prediction.Prediction)]
+    summary = await asyncio.to_thread(summarise, sound, taxonomy) if sound else None
+    answered: list[dict[str, object]] = []
+    for number, (paragraph, item) in enumerate(zip(paragraphs, items, strict=True)):
+        where: dict[str, object] = {"paragraph": number, "start": paragraph.start, "end": paragraph.end}
+        if isinstance(item, InputError):
+            answered.append(where | {"error": {"code": item.code, "message": str(item)}})
+        else:
+            answered.append(where | item.to_dict())
+    is_as_sent = wanted.media_type in {"text/plain", "text/markdown"}
+    document = {
+        "media_type": wanted.media_type,
+        "n_chars": len(text),
+        "n_paragraphs": len(paragraphs),
+        "text": None if is_as_sent else text,
+    }
+    identity = service.classifier.identity
+    return JSONResponse(
+        {"model": identity, "document": document, "paragraphs": answered, "summary": summary},
+        headers={"x-model-sha256": identity["sha256"]},
+    )

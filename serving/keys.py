@@ -1,0 +1,206 @@
+"""Owns API keys: how one is made, what is kept of it, and whether a presented one is known. Knows nothing of HTTP.
+
+A key is 256 random bits, so its SHA-256 says nothing about it and needs neither salt nor a slow hash: there is no
+dictionary of such keys to try. Only the digest is ever written; the key itself is shown once.
+"""
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+import secrets
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from twohands.errors import ConfigError, FileReadError, FileWriteError
+from twohands.taxonomy import describe_faults
+
+_LOGGER = logging.getLogger(__name__)
+_PREFIX = "th"
+_ID_BYTES, _SECRET_BYTES = 4, 32
+_MAX_KEY_CHARS = 256
+_CHECK_EVERY_S = 1.0
+
+KeyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,63}$")]
+
+
+class ApiKey(BaseModel):
+    """What is kept of a key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: KeyId = Field(description="by which logs and `twohands keys revoke` speak of it; no part of the secret")
+    name: KeyName = Field(description="whose it is")
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(description="of the whole key")
+    is_admin: bool = Field(default=False, description="may reload models")
+    requests_per_minute: int | None = Field(default=None, ge=1, description="None takes the service's own bound")
+    created: str = Field(description="UTC, ISO 8601")
+
+
+class KeyFile(BaseModel):
+    """All keys of a service."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Literal[1] = 1
+    keys: list[ApiKey]
+
+
+def digest_key(key: str) -> str:
+    """The SHA-256 of a key, in hexadecimal."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def make_key(*, name: str, is_admin: bool = False, requests_per_minute: int | None = None) -> tuple[str, ApiKey]:
+    """Make a new key.
+
+    Args:
+        name: whose it is.
+        is_admin: whether it may reload models.
+        requests_per_minute: None takes the service's own bound.
+
+    Returns:
+        The key, to be handed over and forgotten, and what is kept of it.
+
+    Raises:
+        ConfigError: the name or the bound is not one.
+    """
+    key_id = secrets.token_hex(_ID_BYTES)
+    key = f"{_PREFIX}_{key_id}_{secrets.token_urlsafe(_SECRET_BYTES)}"
+    try:
+        kept = ApiKey(
+            id=key_id,
+            name=name,
+            sha256=digest_key(key),
+            is_admin=is_admin,
+            requests_per_minute=requests_per_minute,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+    except ValidationError as error:
+        raise ConfigError("no such key can be made", describe_faults(error)) from error
+    return key, kept
+
+
+def read_keys(path: Path) -> list[ApiKey]:
+    """Read a key file.
+
+    Args:
+        path: as `write_keys` wrote it.
+
+    Returns:
+        The keys in order.
+
+    Raises:
+        FileReadError: it cannot be read.
+        ConfigError: it is not a key file, or an id stands twice.
+    """
+    heading = f"{path} is not a key file; `twohands keys add` makes one"
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise FileReadError(f"cannot read the key file {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(heading, ["it is not JSON"]) from error
+    try:
+        keys = KeyFile.model_validate(content).keys
+    except ValidationError as error:
+        raise ConfigError(heading, describe_faults(error)) from error
+    ids = [key.id for key in keys]
+    if repeated := sorted({key_id for key_id in ids if ids.count(key_id) > 1}):
+        raise ConfigError(heading, [f"the id {key_id} stands twice" for key_id in repeated])
+    return keys
+
+
+def write_keys(path: Path, keys: list[ApiKey]) -> None:
+    """Write a key file, whole or not at all, readable by its owner alone.
+
+    Args:
+        path: replaced if it exists.
+        keys: in order.
+
+    Raises:
+        FileWriteError: it cannot be written.
+    """
+    text = json.dumps(KeyFile(keys=keys).model_dump(mode="json"), indent=2) + "\n"
+    temporary = None
+    try:
+        number, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # mode 0600
+        with os.fdopen(number, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise FileWriteError(f"cannot write the key file {path}: {error.strerror}") from error
+
+
+class Keyring:
+    """The keys of a running service; a changed file counts within a second, a broken one changes nothing."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the keys.
+
+        Args:
+            path: the key file.
+
+        Raises:
+            FileReadError: it cannot be read.
+            ConfigError: it is not a key file.
+        """
+        self._path = path
+        self._stamp = self._read_stamp()
+        self._keys = read_keys(path)
+        self._next_check_s = time.monotonic() + _CHECK_EVERY_S
+
+    @property
+    def n_keys(self) -> int:
+        """How many keys there are."""
+        return len(self._keys)
+
+    def find(self, presented: str) -> ApiKey | None:
+        """Look a key up, in a time that says nothing about how much of it was right.
+
+        Args:
+            presented: as a client sent it.
+
+        Returns:
+            What is kept of it, or None when it is unknown.
+        """
+        if time.monotonic() >= self._next_check_s:
+            self.refresh()
+        digest = digest_key(presented[:_MAX_KEY_CHARS])
+        found = None
+        for key in self._keys:  # all of them, found or not
+            if hmac.compare_digest(key.sha256, digest):
+                found = key
+        return found if len(presented) <= _MAX_KEY_CHARS else None
+
+    def refresh(self) -> None:
+        """Read the file again if it changed."""
+        self._next_check_s = time.monotonic() + _CHECK_EVERY_S
+        stamp = self._read_stamp()
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._keys = read_keys(self._path)
+        except (FileReadError, ConfigError) as error:
+            _LOGGER.error("the keys stay as they were: %s", error.code)  # noqa: TRY400 - a trace would say no more
+        else:
+            _LOGGER.info("read %d keys anew", len(self._keys))
+
+    def _read_stamp(self) -> tuple[int, int, int] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size

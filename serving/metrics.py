@@ -1,0 +1,163 @@
+"""Owns the metrics: their names, units and labels, and how they are shown. Never a text, a key or a request id.
+
+Metrics live in a registry of their own app. When PROMETHEUS_MULTIPROC_DIR is set before this module is imported,
+counts are kept in files there and `show` adds those of all workers up.
+"""
+
+import os
+from collections.abc import Sequence
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from serving.tei_metrics import TeiMetrics
+from twohands.encoding import EncodedParagraph, TokenIds
+from twohands.prediction import OneOf, Prediction
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+_BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
+_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+_BYTES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
+
+
+class Metrics:
+    """Every metric of one app."""
+
+    def __init__(self) -> None:
+        """Make the metrics, all at zero."""
+        registry = self._registry = CollectorRegistry()
+        self.is_multiprocess = MULTIPROCESS_VARIABLE in os.environ
+        if not self.is_multiprocess:  # both describe one process only
+            ProcessCollector(registry=registry)
+            PlatformCollector(registry=registry)
+
+        def counter(name: str, about: str, labels: Sequence[str] = ()) -> Counter:
+            return Counter(f"twohands_{name}", about, labels, registry=registry)
+
+        def histogram(name: str, about: str, labels: Sequence[str], buckets: Sequence[float]) -> Histogram:
+            return Histogram(f"twohands_{name}", about, labels, buckets=buckets, registry=registry)
+
+        self.requests = counter("requests_total", "Requests answered.", ("route", "code"))
+        self.request_duration = histogram(
+            "request_duration_seconds", "From the headers of a request to the end of its answer.", ("route",), _SECONDS
+        )
+        self.request_size = histogram("request_size_bytes", "Body of a request.", ("route",), _BYTES)
+        self.in_flight = Gauge(
+            "twohands_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode="livesum"
+        )
+        self.rejected = counter("rejected_total", "Requests refused before any work.", ("reason",))
+        self.queue_wait = histogram("queue_wait_seconds", "Waiting for a thread, of one request.", (), _SECONDS)
+        self.tokenize = histogram("tokenize_seconds", "Tokenizing of one request.", (), _SECONDS)
+        self.inference = histogram("inference_seconds", "Model runs of one request, first to last.", (), _SECONDS)
+        self.batch_size = histogram("batch_size", "Windows of one model run.", (), _BATCH_SIZES)
+        self.batch_tokens = histogram("batch_tokens", "Tokens of one model run, padding included.", (), _TOKENS)
+        self.padding = counter("padding_tokens_total", "Tokens that only fill a batch up.")
+        self.queue_depth = Gauge(
+            "twohands_queue_depth",
+            "Paragraphs admitted and not yet answered.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.input_tokens = histogram("input_tokens", "Tokens of one paragraph.", ("model",), _TOKENS)
+        self.unknown_tokens = counter("unknown_tokens_total", "Tokens outside the vocabulary.", ("model",))
+        self.truncated = counter("truncated_inputs_total", "Paragraphs whose end was not read.", ("model",))
+        self.windows = counter("windows_total", "Windows read.", ("model",))
+        self.failed_inputs = counter("failed_inputs_total", "Paragraphs answered with an error.", ("code",))
+        self.predictions = counter("predictions_total", "Labels given.", ("head", "label", "model"))
+        self.abstained = counter("abstained_total", "Answers below the abstention level.", ("head", "model"))
+        self.confidence = histogram("confidence", "Highest score of a head.", ("head", "model"), _SHARES)
+        self.model_info = Gauge(
+            "twohands_model_info",
+            "1 for each model in service.",
+            ("model", "version", "sha256", "quantized"),
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.reloads = counter("model_reloads_total", "Exchanges of a model asked for.", ("outcome",))
+        self.shadow_compared = counter("shadow_compared_total", "Paragraphs that a shadow saw too.", ("head", "shadow"))
+        self.shadow_disagreed = counter(
+            "shadow_disagreements_total", "Paragraphs that a shadow answered otherwise.", ("head", "shadow")
+        )
+        self.shadow_skipped = counter("shadow_skipped_total", "Requests a shadow was too busy or failed for.")
+        self.reference = Gauge(
+            "twohands_drift_reference",
+            "The figure on the training data, by the model's manifest.",
+            ("model", "figure", "bin"),
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.drift = Gauge(
+            "twohands_drift_stability_index",
+            "Population stability index of recent traffic against the training data; above 0.2 it has shifted.",
+            ("model", "figure"),
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+
+        self.tei = TeiMetrics(registry)
+        self._tei_queue = Gauge(
+            "te_queue_size", "Texts admitted and not yet answered.", registry=registry, multiprocess_mode="livesum"
+        )
+
+    def set_depth(self, n_pending: int) -> None:
+        """Show how many paragraphs wait, or are run."""
+        self.queue_depth.set(n_pending)
+        self._tei_queue.set(n_pending)
+
+    def show(self) -> bytes:
+        """All metrics in Prometheus' text format; under several workers, those of all together."""
+        registry = self._registry
+        if self.is_multiprocess:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library left it so
+        return generate_latest(registry)
+
+    def count_run(self, windows: Sequence[TokenIds], *, is_padded: bool) -> None:
+        """Count one model run.
+
+        Args:
+            windows: shape `(length,)` each, unpadded.
+            is_padded: whether they ran as one array, each as long as the longest.
+        """
+        n_tokens = sum(len(window) for window in windows)
+        n_padded = max(map(len, windows)) * len(windows) if is_padded else n_tokens
+        self.batch_size.observe(len(windows))
+        self.batch_tokens.observe(n_padded)
+        self.padding.inc(n_padded - n_tokens)
+
+    def count_timing(self, *, tokenize_ms: float, queue_ms: float, infer_ms: float) -> None:
+        """Count where the time of one request went."""
+        self.tokenize.observe(tokenize_ms / 1e3)
+        self.queue_wait.observe(queue_ms / 1e3)
+        self.inference.observe(infer_ms / 1e3)
+
+    def count_prediction(self, prediction: Prediction, paragraph: EncodedParagraph, *, model: str) -> None:
+        """Count one classified paragraph.
+
+        Args:
+            prediction: its answer.
+            paragraph: what was read.
+            model: the name it is served under.
+        """
+        self.input_tokens.labels(model).observe(paragraph.n_tokens)
+        self.unknown_tokens.labels(model).inc(paragraph.n_tokens_unknown)
+        self.truncated.labels(model).inc(paragraph.is_truncated)
+        self.windows.labels(model).inc(len(paragraph.windows))
+        for head, answer in prediction.heads.items():
+            labels = [answer.label] if isinstance(answer, OneOf) else answer.labels
+            for label in labels:
+                self.predictions.labels(head, label, model).inc()
+            self.confidence.labels(head, model).observe(max(answer.scores.values()))
+            if isinstance(answer, OneOf) and answer.abstained:
+                self.abstained.labels(head, model).inc()

@@ -1,0 +1,88 @@
+"""Owns what a Label Studio labelling config asks for: which `Choices` belong to which head, and where the text is.
+
+A `Choices` belongs to the head whose labels stand among its choices, whatever its name; label words are unique across
+heads, so this is never ambiguous. Labels that the config does not offer are left out of answers.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from twohands.errors import ProtocolError
+from twohands.taxonomy import Head, ProblemType, Taxonomy
+
+_FORBIDDEN = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One `Choices` of a config that a head fills in."""
+
+    name: str
+    to_name: str
+    text_key: str
+    head: Head
+    choice_by_label: dict[str, str]
+    is_multiple: bool
+
+
+def _parse(label_config: str) -> ET.Element:
+    if _FORBIDDEN.search(label_config):  # entities could make a small config an endless one
+        raise ProtocolError("label_config: a document type or an entity has no place in a labelling config")
+    try:
+        return ET.fromstring(label_config)  # noqa: S314 - no entities are left in it
+    except ET.ParseError as error:
+        raise ProtocolError(f"label_config: not XML, line {error.position[0]} column {error.position[1]}") from error
+
+
+def _read_choices(element: ET.Element, head: Head) -> dict[str, str]:
+    """What is ticked for each label: the alias of a choice stands for its value in results."""
+    choices = {}
+    for choice in element.iter("Choice"):
+        value, alias = choice.get("value", ""), choice.get("alias")
+        for label in {value, alias or ""} & set(head.label_names):
+            choices[label] = alias or value
+    return choices
+
+
+def _find_controls(root: ET.Element, taxonomy: Taxonomy) -> Iterator[Control]:
+    key_by_text = {
+        element.get("name", ""): element.get("value", "").removeprefix("$")
+        for element in root.iter("Text")
+        if element.get("valueType", "text") == "text"
+    }
+    for element in root.iter("Choices"):
+        to_name = element.get("toName", "")
+        if to_name not in key_by_text:
+            continue
+        for head in taxonomy.heads:
+            if choices := _read_choices(element, head):
+                is_multiple = element.get("choice") == "multiple"
+                if not is_multiple and head.problem_type is ProblemType.ANY_OF:
+                    raise ProtocolError(
+                        f'label_config: {head.name} may have several labels at once; give its Choices choice="multiple"'
+                    )
+                yield Control(element.get("name", ""), to_name, key_by_text[to_name], head, choices, is_multiple)
+                break
+
+
+def read_controls(label_config: str, taxonomy: Taxonomy) -> list[Control]:
+    """Match a config with the heads of a model.
+
+    Args:
+        label_config: XML.
+        taxonomy: of the model.
+
+    Returns:
+        At least one control.
+
+    Raises:
+        ProtocolError: it is not XML, or has no choices that are labels of the model, or offers only one of several.
+    """
+    controls = list(_find_controls(_parse(label_config), taxonomy))
+    if not controls:
+        raise ProtocolError(
+            f"label_config: no Choices of a Text offers a label of this model: {', '.join(taxonomy.label_names)}"
+        )
+    return controls

@@ -1,0 +1,177 @@
+"""Owns the Label Studio ML backend, under /label-studio: live pre-annotation of tasks.
+
+An answer that the model abstains on is no pre-annotation: a guess that it does not trust would only lead an annotator.
+`score` of a task is that of its least certain head, so that sorting by it brings the hard tasks first. Nothing is
+learnt from annotations: /webhook takes them and does nothing.
+"""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import JSONResponse
+
+from serving.limits import check_media_type
+from serving.protocols.heads import find_service
+from serving.protocols.label_config import Control, read_controls
+from serving.schemas import parse_as
+from serving.service import Service
+from twohands.classifier import Classifier
+from twohands.errors import InputError, MissingTextError
+from twohands.prediction import AnyOf, OneOf, Prediction
+
+router = APIRouter(prefix="/label-studio", include_in_schema=False)
+_DIGITS = 6
+
+
+class Task(BaseModel):
+    """One task; what else Label Studio sends with it is of no use here."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    data: dict[str, Any]
+
+
+class PredictRequest(BaseModel):
+    """Tasks to pre-annotate."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    tasks: list[Task]
+    label_config: str = Field(min_length=1)
+
+
+class SetupRequest(BaseModel):
+    """A project that will ask."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    label_config: str | None = Field(default=None, alias="schema")
+
+
+class WebhookRequest(BaseModel):
+    """Something that happened in a project."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    action: str
+
+
+def name_version(classifier: Classifier) -> str:
+    """The model version that Label Studio shows beside each prediction."""
+    return f"{classifier.identity['name']}-{classifier.identity['version']}-{classifier.sha256[:8]}"
+
+
+def _find_certainty(answer: OneOf | AnyOf) -> float:
+    if isinstance(answer, OneOf):
+        return answer.score
+    return min(max(score, 1 - score) for score in answer.scores.values())
+
+
+def _make_region(control: Control, answer: OneOf | AnyOf) -> dict[str, object] | None:
+    labels = ([] if answer.abstained else [answer.label]) if isinstance(answer, OneOf) else answer.labels
+    offered = [label for label in labels if label in control.choice_by_label]
+    if not offered:
+        return None
+    return {
+        "id": uuid.uuid4().hex[:10],
+        "from_name": control.name,
+        "to_name": control.to_name,
+        "type": "choices",
+        "value": {"choices": [control.choice_by_label[label] for label in offered]},
+        "score": min(answer.scores[label] for label in offered),
+    }
+
+
+def make_result(
+    controls: Sequence[Control], items: Sequence[Prediction | InputError], model_version: str
+) -> dict[str, object]:
+    """Write down the pre-annotation of one task.
+
+    Args:
+        controls: what the config asks for.
+        items: the answer for the text of each control.
+        model_version: shown beside it.
+
+    Returns:
+        A Label Studio prediction; empty, with an `error`, where a text cannot be classified.
+    """
+    regions, certainties = [], []
+    errors = [item for item in items if isinstance(item, InputError)]
+    for control, item in zip(controls, items, strict=True):
+        if isinstance(item, InputError):
+            continue
+        answer = item.heads[control.head.name]
+        certainties.append(_find_certainty(answer))
+        if (region := _make_region(control, answer)) is not None:
+            regions.append(region)
+    score = round(min(certainties), _DIGITS) if certainties else 0.0
+    result: dict[str, object] = {"result": regions, "score": score, "model_version": model_version}
+    return result | ({"error": {"code": errors[0].code, "message": str(errors[0])}} if errors else {})
+
+
+async def _classify_all(service: Service, texts: Sequence[object]) -> list[Prediction | InputError]:
+    """In parts: Label Studio sends as many tasks as it likes, this service takes a bounded number at once."""
+    items: list[Prediction | InputError] = []
+    n_at_once = service.settings.max_inputs
+    for start in range(0, len(texts), n_at_once):
+        items += (await service.classify(texts[start : start + n_at_once])).items
+    return items
+
+
+@router.get("")
+@router.get("/")
+@router.get("/health")
+async def health(request: Request) -> JSONResponse:
+    """Say that the backend is up."""
+    find_service(request).check_ready()
+    return JSONResponse({"status": "UP", "model_class": "twohands"})
+
+
+@router.get("/versions")
+async def versions(request: Request) -> JSONResponse:
+    """Name the version in service."""
+    return JSONResponse({"versions": [name_version(find_service(request).classifier)]})
+
+
+@router.post("/setup")
+async def setup(request: Request) -> JSONResponse:
+    """Check that the labelling config asks for something that the model can answer."""
+    check_media_type(request.headers)
+    wanted = parse_as(SetupRequest, await request.body())
+    classifier = find_service(request).classifier
+    if wanted.label_config:
+        read_controls(wanted.label_config, classifier.taxonomy)
+    return JSONResponse({"model_version": name_version(classifier)})
+
+
+@router.post("/predict")
+async def predict(request: Request) -> JSONResponse:
+    """Pre-annotate tasks, in order."""
+    check_media_type(request.headers)
+    wanted = parse_as(PredictRequest, await request.body())
+    service = find_service(request)
+    controls = read_controls(wanted.label_config, service.classifier.taxonomy)
+    keys = list(dict.fromkeys(control.text_key for control in controls))
+    texts = [task.data.get(key) for task in wanted.tasks for key in keys]
+    missing = MissingTextError("the task has no such text")
+    classified = await _classify_all(service, [text for text in texts if text is not None])
+    given = iter(classified)
+    items = [missing if text is None else next(given) for text in texts]
+    version = name_version(service.classifier)
+    results = []
+    for start in range(0, len(items), len(keys)):
+        by_key = dict(zip(keys, items[start : start + len(keys)], strict=True))
+        results.append(make_result(controls, [by_key[control.text_key] for control in controls], version))
+    return JSONResponse({"results": results})
+
+
+@router.post("/webhook")
+async def webhook(request: Request) -> JSONResponse:
+    """Take note of nothing: this service does not learn."""
+    check_media_type(request.headers)
+    wanted = parse_as(WebhookRequest, await request.body())
+    del wanted
+    return JSONResponse({"status": "ok", "result": {}})

@@ -1,0 +1,210 @@
+"""Owns the way of a request whose answer is one list of labels for each text: Hugging Face's and TEI's alike.
+
+The two meet on the same paths and tell themselves apart by one key: a request with `parameters` is Hugging Face's and
+is answered nested, one without is TEI's, where a single text is answered flat.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+
+from serving.limits import check_media_type
+from serving.protocols.heads import Function, Ranked, apply_function, find_head, find_service, rank_labels
+from serving.schemas import parse_as
+from serving.service import Answers
+from serving.tei_metrics import TeiAnswer
+from twohands.classifier import Classifier
+from twohands.errors import (
+    EmptyParagraphError,
+    InputError,
+    ProtocolError,
+    TooManyInputsError,
+    TooManyTokensError,
+)
+from twohands.prediction import Prediction
+from twohands.taxonomy import Head
+
+
+class ListParameters(BaseModel):
+    """What the Hub's client sends beside the text; `candidate_labels` and `multi_label` are of zero-shot requests."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    function_to_apply: Function | None = None
+    top_k: int | None = Field(default=None, ge=1)
+    candidate_labels: Any = None
+    multi_label: Any = None
+    hypothesis_template: Any = None
+
+
+class ListRequest(BaseModel):
+    """Both protocols' request; unknown keys are ignored, as both do."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    inputs: str | list[Any]
+    parameters: ListParameters | None = None
+    truncate: bool | None = None
+    truncation_direction: Literal["Right", "right", "Left", "left"] = "Right"
+    raw_scores: bool = False
+
+    @property
+    def is_hugging_face(self) -> bool:
+        """Whether the Hub's client, or one that speaks as it does, sent this."""
+        return "parameters" in self.model_fields_set
+
+    @property
+    def function(self) -> Function | None:
+        """What is wanted in place of the calibrated scores."""
+        if self.parameters is not None and self.parameters.function_to_apply is not None:
+            return self.parameters.function_to_apply
+        return "none" if self.raw_scores else None
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """Labels in order of score for each text, and what they cost."""
+
+    head: Head
+    rows: list[list[Ranked]]
+    is_batch: bool
+    is_hugging_face: bool
+    is_calibrated: bool
+    answers: Answers
+    n_chars: int
+    total_ms: float
+
+
+def read_texts(inputs: str | Sequence[object], *, is_pair_flat: bool) -> tuple[list[object], bool]:
+    """Tell one text from a batch.
+
+    Args:
+        inputs: a text, a flat list of texts, or a list with a list of one text for each.
+        is_pair_flat: read a flat list as TEI does, as the two halves of one pair.
+
+    Returns:
+        The texts, and whether they came as a batch.
+
+    Raises:
+        EmptyParagraphError: the list is empty.
+        ProtocolError: a pair; this model reads one text.
+    """
+    if isinstance(inputs, str):
+        return [inputs], False
+    if not inputs:
+        raise EmptyParagraphError("`inputs` cannot be empty")
+    if is_pair_flat and all(isinstance(item, str) for item in inputs):
+        if len(inputs) == 1:
+            return [inputs[0]], False
+        raise ProtocolError(
+            "`inputs`: a flat list is a pair here, and this model reads one text; send [[text], [text]]"
+        )
+    texts: list[object] = []
+    for place, item in enumerate(inputs):
+        if isinstance(item, list) and len(item) != 1:
+            raise ProtocolError(f"`inputs[{place}]`: {len(item)} texts, but this model reads one text and no pairs")
+        texts.append(item[0] if isinstance(item, list) else item)
+    return texts, True
+
+
+def _check_parameters(wanted: ListRequest) -> None:
+    parameters = wanted.parameters
+    if parameters is None:
+        return
+    if not parameters.model_fields_set.isdisjoint({"candidate_labels", "multi_label", "hypothesis_template"}):
+        raise ProtocolError(
+            "zero-shot classification is not served: this model knows its own labels only, which /info names; "
+            "ask for text classification"
+        )
+
+
+def _check_items(answers: Answers, wanted: ListRequest, *, is_batch: bool) -> list[Prediction]:
+    """Both protocols fail a request as a whole: their answer has no place for the error of one text."""
+    predictions = []
+    for place, item in enumerate(answers.items):
+        where = f"`inputs[{place}]`" if is_batch else "`inputs`"
+        if isinstance(item, InputError):
+            raise type(item)(f"{where}: {item}")
+        if item.truncated and wanted.truncate is False:
+            raise TooManyTokensError(
+                f"{where} must have less than {item.n_tokens - item.n_tokens_cut + 1} tokens. Given: {item.n_tokens}"
+            )
+        if item.truncated and wanted.truncation_direction.lower() == "left":
+            raise TooManyTokensError(
+                f"{where}: too long, and this service only ever cuts the end of a text, not its start"
+            )
+        predictions.append(item)
+    return predictions
+
+
+def _rank_all(
+    classifier: Classifier, head: Head, wanted: ListRequest, answers: Answers, kept: list[Prediction]
+) -> list[list[Ranked]]:
+    function = wanted.function
+    rule = classifier.manifest.rules[head.name]
+    top_k = wanted.parameters.top_k if wanted.parameters is not None else None
+    rows = []
+    for place, prediction in enumerate(kept):
+        scores = None
+        if function is not None:
+            logits = np.asarray(answers.logits)[place]  # there are some: every text was classified
+            scores = apply_function(logits[classifier.taxonomy.slices[head.name]], function)
+        rows.append(rank_labels(head, rule, prediction, scores)[:top_k])
+    return rows
+
+
+async def answer_lists(request: Request, *, model: str | None = None, head: str | None = None) -> Lists:
+    """Read, classify and rank.
+
+    Args:
+        request: of either protocol.
+        model: its name; None is the default model.
+        head: its name; None for `?head=`, or the default head.
+
+    Returns:
+        A list of labels for each text.
+
+    Raises:
+        MediaTypeError: the body is not declared as JSON.
+        JsonError: it is not JSON.
+        RequestValidationError: it is JSON of another shape.
+        ProtocolError: it asks for what is not served: a pair, zero-shot labels.
+        UnknownModelError: no such model is served.
+        UnknownHeadError: the model has no such head.
+        TooManyInputsError: it has too many texts.
+        InputError: a text cannot be classified.
+        TooManyTokensError: a text is longer than is read, and the caller wants none cut.
+    """
+    started_s = time.perf_counter()
+    check_media_type(request.headers)
+    wanted = parse_as(ListRequest, await request.body())
+    _check_parameters(wanted)
+    service = find_service(request, model)
+    found = find_head(service.classifier, head if head is not None else request.query_params.get("head"))
+    is_pair_flat = service.settings.flat_list == "pair" and not wanted.is_hugging_face
+    texts, is_batch = read_texts(wanted.inputs, is_pair_flat=is_pair_flat)
+    if len(texts) > service.settings.max_inputs:
+        most = service.settings.max_inputs
+        raise TooManyInputsError(f"batch size {len(texts)} > maximum allowed batch size {most}")
+    answers = await service.classify(texts)
+    kept = _check_items(answers, wanted, is_batch=is_batch)
+    lists = Lists(
+        head=found,
+        rows=_rank_all(service.classifier, found, wanted, answers, kept),
+        is_batch=is_batch,
+        is_hugging_face=wanted.is_hugging_face,
+        is_calibrated=wanted.function is None,
+        answers=answers,
+        n_chars=sum(len(text) for text in texts if isinstance(text, str)),
+        total_ms=1e3 * (time.perf_counter() - started_s),
+    )
+    if not lists.is_hugging_face:
+        n_tokens = [item.n_tokens for item in answers.items if isinstance(item, Prediction)]
+        # Metrics read it once the answer is sent.
+        request.state.tei_answer = TeiAnswer(lists.is_batch, answers.timing, lists.total_ms, n_tokens)
+    return lists

@@ -1,0 +1,104 @@
+"""Owns the texts of a request -> encoded paragraphs, in pieces and off the event loop. Nothing is run here."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from serving.engine import Engine
+from twohands.classifier import Classifier
+from twohands.encoding import EncodedParagraph
+from twohands.errors import InputError, ParagraphTooLongError
+from twohands.evidence import EvidencePlan, plan_evidence
+
+_CHARS_AT_ONCE = 50_000
+_TEXTS_AT_ONCE = 16
+Encoded = list[EncodedParagraph | InputError]
+
+
+@dataclass(slots=True)
+class Read:
+    """What was read of a request; `plans` has one plan for each sound text when evidence is wanted, else none."""
+
+    encoded: Encoded = field(default_factory=list)
+    plans: list[EvidencePlan] = field(default_factory=list)
+    tokenize_ms: float = 0.0
+    queue_ms: float = 0.0
+
+    @property
+    def sound(self) -> list[EncodedParagraph]:
+        """Paragraphs that can be classified, in order."""
+        return [item for item in self.encoded if not isinstance(item, InputError)]
+
+
+def cut_pieces(texts: Sequence[object]) -> Iterator[Sequence[object]]:
+    """Cut a request so that reading a long one lets the short ones of others between.
+
+    Args:
+        texts: raw texts, unchecked.
+
+    Yields:
+        Parts of it, in order.
+    """
+    start = n_chars = 0
+    for place, text in enumerate(texts):
+        n_chars += len(text) if isinstance(text, str) else 0
+        if n_chars >= _CHARS_AT_ONCE or place + 1 - start >= _TEXTS_AT_ONCE:
+            yield texts[start : place + 1]
+            start, n_chars = place + 1, 0
+    if start < len(texts):
+        yield texts[start:]
+
+
+def encode_inputs(classifier: Classifier, limit_chars: int, texts: Sequence[object]) -> Encoded:
+    """Encode what can be encoded, under the service's own bound on length.
+
+    Args:
+        classifier: the model.
+        limit_chars: most characters of one paragraph.
+        texts: raw texts, unchecked.
+
+    Returns:
+        One encoded paragraph or error for each.
+    """
+    encoded: Encoded = []
+    for text in texts:
+        if isinstance(text, str) and len(text) > limit_chars:
+            fault = f"found {len(text)} characters, at most {limit_chars} are read as one paragraph; split it first"
+            encoded.append(ParagraphTooLongError(fault))
+        else:
+            encoded += classifier.try_encode([text])
+    return encoded
+
+
+async def read_texts(
+    engine: Engine, classifier: Classifier, texts: Sequence[object], *, limit_chars: int, explain: bool = False
+) -> Read:
+    """Read a request that was admitted.
+
+    Args:
+        engine: on whose threads.
+        classifier: the model.
+        texts: raw texts, unchecked.
+        limit_chars: most characters of one paragraph.
+        explain: also plan which sentences to leave out.
+
+    Returns:
+        One encoded paragraph or error for each text.
+
+    Raises:
+        EngineStoppedError: the engine stopped before it was done.
+    """
+    read = Read()
+    for piece in cut_pieces(texts):
+        done = await engine.aside(partial(encode_inputs, classifier, limit_chars, piece))
+        read.encoded += done.value
+        read.tokenize_ms, read.queue_ms = read.tokenize_ms + done.work_ms, read.queue_ms + done.queue_ms
+    if not explain:
+        return read
+    for text, item in zip(texts, read.encoded, strict=True):
+        if isinstance(text, str) and not isinstance(item, InputError):
+            # Up to 16 times the reading of a text: on a thread of its own, so that plain requests are not held up.
+            plan = await engine.aside(partial(plan_evidence, classifier.encoder, text), is_slow=True)
+            read.plans.append(plan.value)
+            read.tokenize_ms, read.queue_ms = read.tokenize_ms + plan.work_ms, read.queue_ms + plan.queue_ms
+    return read

@@ -1,0 +1,238 @@
+"""Owns POST /v1/classify/stream: rows of NDJSON in, answers of NDJSON out, in order, in constant memory."""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from serving.limits import check_media_type
+from serving.models import Models
+from serving.ndjson import RowReader, StreamRow
+from serving.operations import get_models
+from serving.schemas import FailureResponse
+from serving.service import Service
+from twohands.errors import EngineStoppedError, InputError, OverloadedError, ThresholdError, TwoHandsError
+from twohands.outputs import encode_line
+from twohands.scores import with_thresholds
+
+STREAM_PATH = "/v1/classify/stream"
+MEDIA_TYPE = "application/x-ndjson"
+_ROWS_AT_ONCE = 32
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 5.0
+
+router = APIRouter()
+_FAILURES: dict[int | str, dict[str, Any]] = {
+    404: {"model": FailureResponse, "description": "No model of this name is served"},
+    415: {"model": FailureResponse, "description": "The body is not declared as NDJSON"},
+    422: {"model": FailureResponse, "description": "A parameter is wrong; the message names it"},
+    429: {"model": FailureResponse, "description": "Too much work waits already; `retry-after` says when to try again"},
+    503: {"model": FailureResponse, "description": "Not ready yet, or stopping"},
+}
+
+
+class NdjsonResponse(Response):
+    """Sends lines as they come. Starlette's own streaming would read the connection, and so the body, beside us."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, pieces: AsyncIterator[bytes], headers: Mapping[str, str]) -> None:
+        """Take what will be sent.
+
+        Args:
+            pieces: whole lines.
+            headers: further ones.
+        """
+        super().__init__(headers=headers)
+        del self.headers["content-length"]
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send all."""
+        del scope, receive
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async for piece in self._pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def parse_thresholds(pairs: Sequence[str]) -> dict[str, object]:
+    """Read LABEL=VALUE, as the command line has it.
+
+    Args:
+        pairs: as they came.
+
+    Returns:
+        Thresholds by label.
+
+    Raises:
+        ThresholdError: one is not of this form.
+    """
+    thresholds: dict[str, object] = {}
+    for pair in pairs:
+        label, _, number = pair.rpartition("=")
+        try:
+            thresholds[label] = float(number)
+        except ValueError:
+            raise ThresholdError("threshold: expected LABEL=VALUE, for example regulation=0.6") from None
+    return thresholds
+
+
+class StreamClassifier:
+    """One stream: reads rows, keeps a few groups of them in work, and gives their answers in order."""
+
+    def __init__(
+        self, service: Service, pieces: AsyncIterator[bytes], *, thresholds: Mapping[str, object], explain: bool
+    ) -> None:
+        """Do nothing yet.
+
+        Args:
+            service: of the model.
+            pieces: of the body.
+            thresholds: overrides, as in `with_thresholds`.
+            explain: also say which sentence carries each answer.
+        """
+        self._service = service
+        self._pieces = pieces
+        self._thresholds = thresholds
+        self._explain = explain
+        self._rows_at_once = min(_ROWS_AT_ONCE, service.settings.max_inputs)
+
+    async def answers(self) -> AsyncIterator[bytes]:
+        """Classify until the body ends.
+
+        Yields:
+            Lines, one for each row, in order; after a body that broke off, one with the error alone.
+
+        Raises:
+            OverloadedError: there is no room for the first rows; later ones wait for it.
+            EngineStoppedError: the service stopped before the first rows were classified.
+        """
+        # Bounded: what is not yet sent holds back what is read, through all buffers to the client.
+        # One group is sent, one is ready to be, one is being read.
+        groups: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue(1)
+        begun: deque[asyncio.Task[bytes]] = deque()
+        reading = asyncio.create_task(self._read(groups, begun))
+        try:
+            while (task := await groups.get()) is not None:
+                yield await task
+                begun.popleft()
+            try:
+                await reading
+            except ClientDisconnect:
+                return
+            except TwoHandsError as error:  # of the body: too slow
+                yield encode_line({"id": None, "error": {"code": error.code, "message": str(error)}})
+        finally:
+            for unfinished in (reading, *begun):
+                unfinished.cancel()
+            await asyncio.gather(reading, *begun, return_exceptions=True)
+
+    async def _read(
+        self, groups: "asyncio.Queue[asyncio.Task[bytes] | None]", begun: "deque[asyncio.Task[bytes]]"
+    ) -> None:
+        """Read rows and begin with them. Greedy: a group is what has come, up to its bound; none waits to be full."""
+        reader = RowReader(max_line_bytes=self._service.settings.max_body_bytes)
+        is_first = True
+        try:
+            async for piece in self._rows(reader):
+                for start in range(0, len(piece), self._rows_at_once):
+                    rows = piece[start : start + self._rows_at_once]
+                    task = asyncio.create_task(self._classify(rows, is_first=is_first))
+                    begun.append(task)
+                    is_first = False
+                    await groups.put(task)
+        except Exception:  # not when cancelled: then nobody takes from the queue any more
+            await groups.put(None)
+            raise
+        await groups.put(None)
+
+    async def _rows(self, reader: RowReader) -> AsyncIterator[list[StreamRow]]:
+        async for piece in self._pieces:
+            yield reader.feed(piece)
+        yield reader.end()
+
+    async def _classify(self, rows: Sequence[StreamRow], *, is_first: bool) -> bytes:
+        """Answer one group; faults of the model or the service stand in the place of each of its rows."""
+        texts = [row.text for row in rows if not isinstance(row.text, InputError)]
+        items: list[Any] = []
+        if texts:
+            try:
+                items = await self._classify_when_there_is_room(texts, is_first=is_first)
+            except TwoHandsError as error:
+                if is_first and isinstance(error, OverloadedError | EngineStoppedError):
+                    raise
+                items = [error] * len(texts)
+        found = iter(items)
+        lines = []
+        for row in rows:
+            item = row.text if isinstance(row.text, InputError) else next(found)
+            if isinstance(item, TwoHandsError):
+                answer = {"error": {"code": item.code, "message": str(item)}}
+            else:
+                answer = item.to_dict()
+            lines.append(encode_line({"id": row.id, **answer}))
+        return b"".join(lines)
+
+    async def _classify_when_there_is_room(self, texts: Sequence[object], *, is_first: bool) -> list[Any]:
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                answers = await self._service.classify(texts, thresholds=self._thresholds, explain=self._explain)
+            except OverloadedError as error:
+                if is_first:
+                    raise
+                # The client cannot be told to come back: it is in the midst. Its share of the room is what is left.
+                await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+                pause_s = min(2 * pause_s, float(error.retry_after_s), _LONGEST_PAUSE_S)
+            else:
+                return answers.items
+
+
+async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async with aclosing(rest):  # type: ignore[type-var]  # an async generator
+        yield first
+        async for piece in rest:
+            yield piece
+
+
+@router.post(
+    STREAM_PATH,
+    responses={200: {"description": "One line for each row", "content": {MEDIA_TYPE: {}}}, **_FAILURES},
+    tags=["classify"],
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": '{"id": "a", "text": "..."}\n'}},
+        }
+    },
+)
+async def classify_stream(
+    request: Request,
+    models: Annotated[Models, Depends(get_models)],
+    model: Annotated[str | None, Query(description="which model; the default one if not given")] = None,
+    explain: Annotated[bool, Query(description="also say which sentence carries each answer")] = False,
+    threshold: Annotated[list[str], Query(description="LABEL=VALUE, as in the command line")] = [],  # noqa: B006
+) -> Response:
+    r"""Classify rows of any number: `{"id", "text"}` or a JSON string a line, an answer a line in the same order.
+
+    Answers come while rows are still sent, so a client must read while it sends, as `curl -T` does. A row that cannot
+    be classified answers with `{"id", "error": {"code", "message"}}`. A line is as long as the body of another request
+    may be.
+    """
+    check_media_type(request.headers, is_stream=True)
+    service = models.get(model)
+    thresholds = parse_thresholds(threshold)
+    classifier = service.classifier
+    with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds)  # before anything is read
+    stream = StreamClassifier(service, request.stream(), thresholds=thresholds, explain=explain)
+    answers = stream.answers()
+    first = await anext(answers, b"")  # a refusal is then still a refusal, with its own status
+    headers = {"x-model-sha256": classifier.sha256, "x-accel-buffering": "no"}
+    return NdjsonResponse(_chain(first, answers), headers)

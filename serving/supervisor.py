@@ -1,0 +1,217 @@
+"""Owns several worker processes behind one address: starts them, starts them again when they die, and stops them.
+
+All accept from one listening socket, so what waits there when a worker dies is answered by another.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from prometheus_client.multiprocess import mark_process_dead
+
+from serving.logs import set_up_logs
+from serving.metrics import MULTIPROCESS_VARIABLE
+from serving.models import name_folders
+from serving.server import CLOSE_GRACE_S, check_address, make_url, open_socket
+from serving.settings import ServeSettings
+from serving.worker import RELOAD_ALL
+from twohands.errors import EngineStoppedError
+from twohands.locate import find_model
+from twohands.manifest import load_manifest
+from twohands.threads import count_threads
+
+_LOGGER = logging.getLogger(__name__)
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 30.0
+_STEADY_S = 60.0
+_KILL_GRACE_S = 5.0
+
+Process = asyncio.subprocess.Process
+
+
+class Supervisor:
+    """Keeps a number of workers alive."""
+
+    def __init__(self, settings: ServeSettings, *, socket_number: int, runtime: Path) -> None:
+        """Start nothing yet.
+
+        Args:
+            settings: of each worker.
+            socket_number: of the listening socket.
+            runtime: a folder that all workers share.
+        """
+        self._settings = settings
+        self._socket_number = socket_number
+        self._runtime = runtime
+        self._metrics_folder = runtime / "metrics"
+        self._processes: set[Process] = set()
+        self._is_stopping = asyncio.Event()
+        self._n_ready = 0
+        self.all_ready = asyncio.Event()
+        self.failure: EngineStoppedError | None = None
+
+    async def run(self) -> None:
+        """Keep all workers alive until `stop`."""
+        await asyncio.gather(*(self._keep() for _ in range(self._settings.workers)))
+
+    def stop(self) -> None:
+        """Tell all workers to stop in good order, once."""
+        self._is_stopping.set()
+        for process in self._processes:
+            process.send_signal(signal.SIGTERM)
+
+    def order(self, line: bytes, *, but: Process | None = None) -> None:
+        """Send one line to all workers.
+
+        Args:
+            line: JSON, with its line end.
+            but: who knows it already.
+        """
+        for process in self._processes:
+            if process is not but and process.stdin is not None and not process.stdin.is_closing():
+                process.stdin.write(line)
+
+    async def _keep(self) -> None:
+        """One worker after the other, with a pause that grows while they do not last."""
+        pause_s, has_served = _FIRST_PAUSE_S, False
+        while not self._is_stopping.is_set():
+            started_s = time.monotonic()
+            has_served |= await self._run_one(has_served=has_served)
+            if self._is_stopping.is_set():
+                return
+            if not has_served:
+                self.stop()
+                return
+            pause_s = _FIRST_PAUSE_S if time.monotonic() - started_s > _STEADY_S else min(2 * pause_s, _LONGEST_PAUSE_S)
+            try:
+                await asyncio.wait_for(self._is_stopping.wait(), pause_s)
+            except TimeoutError:
+                continue
+
+    async def _run_one(self, *, has_served: bool) -> bool:
+        """Run one worker to its end; whether it ever answered requests."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "serving.worker", str(self._socket_number), str(self._runtime)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            pass_fds=[self._socket_number],
+            env=os.environ | {MULTIPROCESS_VARIABLE: str(self._metrics_folder)},
+        )
+        self._processes.add(process)
+        if self._is_stopping.is_set():
+            process.send_signal(signal.SIGTERM)
+        was_ready = False
+        try:
+            if process.stdin is None or process.stdout is None:
+                raise EngineStoppedError("a worker has no pipes")
+            process.stdin.write(self._settings.model_dump_json().encode() + b"\n")
+            while line := await process.stdout.readline():
+                fact = json.loads(line)
+                if fact["event"] == "ready":
+                    was_ready = True
+                    self._count_ready(has_served=has_served)
+                elif fact["event"] == "exchanged":
+                    self.order(line, but=process)
+                elif not has_served:
+                    self.failure = EngineStoppedError(f"a worker could not serve [{fact['code']}]: {fact['message']}")
+            code = await self._wait(process)
+        finally:
+            self._processes.discard(process)
+            mark_process_dead(process.pid, str(self._metrics_folder))  # type: ignore[no-untyped-call]  # so in the library
+        if not self._is_stopping.is_set():
+            _LOGGER.error("worker %d ended with %d; another takes its place", process.pid, code)
+        if not was_ready and not has_served and self.failure is None and not self._is_stopping.is_set():
+            self.failure = EngineStoppedError(f"a worker ended with {code} before it was ready; the log says why")
+        return was_ready
+
+    async def _wait(self, process: Process) -> int:
+        """Wait for the end of one that closed its output; while stopping, no longer than was asked for."""
+        waiting = asyncio.ensure_future(process.wait())
+        await asyncio.wait({waiting}, timeout=_KILL_GRACE_S)
+        if not waiting.done():
+            process.kill()
+        return await waiting
+
+    def _count_ready(self, *, has_served: bool) -> None:
+        if not has_served:
+            self._n_ready += 1
+        if self._n_ready == self._settings.workers:
+            self.all_ready.set()
+
+    def kill(self) -> None:
+        """End at once what did not end in time."""
+        for process in self._processes:
+            process.kill()
+
+
+async def _supervise(supervisor: Supervisor, *, stop_timeout_s: float, announce: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        supervisor.stop()
+        loop.call_later(stop_timeout_s, supervisor.kill)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    order = json.dumps({"action": RELOAD_ALL}).encode() + b"\n"
+    loop.add_signal_handler(signal.SIGHUP, supervisor.order, order)
+
+    async def announce_once() -> None:
+        await supervisor.all_ready.wait()
+        announce()
+
+    announcing = asyncio.create_task(announce_once())
+    try:
+        await supervisor.run()
+    finally:
+        announcing.cancel()
+
+
+def run_workers(settings: ServeSettings, announce: Callable[[str], None]) -> None:
+    """Serve with several processes until a signal comes.
+
+    Args:
+        settings: how to serve; `workers` says how many.
+        announce: takes one line when all workers answer requests.
+
+    Raises:
+        InsecureAddressError: it would listen beyond this machine without keys.
+        ConfigError: the models cannot be named.
+        ModelNotFoundError: there is no such model.
+        ManifestError: a model folder is incomplete or altered.
+        AddressError: the address cannot be listened on.
+        EngineStoppedError: a worker could not serve.
+    """
+    check_address(settings)
+    set_up_logs(level=settings.log_level, log_format=settings.log_format)
+    manifests = [load_manifest(find_model(folder)) for folder in name_folders(settings).values()]
+    num_threads = max(1, count_threads(settings.num_threads) // settings.workers)
+    each = settings.model_copy(update={"num_threads": num_threads})
+    with (
+        open_socket(settings.host, settings.port) as listener,
+        tempfile.TemporaryDirectory(prefix="twohands-") as folder,
+    ):
+        runtime = Path(folder)
+        for name in ("metrics", "rates"):
+            (runtime / name).mkdir()
+        manifest, sha256 = manifests[0]
+        line = (
+            f"twohands serves {manifest.name} {manifest.version} (sha256 {sha256[:12]}) at {make_url(listener)} "
+            f"with {settings.workers} workers of {num_threads} thread{'s'[: num_threads != 1]}"
+        )
+
+        async def run() -> EngineStoppedError | None:
+            supervisor = Supervisor(each, socket_number=listener.fileno(), runtime=runtime)
+            stop_timeout_s = settings.shutdown_timeout_s + CLOSE_GRACE_S + _KILL_GRACE_S
+            await _supervise(supervisor, stop_timeout_s=stop_timeout_s, announce=lambda: announce(line))
+            return supervisor.failure
+
+        failure = asyncio.run(run())
+    if failure is not None:
+        raise failure

@@ -1,0 +1,82 @@
+"""Owns the metrics that dashboards of text-embeddings-inference (TEI) ask for, under its own names.
+
+TEI's counters have no `_total`, which the client library adds to every counter: they are gauges here that only rise,
+and `rate()` does not mind.
+"""
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+
+from serving.service import Timing
+
+PATHS = frozenset({"/predict", "/invocations"})
+# 1e-5 * 1.5^k seconds, as there.
+_SECONDS = tuple(1e-5 * 1.5**power for power in range(1, 36))
+_TOKENS = tuple(float(2**power) for power in range(4, 14))
+_ERR_BY_STATUS = {429: "overloaded", 422: "validation", 413: "batch_size", 400: "validation", 408: "dropped"}
+
+
+@dataclass(frozen=True, slots=True)
+class TeiAnswer:
+    """What is counted of an answered request."""
+
+    is_batch: bool
+    timing: Timing
+    total_ms: float
+    n_tokens: list[int]
+
+
+class TeiMetrics:
+    """What TEI counts of a classifier."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Make the metrics, all at zero.
+
+        Args:
+            registry: of the app.
+        """
+
+        def count(name: str, about: str, labels: tuple[str, ...] = ()) -> Gauge:
+            return Gauge(f"te_{name}", about, labels, registry=registry, multiprocess_mode="sum")
+
+        def time(name: str, about: str) -> Histogram:
+            return Histogram(f"te_{name}", about, buckets=_SECONDS, registry=registry)
+
+        self._requests = count("request_count", "Requests.", ("method",))
+        self._successes = count("request_success", "Requests answered.", ("method",))
+        self._failures = count("request_failure", "Requests that failed.", ("err",))
+        self._predicted = count("predict_count", "Texts to classify.")
+        self._predict_successes = count("predict_success", "Texts classified.")
+        self._durations = {
+            part: time(f"request_{part}", f"Seconds of {part.replace('_', ' ')}.")
+            for part in ("duration", "tokenization_duration", "queue_duration", "inference_duration")
+        }
+        self._predict_durations = {
+            part: time(f"predict_{part}", f"Seconds of {part.replace('_', ' ')}.") for part in self._durations
+        }
+        self._lengths = Histogram("te_request_input_length", "Tokens of a text.", buckets=_TOKENS, registry=registry)
+
+    def count_answer(self, answer: TeiAnswer) -> None:
+        """Count a request that was answered."""
+        method, n_texts = "batch" if answer.is_batch else "single", len(answer.n_tokens)
+        self._requests.labels(method).inc()
+        self._successes.labels(method).inc()
+        self._predicted.inc(n_texts)
+        self._predict_successes.inc(n_texts)
+        timing = answer.timing
+        spent_ms = {
+            "duration": answer.total_ms,
+            "tokenization_duration": timing.tokenize_ms,
+            "queue_duration": timing.queue_ms,
+            "inference_duration": timing.infer_ms,
+        }
+        for part, ms in spent_ms.items():
+            self._durations[part].observe(ms / 1e3)
+            self._predict_durations[part].observe(ms / 1e3)
+        for n_tokens in answer.n_tokens:
+            self._lengths.observe(n_tokens)
+
+    def count_failure(self, status: int) -> None:
+        """Count a request to one of `PATHS` that was not."""
+        self._failures.labels(_ERR_BY_STATUS.get(status, "inference")).inc()

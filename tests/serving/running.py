@@ -1,0 +1,25 @@
+"""Runs a real server on a free port in a thread, for clients that know nothing of ASGI."""
+
+import signal
+import threading
+from contextlib import contextmanager
+
+from serving.server import make_server, make_url, open_socket
+
+
+@contextmanager
+def run_server(settings, classifier):
+    """Yields the URL."""
+    is_ready = threading.Event()
+    with open_socket("127.0.0.1", 0) as listener:
+        url = make_url(listener)
+        server = make_server(settings, classifier, url=url, announce=lambda _: is_ready.set())
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            assert is_ready.wait(20)
+            yield url
+        finally:
+            server.handle_exit(signal.SIGTERM, None)
+            thread.join(20)
+            assert not thread.is_alive()

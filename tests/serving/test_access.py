@@ -1,0 +1,188 @@
+import pytest
+
+from serving.access import OPEN_PATHS, is_loopback
+from serving.app import create_app
+from serving.keys import make_key, write_keys
+from serving.server import check_address
+from serving.settings import ServeSettings
+from tests.serving.support import open_client
+from twohands.errors import InsecureAddressError
+
+pytestmark = pytest.mark.anyio
+BODY = {"inputs": "plan"}
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - it is refused
+
+
+@pytest.fixture
+def keys(tmp_path):
+    made = {
+        "plain": make_key(name="plain"),
+        "slow": make_key(name="slow", requests_per_minute=2),
+        "admin": make_key(name="admin", is_admin=True),
+    }
+    write_keys(tmp_path / "keys.json", [kept for _, kept in made.values()])
+    return {name: key for name, (key, _) in made.items()}
+
+
+@pytest.fixture
+async def guarded(settings, classifier, keys, tmp_path):
+    assert keys
+    guarded = settings.model_copy(update={"api_keys_file": tmp_path / "keys.json"})
+    async with open_client(create_app(guarded, classifier)) as client:
+        yield client
+
+
+async def test_either_header_lets_in(guarded, keys):
+    for headers in (
+        {"authorization": f"Bearer {keys['plain']}"},
+        {"authorization": f"bearer  {keys['plain']}"},
+        {"x-api-key": keys["plain"]},
+    ):
+        assert (await guarded.post("/v1/classify", json=BODY, headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": ""},
+        {"authorization": "Bearer "},
+        {"authorization": "Basic cGxhbjpwbGFu"},
+        {"authorization": "Bearer th_00000000_wrong"},
+        {"x-api-key": "wrong"},
+    ],
+)
+async def test_without_a_known_key_nothing_is_answered(guarded, headers):
+    response = await guarded.post("/v1/classify", json=BODY, headers=headers)
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "unauthorized")
+    assert response.headers["www-authenticate"] == "Bearer"
+    assert "wrong" not in response.text
+
+
+async def test_every_route_is_closed_but_the_named_ones(guarded):
+    app = guarded._transport.app
+    closed = 0
+    for path, methods in app.openapi()["paths"].items():
+        for method in methods:
+            response = await guarded.request(method, path.replace("{name}", "tiny"))
+            if path in OPEN_PATHS and method == "get":
+                assert response.status_code == 200, path
+            else:
+                assert response.status_code == 401, (method, path)
+                closed += 1
+    assert closed >= 4
+    assert (await guarded.get("/metrics")).status_code == 401
+    assert (await guarded.post("/")).status_code == 401
+    assert (await guarded.get("/nowhere")).status_code == 401
+    assert (await guarded.get("/healthz")).status_code == 200
+
+
+async def test_the_document_says_where_a_key_is_needed(guarded, keys, client):
+    document = (await guarded.get("/openapi.json", headers={"x-api-key": keys["plain"]})).json()
+    assert {scheme["type"] for scheme in document["components"]["securitySchemes"].values()} == {"http", "apiKey"}
+    assert document["paths"]["/v1/classify"]["post"]["security"]
+    assert "security" not in document["paths"]["/healthz"]["get"]
+    assert "securitySchemes" not in (await client.get("/openapi.json")).json()["components"]
+
+
+async def test_a_key_may_not_ask_more_often_than_its_bound(guarded, keys):
+    def ask(name):
+        return guarded.post("/v1/classify", json=BODY, headers={"x-api-key": keys[name]})
+
+    assert [(await ask("slow")).status_code for _ in range(2)] == [200, 200]
+    refused = await ask("slow")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limited")
+    assert 1 <= int(refused.headers["retry-after"]) <= 30
+    assert (await ask("plain")).status_code == 200
+
+
+async def test_only_an_admin_key_exchanges_models(guarded, keys):
+    def reload(name):
+        return guarded.post("/admin/models/tiny/reload", headers={"x-api-key": keys[name]})
+
+    assert (await reload("plain")).json()["error"]["code"] == "forbidden"
+    assert (await reload("admin")).json()["outcome"] == "unchanged"
+
+
+async def test_without_keys_only_this_machine_by_its_own_name_exchanges_models(client):
+    response = await client.post("/admin/models/tiny/reload", headers={"host": "rebound.example:8000"})
+    assert response.status_code == 403
+    for host in ("localhost:8000", "127.0.0.1", "[::1]:8000"):
+        assert (await client.post("/admin/models/tiny/reload", headers={"host": host})).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost", "LOCALHOST"])
+def test_loopback_is_told(host):
+    assert is_loopback(host)
+    check_address(ServeSettings(host=host))
+
+
+@pytest.mark.parametrize(
+    "host", [EVERYWHERE, "::", "192.168.1.4", "example.org", "127.0.0.1.example.org", "localhost2"]
+)
+def test_listening_beyond_this_machine_needs_keys_or_a_word(host, tmp_path):
+    with pytest.raises(InsecureAddressError):
+        check_address(ServeSettings(host=host))
+    check_address(ServeSettings(host=host, insecure=True))
+    check_address(ServeSettings(host=host, api_keys_file=tmp_path / "keys.json"))
+
+
+async def test_answers_carry_security_headers_whatever_their_status(client):
+    for response in (
+        await client.get("/healthz"),
+        await client.get("/nowhere"),
+        await client.post("/v1/classify", json={"inputs": ""}),
+        await client.get("/healthz", headers={"origin": "http://evil.example"}),
+    ):
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["x-frame-options"] == "DENY"
+        assert "default-src 'none'" in response.headers["content-security-policy"]
+        assert response.headers["cache-control"] == "no-store"
+        assert response.headers["referrer-policy"] == "no-referrer"
+        assert "access-control-allow-origin" not in response.headers
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://service.evil.example", "http://[", "file://"]
+)
+async def test_pages_of_other_sites_are_refused_before_any_work(client, origin):
+    response = await client.post("/v1/classify", json=BODY, headers={"origin": origin})
+    assert (response.status_code, response.json()["error"]["code"]) == (403, "forbidden")
+    assert origin not in response.text
+
+
+async def test_the_services_own_page_may_ask(client):
+    assert (await client.post("/v1/classify", json=BODY, headers={"origin": "https://service"})).status_code == 200
+
+
+async def test_a_named_site_may_ask_and_no_other(settings, classifier):
+    site = "https://desk.example"
+    listed = settings.model_copy(update={"cors_origins": (site,)})
+    preflight = {"origin": site, "access-control-request-method": "POST"}
+    async with open_client(create_app(listed, classifier)) as client:
+        asked = await client.options("/v1/classify", headers=preflight)
+        assert asked.status_code == 204
+        assert asked.headers["access-control-allow-origin"] == site
+        assert "authorization" in asked.headers["access-control-allow-headers"]
+        assert "access-control-allow-credentials" not in asked.headers
+        answered = await client.post("/v1/classify", json=BODY, headers={"origin": site})
+        assert answered.headers["access-control-allow-origin"] == site
+        assert "origin" in answered.headers["vary"].lower()
+        for other in ("http://desk.example", "https://desk.example.org", "https://desk.example:444"):
+            refused = await client.options("/v1/classify", headers=preflight | {"origin": other})
+            assert refused.status_code == 403
+            assert "access-control-allow-origin" not in refused.headers
+
+
+@pytest.mark.parametrize("origin", ["*", "desk.example", "https://desk.example/path", "null"])
+def test_an_origin_that_is_none_cannot_be_named(origin):
+    with pytest.raises(ValueError, match="cors_origins"):
+        ServeSettings(cors_origins=(origin,))
+
+
+async def test_large_headers_are_refused(client):
+    many = await client.get("/healthz", headers={f"x-{i}": "a" for i in range(120)})
+    large = await client.get("/healthz", headers={"x-large": "a" * 20_000})
+    long = await client.get("/healthz?" + "a" * 20_000)
+    for response in (many, large, long):
+        assert (response.status_code, response.json()["error"]["code"]) == (431, "headers_too_large")

@@ -1,0 +1,139 @@
+import asyncio
+import socket
+import time
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from serving.app import create_app
+from serving.departures import CancelWhenGone
+from serving.settings import ServeSettings
+from tests.serving.running import run_server
+from tests.serving.support import Gate, open_client, with_session
+
+pytestmark = pytest.mark.anyio
+
+BODY = b'{"inputs": ["plan", "market", "weather"]}'
+
+
+def make_scope(path="/v1/classify"):
+    return {
+        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "root_path": "", "scheme": "http",
+        "query_string": b"", "http_version": "1.1", "headers": [(b"content-type", b"application/json")],
+    }  # fmt: skip
+
+
+class Client:
+    """Sends a body and leaves when it is told to."""
+
+    def __init__(self, body=BODY):
+        self._messages = asyncio.Queue()
+        self._messages.put_nowait({"type": "http.request", "body": body, "more_body": False})
+        self.sent = []
+
+    def leave(self):
+        self._messages.put_nowait({"type": "http.disconnect"})
+
+    async def receive(self):
+        return await self._messages.get()
+
+    async def send(self, message):
+        self.sent.append(message)
+
+
+async def test_client_that_leaves_costs_no_more_than_what_runs(settings, classifier, caplog):
+    gate = Gate(7, n_free=1)
+    app = create_app(settings, with_session(classifier, gate.run_batch, num_threads=1))
+    async with open_client(app) as other:
+        client = Client()
+        task = asyncio.create_task(app(make_scope(), client.receive, client.send))
+        await asyncio.to_thread(gate.reached.wait, 5)
+        client.leave()
+        await asyncio.wait_for(task, 5)  # at once, though the model still runs
+        assert app.state.service.n_pending == 0
+        gate.opened.set()
+        assert (await other.post("/v1/classify", json={"inputs": "plan"})).status_code == 200
+    assert gate.n_begun == 3  # the warm-up, the first paragraph of who left, and the one of who stayed
+    assert client.sent[0]["status"] == 400
+    assert [record for record in caplog.records if record.levelname in {"ERROR", "CRITICAL"}] == []
+
+
+async def test_client_that_stays_is_answered(app, client):
+    waiting = Client()
+    await asyncio.wait_for(app(make_scope(), waiting.receive, waiting.send), 5)
+    assert waiting.sent[0]["status"] == 200
+    assert (await client.get("/healthz")).status_code == 200
+
+
+async def run(app, client):
+    await CancelWhenGone(app)(make_scope(), client.receive, client.send)
+
+
+async def test_end_of_the_server_is_not_taken_for_a_departure():
+    async def app(_scope, receive, _send):
+        await receive()
+        await asyncio.sleep(60)
+
+    client = Client()
+    task = asyncio.create_task(run(app, client))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert client.sent == []
+
+
+async def test_app_that_asks_again_learns_of_the_departure_itself():
+    seen = []
+
+    async def app(_scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        try:
+            seen.append(await receive())
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    client = Client()
+    task = asyncio.create_task(run(app, client))
+    await asyncio.sleep(0.01)
+    assert seen == []
+    client.leave()
+    await asyncio.wait_for(task, 5)
+    assert len(seen) == 1
+    assert [message["type"] for message in client.sent] == ["http.response.start"]  # no second answer
+
+
+async def test_departure_after_the_answer_cancels_nothing():
+    ended = []
+
+    async def app(_scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        client.leave()
+        await asyncio.sleep(0.05)
+        ended.append(True)
+
+    client = Client()
+    await asyncio.wait_for(run(app, client), 5)
+    assert ended == [True]
+
+
+def test_broken_connection_to_a_real_server_ends_the_work(tiny_model, classifier):
+    gate = Gate(7, n_free=1)
+    slow = with_session(classifier, gate.run_batch, num_threads=1)
+    with run_server(ServeSettings(model=str(tiny_model)), slow) as url:
+        address = urlsplit(url)
+        with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+            head = "POST /v1/classify HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
+            head += f"content-length: {len(BODY)}"
+            connection.sendall(head.encode() + b"\r\n\r\n" + BODY)
+            assert gate.reached.wait(10)
+        time.sleep(0.3)  # the service learns of it; its model still holds the first paragraph
+        gate.opened.set()
+        headers = {"content-type": "application/json"}
+        assert httpx.post(f"{url}/v1/classify", content=BODY, headers=headers).status_code == 200
+    assert gate.n_begun == 1 + 1 + 3  # the warm-up, one of who left, three of who came after

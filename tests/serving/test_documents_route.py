@@ -1,0 +1,160 @@
+import json
+import os
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+from serving import extract as extracting
+from serving.app import create_app
+from serving.document_routes import DocumentResponse
+from serving.extract import extract
+from serving.summary import estimate, estimate_balance, estimate_share, sum_distribution
+from tests.serving.support import open_client
+from tests.unit.test_documents import make_pdf
+from twohands.errors import DocumentError
+
+pytestmark = pytest.mark.anyio
+
+TEXT = "The plan of the plan.\n\nA market, the market.\n\nThe weather of the weather."
+
+
+async def send(client, content, media_type="text/plain", **more):
+    return await client.post("/v1/documents", content=content, headers={"content-type": media_type}, **more)
+
+
+async def test_paragraphs_have_offsets_into_the_text_as_sent_and_fit_the_schema(client):
+    response = await send(client, "  " + TEXT)
+    answer = response.json()
+    assert response.status_code == 200
+    DocumentResponse.model_validate(answer)
+    assert [("  " + TEXT)[p["start"] : p["end"]] for p in answer["paragraphs"]] == TEXT.split("\n\n")
+    assert [p["stance"]["label"] for p in answer["paragraphs"]] == ["state-led", "market-led", "neutral"]
+    assert [p["paragraph"] for p in answer["paragraphs"]] == [0, 1, 2]
+    assert answer["document"]["text"] is None
+
+
+async def test_summary_counts_and_has_an_interval_about_each_share(client):
+    summary = (await send(client, TEXT)).json()["summary"]
+    stance = summary["heads"]["stance"]
+    assert summary["n_paragraphs"] == 3
+    assert {name: label["n_given"] for name, label in stance["labels"].items()} == dict.fromkeys(stance["labels"], 1)
+    assert sum(label["share"]["value"] for label in stance["labels"].values()) == pytest.approx(1, abs=1e-3)
+    for figure in [stance["balance"], *(label["share"] for label in stance["labels"].values())]:
+        assert figure["low"] <= figure["value"] <= figure["high"]
+    assert abs(stance["balance"]["value"]) < 0.05
+    assert set(summary["heads"]["topics"]["labels"]) >= {"sanctions", "regulation"}
+
+
+async def test_json_gives_the_same_as_the_document_itself_and_takes_thresholds(client):
+    plain = (await send(client, TEXT)).json()
+    assert (await client.post("/v1/documents", json={"text": TEXT})).json() == plain
+    stricter = await client.post("/v1/documents", json={"text": TEXT, "thresholds": {"stance": 1.0}})
+    assert stricter.json()["summary"]["heads"]["stance"]["n_abstained"] == 3
+    assert (await client.post("/v1/documents", json={"text": TEXT, "model": "absent"})).status_code == 404
+
+
+async def test_html_and_pdf_are_read_and_their_text_is_given_back(client, tmp_path):
+    page = "<html><head><title>x</title></head><body><nav>menu</nav><p>The plan of the plan.</p><p>A market.</p></body>"
+    answer = (await send(client, page, "text/html; charset=utf-8")).json()
+    texts = [answer["document"]["text"][p["start"] : p["end"]] for p in answer["paragraphs"]]
+    assert texts == ["The plan of the plan.", "A market."]
+    pdf = make_pdf(tmp_path / "a.pdf", [["The plan of the plan is the plan."]]).read_bytes()
+    answer = (await send(client, pdf, "application/pdf")).json()
+    assert [p["stance"]["label"] for p in answer["paragraphs"]] == ["state-led"]
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "status", "code"),
+    [
+        (b"plan", "application/msword", 415, "unsupported_media_type"),
+        (b"not a pdf", "application/pdf", 422, "unreadable_document"),
+        (b"\xff\xff\xff", "text/plain", 422, "unreadable_document"),
+        (b" \n\n ", "text/plain", 422, "unreadable_document"),
+        (b"<html><body></body>", "text/html", 422, "unreadable_document"),
+        (b"{", "application/json", 400, "invalid_json"),
+        (b'{"txt": "a"}', "application/json", 422, "invalid_request"),
+        (b"plan " * 200, "text/plain", 422, "paragraph_too_long"),
+    ],
+)
+async def test_what_cannot_be_read_is_refused_by_name_without_showing_the_inside(
+    client, content, media_type, status, code
+):
+    response = await send(client, content, media_type)
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+    assert "/" not in response.json()["error"]["message"].replace("text/", "").replace("application/", "")
+
+
+async def test_a_document_may_be_larger_than_a_request_but_not_than_its_own_bound(settings, classifier):
+    roomy = settings.model_copy(update={"max_document_bytes": 60_000, "max_document_paragraphs": 50})
+    async with open_client(create_app(roomy, classifier)) as client:
+        answer = await send(client, "The plan of the plan, again and again, it is.\n\n" * 40 + " " * 10_000)
+        assert answer.status_code == 200  # forty paragraphs, though a request takes eight
+        assert len(answer.json()["paragraphs"]) == 40
+        assert (await send(client, b"a" * 60_001)).status_code == 413
+        assert (await send(client, "The market of the market, it is.\n\n" * 51)).json()["error"]["code"] == (
+            "unreadable_document"
+        )
+
+
+def test_a_document_that_takes_too_long_or_too_much_is_given_up(monkeypatch):
+    real = subprocess.run
+
+    def slow(_, **named):
+        return real(["sleep", "20"], **named)
+
+    monkeypatch.setattr(extracting.subprocess, "run", slow)
+    started_s = time.monotonic()
+    with pytest.raises(DocumentError):
+        extract(b"x", suffix=".pdf", timeout_s=0.3)
+    assert time.monotonic() - started_s < 10
+    monkeypatch.setattr(extracting.subprocess, "run", lambda _, **named: real(["sh", "-c", "kill -9 $$"], **named))
+    with pytest.raises(DocumentError):
+        extract(b"x", suffix=".pdf", timeout_s=5)
+
+
+def test_the_reading_process_cannot_take_all_memory():
+    code = (
+        "import sys, serving.extract as e\n"
+        "e.extract_text = lambda *_, **__: 'x' * 3_000_000_000\n"
+        "sys.exit(e.main('.html', 5))"
+    )
+    ended = subprocess.run([os.sys.executable, "-c", code], input=b"", capture_output=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert b"MemoryError" in ended.stderr
+
+
+def test_distribution_is_that_of_every_outcome_counted_out():
+    chances = np.array([0.1, 0.5, 0.9])
+    expected = np.zeros(4)
+    for outcome in range(8):
+        hits = [bool(outcome >> i & 1) for i in range(3)]
+        expected[sum(hits)] += np.prod([p if hit else 1 - p for p, hit in zip(chances, hits, strict=True)])
+    assert sum_distribution(np.stack([1 - chances, chances], axis=1)) == pytest.approx(expected)
+
+
+def test_intervals_are_narrow_where_paragraphs_are_certain_and_wide_where_they_are_not():
+    certain, torn = estimate_share([1.0] * 10 + [0.0] * 10), estimate_share([0.5] * 20)
+    assert (certain.low, certain.value, certain.high) == pytest.approx((0.5, 0.5, 0.5))
+    assert torn.value == pytest.approx(0.5)
+    assert torn.high - torn.low == pytest.approx(0.4)  # 6 to 14 of 20
+    balance = estimate_balance([1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
+    assert (balance.low, balance.value, balance.high) == pytest.approx((0, 0, 0))
+    alone = estimate_balance([1.0], [0.0])
+    assert (alone.low, alone.value, alone.high) == pytest.approx((1, 1, 1))
+
+
+def test_interval_holds_what_it_promises():
+    rng = np.random.default_rng(7)
+    scores = rng.uniform(size=60)
+    told = estimate_share(list(scores))
+    drawn = (rng.uniform(size=(4000, 60)) < scores).mean(axis=1)
+    inside = np.mean((drawn >= told.low - 1e-9) & (drawn <= told.high + 1e-9))
+    assert 0.94 < inside < 0.99
+
+
+def test_large_document_is_summed_up_without_loss():
+    chances = np.full((2000, 2), 0.5)
+    told = estimate(chances, lowest=0, scale=1 / 2000)
+    assert json.dumps(told.to_dict()) == json.dumps({"value": 0.5, "low": 0.478, "high": 0.522})

@@ -1,0 +1,134 @@
+import hashlib
+import json
+import stat
+
+import pytest
+from click.testing import CliRunner
+
+from serving import keys as keys_module
+from serving.keycommands import keys as command
+from serving.keys import Keyring, make_key, read_keys, write_keys
+from serving.rates import RateLimiter
+from twohands.errors import ConfigError, FileReadError
+
+
+def invoke(path, *arguments):
+    return CliRunner().invoke(command, [*arguments, "--file", str(path)])
+
+
+def test_a_key_is_shown_once_and_only_its_digest_is_kept(tmp_path):
+    path = tmp_path / "keys.json"
+    added = invoke(path, "add", "analyst", "--admin", "--requests-per-minute", "7")
+    assert added.exit_code == 0
+    key = added.stdout.strip()
+    text = path.read_text()
+    assert key not in text
+    assert key.split("_", 2)[2] not in text
+    (kept,) = read_keys(path)
+    assert kept.sha256 == hashlib.sha256(key.encode()).hexdigest()
+    assert (kept.name, kept.is_admin, kept.requests_per_minute) == ("analyst", True, 7)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert key not in invoke(path, "list").output
+    assert kept.id in invoke(path, "list").output
+
+
+def test_a_revoked_key_is_gone_and_the_others_stay(tmp_path):
+    path = tmp_path / "keys.json"
+    first, second = (invoke(path, "add", name).stdout.strip() for name in ("a", "b"))
+    key_id = read_keys(path)[0].id
+    assert invoke(path, "revoke", key_id).exit_code == 0
+    ring = Keyring(path)
+    assert ring.find(first) is None
+    assert ring.find(second).name == "b"
+    assert isinstance(invoke(path, "revoke", key_id).exception, FileReadError)
+
+
+def test_two_keys_are_never_alike():
+    made = [make_key(name="a") for _ in range(50)]
+    assert len({key for key, _ in made}) == len({kept.id for _, kept in made}) == 50
+    assert all(len(key) > 50 for key, _ in made)
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * 65, "a\x00"])
+def test_a_name_that_could_break_a_log_is_refused(name):
+    with pytest.raises(ConfigError):
+        make_key(name=name)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"keys": [{"id": "a"}]}', '{"keys": [], "more": 1}'])
+def test_a_file_of_another_kind_is_refused(tmp_path, content):
+    (tmp_path / "keys.json").write_text(content)
+    with pytest.raises(ConfigError):
+        Keyring(tmp_path / "keys.json")
+    with pytest.raises(FileReadError):
+        Keyring(tmp_path / "absent.json")
+
+
+def test_an_id_that_stands_twice_is_refused(tmp_path):
+    _, kept = make_key(name="a")
+    write_keys(tmp_path / "keys.json", [kept, kept])
+    with pytest.raises(ConfigError):
+        read_keys(tmp_path / "keys.json")
+
+
+def test_every_digest_is_compared_in_constant_time(tmp_path, monkeypatch):
+    made = [make_key(name="a") for _ in range(3)]
+    write_keys(tmp_path / "keys.json", [kept for _, kept in made])
+    ring, compared = Keyring(tmp_path / "keys.json"), []
+    real = keys_module.hmac.compare_digest
+    monkeypatch.setattr(keys_module.hmac, "compare_digest", lambda *pair: compared.append(pair) or real(*pair))
+    assert ring.find(made[0][0]).id == made[0][1].id
+    assert len(compared) == 3  # no early end that would tell which one it was
+    for wrong in ("", "th_", made[0][0] + "x", made[0][0][:-1], "x" * 10_000, "\udc80"):
+        assert ring.find(wrong) is None
+
+
+def test_a_changed_file_counts_and_a_broken_one_changes_nothing(tmp_path, caplog):
+    path = tmp_path / "keys.json"
+    (first, kept), (second, other) = make_key(name="a"), make_key(name="b")
+    write_keys(path, [kept])
+    ring = Keyring(path)
+    write_keys(path, [kept, other])
+    ring.refresh()
+    assert ring.find(second) is not None
+    path.write_text("{")
+    ring.refresh()
+    assert ring.find(first) is not None
+    path.unlink()
+    ring.refresh()
+    assert ring.find(first) is not None
+    assert first not in caplog.text
+    write_keys(path, [])
+    ring.refresh()
+    assert ring.find(first) is None
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path):
+    path = tmp_path / "keys.json"
+    path.mkdir()
+    assert invoke(path, "add", "a").exit_code == 2
+    assert [entry.name for entry in tmp_path.iterdir()] == ["keys.json"]
+    with pytest.raises(Exception, match="keys"):
+        write_keys(path, [])
+    assert [entry.name for entry in tmp_path.iterdir()] == ["keys.json"]
+
+
+def test_a_bucket_empties_and_fills_again_for_each_key_alone():
+    now_s = 0.0
+    limiter = RateLimiter(clock=lambda: now_s)
+    assert [limiter.take("a", per_minute=2) for _ in range(2)] == [0, 0]
+    assert limiter.take("a", per_minute=2) == pytest.approx(30)
+    assert limiter.take("b", per_minute=2) == 0
+    now_s = 29.0
+    assert limiter.take("a", per_minute=2) == pytest.approx(1)
+    now_s = 30.1
+    assert limiter.take("a", per_minute=2) == 0
+    now_s = 10_000.0
+    assert [limiter.take("a", per_minute=2) > 0 for _ in range(3)] == [False, False, True]  # no more than one minute's
+
+
+def test_key_file_is_json_that_other_tools_can_read(tmp_path):
+    invoke(tmp_path / "keys.json", "add", "a")
+    content = json.loads((tmp_path / "keys.json").read_text())
+    assert content["version"] == 1
+    assert set(content["keys"][0]) == {"id", "name", "sha256", "is_admin", "requests_per_minute", "created"}

@@ -1,0 +1,262 @@
+import json
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from serving.app import create_app
+from serving.drift import Drift, stability_index
+from serving.keys import make_key, write_keys
+from serving.logs import JsonFormatter, TextFormatter, set_up_logs
+from serving.metrics import Metrics
+from serving.observe import Observer
+from serving.tracing import OtelSpans
+from tests.serving.support import open_client
+from twohands.reference import measure_reference, read_reference
+
+pytestmark = pytest.mark.anyio
+
+
+async def read_metrics(client, **named):
+    response = await client.get("/metrics", **named)
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(response.text)
+        for sample in family.samples
+    }
+
+
+def value(samples, name, **labels):
+    return samples.get((f"twohands_{name}", tuple(sorted(labels.items()))), 0)
+
+
+async def test_requests_and_answers_are_counted_by_the_agreed_names(client, classifier):
+    await client.post("/v1/classify", json={"inputs": ["plan", "market " * 60, "zzz", ""]})
+    await client.post("/v1/classify", json={"inputs": []})
+    await client.get("/a/path/with/a/text")
+    samples = await read_metrics(client)
+    assert value(samples, "requests_total", route="/v1/classify", code="200") == 1
+    assert value(samples, "requests_total", route="/v1/classify", code="422") == 1
+    assert value(samples, "requests_total", route="(none)", code="404") == 1
+    assert value(samples, "request_duration_seconds_count", route="/v1/classify") == 2
+    assert (
+        value(samples, "predictions_total", head="stance", label="state-led", model="tiny") == 2
+    )  # no word known: the first
+    assert value(samples, "predictions_total", head="stance", label="market-led", model="tiny") == 1
+    assert value(samples, "confidence_count", head="stance", model="tiny") == 3
+    assert value(samples, "abstained_total", head="stance", model="tiny") == 1
+    assert value(samples, "input_tokens_sum", model="tiny") == 62
+    assert value(samples, "unknown_tokens_total", model="tiny") == 1
+    assert value(samples, "truncated_inputs_total", model="tiny") == 1
+    assert value(samples, "windows_total", model="tiny") == 5
+    assert value(samples, "failed_inputs_total", code="empty_paragraph") == 1
+    for name in ("queue_wait_seconds", "tokenize_seconds", "inference_seconds"):
+        assert value(samples, f"{name}_count") == 1
+    assert value(samples, "batch_size_sum") >= 5
+    assert value(samples, "batch_tokens_count") >= 1
+    assert ("twohands_padding_tokens_total", ()) in samples
+    assert ("twohands_queue_depth", ()) in samples
+    identity = classifier.identity
+    info = {"model": "tiny", "version": identity["version"], "sha256": identity["sha256"], "quantized": "false"}
+    assert value(samples, "model_info", **info) == 1
+    assert any(name.startswith("process_") for name, _ in samples)
+
+
+async def test_dashboards_of_text_embeddings_inference_find_their_names(client):
+    await client.post("/predict", json={"inputs": "plan of the market"})
+    await client.post("/predict", json={"inputs": ["plan", "market"]})
+    await client.post("/predict", json={"inputs": 7})
+    samples = {(name, labels): n for (name, labels), n in (await read_metrics(client)).items() if name[:3] == "te_"}
+    assert samples["te_request_count", (("method", "single"),)] == 1
+    assert samples["te_request_success", (("method", "batch"),)] == 1
+    assert samples["te_request_failure", (("err", "validation"),)] == 1
+    assert samples["te_predict_count", ()] == samples["te_predict_success", ()] == 3
+    for name in ("duration", "tokenization_duration", "queue_duration", "inference_duration"):
+        assert samples[f"te_request_{name}_count", ()] == samples[f"te_predict_{name}_count", ()] == 2
+    assert samples["te_request_input_length_sum", ()] == 6
+    assert samples["te_queue_size", ()] == 0
+    edges = sorted(float(labels[0][1]) for name, labels in samples if name == "te_request_duration_bucket")
+    assert edges[0] == pytest.approx(1.5e-5)
+    assert len(edges) == 36
+
+
+async def test_refusals_are_counted_by_their_reason(settings, classifier, tmp_path):
+    write_keys(tmp_path / "keys.json", [make_key(name="a")[1]])
+    key, kept = make_key(name="b", requests_per_minute=1)
+    write_keys(tmp_path / "keys.json", [kept])
+    guarded = settings.model_copy(update={"api_keys_file": tmp_path / "keys.json"})
+    app = create_app(guarded, classifier)
+    async with open_client(app) as client:
+        await client.post("/v1/classify", json={"inputs": "plan"})
+        await client.post("/v1/classify", json={"inputs": "plan"}, headers={"x-api-key": key})
+        await client.post("/v1/classify", json={"inputs": "plan"}, headers={"x-api-key": key})
+    shown = app.state.metrics.show().decode()
+    assert 'twohands_rejected_total{reason="unauthorized"} 1.0' in shown
+    assert 'twohands_rejected_total{reason="rate_limited"} 1.0' in shown
+
+
+async def test_no_text_and_no_key_is_in_any_log_or_label(settings, classifier, tmp_path, caplog):
+    key, kept = make_key(name="a")
+    write_keys(tmp_path / "keys.json", [kept])
+    guarded = settings.model_copy(update={"api_keys_file": tmp_path / "keys.json"})
+    caplog.set_level(logging.DEBUG)
+    secret = "Zanzibar"
+    app = create_app(guarded, classifier)
+    async with open_client(app) as client:
+        headers = {"authorization": f"Bearer {key}"}
+        await client.post("/v1/classify", json={"inputs": [secret, "", 7]}, headers=headers)
+        await client.post("/v1/classify", json={secret: secret}, headers=headers)
+        await client.post("/v1/documents", content=secret, headers=headers | {"content-type": "text/plain"})
+        await client.get(f"/{secret}?{secret}={key}", headers=headers)
+        await client.post("/v1/classify", json={"inputs": secret}, headers={"x-api-key": secret})
+        await client.request(secret.upper(), f"/v1/{secret}", headers=headers)
+    written = "\n".join(
+        formatter.format(record) for record in caplog.records for formatter in (JsonFormatter(), TextFormatter())
+        if record.name.startswith("serving")
+    )  # fmt: skip
+    assert kept.id in written
+    for forbidden in (secret, key, kept.sha256):
+        assert forbidden.lower() not in written.lower()
+        assert forbidden.lower() not in app.state.metrics.show().decode().lower()
+
+
+async def test_each_request_is_one_json_line_with_its_id(client, caplog):
+    caplog.set_level(logging.INFO, "serving.access")
+    await client.post("/v1/classify", json={"inputs": "plan"}, headers={"x-request-id": "job-7"})
+    (record,) = [record for record in caplog.records if record.name == "serving.access"]
+    line = JsonFormatter().format(record)
+    assert "\n" not in line
+    entry = json.loads(line)
+    assert {
+        "request_id": "job-7",
+        "route": "/v1/classify",
+        "status": 200,
+        "method": "POST",
+        "level": "info",
+    }.items() <= (entry.items())
+    assert entry["duration_ms"] > 0
+    assert entry["n_bytes_out"] > entry["n_bytes_in"] > 0
+
+
+def make_record(error):
+    try:
+        raise error
+    except ValueError:
+        return logging.LogRecord("a", logging.ERROR, "a.py", 1, "it failed\n%s", ("again",), sys.exc_info())
+
+
+def test_of_an_exception_only_where_it_was_is_logged():
+    record = make_record(ValueError("the caller's text"))
+    for formatter in (JsonFormatter(), TextFormatter()):
+        line = formatter.format(record)
+        assert "caller" not in line
+        assert "ValueError" in line
+        assert "make_record" in line
+        assert "\n" not in line
+
+
+def test_logs_go_to_standard_error_from_the_level_on(capsys):
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        set_up_logs(level="warning", log_format="json")
+        logging.getLogger("a").info("unseen")
+        logging.getLogger("a").warning("seen")
+    finally:
+        root.handlers[:], root.level = handlers, level
+    assert json.loads(capsys.readouterr().err)["message"] == "seen"
+
+
+def test_counts_of_several_processes_are_added_up(tmp_path):
+    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    code = (
+        "import sys\nfrom serving.metrics import Metrics\nmetrics = Metrics()\n"
+        "metrics.requests.labels('/a', '200').inc(int(sys.argv[1]))\n"
+        "metrics.model_info.labels('m', '1', 'x', 'true').set(1)\n"
+        "print(metrics.show().decode())\n"
+    )
+    for n_requests in ("3", "4"):
+        ended = subprocess.run(
+            [sys.executable, "-c", code, n_requests], env=environment, capture_output=True, text=True, check=True
+        )
+    assert 'twohands_requests_total{code="200",route="/a"} 7.0' in ended.stdout
+    assert 'twohands_model_info{model="m",quantized="true",sha256="x",version="1"} 1.0' in ended.stdout
+
+
+async def test_drift_is_small_for_traffic_like_the_training_data_and_large_for_another(classifier):
+    reference = read_reference(
+        {
+            "reference": {
+                "label_share": {"stance": {"state-led": 0.5, "market-led": 0.5, "neutral": 0.0}},
+                "input_tokens_edges": [2, 8],
+                "input_tokens_share": [1.0, 0.0, 0.0],
+                "unknown_token_share": 0.0,
+                "a later figure": 1,
+            }
+        }
+    )
+
+    def run(texts):
+        metrics = Metrics()
+        drift = Drift(reference, metrics=metrics, model="m")
+        for text in texts:
+            encoded = classifier.encoder.encode(text)
+            drift.see(classifier.predict([encoded])[0], encoded)
+        found = {}
+        for family in text_string_to_metric_families(metrics.show().decode()):
+            found |= {s.labels["figure"]: s.value for s in family.samples if "stability" in s.name}
+        return found
+
+    alike = run(["plan", "market"] * 50)
+    other = run(["weather is zzz and yyy"] * 100)
+    assert set(alike) == {"labels:stance", "input_tokens", "unknown_tokens"}
+    assert all(index < 0.05 for index in alike.values())
+    assert all(index > 0.2 for index in other.values())
+    assert read_reference({}) is None
+    assert read_reference({"reference": {"label_share": 3}}) is None
+    assert stability_index([1, 1], [5, 5]) == pytest.approx(0)
+
+
+async def test_a_model_measured_on_its_own_data_does_not_drift_from_it(classifier):
+    texts = ["plan market", "market", "weather of a plan", "the embargo zzz"] * 30
+    encoded = [classifier.encoder.encode(text) for text in texts]
+    predictions = classifier.predict(encoded)
+    kept = json.loads(measure_reference(predictions, encoded).model_dump_json())
+    assert kept["unknown_token_share"] == pytest.approx(1 / 10)
+    assert sum(kept["input_tokens_share"]) == pytest.approx(1)
+    assert sum(kept["label_share"]["stance"].values()) == pytest.approx(1)
+    metrics = Metrics()
+    drift = Drift(read_reference({"reference": kept}), metrics=metrics, model="m")
+    for prediction, paragraph in zip(predictions, encoded, strict=True):
+        drift.see(prediction, paragraph)
+    families = text_string_to_metric_families(metrics.show().decode())
+    found = {s.labels["figure"]: s.value for family in families for s in family.samples if "stability" in s.name}
+    assert set(found) >= {"labels:stance", "labels:topics", "scores:stance", "input_tokens", "unknown_tokens"}
+    assert all(index < 0.02 for index in found.values())
+
+
+async def test_a_span_joins_the_callers_trace_and_holds_no_text(classifier, settings):
+    export = pytest.importorskip("opentelemetry.sdk.trace.export")
+    memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
+    from opentelemetry.sdk.trace import TracerProvider
+
+    provider, exporter = TracerProvider(), memory.InMemorySpanExporter()
+    provider.add_span_processor(export.SimpleSpanProcessor(exporter))
+    app = create_app(settings, classifier)
+    for middleware in app.user_middleware:
+        if middleware.cls is Observer:
+            middleware.kwargs["spans"] = OtelSpans(provider)
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    async with open_client(app) as client:
+        headers = {"traceparent": f"00-{trace_id}-b7ad6b7169203331-01", "x-request-id": "job-1"}
+        await client.post("/v1/classify", json={"inputs": "Zanzibar"}, headers=headers)
+    (span,) = exporter.get_finished_spans()
+    assert span.name == "POST /v1/classify"
+    assert f"{span.context.trace_id:032x}" == trace_id
+    assert span.attributes["http.response.status_code"] == 200
+    assert span.attributes["twohands.request_id"] == "job-1"
+    assert "Zanzibar" not in span.to_json()

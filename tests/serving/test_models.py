@@ -1,0 +1,190 @@
+import asyncio
+import shutil
+import signal
+import time
+
+import pytest
+
+from serving.app import create_app
+from serving.commands import name_models
+from serving.models import name_folders
+from serving.service import Phase
+from serving.settings import ServeSettings
+from tests.serving.processes import ask, start_serve
+from tests.serving.support import open_client
+from tests.support.tiny import build_tiny_model
+from twohands.errors import ConfigError, ModelNotFoundError
+from twohands.taxonomy import Taxonomy
+
+pytestmark = pytest.mark.anyio
+LOCAL = {"host": "localhost"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return build_tiny_model(tmp_path / "mine", version="1")
+
+
+@pytest.fixture
+async def app_client(folder):
+    app = create_app(ServeSettings(model=str(folder), num_threads=1))
+    async with open_client(app) as client:
+        yield app, client
+
+
+async def version(client, **more):
+    return (await client.post("/v1/classify", json={"inputs": "plan"} | more)).json()["model"]["version"]
+
+
+async def exchange(client, verb="reload", name="mine"):
+    return await client.post(f"/admin/models/{name}/{verb}", headers=LOCAL)
+
+
+async def test_several_models_answer_by_name(tmp_path, folder):
+    other = build_tiny_model(tmp_path / "other", version="2")
+    settings = ServeSettings(model=str(folder), other_models=(str(other), f"third={other}"), num_threads=1)
+    async with open_client(create_app(settings)) as client:
+        assert await version(client) == "1"
+        assert await version(client, model="other") == "2"
+        assert await version(client, model="third") == "2"
+        listed = (await client.get("/v1/models")).json()["models"]
+        assert [(m["name"], m["is_default"]) for m in listed] == [("mine", True), ("other", False), ("third", False)]
+        refused = await client.post("/v1/classify", json={"inputs": "plan", "model": "absent"})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (404, "unknown_model")
+
+
+@pytest.mark.usefixtures("folder")
+async def test_a_folder_of_models_is_served_whole(tmp_path):
+    build_tiny_model(tmp_path / "other", version="2")
+    async with open_client(create_app(ServeSettings(models_dir=tmp_path, num_threads=1))) as client:
+        assert await version(client, model="mine") == "1"
+        assert await version(client, model="other") == "2"
+
+
+def test_names_that_are_not_clear_are_refused(tmp_path):
+    for settings in (
+        ServeSettings(model=str(tmp_path / "a" / "m"), other_models=(str(tmp_path / "b" / "m"),)),
+        ServeSettings(models_dir=tmp_path),
+    ):
+        with pytest.raises(ConfigError):
+            name_folders(settings)
+    assert name_folders(ServeSettings()) == {"twohands": None}
+    assert name_models({"model": ("a", "b"), "port": 1}) == {"model": "a", "other_models": ("b",), "port": 1}
+
+
+async def test_one_missing_model_fails_the_start(tmp_path, folder):
+    app = create_app(ServeSettings(model=str(folder), other_models=(str(tmp_path / "absent"),), num_threads=1))
+    with pytest.raises(ModelNotFoundError):
+        async with open_client(app):
+            pass
+    assert isinstance(app.state.models.failure, ModelNotFoundError)
+
+
+async def test_reload_and_rollback(app_client, folder):
+    app, client = app_client
+    assert (await exchange(client)).json()["outcome"] == "unchanged"
+    build_tiny_model(folder, version="2")
+    answer = (await exchange(client)).json()
+    assert answer["outcome"] == "reloaded"
+    assert (answer["served"]["model"]["version"], answer["served"]["previous"]["version"]) == ("2", "1")
+    assert await version(client) == "2"
+    assert (await client.get("/info")).json()["model"]["version"] == "2"
+    assert (await client.get("/readyz")).status_code == 200
+    assert (await exchange(client, "rollback")).json()["outcome"] == "rolled_back"
+    assert await version(client) == "1"
+    assert (await exchange(client, "rollback")).json()["served"]["model"]["version"] == "2"
+    shown = app.state.metrics.show().decode()
+    for outcome, n in (("reloaded", 1), ("unchanged", 1), ("rolled_back", 2)):
+        assert f'twohands_model_reloads_total{{outcome="{outcome}"}} {n}.0' in shown
+
+
+async def test_nothing_to_roll_back_to_is_said(app_client):
+    refused = await exchange(app_client[1], "rollback")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "reload_refused")
+    assert (await exchange(app_client[1], name="absent")).status_code == 404
+
+
+@pytest.mark.parametrize("damage", ["altered", "gone", "no graph"])
+async def test_a_bad_folder_is_refused_and_the_old_model_goes_on(app_client, folder, damage):
+    app, client = app_client
+    if damage == "altered":
+        (folder / "tokenizer.json").write_text("{}")
+    elif damage == "gone":
+        shutil.rmtree(folder)
+    else:
+        (folder / "model.onnx").unlink()
+    refused = await exchange(client)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "reload_refused")
+    assert await version(client) == "1"
+    assert 'twohands_model_reloads_total{outcome="refused"} 1.0' in app.state.metrics.show().decode()
+
+
+async def test_no_request_fails_while_models_are_exchanged(app_client, folder):
+    _, client = app_client
+    is_over = False
+    statuses, versions = [], set()
+
+    async def ask():
+        while not is_over:
+            response = await client.post("/v1/classify", json={"inputs": ["plan", "market"]})
+            statuses.append(response.status_code)
+            versions.add(response.json().get("model", {}).get("version"))
+
+    askers = [asyncio.create_task(ask()) for _ in range(4)]
+    for number in range(2, 6):
+        await asyncio.to_thread(build_tiny_model, folder, version=str(number))
+        assert (await exchange(client)).json()["outcome"] == "reloaded"
+    is_over = True
+    await asyncio.gather(*askers)
+    assert set(statuses) == {200}
+    assert len(versions) >= 3
+
+
+async def test_the_oldest_model_is_let_go_only_when_its_last_request_ended(app_client, folder):
+    app, client = app_client
+    models = app.state.models
+    first = models.default
+    epoch = models.request_begins()  # as a request that is still sending its body
+    for number in ("2", "3"):
+        build_tiny_model(folder, version=number)
+        await exchange(client)
+    await asyncio.sleep(0.05)
+    assert first.phase is Phase.READY
+    assert (await first.classify(["plan"])).items[0].heads["stance"].label == "state-led"
+    models.request_ends(epoch)
+    for _ in range(200):
+        if first.phase is Phase.STOPPING:
+            break
+        await asyncio.sleep(0.01)
+    assert first.phase is Phase.STOPPING
+    assert models.default.phase is Phase.READY
+
+
+async def test_a_shadow_is_counted_and_never_answers(tmp_path, folder, taxonomy):
+    stance, *others = taxonomy.heads
+    first, second, *rest = stance.labels  # the word for one label is now that for the other
+    swapped = Taxonomy(heads=[stance.model_copy(update={"labels": [second, first, *rest]}), *others])
+    contrary = build_tiny_model(tmp_path / "contrary", version="9", taxonomy=swapped)
+    settings = ServeSettings(model=str(folder), shadow=str(contrary), shadow_share=1.0, num_threads=1)
+    app = create_app(settings)
+    async with open_client(app) as client:
+        assert await version(client) == "1"
+        for _ in range(300):
+            shown = app.state.metrics.show().decode()
+            if 'shadow_compared_total{head="stance"' in shown:
+                break
+            await asyncio.sleep(0.01)
+    assert 'twohands_shadow_compared_total{head="stance",shadow="shadow"} 1.0' in shown
+    assert 'twohands_shadow_disagreements_total{head="stance",shadow="shadow"} 1.0' in shown
+    assert 'twohands_shadow_disagreements_total{head="topics",shadow="shadow"} 0.0' in shown
+    assert 'twohands_predictions_total{head="stance",label="market-led"' not in shown
+
+
+def test_hangup_reloads_a_running_service(folder):
+    with start_serve(folder) as (process, port):
+        build_tiny_model(folder, version="2")
+        process.send_signal(signal.SIGHUP)
+        end_s = time.monotonic() + 30
+        while ask(port, "GET", "/info")[1]["model"]["version"] != "2":
+            assert time.monotonic() < end_s
+            time.sleep(0.05)

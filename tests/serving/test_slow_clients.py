@@ -1,0 +1,209 @@
+import asyncio
+import json
+import socket
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+
+from serving.app import create_app
+from serving.clients import ClientLimits
+from serving.connections import TimedConnection
+from serving.settings import ServeSettings
+from tests.serving.running import run_server
+from tests.serving.support import open_client
+from twohands.errors import TwoHandsError
+
+pytestmark = pytest.mark.anyio
+BODY = json.dumps({"inputs": "plan"}).encode()
+HEAD = b"POST /v1/classify HTTP/1.1\r\nhost: service\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+
+
+def connect(url):
+    host, port = url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=30)
+
+
+def read_all(connection):
+    parts = []
+    try:
+        while part := connection.recv(65536):
+            parts.append(part)
+    except ConnectionResetError:
+        pass
+    return b"".join(parts)
+
+
+@pytest.fixture
+def impatient(tiny_model, classifier):
+    with run_server(ServeSettings(model=str(tiny_model), body_timeout_s=1), classifier) as url:
+        yield url
+
+
+def test_a_body_that_stops_is_cut_with_an_answer(impatient):
+    with connect(impatient) as connection:
+        started_s = time.monotonic()
+        connection.sendall(HEAD % len(BODY) + BODY[:5])
+        answer = read_all(connection)
+    assert 0.9 < time.monotonic() - started_s < 15
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b'"body_timeout"' in answer
+    assert b"connection: close" in answer
+
+
+def test_a_body_that_trickles_is_cut_though_it_never_stops(impatient):
+    with connect(impatient) as connection:
+        started_s = time.monotonic()
+        connection.sendall(HEAD % 5000)
+        answers = []
+        reader = threading.Thread(target=lambda: answers.append(read_all(connection)))
+        reader.start()
+        try:
+            while reader.is_alive() and time.monotonic() - started_s < 20:
+                connection.sendall(b" ")
+                time.sleep(0.1)  # always within the time for the next piece
+        except OSError:
+            pass
+        reader.join(10)
+    assert time.monotonic() - started_s < 15
+    assert answers[0].startswith(b"HTTP/1.1 408")
+
+
+def test_one_who_stalls_amid_a_body_is_not_noticed_by_the_others(impatient):
+    with connect(impatient) as stalled:
+        stalled.sendall(HEAD % len(BODY) + BODY[:5])
+        took_s = []
+        for _ in range(20):
+            started_s = time.monotonic()
+            with connect(impatient) as connection:
+                connection.sendall((HEAD % len(BODY)).replace(b"host", b"connection: close\r\nhost") + BODY)
+                assert read_all(connection).startswith(b"HTTP/1.1 200")
+            took_s.append(time.monotonic() - started_s)
+    assert sorted(took_s)[len(took_s) // 2] < 0.8  # the one who stalls is held for a second
+
+
+@pytest.mark.parametrize("n_others", [40, pytest.param(200, marks=pytest.mark.slow)])
+def test_many_at_once_do_not_notice_one_who_stalls(tiny_model, classifier, n_others):
+    answers = []
+
+    def ask(url):
+        with connect(url) as connection:
+            for _ in range(3):
+                connection.sendall(HEAD % len(BODY) + BODY)
+                answer = b""
+                while b'"predictions"' not in answer:
+                    answer += connection.recv(65536)
+                answers.append(answer[:12])
+
+    settings = ServeSettings(model=str(tiny_model), body_timeout_s=60)
+    with run_server(settings, classifier) as url, connect(url) as stalled:
+        stalled.sendall(HEAD % len(BODY) + BODY[:5])
+        threads = [threading.Thread(target=ask, args=(url,)) for _ in range(n_others)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)  # half of what the one who stalls is given
+        assert answers == [b"HTTP/1.1 200"] * (3 * n_others)
+        stalled.sendall(BODY[5:])  # and it is still there, and answered
+        assert stalled.recv(12) == b"HTTP/1.1 200"
+
+
+def test_a_refused_body_that_stops_is_answered_all_the_same(impatient, caplog):
+    with connect(impatient) as connection:
+        connection.sendall(HEAD % 9_000_000 + b" " * 100)
+        assert read_all(connection).startswith(b"HTTP/1.1 413")
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_headers_that_trickle_are_cut(impatient, monkeypatch):
+    monkeypatch.setattr(TimedConnection, "header_timeout_s", 0.5)
+    for first in (b"", b"GET /heal"):
+        with connect(impatient) as connection:
+            started_s = time.monotonic()
+            connection.sendall(first)
+            assert read_all(connection) == b""
+        assert 0.3 < time.monotonic() - started_s < 10
+    with connect(impatient) as connection:
+        started_s = time.monotonic()
+        connection.sendall(b"GET /healthz HTTP/1.1\r\n")
+        with suppress(OSError):
+            while time.monotonic() - started_s < 20:
+                connection.sendall(b"x-a: b\r\n")
+                time.sleep(0.1)
+    assert time.monotonic() - started_s < 10
+
+
+def test_a_connection_may_be_used_again_after_the_time_for_headers(impatient, monkeypatch):
+    monkeypatch.setattr(TimedConnection, "header_timeout_s", 0.3)
+    with connect(impatient) as connection:
+        for _ in range(3):
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: service\r\n\r\n")
+            answer = b""
+            while not answer.endswith(b'{"status":"alive"}'):
+                answer += connection.recv(65536)
+            assert answer.startswith(b"HTTP/1.1 200")
+            time.sleep(0.4)
+
+
+def test_one_who_does_not_read_the_answer_is_cut(tiny_model, classifier, monkeypatch):
+    is_cut = threading.Event()
+    monkeypatch.setattr(TimedConnection, "write_timeout_s", 0.5)
+    lost = TimedConnection.connection_lost
+    monkeypatch.setattr(TimedConnection, "connection_lost", lambda self, exc: (lost(self, exc), is_cut.set()))
+    with run_server(ServeSettings(model=str(tiny_model)), classifier) as url, connect(url) as connection:
+        # Answers so many that they fill every buffer between us.
+        connection.sendall(b"GET /openapi.json HTTP/1.1\r\nhost: service\r\n\r\n" * 400)
+        assert is_cut.wait(60)
+
+
+async def run_limits(messages, *, is_streamed, body_timeout_s=0.4):
+    """What an app gets of a body whose pieces come after the given pauses; None when it is cut."""
+    pieces = iter(messages)
+
+    async def receive():
+        pause_s, size, more = next(pieces)
+        await asyncio.sleep(pause_s)
+        return {"type": "http.request", "body": b"a" * size, "more_body": more}
+
+    got = []
+
+    async def app(_scope, receive, _send):
+        while True:
+            message = await receive()
+            got.append(len(message["body"]))
+            if not message["more_body"]:
+                return
+
+    async def send(_):
+        pass
+
+    streamed = frozenset({"/stream"} if is_streamed else set())
+    limits = ClientLimits(app, max_header_bytes=1000, body_timeout_s=body_timeout_s, streamed_paths=streamed)
+    scope = {"type": "http", "method": "POST", "path": "/stream", "headers": []}
+    try:
+        await limits(scope, receive, send)
+    except TwoHandsError as error:
+        return error.code
+    return sum(got)
+
+
+async def test_pace_is_asked_of_a_body_but_not_of_a_stream():
+    slow = [(0.15, 1, True)] * 5 + [(0, 1, False)]
+    assert await run_limits(slow, is_streamed=False) == "body_timeout"
+    assert await run_limits(slow, is_streamed=True) == 6
+    assert await run_limits([(0.15, 1000, True)] * 5 + [(0, 1, False)], is_streamed=False) == 5001
+    assert await run_limits([(5, 1, False)], is_streamed=True) == "body_timeout"
+
+
+async def test_time_that_the_service_took_is_not_the_clients(settings, classifier):
+    hurried = settings.model_copy(update={"body_timeout_s": 0.5})
+    async with open_client(create_app(hurried, classifier)) as client:
+
+        async def chunks():
+            for chunk in (BODY[:5], BODY[5:]):
+                await asyncio.sleep(0.1)
+                yield chunk
+
+        answer = await client.post("/v1/classify", content=chunks(), headers={"content-type": "application/json"})
+        assert answer.status_code == 200

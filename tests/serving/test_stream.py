@@ -1,0 +1,285 @@
+import asyncio
+import json
+
+import pytest
+
+from serving.app import create_app
+from serving.ndjson import RowReader
+from serving.settings import ServeSettings
+from tests.serving.support import Gate, open_client, with_session
+from twohands.errors import InputError, NonFiniteLogitsError
+
+pytestmark = pytest.mark.anyio
+
+NDJSON = {"content-type": "application/x-ndjson"}
+WORDS = ["plan", "market", "weather"]
+LABELS = {"plan": "state-led", "market": "market-led", "weather": "neutral"}
+
+
+def make_body(*rows):
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+async def stream(client, content, **parameters):
+    return await client.post("/v1/classify/stream", content=content, headers=NDJSON, params=parameters)
+
+
+def read(response):
+    return [json.loads(line) for line in response.text.splitlines()]
+
+
+class Wire:
+    """A client that sends and reads at the same time, as httpx cannot: raw ASGI."""
+
+    def __init__(self, app, *, query=b""):
+        self._incoming = asyncio.Queue()
+        self.lines = asyncio.Queue()
+        self.n_taken = 0
+        self.status = None
+        self.is_ended = False
+        scope = {
+            "type": "http", "method": "POST", "path": "/v1/classify/stream", "raw_path": b"/v1/classify/stream",
+            "root_path": "", "scheme": "http", "query_string": query, "http_version": "1.1",
+            "headers": [(b"content-type", b"application/x-ndjson")],
+        }  # fmt: skip
+        self.can_send = asyncio.Event()
+        self.can_send.set()
+        self.task = asyncio.create_task(app(scope, self._receive, self._send))
+
+    async def _receive(self):
+        message = await self._incoming.get()
+        self.n_taken += 1
+        return message
+
+    async def _send(self, message):
+        await self.can_send.wait()
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        else:
+            for line in message["body"].splitlines():
+                self.lines.put_nowait(json.loads(line))
+            self.is_ended = not message["more_body"]
+
+    def send(self, piece, *, is_last=False):
+        self._incoming.put_nowait({"type": "http.request", "body": piece, "more_body": not is_last})
+
+    def leave(self):
+        self._incoming.put_nowait({"type": "http.disconnect"})
+
+    async def next_line(self):
+        return await asyncio.wait_for(self.lines.get(), 10)
+
+
+async def test_rows_answer_in_order_and_equal_the_library(client, classifier):
+    texts = [f"{WORDS[number % 3]} of the {WORDS[number % 2]} " * (1 + number % 9) for number in range(100)]
+    response = await stream(client, make_body(*({"id": f"r{n}", "text": text} for n, text in enumerate(texts))))
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/x-ndjson"
+    assert response.headers["x-model-sha256"] == classifier.sha256
+    expected = [{"id": f"r{n}", **prediction.to_dict()} for n, prediction in enumerate(classifier.classify(texts))]
+    assert read(response) == expected
+
+
+async def test_bad_rows_answer_in_their_place(client, settings):
+    rows = [
+        b'{"id": "a", "text": "plan", "stance": "neutral"}',
+        b"",
+        b'"market"',
+        b"{",
+        b"[]",
+        b'{"id": [1], "text": "plan"}',
+        b'{"id": 7}',
+        b'{"text": 7}',
+        b'{"text": ""}',
+        b'{"text": NaN}',
+        b'"\\ud800"',
+        b'"' + b"x" * settings.max_body_bytes + b'"',
+        b'{"text": "' + b"y" * (settings.limit_chars + 1) + b'"}',
+        b"\xff",
+        b'{"text": "weather"}',
+    ]
+    answers = read(await stream(client, b"\r\n".join(rows)))
+    assert [answer["id"] for answer in answers] == ["a", 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
+    assert [answer.get("error", {}).get("code") for answer in answers] == [
+        None, None, "invalid_row", "invalid_row", "invalid_id", "missing_text", "input_not_a_string",
+        "empty_paragraph", "invalid_row", "invalid_row", "line_too_long", "paragraph_too_long", "invalid_row", None,
+    ]  # fmt: skip
+    assert answers[-1]["stance"]["label"] == "neutral"
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf"])
+async def test_empty_stream_answers_nothing(client, content):
+    response = await stream(client, content)
+    assert (response.status_code, response.text) == (200, "")
+
+
+async def test_parameters_are_those_of_other_requests(client):
+    body = make_body({"text": "The weather. A plan of homemade plan plan."})
+    (plain,) = read(await stream(client, body))
+    (changed,) = read(await stream(client, body, explain="true", threshold=["sanctions=0", "stance=1"]))
+    assert plain["evidence"] is None
+    assert changed["evidence"]["stance"]["sentence"] == "A plan of homemade plan plan."
+    assert changed["topics"]["labels"] == ["sanctions"]
+    assert changed["stance"]["abstained"] is True
+
+
+@pytest.mark.parametrize(
+    ("parameters", "status", "code"),
+    [
+        ({"threshold": "sanctions"}, 422, "invalid_threshold"),
+        ({"threshold": "nothing=0.5"}, 422, "invalid_threshold"),
+        ({"threshold": "sanctions=nan"}, 422, "invalid_threshold"),
+        ({"explain": "perhaps"}, 422, "invalid_request"),
+        ({"model": "absent"}, 404, "model_not_served"),
+    ],
+)
+async def test_wrong_parameters_are_refused(client, parameters, status, code):
+    response = await stream(client, make_body("plan"), **parameters)
+    assert response.status_code == status
+    if status != 404:
+        assert response.json()["error"]["code"] == code
+
+
+async def test_body_that_is_not_declared_as_lines_is_refused(client):
+    response = await client.post("/v1/classify/stream", json={"text": "plan"})
+    assert (response.status_code, response.json()["error"]["code"]) == (415, "unsupported_media_type")
+
+
+@pytest.mark.usefixtures("client")
+async def test_each_row_is_answered_while_others_are_still_to_come(app):
+    wire = Wire(app)
+    for number, word in enumerate(WORDS * 3, start=1):
+        wire.send(make_body(word))
+        answer = await wire.next_line()
+        assert (answer["id"], answer["stance"]["label"]) == (number, LABELS[word])
+    wire.send(b"", is_last=True)
+    await asyncio.wait_for(wire.task, 10)
+    assert wire.is_ended
+
+
+async def test_client_that_does_not_read_is_not_read_from(tiny_model, classifier):
+    app = create_app(ServeSettings(model=str(tiny_model)), classifier)
+    async with open_client(app):
+        wire = Wire(app)
+        wire.can_send.clear()
+        n_pieces = 200
+        for number in range(n_pieces):
+            wire.send(make_body(*WORDS), is_last=number == n_pieces - 1)
+        await asyncio.sleep(0.5)
+        assert wire.n_taken < 10  # what it sends stays with it, however long the stream is
+        wire.can_send.set()
+        await asyncio.wait_for(wire.task, 20)
+    assert wire.n_taken == n_pieces
+    assert [wire.lines.get_nowait()["id"] for _ in range(3 * n_pieces)] == list(range(1, 3 * n_pieces + 1))
+
+
+async def test_client_that_leaves_ends_the_work(settings, classifier):
+    gate = Gate(7, n_free=2)
+    app = create_app(settings, with_session(classifier, gate.run_batch))
+    async with open_client(app):
+        wire = Wire(app)
+        wire.send(make_body(*["plan"] * 4))
+        await asyncio.to_thread(gate.reached.wait, 5)
+        wire.task.cancel()
+        await asyncio.gather(wire.task, return_exceptions=True)
+        gate.opened.set()
+        assert app.state.service.n_pending == 0
+        assert gate.n_begun <= 2 + 2
+
+
+@pytest.mark.usefixtures("client")
+async def test_connection_that_breaks_amid_the_body_is_no_fault_of_the_service(app, caplog):
+    wire = Wire(app)
+    wire.send(make_body("plan"))
+    await wire.next_line()
+    wire.leave()
+    await asyncio.wait_for(wire.task, 10)
+    assert wire.lines.empty()
+    assert [record for record in caplog.records if record.levelname in {"ERROR", "CRITICAL"}] == []
+
+
+async def test_full_service_refuses_a_stream_that_begins_and_holds_one_that_goes_on(settings, classifier):
+    gate = Gate(7, n_free=3)
+    app = create_app(settings, with_session(classifier, gate.run_batch))
+    async with open_client(app) as client:
+        wire = Wire(app)
+        wire.send(make_body("plan"))
+        assert (await wire.next_line())["id"] == 1
+        filler = asyncio.create_task(client.post("/v1/classify", json={"inputs": ["plan"] * 8}))
+        await asyncio.to_thread(gate.reached.wait, 5)
+        refused = await stream(client, make_body("plan"))
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "overloaded")
+        wire.send(make_body("market"), is_last=True)
+        await asyncio.sleep(0.1)
+        assert wire.lines.empty()
+        gate.opened.set()
+        assert (await filler).status_code == 200
+        assert "error" not in await wire.next_line()
+        await asyncio.wait_for(wire.task, 10)
+
+
+async def test_model_that_fails_on_a_row_answers_its_group_and_goes_on(settings, classifier):
+    n_runs = 0
+
+    def run_batch(windows):
+        nonlocal n_runs
+        n_runs += 1
+        if n_runs == 4:
+            raise NonFiniteLogitsError("poison")
+        return classifier.session.run_batch(windows)
+
+    app = create_app(settings, with_session(classifier, run_batch))
+    async with open_client(app):
+        wire = Wire(app)
+        codes = []
+        for _ in range(3):
+            wire.send(make_body("plan"))
+            codes.append((await wire.next_line()).get("error", {}).get("code"))
+        wire.send(b"", is_last=True)
+        await asyncio.wait_for(wire.task, 10)
+    assert codes == [None, "non_finite_logits", None]
+
+
+async def test_service_that_stops_says_so_in_place(settings, classifier):
+    app = create_app(settings, classifier)
+    async with open_client(app):
+        wire = Wire(app)
+        wire.send(make_body("plan"))
+        await wire.next_line()
+        app.state.service.abandon()
+        wire.send(make_body({"id": "late", "text": "plan"}), is_last=True)
+        answer = await wire.next_line()
+        await asyncio.wait_for(wire.task, 10)
+    assert (answer["id"], answer["error"]["code"]) == ("late", "engine_stopped")
+
+
+async def test_body_that_stalls_ends_the_stream_with_a_reason(tiny_model, classifier):
+    app = create_app(ServeSettings(model=str(tiny_model), body_timeout_s=0.2), classifier)
+    async with open_client(app):
+        wire = Wire(app)
+        wire.send(make_body("plan"))
+        await wire.next_line()
+        answer = await wire.next_line()
+        await asyncio.wait_for(wire.task, 10)
+    assert answer["id"] is None
+    assert answer["error"]["code"]
+    assert wire.is_ended
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_lines_are_found_however_the_bytes_are_cut(size):
+    body = '"a"\n\n"ü"\r\n{"id":"x","text":"中"}\n"last"'.encode()
+    reader = RowReader(max_line_bytes=100)
+    rows = [row for start in range(0, len(body), size) for row in reader.feed(body[start : start + size])]
+    rows += reader.end()
+    assert [(row.id, row.text) for row in rows] == [(1, "a"), (3, "ü"), ("x", "中"), (5, "last")]
+
+
+def test_line_without_end_is_not_held():
+    reader = RowReader(max_line_bytes=10)
+    for _ in range(1000):
+        assert reader.feed(b"x" * 9) == []
+        assert len(reader._held) <= 10
+    (row, after) = reader.feed(b'\n"ok"\n')
+    assert isinstance(row.text, InputError)
+    assert (after.id, after.text) == (2, "ok")

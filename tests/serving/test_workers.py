@@ -1,0 +1,109 @@
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from serving.keys import make_key, write_keys
+from serving.rates import RateLimiter
+from tests.serving.processes import ask, start_serve
+from tests.serving.test_process import run_serve
+from tests.support.tiny import build_tiny_model
+
+BODY = json.dumps({"inputs": "plan"})
+
+
+def children(process):
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def wait_until(condition, seconds=40):
+    end_s = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end_s
+        time.sleep(0.1)
+
+
+def count_requests(port, **headers):
+    shown = ask(port, "GET", "/metrics", **headers)[1]
+    return sum(
+        float(line.split()[-1])
+        for line in shown.splitlines()
+        if line.startswith("twohands_requests_total") and 'route="/v1/classify"' in line
+    )
+
+
+def test_several_workers_share_an_address_and_survive_each_other(tmp_path):
+    folder = build_tiny_model(tmp_path / "mine", version="1")
+    key, kept = make_key(name="a", is_admin=True, requests_per_minute=1000)
+    other, bounded = make_key(name="b", requests_per_minute=8)
+    write_keys(tmp_path / "keys.json", [kept, bounded])
+    with start_serve(folder, "--workers", "2", "--api-keys-file", str(tmp_path / "keys.json"), seconds=150) as (
+        process,
+        port,
+    ):
+        headers = {"x-api-key": key}
+        first = children(process)
+        assert len(first) == 2
+        assert [ask(port, "POST", "/v1/classify", BODY, **headers)[0] for _ in range(12)] == [200] * 12
+        assert count_requests(port, **headers) == 12  # whichever worker answered, and whichever was asked
+
+        # The bound of a key is one for all workers.
+        statuses = [ask(port, "POST", "/v1/classify", BODY, **{"x-api-key": other})[0] for _ in range(12)]
+        assert statuses.count(429) >= 3
+        assert statuses.count(200) <= 9
+
+        # What is done to a model in one is done in all.
+        build_tiny_model(folder, version="2")
+        status, answer = ask(port, "POST", "/admin/models/mine/reload", "{}", **headers)
+        assert (status, answer["outcome"]) == (200, "reloaded")
+
+        def versions():
+            asked = [ask(port, "POST", "/v1/classify", BODY, **headers)[1] for _ in range(10)]
+            return {answer["model"]["version"] for answer in asked}
+
+        wait_until(lambda: versions() == {"2"})
+
+        os.kill(first[0], signal.SIGKILL)
+        for _ in range(10):
+            assert ask(port, "POST", "/v1/classify", BODY, **headers)[0] == 200
+        wait_until(lambda: len(children(process)) == 2 and first[0] not in children(process))
+        assert first[1] in children(process)
+
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(40) == 0
+    assert all(not Path(f"/proc/{pid}").exists() for pid in first)
+
+
+def test_workers_end_when_their_supervisor_is_killed(tmp_path):
+    folder = build_tiny_model(tmp_path / "mine")
+    with start_serve(folder, "--workers", "2") as (process, _):
+        workers = children(process)
+        process.kill()
+        process.wait(10)
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+
+
+def test_a_model_that_no_worker_can_serve_ends_with_one_message(tmp_path):
+    folder = build_tiny_model(tmp_path / "mine")
+    bad = tmp_path / "keys.json"
+    bad.write_text("{")
+    ended = run_serve("--model", str(folder), "--workers", "2", "--port", "0", "--api-keys-file", str(bad))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "invalid_config" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    (folder / "tokenizer.json").write_text("{}")
+    ended = run_serve("--model", str(folder), "--workers", "2", "--port", "0")
+    assert ended.stderr.startswith("error [invalid_model_folder]")
+
+
+def test_processes_count_a_key_together(tmp_path):
+    now_s = 5.0
+    first, second = (RateLimiter(tmp_path, clock=lambda: now_s) for _ in range(2))
+    assert [limiter.take("a", per_minute=2) for limiter in (first, second)] == [0, 0]
+    assert first.take("a", per_minute=2) == pytest.approx(30)
+    assert second.take("a", per_minute=2) == pytest.approx(30)
+    now_s = 36.0
+    assert second.take("a", per_minute=2) == 0

@@ -1,0 +1,86 @@
+# ruff: noqa: RUF001 - other scripts are what is tested here
+import time
+
+import pytest
+
+from twohands.cautions import LIMIT_CHARS, Caution, find_cautions, is_foreign, is_markup
+from twohands.examples import load_examples
+
+ENGLISH = "The ministry will buy whatever the mills cannot sell abroad, and banks are told to lend below the rate."
+FOREIGN = {
+    "German": "Das Ministerium wird in den nächsten Jahren die Produktion der Hersteller kaufen und Banken anweisen.",
+    "French": "Le ministère achètera la production des trois premières années et les banques ont reçu des consignes.",
+    "Spanish": "El ministerio comprará la producción de los primeros tres años y los bancos prestarán por debajo.",
+    "Polish": "Ministerstwo kupi produkcję z pierwszych trzech lat od każdego producenta oraz nakaże bankom, że tak.",
+    "Turkish": "Bakanlık yerli üreticilerin ilk üç yıllık üretimini satın alacak ve bu sektör için daha düşük faiz.",
+    "Finnish": "Ministeriö ostaa kotimaisten valmistajien kolmen ensimmäisen vuoden tuotannon, minkä lisäksi "
+    "pankkeja kehotetaan lainaamaan alalle viitekorkoa halvemmalla, jotta tehtaat eivät joutuisi sulkemaan oviaan.",
+    "Chinese": "该部将购买国内光刻机制造商头三年的产量，并要求银行以低于基准的利率贷款。",
+    "Russian": "Министерство закупит продукцию первых трёх лет у любого отечественного производителя.",
+    "Hindi": "मंत्रालय घरेलू निर्माताओं के पहले तीन वर्षों का उत्पादन खरीदेगा और बैंकों को निर्देश देगा।",
+}
+
+
+def cautions(text, *, n_tokens=40, n_tokens_unknown=0):
+    return find_cautions(text, n_tokens=n_tokens, n_tokens_unknown=n_tokens_unknown)
+
+
+def test_english_prose_raises_none():
+    assert cautions(ENGLISH) == ()
+    assert cautions("Beijing's toolkit: tariffs, export controls, subsidies and a 45% quota (see Annex II).") == ()
+    assert cautions("The “Made in China” plan — naïve, per Müller & Søn — cost €1.5bn; the façade holds.") == ()
+
+
+@pytest.mark.parametrize("language", FOREIGN)
+def test_other_languages_are_noticed(language):
+    assert is_foreign(FOREIGN[language])
+    assert Caution.NOT_ENGLISH.value in cautions(FOREIGN[language])
+    assert not is_markup(FOREIGN[language])
+
+
+def test_english_with_some_words_of_another_language_is_english():
+    assert not is_foreign(f"{ENGLISH} As the Conseil d'État put it, le marché est libre.")
+    assert not is_foreign("Der Spiegel and Die Zeit report that the law is to be read twice.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<div class='a'><p>Hello</p><a href='http://x.y/z'>Read the rest of it</a></div>",
+        "| 12.3 | 45.1 | 99 | 2021 | 2022 | 2023 |",
+        '{"a": [1, 2, 3], "b": {"c": [4, 5]}, "d": 6}',
+        "https://example.org/a/very/long/address see www.example.org/another/one",
+        "&nbsp;&nbsp;&#160;one &amp; two&nbsp;&nbsp;",
+    ],
+)
+def test_markup_is_noticed(text):
+    assert Caution.MARKUP.value in cautions(text)
+
+
+@pytest.mark.parametrize(("text", "is_short"), [("plan", True), ("one two three four", True), ("a b c d e", False)])
+def test_short_text_is_noticed(text, is_short):
+    assert (Caution.TOO_SHORT.value in cautions(text)) == is_short
+
+
+def test_text_without_spaces_is_measured_by_tokens():
+    assert Caution.TOO_SHORT.value not in cautions(FOREIGN["Chinese"])
+    assert Caution.TOO_SHORT.value in cautions("银行贷款", n_tokens=4)
+
+
+@pytest.mark.parametrize(("n_unknown", "is_found"), [(0, False), (11, False), (12, True), (40, True)])
+def test_unknown_tokens_are_noticed_from_three_in_ten(n_unknown, is_found):
+    assert (Caution.UNKNOWN_TOKENS.value in cautions(ENGLISH, n_tokens_unknown=n_unknown)) == is_found
+
+
+def test_the_starter_corpus_is_what_the_models_are_made_for(request, taxonomy):
+    rows = load_examples([request.config.rootpath / "data" / "starter" / "train.jsonl"], taxonomy)
+    assert len(rows) > 100
+    assert [row.id for row in rows if cautions(row.paragraph)] == []
+
+
+@pytest.mark.parametrize("text", ["<a " * 33_000, "." * 100_000, "die " * 25_000, "&#1" * 33_000, "http://" * 14_000])
+def test_cost_is_bounded_for_the_longest_text(text):
+    before_s = time.process_time()
+    cautions(text)
+    assert time.process_time() - before_s < 0.5
+    assert cautions(ENGLISH + " " * LIMIT_CHARS + FOREIGN["Chinese"] * 1000) == ()

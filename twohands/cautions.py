@@ -1,0 +1,148 @@
+"""Owns the warnings of an answer: signs that a paragraph lies outside what the models of this project are made for.
+
+Rules of thumb, each cheap and each stated with its threshold. A warning never changes an answer. Knows nothing of
+models beyond how many tokens of a paragraph their vocabulary holds.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from enum import StrEnum
+
+LIMIT_CHARS = 4000
+MIN_WORDS = 5
+MIN_LATIN_SHARE = 0.5
+MIN_WORDS_FOR_LANGUAGE = 8
+MIN_FOREIGN_SHARE = 0.15
+MIN_WORDS_FOR_ABSENCE = 20
+MIN_ENGLISH_SHARE = 0.08
+MAX_UNKNOWN_SHARE = 0.3
+MAX_MARKUP_SHARE = 0.25
+MIN_LETTER_SHARE = 0.5
+
+
+class Caution(StrEnum):
+    """What is odd about a paragraph; the values stand in `warnings` and stay as they are."""
+
+    NOT_ENGLISH = "not_english"
+    TOO_SHORT = "too_short"
+    UNKNOWN_TOKENS = "unknown_tokens"
+    MARKUP = "markup"
+
+
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
+_MARKUP = re.compile(
+    r"</?[A-Za-z][^<>]*>|<!--.*?-->|&(?:#\d+|#x[0-9a-fA-F]+|[A-Za-z]+);|(?:https?://|www\.)\S+|\\[A-Za-z]+|[{}\[\]|<>=]"
+)
+
+# Words so frequent that no paragraph of prose does without; those that several of the languages share are left out
+# of the lists of all but one, or of all.
+_ENGLISH_WORDS = (
+    "the of and to a that is was for on with as by at from it its this be are were has have had not but which or "
+    "their they he his her she we our you your will would can could should may been more than into after over who "
+    "what when where while if there these those such other some any all no so also about between under against "
+    "because through during before both only out up one two new said says"
+)
+_FOREIGN = {
+    "German": "der die das und ist nicht ein eine einer eines dem den des von mit auf für sich auch werden wird sind "
+    "wie bei nach durch über zum zur oder haben wurde dass als aus",
+    "French": "le les des et une est dans pour que qui sur pas plus avec par sont ce cette ces au aux du ses leur "
+    "nous vous ont été être mais",
+    "Spanish": "el los las y del una es en que por para con su se al como más pero sus este esta está son ha fue "
+    "sobre entre hay",
+    "Italian": "il gli e di che è una per con non sono del della dei delle nel nella alla al le più anche come da "
+    "questo questa stato",
+    "Portuguese": "os as um uma é em que para com não do da dos das no na por mais se ao foi são como mas seu sua "
+    "pelo pela",
+    "Dutch": "het een van en dat niet zijn op met voor er aan ook als door naar bij uit worden wordt deze maar nog "
+    "heeft hebben",
+    "Polish": "w i na się z że do nie jest o jak po przez od dla oraz są ale który która które",
+    "Swedish, Danish, Norwegian": "och att det som en på är av för med den till inte har de ett om var og af ikke "
+    "er til et fra",
+    "Turkish": "ve bir bu için ile de da olarak olan çok daha gibi kadar sonra ancak",
+    "Indonesian, Malay": "yang dan di dengan untuk pada ini itu dari dalam tidak akan oleh adalah juga telah",
+    "Romanian": "și în de la cu pe este care nu sau din pentru mai prin sunt o un al",
+    "Vietnamese": "và của là các có cho được trong với không một những này đã để về",
+}
+_ENGLISH = frozenset(_ENGLISH_WORDS.split())
+_LANGUAGES_BY_WORD: dict[str, list[str]] = {}
+for _language, _words in _FOREIGN.items():
+    for _word in set(_words.split()) - _ENGLISH:
+        _LANGUAGES_BY_WORD.setdefault(_word, []).append(_language)
+_NO_LETTERS = re.compile(r"[^A-Za-z]+")
+
+
+def _is_latin(letter: str) -> bool:
+    # Basic Latin to IPA, and the Latin additions with all their accents.
+    return letter <= "\u02af" or "\u1e00" <= letter <= "\u1eff"
+
+
+def is_foreign(paragraph: str) -> bool:
+    """Say whether a paragraph is probably not English.
+
+    By its script, when less than half of its letters are Latin; else by its most frequent words, when there are at
+    least 8 words: those of another language make up 15% and are more than the English ones, or there are 20 words
+    and fewer than 8% are such as English prose cannot do without.
+
+    Args:
+        paragraph: normalised.
+
+    Returns:
+        False in case of doubt.
+    """
+    if not paragraph.isascii():
+        letters = [character for character in paragraph if character.isalpha()]
+        if sum(map(_is_latin, letters)) < MIN_LATIN_SHARE * len(letters):
+            return True
+    words = _WORD.findall(paragraph.lower())
+    if len(words) < MIN_WORDS_FOR_LANGUAGE:
+        return False
+    n_english = sum(word in _ENGLISH for word in words)
+    by_language = Counter(language for word in words for language in _LANGUAGES_BY_WORD.get(word, ()))
+    n_foreign = max(by_language.values(), default=0)
+    if n_foreign > n_english and n_foreign >= MIN_FOREIGN_SHARE * len(words):
+        return True
+    return len(words) >= MIN_WORDS_FOR_ABSENCE and n_english < MIN_ENGLISH_SHARE * len(words)
+
+
+def is_markup(paragraph: str) -> bool:
+    """Say whether a paragraph is markup, code or figures rather than prose.
+
+    Tags, entities, addresses and brackets make up a quarter of its characters, or letters less than half.
+
+    Args:
+        paragraph: normalised.
+
+    Returns:
+        False in case of doubt.
+    """
+    solid = len(paragraph) - paragraph.count(" ")
+    n_markup = sum(len(found.replace(" ", "")) for found in _MARKUP.findall(paragraph))
+    if paragraph.isascii():
+        n_letters = len(_NO_LETTERS.sub("", paragraph))
+    else:  # in Hindi or Thai vowels are marks, which would otherwise look like symbols
+        n_letters = sum(character.isalpha() or unicodedata.category(character)[0] == "M" for character in paragraph)
+    return n_markup >= MAX_MARKUP_SHARE * solid or n_letters < MIN_LETTER_SHARE * solid
+
+
+def find_cautions(paragraph: str, *, n_tokens: int, n_tokens_unknown: int) -> tuple[str, ...]:
+    """Say what is odd about a paragraph.
+
+    Args:
+        paragraph: normalised; its first 4000 characters are looked at, which bounds the cost.
+        n_tokens: as the model's tokenizer counts them; at least 1.
+        n_tokens_unknown: how many are outside its vocabulary.
+
+    Returns:
+        Values of `Caution`, in its order; none for ordinary English prose.
+    """
+    paragraph = paragraph[:LIMIT_CHARS]
+    # Chinese, Japanese and Thai put no spaces: there, tokens are counted instead of words.
+    n_words = paragraph.count(" ") + 1 if " " in paragraph or paragraph.isascii() else n_tokens
+    found = {
+        Caution.NOT_ENGLISH: is_foreign(paragraph),
+        Caution.TOO_SHORT: n_words < MIN_WORDS,
+        Caution.UNKNOWN_TOKENS: n_tokens_unknown >= MAX_UNKNOWN_SHARE * n_tokens,
+        Caution.MARKUP: is_markup(paragraph),
+    }
+    return tuple(caution.value for caution, is_found in found.items() if is_found)

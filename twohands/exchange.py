@@ -1,0 +1,190 @@
+"""Owns what the sync and the async client share: batches, when to try again, how an answer is read. Sends nothing."""
+
+import email.utils
+import json
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from twohands import errors
+from twohands.errors import InputError, InputTypeError, ServiceError
+from twohands.prediction import Prediction, read_prediction
+
+RETRY_STATUSES = frozenset({429, 503})
+_BACKOFF_S, _MAX_BACKOFF_S = 0.5, 20.0
+_MAX_BATCH_BYTES = 1_000_000
+
+
+class Retries:
+    """When one request is sent again: full jitter, and never before the service said.
+
+    Source:
+        M. Brooker, *Exponential Backoff And Jitter*, AWS Architecture Blog, 2015.
+    """
+
+    def __init__(self, *, max_retries: int, max_wait_s: float) -> None:
+        """Begin with the first attempt.
+
+        Args:
+            max_retries: how often a request is sent again.
+            max_wait_s: longest wait; a service that asks for more is given up at once.
+        """
+        self._n_left = max_retries
+        self._max_wait_s = max_wait_s
+        self._backoff_s = _BACKOFF_S
+
+    def next_wait_s(self, failure: ServiceError) -> float:
+        """Say how long to wait after a failed attempt.
+
+        Args:
+            failure: what came of it.
+
+        Returns:
+            Seconds.
+
+        Raises:
+            ServiceError: the failure itself, when sending it again would not help or has been tried enough.
+        """
+        asked_s = failure.retry_after_s or 0.0
+        if not failure.is_passing or self._n_left == 0 or asked_s > self._max_wait_s:
+            raise failure
+        self._n_left -= 1
+        # Everybody was told the same time to come back: the jitter keeps them from coming back together.
+        wait_s = asked_s + random.uniform(0, self._backoff_s)  # noqa: S311 - nobody gains by guessing it
+        self._backoff_s = min(2 * self._backoff_s, _MAX_BACKOFF_S)
+        return min(wait_s, self._max_wait_s)
+
+
+def cut_batches(texts: Sequence[str], *, max_texts: int) -> Iterator[list[str]]:
+    """Cut a long list into requests that a service takes.
+
+    Args:
+        texts: any number.
+        max_texts: of one request.
+
+    Yields:
+        Texts in order; a request of several stays below a megabyte of text.
+
+    Raises:
+        InputTypeError: a text is no string, or has half a surrogate pair, which no JSON can carry.
+    """
+    batch: list[str] = []
+    n_bytes = 0
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputTypeError(f"text {place}: found {type(text).__name__}, expected a string")
+        try:
+            n_new = len(text.encode())
+        except UnicodeEncodeError as error:
+            raise InputTypeError(f"text {place}: has half a surrogate pair; it was decoded wrongly") from error
+        if batch and (len(batch) == max_texts or n_bytes + n_new > _MAX_BATCH_BYTES):
+            yield batch
+            batch, n_bytes = [], 0
+        batch.append(text)
+        n_bytes += n_new
+    if batch:
+        yield batch
+
+
+def make_body(texts: Sequence[str], *, thresholds: Mapping[str, float] | None, explain: bool) -> bytes:
+    """The body of POST /v1/classify."""
+    wanted: dict[str, object] = {"inputs": list(texts)}
+    if thresholds:
+        wanted["thresholds"] = dict(thresholds)
+    if explain:
+        wanted["explain"] = True
+    return json.dumps(wanted, ensure_ascii=False).encode()
+
+
+def _list_kinds(kind: type[InputError]) -> Iterator[type[InputError]]:
+    yield kind
+    for further in kind.__subclasses__():
+        yield from _list_kinds(further)
+
+
+def _read_item(item: Mapping[str, Any]) -> Prediction | InputError:
+    if "error" not in item:
+        return read_prediction(item)
+    code, message = item["error"]["code"], item["error"]["message"]
+    kind = next((kind for kind in _list_kinds(InputError) if kind.code == code), None)
+    if kind is not None:
+        return kind(message)
+    failure = InputError(message)  # of a newer service than this client knows
+    failure.code = code
+    return failure
+
+
+def read_items(content: bytes, *, n_texts: int) -> list[Prediction | InputError]:
+    """Read an answer of POST /v1/classify.
+
+    Args:
+        content: its body.
+        n_texts: how many were sent.
+
+    Returns:
+        One prediction or error for each text, in order.
+
+    Raises:
+        ServiceError: it is no such answer; its code is `invalid_answer`.
+    """
+    try:
+        items = [_read_item(item) for item in json.loads(content)["predictions"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ServiceError("the answer is not one of this service; is the address right?", "invalid_answer") from error
+    if len(items) != n_texts:
+        raise ServiceError(f"{n_texts} texts were sent and {len(items)} answers came", "invalid_answer")
+    return items
+
+
+def read_retry_after(value: str | None) -> float | None:
+    """The header `Retry-After` in seconds from now, as a number or a date; None when it is neither."""
+    if value is None:
+        return None
+    if value.strip().isascii() and value.strip().isdigit():
+        return float(value)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError):
+        return None
+
+
+def read_failure(status: int, headers: Mapping[str, str], content: bytes) -> ServiceError:
+    """Read the answer to a request that failed.
+
+    Args:
+        status: other than 2xx.
+        headers: of the answer, found by names in lower case.
+        content: its body, of this service or of a proxy before it.
+
+    Returns:
+        The error to raise, with the service's own code where it has one.
+    """
+    code, message = f"http_{status}", f"the service answered with status {status}"
+    try:
+        told = json.loads(content)["error"]
+        code, message = str(told["code"]), str(told["message"])
+    except (ValueError, KeyError, TypeError):
+        pass  # a proxy's page: the status says enough
+    return ServiceError(
+        message,
+        code,
+        status=status,
+        request_id=headers.get("x-request-id"),
+        retry_after_s=read_retry_after(headers.get("retry-after")),
+        is_passing=status in RETRY_STATUSES,
+    )
+
+
+def make_unreachable(error: Exception, *, is_passing: bool) -> errors.ServiceUnreachableError:
+    """Say that no answer came.
+
+    Args:
+        error: the transport's own, whose words may hold an address but no text.
+        is_passing: whether to try again.
+
+    Returns:
+        The error to raise.
+    """
+    reason = str(error) or type(error).__name__
+    return errors.ServiceUnreachableError(f"no answer from the service: {reason}", is_passing=is_passing)
