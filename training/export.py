@@ -34,6 +34,8 @@ from twohands.manifest import (
     write_manifest,
 )
 from twohands.metrics import measure_heads
+from twohands.prediction import make_predictions
+from twohands.reference import REFERENCE_KEY, measure_reference
 from twohands.scores import DecisionRule
 from twohands.session import OnnxSession, run_paragraphs
 from twohands.taxonomy import Taxonomy
@@ -147,6 +149,8 @@ def export_checkpoint(
         # What is served decides what is calibrated: the logits are those of the graph that was kept.
         rules = fit_rules(kept.logits, encode_labels(splits.dev, taxonomy), taxonomy)
         figures = {"dev": _measure(kept.logits, splits.dev, taxonomy, rules, config.seed)}
+        # What it answers on rows that it was not fitted on, so that the service can tell when traffic drifts away.
+        reference = measure_reference(make_predictions(kept.logits, dev_encoded, taxonomy, rules), dev_encoded)
         if splits.test:
             session = OnnxSession(folder / GRAPH_NAME, num_threads=config.compute.num_threads)
             encoded = encoder.encode_many([example.paragraph for example in splits.test])
@@ -189,7 +193,7 @@ def export_checkpoint(
                 size_bytes=(folder / GRAPH_NAME).stat().st_size,
             ),
             training_data=TrainingData(fingerprint=fingerprint(splits.train), files=splits.files),
-            metrics=_headline(figures),
+            metrics=_headline(figures) | {REFERENCE_KEY: reference.model_dump(mode="json")},
             export_machine=ExportMachine(
                 cpu_model=cpu_model, cpu_flags=cpu_flags, onnxruntime=package_version("onnxruntime")
             ),
