@@ -6,6 +6,7 @@ from pathlib import Path
 from twohands.classifier import Classifier
 from twohands.errors import FaultsError, TwoHandsError
 from twohands.manifest import Manifest, load_manifest
+from twohands.reference import REFERENCE_KEY
 
 # Long enough to need several windows of a small model, so that a check sees the whole way of a text.
 PROBE = "The ministry will direct banks to lend to chip makers, while others want markets to decide. " * 40
@@ -13,7 +14,7 @@ PROBE = "The ministry will direct banks to lend to chip makers, while others wan
 
 def headline_split(manifest: Manifest) -> str | None:
     """Name the split whose figures stand for the model: `test`, else the last that was reported."""
-    splits = [name for name, figures in manifest.metrics.items() if isinstance(figures, dict)]
+    splits = [name for name, figures in manifest.metrics.items() if isinstance(figures, dict) and name != REFERENCE_KEY]
     return "test" if "test" in splits else next(reversed(splits), None)
 
 
