@@ -1,6 +1,7 @@
 """The service under more load than it can bear, with a model of known speed: what is answered, how fast, and after."""
 
 import asyncio
+import threading
 import time
 
 import numpy as np
@@ -13,22 +14,21 @@ from tests.serving.support import open_client, with_session
 pytestmark = pytest.mark.anyio
 
 N_THREADS = 2
-RUN_S = 0.02
-CAPACITY_PER_S = N_THREADS / RUN_S
+RUN_S = 0.05
 
 
-def slow_model(n_labels=7):
+def slow_model(run_s=RUN_S):
     def run_batch(windows):
-        time.sleep(RUN_S)
-        return np.zeros((len(windows), n_labels), dtype=np.float32)
+        time.sleep(run_s)
+        return np.zeros((len(windows), 7), dtype=np.float32)
 
     return run_batch
 
 
 @pytest.fixture
 async def loaded(tiny_model, classifier):
-    """A service whose queue holds about half a second of paragraphs of ten tokens."""
-    settings = ServeSettings(model=str(tiny_model), max_queue_tokens=500, request_timeout_s=5)
+    """A service with a slow model and room for some large requests."""
+    settings = ServeSettings(model=str(tiny_model), max_queue_tokens=4000)
     app = create_app(settings, with_session(classifier, slow_model(), num_threads=N_THREADS))
     async with open_client(app) as client:
         yield client
@@ -53,46 +53,60 @@ async def send_at_rate(client, *, per_s, duration_s):
     return await asyncio.gather(*tasks)
 
 
-async def test_four_times_capacity_is_answered_or_refused_and_the_queue_empties(loaded):
-    answers = await send_at_rate(loaded, per_s=4 * CAPACITY_PER_S, duration_s=3)
+async def test_four_times_capacity_is_answered_or_refused_and_the_queue_empties(tiny_model, classifier):
+    # A model so slow that even a starved machine can send four times as much: two in work, four waiting.
+    run_s = 0.5
+    settings = ServeSettings(model=str(tiny_model), max_queue_tokens=36, max_inputs=2, max_pending=6)
+    app = create_app(settings, with_session(classifier, slow_model(run_s), num_threads=N_THREADS))
+    async with open_client(app) as client:
+        await check_overload(client, capacity_per_s=N_THREADS / run_s)
+
+
+async def check_overload(client, *, capacity_per_s):
+    answers = await send_at_rate(client, per_s=4 * capacity_per_s, duration_s=4)
     statuses = [response.status_code for response, _ in answers]
     assert set(statuses) == {200, 429}
-    assert statuses.count(200) > 0.4 * CAPACITY_PER_S * 3  # what can be done is done
+    assert statuses.count(200) > 0.5 * capacity_per_s * 4  # what can be done is done
     latencies_s = sorted(spent_s for response, spent_s in answers if response.status_code == 200)
-    assert latencies_s[int(0.99 * len(latencies_s))] < 2.5  # half a second by the bound, and a busy machine
+    # 1.5 s by the bound, 12 s without it; and a busy machine.
+    assert latencies_s[int(0.99 * len(latencies_s))] < 8
     for response, _ in answers:
         if response.status_code == 429:
             assert response.json()["error"]["code"] == "overloaded"
             assert 1 <= int(response.headers["retry-after"]) <= 60
     before_s = time.monotonic()
-    response, _ = await ask(loaded)
+    response, _ = await ask(client)
     assert response.status_code == 200
-    assert time.monotonic() - before_s < 3
+    assert time.monotonic() - before_s < 10
 
 
 async def test_large_requests_do_not_starve_single_ones(loaded):
     large = [asyncio.create_task(ask(loaded, [TEXT] * 64)) for _ in range(2)]
-    await asyncio.sleep(0.1)
-    spent_s = [(await ask(loaded))[1] for _ in range(5)]
-    are_large_done = [task.done() for task in large]
-    answers = [response for response, _ in await asyncio.gather(*large)]
-    assert answers[0].status_code == 200
-    assert not are_large_done[0]
-    # The large one alone takes 64 / 2 * 0.02 = 0.64 s; a single one waits for a few windows.
-    assert sorted(spent_s)[2] < 0.4
+    await asyncio.sleep(0.3)
+    spent_s = [(await ask(loaded))[1] for _ in range(3)]
+    large_s = [spent for response, spent in await asyncio.gather(*large) if response.status_code == 200]
+    # Both large ones take 128 / 2 * 0.05 = 3.2 s; a single one waits for a few windows.
+    assert len(large_s) == 2
+    assert min(spent_s) < min(large_s) / 2
 
 
 async def test_retry_after_follows_the_drain_rate(tiny_model, classifier):
     settings = ServeSettings(model=str(tiny_model), max_queue_tokens=50, request_timeout_s=60)
 
+    n_runs, is_under_way = 0, threading.Event()
+
     def crawl(windows):
+        nonlocal n_runs
+        n_runs += 1
+        if n_runs > 1:  # the first warms up
+            is_under_way.set()
         time.sleep(0.3)
         return np.zeros((len(windows), 7), dtype=np.float32)
 
     app = create_app(settings, with_session(classifier, crawl, num_threads=1))
     async with open_client(app) as client:  # the warm-up: 16 tokens in 0.3 s
         gone = asyncio.create_task(ask(client, [TEXT] * 60))
-        await asyncio.sleep(0.1)
+        await asyncio.to_thread(is_under_way.wait, 20)
         response, _ = await ask(client)
         gone.cancel()
         await asyncio.gather(gone, return_exceptions=True)
@@ -108,7 +122,7 @@ async def test_deadline_refuses_with_its_own_code(tiny_model, classifier):
         response, spent_s = await ask(client, [TEXT] * 100)
         assert (response.status_code, response.json()["error"]["code"]) == (429, "deadline_exceeded")
         assert int(response.headers["retry-after"]) >= 1
-        assert spent_s < 1.5
+        assert spent_s < 8
         assert (await ask(client))[0].status_code == 200
 
 
