@@ -58,7 +58,10 @@ class _Strict(BaseModel):
 class DocumentRequest(_Strict):
     """A document as text, within JSON."""
 
-    text: str = Field(description="the document; blank lines part its paragraphs")
+    text: str = Field(
+        description="the document; blank lines part its paragraphs",
+        json_schema_extra={"minLength": 1, "pattern": r"\S"},  # what is blank is refused as holding no text
+    )
     model: str | None = Field(default=None, description="which model; the default one if not given")
     thresholds: dict[LabelName, Score] = Field(default_factory=dict, max_length=256, description="as in /v1/classify")
 

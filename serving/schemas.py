@@ -33,7 +33,9 @@ def _check_inputs(value: object) -> object:
 
 
 # Items are checked one by one where they are encoded: a bad one answers in its place and the others succeed.
-_INPUTS_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+_TEXT_SCHEMA = {"type": "string", "minLength": 1, "pattern": r"\S"}
+_ITEM_SCHEMA = {"description": "a text; anything else answers with an error in its place"}
+_INPUTS_SCHEMA = {"anyOf": [_TEXT_SCHEMA, {"type": "array", "items": _ITEM_SCHEMA, "minItems": 1}]}
 Inputs = Annotated[str | list[Any], BeforeValidator(_check_inputs), WithJsonSchema(_INPUTS_SCHEMA, mode="validation")]
 
 
