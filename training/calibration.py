@@ -92,25 +92,26 @@ def best_threshold(scores: npt.NDArray[np.float64], positive: npt.NDArray[np.boo
 
 
 def fit_thresholds(scores: Scores, labels: Labels) -> list[float]:
-    """Fit one threshold a label, drawn half-way to the even odds that a calibrated score implies.
+    """Fit one threshold a label: half of the best F1 that any threshold reaches.
 
-    The best threshold of a few dozen positives is noisy. For a calibrated score the F1-best threshold is half the
-    best F1, so the two estimates are averaged.
+    For a calibrated score that is where F1 is best. The threshold at which F1 peaks on a few dozen positives is
+    itself noisy, the height of the peak is much less so: over random halves of the released model's dev rows, the
+    other half's macro-F1 of topics was .788 by this rule, .777 by the peak's own place.
 
     Args:
         scores: shape `(n, n_labels)`, calibrated.
         labels: 1 or 0, the same shape.
 
     Returns:
-        Thresholds in [0.02, 0.98].
+        Thresholds in [0.02, 0.5].
 
     Source:
-        Lipton et al. 2014, *Optimal Thresholding of Classifiers to Maximize F1 Measure*.
+        Lipton et al. 2014, *Optimal Thresholding of Classifiers to Maximize F1 Measure*, theorem 1.
     """
     thresholds = []
     for column in range(scores.shape[1]):
-        threshold, f1 = best_threshold(scores[:, column], labels[:, column] == 1)
-        thresholds.append(round(float(np.clip((threshold + f1 / 2) / 2, 0.02, 0.98)), 4))
+        _, f1 = best_threshold(scores[:, column], labels[:, column] == 1)
+        thresholds.append(round(max(f1 / 2, 0.02), 4))
     return thresholds
 
 
