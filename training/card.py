@@ -144,7 +144,7 @@ def write_card(
         "",
         f"Documents: {groups['train']} in train, {groups['dev']} in dev, {groups['test']} in test; no document and no "
         "near-duplicate stands in two of them. Train was fitted; dev chose the step, the graph, calibration and "
-        "thresholds, so its figures flatter; test was measured once.",
+        "thresholds, so its figures flatter; test chose nothing.",
         "",
         "## Figures",
         "Macro-F1 is the mean over labels; in brackets the 95% interval of a bootstrap over documents.",
