@@ -21,6 +21,7 @@ def tiny_model(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def taxonomy():
+    from twohands.locate import find_config
     from twohands.taxonomy import load_taxonomy
 
-    return load_taxonomy(ROOT / "configs" / "taxonomy.yaml")
+    return load_taxonomy(find_config("taxonomy"))  # from the checkout, or from the wheel where that is all there is
