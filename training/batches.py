@@ -5,27 +5,32 @@ from collections.abc import Sequence
 import datasets
 import torch
 
+from training.labels import make_targets
 from twohands.encoding import ParagraphEncoder
-from twohands.examples import Example, encode_labels
+from twohands.examples import Example
 from twohands.taxonomy import Taxonomy
 
 
-def make_dataset(examples: Sequence[Example], encoder: ParagraphEncoder, taxonomy: Taxonomy) -> datasets.Dataset:
+def make_dataset(
+    examples: Sequence[Example], encoder: ParagraphEncoder, taxonomy: Taxonomy, *, teacher_weight: float = 0.0
+) -> datasets.Dataset:
     """Encode rows.
 
     Args:
         examples: checked rows.
         encoder: text to windows of token ids.
         taxonomy: the order of the labels.
+        teacher_weight: share of a teacher's scores in the target of a row that has both, in [0, 1].
 
     Returns:
-        Columns `windows` (lists of token ids), `labels` (1, 0 or -100) and `length` (tokens of the longest window).
+        Columns `windows` (lists of token ids), `labels` (in [0, 1], or -100) and `length` (tokens of the longest
+        window).
     """
     encoded = encoder.encode_many([example.paragraph for example in examples])
     return datasets.Dataset.from_dict(
         {
             "windows": [[window.tolist() for window in paragraph.windows] for paragraph in encoded],
-            "labels": encode_labels(examples, taxonomy).tolist(),
+            "labels": make_targets(examples, taxonomy, teacher_weight=teacher_weight).tolist(),
             "length": [max(len(window) for window in paragraph.windows) for paragraph in encoded],
         }
     )

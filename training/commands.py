@@ -122,3 +122,38 @@ def _refuse_existing(target: Path, *, overwrite: bool) -> None:
     """Say before half an hour of training, not after it, that the output is in the way."""
     if target.exists() and not overwrite:
         raise RunConflictError(f"{target} already exists; choose another --output, or pass --overwrite to replace it")
+
+
+@click.command(
+    name="pseudo-label",
+    epilog="""\b
+Examples:
+  twohands pseudo-label models/a models/b --data pool.jsonl --output pool.scores.jsonl
+  twohands train CONFIG --set 'data.train=[train.jsonl, pool.jsonl]' --set 'data.labels=[pool.scores.jsonl]'
+
+The file holds ids and scores, no text. With data.labels a run lays it over rows that have no label, or blends it
+with their labels by loss.teacher_weight.""",
+    no_args_is_help=True,
+)
+@click.argument("models", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="MODEL...")
+@click.option(
+    "--data",
+    "paths",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    required=True,
+    help="Rows with id and text; repeatable.",
+)
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="The JSONL file to write.")
+@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
+def pseudo_label(models: tuple[Path, ...], paths: tuple[Path, ...], output: Path, overwrite: bool) -> None:
+    """Let an ensemble of model folders score rows that nobody labelled, to learn from.
+
+    The calibrated scores of the MODELs are averaged: a student that is trained on them learns what the teachers are
+    unsure of, too.
+    """
+    _refuse_existing(output, overwrite=overwrite)
+    from training.pseudo import write_pseudo_labels  # noqa: PLC0415, RUF100
+
+    n_rows = write_pseudo_labels(models, paths, output)
+    click.echo(f"wrote the scores of {n_rows} rows to {output}", err=True)

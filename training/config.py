@@ -28,6 +28,10 @@ class DataConfig(_Section):
         min_length=1,
         description="files, folders, or hub:NAME#SPLIT; relative to root, or to the working folder with ./",
     )
+    labels: list[str] | None = Field(
+        description="files of labels by row id, laid over rows of train that have none; rows that stay without one "
+        "are left out; null where every row is labelled in its own file"
+    )
     dev: list[str] | None = Field(description="as train; null to hold out dev_fraction of train, whole documents")
     test: list[str] | None = Field(description="measured once, at the end, with the exported model; null for none")
     dev_fraction: Annotated[float, Field(gt=0, lt=0.5)] | None = Field(description="only where dev is null")
@@ -75,6 +79,10 @@ class LossConfig(_Section):
     head_weights: dict[str, Positive] = Field(description="by head name; every head of the taxonomy")
     class_weight_power: dict[str, Fraction] = Field(
         description="by head name: 0 counts rows alike, 1 weighs labels by inverse frequency"
+    )
+    teacher_weight: Fraction = Field(
+        description="share of a teacher's scores in the target of a row that has labels and scores; a row with scores "
+        "only is learnt from them alone"
     )
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from datasketch import MinHash, MinHashLSH
 
 from training.config import DataConfig
+from training.labels import LabelsById, lay_labels, read_labels
 from twohands.errors import DataError, FileReadError, LeakError
-from twohands.examples import Example, Row, check_rows, expand_paths, finish_examples, load_examples
+from twohands.examples import Example, Row, check_rows, expand_paths, finish_examples, read_rows
 from twohands.hashing import sha256_of_file, sha256_of_value
 from twohands.manifest import DataFile
 from twohands.taxonomy import Taxonomy
@@ -46,12 +47,24 @@ def _load_hub(name: str, taxonomy: Taxonomy) -> list[Example]:
     return examples
 
 
+def _resolve(names: Iterable[str], root: Path | None) -> list[Path]:
+    """Files that a config names: from its root, or from the working folder with ./."""
+    return expand_paths(Path(name) if name.startswith("./") else (root or Path()) / name for name in names)
+
+
+def _public_name(path: Path, root: Path | None) -> str:
+    """How a file is named in cards: by its place under the root or the working folder, never by one of a machine."""
+    if root is not None and path.is_relative_to(root):
+        return path.relative_to(root).as_posix()
+    return path.name if path.is_absolute() else path.as_posix()
+
+
 def _load_split(
-    names: Sequence[str], root: Path | None, taxonomy: Taxonomy, split: str
+    names: Sequence[str], root: Path | None, taxonomy: Taxonomy, split: str, labels: LabelsById | None = None
 ) -> tuple[list[Example], list[DataFile]]:
     hub = [name for name in names if name.startswith(HUB_PREFIX)]
     plain = [name for name in names if not name.startswith(HUB_PREFIX)]
-    paths = expand_paths(Path(name) if name.startswith("./") else (root or Path()) / name for name in plain)
+    paths = _resolve(plain, root)
     examples: list[Example] = []
     files: list[DataFile] = []
     faults: list[str] = []
@@ -61,12 +74,13 @@ def _load_split(
         files.append(DataFile(split=split, name=name, sha256=digest, n_rows=len(rows)))
         examples += rows
     for path in paths:
-        try:
-            rows = load_examples([path], taxonomy)
-        except DataError as error:
-            faults += error.faults
-            continue
-        files.append(DataFile(split=split, name=path.name, sha256=sha256_of_file(path), n_rows=len(rows)))
+        raw: Iterable[Row] = read_rows(path, faults)
+        if labels is not None:
+            raw = lay_labels(raw, labels, taxonomy)
+        rows = check_rows(raw, taxonomy, faults, default_source=path.stem)
+        files.append(
+            DataFile(split=split, name=_public_name(path, root), sha256=sha256_of_file(path), n_rows=len(rows))
+        )
         examples += rows
     finish_examples(examples, faults, f"data.{split}")
     return examples, files
@@ -183,7 +197,22 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
         DataError: rows cannot be used, a split is empty, or train lacks a label; all faults at once.
         LeakError: two splits share a document or a text; the pairs are named.
     """
-    train, files = _load_split(config.train, config.root, taxonomy, "train")
+    labels = None
+    files: list[DataFile] = []
+    if config.labels is not None:
+        paths = _resolve(config.labels, config.root)
+        labels = read_labels(paths, taxonomy)
+        files += [
+            DataFile(
+                split="labels",
+                name=_public_name(path, config.root),
+                sha256=sha256_of_file(path),
+                n_rows=len(read_labels([path], taxonomy)),
+            )
+            for path in paths
+        ]
+    train, train_files = _load_split(config.train, config.root, taxonomy, "train", labels)
+    files = train_files + files
     dev: list[Example] = []
     test: list[Example] = []
     if config.dev is not None:

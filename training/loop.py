@@ -162,7 +162,7 @@ def fit(
     transformers.set_seed(config.seed)
     paragraph_encoder = ParagraphEncoder(encoder.read_tokenizer(), config.window)
     model = build_model(encoder, taxonomy, pooling=config.encoder.pooling)
-    train = make_dataset(splits.train, paragraph_encoder, taxonomy)
+    train = make_dataset(splits.train, paragraph_encoder, taxonomy, teacher_weight=config.loss.teacher_weight)
     dev = make_dataset(splits.dev, paragraph_encoder, taxonomy)
     dev = dev.select(sorted(range(len(dev)), key=dev["length"].__getitem__))  # little padding
     class_weights = weigh_classes(

@@ -58,7 +58,7 @@ class MultiHeadLoss:
 
         Args:
             logits: shape `(batch, n_labels)`, float32.
-            labels: the same shape, 1, 0 or -100.
+            labels: the same shape, in [0, 1] (between 0 and 1 where a teacher spoke), or -100.
 
         Returns:
             A scalar; a head without a labelled row in the batch adds nothing.
@@ -72,7 +72,10 @@ class MultiHeadLoss:
             head_logits, head_labels = logits[known, columns], labels[known, columns]
             weight = self._class_weights[head.name].to(logits.device)
             if head.problem_type is ProblemType.ONE_OF:
-                loss = functional.cross_entropy(head_logits, head_labels.argmax(dim=1), weight=weight)
+                # As cross_entropy with class weights, whose mean it divides by the rows' weights; for soft labels
+                # torch divides by the number of rows, and a batch's scale would depend on what it holds.
+                weighted = head_labels * weight
+                loss = -(weighted * functional.log_softmax(head_logits, dim=1)).sum() / weighted.sum()
             else:
                 loss = functional.binary_cross_entropy_with_logits(head_logits, head_labels, pos_weight=weight)
             total = total + self._head_weights[head.name] * loss

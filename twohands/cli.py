@@ -16,6 +16,7 @@ ROOMS = ("twohands", "training", "serving", "evaluation")
 COMMANDS: dict[str, tuple[str, str | None]] = {
     "train": ("Fine-tune, calibrate, export and check a model folder from one config.", "train"),
     "export": ("Turn a checkpoint into a model folder, with the same gates.", "train"),
+    "pseudo-label": ("Score unlabelled rows with an ensemble of models, to train a student on.", "train"),
     "serve": ("Serve a model over HTTP.", "serve"),
     "keys": ("Make, list and revoke the API keys of a service.", "serve"),
     "classify": ("Classify paragraphs of files or standard input in bulk.", None),

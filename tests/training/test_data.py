@@ -18,6 +18,7 @@ def make_config(root, **changes):
     settings = {
         "root": root,
         "train": ["train.jsonl"],
+        "labels": None,
         "dev": ["dev.jsonl"],
         "test": None,
         "dev_fraction": None,
