@@ -13,6 +13,10 @@ from twohands.errors import FileReadError, NonFiniteLogitsError
 from twohands.threads import count_threads
 from twohands.windows import Logits, aggregate_windows
 
+# Kernels that the runtime would put in place of two, and that take longer than those two do on CPUs: a fifth of all
+# time goes to the first (docs/performance.md).
+_SLOWER_FUSIONS = ["SkipLayerNormFusion", "BiasGeluFusion"]
+
 RunBatch = Callable[[Sequence[TokenIds]], Logits]
 
 
@@ -24,7 +28,9 @@ def _load(path: Path, *, num_threads: int) -> ort.InferenceSession:
     # Spinning would burn the core of a neighbour run, and of an idle service.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=_SLOWER_FUSIONS
+        )
     except Exception as error:  # ONNX Runtime raises its own untyped classes
         raise FileReadError(f"ONNX Runtime cannot load {path}: {error}") from error
 

@@ -67,6 +67,15 @@ def test_every_family_exports_within_the_limit(tmp_path, taxonomy, family, pooli
     assert figures["max_logit"] > 0.01, "a graph that answers zero would agree with anything"
 
 
+def test_fusing_leaves_apart_what_is_slower_as_one_kernel(tmp_path, taxonomy):
+    model = build_model(find_encoder(str(make_encoder(tmp_path / "encoder", "bert"))), taxonomy, pooling="mean").eval()
+    graphs.export_graph(model, tmp_path / "fp32.onnx", opset=18)
+    fused = graphs.make_candidate(tmp_path / "fp32.onnx", tmp_path, "fused-int8")
+    kernels = {node.op_type for node in onnx.load(str(fused)).graph.node}
+    assert {"LayerNormalization", "Gelu", "MatMulInteger"} <= kernels
+    assert not {"SkipLayerNormalization", "BiasGelu"} & kernels
+
+
 def test_a_model_in_training_mode_is_not_exported(tmp_path, tiny_encoder, taxonomy):
     model = build_model(find_encoder(str(tiny_encoder)), taxonomy, pooling="first").train()
     with pytest.raises(ValueError, match="training mode"):

@@ -4,7 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from tests.support.tiny import make_graph
 from twohands.errors import FileReadError, NonFiniteLogitsError
@@ -97,3 +99,41 @@ def test_windows_of_a_paragraph_are_averaged():
 
     paragraphs = [Paragraph(np.array([1]), np.array([3])), Paragraph(np.array([10]))]
     assert run_paragraphs(run_batch, paragraphs).tolist() == [[2.0, 1.0], [10.0, 1.0]]
+
+
+def test_a_sum_and_a_layer_norm_stay_two_kernels(tmp_path, monkeypatch):
+    """The runtime's one kernel for both takes several times as long as the two (docs/performance.md)."""
+    rows = np.eye(8, 16, dtype=np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Gather", ["rows", "input_ids"], ["embedded"]),
+            helper.make_node("Softmax", ["embedded"], ["changed"]),
+            helper.make_node("Add", ["embedded", "changed"], ["sum"]),
+            helper.make_node("LayerNormalization", ["sum", "scale", "bias"], ["normed"]),
+            helper.make_node("ReduceMax", ["normed", "axes"], ["logits"], keepdims=0),
+        ],
+        "residual",
+        [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["b", "s"])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["b", 16])],
+        [
+            numpy_helper.from_array(rows, "rows"),
+            numpy_helper.from_array(np.ones(16, dtype=np.float32), "scale"),
+            numpy_helper.from_array(np.zeros(16, dtype=np.float32), "bias"),
+            numpy_helper.from_array(np.array([1]), "axes"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+    model.ir_version = 9
+    onnx.save(model, str(tmp_path / "residual.onnx"))
+    make_session, as_run = onnxruntime.InferenceSession, tmp_path / "as-run.onnx"
+
+    def write_what_is_run(path, options, **others):
+        options.optimized_model_filepath = str(as_run)
+        return make_session(path, options, **others)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", write_what_is_run)
+    session = OnnxSession(tmp_path / "residual.onnx", num_threads=1)
+    assert session.run_batch([np.array([1, 2])]).shape == (1, 16)
+    kernels = {node.op_type for node in onnx.load(str(as_run)).graph.node}
+    assert "LayerNormalization" in kernels
+    assert "SkipLayerNormalization" not in kernels
