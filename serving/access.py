@@ -20,6 +20,8 @@ OPEN_PATHS = frozenset(
         "/label-studio/health",
     }
 )  # fmt: skip
+# The page's own files; what it asks with them needs the key.
+OPEN_PREFIX = "/page/"
 ADMIN_PREFIX = "/admin/"
 _LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
 
@@ -99,7 +101,7 @@ class AccessControl:
             if path.startswith(ADMIN_PREFIX):
                 _check_local(headers)
             return
-        if scope["method"] in {"GET", "HEAD"} and path in OPEN_PATHS:
+        if scope["method"] in {"GET", "HEAD"} and (path in OPEN_PATHS or path.startswith(OPEN_PREFIX)):
             return
         presented = read_presented_key(headers)
         if presented is None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from serving.extract import extract
 from serving.models import Models
@@ -23,10 +24,13 @@ from serving.schemas import (
     parse_as,
 )
 from serving.service import Service
+from serving.stream_routes import MEDIA_TYPE, NdjsonResponse, chain
 from serving.summary import summarise
 from twohands import prediction
-from twohands.errors import DocumentError, InputError, MediaTypeError, OverloadedError
+from twohands.errors import DocumentError, InputError, MediaTypeError, OverloadedError, TwoHandsError
+from twohands.outputs import encode_line
 from twohands.paragraphs import Paragraph, split_paragraphs
+from twohands.taxonomy import Taxonomy
 
 DOCUMENTS_PATH = "/v1/documents"
 router = APIRouter()
@@ -35,6 +39,7 @@ _SUFFIXES = {"text/plain": ".txt", "text/markdown": ".txt", "text/html": ".html"
 _PARAGRAPHS_AT_ONCE = 32
 _MAX_READERS = 2
 _MAX_WAITING = 8
+_Item = prediction.Prediction | InputError
 
 _FAILURES: dict[int | str, dict[str, Any]] = {
     status: {"model": FailureResponse, "description": description}
@@ -190,25 +195,58 @@ async def read_document_request(request: Request) -> _Wanted:
 
 async def _classify(
     service: Service, paragraphs: list[Paragraph], thresholds: Mapping[str, float]
-) -> list[prediction.Prediction | InputError]:
+) -> AsyncIterator[list[tuple[Paragraph, _Item]]]:
     """A few at a time, so that others are answered between; what was begun waits for its turn when there is a rush."""
-    items: list[prediction.Prediction | InputError] = []
+    n_done = 0
     at_once = min(_PARAGRAPHS_AT_ONCE, service.settings.max_inputs)
     give_up_s = time.monotonic() + service.settings.document_timeout_s
-    while len(items) < len(paragraphs):
-        texts = [paragraph.text for paragraph in paragraphs[len(items) : len(items) + at_once]]
+    while n_done < len(paragraphs):
+        group = paragraphs[n_done : n_done + at_once]
         try:
-            items += (await service.classify(texts, thresholds=thresholds)).items
+            items = (await service.classify([paragraph.text for paragraph in group], thresholds=thresholds)).items
         except OverloadedError as error:
-            if not items or time.monotonic() + error.retry_after_s > give_up_s:
+            if not n_done or time.monotonic() + error.retry_after_s > give_up_s:
                 raise
             await asyncio.sleep(error.retry_after_s)
-    return items
+        else:
+            n_done += len(group)
+            yield list(zip(group, items, strict=True))
+
+
+def _shape(number: int, paragraph: Paragraph, item: _Item) -> dict[str, object]:
+    where: dict[str, object] = {"paragraph": number, "start": paragraph.start, "end": paragraph.end}
+    if isinstance(item, InputError):
+        return where | {"error": {"code": item.code, "message": str(item)}}
+    return where | item.to_dict()
+
+
+async def _summarise(items: list[_Item], taxonomy: Taxonomy) -> dict[str, object] | None:
+    sound = [item for item in items if isinstance(item, prediction.Prediction)]
+    return await asyncio.to_thread(summarise, sound, taxonomy) if sound else None
+
+
+async def _lines(
+    head: dict[str, object], groups: AsyncIterator[list[tuple[Paragraph, _Item]]], taxonomy: Taxonomy
+) -> AsyncIterator[bytes]:
+    """What is known of the document, a line for each paragraph as it is done, and the summary or what went wrong."""
+    items: list[_Item] = []
+    async with aclosing(groups):  # type: ignore[type-var]  # an async generator
+        try:
+            async for group in groups:
+                lines = [encode_line(_shape(len(items) + i, *pair)) for i, pair in enumerate(group)]
+                yield b"".join(lines if items else [encode_line(head), *lines])
+                items += [item for _, item in group]
+        except TwoHandsError as error:
+            if not items:  # nothing was sent: it is a refusal, with its own status
+                raise
+            yield encode_line({"error": {"code": error.code, "message": str(error)}})
+            return
+    yield encode_line({"summary": await _summarise(items, taxonomy)})
 
 
 @router.post(
     DOCUMENTS_PATH,
-    responses={200: {"model": DocumentResponse}, **_FAILURES},
+    responses={200: {"model": DocumentResponse, "content": {MEDIA_TYPE: {}}}, **_FAILURES},
     tags=["classify"],
     openapi_extra={
         "requestBody": {
@@ -235,11 +273,13 @@ async def classify_document(
     request: Request,
     models: Annotated[Models, Depends(get_models)],
     wanted: Annotated[_Wanted, Depends(read_document_request)],
-) -> JSONResponse:
+) -> Response:
     """Classify a document: text, HTML or PDF, as the body itself, or text within JSON.
 
     It is split into paragraphs, each is classified, and the summary gives the share of each label over the whole
-    with an interval that is wide where paragraphs are uncertain.
+    with an interval that is wide where paragraphs are uncertain. With `accept: application/x-ndjson` the answer comes
+    as it is made: a line with `model` and `document`, a line for each paragraph, and one with `summary`, or with
+    `error` where it had to break off.
     """
     service = models.get(wanted.model)
     taxonomy = service.classifier.taxonomy  # refuses before the document is read, when there is no model yet
@@ -253,25 +293,22 @@ async def classify_document(
             f"the document has {len(paragraphs)} paragraphs, at most {settings.max_document_paragraphs} are read; "
             "send it in parts"
         )
-    items = await _classify(service, paragraphs, wanted.thresholds)
-    sound = [item for item in items if isinstance(item, prediction.Prediction)]
-    summary = await asyncio.to_thread(summarise, sound, taxonomy) if sound else None
-    answered: list[dict[str, object]] = []
-    for number, (paragraph, item) in enumerate(zip(paragraphs, items, strict=True)):
-        where: dict[str, object] = {"paragraph": number, "start": paragraph.start, "end": paragraph.end}
-        if isinstance(item, InputError):
-            answered.append(where | {"error": {"code": item.code, "message": str(item)}})
-        else:
-            answered.append(where | item.to_dict())
     is_as_sent = wanted.media_type in {"text/plain", "text/markdown"}
-    document = {
+    identity = service.classifier.identity
+    headers = {"x-model-sha256": identity["sha256"]}
+    document: dict[str, object] = {
         "media_type": wanted.media_type,
         "n_chars": len(text),
         "n_paragraphs": len(paragraphs),
         "text": None if is_as_sent else text,
     }
-    identity = service.classifier.identity
-    return JSONResponse(
-        {"model": identity, "document": document, "paragraphs": answered, "summary": summary},
-        headers={"x-model-sha256": identity["sha256"]},
-    )
+    answered = {"model": identity, "document": document}
+    groups = _classify(service, paragraphs, wanted.thresholds)
+    if MEDIA_TYPE in request.headers.get("accept", ""):
+        lines = _lines(answered, groups, taxonomy)
+        first = await anext(lines)
+        return NdjsonResponse(chain(first, lines), headers | {"x-accel-buffering": "no"})
+    pairs = [pair async for group in groups for pair in group]
+    summary = await _summarise([item for _, item in pairs], taxonomy)
+    shaped = [_shape(number, *pair) for number, pair in enumerate(pairs)]
+    return JSONResponse(answered | {"paragraphs": shaped, "summary": summary}, headers=headers)

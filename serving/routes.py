@@ -130,7 +130,7 @@ def _describe_head(head: HeadEntry) -> HeadInfo:
 
 
 @router.get("/info", response_model=InfoResponse, responses={503: _FAILURES[503]}, tags=["state"])
-async def info(service: Annotated[Service, Depends(get_service)]) -> InfoResponse:
+async def info(request: Request, service: Annotated[Service, Depends(get_service)]) -> InfoResponse:
     """Say which model is served, what its labels mean, how it decides, and what a request may hold."""
     classifier, settings = service.classifier, service.settings
     manifest = classifier.manifest
@@ -144,6 +144,7 @@ async def info(service: Annotated[Service, Depends(get_service)]) -> InfoRespons
         window=WindowInfo(**manifest.window.model_dump()),
         metrics=manifest.metrics,
         threads=classifier.session.num_threads,
+        corrections=request.app.state.corrections is not None,
         limits=LimitsInfo(
             max_body_bytes=settings.max_body_bytes,
             max_inputs=settings.max_inputs,
@@ -151,6 +152,8 @@ async def info(service: Annotated[Service, Depends(get_service)]) -> InfoRespons
             max_pending=settings.max_pending,
             max_queue_tokens=settings.max_queue_tokens,
             request_timeout_s=settings.request_timeout_s,
+            max_document_bytes=settings.max_document_bytes,
+            max_document_paragraphs=settings.max_document_paragraphs,
         ),
         versions={
             "twohands": __version__,
@@ -160,18 +163,4 @@ async def info(service: Annotated[Service, Depends(get_service)]) -> InfoRespons
             "fastapi": fastapi.__version__,
         },
         **make_tei_info(service).model_dump(),
-    )
-
-
-@router.get("/", include_in_schema=False)
-async def root() -> JSONResponse:
-    """Say where to look."""
-    return JSONResponse(
-        {
-            "name": "twohands",
-            "version": __version__,
-            "info": "/info",
-            "openapi": "/openapi.json",
-            "example": "curl -s HOST/v1/classify -H 'content-type: application/json' -d '{\"inputs\": \"...\"}'",
-        }
     )

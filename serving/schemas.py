@@ -187,6 +187,8 @@ class LimitsInfo(_Schema):
     max_pending: int
     max_queue_tokens: int
     request_timeout_s: float
+    max_document_bytes: int
+    max_document_paragraphs: int
 
 
 class InfoResponse(TeiInfo):
@@ -201,6 +203,7 @@ class InfoResponse(TeiInfo):
     window: WindowInfo
     metrics: dict[str, Any] = Field(description="headline figures of the model's own report, by split")
     threads: int
+    corrections: bool = Field(description="whether /v1/corrections keeps what readers save")
     limits: LimitsInfo
     versions: dict[str, str]
 

@@ -195,7 +195,8 @@ class StreamClassifier:
                 return answers.items
 
 
-async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Put back a piece that was taken to see whether there is one."""
     async with aclosing(rest):  # type: ignore[type-var]  # an async generator
         yield first
         async for piece in rest:
@@ -235,4 +236,4 @@ async def classify_stream(
     answers = stream.answers()
     first = await anext(answers, b"")  # a refusal is then still a refusal, with its own status
     headers = {"x-model-sha256": classifier.sha256, "x-accel-buffering": "no"}
-    return NdjsonResponse(_chain(first, answers), headers)
+    return NdjsonResponse(chain(first, answers), headers)

@@ -143,7 +143,7 @@ async def test_info_says_what_is_served_and_how(client, classifier, settings):
 
 
 async def test_root_says_where_to_look(client):
-    pointers = (await client.get("/")).json()
+    pointers = (await client.get("/", headers={"accept": "application/json"})).json()
     for name in ("info", "openapi"):
         assert (await client.get(pointers[name])).status_code == 200
 

@@ -1,0 +1,173 @@
+// Owns the talk with the service: the key, waiting when it is busy, and what to say when it fails.
+import { $, announce, h, openDialog } from "./dom.js";
+
+const KEY = "twohands-key";
+const LONGEST_WAIT_S = 600;
+let key = readKey();
+let asking = null;
+
+export class ServiceError extends Error {
+  constructor(status, { code, message, request_id: requestId } = {}) {
+    super(message ?? `the service answered ${status}`);
+    Object.assign(this, { status, code: code ?? "unknown", requestId });
+  }
+}
+
+export class OfflineError extends Error {
+  constructor() {
+    super("The connection to the service was lost.");
+  }
+}
+
+function readKey() {
+  try {
+    return sessionStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
+}
+
+function keepKey(value) {
+  key = value;
+  $("#key-button").hidden = value === null;
+  try {
+    if (value === null) sessionStorage.removeItem(KEY);
+    else sessionStorage.setItem(KEY, value);
+  } catch {
+    // storage is switched off: the key lives until the page is left
+  }
+}
+
+export const forgetKey = () => keepKey(null);
+export const hasKey = () => key !== null;
+
+// Asks for the key once, however many requests wait for it. Rejects when the dialog is closed.
+function askForKey(wasRefused) {
+  asking ??= new Promise((resolve, reject) => {
+    const input = h("input", { id: "key-input", type: "password", autocomplete: "off", required: true, spellcheck: "false" });
+    const form = h(
+      "form",
+      {
+        on: {
+          submit: (event) => {
+            event.preventDefault();
+            if (!input.value.trim()) return;
+            keepKey(input.value.trim());
+            resolve();
+            dialog.close();
+          },
+        },
+      },
+      wasRefused && h("p", { class: "fault", role: "alert" }, "The service does not know this key. It may have been revoked."),
+      h("p", {}, "This service asks for an API key. It is kept in this tab only, and forgotten when the tab is closed."),
+      h("label", { for: "key-input" }, "API key"),
+      input,
+      h("div", { class: "row" }, h("button", { type: "submit", class: "primary" }, "Use this key")),
+    );
+    const dialog = openDialog("A key is needed", form);
+    dialog.id = "key-dialog";
+    dialog.addEventListener("close", () => reject(new ServiceError(401, { code: "unauthorized", message: "No API key was given." })));
+    input.focus();
+  }).finally(() => {
+    asking = null;
+  });
+  return asking;
+}
+
+function pause(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    }, { once: true });
+  });
+}
+
+// A line under the header: what is waited for, and perhaps a button.
+export function notify(text, { button, action, kind = "wait" } = {}) {
+  const notice = $("#notice");
+  notice.hidden = !text;
+  notice.dataset.kind = kind;
+  notice.replaceChildren(...(text ? [h("span", {}, text)] : []));
+  if (text && button) notice.append(h("button", { type: "button", on: { click: action } }, button));
+}
+
+async function waitBusy(seconds, signal) {
+  announce(`The service is busy. Trying again in ${seconds} seconds.`);
+  for (let left = seconds; left > 0; left -= 1) {
+    notify(`The service is busy with other readers. Trying again in ${left} s …`);
+    await pause(1000, signal);
+  }
+  notify(null);
+}
+
+// Fetches; waits and asks again where the service says so, asks for a key where it needs one.
+export async function ask(path, { method = "GET", body, type, accept = "application/json", signal } = {}) {
+  let waitedS = 0;
+  for (;;) {
+    const headers = { accept, ...(type ? { "content-type": type } : {}), ...(key ? { "x-api-key": key } : {}) };
+    let response;
+    try {
+      response = await fetch(path, { method, body, headers, signal, credentials: "omit", cache: "no-store" });
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw new OfflineError();
+    }
+    if (response.ok) return response;
+    const told = await response.json().catch(() => ({}));
+    const failure = new ServiceError(response.status, typeof told.error === "object" ? told.error : {});
+    if (response.status === 401) {
+      const refused = key !== null;
+      if (refused) keepKey(null);
+      await askForKey(refused);
+    } else if ((response.status === 429 || response.status === 503) && waitedS < LONGEST_WAIT_S) {
+      const seconds = Math.min(Math.max(Number(response.headers.get("retry-after")) || 1, 1), 60);
+      try {
+        await waitBusy(seconds, signal);
+      } finally {
+        notify(null);
+      }
+      waitedS += seconds;
+    } else {
+      throw failure;
+    }
+  }
+}
+
+export const askJson = async (path, options) => (await ask(path, options)).json();
+export const sendJson = (path, content, options = {}) =>
+  ask(path, { method: "POST", ...options, type: "application/json", body: JSON.stringify(content) });
+
+// Yields the JSON value of each line as it comes.
+export async function* readLines(response, signal) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let held = "";
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      const lines = (held + (value ?? "")).split("\n");
+      held = done ? "" : lines.pop();
+      const sound = lines.filter((line) => line.trim()).map((line) => JSON.parse(line));
+      if (sound.length) yield sound;
+      if (done) return;
+    }
+  } catch (error) {
+    if (signal?.aborted || error instanceof ServiceError) throw error;
+    throw new OfflineError();
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+// What to tell a person about an error.
+export function explain(error) {
+  if (error instanceof OfflineError) return "The connection to the service was lost. Check the network, then try again.";
+  if (!(error instanceof ServiceError)) return `Something went wrong on this page: ${error.message}`;
+  if (error.code === "unauthorized") return "No API key was given, so the service does not answer.";
+  if (error.code === "forbidden") return `The service refuses this: ${error.message}.`;
+  if (error.status >= 500 && error.status !== 501)
+    return `The service failed${error.requestId ? ` (request ${error.requestId})` : ""}. Try again in a moment.`;
+  const text = error.message.charAt(0).toUpperCase() + error.message.slice(1);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}

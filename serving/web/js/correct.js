@@ -1,0 +1,89 @@
+// Owns the form by which a reader says what the labels should have been. Nothing leaves it unless Save is pressed.
+import { announce, h, openDialog } from "./dom.js";
+import { explain, sendJson } from "./api.js";
+import { icon, title } from "./labels.js";
+
+let serial = 0;
+const UNCHANGED = new Set(["raw", "number", "showsEvidence", "corrected", "paragraph", "start", "end", "from", "to"]);
+
+const predictionOf = (answer) => Object.fromEntries(Object.entries(answer).filter(([name]) => !UNCHANGED.has(name)));
+
+// Fields for every head: one of its labels, or "not sure"; for an any-of head each topic, and whether it was judged.
+export function labelFields(taxonomy, labels) {
+  const prefix = `label-${(serial += 1)}`;
+  const readers = {};
+  const element = taxonomy.heads.map((head) => {
+    const name = `${prefix}-${head.name}`;
+    const before = labels?.[head.name];
+    const options = head.labels.map((label) => {
+      const input = h("input", { type: head.isOneOf ? "radio" : "checkbox", name, value: label.name });
+      input.checked = head.isOneOf ? before === label.name : (before ?? []).includes(label.name);
+      return { input, label, element: h("label", { class: "option", title: label.description }, input, icon(label), label.name) };
+    });
+    const skip = h("input", { type: head.isOneOf ? "radio" : "checkbox", name: head.isOneOf ? name : `${name}-skip`, value: "" });
+    skip.checked = before === null || before === undefined;
+    if (!head.isOneOf) {
+      skip.addEventListener("change", () => skip.checked && options.forEach(({ input }) => (input.checked = false)));
+      options.forEach(({ input }) => input.addEventListener("change", () => (skip.checked = false)));
+    }
+    readers[head.name] = () => {
+      if (skip.checked) return null;
+      const chosen = options.filter(({ input }) => input.checked).map(({ label }) => label.name);
+      return head.isOneOf ? (chosen[0] ?? null) : chosen;
+    };
+    return h("fieldset", {}, h("legend", {}, title(head.name)), options.map((option) => option.element), h("label", { class: "option muted" }, skip, "I do not judge this"));
+  });
+  return { element, read: () => Object.fromEntries(Object.entries(readers).map(([name, read]) => [name, read()])) };
+}
+
+const givenLabels = (taxonomy, answer) => Object.fromEntries(taxonomy.heads.map((head) => [head.name, head.isOneOf ? answer[head.name].label : answer[head.name].labels]));
+
+// Asks what the labels of a text should be, and saves it. `onSaved` gets what the service kept.
+export function correctDialog(service, { text, prediction, source = null, group = null, model, onSaved }) {
+  const { taxonomy } = service;
+  const fields = labelFields(taxonomy, givenLabels(taxonomy, prediction));
+  const note = h("textarea", { id: "correct-note", rows: 2, maxlength: 2000 });
+  const sure = h("select", { id: "correct-sure" }, h("option", { value: "" }, "not said"), h("option", { value: "3" }, "sure"), h("option", { value: "2" }, "fairly sure"), h("option", { value: "1" }, "a guess"));
+  const fault = h("p", { class: "fault", role: "alert", hidden: true });
+  const save = h("button", { type: "submit", class: "primary" }, "Save correction");
+  const onSubmit = async (event) => {
+    event.preventDefault();
+    fault.hidden = true;
+    save.disabled = true;
+    try {
+      const content = {
+        text: text.toWellFormed(),
+        labels: fields.read(),
+        confidence: sure.value ? Number(sure.value) : null,
+        note: note.value.trim() || null,
+        source,
+        group,
+        prediction: predictionOf(prediction),
+        model: model ?? service.info.model,
+      };
+      const kept = await (await sendJson("v1/corrections", content)).json();
+      dialog.close();
+      announce("Correction saved.");
+      onSaved?.(kept);
+    } catch (error) {
+      fault.textContent = explain(error);
+      fault.hidden = false;
+    } finally {
+      save.disabled = false;
+    }
+  };
+  const form = h(
+    "form",
+    { class: "correct", on: { submit: onSubmit } },
+    h("blockquote", {}, text.length > 400 ? `${text.slice(0, 400)} …` : text),
+    h("p", {}, "What should the labels be? The model's own are filled in."),
+    fields.element,
+    h("div", { class: "pair" }, h("label", { for: "correct-sure" }, "How sure are you?"), sure),
+    h("label", { for: "correct-note" }, "Note (optional)"),
+    note,
+    fault,
+    h("p", { class: "fine" }, "Saving keeps this paragraph, your labels and your note in the service's store, so that the next model can learn from them."),
+    h("div", { class: "row" }, save),
+  );
+  const dialog = openDialog("Correct the labels", form);
+}

@@ -1,0 +1,133 @@
+// Owns document -> paragraphs as they are answered. The service splits and reads; a text that is too long for one
+// request is cut here, at blank lines far apart, and its parts are read one after the other.
+import { ask, readLines, ServiceError } from "./api.js";
+
+const NDJSON = "application/x-ndjson";
+const LONGEST_PART = 1_500_000; // characters
+const KINDS = { txt: "text/plain", md: "text/plain", text: "text/plain", htm: "text/html", html: "text/html", xhtml: "text/html", pdf: "application/pdf" };
+
+// Offsets of the service count code points, those of JavaScript UTF-16 units.
+export class Points {
+  constructor(text) {
+    this.units = null;
+    if (!/[\ud800-\udfff]/.test(text)) return;
+    const units = new Uint32Array(text.length + 1);
+    let point = 0;
+    for (let unit = 0; unit < text.length; point += 1) {
+      units[point] = unit;
+      unit += text.codePointAt(unit) > 0xffff ? 2 : 1;
+    }
+    units[point] = text.length;
+    this.units = units.subarray(0, point + 1);
+  }
+
+  at(point) {
+    return this.units ? this.units[Math.min(point, this.units.length - 1)] : point;
+  }
+}
+
+export function kindOf(file) {
+  const suffix = file.name.includes(".") ? file.name.split(".").pop().toLowerCase() : "";
+  return KINDS[suffix] ?? (Object.values(KINDS).includes(file.type) ? file.type : null);
+}
+
+export class BadFileError extends ServiceError {
+  constructor(message) {
+    super(422, { code: "bad_file", message });
+  }
+}
+
+export async function decodeText(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const isWide = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+  const encoding = isWide ? (bytes[0] === 0xff ? "utf-16le" : "utf-16be") : "utf-8";
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+  } catch {
+    throw new BadFileError(`${file.name} is not text in UTF-8. Save it as UTF-8 text, HTML or PDF, or paste its text.`);
+  }
+}
+
+// A source is { name, text } or { name, file, mediaType }. Plain text is decoded here, since it is shown from here.
+export async function openFile(file, limits) {
+  const mediaType = kindOf(file);
+  if (!mediaType) throw new BadFileError(`${file.name} is no kind of document that is read here. Text, HTML and PDF are; or paste its text.`);
+  if (!file.size) throw new BadFileError(`${file.name} is empty.`);
+  if (mediaType === "text/plain") return { name: file.name, text: await decodeText(file) };
+  if (file.size > limits.max_document_bytes)
+    throw new BadFileError(`${file.name} has ${(file.size / 1e6).toFixed(1)} MB; this service reads documents of up to ${limits.max_document_bytes / 1e6} MB.`);
+  return { name: file.name, file, mediaType };
+}
+
+// Cuts only what is too long for one request.
+export function cutParts(text, limits) {
+  const longest = Math.min(LONGEST_PART, Math.floor(limits.max_document_bytes / 4));
+  const mostPieces = Math.max(1, Math.floor(limits.max_document_paragraphs * 0.9));
+  const separator = /\n[^\S\n]*\n/.test(text.trim()) ? /\n[^\S\n]*\n\s*/g : /\n/g;
+  const parts = [];
+  let start = 0;
+  let last = 0; // the end of the last cut that may be used
+  let nPieces = 0;
+  const close = (end) => {
+    if (end > start) parts.push({ start, text: text.slice(start, end) });
+    start = end;
+    nPieces = 0;
+  };
+  for (const match of text.matchAll(separator)) {
+    const end = match.index + match[0].length;
+    if (end - start > longest && last > start) close(last);
+    last = end;
+    nPieces += 1;
+    if (nPieces >= mostPieces) close(end);
+  }
+  if (text.length - start > longest && last > start) close(last);
+  close(text.length);
+  return parts;
+}
+
+async function* readPart(request, signal) {
+  const response = await ask("v1/documents", { method: "POST", accept: NDJSON, signal, ...request });
+  for await (const values of readLines(response, signal)) {
+    const broken = values.find((value) => "error" in value && !("paragraph" in value));
+    if (broken) throw new ServiceError(503, broken.error);
+    yield values;
+  }
+}
+
+// Yields { text, nExpected, model } once a part is opened, { paragraphs } as they come, { summary } when the service
+// has summed up the whole. Paragraphs get `from` and `to`, in UTF-16 units of the text that is shown.
+export async function* readDocument(source, { limits, signal }) {
+  const isFile = Boolean(source.file);
+  const parts = isFile ? [null] : cutParts(source.text.toWellFormed(), limits);
+  if (!isFile && !parts.some((part) => part.text.trim())) throw new BadFileError("There is no text to read.");
+  let nBefore = 0;
+  let nRead = 0;
+  for (const part of parts) {
+    if (part && !part.text.trim()) continue;
+    const request = isFile
+      ? { type: source.mediaType, body: source.file }
+      : { type: "text/plain; charset=utf-8", body: part.text };
+    let text = part?.text;
+    let points = null;
+    for await (const values of readPart(request, signal)) {
+      const paragraphs = [];
+      for (const value of values) {
+        if (value.document) {
+          text = value.document.text ?? text;
+          points = new Points(text);
+          const share = isFile ? 1 : (part.start + part.text.length) / source.text.length;
+          const nExpected = Math.round((nRead + value.document.n_paragraphs) / share);
+          yield { text, nExpected, model: value.model, isFirst: nBefore === 0 };
+        } else if ("paragraph" in value) {
+          const raw = text.slice(points.at(value.start), points.at(value.end));
+          paragraphs.push({ ...value, raw, number: nRead });
+          nRead += 1;
+        } else if (value.summary && parts.length === 1) {
+          yield { summary: value.summary };
+        }
+      }
+      if (paragraphs.length) yield { paragraphs };
+    }
+    nBefore += 1;
+  }
+}

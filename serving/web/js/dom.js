@@ -1,0 +1,69 @@
+// Owns the making of elements. Text becomes text nodes and nothing else: no part of the page parses HTML, and the
+// policy `trusted-types 'none'` would stop one that did.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name === "on") for (const [type, listener] of Object.entries(value)) element.addEventListener(type, listener);
+    else if (name === "style") for (const [key, v] of Object.entries(value)) element.style.setProperty(key, v);
+    else if (name === "value" && "value" in element) element.value = value;
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+// An element of HTML: attributes by name, `on` for listeners, `style` for properties, then children.
+export const h = (name, attributes, ...children) => fill(document.createElement(name), attributes, children);
+
+// An element of SVG.
+export const svg = (name, attributes, ...children) => fill(document.createElementNS(SVG, name), attributes, children);
+
+export const $ = (selector, root = document) => root.querySelector(selector);
+
+// Says something to a screen reader without moving the focus.
+export function announce(text) {
+  const announcer = $("#announcer");
+  announcer.textContent = "";
+  setTimeout(() => {
+    announcer.textContent = text;
+  }, 50);
+}
+
+export const percent = (share) => `${Math.round(share * 100)} %`;
+export const signed = (figure) => `${figure > 0 ? "+" : figure < 0 ? "−" : ""}${Math.abs(figure).toFixed(2)}`;
+export const count = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+
+// A dialog that closes by Escape, by its button and by a click beside it, and gives the focus back.
+export function openDialog(title, ...content) {
+  const close = h("button", { type: "button", class: "quiet close", "aria-label": "Close" }, "✕");
+  const dialog = h(
+    "dialog",
+    { "aria-labelledby": "dialog-title" },
+    h("div", { class: "dialog-head" }, h("h2", { id: "dialog-title" }, title), close),
+    ...content,
+  );
+  const before = document.activeElement;
+  close.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close();
+  });
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    before?.focus?.();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}
+
+export function saveFile(name, parts, type) {
+  const url = URL.createObjectURL(parts instanceof Blob ? parts : new Blob(parts, { type }));
+  const link = h("a", { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

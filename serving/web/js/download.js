@@ -1,0 +1,94 @@
+// Owns results -> files, made in the browser: JSON lines as the service answers, CSV and Parquet with the flat columns
+// of `twohands classify` (twohands/outputs.py).
+import { h, openDialog, saveFile } from "./dom.js";
+
+// Flat columns: { name, type, get }.
+function answerColumns(taxonomy) {
+  const columns = [];
+  const add = (name, type, get) => columns.push({ name, type, get });
+  for (const head of taxonomy.heads) {
+    if (head.isOneOf) {
+      add(head.name, "STRING", (answer) => answer[head.name]?.label);
+      add(`${head.name}_score`, "DOUBLE", (answer) => answer[head.name]?.score);
+      add(`${head.name}_abstained`, "BOOLEAN", (answer) => answer[head.name]?.abstained);
+    } else {
+      add(head.name, "STRING", (answer) => answer[head.name]?.labels.join("|"));
+    }
+    for (const label of head.labels) add(`${head.name}_score_${label.name}`, "DOUBLE", (answer) => answer[head.name]?.scores[label.name]);
+  }
+  for (const name of ["n_tokens", "n_windows", "n_tokens_cut"]) add(name, "INT64", (answer) => answer[name]);
+  add("truncated", "BOOLEAN", (answer) => answer.truncated);
+  add("warnings", "STRING", (answer) => answer.warnings?.join("|"));
+  add("error_code", "STRING", (answer) => answer.error?.code);
+  add("error_message", "STRING", (answer) => answer.error?.message);
+  return columns;
+}
+
+// Rows of a reading: { own, answer }.
+export function paragraphRows(reading) {
+  return reading.paragraphs.map(({ raw, number, evidence, showsEvidence, corrected, ...answer }) => ({ own: { document: reading.title, paragraph: number, text: raw }, answer: { ...answer, evidence: evidence ?? null } }));
+}
+
+function ownColumns(rows) {
+  const names = new Set();
+  for (const { own } of rows) for (const name of Object.keys(own)) names.add(name);
+  return [...names].map((name) => {
+    const values = rows.map(({ own }) => own[name]).filter((value) => value !== null && value !== undefined);
+    const isWhole = values.length > 0 && values.every((value) => Number.isSafeInteger(value));
+    const isNumber = values.length > 0 && values.every((value) => typeof value === "number");
+    const isBoolean = values.length > 0 && values.every((value) => typeof value === "boolean");
+    return { name, type: isWhole ? "INT64" : isNumber ? "DOUBLE" : isBoolean ? "BOOLEAN" : "STRING" };
+  });
+}
+
+// Columns of the file, those that came in first; one that has the name of an answer's keeps it, with `input_` before.
+export function layOut(rows, taxonomy) {
+  const answers = answerColumns(taxonomy);
+  const taken = new Set(answers.map((column) => column.name));
+  const own = ownColumns(rows).map((column) => ({ ...column, name: taken.has(column.name) ? `input_${column.name}` : column.name, get: (row) => row.own[column.name] }));
+  return [...own, ...answers.map((column) => ({ ...column, get: (row) => column.get(row.answer) }))];
+}
+
+const asText = (value) => (value === null || value === undefined ? null : typeof value === "object" ? JSON.stringify(value) : String(value));
+
+async function toCsv(rows, taxonomy) {
+  const columns = layOut(rows, taxonomy);
+  const cells = rows.map((row) => columns.map((column) => asText(column.get(row)) ?? ""));
+  // Cells that a spreadsheet would take for a formula get an apostrophe before them.
+  const csv = globalThis.Papa.unparse({ fields: columns.map((column) => column.name), data: cells }, { newline: "\n", escapeFormulae: true });
+  return new Blob([csv, "\n"], { type: "text/csv;charset=utf-8" });
+}
+
+function toJsonLines(rows) {
+  return new Blob(rows.map(({ own, answer }) => `${JSON.stringify({ ...own, ...answer })}\n`), { type: "application/x-ndjson" });
+}
+
+async function toParquet(rows, taxonomy) {
+  const { parquetWriteBuffer } = await import("../vendor/hyparquet-writer.js");
+  const columnData = layOut(rows, taxonomy).map(({ name, type, get }) => ({
+    name,
+    type,
+    nullable: true,
+    data: rows.map((row) => {
+      const value = get(row);
+      if (value === null || value === undefined) return null;
+      return type === "STRING" ? asText(value) : type === "INT64" ? BigInt(value) : value;
+    }),
+  }));
+  return new Blob([parquetWriteBuffer({ columnData })], { type: "application/vnd.apache.parquet" });
+}
+
+const FORMATS = { csv: toCsv, jsonl: async (rows) => toJsonLines(rows), parquet: toParquet };
+
+// Buttons that save what `getRows` gives.
+export function downloadButtons(taxonomy, getRows, name) {
+  const save = async (format) => {
+    try {
+      saveFile(`twohands-${name}.${format}`, await FORMATS[format](getRows(), taxonomy));
+    } catch (error) {
+      openDialog("No file", h("p", { class: "fault" }, `The file could not be made: ${error.message}`));
+    }
+  };
+  const labels = { csv: "CSV", jsonl: "JSONL", parquet: "Parquet" };
+  return [h("span", { class: "group", role: "group", "aria-label": "Download" }, h("span", { class: "muted" }, "Download"), Object.entries(labels).map(([format, label]) => h("button", { type: "button", on: { click: () => save(format) } }, label)))];
+}

@@ -1,0 +1,90 @@
+// Owns scores of several paragraphs -> what they say together, by the same rule as the service (serving/summary.py):
+// each paragraph is a draw by its calibrated scores. Used where the service cannot sum up: groups of rows, documents in
+// several parts, differences. A test compares it with the service's own figures.
+import { POLES } from "./labels.js";
+
+export const LEVEL = 0.95;
+const NEGLIGIBLE = 1e-13;
+
+// Distribution of the sum of independent draws, as { from, chances }; tails too thin to matter are cut off.
+export function sumDistribution(rows) {
+  let from = 0;
+  let chances = [1];
+  for (const row of rows) {
+    const next = new Float64Array(chances.length + row.length - 1);
+    for (let i = 0; i < chances.length; i += 1) for (let j = 0; j < row.length; j += 1) next[i + j] += chances[i] * row[j];
+    let low = 0;
+    let high = next.length;
+    while (high - low > 1 && next[low] < NEGLIGIBLE) low += 1;
+    while (high - low > 1 && next[high - 1] < NEGLIGIBLE) high -= 1;
+    chances = next.subarray(low, high);
+    from += low;
+  }
+  return { from, chances };
+}
+
+function quantile({ from, chances }, level) {
+  let risen = 0;
+  for (let i = 0; i < chances.length; i += 1) {
+    risen += chances[i];
+    if (risen >= level) return from + i;
+  }
+  return from + chances.length - 1;
+}
+
+function estimate(rows, lowest, scale) {
+  const distribution = sumDistribution(rows);
+  const tail = (1 - LEVEL) / 2;
+  const mean = rows.reduce((sum, row) => sum + row.reduce((part, chance, i) => part + chance * i, 0), 0);
+  return {
+    value: lowest + scale * mean,
+    low: lowest + scale * quantile(distribution, tail + 1e-12),
+    high: lowest + scale * quantile(distribution, 1 - tail - 1e-12),
+  };
+}
+
+// Share of the paragraphs that have a label, from its score in each.
+export const estimateShare = (scores) => estimate(scores.map((score) => [1 - score, score]), 0, 1 / scores.length);
+
+function balanceRows(first, second) {
+  return first.map((plus, i) => {
+    const chances = [second[i], Math.min(Math.max(1 - plus - second[i], 0), 1), plus];
+    const sum = chances.reduce((a, b) => a + b);
+    return chances.map((chance) => chance / sum);
+  });
+}
+
+// Share of one label less share of another that excludes it.
+export const estimateBalance = (first, second) => estimate(balanceRows(first, second), -1, 1 / first.length);
+
+// Difference of two independent figures with intervals, by their widths (exact enough from some ten paragraphs on).
+export function difference(a, b) {
+  const value = b.value - a.value;
+  return {
+    value,
+    low: value - Math.hypot(b.value - b.low, a.high - a.value),
+    high: value + Math.hypot(b.high - b.value, a.value - a.low),
+  };
+}
+
+// What /v1/documents calls `summary`, for predictions of one model; null when there are none.
+export function summarise(predictions, taxonomy) {
+  if (!predictions.length) return null;
+  const heads = {};
+  for (const head of taxonomy.heads) {
+    const answers = predictions.map((prediction) => prediction[head.name]);
+    const labels = {};
+    for (const { name } of head.labels)
+      labels[name] = {
+        share: estimateShare(answers.map((answer) => answer.scores[name])),
+        n_given: answers.filter((answer) => (head.isOneOf ? answer.label === name : answer.labels.includes(name))).length,
+      };
+    heads[head.name] = { labels };
+    if (head.isOneOf) {
+      heads[head.name].n_abstained = answers.filter((answer) => answer.abstained).length;
+      if (POLES.every((pole) => pole in labels))
+        heads[head.name].balance = estimateBalance(...POLES.map((pole) => answers.map((answer) => answer.scores[pole])));
+    }
+  }
+  return { level: LEVEL, n_paragraphs: predictions.length, heads };
+}

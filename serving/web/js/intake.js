@@ -1,0 +1,123 @@
+// Owns how a document comes in: pasted, typed, dropped or chosen as a file, or the example.
+import { h } from "./dom.js";
+import { explain } from "./api.js";
+import { openFile } from "./documents.js";
+import { EXAMPLES } from "./example.js";
+
+const ACCEPT = ".txt,.md,.html,.htm,.pdf,text/plain,text/html,application/pdf";
+let serial = 0;
+
+// Takes files that are dropped anywhere on an element.
+export function takeDrops(element, onFiles) {
+  let depth = 0;
+  const isFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+  element.addEventListener("dragenter", (event) => {
+    if (!isFiles(event)) return;
+    depth += 1;
+    element.classList.add("dropping");
+  });
+  element.addEventListener("dragleave", () => {
+    depth = Math.max(depth - 1, 0);
+    element.classList.toggle("dropping", depth > 0);
+  });
+  element.addEventListener("dragover", (event) => isFiles(event) && event.preventDefault());
+  element.addEventListener("drop", (event) => {
+    if (!isFiles(event)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    depth = 0;
+    element.classList.remove("dropping");
+    onFiles([...event.dataTransfer.files]);
+  });
+}
+
+// A button that opens the system's choice of files; the input itself stays out of sight.
+export function fileButton(text, accept, onFiles) {
+  const input = h("input", { type: "file", accept, hidden: true, tabindex: "-1", "aria-hidden": "true" });
+  input.addEventListener("change", () => {
+    if (input.files.length) onFiles([...input.files]);
+    input.value = "";
+  });
+  return [h("button", { type: "button", on: { click: () => input.click() } }, text), input];
+}
+
+export class Intake {
+  // `onSource` gets { name, text } or { name, file, mediaType }.
+  constructor({ limits, onSource, label = "Article or speech", example = 0, action = "Read it" }) {
+    Object.assign(this, { limits, onSource });
+    const id = `intake-${(serial += 1)}`;
+    this.area = h("textarea", { id, rows: 10, spellcheck: "false", placeholder: "Paste the text here, or drop a text, HTML or PDF file …" });
+    this.fault = h("p", { class: "fault", role: "alert", hidden: true });
+    this.element = h(
+      "form",
+      { class: "intake", on: { submit: (event) => this.send(event) } },
+      h("label", { for: id }, label),
+      this.area,
+      this.fault,
+      h(
+        "div",
+        { class: "row" },
+        h("button", { type: "submit", class: "primary" }, action),
+        fileButton("Choose a file …", ACCEPT, (files) => this.takeFiles(files)),
+        h("button", { type: "button", class: "quiet", on: { click: () => this.takeExample(example) } }, "Try an example"),
+      ),
+    );
+    this.area.addEventListener("paste", (event) => this.onPaste(event));
+    this.area.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.send(event);
+    });
+    takeDrops(this.element, (files) => this.takeFiles(files));
+  }
+
+  tell(text) {
+    this.fault.hidden = !text;
+    this.fault.textContent = text ?? "";
+  }
+
+  send(event) {
+    event?.preventDefault();
+    const text = this.area.value.replace(/^\ufeff/, "");
+    if (!text.trim()) {
+      this.tell("There is no text yet. Paste some, or choose a file.");
+      this.area.focus();
+      return;
+    }
+    this.tell(null);
+    this.onSource({ name: "", text });
+  }
+
+  // What is pasted into an empty field is read at once. It is taken from the clipboard, not through the field: a field
+  // takes seconds to lay out megabytes.
+  onPaste(event) {
+    const files = [...(event.clipboardData?.files ?? [])];
+    const text = event.clipboardData?.getData("text/plain") ?? "";
+    if (!text && files.length) {
+      event.preventDefault();
+      this.takeFiles(files);
+    } else if (!this.area.value.trim() && text.trim().split(/\s+/, 12).length >= 12) {
+      event.preventDefault();
+      this.tell(null);
+      this.onSource({ name: "", text: text.replace(/\r\n?/g, "\n").replace(/^\ufeff/, "") });
+    }
+  }
+
+  async takeFiles([file, ...others]) {
+    this.tell(others.length ? `One document at a time: ${file.name} is read. Batch takes many rows.` : null);
+    try {
+      this.onSource(await openFile(file, this.limits));
+    } catch (error) {
+      this.tell(explain(error));
+    }
+  }
+
+  takeExample(number) {
+    this.tell(null);
+    this.onSource({ name: "", text: EXAMPLES[number] });
+  }
+
+  fill(text) {
+    this.area.value = text;
+    this.area.focus();
+    this.area.setSelectionRange(0, 0);
+  }
+}

@@ -1,0 +1,64 @@
+// Owns what the model's heads and labels look like: a tone and a shape each, by their place. Their names, meanings and
+// thresholds come from /info, so that any taxonomy can be shown.
+import { h, svg } from "./dom.js";
+
+const TONES = ["a", "b", "c", "d", "e", "f"];
+const QUIET_NAMES = new Set(["neutral", "none", "other", "unclear"]);
+export const POLES = ["state-led", "market-led"]; // of the balance that the service gives, as it has them
+
+const SHAPES = {
+  triangle: "M8 2 14.5 13.5h-13Z",
+  circle: "M8 1.8a6.2 6.2 0 1 1 0 12.4A6.2 6.2 0 0 1 8 1.8Z",
+  square: "M2.5 6h11v4h-11Z",
+  diamond: "M8 1.2 14.8 8 8 14.8 1.2 8Z",
+  cross: "M6 2h4v4h4v4h-4v4H6v-4H2V6h4Z",
+  down: "M8 14 1.5 2.5h13Z",
+  star: "M8 1l2 5h5l-4 3.4L12.6 15 8 11.6 3.4 15 5 9.4 1 6h5Z",
+};
+const ORDER = ["triangle", "circle", "diamond", "cross", "down", "star"];
+
+export class Taxonomy {
+  constructor(info) {
+    this.heads = info.heads.map((head) => {
+      let place = 0;
+      const labels = head.labels.map((label) => {
+        const isQuiet = QUIET_NAMES.has(label.name);
+        const found = isQuiet ? { tone: "quiet", shape: "square" } : { tone: TONES[place % TONES.length], shape: ORDER[place % ORDER.length] };
+        if (!isQuiet) place += 1;
+        return { ...label, ...found };
+      });
+      return { ...head, labels, isOneOf: head.problem_type === "single_label_classification" };
+    });
+    this.oneOf = this.heads.filter((head) => head.isOneOf);
+    this.anyOf = this.heads.filter((head) => !head.isOneOf);
+    this.main = this.oneOf[0] ?? null;
+  }
+
+  head(name) {
+    return this.heads.find((head) => head.name === name);
+  }
+
+  label(head, name) {
+    return head.labels.find((label) => label.name === name) ?? { name, description: "", tone: "quiet", shape: "square" };
+  }
+}
+
+export const icon = (label) =>
+  svg("svg", { class: `icon tone-${label.tone}`, viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: SHAPES[label.shape] }));
+
+// How strongly a score shows, 0 to 100: chance is pale, certainty is full.
+export function strength(score, nLabels) {
+  const chance = 1 / nLabels;
+  return Math.round(22 + 78 * Math.max(0, Math.min(1, (score - chance) / (1 - chance))));
+}
+
+export const chip = (text, attributes = {}, ...before) => h("span", { class: "chip", ...attributes }, ...before, text);
+
+const CAUTIONS = {
+  not_english: ["not English", "This does not read like English, the only language the model has learnt."],
+  too_short: ["too short", "Fewer than five words: there is little to judge by."],
+  unknown_tokens: ["unknown words", "Many of its words are outside the model's vocabulary."],
+  markup: ["markup", "Much of it is markup, addresses or figures rather than prose."],
+};
+export const caution = (code) => CAUTIONS[code] ?? [code.replaceAll("_", " "), `The service warns: ${code}.`];
+export const title = (name) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");

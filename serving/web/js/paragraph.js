@@ -1,0 +1,114 @@
+// Owns one paragraph on the page: its margin, its text with evidence underlined, its chips and warnings.
+import { h, percent } from "./dom.js";
+import { caution, chip, icon, strength } from "./labels.js";
+import { sendJson } from "./api.js";
+import { Points } from "./documents.js";
+
+const BLANK_LINE = /\n[^\S\n]*\n\s*/g;
+
+// Headings stand before the paragraph they were joined to, parted by blank lines.
+function cutPieces(raw) {
+  const pieces = [];
+  let start = 0;
+  for (const match of raw.matchAll(BLANK_LINE)) {
+    pieces.push({ start, end: match.index });
+    start = match.index + match[0].length;
+  }
+  pieces.push({ start, end: raw.length });
+  return pieces.filter(({ start: from, end }) => raw.slice(from, end).trim());
+}
+
+// The sentences behind an answer, those of several labels together: [{ from, to, names, drop }].
+export function listEvidence(paragraph, taxonomy) {
+  const points = new Points(paragraph.raw);
+  const found = new Map();
+  for (const head of taxonomy.heads) {
+    const told = paragraph.evidence?.[head.name];
+    const named = head.isOneOf ? [[paragraph[head.name].label, told]] : Object.entries(told ?? {});
+    for (const [name, sentence] of named) {
+      if (!sentence) continue;
+      const key = `${sentence.start}-${sentence.end}`;
+      const entry = found.get(key) ?? { from: points.at(sentence.start), to: points.at(sentence.end), because: [] };
+      entry.because.push({ head, name, drop: sentence.drop });
+      found.set(key, entry);
+    }
+  }
+  return [...found.values()].sort((a, b) => a.from - b.from);
+}
+
+export async function fetchEvidence(paragraph) {
+  if (paragraph.evidence) return;
+  const response = await sendJson("v1/classify", { inputs: paragraph.raw.toWellFormed(), explain: true });
+  const [prediction] = (await response.json()).predictions;
+  paragraph.evidence = prediction.evidence ?? {};
+}
+
+function markPiece(raw, piece, evidence) {
+  const nodes = [];
+  let at = piece.start;
+  for (const { from, to, because } of evidence) {
+    const [start, end] = [Math.max(from, at), Math.min(to, piece.end)];
+    if (start >= end) continue;
+    nodes.push(raw.slice(at, start), h("mark", {}, raw.slice(start, end), h("span", { class: "because" }, because.map(({ name }) => name).join(", "))));
+    at = end;
+  }
+  nodes.push(raw.slice(at, piece.end));
+  return nodes;
+}
+
+// Headings and text; evidence is underlined where it was asked for.
+export function renderText(paragraph, taxonomy) {
+  const evidence = paragraph.showsEvidence ? listEvidence(paragraph, taxonomy) : [];
+  const pieces = cutPieces(paragraph.raw);
+  return pieces.map((piece, i) =>
+    h("p", { class: i < pieces.length - 1 ? "heading" : "text" }, ...markPiece(paragraph.raw, piece, evidence)),
+  );
+}
+
+export function renderChips(paragraph, taxonomy) {
+  const chips = [];
+  for (const head of taxonomy.anyOf)
+    for (const name of paragraph[head.name].labels) {
+      const label = taxonomy.label(head, name);
+      chips.push(h("li", {}, chip(name, { title: `${head.name}: ${label.description}` }, icon(label))));
+    }
+  for (const head of taxonomy.oneOf.slice(1)) chips.push(h("li", {}, chip(paragraph[head.name].label, { title: head.name })));
+  for (const code of paragraph.warnings) chips.push(h("li", {}, chip(caution(code)[0], { class: "chip warn", title: caution(code)[1] }, "⚠ ")));
+  if (paragraph.truncated) chips.push(h("li", {}, chip("end not read", { class: "chip warn" }, "⚠ ")));
+  return chips.length ? h("ul", { class: "chips", "aria-label": "Topics and warnings" }, chips) : null;
+}
+
+// The words of a paragraph's main answer, for eyes and ears alike.
+export function tell(paragraph, taxonomy) {
+  if (paragraph.error) return "not read";
+  const answer = paragraph[taxonomy.main?.name];
+  if (!answer) return "read";
+  return `${answer.abstained ? "unsure, leans " : ""}${answer.label}, ${percent(answer.score)}`;
+}
+
+// The margin of a paragraph: a bar whose strength is the score, the label in words and shape, and a button to more.
+export function renderMark(paragraph, taxonomy, onOpen) {
+  const head = taxonomy.main;
+  const answer = head && !paragraph.error ? paragraph[head.name] : null;
+  const label = answer ? taxonomy.label(head, answer.label) : { tone: "quiet", shape: "square" };
+  const kind = paragraph.error ? "failed" : answer?.abstained ? "unsure" : "sure";
+  return h(
+    "button",
+    {
+      type: "button",
+      class: `mark ${kind} tone-${label.tone}`,
+      style: { "--strength": `${answer ? strength(answer.score, head.labels.length) : 40}%` },
+      "aria-label": `Paragraph ${paragraph.number + 1}: ${tell(paragraph, taxonomy)}. Details`,
+      "aria-expanded": "false",
+      on: { click: () => onOpen(paragraph) },
+    },
+    h("span", { class: "bar" }),
+    h(
+      "span",
+      { class: "words" },
+      answer && h("span", { class: "label" }, icon(label), answer.abstained ? h("span", {}, h("em", {}, "unsure"), h("span", { class: "lean" }, `leans ${answer.label}`)) : answer.label),
+      answer && h("span", { class: "score" }, percent(answer.score)),
+      paragraph.error && h("span", { class: "label" }, "not read"),
+    ),
+  );
+}

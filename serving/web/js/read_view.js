@@ -1,0 +1,143 @@
+// Owns the reading view: one document in, read back with a panel about the chosen paragraph.
+import { $, h, openDialog } from "./dom.js";
+import { explain } from "./api.js";
+import { correctDialog } from "./correct.js";
+import { renderDetail, renderLegend } from "./detail.js";
+import { downloadButtons, paragraphRows } from "./download.js";
+import { Intake, takeDrops } from "./intake.js";
+import { title } from "./labels.js";
+import { fetchEvidence } from "./paragraph.js";
+import { Reading } from "./reading.js";
+
+function listWords(words) {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+}
+
+function introduce(taxonomy) {
+  const told = taxonomy.heads.map((head) => `${head.isOneOf ? "its" : "any"} ${head.name} (${listWords(head.labels.map((label) => label.name))})`);
+  return `Paste an article or a speech, or drop a file. Each paragraph is read back with ${told.join(" and ")}, and how sure the model is of it.`;
+}
+
+export async function showEvidence(paragraph, reading, done) {
+  try {
+    await fetchEvidence(paragraph);
+    paragraph.showsEvidence = !paragraph.showsEvidence;
+    reading.redraw(paragraph);
+    done();
+  } catch (error) {
+    openDialog("No evidence", h("p", { class: "fault" }, explain(error)));
+  }
+}
+
+export class ReadView {
+  constructor(service) {
+    this.service = service;
+    const { taxonomy, limits } = service;
+    this.intake = new Intake({ limits, onSource: (source) => this.read(source) });
+    this.start = h(
+      "div",
+      { class: "start" },
+      h("h1", {}, "Whose hand is on the tiller?"),
+      h("p", { class: "lead" }, introduce(taxonomy)),
+      this.intake.element,
+      h("p", { class: "fine" }, "The text goes to this service and to no other, and is not kept."),
+    );
+    this.detail = h("aside", { class: "detail", id: "detail", "aria-label": "About the paragraph" });
+    this.reading = new Reading({ taxonomy, limits, onOpen: (paragraph) => this.open(paragraph), onDone: () => this.showTools() });
+    this.heading = h("h1", { tabindex: "-1" });
+    this.tools = h("div", { class: "row tools-row" });
+    this.result = h("div", { class: "result", hidden: true }, h("div", { class: "result-head" }, this.heading, this.tools), h("div", { class: "columns" }, this.reading.element, this.detail));
+    this.element = h("div", { class: "view read-view" }, this.start, this.result);
+    takeDrops(this.element, (files) => {
+      this.reset();
+      this.intake.takeFiles(files);
+    });
+    this.detail.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
+  }
+
+  async read(source) {
+    this.source = source;
+    this.start.hidden = true;
+    this.result.hidden = false;
+    this.heading.textContent = source.name || "Reading …";
+    this.tools.replaceChildren();
+    this.close(false);
+    scrollTo(0, 0);
+    this.heading.focus({ preventScroll: true });
+    await this.reading.start(source);
+  }
+
+  showTools() {
+    this.heading.textContent = title(this.reading.title || "Nothing read");
+    document.title = `${this.heading.textContent} – twohands`;
+    this.tools.replaceChildren(
+      h("button", { type: "button", on: { click: () => this.reset() } }, "New text"),
+      ...(this.source.text !== undefined && this.source.text.length < 300_000 ? [h("button", { type: "button", on: { click: () => this.edit() } }, "Edit")] : []),
+      ...(this.reading.paragraphs.length ? [h("button", { type: "button", on: { click: () => print() } }, "Print"), ...downloadButtons(this.service.taxonomy, () => paragraphRows(this.reading), "reading")] : []),
+    );
+  }
+
+  reset() {
+    this.reading.stop();
+    this.start.hidden = false;
+    this.result.hidden = true;
+    this.intake.area.value = "";
+    this.intake.tell(null);
+    this.intake.area.focus();
+    document.title = "twohands";
+  }
+
+  edit() {
+    const { text } = this.source;
+    this.reset();
+    this.intake.fill(text);
+  }
+
+  open(paragraph, { focus = true } = {}) {
+    if (this.opened && this.opened !== paragraph && this.opened.showsEvidence) {
+      this.opened.showsEvidence = false;
+      this.reading.redraw(this.opened);
+    }
+    this.opened = paragraph;
+    this.reading.mark(paragraph);
+    const step = (by) => this.reading.paragraphs[paragraph.number + by];
+    const go = (by) => {
+      this.open(step(by));
+      this.reading.jump(step(by));
+    };
+    const steps = h(
+      "div",
+      { class: "row steps" },
+      h("button", { type: "button", class: "quiet", disabled: !step(-1), on: { click: () => go(-1) } }, "← Previous"),
+      h("button", { type: "button", class: "quiet", disabled: !step(1), on: { click: () => go(1) } }, "Next →"),
+      h("button", { type: "button", class: "quiet close", "aria-label": "Close", on: { click: () => this.close() } }, "✕"),
+    );
+    const onCorrect = this.service.hasCorrections && ((each) => correctDialog(this.service, { text: each.raw, prediction: each, source: this.source.name || null, model: this.reading.model, onSaved: () => this.wasCorrected(each) }));
+    const onEvidence = (each) => showEvidence(each, this.reading, () => {
+      this.open(each, { focus: false });
+      $(".evidence button", this.detail)?.focus({ preventScroll: true });
+    });
+    this.detail.replaceChildren(...[steps, renderDetail(paragraph, this.service.taxonomy, { onEvidence, onCorrect })].flat(Infinity).filter(Boolean));
+    this.detail.classList.add("open");
+    this.detail.scrollTop = 0;
+    if (focus) $(".detail-title", this.detail).focus({ preventScroll: true });
+  }
+
+  wasCorrected(paragraph) {
+    paragraph.corrected = true;
+    this.open(paragraph);
+  }
+
+  close(withFocus = true) {
+    const before = this.opened;
+    this.opened = null;
+    this.detail.classList.remove("open");
+    this.detail.replaceChildren(...renderLegend(this.service.taxonomy).flat(Infinity).filter(Boolean));
+    this.reading.mark(null);
+    if (before?.showsEvidence && this.reading.sections.has(before.number)) {
+      before.showsEvidence = false;
+      this.reading.redraw(before);
+    }
+    if (withFocus && before) this.reading.focus(before);
+  }
+}
