@@ -14,6 +14,8 @@ from starlette.requests import ClientDisconnect
 from serving.access import AccessControl, describe_keys
 from serving.browsers import BrowserRules
 from serving.clients import ClientLimits
+from serving.corrections.desk import open_desk
+from serving.corrections.routes import router as corrections_router
 from serving.departures import CancelWhenGone
 from serving.document_routes import DOCUMENTS_PATH, Readers
 from serving.document_routes import router as document_router
@@ -56,10 +58,11 @@ def create_app(
     Raises:
         ConfigError: the key file is not one, or the models cannot be named.
         FileReadError: the key file cannot be read.
-        MissingExtraError: tracing is asked for and not installed.
+        MissingExtraError: tracing, or PostgreSQL for corrections, is asked for and not installed.
     """
     metrics = Metrics()
     keyring = Keyring(settings.api_keys_file) if settings.api_keys_file is not None else None
+    desk = open_desk(settings.corrections)
 
     def show_default(models: Models) -> None:
         app.state.service = models.default
@@ -70,9 +73,13 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await models.start()
+        if desk is not None:
+            desk.start()
         try:
             yield
         finally:
+            if desk is not None:
+                await desk.stop()
             await models.stop()
 
     app = FastAPI(
@@ -86,12 +93,13 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.models, app.state.metrics, app.state.keyring = models, metrics, keyring
-    app.state.readers = Readers()
+    app.state.readers, app.state.corrections = Readers(), desk
     show_default(models)
     app.include_router(router)
     app.include_router(stream_router)
     app.include_router(document_router)
     app.include_router(operations_router)
+    app.include_router(corrections_router)
     for protocol in ROUTERS:
         app.include_router(protocol)
     app.add_middleware(CancelWhenGone)

@@ -16,7 +16,7 @@ from serving.limits import drain
 from twohands.errors import ForbiddenError
 
 _PREFLIGHT_HEADERS = {
-    "access-control-allow-methods": "GET, POST",
+    "access-control-allow-methods": "GET, POST, PATCH, DELETE",
     "access-control-allow-headers": f"authorization, content-type, x-api-key, {REQUEST_ID_HEADER}",
     "access-control-max-age": "600",
 }

@@ -41,6 +41,10 @@ STATUS_BY_ERROR: dict[type[Exception], int] = {
     errors.DocumentError: 422,
     errors.HeadersTooLargeError: 431,
     errors.MissingExtraError: 501,
+    errors.CorrectionsDisabledError: 404,
+    errors.CorrectionLabelsError: 422,
+    errors.CorrectionNotFoundError: 404,
+    errors.CorrectionsUnavailableError: 503,
 }
 RETRY_AFTER_S = {429: "1", 503: "5"}
 REQUEST_ID_HEADER = "x-request-id"

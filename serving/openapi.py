@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from serving.corrections.schemas import CorrectionChange, CorrectionRequest
 from serving.schemas import AnyOfAnswer, ClassifyRequest, OneOfAnswer, Prediction, Score
 from twohands.classifier import Classifier
 from twohands.taxonomy import Head, ProblemType, Taxonomy
@@ -113,7 +114,8 @@ def build_openapi(app: FastAPI, classifier: Classifier) -> dict[str, Any]:
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
 
-    add(ClassifyRequest)
+    for request_body in (ClassifyRequest, CorrectionRequest, CorrectionChange):
+        add(request_body)
     classify = document["paths"]["/v1/classify"]["post"]
     classify["requestBody"] = {
         "required": True,

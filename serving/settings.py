@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
+from serving.corrections.address import check_address
 from twohands.paragraphs import LIMIT_CHARS
 
 LogLevel = Literal["critical", "error", "warning", "info", "debug"]
@@ -79,7 +80,17 @@ class ServeSettings(BaseModel):
     max_document_paragraphs: int = Field(default=2000, ge=1, description="most paragraphs of one document")
     document_timeout_s: float = Field(default=30, gt=0, description="seconds that the reading of a document may take")
     workers: int = Field(default=1, ge=1, le=256, description="processes that share the address")
+    corrections: str | None = Field(
+        default=None,
+        description="where corrections are kept: sqlite:///FILE, postgresql://USER@HOST/DATABASE, or off for nowhere; "
+        "a SQLite file in the user's data folder if not given, made at the first save",
+    )
     tracing: bool = Field(default=False, description="send OpenTelemetry traces; OTEL_* variables say where to")
+
+    @field_validator("corrections")
+    @classmethod
+    def _check_corrections(cls, corrections: str | None) -> str | None:
+        return check_address(corrections)
 
     @field_validator("max_pending")
     @classmethod

@@ -318,6 +318,40 @@ class DocumentError(TwoHandsError):
     code = "unreadable_document"
 
 
+class CorrectionsDisabledError(TwoHandsError):
+    """The service keeps no corrections."""
+
+    code = "corrections_disabled"
+
+
+class CorrectionLabelsError(TwoHandsError):
+    """A correction names a head or label that the model does not have, or none at all."""
+
+    code = "invalid_labels"
+
+
+class CorrectionNotFoundError(TwoHandsError):
+    """No correction has the id that was asked for."""
+
+    code = "correction_not_found"
+
+
+class CorrectionsUnavailableError(TwoHandsError):
+    """The database of corrections cannot be used; `reason` is for who runs it, not for who asks."""
+
+    code = "corrections_unavailable"
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        """Say what happened to each.
+
+        Args:
+            message: for who asks.
+            reason: for who runs the service; names files, hosts and revisions, never texts.
+        """
+        super().__init__(message)
+        self.reason = reason
+
+
 class ServiceError(TwoHandsError):
     """A service, asked by our own client, answered with an error; `code` is the service's own."""
 

@@ -6,7 +6,7 @@ learnt from annotations: /webhook takes them and does nothing.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -59,9 +59,14 @@ class WebhookRequest(BaseModel):
     action: str
 
 
+def name_identity(identity: Mapping[str, str]) -> str:
+    """The model version that Label Studio shows beside each prediction; `identity` as answers have it."""
+    return f"{identity['name']}-{identity['version']}-{identity['sha256'][:8]}"
+
+
 def name_version(classifier: Classifier) -> str:
-    """The model version that Label Studio shows beside each prediction."""
-    return f"{classifier.identity['name']}-{classifier.identity['version']}-{classifier.sha256[:8]}"
+    """The model version of a loaded model."""
+    return name_identity(classifier.identity)
 
 
 def _find_certainty(answer: OneOf | AnyOf) -> float:

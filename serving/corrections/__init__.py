@@ -1,0 +1,1 @@
+"""Owns what readers say the model got wrong: kept on request, reviewed, exported, and purged."""

@@ -1,0 +1,138 @@
+"""Owns that the database never holds up the event loop: bounded threads, and a bounded queue before them.
+
+SQLAlchemy is loaded in such a thread at the first use, so that a service that nobody corrects starts without it.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from starlette.requests import Request
+
+from serving.corrections.address import Address, read_address
+from twohands.errors import CorrectionsDisabledError, CorrectionsUnavailableError, OverloadedError
+
+if TYPE_CHECKING:
+    from serving.corrections.store import Store
+
+_LOGGER = logging.getLogger(__name__)
+_N_THREADS = 4
+_MAX_HERE = 64
+_T = TypeVar("_T")
+
+
+class Desk:
+    """The store of corrections for an event loop."""
+
+    def __init__(self, address: Address) -> None:
+        """Open nothing yet.
+
+        Args:
+            address: where the database is.
+        """
+        self.address = address
+        self._threads = ThreadPoolExecutor(_N_THREADS, thread_name_prefix="corrections")
+        self._n_here = 0
+        self._lock = threading.Lock()
+        self._store: Store | None = None
+
+    def start(self) -> None:
+        """Begin to bring a database that is there already to this version; a failure is logged, and tried again."""
+        if self.address.exists:
+            self._threads.submit(self._prepare)
+
+    async def stop(self) -> None:
+        """Finish what was begun, and let go of the database."""
+        await asyncio.to_thread(self._threads.shutdown)
+        if self._store is not None:
+            await asyncio.to_thread(self._store.close)
+
+    async def run(self, work: "Callable[[Store], _T]") -> _T:
+        """Do something with the store in a thread.
+
+        Args:
+            work: blocking; it goes on when the caller is cancelled.
+
+        Returns:
+            What it returns.
+
+        Raises:
+            OverloadedError: too much waits already.
+            CorrectionsUnavailableError: the database cannot be used.
+        """
+        with self._lock:
+            if self._n_here >= _MAX_HERE:
+                raise OverloadedError("too many corrections wait to be read or written already; try again in a moment")
+            self._n_here += 1
+        try:
+            future = self._threads.submit(self._work, work)
+        except RuntimeError as error:  # shut down
+            self._leave()
+            raise CorrectionsUnavailableError("the service is stopping", reason="stopping") from error
+        future.add_done_callback(self._leave)
+        return await asyncio.wrap_future(future)
+
+    def _leave(self, future: "Future[_T] | None" = None) -> None:
+        del future
+        with self._lock:
+            self._n_here -= 1
+
+    def _get_store(self) -> "Store":
+        with self._lock:
+            if self._store is None:
+                from serving.corrections.store import Store  # lazy: loads SQLAlchemy
+
+                self._store = Store(self.address)
+            return self._store
+
+    def _work(self, work: "Callable[[Store], _T]") -> _T:
+        try:
+            return work(self._get_store())
+        except CorrectionsUnavailableError as error:
+            _LOGGER.error("corrections in %s: %s", self.address.describe(), error.reason)  # noqa: TRY400 - a trace would say no more
+            raise
+
+    def _prepare(self) -> None:
+        try:
+            before, after = self._work(lambda store: store.prepare())
+        except CorrectionsUnavailableError:
+            return  # logged; the next request tries again
+        if before != after:
+            _LOGGER.info("brought the corrections in %s from %s to %s", self.address.describe(), before, after)
+
+
+def open_desk(setting: str | None) -> Desk | None:
+    """Make the desk of an app.
+
+    Args:
+        setting: as `ServeSettings.corrections` has it.
+
+    Returns:
+        The desk, or None where corrections are off.
+
+    Raises:
+        MissingExtraError: PostgreSQL without its driver.
+    """
+    address = read_address(setting)
+    return None if address is None else Desk(address)
+
+
+def get_desk(request: Request) -> Desk:
+    """The desk of the app that a request came to.
+
+    Args:
+        request: any.
+
+    Returns:
+        The desk.
+
+    Raises:
+        CorrectionsDisabledError: it has none.
+    """
+    desk: Desk | None = request.app.state.corrections
+    if desk is None:
+        raise CorrectionsDisabledError("this service keeps no corrections: it was started with --corrections off")
+    return desk

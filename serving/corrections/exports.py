@@ -1,0 +1,136 @@
+"""Owns how corrections leave: rows that `twohands train` reads, and tasks that Label Studio imports.
+
+The tasks fit the config of `make_label_config`, which is one that our Label Studio backend pre-annotates.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import BinaryIO, Literal
+from xml.sax.saxutils import quoteattr
+
+from serving.corrections.schemas import Correction
+from serving.protocols.label_config import Control
+from serving.protocols.label_studio import make_result, name_identity
+from twohands.prediction import AnyOf, read_prediction
+from twohands.taxonomy import Head, Label, ProblemType, Taxonomy
+
+ExportFormat = Literal["jsonl", "label-studio"]
+FORMATS: tuple[ExportFormat, ...] = ("jsonl", "label-studio")
+DEFAULT_SOURCE = "corrections"
+_TO_NAME = "text"
+MEDIA_TYPES: Mapping[ExportFormat, str] = {"jsonl": "application/x-ndjson", "label-studio": "application/json"}
+FILE_NAMES: Mapping[ExportFormat, str] = {
+    "jsonl": "corrections.jsonl",
+    "label-studio": "corrections-label-studio.json",
+}
+
+
+def make_row(correction: Correction) -> dict[str, object]:
+    """Write a correction as a row of training data.
+
+    Args:
+        correction: any.
+
+    Returns:
+        A row; without a document of its own, a correction is its own group.
+    """
+    return {
+        "id": correction.id,
+        "text": correction.text,
+        **correction.labels,
+        "source": correction.source or DEFAULT_SOURCE,
+        "group": correction.group or correction.id,
+        "confidence": correction.confidence,
+    }
+
+
+def _make_control(name: str, answer: object) -> Control:
+    """The control of a head, made from an answer of it: the store knows corrections, not models."""
+    labels = list(answer.scores) if isinstance(answer, AnyOf) else list(getattr(answer, "scores", {}))
+    problem_type = ProblemType.ANY_OF if isinstance(answer, AnyOf) else ProblemType.ONE_OF
+    head = Head(name=name, problem_type=problem_type, labels=[Label(name=label, description=label) for label in labels])
+    is_multiple = problem_type is ProblemType.ANY_OF
+    return Control(name, _TO_NAME, _TO_NAME, head, {label: label for label in labels}, is_multiple)
+
+
+def make_task(correction: Correction) -> dict[str, object]:
+    """Write a correction as a Label Studio task: its labels as an annotation, the model's answer as a prediction.
+
+    Args:
+        correction: any.
+
+    Returns:
+        A task to import. A list without labels ticks no choice: `meta.labels` still tells it from one not given.
+    """
+    regions = []
+    for head, words in correction.labels.items():
+        choices = words if isinstance(words, list) else [words] if words is not None else []
+        if choices:
+            regions.append(
+                {"id": f"{correction.id[-8:]}-{head}", "from_name": head, "to_name": _TO_NAME, "type": "choices",
+                 "value": {"choices": choices}}
+            )  # fmt: skip
+    task: dict[str, object] = {
+        "data": {
+            _TO_NAME: correction.text,
+            "id": correction.id,
+            "source": correction.source or DEFAULT_SOURCE,
+            "group": correction.group or correction.id,
+        },
+        "meta": {
+            "labels": correction.labels,
+            "status": correction.status,
+            "confidence": correction.confidence,
+            "note": correction.note,
+        },
+        "annotations": [{"result": regions, "ground_truth": correction.status == "accepted"}],
+    }
+    if correction.prediction is not None:
+        prediction = read_prediction(correction.prediction)
+        controls = [_make_control(name, answer) for name, answer in prediction.heads.items()]
+        version = name_identity(correction.model.model_dump()) if correction.model is not None else "unknown"
+        task["predictions"] = [make_result(controls, [prediction] * len(controls), version)]
+    return task
+
+
+def make_label_config(taxonomy: Taxonomy) -> str:
+    """Write the Label Studio config that tasks and pre-annotations of a model fit.
+
+    Args:
+        taxonomy: of the model.
+
+    Returns:
+        XML.
+    """
+    lines = ["<View>", f'  <Text name="{_TO_NAME}" value="${_TO_NAME}"/>']
+    for head in taxonomy.heads:
+        choice = "multiple" if head.problem_type is ProblemType.ANY_OF else "single"
+        lines.append(f'  <Choices name={quoteattr(head.name)} toName="{_TO_NAME}" choice="{choice}">')
+        lines += [
+            f"    <Choice value={quoteattr(label.name)} hint={quoteattr(label.description)}/>" for label in head.labels
+        ]
+        lines.append("  </Choices>")
+    return "\n".join([*lines, "</View>"]) + "\n"
+
+
+def write_export(corrections: Iterable[Correction], stream: BinaryIO, *, export_format: ExportFormat) -> int:
+    """Write corrections one by one.
+
+    Args:
+        corrections: in order.
+        stream: takes UTF-8.
+        export_format: JSONL for training, or one JSON list of Label Studio tasks.
+
+    Returns:
+        How many there were.
+    """
+    make: Callable[[Correction], dict[str, object]] = make_row if export_format == "jsonl" else make_task
+    begin, between, end = (b"", b"\n", b"\n") if export_format == "jsonl" else (b"[\n", b",\n", b"\n]\n")
+    stream.write(begin)
+    n_written = 0
+    for correction in corrections:
+        stream.write((between if n_written else b"") + json.dumps(make(correction), ensure_ascii=False).encode())
+        n_written += 1
+    if n_written or export_format == "label-studio":
+        stream.write(end)
+    return n_written

@@ -1,0 +1,122 @@
+"""Owns what a correction is: as it is sent, changed, kept and answered. Knows nothing of databases."""
+
+import json
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from serving.schemas import LabelName, ModelIdentity
+from twohands.prediction import read_prediction
+
+Status = Literal["pending", "accepted", "rejected"]
+STATUSES: tuple[Status, ...] = ("pending", "accepted", "rejected")
+MAX_NOTE_CHARS, MAX_NAME_CHARS = 4000, 500
+MAX_PREDICTION_BYTES = 200_000
+MAX_MODEL_CHARS = 256
+
+
+def _drop_nul(text: str) -> str:
+    """PostgreSQL keeps no NUL; it is no part of a text, and the model never sees it."""
+    return text.replace("\x00", "")
+
+
+def _check_prediction(prediction: dict[str, Any]) -> dict[str, Any]:
+    n_bytes = len(json.dumps(prediction, ensure_ascii=False).encode())
+    if n_bytes > MAX_PREDICTION_BYTES:
+        raise ValueError(f"{n_bytes} bytes, at most {MAX_PREDICTION_BYTES} are kept")
+    try:
+        heads = read_prediction(prediction).heads
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError("expected a prediction as the service answered it, or null") from error
+    if not heads:
+        raise ValueError("the prediction answers no head")
+    return prediction
+
+
+LabelWord = Annotated[str, StringConstraints(max_length=64)]
+Labels = Annotated[dict[LabelName, LabelWord | list[LabelWord] | None], Field(max_length=64)]
+Note = Annotated[str, StringConstraints(max_length=MAX_NOTE_CHARS), AfterValidator(_drop_nul)]
+Origin = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARS), AfterValidator(_drop_nul)]
+Prediction = Annotated[dict[str, Any], AfterValidator(_check_prediction)]
+Confidence = Annotated[int, Field(ge=1, le=3)]
+_LABELS = "head -> its right label, or list of labels for an any-of head; null where nothing is said"
+_CONFIDENCE = "how sure the reader is, 3 the surest"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class CorrectedModel(_Strict):
+    """Which model answered; names are bounded, since they are kept."""
+
+    name: str = Field(min_length=1, max_length=MAX_MODEL_CHARS)
+    version: str = Field(max_length=MAX_MODEL_CHARS)
+    sha256: str = Field(max_length=MAX_MODEL_CHARS)
+
+
+class CorrectionRequest(_Strict):
+    """A paragraph and its right labels, to be kept."""
+
+    text: Annotated[str, AfterValidator(_drop_nul)] = Field(
+        description="the paragraph as it was classified", json_schema_extra={"minLength": 1, "pattern": r"\S"}
+    )
+    labels: Labels = Field(description=_LABELS)
+    confidence: Confidence | None = Field(default=None, description=_CONFIDENCE)
+    note: Note | None = Field(default=None, description="why, in the reader's words")
+    source: Origin | None = Field(default=None, description="where the text is from")
+    group: Origin | None = Field(
+        default=None, description="the document; paragraphs of one never straddle two splits of training data"
+    )
+    prediction: Prediction | None = Field(default=None, description="what the model answered, as it answered it")
+    model: CorrectedModel | None = Field(default=None, description="the `model` of that answer")
+
+
+class CorrectionChange(_Strict):
+    """What a reviewer changes; what is absent stays."""
+
+    status: Status | None = None
+    labels: Labels | None = Field(default=None, description=f"all of them anew: {_LABELS}")
+    confidence: Confidence | None = Field(default=None, description=f"{_CONFIDENCE}; null takes it back")
+    note: Note | None = Field(default=None, description="null takes it back")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("nothing to change; send status, labels, confidence or note")
+        for name in ("status", "labels"):
+            if name in self.model_fields_set and getattr(self, name) is None:
+                raise ValueError(f"{name} cannot be null; leave it out to keep it")
+        return self
+
+
+class Correction(BaseModel):
+    """A correction that is kept."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(description="a UUID that begins with the time: later ones sort behind")
+    created: datetime
+    updated: datetime = Field(description="of the last change")
+    status: Status
+    text: str
+    labels: dict[str, str | list[str] | None] = Field(description=_LABELS)
+    confidence: int | None = Field(description=_CONFIDENCE)
+    note: str | None
+    source: str | None
+    group: str | None
+    prediction: dict[str, Any] | None
+    model: ModelIdentity | None
+    created_by: str | None = Field(description="id of the API key that saved it; null where none was asked for")
+    updated_by: str | None = Field(description="id of the API key that changed it last")
+
+
+class CorrectionsResponse(BaseModel):
+    """One page of corrections, the latest first."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    corrections: list[Correction]
+    next: str | None = Field(description="`after` of the next page; null on the last")
+    total: int = Field(description="all with this status, on whatever page")

@@ -1,0 +1,338 @@
+"""Owns the corrections in a database: save, find, change, delete. Blocking; knows nothing of HTTP."""
+
+import hashlib
+import secrets
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from serving.corrections.address import Address
+from serving.corrections.database import migrate, open_engine, translate_errors
+from serving.corrections.schemas import Correction, Status
+from serving.corrections.table import CORRECTIONS
+from twohands.errors import CorrectionNotFoundError
+from twohands.paragraphs import normalise
+
+_COLUMNS = [CORRECTIONS.c[name] for name in Correction.model_fields]
+
+
+def make_id(now_ns: int | None = None) -> str:
+    """A UUID of version 7: its order is that of time, to a quarter of a microsecond within one process.
+
+    Args:
+        now_ns: nanoseconds since 1970; None is now.
+
+    Returns:
+        36 characters.
+
+    Source:
+        RFC 9562, section 5.7 and method 3 of section 6.2.
+    """
+    now_ns = time.time_ns() if now_ns is None else now_ns
+    milliseconds, rest_ns = divmod(now_ns, 1_000_000)
+    number = (milliseconds << 80) | (0x7 << 76) | (((rest_ns << 12) // 1_000_000) << 64)
+    return str(uuid.UUID(int=number | (0b10 << 62) | secrets.randbits(62)))
+
+
+def _read(row: sa.Row[Any]) -> Correction:
+    return Correction.model_validate(dict(row._mapping))  # SQLAlchemy's public name for it
+
+
+def _find(correction_id: str) -> sa.ColumnElement[bool]:
+    return CORRECTIONS.c.id == correction_id
+
+
+class Store:
+    """The corrections of one database; usable from several threads, beside other processes."""
+
+    def __init__(self, address: Address) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            address: where the database is.
+        """
+        self.address = address
+        self._engine: sa.Engine | None = None
+        self._lock = threading.Lock()
+
+    def prepare(self) -> tuple[str | None, str]:
+        """Open the database, making a SQLite file that is absent, and bring it to this version.
+
+        Returns:
+            The revision before and after.
+
+        Raises:
+            CorrectionsUnavailableError: it cannot be reached, or is of a later version.
+        """
+        with self._lock:
+            engine = self._engine or open_engine(self.address)
+            try:
+                revisions = migrate(engine)
+            except BaseException:
+                engine.dispose()
+                raise
+            self._engine = engine
+            return revisions
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+            self._engine = None
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection | None]:
+        """One transaction that reads; None where there is no database yet, and reading is no reason to make one."""
+        if self._engine is None and not self.address.exists:
+            yield None
+            return
+        engine = self._get_engine()
+        with translate_errors(), engine.connect() as connection:
+            connection.execution_options(is_reading=True)
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        engine = self._get_engine()
+        with translate_errors(), engine.begin() as connection:
+            yield connection
+
+    def _get_engine(self) -> sa.Engine:
+        engine = self._engine
+        if engine is None:
+            self.prepare()
+            engine = self._engine
+        if engine is None:
+            raise CorrectionNotFoundError("the store was closed")
+        return engine
+
+    def add(
+        self, *, text: str, labels: Mapping[str, object], key_id: str | None = None, **others: object
+    ) -> Correction:
+        """Keep a correction.
+
+        Args:
+            text: the paragraph.
+            labels: checked, by head.
+            key_id: of who saves it.
+            **others: the other fields of `CorrectionRequest`.
+
+        Returns:
+            What is kept, pending.
+
+        Raises:
+            CorrectionsUnavailableError: the database cannot be used.
+        """
+        now_ns = time.time_ns()
+        now = datetime.fromtimestamp(now_ns / 1e9, UTC)
+        row = {
+            "id": make_id(now_ns),
+            "created": now,
+            "updated": now,
+            "status": "pending",
+            "text": text,
+            "labels": dict(labels),
+            "created_by": key_id,
+            "updated_by": key_id,
+        } | others
+        kept = Correction.model_validate(row)
+        extra = {"labelled": now, "text_sha256": hashlib.sha256(normalise(text).encode()).hexdigest()}
+        with self._writing() as connection:
+            connection.execute(CORRECTIONS.insert().values(row | extra))
+        return kept
+
+    def get(self, correction_id: str) -> Correction:
+        """Find one.
+
+        Args:
+            correction_id: which.
+
+        Returns:
+            It.
+
+        Raises:
+            CorrectionNotFoundError: there is none with this id.
+            CorrectionsUnavailableError: the database cannot be used.
+        """
+        with self._reading() as connection:
+            row = (
+                None
+                if connection is None
+                else connection.execute(sa.select(*_COLUMNS).where(_find(correction_id))).first()
+            )
+        if row is None:
+            raise CorrectionNotFoundError("no correction has this id")
+        return _read(row)
+
+    def list_page(
+        self, *, status: Status | None, limit: int, after: str | None
+    ) -> tuple[list[Correction], int, str | None]:
+        """List some, the latest first.
+
+        Args:
+            status: only these; None is all.
+            limit: most of one page.
+            after: id of the last one of the page before.
+
+        Returns:
+            The corrections, how many there are on all pages, and the `after` of the next page, None on the last.
+
+        Raises:
+            CorrectionsUnavailableError: the database cannot be used.
+        """
+        wanted = [] if status is None else [CORRECTIONS.c.status == status]
+        before = [] if after is None else [CORRECTIONS.c.id < after]
+        with self._reading() as connection:
+            if connection is None:
+                return [], 0, None
+            counted = sa.select(sa.func.count()).select_from(CORRECTIONS).where(*wanted)
+            listed = sa.select(*_COLUMNS).where(*wanted, *before).order_by(CORRECTIONS.c.id.desc()).limit(limit + 1)
+            total = connection.execute(counted).scalar_one()
+            found = [_read(row) for row in connection.execute(listed)]
+        return found[:limit], total, found[limit - 1].id if len(found) > limit else None
+
+    def change(self, correction_id: str, changes: Mapping[str, object], *, key_id: str | None = None) -> Correction:
+        """Change one.
+
+        Args:
+            correction_id: which.
+            changes: any of `status`, `labels` (checked, all of them), `note` and `confidence`.
+            key_id: of who changes it.
+
+        Returns:
+            It, changed.
+
+        Raises:
+            CorrectionNotFoundError: there is none with this id.
+            CorrectionsUnavailableError: the database cannot be used.
+        """
+        now = datetime.now(UTC)
+        values = dict(changes) | {"updated": now, "updated_by": key_id}
+        if "labels" in changes:
+            values["labelled"] = now
+        with self._writing() as connection:
+            connection.execute(CORRECTIONS.update().where(_find(correction_id)).values(values))
+            row = connection.execute(sa.select(*_COLUMNS).where(_find(correction_id))).first()
+        if row is None:
+            raise CorrectionNotFoundError("no correction has this id")
+        return _read(row)
+
+    def delete(self, correction_id: str) -> None:
+        """Delete one for good.
+
+        Args:
+            correction_id: which.
+
+        Raises:
+            CorrectionNotFoundError: there is none with this id.
+            CorrectionsUnavailableError: the database cannot be used.
+        """
+        with self._writing() as connection:
+            deleted = connection.execute(CORRECTIONS.delete().where(_find(correction_id))).rowcount
+        if not deleted:
+            raise CorrectionNotFoundError("no correction has this id")
+
+    def iterate_latest(self, *, status: Status | None, n_at_once: int = 500) -> Iterator[Correction]:
+        """Go through the corrections as one moment has them, one for each text: that whose labels were set last.
+
+        Texts that are equal once normalised count as one, since training would read them so.
+
+        Args:
+            status: only these; None is all.
+            n_at_once: rows that are held in memory.
+
+        Yields:
+            Corrections, the oldest first.
+
+        Raises:
+            CorrectionsUnavailableError: the database cannot be used.
+        """
+        later = CORRECTIONS.alias("later")
+        overruled = [
+            later.c.text_sha256 == CORRECTIONS.c.text_sha256,
+            sa.tuple_(later.c.labelled, later.c.id) > sa.tuple_(CORRECTIONS.c.labelled, CORRECTIONS.c.id),
+        ]
+        wanted = []
+        if status is not None:
+            wanted.append(CORRECTIONS.c.status == status)
+            overruled.append(later.c.status == status)
+        chosen = sa.select(*_COLUMNS).where(*wanted, ~sa.exists().where(*overruled)).order_by(CORRECTIONS.c.id)
+        with self._reading() as connection:
+            if connection is None:
+                return
+            for rows in connection.execute(chosen, execution_options={"yield_per": n_at_once}).partitions():
+                yield from map(_read, rows)
+
+    def count(self, *, status: Status | None = None, before: datetime | None = None) -> int:
+        """Count corrections; see `purge`."""
+        with self._reading() as connection:
+            if connection is None:
+                return 0
+            counted = sa.select(sa.func.count()).select_from(CORRECTIONS).where(*_choose(status, before))
+            return int(connection.execute(counted).scalar_one())
+
+    def purge(self, *, status: Status | None = None, before: datetime | None = None) -> int:
+        """Delete many for good; SQLite's file and its log keep nothing of them.
+
+        Args:
+            status: only these; None is all.
+            before: only those that were saved before this time; None is all.
+
+        Returns:
+            How many were deleted.
+
+        Raises:
+            CorrectionsUnavailableError: the database cannot be used.
+        """
+        if not self.address.exists:
+            return 0
+        with self._writing() as connection:
+            n_deleted = connection.execute(CORRECTIONS.delete().where(*_choose(status, before))).rowcount
+        if self.address.path is not None:
+            with translate_errors(), self._get_engine().connect() as connection:
+                # Outside any transaction, which only the driver's own connection is.
+                cursor = connection.connection.cursor()
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                cursor.close()
+        return n_deleted
+
+    def set_status(self, ids: Sequence[str], status: Status) -> list[str]:
+        """Accept or reject several, all or none.
+
+        Args:
+            ids: which.
+            status: the new one.
+
+        Returns:
+            The ids that are unknown; nothing is changed when there are any.
+
+        Raises:
+            CorrectionsUnavailableError: the database cannot be used.
+        """
+        if not self.address.exists:
+            return list(ids)
+        with self._writing() as connection:
+            known = set(connection.execute(sa.select(CORRECTIONS.c.id).where(CORRECTIONS.c.id.in_(ids))).scalars())
+            if unknown := [correction_id for correction_id in ids if correction_id not in known]:
+                return unknown
+            values = {"status": status, "updated": datetime.now(UTC), "updated_by": None}
+            connection.execute(CORRECTIONS.update().where(CORRECTIONS.c.id.in_(ids)).values(values))
+        return []
+
+
+def _choose(status: Status | None, before: datetime | None) -> list[sa.ColumnElement[bool]]:
+    chosen: list[sa.ColumnElement[bool]] = []
+    if status is not None:
+        chosen.append(CORRECTIONS.c.status == status)
+    if before is not None:
+        chosen.append(CORRECTIONS.c.created < before)
+    return chosen
