@@ -1,5 +1,6 @@
 """Owns who may ask: API keys and how often each may, and what needs no key. Knows nothing of models or texts."""
 
+import base64
 import ipaddress
 from typing import Any
 
@@ -34,12 +35,13 @@ def describe_keys(document: dict[str, Any]) -> None:
     """
     document["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
+        "basic": {"type": "http", "scheme": "basic", "description": "any user name; the key is the password"},
         "header": {"type": "apiKey", "in": "header", "name": "x-api-key"},
     }
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             if path not in OPEN_PATHS or method not in {"get", "head"}:
-                operation["security"] = [{"bearer": []}, {"header": []}]
+                operation["security"] = [{"bearer": []}, {"basic": []}, {"header": []}]
                 refusal = {"description": "No API key, or an unknown one"}
                 operation["responses"].setdefault("401", refusal)
                 operation["responses"].setdefault("429", {"description": "This key, or all together, ask too much"})
@@ -56,11 +58,25 @@ def is_loopback(host: str) -> bool:
 
 
 def read_presented_key(headers: Headers) -> str | None:
-    """The key of a request: `Authorization: Bearer KEY`, else `X-API-Key: KEY`; None if it has neither."""
+    """The key of a request: `Authorization: Bearer KEY`, the password of `Basic`, else `X-API-Key: KEY`; None if none.
+
+    Label Studio can send a backend nothing but a user name and a password.
+    """
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and credentials.strip():
         return credentials.strip()
+    if scheme.lower() == "basic" and (password := _read_password(credentials)):
+        return password
     return headers.get("x-api-key") or None
+
+
+def _read_password(credentials: str) -> str | None:
+    """The password of `Basic` credentials (RFC 7617), or None where they are not what they should be."""
+    try:
+        user_pass = base64.b64decode(credentials.strip(), validate=True).decode("utf-8")
+    except ValueError:  # of base64 and of UTF-8 alike
+        return None
+    return user_pass.partition(":")[2] or None
 
 
 class AccessControl:

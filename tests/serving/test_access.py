@@ -1,3 +1,5 @@
+import base64
+
 import pytest
 
 from serving.access import OPEN_PATHS, is_loopback
@@ -37,6 +39,7 @@ async def test_either_header_lets_in(guarded, keys):
         {"authorization": f"Bearer {keys['plain']}"},
         {"authorization": f"bearer  {keys['plain']}"},
         {"x-api-key": keys["plain"]},
+        {"authorization": "Basic " + base64.b64encode(f"anyone:{keys['plain']}".encode()).decode()},
     ):
         assert (await guarded.post("/v1/classify", json=BODY, headers=headers)).status_code == 200
 
@@ -49,6 +52,9 @@ async def test_either_header_lets_in(guarded, keys):
         {"authorization": "Bearer "},
         {"authorization": "Basic cGxhbjpwbGFu"},
         {"authorization": "Bearer th_00000000_wrong"},
+        {"authorization": "Basic " + base64.b64encode(b"anyone:wrong").decode()},
+        {"authorization": "Basic " + base64.b64encode(b"anyone").decode()},
+        {"authorization": "Basic not base64"},
         {"x-api-key": "wrong"},
     ],
 )
