@@ -112,6 +112,12 @@ class MissingExtraError(TwoHandsError):
     code = "missing_extra"
 
 
+class BenchError(TwoHandsError):
+    """What is measured does not run, or does not answer as it must; no figure is made of it."""
+
+    code = "bench_failed"
+
+
 class InputError(TwoHandsError):
     """One paragraph cannot be classified; the others of its batch can."""
 
