@@ -27,6 +27,7 @@ from serving.models import Models, RequestEpochs
 from serving.observe import Observer
 from serving.openapi import build_openapi
 from serving.operations import router as operations_router
+from serving.page.routes import router as page_router
 from serving.protocols import ROUTERS
 from serving.rates import RateLimiter
 from serving.routes import router
@@ -100,6 +101,7 @@ def create_app(
     app.include_router(document_router)
     app.include_router(operations_router)
     app.include_router(corrections_router)
+    app.include_router(page_router)
     for protocol in ROUTERS:
         app.include_router(protocol)
     app.add_middleware(CancelWhenGone)
@@ -116,6 +118,7 @@ def create_app(
         keyring=keyring,
         requests_per_minute=settings.requests_per_minute,
         limiter=RateLimiter(runtime / "rates" if runtime is not None else None),
+        is_guarded_elsewhere=settings.insecure,
     )
     app.add_middleware(
         ClientLimits,

@@ -106,7 +106,8 @@ export function renderMark(paragraph, taxonomy, onOpen) {
     h(
       "span",
       { class: "words" },
-      answer && h("span", { class: "label" }, icon(label), answer.abstained ? h("span", {}, h("em", {}, "unsure"), h("span", { class: "lean" }, `leans ${answer.label}`)) : answer.label),
+      answer?.abstained && h("em", {}, "unsure"),
+      answer && h("span", { class: "label" }, icon(label), answer.abstained ? `leans ${answer.label}` : answer.label),
       answer && h("span", { class: "score" }, percent(answer.score)),
       paragraph.error && h("span", { class: "label" }, "not read"),
     ),

@@ -46,7 +46,8 @@ export class ReadView {
     this.reading = new Reading({ taxonomy, limits, onOpen: (paragraph) => this.open(paragraph), onDone: () => this.showTools() });
     this.heading = h("h1", { tabindex: "-1" });
     this.tools = h("div", { class: "row tools-row" });
-    this.result = h("div", { class: "result", hidden: true }, h("div", { class: "result-head" }, this.heading, this.tools), h("div", { class: "columns" }, this.reading.element, this.detail));
+    this.result = h("div", { class: "result", hidden: true }, h("div", { class: "result-head" }, this.heading, this.tools), this.reading.element);
+    this.reading.body.append(this.detail);
     this.element = h("div", { class: "view read-view" }, this.start, this.result);
     takeDrops(this.element, (files) => {
       this.reset();

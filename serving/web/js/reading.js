@@ -24,7 +24,9 @@ export class Reading {
     this.summary = h("div", { class: "summary-place" });
     this.text = h("div", { class: "text-column", role: "region", "aria-label": "The document" });
     this.strip = new Strip(taxonomy, (paragraph) => this.jump(paragraph));
-    this.element = h("div", { class: "reading" }, this.bar, this.fault, this.summary, h("div", { class: "page-body" }, this.text, this.strip.element));
+    // What is beside the text, such as a panel, is put in by the view.
+    this.body = h("div", { class: "page-body" }, this.text, this.strip.element);
+    this.element = h("div", { class: "reading" }, this.bar, this.fault, this.summary, this.body);
     this.text.addEventListener("keydown", (event) => this.onKey(event));
     this.watcher = new IntersectionObserver((entries) => this.onSeen(entries));
     this.seen = new Set();
