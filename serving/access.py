@@ -24,6 +24,7 @@ OPEN_PATHS = frozenset(
 # The page's own files; what it asks with them needs the key.
 OPEN_PREFIX = "/page/"
 ADMIN_PREFIX = "/admin/"
+CORRECTIONS_PREFIX = "/v1/corrections"
 _LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
 
 
@@ -83,7 +84,13 @@ class AccessControl:
     """ASGI middleware: lets in who has a key, as often as the key may."""
 
     def __init__(
-        self, app: ASGIApp, *, keyring: Keyring | None, requests_per_minute: int, limiter: RateLimiter
+        self,
+        app: ASGIApp,
+        *,
+        keyring: Keyring | None,
+        requests_per_minute: int,
+        limiter: RateLimiter,
+        is_guarded_elsewhere: bool = False,
     ) -> None:
         """Wrap an app.
 
@@ -92,11 +99,13 @@ class AccessControl:
             keyring: the keys; None asks for none.
             requests_per_minute: of each key that has no bound of its own.
             limiter: counts each key's requests.
+            is_guarded_elsewhere: without keys, what people saved is given out under any name of this machine.
         """
         self._app = app
         self._keyring = keyring
         self._requests_per_minute = requests_per_minute
         self._limiter = limiter
+        self._is_guarded_elsewhere = is_guarded_elsewhere
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection; anything but HTTP passes unchanged."""
@@ -115,7 +124,9 @@ class AccessControl:
         headers, path = Headers(scope=scope), scope["path"]
         if self._keyring is None:
             if path.startswith(ADMIN_PREFIX):
-                _check_local(headers)
+                _check_local(headers, "models are reloaded")
+            elif path.startswith(CORRECTIONS_PREFIX) and not self._is_guarded_elsewhere:
+                _check_local(headers, "corrections are kept and read")
             return
         if scope["method"] in {"GET", "HEAD"} and (path in OPEN_PATHS or path.startswith(OPEN_PREFIX)):
             return
@@ -131,6 +142,8 @@ class AccessControl:
             raise ForbiddenError(
                 "this API key may not reload models; `twohands keys add NAME --admin` makes one that may"
             )
+        if path.startswith(CORRECTIONS_PREFIX):
+            _check_corrections_right(key, scope["method"])
 
     def _check_rate(self, key: ApiKey) -> None:
         per_minute = key.requests_per_minute or self._requests_per_minute
@@ -143,9 +156,18 @@ class AccessControl:
             )
 
 
-def _check_local(headers: Headers) -> None:
+def _check_corrections_right(key: ApiKey, method: str) -> None:
+    is_reading = method in {"GET", "HEAD"}
+    if key.corrections == "none" or (key.corrections == "read" and not is_reading):
+        raise ForbiddenError(
+            f"this API key may not {'read' if is_reading else 'save or change'} corrections; `twohands keys add NAME "
+            f"--corrections {'read' if is_reading else 'write'}` makes one that may"
+        )
+
+
+def _check_local(headers: Headers, what: str) -> None:
     """Without keys, only who names this machine: else a page could reach it under a name of its own (DNS rebinding)."""
     host = headers.get("host", "").lower()
     name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
     if name not in _LOCAL_NAMES:
-        raise ForbiddenError("without API keys, models are reloaded from this machine only, by the name localhost")
+        raise ForbiddenError(f"without API keys, {what} from this machine only, by the name localhost")

@@ -1,10 +1,11 @@
 """Owns the command `twohands keys`: make, list and revoke the API keys of a service."""
 
 from pathlib import Path
+from typing import get_args
 
 import click
 
-from serving.keys import make_key, read_keys, write_keys
+from serving.keys import CorrectionsRight, make_key, read_keys, write_keys
 from twohands.errors import FileReadError
 
 _FILE = click.option(
@@ -33,10 +34,19 @@ def keys() -> None:
 @_FILE
 @click.option("--admin", "is_admin", is_flag=True, help="The key may reload models.")
 @click.option("--requests-per-minute", type=click.IntRange(1), help="Its own bound; else the service's.")
-def add(name: str, path: Path, *, is_admin: bool, requests_per_minute: int | None) -> None:
+@click.option(
+    "--corrections",
+    type=click.Choice(get_args(CorrectionsRight)),
+    default="write",
+    show_default=True,
+    help="What it may do with readers' corrections: nothing; read and export; or also save, review and delete.",
+)
+def add(
+    name: str, path: Path, *, is_admin: bool, requests_per_minute: int | None, corrections: CorrectionsRight
+) -> None:
     """Make a key for NAME, add it to the file, and print it on standard output."""
     known = read_keys(path) if path.exists() else []
-    key, kept = make_key(name=name, is_admin=is_admin, requests_per_minute=requests_per_minute)
+    key, kept = make_key(name=name, is_admin=is_admin, requests_per_minute=requests_per_minute, corrections=corrections)
     write_keys(path, [*known, kept])
     click.echo(key)
     click.echo(f"kept its digest as {kept.id} in {path}; the key itself is not shown again", err=True)
@@ -48,7 +58,18 @@ def list_command(path: Path) -> None:
     """List the keys: id, name, rights, bound and when it was made."""
     for key in read_keys(path):
         bound = f"{key.requests_per_minute}/min" if key.requests_per_minute else "-"
-        click.echo("  ".join([key.id, key.name, "admin" if key.is_admin else "classify", bound, key.created]))
+        click.echo(
+            "  ".join(
+                [
+                    key.id,
+                    key.name,
+                    "admin" if key.is_admin else "classify",
+                    f"corrections:{key.corrections}",
+                    bound,
+                    key.created,
+                ]
+            )
+        )
 
 
 @keys.command(name="revoke")

@@ -28,6 +28,7 @@ _MAX_KEY_CHARS = 256
 _CHECK_EVERY_S = 1.0
 
 KeyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+CorrectionsRight = Literal["none", "read", "write"]
 KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,63}$")]
 
 
@@ -41,6 +42,9 @@ class ApiKey(BaseModel):
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(description="of the whole key")
     is_admin: bool = Field(default=False, description="may reload models")
     requests_per_minute: int | None = Field(default=None, ge=1, description="None takes the service's own bound")
+    corrections: CorrectionsRight = Field(
+        default="write", description="what it may do with readers' corrections; older files say nothing of it"
+    )
     created: str = Field(description="UTC, ISO 8601")
 
 
@@ -58,13 +62,20 @@ def digest_key(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def make_key(*, name: str, is_admin: bool = False, requests_per_minute: int | None = None) -> tuple[str, ApiKey]:
+def make_key(
+    *,
+    name: str,
+    is_admin: bool = False,
+    requests_per_minute: int | None = None,
+    corrections: CorrectionsRight = "write",
+) -> tuple[str, ApiKey]:
     """Make a new key.
 
     Args:
         name: whose it is.
         is_admin: whether it may reload models.
         requests_per_minute: None takes the service's own bound.
+        corrections: what it may do with readers' corrections.
 
     Returns:
         The key, to be handed over and forgotten, and what is kept of it.
@@ -81,6 +92,7 @@ def make_key(*, name: str, is_admin: bool = False, requests_per_minute: int | No
             sha256=digest_key(key),
             is_admin=is_admin,
             requests_per_minute=requests_per_minute,
+            corrections=corrections,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
     except ValidationError as error:

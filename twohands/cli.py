@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str | None]] = {
     "pseudo-label": ("Score unlabelled rows with an ensemble of models, to train a student on.", "train"),
     "serve": ("Serve a model over HTTP.", "serve"),
     "keys": ("Make, list and revoke the API keys of a service.", "serve"),
+    "corrections": ("Review, export and purge what readers corrected.", "serve"),
     "classify": ("Classify paragraphs of files or standard input in bulk.", None),
     "evaluate": ("Measure a model on labelled files, with intervals.", "eval"),
     "compare": ("Test two models, or a model and a baseline, on the same rows.", "eval"),

@@ -19,13 +19,7 @@ class FaultsError(TwoHandsError):
     code = "faults"
 
     def __init__(self, heading: str, faults: Sequence[str], *, limit: int = 50) -> None:
-        """Join a heading and its faults, one a line.
-
-        Args:
-            heading: one sentence that says what was being read.
-            faults: each fault in full, in the order of the input.
-            limit: how many faults the message shows; the count is always complete.
-        """
+        """Join a heading and its faults, one a line; at most `limit` are shown, their count is always complete."""
         self.heading = heading
         self.faults = list(faults)
         shown = [f"  - {fault}" for fault in self.faults[:limit]]
@@ -226,12 +220,7 @@ class OverloadedError(TwoHandsError):
     code = "overloaded"
 
     def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
-        """Say when to come back.
-
-        Args:
-            message: what waits, and what is too much.
-            retry_after_s: whole seconds until there should be room.
-        """
+        """Say what waits and what is too much, and in how many whole seconds there should be room."""
         super().__init__(message)
         self.retry_after_s = retry_after_s
 
@@ -397,10 +386,5 @@ class ServiceUnreachableError(ServiceError):
     code = "service_unreachable"
 
     def __init__(self, message: str, *, is_passing: bool) -> None:
-        """Say why.
-
-        Args:
-            message: for people.
-            is_passing: whether asking again may help.
-        """
+        """Say why, and whether asking again may help."""
         super().__init__(message, self.code, is_passing=is_passing)

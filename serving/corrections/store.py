@@ -328,6 +328,25 @@ class Store:
             connection.execute(CORRECTIONS.update().where(CORRECTIONS.c.id.in_(ids)).values(values))
         return []
 
+    def decide_pending(self, status: Status) -> int:
+        """Accept or reject all that are pending.
+
+        Args:
+            status: the new one.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            CorrectionsUnavailableError: the database cannot be used.
+        """
+        if not self.address.exists:
+            return 0
+        values = {"status": status, "updated": datetime.now(UTC), "updated_by": None}
+        with self._writing() as connection:
+            changed = connection.execute(CORRECTIONS.update().where(CORRECTIONS.c.status == "pending").values(values))
+            return changed.rowcount
+
 
 def _choose(status: Status | None, before: datetime | None) -> list[sa.ColumnElement[bool]]:
     chosen: list[sa.ColumnElement[bool]] = []

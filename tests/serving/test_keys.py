@@ -131,4 +131,6 @@ def test_key_file_is_json_that_other_tools_can_read(tmp_path):
     invoke(tmp_path / "keys.json", "add", "a")
     content = json.loads((tmp_path / "keys.json").read_text())
     assert content["version"] == 1
-    assert set(content["keys"][0]) == {"id", "name", "sha256", "is_admin", "requests_per_minute", "created"}
+    assert set(content["keys"][0]) == {
+        *("id", "name", "sha256", "is_admin", "requests_per_minute", "corrections", "created")
+    }
