@@ -19,8 +19,8 @@ const ORDER = ["triangle", "circle", "diamond", "cross", "down", "star"];
 
 export class Taxonomy {
   constructor(info) {
+    let place = 0; // goes on from head to head, so that no topic looks like a stance
     this.heads = info.heads.map((head) => {
-      let place = 0;
       const labels = head.labels.map((label) => {
         const isQuiet = QUIET_NAMES.has(label.name);
         const found = isQuiet ? { tone: "quiet", shape: "square" } : { tone: TONES[place % TONES.length], shape: ORDER[place % ORDER.length] };

@@ -113,7 +113,7 @@ export class ReadView {
       h("button", { type: "button", class: "quiet", disabled: !step(1), on: { click: () => go(1) } }, "Next →"),
       h("button", { type: "button", class: "quiet close", "aria-label": "Close", on: { click: () => this.close() } }, "✕"),
     );
-    const onCorrect = this.service.hasCorrections && ((each) => correctDialog(this.service, { text: each.raw, prediction: each, source: this.source.name || null, model: this.reading.model, onSaved: () => this.wasCorrected(each) }));
+    const onCorrect = this.service.hasCorrections && ((each) => correctDialog(this.service, { text: each.raw, prediction: each, source: this.source.name || null, group: this.reading.group, model: this.reading.model, onSaved: () => this.wasCorrected(each) }));
     const onEvidence = (each) => showEvidence(each, this.reading, () => {
       this.open(each, { focus: false });
       $(".evidence button", this.detail)?.focus({ preventScroll: true });

@@ -41,6 +41,11 @@ export class Reading {
     return this.source?.name || this.paragraphs[0]?.raw.trim().split("\n")[0].slice(0, 90) || "";
   }
 
+  // By which the corrections of one document are known to belong together.
+  get group() {
+    return this.title.slice(0, 200) || null;
+  }
+
   stop() {
     this.running?.abort(new DOMException("stopped", "AbortError"));
   }
@@ -135,6 +140,7 @@ export class Reading {
       fragment.append(section);
     }
     this.text.append(fragment);
+    this.text.classList.toggle("long", this.paragraphs.length > 300); // what is not seen is then not laid out
   }
 
   renderSection(paragraph) {

@@ -70,10 +70,10 @@ function renderHead(head, told, { filter, onFilter }) {
   );
 }
 
-function sayCounts(head, told, n) {
+function sayCounts(head, told, n, unit) {
   const given = head.labels.map((label) => `${told.labels[label.name].n_given} ${label.name}`);
   const unsure = told.n_abstained ? ` The model is unsure of ${told.n_abstained}.` : "";
-  return `Of ${count(n, "paragraph")}, ${given.join(", ")}.${unsure}`;
+  return `Of ${count(n, unit)}, ${given.join(", ")}.${unsure}`;
 }
 
 function sayBalance(balance) {
@@ -81,22 +81,22 @@ function sayBalance(balance) {
 }
 
 // Warnings about the whole, where the model is out of its depth.
-export function renderDocumentWarnings(paragraphs) {
+export function renderDocumentWarnings(paragraphs, unit = "paragraph") {
   const sound = paragraphs.filter((paragraph) => !paragraph.error);
   const nFailed = paragraphs.length - sound.length;
   const told = new Map();
   for (const { warnings } of sound) for (const code of warnings) told.set(code, (told.get(code) ?? 0) + 1);
   const lines = [...told]
     .filter(([, n]) => n >= MANY * sound.length)
-    .map(([code, n]) => `${n === sound.length ? "Every paragraph" : `${n} of ${count(sound.length, "paragraph")}`}: ${caution(code)[1]} Take the answers for guesses.`);
+    .map(([code, n]) => `${n === sound.length ? `Every ${unit}` : `${n} of ${count(sound.length, unit)}`}: ${caution(code)[1]} Take the answers for guesses.`);
   const nCut = sound.filter((paragraph) => paragraph.truncated).length;
-  if (nCut) lines.push(`${count(nCut, "paragraph is", "paragraphs are")} longer than the model reads; the end was left out.`);
-  if (nFailed) lines.push(`${count(nFailed, "paragraph")} could not be read.`);
+  if (nCut) lines.push(`${count(nCut, `${unit} is`, `${unit}s are`)} longer than the model reads; the end was left out.`);
+  if (nFailed) lines.push(`${count(nFailed, unit)} could not be read.`);
   return lines.length ? h("div", { class: "caution", role: "note" }, lines.map((line) => h("p", {}, "⚠ ", line))) : null;
 }
 
 export function renderSummary(summary, paragraphs, taxonomy, options = {}) {
-  if (!summary) return h("section", { class: "summary", "aria-label": "Summary" }, renderDocumentWarnings(paragraphs));
+  if (!summary) return h("section", { class: "summary", "aria-label": "Summary" }, renderDocumentWarnings(paragraphs, options.unit));
   const main = taxonomy.main && summary.heads[taxonomy.main.name];
   const balance = main?.balance;
   return h(
@@ -108,8 +108,8 @@ export function renderSummary(summary, paragraphs, taxonomy, options = {}) {
       balance && h("p", { class: "lean-words" }, sayLean(balance).words),
       balance && renderBalance(balance, taxonomy),
       balance && h("p", {}, sayBalance(balance)),
-      main && h("p", {}, sayCounts(taxonomy.main, main, summary.n_paragraphs)),
-      renderDocumentWarnings(paragraphs),
+      main && h("p", {}, sayCounts(taxonomy.main, main, summary.n_paragraphs, options.unit ?? "paragraph")),
+      renderDocumentWarnings(paragraphs, options.unit),
       h("p", { class: "fine" }, "Shares are expected by the calibrated scores; intervals are the least uncertainty there is."),
     ),
     taxonomy.heads.map((head) => renderHead(head, summary.heads[head.name], options)),

@@ -1,0 +1,221 @@
+// Owns the batch view: a table of rows in, progress, then the table, the charts and the downloads.
+import { announce, count, h, openDialog } from "./dom.js";
+import { explain, OfflineError } from "./api.js";
+import { chartFigure, groupBySource, groupByTime } from "./charts.js";
+import { correctDialog } from "./correct.js";
+import { renderDetail } from "./detail.js";
+import { downloadButtons } from "./download.js";
+import { fileButton, takeDrops } from "./intake.js";
+import { title } from "./labels.js";
+import { fetchEvidence, renderText } from "./paragraph.js";
+import { guessColumns, listColumns, readRows } from "./rows.js";
+import { classifyRows } from "./stream.js";
+import { renderSummary } from "./summary.js";
+import { summarise } from "./estimate.js";
+import { RowTable } from "./table.js";
+
+const ACCEPT = ".csv,.tsv,.jsonl,.ndjson,.json,text/csv,application/x-ndjson";
+const DRAW_EVERY_MS = 700;
+
+export class BatchView {
+  constructor(service) {
+    this.service = service;
+    this.fault = h("div", { class: "fault", role: "alert", hidden: true });
+    this.drop = h(
+      "div",
+      { class: "drop" },
+      h("p", { class: "drop-words" }, "Drop a CSV or JSONL file here"),
+      h("div", { class: "row" }, fileButton("Choose a file …", ACCEPT, (files) => this.takeFile(files[0]))),
+      h("p", { class: "fine" }, "A column of text is needed; a date and a source column give charts. The file stays in this tab; only its texts go to the service, which does not keep them."),
+    );
+    this.setup = h("div", { class: "setup", hidden: true });
+    this.progress = h("progress", { max: 1, "aria-label": "Rows classified" });
+    this.said = h("span", { class: "said" });
+    this.stopButton = h("button", { type: "button", on: { click: () => this.stop() } }, "Stop");
+    this.bar = h("div", { class: "progress", hidden: true }, this.progress, this.said, this.stopButton);
+    this.results = h("div", { class: "batch-results", hidden: true });
+    this.element = h("div", { class: "view batch-view" }, h("h1", {}, "Classify a table of rows"), this.fault, this.drop, this.setup, this.bar, this.results);
+    takeDrops(this.element, (files) => this.takeFile(files[0]));
+    addEventListener("themechange", () => this.drawCharts());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.drawCharts());
+    addEventListener("online", () => this.wasCutOff && this.run());
+  }
+
+  fail(text, button, action) {
+    this.fault.replaceChildren(h("p", {}, text), ...(button ? [h("div", { class: "row" }, h("button", { type: "button", on: { click: action } }, button))] : []));
+    this.fault.hidden = !text;
+  }
+
+  async takeFile(file) {
+    this.stop();
+    this.fault.hidden = true;
+    try {
+      const { rows, notes } = await readRows(file);
+      this.prepare(file.name, rows, notes);
+    } catch (error) {
+      this.fail(explain(error));
+    }
+  }
+
+  prepare(name, rows, notes) {
+    this.name = name;
+    this.raw = rows;
+    this.columns = guessColumns(rows);
+    this.results.hidden = true;
+    this.bar.hidden = true;
+    const names = listColumns(rows);
+    const choose = (kind, text, isNeeded) => {
+      const select = h("select", { id: `column-${kind}`, on: { change: () => { this.columns[kind] = select.value || null; } } }, !isNeeded && h("option", { value: "" }, "none"), names.map((column) => h("option", { value: column }, column)));
+      select.value = this.columns[kind] ?? "";
+      return h("div", { class: "field" }, h("label", { for: `column-${kind}` }, text), select);
+    };
+    const start = h("button", { type: "submit", class: "primary" }, `Classify ${count(rows.length, "row")}`);
+    this.setup.replaceChildren(
+      h("h2", {}, name),
+      ...notes.map((note) => h("p", { class: "caution" }, "⚠ ", note)),
+      h("form", { class: "controls", on: { submit: (event) => { event.preventDefault(); this.begin(); } } }, choose("text", "Text", true), choose("date", "Date"), choose("source", "Source"), start),
+    );
+    this.setup.hidden = false;
+    start.focus();
+  }
+
+  begin() {
+    const { text, date, source } = this.columns;
+    this.rows = this.raw.map((own, index) => ({ index, own, text: typeof own[text] === "string" ? own[text] : String(own[text] ?? ""), answer: null }));
+    this.texts = this.rows.map((row) => row.text);
+    this.nDone = 0;
+    this.extra = [...new Set([date, source])].filter((column) => column && column !== text);
+    this.layOut();
+    this.run();
+  }
+
+  stop() {
+    this.running?.abort(new DOMException("stopped", "AbortError"));
+  }
+
+  async run() {
+    this.stop();
+    const running = new AbortController();
+    Object.assign(this, { running, wasCutOff: false });
+    this.fault.hidden = true;
+    this.bar.hidden = false;
+    this.setup.hidden = true;
+    this.drop.hidden = true;
+    this.results.hidden = false;
+    this.showProgress();
+    const [startedAt, nBefore] = [performance.now(), this.nDone];
+    let drawn = 0;
+    try {
+      for await (const answered of classifyRows(this.texts, { from: this.nDone, signal: running.signal, maxBodyBytes: this.service.limits.max_body_bytes })) {
+        for (const { index, answer } of answered) this.rows[index].answer = answer;
+        this.nDone = answered.at(-1).index + 1;
+        this.showProgress((performance.now() - startedAt) / (this.nDone - nBefore));
+        if (performance.now() - drawn > DRAW_EVERY_MS) {
+          this.table.setRows(this.done(), this.extra);
+          drawn = performance.now();
+        }
+      }
+      announce(`${count(this.rows.length, "row")} classified.`);
+    } catch (error) {
+      if (running !== this.running) return;
+      this.interrupted(error, running.signal.aborted);
+    }
+    if (running !== this.running) return;
+    this.bar.hidden = true;
+    this.table.setRows(this.done(), this.extra);
+  }
+
+  interrupted(error, isStopped) {
+    const kept = `${this.nDone.toLocaleString("en")} of ${count(this.rows.length, "row")} are done and kept.`;
+    this.wasCutOff = error instanceof OfflineError;
+    if (isStopped) this.fail(`Stopped. ${kept}`, "Go on", () => this.run());
+    else this.fail(`${explain(error)} ${kept}`, "Go on from there", () => this.run());
+  }
+
+  done() {
+    return this.rows.slice(0, this.nDone);
+  }
+
+  showProgress(msPerRow) {
+    const left = this.rows.length - this.nDone;
+    const seconds = msPerRow ? Math.ceil((left * msPerRow) / 1000) : null;
+    const time = seconds === null || !left ? "" : seconds < 90 ? `, about ${seconds} s left` : `, about ${Math.round(seconds / 60)} min left`;
+    this.progress.value = this.rows.length ? this.nDone / this.rows.length : 0;
+    this.said.textContent = `${this.nDone.toLocaleString("en")} of ${count(this.rows.length, "row")}${time}`;
+  }
+
+  layOut() {
+    const { taxonomy } = this.service;
+    this.table = new RowTable({ taxonomy, onOpen: (row) => this.open(row), onFilter: () => this.drawCharts() });
+    this.summary = h("div", { class: "summary-place" });
+    this.charts = h("div", { class: "charts" });
+    this.headSelect = h("select", { id: "chart-head", on: { change: () => this.drawCharts() } }, taxonomy.heads.map((head) => h("option", { value: head.name }, head.name)));
+    const chartControls = h("div", { class: "controls", hidden: taxonomy.heads.length < 2 || !(this.columns.date || this.columns.source) }, h("div", { class: "field" }, h("label", { for: "chart-head" }, "Charts of"), this.headSelect));
+    const downloads = downloadButtons(taxonomy, () => [...this.table.chosen].sort((a, b) => a.index - b.index).map(({ own, answer }) => ({ own, answer: answer ?? {} })), "batch");
+    this.results.replaceChildren(
+      h("div", { class: "result-head" }, h("h2", {}, this.name), h("div", { class: "row" }, downloads, h("button", { type: "button", on: { click: () => this.reset() } }, "Another file"))),
+      this.summary,
+      chartControls,
+      this.charts,
+      this.table.element,
+    );
+  }
+
+  reset() {
+    this.stop();
+    this.results.hidden = true;
+    this.fault.hidden = true;
+    this.setup.hidden = true;
+    this.drop.hidden = false;
+    this.drop.querySelector("button").focus();
+  }
+
+  drawCharts() {
+    if (!this.rows || this.results.hidden) return;
+    const sound = this.table.chosen.filter(({ answer }) => answer && !answer.error);
+    const { taxonomy } = this.service;
+    this.summary.replaceChildren(renderSummary(summarise(sound.map(({ answer }) => answer), taxonomy), sound.map(({ answer }) => answer), taxonomy, { unit: "row" }));
+    for (const figure of this.figures ?? []) figure.end();
+    this.figures = sound.length ? this.makeFigures(sound, taxonomy.head(this.headSelect.value) ?? taxonomy.heads[0]) : [];
+    this.charts.replaceChildren(...this.figures.map((figure) => figure.element));
+    for (const figure of this.figures) figure.draw().catch((error) => this.fail(`The chart could not be drawn: ${error.message}`));
+  }
+
+  makeFigures(sound, head) {
+    const { date, source } = this.columns;
+    const figures = [];
+    if (date) {
+      const { period, groups, nUndated } = groupByTime(sound, date, head);
+      const undated = nUndated ? ` ${count(nUndated, "row")} without a date ${nUndated === 1 ? "is" : "are"} left out.` : "";
+      if (groups.length > 1) figures.push(chartFigure({ kind: "time", head, groups, first: period, height: 300, title: `${title(head.name)} by ${period}`, note: `Expected share of each label; the bands are 95 % intervals.${undated}`, label: `Lines of the share of each ${head.name} label by ${period}; the table below has the figures.` }));
+    }
+    if (source) {
+      const { groups, nLeftOut } = groupBySource(sound, source, head);
+      const rest = nLeftOut ? ` The ${groups.length} with most rows; ${nLeftOut} more are left out.` : "";
+      if (groups.length > 1) figures.push(chartFigure({ kind: "source", head, groups, first: source, height: 90 + groups.length * (head.isOneOf ? 34 : 16 * head.labels.length), title: `${title(head.name)} by ${source}`, note: `Expected share of each label; rows in brackets.${rest}`, label: `Bars of the share of each ${head.name} label by ${source}; the table below has the figures.` }));
+    }
+    return figures;
+  }
+
+  open(row) {
+    const { service } = this;
+    const place = h("div", { class: "detail-body" });
+    const paragraph = { ...row.answer, raw: row.text, number: row.index, corrected: row.corrected };
+    const draw = () => {
+      const onEvidence = async (each) => {
+        try {
+          await fetchEvidence(each);
+          each.showsEvidence = !each.showsEvidence;
+          draw();
+        } catch (error) {
+          openDialog("No evidence", h("p", { class: "fault" }, explain(error)));
+        }
+      };
+      const onCorrect = service.hasCorrections && row.answer && ((each) => correctDialog(service, { text: row.text, prediction: each, source: this.columns.source ? String(row.own[this.columns.source] ?? "") || null : this.name, group: row.own.group ? String(row.own.group) : null, onSaved: () => { row.corrected = each.corrected = true; draw(); } }));
+      const text = h("blockquote", { class: "tall" }, row.text ? renderText(paragraph, service.taxonomy) : "(no text)");
+      place.replaceChildren(...[text, renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, level: "h3" }).flat(Infinity).slice(1)].flat(Infinity).filter(Boolean));
+    };
+    draw();
+    openDialog(`Row ${row.index + 1}`, place);
+  }
+}

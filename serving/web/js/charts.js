@@ -1,0 +1,133 @@
+// Owns the charts of a batch: shares over time as lines with their intervals, shares by source as stacked bars; drawn
+// by Chart.js. Each chart stands beside the same figures as a table.
+import { h } from "./dom.js";
+import { estimateShare } from "./estimate.js";
+import { readDate } from "./rows.js";
+
+const MOST_SOURCES = 12;
+const MOST_BINS = 36;
+const LEAST_ROWS = 25; // of a bin, on average; fewer make intervals that say nothing
+const POINTS = { triangle: "triangle", circle: "circle", square: "rect", diamond: "rectRot", cross: "cross", down: "star", star: "star" };
+const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4]];
+
+const load = () => import("../vendor/chart.umd.min.js").then(() => globalThis.Chart);
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+const PERIODS = {
+  day: ([year, month, day]) => (month && day ? `${year}-${String(month).padStart(2, "0")}-${String(day).padStart(2, "0")}` : null),
+  month: ([year, month]) => (month ? `${year}-${String(month).padStart(2, "0")}` : null),
+  quarter: ([year, month]) => (month ? `${year} Q${Math.ceil(month / 3)}` : null),
+  year: ([year]) => String(year),
+};
+
+// The finest period that does not make too many bins, or too thin ones.
+export function choosePeriod(dates) {
+  const counts = Object.entries(PERIODS).map(([name, bin]) => [name, dates.map(bin)]);
+  const fit = counts.find(([, bins]) => bins.every((bin) => bin !== null) && new Set(bins).size <= Math.min(MOST_BINS, dates.length / LEAST_ROWS));
+  return fit?.[0] ?? "year";
+}
+
+function groupBy(rows, key) {
+  const groups = new Map();
+  for (const row of rows) {
+    const name = key(row);
+    if (name === null || name === undefined || name === "") continue;
+    if (!groups.has(name)) groups.set(name, []);
+    groups.get(name).push(row.answer);
+  }
+  return groups;
+}
+
+const measure = (groups, head) =>
+  [...groups].map(([name, answers]) => ({
+    name,
+    n: answers.length,
+    shares: Object.fromEntries(head.labels.map((label) => [label.name, estimateShare(answers.map((answer) => answer[head.name].scores[label.name]))])),
+  }));
+
+export function groupByTime(rows, column, head) {
+  const dated = rows.map((row) => ({ ...row, date: readDate(row.own[column]) })).filter((row) => row.date);
+  const period = choosePeriod(dated.map((row) => row.date));
+  const groups = measure(groupBy(dated, (row) => PERIODS[period](row.date)), head);
+  return { period, nUndated: rows.length - dated.length, groups: groups.sort((a, b) => (a.name < b.name ? -1 : 1)) };
+}
+
+export function groupBySource(rows, column, head) {
+  const groups = measure(groupBy(rows, (row) => String(row.own[column] ?? "")), head).sort((a, b) => b.n - a.n);
+  return { groups: groups.slice(0, MOST_SOURCES), nLeftOut: Math.max(groups.length - MOST_SOURCES, 0) };
+}
+
+function figuresTable(groups, head, first) {
+  return h(
+    "details",
+    { class: "figures" },
+    h("summary", {}, "The figures as a table"),
+    h(
+      "div",
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": `Figures by ${first}` },
+      h(
+        "table",
+        { class: "plain" },
+        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, first), h("th", { scope: "col", class: "figure" }, "rows"), head.labels.map((label) => h("th", { scope: "col", class: "figure" }, label.name)))),
+        h("tbody", {}, groups.map(({ name, n, shares }) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "figure" }, n.toLocaleString("en")), head.labels.map((label) => h("td", { class: "figure" }, `${Math.round(100 * shares[label.name].value)} % (${Math.round(100 * shares[label.name].low)}–${Math.round(100 * shares[label.name].high)})`))))),
+      ),
+    ),
+  );
+}
+
+function commonOptions() {
+  const [ink, soft, line] = [css("ink"), css("soft"), css("line")];
+  const font = { family: getComputedStyle(document.body).fontFamily, size: 13 };
+  return {
+    responsive: true,
+    maintainAspectRatio: false,
+    animation: false,
+    plugins: {
+      legend: { position: "top", align: "start", labels: { color: ink, font, usePointStyle: true, boxHeight: 8, filter: (item) => !item.text.startsWith("~") } },
+      tooltip: { titleFont: font, bodyFont: font, filter: (item) => !item.dataset.label.startsWith("~") },
+    },
+    font,
+    axis: (more) => ({ grid: { color: line }, border: { color: line }, ticks: { color: soft, font, ...more } }),
+  };
+}
+
+function timeConfig(groups, head) {
+  const options = commonOptions();
+  const datasets = head.labels.flatMap((label, i) => {
+    const color = css(label.tone);
+    const points = (end) => groups.map(({ shares }) => 100 * shares[label.name][end]);
+    const band = { borderWidth: 0, pointRadius: 0, pointHitRadius: 0, tension: 0.2 };
+    return [
+      { label: label.name, data: points("value"), borderColor: color, backgroundColor: color, borderDash: DASHES[i % DASHES.length], borderWidth: 2, pointStyle: POINTS[label.shape], pointRadius: 5, tension: 0.2 },
+      { ...band, label: `~${label.name} low`, data: points("low"), fill: false },
+      { ...band, label: `~${label.name} high`, data: points("high"), fill: "-1", backgroundColor: `${color}24` },
+    ];
+  });
+  const scales = { x: options.axis({ maxRotation: 45 }), y: { ...options.axis({ callback: (value) => `${value} %` }), min: 0, suggestedMax: 100 } };
+  options.plugins.tooltip.callbacks = { label: (item) => { const share = groups[item.dataIndex].shares[item.dataset.label]; return `${item.dataset.label}: ${Math.round(100 * share.value)} % (${Math.round(100 * share.low)}–${Math.round(100 * share.high)})`; }, footer: (items) => (items.length ? `${groups[items[0].dataIndex].n} rows` : "") };
+  return { type: "line", data: { labels: groups.map(({ name }) => name), datasets }, options: { ...options, scales, interaction: { mode: "index", intersect: false } } };
+}
+
+function sourceConfig(groups, head) {
+  const options = commonOptions();
+  const datasets = head.labels.map((label) => ({ label: label.name, data: groups.map(({ shares }) => 100 * shares[label.name].value), backgroundColor: css(label.tone), borderColor: css("paper"), borderWidth: 1, pointStyle: POINTS[label.shape], stack: head.isOneOf ? "all" : label.name, maxBarThickness: 22 }));
+  const short = (name) => (name.length > 26 ? `${name.slice(0, 25)}…` : name);
+  const scales = {
+    x: { ...options.axis({ callback: (value) => `${value} %` }), min: 0, max: head.isOneOf ? 100 : undefined, stacked: head.isOneOf },
+    y: { ...options.axis(), stacked: head.isOneOf, grid: { display: false } },
+  };
+  return { type: "bar", data: { labels: groups.map(({ name, n }) => `${short(name)} (${n})`), datasets }, options: { ...options, indexAxis: "y", scales } };
+}
+
+// One chart in a figure; `draw` must be called again when the theme changes, `end` when it is thrown away.
+export function chartFigure({ title, note, label, height, groups, head, first, kind }) {
+  const canvas = h("canvas", { role: "img", "aria-label": label });
+  const element = h("figure", { class: "chart" }, h("figcaption", {}, h("h3", {}, title), note && h("p", { class: "fine" }, note)), h("div", { class: "canvas-place", style: { height: `${height}px` } }, canvas), figuresTable(groups, head, first));
+  let chart = null;
+  const draw = async () => {
+    const Chart = await load();
+    chart?.destroy();
+    chart = new Chart(canvas, kind === "time" ? timeConfig(groups, head) : sourceConfig(groups, head));
+  };
+  return { element, draw, end: () => chart?.destroy() };
+}

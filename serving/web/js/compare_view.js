@@ -1,0 +1,147 @@
+// Owns the comparison of two documents: side by side, with what parts them in words and as a chart.
+import { $, h, openDialog, signed, svg } from "./dom.js";
+import { correctDialog } from "./correct.js";
+import { renderDetail } from "./detail.js";
+import { difference } from "./estimate.js";
+import { Intake, takeDrops } from "./intake.js";
+import { icon, POLES } from "./labels.js";
+import { Reading } from "./reading.js";
+import { showEvidence } from "./read_view.js";
+
+const NAMES = ["A", "B"];
+
+class Side {
+  constructor(view, number) {
+    const { taxonomy, limits } = view.service;
+    Object.assign(this, { view, number });
+    this.intake = new Intake({ limits, label: `Document ${NAMES[number]}`, example: number, onSource: (source) => this.read(source) });
+    this.reading = new Reading({ taxonomy, limits, onOpen: (paragraph) => this.open(paragraph), onDone: () => this.done() });
+    this.heading = h("h2", { tabindex: "-1" });
+    this.result = h(
+      "div",
+      { hidden: true },
+      h("div", { class: "side-head" }, h("span", { class: "side-name" }, NAMES[number]), this.heading, h("button", { type: "button", class: "quiet", "aria-label": `Replace document ${NAMES[number]}`, on: { click: () => this.reset() } }, "Replace")),
+      this.reading.element,
+    );
+    this.element = h("section", { class: "side", "aria-label": `Document ${NAMES[number]}` }, this.intake.element, this.result);
+    takeDrops(this.element, (files) => {
+      this.reset();
+      this.intake.takeFiles(files);
+    });
+  }
+
+  get summary() {
+    return this.isDone ? this.reading.current : null;
+  }
+
+  async read(source) {
+    this.isDone = false;
+    this.intake.element.hidden = true;
+    this.result.hidden = false;
+    this.heading.textContent = source.name || "Reading …";
+    this.heading.focus({ preventScroll: true });
+    this.view.compare();
+    await this.reading.start(source);
+  }
+
+  done() {
+    this.isDone = true;
+    this.heading.textContent = this.reading.title || "Nothing read";
+    this.view.compare();
+  }
+
+  reset() {
+    this.isDone = false;
+    this.reading.stop();
+    this.intake.element.hidden = false;
+    this.result.hidden = true;
+    this.intake.area.value = "";
+    this.intake.area.focus();
+    this.view.compare();
+  }
+
+  open(paragraph) {
+    const { service } = this.view;
+    const place = h("div", { class: "detail-body" });
+    const draw = () => {
+      const onEvidence = (each) => showEvidence(each, this.reading, () => {
+        draw();
+        $(".evidence button", place)?.focus();
+      });
+      const onCorrect = service.hasCorrections && ((each) => correctDialog(service, { text: each.raw, prediction: each, source: this.reading.source.name || null, group: this.reading.group, model: this.reading.model, onSaved: () => { each.corrected = true; draw(); } }));
+      place.replaceChildren(...[renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, level: "h3" })].flat(Infinity).filter(Boolean));
+    };
+    draw();
+    this.reading.mark(paragraph);
+    const dialog = openDialog(`Document ${NAMES[this.number]}`, place);
+    dialog.addEventListener("close", () => this.reading.mark(null));
+  }
+}
+
+const points = ({ value, low, high }) => `${signed(100 * value).replace(/\.\d+$/, "")} points (${signed(100 * low).replace(/\.\d+$/, "")} to ${signed(100 * high).replace(/\.\d+$/, "")})`;
+const isClear = ({ low, high }) => low > 0 || high < 0;
+
+// Two shares on one line: A's and B's, each with its interval.
+function pairBar(a, b, tone) {
+  const row = (share, y, name) => [
+    svg("rect", { class: "track", x: 0, y, width: 100, height: 7 }),
+    svg("rect", { class: `fill side-${name}`, x: 0, y, width: 100 * share.value, height: 7 }),
+    svg("line", { class: "whisker", x1: 100 * share.low, x2: 100 * share.high, y1: y + 3.5, y2: y + 3.5 }),
+  ];
+  return svg("svg", { class: `pair-bar tone-${tone}`, viewBox: "0 0 100 17", preserveAspectRatio: "none", "aria-hidden": "true" }, row(a, 1, "A"), row(b, 9, "B"));
+}
+
+export class CompareView {
+  constructor(service) {
+    this.service = service;
+    this.sides = [0, 1].map((number) => new Side(this, number));
+    this.verdict = h("section", { class: "difference", "aria-label": "What parts them", "aria-live": "polite" });
+    this.element = h(
+      "div",
+      { class: "view compare-view" },
+      h("h1", {}, "Compare two documents"),
+      h("p", { class: "lead" }, "Two speeches, two years, two papers on one event. What parts them is said only where the intervals allow it."),
+      this.verdict,
+      h("div", { class: "sides" }, this.sides.map((side) => side.element)),
+    );
+    this.compare();
+  }
+
+  compare() {
+    const [a, b] = this.sides.map((side) => side.summary);
+    this.verdict.hidden = !(a && b);
+    if (!a || !b) return;
+    const { taxonomy } = this.service;
+    const balances = taxonomy.main && [a, b].map((summary) => summary.heads[taxonomy.main.name].balance);
+    const parts = balances?.every(Boolean) ? difference(...balances) : null;
+    const rows = taxonomy.heads.flatMap((head) =>
+      head.labels.map((label) => {
+        const [first, second] = [a, b].map((summary) => summary.heads[head.name].labels[label.name].share);
+        const told = difference(first, second);
+        return h(
+          "tr",
+          { class: isClear(told) ? "given" : null },
+          h("th", { scope: "row" }, icon(label), label.name),
+          h("td", { class: "bar-cell" }, pairBar(first, second, label.tone)),
+          h("td", { class: "figure" }, `${Math.round(100 * first.value)} %`),
+          h("td", { class: "figure" }, `${Math.round(100 * second.value)} %`),
+          h("td", { class: "figure" }, points(told)),
+          h("td", {}, isClear(told) ? (told.value > 0 ? "more in B" : "more in A") : h("span", { class: "muted" }, "not told apart")),
+        );
+      }),
+    );
+    this.verdict.replaceChildren(
+      ...(parts
+        ? [
+            h("p", { class: "lean-words" }, isClear(parts) ? `B is more ${parts.value > 0 ? POLES[0] : POLES[1]} than A` : "Their stance cannot be told apart"),
+            h("p", {}, `Balance ${signed(balances[0].value)} in A and ${signed(balances[1].value)} in B: a difference of ${signed(parts.value)}, 95 % interval ${signed(parts.low)} to ${signed(parts.high)}.`),
+          ]
+        : []),
+      h(
+        "div",
+        { class: "scroll", tabindex: "0", role: "region", "aria-label": "Shares of each label" },
+        h("table", { class: "scores wide" }, h("caption", { class: "unseen" }, "Shares of each label in A and in B"), h("thead", {}, h("tr", {}, ["label", "A above, B below", "A", "B", "B less A (95 % interval)", ""].map((name, i) => h("th", { scope: "col", class: [2, 3, 4].includes(i) ? "figure" : null }, name || h("span", { class: "unseen" }, "in words"))))), h("tbody", {}, rows)),
+      ),
+    );
+  }
+}

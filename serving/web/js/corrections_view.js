@@ -1,0 +1,150 @@
+// Owns the list of corrections: review, mend, delete, export.
+import { announce, count, h, openDialog, saveFile } from "./dom.js";
+import { ask, askJson, explain } from "./api.js";
+import { labelFields } from "./correct.js";
+import { chip, icon } from "./labels.js";
+
+const LIMIT = 25;
+const STATUSES = ["pending", "accepted", "rejected"];
+const CONFIDENCE = { 1: "a guess", 2: "fairly sure", 3: "sure" };
+
+export class CorrectionsView {
+  constructor(service) {
+    this.service = service;
+    this.fault = h("p", { class: "fault", role: "alert", hidden: true });
+    this.status = h("select", { id: "correction-status", on: { change: () => this.load() } }, h("option", { value: "" }, "all"), STATUSES.map((name) => h("option", { value: name }, name)));
+    this.told = h("p", { class: "muted", role: "status" });
+    this.list = h("ol", { class: "corrections", "aria-label": "Corrections" });
+    this.more = h("button", { type: "button", hidden: true, on: { click: () => this.load(true) } }, "Show more");
+    this.element = h(
+      "div",
+      { class: "view corrections-view" },
+      h("div", { class: "result-head" }, h("h1", {}, "Corrections"), h("div", { class: "row" }, this.exportButtons())),
+      h("p", { class: "lead" }, "What readers saved. Accepted ones are meant to train the next model; take each with a second pair of eyes."),
+      h("div", { class: "controls" }, h("div", { class: "field" }, h("label", { for: "correction-status" }, "Status"), this.status)),
+      this.fault,
+      this.told,
+      this.list,
+      this.more,
+    );
+  }
+
+  exportButtons() {
+    const status = () => this.status.value || "all";
+    const save = async (format, name) => {
+      try {
+        const response = await ask(`v1/corrections/export?${new URLSearchParams({ format, status: status() })}`, { accept: "*/*" });
+        saveFile(name, await response.blob());
+      } catch (error) {
+        this.fail(error);
+      }
+    };
+    return h(
+      "span",
+      { class: "group", role: "group", "aria-label": "Export those with this status" },
+      h("span", { class: "muted" }, "Export"),
+      h("button", { type: "button", on: { click: () => save("jsonl", "corrections.jsonl") } }, "Training rows"),
+      h("button", { type: "button", on: { click: () => save("label-studio", "corrections-label-studio.json") } }, "Label Studio"),
+    );
+  }
+
+  shown() {
+    this.load();
+  }
+
+  fail(error) {
+    this.fault.textContent = explain(error);
+    this.fault.hidden = false;
+  }
+
+  async load(isMore = false) {
+    this.fault.hidden = true;
+    const query = new URLSearchParams({ limit: LIMIT });
+    if (this.status.value) query.set("status", this.status.value);
+    if (isMore && this.next) query.set("after", this.next);
+    try {
+      const page = await askJson(`v1/corrections?${query}`);
+      this.next = page.next;
+      if (!isMore) this.list.replaceChildren();
+      this.list.append(...page.corrections.map((correction) => this.render(correction)));
+      this.more.hidden = !page.next;
+      this.told.textContent = page.total ? `${count(page.total, "correction")}${this.status.value ? ` ${this.status.value}` : ""}.` : "None yet. Open a paragraph in the reading view and choose “This is wrong”.";
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  sayLabels(labels) {
+    return this.service.taxonomy.heads.map((head) => {
+      const told = labels?.[head.name];
+      const names = told === null || told === undefined ? null : [told].flat();
+      return h("span", { class: "chips" }, names === null ? h("span", { class: "muted" }, `${head.name} not judged`) : names.length ? names.map((name) => chip(name, {}, icon(this.service.taxonomy.label(head, name)))) : h("span", { class: "muted" }, `no ${head.name}`));
+    });
+  }
+
+  sayModel({ prediction }) {
+    if (!prediction) return null;
+    const labels = Object.fromEntries(this.service.taxonomy.heads.map((head) => [head.name, head.isOneOf ? prediction[head.name]?.label : prediction[head.name]?.labels]));
+    return h("div", { class: "said-by" }, h("span", { class: "muted" }, "model said"), this.sayLabels(labels));
+  }
+
+  render(correction) {
+    const { text, labels, note, source, created, confidence, status } = correction;
+    const facts = [created.slice(0, 16).replace("T", " "), source, confidence && CONFIDENCE[confidence]].filter(Boolean).join(" · ");
+    const item = h(
+      "li",
+      { "data-id": correction.id },
+      h("div", { class: "correction-head" }, h("span", { class: `status ${status}` }, { pending: "○", accepted: "✓", rejected: "✕" }[status], " ", status), h("span", { class: "muted" }, facts)),
+      h("p", { class: "correction-text" }, text),
+      this.sayModel(correction),
+      h("div", { class: "said-by" }, h("span", { class: "muted" }, "reader says"), this.sayLabels(labels)),
+      note && h("p", { class: "note" }, h("span", { class: "muted" }, "Note: "), note),
+      h(
+        "div",
+        { class: "row" },
+        STATUSES.filter((name) => name !== status).map((name) => h("button", { type: "button", on: { click: () => this.change(item, correction, { status: name }) } }, { pending: "Back to pending", accepted: "Accept", rejected: "Reject" }[name])),
+        h("button", { type: "button", on: { click: () => this.mend(item, correction) } }, "Change labels"),
+        h("button", { type: "button", class: "quiet", on: { click: () => this.remove(item, correction) } }, "Delete"),
+      ),
+    );
+    return item;
+  }
+
+  async change(item, correction, changes) {
+    try {
+      const response = await ask(`v1/corrections/${encodeURIComponent(correction.id)}`, { method: "PATCH", type: "application/json", body: JSON.stringify(changes) });
+      const fresh = this.render(await response.json());
+      item.replaceWith(fresh);
+      fresh.querySelector("button").focus();
+      announce("Saved.");
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  mend(item, correction) {
+    const fields = labelFields(this.service.taxonomy, correction.labels);
+    const form = h("form", {}, h("blockquote", {}, correction.text), fields.element, h("div", { class: "row" }, h("button", { type: "submit", class: "primary" }, "Save labels")));
+    const dialog = openDialog("Change the labels", form);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      dialog.close();
+      this.change(item, correction, { labels: fields.read() });
+    });
+  }
+
+  remove(item, correction) {
+    const sure = h("button", { type: "button", class: "primary" }, "Delete it");
+    const dialog = openDialog("Delete this correction?", h("blockquote", {}, correction.text.slice(0, 300)), h("p", {}, "It is gone for good."), h("div", { class: "row" }, sure));
+    sure.addEventListener("click", async () => {
+      dialog.close();
+      try {
+        await ask(`v1/corrections/${encodeURIComponent(correction.id)}`, { method: "DELETE" });
+        await this.load();
+        announce("Deleted.");
+      } catch (error) {
+        this.fail(error);
+      }
+    });
+  }
+}

@@ -1,0 +1,106 @@
+// Owns file -> rows: CSV and JSON lines, and which of their columns hold text, date and source.
+import { BadFileError } from "./documents.js";
+
+const MOST_BYTES = 300_000_000;
+const NAMES = {
+  text: ["text", "paragraph", "body", "content", "article", "sentence", "abstract"],
+  date: ["date", "published", "published_at", "pubdate", "created", "created_at", "timestamp", "time", "day", "month", "year"],
+  source: ["source", "outlet", "publisher", "newspaper", "author", "speaker", "country", "group"],
+};
+
+function readCsv(file) {
+  return new Promise((resolve, reject) => {
+    const rows = [];
+    let faults = [];
+    globalThis.Papa.parse(file, {
+      header: true,
+      skipEmptyLines: "greedy",
+      chunk: ({ data, errors, meta }) => {
+        for (const row of data) {
+          const { __parsed_extra: _, ...own } = row;
+          rows.push(own);
+        }
+        faults = faults.concat(errors.filter(({ type }) => type !== "Delimiter").slice(0, 5 - faults.length));
+        if (!meta.fields?.length) reject(new BadFileError(`${file.name} has no header line that names its columns.`));
+      },
+      complete: () => resolve({ rows, notes: faults.map(({ message, row }) => `Row ${(row ?? 0) + 1}: ${message}.`) }),
+      error: (error) => reject(new BadFileError(`${file.name} cannot be read as CSV: ${error.message}`)),
+    });
+  });
+}
+
+async function readJsonLines(file) {
+  const rows = [];
+  const notes = [];
+  let number = 0;
+  let nBad = 0;
+  let held = "";
+  const take = (line) => {
+    number += 1;
+    if (!line.trim()) return;
+    try {
+      const value = JSON.parse(line);
+      if (typeof value === "string") rows.push({ text: value });
+      else if (value && typeof value === "object" && !Array.isArray(value)) rows.push(value);
+      else throw new Error("no object");
+    } catch {
+      nBad += 1;
+      if (notes.length < 5) notes.push(`Line ${number} is no JSON object; it is left out.`);
+    }
+  };
+  let decoded;
+  try {
+    decoded = file.stream().pipeThrough(new TextDecoderStream("utf-8", { fatal: true })).getReader();
+    for (;;) {
+      const { done, value } = await decoded.read();
+      const lines = (held + (value ?? "")).split("\n");
+      held = done ? "" : lines.pop();
+      lines.forEach(take);
+      if (done) break;
+    }
+  } catch {
+    throw new BadFileError(`${file.name} is not text in UTF-8.`);
+  }
+  if (nBad > notes.length) notes.push(`and ${nBad - notes.length} more such lines.`);
+  return { rows, notes };
+}
+
+// Reads { rows, notes }; rows are objects. Throws BadFileError.
+export async function readRows(file) {
+  const suffix = file.name.split(".").pop().toLowerCase();
+  if (!file.size) throw new BadFileError(`${file.name} is empty.`);
+  if (file.size > MOST_BYTES) throw new BadFileError(`${file.name} has ${Math.round(file.size / 1e6)} MB, more than a browser should hold. Use "twohands classify" for it.`);
+  if (!["csv", "tsv", "jsonl", "ndjson", "json"].includes(suffix)) throw new BadFileError(`${file.name} is no table that is read here. CSV (with a header) and JSON lines are.`);
+  const start = new Uint8Array(await file.slice(0, 4096).arrayBuffer());
+  if (start.includes(0)) throw new BadFileError(`${file.name} is not text. Save the table as CSV in UTF-8.`);
+  const told = suffix === "csv" || suffix === "tsv" ? await readCsv(file) : await readJsonLines(file);
+  if (!told.rows.length) throw new BadFileError(`${file.name} holds no rows.${told.notes.length ? ` ${told.notes[0]}` : ""}`);
+  return told;
+}
+
+export function listColumns(rows) {
+  const names = new Set();
+  for (const row of rows.slice(0, 1000)) for (const name of Object.keys(row)) names.add(name);
+  return [...names];
+}
+
+// A value as a day, as [year, month, day]; months and days may be missing.
+export function readDate(value) {
+  const found = /^\s*(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2}))?)?(?!\d)/.exec(String(value ?? ""));
+  if (found) return [Number(found[1]), found[2] ? Number(found[2]) : null, found[3] ? Number(found[3]) : null];
+  if (typeof value !== "string" || !/\d{4}/.test(value)) return null;
+  const time = new Date(value);
+  return Number.isNaN(time.getTime()) ? null : [time.getFullYear(), time.getMonth() + 1, time.getDate()];
+}
+
+// Which columns hold what, as well as can be told; null where none does.
+export function guessColumns(rows) {
+  const columns = listColumns(rows);
+  const sample = rows.slice(0, 200);
+  const named = (kind) => NAMES[kind].map((name) => columns.find((column) => column.toLowerCase() === name)).find(Boolean) ?? null;
+  const meanLength = (column) => sample.reduce((sum, row) => sum + (typeof row[column] === "string" ? row[column].length : 0), 0) / sample.length;
+  const longest = columns.reduce((best, column) => (meanLength(column) > meanLength(best) ? column : best), columns[0]);
+  const isDate = (column) => column && sample.filter((row) => readDate(row[column])).length >= sample.length / 2;
+  const date = named("date");
+  return { text: named("text") ?? longest, date: isDate(date) ? date : (columns.find((column) => column !== longest && isDate(column)) ?? null), source: named("source") };
+}

@@ -1,0 +1,30 @@
+// Owns rows -> answers through POST /v1/classify/stream. Browsers send a body whole before they read, so rows go in
+// groups that fit into the buffers between; each answered line is one row done.
+import { ask, readLines, ServiceError } from "./api.js";
+
+const ROWS_AT_ONCE = 96;
+const CHARS_AT_ONCE = 400_000;
+
+// Yields [{ index, answer }] as they come, from row `from` on; breaks off with OfflineError or ServiceError.
+export async function* classifyRows(texts, { from = 0, signal, maxBodyBytes }) {
+  for (let start = from; start < texts.length; ) {
+    let end = start;
+    let nChars = 0;
+    const lines = [];
+    while (end < texts.length && lines.length < ROWS_AT_ONCE && (nChars === 0 || nChars + texts[end].length < Math.min(CHARS_AT_ONCE, maxBodyBytes / 4))) {
+      lines.push(`${JSON.stringify({ id: end, text: texts[end].toWellFormed() })}\n`);
+      nChars += texts[end].length + 1;
+      end += 1;
+    }
+    const response = await ask("v1/classify/stream", { method: "POST", type: "application/x-ndjson", accept: "application/x-ndjson", body: lines.join(""), signal });
+    let nDone = 0;
+    for await (const values of readLines(response, signal)) {
+      const broken = values.find((value) => value.id === null);
+      if (broken) throw new ServiceError(503, broken.error);
+      yield values.map(({ id, ...answer }) => ({ index: Number(id), answer }));
+      nDone += values.length;
+    }
+    if (nDone < lines.length) throw new ServiceError(503, { code: "engine_stopped", message: "the service stopped in the midst of it" });
+    start = end;
+  }
+}

@@ -1,0 +1,136 @@
+// Owns the table of a batch's rows: filter, sort, pages. Knows nothing of where rows come from.
+import { $, count, h, percent } from "./dom.js";
+import { caution, chip, icon } from "./labels.js";
+
+const ROWS_OF_A_PAGE = 50;
+
+export class RowTable {
+  // Rows are { index, text, own, answer }. `onOpen` gets one; `onFilter` is told when the choice of rows changes.
+  constructor({ taxonomy, onOpen, onFilter }) {
+    Object.assign(this, { taxonomy, onOpen, onFilter, rows: [], chosen: [], page: 0, sort: { column: "index", isDown: false } });
+    this.search = h("input", { type: "search", id: "filter-text", placeholder: "word in text or column", on: { input: () => this.refresh() } });
+    this.selects = taxonomy.heads.map((head) => ({ head, select: h("select", { id: `filter-${head.name}`, on: { change: () => this.refresh() } }, h("option", { value: "" }, `any ${head.name}`), head.labels.map((label) => h("option", { value: label.name }, label.name)), !head.isOneOf && h("option", { value: "\u0000" }, "none of them")) }));
+    this.state = h("select", { id: "filter-state", on: { change: () => this.refresh() } }, ["all answers", "sure only", "unsure only", "with warnings", "not read"].map((name, i) => h("option", { value: i }, name)));
+    this.least = h("input", { type: "number", id: "filter-score", min: 0, max: 100, step: 5, value: 0, on: { input: () => this.refresh() } });
+    const field = (id, text, control) => h("div", { class: "field" }, h("label", { for: id }, text), control);
+    this.controls = h(
+      "div",
+      { class: "controls", role: "search", "aria-label": "Filter the rows" },
+      field("filter-text", "Find", this.search),
+      this.selects.map(({ head, select }) => field(`filter-${head.name}`, head.name, select)),
+      field("filter-state", "Certainty", this.state),
+      taxonomy.main && field("filter-score", "Score from, in %", this.least),
+    );
+    this.told = h("p", { class: "muted", role: "status" });
+    this.head = h("thead");
+    this.body = h("tbody");
+    this.table = h("table", { class: "batch-table" }, h("caption", { class: "unseen" }, "Classified rows"), this.head, this.body);
+    this.pager = h("div", { class: "row pager", role: "group", "aria-label": "Pages" });
+    this.element = h("section", { "aria-label": "Rows" }, this.controls, this.told, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of rows" }, this.table), this.pager);
+  }
+
+  columns() {
+    const { taxonomy, extra } = this;
+    return [
+      { id: "index", name: "#", isFigure: true, value: (row) => row.index },
+      ...extra.map((column) => ({ id: `own:${column}`, name: column, value: (row) => row.own[column] ?? "", cell: (row) => String(row.own[column] ?? "") })),
+      { id: "text", name: "text", value: (row) => row.text, cell: (row) => this.textButton(row) },
+      ...taxonomy.heads.map((head) => ({
+        id: head.name,
+        name: head.name,
+        value: (row) => (row.answer?.[head.name] ? (head.isOneOf ? row.answer[head.name].label : row.answer[head.name].labels.join(" ")) : ""),
+        cell: (row) => this.answerCell(row, head),
+      })),
+      ...(taxonomy.main ? [{ id: "score", name: "score", isFigure: true, value: (row) => row.answer?.[taxonomy.main.name]?.score ?? -1, cell: (row) => (row.answer?.[taxonomy.main.name] ? percent(row.answer[taxonomy.main.name].score) : "") }] : []),
+    ];
+  }
+
+  textButton(row) {
+    const text = row.text.length > 160 ? `${row.text.slice(0, 160)} …` : row.text;
+    return h("button", { type: "button", class: "row-text", on: { click: () => this.onOpen(row) } }, text || "(no text)");
+  }
+
+  answerCell(row, head) {
+    if (!row.answer) return "";
+    if (row.answer.error) return head === this.taxonomy.heads[0] ? chip("not read", { class: "chip warn", title: row.answer.error.message }) : "";
+    const answer = row.answer[head.name];
+    if (!head.isOneOf) return h("span", { class: "chips" }, answer.labels.map((name) => chip(name, {}, icon(this.taxonomy.label(head, name)))));
+    const words = [h("span", { class: answer.abstained ? "label muted" : "label" }, icon(this.taxonomy.label(head, answer.label)), answer.abstained ? `unsure: ${answer.label}` : answer.label)];
+    if (head === this.taxonomy.main) for (const code of row.answer.warnings) words.push(" ", chip(caution(code)[0], { class: "chip warn", title: caution(code)[1] }, "⚠ "));
+    return words;
+  }
+
+  setRows(rows, extra) {
+    Object.assign(this, { rows, extra });
+    this.refresh({ keepPage: true });
+  }
+
+  matches(row) {
+    const { answer } = row;
+    const word = this.search.value.trim().toLowerCase();
+    if (word && !row.text.toLowerCase().includes(word) && !Object.values(row.own).some((value) => String(value ?? "").toLowerCase().includes(word))) return false;
+    for (const { head, select } of this.selects) {
+      if (!select.value) continue;
+      const told = answer?.[head.name];
+      if (!told) return false;
+      if (head.isOneOf ? told.label !== select.value : select.value === "\u0000" ? told.labels.length : !told.labels.includes(select.value)) return false;
+    }
+    const main = answer?.[this.taxonomy.main?.name];
+    if (Number(this.least.value) > 0 && !(main?.score >= Number(this.least.value) / 100)) return false;
+    switch (Number(this.state.value)) {
+      case 1: return Boolean(main && !main.abstained);
+      case 2: return Boolean(main?.abstained);
+      case 3: return Boolean(answer?.warnings?.length);
+      case 4: return Boolean(answer?.error);
+      default: return true;
+    }
+  }
+
+  refresh({ keepPage = false } = {}) {
+    if (!keepPage) this.page = 0;
+    const column = this.columns().find(({ id }) => id === this.sort.column) ?? this.columns()[0];
+    const factor = this.sort.isDown ? -1 : 1;
+    this.chosen = this.rows.filter((row) => this.matches(row));
+    const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true }));
+    this.chosen.sort((a, b) => factor * compare(column.value(a), column.value(b)) || a.index - b.index);
+    this.draw();
+    this.onFilter?.(this.chosen);
+  }
+
+  draw() {
+    const columns = this.columns();
+    const nPages = Math.max(Math.ceil(this.chosen.length / ROWS_OF_A_PAGE), 1);
+    this.page = Math.min(this.page, nPages - 1);
+    const shown = this.chosen.slice(this.page * ROWS_OF_A_PAGE, (this.page + 1) * ROWS_OF_A_PAGE);
+    const focused = document.activeElement?.dataset?.column;
+    this.head.replaceChildren(
+      h("tr", {}, columns.map(({ id, name, isFigure }) => {
+        const isSorted = this.sort.column === id;
+        return h(
+          "th",
+          { scope: "col", class: isFigure ? "figure" : null, "aria-sort": isSorted ? (this.sort.isDown ? "descending" : "ascending") : null },
+          h("button", { type: "button", class: "sort", "data-column": id, on: { click: () => this.sortBy(id) } }, name, h("span", { "aria-hidden": "true" }, isSorted ? (this.sort.isDown ? " ↓" : " ↑") : "")),
+        );
+      })),
+    );
+    this.body.replaceChildren(...shown.map((row) => h("tr", {}, columns.map(({ id, isFigure, value, cell }) => h("td", { class: `${isFigure ? "figure" : ""} ${id === "text" ? "text-cell" : ""}` }, cell ? cell(row) : String(id === "index" ? value(row) + 1 : value(row)))))));
+    if (focused) $(`[data-column="${CSS.escape(focused)}"]`, this.head)?.focus();
+    this.told.textContent = this.chosen.length === this.rows.length ? `${count(this.rows.length, "row")}.` : `${this.chosen.length.toLocaleString("en")} of ${count(this.rows.length, "row")} shown; charts and downloads hold these.`;
+    this.pager.hidden = nPages < 2;
+    const go = (page) => {
+      this.page = page;
+      this.draw();
+      this.table.scrollIntoView({ block: "start" });
+    };
+    this.pager.replaceChildren(
+      h("button", { type: "button", disabled: this.page === 0, on: { click: () => go(this.page - 1) } }, "← Earlier"),
+      h("span", { class: "muted" }, `Page ${this.page + 1} of ${nPages}`),
+      h("button", { type: "button", disabled: this.page >= nPages - 1, on: { click: () => go(this.page + 1) } }, "Later →"),
+    );
+  }
+
+  sortBy(id) {
+    this.sort = { column: id, isDown: this.sort.column === id ? !this.sort.isDown : id === "score" };
+    this.refresh();
+  }
+}
