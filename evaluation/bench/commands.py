@@ -1,0 +1,20 @@
+"""Owns the command `bench` and its three: options in, one report out."""
+
+import click
+
+from evaluation.bench.speed_command import speed
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with `twohands bench speed`. Figures hold for the machine, the load and the commit they name.",
+)
+def bench() -> None:
+    """Measure how fast a model is: alone, behind HTTP, and beside its peers.
+
+    Every report names the processor, its flags, the threads, the commit and the digest of the model. Compare only
+    what was measured in one run: on shared machines ratios hold, absolute times do not.
+    """
+
+
+bench.add_command(speed)

@@ -1,0 +1,87 @@
+"""Owns the options that the benches share, and how a report leaves them."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evaluation.bench.texts import describe_texts, make_mix, read_texts
+from evaluation.options import PATH
+from evaluation.output import write_whole
+from twohands.encoding import ParagraphEncoder
+from twohands.errors import ConfigError
+from twohands.threads import count_threads
+
+_Command = Callable[..., None]
+
+MODEL = click.option("--model", metavar="DIR", help="Model folder or name; default: the released model.")
+DATA = click.option(
+    "--data",
+    type=PATH,
+    multiple=True,
+    metavar="FILE...",
+    help="Measure on these rows or documents instead of the built-in mix of lengths.",
+)
+SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the built-in texts.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+REPORT = click.option("--report", type=PATH, metavar="DIR", help="Also write the figures there.")
+
+
+def choose_texts(
+    encoder: ParagraphEncoder, data: tuple[Path, ...], *, n_texts: int, seed: int
+) -> tuple[list[str], dict[str, object]]:
+    """Read or write the texts of a bench.
+
+    Args:
+        encoder: of the model that is measured.
+        data: the user's files; none for the built-in mix.
+        n_texts: how many, at most.
+        seed: of the mix.
+
+    Returns:
+        The texts, and what describes them in a report.
+
+    Raises:
+        FileReadError: a file cannot be read.
+        DataError: some texts cannot be classified.
+    """
+    texts = read_texts(data, encoder, limit=n_texts) if data else make_mix(encoder, n_texts, seed=seed)
+    source = ", ".join(path.name for path in data) if data else f"built-in mix, seed {seed}"
+    return texts, describe_texts(encoder, texts, source=source)
+
+
+def check_threads(wanted: tuple[int, ...], *, default: tuple[int, ...]) -> list[int]:
+    """Refuse more threads than are granted: they would be measured as fewer, and told as more.
+
+    Args:
+        wanted: by the user.
+        default: what is taken instead of nothing, as far as it is granted.
+
+    Returns:
+        Numbers of threads, rising.
+
+    Raises:
+        ConfigError: one is more than this process may use.
+    """
+    granted = count_threads()
+    faults = [f"{threads} threads are asked for, {granted} are granted" for threads in wanted if threads > granted]
+    if faults:
+        raise ConfigError("so many threads cannot be measured here", faults)
+    return sorted(set(wanted)) or [threads for threads in default if threads <= granted]
+
+
+def write_report(folder: Path | None, name: str, report: Mapping[str, Any]) -> None:
+    """Write a report as JSON, if it is wanted.
+
+    Args:
+        folder: where to; None for nowhere.
+        name: of the file.
+        report: the figures.
+
+    Raises:
+        FileWriteError: the file cannot be written.
+    """
+    if folder is not None:
+        write_whole(folder / name, json.dumps(report, indent=2) + "\n")

@@ -1,0 +1,249 @@
+"""Owns the measuring of a model in this process: throughput, latency, where the time goes, and against the ceiling."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from evaluation.bench.ceiling import Ceiling
+from evaluation.bench.quantiles import median, tell_percentiles
+from twohands.classifier import Classifier
+from twohands.errors import BenchError
+from twohands.manifest import GRAPH_NAME
+from twohands.prediction import make_predictions
+
+Json = dict[str, Any]
+_PROGRAMS = Path(__file__).parent / "programs"
+_MIN_ROUNDS = 3
+_N_COLD_STARTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Texts of one kind: a length, or the mix."""
+
+    name: str
+    texts: list[str]
+
+
+def measure_case(classifiers: Mapping[int, Classifier], case: Case, *, seconds: float) -> dict[int, Json]:
+    """Time one case on each number of threads, in turn, text to prediction.
+
+    Args:
+        classifiers: by number of threads.
+        case: what to classify.
+        seconds: for each figure.
+
+    Returns:
+        By number of threads: latency of one paragraph at a time, and paragraphs per second in bulk.
+    """
+    alone: dict[int, list[float]] = {threads: [] for threads in classifiers}
+    bulk: dict[int, list[float]] = {threads: [] for threads in classifiers}
+    for classifier in classifiers.values():
+        classifier.classify(case.texts[:8])
+    ends_s = time.perf_counter() + seconds * 2 * len(classifiers)
+    while min(map(len, bulk.values())) < _MIN_ROUNDS or time.perf_counter() < ends_s:
+        for threads, classifier in classifiers.items():
+            for text in case.texts:
+                started_s = time.perf_counter()
+                classifier.classify([text])
+                alone[threads].append(1e3 * (time.perf_counter() - started_s))
+            started_s = time.perf_counter()
+            classifier.classify(case.texts)
+            bulk[threads].append(time.perf_counter() - started_s)
+    return {
+        threads: {
+            "latency": tell_percentiles(alone[threads]),
+            "paragraphs_per_s": len(case.texts) / median(bulk[threads]),
+        }
+        for threads in classifiers
+    }
+
+
+def measure_shares(classifier: Classifier, texts: Sequence[str], *, seconds: float) -> Json:
+    """Say where the time of a bulk run on one thread goes.
+
+    Args:
+        classifier: on one thread.
+        texts: what to classify.
+        seconds: how long to measure.
+
+    Returns:
+        Shares of tokenizing, the model and the rest (sum 1), and milliseconds a paragraph.
+    """
+    rules = classifier.manifest.rules
+    spent: list[tuple[float, float, float]] = []
+
+    def run() -> None:
+        marks = [time.perf_counter()]
+        encoded = [classifier.encoder.encode(text) for text in texts]
+        marks.append(time.perf_counter())
+        logits = classifier.predict_logits(encoded)
+        marks.append(time.perf_counter())
+        for prediction in make_predictions(logits, encoded, classifier.taxonomy, rules):
+            prediction.to_dict()
+        marks.append(time.perf_counter())
+        spent.append((marks[1] - marks[0], marks[2] - marks[1], marks[3] - marks[2]))
+
+    race({"all": run}, seconds=seconds)
+    parts = [median(part) for part in zip(*spent[1:], strict=True)]
+    names = ("tokenize", "model", "rest")
+    return {
+        name: {"share": part / sum(parts), "ms": 1e3 * part / len(texts)}
+        for name, part in zip(names, parts, strict=True)
+    }
+
+
+class _Counting:
+    """Stands before the runtime and counts what it is really given; there is no other way to know what is padded."""
+
+    def __init__(self, session: Any) -> None:  # noqa: ANN401 - the runtime's own class, untyped
+        self._session = session
+        self.n_tokens = self.n_computed = 0
+
+    def run(self, names: list[str], feeds: Mapping[str, Any]) -> object:
+        mask = feeds["attention_mask"]
+        self.n_tokens += int(mask.sum())
+        self.n_computed += int(mask.size)
+        return self._session.run(names, feeds)
+
+
+def measure_padding(classifier: Classifier, texts: Sequence[str]) -> Json:
+    """Count the tokens that the runtime computes for a bulk run.
+
+    Args:
+        classifier: on one thread.
+        texts: what to classify.
+
+    Returns:
+        Tokens of the texts and of windows, special tokens among them, tokens computed, and the share of padding.
+    """
+    session = classifier.session
+    counting = _Counting(session._session)
+    kept = session._session, session._wide
+    session._session = session._wide = counting
+    try:
+        encoded = [classifier.encoder.encode(text) for text in texts]
+        classifier.predict_logits(encoded)
+    finally:
+        session._session, session._wide = kept
+    return {
+        "n_tokens_of_texts": sum(paragraph.n_tokens for paragraph in encoded),
+        "n_tokens_of_windows": counting.n_tokens,
+        "n_tokens_computed": counting.n_computed,
+        "padding_share": 1 - counting.n_tokens / counting.n_computed,
+    }
+
+
+def race(runs: Mapping[str, Callable[[], object]], *, seconds: float) -> dict[str, list[float]]:
+    """Time several things in turn, so that whatever else the machine does meets all of them.
+
+    Args:
+        runs: what is timed, by name; each is run once before that.
+        seconds: stop after so long; each is timed at least three times.
+
+    Returns:
+        Seconds of each run, by name.
+    """
+    spent: dict[str, list[float]] = {name: [] for name in runs}
+    for run in runs.values():
+        run()
+    ends_s = time.perf_counter() + seconds
+    while min(map(len, spent.values())) < _MIN_ROUNDS or time.perf_counter() < ends_s:
+        for name, run in runs.items():
+            started_s = time.perf_counter()
+            run()
+            spent[name].append(time.perf_counter() - started_s)
+    return spent
+
+
+def _run_side_by_side(pool: ThreadPoolExecutor, run: Callable[[], object], n_runs: int) -> None:
+    list(pool.map(lambda _: run(), range(n_runs)))
+
+
+def measure_ceiling(
+    folder: Path, classifiers: Mapping[int, Classifier], case: Case, *, length: int, seconds: float
+) -> Json:
+    """Race the model against nothing but its own matrix products, in turn.
+
+    Args:
+        folder: the model.
+        classifiers: by number of threads.
+        case: texts of one length, which is that of one window.
+        length: tokens of the window.
+        seconds: for each figure.
+
+    Returns:
+        Operations a run, their rate alone, and by number of threads the share of that rate that the model's own run
+        and the whole way from text to prediction reach.
+
+    Raises:
+        BenchError: the texts are not of this length.
+    """
+    encoder = next(iter(classifiers.values())).encoder
+    encoded = [encoder.encode(text) for text in case.texts]
+    if {len(window) for paragraph in encoded for window in paragraph.windows} != {length}:
+        raise BenchError(f"the ceiling wants texts of one window of {length} tokens; this tokenizer cannot make them")
+    ceiling = Ceiling(folder / GRAPH_NAME, length=length)
+    by_threads = {}
+    for threads, classifier in classifiers.items():
+        with ThreadPoolExecutor(threads) as pool:
+            spent = race(
+                {
+                    "products": partial(_run_side_by_side, pool, ceiling.run, len(case.texts)),
+                    "model": partial(classifier.predict_logits, encoded),
+                    "all": partial(classifier.classify, case.texts),
+                },
+                seconds=3 * seconds,
+            )
+        middle = {name: median(values) / len(case.texts) for name, values in spent.items()}
+        by_threads[threads] = {
+            "products_ms": 1e3 * middle["products"],
+            "giga_operations_per_s": ceiling.n_operations / middle["products"] / 1e9,
+            "model_share_of_ceiling": middle["products"] / middle["model"],
+            "bulk_share_of_ceiling": middle["products"] / middle["all"],
+        }
+    return {
+        "tokens": length,
+        "giga_operations_per_run": ceiling.n_operations / 1e9,
+        "n_products": len(ceiling.products),
+        "threads": by_threads,
+    }
+
+
+def measure_cold_start(folder: Path, texts: Sequence[str], *, threads: int) -> Json:
+    """Start fresh processes, one after the other, and ask each for one answer.
+
+    Args:
+        folder: the model.
+        texts: the first is answered first; memory is read again after all.
+        threads: of each process.
+
+    Returns:
+        Medians: milliseconds from before the process was started to its first answer, and of the parts; memory in
+        MB (10^6 bytes).
+
+    Raises:
+        BenchError: a process failed.
+    """
+    measured: list[dict[str, float]] = []
+    with tempfile.TemporaryDirectory(prefix="twohands-bench-") as place:
+        path = Path(place) / "texts.json"
+        path.write_text(json.dumps(list(texts)), encoding="utf-8")
+        command = [sys.executable, str(_PROGRAMS / "cold_start.py"), str(folder.resolve()), str(threads), str(path)]
+        for _ in range(_N_COLD_STARTS):
+            started_at = time.time()
+            done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+            if done.returncode:
+                raise BenchError(f"a fresh process could not load the model: {done.stderr.strip()[-500:]}")
+            one = json.loads(done.stdout)
+            measured.append({"to_first_answer_ms": 1e3 * (one.pop("answered_at") - started_at), **one})
+    figures = {key: median([one[key] for one in measured]) for key in measured[0]}
+    return {"n_processes": len(measured), "threads": threads, **figures}
