@@ -1,6 +1,7 @@
 """Fixtures that several rooms' tests share."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,10 @@ import pytest
 # Nothing may download: a test that tries must fail instead of hanging on a closed network.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_OFFLINE"] = "1"
+
+# What a person keeps in their own data folder is none of a test's business.
+os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="twohands-tests-")
+os.environ.pop("TWOHANDS_SERVE_CORRECTIONS", None)
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -337,12 +337,7 @@ class CorrectionsUnavailableError(TwoHandsError):
     code = "corrections_unavailable"
 
     def __init__(self, message: str, *, reason: str) -> None:
-        """Say what happened to each.
-
-        Args:
-            message: for who asks.
-            reason: for who runs the service; names files, hosts and revisions, never texts.
-        """
+        """Take a message for who asks, and a reason for who runs the service: files, hosts, revisions, never texts."""
         super().__init__(message)
         self.reason = reason
 

@@ -12,9 +12,9 @@ JSON = {"content-type": "application/json"}
 
 
 @asynccontextmanager
-async def open_client(app, *, lifespan=True):
+async def open_client(app, *, lifespan=True, base_url="http://service"):
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+    async with httpx.AsyncClient(transport=transport, base_url=base_url) as client:
         if not lifespan:
             yield client
             return
