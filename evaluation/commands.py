@@ -12,14 +12,16 @@ from evaluation.comparison import compare_rows, reorder_labels, share_heads
 from evaluation.curves import trace_curves
 from evaluation.dataset import LabelledFiles, load_labelled, refuse_overlap
 from evaluation.deciders import Decider, run_model
-from evaluation.measure import measure_rows, note_fitted, note_gaps
+from evaluation.describe import describe_examples
+from evaluation.measure import measure_rows, note_fitted, note_gaps, uncalibrated_rows
+from evaluation.mistakes import describe_mistakes
 from evaluation.options import PATH, VariadicCommand, describe_command
 from evaluation.output import check_outputs, describe_rows, write_predictions
 from evaluation.progress import show_progress
 from evaluation.report import METRICS_NAME, PAGE_NAME, check_report_extra, write_report
 from evaluation.rows import HeadRows, select_rows
 from evaluation.sides import load_side, make_decider
-from evaluation.slices import measure_slices, slice_values
+from evaluation.slices import measure_slices, slice_values, usual_columns
 from evaluation.tables import print_comparison, print_evaluation
 from twohands.classifier import Classifier
 from twohands.decide import decide_all
@@ -64,6 +66,10 @@ def _note_skipped(data: LabelledFiles) -> list[str]:
     return [f"{data.n_skipped} rows without any label were passed over."] if data.n_skipped else []
 
 
+def _note_truncated(n_truncated: int) -> list[str]:
+    return [f"{n_truncated} rows are longer than the model reads; their ends were cut."] if n_truncated else []
+
+
 @click.command(
     cls=VariadicCommand,
     epilog="Example: twohands evaluate --model twohands --data dev.jsonl test.jsonl --by source --report report/",
@@ -74,6 +80,10 @@ def _note_skipped(data: LabelledFiles) -> list[str]:
 @click.option("--report", type=PATH, metavar="DIR", help="Also write metrics.json and report.html there.")
 @click.option("--predictions", type=PATH, metavar="FILE", help="Also write truth, labels and scores by row (JSONL).")
 @click.option("--by", multiple=True, metavar="COLUMN", help="Figures for each value of a column; may be repeated.")
+@click.option(
+    "--mistakes", type=click.IntRange(min=0), default=10, show_default=True, help="How many a head the report shows."
+)
+@click.option("--without-texts", is_flag=True, help="Name mistakes in the report by id only: it quotes no row.")
 @_SKIP
 @_SEED
 @_REPLICATES
@@ -88,6 +98,8 @@ def evaluate(
     report: Path | None,
     predictions: Path | None,
     by: tuple[str, ...],
+    mistakes: int,
+    without_texts: bool,
     skip_unlabelled: bool,
     seed: int,
     replicates: int,
@@ -100,39 +112,65 @@ def evaluate(
     rows of one document are not independent. The same rows, model and seed give the same output, byte for byte.
 
     A row that is not labelled for a head does not count for it. --by takes any column of the data; `decade` is
-    made from `year`; slices of fewer than 20 rows are folded into "(small)".
+    made from `year`, `length` from the words of the text, `n_topics` from the labels; slices of fewer than 20 rows
+    are folded into "(small)".
+
+    --report writes one page that opens without a network: the figures with their intervals, confusion, reliability
+    before and after calibration, risk against coverage, precision against recall, score histograms, slices (those
+    of --by, else source, genre, country, decade, length and number of topics, as far as the rows hold them), the
+    most confident mistakes with the sentence that misled the model, and the figures of the rows themselves.
     """
     if report is not None:
         check_report_extra()
     outputs = [] if report is None else [report / METRICS_NAME, report / PAGE_NAME]
     check_outputs(outputs if predictions is None else [*outputs, predictions], expand_paths(data))
+    draws = {"n_replicates": replicates, "seed": seed}
+    extras: Json = {}
     classifier = Classifier.load(model, num_threads=threads)
     try:
         taxonomy, rules = classifier.taxonomy, classifier.manifest.rules
         labelled = load_labelled(data, taxonomy, skip_unlabelled=skip_unlabelled)
+        examples = labelled.examples
         for column in by:
-            slice_values(labelled.examples, column)  # a misspelt column fails before minutes are spent
-        with show_progress("classifying", len(labelled.examples)) as advance:
-            logits, paragraphs = run_model(classifier, labelled.examples, advance=advance)
+            slice_values(examples, column)  # a misspelt column fails before minutes are spent
+        with show_progress("classifying", len(examples)) as advance:
+            logits, paragraphs = run_model(classifier, examples, advance=advance)
+        decisions = decide_all(logits, taxonomy, rules)
+        selected = select_rows(examples, taxonomy, decisions)
+        before = uncalibrated_rows(examples, taxonomy, logits, decisions)
+        if report is not None:
+            extras = {
+                "curves": {name: trace_curves(rows, before[name]) for name, rows in selected.items()},
+                "thresholds": {name: rules[name].thresholds for name in selected},
+                "mistakes": describe_mistakes(
+                    classifier, examples, selected, most=mistakes, with_texts=not without_texts
+                ),
+                "rows": describe_examples(
+                    examples,
+                    taxonomy,
+                    n_tokens=[paragraph.n_tokens for paragraph in paragraphs],
+                    n_windows=[len(paragraph.windows) for paragraph in paragraphs],
+                ),
+            }
     finally:
         classifier.close()
-    decisions = decide_all(logits, taxonomy, rules)
-    selected = select_rows(labelled.examples, taxonomy, decisions)
     n_truncated = sum(paragraph.is_truncated for paragraph in paragraphs)
     notes = [
         *note_fitted(labelled, classifier.manifest),
         *note_gaps(selected, taxonomy),
         *_note_skipped(labelled),
+        *_note_truncated(n_truncated),
     ]
-    if n_truncated:
-        notes.append(f"{n_truncated} rows are longer than the model reads; their ends were cut.")
-    draws = {"n_replicates": replicates, "seed": seed}
+
+    def slice_by(columns: Sequence[str]) -> Json:
+        return {column: measure_slices(examples, selected, column, **draws) for column in columns}
+
     measured: Json = {
         "model": classifier.identity,
-        "n": len(labelled.examples),
+        "n": len(examples),
         "n_truncated": n_truncated,
-        "heads": {name: measure_rows(rows, rules[name], **draws) for name, rows in selected.items()},
-        "slices": {column: measure_slices(labelled.examples, selected, column, **draws) for column in by},
+        "heads": {name: measure_rows(rows, before[name], rules[name], **draws) for name, rows in selected.items()},
+        "slices": slice_by(by),
         "data": labelled.describe(),
         **draws,
         "notes": notes,
@@ -140,13 +178,17 @@ def evaluate(
         "command": describe_command(ctx),
     }
     if predictions is not None:
-        write_predictions(predictions, describe_rows(labelled.examples, taxonomy, decisions))
+        write_predictions(predictions, describe_rows(examples, taxonomy, decisions))
     if report is not None:
-        write_report(report, {**measured, "curves": {name: trace_curves(rows) for name, rows in selected.items()}})
+        if not by:
+            extras["slices"] = slice_by(usual_columns(examples, taxonomy))
+        write_report(report, {**measured, **extras})
     if as_json:
         _print_json(measured)
     else:
         print_evaluation(measured)
+        if report is not None:
+            click.echo(f"Report: {report / PAGE_NAME}")
 
 
 def _shared_taxonomy(models: Sequence[Classifier], taxonomy: str | None) -> tuple[Taxonomy, list[str]]:

@@ -1,7 +1,8 @@
-"""Owns the points of the plots: reliability (score against hit rate) and risk against coverage."""
+"""Owns the points of the plots: reliability, risk against coverage, precision against recall, score histograms."""
 
 import numpy as np
 
+from evaluation.ranking import count_scores, trace_precision_recall
 from evaluation.rows import HeadRows
 from twohands.metrics import N_BINS
 from twohands.taxonomy import ProblemType
@@ -45,18 +46,24 @@ def _trace_risk(rows: HeadRows) -> list[Json]:
     return [{"level": float(sureness[order][k]), "coverage": float((k + 1) / n), "risk": float(risks[k])} for k in kept]
 
 
-def trace_curves(rows: HeadRows) -> Json:
+def trace_curves(rows: HeadRows, before: HeadRows) -> Json:
     """Trace what the report draws of one head.
 
     Args:
         rows: labelled for it.
+        before: the same rows with the scores that they have without calibration.
 
     Returns:
-        `reliability`: by curve (the head's name for the chosen label, or each label of an any-of head) its filled
-        bins; `risk_coverage` for a one-of head: points from the surest row on, with the score `level` that answers
-        so many.
+        `reliability` and `reliability_before`: by curve (the head's name for the chosen label, or each label of an
+        any-of head) its filled bins; `precision_recall` and `histogram` by label; `risk_coverage` for a one-of head:
+        points from the surest row on, with the score `level` that answers so many.
     """
-    curves: Json = {"reliability": _trace_reliability(rows)}
+    curves: Json = {
+        "reliability": _trace_reliability(rows),
+        "reliability_before": _trace_reliability(before),
+        "precision_recall": trace_precision_recall(rows),
+        "histogram": count_scores(rows),
+    }
     if rows.head.problem_type is ProblemType.ONE_OF:
         curves["risk_coverage"] = _trace_risk(rows)
     return curves

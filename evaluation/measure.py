@@ -1,15 +1,21 @@
 """Owns what is reported of one model: figures per head, confusion, abstention, and what a reader must be told."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 
 from evaluation.dataset import LabelledFiles
-from evaluation.rows import HeadRows, ratio_of
+from evaluation.deciders import Decisions
+from evaluation.linear import plain_rule
+from evaluation.ranking import measure_ranking
+from evaluation.rows import HeadRows, ratio_of, select_rows
+from twohands.examples import Example
 from twohands.manifest import Manifest
 from twohands.metrics import measure_head
-from twohands.scores import DecisionRule
+from twohands.scores import DecisionRule, calibrate
 from twohands.taxonomy import ProblemType, Taxonomy
+from twohands.windows import Logits
 
 Json = dict[str, object]
 
@@ -51,20 +57,51 @@ def _abstention(rows: HeadRows, level: float, *, n_replicates: int, seed: int) -
     }
 
 
-def measure_rows(rows: HeadRows, rule: DecisionRule, *, n_replicates: int, seed: int) -> Json:
+def uncalibrated_rows(
+    examples: Sequence[Example], taxonomy: Taxonomy, logits: Logits, decisions: Decisions
+) -> dict[str, HeadRows]:
+    """The rows as the model would score them without calibration; the labels given stay as they are.
+
+    Args:
+        examples: all rows.
+        taxonomy: the heads.
+        logits: shape `(n, n_labels)`.
+        decisions: by head name, with calibration.
+
+    Returns:
+        By head name, as `select_rows`.
+    """
+    plain = {
+        head.name: (
+            calibrate(logits[:, taxonomy.slices[head.name]], plain_rule(head).calibration),
+            decisions[head.name][1],
+        )
+        for head in taxonomy.heads
+    }
+    return select_rows(examples, taxonomy, plain)
+
+
+def measure_rows(rows: HeadRows, before: HeadRows, rule: DecisionRule, *, n_replicates: int, seed: int) -> Json:
     """Measure one head.
 
     Args:
         rows: labelled for it.
+        before: the same rows without calibration.
         rule: how it was decided.
         n_replicates: bootstrap draws.
         seed: of the draws.
 
     Returns:
-        The figures of `measure_head`, `n`, `n_groups`, `confusion`, and for a one-of head that abstains
-        `abstention`: level, coverage, risk (errors among the answered) and accuracy (1 - risk).
+        The figures of `measure_head`, per label also `average_precision` (None where no row has the label),
+        `ece_before` calibration, `n`, `n_groups`, `confusion`, and for a one-of head that abstains `abstention`:
+        level, coverage, risk (errors among the answered) and accuracy (1 - risk).
     """
-    measured = measure_head(rows.head, rows.count(), rows.draw(n_replicates=n_replicates, seed=seed))
+    weights = rows.draw(n_replicates=n_replicates, seed=seed)
+    measured = measure_head(rows.head, rows.count(), weights)
+    labels = cast("dict[str, dict[str, object]]", measured["labels"])
+    for name, figure in measure_ranking(rows, n_replicates=n_replicates, seed=seed).items():
+        labels[name]["average_precision"] = figure
+    measured["ece_before"] = measure_head(before.head, before.count(), weights)["ece"]
     measured |= {"n": len(rows.groups), "n_groups": rows.n_groups, "confusion": _confusion(rows)}
     if rows.head.problem_type is ProblemType.ONE_OF and rule.abstention is not None:
         measured["abstention"] = _abstention(rows, rule.abstention, n_replicates=n_replicates, seed=seed)

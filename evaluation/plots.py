@@ -1,80 +1,125 @@
-"""Owns the drawings of the report: curves -> SVG, the same bytes for the same points."""
+"""Owns the drawings of a model's report: curves -> SVG, the same bytes for the same points."""
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from evaluation.drawing import BLUE, MUTED, ORANGE, new_figure, styled, to_svg
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-_INK, _MUTED, _LINE, _MARK = "#1c2733", "#8a97a5", "#1f6f8b", "#c8553d"
 _SIZE_INCHES = 2.6
+_TITLE_INCHES = 0.15
+# A line through bins of fewer rows would be a line through chance.
+_MIN_BIN_ROWS = 5
 _MAX_COLUMNS = 4
 _TICKS = (0, 0.25, 0.5, 0.75, 1)
-# Text stays text (small, selectable, in the page's font); a fixed salt keeps ids, and so the file, the same.
-_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "twohands",
-    "font.size": 9,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _MUTED,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-}
+_TICK_WORDS = ("0", ".25", ".5", ".75", "1")
 
 Points = Sequence[Mapping[str, float]]
 
 
-def _to_svg(figure: "Figure") -> str:
-    stream = io.StringIO()
-    figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = stream.getvalue()
-    return text[text.index("<svg") :]  # without the XML prologue, to stand in HTML
+def _panels(titles: Sequence[str], *, height_inches: float = _SIZE_INCHES + _TITLE_INCHES) -> "tuple[Any, list[Axes]]":
+    """One figure with a panel for each title, at most four in a row."""
+    n_columns = min(len(titles), _MAX_COLUMNS)
+    n_rows = -(-len(titles) // _MAX_COLUMNS)
+    figure = new_figure(_SIZE_INCHES * n_columns, height_inches * n_rows)
+    panels = []
+    for place, title in enumerate(titles, start=1):
+        axes = figure.add_subplot(n_rows, n_columns, place)
+        axes.set_title(title)
+        panels.append(axes)
+    return figure, panels
 
 
-def _draw_reliability(axes: "Axes", title: str, bins: Points) -> None:
-    total = sum(point["n"] for point in bins)
-    axes.plot([0, 1], [0, 1], color=_MUTED, linewidth=0.8, linestyle="--")
-    scores, rates = [point["score"] for point in bins], [point["hit_rate"] for point in bins]
-    axes.plot(scores, rates, color=_LINE, linewidth=1)
-    sizes = [12 + 120 * math.sqrt(point["n"] / total) for point in bins]
-    axes.scatter(scores, rates, s=sizes, color=_LINE, alpha=0.75, linewidths=0)
-    axes.set(
-        xticks=_TICKS,
-        yticks=_TICKS,
-        xlim=(0, 1),
-        ylim=(0, 1.03),
-        title=title,
-        xlabel="score",
-        ylabel="share right",
-        aspect="equal",
-    )
+def _unit_square(axes: "Axes", *, xlabel: str, ylabel: str) -> None:
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.03), xlabel=xlabel, ylabel=ylabel, aspect="equal")
+    axes.set_xticks(_TICKS, _TICK_WORDS)
+    axes.set_yticks(_TICKS, _TICK_WORDS)
 
 
-def draw_reliability(curves: Mapping[str, Points]) -> str:
+def draw_reliability(after: Mapping[str, Points], before: Mapping[str, Points]) -> str:
     """Draw score against hit rate, one panel for each curve; a bigger dot holds more rows.
 
     Args:
-        curves: filled bins by title.
+        after: filled bins by title, with calibration.
+        before: the same without it.
 
     Returns:
         An `<svg>` element.
     """
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
+    with styled():
+        figure, panels = _panels(list(after))
+        for axes, (title, bins) in zip(panels, after.items(), strict=True):
+            _unit_square(axes, xlabel="score", ylabel="share right")
+            axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
+            total = sum(point["n"] for point in bins)
+            for kind, color, dash, points in (("before", ORANGE, "--", before[title]), ("after", BLUE, "-", bins)):
+                firm = [point for point in points if point["n"] >= _MIN_BIN_ROWS]
+                scores, rates = [point["score"] for point in firm], [point["hit_rate"] for point in firm]
+                axes.plot(scores, rates, color=color, linewidth=1.2, linestyle=dash, label=kind)
+            sizes = [4 + 110 * math.sqrt(point["n"] / total) for point in bins]
+            scores, rates = [point["score"] for point in bins], [point["hit_rate"] for point in bins]
+            axes.scatter(scores, rates, s=sizes, color=BLUE, alpha=0.6, linewidths=0)
+        panels[0].legend(loc="upper left", fontsize=8)
+        return to_svg(figure, "Share of right answers against score, before and after calibration")
 
-    n_columns = min(len(curves), _MAX_COLUMNS)
-    n_rows = -(-len(curves) // _MAX_COLUMNS)
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(_SIZE_INCHES * n_columns, _SIZE_INCHES * n_rows), layout="constrained")
-        for place, (title, bins) in enumerate(curves.items(), start=1):
-            _draw_reliability(figure.add_subplot(n_rows, n_columns, place), title, bins)
-        return _to_svg(figure)
+
+def draw_precision_recall(curves: Mapping[str, Mapping[str, Any]], thresholds: Mapping[str, float | None]) -> str:
+    """Draw precision against recall, one panel for each label, with a dot where the model stands.
+
+    Args:
+        curves: by label, as `trace_precision_recall`.
+        thresholds: by label; None where the highest score decides.
+
+    Returns:
+        An `<svg>` element.
+    """
+    with styled():
+        figure, panels = _panels(list(curves))
+        for axes, (label, curve) in zip(panels, curves.items(), strict=True):
+            _unit_square(axes, xlabel="recall", ylabel="precision")
+            axes.axhline(curve["share_true"], color=MUTED, linewidth=0.8, linestyle=":")
+            recalls = [point["recall"] for point in curve["points"]]
+            axes.step(recalls, [point["precision"] for point in curve["points"]], where="pre", color=BLUE)
+            chosen, threshold = curve["chosen"], thresholds.get(label)
+            if chosen["precision"] is not None:
+                axes.plot([chosen["recall"]], [chosen["precision"]], "s", color=ORANGE)
+            word = "highest score" if threshold is None else f"threshold {threshold:.2f}"
+            axes.text(0.03, 0.04, word, color=ORANGE, transform=axes.transAxes)
+        return to_svg(figure, "Precision against recall by label, with the point at which labels are given")
+
+
+def draw_histograms(counts: Mapping[str, Mapping[str, Sequence[int]]], thresholds: Mapping[str, float | None]) -> str:
+    """Draw how scores are spread, for the rows that have the label and for the others.
+
+    Args:
+        counts: by label `true` and `false`, counts in bins of equal width.
+        thresholds: by label, drawn as a line; None where the highest score decides.
+
+    Returns:
+        An `<svg>` element.
+    """
+    with styled():
+        figure, panels = _panels(list(counts), height_inches=2.1)
+        for place, (axes, (label, of_label)) in enumerate(zip(panels, counts.items(), strict=True)):
+            n_bins = len(of_label["true"])
+            lefts = [number / n_bins for number in range(n_bins)]
+            for kind, style in (
+                ("true", {"color": BLUE, "alpha": 0.75, "label": "has the label"}),
+                ("false", {"facecolor": "none", "edgecolor": ORANGE, "hatch": "////", "label": "has not"}),
+            ):
+                total = max(1, sum(of_label[kind]))
+                axes.bar(lefts, [n / total for n in of_label[kind]], width=1 / n_bins, align="edge", **style)
+            threshold = thresholds.get(label)
+            if threshold is not None:
+                axes.axvline(threshold, color="black", linewidth=1, linestyle="--")
+            axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="score", ylabel="" if place % _MAX_COLUMNS else "share of rows")
+            axes.set_xticks(_TICKS, _TICK_WORDS)
+            axes.set_yticks(_TICKS, _TICK_WORDS)
+        panels[0].legend(loc="upper center", fontsize=8)
+        return to_svg(figure, "Histograms of scores, for the rows that have each label and for the others")
 
 
 def draw_risk(points: Points, abstention: Mapping[str, Any] | None) -> str:
@@ -87,19 +132,16 @@ def draw_risk(points: Points, abstention: Mapping[str, Any] | None) -> str:
     Returns:
         An `<svg>` element.
     """
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
     coverage, risk = [point["coverage"] for point in points], [point["risk"] for point in points]
     top = max(0.05, *risk) * 1.15
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(_SIZE_INCHES * 1.5, _SIZE_INCHES), layout="constrained")
+    with styled():
+        figure = new_figure(_SIZE_INCHES * 1.5, _SIZE_INCHES)
         axes = figure.add_subplot()
-        axes.plot(coverage, risk, color=_LINE, linewidth=1.4)
+        axes.plot(coverage, risk, color=BLUE, linewidth=1.4)
         if abstention is not None and abstention["risk"] is not None:
             answered, wrong = abstention["coverage"]["value"], abstention["risk"]["value"]
-            axes.plot([answered], [wrong], "o", color=_MARK)
-            label = f"level {abstention['level']:.2f}"
-            axes.annotate(label, (answered, wrong), (-6, -12), textcoords="offset points", ha="right", color=_MARK)
+            axes.plot([answered], [wrong], "s", color=ORANGE)
+            label = f"abstains below {abstention['level']:.2f}"
+            axes.annotate(label, (answered, wrong), (-8, 6), textcoords="offset points", ha="right", color=ORANGE)
         axes.set(xlim=(0, 1.02), ylim=(0, top), xlabel="share answered", ylabel="share wrong")
-        return _to_svg(figure)
+        return to_svg(figure, "Share of wrong answers against the share of rows answered")

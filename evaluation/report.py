@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from evaluation.forest import draw_forest
 from evaluation.output import write_whole
-from evaluation.plots import draw_reliability, draw_risk
+from evaluation.plots import draw_histograms, draw_precision_recall, draw_reliability, draw_risk
 from evaluation.tables import show_figure, show_number
 from twohands.errors import MissingExtraError
 
@@ -31,7 +32,7 @@ def check_report_extra() -> None:
 
 def _shade(n: int, total: int) -> str:
     """Background of a confusion cell: the deeper, the greater its share of the true label."""
-    return f"rgba(31, 111, 139, {0.55 * n / total if total else 0:.3f})"
+    return f"rgba(0, 114, 178, {0.5 * n / total if total else 0:.3f})"
 
 
 def _confusion_cells(confusion: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
@@ -46,15 +47,8 @@ def _confusion_cells(confusion: Mapping[str, Mapping[str, int]]) -> list[dict[st
     return rows
 
 
-def render_page(report: Mapping[str, Any]) -> str:
-    """Render the page.
-
-    Args:
-        report: the object of `evaluate --json`, with `curves`.
-
-    Returns:
-        HTML that loads nothing from elsewhere.
-    """
+def make_environment() -> Any:  # noqa: ANN401 - jinja2's Environment, imported only when a page is written
+    """Make the environment of all pages: everything is escaped, and an unknown name is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -62,15 +56,48 @@ def render_page(report: Mapping[str, Any]) -> str:
     )
     environment.filters["figure"] = show_figure
     environment.filters["number"] = show_number
-    plots = {}
-    for name, curves in report["curves"].items():
-        abstention = report["heads"][name].get("abstention")
-        plots[name] = {
-            "reliability": draw_reliability(curves["reliability"]),
-            "risk": draw_risk(curves["risk_coverage"], abstention) if "risk_coverage" in curves else None,
-        }
-    confusion = {name: _confusion_cells(head["confusion"]) for name, head in report["heads"].items()}
-    return environment.get_template(_TEMPLATE).render(report=report, plots=plots, confusion=confusion) + "\n"
+    return environment
+
+
+def _draw_head(curves: Mapping[str, Any], head: Mapping[str, Any], thresholds: list[float] | None) -> dict[str, Any]:
+    by_label: dict[str, float | None] = dict.fromkeys(head["labels"])
+    if thresholds is not None:
+        by_label |= dict(zip(head["labels"], thresholds, strict=True))
+    ranked = curves["precision_recall"]
+    risk = draw_risk(curves["risk_coverage"], head.get("abstention")) if "risk_coverage" in curves else None
+    return {
+        "reliability": draw_reliability(curves["reliability"], curves["reliability_before"]),
+        "risk": risk,
+        "precision_recall": draw_precision_recall(ranked, by_label) if ranked else None,
+        "histogram": draw_histograms(curves["histogram"], by_label),
+    }
+
+
+def _draw_slices(slices: Mapping[str, Any], heads: Mapping[str, Any]) -> str:
+    series = {
+        name: {value: part["heads"].get(name, {}).get("macro_f1") for value, part in slices.items()} for name in heads
+    }
+    whole = {name: head["macro_f1"]["value"] for name, head in heads.items()}
+    return draw_forest(series, names=list(slices), xlabel="macro-F1", reference=whole)
+
+
+def render_page(report: Mapping[str, Any]) -> str:
+    """Render the page.
+
+    Args:
+        report: the object of `evaluate --json`, with `curves`, `thresholds`, `mistakes` and `rows`.
+
+    Returns:
+        HTML that loads nothing from elsewhere.
+    """
+    heads = report["heads"]
+    plots = {
+        name: _draw_head(curves, heads[name], report["thresholds"][name]) for name, curves in report["curves"].items()
+    }
+    slice_plots = {column: _draw_slices(slices, heads) for column, slices in report["slices"].items()}
+    confusion = {name: _confusion_cells(head["confusion"]) for name, head in heads.items()}
+    template = make_environment().get_template(_TEMPLATE)
+    return str(template.render(report=report, plots=plots, slice_plots=slice_plots, confusion=confusion)) + "\n"
 
 
 def write_report(folder: Path, report: Mapping[str, Any]) -> None:
@@ -78,7 +105,7 @@ def write_report(folder: Path, report: Mapping[str, Any]) -> None:
 
     Args:
         folder: made if it is missing.
-        report: the object of `evaluate --json`, with `curves`.
+        report: the object of `evaluate --json`, with `curves`, `thresholds`, `mistakes` and `rows`.
 
     Raises:
         FileWriteError: a file cannot be written.

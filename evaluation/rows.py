@@ -32,6 +32,12 @@ class HeadRows:
         """How many documents the rows come from."""
         return len(set(self.groups))
 
+    @property
+    def documents(self) -> npt.NDArray[np.int64]:
+        """The number of each row's document, in the order of first sight; shape `(n,)`."""
+        numbers = {group: number for number, group in enumerate(dict.fromkeys(self.groups))}
+        return np.array([numbers[group] for group in self.groups], dtype=np.int64)
+
     def take(self, chosen: npt.NDArray[np.bool_]) -> "HeadRows":
         """Keep some rows.
 
@@ -59,10 +65,7 @@ class HeadRows:
         Returns:
             Shape `(n_groups,)`, documents in the order of `count`.
         """
-        numbers = {group: number for number, group in enumerate(dict.fromkeys(self.groups))}
-        return np.bincount([numbers[group] for group in self.groups], weights=values, minlength=len(numbers)).astype(
-            float
-        )
+        return np.bincount(self.documents, weights=values).astype(float)
 
     def draw(self, *, n_replicates: int, seed: int) -> Floats:
         """Bootstrap draws of the documents, the same for every model that is measured on these rows.

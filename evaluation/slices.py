@@ -1,5 +1,7 @@
 """Owns figures by slice: how a model does on the rows that share a value of some column."""
 
+import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -10,26 +12,64 @@ from twohands.errors import EmptyParagraphError, UnknownColumnError
 from twohands.examples import Example
 from twohands.metrics import Counts, Floats, accuracy, f1
 from twohands.paragraphs import normalise
+from twohands.taxonomy import ProblemType, Taxonomy
 
 Json = dict[str, object]
 
 MIN_ROWS = 20
 NO_VALUE = "(none)"
 SMALL = "(small)"
+DECADE, LENGTH, COUNT = "decade", "length", "n_"
+# What a report slices by when nothing else is asked, as far as the rows hold it; counts of any-of heads follow.
+USUAL = ("source", "genre", "country", DECADE, LENGTH)
 _MAX_CHARS = 200
+_WORD_BOUNDS = (25, 50, 100, 200)
+
+
+def _name_length(n_words: int) -> str:
+    bounds = ("1", *(str(bound + 1) for bound in _WORD_BOUNDS))
+    place = bisect_left(_WORD_BOUNDS, n_words)
+    return f"{bounds[place]} to {_WORD_BOUNDS[place]} words" if place < len(_WORD_BOUNDS) else f"{bounds[-1]}+ words"
+
+
+def _derive(example: Example, column: str) -> object:
+    """A value that few data sets hold but all imply: the decade, the length, the number of labels of an any-of head."""
+    if column == DECADE:
+        try:
+            return f"{int(float(str(example.columns.get('year')))) // 10 * 10}s"
+        except (ValueError, OverflowError):
+            return None
+    if column == LENGTH:
+        return _name_length(len(example.paragraph.split()))
+    words = example.labels.get(column.removeprefix(COUNT)) if column.startswith(COUNT) else None
+    return None if words is None else str(len(words))
 
 
 def _cell(example: Example, column: str) -> object:
     if column in {"source", "group"}:
         return getattr(example, column)
     value = example.columns.get(column)
-    if value is None and column == "decade":
-        # Few data sets hold a decade, many a year.
-        try:
-            return f"{int(float(str(example.columns.get('year')))) // 10 * 10}s"
-        except (ValueError, OverflowError):
-            return None
-    return value
+    return _derive(example, column) if value is None else value
+
+
+def usual_columns(examples: Sequence[Example], taxonomy: Taxonomy) -> list[str]:
+    """Choose what a report slices by when nothing else is asked.
+
+    Args:
+        examples: checked rows.
+        taxonomy: the heads.
+
+    Returns:
+        Those of source, genre, country, decade, length and the number of labels of each any-of head by which the
+        rows fall into more than one slice.
+    """
+    counts = [COUNT + head.name for head in taxonomy.heads if head.problem_type is ProblemType.ANY_OF]
+    chosen = []
+    for column in (*USUAL, *counts):
+        values = {_cell(example, column) for example in examples} - {None}
+        if values and len(set(_fold(slice_values(examples, column)))) > 1:
+            chosen.append(column)
+    return chosen
 
 
 def slice_values(examples: Sequence[Example], column: str) -> list[str]:
@@ -37,7 +77,8 @@ def slice_values(examples: Sequence[Example], column: str) -> list[str]:
 
     Args:
         examples: checked rows.
-        column: `source`, `group`, any further column of the data, or `decade`, which a column `year` gives.
+        column: `source`, `group`, any further column of the data; or `decade`, which a column `year` gives, `length`
+            in words, or `n_topics` (`n_` and the name of any any-of head), its number of labels.
 
     Returns:
         One printable value for each example, `(none)` where there is none.
@@ -47,7 +88,8 @@ def slice_values(examples: Sequence[Example], column: str) -> list[str]:
     """
     cells = [_cell(example, column) for example in examples]
     if all(cell is None for cell in cells):
-        known = sorted({"source", "group"}.union(*(example.columns for example in examples)))
+        held = {"source", "group", LENGTH}.union(*(example.columns for example in examples))
+        known = sorted(held | {COUNT + name for example in examples for name in example.labels})
         raise UnknownColumnError(f"no row has a column {column!r} to slice by; columns: {', '.join(known)}")
     values = []
     for cell in cells:
@@ -93,15 +135,22 @@ def measure_slices(
         seed: of the draws.
 
     Returns:
-        By value, the largest slice first: `n` and by head `macro_f1` (over the labels that occur in the slice, None
-        where none does), `accuracy`, `n`, `n_groups` and those `labels`.
+        By value, the largest slice first (decades, lengths and counts in their own order): `n` and by head `macro_f1`
+        (over the labels that occur in the slice, None where none does), `accuracy`, `n`, `n_groups`, those `labels`.
 
     Raises:
         UnknownColumnError: no row has the column.
     """
     values = np.array(_fold(slice_values(examples, column)), dtype=object)
     sizes = Counter(values.tolist())
-    order = sorted(sizes, key=lambda value: (value == SMALL, -sizes[value], value))
+    is_ordered = column in {DECADE, LENGTH} or column.startswith(COUNT)
+
+    def place(value: str) -> tuple[bool, bool, int, str]:
+        number = re.match(r"\d+", value)
+        by = int(number.group()) if is_ordered and number else -sizes[value]
+        return value == SMALL, value == NO_VALUE and is_ordered, by, value
+
+    order = sorted(sizes, key=place)
     slices: Json = {}
     for value in order:
         heads = {}

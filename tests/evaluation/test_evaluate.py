@@ -87,6 +87,18 @@ def test_the_same_seed_gives_the_same_bytes_in_another_process(tiny_model, rows_
     assert json.loads(printed[0])["seed"] == 5
 
 
+def test_calibration_error_is_told_before_and_after(tiny_model, rows_file, tmp_path):
+    folder = tmp_path / "report"
+    report = run_json("--model", tiny_model, "--data", rows_file, "--report", folder)
+    # The tiny model's stance has temperature 1, its topics an intercept of -2: only the latter change.
+    stance, topics = report["heads"]["stance"], report["heads"]["topics"]
+    assert stance["ece"] == stance["ece_before"]
+    assert topics["ece"] != topics["ece_before"]
+    curves = json.loads((folder / "metrics.json").read_text())["curves"]
+    assert curves["stance"]["reliability"] == curves["stance"]["reliability_before"]
+    assert curves["topics"]["reliability"] != curves["topics"]["reliability_before"]
+
+
 def test_another_seed_moves_intervals_and_no_value(tiny_model, rows_file):
     first, second = (run_json("--model", tiny_model, "--data", rows_file, "--seed", seed) for seed in (1, 2))
     first, second = first["heads"]["stance"]["macro_f1"], second["heads"]["stance"]["macro_f1"]

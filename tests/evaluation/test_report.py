@@ -43,7 +43,11 @@ def rows_file(tmp_path):
 def test_metrics_json_is_what_is_printed_plus_curves(tiny_model, rows_file, tmp_path):
     printed, written, _ = make_report(tiny_model, rows_file, tmp_path / "report")
     curves = written.pop("curves")
+    thresholds, mistakes, described = (written.pop(name) for name in ("thresholds", "mistakes", "rows"))
     assert written == printed
+    assert thresholds == {"stance": None, "topics": [0.5] * 4}
+    assert 0 < len(mistakes["stance"]) <= 10
+    assert described["heads"]["stance"]["n"] == 90
     assert sum(point["n"] for point in curves["stance"]["reliability"]["stance"]) == 90
     assert set(curves["topics"]["reliability"]) == set(printed["heads"]["topics"]["labels"])
     points = curves["stance"]["risk_coverage"]
@@ -59,7 +63,7 @@ def test_risk_is_that_of_the_surest_rows_and_ties_are_answered_together(taxonomy
     truth = np.array([[1, 0, 0] if right else [0, 1, 0] for right in is_right], dtype=np.float32)
     decided = np.tile([True, False, False], (4, 1))
     rows = HeadRows(taxonomy.heads[0], np.arange(4), truth, decided, scores, ["a", "b", "c", "d"])
-    assert trace_curves(rows)["risk_coverage"] == [
+    assert trace_curves(rows, rows)["risk_coverage"] == [
         {"level": 0.9, "coverage": 0.25, "risk": 0},
         {"level": 0.6, "coverage": 0.75, "risk": pytest.approx(1 / 3)},
         {"level": 0.5, "coverage": 1, "risk": 0.5},
@@ -73,7 +77,8 @@ def test_the_page_loads_nothing_and_escapes_the_data(tiny_model, rows_file, tmp_
     assert "<b>[red]" not in text
     assert not re.search(r"<(script|link|img|iframe)\b|@import|url\((?!#)", text)
     assert not re.search(r"(?:src|href)=\"(?!#)", text)
-    assert text.count("<svg") == 3  # reliability of both heads, risk against coverage of stance
+    # Reliability, precision against recall and histogram of both heads, risk of stance, one drawing for --by.
+    assert text.count("<svg") == 8
     assert printed["model"]["sha256"] in text
     for head in printed["heads"].values():
         for label in head["labels"]:
@@ -83,10 +88,11 @@ def test_the_page_loads_nothing_and_escapes_the_data(tiny_model, rows_file, tmp_
 def test_the_page_is_the_same_bytes_again_and_leaves_other_files_alone(tiny_model, rows_file, tmp_path):
     folder = tmp_path / "report"
     _, _, page = make_report(tiny_model, rows_file, folder)
-    first = page.read_bytes()
+    first, figures = page.read_bytes(), (folder / "metrics.json").read_bytes()
     (folder / "mine.txt").write_text("kept")
     make_report(tiny_model, rows_file, folder)
     assert page.read_bytes() == first
+    assert (folder / "metrics.json").read_bytes() == figures
     assert sorted(path.name for path in folder.iterdir()) == ["metrics.json", "mine.txt", "report.html"]
 
 

@@ -1,0 +1,62 @@
+"""Owns the drawing of figures with their intervals side by side: slices of a data set, labels, differences."""
+
+from collections.abc import Mapping, Sequence
+
+from evaluation.drawing import GRID, MUTED, SERIES, new_figure, styled, to_svg
+
+Figures = Mapping[str, Mapping[str, float] | None]
+_ROW_INCHES, _MARGIN_INCHES, _WIDTH_INCHES = 0.34, 0.75, 7.2
+_MOST_CHARS = 34
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= _MOST_CHARS else name[: _MOST_CHARS - 1] + "…"
+
+
+def draw_forest(
+    series: Mapping[str, Figures],
+    *,
+    names: Sequence[str],
+    xlabel: str,
+    zero: bool = False,
+    reference: Mapping[str, float] | None = None,
+) -> str:
+    """Draw one line for each name, with a dot and an interval of each series.
+
+    Args:
+        series: by its title (at most four) the figures by name; a missing figure leaves a gap.
+        names: the lines from top to bottom.
+        xlabel: what is drawn.
+        zero: the figures are differences: a line marks 0, and the axis is not held to [0, 1].
+        reference: by series title a value of the whole, drawn as a thin line.
+
+    Returns:
+        An `<svg>` element.
+    """
+    with styled():
+        figure = new_figure(_WIDTH_INCHES, _MARGIN_INCHES + _ROW_INCHES * len(names))
+        axes = figure.add_subplot()
+        axes.grid(axis="x", color=GRID, linewidth=0.8)
+        step = 0.5 / max(1, len(series))
+        for place, (title, figures) in enumerate(series.items()):
+            color, marker, dash = SERIES[place % len(SERIES)]
+            shift = (place - (len(series) - 1) / 2) * step
+            if reference is not None and title in reference:
+                axes.axvline(reference[title], color=color, linewidth=0.8, linestyle=":")
+            lines = [(row, found) for row, name in enumerate(names) if (found := figures.get(name)) is not None]
+            heights = [row + shift for row, _ in lines]
+            axes.hlines(
+                heights, [f["low"] for _, f in lines], [f["high"] for _, f in lines],
+                color=color, linewidth=1.4, linestyle=dash,
+            )  # fmt: skip
+            axes.plot([f["value"] for _, f in lines], heights, marker, color=color, markersize=5, label=title)
+        if zero:
+            axes.axvline(0, color=MUTED, linewidth=1)
+        else:
+            axes.set_xlim(0, 1.01)
+        axes.set_yticks(range(len(names)), [_shorten(name) for name in names])
+        axes.set(ylim=(len(names) - 0.5, -0.5), xlabel=xlabel)
+        axes.tick_params(axis="y", length=0)
+        if len(series) > 1:
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(series), fontsize=8, borderaxespad=0.2)
+        return to_svg(figure, f"{xlabel}, with 95% intervals, of: {', '.join(names)}")
