@@ -2,6 +2,7 @@
 
 import click
 
+from evaluation.bench.server_command import server
 from evaluation.bench.speed_command import speed
 
 
@@ -18,3 +19,4 @@ def bench() -> None:
 
 
 bench.add_command(speed)
+bench.add_command(server)

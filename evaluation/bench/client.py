@@ -1,0 +1,232 @@
+"""Owns the HTTP client of the benches: many connections on one event loop in a thread of its own, and what it costs.
+
+It is the load, so it measures itself: CPU a request, and how late it was to send. Knows nothing of LoadGen.
+"""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twohands.errors import BenchError, MissingExtraError
+
+Done = Callable[[int, bool], None]
+_CLASSIFY_PATH = "/v1/classify"
+_TIMEOUT_S = 120.0
+
+
+def import_aiohttp() -> Any:  # noqa: ANN401 - a module
+    """Import aiohttp, which sends requests.
+
+    Returns:
+        The module.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        import aiohttp  # noqa: PLC0415, RUF100 - of the extra `bench` alone
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("load needs the package 'aiohttp': pip install 'twohands[bench]'") from error
+    return aiohttp
+
+
+def make_bodies(texts: Sequence[str]) -> list[bytes]:
+    """Write the requests of /v1/classify beforehand, one text each, so that no clock sees it."""
+    return [json.dumps({"inputs": text}).encode() for text in texts]
+
+
+class LoadClient:
+    """Sends requests as they are handed to it, from any thread; at most `max_connections` at once, then in order."""
+
+    def __init__(self, url: str, bodies: Sequence[bytes], *, max_connections: int, path: str = _CLASSIFY_PATH) -> None:
+        """Start the thread.
+
+        Args:
+            url: of the server, without a path.
+            bodies: what can be sent, by number.
+            max_connections: how many requests are under way at once; the rest waits, and its time counts.
+            path: where to post.
+        """
+        self._aiohttp = import_aiohttp()
+        self._url = url.rstrip("/") + path
+        self._bodies = bodies
+        self._max_connections = max_connections
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="bench-client", daemon=True)
+        self._thread.start()
+        self._session: Any = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.n_sent = self.n_failed = 0
+        self.first_failure = ""
+        self.lags_ms: list[float] = []
+        """From being handed over until its own turn on the event loop: the client's own lateness."""
+        self._call(self._open())
+
+    def _call(self, work: Any) -> Any:  # noqa: ANN401 - whatever the coroutine returns
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_TIMEOUT_S)
+
+    async def _open(self) -> None:
+        connector = self._aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
+        timeout = self._aiohttp.ClientTimeout(total=_TIMEOUT_S)
+        self._session = self._aiohttp.ClientSession(
+            connector=connector, timeout=timeout, headers={"content-type": "application/json"}
+        )
+        self._free = asyncio.Semaphore(self._max_connections)
+
+    async def _send(self, ticket: int, number: int, handed_s: float, done: Done) -> None:
+        self.lags_ms.append(1e3 * (time.perf_counter() - handed_s))
+        async with self._free:
+            self.n_sent += 1
+            failure = ""
+            try:
+                async with self._session.post(self._url, data=self._bodies[number]) as answer:
+                    content = await answer.read()
+                    if answer.status != 200:
+                        failure = f"status {answer.status}: {content[:200].decode(errors='replace')}"
+            except (self._aiohttp.ClientError, TimeoutError, OSError) as error:
+                failure = f"{type(error).__name__}: {error}"
+        if failure:
+            self.n_failed += 1
+            self.first_failure = self.first_failure or failure
+        done(ticket, not failure)
+
+    def _begin(self, tickets: Sequence[tuple[int, int]], handed_s: float, done: Done) -> None:
+        for ticket, number in tickets:
+            task = self._loop.create_task(self._send(ticket, number, handed_s, done))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def submit(self, tickets: Sequence[tuple[int, int]], done: Done) -> None:
+        """Hand over requests; returns at once.
+
+        Args:
+            tickets: a name for each request, and the number of its body.
+            done: called on the client's thread with the name and whether it was answered with 200.
+        """
+        self._loop.call_soon_threadsafe(self._begin, tickets, time.perf_counter(), done)
+
+    def check(self) -> None:
+        """Send one request and look at its answer.
+
+        Raises:
+            BenchError: the server cannot be reached, or does not answer as this service does.
+        """
+
+        async def ask() -> tuple[int, bytes]:
+            async with self._session.post(self._url, data=self._bodies[0]) as answer:
+                return answer.status, await answer.read()
+
+        try:
+            status, content = self._call(ask())
+        except (self._aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise BenchError(f"{self._url} cannot be reached: {error}; is the server up?") from error
+        try:
+            predictions = json.loads(content)["predictions"]
+        except (ValueError, KeyError, TypeError):
+            predictions = None
+        if status != 200 or not isinstance(predictions, list) or len(predictions) != 1:
+            found = content[:200].decode(errors="replace")
+            raise BenchError(f"{self._url} answered {status} {found!r}; expected 200 and one prediction")
+
+    def get_json(self, path: str) -> dict[str, Any]:
+        """Ask a route of the server.
+
+        Args:
+            path: such as `/info`.
+
+        Returns:
+            The object.
+
+        Raises:
+            BenchError: it does not answer with one.
+        """
+        url = self._url.removesuffix(_CLASSIFY_PATH) + path
+
+        async def ask() -> Any:  # noqa: ANN401 - any JSON
+            async with self._session.get(url) as answer:
+                return await answer.json(content_type=None)
+
+        try:
+            content = self._call(ask())
+        except (self._aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise BenchError(f"{url} does not answer with JSON: {error}; is a twohands server up there?") from error
+        if not isinstance(content, dict):
+            raise BenchError(f"{url} answered {type(content).__name__}, expected an object")
+        return content
+
+    def close(self) -> None:
+        """End the thread."""
+
+        async def shut() -> None:
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._session.close()
+
+        self._call(shut())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=10)
+        self._loop.close()
+
+
+def measure_client(bodies: Sequence[bytes], *, n_requests: int, n_clients: int) -> dict[str, float]:
+    """Measure what the client could send, against a server that only says yes and runs in this process too.
+
+    Args:
+        bodies: what is sent.
+        n_requests: how many in all.
+        n_clients: under way at once.
+
+    Returns:
+        Requests a second, and CPU milliseconds a request, of client and that server together: a lower bound.
+    """
+    answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+
+    class Yes(asyncio.Protocol):
+        """Answers when as many bytes have come as the header says."""
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport, self.seen = transport, b""
+
+        def data_received(self, data: bytes) -> None:
+            self.seen += data
+            head, _, body = self.seen.partition(b"\r\n\r\n")
+            length = next(
+                (int(line[15:]) for line in head.lower().split(b"\r\n") if line[:15] == b"content-length:"), -1
+            )
+            if len(body) == length:
+                self.seen = b""
+                self.transport.write(answer)  # type: ignore[attr-defined]  # asyncio types it as its base
+
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(loop.create_server(Yes, "127.0.0.1", 0))
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    port = server.sockets[0].getsockname()[1]
+    client = LoadClient(f"http://127.0.0.1:{port}", bodies, max_connections=n_clients)
+    finished, n_left = threading.Event(), n_requests
+
+    def done(ticket: int, is_good: bool) -> None:
+        nonlocal n_left
+        del ticket, is_good
+        n_left -= 1
+        if not n_left:
+            finished.set()
+
+    try:
+        started_s, cpu_s = time.perf_counter(), time.process_time()
+        client.submit([(number, number % len(bodies)) for number in range(n_requests)], done)
+        finished.wait(_TIMEOUT_S)
+        spent_s, cpu_s = time.perf_counter() - started_s, time.process_time() - cpu_s
+        if client.n_failed or n_left:
+            raise BenchError(f"the client cannot even reach its own process: {client.first_failure or 'no answer'}")
+    finally:
+        client.close()
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(timeout=10)
+        loop.close()
+    return {"requests_per_s": n_requests / spent_s, "cpu_ms_per_request": 1e3 * cpu_s / n_requests}

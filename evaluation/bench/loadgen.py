@@ -1,0 +1,197 @@
+"""Owns one run of MLPerf LoadGen: its settings, its callbacks, and its verdict as it stands in its own log."""
+
+import json
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from evaluation.bench.client import LoadClient
+from evaluation.bench.quantiles import MIN_MEASUREMENTS
+from twohands.errors import BenchError, MissingExtraError
+
+_LATE_FACTOR = 10  # an error is answered to LoadGen after so many times the bound: it is over-latency, not absent
+_MARK = ":::MLLOG "
+_KEEP_QUERIES = 2**20
+Json = dict[str, Any]
+
+
+class Scenario(StrEnum):
+    """How requests arrive: at random times at a rate, all at once, or each after the answer to the one before."""
+
+    SERVER = "server"
+    OFFLINE = "offline"
+    SINGLE_STREAM = "single-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run asks of LoadGen; `rate_qps` is the rate of arrivals, or what is expected offline."""
+
+    scenario: Scenario
+    rate_qps: float
+    slo_ms: float
+    seconds: float
+    min_queries: int
+
+
+def import_loadgen() -> Any:  # noqa: ANN401 - an untyped module
+    """Import LoadGen.
+
+    Returns:
+        The module.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        import mlperf_loadgen  # noqa: PLC0415, RUF100 - of the extra `bench` alone
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("load needs the package 'mlcommons-loadgen': pip install 'twohands[bench]'") from error
+    return mlperf_loadgen
+
+
+def _make_settings(lg: Any, plan: Plan) -> Any:  # noqa: ANN401 - LoadGen's own classes, untyped
+    settings = lg.TestSettings()
+    settings.mode = lg.TestMode.PerformanceOnly
+    settings.min_duration_ms = round(1e3 * plan.seconds)
+    settings.min_query_count = plan.min_queries
+    bound_ns = round(1e6 * plan.slo_ms)
+    if plan.scenario is Scenario.SERVER:
+        settings.scenario = lg.TestScenario.Server
+        settings.server_target_qps = plan.rate_qps
+        settings.server_target_latency_ns = bound_ns
+        settings.server_target_latency_percentile = 0.99
+        settings.max_query_count = _KEEP_QUERIES
+    elif plan.scenario is Scenario.OFFLINE:
+        settings.scenario = lg.TestScenario.Offline
+        settings.offline_expected_qps = plan.rate_qps
+        settings.min_query_count = 1  # one query holds all samples
+    else:
+        settings.scenario = lg.TestScenario.SingleStream
+        settings.single_stream_expected_latency_ns = round(1e9 / plan.rate_qps)
+        settings.single_stream_target_latency_percentile = 0.9
+    return settings
+
+
+def read_log(folder: Path) -> Json:
+    """Read what LoadGen wrote.
+
+    Args:
+        folder: of its logs.
+
+    Returns:
+        Values of its detail log by key, the last of each; with `errors` what it complained of.
+
+    Raises:
+        BenchError: the log has no verdict.
+    """
+    found: Json = {}
+    errors: list[str] = []
+    for line in (folder / "mlperf_log_detail.txt").read_text(encoding="utf-8").splitlines():
+        if not line.startswith(_MARK):
+            continue
+        entry = json.loads(line[len(_MARK) :])
+        found[entry["key"]] = entry["value"]
+        if entry.get("metadata", {}).get("is_error"):
+            errors.append(f"{entry['key']}: {entry['value']}")
+    if "result_validity" not in found:
+        raise BenchError("LoadGen ended without a verdict: " + "; ".join(errors or ["its log says nothing"]))
+    return found | {"errors": errors}
+
+
+class _Sut:
+    """The system under test, from LoadGen's seat: takes queries, and tells when each is answered."""
+
+    def __init__(self, lg: Any, client: LoadClient, *, late_s: float) -> None:  # noqa: ANN401 - as above
+        self._lg, self._client, self._late_s = lg, client, late_s
+        self.n_samples = self.n_errors = 0
+
+    def issue(self, samples: Sequence[Any]) -> None:
+        self.n_samples += len(samples)
+        self._client.submit([(sample.id, sample.index) for sample in samples], self._done)
+
+    def _done(self, ticket: int, is_answered: bool) -> None:
+        if is_answered:
+            self._complete(ticket)
+        else:
+            self.n_errors += 1
+            threading.Timer(self._late_s, self._complete, [ticket]).start()
+
+    def _complete(self, ticket: int) -> None:
+        self._lg.QuerySamplesComplete([self._lg.QuerySampleResponse(ticket, 0, 0)])
+
+
+def _tell_latency(log: Json, n_queries: int) -> Json:
+    """Percentiles that LoadGen counted, where it saw enough for each."""
+    told: Json = {"n": n_queries}
+    names = {50: "50.00", 90: "90.00", 95: "95.00", 99: "99.00"}
+    for percent, least in MIN_MEASUREMENTS.items():
+        value = log.get(f"result_{names[percent]}_percentile_latency_ns")
+        told[f"p{percent}_ms"] = round(value / 1e6, 3) if value is not None and n_queries >= least else None
+    return told
+
+
+def run_loadgen(plan: Plan, client: LoadClient, *, n_texts: int, keep: Path | None = None) -> Json:
+    """Run one scenario to its end.
+
+    Args:
+        plan: scenario, rate, bound and length.
+        client: sends the requests.
+        n_texts: how many bodies the client has.
+        keep: a folder for LoadGen's own logs; None to throw them away.
+
+    Returns:
+        LoadGen's verdict and why, the latencies that enough queries carry, the rate, and errors of the server.
+
+    Raises:
+        MissingExtraError: LoadGen is not installed.
+        BenchError: LoadGen ended without a verdict.
+    """
+    lg = import_loadgen()
+    settings = _make_settings(lg, plan)
+    sut = _Sut(lg, client, late_s=_LATE_FACTOR * plan.slo_ms / 1e3)
+    client.lags_ms.clear()
+    with tempfile.TemporaryDirectory(prefix="twohands-bench-") as place:
+        folder = keep or Path(place)
+        folder.mkdir(parents=True, exist_ok=True)
+        output = lg.LogOutputSettings()
+        output.outdir = str(folder)
+        output.copy_summary_to_stdout = False
+        log_settings = lg.LogSettings()
+        log_settings.log_output = output
+        log_settings.enable_trace = False
+        handle = lg.ConstructSUT(sut.issue, lambda: None)
+        library = lg.ConstructQSL(n_texts, n_texts, lambda _: None, lambda _: None)
+        started_s, cpu_s = time.perf_counter(), time.process_time()
+        try:
+            lg.StartTestWithLogSettings(handle, library, settings, log_settings, str(folder / "audit.config"))
+        finally:
+            lg.DestroyQSL(library)
+            lg.DestroySUT(handle)
+        spent_s, cpu_s = time.perf_counter() - started_s, time.process_time() - cpu_s
+        log = read_log(folder)
+    lags = sorted(client.lags_ms)
+    rates = ("result_completed_samples_per_sec", "result_samples_per_second")
+    return {
+        "scenario": str(plan.scenario),
+        "verdict": log["result_validity"],
+        "reasons": log.get("result_invalid_reason"),
+        "complaints": log["errors"],
+        "target_qps": plan.rate_qps if plan.scenario is Scenario.SERVER else None,
+        "qps": next((log[key] for key in rates if key in log), sut.n_samples / spent_s),
+        "slo_ms": plan.slo_ms if plan.scenario is Scenario.SERVER else None,
+        "latency": None if plan.scenario is Scenario.OFFLINE else _tell_latency(log, sut.n_samples),
+        "n_samples": sut.n_samples,
+        "n_errors": sut.n_errors,
+        "seconds": round(spent_s, 2),
+        "client": {
+            "cpu_ms_per_request": 1e3 * cpu_s / max(1, sut.n_samples),
+            # Offline all are handed over at once, and wait for a connection: that is no lateness.
+            "late_p99_ms": lags[int(0.99 * len(lags))] if lags and plan.scenario is not Scenario.OFFLINE else None,
+        },
+    }

@@ -1,0 +1,156 @@
+"""Owns a server that a bench starts itself, or one that is up already: its URL, its processes, and what they cost."""
+
+import queue
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from twohands.errors import BenchError, MissingExtraError
+
+_URL = re.compile(r"https?://\S+:\d+")
+_STOP_S = 30
+_TAIL_LINES = 20
+
+
+def import_psutil() -> Any:  # noqa: ANN401 - an untyped module
+    """Import psutil, which reads what processes cost.
+
+    Returns:
+        The module.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        import psutil  # noqa: PLC0415, RUF100 - of the extra `bench` alone
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("the cost of a process needs 'psutil': pip install 'twohands[bench]'") from error
+    return psutil
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server; `process` and `ready_s` are None for one that was up already, whose cost cannot be seen."""
+
+    url: str
+    process: Any | None = None
+    ready_s: float | None = None
+
+    def _tree(self) -> list[Any]:
+        return [] if self.process is None else [self.process, *self.process.children(recursive=True)]
+
+    def read_cpu_s(self) -> float | None:
+        """CPU seconds of all its processes so far."""
+        if self.process is None:
+            return None
+        gone = import_psutil().NoSuchProcess
+        total = 0.0
+        for process in self._tree():
+            try:
+                spent = process.cpu_times()
+            except gone:
+                continue
+            total += spent.user + spent.system
+        return total
+
+    def read_memory_mb(self) -> list[float]:
+        """Resident memory of each of its processes in MB (10^6 bytes), the largest first."""
+        return sorted((process.memory_info().rss / 1e6 for process in self._tree()), reverse=True)
+
+    def measure_idle(self, seconds: float) -> float | None:
+        """Share of one CPU that it spends while nobody asks anything."""
+        before_s = self.read_cpu_s()
+        time.sleep(seconds)
+        after_s = self.read_cpu_s()
+        return None if before_s is None or after_s is None else (after_s - before_s) / seconds
+
+
+def _stop(process: "subprocess.Popen[str]") -> None:
+    """End a server and what it started; its own processes only, by their ids."""
+    psutil = import_psutil()
+    try:
+        children = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        children = []
+    process.terminate()
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(_STOP_S)
+    gone, alive = psutil.wait_procs(children, timeout=2)
+    del gone
+    for child in alive:
+        child.kill()
+
+
+@contextmanager
+def run_server(command: Sequence[str], *, timeout_s: float = 120, marker: str = "") -> Iterator[Served]:
+    """Start a server that tells its URL in a line of its output once it is ready, and end it afterwards.
+
+    Args:
+        command: program and arguments.
+        timeout_s: how long it may take to be ready.
+        marker: what the line with the URL holds as well.
+
+    Yields:
+        The server.
+
+    Raises:
+        BenchError: it ends, or says nothing; with the last lines it wrote.
+        MissingExtraError: psutil is not installed.
+    """
+    psutil = import_psutil()
+    started_s = time.perf_counter()
+    process = subprocess.Popen(  # noqa: S603 - our own words
+        list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    lines: queue.Queue[str | None] = queue.Queue()
+    tail: list[str] = []
+
+    def read() -> None:
+        # To the end, for as long as it lives: a server that nobody reads from blocks on a full pipe.
+        for line in process.stdout or ():
+            lines.put(line)
+            tail[:] = [*tail[-_TAIL_LINES:], line.rstrip()]
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        url = None
+        while url is None:
+            left_s = timeout_s - (time.perf_counter() - started_s)
+            try:
+                line = lines.get(timeout=max(0.0, left_s))
+            except queue.Empty:
+                line = None
+            if line is None:
+                raise BenchError(
+                    f"{command[0]} was not ready within {timeout_s:g} s, or ended; it wrote:\n" + "\n".join(tail)
+                )
+            found = _URL.search(line) if marker in line else None
+            url = found.group() if found else None
+        yield Served(url, psutil.Process(process.pid), time.perf_counter() - started_s)
+    finally:
+        _stop(process)
+
+
+def make_serve_command(model: str, *, threads: int | None, workers: int) -> list[str]:
+    """The command that serves a model on a free port.
+
+    Args:
+        model: folder.
+        threads: most threads; None for the default.
+        workers: processes.
+
+    Returns:
+        Words.
+    """
+    words = [sys.executable, "-m", "twohands", "serve", "--port", "0", "--model", model, "--workers", str(workers)]
+    return words + ([] if threads is None else ["--threads", str(threads)])
