@@ -56,6 +56,9 @@ class EncoderConfig(_Section):
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
         description="of its weights; null takes the pinned digest, or records what was found"
     )
+    num_layers: int | None = Field(
+        ge=1, description="keep that many of its layers, evenly spaced, first and last included; null for all"
+    )
     pooling: Literal["first", "mean"] = Field(
         description="first: the family's own head, loadable everywhere; mean: over tokens, loadable only by this code"
     )
@@ -130,6 +133,31 @@ class TrainConfig(_Section):
     compute: ComputeConfig
     export: ExportConfig
     card_notes: list[str] = Field(description="sentences on known limits, for the model card")
+
+
+# Keys that older releases had not, with the value that stands for what they did: what they wrote can be replayed.
+_KEYS_SINCE: dict[tuple[str, str], object] = {
+    ("data", "labels"): None,
+    ("encoder", "num_layers"): None,
+    ("loss", "teacher_weight"): 0.0,
+}
+
+
+def upgrade_dumped(content: dict[str, object]) -> dict[str, object]:
+    """Fill in keys that came later than a config was dumped; a config that a person writes gets no such help.
+
+    Args:
+        content: a resolved config, as `TrainConfig.model_dump` gives it.
+
+    Returns:
+        The config with today's keys.
+    """
+    upgraded = {name: dict(value) if isinstance(value, dict) else value for name, value in content.items()}
+    for (section, key), value in _KEYS_SINCE.items():
+        keys = upgraded.get(section)
+        if isinstance(keys, dict):
+            keys.setdefault(key, value)
+    return upgraded
 
 
 def _apply_override(content: dict[str, object], override: str) -> None:
@@ -237,6 +265,7 @@ def load_dumped_config(path: Path, *, overrides: Sequence[str] = ()) -> tuple[Tr
         taxonomy = Taxonomy.model_validate(content["taxonomy"])
     except ValidationError as error:
         raise ConfigError(f"{path} is not a resolved config", describe_faults(error)) from error
-    config = _validate(content["config"], overrides, str(path))
+    written = content["config"]
+    config = _validate(upgrade_dumped(written) if isinstance(written, dict) else written, overrides, str(path))
     check_against_taxonomy(config, taxonomy, str(path))
     return config, taxonomy

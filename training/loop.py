@@ -12,7 +12,7 @@ from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, Trainin
 
 from training.batches import WindowCollator, average_windows, make_dataset
 from training.calibration import fit_rules
-from training.config import TrainConfig, dump_config
+from training.config import TrainConfig, dump_config, upgrade_dumped
 from training.data import Splits
 from training.encoders import FoundEncoder
 from training.losses import MultiHeadLoss, weigh_classes
@@ -73,6 +73,7 @@ def _claim_run(run_dir: Path, identity: dict[str, object], *, restart: bool) -> 
         shutil.rmtree(run_dir)
     if path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))
+        before["settings"] = upgrade_dumped(before.get("settings", {}))
         changed = sorted(key for key in identity if before.get(key) != identity[key])
         if changed:
             raise RunConflictError(
@@ -161,7 +162,7 @@ def fit(
     n_threads = set_threads(config.compute.num_threads)
     transformers.set_seed(config.seed)
     paragraph_encoder = ParagraphEncoder(encoder.read_tokenizer(), config.window)
-    model = build_model(encoder, taxonomy, pooling=config.encoder.pooling)
+    model = build_model(encoder, taxonomy, pooling=config.encoder.pooling, num_layers=config.encoder.num_layers)
     train = make_dataset(splits.train, paragraph_encoder, taxonomy, teacher_weight=config.loss.teacher_weight)
     dev = make_dataset(splits.dev, paragraph_encoder, taxonomy)
     dev = dev.select(sorted(range(len(dev)), key=dev["length"].__getitem__))  # little padding

@@ -17,6 +17,8 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from training.encoders import FoundEncoder
+from training.students import shorten_model
+from twohands.errors import EncoderError
 from twohands.taxonomy import Taxonomy
 
 # Heads mix one-of and any-of. Other tools know one problem type a model; sigmoids keep every label's order.
@@ -104,16 +106,30 @@ def _quiet() -> Iterator[None]:
         transformers.logging.set_verbosity(before)
 
 
-def build_model(encoder: FoundEncoder, taxonomy: Taxonomy, *, pooling: str) -> PreTrainedModel:
+def _load_bare(folder: Path) -> PreTrainedModel:
+    """The encoder without a head; of a checkpoint with mean pooling, the fine-tuned encoder in it."""
+    settings = {"attn_implementation": "eager", "dtype": torch.float32, "local_files_only": True}
+    if AutoConfig.from_pretrained(folder).model_type == MeanPoolingConfig.model_type:
+        return MeanPoolingClassifier.from_pretrained(folder, **settings).encoder
+    return AutoModel.from_pretrained(folder, **settings)
+
+
+def build_model(
+    encoder: FoundEncoder, taxonomy: Taxonomy, *, pooling: str, num_layers: int | None = None
+) -> PreTrainedModel:
     """Put a new linear layer on a pre-trained encoder.
 
     Args:
         encoder: checked weights on disk.
         taxonomy: the order of the logits.
         pooling: `first` or `mean`.
+        num_layers: how many of its layers are kept; None for all.
 
     Returns:
         A model in float32 with eager attention, which beats the fused kernels in bf16 on CPU.
+
+    Raises:
+        EncoderError: it cannot be shortened, or it was fine-tuned with the other pooling.
     """
     labels = dict(enumerate(taxonomy.label_names))
     settings = {
@@ -124,14 +140,16 @@ def build_model(encoder: FoundEncoder, taxonomy: Taxonomy, *, pooling: str) -> P
     }
     with _quiet():
         if pooling == "first":
+            if AutoConfig.from_pretrained(encoder.folder).model_type == MeanPoolingConfig.model_type:
+                raise EncoderError(f"{encoder.name} was fine-tuned with mean pooling; set encoder.pooling to mean")
             model = AutoModelForSequenceClassification.from_pretrained(
                 encoder.folder, attn_implementation="eager", dtype=torch.float32, local_files_only=True, **settings
             )
+            model = model if num_layers is None else shorten_model(model, num_layers)
             model.config._name_or_path = Path(encoder.name).name  # not the folder of the machine that trained
             return model
-        bare = AutoModel.from_pretrained(
-            encoder.folder, attn_implementation="eager", dtype=torch.float32, local_files_only=True
-        )
+        bare = _load_bare(encoder.folder)
+        bare = bare if num_layers is None else shorten_model(bare, num_layers)
         bare.config._name_or_path = Path(encoder.name).name
         config = MeanPoolingConfig(encoder=bare.config, pad_token_id=bare.config.pad_token_id, **settings)
         config._attn_implementation = "eager"

@@ -1,0 +1,91 @@
+"""Owns how an encoder becomes a shorter one: which layers are kept, and that nothing else of it changes.
+
+The short encoder is an ordinary one of its family: its own config says how many layers it has.
+"""
+
+import re
+from collections.abc import Mapping
+
+import torch
+from transformers import PretrainedConfig, PreTrainedModel
+
+from twohands.errors import EncoderError
+
+_LAYER_KEY = re.compile(r"^(?P<before>(?:.*\.)?layers?\.)(?P<number>\d+)(?P<after>\..*)$")
+
+
+def choose_layers(n_layers: int, n_kept: int) -> list[int]:
+    """Choose layers evenly, the last one included, and the first one where there is more than one.
+
+    Args:
+        n_layers: of the whole encoder.
+        n_kept: from 1 to `n_layers`.
+
+    Returns:
+        Numbers of layers, rising.
+
+    Source:
+        Sanh et al. 2019, *DistilBERT*: 12 layers to 6 keep 0, 2, 4, 7, 9, 11.
+    """
+    if n_kept == 1:
+        return [n_layers - 1]
+    return [(place * (n_layers - 1) * 2 + n_kept - 1) // (2 * (n_kept - 1)) for place in range(n_kept)]
+
+
+def _shorten_config(config: PretrainedConfig, kept: list[int]) -> PretrainedConfig:
+    n_layers = config.num_hidden_layers
+    short = type(config).from_dict(config.to_dict())
+    short.num_hidden_layers = len(kept)
+    # What is said layer by layer, as ModernBERT's kind of attention, follows the layers.
+    for name, value in config.to_dict().items():
+        if isinstance(value, list) and len(value) == n_layers:
+            setattr(short, name, [value[number] for number in kept])
+    short._attn_implementation = config._attn_implementation
+    return short
+
+
+def _shorten_state(state: Mapping[str, torch.Tensor], kept: list[int], n_layers: int) -> dict[str, torch.Tensor]:
+    """Keep and renumber the layers' weights; raises EncoderError where they are not `n_layers` layers."""
+    places = {number: place for place, number in enumerate(kept)}
+    found: set[int] = set()
+    short: dict[str, torch.Tensor] = {}
+    for key, tensor in state.items():
+        match = _LAYER_KEY.match(key)
+        if match is None:
+            short[key] = tensor
+            continue
+        number = int(match["number"])
+        found.add(number)
+        if number in places:
+            short[f"{match['before']}{places[number]}{match['after']}"] = tensor
+    if found != set(range(n_layers)):
+        raise EncoderError(
+            f"the encoder says it has {n_layers} layers, its weights hold {len(found)}; layers of this family cannot "
+            "be dropped: set encoder.num_layers to null"
+        )
+    return short
+
+
+def shorten_model(model: PreTrainedModel, n_kept: int) -> PreTrainedModel:
+    """Make the same network with fewer layers.
+
+    Args:
+        model: an encoder, bare or with a head.
+        n_kept: layers to keep, from 1 to what it has.
+
+    Returns:
+        A new model of the same class, which shares the weights that it keeps.
+
+    Raises:
+        EncoderError: the family's layers cannot be told apart, or differ in kind so that they cannot be renumbered.
+    """
+    n_layers = model.config.num_hidden_layers
+    kept = choose_layers(n_layers, n_kept)
+    short = type(model)(_shorten_config(model.config, kept)).to(model.dtype)
+    try:
+        short.load_state_dict(_shorten_state(model.state_dict(), kept, n_layers), strict=True, assign=True)
+    except RuntimeError as error:
+        raise EncoderError(
+            f"layers {', '.join(map(str, kept))} of {n_layers} cannot stand as an encoder of their own: {error}"
+        ) from error
+    return short
