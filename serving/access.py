@@ -8,6 +8,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serving.asking import NOBODY, asking
 from serving.failures import answer_failure
 from serving.keys import ApiKey, Keyring
 from serving.limits import drain
@@ -118,7 +119,8 @@ class AccessControl:
             await drain(receive)
             await (await answer_failure(Request(scope), error))(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        with asking(scope.get("state", {}).get("key_id", NOBODY)):
+            await self._app(scope, receive, send)
 
     def _check(self, scope: Scope) -> None:
         headers, path = Headers(scope=scope), scope["path"]

@@ -64,6 +64,20 @@ def has_room(*, n_waiting: int, n_new: int, most: int) -> bool:
     return n_waiting == 0 or n_waiting + n_new <= (most if is_small else most * 3 // 4)
 
 
+def has_own_room(*, n_own: int, n_new: int, most: int) -> bool:
+    """Whether one API key may have more wait: at most three quarters of the room, so that the others find some.
+
+    Args:
+        n_own: tokens or paragraphs of the key that wait.
+        n_new: of the request.
+        most: how many may wait of all keys together.
+
+    Returns:
+        Whether it may; when nothing of it waits, it always may.
+    """
+    return n_own == 0 or n_own + n_new <= most * 3 // 4
+
+
 def make_overloaded(what: str, *, n_waiting: int, n_new: int, most: int, retry_after_s: int) -> OverloadedError:
     """Say that there is no room, and when to come back."""
     return OverloadedError(

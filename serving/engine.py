@@ -14,8 +14,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from serving.backpressure import DrainRate, has_room, make_overloaded
-from serving.fair_queue import FairQueue, Flow
+from serving.admission import Admission, Place
+from serving.asking import NOBODY
+from serving.backpressure import DrainRate
+from serving.fair_queue import Flow
+from serving.fair_share import FairShare
 from serving.waiting import ReadingThread, Timed, Waiters
 from twohands.encoding import EncodedParagraph, TokenIds
 from twohands.errors import DeadlineError, EngineStoppedError
@@ -64,16 +67,14 @@ class Engine:
             timeout_s: how long a request may wait and run.
         """
         self._run_batch = run_batch
-        self._max_pending = max_pending
-        self._max_queue_tokens = max_queue_tokens
         self._timeout_s = timeout_s
         self._waiters = Waiters()
         self._reader, self._slow_reader = ReadingThread(self._waiters), ReadingThread(self._waiters)
-        self._queue: FairQueue[_Job] = FairQueue()
+        self._queue: FairShare[_Job] = FairShare()
         self._has_work = threading.Condition()  # guards the queue and the jobs in it
         self._is_stopped = self._is_dead = self._are_runners_ended = False
         self.rate = DrainRate(num_threads)
-        self.n_pending = 0
+        self._admission = Admission(self._queue, self.rate, max_pending=max_pending, max_queue_tokens=max_queue_tokens)
         self._runners = [
             threading.Thread(target=self._live, name=f"twohands-run-{number}", daemon=True)
             for number in range(num_threads)
@@ -83,8 +84,13 @@ class Engine:
 
     @property
     def queue_tokens(self) -> int:
-        """Tokens that wait to be run."""
-        return self._queue.tokens
+        """Tokens that wait to be run, and those promised to texts that are being read."""
+        return self._admission.n_tokens
+
+    @property
+    def n_pending(self) -> int:
+        """Paragraphs admitted and not yet answered."""
+        return self._admission.n_pending
 
     def check_alive(self) -> None:
         """Refuse when nothing can be answered any more.
@@ -96,32 +102,24 @@ class Engine:
             raise EngineStoppedError(_DEAD if self._is_dead else _STOPPING)
 
     @contextmanager
-    def admit(self, n_paragraphs: int) -> Iterator[None]:
+    def admit(self, n_paragraphs: int, *, n_tokens: int = 1, caller: str = NOBODY) -> Iterator[Place]:
         """Take in a request before its text is read, whole or not at all; what is asked is asked within.
 
         Args:
             n_paragraphs: how many the request has.
+            n_tokens: what they will cost, by estimate.
+            caller: who asks; callers share the model equally.
 
         Yields:
-            Nothing.
+            Its place, for `run`.
 
         Raises:
             EngineStoppedError: the engine is stopping, or a runner died.
             OverloadedError: too many paragraphs or tokens wait already.
         """
         self.check_alive()
-        n_pending, most = self.n_pending, self._max_pending
-        if not has_room(n_waiting=n_pending, n_new=n_paragraphs, most=most):
-            retry_after_s = self.rate.estimate_s(self.queue_tokens)
-            raise make_overloaded(
-                "paragraphs", n_waiting=n_pending, n_new=n_paragraphs, most=most, retry_after_s=retry_after_s
-            )
-        self._check_room(1)  # under overload, reading what is refused anyway would only make it worse
-        self.n_pending += n_paragraphs
-        try:
-            yield
-        finally:
-            self.n_pending -= n_paragraphs
+        with self._admission.enter(n_paragraphs, n_tokens=n_tokens, caller=caller) as place:
+            yield place
 
     async def aside(self, function: Callable[[], T], *, is_slow: bool = False) -> Timed[T]:
         """Do something that needs the CPU off the event loop, such as tokenizing; long work comes in short pieces.
@@ -139,7 +137,9 @@ class Engine:
         self.check_alive()
         return await (self._slow_reader if is_slow else self._reader).do(function)
 
-    async def run(self, paragraphs: Sequence[EncodedParagraph], *, deadline_s: float | None = None) -> Timed[Logits]:
+    async def run(
+        self, paragraphs: Sequence[EncodedParagraph], *, deadline_s: float | None = None, place: Place | None = None
+    ) -> Timed[Logits]:
         """Run the model off the event loop.
 
         A caller that is cancelled costs no more than what runs at that moment.
@@ -147,6 +147,7 @@ class Engine:
         Args:
             paragraphs: at least one.
             deadline_s: by the clock of the event loop; None for the engine's own time from now.
+            place: where the request was admitted; what was promised there is not refused any more.
 
         Returns:
             Logits of shape `(len(paragraphs), n_labels)`.
@@ -164,9 +165,11 @@ class Engine:
         with self._waiters.open() as result:
             job = _Job(windows, result, deadline_s, [None] * len(windows), len(windows))
             flow = Flow(job, [len(window) for window in windows])
-            self._check_room(flow.cost_left)
+            place = place or Place()
+            if flow.cost_left > self._admission.fulfil(place):
+                self._admission.check_tokens(flow.cost_left, caller=place.caller)
             with self._has_work:
-                self._queue.push(flow)
+                self._queue.push(flow, place.caller)
                 self._has_work.notify(len(windows))
             try:
                 async with asyncio.timeout_at(deadline_s) as timer:
@@ -177,7 +180,7 @@ class Engine:
                 raise self.make_deadline_error() from None
             finally:
                 with self._has_work:
-                    self._queue.drop(flow)
+                    self._queue.drop(flow, place.caller)
         logits = aggregate_windows(rows, [len(paragraph.windows) for paragraph in paragraphs])
         return Timed(logits, 1e3 * (job.started_s - asked_s), 1e3 * (job.ended_s - job.started_s))
 
@@ -205,14 +208,6 @@ class Engine:
             await asyncio.to_thread(reader.end)
         for runner in self._runners:
             await asyncio.to_thread(runner.join)
-
-    def _check_room(self, new_tokens: int) -> None:
-        n_waiting, most = self.queue_tokens, self._max_queue_tokens
-        if not has_room(n_waiting=n_waiting, n_new=new_tokens, most=most):
-            retry_after_s = self.rate.estimate_s(max(n_waiting + new_tokens - most, n_waiting // 4))
-            raise make_overloaded(
-                "tokens", n_waiting=n_waiting, n_new=new_tokens, most=most, retry_after_s=retry_after_s
-            )
 
     def _live(self) -> None:
         """A runner's life. If it ends before its time nobody may wait for it: fail at once, and be seen to."""

@@ -8,10 +8,15 @@ from serving.engine import Engine
 from twohands.classifier import Classifier
 from twohands.encoding import EncodedParagraph
 from twohands.errors import InputError, ParagraphTooLongError
-from twohands.evidence import EvidencePlan, plan_evidence
+from twohands.evidence import MAX_PIECES, EvidencePlan, plan_evidence
+from twohands.windows import WindowRule
 
 _CHARS_AT_ONCE = 50_000
 _TEXTS_AT_ONCE = 16
+# English has some five characters a token, scripts that are written without spaces one or two.
+_CHARS_PER_TOKEN, _CHARS_PER_TOKEN_ELSEWHERE = 4, 2
+_SPECIAL_TOKENS = 2
+_CHARS_PER_SENTENCE = 100
 Encoded = list[EncodedParagraph | InputError]
 
 
@@ -47,6 +52,29 @@ def cut_pieces(texts: Sequence[object]) -> Iterator[Sequence[object]]:
             start, n_chars = place + 1, 0
     if start < len(texts):
         yield texts[start:]
+
+
+def estimate_tokens(texts: Sequence[object], rule: WindowRule, *, limit_chars: int, explain: bool) -> int:
+    """What a request will cost, guessed from the lengths of its texts, since it must be known before they are read.
+
+    Args:
+        texts: raw texts, unchecked; those that will not be read cost nothing.
+        rule: how long text is cut, which bounds what one can cost.
+        limit_chars: most characters of one paragraph.
+        explain: each is run again without each of its sentences.
+
+    Returns:
+        Tokens, at least 1; rather too many than too few.
+    """
+    n_tokens = 0
+    for text in texts:
+        if not isinstance(text, str) or not text or len(text) > limit_chars:
+            continue
+        per_token = _CHARS_PER_TOKEN if text.isascii() else _CHARS_PER_TOKEN_ELSEWHERE
+        n_once = min(_SPECIAL_TOKENS + len(text) // per_token, rule.max_tokens * rule.max_windows)
+        n_runs = 1 + min(MAX_PIECES, len(text) // _CHARS_PER_SENTENCE) if explain else 1
+        n_tokens += n_once * n_runs
+    return max(1, n_tokens)
 
 
 def encode_inputs(classifier: Classifier, limit_chars: int, texts: Sequence[object]) -> Encoded:

@@ -9,8 +9,9 @@ from functools import partial
 
 import numpy as np
 
+from serving.asking import name_caller
 from serving.engine import Engine
-from serving.reading import Encoded, read_texts
+from serving.reading import Encoded, estimate_tokens, read_texts
 from serving.settings import ServeSettings
 from twohands.classifier import Classifier
 from twohands.encoding import EncodedParagraph
@@ -178,14 +179,16 @@ class Service:
         classifier, engine = self._require()
         rules = with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds or {})
         deadline_s = asyncio.get_running_loop().time() + self.settings.request_timeout_s
-        with engine.admit(len(texts)):
-            read = await read_texts(engine, classifier, texts, limit_chars=self.settings.limit_chars, explain=explain)
+        limit_chars = self.settings.limit_chars
+        n_tokens = estimate_tokens(texts, classifier.encoder.rule, limit_chars=limit_chars, explain=explain)
+        with engine.admit(len(texts), n_tokens=n_tokens, caller=name_caller()) as place:
+            read = await read_texts(engine, classifier, texts, limit_chars=limit_chars, explain=explain)
             sound = read.sound
             if not sound:
                 faults = [item for item in read.encoded if isinstance(item, InputError)]
                 timing = Timing(read.tokenize_ms, read.queue_ms, 0.0)
                 return self._tell(texts, read.encoded, Answers(classifier.identity, [*faults], timing), thresholds)
-            logits = await engine.run(list_runs(sound, read.plans), deadline_s=deadline_s)
+            logits = await engine.run(list_runs(sound, read.plans), deadline_s=deadline_s, place=place)
         predictions = iter(make_explained_predictions(logits.value, sound, read.plans, classifier.taxonomy, rules))
         items = [item if isinstance(item, InputError) else next(predictions) for item in read.encoded]
         timing = Timing(read.tokenize_ms, read.queue_ms + logits.queue_ms, logits.work_ms)

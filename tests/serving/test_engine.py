@@ -237,6 +237,92 @@ async def test_full_queue_refuses_by_tokens_and_says_when_to_come_back():
     await engine.stop()
 
 
+async def test_texts_that_are_still_read_count_by_their_estimate():
+    gate = Gate(1, n_free=0)
+    engine = make_engine(gate.run_batch, num_threads=1, max_queue_tokens=16, max_pending=100)
+    with engine.admit(5, n_tokens=10) as place:
+        assert engine.queue_tokens == 10
+        with pytest.raises(OverloadedError), engine.admit(5, n_tokens=10):  # a burst does not overshoot
+            pass
+        first = asyncio.create_task(engine.run([paragraph(1)] * 9, place=place))
+        await asyncio.to_thread(gate.reached.wait, 5)
+        assert engine.queue_tokens == 8  # one runs; what waits is counted once, and as it is
+    assert engine.queue_tokens == 8
+    with engine.admit(1, n_tokens=1) as place:
+        # More than was promised: the room is asked for, and this one has none.
+        with pytest.raises(OverloadedError):
+            await engine.run([paragraph(1)] * 6, place=place)
+        assert engine.queue_tokens == 8
+    with pytest.raises(KeyError), engine.admit(1, n_tokens=1):
+        raise KeyError
+    assert engine.queue_tokens == 8
+    gate.opened.set()
+    await first
+    await engine.stop()
+
+
+async def test_what_was_promised_is_kept_though_the_room_is_gone_meanwhile():
+    gate = Gate(1, n_free=0)
+    engine = make_engine(gate.run_batch, num_threads=1, max_queue_tokens=16, max_pending=100)
+    with engine.admit(8, n_tokens=8) as place:
+        others = [asyncio.create_task(engine.run([paragraph(1)]))]
+        await asyncio.to_thread(gate.reached.wait, 5)  # one runs
+        others += [asyncio.create_task(engine.run([paragraph(1)])) for _ in range(8)]
+        await asyncio.sleep(0)
+        with pytest.raises(OverloadedError):
+            await engine.run([paragraph(1)])
+        mine = asyncio.create_task(engine.run([paragraph(2)] * 8, place=place))
+        await asyncio.sleep(0)
+        assert engine.queue_tokens == 16
+        gate.opened.set()
+        assert len((await mine).value) == 8
+    await asyncio.gather(*others)
+    await engine.stop()
+
+
+async def test_one_key_cannot_take_all_of_the_room():
+    engine = make_engine(max_queue_tokens=1000, max_pending=16)
+    with engine.admit(6, n_tokens=600, caller="a"):
+        with pytest.raises(OverloadedError), engine.admit(7, n_tokens=1, caller="a"):
+            pass
+        with pytest.raises(OverloadedError), engine.admit(1, n_tokens=151, caller="a"):
+            pass
+        with engine.admit(6, n_tokens=50, caller="a"), engine.admit(1, n_tokens=60, caller="b"):
+            assert (engine.n_pending, engine.queue_tokens) == (13, 710)
+    with engine.admit(16, n_tokens=1000, caller="a"):  # where nothing of it waits, a large one is still taken in
+        pass
+    with engine.admit(8, n_tokens=1), engine.admit(1, n_tokens=1):  # without keys there is nobody to share with
+        pass
+    assert (engine.n_pending, engine.queue_tokens) == (0, 0)
+    await engine.stop()
+
+
+async def test_keys_share_the_model_whatever_each_sends():
+    begun, is_under_way = [], threading.Event()
+
+    def run_batch(windows):
+        begun.append(int(windows[0][0]))
+        if len(begun) == 5:
+            is_under_way.set()
+        time.sleep(0.002)
+        return echo(windows)
+
+    engine = make_engine(run_batch, num_threads=1, max_queue_tokens=1000, max_pending=1000)
+
+    async def ask(number, caller):
+        with engine.admit(1, n_tokens=1, caller=caller) as place:
+            await engine.run([paragraph(number)], place=place)
+
+    many = [asyncio.create_task(ask(1, "many")) for _ in range(200)]
+    await asyncio.to_thread(is_under_way.wait, 5)
+    before = len(begun)
+    await asyncio.gather(*(ask(2, "few") for _ in range(10)))
+    few = [place for place, number in enumerate(begun) if number == 2]
+    assert max(few) - before <= 30  # alternating; in order of arrival they would stand behind 190
+    await asyncio.gather(*many)
+    await engine.stop()
+
+
 async def test_cancelled_caller_gives_its_tokens_back():
     gate = Gate(1, n_free=0)
     engine = make_engine(gate.run_batch, num_threads=1)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from serving.app import create_app
+from serving.keys import make_key, write_keys
 from serving.settings import ServeSettings
 from tests.serving.support import open_client, with_session
 
@@ -88,6 +89,47 @@ async def test_large_requests_do_not_starve_single_ones(loaded):
     # Both large ones take 128 / 2 * 0.05 = 3.2 s; a single one waits for a few windows.
     assert len(large_s) == 2
     assert min(spent_s) < min(large_s) / 2
+
+
+async def test_a_burst_is_refused_before_its_texts_are_read(tiny_model, classifier, monkeypatch):
+    n_read = 0
+    encode = classifier.encoder.encode
+
+    def count(text):
+        nonlocal n_read
+        n_read += 1
+        return encode(text)
+
+    settings = ServeSettings(model=str(tiny_model), max_queue_tokens=60)
+    app = create_app(settings, with_session(classifier, slow_model(0.2), num_threads=1))
+    async with open_client(app) as client:
+        monkeypatch.setattr(classifier.encoder, "encode", count)
+        answers = await asyncio.gather(*(ask(client) for _ in range(60)))
+    statuses = [response.status_code for response, _ in answers]
+    assert set(statuses) == {200, 429}
+    # Nine tokens each: five or six at once. All sixty arrive before the first was read, and that alone admitted all.
+    assert n_read == statuses.count(200) < 12
+
+
+async def test_keys_share_the_service_whatever_each_sends(tiny_model, classifier, tmp_path):
+    (busy, kept), (modest, also) = make_key(name="busy"), make_key(name="modest")
+    write_keys(tmp_path / "keys.json", [kept, also])
+    settings = ServeSettings(model=str(tiny_model), api_keys_file=tmp_path / "keys.json", max_queue_tokens=4000)
+    app = create_app(settings, with_session(classifier, slow_model(0.03), num_threads=1))
+    async with open_client(app) as client:
+        done = []
+
+        async def send(key, name):
+            response = await client.post("/v1/classify", json={"inputs": TEXT}, headers={"x-api-key": key})
+            assert response.status_code == 200
+            done.append(name)
+
+        many = [asyncio.create_task(send(busy, "busy")) for _ in range(80)]
+        await asyncio.wait(many, return_when=asyncio.FIRST_COMPLETED)
+        before = len(done)
+        await asyncio.gather(*(send(modest, "modest") for _ in range(8)))
+        assert len(done) - before < 40  # alternating it takes 16, in order of arrival 85
+        await asyncio.gather(*many)
 
 
 async def test_retry_after_follows_the_drain_rate(tiny_model, classifier):

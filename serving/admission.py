@@ -1,0 +1,141 @@
+"""Owns who is taken in: paragraphs and tokens that were promised room, of all and of each caller.
+
+Texts that are still being read count by an estimate of their tokens, so that a burst cannot be taken in whole before
+the first of it is counted. Knows nothing of threads; all of it belongs to the event loop.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from serving.asking import NOBODY
+from serving.backpressure import DrainRate, has_own_room, has_room, make_overloaded
+from serving.fair_share import FairShare
+
+
+@dataclass(eq=False, slots=True)
+class Place:
+    """The room of one request; `n_tokens` are promised to it until its windows are queued."""
+
+    caller: str = NOBODY
+    n_paragraphs: int = 0
+    n_tokens: int = 0
+
+
+class Admission:
+    """Counts what was taken in, and refuses what there is no room for."""
+
+    def __init__(self, queue: FairShare[Any], rate: DrainRate, *, max_pending: int, max_queue_tokens: int) -> None:
+        """Begin empty.
+
+        Args:
+            queue: where windows wait once they are read.
+            rate: how fast it is worked off.
+            max_pending: most paragraphs admitted and not yet answered.
+            max_queue_tokens: most tokens that wait to be run, those promised among them.
+        """
+        self._queue, self._rate = queue, rate
+        self._max_pending, self._max_tokens = max_pending, max_queue_tokens
+        self._promised = self.n_pending = 0
+        self._promised_to: Counter[str] = Counter()
+        self._pending_of: Counter[str] = Counter()
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens that wait to be run, and those promised to texts that are being read."""
+        return self._queue.tokens + self._promised
+
+    @contextmanager
+    def enter(self, n_paragraphs: int, *, n_tokens: int, caller: str) -> Iterator[Place]:
+        """Take in a request whole, or not at all.
+
+        Args:
+            n_paragraphs: how many it has.
+            n_tokens: what they will cost, by estimate.
+            caller: who asks.
+
+        Yields:
+            Its place, given back at the end.
+
+        Raises:
+            OverloadedError: too many paragraphs or tokens wait already.
+        """
+        self._check(
+            "paragraphs",
+            n_paragraphs,
+            n_waiting=self.n_pending,
+            n_own=self._pending_of[caller],
+            most=self._max_pending,
+            caller=caller,
+            estimate_s=lambda: self._rate.estimate_s(self.n_tokens),
+        )
+        self.check_tokens(n_tokens, caller=caller)
+        place = Place(caller, n_paragraphs, n_tokens)
+        self._count(place, n_paragraphs=n_paragraphs, n_tokens=n_tokens)
+        try:
+            yield place
+        finally:
+            self.fulfil(place)
+            self._count(place, n_paragraphs=-n_paragraphs)
+
+    def fulfil(self, place: Place) -> int:
+        """Give back what was promised, as the request's windows now count themselves.
+
+        Args:
+            place: of the request; a second time gives nothing back.
+
+        Returns:
+            How many tokens were promised.
+        """
+        promised, place.n_tokens = place.n_tokens, 0
+        self._count(place, n_tokens=-promised)
+        return promised
+
+    def check_tokens(self, n_tokens: int, *, caller: str) -> None:
+        """Refuse tokens that there is no room for.
+
+        Args:
+            n_tokens: of one request.
+            caller: who asks.
+
+        Raises:
+            OverloadedError: as said.
+        """
+        n_waiting, most = self.n_tokens, self._max_tokens
+        self._check(
+            "tokens",
+            n_tokens,
+            n_waiting=n_waiting,
+            n_own=self._queue.tokens_of(caller) + self._promised_to[caller],
+            most=most,
+            caller=caller,
+            estimate_s=lambda: self._rate.estimate_s(max(n_waiting + n_tokens - most, n_waiting // 4)),
+        )
+
+    def _check(
+        self,
+        what: str,
+        n_new: int,
+        *,
+        n_waiting: int,
+        n_own: int,
+        most: int,
+        caller: str,
+        estimate_s: Callable[[], int],
+    ) -> None:
+        if not has_room(n_waiting=n_waiting, n_new=n_new, most=most):
+            raise make_overloaded(what, n_waiting=n_waiting, n_new=n_new, most=most, retry_after_s=estimate_s())
+        if caller != NOBODY and not has_own_room(n_own=n_own, n_new=n_new, most=most):
+            whose = f"{what} of this API key"
+            raise make_overloaded(whose, n_waiting=n_own, n_new=n_new, most=most * 3 // 4, retry_after_s=estimate_s())
+
+    def _count(self, place: Place, *, n_paragraphs: int = 0, n_tokens: int = 0) -> None:
+        self.n_pending += n_paragraphs
+        self._promised += n_tokens
+        self._pending_of[place.caller] += n_paragraphs
+        self._promised_to[place.caller] += n_tokens
+        for counted in (self._pending_of, self._promised_to):
+            if not counted[place.caller]:  # a key that was revoked must not be remembered for ever
+                del counted[place.caller]
