@@ -88,6 +88,18 @@ class GateError(FaultsError):
     code = "export_gate_failed"
 
 
+class ChecklistError(FaultsError):
+    """A suite of behaviour tests does not fit its schema, or the model's labels."""
+
+    code = "invalid_checklist"
+
+
+class ChecklistGateError(FaultsError):
+    """A model fails more behaviour tests of a capability than its bar allows."""
+
+    code = "checklist_gate_failed"
+
+
 class EncoderError(TwoHandsError):
     """A pre-trained encoder is missing or its digest is not the pinned one."""
 
