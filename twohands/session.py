@@ -25,6 +25,8 @@ def _load(path: Path, *, num_threads: int) -> ort.InferenceSession:
     options.intra_op_num_threads = num_threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # A pattern is kept for every length that ever came: some 25 MB a session, and no time is saved by it.
+    options.enable_mem_pattern = False
     # Spinning would burn the core of a neighbour run, and of an idle service.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
