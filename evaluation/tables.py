@@ -32,42 +32,45 @@ def show_p(p: float) -> str:
     return "<.001" if p < 0.001 else show_number(p)
 
 
-def _table(*headings: str) -> Table:
+def make_table(*headings: str) -> Table:
+    """A table whose first column is words and whose others are figures."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", show_edge=False)
     for place, heading in enumerate(headings):
         table.add_column(heading, justify="right" if place else "left", overflow="fold", no_wrap=False)
     return table
 
 
-def _text(value: object, style: str = "") -> Text:
-    # Values come from the user's data: as Text they are never read as markup.
+def show_text(value: object, style: str = "") -> Text:
+    """Words as they are: values come from the user's data, and as Text they are never read as markup."""
     return Text(str(value), style=style)
 
 
 def _print_notes(console: Console, report: Json) -> None:
     for note in report["notes"]:
-        console.print(_text(f"note: {note}", "yellow"))
+        console.print(show_text(f"note: {note}", "yellow"))
 
 
 def _print_head(console: Console, name: str, head: Json) -> None:
     console.print()
-    console.print(_text(f"{name}   {head['n']} rows, {head['n_groups']} groups", "bold"))
+    console.print(show_text(f"{name}   {head['n']} rows, {head['n_groups']} groups", "bold"))
     overall = "   ".join(
         f"{title} {show_figure(head[key])}" for key, title in (("macro_f1", "macro-F1"), ("mcc", "MCC"))
     )
-    console.print(_text(overall))
+    console.print(show_text(overall))
     overall = "   ".join(
         f"{title} {show_figure(head[key])}" for key, title in (("accuracy", "accuracy"), ("ece", "ECE"))
     )
-    console.print(_text(overall))
+    console.print(show_text(overall))
     if "abstention" in head:
         abstention = head["abstention"]
         answered, right = show_figure(abstention["coverage"]), show_figure(abstention["accuracy"])
-        console.print(_text(f"abstaining below {show_number(abstention['level'])}: answers {answered}, right {right}"))
-    table = _table("label", "precision", "recall", "F1", "rows")
+        console.print(
+            show_text(f"abstaining below {show_number(abstention['level'])}: answers {answered}, right {right}")
+        )
+    table = make_table("label", "precision", "recall", "F1", "rows")
     for label, figures in head["labels"].items():
         cells = [show_figure(figures[key]) for key in ("precision", "recall", "f1")]
-        table.add_row(_text(label), *cells, str(figures["support"]))
+        table.add_row(show_text(label), *cells, str(figures["support"]))
     console.print(table)
 
 
@@ -75,13 +78,13 @@ def _print_slices(console: Console, column: str, slices: Json) -> None:
     heads = list(dict.fromkeys(name for part in slices.values() for name in part["heads"]))
     for name in heads:
         console.print()
-        console.print(_text(f"{name} by {column}", "bold"))
-        table = _table(column, "rows", "macro-F1 (labels that occur)", "accuracy")
+        console.print(show_text(f"{name} by {column}", "bold"))
+        table = make_table(column, "rows", "macro-F1 (labels that occur)", "accuracy")
         for value, part in slices.items():
             if name in part["heads"]:
                 head = part["heads"][name]
                 table.add_row(
-                    _text(value), str(head["n"]), show_figure(head["macro_f1"]), show_figure(head["accuracy"])
+                    show_text(value), str(head["n"]), show_figure(head["macro_f1"]), show_figure(head["accuracy"])
                 )
         console.print(table)
 
@@ -94,9 +97,9 @@ def print_evaluation(report: Json) -> None:
     """
     console = Console(width=WIDTH, highlight=False)
     model = report["model"]
-    console.print(_text(f"{model['name']} {model['version']} (sha256 {model['sha256'][:12]})", "bold"))
+    console.print(show_text(f"{model['name']} {model['version']} (sha256 {model['sha256'][:12]})", "bold"))
     console.print(
-        _text(
+        show_text(
             f"{report['n']} rows of {report['data']['n_groups']} groups. In brackets: 95% intervals from "
             f"{report['n_replicates']} bootstrap draws of groups, seed {report['seed']}."
         )
@@ -125,9 +128,9 @@ def print_comparison(report: Json) -> None:
     console = Console(width=WIDTH, highlight=False)
     for letter in ("a", "b"):
         name = " ".join(str(report[letter][key]) for key in ("name", "version") if key in report[letter])
-        console.print(_text(f"{letter.upper()}: {name}", "bold"))
+        console.print(show_text(f"{letter.upper()}: {name}", "bold"))
     console.print(
-        _text(
+        show_text(
             f"{report['n']} rows of {report['data']['n_groups']} groups. In brackets: 95% intervals from "
             f"{report['n_replicates']} bootstrap draws of groups, the same for both, seed {report['seed']}."
         )
@@ -135,25 +138,27 @@ def print_comparison(report: Json) -> None:
     for name, head in report["heads"].items():
         console.print()
         difference = cast("Mapping[str, float]", head["macro_f1"]["difference"])
-        console.print(_text(f"{name}   {head['n']} rows   {_say_verdict(difference)}", "bold"))
-        table = _table("", "A", "B", "A - B", "p", "rows")
+        console.print(show_text(f"{name}   {head['n']} rows   {_say_verdict(difference)}", "bold"))
+        table = make_table("", "A", "B", "A - B", "p", "rows")
         parts = {"macro-F1": head["macro_f1"], "accuracy": head["accuracy"]}
         parts |= {f"F1 {label}": figures["f1"] for label, figures in head["labels"].items()}
         supports = ["", "", *(str(figures["support"]) for figures in head["labels"].values())]
         for (title, part), support in zip(parts.items(), supports, strict=True):
             a, b = show_number(part["a"]["value"]), show_number(part["b"]["value"])
             apart = part["difference"]
-            table.add_row(_text(title), a, b, show_figure(apart, is_signed=True), show_p(apart["p"]), support)
+            table.add_row(show_text(title), a, b, show_figure(apart, is_signed=True), show_p(apart["p"]), support)
         console.print(table)
         mcnemar = head["mcnemar"]
         console.print(
-            _text(
+            show_text(
                 f"right in A only: {mcnemar['only_a_right']} rows, in B only: {mcnemar['only_b_right']}; "
                 f"McNemar's exact p {show_p(mcnemar['p'])}"
             )
         )
     console.print()
     console.print(
-        _text("The p in the tables is the bootstrap's, which draws whole groups; McNemar takes rows as independent.")
+        show_text(
+            "The p in the tables is the bootstrap's, which draws whole groups; McNemar takes rows as independent."
+        )
     )
     _print_notes(console, report)
