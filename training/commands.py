@@ -62,14 +62,14 @@ def train(
     from training.encoders import find_encoder  # noqa: PLC0415, RUF100
 
     encoder = find_encoder(chosen.encoder.name, revision=chosen.encoder.revision, sha256=chosen.encoder.sha256)
-    encoder.check_window(chosen.window.max_tokens)
+    encoder.check_fit(max_tokens=chosen.window.max_tokens, num_layers=chosen.encoder.num_layers)
     splits = load_splits(chosen.data, taxonomy, seed=chosen.seed)
     if smoke:
         n = SMOKE_ROWS
         splits = Splits(splits.train[:n], splits.dev[:n], splits.test[:n], splits.files)
     click.echo(
         f"{len(splits.train)} rows to fit, {len(splits.dev)} to select by, {len(splits.test)} to report on; "
-        f"encoder {encoder.name} ({encoder.sha256[:12]})",
+        f"encoder {encoder.describe(chosen.encoder.num_layers)}, sha256 {encoder.sha256[:12]}",
         err=True,
     )
     from training.export import export_checkpoint  # noqa: PLC0415, RUF100

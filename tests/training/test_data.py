@@ -5,7 +5,8 @@ import json
 import pytest
 
 from training.config import DataConfig
-from training.data import find_leaks, hold_out, load_splits
+from training.data import hold_out, load_splits
+from training.leaks import find_leaks
 from twohands.errors import DataError, FileReadError, LeakError
 from twohands.examples import Example
 

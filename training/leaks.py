@@ -1,0 +1,98 @@
+"""Owns what two sets of rows share: documents, texts, and texts that are nearly the same."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from datasketch import MinHash, MinHashLSH
+
+from twohands.examples import Example
+
+_WORD = re.compile(r"\w+")
+_SHINGLE_WORDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """Two rows of two splits that must not stand in both."""
+
+    what: str
+    first_split: str
+    first: Example
+    second_split: str
+    second: Example
+
+    def __str__(self) -> str:
+        """One line with ids and splits; texts are not shown."""
+        return f"{self.what} is in {self.first_split} ({self.first.id}) and in {self.second_split} ({self.second.id})"
+
+
+def _shingles(paragraph: str) -> list[bytes]:
+    words = _WORD.findall(paragraph.lower())
+    n = max(1, len(words) - _SHINGLE_WORDS + 1)
+    return [" ".join(words[start : start + _SHINGLE_WORDS]).encode() for start in range(n)]
+
+
+def find_shared(splits: Mapping[str, Sequence[Example]], *, near_duplicate_jaccard: float | None) -> list[Leak]:
+    """Find documents and texts that stand in two splits.
+
+    Args:
+        splits: rows by the name of the split.
+        near_duplicate_jaccard: overlap of word 5-grams from which two texts count as one; None to skip.
+
+    Returns:
+        One leak for each document, and one for each text that an earlier split holds.
+
+    Source:
+        Broder 1997, *On the resemblance and containment of documents* (MinHash).
+    """
+    found: list[Leak] = []
+    rows = [(split, example) for split, examples in splits.items() for example in examples]
+    groups: dict[str, dict[str, Example]] = {}
+    texts: dict[str, tuple[str, Example]] = {}
+    exact: set[tuple[str, str]] = set()
+    for split, example in rows:
+        first = groups.setdefault(example.group, {}).setdefault(split, example)
+        if first is example and len(groups[example.group]) == 2:
+            (split_a, example_a), (split_b, example_b) = groups[example.group].items()
+            found.append(Leak(f"group {example.group!r}", split_a, example_a, split_b, example_b))
+        key = " ".join(_WORD.findall(example.paragraph.lower()))
+        split_a, example_a = texts.setdefault(key, (split, example))
+        if split_a != split:
+            exact.add((example_a.id, example.id))
+            found.append(Leak("the same text", split_a, example_a, split, example))
+    if near_duplicate_jaccard is not None:
+        found += _find_near_duplicates(rows, near_duplicate_jaccard, exact)
+    return found
+
+
+def _find_near_duplicates(
+    rows: Sequence[tuple[str, Example]], jaccard: float, known: set[tuple[str, str]]
+) -> Iterator[Leak]:
+    index = MinHashLSH(threshold=jaccard, num_perm=64)
+    for number, (split, example) in enumerate(rows):
+        minhash = MinHash(num_perm=64, seed=1)
+        minhash.update_batch(_shingles(example.paragraph))
+        for other in map(int, index.query(minhash)):
+            split_a, example_a = rows[other]
+            if split_a == split or (example_a.id, example.id) in known:
+                continue
+            # The index answers by estimate; the sets themselves decide.
+            first, second = set(_shingles(example_a.paragraph)), set(_shingles(example.paragraph))
+            overlap = len(first & second) / len(first | second)
+            if overlap >= jaccard:
+                yield Leak(f"nearly the same text (overlap {overlap:.2f})", split_a, example_a, split, example)
+        index.insert(str(number), minhash)
+
+
+def find_leaks(splits: Mapping[str, Sequence[Example]], *, near_duplicate_jaccard: float | None) -> list[str]:
+    """Say what `find_shared` found.
+
+    Args:
+        splits: rows by the name of the split.
+        near_duplicate_jaccard: as there.
+
+    Returns:
+        One line a leak.
+    """
+    return [str(leak) for leak in find_shared(splits, near_duplicate_jaccard=near_duplicate_jaccard)]

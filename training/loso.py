@@ -1,0 +1,215 @@
+"""Owns leave-one-source-out: which rows a fold learns from and is asked about, and what it answered.
+
+A source is left out with all its documents, and with every row elsewhere that repeats one of its texts.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.config import TrainConfig
+from training.data import Splits, check_labels
+from training.encoders import FoundEncoder
+from training.export import export_checkpoint
+from training.labels import ONLY_SCORED
+from training.leaks import find_shared
+from training.loop import fit
+from twohands import Classifier
+from twohands.decide import decide_all
+from twohands.errors import DataError, RunConflictError
+from twohands.examples import Example, fingerprint
+from twohands.taxonomy import Taxonomy
+
+IN_DOMAIN = "in-domain"
+# By row id and head: the labels that a model gave.
+Answers = dict[str, dict[str, list[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The rows of one source that a reader labelled: all of them, and those that no run learns from."""
+
+    name: str
+    rows: list[Example]
+    held_out: list[Example]
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """What one model learns from, and what it is asked about afterwards."""
+
+    name: str
+    train: list[Example]
+    dev: list[Example]
+    asked: list[Example]
+    n_dropped: int
+
+
+def list_sources(splits: Splits) -> list[Source]:
+    """Gather rows by source.
+
+    Args:
+        splits: of the run. Held out are the rows of test; where the run has none, of dev.
+
+    Returns:
+        Sources, the one with most rows first; rows that only a teacher scored are not counted.
+    """
+    held_out = splits.test or splits.dev
+    known = [e for e in [*splits.train, *splits.dev, *splits.test] if not e.columns.get(ONLY_SCORED)]
+    names = sorted({example.source for example in known})
+    sources = [
+        Source(name, [e for e in known if e.source == name], [e for e in held_out if e.source == name])
+        for name in names
+    ]
+    return sorted(sources, key=lambda source: (-len(source.rows), source.name))
+
+
+def make_in_domain(splits: Splits) -> Fold:
+    """The fold that leaves nothing out: all of train, asked about what was held out."""
+    return Fold(IN_DOMAIN, splits.train, splits.dev, splits.test or splits.dev, 0)
+
+
+def make_fold(splits: Splits, source: Source, taxonomy: Taxonomy, *, near_duplicate_jaccard: float | None) -> Fold:
+    """Leave one source out.
+
+    Args:
+        splits: of the run.
+        source: which.
+        taxonomy: the heads.
+        near_duplicate_jaccard: as in `find_shared`.
+
+    Returns:
+        A fold whose train and dev share no document and no text with the source's rows.
+
+    Raises:
+        DataError: what is left lacks a label.
+    """
+    # Rows that only a teacher scored are of the source, too, though nobody is asked about them.
+    gone = [e for e in [*splits.train, *splits.dev, *splits.test] if e.source == source.name]
+    groups = {example.group for example in gone}
+    kept = {
+        split: [e for e in rows if e.source != source.name and e.group not in groups]
+        for split, rows in (("train", splits.train), ("dev", splits.dev))
+    }
+    n_before = sum(e.source != source.name for e in [*splits.train, *splits.dev])
+    repeated = {
+        leak.second.id
+        for rows in kept.values()
+        for leak in find_shared({"left out": gone, "kept": rows}, near_duplicate_jaccard=near_duplicate_jaccard)
+    }
+    train, dev = ([e for e in kept[split] if e.id not in repeated] for split in ("train", "dev"))
+    check_labels(train, dev, taxonomy)
+    return Fold(source.name, train, dev, source.rows, n_before - len(train) - len(dev))
+
+
+def answer(model: Classifier, rows: Sequence[Example]) -> Answers:
+    """Ask a model about rows.
+
+    Args:
+        model: a loaded folder.
+        rows: at least one.
+
+    Returns:
+        The labels given, with the model's own thresholds.
+    """
+    logits = model.predict_logits([model.encoder.encode(example.paragraph) for example in rows])
+    decided = decide_all(logits, model.taxonomy, model.manifest.rules)
+    return {
+        example.id: {
+            head.name: [n for n, given in zip(head.label_names, decided[head.name][1][row], strict=True) if given]
+            for head in model.taxonomy.heads
+        }
+        for row, example in enumerate(rows)
+    }
+
+
+def answer_fold(
+    fold: Fold,
+    config: TrainConfig,
+    taxonomy: Taxonomy,
+    encoder: FoundEncoder,
+    *,
+    output: Path,
+    restart: bool,
+    say: Callable[[str], None],
+) -> Answers:
+    """Train one fold and ask it, or read what an earlier call was answered.
+
+    Args:
+        fold: which rows.
+        config: the run; its graph stays fp32, so that no fold differs by how it was quantised.
+        taxonomy: the heads.
+        encoder: checked weights.
+        output: folder of all folds; a fold's checkpoints are removed when it has answered.
+        restart: discard what is there.
+        say: is told what is done.
+
+    Returns:
+        The answers to `fold.asked`.
+
+    Raises:
+        RunConflictError: `output` holds this fold with other settings or rows.
+    """
+    kept = output / f"{_slug(fold.name)}.json"
+    work = output / _slug(fold.name)
+    identity = {
+        "settings": config.model_dump(mode="json", exclude={"run_name", "compute", "export", "version", "card_notes"}),
+        "train_fingerprint": fingerprint(fold.train),
+        "dev_fingerprint": fingerprint(fold.dev),
+        "asked_fingerprint": fingerprint(fold.asked),
+        "encoder_sha256": encoder.sha256,
+    }
+    if kept.is_file() and not restart:
+        before = json.loads(kept.read_text(encoding="utf-8"))
+        changed = sorted(key for key in identity if before["identity"].get(key) != identity[key])
+        if changed:
+            raise RunConflictError(
+                f"{kept} was made with other settings ({', '.join(changed)}); pass --restart to discard it, or "
+                "another --output"
+            )
+        say(f"{fold.name}: answered before")
+        found: Answers = before["answers"]
+        return found
+    say(
+        f"{fold.name}: {len(fold.train)} rows to fit, {len(fold.dev)} to select by, {len(fold.asked)} to answer; "
+        f"{fold.n_dropped} of other sources dropped, as they share a document or text"
+    )
+    splits = Splits(fold.train, fold.dev, [], [])
+    checkpoint = fit(config, taxonomy, splits, encoder, run_dir=work / "run", restart=restart)
+    as_fp32 = config.model_copy(update={"export": config.export.model_copy(update={"candidates": []})})
+    export_checkpoint(checkpoint, as_fp32, taxonomy, splits, output=work / "model", overwrite=True)
+    answers = answer(Classifier.load(work / "model", num_threads=config.compute.num_threads), fold.asked)
+    partial = kept.with_name(kept.name + ".partial")
+    partial.write_text(json.dumps({"identity": identity, "answers": answers}, indent=1), encoding="utf-8")
+    partial.replace(kept)
+    shutil.rmtree(work)
+    return answers
+
+
+def answer_beside(model: Path, splits: Splits, rows: Sequence[Example]) -> Answers:
+    """Ask a model folder that was trained before, instead of training the in-domain one.
+
+    Args:
+        model: its folder.
+        splits: of the run.
+        rows: to ask about.
+
+    Returns:
+        The answers.
+
+    Raises:
+        DataError: it learnt from other rows than the run's.
+    """
+    classifier = Classifier.load(model)
+    found, expected = classifier.manifest.training_data.fingerprint, fingerprint(splits.train)
+    if found != expected:
+        fault = f"{model} learnt from rows with fingerprint {found[:12]}…, this run's have {expected[:12]}…"
+        raise DataError("the in-domain model does not fit the run", [fault])
+    return answer(classifier, rows)
+
+
+def _slug(name: str) -> str:
+    """A source's name as a file's: letters, digits, dash, dot and underscore."""
+    return "".join(sign if sign.isalnum() or sign in "-._" else "_" for sign in name).lstrip(".") or "_"

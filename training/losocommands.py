@@ -1,0 +1,130 @@
+"""Owns `twohands loso`: each source left out in turn, a table after each; heavy imports wait until it runs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from twohands.errors import DataError
+
+if TYPE_CHECKING:
+    from training.loso import Answers, Fold, Source
+
+
+def _choose(sources: "list[Source]", names: tuple[str, ...], *, min_rows: int) -> "tuple[list[Source], dict[str, str]]":
+    """The sources to leave out, and why others are passed over."""
+    unknown = sorted(set(names) - {source.name for source in sources})
+    if unknown:
+        known = ", ".join(source.name for source in sources)
+        faults = [f"no row has the source {name!r}; there are: {known}" for name in unknown]
+        raise DataError("sources cannot be left out", faults)
+    if names:
+        return [source for source in sources if source.name in names], {}
+    passed_over = {s.name: f"{len(s.rows)} rows, fewer than {min_rows}" for s in sources if len(s.rows) < min_rows}
+    return [source for source in sources if source.name not in passed_over], passed_over
+
+
+def _say(line: str) -> None:
+    click.echo(f"loso: {line}", err=True)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  twohands loso CONFIG --set data.root=FOLDER --list
+  twohands loso CONFIG --set data.root=FOLDER --source wikipedia --source debates
+  twohands loso CONFIG --set data.root=FOLDER --beside models/twohands
+
+Given again, it goes on where it was; loso.md and loso.json stand after the first source and grow with each.""",
+    no_args_is_help=True,
+)
+@click.argument("config", metavar="CONFIG")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="a.b=value", help="Change one key of the config; repeatable."
+)
+@click.option("--source", "names", multiple=True, metavar="NAME", help="Leave out this one; repeatable. [default: all]")
+@click.option("--min-rows", type=click.IntRange(min=1), default=30, show_default=True, help="Of a source not named.")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder of the table. [default: runs/RUN_NAME-loso]")
+@click.option(
+    "--beside",
+    type=click.Path(path_type=Path),
+    metavar="MODEL",
+    help="Model folder of the whole run, for the in-domain figures. [default: train it]",
+)
+@click.option("--list", "only_list", is_flag=True, help="Show the sources and their rows, and train nothing.")
+@click.option("--restart", is_flag=True, help="Discard what an earlier call left in the output.")
+def loso(
+    config: str,
+    overrides: tuple[str, ...],
+    names: tuple[str, ...],
+    min_rows: int,
+    output: Path | None,
+    beside: Path | None,
+    *,
+    only_list: bool,
+    restart: bool,
+) -> None:
+    """Train without each source in turn and test on it: how does a model fare on what it was not made for?
+
+    A source is the column of that name. All its documents leave train and dev, and so does every row elsewhere that
+    repeats one of its texts. The figures stand beside those of the model that learnt from all sources, on the rows of
+    test (of dev, with --set data.test=null). One run of CONFIG for each source.
+    """
+    from training.config import load_config  # noqa: PLC0415, RUF100 - --help must not import torch
+    from training.data import load_splits  # noqa: PLC0415, RUF100
+
+    chosen, taxonomy = load_config(config, overrides=overrides)
+    splits = load_splits(chosen.data, taxonomy, seed=chosen.seed)
+    held_out_split = "test" if splits.test else "dev"
+
+    from training.loso import answer_beside, answer_fold, list_sources, make_fold, make_in_domain  # noqa: PLC0415, RUF100
+
+    sources, passed_over = _choose(list_sources(splits), names, min_rows=min_rows)
+    if only_list:
+        click.echo(f"{'SOURCE':<40} {'ROWS':>6} {held_out_split.upper():>6}")
+        for source in sources:
+            click.echo(f"{source.name:<40} {len(source.rows):>6} {len(source.held_out):>6}")
+        for name, reason in passed_over.items():
+            click.echo(f"passed over: {name} ({reason})", err=True)
+        return
+
+    from training.encoders import find_encoder  # noqa: PLC0415, RUF100
+    from training.losotable import write_tables  # noqa: PLC0415, RUF100
+
+    encoder = find_encoder(chosen.encoder.name, revision=chosen.encoder.revision, sha256=chosen.encoder.sha256)
+    encoder.check_fit(max_tokens=chosen.window.max_tokens, num_layers=chosen.encoder.num_layers)
+    target = output or Path("runs") / f"{chosen.run_name}-loso"
+    target.mkdir(parents=True, exist_ok=True)
+
+    def run(fold: "Fold") -> "Answers":
+        return answer_fold(fold, chosen, taxonomy, encoder, output=target, restart=restart, say=_say)
+
+    whole = make_in_domain(splits)
+    in_domain = answer_beside(beside, splits, whole.asked) if beside else run(whole)
+    described = f"{beside.name}, as it is served" if beside else "the same recipe on all sources, fp32"
+    answers: dict[str, Answers] = {}
+    text = ""
+    for number, source in enumerate(sources, start=1):
+        _say(f"source {number} of {len(sources)}: {source.name}")
+        try:
+            fold = make_fold(splits, source, taxonomy, near_duplicate_jaccard=chosen.data.near_duplicate_jaccard)
+        except DataError as error:
+            passed_over[source.name] = "; ".join(error.faults)
+            _say(f"passed over, {passed_over[source.name]}")
+            continue
+        answers[source.name] = run(fold)
+        text = write_tables(
+            target,
+            sources,
+            answers,
+            in_domain,
+            taxonomy,
+            seed=chosen.seed,
+            held_out_split=held_out_split,
+            described=described,
+            passed_over=passed_over,
+        )
+    if not answers:
+        raise DataError("no source can be left out", [f"{name}: {reason}" for name, reason in passed_over.items()])
+    click.echo(text)
+    _say(f"wrote loso.md and loso.json to {target}")

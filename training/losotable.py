@@ -1,0 +1,186 @@
+"""Owns the table of leave-one-source-out: macro-F1 with intervals, and the paired difference from in-domain."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from training.loso import Answers, Source
+from twohands.examples import NOT_LABELLED, Example, encode_labels
+from twohands.metrics import Counts, Figure, count_head, draw_weights, f1, interval, sum_by_group
+from twohands.taxonomy import Head, Taxonomy
+
+N_REPLICATES = 1000
+Json = dict[str, object]
+
+
+def _count(examples: Sequence[Example], answers: Answers, taxonomy: Taxonomy, head: Head) -> Counts:
+    """Counts by document."""
+    truth = encode_labels(examples, taxonomy)[:, taxonomy.slices[head.name]]
+    given = np.array([[name in answers[e.id][head.name] for name in head.label_names] for e in examples])
+    return sum_by_group(count_head(head, truth, given, given.astype(float)), [e.group for e in examples])
+
+
+def _figure(values: npt.NDArray[np.float64]) -> Figure:
+    """The first value is that of the rows themselves, the others are bootstrap draws."""
+    low, high = interval(values[1:])
+    return {"value": float(values[0]), "low": low, "high": high}
+
+
+def measure_source(
+    examples: Sequence[Example], by_model: Mapping[str, Answers], taxonomy: Taxonomy, *, seed: int
+) -> dict[str, Json]:
+    """Measure one or two models on the same rows.
+
+    Args:
+        examples: rows of one source; at least one.
+        by_model: answers by the name of the model; with two, the second is compared with the first.
+        taxonomy: the heads.
+        seed: of the bootstrap over documents; both models get the same draws.
+
+    Returns:
+        By head: `n_rows`, `labels` that occur in the rows, by model the macro-F1 over those labels, and `difference`
+        (first less second) where there are two. A head without a labelled row is left out.
+    """
+    n_documents = len({example.group for example in examples})
+    weights = np.concatenate(
+        [np.ones((1, n_documents)), draw_weights(n_documents, n_replicates=N_REPLICATES, seed=seed)]
+    )
+    figures: dict[str, Json] = {}
+    for head in taxonomy.heads:
+        truth = encode_labels(examples, taxonomy)[:, taxonomy.slices[head.name]]
+        known = truth[:, 0] != NOT_LABELLED
+        occurs = (truth[known] == 1).any(axis=0)
+        if not occurs.any():
+            continue
+        # Macro over the labels that occur: one that a source never has would count as an F1 of 0 for any model.
+        values = {
+            name: f1(_count(examples, answers, taxonomy, head).weigh(weights))[:, occurs].mean(axis=1)
+            for name, answers in by_model.items()
+        }
+        labels = [name for name, is_there in zip(head.label_names, occurs, strict=True) if is_there]
+        entry: Json = {"n_rows": int(known.sum()), "labels": labels}
+        entry |= {name: _figure(drawn) for name, drawn in values.items()}
+        if len(values) == 2:
+            first, second = values.values()
+            entry["difference"] = _figure(first - second)
+        figures[head.name] = entry
+    return figures
+
+
+def summarise(
+    sources: Sequence[Source], folds: Mapping[str, Answers], in_domain: Answers, taxonomy: Taxonomy, *, seed: int
+) -> list[Json]:
+    """Measure every source that was left out.
+
+    Args:
+        sources: in the order of the table.
+        folds: by source, the answers of the model that never saw it.
+        in_domain: answers of the model that did, to the rows held out.
+        taxonomy: the heads.
+        seed: of the bootstrap.
+
+    Returns:
+        One object a source: `all` rows by the left-out model, `held_out` rows by both (null where there are none).
+    """
+    table: list[Json] = []
+    for source in sources:
+        if source.name not in folds:
+            continue
+        answers = folds[source.name]
+        held_out = None
+        if source.held_out:
+            models = {"left_out": answers, "in_domain": in_domain}
+            held_out = measure_source(source.held_out, models, taxonomy, seed=seed)
+        rows = measure_source(source.rows, {"left_out": answers}, taxonomy, seed=seed)
+        table.append(
+            {"source": source.name, "n_rows": len(source.rows), "n_held_out": len(source.held_out), "all": rows,
+             "held_out": held_out}
+        )  # fmt: skip
+    return table
+
+
+def _cell(entry: object, model: str) -> str:
+    figure = entry.get(model) if isinstance(entry, dict) else None
+    if not isinstance(figure, dict):
+        return "-"
+    sign = "+" if model == "difference" else ""
+    return f"{figure['value']:{sign}.2f} [{figure['low']:{sign}.2f}, {figure['high']:{sign}.2f}]"
+
+
+def _lay_out(
+    table: Sequence[Json], taxonomy: Taxonomy, *, held_out_split: str, in_domain: str, passed_over: Mapping[str, str]
+) -> str:
+    """Markdown for people."""
+    heads = [head.name for head in taxonomy.heads]
+    lines = [
+        "# Leave one source out",
+        "",
+        "Macro-F1 over the labels that occur in the source's rows, with the 95% interval of a bootstrap over "
+        "documents. Left out: trained, selected and calibrated without the source. "
+        f"In domain: {in_domain}. Difference: left out less in domain, on the same rows and draws.",
+        "",
+        "## All rows of the source",
+        "",
+        "| source | rows | " + " | ".join(heads) + " |",
+        "| --- | --- |" + " --- |" * len(heads),
+    ]
+    for row in table:
+        figures: dict[str, Json] = row["all"]  # type: ignore[assignment] # the table is JSON
+        cells = [_cell(figures.get(head), "left_out") for head in heads]
+        lines.append(f"| {row['source']} | {row['n_rows']} | {' | '.join(cells)} |")
+    for head in heads:
+        lines += [
+            "",
+            f"## Its rows in {held_out_split}: {head}",
+            "",
+            "| source | rows | left out | in domain | difference |",
+            "| --- | --- | --- | --- | --- |",
+        ]
+        for row in table:
+            held_out: dict[str, Json] = row["held_out"] or {}  # type: ignore[assignment] # the table is JSON
+            cells = [_cell(held_out.get(head), model) for model in ("left_out", "in_domain", "difference")]
+            lines.append(f"| {row['source']} | {row['n_held_out']} | {' | '.join(cells)} |")
+    if held_out_split == "dev":
+        lines += ["", "The in-domain model was selected and calibrated on these rows, which flatters it."]
+    if passed_over:
+        lines += ["", "Not left out:", *(f"- {name}: {reason}" for name, reason in passed_over.items())]
+    return "\n".join(lines) + "\n"
+
+
+def write_tables(
+    folder: Path,
+    sources: Sequence[Source],
+    folds: Mapping[str, Answers],
+    in_domain: Answers,
+    taxonomy: Taxonomy,
+    *,
+    seed: int,
+    held_out_split: str,
+    described: str,
+    passed_over: Mapping[str, str],
+) -> str:
+    """Write `loso.json` and `loso.md`.
+
+    Args:
+        folder: where to.
+        sources: in the order of the table.
+        folds: by source, the answers of the model that never saw it; those without are left out.
+        in_domain: answers of the model that learnt from all sources.
+        taxonomy: the heads.
+        seed: of the bootstrap.
+        held_out_split: which rows both models are compared on, `test` or `dev`.
+        described: what the in-domain model is.
+        passed_over: sources that were not left out, with the reason.
+
+    Returns:
+        The Markdown.
+    """
+    table = summarise(sources, folds, in_domain, taxonomy, seed=seed)
+    content = {"held_out_split": held_out_split, "in_domain": described, "passed_over": passed_over, "sources": table}
+    (folder / "loso.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    text = _lay_out(table, taxonomy, held_out_split=held_out_split, in_domain=described, passed_over=passed_over)
+    (folder / "loso.md").write_text(text, encoding="utf-8")
+    return text
