@@ -96,8 +96,6 @@ class Store:
         engine = self._get_engine()
         with translate_errors(), engine.connect() as connection:
             connection.execution_options(is_reading=True)
-            if connection.dialect.name == "postgresql":
-                connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @contextmanager

@@ -321,14 +321,13 @@ async def test_labels_are_those_of_the_model_that_answered(local, classifier, tm
         ]
     }
     other = build_tiny_model(tmp_path / "moods", taxonomy=Taxonomy.model_validate(heads))
-    both = local.model_copy(update={"other_models": (str(other),)})
+    both = local.model_copy(update={"other_models": (f"lively={other}",)})
     async with open_client(create_app(both, classifier), base_url="http://localhost") as client:
-        answered = (await client.post("/v1/classify", json={"inputs": "plan", "model": "moods"})).json()
+        answered = (await client.post("/v1/classify", json={"inputs": "plan", "model": "lively"})).json()
         fields = {"text": "plan", "model": answered["model"], "prediction": answered["predictions"][0]}
-        for model in (
-            answered["model"],
-            answered["model"] | {"sha256": "f" * 64},
-        ):  # the second: an older one of its name
+        assert answered["model"]["name"] == "moods"
+        older = {"name": "lively", "version": "0", "sha256": "f" * 64}
+        for model in (answered["model"], older):  # known by its digest, and by the name that it is served under
             saved = await client.post(PATH, json=fields | {"model": model, "labels": {"mood": "torn"}})
             assert saved.json()["labels"] == {"mood": "torn"}
         assert code(await client.post(PATH, json=fields | {"labels": {"stance": "neutral"}})) == (422, "invalid_labels")

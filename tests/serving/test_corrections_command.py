@@ -1,0 +1,148 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner
+
+from serving.corrections.address import read_address
+from serving.corrections.commands import corrections as command
+from serving.corrections.store import Store
+from serving.corrections.table import CORRECTIONS
+from serving.protocols.label_config import read_controls
+from tests.serving.corrections import ANSWER, FULL, LABELS, database, postgres_url  # noqa: F401 - fixtures
+from twohands.errors import ConfigError, CorrectionNotFoundError, CorrectionsUnavailableError, FileWriteError
+from twohands.examples import load_examples
+
+
+@pytest.fixture
+def invoke(database):  # noqa: F811
+    def invoke(*arguments, **options):
+        runner = CliRunner(env={"TWOHANDS_SERVE_CORRECTIONS": database, "COLUMNS": "80"})
+        return runner.invoke(command, arguments, **options)
+
+    return invoke
+
+
+@pytest.fixture
+def kept(database):  # noqa: F811
+    store = Store(read_address(database))
+    texts = ["Sell the depots.", "The ministry buys \x1b[31mthe mills.", "Rain is expected. " * 20]
+    saved = [store.add(**FULL | {"text": text, "model": None}) for text in texts]
+    store.close()
+    return saved
+
+
+def test_reviewed_on_the_command_line_and_read_as_training_rows(invoke, kept, taxonomy, tmp_path):
+    assert invoke("accept", kept[0].id, kept[1].id).exit_code == 0
+    assert invoke("reject", "--all-pending").exit_code == 0
+    output = tmp_path / "rows.jsonl"
+    done = invoke("export", "--output", str(output))
+    assert done.exit_code == 0, done.output
+    examples = load_examples([output], taxonomy)
+    assert [each.id for each in examples] == [kept[0].id, kept[1].id]
+    assert examples[0].labels == {"stance": ("market-led",), "topics": ("regulation",)}
+    printed = invoke("export").stdout_bytes
+    assert printed == output.read_bytes()
+    assert len(invoke("export", "--status", "all").stdout.strip().split("\n")) == 3
+
+
+def test_label_studio_tasks_fit_the_exported_config(invoke, kept, taxonomy, tiny_model):
+    (first, *_) = json.loads(invoke("export", "--format", "label-studio", "--status", "all").stdout)
+    config = invoke("export", "--format", "label-studio-config", "--model", str(tiny_model)).stdout
+    names = {control.name for control in read_controls(config, taxonomy)}
+    assert {region["from_name"] for region in first["annotations"][0]["result"]} == names == set(LABELS)
+    assert first["data"]["id"] == kept[0].id
+    assert first["predictions"][0]["model_version"] == "unknown"  # the reader's page did not say which
+
+
+def test_list_and_show_say_what_is_kept_and_steer_no_terminal(invoke, kept):
+    listed = invoke("list", "--limit", "2")
+    assert [line.split()[0] for line in listed.stdout.split("\n") if line[:1].strip()] == [kept[2].id, kept[1].id]
+    assert "2 of 3" in listed.stderr
+    assert "\x1b" not in listed.output
+    assert max(len(line) for line in listed.output.splitlines()) <= 80
+    shown = invoke("show", kept[1].id)
+    for words in (kept[1].id, "pending", "stance=market-led topics=regulation", "stance=state-led", "doc-1", "市场"):
+        assert words in shown.stdout
+    assert "\x1b" not in shown.stdout
+    whole = json.loads(invoke("show", kept[1].id, "--json").stdout)
+    assert (whole["prediction"], whole["text"]) == (ANSWER, kept[1].text)
+    lines = invoke("list", "--json", "--status", "pending").stdout.strip().split("\n")
+    assert [json.loads(line)["id"] for line in lines] == [each.id for each in reversed(kept)]
+    assert invoke("list", "--status", "accepted").stdout == ""
+
+
+def test_purge_asks_first_and_takes_only_what_was_named(invoke, kept):
+    assert invoke("purge").exit_code == 2
+    assert invoke("purge", "--all", "--status", "pending").exit_code == 2
+    assert invoke("purge", "--older-than", "3").exit_code == 2
+    refused = invoke("purge", "--all", input="n\n")
+    assert (refused.exit_code, "Delete 3 corrections" in refused.output) == (1, True)
+    assert "3 of 3" in invoke("list").stderr
+    assert invoke("purge", "--older-than", "1h", "--yes").stderr == "deleted 0 corrections\n"
+    invoke("reject", kept[0].id)
+    assert invoke("purge", "--status", "rejected", input="y\n").exit_code == 0
+    assert "2 of 2" in invoke("list").stderr
+    assert invoke("purge", "--all", "--yes").stderr == "deleted 2 corrections\n"
+    assert "0 of 0" in invoke("list").stderr
+
+
+def test_purge_by_age_takes_what_is_older(invoke, kept, database):  # noqa: F811
+    store = Store(read_address(database))
+    with store._writing() as connection:
+        old = CORRECTIONS.update().where(CORRECTIONS.c.id == kept[0].id)
+        connection.execute(old.values(created=datetime.now(UTC) - timedelta(days=91)))
+    store.close()
+    assert invoke("purge", "--older-than", "14w", "--yes").stderr == "deleted 0 corrections\n"
+    assert invoke("purge", "--older-than", "2180h", "--status", "rejected", "--yes").stderr == "deleted 0 corrections\n"
+    assert invoke("purge", "--older-than", "90d", "--yes").stderr == "deleted 1 correction\n"
+    assert kept[0].id not in invoke("list").stdout
+
+
+def test_unknown_ids_change_nothing(invoke, kept):
+    done = invoke("accept", kept[0].id, "nothing")
+    assert isinstance(done.exception, CorrectionNotFoundError)
+    assert "'nothing'" in str(done.exception)
+    assert invoke("export").stdout == ""
+    assert isinstance(invoke("show", "nothing").exception, CorrectionNotFoundError)
+    assert invoke("accept").exit_code == 2
+    assert invoke("accept", kept[0].id, "--all-pending").exit_code == 2
+
+
+def test_migrate_makes_the_table_once_and_nothing_else_makes_a_file(invoke, database, tmp_path):  # noqa: F811
+    for arguments in (["list"], ["export"], ["accept", "--all-pending"], ["purge", "--all", "--yes"]):
+        assert invoke(*arguments).exit_code == 0
+    if database.startswith("sqlite"):
+        assert not (tmp_path / "kept").exists()
+    first, second = invoke("migrate").stdout, invoke("migrate").stdout
+    assert "already" not in first or not database.startswith("sqlite")
+    assert "already" in second
+
+
+def test_what_cannot_be_used_is_told_with_its_reason_and_without_its_password(tmp_path):
+    def run(setting, *arguments):
+        return CliRunner().invoke(command, [*arguments, "--database", setting]).exception
+
+    (tmp_path / "file").write_text("")
+    blocked = run(f"sqlite:///{tmp_path}/file/c.sqlite3", "migrate")
+    assert isinstance(blocked, CorrectionsUnavailableError)
+    assert str(tmp_path) in str(blocked)
+    for setting in ("off", "mysql://u:word@h/d"):
+        refused = run(setting, "list")
+        assert isinstance(refused, ConfigError)
+        assert "u:word" not in str(refused)
+    pytest.importorskip("psycopg")
+    unreachable = run("postgresql://u:pass-word@127.0.0.1:1/d", "list")
+    assert isinstance(unreachable, CorrectionsUnavailableError)
+    assert "127.0.0.1:1/d" in str(unreachable)
+    assert "pass-word" not in str(unreachable)
+
+
+def test_an_output_that_cannot_be_written_leaves_nothing_behind(invoke, kept, tmp_path):
+    assert len(kept) == 3
+    assert isinstance(invoke("export", "--output", str(tmp_path / "no" / "rows.jsonl")).exception, FileWriteError)
+    before = sorted(tmp_path.iterdir())
+    (tmp_path / "taken").mkdir()
+    assert invoke("export", "--output", str(tmp_path / "taken")).exit_code == 2
+    (tmp_path / "taken").rmdir()
+    assert sorted(tmp_path.iterdir()) == before

@@ -1,0 +1,273 @@
+import multiprocessing
+import os
+import sqlite3
+import stat
+import threading
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from serving.corrections import database as database_module
+from serving.corrections.address import check_address, find_default_path, read_address
+from serving.corrections.database import HEAD, migrate, open_engine
+from serving.corrections.store import Store, make_id
+from serving.corrections.table import METADATA
+from tests.serving.corrections import database, postgres_url  # noqa: F401 - fixtures
+from tests.serving.saving import add, save_many
+from twohands.errors import CorrectionNotFoundError, CorrectionsUnavailableError
+
+N_PROCESSES, N_THREADS, N_EACH = 2, 4, 25
+
+
+@pytest.fixture
+def store(database):  # noqa: F811
+    store = Store(read_address(database))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def file_store(tmp_path):
+    store = Store(read_address(f"sqlite:///{tmp_path}/corrections.sqlite3"))
+    yield store
+    store.close()
+
+
+def test_processes_and_threads_that_begin_together_lose_nothing(database, store):  # noqa: F811
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(N_PROCESSES)
+    processes = [
+        context.Process(target=save_many, args=(database, name, N_THREADS, N_EACH, barrier))
+        for name in ("first", "second")
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * N_PROCESSES
+    expected = {f"{n} {t} {i}" for n in ("first", "second") for t in range(N_THREADS) for i in range(N_EACH)}
+    assert sorted(each.text for each in store.iterate_latest(status=None)) == sorted(expected)
+    assert store.count() == N_PROCESSES * N_THREADS * N_EACH
+
+
+def test_many_stores_that_migrate_at_once_do_it_once(database, monkeypatch):  # noqa: F811
+    n_upgrades, real = [], database_module._upgrade
+
+    def count(connection):
+        if database_module.read_revision(connection) is None:
+            n_upgrades.append(1)
+        real(connection)
+
+    monkeypatch.setattr(database_module, "_upgrade", count)
+    stores = [Store(read_address(database)) for _ in range(8)]
+    failures = []
+
+    def prepare(store):
+        try:
+            store.prepare()
+        except CorrectionsUnavailableError as error:
+            failures.append(error.reason)
+
+    threads = [threading.Thread(target=prepare, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    for store in stores:
+        store.close()
+    assert failures == []
+    assert len(n_upgrades) == 1
+
+
+def test_reading_goes_on_while_somebody_writes(store):
+    add(store, "before")
+    with store._writing() as connection:
+        connection.execute(sa.text("UPDATE corrections SET status = 'rejected'"))
+        assert store.count(status="pending") == 1  # what was there before the other has committed
+    assert store.count(status="pending") == 0
+
+
+def test_an_export_is_of_one_moment(store):
+    for number in range(6):
+        add(store, f"plan {number}")
+    seen = []
+    for each in store.iterate_latest(status=None, n_at_once=2):
+        seen.append(each.text)
+        if len(seen) == 2:
+            add(store, "plan 0", note="later")
+    assert seen == [f"plan {number}" for number in range(6)]
+    assert [each.note for each in store.iterate_latest(status=None)] == [None] * 5 + ["later"]
+
+
+def test_the_latest_among_the_chosen_wins(store):
+    first, second = add(store, "plan"), add(store, " plan ")
+    store.set_status([first.id], "accepted")
+    assert [each.id for each in store.iterate_latest(status="accepted")] == [first.id]
+    store.set_status([second.id], "accepted")
+    assert [each.id for each in store.iterate_latest(status="accepted")] == [second.id]
+    store.set_status([first.id], "rejected")
+    store.set_status([first.id], "accepted")  # looked at last, but its labels are the older ones
+    assert [each.id for each in store.iterate_latest(status="accepted")] == [second.id]
+    store.change(first.id, {"labels": {"stance": "market-led", "topics": None}})
+    assert [each.id for each in store.iterate_latest(status="accepted")] == [first.id]
+
+
+def test_all_or_none_are_decided(store):
+    kept = [add(store, f"plan {number}").id for number in range(3)]
+    assert store.set_status([kept[0], make_id()], "accepted") != []
+    assert store.count(status="accepted") == 0
+    assert store.set_status(kept[:2], "rejected") == []
+    assert store.decide_pending("accepted") == 1
+    assert (store.count(status="rejected"), store.count(status="accepted")) == (2, 1)
+
+
+def test_purge_by_status_and_age(store):
+    kept = [add(store, f"plan {number}").id for number in range(4)]
+    store.set_status(kept[:2], "rejected")
+    assert store.purge(before=datetime.now(UTC) - timedelta(hours=1)) == 0
+    assert store.purge(status="rejected", before=datetime.now(UTC) + timedelta(seconds=1)) == 2
+    assert [each.id for each in store.iterate_latest(status=None)] == kept[2:]
+    assert store.purge() == 2
+    assert store.count() == 0
+
+
+def test_a_purge_leaves_nothing_of_the_text_in_the_file_or_its_log(file_store, tmp_path):
+    secret = "Xylophone words that a reader wants gone"
+    add(file_store, secret, note=secret)
+    for number in range(50):
+        add(file_store, f"other {number}")
+
+    def found():
+        return [path.name for path in tmp_path.iterdir() if secret.encode() in path.read_bytes()]
+
+    assert found() != []
+    file_store.set_status([file_store.list_page(status=None, limit=100, after=None)[0][-1].id], "rejected")
+    assert file_store.purge(status="rejected") == 1
+    assert found() == []
+    assert file_store.count() == 50
+
+
+def test_the_file_is_its_owners_alone_and_in_wal_mode(tmp_path):
+    path = tmp_path / "deep" / "er" / "corrections.sqlite3"
+    old = os.umask(0)
+    try:
+        store = Store(read_address(f"sqlite:///{path}"))
+        add(store)
+        modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
+    finally:
+        os.umask(old)
+    assert modes == dict.fromkeys(modes, 0o600)
+    assert path.name + "-wal" in modes
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+    store.close()
+
+
+def test_revisions_lead_to_the_table_that_the_code_uses(database):  # noqa: F811
+    folder = Path(database_module.__file__).parent / "migrations"
+    config = Config()
+    config.set_main_option("script_location", str(folder))
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+    engine = open_engine(read_address(database))
+    assert migrate(engine) == (None, HEAD)
+    assert migrate(engine) == (HEAD, HEAD)
+    with engine.connect() as connection:
+        options = {"compare_type": True}
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), METADATA) == []
+    engine.dispose()
+
+
+def test_a_database_of_a_later_version_is_refused_unchanged(store):
+    add(store)
+    with store._writing() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = 'v9999'"))
+    late = Store(store.address)
+    with pytest.raises(CorrectionsUnavailableError) as failure:
+        late.count()
+    assert "v9999" in failure.value.reason
+    late.close()
+    with store._reading() as connection:
+        assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() == "v9999"
+
+
+def test_a_failed_migration_leaves_nothing_behind(store, monkeypatch):
+    def fail(connection):
+        connection.execute(sa.text("CREATE TABLE half_made (id INTEGER)"))
+        raise sa.exc.OperationalError("CREATE", {}, Exception("the disk is full"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(database_module, "_upgrade", fail)
+        with pytest.raises(CorrectionsUnavailableError) as failure:
+            add(store)
+        assert "the disk is full" in failure.value.reason
+    add(store)  # as if nothing had happened
+    with store._reading() as connection:
+        assert "half_made" not in sa.inspect(connection).get_table_names()
+
+
+def test_what_the_database_says_never_repeats_a_text(store):
+    kept = add(store, "private words")
+    with pytest.raises(CorrectionsUnavailableError) as failure:
+        store.change(kept.id, {"confidence": 9, "note": "more private words"})  # PostgreSQL shows the whole row
+    told = [failure.value.reason, str(failure.value)]
+    assert not any("private" in each for each in told)
+    assert "more private" not in str(failure.value.__cause__).partition("DETAIL")[0]
+    assert store.get(kept.id) == kept
+
+
+def test_ids_are_uuids_in_the_order_of_time():
+    made = [make_id(now_ns) for now_ns in range(1_700_000_000_000_000_000, 1_700_000_000_000_100_000, 1000)]
+    assert made == sorted(made)
+    assert {uuid.UUID(each).version for each in made} == {7}
+    assert len({make_id(0) for _ in range(1000)}) == 1000
+    assert uuid.UUID(make_id(1_700_000_000_123_000_000)).int >> 80 == 1_700_000_000_123
+
+
+def test_what_is_unknown_is_not_found(store):
+    with pytest.raises(CorrectionNotFoundError):
+        store.get(make_id())
+    add(store)
+    for act in (store.get, store.delete, lambda each: store.change(each, {"status": "accepted"})):
+        with pytest.raises(CorrectionNotFoundError):
+            act(make_id())
+
+
+def test_nul_and_what_is_not_ascii_come_back(store):
+    note = "市场 \u2028 \U0001f3ed '\"\\ %s :x"
+    kept = add(store, "plan\x01", note=note, labels={"stance": "neutral"}, source="a'b")
+    assert store.get(kept.id) == kept
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("postgres://u:p@h:5/d?sslmode=require", "postgresql+psycopg://u:p@h:5/d?sslmode=require"),
+        ("postgresql://h/d", "postgresql+psycopg://h/d"),
+        ("postgresql+psycopg:///d", "postgresql+psycopg:///d"),
+    ],
+)
+def test_urls_of_postgresql_are_taken_as_people_write_them(value, expected):
+    pytest.importorskip("psycopg")
+    address = read_address(check_address(value))
+    assert (address.path, address.url) == (None, expected)
+    assert "p@" not in address.describe()
+
+
+def test_the_file_stands_in_the_users_data_folder_unless_another_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert tmp_path in find_default_path().parents
+    assert read_address(None).path == find_default_path()
+    assert not list(tmp_path.iterdir())
+    assert read_address("sqlite:////a/b.db").path == Path("/a/b.db")
+    monkeypatch.chdir(tmp_path)
+    assert read_address("sqlite:///b.db").path == tmp_path / "b.db"
+    assert read_address("off") is None
