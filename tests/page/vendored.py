@@ -67,7 +67,10 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for package in PINS["packages"]:
-            if package.get("platform", f"{sys.platform}-{platform.machine()}") == f"{sys.platform}-{platform.machine()}":
+            if (
+                package.get("platform", f"{sys.platform}-{platform.machine()}")
+                == f"{sys.platform}-{platform.machine()}"
+            ):
                 fetch(package["name"], package["version"], package["integrity"], folder)
         for pin in PINS["files"]:
             content, path = make(pin, folder), ROOT / pin["path"]

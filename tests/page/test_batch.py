@@ -1,0 +1,175 @@
+"""The batch view: tables in, true progress, filter, sort, charts, files out; and sums that agree with the service's."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from serving.summary import estimate_balance, estimate_share
+from tests.page.support import MARKUP, drop, find_faults, save, until
+
+TEXTS = [
+    "The ministry will buy the first three years of output from any domestic maker of band saws.",
+    "Carriers may set their own rates from January, and nobody will approve their tariffs any more.",
+    "The museum opens on Sunday, and admission is free.",
+    "Privatise the depots, abolish the subsidy, and let the operators compete.",
+]
+
+
+def make_csv(n_rows, *, text=lambda i: f"{TEXTS[i % 4]} Item {i}."):
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(["id", "published", "outlet", "text"])
+    for i in range(n_rows):
+        writer.writerow([f"r{i}", f"{2020 + i % 3}-0{1 + i % 6}-02", ["Gazette", "Courier"][i % 2], text(i)])
+    return buffer.getvalue().encode()
+
+
+def classify(page, n_rows):
+    page.get_by_role("button", name=f"Classify {n_rows} rows").click()
+    page.locator(".progress").wait_for(state="hidden")
+
+
+@pytest.fixture
+def batch(open_page, url):
+    page = open_page(url, view="batch")
+    page.locator(".drop").wait_for()
+    return page
+
+
+def test_a_csv_is_classified_filtered_sorted_charted_and_saved(batch, released, tmp_path):
+    drop(batch, ".batch-view", "digest.csv", make_csv(80))
+    for kind, column in {"text": "text", "date": "published", "source": "outlet"}.items():
+        assert batch.locator(f"#column-{kind}").input_value() == column
+    classify(batch, 80)
+    assert batch.locator(".batch-table tbody tr").count() == 50
+    stances = [each.stance.label for each in released.classify([f"{TEXTS[i % 4]} Item {i}." for i in range(80)])]
+    batch.get_by_role("button", name="score").click()
+    assert batch.locator("th[aria-sort=descending]").inner_text().startswith("score")
+    scores = [int(text.split()[0]) for text in batch.locator(".batch-table td:last-child").all_inner_texts()]
+    assert scores == sorted(scores, reverse=True)
+    batch.locator("#filter-stance").select_option("market-led")
+    n_market = stances.count("market-led")
+    assert 0 < n_market < 80
+    assert f"{n_market} of 80 rows" in batch.locator("p[role=status]").inner_text()
+    rows = [
+        json.loads(line)
+        for line in save(batch, batch.get_by_role("button", name="JSONL"), tmp_path).read_text().splitlines()
+    ]
+    assert [row["id"] for row in rows] == [f"r{i}" for i in range(80) if stances[i] == "market-led"]
+    batch.locator("#filter-stance").select_option("")
+    with save(batch, batch.get_by_role("button", name="CSV"), tmp_path).open(newline="") as stream:
+        table = list(csv.DictReader(stream))
+    assert [row["stance"] for row in table] == stances
+    parquet = pytest.importorskip("pyarrow.parquet")
+    columns = parquet.read_table(save(batch, batch.get_by_role("button", name="Parquet"), tmp_path)).to_pydict()
+    assert columns["stance"] == stances
+    assert columns["outlet"] == ["Gazette", "Courier"] * 40
+    # Both charts are drawn, and say the same as their tables.
+    assert batch.locator(".chart canvas").count() == 2
+    painted = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((n) => n)"
+    assert all(batch.locator(".chart canvas").evaluate_all(f"all => all.map({painted})"))
+    years = batch.locator(".chart").first.locator("tbody th")
+    assert years.all_text_contents() == ["2020", "2021", "2022"]
+    batch.locator(".row-text").first.click()
+    assert batch.locator("dialog .scores").count() == 2
+    assert find_faults(batch) == []
+
+
+def test_progress_counts_rows_and_a_stop_keeps_what_is_done(batch):
+    drop(batch, ".batch-view", "long.csv", make_csv(1500))
+    batch.get_by_role("button", name="Classify 1,500 rows").click()
+    bar = "document.querySelector('.batch-view progress').value"
+    until(batch, f"{bar} > 0")
+    seen = batch.evaluate(bar)
+    assert 0 < seen < 1
+    until(batch, f"{bar} > {seen}")
+    batch.get_by_role("button", name="Stop").click()
+    told = batch.locator(".fault").inner_text()
+    assert told.startswith("Stopped. ")
+    assert "of 1,500 rows are done and kept" in told
+    assert batch.locator(".batch-table tbody tr").count() > 0
+    batch.get_by_role("button", name="Go on").click()
+    until(batch, f"{bar} > {seen}")
+    batch.get_by_role("button", name="Stop").click()
+
+
+def test_the_connection_is_lost_and_found_again(batch):
+    drop(batch, ".batch-view", "long.csv", make_csv(200))
+    batch.get_by_role("button", name="Classify 200 rows").click()
+    until(batch, "document.querySelector('.batch-view progress').value > 0")
+    batch.context.set_offline(True)
+    batch.locator(".fault", has_text="The connection to the service was lost").wait_for()
+    assert "of 200 rows are done and kept" in batch.locator(".fault").inner_text()
+    batch.context.set_offline(False)
+    batch.locator(".fault").wait_for(state="hidden")
+    batch.locator(".progress").wait_for(state="hidden")
+    assert "200 rows." in batch.locator("p[role=status]").inner_text()
+
+
+def test_json_lines_with_faults_are_read_and_the_faults_told(batch):
+    lines = [json.dumps({"text": TEXTS[0]}), "{broken", json.dumps(TEXTS[1]), json.dumps({"text": "  "})]
+    drop(batch, ".batch-view", "a.jsonl", "\n".join(lines).encode())
+    batch.locator(".setup", has_text="Line 2 is no JSON object").wait_for()
+    classify(batch, 3)
+    assert batch.locator(".batch-table tbody tr").count() == 3
+    assert batch.locator(".batch-table .chip.warn", has_text="not read").count() == 1
+
+
+BAD = [
+    ("a.xlsx", b"PK\x03\x04", "no table that is read here"),
+    ("b.csv", b"", "is empty"),
+    ("c.csv", b"\x00\x01\x02", "is not text"),
+    ("d.csv", b"id,text\n", "holds no rows"),
+    ("e.jsonl", b"\xff\xfe\xfd\n", "is not text in UTF-8"),
+    ("f.jsonl", b"[1]\n[2]\n", "holds no rows"),
+]
+
+
+def test_bad_tables_are_refused_in_words(batch):
+    for name, content, told in BAD:
+        drop(batch, ".batch-view", name, content)
+        batch.locator(".fault", has_text=name).wait_for()
+        assert told in batch.locator(".fault").inner_text()
+
+
+def test_markup_in_any_cell_stays_text(batch):
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow([f"{MARKUP}", "date", "source", "text"])
+    for i in range(60):
+        writer.writerow([MARKUP, f"{2020 + i % 2}", f"{MARKUP}{i % 2}", f"{MARKUP} {TEXTS[i % 4]}"])
+    drop(batch, ".batch-view", "a.csv", buffer.getvalue().encode())
+    classify(batch, 60)
+    batch.locator("#filter-text").fill(MARKUP)
+    batch.locator(".row-text").first.click()
+    assert MARKUP in batch.locator("dialog blockquote").inner_text()
+    assert batch.locator("main img, dialog img, main script").count() == 0
+    assert batch.evaluate("window.hacked") is None
+
+
+def test_a_cell_that_looks_like_a_formula_is_saved_as_text(batch, tmp_path):
+    drop(batch, ".batch-view", "a.csv", f'text\n"=HYPERLINK(""x"") {TEXTS[0]}"\n"{TEXTS[1]}"\n'.encode())
+    classify(batch, 2)
+    with save(batch, batch.get_by_role("button", name="CSV"), tmp_path).open(newline="") as stream:
+        assert next(csv.DictReader(stream))["text"].startswith("'=HYPERLINK")
+
+
+def test_sums_of_the_page_are_those_of_the_service(batch):
+    rows = np.random.default_rng(7).random((211, 3)) ** 3 + 1e-3
+    rows /= rows.sum(axis=1, keepdims=True)
+    first, second = rows[:, 0].tolist(), rows[:, 1].tolist()
+    told = batch.evaluate(
+        """async ([first, second]) => {
+            const { estimateShare, estimateBalance } = await import("/page/js/estimate.js");
+            return [estimateShare(first), estimateBalance(first, second), estimateShare(first.slice(0, 1))];
+        }""",
+        [first, second],
+    )
+    expected = [estimate_share(first), estimate_balance(first, second), estimate_share(first[:1])]
+    for ours, theirs in zip(told, expected, strict=True):
+        assert ours["value"] == pytest.approx(theirs.value, abs=1e-9)
+        assert ours["low"] == pytest.approx(theirs.low, abs=1e-9)
+        assert ours["high"] == pytest.approx(theirs.high, abs=1e-9)

@@ -1,0 +1,200 @@
+"""The reading view: in by paste and file, read back, explained, by keyboard, on a phone and on paper."""
+
+import csv
+import json
+
+import pytest
+
+from tests.page.support import ARTICLE, MARKUP, drop, find_faults, paste, save, until, wait_read
+from tests.unit.test_documents import make_pdf
+
+PIECES = ARTICLE.split("\n\n")[1:]
+
+
+def labels_of(page):
+    return page.locator(".para .mark").evaluate_all("marks => marks.map((mark) => mark.textContent)")
+
+
+def test_a_pasted_article_is_read_back_as_the_model_reads_it(page, released):
+    paste(page, ARTICLE)
+    wait_read(page)
+    assert page.locator(".result h1").inner_text() == "Timber and the treasury"
+    assert [text.strip() for text in page.locator(".para .text").all_inner_texts()] == PIECES
+    # The heading is read with the paragraph below it.
+    texts = [f"Timber and the treasury {PIECES[0]}", *PIECES[1:]]
+    for told, prediction, section in zip(
+        labels_of(page), released.classify(texts), page.locator(".para").all(), strict=True
+    ):
+        sure = "unsure leans " if prediction.stance.abstained else ""
+        assert f"{sure}{prediction.stance.label} {round(100 * prediction.stance.score)} %" in told
+        assert sorted(section.locator(".chips li").all_inner_texts()) == sorted(prediction.topics.labels)
+    assert "Of 4 paragraphs" in page.locator(".summary").inner_text()
+
+
+def test_scores_evidence_and_facts_are_told_on_demand(page):
+    paste(page, ARTICLE)
+    wait_read(page)
+    page.locator(".mark").nth(1).click()
+    detail = page.locator(".detail")
+    assert detail.locator("h2").inner_text() == "Paragraph 2"
+    assert len(detail.locator(".scores tbody tr").all()) == 7
+    assert "in 1 window. Read to its end." in detail.inner_text()
+    assert page.locator(".para mark").count() == 0
+    detail.get_by_role("button", name="Underline the evidence").click()
+    page.locator(".para mark").first.wait_for()
+    underlined = page.locator(".para mark").first.evaluate("mark => mark.firstChild.data")
+    assert underlined in PIECES[1]
+    assert underlined in detail.locator("q").first.inner_text()
+    detail.get_by_role("button", name="Hide the evidence").click()
+    assert page.locator(".para mark").count() == 0
+
+
+def test_offsets_hold_behind_characters_outside_the_basic_plane(page):
+    paste(page, "\U0001f6a2\U0001f6a2 Ships \U0001f6a2 will call at the port again.\n\n" + "\n\n".join(PIECES))
+    wait_read(page)
+    assert page.locator(".para .text").nth(1).inner_text() == PIECES[0]
+    page.locator(".mark").nth(0).click()
+    page.get_by_role("button", name="Underline the evidence").click()
+    page.locator(".evidence ul, .evidence p").first.wait_for()
+
+
+HTML = "<html><body><main><h1>Timber</h1>" + "".join(f"<p>{piece}</p>" for piece in PIECES) + "</main></body></html>"
+
+
+def test_each_kind_of_file_is_read(page, tmp_path):
+    contents = {
+        "a.txt": ARTICLE.encode(),
+        "b.md": ARTICLE.encode("utf-16"),
+        "c.html": HTML.encode(),
+        "d.pdf": make_pdf(tmp_path / "d.pdf", [[PIECES[2], "", PIECES[0]]]).read_bytes(),
+    }
+    for name, content in contents.items():
+        drop(page, ".read-view", name, content)
+        wait_read(page)
+        assert page.locator(".result h1").inner_text().lower() == name
+        texts = " ".join(" ".join(page.locator(".para .text").all_inner_texts()).split())
+        assert PIECES[0] in texts
+        assert PIECES[2] in texts
+
+
+def test_the_strip_shows_the_whole_and_jumps(page):
+    paste(page, "\n\n".join(PIECES * 12))
+    wait_read(page)
+    assert page.locator(".strip-map rect:not(.window)").count() == 48
+    page.locator(".para").nth(4).evaluate("section => section.scrollIntoView()")
+    box = page.locator(".strip-map").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] - 4)
+    until(page, "scrollY > 1000")
+    strip = page.get_by_role("slider")
+    strip.focus()
+    page.keyboard.press("Home")
+    until(page, "scrollY < 600")
+    page.keyboard.press("ArrowDown")
+    assert strip.get_attribute("aria-valuenow") == "2"
+    assert strip.get_attribute("aria-valuetext").startswith("Paragraph 2 of 48: ")
+
+
+def test_everything_is_reached_by_keyboard(page):
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.locator(".read-view textarea").focus()
+    page.keyboard.type("The ministry will buy the whole harvest at a price that it sets itself.")
+    page.keyboard.press("Control+Enter")
+    wait_read(page)
+    assert page.evaluate("document.activeElement.tagName") == "H1"
+    page.get_by_role("button", name="New text").click()
+    paste(page, ARTICLE)
+    wait_read(page)
+    page.locator(".mark").first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.textContent") == "Paragraph 2"
+    assert page.locator(".mark").nth(1).get_attribute("aria-expanded") == "true"
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.textContent").startswith("Paragraph 2:")
+
+
+def test_a_label_of_the_summary_makes_its_paragraphs_stand_out(page):
+    paste(page, ARTICLE)
+    wait_read(page)
+    page.locator(".summary").get_by_role("button", name="sanctions").click()
+    n_given = page.locator(".para", has=page.locator(".chip", has_text="sanctions")).count()
+    assert 0 < n_given < 4
+    assert page.locator(".para.pale").count() == 4 - n_given
+
+
+def test_warnings_say_where_the_model_is_out_of_its_depth(page):
+    german = "Die Regierung wird die Werke unterstützen und die Preise für das Holz nicht mehr dem Markt überlassen."
+    paste(page, f"{german}\n\nDer Minister sagte, dass die Bahn auch im Winter und bei Eis auf dem Fluss fahren wird.")
+    wait_read(page)
+    assert "not English" in page.locator(".para .chips").first.inner_text()
+    assert "the only language the model has learnt" in page.locator(".summary .caution").inner_text()
+
+
+def test_readings_are_downloaded_in_three_formats(page, tmp_path):
+    paste(page, ARTICLE)
+    wait_read(page)
+    rows = [
+        json.loads(line)
+        for line in save(page, page.get_by_role("button", name="JSONL"), tmp_path).read_text().splitlines()
+    ]
+    assert [row["text"].split("\n\n")[-1] for row in rows] == PIECES
+    assert rows[1]["stance"]["scores"]["market-led"] > 0
+    with save(page, page.get_by_role("button", name="CSV"), tmp_path).open(newline="") as stream:
+        table = list(csv.DictReader(stream))
+    assert [row["stance"] for row in table] == [row["stance"]["label"] for row in rows]
+    parquet = pytest.importorskip("pyarrow.parquet")
+    columns = parquet.read_table(save(page, page.get_by_role("button", name="Parquet"), tmp_path)).to_pydict()
+    assert columns["stance_score"] == [row["stance"]["score"] for row in rows]
+    assert columns["n_tokens"] == [row["n_tokens"] for row in rows]
+
+
+def test_markup_in_a_text_and_a_name_stays_text(page):
+    paste(page, f"{MARKUP} is what the minister wrote, and the mills will follow his plan.\n\n{MARKUP}")
+    wait_read(page)
+    assert MARKUP in page.locator(".para .text").first.inner_text()
+    page.locator(".mark").first.click()
+    page.get_by_role("button", name="New text").click()
+    drop(page, ".read-view .intake", f"{MARKUP.replace('/', '')}.txt", ARTICLE.encode())
+    wait_read(page)
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("main img, main script").count() == 0
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light")])
+def test_no_serious_fault_of_accessibility(open_page, url, width, scheme):
+    page = open_page(url, width=width, height=844, scheme=scheme)
+    page.locator(".intake").wait_for()
+    assert find_faults(page) == []
+    paste(page, ARTICLE + "\n\nZu kurz, aber nicht leer und vor allem nicht auf Englisch geschrieben, sagte der Mann.")
+    wait_read(page)
+    page.locator(".mark").first.click()
+    page.get_by_role("button", name="Underline the evidence").click()
+    page.locator(".evidence ul, .evidence p").first.wait_for()
+    assert find_faults(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("button", name="Model", exact=True).click()
+    assert find_faults(page) == []
+
+
+def test_paper_holds_the_summary_and_the_text_and_no_controls(page):
+    paste(page, ARTICLE)
+    wait_read(page)
+    page.emulate_media(media="print")
+    assert page.locator(".summary").is_visible()
+    assert page.locator(".para .text").nth(3).is_visible()
+    for selector in (".top", ".tools-row", ".strip", ".detail"):
+        assert not page.locator(selector).is_visible()
+
+
+def test_the_theme_is_chosen_and_kept(page):
+    paper = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(paper)
+    button = page.locator("#theme-button")
+    button.click()
+    button.click()
+    assert button.inner_text() == "Theme: dark"
+    assert page.evaluate(paper) != before
+    page.reload()
+    assert page.locator("#theme-button").inner_text() == "Theme: dark"
+    assert page.evaluate(paper) != before

@@ -1,0 +1,122 @@
+"""What may go wrong: a key is needed, the service is busy, the network goes, a file is bad, a text is huge."""
+
+import httpx
+import pytest
+
+from tests.page.support import ARTICLE, drop, find_faults, paste, until, wait_read
+from tests.page.wire import open_wire
+
+
+def test_a_key_is_asked_for_once_and_kept_for_the_tab_only(open_page, locked):
+    url, key, _ = locked
+    page = open_page(url)
+    field = page.locator("#key-input")
+    field.fill("th_wrong_key")
+    assert find_faults(page) == []
+    page.get_by_role("button", name="Use this key").click()
+    page.locator(".fault", has_text="does not know this key").wait_for()
+    page.locator("#key-input").fill(key)
+    page.get_by_role("button", name="Use this key").click()
+    page.locator(".intake").wait_for()
+    assert not page.locator("[data-view=corrections]").is_visible()  # this service keeps none
+    page.reload()
+    page.locator(".intake").wait_for()
+    paste(page, ARTICLE)
+    wait_read(page)
+    assert page.evaluate("localStorage.length") == 0
+    assert page.context.cookies() == []
+    other = page.context.new_page()  # another tab does not know it
+    other.goto(url)
+    other.locator("#key-input").wait_for()
+    page.get_by_role("button", name="Forget key").click()
+    page.locator("#key-input").wait_for()
+
+
+def test_a_busy_service_is_waited_for_in_words(open_page, locked):
+    url, _, hasty = locked
+    page = open_page(url)
+    page.locator("#key-input").fill(hasty)
+    page.get_by_role("button", name="Use this key").click()
+    page.locator(".intake").wait_for()
+    while httpx.get(f"{url}info", headers={"x-api-key": hasty}).status_code != 429:
+        pass
+    paste(page, ARTICLE)
+    page.locator(".notice", has_text="The service is busy").wait_for()
+    wait_read(page)
+    assert page.locator(".para").count() == 4
+    assert not page.locator(".notice").is_visible()
+
+
+def test_a_reading_that_is_cut_off_keeps_what_was_read(open_page, url):
+    with open_wire(int(url.rstrip("/").rpartition(":")[2])) as wire:
+        page = open_page(wire.url)
+        page.locator(".intake").wait_for()
+        paste(page, "\n\n".join([ARTICLE] * 100))
+        until(page, "document.querySelectorAll('.para').length > 0")
+        wire.cut()
+        fault = page.locator(".reading .fault", has_text="The connection to the service was lost")
+        fault.wait_for()
+        n_kept = page.locator(".para").count()
+        assert 0 < n_kept < 400
+        assert f"The {n_kept} paragraphs read until then are below" in fault.inner_text()
+        assert page.locator(".lean-words").is_visible()
+        page.get_by_role("button", name="Try again").click()
+        fault.wait_for(state="hidden")
+        until(page, "document.querySelectorAll('.para').length > 0")
+
+
+def test_a_reading_without_network_begins_by_itself_once_it_is_back(page):
+    page.context.set_offline(True)
+    page.locator(".notice", has_text="offline").wait_for()
+    paste(page, ARTICLE)
+    page.locator(".reading .fault", has_text="The connection to the service was lost").wait_for()
+    page.context.set_offline(False)
+    page.locator(".para").first.wait_for()
+    wait_read(page)
+    assert not page.locator(".notice").is_visible()
+
+
+BAD = [
+    ("a.docx", b"PK\x03\x04", "no kind of document that is read here"),
+    ("b.txt", b"caf\xe9 talk", "not text in UTF-8"),
+    ("c.txt", b"", "is empty"),
+    ("d.pdf", b"not a pdf", "cannot be read as PDF"),
+    ("e.html", b"<html><script>1</script></html>", "holds no text"),
+]
+
+
+def test_bad_files_are_refused_in_words(page):
+    for name, content, told in BAD:
+        drop(page, ".read-view", name, content, media_type="")
+        page.locator(".read-view .fault:visible", has_text=told).wait_for()
+
+
+def test_five_megabytes_are_read_with_progress_and_can_be_stopped(page):
+    text = "\n\n".join([ARTICLE.replace("river", f"river {n}") for n in range(9000)])
+    assert len(text) > 5_000_000
+    paste(page, text)
+    until(page, "document.querySelectorAll('.para').length > 60")
+    told = page.locator(".progress .said").inner_text()
+    n_done, n_expected = (int(part.replace(",", "")) for part in told.removesuffix(" paragraphs").split(" of "))
+    assert 0 < n_done < 2000
+    assert n_expected == pytest.approx(36_000, rel=0.1)
+    # The page still answers at once.
+    page.locator(".mark").first.click()
+    assert page.locator(".detail h2").inner_text() == "Paragraph 1"
+    page.get_by_role("button", name="Stop").click()
+    page.locator(".fault", has_text="Stopped after").wait_for()
+    assert page.locator(".lean-words").is_visible()
+
+
+def test_long_texts_are_cut_at_paragraphs_and_none_is_lost(page):
+    parts = page.evaluate(
+        """async () => {
+            const { cutParts } = await import("/page/js/documents.js");
+            const text = Array.from({ length: 5000 }, (_, n) => `Paragraph ${n} of the long text.`).join("\\n\\n");
+            const parts = cutParts(text, { max_document_bytes: 1e7, max_document_paragraphs: 2000 });
+            return { joined: parts.map((part) => part.text).join("") === text,
+                     ends: parts.slice(0, -1).every((part) => part.text.endsWith(".\\n\\n")),
+                     most: Math.max(...parts.map((part) => part.text.split("\\n\\n").filter(Boolean).length)) };
+        }"""
+    )
+    assert parts == {"joined": True, "ends": True, "most": 1800}
