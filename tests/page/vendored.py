@@ -1,6 +1,6 @@
 """Compares the page's vendored libraries with the npm packages they come from, or fetches them anew.
 
-    python tests/page/vendored.py            # exit 1 and a list where a file differs; needs npm and a registry
+    python tests/page/vendored.py            # exit 1 and a list where a file differs, 2 where npm reaches no registry
     python tests/page/vendored.py --write    # take the files of the versions in vendored.json
 
 `vendored.json` beside this file pins each package by version and SHA-512. Files are taken over byte for byte, but for
@@ -24,11 +24,14 @@ PINS = json.loads((Path(__file__).with_name("vendored.json")).read_text(encoding
 
 def fetch(name, version, integrity, folder):
     """Fetch one package through npm, check its SHA-512, and unpack it where Node would look for it."""
-    told = subprocess.run(
+    done = subprocess.run(
         ["npm", "pack", f"{name}@{version}", "--json", "--silent"],
-        cwd=folder, capture_output=True, check=True, text=True,
-    ).stdout  # fmt: skip
-    packed = json.loads(told)
+        cwd=folder, capture_output=True, check=False, text=True,
+    )  # fmt: skip
+    if done.returncode:
+        sys.stderr.write(f"{name}@{version} cannot be fetched: {done.stderr.strip() or done.stdout.strip()}\n")
+        raise SystemExit(2)
+    packed = json.loads(done.stdout)
     packed = next(iter(packed.values())) if isinstance(packed, dict) else packed[0]
     archive = folder / packed["filename"].replace("@", "").replace("/", "-")
     digest = "sha512-" + base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()

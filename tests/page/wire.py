@@ -8,7 +8,7 @@ import threading
 class Wire:
     def __init__(self, port):
         self._port = port
-        self._open = []
+        self._ends = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
         self._threads = [threading.Thread(target=self._accept)]
@@ -21,7 +21,7 @@ class Wire:
             except OSError:
                 return
             far = socket.create_connection(("127.0.0.1", self._port))
-            self._open += [near, far]
+            self._ends += [near, far]
             for source, target in ((near, far), (far, near)):
                 thread = threading.Thread(target=self._relay, args=(source, target))
                 self._threads.append(thread)
@@ -38,8 +38,7 @@ class Wire:
 
     def cut(self):
         """Breaks every connection; new ones are taken again."""
-        broken, self._open = self._open, []
-        for end in broken:
+        for end in list(self._ends):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
@@ -47,11 +46,10 @@ class Wire:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        ends = list(self._open)
         self.cut()
         for thread in self._threads:
             thread.join(10)
-        for end in ends:
+        for end in self._ends:
             end.close()
 
 
