@@ -18,8 +18,20 @@ TFIDF = "tfidf"
 BASELINES = (MAJORITY, TFIDF)
 
 
-def _labelled(examples: Sequence[Example], taxonomy: Taxonomy, split: str) -> dict[str, tuple[Labels, list[int]]]:
-    """Truth and places of the rows labelled for each head; every head needs some."""
+def labelled_rows(examples: Sequence[Example], taxonomy: Taxonomy, split: str) -> dict[str, tuple[Labels, list[int]]]:
+    """Find the rows labelled for each head.
+
+    Args:
+        examples: checked rows.
+        taxonomy: the heads.
+        split: what the rows are called, for the message.
+
+    Returns:
+        By head the truth, shape `(n, n_labels)`, and the places of the rows.
+
+    Raises:
+        DataError: a head has no labelled row.
+    """
     truth = encode_labels(examples, taxonomy)
     labelled, faults = {}, []
     for head in taxonomy.heads:
@@ -47,7 +59,7 @@ class MajorityBaseline:
             DataError: a head has no labelled row.
         """
         self.taxonomy = taxonomy
-        labelled = _labelled(train, taxonomy, "train")
+        labelled = labelled_rows(train, taxonomy, "train")
         self._shares: dict[str, Floats] = {
             name: truth.mean(axis=0, dtype=np.float64) for name, (truth, _) in labelled.items()
         }
@@ -100,7 +112,7 @@ class TfidfBaseline:
         """
         import_sklearn()
         self.taxonomy = taxonomy
-        fit_on, tune_on = _labelled(train, taxonomy, "train"), _labelled(dev, taxonomy, "dev")
+        fit_on, tune_on = labelled_rows(train, taxonomy, "train"), labelled_rows(dev, taxonomy, "dev")
         self._features = make_features()
         try:
             of_train = self._features.fit_transform([example.paragraph for example in train])

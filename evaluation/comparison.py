@@ -1,12 +1,15 @@
 """Owns the paired test: two models on the same rows, the same bootstrap draws for both, and McNemar's test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from evaluation.deciders import Decisions
 from evaluation.rows import HeadRows, Sample
+from evaluation.slices import split_rows
 from twohands.errors import TaxonomyMismatchError
+from twohands.examples import Example
 from twohands.metrics import Counts, Figure, Floats, accuracy, f1, interval, macro_f1
 from twohands.taxonomy import Taxonomy
 
@@ -109,6 +112,14 @@ def _f1_of(number: int) -> Callable[[Counts], Floats]:
     return lambda counts: f1(counts)[:, number]
 
 
+def _test_rows(a: HeadRows, b: HeadRows) -> Json:
+    """McNemar's test of the rows that only one of the two has right."""
+    is_right_a = ((a.truth == 1) == a.decided).all(axis=1)
+    is_right_b = ((b.truth == 1) == b.decided).all(axis=1)
+    only_a, only_b = int((is_right_a & ~is_right_b).sum()), int((~is_right_a & is_right_b).sum())
+    return {"only_a_right": only_a, "only_b_right": only_b, "p": mcnemar_exact(only_a, only_b)}
+
+
 def compare_rows(a: HeadRows, b: HeadRows, *, n_replicates: int, seed: int) -> Json:
     """Compare two models on one head.
 
@@ -124,15 +135,12 @@ def compare_rows(a: HeadRows, b: HeadRows, *, n_replicates: int, seed: int) -> J
     """
     weights = a.draw(n_replicates=n_replicates, seed=seed)
     sample_a, sample_b = Sample.of(a, weights), Sample.of(b, weights)
-    is_right_a = ((a.truth == 1) == a.decided).all(axis=1)
-    is_right_b = ((b.truth == 1) == b.decided).all(axis=1)
-    only_a, only_b = int((is_right_a & ~is_right_b).sum()), int((~is_right_a & is_right_b).sum())
     return {
         "n": len(a.groups),
         "n_groups": a.n_groups,
         "macro_f1": _compare_figure(macro_f1, sample_a, sample_b),
         "accuracy": _compare_figure(accuracy, sample_a, sample_b),
-        "mcnemar": {"only_a_right": only_a, "only_b_right": only_b, "p": mcnemar_exact(only_a, only_b)},
+        "mcnemar": _test_rows(a, b),
         "labels": {
             name: {
                 "f1": _compare_figure(_f1_of(number), sample_a, sample_b),
@@ -141,3 +149,55 @@ def compare_rows(a: HeadRows, b: HeadRows, *, n_replicates: int, seed: int) -> J
             for number, name in enumerate(a.head.label_names)
         },
     }
+
+
+def compare_slices(
+    examples: Sequence[Example],
+    a: Mapping[str, HeadRows],
+    b: Mapping[str, HeadRows],
+    column: str,
+    *,
+    n_replicates: int,
+    seed: int,
+) -> Json:
+    """Compare two models on each slice of one column.
+
+    Args:
+        examples: all rows.
+        a: rows by head as A decides them.
+        b: the same rows as B decides them.
+        column: what to slice by, as `split_rows`.
+        n_replicates: bootstrap draws.
+        seed: of the draws.
+
+    Returns:
+        By value `n`, and by head `n`, `n_groups`, `macro_f1` (over the labels that occur in the slice, None where none
+        does), `accuracy` and `mcnemar`.
+
+    Raises:
+        UnknownColumnError: no row has the column.
+    """
+    slices: Json = {}
+    for value, has_value in split_rows(examples, column).items():
+        heads: Json = {}
+        for name, rows in a.items():
+            chosen = has_value[rows.places]
+            if not chosen.any():
+                continue
+            of_a, of_b = rows.take(chosen), b[name].take(chosen)
+            weights = of_a.draw(n_replicates=n_replicates, seed=seed)
+            samples = Sample.of(of_a, weights), Sample.of(of_b, weights)
+            occurs = np.flatnonzero((of_a.truth == 1).any(axis=0))
+
+            def macro_over_occurring(counts: Counts, *, occurs: npt.NDArray[np.int64] = occurs) -> Floats:
+                return np.asarray(f1(counts)[:, occurs].mean(axis=1))
+
+            heads[name] = {
+                "n": len(of_a.groups),
+                "n_groups": of_a.n_groups,
+                "macro_f1": _compare_figure(macro_over_occurring, *samples) if len(occurs) else None,
+                "accuracy": _compare_figure(accuracy, *samples),
+                "mcnemar": _test_rows(of_a, of_b),
+            }
+        slices[value] = {"n": int(has_value.sum()), "heads": heads}
+    return slices

@@ -160,6 +160,19 @@ def best_threshold(truth: Labels, scores: Floats) -> float:
     return float((ranked[best] + below[best]) / 2) if f1[best] > 0 else 0.5
 
 
+def tune_thresholds(truth: Labels, scores: Floats) -> list[float]:
+    """The best threshold of each label of an any-of head.
+
+    Args:
+        truth: shape `(n, n_labels)` of 0 and 1.
+        scores: of the same shape.
+
+    Returns:
+        One for each label.
+    """
+    return [best_threshold(truth[:, number], scores[:, number]) for number in range(truth.shape[1])]
+
+
 def fit_head(
     head: Head,
     features: Features,
@@ -197,7 +210,7 @@ def fit_head(
         fitted = FittedHead(head, columns, plain_rule(head), settings)
         if not is_one_of:
             scores = fitted.score(features_dev)
-            thresholds = [best_threshold(truth_dev[:, number], scores[:, number]) for number in range(len(head.labels))]
+            thresholds = tune_thresholds(truth_dev, scores)
             settings["thresholds"] = thresholds
             fitted = replace(fitted, rule=plain_rule(head, thresholds))
         scores, decided = fitted.decide(features_dev)

@@ -126,6 +126,11 @@ def note_fitted(data: LabelledFiles, manifest: Manifest) -> list[str]:
     ]
 
 
+def note_skipped(data: LabelledFiles) -> list[str]:
+    """Say how many rows were passed over, if any."""
+    return [f"{data.n_skipped} rows without any label were passed over."] if data.n_skipped else []
+
+
 def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy) -> list[str]:
     """Say what the figures cannot show.
 

@@ -1,12 +1,31 @@
-"""Owns how the evaluation commands read their options. Knows nothing of models or figures."""
+"""Owns the options that evaluation commands share, and how a call is written down. Knows nothing of figures."""
 
+import platform
 import shlex
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import click
 
 PATH = click.Path(path_type=Path)
+DATA = click.option(
+    "--data",
+    type=PATH,
+    multiple=True,
+    required=True,
+    metavar="FILE...",
+    help="Labelled JSONL, CSV, Parquet, or folders.",
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the bootstrap draws.")
+REPLICATES = click.option(
+    "--replicates", type=click.IntRange(min=100), default=1000, show_default=True, help="Bootstrap draws."
+)
+THREADS = click.option("--threads", type=click.IntRange(min=1), help="At most so many; default: all that are free.")
+SKIP = click.option("--skip-unlabelled", is_flag=True, help="Pass over rows without any label; else they are refused.")
+TRAIN = click.option("--train", type=PATH, multiple=True, metavar="FILE...", help="Rows that a baseline is fitted on.")
+DEV = click.option("--dev", type=PATH, multiple=True, metavar="FILE...", help="Rows that a baseline is tuned on.")
 
 
 def _spread(arguments: Sequence[str], names: set[str]) -> list[str]:
@@ -68,4 +87,23 @@ def describe_command(ctx: click.Context) -> str:
             words += [parameter.opts[0], *map(str, value)]
         elif value is not None and value is not False and value != ():
             words += [parameter.opts[0], str(value)]
-    return shlex.join(["twohands", ctx.info_name or "", *words])
+    path = ctx.command_path.split()
+    return shlex.join(["twohands", *path[path[0] == "twohands" :], *words])
+
+
+def list_versions(*packages: str) -> dict[str, str]:
+    """The versions that a figure depends on.
+
+    Args:
+        *packages: beside Python, ours and those of every model; one that is not installed is left out.
+
+    Returns:
+        By name.
+    """
+    found = {"python": platform.python_version()}
+    for package in ("twohands", "numpy", "onnxruntime", "tokenizers", *packages):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # an optional package that this call did without
+            continue
+    return found

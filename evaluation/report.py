@@ -8,7 +8,7 @@ from typing import Any
 from evaluation.forest import draw_forest
 from evaluation.output import write_whole
 from evaluation.plots import draw_histograms, draw_precision_recall, draw_reliability, draw_risk
-from evaluation.tables import show_figure, show_number
+from evaluation.tables import show_figure, show_number, show_p
 from twohands.errors import MissingExtraError
 
 METRICS_NAME = "metrics.json"
@@ -55,7 +55,9 @@ def make_environment() -> Any:  # noqa: ANN401 - jinja2's Environment, imported 
         loader=PackageLoader("evaluation"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters["figure"] = show_figure
+    environment.filters["signed"] = lambda figure: show_figure(figure, is_signed=True)
     environment.filters["number"] = show_number
+    environment.filters["p"] = show_p
     return environment
 
 

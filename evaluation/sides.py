@@ -1,17 +1,75 @@
-"""Owns what A and B of a comparison may be: a model folder, or a baseline that is fitted on the spot."""
+"""Owns what A and B of a comparison may be: a model folder, a baseline fitted on the spot, or somebody else's model."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import click
 
-from evaluation.baselines import BASELINES, MAJORITY, TFIDF, MajorityBaseline, TfidfBaseline
+from evaluation.baselines import MAJORITY, TFIDF, MajorityBaseline, TfidfBaseline
 from evaluation.dataset import LabelledFiles
 from evaluation.deciders import Decider, ModelDecider
+from evaluation.embedding import fit_frozen, fit_neighbours, fit_zero_shot
+from evaluation.keywords import KeywordBaseline
+from evaluation.neural.encoder import SentenceEncoder, find_default
+from evaluation.neural.pretrained import SequenceClassifier
+from evaluation.neural.sequence import EntailmentBaseline, PeerClassifier
+from evaluation.neural.setfit import SetFitBaseline
 from evaluation.progress import show_progress
 from twohands.classifier import Classifier
-from twohands.taxonomy import Taxonomy
+from twohands.examples import Example
+from twohands.taxonomy import ProblemType, Taxonomy
 
-Side = Classifier | str
+KEYWORDS, ZERO_SHOT, NEIGHBOURS, FROZEN = "keywords", "zero-shot", "neighbours", "frozen"
+SETFIT, PEER, ENTAILMENT = "setfit", "hf", "nli"
+
+# What each kind needs beside the rows that are measured, and whether a folder or file follows its name.
+_NEEDS: Mapping[str, tuple[str, ...]] = {
+    MAJORITY: ("train",),
+    KEYWORDS: (),
+    TFIDF: ("train", "dev"),
+    ZERO_SHOT: ("dev",),
+    NEIGHBOURS: ("train", "dev"),
+    FROZEN: ("train", "dev"),
+    SETFIT: ("train", "dev"),
+    PEER: (),
+    ENTAILMENT: ("dev",),
+}
+_NEVER_WITH_PATH = {MAJORITY, TFIDF}
+_ALWAYS_WITH_PATH = {PEER, ENTAILMENT}
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A side that is no model folder of ours: its kind, and the folder or file that was named after the colon."""
+
+    kind: str
+    path: str | None = None
+
+
+Side = Classifier | Baseline
+
+
+def parse_baseline(name: str) -> Baseline | None:
+    """Read the name of a side.
+
+    Args:
+        name: `tfidf`, `frozen`, `frozen:FOLDER`, `nli:FOLDER` and so on.
+
+    Returns:
+        The baseline; None for a model's folder or name.
+
+    Raises:
+        UsageError: a path is given that the kind does not take, or one that it needs is not.
+    """
+    kind, colon, path = name.partition(":")
+    if kind not in _NEEDS:
+        return None
+    if kind in _ALWAYS_WITH_PATH and not path:
+        raise click.UsageError(f"{kind} needs a folder, as in {kind}:FOLDER")
+    if colon and (kind in _NEVER_WITH_PATH or not path):
+        raise click.UsageError(f"{kind} takes no folder; found {name!r}")
+    return Baseline(kind, path or None)
 
 
 def load_side(name: str, *, num_threads: int | None, splits: Mapping[str, object]) -> Side:
@@ -20,10 +78,10 @@ def load_side(name: str, *, num_threads: int | None, splits: Mapping[str, object
     Args:
         name: a baseline, or a model's folder or name.
         num_threads: most threads of a model.
-        splits: what was given; a baseline needs `train`, and tfidf `dev` too.
+        splits: what was given.
 
     Returns:
-        The model, or the baseline's name.
+        The model, or the baseline.
 
     Raises:
         UsageError: rows that the baseline needs are not given.
@@ -31,34 +89,127 @@ def load_side(name: str, *, num_threads: int | None, splits: Mapping[str, object
         ManifestError: the model folder is incomplete or altered.
         FileReadError: the model's graph or tokenizer cannot be read.
     """
-    if name not in BASELINES:
+    baseline = parse_baseline(name)
+    if baseline is None:
         return Classifier.load(name, num_threads=num_threads)
-    missing = [f"--{split}" for split in ("train", "dev")[: 1 + (name == TFIDF)] if not splits[split]]
+    missing = [f"--{split}" for split in _NEEDS[baseline.kind] if not splits[split]]
     if missing:
         raise click.UsageError(f"the baseline {name} needs {' and '.join(missing)}")
-    return name
+    return baseline
 
 
-def make_decider(side: Side, taxonomy: Taxonomy, files: Mapping[str, LabelledFiles], *, seed: int) -> Decider:
+@dataclass
+class Bench:
+    """What baselines are made of: the heads, the rows, and the encoders that were loaded, each once."""
+
+    taxonomy: Taxonomy
+    splits: Mapping[str, Sequence[Example]]
+    seed: int = 0
+    num_threads: int | None = None
+    label_map: Mapping[str, str] = field(default_factory=dict)
+    shots: int = 8
+    _encoders: dict[str | None, SentenceEncoder] = field(default_factory=dict)
+
+    @property
+    def train(self) -> Sequence[Example]:
+        """Rows to fit on."""
+        return self.splits["train"]
+
+    @property
+    def dev(self) -> Sequence[Example]:
+        """Rows to tune on."""
+        return self.splits["dev"]
+
+    def encoder(self, path: str | None) -> SentenceEncoder:
+        """The encoder of a folder, or the default one."""
+        if path not in self._encoders:
+            self._encoders[path] = SentenceEncoder(path, num_threads=self.num_threads)
+        return self._encoders[path]
+
+
+def _make_tfidf(bench: Bench, path: str | None) -> Decider:
+    del path
+    with show_progress("fitting tfidf", TfidfBaseline.count_fits(bench.taxonomy)) as advance:
+        return TfidfBaseline(bench.taxonomy, bench.train, bench.dev, seed=bench.seed, advance=advance)
+
+
+def _make_zero_shot(bench: Bench, path: str | None) -> Decider:
+    encoder = bench.encoder(path)
+    with show_progress("reading dev", len(bench.dev)) as advance:
+        return fit_zero_shot(bench.taxonomy, encoder, bench.dev, advance=advance)
+
+
+def _make_neighbours(bench: Bench, path: str | None) -> Decider:
+    encoder = bench.encoder(path)
+    with show_progress("reading train and dev", len(bench.train) + len(bench.dev)) as advance:
+        return fit_neighbours(bench.taxonomy, encoder, bench.train, bench.dev, advance=advance)
+
+
+def _make_frozen(bench: Bench, path: str | None) -> Decider:
+    encoder = bench.encoder(path)
+    with show_progress("reading train and dev", len(bench.train) + len(bench.dev)) as advance:
+        return fit_frozen(bench.taxonomy, encoder, bench.train, bench.dev, seed=bench.seed, advance=advance)
+
+
+def _make_setfit(bench: Bench, path: str | None) -> Decider:
+    with show_progress("fitting setfit, one model a head", len(bench.taxonomy.heads)) as advance:
+        return SetFitBaseline(
+            bench.taxonomy,
+            find_default() if path is None else Path(path),
+            bench.train,
+            bench.dev,
+            shots=bench.shots,
+            seed=bench.seed,
+            num_threads=bench.num_threads,
+            advance=advance,
+        )
+
+
+def _make_peer(bench: Bench, path: str | None) -> Decider:
+    return PeerClassifier(
+        SequenceClassifier.load(str(path), num_threads=bench.num_threads), bench.taxonomy, bench.label_map
+    )
+
+
+def _make_entailment(bench: Bench, path: str | None) -> Decider:
+    classifier = SequenceClassifier.load(str(path), num_threads=bench.num_threads)
+    n_any_of = sum(len(head.labels) for head in bench.taxonomy.heads if head.problem_type is ProblemType.ANY_OF)
+    with show_progress("thresholds on dev, in pairs", len(bench.dev) * n_any_of) as advance:
+        return EntailmentBaseline(classifier, bench.taxonomy, bench.dev, advance=advance)
+
+
+_MAKERS: Mapping[str, Callable[[Bench, str | None], Decider]] = {
+    MAJORITY: lambda bench, _: MajorityBaseline(bench.taxonomy, bench.train),
+    KEYWORDS: lambda bench, path: KeywordBaseline(bench.taxonomy, None if path is None else Path(path)),
+    TFIDF: _make_tfidf,
+    ZERO_SHOT: _make_zero_shot,
+    NEIGHBOURS: _make_neighbours,
+    FROZEN: _make_frozen,
+    SETFIT: _make_setfit,
+    PEER: _make_peer,
+    ENTAILMENT: _make_entailment,
+}
+
+
+def make_decider(side: Side, bench: Bench) -> Decider:
     """Make a side ready to decide.
 
     Args:
         side: from `load_side`.
-        taxonomy: which heads a baseline answers.
-        files: `train` and `dev`, as far as given.
-        seed: of the solver.
+        bench: what a baseline is made of.
 
     Returns:
         A model or a fitted baseline.
 
     Raises:
         DataError: a head has no labelled row to fit or to tune on.
-        MissingExtraError: tfidf without scikit-learn.
+        EncoderError: a folder is no encoder or no classifier.
+        MissingExtraError: a package that the side needs is not installed.
+        TaxonomyMismatchError: somebody else's model has other labels.
     """
-    if isinstance(side, Classifier):
-        return ModelDecider(side)
-    train = files["train"].examples
-    if side == MAJORITY:
-        return MajorityBaseline(taxonomy, train)
-    with show_progress("fitting tfidf", TfidfBaseline.count_fits(taxonomy)) as advance:
-        return TfidfBaseline(taxonomy, train, files["dev"].examples, seed=seed, advance=advance)
+    return ModelDecider(side) if isinstance(side, Classifier) else _MAKERS[side.kind](bench, side.path)
+
+
+def examples_of(files: Mapping[str, LabelledFiles]) -> dict[str, list[Example]]:
+    """The examples of each split."""
+    return {name: part.examples for name, part in files.items()}

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from evaluation.rows import HeadRows, Sample
 from twohands.errors import EmptyParagraphError, UnknownColumnError
@@ -122,6 +123,32 @@ def _measure_slice(rows: HeadRows, *, n_replicates: int, seed: int) -> Json:
     }
 
 
+def split_rows(examples: Sequence[Example], column: str) -> dict[str, npt.NDArray[np.bool_]]:
+    """Part rows by the values of one column; slices of fewer than 20 rows are folded into `(small)`.
+
+    Args:
+        examples: all rows.
+        column: what to slice by.
+
+    Returns:
+        By value which examples have it, shape `(n,)`: the largest slice first; decades, lengths and counts in their
+        own order.
+
+    Raises:
+        UnknownColumnError: no row has the column.
+    """
+    values = np.array(_fold(slice_values(examples, column)), dtype=object)
+    sizes = Counter(values.tolist())
+    is_ordered = column in {DECADE, LENGTH} or column.startswith(COUNT)
+
+    def place(value: str) -> tuple[bool, bool, int, str]:
+        number = re.match(r"\d+", value)
+        by = int(number.group()) if is_ordered and number else -sizes[value]
+        return value == SMALL, value == NO_VALUE and is_ordered, by, value
+
+    return {value: values == value for value in sorted(sizes, key=place)}
+
+
 def measure_slices(
     examples: Sequence[Example], selected: Mapping[str, HeadRows], column: str, *, n_replicates: int, seed: int
 ) -> Json:
@@ -141,22 +168,12 @@ def measure_slices(
     Raises:
         UnknownColumnError: no row has the column.
     """
-    values = np.array(_fold(slice_values(examples, column)), dtype=object)
-    sizes = Counter(values.tolist())
-    is_ordered = column in {DECADE, LENGTH} or column.startswith(COUNT)
-
-    def place(value: str) -> tuple[bool, bool, int, str]:
-        number = re.match(r"\d+", value)
-        by = int(number.group()) if is_ordered and number else -sizes[value]
-        return value == SMALL, value == NO_VALUE and is_ordered, by, value
-
-    order = sorted(sizes, key=place)
     slices: Json = {}
-    for value in order:
+    for value, has_value in split_rows(examples, column).items():
         heads = {}
         for name, rows in selected.items():
-            chosen = values[rows.places] == value
+            chosen = has_value[rows.places]
             if chosen.any():
                 heads[name] = _measure_slice(rows.take(chosen), n_replicates=n_replicates, seed=seed)
-        slices[value] = {"n": sizes[value], "heads": heads}
+        slices[value] = {"n": int(has_value.sum()), "heads": heads}
     return slices

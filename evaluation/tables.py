@@ -119,6 +119,23 @@ def _say_verdict(difference: Mapping[str, float]) -> str:
     return "B is better" if difference["high"] < 0 else "no difference shown"
 
 
+def _print_compared_slices(console: Console, column: str, slices: Json) -> None:
+    for name in dict.fromkeys(name for part in slices.values() for name in part["heads"]):
+        console.print()
+        console.print(show_text(f"{name} by {column}: macro-F1 over the labels that occur", "bold"))
+        table = make_table(column, "rows", "A", "B", "A - B", "p")
+        for value, part in slices.items():
+            head = part["heads"].get(name)
+            if head is not None and head["macro_f1"] is not None:
+                figures = head["macro_f1"]
+                a, b = show_number(figures["a"]["value"]), show_number(figures["b"]["value"])
+                apart = figures["difference"]
+                table.add_row(
+                    show_text(value), str(head["n"]), a, b, show_figure(apart, is_signed=True), show_p(apart["p"])
+                )
+        console.print(table)
+
+
 def print_comparison(report: Json) -> None:
     """Print what `compare` found.
 
@@ -155,6 +172,8 @@ def print_comparison(report: Json) -> None:
                 f"McNemar's exact p {show_p(mcnemar['p'])}"
             )
         )
+    for column, slices in report["slices"].items():
+        _print_compared_slices(console, column, slices)
     console.print()
     console.print(
         show_text(

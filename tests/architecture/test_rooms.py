@@ -1,6 +1,8 @@
 """Rooms import only what they may: read from every file's syntax, lazy and type-checking imports included."""
 
 import ast
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,8 @@ FORBIDDEN = {
     "training": (ROOMS - {"training"}) | {"fastapi", "uvicorn", "tests"},
     "evaluation": (ROOMS - {"evaluation"}) | LEARNING | {"fastapi", "tests"},
 }
+# Peers that a comparison may ask for need torch: only here, and only once they are asked for.
+LAZY_LEARNING = {"evaluation": "neural/"}
 MOST_LINES = 400
 
 
@@ -58,9 +62,11 @@ def find_violations(room: str, folder: Path) -> list[str]:
     for path in sorted(folder.rglob("*.py")):
         name = path.relative_to(folder).as_posix()
         for found in find_imports(path):
+            folder_of_peers = LAZY_LEARNING.get(room)
+            may_learn = folder_of_peers is not None and name.startswith(folder_of_peers) and found.is_lazy
             may_click = room != "twohands" or name == "cli.py" or name.startswith("commands/")
             is_wrong = (
-                found.package in FORBIDDEN[room]
+                (found.package in FORBIDDEN[room] and not (found.package in LEARNING and may_learn))
                 or (found.package == "click" and not may_click)
                 or (found.package == "pyarrow" and room == "twohands" and not found.is_lazy)
             )
@@ -103,6 +109,38 @@ def test_a_planted_violation_is_found(tmp_path, room, code):
     (tmp_path / "sub" / "planted.py").write_text(code + "\n", encoding="utf-8")
     (violation,) = find_violations(room, tmp_path)
     assert violation.startswith(f"{room}/sub/planted.py:")
+
+
+@pytest.mark.parametrize(
+    ("room", "name", "code", "is_allowed"),
+    [
+        ("evaluation", "neural/peer.py", "def load():\n    import torch", True),
+        ("evaluation", "neural/peer.py", "import torch", False),
+        (
+            "evaluation",
+            "neural/peer.py",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch",
+            False,
+        ),
+        ("evaluation", "neural/peer.py", "def load():\n    import fastapi", False),
+        ("evaluation", "neural_peer.py", "def load():\n    import torch", False),
+        ("serving", "neural/peer.py", "def load():\n    import torch", False),
+        ("twohands", "neural/peer.py", "def load():\n    import transformers", False),
+    ],
+)
+def test_only_the_peers_of_evaluation_may_learn_and_only_when_called(tmp_path, room, name, code, is_allowed):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(code + "\n", encoding="utf-8")
+    assert (find_violations(room, tmp_path) == []) == is_allowed
+
+
+def test_comparing_and_evaluating_import_no_torch_until_a_peer_is_asked_for():
+    modules = ("evaluation.commands", "evaluation.compare_command", "evaluation.data_commands")
+    program = f"import sys, importlib\nfor name in {modules!r}: importlib.import_module(name)\n"
+    program += f"sys.exit(' '.join(sorted({LEARNING!r} & set(sys.modules))))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stderr.strip() == ""
 
 
 @pytest.mark.parametrize("room", sorted(FORBIDDEN))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from evaluation.commands import compare
+from evaluation.compare_command import compare
 from evaluation.comparison import compare_rows, mcnemar_exact, reorder_labels, share_heads
 from evaluation.rows import HeadRows
 from tests.evaluation.support import make_rows, write_rows

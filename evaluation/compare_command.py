@@ -1,0 +1,190 @@
+"""Owns the command `compare`: two sides, the same rows, one paired report."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from evaluation.comparison import compare_rows, compare_slices, reorder_labels, share_heads
+from evaluation.dataset import load_labelled, refuse_overlap
+from evaluation.deciders import Decider, Decisions
+from evaluation.measure import note_fitted, note_gaps, note_skipped
+from evaluation.options import (
+    DATA,
+    DEV,
+    JSON,
+    PATH,
+    REPLICATES,
+    SEED,
+    SKIP,
+    THREADS,
+    TRAIN,
+    VariadicCommand,
+    describe_command,
+    list_versions,
+)
+from evaluation.output import check_outputs
+from evaluation.progress import show_progress
+from evaluation.report import check_report_extra
+from evaluation.report_comparison import COMPARISON_NAME, COMPARISON_PAGE_NAME, write_comparison
+from evaluation.rows import select_rows
+from evaluation.sides import Bench, examples_of, load_side, make_decider
+from evaluation.slices import slice_values
+from evaluation.tables import print_comparison
+from twohands.classifier import Classifier
+from twohands.examples import Example, expand_paths
+from twohands.locate import find_config
+from twohands.taxonomy import Taxonomy, load_taxonomy
+
+Json = dict[str, object]
+
+
+def _choose_taxonomy(models: Sequence[Classifier], taxonomy: str | None) -> Taxonomy:
+    """The heads that baselines answer: those of a model, else of the option or the shipped file."""
+    if models and taxonomy is not None:
+        raise click.UsageError("--taxonomy is for two baselines; a model brings its own")
+    if models:
+        return share_heads(models[0].taxonomy, models[-1].taxonomy)[0]
+    return load_taxonomy(find_config(taxonomy or "taxonomy"))
+
+
+def _read_map(pairs: Sequence[str]) -> dict[str, str]:
+    faulty = [pair for pair in pairs if not all(pair.partition("="))]
+    if faulty:
+        raise click.UsageError(f"--map {faulty[0]!r}; expected THEIRS=OURS, as in --map LABEL_0=state-led")
+    return {theirs: ours for theirs, _, ours in (pair.partition("=") for pair in pairs)}
+
+
+def _decide_both(
+    names: Sequence[str], deciders: Sequence[Decider], examples: Sequence[Example]
+) -> tuple[Decisions, Decisions]:
+    decisions: list[Decisions] = []
+    for place, decider in enumerate(deciders):
+        if place and decider is deciders[0]:
+            decisions.append(decisions[0])
+            break
+        with show_progress(f"running {'AB'[place]}: {names[place]}", len(examples)) as advance:
+            decisions.append(decider.decide(examples, advance=advance))
+    return decisions[0], decisions[1]
+
+
+def _list_omitted(known: Sequence[Taxonomy], shared: Taxonomy) -> list[str]:
+    kept = {head.name for head in shared.heads}
+    names = dict.fromkeys(head.name for taxonomy in known for head in taxonomy.heads if head.name not in kept)
+    return [f"{name} is left out: only one of the two decides it." for name in names]
+
+
+@click.command(
+    cls=VariadicCommand,
+    epilog="Example: twohands compare twohands tfidf --data test.jsonl --train train.jsonl --dev dev.jsonl --by source",
+)
+@click.argument("a")
+@click.argument("b")
+@DATA
+@TRAIN
+@DEV
+@click.option("--taxonomy", metavar="FILE", help="Heads of two baselines; default: those of the models, or shipped.")
+@click.option("--by", multiple=True, metavar="COLUMN", help="Differences for each value of a column; may be repeated.")
+@click.option("--map", "label_map", multiple=True, metavar="THEIRS=OURS", help="A label of hf:FOLDER; repeatable.")
+@click.option(
+    "--shots", type=click.IntRange(min=1), default=8, show_default=True, help="Rows of each label that setfit sees."
+)
+@JSON
+@click.option("--report", type=PATH, metavar="DIR", help="Also write comparison.json and comparison.html there.")
+@SKIP
+@SEED
+@REPLICATES
+@THREADS
+@click.pass_context
+def compare(
+    ctx: click.Context,
+    *,
+    a: str,
+    b: str,
+    data: tuple[Path, ...],
+    train: tuple[Path, ...],
+    dev: tuple[Path, ...],
+    taxonomy: str | None,
+    by: tuple[str, ...],
+    label_map: tuple[str, ...],
+    shots: int,
+    as_json: bool,
+    report: Path | None,
+    skip_unlabelled: bool,
+    seed: int,
+    replicates: int,
+    threads: int | None,
+) -> None:
+    """Test whether A or B is better on the same rows.
+
+    A and B are model folders or names, or one of these (a folder that is called like one is `./tfidf`):
+
+    \b
+    majority            the most frequent answer; learns from --train
+    keywords[:FILE]     words and phrases, kept as data; learns nothing
+    tfidf               words and characters, logistic regression
+    zero-shot[:FOLDER]  nearness of a text to the labels' descriptions
+    neighbours[:FOLDER] the nearest rows of --train
+    frozen[:FOLDER]     logistic regression on a frozen encoder
+    setfit[:FOLDER]     SetFit, from --shots rows a label; minutes to hours
+    hf:FOLDER           a Hugging Face sequence classifier; --map its labels
+    nli:FOLDER          an NLI model, asked for the labels' descriptions
+
+    FOLDER is a sentence encoder (ONNX, or safetensors with the train extra); without one it is all-MiniLM-L6-v2.
+    What has settings is tuned on --dev, thresholds of zero-shot and nli too. Name A and B before the options.
+
+    Differences are A minus B. Macro-F1, accuracy and F1 per label come with 95% intervals from a paired bootstrap
+    over groups (documents); McNemar's exact test counts the rows that only one of the two has right.
+    """  # noqa: D301 - the escape is click's mark of lines that it must not wrap
+    if report is not None:
+        check_report_extra()
+    outputs = [] if report is None else [report / COMPARISON_NAME, report / COMPARISON_PAGE_NAME]
+    splits = {"train": train, "dev": dev, "data": data}
+    check_outputs(outputs, expand_paths([path for paths in splits.values() for path in paths]))
+    names, mapped = (a, b), _read_map(label_map)
+    sides = [load_side(name, num_threads=threads, splits=splits) for name in names]
+    models = [side for side in sides if isinstance(side, Classifier)]
+    known = _choose_taxonomy(models, taxonomy)
+    files = {
+        name: load_labelled(paths, known, skip_unlabelled=skip_unlabelled) for name, paths in splits.items() if paths
+    }
+    if len(models) < len(sides):
+        refuse_overlap({name: part.examples for name, part in files.items()})
+    labelled = files["data"]
+    for column in by:
+        slice_values(labelled.examples, column)  # a misspelt column fails before minutes are spent
+    bench = Bench(known, examples_of(files), seed=seed, num_threads=threads, label_map=mapped, shots=shots)
+    first = make_decider(sides[0], bench)
+    deciders = [first, first if a == b else make_decider(sides[1], bench)]
+    decisions = _decide_both(names, deciders, labelled.examples)
+    for model in models:
+        model.close()
+    shared, _ = share_heads(deciders[0].taxonomy, deciders[1].taxonomy)
+    answers = [
+        select_rows(labelled.examples, shared, reorder_labels(of_side, decider.taxonomy, shared))
+        for decider, of_side in zip(deciders, decisions, strict=True)
+    ]
+    notes = _list_omitted([known, *(decider.taxonomy for decider in deciders)], shared)
+    notes += [note for model in models for note in note_fitted(labelled, model.manifest)]
+    draws = {"n_replicates": replicates, "seed": seed}
+    compared: Json = {
+        "a": deciders[0].identity,
+        "b": deciders[1].identity,
+        "n": len(labelled.examples),
+        "heads": {name: compare_rows(rows, answers[1][name], **draws) for name, rows in answers[0].items()},
+        "slices": {column: compare_slices(labelled.examples, answers[0], answers[1], column, **draws) for column in by},
+        **{name: part.describe() for name, part in files.items()},
+        **draws,
+        "notes": [*dict.fromkeys(notes), *note_gaps(answers[0], shared), *note_skipped(labelled)],
+        "versions": list_versions("scikit-learn", *(() if len(models) == len(sides) else ("torch", "transformers"))),
+        "command": describe_command(ctx),
+    }
+    if report is not None:
+        write_comparison(report, compared)
+    if as_json:
+        click.echo(json.dumps(compared, indent=2))
+    else:
+        print_comparison(compared)
+        if report is not None:
+            click.echo(f"Report: {report / COMPARISON_PAGE_NAME}")

@@ -1,0 +1,109 @@
+"""Owns loading somebody's sequence classifier from a folder, without a network and without running its code."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluation.progress import Advance
+from twohands.errors import EncoderError, MissingExtraError
+from twohands.hashing import sha256_of_file
+from twohands.metrics import Floats
+from twohands.threads import count_threads
+
+_BATCH = 16
+_MOST_TOKENS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceClassifier:
+    """A loaded model with its tokenizer; `labels` in the order of its logits."""
+
+    name: str
+    sha256: str
+    labels: list[str]
+    is_multi_label: bool
+    max_tokens: int
+    _model: Any
+    _tokenizer: Any
+
+    @classmethod
+    def load(cls, folder: str, *, num_threads: int | None = None) -> "SequenceClassifier":
+        """Load a folder that `save_pretrained` wrote.
+
+        Args:
+            folder: holds `config.json`, `model.safetensors` and a tokenizer.
+            num_threads: most threads; None for all that are free.
+
+        Returns:
+            The model.
+
+        Raises:
+            EncoderError: the folder is not a sequence classifier that transformers can load.
+            MissingExtraError: transformers or torch is not installed.
+        """
+        try:
+            import torch
+            from transformers import AutoModelForSequenceClassification, AutoTokenizer
+        except ImportError as error:
+            raise MissingExtraError(f"{folder} needs {error.name}: pip install 'twohands[train]'") from error
+        path = Path(folder)
+        weights = path / "model.safetensors"
+        if not weights.is_file() or not (path / "config.json").is_file():
+            raise EncoderError(f"{path} holds no model.safetensors with a config.json; pickled weights are not read")
+        torch.set_num_threads(count_threads(num_threads))
+        try:
+            model = AutoModelForSequenceClassification.from_pretrained(
+                path, local_files_only=True, use_safetensors=True, trust_remote_code=False
+            )
+            tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise EncoderError(f"transformers cannot load {path} as a sequence classifier: {error}") from error
+        config = model.config
+        positions = getattr(config, "max_position_embeddings", _MOST_TOKENS)
+        reserved = config.pad_token_id + 1 if config.model_type in {"roberta", "xlm-roberta"} else 0
+        return cls(
+            name=path.name,
+            sha256=sha256_of_file(weights),
+            labels=[str(config.id2label[number]) for number in range(config.num_labels)],
+            is_multi_label=config.problem_type == "multi_label_classification",
+            max_tokens=max(8, min(_MOST_TOKENS, positions - reserved)),
+            _model=model.eval(),
+            _tokenizer=tokenizer,
+        )
+
+    def run(self, texts: Sequence[str], seconds: Sequence[str] | None = None, *, advance: Advance) -> Floats:
+        """Run texts, or pairs of texts.
+
+        Args:
+            texts: the first of each pair is cut where the pair is too long, as such models are used.
+            seconds: the second of each pair; None runs single texts.
+            advance: called with the number of texts done.
+
+        Returns:
+            Logits, shape `(n, n_labels)`.
+        """
+        import torch
+
+        logits = []
+        order = sorted(range(len(texts)), key=lambda place: (len(texts[place]), place))
+        for start in range(0, len(order), _BATCH):
+            places = order[start : start + _BATCH]
+            pair = None if seconds is None else [seconds[place] for place in places]
+            encoded = self._tokenizer(
+                [texts[place] for place in places],
+                pair,
+                truncation=True if pair is None else "only_first",
+                max_length=self.max_tokens,
+                padding=True,
+                return_tensors="pt",
+            )
+            with torch.inference_mode():
+                logits.append(self._model(**encoded).logits.numpy().astype(np.float64))
+            advance(len(places))
+        stacked = np.concatenate(logits)
+        back = np.empty(len(order), dtype=int)
+        back[order] = np.arange(len(order))
+        return np.asarray(stacked[back])

@@ -1,0 +1,169 @@
+"""Owns other people's classifiers and NLI models as deciders: their labels laid onto our heads."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from evaluation.baselines import labelled_rows
+from evaluation.deciders import Decisions
+from evaluation.linear import plain_rule, tune_thresholds
+from evaluation.neural.pretrained import SequenceClassifier
+from evaluation.progress import Advance
+from twohands.decide import decide_head
+from twohands.errors import TaxonomyMismatchError
+from twohands.examples import Example
+from twohands.metrics import Floats
+from twohands.scores import DecisionRule, Scores, sigmoid, softmax
+from twohands.taxonomy import Head, ProblemType, Taxonomy
+
+HYPOTHESIS = "This text: {description}"
+
+
+def _plain_word(label: str) -> str:
+    """Labels are the same word whatever their case and joints: `State_Led` is `state-led`."""
+    return "-".join(label.lower().replace("_", " ").replace("-", " ").split())
+
+
+class PeerClassifier:
+    """A Hugging Face sequence classifier whose labels are ours, by name or by a map."""
+
+    def __init__(self, classifier: SequenceClassifier, taxonomy: Taxonomy, label_map: Mapping[str, str]) -> None:
+        """Lay the model's labels onto the heads.
+
+        Args:
+            classifier: the model.
+            taxonomy: the heads; those of which the model lacks a label are left out.
+            label_map: the model's label -> ours, where names differ.
+
+        Raises:
+            TaxonomyMismatchError: the model has all labels of no head, or the map names a label that is not there.
+        """
+        strange = sorted(set(label_map) - set(classifier.labels))
+        if strange:
+            raise TaxonomyMismatchError(f"--map names {', '.join(strange)}; {classifier.name} has {classifier.labels}")
+        place_of = {_plain_word(label_map.get(label, label)): n for n, label in enumerate(classifier.labels)}
+        heads = [head for head in taxonomy.heads if set(head.label_names) <= set(place_of)]
+        if not heads:
+            wanted = "; ".join(f"{head.name}: {', '.join(head.label_names)}" for head in taxonomy.heads)
+            raise TaxonomyMismatchError(
+                f"{classifier.name} answers {', '.join(classifier.labels)}, which are all labels of no head "
+                f"({wanted}); say which is which, as in --map LABEL_0=state-led"
+            )
+        self.taxonomy = Taxonomy(heads=heads)
+        self._classifier = classifier
+        self._columns = {head.name: [place_of[name] for name in head.label_names] for head in heads}
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """Name and digest of the weights."""
+        return {"name": f"hf:{self._classifier.name}", "sha256": self._classifier.sha256}
+
+    def decide(self, examples: Sequence[Example], *, advance: Advance) -> Decisions:
+        """Score and label examples; an any-of head's label is given from one half on.
+
+        Args:
+            examples: checked rows; at least one.
+            advance: called with the number of examples done.
+
+        Returns:
+            By head name.
+        """
+        logits = self._classifier.run([example.paragraph for example in examples], advance=advance)
+        decisions = {}
+        for head in self.taxonomy.heads:
+            own = logits[:, self._columns[head.name]]
+            scores = softmax(own) if head.problem_type is ProblemType.ONE_OF else sigmoid(own)
+            decisions[head.name] = (scores, decide_head(head, plain_rule(head), scores))
+        return decisions
+
+
+class EntailmentBaseline:
+    """Zero-shot by an NLI model: does the text entail the description of the label?
+
+    Source:
+        Yin et al. 2019, *Benchmarking Zero-shot Text Classification*.
+    """
+
+    def __init__(
+        self, classifier: SequenceClassifier, taxonomy: Taxonomy, dev: Sequence[Example], *, advance: Advance
+    ) -> None:
+        """Set thresholds of any-of heads on dev; nothing else sees a label.
+
+        Args:
+            classifier: an NLI model, with a label that begins with "entail".
+            taxonomy: the heads, with a description of each label.
+            dev: labelled rows.
+            advance: called with the number of pairs run.
+
+        Raises:
+            TaxonomyMismatchError: the model has no such label.
+            DataError: a head has no labelled row.
+        """
+        places = {label.lower()[:6]: number for number, label in enumerate(classifier.labels)}
+        if "entail" not in places:
+            raise TaxonomyMismatchError(
+                f"{classifier.name} answers {', '.join(classifier.labels)}; an NLI model has a label entailment"
+            )
+        self.taxonomy = taxonomy
+        self._classifier = classifier
+        self._entailment = places["entail"]
+        self._contradiction = places.get("contra", places.get("not_en"))
+        labelled = labelled_rows(dev, taxonomy, "dev")
+        self._rules: dict[str, DecisionRule] = {}
+        any_of = [head for head in taxonomy.heads if head.problem_type is ProblemType.ANY_OF]
+        for head in taxonomy.heads:
+            self._rules[head.name] = plain_rule(head)
+        for head in any_of:
+            truth, rows = labelled[head.name]
+            scores = self._score(head, [dev[row].paragraph for row in rows], advance)
+            self._rules[head.name] = plain_rule(head, tune_thresholds(truth, scores))
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """Name and digest of the weights, the hypothesis, and the thresholds."""
+        thresholds = {name: rule.thresholds for name, rule in self._rules.items() if rule.thresholds is not None}
+        return {
+            "name": f"nli:{self._classifier.name}",
+            "sha256": self._classifier.sha256,
+            "settings": {"hypothesis": HYPOTHESIS, "thresholds": thresholds},
+        }
+
+    def _score(self, head: Head, texts: Sequence[str], advance: Advance) -> Scores:
+        columns: list[Floats] = []
+        for label in head.labels:
+            hypothesis = HYPOTHESIS.format(description=label.description)
+            logits = self._classifier.run(texts, [hypothesis] * len(texts), advance=advance)
+            entails = logits[:, self._entailment]
+            if head.problem_type is ProblemType.ANY_OF:
+                # As transformers' pipeline: entailment against contradiction, neutral left out.
+                against = 0.0 if self._contradiction is None else logits[:, self._contradiction]
+                entails = sigmoid(entails - against)
+            columns.append(entails)
+        stacked = np.stack(columns, axis=1)
+        return softmax(stacked) if head.problem_type is ProblemType.ONE_OF else stacked
+
+    def decide(self, examples: Sequence[Example], *, advance: Advance) -> Decisions:
+        """Score and label examples.
+
+        Args:
+            examples: checked rows; at least one.
+            advance: called with the number of examples done: as each label's pairs are, in turn.
+
+        Returns:
+            By head name.
+        """
+        texts = [example.paragraph for example in examples]
+        n_done, n_told = 0, 0
+
+        def tell(n_pairs: int) -> None:
+            nonlocal n_done, n_told
+            n_done += n_pairs
+            whole = n_done // self.taxonomy.n_labels
+            advance(whole - n_told)
+            n_told = whole
+
+        decisions = {}
+        for head in self.taxonomy.heads:
+            scores = self._score(head, texts, tell)
+            decisions[head.name] = (scores, decide_head(head, self._rules[head.name], scores))
+        return decisions
