@@ -1,0 +1,238 @@
+"""Owns the command `checklist`: options in, one report of behaviour out."""
+
+import json
+from pathlib import Path
+
+import click
+
+from evaluation.checklist.expand import expand_suites, texts_of
+from evaluation.checklist.measure import describe_outcome, measure_outcomes
+from evaluation.checklist.page import PAGE_NAME, REPORT_NAME, write_page
+from evaluation.checklist.rates import check_scipy
+from evaluation.checklist.rows import RowTexts, load_texts
+from evaluation.checklist.run import run_checks
+from evaluation.checklist.suites import Suites, check_taxonomy, load_suites
+from evaluation.checklist.tables import print_checklist, print_tests
+from evaluation.options import JSON, PATH, SEED, THREADS, VariadicCommand, describe_command, list_versions
+from evaluation.output import check_outputs, write_predictions
+from evaluation.progress import show_progress
+from evaluation.report import check_report_extra
+from twohands.classifier import Classifier
+from twohands.errors import ChecklistGateError
+
+Json = dict[str, object]
+Bars = dict[str, float | dict[str, float]]
+
+_EXAMPLE = """\b
+A suite of your own, mine.yaml:
+  suite: mine
+  description: Ports, as our desk writes of them.
+  lexicons:
+    port: [Mombasa, Santos, Gdansk]
+  gates: {ports: 0.1}
+  tests:
+    - name: ports-sold-and-kept
+      capability: ports
+      kind: minimum-functionality
+      description: Selling the port and keeping it push opposite ways.
+      cases:
+        - text: The port of {port} will be sold, and its tariff freed.
+          expect: {stance: market-led, topics: {has: [regulation]}}
+          variants:
+            - text: The port of {port} will not be sold, nor its tariff freed.
+              expect: {stance: state-led}
+    - name: ports-renamed
+      capability: ports
+      kind: invariance
+      description: Which port it is changes no answer.
+      changes: [typos, "swap:port", "before:openings"]
+      cases:
+        - text: The cranes of Santos stood still on Monday; no ship was lost.
+    - name: ports-protest
+      capability: ports
+      kind: directional
+      description: A protest added at the end does not lift the other side.
+      cases:
+        - text: We shall take the quays of {port} back into public hands.
+          variants:
+            - text: We shall take the quays of {port} back into public hands.
+                The shippers' league has protested.
+              moves: {stance: {state-led: does-not-fall}}
+
+\b
+Run it alone, or with those that are shipped:
+  twohands checklist --suite mine.yaml --no-shipped
+  twohands checklist --suite mine.yaml --rows my_rows.jsonl --report out
+"""
+
+
+def _read_bars(values: tuple[str, ...]) -> Bars:
+    """Read `negation=0.2` for every head of a capability, `negation:stance=0.2` for one."""
+    bars: Bars = {}
+    for value in values:
+        name, _, rate = value.partition("=")
+        capability, _, head = name.partition(":")
+        try:
+            bar = float(rate)
+        except ValueError:
+            bar = -1.0
+        if not capability or not 0 <= bar <= 1:
+            raise click.BadParameter(
+                param_hint="--bar", message=f"{value!r}; expected CAPABILITY[:HEAD]=RATE, such as negation:stance=0.2"
+            )
+        known = bars.get(capability)
+        bars[capability] = {**(known if isinstance(known, dict) else {}), head: bar} if head else bar
+    return bars
+
+
+def _refuse_missed(report: Json) -> None:
+    gates = report["gates"]
+    missed = [gate for gate in gates if not gate["passed"]] if isinstance(gates, list) else []
+    if missed:
+        faults = [
+            f"{gate['capability']} ({gate['head']}, {gate['on']}): fails {gate['failure_rate']:.3f} of its checks, "
+            f"at most {gate['bar']:.3f} may"
+            for gate in missed
+        ]
+        raise ChecklistGateError("the model's behaviour misses its bars", faults)
+
+
+def _note_what_is_missing(suites: Suites, rows: RowTexts | None) -> list[str]:
+    notes = []
+    if rows is not None and len(rows.texts) < rows.n_read:
+        notes.append(f"{len(rows.texts)} of {rows.n_read} rows were drawn; --most-rows takes more.")
+    if rows is not None and not any(test.rows for _, test in suites.tests()):
+        notes.append("No test of these suites changes rows (`rows: true`); --rows had no effect.")
+    return notes
+
+
+@click.command(cls=VariadicCommand, epilog=_EXAMPLE)
+@click.option("--model", metavar="DIR", help="Model folder or name; default: the released model.")
+@click.option("--suite", "suite_files", type=PATH, multiple=True, metavar="FILE...", help="Your own suites (YAML).")
+@click.option("--no-shipped", is_flag=True, help="Leave the shipped tests out; their lexicons stay at hand.")
+@click.option("--capability", multiple=True, metavar="NAME", help="Only this capability; may be repeated.")
+@click.option(
+    "--rows",
+    "row_files",
+    type=PATH,
+    multiple=True,
+    metavar="FILE...",
+    help="Also change the texts of these rows (JSONL, CSV, Parquet; no labels needed) and see whether answers hold.",
+)
+@click.option(
+    "--most-rows", type=click.IntRange(min=1), default=300, show_default=True, help="A seeded sample of so many rows."
+)
+@click.option("--report", type=PATH, metavar="DIR", help="Also write checklist.json and checklist.html there.")
+@click.option("--outcomes", type=PATH, metavar="FILE", help="Also write every check and its outcome (JSONL).")
+@click.option("--examples", type=click.IntRange(min=0), default=8, show_default=True, help="Failures kept, by head.")
+@click.option("--without-texts", is_flag=True, help="Quote no row of --rows in any output.")
+@click.option("--gate", is_flag=True, help="End with exit code 1 when a bar is missed.")
+@click.option(
+    "--bar",
+    "bars",
+    multiple=True,
+    metavar="CAPABILITY[:HEAD]=RATE",
+    help="Highest failure rate, over that of the suites; may be repeated.",
+)
+@click.option("--list", "is_list", is_flag=True, help="Show the tests and run nothing.")
+@JSON
+@SEED
+@THREADS
+@click.pass_context
+def checklist(
+    ctx: click.Context,
+    *,
+    model: str | None,
+    suite_files: tuple[Path, ...],
+    no_shipped: bool,
+    capability: tuple[str, ...],
+    row_files: tuple[Path, ...],
+    most_rows: int,
+    report: Path | None,
+    outcomes: Path | None,
+    examples: int,
+    without_texts: bool,
+    gate: bool,
+    bars: tuple[str, ...],
+    is_list: bool,
+    as_json: bool,
+    seed: int,
+    threads: int | None,
+) -> None:
+    """Test what a model does, one behaviour at a time.
+
+    An average hides that a model reads "will not be sold" as "will be sold". Each test states a behaviour of one
+    capability (negation, attribution, another country's name, typos ...) in one of three kinds:
+
+    \b
+    minimum-functionality  the answer of each text is known: `expect`
+    invariance             a change of the text keeps the answer: `changes`, `variants`
+    directional            a change moves a label's score: `moves`
+
+    Reported is the share of checks that fail, by capability and head, with a 95% interval that takes the checks of
+    one case as a cluster (Korn and Graubard), and the failures that the model is surest of. A failure counts whether
+    or not the model abstains; how many were unsure is said beside it.
+
+    \b
+    In a suite:
+      text      one text, or a template: {slot} takes entries of a lexicon
+      expect    {stance: LABEL or [LABEL, LABEL],
+                 topics: {has: [LABEL], lacks: [LABEL]}}
+      variants  changed forms: a text, or `replace: {old: new}`, each with its
+                own `expect` or `moves`
+      moves     {HEAD: {LABEL: MOVE}}; MOVE is rises, falls, does-not-rise or
+                does-not-fall, by the test's `margin` (0.1)
+      changes   typos, scanner, upper-case, lower-case, title-case, dates,
+                figures, american-spelling, contractions, punctuation,
+                in-quotes, swap:LEXICON, before:LEXICON, after:LEXICON
+      reuse     {capabilities: [NAME]}: change the texts of other tests
+      rows      true: change the rows of --rows, too
+      gates     {CAPABILITY: highest failure rate, or {HEAD: rate}}
+    """  # noqa: D301 - click knows a block that is not rewrapped by the control character itself
+    chosen_bars = _read_bars(bars)
+    suites = load_suites(suite_files, with_shipped=not no_shipped).only(capability)
+    if is_list:
+        print_tests(suites)
+        return
+    check_scipy()
+    if report is not None:
+        check_report_extra()
+    outputs = [] if report is None else [report / REPORT_NAME, report / PAGE_NAME]
+    check_outputs([*outputs, *([] if outcomes is None else [outcomes])], [*suite_files, *row_files])
+    rows = load_texts(row_files, at_most=most_rows, seed=seed) if row_files else None
+    classifier = Classifier.load(model, num_threads=threads)
+    try:
+        check_taxonomy(suites, classifier.taxonomy)
+        checks = expand_suites(suites, classifier.taxonomy, rows=rows.texts if rows else [], seed=seed)
+        n_texts = len(texts_of(checks))
+        with show_progress("answering", n_texts) as advance:
+            found = run_checks(classifier, checks, advance=advance)
+    finally:
+        classifier.close()
+    measured: Json = {
+        "model": classifier.identity,
+        "n_checks": len(checks),
+        "n_texts": n_texts,
+        **measure_outcomes(found, suites, bars=chosen_bars, most_examples=examples, with_row_texts=not without_texts),
+        "suites": suites.describe(),
+        "data": None if rows is None else rows.describe(),
+        "seed": seed,
+        "notes": _note_what_is_missing(suites, rows),
+        "versions": list_versions("scipy"),
+        "command": describe_command(ctx),
+    }
+    if outcomes is not None:
+        write_predictions(
+            outcomes,
+            (describe_outcome(each, with_text=not (without_texts and each.check.is_row)) for each in found),
+        )
+    if report is not None:
+        write_page(report, measured)
+    if as_json:
+        click.echo(json.dumps(measured, indent=2))
+    else:
+        print_checklist(measured)
+        if report is not None:
+            click.echo(f"Report: {report / PAGE_NAME}")
+    if gate:
+        _refuse_missed(measured)

@@ -1,0 +1,217 @@
+"""Owns what is reported of outcomes: failure rates by capability, test and head, gates, swaps and examples."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import cast
+
+from evaluation.checklist.checks import Answer, Outcome, name_answer
+from evaluation.checklist.rates import rate_of
+from evaluation.checklist.schema import Kind
+from evaluation.checklist.suites import Suites
+from twohands.metrics import Figure
+from twohands.prediction import OneOf
+
+Json = dict[str, object]
+_DIGITS = 6
+
+
+def _group(outcomes: Iterable[Outcome], key: Callable[[Outcome], str]) -> dict[str, list[Outcome]]:
+    found: dict[str, list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        found[key(outcome)].append(outcome)
+    return dict(found)
+
+
+def _is_unsure(answer: Answer | None) -> bool:
+    return isinstance(answer, OneOf) and answer.abstained
+
+
+def _count(outcomes: Sequence[Outcome]) -> Json:
+    failed = [outcome for outcome in outcomes if not outcome.passed]
+    return {
+        "failure_rate": rate_of([not outcome.passed for outcome in outcomes], [o.check.case for o in outcomes]),
+        "n_checks": len(outcomes),
+        "n_failed": len(failed),
+        "n_failed_unsure": sum(_is_unsure(o.answer) or _is_unsure(o.before) for o in failed),
+        "n_cases": len({outcome.check.case for outcome in outcomes}),
+        "n_cases_failed": len({outcome.check.case for outcome in failed}),
+    }
+
+
+def _measure_capabilities(outcomes: Iterable[Outcome]) -> Json:
+    measured: Json = {}
+    for capability, of_capability in _group(outcomes, lambda o: o.check.capability).items():
+        heads: Json = {}
+        for head, of_head in _group(of_capability, lambda o: o.check.head).items():
+            tests = _group(of_head, lambda o: o.check.test)
+            heads[head] = {**_count(of_head), "tests": {name: _count(of_test) for name, of_test in tests.items()}}
+        measured[capability] = {"kinds": sorted({o.check.kind.value for o in of_capability}), "heads": heads}
+    return measured
+
+
+def find_bar(bars: Mapping[str, float | Mapping[str, float]], capability: str, head: str) -> float | None:
+    """The highest failure rate that is allowed; None where there is no bar."""
+    bar = bars.get(capability)
+    return bar.get(head) if isinstance(bar, Mapping) else bar
+
+
+def _judge_gates(capabilities: Json, bars: Mapping[str, float | Mapping[str, float]]) -> list[Json]:
+    gates: list[Json] = []
+    for capability, measured in capabilities.items():
+        heads = cast("dict[str, dict[str, Figure]]", cast("Json", measured)["heads"])
+        for head, counted in heads.items():
+            bar = find_bar(bars, capability, head)
+            if bar is not None:
+                rate = counted["failure_rate"]["value"]
+                gates.append(
+                    {"capability": capability, "head": head, "bar": bar, "failure_rate": rate, "passed": rate <= bar}
+                )
+    return gates
+
+
+def _measure_swaps(outcomes: Iterable[Outcome]) -> Json:
+    """By lexicon, head and entry put in: how often the answer flipped, and how far each score moved on average."""
+    found: dict[str, dict[str, dict[str, list[Outcome]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    for outcome in outcomes:
+        if outcome.check.swap is not None:
+            lexicon, _, put = outcome.check.swap
+            found[lexicon][outcome.check.head][put].append(outcome)
+    return {
+        lexicon: {head: {put: _measure_entry(of_entry) for put, of_entry in sorted(by_entry.items())}
+                  for head, by_entry in heads.items()}
+        for lexicon, heads in found.items()
+    }  # fmt: skip
+
+
+def _measure_entry(outcomes: Sequence[Outcome]) -> Json:
+    pairs = [(outcome.answer.scores, outcome.before.scores) for outcome in outcomes if outcome.before is not None]
+    shift = {
+        label: round(sum(after[label] - before[label] for after, before in pairs) / len(pairs), _DIGITS)
+        for label in pairs[0][0]
+    }
+    return {"n": len(outcomes), "n_flipped": sum(not outcome.passed for outcome in outcomes), "mean_shift": shift}
+
+
+def describe_outcome(outcome: Outcome, *, with_text: bool = True) -> Json:
+    """Say of one check what was asked and answered.
+
+    Args:
+        outcome: judged.
+        with_text: whether the texts are quoted.
+
+    Returns:
+        For JSON.
+    """
+    check = outcome.check
+    described: Json = {
+        "capability": check.capability,
+        "test": check.test,
+        "kind": check.kind.value,
+        "case": check.case,
+        "change": check.change,
+        "head": check.head,
+        "expected": check.expected.describe(),
+        "answer": name_answer(outcome.answer),
+        "scores": outcome.answer.scores,
+        "abstained": _is_unsure(outcome.answer),
+        "passed": outcome.passed,
+    }
+    if outcome.before is not None:
+        described |= {"answer_before": name_answer(outcome.before), "scores_before": outcome.before.scores}
+    if check.swap is not None:
+        described["swap"] = {"found": check.swap[1], "put": check.swap[2]}
+    if with_text:
+        described |= {"text": check.text}
+        described |= {} if check.before is None else {"text_before": check.before}
+    return described | ({} if check.note is None else {"note": check.note})
+
+
+def _certainty(outcome: Outcome) -> float:
+    """How sure the model was of what it should not have said."""
+    return max(outcome.answer.scores.values())
+
+
+def choose_failures(outcomes: Iterable[Outcome], *, most: int, with_row_texts: bool) -> Json:
+    """Choose examples of each capability: the surest failure of each case first, then others.
+
+    Args:
+        outcomes: all.
+        most: of each capability and head.
+        with_row_texts: whether paragraphs of the user's rows are quoted; the suite's own texts always are.
+
+    Returns:
+        By capability, lists of `describe_outcome`.
+    """
+    chosen: Json = {}
+    failed = [outcome for outcome in outcomes if not outcome.passed]
+    for capability, of_capability in _group(failed, lambda o: o.check.capability).items():
+        examples: list[Json] = []
+        for of_head in _group(of_capability, lambda o: o.check.head).values():
+            ranked = sorted(of_head, key=lambda o: (-_certainty(o), o.check.case, o.check.change, o.check.text))
+            firsts = {outcome.check.case: outcome for outcome in reversed(ranked)}  # the surest of each case
+            order = sorted(ranked, key=lambda o: (firsts[o.check.case] is not o, -_certainty(o)))
+            examples += [
+                describe_outcome(outcome, with_text=with_row_texts or not outcome.check.is_row)
+                for outcome in order[:most]
+            ]
+        chosen[capability] = examples
+    return chosen
+
+
+def _average_kinds(capabilities: Json) -> Json:
+    """By kind and head the mean of the capabilities' failure rates, each counting alike however many checks it has."""
+    rates: dict[str, dict[str, list[float]]] = {kind.value: defaultdict(list) for kind in Kind}
+    for measured in cast("dict[str, Json]", capabilities).values():
+        kinds = cast("list[str]", measured["kinds"])
+        if len(kinds) == 1:
+            for head, counted in cast("dict[str, dict[str, Figure]]", measured["heads"]).items():
+                rates[kinds[0]][head].append(counted["failure_rate"]["value"])
+    return {
+        kind: {head: {"mean_failure_rate": sum(of_head) / len(of_head), "n_capabilities": len(of_head)}
+               for head, of_head in heads.items()}
+        for kind, heads in rates.items()
+    }  # fmt: skip
+
+
+def measure_outcomes(
+    outcomes: Sequence[Outcome],
+    suites: Suites,
+    *,
+    bars: Mapping[str, float | Mapping[str, float]],
+    most_examples: int,
+    with_row_texts: bool,
+) -> Json:
+    """Measure all that was found.
+
+    Args:
+        outcomes: of all checks.
+        suites: they came from.
+        bars: by capability, what `--bar` says over the suites' own gates.
+        most_examples: of each capability and head.
+        with_row_texts: whether failures quote the user's rows.
+
+    Returns:
+        For JSON: `capabilities` and `kinds` of the suites, `rows` of the user, `gates`, `swaps`, `row_swaps`,
+        `failures`, `row_failures`, `tests` with their descriptions.
+    """
+    of_suites = [outcome for outcome in outcomes if not outcome.check.is_row]
+    of_rows = [outcome for outcome in outcomes if outcome.check.is_row]
+    capabilities, rows = _measure_capabilities(of_suites), _measure_capabilities(of_rows)
+    all_bars = {**suites.gates, **bars}
+    choose = partial(choose_failures, most=most_examples, with_row_texts=with_row_texts)
+    return {
+        "capabilities": capabilities,
+        "kinds": _average_kinds(capabilities),
+        "rows": rows,
+        "gates": [
+            *({**gate, "on": "suite"} for gate in _judge_gates(capabilities, all_bars)),
+            *({**gate, "on": "rows"} for gate in _judge_gates(rows, all_bars)),
+        ],
+        "swaps": _measure_swaps(of_suites),
+        "row_swaps": _measure_swaps(of_rows),
+        "failures": choose(of_suites),
+        "row_failures": choose(of_rows),
+        "tests": {test.name: {"capability": test.capability, "kind": test.kind.value, "description": test.description}
+                  for _, test in suites.tests()},
+    }  # fmt: skip
