@@ -3,10 +3,10 @@
 The tasks fit the config of `make_label_config`, which is one that our Label Studio backend pre-annotates.
 """
 
+import html
 import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import BinaryIO, Literal
-from xml.sax.saxutils import quoteattr
 
 from serving.corrections.schemas import Correction
 from serving.protocols.label_config import Control
@@ -105,9 +105,10 @@ def make_label_config(taxonomy: Taxonomy) -> str:
     lines = ["<View>", f'  <Text name="{_TO_NAME}" value="${_TO_NAME}"/>']
     for head in taxonomy.heads:
         choice = "multiple" if head.problem_type is ProblemType.ANY_OF else "single"
-        lines.append(f'  <Choices name={quoteattr(head.name)} toName="{_TO_NAME}" choice="{choice}">')
+        lines.append(f'  <Choices name="{html.escape(head.name)}" toName="{_TO_NAME}" choice="{choice}">')
         lines += [
-            f"    <Choice value={quoteattr(label.name)} hint={quoteattr(label.description)}/>" for label in head.labels
+            f'    <Choice value="{html.escape(label.name)}" hint="{html.escape(label.description)}"/>'
+            for label in head.labels
         ]
         lines.append("  </Choices>")
     return "\n".join([*lines, "</View>"]) + "\n"

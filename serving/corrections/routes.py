@@ -81,7 +81,7 @@ async def _read_change(request: Request) -> CorrectionChange:
 
 _Desk = Annotated[Desk, Depends(get_desk)]
 _Models = Annotated[Models, Depends(get_models)]
-_StatusFilter = Annotated[Status | None, Query(description="only these; all if not given")]
+_StatusFilter = Annotated[Literal[Status, "all", ""], Query(description="only these; all if not given")]
 
 
 @router.post(
@@ -107,14 +107,15 @@ async def save_correction(
 @router.get("", response_model=CorrectionsResponse, responses=_FAILURES)
 async def list_corrections(
     desk: _Desk,
-    status: _StatusFilter = None,
+    status: _StatusFilter = "all",
     limit: Annotated[int, Query(ge=1, le=_MOST_OF_A_PAGE)] = 50,
     after: Annotated[str | None, Query(pattern=f"^{_ID.pattern}$", description="`next` of the page before")] = None,
 ) -> Response:
     """List corrections, the latest first."""
+    chosen = None if status in {"all", ""} else cast("Status", status)
 
     def read_page(store: Any) -> bytes:  # noqa: ANN401 - the store's class would load SQLAlchemy
-        found, total, following = store.list_page(status=status, limit=limit, after=after)
+        found, total, following = store.list_page(status=chosen, limit=limit, after=after)
         page = {"corrections": [each.model_dump(mode="json") for each in found], "next": following, "total": total}
         return json.dumps(page, ensure_ascii=False).encode()
 

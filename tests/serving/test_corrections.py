@@ -188,6 +188,8 @@ async def test_pages_follow_each_other_without_gap_or_repetition(desk):
         after, n_pages = page["next"], n_pages + 1
     assert (seen, n_pages) == (saved[::-1], 3)
     assert [c["id"] for c in (await desk.get(PATH, params={"status": "rejected"})).json()["corrections"]] == [saved[3]]
+    for every in ("", "all"):
+        assert (await desk.get(PATH, params={"status": every})).json()["total"] == 7
     for params in ({"limit": 0}, {"limit": 201}, {"after": "x"}, {"status": "x"}):
         assert code(await desk.get(PATH, params=params)) == (422, "invalid_request")
 

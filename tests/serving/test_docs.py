@@ -14,7 +14,7 @@ from twohands.classifier import Classifier
 
 DOCUMENT = Path(__file__).resolve().parent.parent.parent / "docs" / "serving.md"
 HEADINGS = ["Serving", "Our own client", "Other people's clients", "Under load", "Streams of any length"]
-HEADINGS += ["Evidence, abstention, warnings", "Documents"]
+HEADINGS += ["Evidence, abstention, warnings", "Documents", "Corrections"]
 NEEDS = {"huggingface_hub": "huggingface_hub", "tritonclient": "tritonclient.http"}
 
 
@@ -32,7 +32,8 @@ EXAMPLES = list(list_examples())
 def address(tmp_path_factory):
     folder = build_tiny_model(tmp_path_factory.mktemp("served") / "twohands")
     classifier = Classifier.load(folder, num_threads=1)
-    with run_server(ServeSettings(model=str(folder)), classifier) as url:
+    kept_in = f"sqlite:///{folder.parent}/corrections.sqlite3"
+    with run_server(ServeSettings(model=str(folder), corrections=kept_in), classifier) as url:
         yield url.removeprefix("http://")
     classifier.close()
 
