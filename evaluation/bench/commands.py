@@ -2,6 +2,7 @@
 
 import click
 
+from evaluation.bench.peers_command import peers
 from evaluation.bench.server_command import server
 from evaluation.bench.speed_command import speed
 
@@ -20,3 +21,4 @@ def bench() -> None:
 
 bench.add_command(speed)
 bench.add_command(server)
+bench.add_command(peers)

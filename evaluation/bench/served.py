@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from twohands.errors import BenchError, MissingExtraError
 
 _URL = re.compile(r"https?://\S+:\d+")
 _STOP_S = 30
+_POLL_S = 0.1
 _TAIL_LINES = 20
 
 
@@ -71,6 +73,14 @@ class Served:
         return None if before_s is None or after_s is None else (after_s - before_s) / seconds
 
 
+def _is_healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - http, on this machine
+            return bool(answer.status == 200)
+    except (OSError, ValueError):
+        return False
+
+
 def _stop(process: "subprocess.Popen[str]") -> None:
     """End a server and what it started; its own processes only, by their ids."""
     psutil = import_psutil()
@@ -91,13 +101,16 @@ def _stop(process: "subprocess.Popen[str]") -> None:
 
 
 @contextmanager
-def run_server(command: Sequence[str], *, timeout_s: float = 120, marker: str = "") -> Iterator[Served]:
-    """Start a server that tells its URL in a line of its output once it is ready, and end it afterwards.
+def run_server(
+    command: Sequence[str], *, timeout_s: float = 120, marker: str = "", health_url: str | None = None
+) -> Iterator[Served]:
+    """Start a server, wait until it is ready, and end it afterwards.
 
     Args:
         command: program and arguments.
         timeout_s: how long it may take to be ready.
-        marker: what the line with the URL holds as well.
+        marker: what the line of its output holds in which it tells its URL once it is ready.
+        health_url: is asked instead until it answers with 200; the server's URL is then its beginning.
 
     Yields:
         The server.
@@ -127,15 +140,17 @@ def run_server(command: Sequence[str], *, timeout_s: float = 120, marker: str = 
         while url is None:
             left_s = timeout_s - (time.perf_counter() - started_s)
             try:
-                line = lines.get(timeout=max(0.0, left_s))
+                line = lines.get(timeout=max(0.0, left_s) if health_url is None else min(_POLL_S, max(0.0, left_s)))
             except queue.Empty:
-                line = None
+                line = "" if left_s > 0 else None
             if line is None:
                 raise BenchError(
                     f"{command[0]} was not ready within {timeout_s:g} s, or ended; it wrote:\n" + "\n".join(tail)
                 )
-            found = _URL.search(line) if marker in line else None
+            found = _URL.search(line) if health_url is None and marker in line else None
             url = found.group() if found else None
+            if health_url is not None and _is_healthy(health_url):
+                url = _URL.match(health_url).group()  # type: ignore[union-attr]  # our own URL, with a port
         yield Served(url, psutil.Process(process.pid), time.perf_counter() - started_s)
     finally:
         _stop(process)

@@ -20,6 +20,8 @@ FORBIDDEN = {
 # Peers that a comparison may ask for need torch: only here, and only once they are asked for.
 LAZY_LEARNING = {"evaluation": "neural/"}
 MOST_LINES = 400
+# Run as files by the interpreters of other people's environments, which have torch or a server; nothing imports them.
+PROGRAMS = "bench/programs/"
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ def find_violations(room: str, folder: Path) -> list[str]:
     violations = []
     for path in sorted(folder.rglob("*.py")):
         name = path.relative_to(folder).as_posix()
+        if room == "evaluation" and name.startswith(PROGRAMS):
+            continue
         for found in find_imports(path):
             folder_of_peers = LAZY_LEARNING.get(room)
             may_learn = folder_of_peers is not None and name.startswith(folder_of_peers) and found.is_lazy
@@ -157,6 +161,25 @@ def test_the_contract_keeps_the_command_line_and_pyarrow_apart(tmp_path):
     assert find_violations("twohands", tmp_path) == ["twohands/part.py:1 imports click"]
     (tmp_path / "part.py").write_text("import pyarrow\ndef f():\n    import pyarrow.parquet\n", encoding="utf-8")
     assert find_violations("twohands", tmp_path) == ["twohands/part.py:1 imports pyarrow"]
+
+
+def test_programs_for_other_environments_need_no_room_and_are_imported_by_none(tmp_path):
+    programs = sorted((ROOT / "evaluation" / PROGRAMS).glob("*.py"))
+    stems = {path.stem for path in programs}
+    assert len(stems) > 5
+    for path in programs:
+        assert not {found.package for found in find_imports(path)} & (ROOMS | {"tests"}), path
+    for path in room_files():
+        if path not in programs:
+            code = path.read_text(encoding="utf-8")
+            assert "bench.programs" not in code, path
+            assert not {found.package for found in find_imports(path)} & stems, path
+    (tmp_path / PROGRAMS).mkdir(parents=True)
+    (tmp_path / PROGRAMS / "a.py").write_text("import torch\n", encoding="utf-8")
+    (tmp_path / "bench" / "a.py").write_text("import torch\n", encoding="utf-8")
+    assert find_violations("evaluation", tmp_path) == ["evaluation/bench/a.py:1 imports torch"]
+    (tmp_path / "bench" / "a.py").unlink()
+    assert find_violations("serving", tmp_path) == ["serving/bench/programs/a.py:1 imports torch"]
 
 
 def test_words_that_are_no_imports_are_not_taken_for_some(tmp_path):

@@ -1,0 +1,146 @@
+"""Owns the engines that are raced in bulk and one at a time: each in a process of its own, in whatever environment."""
+
+import json
+import queue
+import subprocess
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twohands.errors import BenchError
+
+PROGRAMS = Path(__file__).parent / "programs"
+_ANSWER_TIMEOUT_S = 900.0
+_PROBE = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Something to measure beside us: `package` must stand in the environment of `python`."""
+
+    name: str
+    package: str
+    python: str
+    words: tuple[str, ...]
+
+
+def probe(python: str, package: str) -> str | None:
+    """Say which version of a package an environment has.
+
+    Args:
+        python: its interpreter.
+        package: as registries call it.
+
+    Returns:
+        The version; None if it is not there, or if there is no such interpreter.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 - an interpreter that the user named
+            [python, "-c", _PROBE, package], capture_output=True, text=True, check=False, timeout=60
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+class Engine:
+    """A peer's process; asked with one JSON object a line, answers likewise."""
+
+    def __init__(self, peer: Peer, texts: Sequence[str]) -> None:
+        """Start it and wait until it has answered one text.
+
+        Args:
+            peer: program and interpreter.
+            texts: what it will be asked to classify.
+
+        Raises:
+            BenchError: it ended or took too long; with the last lines it wrote.
+        """
+        self.peer = peer
+        self._process = subprocess.Popen(  # noqa: S603 - our own program
+            [peer.python, *peer.words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=PROGRAMS,
+        )
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self._tail: list[str] = []
+        self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read, self._read_errors)]
+        for reader in self._readers:
+            reader.start()
+        try:
+            self.configuration: Json = self._ask({"texts": list(texts)})["configuration"]
+        except BenchError:
+            self.close()
+            raise
+
+    def _read(self) -> None:
+        for line in self._process.stdout or ():
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def _read_errors(self) -> None:
+        for line in self._process.stderr or ():
+            self._tail[:] = [*self._tail[-8:], line.rstrip()]
+
+    def _ask(self, question: Json) -> Json:
+        try:
+            if self._process.stdin is None:
+                raise OSError("no input")  # noqa: TRY301 - a pipe was asked for; mypy wants it said
+            self._process.stdin.write(json.dumps(question) + "\n")
+            self._process.stdin.flush()
+            line = self._lines.get(timeout=_ANSWER_TIMEOUT_S)
+        except (OSError, queue.Empty):
+            line = None
+        if line is None:
+            self._process.kill()
+            for reader in self._readers:
+                reader.join(timeout=5)
+            raise BenchError(f"{self.peer.name} does not answer; it wrote:\n" + "\n".join(self._tail))
+        answer: Json = json.loads(line)
+        return answer
+
+    def read_rows(self) -> list[list[float]]:
+        """What it answers for every text, in order: logits, where it gives them."""
+        rows: list[list[float]] = self._ask({"do": "bulk", "rows": True})["rows"]
+        return rows
+
+    def run_bulk(self) -> float:
+        """Classify all texts.
+
+        Returns:
+            Seconds, by its own clock.
+        """
+        return float(self._ask({"do": "bulk"})["seconds"])
+
+    def run_alone(self, n_texts: int) -> list[float]:
+        """Classify the first texts one at a time.
+
+        Args:
+            n_texts: how many.
+
+        Returns:
+            Milliseconds of each.
+        """
+        latencies_ms: list[float] = self._ask({"do": "alone", "n": n_texts})["latencies_ms"]
+        return latencies_ms
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for reader in self._readers:
+            reader.join(timeout=5)
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()

@@ -1,0 +1,268 @@
+"""Owns the command `bench peers`, and how its figures look in a terminal."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from evaluation.bench.checkpoint import prepare_checkpoint
+from evaluation.bench.client import import_aiohttp
+from evaluation.bench.engines import PROGRAMS, probe
+from evaluation.bench.machine import describe_machine, has_amx, read_versions
+from evaluation.bench.options import DATA, JSON, MODEL, REPORT, SEED, check_threads, choose_texts, write_report
+from evaluation.bench.peers import find_present, race_engines, race_servers
+from evaluation.bench.roster import Files, list_engines, list_servers
+from evaluation.bench.served import import_psutil
+from evaluation.options import PATH, VariadicCommand, describe_command
+from evaluation.progress import show_progress
+from evaluation.tables import WIDTH
+from twohands.classifier import Classifier
+from twohands.errors import BenchError, ConfigError
+from twohands.locate import find_model
+
+Json = dict[str, Any]
+_NAMES = ("transformers", "onnxruntime", "openvino", "fastapi", "litserve", "ray", "infinity")
+_INSTALLS = {
+    "transformers": "pip install transformers torch",
+    "onnxruntime": "pip install onnxruntime",
+    "openvino": "pip install openvino tokenizers",
+    "fastapi": "pip install fastapi uvicorn onnxruntime tokenizers",
+    "litserve": "pip install litserve onnxruntime tokenizers",
+    "ray": "pip install 'ray[serve]' onnxruntime tokenizers",
+    "infinity-emb": "pip install 'infinity-emb[server,torch]'",
+}
+
+
+def parse_pythons(values: tuple[str, ...]) -> dict[str, str]:
+    """Read `--python peer=PATH`.
+
+    Args:
+        values: as given.
+
+    Returns:
+        Interpreters by peer.
+
+    Raises:
+        ConfigError: one names no peer, or no file.
+    """
+    found, faults = {}, []
+    for value in values:
+        name, is_named, path = value.partition("=")
+        if not is_named or name not in _NAMES:
+            faults.append(f"{value!r}: expected PEER=PATH with one of {', '.join(_NAMES)}")
+        elif not Path(path).is_file():
+            faults.append(f"{value!r}: there is no interpreter {path}")
+        else:
+            found[name] = str(Path(path).absolute())  # not resolved: a virtual environment is known by its link
+    if faults:
+        raise ConfigError("these interpreters cannot be used", faults)
+    return found
+
+
+def export_fp32(python: str, checkpoint: Path, target: Path) -> None:
+    """Export the fp32 graph with the peer's own torch.
+
+    Args:
+        python: an interpreter that has torch and transformers.
+        checkpoint: as `prepare_checkpoint` makes it.
+        target: the graph.
+
+    Raises:
+        BenchError: it cannot be exported there.
+    """
+    words = [python, str(PROGRAMS / "export_fp32.py"), str(checkpoint), str(target)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    if done.returncode:
+        raise BenchError(f"{python} cannot export the fp32 graph: {done.stderr.strip()[-800:]}; or give --fp32 FILE")
+
+
+def _ratio(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}x"
+
+
+def _ms(value: float | None) -> str:
+    return "too few" if value is None else f"{value:,.1f}"
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place else "left")
+    return table
+
+
+def print_peers(report: Mapping[str, Any]) -> None:
+    """Print the tables of a report in 80 columns.
+
+    Args:
+        report: of `bench peers`.
+    """
+    console = Console(width=WIDTH, highlight=False)
+    model, machine, texts = report["model"], report["machine"], report["texts"]
+    console.print(f"{model['name']} {model['version']} ({model['sha256'][:12]}), {report['threads']} threads each")
+    console.print(
+        f"commit {machine['commit'] or 'unknown'}; {machine['cpu_model']}, load {machine['load_1_min_before']:.1f}"
+    )
+    console.print(f"texts: {texts['source']}: {texts['n_texts']}, {texts['tokens_mean']} tokens on average")
+    if report["engines"]:
+        console.print("\n[bold]in process[/bold]: medians of rounds in turn; `ours` is how many times as fast we are")
+        table = _table("engine", "paragraphs/s", "ours", "ms alone p50", "ours", "p90", "logits differ")
+        for one in report["engines"]:
+            late, differs = one["latency"], one["max_logit_difference"]
+            table.add_row(
+                one["name"],
+                f"{one['paragraphs_per_s']:.1f}",
+                _ratio(one.get("ours_bulk_ratio")),
+                _ms(late["p50_ms"]),
+                _ratio(one.get("ours_alone_ratio")),
+                _ms(late["p90_ms"]),
+                "-" if differs is None else f"{differs:.2g}",
+            )
+        console.print(table)
+    if report["servers"]:
+        console.print("\n[bold]served[/bold]: a closed loop of clients; p99 needs 662 answers")
+        table = _table("server", "clients", "answers/s", "ours", "p50 ms", "p99", "CPU ms each", "failed")
+        for one in report["servers"]:
+            for n_clients, row in one["clients"].items():
+                late = row["latency"]
+                table.add_row(
+                    one["name"],
+                    n_clients,
+                    f"{row['requests_per_s']:.1f}",
+                    _ratio(row.get("ours_throughput_ratio")),
+                    _ms(late["p50_ms"]),
+                    _ms(late["p99_ms"]),
+                    f"{row['cpu_ms_per_request']:.1f}",
+                    str(row["n_failed"]),
+                )
+        console.print(table)
+    console.print("\n[bold]configured as[/bold]")
+    for one in [*report["engines"], *report["servers"]]:
+        said = one["configuration"]
+        text = said if isinstance(said, str) else ", ".join(f"{key} {value}" for key, value in said.items())
+        more = f"; idle {one['idle_cpu_share']:.1%} of a CPU, {one['memory_mb']:.0f} MB" if "memory_mb" in one else ""
+        console.print(f"{one['name']}: {text}{more}")
+    for one in report["absent"]:
+        console.print(f"[bold]not installed[/bold]: {one['name']}; {one['what_to_do']}")
+    for one in report["broken"]:
+        console.print(f"[bold]did not run[/bold]: {one['name']}: ", end="")
+        console.print(one["reason"], markup=False)
+    for note in report["notes"]:
+        console.print(note)
+
+
+@click.command(
+    cls=VariadicCommand,
+    epilog="Example: twohands bench peers --checkpoint runs/twohands/checkpoint --python ray=/opt/ray/bin/python",
+)
+@MODEL
+@click.option(
+    "--checkpoint", type=PATH, metavar="DIR", help="The model's fp32 weights, for peers: runs/NAME/checkpoint."
+)
+@click.option("--fp32", type=PATH, metavar="FILE", help="Its fp32 graph; default: exported from the checkpoint.")
+@click.option("--python", "pythons", multiple=True, metavar="PEER=PATH", help="The interpreter that has a peer.")
+@click.option("--only", type=click.Choice(["engines", "servers"]), help="Race only these.")
+@DATA
+@click.option("--n-texts", type=click.IntRange(8), default=96, show_default=True, help="Paragraphs.")
+@click.option("--rounds", "n_rounds", type=click.IntRange(1), default=5, show_default=True, help="Of engines.")
+@click.option("--server-rounds", type=click.IntRange(1), default=3, show_default=True, help="Of servers.")
+@click.option("--seconds", type=click.FloatRange(0.5), default=10.0, show_default=True, help="Of a server's each load.")
+@click.option("--clients", type=click.IntRange(1, 512), multiple=True, help="May be repeated; default: 8, 32, 128.")
+@click.option("--threads", type=click.IntRange(1), help="That each may use; default: all that are free.")
+@SEED
+@JSON
+@REPORT
+@click.pass_context
+def peers(
+    ctx: click.Context,
+    *,
+    model: str | None,
+    checkpoint: Path | None,
+    fp32: Path | None,
+    pythons: tuple[str, ...],
+    only: str | None,
+    data: tuple[Path, ...],
+    n_texts: int,
+    n_rounds: int,
+    server_rounds: int,
+    seconds: float,
+    clients: tuple[int, ...],
+    threads: int | None,
+    seed: int,
+    as_json: bool,
+    report: Path | None,
+) -> None:
+    """Race a model against other engines and servers: the same weights, texts, threads and machine.
+
+    In process: the transformers pipeline (fp32; bf16 too where the CPU has AMX), ONNX Runtime on the fp32 graph, and
+    OpenVINO. Served: a plain FastAPI endpoint, LitServe and Ray Serve with the same int8 graph as ours, and infinity
+    with the fp32 weights. Each runs in a process of its own, in turn by rounds; ratios are of medians. How each is
+    configured is printed; one that is not installed is named.
+
+    Peers that need an environment of their own are given by --python, such as --python litserve=/opt/ls/bin/python.
+    Without a checkpoint there are no fp32 weights, and only servers of the int8 graph can be raced.
+    """
+    import_aiohttp()
+    import_psutil()
+    machine = describe_machine()
+    folder = find_model(model)
+    found = parse_pythons(pythons)
+    (count,) = check_threads((threads,) if threads else (), default=(machine["cpus_granted"],))  # type: ignore[arg-type]  # a number
+    classifier = Classifier.load(folder, num_threads=count)
+    texts, described = choose_texts(classifier.encoder, data, n_texts=n_texts, seed=seed)
+    max_tokens = classifier.encoder.rule.max_tokens
+    encoded = [classifier.encoder.encode(text) for text in texts]
+    reference = classifier.predict_logits(encoded)
+    identity = classifier.identity
+    classifier.close()
+    notes = [] if has_amx() else ["This CPU has no AMX: the pipeline in bf16 is not raced."]
+    n_long = sum(len(paragraph.windows) > 1 for paragraph in encoded)
+    if n_long:
+        notes.append(f"{n_long} texts are longer than a window: peers cut them, we read all of them.")
+    figures: Json = {
+        "model": identity, "machine": machine, "threads": count, "texts": described,
+        "engines": [], "servers": [], "absent": [], "broken": [],
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="twohands-bench-") as place:
+        prepared = None
+        if checkpoint is None:
+            notes.append("Without --checkpoint there are no fp32 weights: transformers and infinity are not raced.")
+        else:
+            prepared = Path(place) / "checkpoint"
+            prepared.mkdir()
+            figures["checkpoint"] = prepare_checkpoint(checkpoint, prepared, max_tokens=max_tokens)
+            exporter = found.get("transformers", sys.executable)
+            if fp32 is None and only != "servers" and probe(exporter, "torch") is not None:
+                fp32 = Path(place) / "fp32.onnx"
+                export_fp32(exporter, prepared, fp32)
+        files = Files(folder.resolve(), prepared, fp32.resolve() if fp32 else None, max_tokens)
+        engines, absent = find_present(list_engines(files, found, own=sys.executable, threads=count), _INSTALLS)
+        servers, absent_servers = find_present(list_servers(files, found, own=sys.executable, workers=count), _INSTALLS)
+        if only != "servers":
+            figures["absent"] += absent
+            with show_progress("racing engines", len(engines) * (n_rounds + 1)) as advance:
+                figures["engines"], broken = race_engines(
+                    engines, texts, reference=reference, n_rounds=n_rounds, n_alone=min(40, len(texts)), advance=advance
+                )
+            figures["broken"] += broken
+        if only != "engines":
+            figures["absent"] += absent_servers
+            with show_progress("racing servers", len(servers) * server_rounds) as advance:
+                figures["servers"], broken = race_servers(
+                    servers, texts, clients=clients or (8, 32, 128), n_rounds=server_rounds, seconds=seconds,
+                    advance=advance,
+                )  # fmt: skip
+            figures["broken"] += broken
+    figures |= {"notes": notes, "versions": read_versions("aiohttp"), "command": describe_command(ctx)}
+    write_report(report, "peers.json", figures)
+    if as_json:
+        click.echo(json.dumps(figures, indent=2))
+    else:
+        print_peers(figures)

@@ -1,0 +1,49 @@
+"""Program: the transformers pipeline, as its documentation runs it: batches in the order given."""
+
+import sys
+from collections.abc import Sequence
+
+import torch
+import transformers
+from loop import answer
+
+
+def main() -> None:
+    """Run: `engine_transformers.py CHECKPOINT THREADS MAX_TOKENS fp32|bf16`."""
+    folder, threads, max_tokens, precision = sys.argv[1:5]
+    torch.set_num_threads(int(threads))
+    transformers.logging.set_verbosity_error()
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    pipe = transformers.pipeline(
+        "text-classification",
+        model=folder,
+        tokenizer=folder,
+        device="cpu",
+        dtype=dtype,
+        trust_remote_code=True,
+        batch_size=16,
+        top_k=None,
+        function_to_apply="none",
+    )
+    labels = [pipe.model.config.id2label[number] for number in range(pipe.model.config.num_labels)]
+
+    def classify(texts: Sequence[str]) -> list[list[float]]:
+        rows = []
+        for entries in pipe(list(texts), truncation=True, max_length=int(max_tokens)):
+            scores = {entry["label"]: entry["score"] for entry in entries}
+            rows.append([scores[label] for label in labels])
+        return rows
+
+    configuration = {
+        "transformers": transformers.__version__,
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "precision": precision,
+        "attention": pipe.model.config._attn_implementation,
+        "batch": "16 in the order given, padded to the longest",
+    }
+    answer(configuration, bulk=classify, alone=classify)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Program: this project, text to prediction, as `Classifier.classify` does it."""
+
+import sys
+from collections.abc import Sequence
+
+from loop import answer
+
+from twohands import Classifier
+
+
+def main() -> None:
+    """Run: `engine_twohands.py MODEL THREADS`."""
+    classifier = Classifier.load(sys.argv[1], num_threads=int(sys.argv[2]))
+
+    def classify(texts: Sequence[str]) -> list[list[float]]:
+        # Decisions are part of the work; logits are not told, since the answer holds calibrated scores.
+        return [list(prediction.stance.scores.values()) for prediction in classifier.classify(list(texts))]
+
+    configuration = {
+        "threads": classifier.session.num_threads,
+        "precision": classifier.manifest.graph.precision,
+        "batch": "one paragraph a run, unpadded",
+    }
+    answer(configuration, bulk=classify, alone=classify)
+
+
+if __name__ == "__main__":
+    main()

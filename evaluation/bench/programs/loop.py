@@ -1,0 +1,46 @@
+"""Program part: the conversation of a peer's process with the bench, one JSON object a line each way.
+
+Stands alone: it runs in whatever environment has the peer, so it needs the standard library only.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+Run = Callable[[Sequence[str]], "list[list[float]]"]
+
+
+def answer(configuration: dict[str, object], *, bulk: Run, alone: Run) -> None:
+    """Serve the bench until it closes our input.
+
+    Args:
+        configuration: what was set, to be printed.
+        bulk: all texts at once, to rows of logits in their order.
+        alone: one text, to one row.
+    """
+    # Libraries print; what they print must not stand between our lines.
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def tell(**content: object) -> None:
+        out.write(json.dumps(content) + "\n")
+        out.flush()
+
+    texts = json.loads(sys.stdin.readline())["texts"]
+    alone(texts[:1])
+    tell(ready=True, configuration=configuration)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if asked["do"] == "bulk":
+            started_s = time.perf_counter()
+            rows = bulk(texts)
+            tell(seconds=time.perf_counter() - started_s, rows=rows if asked.get("rows") else None)
+        else:
+            spent = []
+            for text in texts[: asked["n"]]:
+                started_s = time.perf_counter()
+                alone([text])
+                spent.append(1e3 * (time.perf_counter() - started_s))
+            tell(latencies_ms=spent)

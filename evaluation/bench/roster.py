@@ -1,0 +1,142 @@
+"""Owns who is raced: every peer, the package it needs, its program, and how it is told to run."""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.bench.engines import PROGRAMS, Peer
+from evaluation.bench.machine import has_amx
+from evaluation.bench.served import make_serve_command
+
+US = "twohands"
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What is served: our folder, the peers' checkpoint and fp32 graph."""
+
+    model: Path
+    checkpoint: Path | None
+    fp32: Path | None
+    max_tokens: int
+
+    @property
+    def tokenizer(self) -> str:
+        """The one tokenizer of all."""
+        return str(self.model / "tokenizer.json")
+
+    @property
+    def graph(self) -> str:
+        """The int8 graph that we serve."""
+        return str(self.model / "model.onnx")
+
+
+def list_engines(files: Files, pythons: Mapping[str, str], *, own: str, threads: int) -> list[Peer]:
+    """Name the engines; ourselves first.
+
+    Args:
+        files: what they load.
+        pythons: interpreters by peer.
+        own: the interpreter of this process, for peers that none was named for.
+        threads: that each may use.
+
+    Returns:
+        Those that the files allow for.
+    """
+
+    def program(name: str) -> str:
+        return str(PROGRAMS / name)
+
+    count, cut = str(threads), str(files.max_tokens)
+    peers = [Peer(US, US, own, (program("engine_twohands.py"), str(files.model), count))]
+    if files.checkpoint is not None:
+        python = pythons.get("transformers", own)
+        for precision in ("fp32", "bf16") if has_amx() else ("fp32",):
+            path = str(files.checkpoint)
+            words: tuple[str, ...] = (program("engine_transformers.py"), path, count, cut, precision)
+            peers.append(Peer(f"transformers {precision}", "transformers", python, words))
+    if files.fp32 is not None:
+        python = pythons.get("onnxruntime", own)
+        for name, size in (("onnxruntime fp32", "1"), ("onnxruntime fp32, batches", "16")):
+            words = (program("engine_onnxruntime.py"), str(files.fp32), files.tokenizer, count, cut, size)
+            peers.append(Peer(name, "onnxruntime", python, words))
+        python = pythons.get("openvino", own)
+        words = (program("engine_openvino.py"), str(files.fp32), files.tokenizer, count, cut, "default")
+        peers.append(Peer("openvino", "openvino", python, words))
+    return peers
+
+
+@dataclass(frozen=True, slots=True)
+class ServedPeer:
+    """A server to race: how it is started, where it answers, and how a text is sent to it."""
+
+    name: str
+    package: str
+    python: str
+    command: tuple[str, ...]
+    url: str | None
+    path: str
+    health: str
+    body: Mapping[str, object]
+    """The request; the text goes where `TEXT` stands."""
+    configuration: str
+
+
+TEXT = "{text}"
+
+
+def free_port() -> int:
+    """A port that is free now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def list_servers(files: Files, pythons: Mapping[str, str], *, own: str, workers: int) -> list[ServedPeer]:
+    """Name the servers; ourselves first. Each gets as many workers of one thread as we have threads.
+
+    Args:
+        files: what they load.
+        pythons: interpreters by peer.
+        own: the interpreter of this process.
+        workers: processes of each peer.
+
+    Returns:
+        Those that the files allow for.
+    """
+    plain = {"inputs": TEXT}
+    served = [
+        ServedPeer(
+            US, US, own, tuple(make_serve_command(str(files.model.resolve()), threads=workers, workers=1)),
+            None, "/v1/classify", "/readyz", plain,
+            f"one process of {workers} threads, one paragraph a run, unpadded; the int8 graph",
+        )
+    ]  # fmt: skip
+    for name, program, path, said in (
+        ("fastapi", "serve_fastapi.py", "/classify", f"uvicorn with {workers} workers of one thread"),
+        ("litserve", "serve_litserve.py", "/predict", f"{workers} workers of one thread, batches of 8 within 10 ms"),
+        ("ray", "serve_ray.py", "/", f"{workers} replicas of one thread, @serve.batch of 8 within 10 ms"),
+    ):
+        port, python = free_port(), pythons.get(name, own)
+        loaded = (files.graph, files.tokenizer, str(files.max_tokens))
+        command: tuple[str, ...] = (python, str(PROGRAMS / program), *loaded, str(port), str(workers))
+        health = "/" if name == "ray" else "/health"
+        url = f"http://127.0.0.1:{port}"
+        served.append(ServedPeer(name, name, python, command, url, path, health, plain, f"{said}; the int8 graph"))
+    if files.checkpoint is not None:
+        port, python = free_port(), pythons.get("infinity", own)
+        command = (
+            python, "-m", "infinity_emb.cli", "v2", "--model-id", str(files.checkpoint), "--served-model-name", "peer",
+            "--engine", "torch", "--device", "cpu", "--dtype", "float32", "--no-bettertransformer",
+            "--trust-remote-code", "--batch-size", "32", "--host", "127.0.0.1", "--port", str(port),
+            "--log-level", "warning",
+        )  # fmt: skip
+        served.append(
+            ServedPeer(
+                "infinity", "infinity-emb", python, command, f"http://127.0.0.1:{port}", "/classify", "/health",
+                {"model": "peer", "input": [TEXT], "raw_scores": True},
+                "engine torch, fp32, dynamic batches of up to 32: it serves no int8 graph",
+            )
+        )  # fmt: skip
+    return served
