@@ -19,7 +19,7 @@ from serving.corrections.routes import router as corrections_router
 from serving.departures import CancelWhenGone
 from serving.document_routes import DOCUMENTS_PATH, Readers
 from serving.document_routes import router as document_router
-from serving.failures import answer_failure
+from serving.failures import answer_failure, list_methods
 from serving.keys import Keyring
 from serving.limits import RequestLimits
 from serving.metrics import Metrics
@@ -40,6 +40,15 @@ from twohands.classifier import Classifier
 from twohands.errors import TwoHandsError
 
 STREAMED_PATHS = frozenset({STREAM_PATH})
+_ROUTERS = (
+    router,
+    stream_router,
+    document_router,
+    operations_router,
+    corrections_router,
+    page_router,
+    *ROUTERS,
+)
 _DESCRIPTION = "Whose hand steers the economy here, the state's or the market's? Paragraphs in, stance and topics out."
 
 
@@ -96,14 +105,9 @@ def create_app(
     app.state.models, app.state.metrics, app.state.keyring = models, metrics, keyring
     app.state.readers, app.state.corrections = Readers(), desk
     show_default(models)
-    app.include_router(router)
-    app.include_router(stream_router)
-    app.include_router(document_router)
-    app.include_router(operations_router)
-    app.include_router(corrections_router)
-    app.include_router(page_router)
-    for protocol in ROUTERS:
-        app.include_router(protocol)
+    for each in _ROUTERS:
+        app.include_router(each)
+    app.state.methods_by_path = list_methods(_ROUTERS)
     app.add_middleware(CancelWhenGone)
     app.add_middleware(
         RequestLimits,
@@ -133,7 +137,7 @@ def create_app(
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = build_openapi(app, models.default.classifier)
+            app.openapi_schema = build_openapi(app, {slot.name: slot.current.classifier for slot in models.slots})
             if keyring is not None:
                 describe_keys(app.openapi_schema)
         return app.openapi_schema

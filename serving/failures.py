@@ -6,13 +6,15 @@ Bodies never repeat what the caller sent: field names that could be anything are
 import http
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from serving.dialects import tell_failure
 from twohands import errors
@@ -136,7 +138,32 @@ def shape_failure(error: Exception, request_id: str, *, path: str = "") -> Respo
     return JSONResponse(body, status_code=status, headers=headers)
 
 
+def list_methods(routers: Iterable[APIRouter]) -> dict[str, list[str]]:
+    """The methods of each path, by its template; Starlette names those of one route only where several share a path.
+
+    Args:
+        routers: all of an app.
+
+    Returns:
+        For `app.state.methods_by_path`.
+    """
+    found: dict[str, set[str]] = {}
+    for router in routers:
+        for route in router.routes:
+            if isinstance(route, Route):
+                found.setdefault(route.path, set()).update(route.methods or ())
+    return {path: sorted(methods) for path, methods in found.items()}
+
+
+def _find_methods(request: Request) -> list[str]:
+    """What a path takes, where it was asked by another method."""
+    methods: list[str] = request.app.state.methods_by_path.get(getattr(request.scope.get("route"), "path", None), [])
+    return methods
+
+
 async def answer_failure(request: Request, error: Exception) -> Response:
     """The one exception handler of the app; metrics and logs read the code from the request's state."""
     request.state.failure_code = _read_failure(error)[1]
+    if isinstance(error, HTTPException) and error.status_code == 405 and (methods := _find_methods(request)):
+        error = HTTPException(405, headers={"allow": ", ".join(methods)})
     return shape_failure(error, str(getattr(request.state, "request_id", "-")), path=request.scope["path"])

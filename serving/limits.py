@@ -13,7 +13,8 @@ from twohands.errors import BodyTimeoutError, BodyTooLargeError, MediaTypeError
 # Logs and headers carry the id: nothing that could break a line or a quote is taken over.
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:=-]{1,128}")
 _JSON_TYPE = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json", re.IGNORECASE)
-_LINES_TYPE = re.compile(r"application/(?:x-)?(?:ndjson|jsonl|jsonlines|json-lines)", re.IGNORECASE)
+# A file as it is; no browser form of another site can declare that either.
+_LINES_TYPE = re.compile(r"application/(?:(?:x-)?(?:ndjson|jsonl|jsonlines|json-lines)|octet-stream)", re.IGNORECASE)
 _DRAIN_BYTES = 64 * 1024 * 1024
 _DRAIN_TIMEOUT_S = 10.0
 

@@ -1,5 +1,6 @@
 """Owns the OpenAPI document: the schema of a loaded model's heads, and examples that hold for it."""
 
+from collections.abc import Iterator, Mapping
 from types import GenericAlias
 from typing import Any, Literal, cast
 
@@ -8,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from serving.corrections.schemas import CorrectionChange, CorrectionRequest
+from serving.protocols import REQUEST_BODIES
 from serving.schemas import AnyOfAnswer, ClassifyRequest, OneOfAnswer, Prediction, Score
 from twohands.classifier import Classifier
 from twohands.taxonomy import Head, ProblemType, Taxonomy
@@ -95,26 +97,80 @@ def make_request_examples(taxonomy: Taxonomy) -> dict[str, dict[str, object]]:
     }
 
 
-def build_openapi(app: FastAPI, classifier: Classifier) -> dict[str, Any]:
+def _drop_foreign_failures(document: dict[str, Any]) -> None:
+    """FastAPI documents a 422 of its own wherever there is a parameter; every failure here has another shape."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
+
+
+def _name_served(document: dict[str, Any], classifiers: Mapping[str, Classifier]) -> None:
+    """Write the names in that a request may use: of models, and of what has a threshold."""
+    names = sorted({name for each in classifiers.values() for name in list_threshold_names(each.taxonomy)})
+    schemas = document["components"]["schemas"]
+    for thresholds in _find_named(document, "thresholds"):
+        thresholds["propertyNames"] = {"enum": names}
+    heads = sorted({head.name for each in classifiers.values() for head in each.taxonomy.heads})
+    served = {
+        "model": list(classifiers),
+        "name": list(classifiers),
+        "head": heads,
+        "version": sorted({each.identity["version"] for each in classifiers.values()}),
+    }
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", []):
+                if "/models/{" in path and parameter["in"] == "path" and parameter["name"] in served:
+                    parameter["schema"]["enum"] = served[parameter["name"]]
+                if parameter["name"] == "threshold":
+                    parameter["schema"]["items"]["pattern"] = f"^({'|'.join(names)})=(0([.][0-9]+)?|1([.]0+)?)$"
+    schemas["ClassifyRequest"]["properties"]["model"]["examples"] = list(classifiers)
+
+
+def _find_named(node: object, name: str) -> Iterator[dict[str, Any]]:
+    """Every property of this name, wherever its schema stands."""
+    if isinstance(node, dict):
+        found = node.get("properties")
+        if isinstance(found, dict) and isinstance(found.get(name), dict):
+            yield found[name]
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _find_named(child, name)
+
+
+def list_threshold_names(taxonomy: Taxonomy) -> list[str]:
+    """What a request may set a threshold for: labels of any-of heads, and one-of heads themselves."""
+    return [
+        name
+        for head in taxonomy.heads
+        for name in ([head.name] if head.problem_type is ProblemType.ONE_OF else head.label_names)
+    ]
+
+
+def build_openapi(app: FastAPI, classifiers: Mapping[str, Classifier]) -> dict[str, Any]:
     """Write the document.
 
     Args:
         app: its routes.
-        classifier: the loaded model, whose heads and labels stand in the document.
+        classifiers: the loaded models by name; the heads and labels of the first stand in the document.
 
     Returns:
         OpenAPI 3.1.
     """
     document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schemas = document["components"]["schemas"]
+    classifier = next(iter(classifiers.values()))
     taxonomy = classifier.taxonomy
+    _drop_foreign_failures(document)
 
     def add(model: type[BaseModel]) -> None:
         schema = model.model_json_schema(ref_template=_REFERENCE)
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
 
-    for request_body in (ClassifyRequest, CorrectionRequest, CorrectionChange):
+    for request_body in (ClassifyRequest, CorrectionRequest, CorrectionChange, *REQUEST_BODIES):
         add(request_body)
     classify = document["paths"]["/v1/classify"]["post"]
     classify["requestBody"] = {
@@ -131,4 +187,5 @@ def build_openapi(app: FastAPI, classifier: Classifier) -> dict[str, Any]:
     predictions = [make_example_prediction(taxonomy), failed]
     content = classify["responses"]["200"]["content"]["application/json"]
     content["example"] = {"model": classifier.identity, "predictions": predictions}
+    _name_served(document, classifiers)
     return document

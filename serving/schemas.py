@@ -32,10 +32,24 @@ def _check_inputs(value: object) -> object:
     return value
 
 
+def _read_whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WholeNumber = Annotated[int, BeforeValidator(_read_whole)]
+"""An integer as JSON Schema has it: 3.0 is one too."""
+
+
 # Items are checked one by one where they are encoded: a bad one answers in its place and the others succeed.
-_TEXT_SCHEMA = {"type": "string", "minLength": 1, "pattern": r"\S"}
+# What `normalise` leaves something of: not white space, control, format and private characters alone. The planes above
+# 3 are named by characters: regular expressions of JSON Schema know no escape for them that others know too.
+_READABLE = (
+    r"[^\s\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u200b-\u200f\u202a-\u202e\u2060-\u206f\ud800-\uf8ff\ufeff\ufff0-\uffff"
+    "\U00040000-\U0010ffff]"
+)
+TEXT_SCHEMA = {"type": "string", "minLength": 1, "pattern": _READABLE}
 _ITEM_SCHEMA = {"description": "a text; anything else answers with an error in its place"}
-_INPUTS_SCHEMA = {"anyOf": [_TEXT_SCHEMA, {"type": "array", "items": _ITEM_SCHEMA, "minItems": 1}]}
+_INPUTS_SCHEMA = {"anyOf": [TEXT_SCHEMA, {"type": "array", "items": _ITEM_SCHEMA, "minItems": 1}]}
 Inputs = Annotated[str | list[Any], BeforeValidator(_check_inputs), WithJsonSchema(_INPUTS_SCHEMA, mode="validation")]
 
 

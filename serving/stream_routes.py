@@ -210,7 +210,13 @@ async def chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": '{"id": "a", "text": "..."}\n'}},
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"type": "string", "description": 'lines such as {"id": "a", "text": "..."}, or "..."'}
+                },
+                # Tools that know no NDJSON can send, and test, the same lines as plain bytes.
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            },
         }
     },
 )

@@ -10,10 +10,15 @@ the raw logits, as the Hub has it. `/predict` and `/invocations` are text-embedd
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
+from serving.protocols.documented import HEAD_PARAMETER, LIST_FAILURES, RankedAnswer, Responses, take
 from serving.protocols.lists import Lists, answer_lists
 from serving.protocols.text_embeddings import make_headers, make_rows
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(tags=["hugging face, text-embeddings-inference"])
+_RESPONSES: Responses = {200: {"model": RankedAnswer}, **LIST_FAILURES}
+_EXAMPLE = {"inputs": "The ministry will buy the first output.", "parameters": {"top_k": 2}}
+_TAKEN = take("ListRequest", HEAD_PARAMETER, example=_EXAMPLE)
+_TAKEN_OF_HEAD = take("ListRequest", example=_EXAMPLE)
 
 
 def _make_nested(lists: Lists) -> list[list[dict[str, object]]]:
@@ -40,21 +45,21 @@ def make_response(lists: Lists) -> JSONResponse:
     return JSONResponse(content, headers=make_headers(lists))
 
 
-@router.post("/")
-@router.post("/predict")
-@router.post("/invocations")
+@router.post("/", responses=_RESPONSES, openapi_extra=_TAKEN)
+@router.post("/predict", responses=_RESPONSES, openapi_extra=_TAKEN)
+@router.post("/invocations", responses=_RESPONSES, openapi_extra=_TAKEN)
 async def classify_default(request: Request) -> JSONResponse:
     """Rank the labels of one head of the default model."""
     return make_response(await answer_lists(request))
 
 
-@router.post("/models/{model}")
+@router.post("/models/{model}", responses=_RESPONSES, openapi_extra=_TAKEN)
 async def classify_by_model(request: Request, model: str) -> JSONResponse:
     """Rank the labels of one head of a named model."""
     return make_response(await answer_lists(request, model=model))
 
 
-@router.post("/models/{model}/{head}")
+@router.post("/models/{model}/{head}", responses=_RESPONSES, openapi_extra=_TAKEN_OF_HEAD)
 async def classify_by_head(request: Request, model: str, head: str) -> JSONResponse:
     """Rank the labels of a named head of a named model."""
     return make_response(await answer_lists(request, model=model, head=head))

@@ -14,6 +14,20 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from serving.limits import check_media_type
+from serving.protocols.documented import (
+    BINARY,
+    INFER_FAILURES,
+    METADATA_FAILURES,
+    InferAnswer,
+    InferFailure,
+    ModelMetadata,
+    ModelReady,
+    Responses,
+    ServerLive,
+    ServerMetadata,
+    ServerReady,
+    take,
+)
 from serving.protocols.heads import find_head, find_service
 from serving.protocols.tensors import Datatype, TensorIn, TensorOut, read_texts, split_body
 from serving.schemas import parse_as
@@ -23,8 +37,26 @@ from twohands.errors import InputError, MediaTypeError, ProtocolError, TooManyIn
 from twohands.prediction import OneOf, Prediction
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
-router = APIRouter(prefix="/v2", include_in_schema=False)
+router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 _LENGTH_HEADER = "inference-header-content-length"
+_TAKEN = take(
+    "InferRequest",
+    example={
+        "inputs": [
+            {
+                "name": "text",
+                "shape": [1],
+                "datatype": "BYTES",
+                "data": ["The ministry will buy the first output."],
+            }
+        ],
+        "outputs": [{"name": "label"}],
+    },
+    or_bytes=True,
+)
+_INFERRED: Responses = {200: {"model": InferAnswer, "content": {BINARY: {}}}, **INFER_FAILURES}
+_IS_READY: Responses = {200: {"model": ModelReady}, **METADATA_FAILURES}
+_DESCRIBED: Responses = {200: {"model": ModelMetadata}, **METADATA_FAILURES}
 _INPUT = {"name": "text", "datatype": "BYTES", "shape": [-1]}
 
 
@@ -141,35 +173,38 @@ def _make_response(
     return Response(text + b"".join(blobs), media_type="application/octet-stream", headers=headers)
 
 
-@router.get("")
+@router.get("", responses={200: {"model": ServerMetadata}})
 async def server_metadata() -> JSONResponse:
     """Name the service and what it can do beyond the protocol."""
     return JSONResponse({"name": "twohands", "version": __version__, "extensions": ["binary_tensor_data"]})
 
 
-@router.get("/health/live")
+@router.get("/health/live", responses={200: {"model": ServerLive}})
 async def server_live() -> JSONResponse:
     """Say that the process is up."""
     return JSONResponse({"live": True})
 
 
-@router.get("/health/ready")
+@router.get(
+    "/health/ready",
+    responses={200: {"model": ServerReady}, 503: {"model": InferFailure, "description": "Not ready yet, or stopping"}},
+)
 async def server_ready(request: Request) -> JSONResponse:
     """Say whether requests are answered."""
     find_service(request).check_ready()
     return JSONResponse({"ready": True, "live": True})
 
 
-@router.get("/models/{model}/ready")
-@router.get("/models/{model}/versions/{version}/ready")
+@router.get("/models/{model}/ready", responses=_IS_READY)
+@router.get("/models/{model}/versions/{version}/ready", responses=_IS_READY)
 async def model_ready(request: Request, model: str, version: str | None = None) -> JSONResponse:
     """Say whether a model answers."""
     _find_model(request, model, version).check_ready()
     return JSONResponse({"name": model, "ready": True})
 
 
-@router.get("/models/{model}")
-@router.get("/models/{model}/versions/{version}")
+@router.get("/models/{model}", responses=_DESCRIBED)
+@router.get("/models/{model}/versions/{version}", responses=_DESCRIBED)
 async def model_metadata(request: Request, model: str, version: str | None = None) -> JSONResponse:
     """Describe a model's input and outputs."""
     classifier = _find_model(request, model, version).classifier
@@ -185,15 +220,19 @@ async def model_metadata(request: Request, model: str, version: str | None = Non
     )
 
 
-@router.post("/models/{model}/infer")
-@router.post("/models/{model}/versions/{version}/infer")
+@router.post("/models/{model}/infer", responses=_INFERRED, openapi_extra=_TAKEN)
+@router.post("/models/{model}/versions/{version}/infer", responses=_INFERRED, openapi_extra=_TAKEN)
 async def infer(
     request: Request,
     model: str,
     version: str | None = None,
-    json_length: Annotated[str | None, Header(alias=_LENGTH_HEADER)] = None,
+    # Not in the document: with a body of JSON it has no place, and with one of bytes only its own length is right.
+    json_length: Annotated[str | None, Header(alias=_LENGTH_HEADER, include_in_schema=False)] = None,
 ) -> Response:
-    """Classify the elements of `text`; one that cannot be classified fails the request, as the protocol has it."""
+    """Classify the elements of `text`; one that cannot be classified fails the request, as the protocol has it.
+
+    By the binary extension, `inference-header-content-length` says how many bytes of the body are JSON.
+    """
     _check_headers(request)
     text, raw = split_body(await request.body(), json_length)
     wanted = parse_as(InferRequest, text)

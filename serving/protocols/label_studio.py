@@ -14,6 +14,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from serving.limits import check_media_type
+from serving.protocols.documented import (
+    BACKEND_FAILURES,
+    STATE_FAILURES,
+    BackendAnswer,
+    BackendHealth,
+    BackendSetup,
+    BackendVersions,
+    Responses,
+    WebhookAnswer,
+    take,
+)
 from serving.protocols.heads import find_service
 from serving.protocols.label_config import Control, read_controls
 from serving.schemas import parse_as
@@ -22,8 +33,13 @@ from twohands.classifier import Classifier
 from twohands.errors import InputError, MissingTextError
 from twohands.prediction import AnyOf, OneOf, Prediction
 
-router = APIRouter(prefix="/label-studio", include_in_schema=False)
+router = APIRouter(prefix="/label-studio", tags=["label studio"])
 _DIGITS = 6
+_CONFIG = (
+    '<View><Text name="text" value="$text"/><Choices name="stance" toName="text">'
+    '<Choice value="state-led"/><Choice value="market-led"/><Choice value="neutral"/></Choices></View>'
+)
+_HEALTHY: Responses = {200: {"model": BackendHealth}, **STATE_FAILURES}
 
 
 class Task(BaseModel):
@@ -126,22 +142,26 @@ async def _classify_all(service: Service, texts: Sequence[object]) -> list[Predi
     return items
 
 
-@router.get("")
-@router.get("/")
-@router.get("/health")
+@router.get("", responses=_HEALTHY)
+@router.get("/", responses=_HEALTHY)
+@router.get("/health", responses=_HEALTHY)
 async def health(request: Request) -> JSONResponse:
     """Say that the backend is up."""
     find_service(request).check_ready()
     return JSONResponse({"status": "UP", "model_class": "twohands"})
 
 
-@router.get("/versions")
+@router.get("/versions", responses={200: {"model": BackendVersions}, **STATE_FAILURES})
 async def versions(request: Request) -> JSONResponse:
     """Name the version in service."""
     return JSONResponse({"versions": [name_version(find_service(request).classifier)]})
 
 
-@router.post("/setup")
+@router.post(
+    "/setup",
+    responses={200: {"model": BackendSetup}, **BACKEND_FAILURES},
+    openapi_extra=take("SetupRequest", example={"project": "1.1700000000", "schema": _CONFIG}),
+)
 async def setup(request: Request) -> JSONResponse:
     """Check that the labelling config asks for something that the model can answer."""
     check_media_type(request.headers)
@@ -152,7 +172,17 @@ async def setup(request: Request) -> JSONResponse:
     return JSONResponse({"model_version": name_version(classifier)})
 
 
-@router.post("/predict")
+@router.post(
+    "/predict",
+    responses={200: {"model": BackendAnswer}, **BACKEND_FAILURES},
+    openapi_extra=take(
+        "PredictRequest",
+        example={
+            "tasks": [{"id": 1, "data": {"text": "The ministry will buy the first output."}}],
+            "label_config": _CONFIG,
+        },
+    ),
+)
 async def predict(request: Request) -> JSONResponse:
     """Pre-annotate tasks, in order."""
     check_media_type(request.headers)
@@ -173,7 +203,11 @@ async def predict(request: Request) -> JSONResponse:
     return JSONResponse({"results": results})
 
 
-@router.post("/webhook")
+@router.post(
+    "/webhook",
+    responses={200: {"model": WebhookAnswer}, **BACKEND_FAILURES},
+    openapi_extra=take("WebhookRequest", example={"action": "ANNOTATION_CREATED"}),
+)
 async def webhook(request: Request) -> JSONResponse:
     """Take note of nothing: this service does not learn."""
     check_media_type(request.headers)

@@ -7,15 +7,16 @@ is answered nested, one without is TEI's, where a single text is answered flat.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
 from serving.limits import check_media_type
 from serving.protocols.heads import Function, Ranked, apply_function, find_head, find_service, rank_labels
-from serving.schemas import parse_as
+from serving.schemas import TEXT_SCHEMA, WholeNumber, parse_as
 from serving.service import Answers
 from serving.tei_metrics import TeiAnswer
 from twohands.classifier import Classifier
@@ -29,6 +30,9 @@ from twohands.errors import (
 from twohands.prediction import Prediction
 from twohands.taxonomy import Head
 
+_ITEM_SCHEMA = {"anyOf": [TEXT_SCHEMA, {"type": "array", "items": TEXT_SCHEMA, "minItems": 1, "maxItems": 1}]}
+_INPUTS_SCHEMA = {"anyOf": [TEXT_SCHEMA, {"type": "array", "items": _ITEM_SCHEMA, "minItems": 1}]}
+
 
 class ListParameters(BaseModel):
     """What the Hub's client sends beside the text; `candidate_labels` and `multi_label` are of zero-shot requests."""
@@ -36,10 +40,11 @@ class ListParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     function_to_apply: Function | None = None
-    top_k: int | None = Field(default=None, ge=1)
-    candidate_labels: Any = None
-    multi_label: Any = None
-    hypothesis_template: Any = None
+    top_k: WholeNumber | None = Field(default=None, ge=1)
+    # Read only to be refused in words that say why.
+    candidate_labels: SkipJsonSchema[Any] = None
+    multi_label: SkipJsonSchema[Any] = None
+    hypothesis_template: SkipJsonSchema[Any] = None
 
 
 class ListRequest(BaseModel):
@@ -47,7 +52,9 @@ class ListRequest(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
-    inputs: str | list[Any]
+    inputs: Annotated[str | list[Any], WithJsonSchema(_INPUTS_SCHEMA)] = Field(
+        description="a text, or a list of texts each of which may stand in a list of its own"
+    )
     parameters: ListParameters | None = None
     truncate: bool | None = None
     truncation_direction: Literal["Right", "right", "Left", "left"] = "Right"

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from serving.schemas import WholeNumber
 from twohands.errors import ProtocolError
 
 _NUMPY_BY_DATATYPE = {"FP32": "<f4", "INT64": "<i8", "BOOL": "?"}
@@ -26,9 +27,11 @@ class TensorIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    name: str
-    shape: list[int] = Field(min_length=1, max_length=_MAX_RANK)
-    datatype: str
+    name: str = Field(json_schema_extra={"const": "text"})
+    shape: list[WholeNumber] = Field(
+        min_length=1, max_length=_MAX_RANK, description="as many elements as `data` has, or the bytes behind the JSON"
+    )
+    datatype: str = Field(json_schema_extra={"const": "BYTES"})
     parameters: dict[str, Any] = Field(default_factory=dict)
     data: list[Any] | None = None
 

@@ -7,6 +7,7 @@ has it TEI's way) and text longer than one window is read in several, so that fa
 
 from fastapi import APIRouter, Request, Response
 
+from serving.protocols.documented import EMPTY
 from serving.protocols.heads import find_head, find_service
 from serving.protocols.lists import Lists
 from serving.service import Service
@@ -14,7 +15,7 @@ from serving.tei_info import TeiClassifier, TeiInfo, TeiModelType
 from twohands import __version__
 from twohands.prediction import Prediction
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(tags=["hugging face, text-embeddings-inference"])
 
 
 def make_tei_info(service: Service) -> TeiInfo:
@@ -81,8 +82,8 @@ def make_headers(lists: Lists) -> dict[str, str]:
     }
 
 
-@router.get("/health")
-@router.get("/ping")
+@router.get("/health", response_class=Response, responses=EMPTY)
+@router.get("/ping", response_class=Response, responses=EMPTY)
 async def health(request: Request) -> Response:
     """Answer 200 with nothing in it while requests are answered, else 503."""
     find_service(request).check_ready()
