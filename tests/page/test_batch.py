@@ -87,7 +87,7 @@ def test_progress_counts_rows_and_a_stop_keeps_what_is_done(batch):
     assert 0 < seen < 1
     until(batch, f"{bar} > {seen}")
     batch.get_by_role("button", name="Stop").click()
-    told = batch.locator(".fault").inner_text()
+    told = batch.locator("[role=alert]").inner_text()
     assert told.startswith("Stopped. ")
     assert "of 1,500 rows are done and kept" in told
     assert batch.locator(".batch-table tbody tr").count() > 0
@@ -101,10 +101,10 @@ def test_the_connection_is_lost_and_found_again(batch):
     batch.get_by_role("button", name="Classify 200 rows").click()
     until(batch, "document.querySelector('.batch-view progress').value > 0")
     batch.context.set_offline(True)
-    batch.locator(".fault", has_text="The connection to the service was lost").wait_for()
-    assert "of 200 rows are done and kept" in batch.locator(".fault").inner_text()
+    batch.locator("[role=alert]", has_text="The connection to the service was lost").wait_for()
+    assert "of 200 rows are done and kept" in batch.locator("[role=alert]").inner_text()
     batch.context.set_offline(False)
-    batch.locator(".fault").wait_for(state="hidden")
+    batch.locator("[role=alert]").wait_for(state="hidden")
     batch.locator(".progress").wait_for(state="hidden")
     assert "200 rows." in batch.locator("p[role=status]").inner_text()
 
@@ -131,8 +131,8 @@ BAD = [
 def test_bad_tables_are_refused_in_words(batch):
     for name, content, told in BAD:
         drop(batch, ".batch-view", name, content)
-        batch.locator(".fault", has_text=name).wait_for()
-        assert told in batch.locator(".fault").inner_text()
+        batch.locator("[role=alert]", has_text=name).wait_for()
+        assert told in batch.locator("[role=alert]").inner_text()
 
 
 def test_markup_in_any_cell_stays_text(batch):

@@ -158,3 +158,22 @@ def test_large_document_is_summed_up_without_loss():
     chances = np.full((2000, 2), 0.5)
     told = estimate(chances, lowest=0, scale=1 / 2000)
     assert json.dumps(told.to_dict()) == json.dumps({"value": 0.5, "low": 0.478, "high": 0.522})
+
+
+async def test_a_document_is_answered_as_it_is_read(client):
+    text = "\n\n".join(f"The council will buy the whole output of kiln number {n} this year." for n in range(40))
+    sent = {"content": text.encode(), "headers": {"content-type": "text/plain"}}
+    whole = (await client.post("/v1/documents", **sent)).json()
+    sent["headers"]["accept"] = "application/x-ndjson"
+    answer = await client.post("/v1/documents", **sent)
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    first, *paragraphs, last = [json.loads(line) for line in answer.text.splitlines()]
+    assert first == {"model": whole["model"], "document": whole["document"]}
+    assert paragraphs == whole["paragraphs"]
+    assert last == {"summary": whole["summary"]}
+
+
+async def test_a_streamed_document_that_cannot_be_read_is_refused_with_its_status(client):
+    headers = {"content-type": "text/plain", "accept": "application/x-ndjson"}
+    answer = await client.post("/v1/documents", content=b" \n ", headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "unreadable_document")

@@ -164,6 +164,7 @@ export async function* readLines(response, signal) {
 export function explain(error) {
   if (error instanceof OfflineError) return "The connection to the service was lost. Check the network, then try again.";
   if (!(error instanceof ServiceError)) return `Something went wrong on this page: ${error.message}`;
+  if (error.code === "bad_file") return error.message; // begins with the name of a file
   if (error.code === "unauthorized") return "No API key was given, so the service does not answer.";
   if (error.code === "forbidden") return `The service refuses this: ${error.message}.`;
   if (error.status >= 500 && error.status !== 501)

@@ -20,7 +20,7 @@ const DRAW_EVERY_MS = 700;
 export class BatchView {
   constructor(service) {
     this.service = service;
-    this.fault = h("div", { class: "fault", role: "alert", hidden: true });
+    this.fault = h("div", { role: "alert", hidden: true });
     this.drop = h(
       "div",
       { class: "drop" },
@@ -41,7 +41,8 @@ export class BatchView {
     addEventListener("online", () => this.wasCutOff && this.run());
   }
 
-  fail(text, button, action) {
+  fail(text, button, action, className = "fault") {
+    this.fault.className = className;
     this.fault.replaceChildren(h("p", {}, text), ...(button ? [h("div", { class: "row" }, h("button", { type: "button", on: { click: action } }, button))] : []));
     this.fault.hidden = !text;
   }
@@ -128,7 +129,7 @@ export class BatchView {
   interrupted(error, isStopped) {
     const kept = `${this.nDone.toLocaleString("en")} of ${count(this.rows.length, "row")} are done and kept.`;
     this.wasCutOff = error instanceof OfflineError;
-    if (isStopped) this.fail(`Stopped. ${kept}`, "Go on", () => this.run());
+    if (isStopped) this.fail(`Stopped. ${kept}`, "Go on", () => this.run(), "caution");
     else this.fail(`${explain(error)} ${kept}`, "Go on from there", () => this.run());
   }
 

@@ -33,7 +33,10 @@ export function announce(text) {
 }
 
 export const percent = (share) => `${Math.round(share * 100)} %`;
-export const signed = (figure) => `${figure > 0 ? "+" : figure < 0 ? "−" : ""}${Math.abs(figure).toFixed(2)}`;
+export const signed = (figure) => {
+  const digits = Math.abs(figure).toFixed(2);
+  return `${Number(digits) === 0 ? "" : figure > 0 ? "+" : "−"}${digits}`;
+};
 export const count = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
 // A dialog that closes by Escape, by its button and by a click beside it, and gives the focus back.

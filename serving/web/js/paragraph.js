@@ -98,7 +98,6 @@ export function renderMark(paragraph, taxonomy, onOpen) {
       type: "button",
       class: `mark ${kind} tone-${label.tone}`,
       style: { "--strength": `${answer ? strength(answer.score, head.labels.length) : 40}%` },
-      "aria-label": `Paragraph ${paragraph.number + 1}: ${tell(paragraph, taxonomy)}. Details`,
       "aria-expanded": "false",
       on: { click: () => onOpen(paragraph) },
     },
@@ -106,9 +105,10 @@ export function renderMark(paragraph, taxonomy, onOpen) {
     h(
       "span",
       { class: "words" },
-      answer?.abstained && h("em", {}, "unsure"),
+      h("span", { class: "unseen" }, `Paragraph ${paragraph.number + 1}: `),
+      answer?.abstained && h("em", {}, "unsure "),
       answer && h("span", { class: "label" }, icon(label), answer.abstained ? `leans ${answer.label}` : answer.label),
-      answer && h("span", { class: "score" }, percent(answer.score)),
+      answer && h("span", { class: "score" }, ` ${percent(answer.score)}`),
       paragraph.error && h("span", { class: "label" }, "not read"),
     ),
   );

@@ -5,7 +5,6 @@ import { correctDialog } from "./correct.js";
 import { renderDetail, renderLegend } from "./detail.js";
 import { downloadButtons, paragraphRows } from "./download.js";
 import { Intake, takeDrops } from "./intake.js";
-import { title } from "./labels.js";
 import { fetchEvidence } from "./paragraph.js";
 import { Reading } from "./reading.js";
 
@@ -69,7 +68,7 @@ export class ReadView {
   }
 
   showTools() {
-    this.heading.textContent = title(this.reading.title || "Nothing read");
+    this.heading.textContent = this.reading.title || "Nothing read";
     document.title = `${this.heading.textContent} – twohands`;
     this.tools.replaceChildren(
       h("button", { type: "button", on: { click: () => this.reset() } }, "New text"),

@@ -38,7 +38,9 @@ export class Reading {
   }
 
   get title() {
-    return this.source?.name || this.paragraphs[0]?.raw.trim().split("\n")[0].slice(0, 90) || "";
+    if (this.source?.name) return this.source.name;
+    const words = (this.paragraphs[0]?.raw.trim().split("\n")[0] ?? "").split(/\s+/);
+    return words.length > 10 ? `${words.slice(0, 8).join(" ")} …` : words.join(" ").slice(0, 120);
   }
 
   // By which the corrections of one document are known to belong together.
@@ -61,6 +63,8 @@ export class Reading {
     this.summary.replaceChildren();
     this.strip.element.hidden = true;
     this.fault.hidden = true;
+    this.fault.className = "fault";
+    this.body.hidden = true;
     this.bar.hidden = false;
     this.progress.removeAttribute("value");
     this.said.textContent = source.file ? `Reading ${source.name} …` : "Reading …";
@@ -108,9 +112,11 @@ export class Reading {
   finish(isStopped) {
     this.draw();
     if (isStopped && this.paragraphs.length < (this.nExpected ?? 0)) {
-      this.fault.replaceChildren(h("p", {}, `Stopped after ${this.paragraphs.length} of ${this.nExpected} paragraphs; the summary holds for these.`));
+      this.fault.className = "caution";
+      this.fault.replaceChildren(h("p", {}, `Stopped after ${this.paragraphs.length.toLocaleString("en")} of ${count(this.nExpected, "paragraph")}; the summary holds for these.`));
       this.fault.hidden = false;
     }
+    this.body.hidden = !this.paragraphs.length;
     if (this.paragraphs.length && this.fault.hidden) announce(`${count(this.paragraphs.length, "paragraph")} read.`);
     this.onDone?.(this);
   }
@@ -140,6 +146,7 @@ export class Reading {
       fragment.append(section);
     }
     this.text.append(fragment);
+    this.body.hidden = false;
     this.text.classList.toggle("long", this.paragraphs.length > 300); // what is not seen is then not laid out
   }
 
