@@ -46,6 +46,25 @@ class DataConfig(_Section):
         return self
 
 
+class AugmentationConfig(_Section):
+    """Training rows changed in ways that must not change their labels; shares of rows, at most one way each."""
+
+    country_swap: Fraction = Field(description="of the rows that name a country: another in its place")
+    framing: Fraction = Field(description="an opening or closing line, as pages and records have them")
+    damaged: Fraction = Field(description="typing and scanning errors")
+    quotation: Fraction = Field(description="the whole text in quotation marks")
+
+
+class StartConfig(_Section):
+    """A run that goes on from another one, with its heads: a second stage."""
+
+    checkpoint: Path = Field(description="what an earlier run left: runs/RUN_NAME/checkpoint")
+    replay: Annotated[float, Field(gt=0, le=1)] = Field(
+        description="share of the rows that the earlier run learnt from that is learnt again, drawn by the seed; rows "
+        "that are new to it are all used"
+    )
+
+
 class EncoderConfig(_Section):
     """Which pre-trained encoder is fine-tuned."""
 
@@ -125,6 +144,8 @@ class TrainConfig(_Section):
     seed: int = Field(ge=0, le=2**32 - 1)
     taxonomy: str = Field(description="path beside this file, or the name of a shipped one")
     data: DataConfig
+    augmentation: AugmentationConfig
+    start: StartConfig | None = Field(description="null: from the pre-trained encoder")
     encoder: EncoderConfig
     window: WindowRule
     optim: OptimConfig
@@ -137,6 +158,10 @@ class TrainConfig(_Section):
 
 # Keys that older releases had not, with the value that stands for what they did: what they wrote can be replayed.
 _KEYS_SINCE: dict[tuple[str, str], object] = {
+    ("augmentation", "country_swap"): 0.0,
+    ("augmentation", "framing"): 0.0,
+    ("augmentation", "damaged"): 0.0,
+    ("augmentation", "quotation"): 0.0,
     ("data", "labels"): None,
     ("encoder", "num_layers"): None,
     ("loss", "teacher_weight"): 0.0,
@@ -152,7 +177,8 @@ def upgrade_dumped(content: dict[str, object]) -> dict[str, object]:
     Returns:
         The config with today's keys.
     """
-    upgraded = {name: dict(value) if isinstance(value, dict) else value for name, value in content.items()}
+    upgraded: dict[str, object] = {"augmentation": {}, "start": None}
+    upgraded |= {name: dict(value) if isinstance(value, dict) else value for name, value in content.items()}
     for (section, key), value in _KEYS_SINCE.items():
         keys = upgraded.get(section)
         if isinstance(keys, dict):

@@ -43,7 +43,8 @@ def export_graph(model: PreTrainedModel, path: Path, *, opset: int) -> None:
     input_ids = torch.randint(5, model.get_input_embeddings().num_embeddings, _EXAMPLE_SHAPE)
     batch, length = torch.export.Dim("batch"), torch.export.Dim("length")
     free = {0: batch, 1: length}
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of operators that nobody asked for
+    for name in ("torch.onnx", "onnxscript"):  # they warn of operators that nobody asked for
+        logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside the exporter, none of which a user can mend
         torch.onnx.export(

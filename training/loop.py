@@ -10,6 +10,7 @@ import torch
 import transformers
 from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, TrainingArguments
 
+from training.augment import augment_examples
 from training.batches import WindowCollator, average_windows, make_dataset
 from training.calibration import fit_rules
 from training.config import TrainConfig, dump_config, upgrade_dumped
@@ -19,6 +20,7 @@ from training.losses import MultiHeadLoss, weigh_classes
 from training.machine import keep_freed_memory, set_threads, uses_bf16
 from training.model import build_model
 from training.progress import ProgressBar
+from training.stages import draw_replay, load_start, sha256_of_start
 from twohands.decide import decide_all
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import RunConflictError
@@ -153,6 +155,8 @@ def fit(
         "dev_fingerprint": fingerprint(splits.dev),
         "encoder_sha256": encoder.sha256,
     }
+    if config.start is not None:
+        identity["start_sha256"] = sha256_of_start(config.start.checkpoint)
     if is_main:
         _claim_run(run_dir, identity, restart=restart)
     if (checkpoint / CONFIG_NAME).is_file():
@@ -162,13 +166,17 @@ def fit(
     n_threads = set_threads(config.compute.num_threads)
     transformers.set_seed(config.seed)
     paragraph_encoder = ParagraphEncoder(encoder.read_tokenizer(), config.window)
-    model = build_model(encoder, taxonomy, pooling=config.encoder.pooling, num_layers=config.encoder.num_layers)
-    train = make_dataset(splits.train, paragraph_encoder, taxonomy, teacher_weight=config.loss.teacher_weight)
+    if config.start is None:
+        model = build_model(encoder, taxonomy, pooling=config.encoder.pooling, num_layers=config.encoder.num_layers)
+        rows = splits.train
+    else:
+        model = load_start(config.start.checkpoint, taxonomy).train()
+        rows = draw_replay(splits.train, config.start.checkpoint, share=config.start.replay, seed=config.seed)
+    rows = augment_examples(rows, **config.augmentation.model_dump(), seed=config.seed)
+    train = make_dataset(rows, paragraph_encoder, taxonomy, teacher_weight=config.loss.teacher_weight)
     dev = make_dataset(splits.dev, paragraph_encoder, taxonomy)
     dev = dev.select(sorted(range(len(dev)), key=dev["length"].__getitem__))  # little padding
-    class_weights = weigh_classes(
-        encode_labels(splits.train, taxonomy), taxonomy, powers=config.loss.class_weight_power
-    )
+    class_weights = weigh_classes(encode_labels(rows, taxonomy), taxonomy, powers=config.loss.class_weight_power)
 
     def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
         logits, labels = prediction.predictions, prediction.label_ids
@@ -210,6 +218,7 @@ def fit(
             "bf16": trainer.args.bf16,
             "log": trainer.state.log_history,
             "files": [file.model_dump(mode="json") for file in splits.files],
+            "train_ids": sorted(example.id for example in splits.train),
         }
         (partial / RUN_NAME).write_text(json.dumps(facts, indent=2), encoding="utf-8")
         (partial / CONFIG_NAME).write_text(dump_config(config, taxonomy), encoding="utf-8")

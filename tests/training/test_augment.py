@@ -1,0 +1,88 @@
+"""Rows changed in ways that must not change their labels."""
+
+import random
+
+import pytest
+
+from training.augment import augment_examples, damage, frame, quote, swap_country
+from training.names import COUNTRIES, STRANGERS
+from twohands.examples import Example
+
+TEXT = "Beijing said on Friday that Chinese yards would get loans, and that China had no plans to sell them."
+
+
+def make_examples(n=200, text=TEXT):
+    labels = {"stance": ("state-led",), "topics": ()}
+    return [Example(id=f"r{k}", paragraph=text, labels=labels, source="s", group=f"g{k}") for k in range(n)]
+
+
+def augment(examples, **shares):
+    settings = {"country_swap": 0.0, "framing": 0.0, "damaged": 0.0, "quotation": 0.0, "seed": 5} | shares
+    return augment_examples(examples, **settings)
+
+
+def test_a_country_goes_with_its_adjective_and_capital():
+    swapped = swap_country(TEXT, random.Random(1))
+    assert not any(form in swapped for form in ("China", "Chinese", "Beijing"))
+    used = [forms for forms in STRANGERS if forms[0] in swapped]
+    assert len(used) == 1
+    assert used[0][1] in swapped
+    assert used[0][2] in swapped
+
+
+def test_an_article_goes_with_its_name():
+    swapped = swap_country("Tariffs of the United States hurt; American firms say so in Washington.", random.Random(2))
+    assert "the " not in swapped
+    assert "United States" not in swapped
+
+
+def test_a_text_without_a_country_is_left_alone():
+    assert swap_country("The council met in the old hall.", random.Random(1)) is None
+
+
+def test_no_name_is_swapped_into_itself():
+    assert not {name for name, _, _ in COUNTRIES} & {name for name, _, _ in STRANGERS}
+
+
+def test_the_whole_text_stays_inside_its_frame_and_its_quotation_marks():
+    for seed in range(20):
+        framed = frame(TEXT, random.Random(seed))
+        assert TEXT in framed
+        assert len(framed) > len(TEXT)
+        assert TEXT in quote(TEXT, random.Random(seed))
+
+
+def test_damage_is_light_and_keeps_words_apart():
+    changed = 0
+    for seed in range(50):
+        hurt = damage(TEXT * 3, random.Random(seed))
+        assert len(hurt.split()) == len((TEXT * 3).split())
+        differing = sum(a != b for a, b in zip(hurt.split(), (TEXT * 3).split(), strict=True))
+        assert differing <= 0.2 * len(hurt.split())
+        changed += differing > 0
+    assert changed > 30
+
+
+@pytest.mark.parametrize("kind", ["country_swap", "framing", "damaged", "quotation"])
+def test_shares_are_met_and_labels_stay(kind):
+    examples = make_examples(600, TEXT * 4)
+    augmented = augment(examples, **{kind: 0.5})
+    assert [example.id for example in augmented] == [example.id for example in examples]
+    assert all(after.labels is before.labels for after, before in zip(augmented, examples, strict=True))
+    changed = sum(after.paragraph != before.paragraph for after, before in zip(augmented, examples, strict=True))
+    assert 0.38 < changed / len(examples) < 0.58
+
+
+def test_the_same_seed_changes_the_same_rows_whatever_their_order():
+    examples = make_examples(50)
+    shares = {"country_swap": 0.5, "framing": 0.5, "damaged": 0.5, "quotation": 0.5}
+    once = {example.id: example.paragraph for example in augment(examples, **shares)}
+    again = {example.id: example.paragraph for example in augment(examples[::-1], **shares)}
+    assert once == again
+    other = {example.id: example.paragraph for example in augment(examples, **shares | {"seed": 6})}
+    assert other != once
+
+
+def test_nothing_is_changed_where_nothing_is_asked():
+    examples = make_examples(20)
+    assert augment(examples) == examples

@@ -1,0 +1,115 @@
+"""Owns augmentation: training rows changed in ways that must not change their labels. Knows nothing of tensors."""
+
+import dataclasses
+import random
+import re
+from collections.abc import Callable, Sequence
+
+from training.names import CLOSINGS, COUNTRIES, OPENINGS, STRANGERS
+from twohands.examples import Example
+
+_WORD = re.compile(r"[A-Za-z]{4,}")
+_SCANS = (("rn", "m"), ("m", "rn"), ("l", "1"), ("o", "0"), ("e", "c"), ("h", "b"), ("i", "l"))
+_LEAST_DAMAGE, _MOST_DAMAGE = 0.02, 0.07
+
+Change = Callable[[str, random.Random], str | None]
+
+
+def swap_country(paragraph: str, generator: random.Random) -> str | None:
+    """Put another country in place of the one that is named most, with its adjective and capital.
+
+    Args:
+        paragraph: normalised text.
+        generator: draws the country.
+
+    Returns:
+        The text, or None where it names no country that is known.
+    """
+    counts = [
+        sum(len(re.findall(rf"\b{re.escape(form.removeprefix('the '))}\b", paragraph)) for form in forms)
+        for forms in COUNTRIES
+    ]
+    if not max(counts):
+        return None
+    old = COUNTRIES[counts.index(max(counts))]
+    new = generator.choice(STRANGERS)
+    for form, other in zip(old, new, strict=True):
+        bare = form.removeprefix("the ")
+        article = r"(?:[Tt]he )?" if bare != form else ""
+        paragraph = re.sub(rf"\b{article}{re.escape(bare)}\b", other, paragraph)
+    return paragraph
+
+
+def frame(paragraph: str, generator: random.Random) -> str:
+    """Put what pages and records put around a text before it, after it, or both."""
+    place = generator.randrange(3)
+    before = [generator.choice(OPENINGS)] if place != 1 else []
+    after = [generator.choice(CLOSINGS)] if place != 0 else []
+    return generator.choice((" ", "\n")).join([*before, paragraph, *after])
+
+
+def damage(paragraph: str, generator: random.Random) -> str:
+    """Mistype or misread some words of four letters and more: swapped, dropped, doubled and misread letters."""
+    share = generator.uniform(_LEAST_DAMAGE, _MOST_DAMAGE)
+
+    def hurt(match: re.Match[str]) -> str:
+        word = match[0]
+        if generator.random() >= share:
+            return word
+        at = generator.randrange(1, len(word) - 1)
+        kind = generator.randrange(4)
+        if kind == 0:
+            return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+        if kind == 1:
+            return word[:at] + word[at + 1 :]
+        if kind == 2:
+            return word[:at] + word[at] + word[at:]
+        seen, read = generator.choice(_SCANS)
+        return word.replace(seen, read, 1)
+
+    return _WORD.sub(hurt, paragraph)
+
+
+def quote(paragraph: str, generator: random.Random) -> str:
+    """Put the whole text into quotation marks."""
+    left, right = generator.choice((('"', '"'), ("\u201c", "\u201d"), ("\u2018", "\u2019")))
+    return left + paragraph.replace(left, "'").replace(right, "'") + right
+
+
+def augment_examples(
+    examples: Sequence[Example],
+    *,
+    country_swap: float,
+    framing: float,
+    damaged: float,
+    quotation: float,
+    seed: int,
+) -> list[Example]:
+    """Change some rows, at most one way each; labels, ids and groups stay.
+
+    Args:
+        examples: training rows.
+        country_swap: share of the rows that name a country, in [0, 1].
+        framing: share of rows that get an opening or a closing line.
+        damaged: share of rows with typing and scanning errors.
+        quotation: share of rows in quotation marks.
+        seed: the same seed changes the same rows alike, in whatever order they come.
+
+    Returns:
+        As many rows, in the same order.
+
+    Source:
+        Ribeiro et al. 2020, *Beyond Accuracy: Behavioral Testing of NLP Models with CheckList* (invariances).
+    """
+    changes: tuple[tuple[float, Change], ...] = (
+        (country_swap, swap_country), (framing, frame), (damaged, damage), (quotation, quote)
+    )  # fmt: skip
+    augmented = []
+    for example in examples:
+        generator = random.Random(f"{seed}:{example.id}")  # noqa: S311 - no secret, and it must repeat
+        paragraph = None
+        for share, change in changes:
+            if paragraph is None and generator.random() < share:
+                paragraph = change(example.paragraph, generator)
+        augmented.append(example if paragraph is None else dataclasses.replace(example, paragraph=paragraph))
+    return augmented
