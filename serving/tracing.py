@@ -69,6 +69,7 @@ class OtelSpans:
         self._trace = importlib.import_module("opentelemetry.trace")
         propagation = importlib.import_module("opentelemetry.trace.propagation.tracecontext")
         self._propagator = propagation.TraceContextTextMapPropagator()
+        self.provider = provider
         self._tracer = provider.get_tracer("twohands")
 
     @contextmanager
@@ -108,9 +109,9 @@ def open_tracing() -> OtelSpans:
         otlp = importlib.import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
     except ImportError as error:
         raise MissingExtraError("--tracing needs OpenTelemetry: pip install 'twohands[tracing]'") from error
-    # OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME come after ours, and win.
-    provider = sdk.TracerProvider(
-        resource=resources.Resource({"service.name": "twohands"}).merge(resources.Resource.create())
-    )
+    resource = resources.Resource.create()  # of OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES, whose words win
+    if str(resource.attributes["service.name"]).startswith("unknown_service"):
+        resource = resource.merge(resources.Resource({"service.name": "twohands"}))
+    provider = sdk.TracerProvider(resource=resource)
     provider.add_span_processor(export.BatchSpanProcessor(otlp.OTLPSpanExporter()))
     return OtelSpans(provider)

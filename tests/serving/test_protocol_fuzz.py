@@ -65,7 +65,7 @@ async def test_sound_request_is_one(client, path):
 
 
 async def _throw(client, path, n_requests, seed):
-    chance = random.Random(seed)  # noqa: S311 - the same requests each time
+    chance = random.Random(seed)
     for number in range(n_requests):
         wanted = SOUND[path]
         for _ in range(chance.randint(1, 3)):
@@ -94,7 +94,7 @@ async def test_much_broken_json_is_never_a_fault_of_ours(client, path, seed):
 
 
 async def test_broken_bytes_are_never_a_fault_of_ours(client):
-    chance = random.Random(1)  # noqa: S311 - the same requests each time
+    chance = random.Random(1)
     blob = struct.pack("<I", 4) + b"plan" + struct.pack("<I", 6) + "中国".encode()
     for _ in range(150):
         torn = bytearray(blob)

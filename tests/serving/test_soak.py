@@ -34,7 +34,7 @@ def make_text(draw, n_words):
 
 def ask_until(url, end_s, seed):
     """One client that asks one thing after another; gives the statuses it saw."""
-    draw, statuses = random.Random(seed), []  # noqa: S311 - no secret
+    draw, statuses = random.Random(seed), []
     address = urlsplit(url)
     connection = HTTPConnection(address.hostname, address.port, timeout=30)
     while time.monotonic() < end_s:
@@ -78,7 +78,7 @@ def test_ten_minutes_of_mixed_load(url):
 def stream_rows(url, n_rows, *, on_line):
     """Send and read at once, as `curl -T` does; gives the number of answers."""
     address = urlsplit(url)
-    draw = random.Random(5)  # noqa: S311 - no secret
+    draw = random.Random(5)
     with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
 
         def send():
