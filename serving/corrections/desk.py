@@ -36,7 +36,8 @@ class Desk:
         self.address = address
         self._threads = ThreadPoolExecutor(_N_THREADS, thread_name_prefix="corrections")
         self._n_here = 0
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of the count; the event loop takes it, so it is never held for long
+        self._opening = threading.Lock()  # taken in threads only: the first of them loads SQLAlchemy
         self._store: Store | None = None
 
     def start(self) -> None:
@@ -81,7 +82,7 @@ class Desk:
             self._n_here -= 1
 
     def _get_store(self) -> "Store":
-        with self._lock:
+        with self._opening:
             if self._store is None:
                 from serving.corrections.store import Store  # lazy: loads SQLAlchemy
 

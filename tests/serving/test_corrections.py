@@ -368,6 +368,26 @@ async def test_a_database_that_is_held_stalls_no_classification_and_is_bounded(d
     assert (await desk.get(PATH)).status_code == 200
 
 
+async def test_the_first_use_loads_the_database_library_beside_the_event_loop(desk, monkeypatch):
+    release, begun = threading.Event(), threading.Event()
+
+    def open_slowly(address):
+        begun.set()
+        assert release.wait(10)
+        return Store(address)
+
+    monkeypatch.setattr("serving.corrections.store.Store", open_slowly)
+    waiting = [asyncio.create_task(desk.get(PATH)) for _ in range(3)]
+    try:
+        await asyncio.to_thread(begun.wait, 20)
+        waiting.append(asyncio.create_task(desk.get(PATH)))
+        assert (await desk.post("/v1/classify", json={"inputs": "plan"})).status_code == 200
+        assert not any(task.done() for task in waiting)
+    finally:
+        release.set()
+    assert {(await task).status_code for task in waiting} == {200}
+
+
 async def test_a_database_that_cannot_be_used_is_503_and_says_nothing_of_the_inside(
     settings, classifier, tmp_path, caplog
 ):
