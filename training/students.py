@@ -82,10 +82,12 @@ def shorten_model(model: PreTrainedModel, n_kept: int) -> PreTrainedModel:
     n_layers = model.config.num_hidden_layers
     kept = choose_layers(n_layers, n_kept)
     short = type(model)(_shorten_config(model.config, kept)).to(model.dtype)
-    try:
-        short.load_state_dict(_shorten_state(model.state_dict(), kept, n_layers), strict=True, assign=True)
-    except RuntimeError as error:
+    loaded = short.load_state_dict(_shorten_state(model.state_dict(), kept, n_layers), strict=False, assign=True)
+    # What `model` itself lacks, as a pooler that was taken off, may be missing; a layer's weights may not.
+    odd = [*loaded.unexpected_keys, *(key for key in loaded.missing_keys if _LAYER_KEY.match(key))]
+    if odd:
         raise EncoderError(
-            f"layers {', '.join(map(str, kept))} of {n_layers} cannot stand as an encoder of their own: {error}"
-        ) from error
+            f"layers {', '.join(map(str, kept))} of {n_layers} cannot stand as an encoder of their own: "
+            f"{', '.join(odd[:3])} do not fit their new place; keep more layers, or set encoder.num_layers to null"
+        )
     return short

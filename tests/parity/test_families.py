@@ -1,0 +1,215 @@
+"""Every family of encoders, by config alone: rows -> checkpoint -> gates -> folder -> service."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from serving.app import create_app
+from serving.settings import ServeSettings
+from tests.serving.support import open_client
+from tests.support.encoders import FAMILIES, make_encoder
+from training.config import TrainConfig, load_config
+from training.data import load_splits
+from training.encoders import FoundEncoder, find_encoder
+from training.export import export_checkpoint
+from training.loop import fit
+from training.model import build_model, load_checkpoint
+from training.students import choose_layers
+from twohands import Classifier
+from twohands.encoding import ParagraphEncoder
+from twohands.errors import ConfigError, EncoderError
+from twohands.manifest import load_manifest
+
+# What must hold in every run stands here for mean pooling; the other head of each family takes as long again.
+CASES = [
+    pytest.param(family, pooling, id=f"{family}-{pooling}", marks=[pytest.mark.slow] if is_slow else [])
+    for family in sorted(FAMILIES)
+    for pooling, is_slow in (("mean", False), ("first", family not in {"bert", "roberta"}))
+]
+
+
+@pytest.fixture(scope="module")
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def encoders(tmp_path_factory):
+    """One tiny encoder of each family, made when it is asked for."""
+    made: dict[str, FoundEncoder] = {}
+
+    def get(family: str) -> FoundEncoder:
+        if family not in made:
+            made[family] = find_encoder(str(make_encoder(tmp_path_factory.mktemp("families") / family, family)))
+        return made[family]
+
+    return get
+
+
+@dataclass
+class Made:
+    config: TrainConfig
+    checkpoint: Path
+    folder: Path
+
+
+@pytest.fixture
+def make(write_run, tmp_path):
+    """Train and export, as the command does."""
+
+    def run(encoder: FoundEncoder, *, pooling: str, num_layers: int | None = None) -> Made:
+        path = write_run(n_rows=16, n_dev=24, encoder__pooling=pooling, encoder__num_layers=num_layers)
+        # The longest window that the family reads: a wrong offset of positions runs out of their table here.
+        longest = f"window.max_tokens={encoder.max_positions}"
+        config, taxonomy = load_config(path, overrides=[f"encoder.name={encoder.folder}", longest, "data.test=null"])
+        encoder.check_fit(max_tokens=config.window.max_tokens, num_layers=num_layers)
+        splits = load_splits(config.data, taxonomy, seed=config.seed)
+        checkpoint = fit(config, taxonomy, splits, encoder, run_dir=tmp_path / "run", restart=False)
+        export_checkpoint(checkpoint, config, taxonomy, splits, output=tmp_path / "model", overwrite=False)
+        return Made(config, checkpoint, tmp_path / "model")
+
+    return run
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("family", "pooling"), CASES)
+async def test_a_family_is_trained_exported_and_served(family, pooling, encoders, make, starter_rows):
+    made = make(encoders(family), pooling=pooling)
+    parity = json.loads((made.folder / "parity.json").read_text(encoding="utf-8"))
+    assert parity["fp32"]["max_logit_change"] <= 1e-4
+    assert parity["fp32"]["max_padding_change"] <= 1e-4
+    assert parity["fp32"]["max_logit"] > 0.01, "a graph that answers zero would agree with anything"
+    assert [candidate["recipe"] for candidate in parity["candidates"]] == ["fp32", "plain-int8"], parity["refused"]
+
+    classifier = Classifier.load(made.folder, num_threads=1)
+    texts = [str(row["text"]) for row in starter_rows["test"][:4]]
+    texts.append(" ".join(texts))  # more than one window
+    encoded = [classifier.encoder.encode(text) for text in texts]
+    assert len(encoded[-1].windows) > 1
+    model = load_checkpoint(made.checkpoint)
+    with torch.no_grad():
+        expected = [
+            np.mean([model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0].numpy() for ids in windows], 0)
+            for windows in ([torch.from_numpy(window)[None] for window in paragraph.windows] for paragraph in encoded)
+        ]
+    limit = 1e-4 if parity["kept"] == "fp32" else 0.5
+    np.testing.assert_allclose(classifier.predict_logits(encoded), np.stack(expected), atol=limit)
+
+    async with open_client(create_app(ServeSettings(model=str(made.folder)), classifier)) as client:
+        response = await client.post("/v1/classify", json={"inputs": texts})
+    assert response.json()["predictions"] == [prediction.to_dict() for prediction in classifier.classify(texts)]
+    classifier.close()
+
+
+@pytest.mark.parametrize("pooling", ["first", "mean"])
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_a_student_of_any_family_keeps_the_chosen_layers_and_comes_back_from_disk(
+    family, pooling, encoders, taxonomy, tmp_path
+):
+    encoder = encoders(family)
+    n_kept = encoder.n_layers - 1
+    # ModernBERT's first layer is of another kind than the others, so it cannot be the one that is dropped.
+    n_kept = max(n_kept, 2) if family == "modernbert" else n_kept
+    torch.manual_seed(3)
+    whole = build_model(encoder, taxonomy, pooling=pooling).eval()
+    short = build_model(encoder, taxonomy, pooling=pooling, num_layers=n_kept).eval()
+    of_whole, of_short = _layers(whole), _layers(short)
+    assert len(of_short) == n_kept
+    for place, number in enumerate(choose_layers(encoder.n_layers, n_kept)):
+        before, after = of_whole[number].state_dict(), of_short[place].state_dict()
+        assert before.keys() == after.keys()
+        assert all(torch.equal(before[name], after[name]) for name in before)
+
+    short.save_pretrained(tmp_path / "short")
+    back = load_checkpoint(tmp_path / "short")
+    ids = torch.randint(5, 300, (2, 20), generator=torch.Generator().manual_seed(1))
+    mask = torch.ones_like(ids)
+    with torch.no_grad():
+        expected = short(input_ids=ids, attention_mask=mask).logits
+        torch.testing.assert_close(back(input_ids=ids, attention_mask=mask).logits, expected)
+        assert not torch.allclose(whole(input_ids=ids, attention_mask=mask).logits, expected, atol=1e-3)
+
+
+def _layers(model):
+    found = [m for name, m in model.named_modules() if name.split(".")[-1] in {"layer", "layers"} and len(m)]
+    return next(m for m in found if isinstance(m, torch.nn.ModuleList))
+
+
+@pytest.mark.anyio
+async def test_half_a_teacher_is_one_key_and_the_folder_says_so(encoders, make):
+    made = make(encoders("minilm"), pooling="mean", num_layers=2)
+    manifest, _ = load_manifest(made.folder)
+    assert manifest.encoder.name == "minilm (2 of its 3 layers)"
+    assert "minilm (2 of its 3 layers)" in (made.folder / "README.md").read_text(encoding="utf-8")
+    assert json.loads((made.folder / "config.json").read_text(encoding="utf-8"))["encoder"]["num_hidden_layers"] == 2
+
+
+def test_a_student_can_begin_from_a_fine_tuned_teacher(encoders, taxonomy, tmp_path):
+    torch.manual_seed(5)
+    teacher = build_model(encoders("bert"), taxonomy, pooling="mean")
+    torch.nn.init.normal_(teacher.encoder.embeddings.word_embeddings.weight)  # as fine-tuning would change it
+    teacher.save_pretrained(tmp_path / "teacher")
+    found = find_encoder(str(tmp_path / "teacher"))
+    assert (found.n_layers, found.max_positions) == (2, 80)
+    student = build_model(found, taxonomy, pooling="mean", num_layers=1)
+    assert torch.equal(
+        student.encoder.embeddings.word_embeddings.weight, teacher.encoder.embeddings.word_embeddings.weight
+    )
+    with pytest.raises(EncoderError):
+        build_model(found, taxonomy, pooling="first")
+
+
+def test_layers_are_even_and_the_last_is_among_them():
+    assert choose_layers(12, 6) == [0, 2, 4, 7, 9, 11]
+    assert choose_layers(6, 3) == [0, 3, 5]
+    for n_layers in (2, 6, 12, 22):
+        for n_kept in range(1, n_layers + 1):
+            kept = choose_layers(n_layers, n_kept)
+            assert len(set(kept)) == n_kept
+            assert kept == sorted(kept)
+            assert kept[-1] == n_layers - 1
+            gaps = np.diff(kept)
+            assert not len(gaps) or gaps.max() - gaps.min() <= 1
+
+
+def test_layers_that_an_encoder_does_not_have_are_refused(encoders):
+    with pytest.raises(ConfigError) as caught:
+        encoders("bert").check_fit(max_tokens=81, num_layers=3)
+    assert len(caught.value.faults) == 2
+
+
+def test_a_layer_of_another_kind_cannot_take_the_first_place(encoders, taxonomy):
+    with pytest.raises(EncoderError):
+        build_model(encoders("modernbert"), taxonomy, pooling="mean", num_layers=1)
+
+
+@pytest.mark.parametrize("family", ["roberta", "xlm-roberta", "mpnet"])
+def test_positions_that_a_family_reserves_are_not_counted(family, encoders, taxonomy):
+    encoder = encoders(family)
+    assert encoder.max_positions == 78  # of a table of 80
+    model = build_model(encoder, taxonomy, pooling="mean").eval()
+    for length, is_read in ((78, True), (79, False)):
+        ids = torch.full((1, length), 7)
+        if is_read:
+            assert model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits.isfinite().all()
+            continue
+        with pytest.raises((IndexError, RuntimeError)):
+            model(input_ids=ids, attention_mask=torch.ones_like(ids))
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_a_family_s_own_tokenizer_frames_every_window(family, encoders, starter_rows):
+    config, _ = load_config("minilm", overrides=["window.max_tokens=20", "window.overlap_tokens=4"])
+    tokenizer = encoders(family).read_tokenizer()
+    encoder = ParagraphEncoder(tokenizer, config.window)
+    text = str(starter_rows["test"][0]["text"])
+    encoded = encoder.encode(text)
+    assert len(encoded.windows) > 1
+    first, last = tokenizer.encode("a", add_special_tokens=True).ids[0], tokenizer.encode("a").ids[-1]
+    for window in encoded.windows:
+        assert (window[0], window[-1]) == (first, last)
+        assert len(window) <= 20
