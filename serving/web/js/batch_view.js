@@ -111,9 +111,10 @@ export class BatchView {
         for (const { index, answer } of answered) this.rows[index].answer = answer;
         this.nDone = answered.at(-1).index + 1;
         this.showProgress((performance.now() - startedAt) / (this.nDone - nBefore));
-        if (performance.now() - drawn > DRAW_EVERY_MS) {
+        const now = performance.now();
+        if (now - drawn > DRAW_EVERY_MS) {
           this.table.setRows(this.done(), this.extra);
-          drawn = performance.now();
+          drawn = performance.now() + 4 * (performance.now() - now); // the slower the drawing, the rarer
         }
       }
       announce(`${count(this.rows.length, "row")} classified.`);

@@ -5,6 +5,8 @@ import { POLES } from "./labels.js";
 
 export const LEVEL = 0.95;
 const NEGLIGIBLE = 1e-13;
+const MOST_EXACT = 2000; // rows; beyond, a normal distribution gives the same interval to within one row
+const NORMAL_95 = 1.959964;
 
 // Distribution of the sum of independent draws, as { from, chances }; tails too thin to matter are cut off.
 export function sumDistribution(rows) {
@@ -33,9 +35,15 @@ function quantile({ from, chances }, level) {
 }
 
 function estimate(rows, lowest, scale) {
+  const moments = rows.map((row) => [row.reduce((sum, chance, i) => sum + chance * i, 0), row.reduce((sum, chance, i) => sum + chance * i * i, 0)]);
+  const mean = moments.reduce((sum, [first]) => sum + first, 0);
+  if (rows.length > MOST_EXACT) {
+    const width = NORMAL_95 * Math.sqrt(moments.reduce((sum, [first, second]) => sum + second - first * first, 0));
+    const [low, high] = [mean - width, mean + width].map((sum) => Math.min(Math.max(Math.round(sum), 0), rows.length * (rows[0].length - 1)));
+    return { value: lowest + scale * mean, low: lowest + scale * low, high: lowest + scale * high };
+  }
   const distribution = sumDistribution(rows);
   const tail = (1 - LEVEL) / 2;
-  const mean = rows.reduce((sum, row) => sum + row.reduce((part, chance, i) => part + chance * i, 0), 0);
   return {
     value: lowest + scale * mean,
     low: lowest + scale * quantile(distribution, tail + 1e-12),

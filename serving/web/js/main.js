@@ -74,6 +74,11 @@ function about() {
 }
 
 addEventListener("hashchange", () => show());
+// The address stays: its fragment names the view.
+$(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
 $("#about-button").addEventListener("click", about);
 $("#key-button").addEventListener("click", () => {
   forgetKey();

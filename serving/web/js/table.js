@@ -8,7 +8,7 @@ export class RowTable {
   // Rows are { index, text, own, answer }. `onOpen` gets one; `onFilter` is told when the choice of rows changes.
   constructor({ taxonomy, onOpen, onFilter }) {
     Object.assign(this, { taxonomy, onOpen, onFilter, rows: [], chosen: [], page: 0, sort: { column: "index", isDown: false } });
-    this.search = h("input", { type: "search", id: "filter-text", placeholder: "word in text or column", on: { input: () => this.refresh() } });
+    this.search = h("input", { type: "search", id: "filter-text", placeholder: "word in text or column", on: { input: () => this.refreshSoon() } });
     this.selects = taxonomy.heads.map((head) => ({ head, select: h("select", { id: `filter-${head.name}`, on: { change: () => this.refresh() } }, h("option", { value: "" }, `any ${head.name}`), head.labels.map((label) => h("option", { value: label.name }, label.name)), !head.isOneOf && h("option", { value: "\u0000" }, "none of them")) }));
     this.state = h("select", { id: "filter-state", on: { change: () => this.refresh() } }, ["all answers", "sure only", "unsure only", "with warnings", "not read"].map((name, i) => h("option", { value: i }, name)));
     this.least = h("input", { type: "number", id: "filter-score", min: 0, max: 100, step: 5, value: 0, on: { input: () => this.refresh() } });
@@ -63,6 +63,12 @@ export class RowTable {
   setRows(rows, extra) {
     Object.assign(this, { rows, extra });
     this.refresh({ keepPage: true });
+  }
+
+  // Not at each key: a table may have a hundred thousand rows.
+  refreshSoon() {
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => this.refresh(), this.rows.length > 5000 ? 300 : 60);
   }
 
   matches(row) {
