@@ -150,7 +150,8 @@ def print_peers(report: Mapping[str, Any]) -> None:
         more = f"; idle {one['idle_cpu_share']:.1%} of a CPU, {one['memory_mb']:.0f} MB" if "memory_mb" in one else ""
         console.print(f"{one['name']}: {text}{more}")
     for one in report["absent"]:
-        console.print(f"[bold]not installed[/bold]: {one['name']}; {one['what_to_do']}")
+        console.print("[bold]not installed[/bold]: ", end="")
+        console.print(f"{one['name']}; {one['what_to_do']}", markup=False)  # an extra stands in square brackets
     for one in report["broken"]:
         console.print(f"[bold]did not run[/bold]: {one['name']}: ", end="")
         console.print(one["reason"], markup=False)

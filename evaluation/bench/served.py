@@ -134,7 +134,8 @@ def run_server(
             tail[:] = [*tail[-_TAIL_LINES:], line.rstrip()]
         lines.put(None)
 
-    threading.Thread(target=read, daemon=True).start()
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
     try:
         url = None
         while url is None:
@@ -154,6 +155,9 @@ def run_server(
         yield Served(url, psutil.Process(process.pid), time.perf_counter() - started_s)
     finally:
         _stop(process)
+        reader.join(timeout=5)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def make_serve_command(model: str, *, threads: int | None, workers: int) -> list[str]:

@@ -1,0 +1,194 @@
+"""The benches from the command line: real models, a real server under LoadGen, real peers; seconds, not minutes."""
+
+import json
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from click.testing import CliRunner
+
+from evaluation.bench.client import LoadClient, make_bodies, measure_client
+from evaluation.bench.closed_loop import drive
+from evaluation.bench.commands import bench
+from evaluation.bench.loadgen import Plan, Scenario, run_loadgen
+from evaluation.bench.peers import race_engines
+from evaluation.bench.roster import Files, list_engines
+from twohands import Classifier
+from twohands.errors import BenchError
+
+
+def run(*words):
+    answer = CliRunner().invoke(bench, [str(word) for word in words], catch_exceptions=False)
+    assert answer.exit_code == 0, answer.output
+    return answer.output
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers as this service does; every n-th request fails where the server says so."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        with self.server.counting:
+            self.server.n_seen += 1
+            fails = (
+                self.server.fail_every and self.server.n_seen > 1 and self.server.n_seen % self.server.fail_every == 0
+            )
+        body = b'{"error": {}}' if fails else json.dumps({"predictions": [{}]}).encode()
+        self.send_response(503 if fails else 200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def stub():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.n_seen, server.fail_every, server.counting = 0, 0, threading.Lock()
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def client(stub):
+    opened = LoadClient(f"http://127.0.0.1:{stub.server_port}", make_bodies(["a plan", "a market"]), max_connections=8)
+    yield opened
+    opened.close()
+
+
+def test_loadgen_gives_its_verdict_and_only_percentiles_that_hold(client, tmp_path):
+    made = run_loadgen(Plan(Scenario.SERVER, 300.0, 5000.0, 0.5, 100), client, n_texts=2, keep=tmp_path / "logs")
+    assert made["n_errors"] == 0
+    assert made["n_samples"] >= 100
+    assert made["latency"]["p50_ms"] > 0
+    assert made["latency"]["p99_ms"] is None, "662 queries carry a p99, not these"
+    # Of one per cent over, 100 queries are too few to be sure; LoadGen says how many it wants.
+    assert made["verdict"] == "INVALID"
+    assert "VALID" in (tmp_path / "logs" / "mlperf_log_summary.txt").read_text()
+    valid = run_loadgen(Plan(Scenario.SERVER, 700.0, 5000.0, 0.5, 700), client, n_texts=2)
+    assert (valid["verdict"], valid["reasons"]) == ("VALID", None)
+    assert valid["latency"]["p99_ms"] >= valid["latency"]["p50_ms"]
+
+
+def test_a_request_that_fails_is_late_for_loadgen(stub, client):
+    stub.fail_every = 10
+    made = run_loadgen(Plan(Scenario.SERVER, 700.0, 200.0, 0.5, 700), client, n_texts=2)
+    assert made["n_errors"] >= 60
+    assert made["verdict"] == "INVALID"
+    assert made["latency"]["p95_ms"] >= 2000, "ten times the bound"
+    assert "503" in client.first_failure
+
+
+@pytest.mark.parametrize("scenario", [Scenario.OFFLINE, Scenario.SINGLE_STREAM])
+def test_other_scenarios_are_valid_against_a_server_that_answers(client, scenario):
+    made = run_loadgen(Plan(scenario, 4000.0, 100.0, 0.3, 64), client, n_texts=2)
+    assert made["verdict"] == "VALID", made
+    assert made["qps"] > 10
+    assert (made["latency"] is None) == (scenario is Scenario.OFFLINE)
+
+
+def test_a_closed_loop_keeps_as_many_under_way_as_it_says(stub, client):
+    made = drive(client, n_clients=4, seconds=0.4, n_texts=2)
+    assert made["n_requests"] == len(made["latencies_ms"]) == stub.n_seen >= 8
+    assert made["n_failed"] == 0
+    stub.fail_every = 2
+    assert drive(client, n_clients=2, seconds=0.2, n_texts=2)["n_failed"] > 0
+
+
+def test_the_client_is_faster_than_any_server_here():
+    measured = measure_client(make_bodies(["a plan"]), n_requests=300, n_clients=16)
+    assert measured["requests_per_s"] > 100
+    assert measured["cpu_ms_per_request"] < 10
+
+
+def test_a_server_that_is_not_there_or_is_another_is_an_error(stub, client):
+    client.check()
+    stub.fail_every = 1
+    with pytest.raises(BenchError):
+        client.check()
+    absent = LoadClient("http://127.0.0.1:9", make_bodies(["a plan"]), max_connections=1)
+    with pytest.raises(BenchError):
+        absent.check()
+    absent.close()
+
+
+def test_speed_from_the_command_line(tmp_path):
+    out = tmp_path / "out"
+    text = run(
+        "speed", "--length", 8, "--length", 128, "--threads", 1, "--n-texts", 8, "--seconds", 0.05, "--report", out
+    )
+    assert max(map(len, text.splitlines())) <= 80
+    report = json.loads((out / "speed.json").read_text(encoding="utf-8"))
+    assert [case["tokens"] for case in report["cases"]] == [8, 128, "mix"]
+    short, long = (case["threads"]["1"]["paragraphs_per_s"] for case in report["cases"][:2])
+    assert short > 2 * long > 0
+    assert sum(part["share"] for part in report["shares"].values()) == pytest.approx(1)
+    assert report["shares"]["model"]["share"] > 0.5
+    assert report["padding"]["padding_share"] == 0
+    assert 0.1 < report["ceiling"]["threads"]["1"]["bulk_share_of_ceiling"] < 1.2
+    assert report["cold_start"]["to_first_answer_ms"] > report["cold_start"]["import_and_load_ms"]
+    assert (out / "speed.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_server_from_the_command_line_starts_one_measures_it_and_ends_it(tiny_model, tmp_path):
+    import psutil
+
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    text = run(
+        "server", "--model", tiny_model, "--rate", 100, "--seconds", 1, "--slo-ms", 2000, "--threads", 1,
+        "--n-texts", 8, "--report", tmp_path / "out",
+    )  # fmt: skip
+    assert max(map(len, text.splitlines())) <= 80
+    report = json.loads((tmp_path / "out" / "server.json").read_text(encoding="utf-8"))
+    offline, served = report["runs"]
+    assert (offline["scenario"], served["scenario"]) == ("offline", "server")
+    assert served["target_qps"] == 100
+    assert served["n_samples"] >= 662
+    assert served["verdict"] in {"VALID", "INVALID"}
+    assert report["server"]["model"] == Classifier.load(tiny_model, num_threads=1).identity
+    assert report["server"]["idle_cpu_share"] < 0.5
+    assert offline["server_cpu_ms_per_request"] > 0
+    assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
+
+
+def test_our_own_engine_and_the_runtimes_race_on_the_same_graph(tiny_model):
+    texts = ["the plan", "a market of weather", "the embargo"] * 4
+    files = Files(tiny_model, None, tiny_model / "model.onnx", 16)
+    peers = [peer for peer in list_engines(files, {}, own=sys.executable, threads=1) if "openvino" not in peer.name]
+    classifier = Classifier.load(tiny_model, num_threads=1)
+    reference = classifier.predict_logits([classifier.encoder.encode(text) for text in texts])
+    classifier.close()
+    figures, broken = race_engines(peers, texts, reference=reference, n_rounds=2, n_alone=12, advance=lambda _: None)
+    assert broken == []
+    ours, alone, batched = figures
+    assert ours["name"] == "twohands"
+    for other in (alone, batched):
+        assert other["max_logit_difference"] < 1e-4, "the same weights must give the same logits"
+        assert other["ours_bulk_ratio"] == pytest.approx(ours["paragraphs_per_s"] / other["paragraphs_per_s"])
+        assert other["ours_alone_ratio"] > 0
+
+
+def test_peers_that_are_not_installed_are_named(tiny_model, tmp_path):
+    lean = tmp_path / "lean"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", lean], check=True)
+    python = lean / "bin" / "python"
+    words = [f"--python={name}={python}" for name in ("fastapi", "litserve", "ray", "infinity")]
+    text = run(
+        "peers", "--model", tiny_model, "--only", "servers", *words, "--server-rounds", 1, "--seconds", 0.5,
+        "--clients", 2, "--n-texts", 8, "--threads", 1,
+    )  # fmt: skip
+    for name in ("fastapi", "litserve", "ray[serve]"):
+        assert name in text
+    assert text.count("not installed") == 3
+    assert "twohands" in text

@@ -1,0 +1,165 @@
+"""The parts of the benches: texts of a length, percentiles that count allows, the search, the ceiling's products."""
+
+import random
+import sys
+
+import numpy as np
+import pytest
+
+from evaluation.bench.ceiling import Ceiling, list_products
+from evaluation.bench.checkpoint import prepare_checkpoint
+from evaluation.bench.engines import Engine, Peer, probe
+from evaluation.bench.machine import describe_machine
+from evaluation.bench.options import check_threads
+from evaluation.bench.peers_command import parse_pythons
+from evaluation.bench.quantiles import tell_percentiles
+from evaluation.bench.server_command import search_rate
+from evaluation.bench.speed import measure_padding
+from evaluation.bench.texts import describe_texts, list_mix_lengths, make_mix, make_paragraph, read_texts
+from twohands import Classifier
+from twohands.errors import BenchError, ConfigError, DataError, FileReadError
+
+
+@pytest.fixture(scope="module")
+def released():
+    classifier = Classifier.load(num_threads=1)
+    yield classifier
+    classifier.close()
+
+
+@pytest.mark.parametrize("n_tokens", [1, 2, 30, 126, 510])
+def test_a_paragraph_has_exactly_the_tokens_that_are_asked_for(released, n_tokens):
+    text = make_paragraph(released.encoder, n_tokens, generator=random.Random(3))
+    assert released.encoder.encode(text).n_tokens == n_tokens
+
+
+def test_the_mix_is_realistic_fits_one_window_and_is_the_same_for_everybody(released):
+    lengths = list_mix_lengths(400, seed=1)
+    assert 120 <= np.mean(lengths) <= 140
+    assert min(lengths) >= 32
+    assert max(lengths) <= released.encoder.rule.max_tokens - 2
+    assert sorted(lengths) == sorted(list_mix_lengths(400, seed=2)) != lengths
+    mix = make_mix(released.encoder, 24, seed=5)
+    assert mix == make_mix(released.encoder, 24, seed=5)
+    assert len(set(mix)) == 24
+    described = describe_texts(released.encoder, mix, source="mix")
+    assert described["tokens_max"] == max(list_mix_lengths(24, seed=5))
+
+
+def test_own_texts_are_read_and_bad_ones_are_refused_all_at_once(released, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"text": "A plan."}\n{"text": "A market."}\n{"text": "Rain."}\n', encoding="utf-8")
+    assert read_texts([rows], released.encoder, limit=2) == ["A plan.", "A market."]
+    rows.write_text('{"text": " "}\n{"text": "A market."}\n{"text": 4}\n', encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        read_texts([rows], released.encoder, limit=10)
+    assert len(caught.value.faults) == 2
+
+
+@pytest.mark.parametrize(
+    ("n", "known"), [(9, []), (63, [50]), (129, [50, 90]), (661, [50, 90, 95]), (662, [50, 90, 95, 99])]
+)
+def test_a_percentile_of_too_few_is_not_told(n, known):
+    told = tell_percentiles([float(value) for value in range(n)])
+    assert [percent for percent in (50, 90, 95, 99) if told[f"p{percent}_ms"] is not None] == known
+    assert told["n"] == n
+    if known:
+        assert told["p50_ms"] == pytest.approx((n - 1) / 2)
+
+
+@pytest.mark.parametrize("limit", [3.0, 42.0, 69.9, 70.1, 98.0])
+def test_the_search_closes_in_on_the_highest_valid_rate(limit):
+    asked = []
+
+    def try_rate(rate):
+        asked.append(rate)
+        return {"verdict": "VALID" if rate <= limit else "INVALID", "target_qps": rate}
+
+    runs = search_rate(try_rate, offline_qps=100.0, n_steps=8)
+    assert asked[0] == pytest.approx(70.0)
+    assert len(runs) == 8
+    best = max((run["target_qps"] for run in runs if run["verdict"] == "VALID"), default=0.0)
+    assert best <= limit
+    assert limit - best < 1.5
+
+
+def test_every_product_of_the_graph_is_in_the_ceiling(released):
+    from twohands.locate import find_model
+
+    graph = find_model() / "model.onnx"
+    products = list_products(graph, length=20)
+    hidden, inner, n_layers = 384, 1536, 6
+    weights = 2 * 20 * n_layers * (4 * hidden * hidden + 2 * hidden * inner)
+    attention = 2 * n_layers * 2 * 20 * 20 * hidden
+    head = 2 * hidden * released.taxonomy.n_labels
+    counted = sum(product.n_operations for product in products)
+    assert weights + attention + head <= counted <= (weights + attention + head) * 1.02
+    assert sum(product.is_integer for product in products) >= n_layers * 6
+    ceiling = Ceiling(graph, length=20)
+    assert ceiling.n_operations == counted
+    assert ceiling.run() > 0
+    # Not one of them was dropped as unused: the results are there, and are no zeros.
+    (_, results) = ceiling._local.held
+    assert len(results) == len(products)
+    assert all(np.abs(result).sum() > 0 for result in results.values())
+
+
+def test_padding_is_counted_where_the_runtime_is_called(released):
+    texts = ["A plan.", "The market finds its own price for steel, and nobody else should."]
+    assert measure_padding(released, texts)["padding_share"] == 0
+    kept = released.session.run_batch
+
+    def run_padded(windows):
+        ids = np.zeros((len(windows), max(map(len, windows))), dtype=np.int64)
+        mask = np.zeros_like(ids)
+        for row, window in enumerate(windows):
+            ids[row, : len(window)], mask[row, : len(window)] = window, 1
+        return released.session.run_padded(ids, mask)
+
+    released.session.run_batch = run_padded
+    try:
+        padded = measure_padding(released, texts)
+    finally:
+        released.session.run_batch = kept
+    assert padded["padding_share"] == pytest.approx(1 - padded["n_tokens_of_windows"] / padded["n_tokens_computed"])
+    assert padded["padding_share"] > 0.2
+
+
+def test_more_threads_than_are_granted_are_refused(monkeypatch):
+    monkeypatch.setattr("evaluation.bench.options.count_threads", lambda: 2)
+    assert check_threads((2, 1, 2), default=(1,)) == [1, 2]
+    assert check_threads((), default=(1, 2, 4)) == [1, 2]
+    with pytest.raises(ConfigError):
+        check_threads((1, 3), default=(1,))
+
+
+def test_the_machine_says_what_a_figure_needs():
+    machine = describe_machine()
+    assert {"cpu_model", "cpu_flags", "cpus_granted", "cpu_quota", "load_1_min_before", "commit"} <= set(machine)
+    assert machine["cpu_model"]
+    assert machine["cpus_granted"] >= 1
+
+
+def test_interpreters_of_peers_are_checked_all_at_once(tmp_path):
+    assert parse_pythons((f"ray={sys.executable}",)) == {"ray": sys.executable}
+    with pytest.raises(ConfigError) as caught:
+        parse_pythons(("nobody=/bin/sh", "ray", f"litserve={tmp_path}/none"))
+    assert len(caught.value.faults) == 3
+
+
+def test_a_peer_that_is_not_installed_is_seen():
+    assert probe(sys.executable, "numpy") == np.__version__
+    assert probe(sys.executable, "no-such-package-here") is None
+    assert probe("/no/such/python", "numpy") is None
+
+
+def test_an_engine_that_breaks_is_named_with_what_it_wrote(tmp_path):
+    program = tmp_path / "broken.py"
+    program.write_text("import sys\nsys.exit('it has no wheels')\n", encoding="utf-8")
+    with pytest.raises(BenchError, match="it has no wheels"):
+        Engine(Peer("broken", "broken", sys.executable, (str(program),)), ["text"])
+
+
+def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path):
+    with pytest.raises(FileReadError):
+        prepare_checkpoint(tmp_path, tmp_path / "out", max_tokens=16)
