@@ -71,26 +71,43 @@ def _judge_gates(capabilities: Json, bars: Mapping[str, float | Mapping[str, flo
 
 
 def _measure_swaps(outcomes: Iterable[Outcome]) -> Json:
-    """By lexicon, head and entry put in: how often the answer flipped, and how far each score moved on average."""
-    found: dict[str, dict[str, dict[str, list[Outcome]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    """By lexicon, head and name: how often putting it in flipped the answer, and which scores it draws up or down."""
+    texts: dict[tuple[str, str], dict[str, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
     for outcome in outcomes:
         if outcome.check.swap is not None:
-            lexicon, _, put = outcome.check.swap
-            found[lexicon][outcome.check.head][put].append(outcome)
+            texts[outcome.check.swap[0], outcome.check.head][outcome.check.before or ""].append(outcome)
+    swaps: dict[str, dict[str, Json]] = defaultdict(dict)
+    for (lexicon, head), by_text in texts.items():
+        swaps[lexicon][head] = _measure_names(by_text.values())
+    return dict(swaps)
+
+
+def _measure_names(by_text: Iterable[Sequence[Outcome]]) -> Json:
+    """A name is compared with all names in the same text: the written one may itself have drawn a score its way."""
+    apart: dict[str, list[dict[str, float]]] = defaultdict(list)
+    put: dict[str, list[bool]] = defaultdict(list)
+    for of_text in by_text:
+        scores: dict[str, Mapping[str, float]] = {}
+        for outcome in of_text:
+            if outcome.check.swap is not None and outcome.before is not None:
+                _, written, name = outcome.check.swap
+                scores |= {written: outcome.before.scores, name: outcome.answer.scores}
+                put[name].append(not outcome.passed)
+        labels = list(next(iter(scores.values())))
+        mean = {label: sum(of_name[label] for of_name in scores.values()) / len(scores) for label in labels}
+        for name, of_name in scores.items():
+            apart[name].append({label: of_name[label] - mean[label] for label in labels})
     return {
-        lexicon: {head: {put: _measure_entry(of_entry) for put, of_entry in sorted(by_entry.items())}
-                  for head, by_entry in heads.items()}
-        for lexicon, heads in found.items()
-    }  # fmt: skip
-
-
-def _measure_entry(outcomes: Sequence[Outcome]) -> Json:
-    pairs = [(outcome.answer.scores, outcome.before.scores) for outcome in outcomes if outcome.before is not None]
-    shift = {
-        label: round(sum(after[label] - before[label] for after, before in pairs) / len(pairs), _DIGITS)
-        for label in pairs[0][0]
+        name: {
+            "n_texts": len(found),
+            "n_put": len(put[name]),
+            "n_flipped": sum(put[name]),
+            "mean_shift": {
+                label: round(sum(each[label] for each in found) / len(found), _DIGITS) for label in found[0]
+            },
+        }
+        for name, found in sorted(apart.items())
     }
-    return {"n": len(outcomes), "n_flipped": sum(not outcome.passed for outcome in outcomes), "mean_shift": shift}
 
 
 def describe_outcome(outcome: Outcome, *, with_text: bool = True) -> Json:

@@ -18,22 +18,24 @@ _ROW_INCHES, _MARGIN_INCHES, _WIDTH_INCHES = 0.2, 0.75, 7.2
 _COLORS = ((BLUE, "o"), (ORANGE, "s"), (MUTED, "^"))
 
 
-def mark_changes(before: str, after: str) -> list[tuple[str, bool]]:
-    """Find the words of a changed text that its former text did not have there.
+def mark_changes(before: str, after: str) -> list[tuple[str, str]]:
+    """Show what a change did to a text.
 
     Args:
         before: the text before the change.
         after: the changed text.
 
     Returns:
-        Pieces of `after` in order, and whether each is new; joined by spaces they are `after`.
+        Pieces in order, each `same`, `new` or `gone`; all but the last kind, joined by spaces, are `after`. What
+        was replaced is shown by what is new; only words that went without replacement are `gone`.
     """
     old, new = before.split(), after.split()
-    matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
     pieces = []
-    for kind, _, _, start, end in matcher.get_opcodes():
-        if end > start:
-            pieces.append((" ".join(new[start:end]), kind != "equal"))
+    for kind, start, end, first, last in difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
+        if kind == "delete":
+            pieces.append((" ".join(old[start:end]), "gone"))
+        else:
+            pieces.append((" ".join(new[first:last]), "same" if kind == "equal" else "new"))
     return pieces
 
 
@@ -55,7 +57,7 @@ def draw_rates(capabilities: Mapping[str, Any]) -> str:
 
 
 def draw_swap(entries: Mapping[str, Any], labels: list[str]) -> str:
-    """Draw how far the scores move, on average, when a name is put in.
+    """Draw how far a name moves the scores, on average, against all names in the same texts.
 
     Args:
         entries: by name, `mean_shift` by label.
@@ -78,7 +80,7 @@ def draw_swap(entries: Mapping[str, Any], labels: list[str]) -> str:
         axes.set(xlim=(-reach, reach), ylim=(-0.7, len(names) - 0.3), xlabel="mean shift of the score")
         axes.tick_params(axis="y", length=0)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(labels), fontsize=8, borderaxespad=0.2)
-        return to_svg(figure, f"mean shift of {', '.join(labels)} when the name is {', '.join(names)}")
+        return to_svg(figure, f"mean shift of {', '.join(labels)} by name: {', '.join(names)}")
 
 
 def render_page(report: Mapping[str, Any]) -> str:
@@ -95,7 +97,7 @@ def render_page(report: Mapping[str, Any]) -> str:
         for lexicon, heads in report[key].items():
             for head, entries in heads.items():
                 labels = list(next(iter(entries.values()))["mean_shift"])[: len(_COLORS)]
-                totals = {part: sum(entry[part] for entry in entries.values()) for part in ("n", "n_flipped")}
+                totals = {part: sum(entry[part] for entry in entries.values()) for part in ("n_put", "n_flipped")}
                 swaps.append({"on": on, "lexicon": lexicon, "head": head, "plot": draw_swap(entries, labels), **totals})
     parts = [("suite", "The suites", report["capabilities"], report["failures"])]
     if report["rows"]:

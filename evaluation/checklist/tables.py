@@ -58,9 +58,9 @@ def _print_swaps(console: Console, swaps: Json) -> None:
                 key=lambda found: (-found[0], found[1], found[2]),
             )[:5]
             console.print()
-            console.print(show_text(f"{head} by {lexicon} put in: the greatest mean shifts of a score", "bold"))
+            console.print(show_text(f"{head} by {lexicon} name: which scores it draws up or down most", "bold"))
             for _, label, name, shift, entry in ranked:
-                flips = f"{entry['n_flipped']} of {entry['n']} flipped"
+                flips = f"{entry['n_flipped']} of {entry['n_put']} flipped"
                 console.print(show_text(f"  {name}: {label} {show_number(shift, is_signed=True)}   ({flips})"))
 
 
