@@ -16,7 +16,7 @@ INSTALL = install --quiet --disable-pip-version-check -c constraints.txt
 
 .venv/.done: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip $(INSTALL) -e '.[serve,train,eval,documents,dev]'
+	.venv/bin/pip $(INSTALL) -e '.[serve,train,eval,bench,documents,dev]'
 	touch $@
 
 serve: .venv-serve/.done
