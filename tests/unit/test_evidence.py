@@ -1,7 +1,8 @@
 import pytest
 
+from twohands import evidence
 from twohands.classifier import Classifier
-from twohands.evidence import MAX_PIECES, list_runs, plan_evidence
+from twohands.evidence import MAX_PIECES, MIN_DROP, list_runs, plan_evidence
 
 TEXT = "The weather of the. A plan of homemade plan plan. Subsidy the of a."
 
@@ -56,6 +57,15 @@ def test_one_sentence_has_no_drop(classifier):
 
 def test_no_sentence_carries_what_all_say_alike(classifier):
     assert explain(classifier, "The of the. The a of. The the a.").evidence["stance"] is None
+
+
+def test_no_sentence_is_named_for_a_drop_that_says_nothing(classifier, monkeypatch):
+    drop = explain(classifier, TEXT).evidence["stance"]["drop"]
+    assert drop >= MIN_DROP > 0
+    monkeypatch.setattr(evidence, "MIN_DROP", drop + 1e-6)
+    assert explain(classifier, TEXT).evidence["stance"] is None
+    monkeypatch.setattr(evidence, "MIN_DROP", drop)
+    assert explain(classifier, TEXT).evidence["stance"]["drop"] == drop
 
 
 def test_cost_is_bounded(classifier):
