@@ -32,11 +32,12 @@ def _check_inputs(value: object) -> object:
     return value
 
 
-def _read_whole(value: object) -> object:
+def read_whole(value: object) -> object:
+    """Take 3.0 for 3, as JSON Schema does; anything else stays as it is, for pydantic to judge."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-WholeNumber = Annotated[int, BeforeValidator(_read_whole)]
+WholeNumber = Annotated[int, BeforeValidator(read_whole)]
 """An integer as JSON Schema has it: 3.0 is one too."""
 
 
@@ -44,7 +45,7 @@ WholeNumber = Annotated[int, BeforeValidator(_read_whole)]
 # What `normalise` leaves something of: not white space, control, format and private characters alone. The planes above
 # 3 are named by characters: regular expressions of JSON Schema know no escape for them that others know too.
 _READABLE = (
-    r"[^\s\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u200b-\u200f\u202a-\u202e\u2060-\u206f\ud800-\uf8ff\ufeff\ufff0-\uffff"
+    r"[^\s\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u200b-\u200f\u202a-\u202e\u2060-\u206f\ue000-\uf8ff\ufeff\ufff0-\uffff"
     "\U00040000-\U0010ffff]"
 )
 TEXT_SCHEMA = {"type": "string", "minLength": 1, "pattern": _READABLE}
@@ -135,7 +136,7 @@ class Prediction(BaseModel):
     n_tokens_cut: int = Field(ge=0, description="how many were not read")
     evidence: dict[str, Evidence | dict[str, Evidence | None] | None] | None = Field(
         description="null unless asked for; by head, and for any-of heads by each given label; null where no single "
-        "sentence lowers the score"
+        "sentence lowers the score by 0.02 or more"
     )
     warnings: list[Caution] = Field(description="signs that the text is not what the model was made for")
 

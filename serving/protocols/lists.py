@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
 from serving.limits import check_media_type
 from serving.protocols.heads import Function, Ranked, apply_function, find_head, find_service, rank_labels
-from serving.schemas import TEXT_SCHEMA, WholeNumber, parse_as
+from serving.schemas import TEXT_SCHEMA, parse_as, read_whole
 from serving.service import Answers
 from serving.tei_metrics import TeiAnswer
 from twohands.classifier import Classifier
@@ -40,7 +40,7 @@ class ListParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     function_to_apply: Function | None = None
-    top_k: WholeNumber | None = Field(default=None, ge=1)
+    top_k: Annotated[int, Field(ge=1), BeforeValidator(read_whole)] | None = None
     # Read only to be refused in words that say why.
     candidate_labels: SkipJsonSchema[Any] = None
     multi_label: SkipJsonSchema[Any] = None

@@ -84,6 +84,7 @@ async def test_a_refusal_has_the_body_that_the_document_says(client, document, p
 async def test_fields_that_a_protocol_refuses_are_not_offered(document):
     parameters = document["components"]["schemas"]["ListParameters"]["properties"]
     assert set(parameters) == {"function_to_apply", "top_k"}
+    assert parameters["top_k"]["anyOf"][0] == {"type": "integer", "minimum": 1}
 
 
 async def test_the_document_has_no_failure_that_is_never_answered(document):
