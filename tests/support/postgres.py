@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -76,7 +77,7 @@ def run_postgres():
             _wait(server, port, folder / "log")
             yield f"postgresql://reader@127.0.0.1:{port}/postgres"
         finally:
-            server.send_signal(2)  # SIGINT: a fast shutdown, whoever is connected
+            server.send_signal(signal.SIGQUIT)  # at once: what it holds is thrown away
             server.wait(30)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
