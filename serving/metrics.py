@@ -61,8 +61,7 @@ class Metrics:
         self.tokenize = histogram("tokenize_seconds", "Tokenizing of one request.", (), _SECONDS)
         self.inference = histogram("inference_seconds", "Model runs of one request, first to last.", (), _SECONDS)
         self.batch_size = histogram("batch_size", "Windows of one model run.", (), _BATCH_SIZES)
-        self.batch_tokens = histogram("batch_tokens", "Tokens of one model run, padding included.", (), _TOKENS)
-        self.padding = counter("padding_tokens_total", "Tokens that only fill a batch up.")
+        self.batch_tokens = histogram("batch_tokens", "Tokens of one model run; none of them is padding.", (), _TOKENS)
         self.queue_depth = Gauge(
             "twohands_queue_depth",
             "Paragraphs admitted and not yet answered.",
@@ -121,20 +120,18 @@ class Metrics:
         if self.is_multiprocess:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library left it so
-        return generate_latest(registry)
+        return self.tei.name_types(generate_latest(registry))
 
-    def count_run(self, windows: Sequence[TokenIds], *, is_padded: bool) -> None:
+    def count_run(self, windows: Sequence[TokenIds]) -> None:
         """Count one model run.
 
         Args:
             windows: shape `(length,)` each, unpadded.
-            is_padded: whether they ran as one array, each as long as the longest.
         """
         n_tokens = sum(len(window) for window in windows)
-        n_padded = max(map(len, windows)) * len(windows) if is_padded else n_tokens
         self.batch_size.observe(len(windows))
-        self.batch_tokens.observe(n_padded)
-        self.padding.inc(n_padded - n_tokens)
+        self.batch_tokens.observe(n_tokens)
+        self.tei.count_run(n_windows=len(windows), n_tokens=n_tokens)
 
     def count_timing(self, *, tokenize_ms: float, queue_ms: float, infer_ms: float) -> None:
         """Count where the time of one request went."""

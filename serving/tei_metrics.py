@@ -1,7 +1,7 @@
 """Owns the metrics that dashboards of text-embeddings-inference (TEI) ask for, under its own names.
 
-TEI's counters have no `_total`, which the client library adds to every counter: they are gauges here that only rise,
-and `rate()` does not mind.
+TEI's counters have no `_total`, which the client library adds to every counter: here they are gauges that only rise,
+and are shown as the counters that they are.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from serving.service import Timing
 PATHS = frozenset({"/predict", "/invocations"})
 # 1e-5 * 1.5^k seconds, as there.
 _SECONDS = tuple(1e-5 * 1.5**power for power in range(1, 36))
+_BATCH_SIZES = tuple(float(2**power) for power in range(8))
 _TOKENS = tuple(float(2**power) for power in range(4, 14))
 _ERR_BY_STATUS = {429: "overloaded", 422: "validation", 413: "batch_size", 400: "validation", 408: "dropped"}
 
@@ -36,8 +37,10 @@ class TeiMetrics:
         Args:
             registry: of the app.
         """
+        self._counters: list[str] = []
 
         def count(name: str, about: str, labels: tuple[str, ...] = ()) -> Gauge:
+            self._counters.append(f"te_{name}")
             return Gauge(f"te_{name}", about, labels, registry=registry, multiprocess_mode="sum")
 
         def time(name: str, about: str) -> Histogram:
@@ -56,6 +59,30 @@ class TeiMetrics:
             part: time(f"predict_{part}", f"Seconds of {part.replace('_', ' ')}.") for part in self._durations
         }
         self._lengths = Histogram("te_request_input_length", "Tokens of a text.", buckets=_TOKENS, registry=registry)
+        self._batch_sizes = Histogram(
+            "te_batch_next_size", "Windows of one model run.", buckets=_BATCH_SIZES, registry=registry
+        )
+        self._batch_tokens = Histogram(
+            "te_batch_next_tokens", "Tokens of one model run.", buckets=_TOKENS, registry=registry
+        )
+
+    def name_types(self, shown: bytes) -> bytes:
+        """Call TEI's counters what they are.
+
+        Args:
+            shown: all metrics in Prometheus' text format.
+
+        Returns:
+            The same, but for the type of these.
+        """
+        for name in self._counters:
+            shown = shown.replace(f"# TYPE {name} gauge\n".encode(), f"# TYPE {name} counter\n".encode())
+        return shown
+
+    def count_run(self, *, n_windows: int, n_tokens: int) -> None:
+        """Count one model run, whichever protocol asked for it."""
+        self._batch_sizes.observe(n_windows)
+        self._batch_tokens.observe(n_tokens)
 
     def count_answer(self, answer: TeiAnswer) -> None:
         """Count a request that was answered."""

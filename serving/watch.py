@@ -150,8 +150,7 @@ class Watch:
 
     def _count_runs(self, run_batch: RunBatch) -> RunBatch:
         def run_counted(windows: Sequence[TokenIds]) -> Logits:
-            # The session runs each window alone, so nothing is padded.
-            self._metrics.count_run(windows, is_padded=False)
+            self._metrics.count_run(windows)
             return run_batch(windows)
 
         return run_counted
