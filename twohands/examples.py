@@ -185,8 +185,19 @@ def read_rows(path: Path, faults: list[str]) -> Iterator[Row]:
         raise FileReadError(f"cannot read {path}: {error}") from error
 
 
-def _as_words(value: object, head: Head) -> tuple[str, ...]:
-    """Label words of one cell; raises ValueError that says what was found and expected."""
+def as_words(value: object, head: Head) -> tuple[str, ...]:
+    """Read the label words of one cell.
+
+    Args:
+        value: one word for a one-of head; a list, or words joined by `|`, for an any-of head, `-` for none.
+        head: which head.
+
+    Returns:
+        The words in the taxonomy's order.
+
+    Raises:
+        ValueError: a word is unknown, or the cell is of another type.
+    """
     if head.problem_type is ProblemType.ONE_OF:
         words: list[object] = [value]
     elif isinstance(value, str):  # CSV: joined by a bar; an explicit dash is "labelled, none applies"
@@ -228,7 +239,7 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
     for head in taxonomy.heads:
         value = row.cells.get(head.name)
         try:
-            labels[head.name] = None if value is None else _as_words(value, head)
+            labels[head.name] = None if value is None else as_words(value, head)
         except ValueError as error:
             faults.append(str(error))
     names = [head.name for head in taxonomy.heads]
