@@ -10,16 +10,20 @@ import time
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.connections import IS_TOO_MANY
 from serving.failures import answer_failure
-from twohands.errors import BodyTimeoutError, HeadersTooLargeError
+from serving.limits import drain
+from twohands.errors import BodyTimeoutError, HeadersTooLargeError, TooManyConnectionsError
 
 _MAX_HEADERS = 100
 # Below this many bytes a second, waiting for a body counts against its time.
 MIN_BYTES_PER_S = 500
+# Who asks these decides whether the process lives: a flood of clients must not look like a dead one.
+_ALWAYS_ANSWERED = {"/healthz", "/readyz"}
 
 
 class ClientLimits:
-    """ASGI middleware: refuses large headers, and bodies that trickle."""
+    """ASGI middleware: refuses connections that are too many, large headers, and bodies that trickle."""
 
     def __init__(
         self, app: ASGIApp, *, max_header_bytes: int, body_timeout_s: float, streamed_paths: frozenset[str]
@@ -42,6 +46,13 @@ class ClientLimits:
         """Serve one connection; anything but HTTP passes unchanged."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if scope.get("state", {}).get(IS_TOO_MANY) and scope["path"] not in _ALWAYS_ANSWERED:
+            await drain(receive)
+            crowd = TooManyConnectionsError("too many connections are open; close those not in use, and try again")
+            response = await answer_failure(Request(scope), crowd)
+            response.headers["connection"] = "close"
+            await response(scope, receive, send)
             return
         n_bytes = len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"")
         n_bytes += sum(len(name) + len(value) for name, value in scope["headers"])

@@ -64,6 +64,7 @@ def name_models(options: dict[str, Any]) -> dict[str, Any]:
 @_option("--insecure", "insecure", is_flag=True)
 @_option("--requests-per-minute", "requests_per_minute", type=click.IntRange(1))
 @_option("--cors-origin", "cors_origins", multiple=True, metavar="ORIGIN")
+@_option("--max-connections", "max_connections", type=click.IntRange(1))
 @_option("--max-header-bytes", "max_header_bytes", type=click.IntRange(256))
 @_option("--body-timeout", "body_timeout_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS")
 @_option("--max-document-bytes", "max_document_bytes", type=click.IntRange(1))

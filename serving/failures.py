@@ -42,6 +42,7 @@ STATUS_BY_ERROR: dict[type[Exception], int] = {
     errors.ReloadError: 409,
     errors.DocumentError: 422,
     errors.HeadersTooLargeError: 431,
+    errors.TooManyConnectionsError: 503,
     errors.MissingExtraError: 501,
     errors.CorrectionsDisabledError: 404,
     errors.CorrectionLabelsError: 422,

@@ -13,7 +13,7 @@ import uvicorn
 
 from serving.access import is_loopback
 from serving.app import create_app
-from serving.connections import TimedConnection
+from serving.connections import allow_open_files, bound_connections
 from serving.logs import set_up_logs
 from serving.models import Models, name_folders
 from serving.settings import ServeSettings
@@ -148,6 +148,7 @@ def make_server(
     Returns:
         The server; its `run` takes the listening socket.
     """
+    allow_open_files(settings.max_connections)
     app = create_app(settings, classifier, runtime=runtime)
     identity, num_threads = classifier.identity, classifier.session.num_threads
     line = (
@@ -163,7 +164,7 @@ def make_server(
         access_log=False,
         server_header=False,
         backlog=_BACKLOG,
-        http=TimedConnection,
+        http=bound_connections(settings.max_connections),
         h11_max_incomplete_event_size=settings.max_header_bytes,
         timeout_graceful_shutdown=settings.shutdown_timeout_s + CLOSE_GRACE_S,
     )

@@ -70,6 +70,9 @@ class ServeSettings(BaseModel):
     cors_origins: tuple[Origin, ...] = Field(
         default=(), description="sites whose pages may call the service, as scheme://host[:port]; none if not given"
     )
+    max_connections: int = Field(
+        default=800, ge=1, description="connections open at once, of each worker, beyond which requests are refused"
+    )
     max_header_bytes: int = Field(default=16_384, ge=256, description="largest path and headers of a request")
     body_timeout_s: float = Field(
         default=20,

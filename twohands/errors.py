@@ -287,6 +287,12 @@ class ForbiddenError(TwoHandsError):
     code = "forbidden"
 
 
+class TooManyConnectionsError(TwoHandsError):
+    """So many connections are open already that this one is answered only to be closed; try again later."""
+
+    code = "too_many_connections"
+
+
 class HeadersTooLargeError(TwoHandsError):
     """A request's headers have more bytes, or are more, than the service reads."""
 

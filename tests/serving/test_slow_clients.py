@@ -3,11 +3,12 @@ import json
 import socket
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from http.client import HTTPResponse
 
 import pytest
 
+from serving import connections
 from serving.app import create_app
 from serving.clients import ClientLimits
 from serving.connections import TimedConnection
@@ -112,6 +113,41 @@ def test_two_hundred_at_once_do_not_notice_one_who_stalls(tiny_model, classifier
         assert answers == [200] * (3 * n_others)
         stalled.sendall(BODY[5:])  # and it is still there, and answered
         assert read_one(stalled)[0] == 200
+
+
+def test_connections_beyond_the_bound_are_told_so_and_those_within_do_not_notice(tiny_model, classifier, monkeypatch):
+    monkeypatch.setattr(connections, "N_REFUSED_AT_ONCE", 2)
+    get = b"GET %s HTTP/1.1\r\nhost: service\r\n\r\n"
+    settings = ServeSettings(model=str(tiny_model), max_connections=3)
+    with run_server(settings, classifier) as url, ExitStack() as opened:
+        first, *others = [opened.enter_context(connect(url)) for _ in range(5)]
+        for connection in (first, *others):  # all of them are there when the last two ask
+            connection.sendall(b"POST /v1/classify HTTP/1.1\r\n")
+        time.sleep(0.3)
+        rest = (HEAD % len(BODY)).partition(b"\r\n")[2] + BODY
+        for connection in others[2:]:
+            connection.sendall(rest)
+            response = HTTPResponse(connection)
+            response.begin()
+            assert (response.status, json.loads(response.read())["error"]["code"]) == (503, "too_many_connections")
+            assert int(response.headers["retry-after"]) >= 1
+            assert response.headers["connection"] == "close"
+            connection.close()
+        for _ in range(2):
+            first.sendall(rest)
+            assert read_one(first)[0] == 200
+            first.sendall(b"POST /v1/classify HTTP/1.1\r\n")
+        with connect(url) as probe:
+            probe.sendall(get % b"/readyz")
+            assert read_one(probe)[0] == 200
+        more = [opened.enter_context(connect(url)) for _ in range(3)]
+        assert more[-1].recv(1) == b""  # no answer is owed to a flood
+        for connection in (*others[:2], *more):
+            connection.close()
+        time.sleep(0.3)
+        with connect(url) as again:
+            again.sendall(HEAD % len(BODY) + BODY)
+            assert read_one(again)[0] == 200
 
 
 def test_a_refused_body_that_stops_is_answered_all_the_same(impatient, caplog):
