@@ -1,11 +1,11 @@
 """Owns the two baselines that a model must beat: the most frequent answer, and tuned TF-IDF."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from evaluation.deciders import Decisions
-from evaluation.linear import GRID, FittedHead, fit_head, import_sklearn, make_features, plain_rule
+from evaluation.linear import GRID, FittedHead, GridPoint, fit_head, import_sklearn, make_features, plain_rule
 from evaluation.progress import Advance
 from twohands.decide import decide_head
 from twohands.errors import DataError
@@ -95,7 +95,14 @@ class TfidfBaseline:
     """TF-IDF of words and characters, logistic regression, everything tuned on dev."""
 
     def __init__(
-        self, taxonomy: Taxonomy, train: Sequence[Example], dev: Sequence[Example], *, seed: int, advance: Advance
+        self,
+        taxonomy: Taxonomy,
+        train: Sequence[Example],
+        dev: Sequence[Example],
+        *,
+        seed: int,
+        advance: Advance,
+        grids: Mapping[str, Sequence[GridPoint]] | None = None,
     ) -> None:
         """Fit and tune.
 
@@ -105,6 +112,7 @@ class TfidfBaseline:
             dev: labelled rows that choose C, class weights and thresholds; at least one for each head.
             seed: of the solver.
             advance: called with the number of fits done, `count_fits` in all.
+            grids: by head the settings to choose from; None is all of them.
 
         Raises:
             DataError: a head has no labelled row, or train holds no word twice.
@@ -130,6 +138,7 @@ class TfidfBaseline:
                 truth_dev,
                 seed=seed,
                 advance=advance,
+                grid=None if grids is None else grids[head.name],
             )
 
     @staticmethod

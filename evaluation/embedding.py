@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from evaluation.baselines import labelled_rows
 from evaluation.deciders import Decisions
-from evaluation.linear import fit_head, plain_rule, tune_thresholds
+from evaluation.linear import GridPoint, fit_head, plain_rule, tune_thresholds
 from evaluation.progress import Advance
 from twohands.decide import decide_head
 from twohands.examples import Example, Labels
@@ -212,6 +212,7 @@ def fit_frozen(
     *,
     seed: int,
     advance: Advance,
+    grids: Mapping[str, Sequence[GridPoint]] | None = None,
 ) -> VectorBaseline:
     """Fit logistic regressions on the vectors, tuned on dev as those of tfidf are.
 
@@ -222,6 +223,7 @@ def fit_frozen(
         dev: labelled rows that choose C, class weights and thresholds.
         seed: of the solver.
         advance: called with the number of texts read.
+        grids: by head the settings to choose from; None is all of them.
 
     Returns:
         The baseline.
@@ -235,6 +237,13 @@ def fit_frozen(
     for head in taxonomy.heads:
         (truth, places), (truth_dev, places_dev) = fit_on[head.name], tune_on[head.name]
         heads[head.name] = fit_head(
-            head, of_train[places], truth, of_dev[places_dev], truth_dev, seed=seed, advance=lambda _: None
+            head,
+            of_train[places],
+            truth,
+            of_dev[places_dev],
+            truth_dev,
+            seed=seed,
+            advance=lambda _: None,
+            grid=None if grids is None else grids[head.name],
         )
     return VectorBaseline("frozen", taxonomy, encoder, heads)

@@ -18,6 +18,7 @@ from twohands.taxonomy import Head, ProblemType
 
 C_VALUES = (0.3, 1.0, 5.0, 30.0)
 CLASS_WEIGHTS = (None, "balanced")
+GridPoint = tuple[float, str | None]
 GRID = tuple(itertools.product(C_VALUES, CLASS_WEIGHTS))
 _MAX_ITERATIONS = 1000
 
@@ -182,6 +183,7 @@ def fit_head(
     *,
     seed: int,
     advance: Advance,
+    grid: Sequence[GridPoint] | None = None,
 ) -> FittedHead:
     """Fit one head for each point of the grid, and keep the one with the highest macro-F1 on dev.
 
@@ -193,6 +195,7 @@ def fit_head(
         truth_dev: of dev.
         seed: of the solver.
         advance: called with 1 after each regression.
+        grid: points of C and class weights to choose from; None is all of them.
 
     Returns:
         The best; the first of the grid among equals.
@@ -201,7 +204,7 @@ def fit_head(
     targets = [truth.argmax(axis=1)] if is_one_of else list(truth.T)
     n_classes = len(head.labels) if is_one_of else 2
     candidates: list[tuple[float, FittedHead]] = []
-    for c, class_weight in GRID:
+    for c, class_weight in GRID if grid is None else grid:
         columns = []
         for target in targets:
             columns.append(_fit_column(features, target, n_classes, c=c, class_weight=class_weight, seed=seed))

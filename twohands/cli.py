@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str | None]] = {
     "classify": ("Classify paragraphs of files or standard input in bulk.", None),
     "evaluate": ("Measure a model on labelled files, with intervals.", "eval"),
     "compare": ("Test two models, or a model and a baseline, on the same rows.", "eval"),
+    "data": ("Learning curves and label audits of a data set.", "eval"),
     "bench": ("Measure speed: alone, behind HTTP under load, and beside peers.", "bench"),
     "models": ("List, show and verify model folders.", None),
 }

@@ -1,0 +1,161 @@
+"""Owns what is wrong with the texts of a data set: repeats, leaks between files, odd rows and unusable ones."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from twohands.cautions import find_cautions
+from twohands.examples import Example, check_rows, expand_paths, read_rows
+from twohands.taxonomy import Taxonomy
+
+Json = dict[str, object]
+_SHINGLE_WORDS = 3
+_BLOCK = 500
+_MANY_WORDS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedRows:
+    """All rows of all files that can be used; `files` holds the file of each, `faults` what cannot be used."""
+
+    examples: list[Example]
+    files: list[str]
+    faults: list[str]
+
+
+def read_all(paths: Sequence[Path], taxonomy: Taxonomy) -> AuditedRows:
+    """Read labelled files, and keep going past rows that cannot be used.
+
+    Args:
+        paths: files, or folders of them.
+        taxonomy: which heads and labels there are.
+
+    Returns:
+        What can be used, and every fault with file and line. A repeated `id` is a fault, and its row is kept.
+
+    Raises:
+        FileReadError: a path is missing or of an unknown kind.
+    """
+    examples: list[Example] = []
+    files: list[str] = []
+    faults: list[str] = []
+    for path in expand_paths(paths):
+        found = check_rows(read_rows(path, faults), taxonomy, faults, default_source=path.stem)
+        examples += found
+        files += [str(path)] * len(found)
+    counts = Counter(example.id for example in examples)
+    faults += [f"id {identifier!r} stands {n} times" for identifier, n in counts.items() if n > 1]
+    return AuditedRows(examples, files, faults)
+
+
+def find_odd(rows: AuditedRows) -> list[Json]:
+    """Find rows that a person should look at: another language, markup, no sentence, all capitals, very long.
+
+    Args:
+        rows: what was read.
+
+    Returns:
+        `id`, `file` and `why`, a list.
+    """
+    odd: list[Json] = []
+    for example, file in zip(rows.examples, rows.files, strict=True):
+        n_words = len(example.paragraph.split())
+        why = [str(caution) for caution in find_cautions(example.paragraph, n_tokens=n_words, n_tokens_unknown=0)]
+        letters = [letter for letter in example.paragraph if letter.isalpha()]
+        if len(letters) > 20 and sum(letter.isupper() for letter in letters) > 0.7 * len(letters):
+            why.append("capitals")
+        if n_words > _MANY_WORDS:
+            why.append("very_long")
+        if why:
+            odd.append({"id": example.id, "file": file, "why": why})
+    return odd
+
+
+def find_repeats(paragraphs: Sequence[str], *, least: float) -> list[tuple[int, int, float]]:
+    """Find pairs of texts that are the same or nearly.
+
+    Two texts are as alike as the share of their three-word sequences that they have in common (Jaccard), whatever
+    their case.
+
+    Args:
+        paragraphs: at least one.
+        least: share from which a pair counts, above 0.
+
+    Returns:
+        Places of both, the earlier first, and the share; pairs in order.
+    """
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    # Texts shorter than a sequence are one sequence of their own.
+    def shingle(text: str) -> list[str]:
+        words = text.lower().split()
+        return [" ".join(words[at : at + _SHINGLE_WORDS]) for at in range(max(1, len(words) - _SHINGLE_WORDS + 1))]
+
+    found = CountVectorizer(analyzer=shingle, binary=True, dtype=np.int32).fit_transform(paragraphs).tocsr()
+    sizes = np.asarray(found.sum(axis=1)).ravel()
+    turned = found.T.tocsr()
+    pairs = []
+    for start in range(0, len(paragraphs), _BLOCK):
+        shared = (found[start : start + _BLOCK] @ turned).tocoo()
+        first, second = shared.row + start, shared.col
+        alike = shared.data / (sizes[first] + sizes[second] - shared.data)
+        kept = (first < second) & (alike >= least)
+        pairs += list(zip(first[kept].tolist(), second[kept].tolist(), alike[kept].tolist(), strict=True))
+    return sorted(pairs)
+
+
+def _labels_differ(a: Example, b: Example) -> list[str]:
+    return [
+        head
+        for head, words in a.labels.items()
+        if words is not None and b.labels.get(head) is not None and set(words) != set(b.labels[head] or ())
+    ]
+
+
+def describe_repeats(rows: AuditedRows, pairs: Sequence[tuple[int, int, float]]) -> list[Json]:
+    """Say of each pair what matters about it.
+
+    Args:
+        rows: what was read.
+        pairs: from `find_repeats`.
+
+    Returns:
+        `a` and `b` (ids), `files` of both, `alike`, `differs` (heads whose labels differ), the most alike first and
+        those in two files before others.
+    """
+    described: list[Json] = []
+    # Those in two files first: they are leaks.
+    ranked = sorted(pairs, key=lambda pair: (rows.files[pair[0]] == rows.files[pair[1]], -pair[2], pair[:2]))
+    for first, second, alike in ranked:
+        a, b = rows.examples[first], rows.examples[second]
+        described.append(
+            {
+                "a": a.id,
+                "b": b.id,
+                "files": [rows.files[first], rows.files[second]],
+                "alike": round(alike, 4),
+                "differs": _labels_differ(a, b),
+            }
+        )
+    return described
+
+
+def find_leaks(rows: AuditedRows, pairs: Sequence[tuple[int, int, float]]) -> Json:
+    """Find what two files share: a model that learns from one would be measured on what it knows.
+
+    Args:
+        rows: what was read.
+        pairs: from `find_repeats`.
+
+    Returns:
+        `groups`: documents that stand in several files, with these; `n_texts`: pairs of alike texts across files.
+    """
+    files_of: dict[str, set[str]] = {}
+    for example, file in zip(rows.examples, rows.files, strict=True):
+        files_of.setdefault(example.group, set()).add(file)
+    groups = {group: sorted(files) for group, files in sorted(files_of.items()) if len(files) > 1}
+    n_texts = sum(rows.files[first] != rows.files[second] for first, second, _ in pairs)
+    return {"groups": groups, "n_texts": n_texts}

@@ -1,0 +1,204 @@
+"""Owns the command `data curve`: options in, one learning curve out."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import click
+import numpy as np
+
+from evaluation.dataset import LabelledFiles, load_labelled, refuse_overlap
+from evaluation.growth import FEWEST_POINTS, choose_sizes, grow
+from evaluation.learners import LEARNER, Learner, parse_learner
+from evaluation.linear import import_sklearn
+from evaluation.options import (
+    DEV,
+    JSON,
+    PATH,
+    REPLICATES,
+    SEED,
+    SKIP,
+    THREADS,
+    TRAIN,
+    VariadicCommand,
+    describe_command,
+    list_versions,
+)
+from evaluation.output import check_outputs
+from evaluation.plots_growth import draw_growth
+from evaluation.progress import show_progress
+from evaluation.report import check_report_extra
+from evaluation.report_data import name_outputs, write_data_report
+from evaluation.tables import WIDTH, make_table, show_figure, show_text
+from twohands.examples import Example, expand_paths
+from twohands.locate import find_config
+from twohands.taxonomy import load_taxonomy
+
+Json = dict[str, object]
+_KIND = "curve"
+
+
+def halve(part: LabelledFiles, *, seed: int) -> tuple[LabelledFiles, LabelledFiles]:
+    """Part rows into two halves of whole documents.
+
+    Args:
+        part: rows of several documents.
+        seed: of the draw.
+
+    Returns:
+        The halves, rows in the order of the file.
+    """
+    groups = list(dict.fromkeys(example.group for example in part.examples))
+    order = np.random.default_rng(seed).permutation(len(groups))
+    chosen = {groups[number] for number in order[: len(groups) // 2]}
+
+    def take(is_chosen: bool) -> LabelledFiles:
+        kept = [example for example in part.examples if (example.group in chosen) == is_chosen]
+        return LabelledFiles(kept, part.files, 0)
+
+    return take(True), take(False)
+
+
+def _print_curve(report: Mapping[str, Any]) -> None:
+    from rich.console import Console
+
+    console = Console(width=WIDTH, highlight=False)
+    console.print(show_text(f"{report['learner']['name']}: score against training size", "bold"))
+    console.print(
+        show_text(
+            f"Measured on {report['n']} rows of {report['data']['n_groups']} groups. In brackets: 95% intervals over "
+            f"the fits of each size and {report['n_replicates']} bootstrap draws of groups, seed {report['seed']}."
+        )
+    )
+    table = make_table("training rows", "fits", *(f"{name} macro-F1" for name in report["heads"]))
+    for point in report["points"]:
+        cells = [show_figure(point["heads"][name]["macro_f1"]) for name in report["heads"]]
+        table.add_row(f"{point['n_rows']:,}", str(point["n_fits"]), *cells)
+    beyond = [head["extrapolation"] for head in report["heads"].values()]
+    for place in range(len(beyond[0]["points"]) if beyond and all(beyond) else 0):
+        cells = [show_figure(found["points"][place]["macro_f1"]) for found in beyond]
+        table.add_row(f"{beyond[0]['points'][place]['n_rows']:,} extrapolated", "-", *cells)
+    console.print(table)
+    for name, head in report["heads"].items():
+        gain = head["last_doubling"]
+        if gain is not None:
+            verdict = "more labels still paid" if gain["low"] > 0 else "no gain is shown"
+            console.print(
+                show_text(f"{name}: the last doubling brought {show_figure(gain, is_signed=True)}; {verdict}.")
+            )
+    for note in report["notes"]:
+        console.print(show_text(f"note: {note}", "yellow"))
+
+
+@click.command(
+    cls=VariadicCommand,
+    epilog="Example: twohands data curve --train train.jsonl --dev dev.jsonl --report out",
+)
+@TRAIN
+@DEV
+@click.option("--data", type=PATH, multiple=True, metavar="FILE...", help="Rows to measure on; default: half of --dev.")
+@LEARNER
+@click.option("--points", type=click.IntRange(min=2), default=7, show_default=True, help="Sizes, each half the next.")
+@click.option(
+    "--fits", type=click.IntRange(min=1), default=5, show_default=True, help="Parts drawn of each size but the largest."
+)
+@click.option("--fewest", type=click.IntRange(min=10), default=50, show_default=True, help="Rows of the smallest part.")
+@click.option("--taxonomy", metavar="FILE", help="The heads; default: those of the shipped model.")
+@JSON
+@click.option("--report", type=PATH, metavar="DIR", help="Also write curve.json, curve.html and curve.svg there.")
+@SKIP
+@SEED
+@REPLICATES
+@THREADS
+@click.pass_context
+def curve(
+    ctx: click.Context,
+    *,
+    train: tuple[Path, ...],
+    dev: tuple[Path, ...],
+    data: tuple[Path, ...],
+    learner: str,
+    points: int,
+    fits: int,
+    fewest: int,
+    taxonomy: str | None,
+    as_json: bool,
+    report: Path | None,
+    skip_unlabelled: bool,
+    seed: int,
+    replicates: int,
+    threads: int | None,
+) -> None:
+    """Measure what a learner gains by more labelled rows: do more labels pay?
+
+    Parts of --train, of whole documents and each twice as large as the one before, are fitted and measured on the
+    same rows. The settings of the learner are chosen once, on --dev with all rows; thresholds anew by each fit.
+    Without --data, one half of the documents of --dev tunes and the other measures.
+
+    The learner is a quick one (tfidf, or logistic regression on a frozen encoder), so that the whole takes minutes:
+    it shows what the rows hold, not what a fine-tuned model reaches. For that, run `twohands train` on parts.
+
+    Beyond the last size the curve is continued as a power law, and labelled as extrapolated: a guess, not a figure.
+    """
+    import_sklearn()
+    parse_learner(learner)
+    missing = [f"--{name}" for name, paths in (("train", train), ("dev", dev)) if not paths]
+    if missing:
+        raise click.UsageError(f"data curve needs {' and '.join(missing)}")
+    if report is not None:
+        check_report_extra()
+    outputs = [] if report is None else [report / name for name in name_outputs(_KIND)]
+    splits = {"train": train, "dev": dev, "data": data}
+    check_outputs(outputs, expand_paths([path for paths in splits.values() for path in paths]))
+    known = load_taxonomy(find_config(taxonomy or "taxonomy"))
+    files = {
+        name: load_labelled(paths, known, skip_unlabelled=skip_unlabelled) for name, paths in splits.items() if paths
+    }
+    refuse_overlap({name: part.examples for name, part in files.items()})
+    notes = []
+    if not data:
+        files["dev"], files["data"] = halve(files["dev"], seed=seed)
+        notes.append("Without --data, one half of the documents of --dev tunes and the other measures.")
+    rows: Sequence[Example] = files["train"].examples
+    sizes = choose_sizes(len(rows), n_points=points, fewest=fewest)
+    if len(sizes) < FEWEST_POINTS:
+        notes.append(f"{len(sizes)} sizes are too few to extrapolate; {FEWEST_POINTS} are needed.")
+    fitter = Learner.make(learner, known, files["dev"].examples, seed=seed, num_threads=threads)
+    everything = [example for part in files.values() for example in part.examples]
+    with show_progress("reading", len(everything)) as advance:
+        fitter.read(everything, advance=advance)
+    with show_progress(f"fitting {learner}", 1 + fits * (len(sizes) - 1)) as advance:
+        grown = grow(
+            fitter,
+            rows,
+            files["data"].examples,
+            sizes,
+            n_fits=fits,
+            n_replicates=replicates,
+            seed=seed,
+            advance=advance,
+        )
+    encoder = {} if fitter.encoder is None else fitter.encoder.identity
+    found: Json = {
+        "learner": {"name": learner, **encoder, "settings": fitter.grids},
+        "n": len(files["data"].examples),
+        **grown,
+        **{name: part.describe() for name, part in files.items()},
+        "n_fits": fits,
+        "n_replicates": replicates,
+        "seed": seed,
+        "notes": notes,
+        "versions": list_versions("scikit-learn", *(() if fitter.encoder is None else ("torch", "transformers"))),
+        "command": describe_command(ctx),
+    }
+    page = None
+    if report is not None:
+        drawing = draw_growth(cast("list[dict[str, Any]]", grown["points"]), cast("dict[str, Any]", grown["heads"]))
+        page = write_data_report(report, _KIND, found, {"growth": drawing}, picture="growth")
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        _print_curve(found)
+        if page is not None:
+            click.echo(f"Report: {page}")

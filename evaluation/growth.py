@@ -1,0 +1,221 @@
+"""Owns the learning curve: nested parts of a training set, what is learnt from each, and where that would lead."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evaluation.learners import Learner
+from evaluation.progress import Advance
+from evaluation.rows import HeadRows, Sample, select_rows
+from twohands.examples import Example
+from twohands.metrics import Counts, Figure, Floats, f1, interval, macro_f1
+
+Json = dict[str, object]
+_EXPONENTS = np.linspace(0.05, 2, 40)
+FEWEST_POINTS = 4  # three numbers are fitted
+
+
+def choose_sizes(n_rows: int, *, n_points: int, fewest: int) -> list[int]:
+    """Sizes that double, down from all rows.
+
+    Args:
+        n_rows: all rows.
+        n_points: how many sizes at most.
+        fewest: no size below it, but for that of all rows.
+
+    Returns:
+        From small to all.
+    """
+    sizes = [round(n_rows / 2**power) for power in range(n_points)]
+    return sorted({size for size in sizes if size >= fewest} | {n_rows})
+
+
+def draw_parts(examples: Sequence[Example], sizes: Sequence[int], *, seed: int) -> list[list[Example]]:
+    """Draw nested parts of whole documents: each holds the smaller ones.
+
+    Args:
+        examples: all rows.
+        sizes: rows of each part, from small to large; a part ends with the document that fills it.
+        seed: of the order of documents.
+
+    Returns:
+        One part for each size, rows in the order of the file.
+    """
+    rows_of: dict[str, list[int]] = {}
+    for place, example in enumerate(examples):
+        rows_of.setdefault(example.group, []).append(place)
+    groups = list(rows_of)
+    order = [
+        place for number in np.random.default_rng(seed).permutation(len(groups)) for place in rows_of[groups[number]]
+    ]
+    ends = np.cumsum([len(rows_of[groups[number]]) for number in np.random.default_rng(seed).permutation(len(groups))])
+    parts = []
+    for size in sizes:
+        end = int(ends[min(int(np.searchsorted(ends, size)), len(ends) - 1)])
+        parts.append([examples[place] for place in sorted(order[:end])])
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class _Fits:
+    """What the fits of one size score: `whole` has shape `(n_fits,)`, `drawn` shape `(n_fits, n_replicates)`."""
+
+    whole: Floats
+    drawn: Floats
+
+    def figure(self) -> Figure:
+        """Mean over the fits; the interval spans fits and draws of the measured documents together."""
+        low, high = interval(self.drawn.ravel())
+        return {"value": float(self.whole.mean()), "low": low, "high": high}
+
+
+def _score(samples: Sequence[Sample], of: int | None) -> _Fits:
+    def read(counts: Counts) -> Floats:
+        return macro_f1(counts) if of is None else f1(counts)[:, of]
+
+    return _Fits(
+        np.array([float(read(sample.whole)[0]) for sample in samples]),
+        np.stack([read(sample.drawn) for sample in samples]),
+    )
+
+
+def fit_power_law(sizes: Floats, errors: Floats) -> tuple[Floats, Floats, Floats]:
+    """Fit `error = floor + scale * size ** -exponent` by least squares, floor and scale not below 0.
+
+    Args:
+        sizes: shape `(n_sizes,)`.
+        errors: shape `(n_curves, n_sizes)`.
+
+    Returns:
+        Floor, scale and exponent, shape `(n_curves,)` each.
+
+    Source:
+        Hestness et al. 2017, *Deep Learning Scaling is Predictable, Empirically*; Cortes et al. 1994, *Learning Curves:
+        Asymptotic Values and Rate of Convergence*.
+    """
+    best = np.full(len(errors), np.inf)
+    found = np.zeros((3, len(errors)))
+    relative = sizes / sizes[-1]
+    for exponent in _EXPONENTS:
+        decay = relative**-exponent
+        centred = decay - decay.mean()
+        scales = np.clip((errors @ centred) / (centred @ centred), 0, None)
+        floors = errors.mean(axis=1) - scales * decay.mean()
+        # Where the free floor would be negative, it is 0 and the scale alone is fitted.
+        scales = np.where(floors < 0, np.clip((errors @ decay) / (decay @ decay), 0, None), scales)
+        floors = np.clip(floors, 0, None)
+        loss = ((floors[:, None] + scales[:, None] * decay - errors) ** 2).sum(axis=1)
+        is_better = loss < best
+        best = np.where(is_better, loss, best)
+        found[:, is_better] = np.stack([floors, scales * sizes[-1] ** exponent, np.full(len(errors), exponent)])[
+            :, is_better
+        ]
+    return found[0], found[1], found[2]
+
+
+def extrapolate(sizes: Sequence[int], fits: Sequence[_Fits], *, factors: Sequence[int] = (2, 4)) -> Json | None:
+    """Say where the curve would lead if it went on as a power law.
+
+    Args:
+        sizes: measured.
+        fits: of each size.
+        factors: how many times the rows of the largest.
+
+    Returns:
+        `law`: floor, scale, exponent; `points`: `n_rows`, and `macro_f1` with an interval over draws of the measured
+        documents and of the fits, which does not hold the doubt whether the law goes on; None for too few sizes.
+    """
+    if len(sizes) < FEWEST_POINTS:
+        return None
+    at = np.array(sizes, dtype=float)
+    n_replicates = fits[0].drawn.shape[1]
+    generator = np.random.default_rng(0)
+    # Each draw takes one fit of each size, so that the spread of fits is in the interval too.
+    columns = [
+        fit.drawn[generator.integers(len(fit.whole), size=n_replicates), np.arange(n_replicates)] for fit in fits
+    ]
+    drawn = fit_power_law(at, 1 - np.stack(columns, axis=1))
+    floor, scale, exponent = fit_power_law(at, 1 - np.array([[fit.whole.mean() for fit in fits]]))
+    points = []
+    for factor in factors:
+        target = float(sizes[-1] * factor)
+        low, high = interval(1 - (drawn[0] + drawn[1] * target ** -drawn[2]))
+        value = float(1 - (floor + scale * target**-exponent)[0])
+        points.append({"n_rows": int(target), "macro_f1": {"value": value, "low": low, "high": high}})
+    law = {"floor": float(floor[0]), "scale": float(scale[0]), "exponent": float(exponent[0])}
+    return {"law": law, "points": points}
+
+
+def _measure_gain(before: _Fits, after: _Fits) -> Figure:
+    """What the last doubling brought: means over fits, the same draws of documents, the spread of fits added."""
+    draws = (after.drawn[:, None, :] - before.drawn[None, :, :]).ravel()
+    low, high = interval(draws)
+    return {"value": float(after.whole.mean() - before.whole.mean()), "low": low, "high": high}
+
+
+def grow(
+    learner: Learner,
+    train: Sequence[Example],
+    measured: Sequence[Example],
+    sizes: Sequence[int],
+    *,
+    n_fits: int,
+    n_replicates: int,
+    seed: int,
+    advance: Advance,
+) -> Json:
+    """Fit parts of the training set, and measure each on the same rows.
+
+    Args:
+        learner: fitted on all rows first, which chooses its settings.
+        train: all rows to learn from.
+        measured: rows to measure on.
+        sizes: from small to all.
+        n_fits: parts of each size but the largest, which is one.
+        n_replicates: bootstrap draws of the measured documents.
+        seed: of parts and draws.
+        advance: called with 1 after each fit.
+
+    Returns:
+        `points` (by size `n_rows`, `n_fits`, and by head `macro_f1` and `labels`, F1 each), and by head `heads`:
+        `last_doubling` (None for a single size) and `extrapolation`.
+
+    Raises:
+        DataError: a part has no labelled row for a head.
+    """
+    taxonomy = learner.taxonomy
+
+    def measure(part: Sequence[Example]) -> dict[str, Sample]:
+        decisions = learner.fit(part).decide(measured, advance=lambda _: None)
+        advance(1)
+        selected: Mapping[str, HeadRows] = select_rows(measured, taxonomy, decisions)
+        return {
+            name: Sample.of(rows, rows.draw(n_replicates=n_replicates, seed=seed)) for name, rows in selected.items()
+        }
+
+    whole = measure(train)
+    parts = [draw_parts(train, sizes[:-1], seed=seed + number) for number in range(n_fits)]
+    samples = [[measure(part[place]) for part in parts] for place in range(len(sizes) - 1)] + [[whole]]
+    n_rows = [round(float(np.mean([len(part[place]) for part in parts]))) for place in range(len(sizes) - 1)]
+    n_rows.append(len(train))
+    names = [head for head in taxonomy.heads if head.name in whole]
+    points: list[Json] = []
+    for place, of_size in enumerate(samples):
+        heads = {
+            head.name: {
+                "macro_f1": _score([sample[head.name] for sample in of_size], None).figure(),
+                "labels": {
+                    label: _score([sample[head.name] for sample in of_size], number).figure()
+                    for number, label in enumerate(head.label_names)
+                },
+            }
+            for head in names
+        }
+        points.append({"n_rows": n_rows[place], "n_fits": len(of_size), "heads": heads})
+    by_head: Json = {}
+    for head in names:
+        fits = [_score([sample[head.name] for sample in of_size], None) for of_size in samples]
+        gain = _measure_gain(fits[-2], fits[-1]) if len(fits) > 1 else None
+        by_head[head.name] = {"last_doubling": gain, "extrapolation": extrapolate(n_rows, fits)}
+    return {"points": points, "heads": by_head}

@@ -1,0 +1,136 @@
+"""`twohands data audit`: planted errors, repeats, leaks, odd rows and a drifting annotator are found."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from evaluation.audit_labels import make_folds
+from evaluation.audit_texts import find_repeats
+from evaluation.data_commands import data
+from evaluation.dataset import load_labelled
+from tests.evaluation.support import make_rows, write_rows
+from twohands import errors
+
+WRONG = {"state-led": "market-led", "market-led": "neutral", "neutral": "state-led"}
+
+
+def run(*arguments):
+    outcome = CliRunner().invoke(data, ["audit", *map(str, arguments)])
+    if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
+        raise outcome.exception
+    return outcome
+
+
+def run_json(*arguments):
+    outcome = run(*arguments, "--json", "--replicates", "100")
+    assert outcome.exit_code == 0, outcome.output
+    return json.loads(outcome.stdout)
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """Two files: every twelfth stance is turned, one annotator gives regulation to everything, some texts repeat."""
+    folder = tmp_path_factory.mktemp("rows")
+    rows = make_rows(240, noise=0)
+    for number, row in enumerate(rows):
+        row["annotator"] = "generous" if number % 4 == 3 else "plain"
+        if number % 12 == 0:
+            row["stance"] = WRONG[row["stance"]]
+        if row["annotator"] == "generous":
+            row["topics"] = sorted({*row["topics"], "regulation"})
+    more = make_rows(60, noise=0, first=240)
+    more[0] |= {"text": rows[7]["text"], "stance": WRONG[rows[7]["stance"]]}
+    more[1] |= {"group": rows[20]["group"]}
+    more[2] |= {"text": "THE PLAN OF THE PLAN IS THE PLAN THAT THE PLAN HAS"}
+    more[3] |= {"stance": "leftish"}
+    more[5] |= {"id": more[4]["id"]}
+    return write_rows(folder / "a.jsonl", rows), write_rows(folder / "b.jsonl", more), rows
+
+
+@pytest.fixture(scope="module")
+def report(planted, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("out")
+    found = run_json("--data", planted[0], planted[1], "--report", folder)
+    return found, folder
+
+
+def test_turned_labels_are_found_and_others_left_alone(planted, report):
+    turned = {row["id"] for number, row in enumerate(planted[2]) if number % 12 == 0}
+    found = [entry for entry in report[0]["suspects"]["stance"] if entry["file"].endswith("a.jsonl")]
+    hit = {entry["id"] for entry in found} & turned
+    assert len(hit) >= 0.8 * len(turned)
+    assert len(hit) >= 0.8 * len(found)
+    back = {wrong: right for right, wrong in WRONG.items()}
+    assert all(entry["suggested"] == back[entry["given"]] for entry in found if entry["id"] in turned)
+    qualities = [entry["quality"] for entry in report[0]["suspects"]["stance"]]
+    assert qualities == sorted(qualities)
+
+
+def test_a_drifting_annotator_stands_apart(report):
+    first = report[0]["apart"][0]
+    assert (first["column"], first["value"], first["label"]) == ("annotator", "generous", "regulation")
+    assert first["excess"]["low"] > 0.2
+    quiet = report[0]["drift"]["annotator"]["stance"]["neutral"]["generous"]["excess"]
+    assert quiet["low"] < 0 < quiet["high"]
+
+
+def test_repeats_leaks_faults_and_odd_rows_are_told(report):
+    found = report[0]
+    pair = next(pair for pair in found["repeats"] if pair["a"] == "row-7")
+    assert pair["b"] == "row-240"
+    assert pair["alike"] == 1
+    assert pair["differs"] == ["stance", "topics"] or "stance" in pair["differs"]
+    assert found["leaks"]["groups"] == {"document-10": [file["name"] for file in found["files"]]}
+    assert found["leaks"]["n_texts"] >= 1
+    assert len(found["faults"]) == 2  # a label that is none, and an id that stands twice
+    assert found["n"] == 299
+    (odd,) = [row for row in found["odd"] if "capitals" in row["why"]]
+    assert odd["id"] == "row-242"
+
+
+def test_the_page_stands_alone_and_is_the_same_again(planted, report):
+    folder = report[1]
+    names = ("audit.json", "audit.html", "audit.svg", "suspects.jsonl")
+    page = (folder / "audit.html").read_text()
+    assert "<script" not in page
+    assert "speech &lt;b&gt;" in page
+    assert "<b>[red]" not in page
+    suspects = [json.loads(line) for line in (folder / "suspects.jsonl").read_text().splitlines()]
+    assert len(suspects) == sum(map(len, report[0]["suspects"].values()))
+    first = {name: (folder / name).read_bytes() for name in names}
+    run_json("--data", planted[0], planted[1], "--report", folder)
+    assert {name: (folder / name).read_bytes() for name in names} == first
+
+
+def test_without_texts_nothing_written_quotes_a_row(planted, tmp_path):
+    outcome = run("--data", planted[0], "--report", tmp_path, "--without-texts", "--replicates", "100")
+    assert outcome.exit_code == 0
+    assert max(map(len, outcome.stdout.splitlines()[:-1])) <= 80  # the last names the report, however long its path
+    assert not any("plan plan" in path.read_text() for path in tmp_path.iterdir())
+
+
+def test_folds_hold_whole_documents_and_are_even(planted, taxonomy):
+    examples = load_labelled([planted[0]], taxonomy).examples
+    folds = make_folds(examples, n_folds=5, seed=0)
+    assert np.bincount(folds).tolist() == [48] * 5
+    by_group = {}
+    for example, fold in zip(examples, folds, strict=True):
+        by_group.setdefault(example.group, set()).add(int(fold))
+    assert all(len(found) == 1 for found in by_group.values())
+    assert (folds != make_folds(examples, n_folds=5, seed=1)).any()
+    with pytest.raises(errors.DataError):
+        make_folds(examples[:4], n_folds=5, seed=0)
+
+
+def test_alikeness_is_the_share_of_common_sequences(monkeypatch):
+    texts = ["a b c d e", "A b c d f", "x y", "x  y", "x z", "q r s t u"]
+    monkeypatch.setattr("evaluation.audit_texts._BLOCK", 2)
+    assert find_repeats(texts, least=0.4) == [(0, 1, 0.5), (2, 3, 1.0)]
+    assert find_repeats(texts, least=0.6) == [(2, 3, 1.0)]
+
+
+def test_files_without_a_usable_row_are_refused(tmp_path):
+    with pytest.raises(errors.DataError):
+        run("--data", write_rows(tmp_path / "none.jsonl", [{"text": "a", "stance": "leftish"}]))

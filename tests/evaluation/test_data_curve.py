@@ -1,0 +1,134 @@
+"""`twohands data curve`: nested parts of whole documents, a power law that finds its own, the same output again."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from evaluation.curve_command import halve
+from evaluation.data_commands import data
+from evaluation.dataset import load_labelled
+from evaluation.growth import choose_sizes, draw_parts, fit_power_law
+from tests.evaluation.peers import make_word_encoder
+from tests.evaluation.support import make_rows, write_rows
+from twohands import errors
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rows")
+    spans = {"train": (0, 160), "dev": (200, 80), "data": (300, 60)}
+    return {
+        name: write_rows(folder / f"{name}.jsonl", make_rows(n, seed=first, first=first, noise=0.1))
+        for name, (first, n) in spans.items()
+    }
+
+
+def run(*arguments):
+    outcome = CliRunner().invoke(data, ["curve", *map(str, arguments)])
+    if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
+        raise outcome.exception
+    return outcome
+
+
+def test_sizes_double_up_to_all_rows():
+    assert choose_sizes(800, n_points=4, fewest=10) == [100, 200, 400, 800]
+    assert choose_sizes(800, n_points=7, fewest=150) == [200, 400, 800]
+    assert choose_sizes(30, n_points=7, fewest=50) == [30]
+
+
+def test_parts_are_nested_and_hold_whole_documents(files, taxonomy):
+    examples = load_labelled([files["train"]], taxonomy).examples
+    sizes = [20, 41, 80]
+    parts = draw_parts(examples, sizes, seed=3)
+    ids = [{example.id for example in part} for part in parts]
+    assert ids[0] < ids[1] < ids[2]
+    assert [len(part) for part in parts] == [20, 42, 80]  # documents of two rows: the one that fills a part stays whole
+    for part in parts:
+        groups = {example.group for example in part}
+        assert len(part) == sum(example.group in groups for example in examples)
+        assert part == [example for example in examples if example in part]
+    assert ids != [{example.id for example in part} for part in draw_parts(examples, sizes, seed=4)]
+
+
+@pytest.mark.parametrize(("floor", "scale", "exponent"), [(0.1, 2.0, 0.5), (0.0, 1.5, 0.3), (0.25, 0.0, 1.0)])
+def test_a_power_law_is_found_again(floor, scale, exponent):
+    sizes = np.array([50.0, 100, 200, 400, 800, 1600])
+    errors_of = floor + scale * sizes**-exponent
+    found = fit_power_law(sizes, np.stack([errors_of, errors_of]))
+    for part in found:
+        assert part[0] == part[1]
+    beyond = found[0][0] + found[1][0] * 6400 ** -found[2][0]
+    assert beyond == pytest.approx(floor + scale * 6400**-exponent, abs=0.003)
+    assert min(found[0][0], found[1][0]) >= 0
+
+
+def test_errors_that_rise_are_no_law_that_rises():
+    floor, scale, _ = fit_power_law(np.array([50.0, 100, 200, 400]), np.array([[0.1, 0.2, 0.3, 0.4]]))
+    assert scale[0] == 0
+    assert floor[0] == pytest.approx(0.25)
+
+
+def test_the_curve_rises_and_is_the_same_again(files, tmp_path):
+    options = [word for name in files for word in (f"--{name}", files[name])]
+    arguments = [
+        *options,
+        "--fewest",
+        "10",
+        "--fits",
+        "2",
+        "--replicates",
+        "100",
+        "--json",
+        "--report",
+        tmp_path / "out",
+    ]
+    first = run(*arguments)
+    assert first.exit_code == 0, first.output
+    names = ("curve.json", "curve.html", "curve.svg")
+    written = [(tmp_path / "out" / name).read_bytes() for name in names]
+    assert run(*arguments).stdout == first.stdout
+    assert [(tmp_path / "out" / name).read_bytes() for name in names] == written
+    report = json.loads(first.stdout)
+    assert json.loads(written[0]) == report
+    assert [point["n_rows"] for point in report["points"]] == [10, 20, 40, 80, 160]
+    assert [point["n_fits"] for point in report["points"]] == [2, 2, 2, 2, 1]
+    scores = [point["heads"]["stance"]["macro_f1"] for point in report["points"]]
+    assert scores[0]["value"] < scores[-1]["value"]
+    for figure in scores:
+        assert figure["low"] <= figure["value"] <= figure["high"]
+    beyond = report["heads"]["stance"]["extrapolation"]["points"]
+    assert [point["n_rows"] for point in beyond] == [320, 640]
+    assert beyond[1]["macro_f1"]["value"] <= 1
+    page = written[1].decode()
+    assert "extrapolated" in page
+    assert "<script" not in page
+    assert page.count("<svg") == 1
+    assert written[2].startswith(b"<?xml")
+    assert report["command"].startswith("twohands data curve") or report["command"].startswith("twohands curve")
+
+
+def test_a_frozen_encoder_learns_too_and_tables_fit(files, tmp_path):
+    folder = make_word_encoder(tmp_path / "encoder")
+    options = [word for name in files for word in (f"--{name}", files[name])]
+    outcome = run(*options, "--learner", f"frozen:{folder}", "--points", "2", "--fits", "1", "--replicates", "100")
+    assert outcome.exit_code == 0
+    assert max(map(len, outcome.stdout.splitlines())) <= 80
+    assert "too few to extrapolate" in outcome.stdout.replace("\n", " ")
+
+
+def test_without_data_half_of_dev_measures(files, taxonomy):
+    part = load_labelled([files["dev"]], taxonomy)
+    tuned, measured = halve(part, seed=0)
+    assert {e.group for e in tuned.examples} & {e.group for e in measured.examples} == set()
+    assert len(tuned.examples) == len(measured.examples) == 40
+    outcome = run("--train", files["train"], "--dev", files["dev"], "--points", "2", "--fits", "1", "--json")
+    assert json.loads(outcome.stdout)["n"] == 40
+
+
+def test_wrong_use_is_told(files):
+    assert run("--train", files["train"]).exit_code == 2
+    assert run("--train", files["train"], "--dev", files["dev"], "--learner", "keywords").exit_code == 2
+    with pytest.raises(errors.LeakError):
+        run("--train", files["train"], "--dev", files["train"])
