@@ -1,0 +1,1 @@
+"""Agreement between people, and between people and a model, on one scale."""

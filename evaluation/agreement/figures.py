@@ -1,0 +1,157 @@
+"""Owns the figures of agreement: alpha of all codes; kappa, F1 and the like of two sets of codes; each with draws.
+
+Accuracy and F1 are those that `evaluate` reports; kappa agrees with scikit-learn's. Confusions are summed by
+document, so that a bootstrap draw of documents is one matrix product.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from evaluation.agreement.codings import Codes, Scale, Variable
+from twohands.errors import MissingExtraError
+from twohands.metrics import Counts, Figure, Floats, accuracy, f1, interval, macro_f1
+
+Json = dict[str, object]
+Level = Literal["nominal", "ordinal"]
+
+
+def check_agreement_extra() -> None:
+    """Check that the packages of `agreement` are there, before minutes are spent.
+
+    Raises:
+        MissingExtraError: one is not installed.
+    """
+    try:
+        import krippendorff
+        import scipy.stats
+    except ImportError as error:
+        raise MissingExtraError(f"agreement needs {error.name}: pip install 'twohands[eval]'") from error
+    del krippendorff, scipy
+
+
+def figure_of(values: Floats) -> Figure | None:
+    """One figure with its 95% interval.
+
+    Args:
+        values: the sample's value first, then those of the draws; NaN where it is not defined.
+
+    Returns:
+        `value`, `low`, `high`; None where the sample's own is not defined. Draws without a value are left out.
+    """
+    if not np.isfinite(values[0]):
+        return None
+    low, high = interval(values[np.isfinite(values)])
+    return {"value": float(values[0]), "low": min(low, float(values[0])), "high": max(high, float(values[0]))}
+
+
+def _alpha(counts: Floats, level: Level) -> float:
+    import krippendorff
+
+    pairable = counts[counts.sum(axis=1) > 1]
+    if len(pairable) == 0 or (pairable.sum(axis=0) > 0).sum() < 2:
+        return float("nan")  # nobody could have disagreed
+    return float(krippendorff.alpha(value_counts=pairable, level_of_measurement=level))
+
+
+def measure_alpha(variable: Variable, groups: Codes, weights: Floats, *, level: Level) -> Figure | None:
+    """Krippendorff's alpha of all annotators together.
+
+    Args:
+        variable: codes, with gaps.
+        groups: the document of each item.
+        weights: how often each document is drawn; the first row is the sample itself, shape `(1 + n, n_groups)`.
+        level: `nominal`, or `ordinal` for labels in order.
+
+    Returns:
+        1 for perfect agreement, 0 for chance; None where all codes are alike.
+
+    Source:
+        Krippendorff 2011, *Computing Krippendorff's Alpha-Reliability*.
+    """
+    counts = variable.count().astype(float)
+    drawn = [np.repeat(counts, weights_of.astype(int)[groups], axis=0) for weights_of in weights]
+    return figure_of(np.array([_alpha(each, level) for each in drawn]))
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Figures of two sets of codes, the sample's first, then each draw's; NaN where not defined."""
+
+    n: int
+    by_name: Mapping[str, Floats]
+    by_label: Mapping[str, Floats]
+
+    def describe(self) -> Json:
+        """Each figure with its interval."""
+        described: Json = {"n": self.n}
+        described |= {name: figure_of(values) for name, values in self.by_name.items()}
+        described["labels"] = {label: {"f1": figure_of(values)} for label, values in self.by_label.items()}
+        return described
+
+    def minus(self, other: "Agreement") -> Json:
+        """This less the other, draw by draw, since both were drawn alike."""
+        return {name: figure_of(values - other.by_name[name]) for name, values in self.by_name.items()}
+
+
+def _as_counts(confusion: Floats) -> Counts:
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)
+    true, given, total = confusion.sum(axis=-1), confusion.sum(axis=-2), confusion.sum(axis=(-2, -1))
+    binary = np.stack([right, given - right, true - right, total[..., None] - true - given + right], axis=-1)
+    exact = np.stack([right.sum(axis=-1), total], axis=-1)
+    return Counts(binary, confusion, exact, np.zeros((*confusion.shape[:-2], 1, 1, 3)))
+
+
+def kappa(confusion: Floats) -> Floats:
+    """Cohen's kappa; shape `(...)`; NaN where both always give the one same label.
+
+    Args:
+        confusion: shape `(..., n_labels, n_labels)`.
+
+    Returns:
+        1 for perfect agreement, 0 for what chance gives.
+
+    Source:
+        Cohen 1960, *A Coefficient of Agreement for Nominal Scales*.
+    """
+    total = confusion.sum(axis=(-2, -1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        seen = np.trace(confusion, axis1=-2, axis2=-1) / total
+        by_chance = (confusion.sum(axis=-1) * confusion.sum(axis=-2)).sum(axis=-1) / total**2
+        return np.asarray((seen - by_chance) / (1 - by_chance))
+
+
+def _same_side(confusion: Floats) -> Floats:
+    """Where both take a side of a scale, the share that take the same."""
+    same, other = confusion[..., 0, 0] + confusion[..., 2, 2], confusion[..., 0, 2] + confusion[..., 2, 0]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(same / (same + other))
+
+
+def compare_codes(
+    a: Codes, b: Codes, *, groups: Codes, weights: Floats, labels: Sequence[str], scale: Scale | None
+) -> Agreement:
+    """Compare two sets of codes of the same items.
+
+    Args:
+        a: places of labels, shape `(n,)`; none missing.
+        b: likewise.
+        groups: the document of each.
+        weights: how often each document is drawn; the first row is the sample itself.
+        labels: by place.
+        scale: of the labels, for `same_side`; None for labels without order.
+
+    Returns:
+        `accuracy`, `kappa`, `macro_f1`, `same_side`, and F1 by label.
+    """
+    confusion = np.zeros((weights.shape[1], len(labels), len(labels)))
+    np.add.at(confusion, (groups, a, b), 1)
+    drawn = np.tensordot(weights, confusion, axes=1)  # (1 + n_draws, n_labels, n_labels)
+    counts = _as_counts(drawn)
+    by_name = {"accuracy": accuracy(counts), "kappa": kappa(drawn), "macro_f1": macro_f1(counts)}
+    if scale is not None:
+        by_name["same_side"] = _same_side(drawn)
+    of_labels = f1(counts)
+    return Agreement(len(a), by_name, {label: of_labels[:, place] for place, label in enumerate(labels)})

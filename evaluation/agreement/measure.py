@@ -1,0 +1,160 @@
+"""Owns what is reported of agreement: people among themselves, the model beside them, and who is further off."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from evaluation.agreement.alternative import stand_in
+from evaluation.agreement.codings import MISSING, PRESENT, Codes, Codings, Variable, code_answers
+from evaluation.agreement.consensus import LeftOut, agree_on, leave_one_out
+from evaluation.agreement.figures import Agreement, Level, compare_codes, figure_of, measure_alpha
+from twohands.metrics import Floats, draw_weights
+
+Json = dict[str, object]
+# Beyond these, pairs are many and thin: what each annotator shares with the rest says more.
+MOST_IN_PAIRS = 8
+FEW_GROUPS = 30
+
+
+class _Measurer:
+    """Measures one variable; `weights` holds the sample in its first row and the draws in the others."""
+
+    def __init__(self, variable: Variable, codings: Codings, weights: Floats) -> None:
+        self.variable, self.weights, self.groups = variable, weights, codings.groups
+        self.names = codings.annotators
+
+    def compare(self, a: Codes, b: Codes, item: Codes) -> Agreement:
+        variable = self.variable
+        return compare_codes(
+            a, b, groups=self.groups[item], weights=self.weights, labels=variable.labels, scale=variable.scale
+        )
+
+    def describe(self, agreement: Agreement) -> Json:
+        """Of a label that is there or not, only the F1 of its being there says anything."""
+        described = agreement.describe()
+        if PRESENT in self.variable.labels:
+            labels = described.pop("labels")
+            described.pop("macro_f1")
+            described["f1"] = labels[PRESENT]["f1"] if isinstance(labels, dict) else None
+        return described
+
+    def pair(self, a: Codes, b: Codes) -> Json | None:
+        """Two whole columns of codes, where both coded; None where they share no item."""
+        (item,) = np.nonzero((a != MISSING) & (b != MISSING))
+        return None if len(item) == 0 else self.describe(self.compare(a[item], b[item], item))
+
+    def measure_people(self, rest: LeftOut) -> Json:
+        variable, n = self.variable, len(self.names)
+        pairs = []
+        if n <= MOST_IN_PAIRS:
+            for first in range(n):
+                for second in range(first + 1, n):
+                    found = self.pair(variable.codes[:, first], variable.codes[:, second])
+                    if found is not None:
+                        pairs.append({"a": self.names[first], "b": self.names[second], **found})
+        per_item = variable.count().sum(axis=1)
+        against = self.describe(self.compare(rest.rest, rest.code, rest.item)) if len(rest.item) else None
+        levels: list[Level] = ["nominal", "ordinal"] if variable.scale else ["nominal"]
+        return {
+            "n_items": int((per_item > 0).sum()),
+            "n_items_pairable": int((per_item > 1).sum()),
+            "n_codes": int(per_item.sum()),
+            "alpha": {
+                level: measure_alpha(variable, self.groups, self.weights, level=level) for level in levels
+            },
+            "pairs": pairs,
+            "one_against_rest": against,
+        }  # fmt: skip
+
+    def measure_model(self, model: Codes, rest: LeftOut, epsilon: float) -> Json:
+        variable = self.variable
+        counts = variable.count()
+        together = agree_on(counts, variable.scale)
+        (item,) = np.nonzero(together != MISSING)
+        is_unanimous = (counts.max(axis=1) == counts.sum(axis=1)) & (counts.sum(axis=1) > 1)
+        with_annotators = [
+            {"a": name, **found}
+            for place, name in enumerate(self.names[:MOST_IN_PAIRS] if len(self.names) <= MOST_IN_PAIRS else [])
+            if (found := self.pair(variable.codes[:, place], model)) is not None
+        ]
+        measured: Json = {
+            "against_all": self.describe(self.compare(together[item], model[item], item)),
+            "unanimous_items": self._against(together, model, item[is_unanimous[item]]),
+            "divided_items": self._against(together, model, item[~is_unanimous[item]]),
+            "pairs": with_annotators,
+            "against_rest": None,
+            "model_minus_person": None,
+            "stand_in": stand_in(variable, model, self.names, epsilon=epsilon),
+        }
+        if len(rest.item):
+            person = self.compare(rest.rest, rest.code, rest.item)
+            machine = self.compare(rest.rest, model[rest.item], rest.item)
+            apart = machine.minus(person)
+            if PRESENT in variable.labels:
+                apart.pop("macro_f1")
+                apart["f1"] = figure_of(machine.by_label[PRESENT] - person.by_label[PRESENT])
+            measured |= {"against_rest": self.describe(machine), "model_minus_person": apart}
+        return measured
+
+    def _against(self, together: Codes, model: Codes, item: Codes) -> Json | None:
+        return self.describe(self.compare(together[item], model[item], item)) if len(item) else None
+
+
+def measure_agreement(
+    codings: Codings,
+    answers: Sequence[tuple[str, ...]] | None,
+    *,
+    n_replicates: int,
+    seed: int,
+    epsilon: float,
+) -> Json:
+    """Measure how people agree, and a model beside them.
+
+    Args:
+        codings: what people said.
+        answers: what the model says, label words by item; None measures people only.
+        n_replicates: bootstrap draws of documents.
+        seed: of the draws.
+        epsilon: see `stand_in`.
+
+    Returns:
+        By variable (a one-of head, or each label of an any-of head): `people` with `alpha`, `pairs` and
+        `one_against_rest`; `model` with `against_rest` on the same codes, `model_minus_person`, `against_all`, and
+        `stand_in`; None without a model.
+    """
+    n_groups = int(codings.groups.max()) + 1
+    drawn = draw_weights(n_groups, n_replicates=n_replicates, seed=seed)
+    weights = np.concatenate([np.ones((1, n_groups)), drawn])
+    measured: Json = {}
+    for variable in codings.variables():
+        measurer = _Measurer(variable, codings, weights)
+        rest = leave_one_out(variable)
+        model = None if answers is None else code_answers(variable, codings.head, answers)
+        measured[variable.name] = {
+            "labels": list(variable.labels),
+            "people": measurer.measure_people(rest),
+            "model": None if model is None else measurer.measure_model(model, rest, epsilon),
+        }
+    return measured
+
+
+def note_limits(codings: Codings, *, n_repeated: int, n_tied: int) -> list[str]:
+    """Say what the figures cannot show.
+
+    Args:
+        codings: what people said.
+        n_repeated: codes that were an annotator's second of an item.
+        n_tied: panels whose members were tied.
+
+    Returns:
+        One sentence for each limit.
+    """
+    notes = []
+    n_groups = len(set(codings.groups.tolist()))
+    if n_groups < FEW_GROUPS:
+        notes.append(f"Only {n_groups} groups (documents); intervals from fewer than {FEW_GROUPS} are too narrow.")
+    if n_repeated:
+        notes.append(f"{n_repeated} codes were an annotator's second of an item; the first counts.")
+    if n_tied:
+        notes.append(f"{n_tied} times a panel was tied and gave no label.")
+    return notes

@@ -1,0 +1,236 @@
+"""Owns the layouts in which people's codes come: a column each, a row each, or a list in one cell.
+
+Wide: one row an item, one column an annotator or panel. Long: one row a code. Nested: one row an item, with a list of
+objects, each of which is a code.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evaluation.agreement.codings import Codings, Item, Scale
+from twohands.errors import DataError, InputError
+from twohands.examples import Row, as_words, expand_paths, read_rows
+from twohands.hashing import sha256_of_file, sha256_of_value
+from twohands.paragraphs import normalise
+from twohands.taxonomy import Head, ProblemType
+
+Json = dict[str, object]
+Words = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where a file holds what.
+
+    `columns` name the annotators of a wide file; `codes` the cell of a nested one; neither is a long file. A name with
+    dots goes into objects: `experts.mean`. `panel` is a key of each code; codes of one panel become one annotator.
+    """
+
+    item: str
+    group: str
+    texts: tuple[str, ...]
+    columns: tuple[str, ...]
+    codes: str | None
+    annotator: str
+    label: str
+    panel: str | None
+
+
+@dataclass(slots=True)
+class _Found:
+    """One item while its codes are gathered: by panel (empty without), then annotator."""
+
+    row: Row
+    codes: dict[str, dict[str, Words]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCodings:
+    """Codings and where they came from; `n_repeated` codes were an annotator's second of an item and not counted."""
+
+    codings: Codings
+    files: list[Json]
+    n_repeated: int
+    n_tied: int
+
+    def describe(self) -> Json:
+        """Name what was read, so that a figure can be traced to it."""
+        codings = self.codings
+        rows = [[item.id, dict(given)] for item, given in zip(codings.items, codings.given, strict=True)]
+        return {
+            "files": self.files,
+            "n_items": len(codings.items),
+            "n_groups": len({item.group for item in codings.items}),
+            "n_annotators": len(codings.annotators),
+            "n_codes": sum(map(len, codings.given)),
+            "n_repeated": self.n_repeated,
+            "n_tied": self.n_tied,
+            "fingerprint": sha256_of_value(rows),
+        }
+
+
+def look_up(cells: Mapping[str, object], name: str) -> object:
+    """The cell of a column, or what stands in it under a dotted name.
+
+    Args:
+        cells: of a row.
+        name: a column; else parts joined by dots.
+
+    Returns:
+        None where there is none.
+    """
+    if name in cells:
+        return cells[name]
+    found: object = cells
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
+
+
+def _as_number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+class _Reader:
+    def __init__(self, layout: Layout, head: Head, scale: Scale | None) -> None:
+        self.layout, self.head, self.scale = layout, head, scale
+        self.found: dict[str, _Found] = {}
+        self.faults: list[str] = []
+        self.n_repeated = 0
+
+    def add(self, row: Row) -> None:
+        layout = self.layout
+        item = look_up(row.cells, layout.item)
+        found = self.found.setdefault(row.place if item is None else str(item), _Found(row))
+        if layout.columns:
+            for column in layout.columns:
+                self._code(found, "", column, look_up(row.cells, column), row.place)
+            return
+        for cells in self._code_cells(row):
+            annotator = look_up(cells, layout.annotator)
+            panel = "" if layout.panel is None else look_up(cells, layout.panel)
+            if annotator is None or panel is None:
+                lacking = layout.annotator if annotator is None else layout.panel
+                self.faults.append(f"{row.place}: no {lacking!r} (there are: {', '.join(map(str, cells)) or 'none'})")
+                continue
+            self._code(found, str(panel), str(annotator), look_up(cells, layout.label), row.place)
+
+    def _code_cells(self, row: Row) -> Iterator[Mapping[str, object]]:
+        if self.layout.codes is None:
+            yield row.cells
+            return
+        cell = look_up(row.cells, self.layout.codes)
+        if not isinstance(cell, list) or not all(isinstance(part, Mapping) for part in cell):
+            fault = f"{row.place}: {self.layout.codes} is {type(cell).__name__}, expected a list of objects"
+            self.faults.append(fault)
+            return
+        yield from cell
+
+    def _code(self, found: _Found, panel: str, annotator: str, value: object, place: str) -> None:
+        if value is None or value == "":
+            return
+        given = found.codes.setdefault(panel, {})
+        if annotator in given:
+            self.n_repeated += 1  # one person's second look is no second person
+            return
+        try:
+            given[annotator] = self._read(value)
+        except ValueError as error:
+            self.faults.append(f"{place}: {annotator}: {error}")
+
+    def _read(self, value: object) -> Words:
+        number = _as_number(value)
+        if number is None or str(value) in self.head.label_names:
+            return as_words(value, self.head)
+        if self.scale is None:
+            raise ValueError(f"found the number {value}; --scale and --cut say which label it stands for")
+        return (self.scale.label_of(number),)
+
+    def agree(self, found: _Found) -> tuple[dict[str, Words], int]:
+        """The codes that count, and how many panels were tied; a panel speaks as one."""
+        if self.layout.panel is None:
+            return dict(found.codes.get("", {})), 0
+        spoken, n_tied = {}, 0
+        for panel, codes in found.codes.items():
+            words = _speak(list(codes.values()), self.head, self.scale)
+            n_tied += words is None
+            if words is not None:
+                spoken[panel] = words
+        return spoken, n_tied
+
+
+def _speak(codes: Sequence[Words], head: Head, scale: Scale | None) -> Words | None:
+    """The label of a panel: by the mean on a scale, else the majority's; None where it is tied."""
+    if head.problem_type is ProblemType.ANY_OF:
+        return tuple(name for name in head.label_names if 2 * sum(name in words for words in codes) > len(codes))
+    if scale is not None:
+        mean = sum(scale.labels.index(words[0]) - 1 for words in codes) / len(codes)
+        return (scale.label_of(mean),)
+    counts = {words: codes.count(words) for words in codes}
+    most = [words for words, n in counts.items() if n == max(counts.values())]
+    return most[0] if len(most) == 1 else None
+
+
+def _read_text(row: Row, columns: Sequence[str]) -> str:
+    parts = [part for column in columns if isinstance(part := look_up(row.cells, column), str) and part.strip()]
+    return normalise(" ".join(parts))
+
+
+def read_codings(
+    paths: Sequence[Path], *, layout: Layout, head: Head, scale: Scale | None, with_texts: bool
+) -> ReadCodings:
+    """Read what people coded.
+
+    Args:
+        paths: files, or folders of them.
+        layout: where they hold what.
+        head: whose labels were given.
+        scale: how numbers become labels, and how people agree; None for neither.
+        with_texts: whether a model will read the items.
+
+    Returns:
+        The items that anybody coded, in the order of the files, annotators in the order of first sight.
+
+    Raises:
+        FileReadError: a path is missing or of an unknown kind.
+        DataError: a code or a text cannot be read, or fewer than two annotators are left; all faults at once.
+    """
+    reader = _Reader(layout, head, scale)
+    files: list[Json] = []
+    for path in expand_paths(paths):
+        n_rows = 0
+        for row in read_rows(path, reader.faults):
+            reader.add(row)
+            n_rows += 1
+        files.append({"name": str(path), "sha256": sha256_of_file(path), "n_rows": n_rows})
+    items, given, n_tied = [], [], 0
+    for name, found in reader.found.items():
+        spoken, n_tied_here = reader.agree(found)
+        n_tied += n_tied_here
+        if not spoken:
+            continue
+        group = look_up(found.row.cells, layout.group)
+        text = None
+        if with_texts:
+            try:
+                text = _read_text(found.row, layout.texts)
+            except InputError as error:
+                reader.faults.append(f"{found.row.place}: {' + '.join(layout.texts)}: {error}")
+        items.append(Item(name, text, name if group is None else str(group)))
+        given.append(spoken)
+    annotators = list(dict.fromkeys(annotator for spoken in given for annotator in spoken))
+    if len(annotators) < 2 and not reader.faults:
+        reader.faults.append(
+            f"found {len(annotators)} annotators ({', '.join(annotators) or 'none'}), expected two or more; "
+            "`twohands agreement --help` shows the layouts"
+        )
+    if reader.faults:
+        raise DataError(f"{', '.join(map(str, paths))} cannot be used; nothing was measured", reader.faults)
+    codings = Codings(head, items, annotators, list(given), scale)
+    return ReadCodings(codings, files, reader.n_repeated, n_tied)

@@ -1,0 +1,115 @@
+"""Owns how agreement looks in a terminal: 80 columns, people and model on one scale."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from evaluation.tables import WIDTH, make_table, show_figure, show_number, show_text
+
+Json = Mapping[str, Any]
+TITLES = {
+    "accuracy": "accuracy",
+    "kappa": "kappa",
+    "macro_f1": "macro-F1",
+    "f1": "F1",
+    "same_side": "same side",
+}
+
+
+def say_verdict(model: Json) -> str:
+    """Say in one sentence whether the model is further from people than they are from one another.
+
+    Args:
+        model: the part of a report; its people could be set against the rest.
+
+    Returns:
+        A sentence, by the interval of the difference in kappa.
+    """
+    apart = model["model_minus_person"]
+    difference = None if apart is None else apart["kappa"]
+    if difference is None:
+        return "No item has enough codes to set one person against the rest."
+    if difference["high"] < 0:
+        return "The model is further from the people than they are from one another."
+    if difference["low"] > 0:
+        return "The model is nearer to the people than they are to one another."
+    return "That the model is further from the people than they are from one another is not shown."
+
+
+def _print_side_by_side(console: Console, part: Json) -> None:
+    person, model = part["people"]["one_against_rest"], part["model"]
+    if person is None:
+        return
+    table = make_table("against the rest", "one person", *(["model", "model - person"] if model else []))
+    for key, title in TITLES.items():
+        if key in person:
+            cells = [show_figure(person[key])]
+            if model:
+                cells += [
+                    show_figure(model["against_rest"][key]),
+                    show_figure(model["model_minus_person"][key], is_signed=True),
+                ]
+            table.add_row(show_text(title), *cells)
+    for label, figures in person.get("labels", {}).items():
+        cells = [show_figure(figures["f1"])]
+        if model:
+            cells += [show_figure(model["against_rest"]["labels"][label]["f1"]), ""]
+        table.add_row(show_text(f"F1 {label}"), *cells)
+    console.print(table)
+    console.print(show_text(f"{person['n']} codes, each beside what the other people say of the item."))
+    if "same_side" in person:
+        console.print(show_text("Same side: of those where both take one."))
+
+
+def _print_pairs(console: Console, part: Json) -> None:
+    pairs = part["people"]["pairs"]
+    with_model = [{**pair, "b": "model"} for pair in (part["model"] or {}).get("pairs", [])]
+    if not pairs and not with_model:
+        return
+    last = "F1" if pairs and "f1" in pairs[0] else "macro-F1"
+    table = make_table("pair", "items", "accuracy", "kappa", last)
+    for pair in [*pairs, *with_model]:
+        f1 = pair.get("macro_f1", pair.get("f1"))
+        figures = [show_figure(figure) for figure in (pair["accuracy"], pair["kappa"], f1)]
+        table.add_row(show_text(f"{pair['a']}, {pair['b']}"), str(pair["n"]), *figures)
+    console.print(table)
+
+
+def print_agreement(report: Json) -> None:
+    """Print what `agreement` found.
+
+    Args:
+        report: the object that `--json` prints.
+    """
+    console = Console(width=WIDTH, highlight=False)
+    model, people = report["model"], report["data"]
+    if model is not None:
+        console.print(show_text(f"{model['name']} {model['version']} (sha256 {model['sha256'][:12]})", "bold"))
+    console.print(
+        show_text(
+            f"{people['n_items']} items of {people['n_groups']} groups, {people['n_annotators']} annotators, "
+            f"{people['n_codes']} codes. In brackets: 95% intervals from {report['n_replicates']} bootstrap draws of "
+            f"groups, seed {report['seed']}."
+        )
+    )
+    for name, part in report["variables"].items():
+        console.print()
+        alphas = "   ".join(
+            f"alpha ({level}) {show_figure(figure)}" for level, figure in part["people"]["alpha"].items()
+        )
+        console.print(show_text(name, "bold"))
+        console.print(show_text(f"Krippendorff's {alphas}"))
+        _print_pairs(console, part)
+        _print_side_by_side(console, part)
+        if part["model"] is not None:
+            console.print(show_text(say_verdict(part["model"]), "bold"))
+            found = part["model"]["stand_in"]
+            if found is not None:
+                share, n = show_number(found["winning_rate"], digits=2), len(found["annotators"])
+                test = f"alternative-annotator test, epsilon {found['epsilon']:g}"
+                console.print(show_text(f"It can stand in for {share} of {n} annotators ({test})."))
+    if report["notes"]:
+        console.print()
+    for note in report["notes"]:
+        console.print(show_text(f"note: {note}", "yellow"))
