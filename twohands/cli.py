@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str | None]] = {
     "evaluate": ("Measure a model on labelled files, with intervals.", "eval"),
     "compare": ("Test two models, or a model and a baseline, on the same rows.", "eval"),
     "data": ("Learning curves and label audits of a data set.", "eval"),
+    "checklist": ("Test a model's behaviour: negation, attribution, names swapped, typos and more.", "eval"),
+    "agreement": ("Set a model beside people: do they agree with it as with one another?", "eval"),
     "bench": ("Measure speed: alone, behind HTTP under load, and beside peers.", "bench"),
     "models": ("List, show and verify model folders.", None),
 }
