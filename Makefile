@@ -1,4 +1,4 @@
-# make serve | test | train | lint: each makes its own virtual environment when there is none.
+# make serve | test | train | release | lint: each makes its own virtual environment when there is none.
 # PYTHON chooses the interpreter, HOST and PORT the address, DATA a folder of rows, ARGS whatever else.
 PYTHON ?= python3
 HOST ?= 127.0.0.1
@@ -6,7 +6,7 @@ PORT ?= 8000
 ARGS ?=
 INSTALL = install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: serve test train lint docs-check clean
+.PHONY: serve test train release has-data lint docs-check clean
 
 # The serving environment holds neither torch nor transformers.
 .venv-serve/.done: pyproject.toml constraints.txt
@@ -28,6 +28,18 @@ test: .venv/.done
 # Without DATA: the starter corpus. With DATA=folder: its train.jsonl, dev.jsonl and test.jsonl.
 train: .venv/.done
 	.venv/bin/twohands train configs/minilm.yaml $(if $(DATA),--set data.root=$(DATA)) $(ARGS)
+
+# The release again, from its rows: DATA=folder with the files that CONFIG names. Given again after a kill, it goes on.
+CONFIG ?= configs/twohands.yaml
+OUTPUT ?= models/twohands
+has-data:
+	$(if $(DATA),,$(error make release needs DATA=folder, with the files that $(CONFIG) names, such as train.jsonl and dev.jsonl))
+	@test -d '$(DATA)' || { echo "make release: DATA=$(DATA) is no folder" >&2; exit 1; }
+
+release: has-data .venv/.done
+	.venv/bin/twohands train $(CONFIG) --set data.root='$(DATA)' --output $(OUTPUT) --overwrite $(ARGS)
+	.venv/bin/twohands models verify $(OUTPUT)
+	.venv/bin/twohands evaluate --model $(OUTPUT) --data '$(DATA)'/dev.jsonl --report runs/$(notdir $(OUTPUT))-report --without-texts
 
 lint: .venv/.done
 	.venv/bin/ruff check .

@@ -1,0 +1,54 @@
+"""`make release`: refuses without rows, and runs commands that the command line understands."""
+
+import shlex
+import shutil
+import subprocess
+
+import click
+import pytest
+
+from tests.conftest import ROOT
+from twohands.cli import cli
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("make") is None or not (ROOT / "Makefile").is_file(), reason="needs make and a checkout"
+)
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    # .venv/.done is taken as done: the test must not install anything.
+    command = ["make", "-C", str(ROOT), "-o", ".venv/.done", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_without_rows_it_is_refused_before_anything_runs():
+    outcome = make("release")
+    assert outcome.returncode == 2
+    assert "DATA=folder" in outcome.stderr
+    assert "twohands train" not in outcome.stdout
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    outcome = make("release", f"DATA={tmp_path / 'nowhere'}")
+    assert outcome.returncode == 2
+    assert "nowhere" in outcome.stderr
+    assert "twohands train" not in outcome.stdout
+
+
+def test_what_it_runs_is_understood_by_the_command_line(tmp_path):
+    rows = tmp_path / "my rows"
+    rows.mkdir()
+    (rows / "dev.jsonl").write_text("{}\n", encoding="utf-8")
+    lines = make("-n", "release", f"DATA={rows}", "ARGS=--set seed=14").stdout.splitlines()
+    commands = [shlex.split(line)[1:] for line in lines if line.startswith(".venv/bin/twohands ")]
+    assert [command[0] for command in commands] == ["train", "models", "evaluate"]
+    assert {f"data.root={rows}", "--overwrite", "seed=14"} <= set(commands[0])
+    assert str(rows / "dev.jsonl") in commands[2]
+    for name, *arguments in commands:
+        context = cli.make_context("twohands", [name, *arguments])
+        found = cli.get_command(context, name)
+        if isinstance(found, click.Group):
+            found = found.get_command(context, arguments.pop(0))
+        assert found is not None
+        with found.make_context(name, arguments, parent=context) as understood:  # fails at what it does not know
+            assert understood.params
