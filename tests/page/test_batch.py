@@ -50,7 +50,7 @@ def test_a_csv_is_classified_filtered_sorted_charted_and_saved(batch, released, 
     assert batch.locator("th[aria-sort=descending]").inner_text().startswith("score")
     scores = [int(text.split()[0]) for text in batch.locator(".batch-table td:last-child").all_inner_texts()]
     assert scores == sorted(scores, reverse=True)
-    batch.locator("#filter-stance").select_option("market-led")
+    batch.locator("#filter-head-stance").select_option("market-led")
     n_market = stances.count("market-led")
     assert 0 < n_market < 80
     assert f"{n_market} of 80 rows" in batch.locator("p[role=status]").inner_text()
@@ -59,7 +59,7 @@ def test_a_csv_is_classified_filtered_sorted_charted_and_saved(batch, released, 
         for line in save(batch, batch.get_by_role("button", name="JSONL"), tmp_path).read_text().splitlines()
     ]
     assert [row["id"] for row in rows] == [f"r{i}" for i in range(80) if stances[i] == "market-led"]
-    batch.locator("#filter-stance").select_option("")
+    batch.locator("#filter-head-stance").select_option("")
     with save(batch, batch.get_by_role("button", name="CSV"), tmp_path).open(newline="") as stream:
         table = list(csv.DictReader(stream))
     assert [row["stance"] for row in table] == stances

@@ -45,14 +45,18 @@ export const hasKey = () => key !== null;
 function askForKey(wasRefused) {
   asking ??= new Promise((resolve, reject) => {
     const input = h("input", { id: "key-input", type: "password", autocomplete: "off", required: true, spellcheck: "false" });
+    const wrong = h("p", { class: "fault", role: "alert", hidden: true }, "A key holds only letters, digits and signs of the ASCII alphabet, and no spaces.");
     const form = h(
       "form",
       {
         on: {
           submit: (event) => {
             event.preventDefault();
-            if (!input.value.trim()) return;
-            keepKey(input.value.trim());
+            const typed = input.value.trim();
+            // Anything else cannot be sent in a header, and is the key of no service.
+            wrong.hidden = /^[\x21-\x7e]+$/.test(typed);
+            if (!wrong.hidden) return;
+            keepKey(typed);
             resolve();
             dialog.close();
           },
@@ -62,6 +66,7 @@ function askForKey(wasRefused) {
       h("p", {}, "This service asks for an API key. It is kept in this tab only, and forgotten when the tab is closed."),
       h("label", { for: "key-input" }, "API key"),
       input,
+      wrong,
       h("div", { class: "row" }, h("button", { type: "submit", class: "primary" }, "Use this key")),
     );
     const dialog = openDialog("A key is needed", form);

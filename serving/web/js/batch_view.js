@@ -202,7 +202,7 @@ export class BatchView {
   open(row) {
     const { service } = this;
     const place = h("div", { class: "detail-body" });
-    const paragraph = { ...row.answer, raw: row.text, number: row.index, corrected: row.corrected };
+    const paragraph = { ...row.answer, rawText: row.text, readIndex: row.index, isCorrected: row.isCorrected };
     const draw = () => {
       const onEvidence = async (each) => {
         try {
@@ -213,7 +213,7 @@ export class BatchView {
           openDialog("No evidence", h("p", { class: "fault" }, explain(error)));
         }
       };
-      const onCorrect = service.hasCorrections && row.answer && ((each) => correctDialog(service, { text: row.text, prediction: each, source: this.columns.source ? String(row.own[this.columns.source] ?? "") || null : this.name, group: row.own.group ? String(row.own.group) : null, onSaved: () => { row.corrected = each.corrected = true; draw(); } }));
+      const onCorrect = service.hasCorrections && row.answer && ((each) => correctDialog(service, { text: row.text, prediction: each, source: this.columns.source ? String(row.own[this.columns.source] ?? "") || null : this.name, group: row.own.group ? String(row.own.group) : null, onSaved: () => { row.isCorrected = each.isCorrected = true; draw(); } }));
       const text = h("blockquote", { class: "tall" }, row.text ? renderText(paragraph, service.taxonomy) : "(no text)");
       place.replaceChildren(...[text, renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, level: "h3" }).flat(Infinity).slice(1)].flat(Infinity).filter(Boolean));
     };

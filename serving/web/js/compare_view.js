@@ -68,7 +68,7 @@ class Side {
         draw();
         $(".evidence button", place)?.focus();
       });
-      const onCorrect = service.hasCorrections && ((each) => correctDialog(service, { text: each.raw, prediction: each, source: this.reading.source.name || null, group: this.reading.group, model: this.reading.model, onSaved: () => { each.corrected = true; draw(); } }));
+      const onCorrect = service.hasCorrections && ((each) => correctDialog(service, { text: each.rawText, prediction: each, source: this.reading.source.name || null, group: this.reading.group, model: this.reading.model, onSaved: () => { each.isCorrected = true; draw(); } }));
       place.replaceChildren(...[renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, level: "h3" })].flat(Infinity).filter(Boolean));
     };
     draw();

@@ -2,11 +2,12 @@
 import { announce, h, openDialog } from "./dom.js";
 import { explain, sendJson } from "./api.js";
 import { icon, title } from "./labels.js";
+import { OWN_KEYS } from "./paragraph.js";
 
 let serial = 0;
-const UNCHANGED = new Set(["raw", "number", "showsEvidence", "corrected", "paragraph", "start", "end", "from", "to"]);
+const OURS = new Set([...OWN_KEYS, "paragraph", "start", "end"]);
 
-const predictionOf = (answer) => Object.fromEntries(Object.entries(answer).filter(([name]) => !UNCHANGED.has(name)));
+const predictionOf = (answer) => Object.fromEntries(Object.entries(answer).filter(([name]) => !OURS.has(name)));
 
 // Fields for every head: one of its labels, or "not sure"; for an any-of head each topic, and whether it was judged.
 export function labelFields(taxonomy, labels) {

@@ -51,7 +51,7 @@ function renderEvidence(paragraph, taxonomy, onEvidence) {
   );
   if (!told) return h("div", { class: "evidence" }, button, h("p", { class: "fine" }, "Finds the sentence without which the score falls most."));
   const items = told.map(({ from, to, because }) =>
-    h("li", {}, h("q", {}, paragraph.raw.slice(from, to)), h("p", { class: "fine" }, because.map(({ name, drop }) => (drop === null ? `${name}: its only sentence` : `${name}: without it ${percent(drop)} lower`)).join("; "))),
+    h("li", {}, h("q", {}, paragraph.rawText.slice(from, to)), h("p", { class: "fine" }, because.map(({ name, drop }) => (drop === null ? `${name}: its only sentence` : `${name}: without it ${percent(drop)} lower`)).join("; "))),
   );
   return h("div", { class: "evidence" }, button, items.length ? h("ul", {}, items) : h("p", {}, "No single sentence carries an answer: leaving any one out does not lower the score."));
 }
@@ -59,17 +59,17 @@ function renderEvidence(paragraph, taxonomy, onEvidence) {
 function renderFacts(paragraph) {
   const read = `${count(paragraph.n_tokens, "token")} in ${count(paragraph.n_windows, "window")}`;
   const cut = paragraph.truncated ? `The last ${count(paragraph.n_tokens_cut, "token")} were not read.` : "Read to its end.";
-  return h("dl", { class: "facts" }, h("dt", {}, "Read"), h("dd", {}, `${read}. ${cut}`), h("dt", {}, "Length"), h("dd", {}, count(paragraph.raw.length, "character")));
+  return h("dl", { class: "facts" }, h("dt", {}, "Read"), h("dd", {}, `${read}. ${cut}`), h("dt", {}, "Length"), h("dd", {}, count(paragraph.rawText.length, "character")));
 }
 
 // Nodes about one paragraph. `actions` has onEvidence, and onCorrect where corrections are kept.
 export function renderDetail(paragraph, taxonomy, { onEvidence, onCorrect, level = "h2" }) {
-  const heading = h(level, { class: "detail-title", tabindex: "-1" }, `Paragraph ${paragraph.number + 1}`);
+  const heading = h(level, { class: "detail-title", tabindex: "-1" }, `Paragraph ${paragraph.readIndex + 1}`);
   if (paragraph.error) return [heading, h("p", { class: "fault" }, `It could not be read: ${paragraph.error.message}`)];
   return [
     heading,
     h("p", { class: "tell" }, tell(paragraph, taxonomy)),
-    paragraph.corrected && h("p", { class: "saved" }, "✓ Your correction is saved."),
+    paragraph.isCorrected && h("p", { class: "saved" }, "✓ Your correction is saved."),
     paragraph.warnings.map((code) => h("p", { class: "caution" }, "⚠ ", caution(code)[1])),
     taxonomy.heads.map((head) => renderScores(head, paragraph[head.name])),
     onEvidence && renderEvidence(paragraph, taxonomy, onEvidence),

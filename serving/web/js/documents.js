@@ -119,8 +119,7 @@ export async function* readDocument(source, { limits, signal }) {
           const nExpected = Math.round((nRead + value.document.n_paragraphs) / share);
           yield { text, nExpected, model: value.model, isFirst: nBefore === 0 };
         } else if ("paragraph" in value) {
-          const raw = text.slice(points.at(value.start), points.at(value.end));
-          paragraphs.push({ ...value, raw, number: nRead });
+          paragraphs.push({ ...value, rawText: text.slice(points.at(value.start), points.at(value.end)), readIndex: nRead });
           nRead += 1;
         } else if (value.summary && parts.length === 1) {
           yield { summary: value.summary };

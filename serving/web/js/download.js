@@ -1,6 +1,7 @@
 // Owns results -> files, made in the browser: JSON lines as the service answers, CSV and Parquet with the flat columns
 // of `twohands classify` (twohands/outputs.py).
 import { h, openDialog, saveFile } from "./dom.js";
+import { OWN_KEYS } from "./paragraph.js";
 
 // Flat columns: { name, type, get }.
 function answerColumns(taxonomy) {
@@ -26,7 +27,10 @@ function answerColumns(taxonomy) {
 
 // Rows of a reading: { own, answer }.
 export function paragraphRows(reading) {
-  return reading.paragraphs.map(({ raw, number, evidence, showsEvidence, corrected, ...answer }) => ({ own: { document: reading.title, paragraph: number, text: raw }, answer: { ...answer, evidence: evidence ?? null } }));
+  return reading.paragraphs.map((paragraph) => ({
+    own: { document: reading.title, paragraph: paragraph.readIndex, text: paragraph.rawText },
+    answer: Object.fromEntries(Object.entries(paragraph).filter(([name]) => name !== "paragraph" && !OWN_KEYS.includes(name))),
+  }));
 }
 
 function ownColumns(rows) {

@@ -4,6 +4,8 @@ import { caution, chip, icon, strength } from "./labels.js";
 import { sendJson } from "./api.js";
 import { Points } from "./documents.js";
 
+// What the page adds to a prediction. Heads have no capitals in their names, so none can be one of these.
+export const OWN_KEYS = ["rawText", "readIndex", "showsEvidence", "hasEvidence", "isCorrected"];
 const BLANK_LINE = /\n[^\S\n]*\n\s*/g;
 
 // Headings stand before the paragraph they were joined to, parted by blank lines.
@@ -20,7 +22,7 @@ function cutPieces(raw) {
 
 // The sentences behind an answer, those of several labels together: [{ from, to, names, drop }].
 export function listEvidence(paragraph, taxonomy) {
-  const points = new Points(paragraph.raw);
+  const points = new Points(paragraph.rawText);
   const found = new Map();
   for (const head of taxonomy.heads) {
     const told = paragraph.evidence?.[head.name];
@@ -37,10 +39,11 @@ export function listEvidence(paragraph, taxonomy) {
 }
 
 export async function fetchEvidence(paragraph) {
-  if (paragraph.evidence) return;
-  const response = await sendJson("v1/classify", { inputs: paragraph.raw.toWellFormed(), explain: true });
+  if (paragraph.hasEvidence) return;
+  const response = await sendJson("v1/classify", { inputs: paragraph.rawText.toWellFormed(), explain: true });
   const [prediction] = (await response.json()).predictions;
-  paragraph.evidence = prediction.evidence ?? {};
+  paragraph.evidence = prediction.evidence;
+  paragraph.hasEvidence = true;
 }
 
 function markPiece(raw, piece, evidence) {
@@ -59,9 +62,9 @@ function markPiece(raw, piece, evidence) {
 // Headings and text; evidence is underlined where it was asked for.
 export function renderText(paragraph, taxonomy) {
   const evidence = paragraph.showsEvidence ? listEvidence(paragraph, taxonomy) : [];
-  const pieces = cutPieces(paragraph.raw);
+  const pieces = cutPieces(paragraph.rawText);
   return pieces.map((piece, i) =>
-    h("p", { class: i < pieces.length - 1 ? "heading" : "text" }, ...markPiece(paragraph.raw, piece, evidence)),
+    h("p", { class: i < pieces.length - 1 ? "heading" : "text" }, ...markPiece(paragraph.rawText, piece, evidence)),
   );
 }
 
@@ -105,7 +108,7 @@ export function renderMark(paragraph, taxonomy, onOpen) {
     h(
       "span",
       { class: "words" },
-      h("span", { class: "unseen" }, `Paragraph ${paragraph.number + 1}: `),
+      h("span", { class: "unseen" }, `Paragraph ${paragraph.readIndex + 1}: `),
       answer?.abstained && h("em", {}, "unsure "),
       answer && h("span", { class: "label" }, icon(label), answer.abstained ? `leans ${answer.label}` : answer.label),
       answer && h("span", { class: "score" }, ` ${percent(answer.score)}`),

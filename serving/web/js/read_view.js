@@ -100,7 +100,7 @@ export class ReadView {
     }
     this.opened = paragraph;
     this.reading.mark(paragraph);
-    const step = (by) => this.reading.paragraphs[paragraph.number + by];
+    const step = (by) => this.reading.paragraphs[paragraph.readIndex + by];
     const go = (by) => {
       this.open(step(by));
       this.reading.jump(step(by));
@@ -112,7 +112,7 @@ export class ReadView {
       h("button", { type: "button", class: "quiet", disabled: !step(1), on: { click: () => go(1) } }, "Next →"),
       h("button", { type: "button", class: "quiet close", "aria-label": "Close", on: { click: () => this.close() } }, "✕"),
     );
-    const onCorrect = this.service.hasCorrections && ((each) => correctDialog(this.service, { text: each.raw, prediction: each, source: this.source.name || null, group: this.reading.group, model: this.reading.model, onSaved: () => this.wasCorrected(each) }));
+    const onCorrect = this.service.hasCorrections && ((each) => correctDialog(this.service, { text: each.rawText, prediction: each, source: this.source.name || null, group: this.reading.group, model: this.reading.model, onSaved: () => this.wasCorrected(each) }));
     const onEvidence = (each) => showEvidence(each, this.reading, () => {
       this.open(each, { focus: false });
       $(".evidence button", this.detail)?.focus({ preventScroll: true });
@@ -124,7 +124,7 @@ export class ReadView {
   }
 
   wasCorrected(paragraph) {
-    paragraph.corrected = true;
+    paragraph.isCorrected = true;
     this.open(paragraph);
   }
 
@@ -134,7 +134,7 @@ export class ReadView {
     this.detail.classList.remove("open");
     this.detail.replaceChildren(...renderLegend(this.service.taxonomy).flat(Infinity).filter(Boolean));
     this.reading.mark(null);
-    if (before?.showsEvidence && this.reading.sections.has(before.number)) {
+    if (before?.showsEvidence && this.reading.sections.has(before.readIndex)) {
       before.showsEvidence = false;
       this.reading.redraw(before);
     }

@@ -39,7 +39,7 @@ export class Reading {
 
   get title() {
     if (this.source?.name) return this.source.name;
-    const words = (this.paragraphs[0]?.raw.trim().split("\n")[0] ?? "").split(/\s+/);
+    const words = (this.paragraphs[0]?.rawText.trim().split("\n")[0] ?? "").split(/\s+/);
     return words.length > 10 ? `${words.slice(0, 8).join(" ")} …` : words.join(" ").slice(0, 120);
   }
 
@@ -141,7 +141,7 @@ export class Reading {
     for (const paragraph of paragraphs) {
       this.paragraphs.push(paragraph);
       const section = this.renderSection(paragraph);
-      this.sections.set(paragraph.number, section);
+      this.sections.set(paragraph.readIndex, section);
       this.watcher.observe(section);
       fragment.append(section);
     }
@@ -152,7 +152,7 @@ export class Reading {
 
   renderSection(paragraph) {
     const body = h("div", { class: "body" }, renderText(paragraph, this.taxonomy), !paragraph.error && renderChips(paragraph, this.taxonomy));
-    const section = h("section", { class: "para", "data-number": paragraph.number }, renderMark(paragraph, this.taxonomy, (each) => this.onOpen(each, this)), body);
+    const section = h("section", { class: "para", "data-number": paragraph.readIndex }, renderMark(paragraph, this.taxonomy, (each) => this.onOpen(each, this)), body);
     body.addEventListener("click", () => {
       if (getSelection().isCollapsed) this.onOpen(paragraph, this);
     });
@@ -160,14 +160,14 @@ export class Reading {
   }
 
   redraw(paragraph) {
-    const old = this.sections.get(paragraph.number);
+    const old = this.sections.get(paragraph.readIndex);
     const fresh = this.renderSection(paragraph);
     fresh.className = old.className;
     const hadFocus = old.contains(document.activeElement);
     this.watcher.unobserve(old);
     old.replaceWith(fresh);
     this.watcher.observe(fresh);
-    this.sections.set(paragraph.number, fresh);
+    this.sections.set(paragraph.readIndex, fresh);
     if (hadFocus) fresh.querySelector(".mark").focus({ preventScroll: true });
   }
 
@@ -177,20 +177,20 @@ export class Reading {
       section.querySelector(".mark").setAttribute("aria-expanded", "false");
     }
     if (!paragraph) return;
-    const section = this.sections.get(paragraph.number);
+    const section = this.sections.get(paragraph.readIndex);
     section.classList.add("open");
     section.querySelector(".mark").setAttribute("aria-expanded", "true");
   }
 
   jump(paragraph) {
-    const section = this.sections.get(paragraph.number);
+    const section = this.sections.get(paragraph.readIndex);
     section.scrollIntoView({ block: "center", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
     for (const other of this.text.querySelectorAll(".here")) other.classList.remove("here");
     section.classList.add("here");
   }
 
   focus(paragraph) {
-    this.sections.get(paragraph.number)?.querySelector(".mark").focus();
+    this.sections.get(paragraph.readIndex)?.querySelector(".mark").focus();
   }
 
   // Shows only the paragraphs that have a label; the others stay readable, but pale.
@@ -205,7 +205,7 @@ export class Reading {
     for (const paragraph of this.paragraphs) {
       const isOff = this.filter !== null && !has(paragraph);
       n += isOff ? 0 : 1;
-      this.sections.get(paragraph.number).classList.toggle("pale", isOff);
+      this.sections.get(paragraph.readIndex).classList.toggle("pale", isOff);
     }
     this.drawSummary();
     announce(this.filter ? `${count(n, "paragraph")} with ${label} stand out.` : "All paragraphs stand alike.");

@@ -41,7 +41,7 @@ export class Strip {
     this.slider.setAttribute("aria-orientation", this.isFlat ? "horizontal" : "vertical");
     this.ends = [];
     let length = 0;
-    for (const { raw } of paragraphs) this.ends.push((length += Math.max(raw.length, 80)));
+    for (const { rawText } of paragraphs) this.ends.push((length += Math.max(rawText.length, 80)));
     this.length = length || 1;
     const [across, n] = [12 * Math.max(this.lanes.length, 1), paragraphs.length];
     this.map.setAttribute("viewBox", this.isFlat ? `0 0 1000 ${across}` : `0 0 ${across} 1000`);

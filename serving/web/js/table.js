@@ -3,13 +3,14 @@ import { $, count, h, percent } from "./dom.js";
 import { caution, chip, icon } from "./labels.js";
 
 const ROWS_OF_A_PAGE = 50;
+const IN_ORDER = new Intl.Collator("en", { numeric: true });
 
 export class RowTable {
   // Rows are { index, text, own, answer }. `onOpen` gets one; `onFilter` is told when the choice of rows changes.
   constructor({ taxonomy, onOpen, onFilter }) {
-    Object.assign(this, { taxonomy, onOpen, onFilter, rows: [], chosen: [], page: 0, sort: { column: "index", isDown: false } });
+    Object.assign(this, { taxonomy, onOpen, onFilter, rows: [], chosen: [], page: 0, sort: { column: "#", isDown: false } });
     this.search = h("input", { type: "search", id: "filter-text", placeholder: "word in text or column", on: { input: () => this.refreshSoon() } });
-    this.selects = taxonomy.heads.map((head) => ({ head, select: h("select", { id: `filter-${head.name}`, on: { change: () => this.refresh() } }, h("option", { value: "" }, `any ${head.name}`), head.labels.map((label) => h("option", { value: label.name }, label.name)), !head.isOneOf && h("option", { value: "\u0000" }, "none of them")) }));
+    this.selects = taxonomy.heads.map((head) => ({ head, select: h("select", { id: `filter-head-${head.name}`, on: { change: () => this.refresh() } }, h("option", { value: "" }, `any ${head.name}`), head.labels.map((label) => h("option", { value: label.name }, label.name)), !head.isOneOf && h("option", { value: "\u0000" }, "none of them")) }));
     this.state = h("select", { id: "filter-state", on: { change: () => this.refresh() } }, ["all answers", "sure only", "unsure only", "with warnings", "not read"].map((name, i) => h("option", { value: i }, name)));
     this.least = h("input", { type: "number", id: "filter-score", min: 0, max: 100, step: 5, value: 0, on: { input: () => this.refresh() } });
     const field = (id, text, control) => h("div", { class: "field" }, h("label", { for: id }, text), control);
@@ -17,7 +18,7 @@ export class RowTable {
       "div",
       { class: "controls", role: "search", "aria-label": "Filter the rows" },
       field("filter-text", "Find", this.search),
-      this.selects.map(({ head, select }) => field(`filter-${head.name}`, head.name, select)),
+      this.selects.map(({ head, select }) => field(`filter-head-${head.name}`, head.name, select)),
       field("filter-state", "Certainty", this.state),
       taxonomy.main && field("filter-score", "Score from, in %", this.least),
     );
@@ -32,7 +33,7 @@ export class RowTable {
   columns() {
     const { taxonomy, extra } = this;
     return [
-      { id: "index", name: "#", isFigure: true, value: (row) => row.index },
+      { id: "#", name: "#", isFigure: true, value: (row) => row.index },
       ...extra.map((column) => ({ id: `own:${column}`, name: column, value: (row) => row.own[column] ?? "", cell: (row) => String(row.own[column] ?? "") })),
       { id: "text", name: "text", value: (row) => row.text, cell: (row) => this.textButton(row) },
       ...taxonomy.heads.map((head) => ({
@@ -41,7 +42,7 @@ export class RowTable {
         value: (row) => (row.answer?.[head.name] ? (head.isOneOf ? row.answer[head.name].label : row.answer[head.name].labels.join(" ")) : ""),
         cell: (row) => this.answerCell(row, head),
       })),
-      ...(taxonomy.main ? [{ id: "score", name: "score", isFigure: true, value: (row) => row.answer?.[taxonomy.main.name]?.score ?? -1, cell: (row) => (row.answer?.[taxonomy.main.name] ? percent(row.answer[taxonomy.main.name].score) : "") }] : []),
+      ...(taxonomy.main ? [{ id: "#score", name: "score", isFigure: true, value: (row) => row.answer?.[taxonomy.main.name]?.score ?? -1, cell: (row) => (row.answer?.[taxonomy.main.name] ? percent(row.answer[taxonomy.main.name].score) : "") }] : []),
     ];
   }
 
@@ -97,8 +98,10 @@ export class RowTable {
     const column = this.columns().find(({ id }) => id === this.sort.column) ?? this.columns()[0];
     const factor = this.sort.isDown ? -1 : 1;
     this.chosen = this.rows.filter((row) => this.matches(row));
-    const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true }));
-    this.chosen.sort((a, b) => factor * compare(column.value(a), column.value(b)) || a.index - b.index);
+    const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : IN_ORDER.compare(String(a), String(b)));
+    const keyed = this.chosen.map((row) => ({ row, key: column.value(row) }));
+    keyed.sort((a, b) => factor * compare(a.key, b.key) || a.row.index - b.row.index);
+    this.chosen = keyed.map(({ row }) => row);
     this.draw();
     this.onFilter?.(this.chosen);
   }
@@ -119,7 +122,7 @@ export class RowTable {
         );
       })),
     );
-    this.body.replaceChildren(...shown.map((row) => h("tr", {}, columns.map(({ id, isFigure, value, cell }) => h("td", { class: `${isFigure ? "figure" : ""} ${id === "text" ? "text-cell" : ""}` }, cell ? cell(row) : String(id === "index" ? value(row) + 1 : value(row)))))));
+    this.body.replaceChildren(...shown.map((row) => h("tr", {}, columns.map(({ id, isFigure, value, cell }) => h("td", { class: `${isFigure ? "figure" : ""} ${id === "text" ? "text-cell" : ""}` }, cell ? cell(row) : String(id === "#" ? value(row) + 1 : value(row)))))));
     if (focused) $(`[data-column="${CSS.escape(focused)}"]`, this.head)?.focus();
     this.told.textContent = this.chosen.length === this.rows.length ? `${count(this.rows.length, "row")}.` : `${this.chosen.length.toLocaleString("en")} of ${count(this.rows.length, "row")} shown; charts and downloads hold these.`;
     this.pager.hidden = nPages < 2;
@@ -136,7 +139,7 @@ export class RowTable {
   }
 
   sortBy(id) {
-    this.sort = { column: id, isDown: this.sort.column === id ? !this.sort.isDown : id === "score" };
+    this.sort = { column: id, isDown: this.sort.column === id ? !this.sort.isDown : id === "#score" };
     this.refresh();
   }
 }

@@ -1,0 +1,52 @@
+"""The page shows whatever heads a model has, under any name that a head may bear."""
+
+import pytest
+
+from serving.settings import ServeSettings
+from tests.page.support import drop, find_faults, paste, wait_read
+from tests.serving.running import run_server
+from tests.support.tiny import build_tiny_model
+from twohands.classifier import Classifier
+from twohands.taxonomy import Taxonomy
+
+ONE, ANY = "single_label_classification", "multi_label_classification"
+TEXT = "The plan of the harbour is a plan.\n\nA market of the old kind, the market of the square."
+
+
+def head(name, kind, *labels):
+    return {"name": name, "problem_type": kind, "labels": [{"name": label, "description": label} for label in labels]}
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        [head("score", ONE, "calm", "angry"), head("raw", ONE, "old", "new", "none")],
+        [head("number", ANY, "first", "second", "third")],
+    ],
+    ids=["two one-of heads", "one any-of head"],
+)
+def test_other_heads_are_shown(open_page, tmp_path, heads):
+    folder = build_tiny_model(tmp_path / "other", taxonomy=Taxonomy.model_validate({"heads": heads}))
+    classifier = Classifier.load(folder, num_threads=1)
+    settings = ServeSettings(model=str(folder), corrections="off")
+    try:
+        with run_server(settings, classifier) as url:
+            page = open_page(f"{url}/")
+            page.locator(".intake").wait_for()
+            assert heads[0]["labels"][0]["name"] in page.locator(".lead").inner_text()
+            paste(page, TEXT + " And more words, so that it is read at once.")
+            wait_read(page)
+            assert page.locator(".para .text").count() == 2
+            page.locator(".mark").first.click()
+            assert page.locator(".detail .scores").count() == len(heads)
+            assert find_faults(page) == []
+            page.get_by_role("link", name="Batch").click()
+            drop(page, ".batch-view", "a.csv", b'text,source\n"The plan of the plan.",a\n"A market, the market.",b\n')
+            page.get_by_role("button", name="Classify 2 rows").click()
+            page.locator(".progress").wait_for(state="hidden")
+            assert page.locator(".batch-table tbody tr").count() == 2
+            assert page.locator(".chart canvas").count() == 1
+            page.locator(".sort[data-column={}]".format(heads[0]["name"])).click()
+            assert page.locator("th[aria-sort=ascending]").inner_text().startswith(heads[0]["name"])
+    finally:
+        classifier.close()
