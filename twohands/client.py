@@ -4,60 +4,49 @@
         for item in client.classify(["The ministry will buy what the mills cannot sell."]):
             print(item.stance.label)
 
-Long lists are sent in batches; 429, 503 and broken connections are tried again. Needs the extra `client` (httpx).
+Long lists are sent in batches, and rows without end in parts; 429, 503 and broken connections are tried again. What is
+sent and how an answer is read stands once, in `exchange.py` and `exchange_long.py`. Needs the extra `client` (httpx).
 """
 
-import asyncio
-import importlib
-import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from twohands.errors import InputError, MissingExtraError, ServiceError
-from twohands.exchange import Retries, cut_batches, make_body, make_unreachable, read_failure, read_items
+from twohands.client_async import AsyncClient
+from twohands.errors import ServiceError
+from twohands.exchange import Call, Retries, cut_batches, make_classify_call, read_items
+from twohands.exchange_long import (
+    Document,
+    Item,
+    Row,
+    RowId,
+    cut_rows,
+    make_document_call,
+    make_stream_call,
+    read_document,
+    read_part,
+)
 from twohands.prediction import Prediction
+from twohands.transport import (
+    DEFAULT_URL,
+    INFO,
+    Items,
+    check_texts,
+    describe_failure,
+    import_httpx,
+    make_options,
+    read_answer,
+    read_info,
+    read_one,
+)
 
 if TYPE_CHECKING:
     import httpx
 
-DEFAULT_URL = "http://127.0.0.1:8000"
-Items = list[Prediction | InputError]
-
-
-def _import_httpx() -> ModuleType:
-    try:
-        return importlib.import_module("httpx")
-    except ImportError as error:
-        raise MissingExtraError("the client needs httpx: pip install 'twohands[client]'") from error
-
-
-def _make_options(url: str, *, api_key: str | None, timeout_s: float) -> dict[str, Any]:
-    headers = {"accept": "application/json"} | ({"authorization": f"Bearer {api_key}"} if api_key else {})
-    # Redirects are not followed: the key would go with the request, wherever it leads.
-    return {"base_url": url, "headers": headers, "timeout": timeout_s, "follow_redirects": False}
-
-
-def _describe(httpx: ModuleType, error: Exception) -> ServiceError:
-    passing = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
-    return make_unreachable(error, is_passing=isinstance(error, passing))
-
-
-def _check_texts(texts: Sequence[str]) -> None:
-    if isinstance(texts, str):
-        raise TypeError("classify takes a list of texts; use classify_one for one")
-
-
-def _read_one(items: Items) -> Prediction:
-    (item,) = items
-    if isinstance(item, InputError):
-        raise item
-    return item
-
-
-_JSON = {"content-type": "application/json"}
+__all__ = ["AsyncClient", "Client"]
+T = TypeVar("T")
 
 
 class Client:
@@ -88,11 +77,11 @@ class Client:
         Raises:
             MissingExtraError: httpx is not installed.
         """
-        self._httpx = _import_httpx()
+        self._httpx = import_httpx()
         self._batch_size = batch_size
         self._begin = partial(Retries, max_retries=max_retries, max_wait_s=max_wait_s)
         self._client: httpx.Client = self._httpx.Client(
-            transport=transport, **_make_options(url, api_key=api_key, timeout_s=timeout_s)
+            transport=transport, **make_options(url, api_key=api_key, timeout_s=timeout_s)
         )
 
     def __enter__(self) -> Self:
@@ -109,11 +98,15 @@ class Client:
 
     def info(self) -> dict[str, Any]:
         """What is served: the answer of GET /info."""
-        answer: dict[str, Any] = json.loads(self._send("GET", "/info"))
-        return answer
+        return self._ask(INFO, read_info)
 
     def classify(
-        self, texts: Sequence[str], *, thresholds: Mapping[str, float] | None = None, explain: bool = False
+        self,
+        texts: Sequence[str],
+        *,
+        thresholds: Mapping[str, float] | None = None,
+        explain: bool = False,
+        model: str | None = None,
     ) -> Items:
         """Classify paragraphs, as many as there are.
 
@@ -121,6 +114,7 @@ class Client:
             texts: one paragraph each.
             thresholds: label of an any-of head -> threshold, name of a one-of head -> abstention level.
             explain: ask for evidence.
+            model: which of those that are served; None is the default one.
 
         Returns:
             One prediction for each text in order, or in its place the error why it has none.
@@ -130,139 +124,89 @@ class Client:
             InputTypeError: a text is no string.
             ServiceError: the service refused a request, or gave no answer; its `code` says why.
         """
-        _check_texts(texts)
+        check_texts(texts)
         items: Items = []
         for batch in cut_batches(texts, max_texts=self._batch_size):
-            content = self._send("POST", "/v1/classify", make_body(batch, thresholds=thresholds, explain=explain))
-            items += read_items(content, n_texts=len(batch))
+            call = make_classify_call(batch, thresholds=thresholds, explain=explain, model=model)
+            items += self._ask(call, partial(read_items, n_texts=len(batch)))
         return items
 
     def classify_one(
-        self, text: str, *, thresholds: Mapping[str, float] | None = None, explain: bool = False
+        self,
+        text: str,
+        *,
+        thresholds: Mapping[str, float] | None = None,
+        explain: bool = False,
+        model: str | None = None,
     ) -> Prediction:
         """Classify one paragraph; as `classify`, but raises the `InputError` why it cannot be."""
-        return _read_one(self.classify([text], thresholds=thresholds, explain=explain))
+        return read_one(self.classify([text], thresholds=thresholds, explain=explain, model=model))
 
-    def _send(self, method: str, path: str, body: bytes | None = None) -> bytes:
-        retries = self._begin()
-        while True:
-            try:
-                response = self._client.request(method, path, content=body, headers=_JSON if body else None)
-            except self._httpx.TransportError as error:
-                failure = _describe(self._httpx, error)
-            else:
-                if response.is_success:
-                    return response.content
-                failure = read_failure(response.status_code, response.headers, response.content)
-            time.sleep(retries.next_wait_s(failure))
-
-
-class AsyncClient:
-    """A service, called from an event loop; several batches are on their way at once."""
-
-    def __init__(
+    def stream(
         self,
-        url: str = DEFAULT_URL,
+        rows: Iterable[Row],
         *,
-        api_key: str | None = None,
-        timeout_s: float = 60.0,
-        max_retries: int = 5,
-        max_wait_s: float = 60.0,
-        batch_size: int = 32,
-        max_concurrency: int = 4,
-        transport: "httpx.AsyncBaseTransport | None" = None,
-    ) -> None:
-        """Open no connection yet.
+        thresholds: Mapping[str, float] | None = None,
+        explain: bool = False,
+        model: str | None = None,
+    ) -> Iterator[tuple[RowId, Item]]:
+        """Classify rows without end, in constant memory: some hundred of them are read ahead of their answers.
 
         Args:
-            url: of the service.
-            api_key: sent with each request.
-            timeout_s: for each step of a request: connecting, sending, waiting for the answer.
-            max_retries: how often a request is sent again.
-            max_wait_s: longest wait before one is.
-            batch_size: most texts of one request.
-            max_concurrency: most requests at once of one call.
-            transport: in place of the network.
+            rows: texts, named by their place from 0, or pairs of a name and a text.
+            thresholds: as in `classify`.
+            explain: ask for evidence.
+            model: which of those that are served; None is the default one.
+
+        Yields:
+            Name and answer of each row, in order: a prediction, or the error why it has none.
 
         Raises:
-            MissingExtraError: httpx is not installed.
+            TypeError: `rows` is one string.
+            InputTypeError: a row is no text.
+            ServiceError: the service refused a part, or gave no answer; what was yielded before holds.
         """
-        self._httpx = _import_httpx()
-        self._batch_size = batch_size
-        self._max_concurrency = max_concurrency
-        self._begin = partial(Retries, max_retries=max_retries, max_wait_s=max_wait_s)
-        self._client: httpx.AsyncClient = self._httpx.AsyncClient(
-            transport=transport, **_make_options(url, api_key=api_key, timeout_s=timeout_s)
-        )
+        check_texts(rows)
+        for part in cut_rows(rows):
+            call = make_stream_call(part, thresholds=thresholds, explain=explain, model=model)
+            yield from self._ask(call, partial(read_part, part=part))
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()
-
-    async def info(self) -> dict[str, Any]:
-        """What is served: the answer of GET /info."""
-        answer: dict[str, Any] = json.loads(await self._send("GET", "/info"))
-        return answer
-
-    async def classify(
-        self, texts: Sequence[str], *, thresholds: Mapping[str, float] | None = None, explain: bool = False
-    ) -> Items:
-        """Classify paragraphs, as many as there are; see `Client.classify`.
+    def classify_document(
+        self,
+        content: str | bytes,
+        *,
+        media_type: str | None = None,
+        thresholds: Mapping[str, float] | None = None,
+        model: str | None = None,
+    ) -> Document:
+        """Classify a document paragraph by paragraph, with a summary of the whole.
 
         Args:
-            texts: one paragraph each.
-            thresholds: label of an any-of head -> threshold, name of a one-of head -> abstention level.
-            explain: ask for evidence.
+            content: text, or the bytes of a file.
+            media_type: of the bytes: text/plain, text/markdown, text/html or application/pdf.
+            thresholds: as in `classify`, for text only.
+            model: which of those that are served; None is the default one.
 
         Returns:
-            One prediction for each text in order, or in its place the error why it has none.
+            The document.
 
         Raises:
-            TypeError: `texts` is one string.
-            InputTypeError: a text is no string.
-            ServiceError: the service refused a request, or gave no answer; what was still on its way is given up.
+            InputTypeError: bytes without a media type, or with thresholds.
+            ServiceError: it cannot be read, or the service refused it.
         """
-        _check_texts(texts)
-        room = asyncio.Semaphore(self._max_concurrency)
+        call = make_document_call(content, media_type=media_type, thresholds=thresholds, model=model)
+        return self._ask(call, read_document)
 
-        async def classify_batch(batch: list[str]) -> Items:
-            async with room:
-                content = await self._send(
-                    "POST", "/v1/classify", make_body(batch, thresholds=thresholds, explain=explain)
-                )
-            return read_items(content, n_texts=len(batch))
-
-        batches = list(cut_batches(texts, max_texts=self._batch_size))
-        tasks = [asyncio.create_task(classify_batch(batch)) for batch in batches]
-        try:
-            return [item for items in await asyncio.gather(*tasks) for item in items]
-        finally:
-            for task in tasks:
-                task.cancel()
-
-    async def classify_one(
-        self, text: str, *, thresholds: Mapping[str, float] | None = None, explain: bool = False
-    ) -> Prediction:
-        """Classify one paragraph; as `classify`, but raises the `InputError` why it cannot be."""
-        return _read_one(await self.classify([text], thresholds=thresholds, explain=explain))
-
-    async def _send(self, method: str, path: str, body: bytes | None = None) -> bytes:
+    def _ask(self, call: Call, read: Callable[[bytes], T]) -> T:
         retries = self._begin()
         while True:
             try:
-                response = await self._client.request(method, path, content=body, headers=_JSON if body else None)
+                response = self._client.request(
+                    call.method, call.path, content=call.body, headers=call.headers, params=call.query or None
+                )
+                return read_answer(response, read)
             except self._httpx.TransportError as error:
-                failure = _describe(self._httpx, error)
-            else:
-                if response.is_success:
-                    return response.content
-                failure = read_failure(response.status_code, response.headers, response.content)
-            await asyncio.sleep(retries.next_wait_s(failure))
+                failure = describe_failure(self._httpx, error)
+            except ServiceError as error:
+                failure = error
+            time.sleep(retries.next_wait_s(failure))

@@ -5,6 +5,7 @@ import json
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from twohands import errors
@@ -56,6 +57,43 @@ class Retries:
         return min(wait_s, self._max_wait_s)
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, as either client sends it."""
+
+    method: str
+    path: str
+    body: bytes | None = None
+    media_type: str = "application/json"
+    query: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def headers(self) -> dict[str, str] | None:
+        """Of the request alone."""
+        return None if self.body is None else {"content-type": self.media_type}
+
+
+def encode_text(text: object, *, where: str) -> bytes:
+    """Check that a request can carry a text.
+
+    Args:
+        text: anything.
+        where: it stands, for the message.
+
+    Returns:
+        Its bytes in UTF-8.
+
+    Raises:
+        InputTypeError: it is no string, or has half a surrogate pair, which no JSON can carry.
+    """
+    if not isinstance(text, str):
+        raise InputTypeError(f"{where}: found {type(text).__name__}, expected a string")
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InputTypeError(f"{where}: has half a surrogate pair; it was decoded wrongly") from error
+
+
 def cut_batches(texts: Sequence[str], *, max_texts: int) -> Iterator[list[str]]:
     """Cut a long list into requests that a service takes.
 
@@ -72,12 +110,7 @@ def cut_batches(texts: Sequence[str], *, max_texts: int) -> Iterator[list[str]]:
     batch: list[str] = []
     n_bytes = 0
     for place, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise InputTypeError(f"text {place}: found {type(text).__name__}, expected a string")
-        try:
-            n_new = len(text.encode())
-        except UnicodeEncodeError as error:
-            raise InputTypeError(f"text {place}: has half a surrogate pair; it was decoded wrongly") from error
+        n_new = len(encode_text(text, where=f"text {place}"))
         if batch and (len(batch) == max_texts or n_bytes + n_new > _MAX_BATCH_BYTES):
             yield batch
             batch, n_bytes = [], 0
@@ -87,14 +120,18 @@ def cut_batches(texts: Sequence[str], *, max_texts: int) -> Iterator[list[str]]:
         yield batch
 
 
-def make_body(texts: Sequence[str], *, thresholds: Mapping[str, float] | None, explain: bool) -> bytes:
-    """The body of POST /v1/classify."""
+def make_classify_call(
+    texts: Sequence[str], *, thresholds: Mapping[str, float] | None, explain: bool, model: str | None
+) -> Call:
+    """The request for one batch."""
     wanted: dict[str, object] = {"inputs": list(texts)}
     if thresholds:
         wanted["thresholds"] = dict(thresholds)
     if explain:
         wanted["explain"] = True
-    return json.dumps(wanted, ensure_ascii=False).encode()
+    if model is not None:
+        wanted["model"] = model
+    return Call("POST", "/v1/classify", json.dumps(wanted, ensure_ascii=False).encode())
 
 
 def _list_kinds(kind: type[InputError]) -> Iterator[type[InputError]]:
@@ -103,7 +140,8 @@ def _list_kinds(kind: type[InputError]) -> Iterator[type[InputError]]:
         yield from _list_kinds(further)
 
 
-def _read_item(item: Mapping[str, Any]) -> Prediction | InputError:
+def read_item(item: Mapping[str, Any]) -> Prediction | InputError:
+    """Read one prediction, or the error in its place, of parsed JSON; KeyError or TypeError where it is neither."""
     if "error" not in item:
         return read_prediction(item)
     code, message = item["error"]["code"], item["error"]["message"]
@@ -129,7 +167,7 @@ def read_items(content: bytes, *, n_texts: int) -> list[Prediction | InputError]
         ServiceError: it is no such answer; its code is `invalid_answer`.
     """
     try:
-        items = [_read_item(item) for item in json.loads(content)["predictions"]]
+        items = [read_item(item) for item in json.loads(content)["predictions"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ServiceError("the answer is not one of this service; is the address right?", "invalid_answer") from error
     if len(items) != n_texts:

@@ -14,7 +14,7 @@ from serving.settings import ServeSettings
 from tests.serving.running import run_server
 from tests.serving.support import open_client
 from twohands import client as client_module
-from twohands import exchange
+from twohands import client_async, exchange
 from twohands.client import AsyncClient, Client
 from twohands.errors import (
     EmptyParagraphError,
@@ -48,7 +48,7 @@ def waits(monkeypatch):
         waited.append(wait_s)
 
     monkeypatch.setattr(client_module, "time", SimpleNamespace(sleep=waited.append))
-    monkeypatch.setattr(client_module, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep}))
+    monkeypatch.setattr(client_async, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep}))
     return waited
 
 

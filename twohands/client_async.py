@@ -1,0 +1,228 @@
+"""Owns the async client; `twohands.client` has it beside the sync one, and says what both are for."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from twohands.errors import ServiceError
+from twohands.exchange import Call, Retries, cut_batches, make_classify_call, read_items
+from twohands.exchange_long import (
+    Document,
+    Item,
+    Part,
+    PartCutter,
+    Row,
+    RowId,
+    cut_rows,
+    make_document_call,
+    make_stream_call,
+    read_document,
+    read_part,
+)
+from twohands.prediction import Prediction
+from twohands.transport import (
+    DEFAULT_URL,
+    INFO,
+    Items,
+    check_texts,
+    describe_failure,
+    import_httpx,
+    make_options,
+    read_answer,
+    read_info,
+    read_one,
+)
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+
+
+async def _cut_rows_async(rows: "Iterable[Row] | AsyncIterable[Row]") -> AsyncIterator[Part]:
+    if not isinstance(rows, AsyncIterable):
+        for part in cut_rows(rows):
+            yield part
+        return
+    cutter = PartCutter()
+    async for row in rows:
+        if full := cutter.add(row):
+            yield full
+    if last := cutter.end():
+        yield last
+
+
+class AsyncClient:
+    """A service, called from an event loop; several batches are on their way at once."""
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        api_key: str | None = None,
+        timeout_s: float = 60.0,
+        max_retries: int = 5,
+        max_wait_s: float = 60.0,
+        batch_size: int = 32,
+        max_concurrency: int = 4,
+        transport: "httpx.AsyncBaseTransport | None" = None,
+    ) -> None:
+        """Open no connection yet.
+
+        Args:
+            url: of the service.
+            api_key: sent with each request.
+            timeout_s: for each step of a request: connecting, sending, waiting for the answer.
+            max_retries: how often a request is sent again.
+            max_wait_s: longest wait before one is.
+            batch_size: most texts of one request.
+            max_concurrency: most requests at once of one call.
+            transport: in place of the network.
+
+        Raises:
+            MissingExtraError: httpx is not installed.
+        """
+        self._httpx = import_httpx()
+        self._batch_size = batch_size
+        self._max_concurrency = max_concurrency
+        self._begin = partial(Retries, max_retries=max_retries, max_wait_s=max_wait_s)
+        self._client: httpx.AsyncClient = self._httpx.AsyncClient(
+            transport=transport, **make_options(url, api_key=api_key, timeout_s=timeout_s)
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def info(self) -> dict[str, Any]:
+        """What is served: the answer of GET /info."""
+        return await self._ask(INFO, read_info)
+
+    async def classify(
+        self,
+        texts: Sequence[str],
+        *,
+        thresholds: Mapping[str, float] | None = None,
+        explain: bool = False,
+        model: str | None = None,
+    ) -> Items:
+        """Classify paragraphs, as many as there are; see `Client.classify`.
+
+        Args:
+            texts: one paragraph each.
+            thresholds: label of an any-of head -> threshold, name of a one-of head -> abstention level.
+            explain: ask for evidence.
+            model: which of those that are served; None is the default one.
+
+        Returns:
+            One prediction for each text in order, or in its place the error why it has none.
+
+        Raises:
+            TypeError: `texts` is one string.
+            InputTypeError: a text is no string.
+            ServiceError: the service refused a request, or gave no answer; what was still on its way is given up.
+        """
+        check_texts(texts)
+        room = asyncio.Semaphore(self._max_concurrency)
+
+        async def classify_batch(batch: list[str]) -> Items:
+            call = make_classify_call(batch, thresholds=thresholds, explain=explain, model=model)
+            async with room:
+                return await self._ask(call, partial(read_items, n_texts=len(batch)))
+
+        batches = list(cut_batches(texts, max_texts=self._batch_size))
+        tasks = [asyncio.create_task(classify_batch(batch)) for batch in batches]
+        try:
+            return [item for items in await asyncio.gather(*tasks) for item in items]
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def classify_one(
+        self,
+        text: str,
+        *,
+        thresholds: Mapping[str, float] | None = None,
+        explain: bool = False,
+        model: str | None = None,
+    ) -> Prediction:
+        """Classify one paragraph; as `classify`, but raises the `InputError` why it cannot be."""
+        return read_one(await self.classify([text], thresholds=thresholds, explain=explain, model=model))
+
+    async def stream(
+        self,
+        rows: Iterable[Row] | AsyncIterable[Row],
+        *,
+        thresholds: Mapping[str, float] | None = None,
+        explain: bool = False,
+        model: str | None = None,
+    ) -> AsyncIterator[tuple[RowId, Item]]:
+        """Classify rows without end; as `Client.stream`, with several parts on their way at once.
+
+        Args:
+            rows: texts or pairs of a name and a text, of an ordinary or an async iterator.
+            thresholds: as in `classify`.
+            explain: ask for evidence.
+            model: which of those that are served; None is the default one.
+
+        Yields:
+            Name and answer of each row, in order.
+
+        Raises:
+            TypeError: `rows` is one string.
+            InputTypeError: a row is no text.
+            ServiceError: the service refused a part, or gave no answer; what was yielded before holds.
+        """
+        check_texts(rows)
+        begun: deque[asyncio.Task[list[tuple[RowId, Item]]]] = deque()
+        try:
+            async for part in _cut_rows_async(rows):
+                call = make_stream_call(part, thresholds=thresholds, explain=explain, model=model)
+                begun.append(asyncio.create_task(self._ask(call, partial(read_part, part=part))))
+                if len(begun) == self._max_concurrency:
+                    for answer in await begun.popleft():
+                        yield answer
+            while begun:
+                for answer in await begun.popleft():
+                    yield answer
+        finally:
+            for task in begun:
+                task.cancel()
+            await asyncio.gather(*begun, return_exceptions=True)
+
+    async def classify_document(
+        self,
+        content: str | bytes,
+        *,
+        media_type: str | None = None,
+        thresholds: Mapping[str, float] | None = None,
+        model: str | None = None,
+    ) -> Document:
+        """Classify a document paragraph by paragraph; see `Client.classify_document`."""
+        call = make_document_call(content, media_type=media_type, thresholds=thresholds, model=model)
+        return await self._ask(call, read_document)
+
+    async def _ask(self, call: Call, read: Callable[[bytes], T]) -> T:
+        retries = self._begin()
+        while True:
+            try:
+                response = await self._client.request(
+                    call.method, call.path, content=call.body, headers=call.headers, params=call.query or None
+                )
+                return read_answer(response, read)
+            except self._httpx.TransportError as error:
+                failure = describe_failure(self._httpx, error)
+            except ServiceError as error:
+                failure = error
+            await asyncio.sleep(retries.next_wait_s(failure))

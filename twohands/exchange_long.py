@@ -1,0 +1,223 @@
+"""Owns what the sync and the async client share of long inputs: rows of any number, and documents. Sends nothing.
+
+Rows travel by POST /v1/classify/stream in parts of some hundred. One request for all of them would be lost as a whole
+when its connection breaks, and httpx sends a body to its end before it reads the answer; a part fits into the buffers
+between, is held in memory alone, and is sent again by itself.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twohands.errors import InputError, InputTypeError, ServiceError
+from twohands.exchange import Call, encode_text, read_item
+from twohands.prediction import Prediction
+
+STREAM_PATH, DOCUMENTS_PATH = "/v1/classify/stream", "/v1/documents"
+_ROWS_AT_ONCE = 128
+_BYTES_AT_ONCE = 64_000
+# In the place of a row these tell of the service and not of the row: the part is sent again.
+_PASSING_CODES = frozenset({"overloaded", "deadline_exceeded", "engine_stopped", "body_timeout"})
+
+RowId = str | int
+Row = str | tuple[RowId, str]
+"""A text, named by its place from 0, or a name and a text."""
+Part = list[tuple[RowId, str]]
+Item = Prediction | InputError
+
+
+def name_row(row: Row, place: int) -> tuple[RowId, str]:
+    """Check a row, and name it where it has no name.
+
+    Args:
+        row: a text, or a name and a text.
+        place: in the stream, from 0.
+
+    Returns:
+        Its name and its text.
+
+    Raises:
+        InputTypeError: it is neither, or no JSON can carry it.
+    """
+    name, text = row if isinstance(row, tuple) and len(row) == 2 else (place, row)
+    if isinstance(name, bool) or not isinstance(name, str | int):
+        raise InputTypeError(f"row {place}: a row's name is a string or a whole number")
+    encode_text(text, where=f"row {place}")
+    return name, str(text)
+
+
+class PartCutter:
+    """Gathers rows into parts of one request each, bounded in rows and in bytes."""
+
+    def __init__(self) -> None:
+        """Begin with row 0."""
+        self._part: Part = []
+        self._n_bytes = self._n_rows = 0
+
+    def add(self, row: Row) -> Part | None:
+        """Take one row.
+
+        Args:
+            row: a text, or a name and a text.
+
+        Returns:
+            The part that was full before it, if it was.
+
+        Raises:
+            InputTypeError: see `name_row`.
+        """
+        named = name_row(row, self._n_rows)
+        self._n_rows += 1
+        n_bytes = len(named[1].encode())
+        full = self.end() if len(self._part) == _ROWS_AT_ONCE or self._n_bytes + n_bytes > _BYTES_AT_ONCE else None
+        self._part.append(named)
+        self._n_bytes += n_bytes
+        return full or None
+
+    def end(self) -> Part:
+        """Take what is left; empty if nothing is."""
+        part, self._part, self._n_bytes = self._part, [], 0
+        return part
+
+
+def cut_rows(rows: Iterable[Row]) -> Iterator[Part]:
+    """Cut rows into parts, reading no further than the part in hand.
+
+    Args:
+        rows: any number.
+
+    Yields:
+        Parts in order, none of them empty.
+
+    Raises:
+        InputTypeError: see `name_row`.
+    """
+    cutter = PartCutter()
+    for row in rows:
+        if part := cutter.add(row):
+            yield part
+    if part := cutter.end():
+        yield part
+
+
+def make_stream_call(part: Part, *, thresholds: Mapping[str, float] | None, explain: bool, model: str | None) -> Call:
+    """The request for one part."""
+    query = [("threshold", f"{label}={value!r}") for label, value in (thresholds or {}).items()]
+    query += [("explain", "true")] if explain else []
+    query += [("model", model)] if model is not None else []
+    lines = (json.dumps({"id": name, "text": text}, ensure_ascii=False) for name, text in part)
+    body = "".join(f"{line}\n" for line in lines).encode()
+    return Call("POST", STREAM_PATH, body, "application/x-ndjson", tuple(query))
+
+
+def read_part(content: bytes, *, part: Part) -> list[tuple[RowId, Item]]:
+    """Read the answer to one part.
+
+    Args:
+        content: its body.
+        part: what was sent.
+
+    Returns:
+        Name and answer of each row, in order.
+
+    Raises:
+        ServiceError: it is no such answer, or the service broke off; then it may be sent again.
+    """
+    lines = content.split(b"\n")[:-1]
+    try:
+        answers: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        for answer in answers:
+            fault = answer.get("error")
+            if fault is not None and fault["code"] in _PASSING_CODES:
+                raise ServiceError(fault["message"], fault["code"], is_passing=True)
+        if [answer["id"] for answer in answers] != [name for name, _ in part]:
+            # Fewer than were sent: the connection was closed in good order, but too early.
+            raise ServiceError("the answer ended before all rows were answered", "invalid_answer", is_passing=True)
+        return [(name, read_item(answer)) for (name, _), answer in zip(part, answers, strict=True)]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ServiceError("the answer is not one of this service; is the address right?", "invalid_answer") from error
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentParagraph:
+    """A paragraph of a document: characters `start` to `end` of it, and its prediction or why it has none."""
+
+    start: int
+    end: int
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A classified document; `text` is what offsets count in where that is not what was sent, as of HTML and PDF.
+
+    `summary` is as in the answer of POST /v1/documents, None when no paragraph could be classified.
+    """
+
+    paragraphs: Sequence[DocumentParagraph]
+    summary: dict[str, Any] | None
+    text: str | None
+    model: dict[str, str]
+
+
+def make_document_call(
+    content: str | bytes,
+    *,
+    media_type: str | None,
+    thresholds: Mapping[str, float] | None,
+    model: str | None,
+) -> Call:
+    """The request for one document.
+
+    Args:
+        content: text, or the bytes of a file.
+        media_type: of the bytes; None for text.
+        thresholds: overrides, for text only.
+        model: None is the default one.
+
+    Returns:
+        The request.
+
+    Raises:
+        InputTypeError: bytes without a media type or with thresholds, or text that no JSON can carry.
+    """
+    if isinstance(content, str):
+        encode_text(content, where="the document")
+        if media_type not in {None, "text/plain"}:
+            raise InputTypeError(f"a document of type {media_type} is sent as bytes; encode it")
+        wanted = {"text": content} | ({"thresholds": dict(thresholds)} if thresholds else {})
+        wanted |= {"model": model} if model is not None else {}
+        return Call("POST", DOCUMENTS_PATH, json.dumps(wanted, ensure_ascii=False).encode())
+    if media_type is None:
+        raise InputTypeError("bytes need a media type: text/plain, text/markdown, text/html or application/pdf")
+    if thresholds:
+        raise InputTypeError("thresholds go with a document sent as text, not as bytes")
+    return Call("POST", DOCUMENTS_PATH, content, media_type, (("model", model),) if model is not None else ())
+
+
+def read_document(content: bytes) -> Document:
+    """Read the answer to a document.
+
+    Args:
+        content: its body.
+
+    Returns:
+        The document.
+
+    Raises:
+        ServiceError: it is no such answer.
+    """
+    try:
+        answer = json.loads(content)
+        return Document(
+            paragraphs=[
+                DocumentParagraph(int(each["start"]), int(each["end"]), read_item(each))
+                for each in answer["paragraphs"]
+            ],
+            summary=answer["summary"],
+            text=answer["document"]["text"],
+            model=dict(answer["model"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ServiceError("the answer is not one of this service; is the address right?", "invalid_answer") from error
