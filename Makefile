@@ -30,6 +30,8 @@ train: .venv/.done
 	.venv/bin/twohands train configs/minilm.yaml $(if $(DATA),--set data.root=$(DATA)) $(ARGS)
 
 # The release again, from its rows: DATA=folder with the files that CONFIG names. Given again after a kill, it goes on.
+# FIRST is the stage that CONFIG goes on from; FIRST= where CONFIG begins from the pre-trained encoder.
+FIRST ?= configs/twohands-base.yaml
 CONFIG ?= configs/twohands.yaml
 OUTPUT ?= models/twohands
 has-data:
@@ -37,6 +39,7 @@ has-data:
 	@test -d '$(DATA)' || { echo "make release: DATA=$(DATA) is no folder" >&2; exit 1; }
 
 release: has-data .venv/.done
+	$(if $(FIRST),.venv/bin/twohands train $(FIRST) --set data.root='$(DATA)' --no-export $(ARGS))
 	.venv/bin/twohands train $(CONFIG) --set data.root='$(DATA)' --output $(OUTPUT) --overwrite $(ARGS)
 	.venv/bin/twohands models verify $(OUTPUT)
 	.venv/bin/twohands evaluate --model $(OUTPUT) --data '$(DATA)'/dev.jsonl --report runs/$(notdir $(OUTPUT))-report --without-texts

@@ -35,6 +35,7 @@ A run that was killed goes on where it was when the same command is given again.
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Checkpoints.")
 @click.option("--restart", is_flag=True, help="Discard a run that was begun.")
 @click.option("--overwrite", is_flag=True, help="Replace the model folder if it exists.")
+@click.option("--no-export", is_flag=True, help="Stop at the checkpoint, for a second stage to go on from.")
 @click.option("--smoke", is_flag=True, help=f"The whole chain on {SMOKE_ROWS} rows of each split, within a minute.")
 def train(
     config: str,
@@ -43,6 +44,7 @@ def train(
     runs: Path,
     restart: bool,
     overwrite: bool,
+    no_export: bool,
     smoke: bool,
 ) -> None:
     """Fine-tune, calibrate, export and check: from the rows that CONFIG names to a model folder.
@@ -56,7 +58,7 @@ def train(
 
     chosen, taxonomy = load_config(config, overrides=[*(f"{k}={v}" for k, v in _SMOKE.items() if smoke), *overrides])
     target = output or Path("models") / chosen.run_name
-    _refuse_existing(target, overwrite=overwrite)
+    _refuse_existing(target, overwrite=overwrite or no_export)
 
     from training.data import Splits, load_splits  # noqa: PLC0415, RUF100
     from training.encoders import find_encoder  # noqa: PLC0415, RUF100
@@ -78,6 +80,9 @@ def train(
     run_dir = runs / (f"{chosen.run_name}-smoke" if smoke else chosen.run_name)
     checkpoint = fit(chosen, taxonomy, splits, encoder, run_dir=run_dir, restart=restart or smoke)
     if int(os.environ.get("RANK", "0")) != 0:
+        return
+    if no_export:
+        click.echo(f"wrote {checkpoint}; `twohands export` makes a model folder of it", err=True)
         return
     export_checkpoint(checkpoint, chosen, taxonomy, splits, output=target, overwrite=overwrite)
     click.echo(f"wrote {target}; try: twohands classify --model {target} FILE", err=True)

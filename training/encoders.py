@@ -14,6 +14,8 @@ from training.encodercache import RECORD_NAME, WEIGHTS_NAME, locate_encoder, rea
 from twohands.errors import ConfigError, EncoderError
 from twohands.hashing import sha256_of_file
 
+RUN_NAME = "run.json"  # beside one of our own checkpoints: what run it came from
+
 # Families that count positions from the padding token's id on, so that the first rows of their table stay unused.
 _RESERVE_POSITIONS = {"roberta", "xlm-roberta", "xlm-roberta-xl", "roberta-prelayernorm", "camembert", "xmod", "mpnet",
                       "data2vec-text", "longformer"}  # fmt: skip
@@ -101,7 +103,20 @@ class FoundEncoder:
             Such as `all-mpnet-base-v2 (6 of its 12 layers)`; never a path of this machine.
         """
         name = self.name if self.name in PINNED else Path(self.name).name
+        if (run := _read_run(self.folder)) is not None:
+            name = f"{run['run_name']}, fine-tuned from {run['encoder_name']}"
         return name if num_layers is None else f"{name} ({num_layers} of its {self.n_layers} layers)"
+
+    def identify(self, num_layers: int | None) -> dict[str, str]:
+        """What manifest and card say of it.
+
+        Args:
+            num_layers: how many of its layers are used; None for all.
+
+        Returns:
+            `name`, `sha256` and `license`.
+        """
+        return {"name": self.describe(num_layers), "sha256": self.sha256, "license": self.license}
 
     def check_fit(self, *, max_tokens: int, num_layers: int | None) -> None:
         """Refuse windows longer than the encoder's position table, and more layers than it has.
@@ -131,6 +146,19 @@ class FoundEncoder:
         if config.get("model_type") in _RESERVE_POSITIONS and isinstance(padding, int):
             reserved = padding + 1
         return positions - reserved if isinstance(positions, int) and positions > 0 else None
+
+
+def _read_run(folder: Path) -> dict[str, str] | None:
+    """Of one of our own checkpoints: `run_name`, `encoder_name` and `license`; None for any other folder."""
+    path = folder / RUN_NAME
+    if not path.is_file():
+        return None
+    settings = json.loads(path.read_text(encoding="utf-8"))["settings"]
+    return {
+        "run_name": settings["run_name"],
+        "encoder_name": Path(settings["encoder"]["name"]).name,
+        "license": settings["license"],
+    }
 
 
 def find_in_package(pinned: PinnedEncoder) -> Path | None:
@@ -212,5 +240,6 @@ def find_encoder(name: str, *, revision: str | None = None, sha256: str | None =
             f"the weights of {name} have sha256 {found}, expected {expected}; they were altered or replaced"
             + (f": twohands encoders fetch {name} --force" if record else "")
         )
-    known = pinned.license if pinned else record.license if record else "see the encoder's own card"
-    return FoundEncoder(name, folder, found, known)
+    run = _read_run(folder)
+    known = pinned.license if pinned else record.license if record else run["license"] if run else None
+    return FoundEncoder(name, folder, found, known or "see the encoder's own card")

@@ -11,7 +11,7 @@ from training.calibration import fit_rules
 from training.card import write_card
 from training.config import TrainConfig, dump_config
 from training.data import Splits
-from training.encoders import find_encoder
+from training.encoders import RUN_NAME, find_encoder
 from training.gates import Candidate, check_fp32, measure_candidate
 from training.graphs import export_graph, make_candidate
 from training.machine import read_cpu, set_threads
@@ -171,7 +171,12 @@ def export_checkpoint(
         }
         (folder / "parity.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         (folder / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-        found = find_encoder(config.encoder.name, revision=config.encoder.revision, sha256=config.encoder.sha256)
+        run = checkpoint / RUN_NAME
+        origin = json.loads(run.read_text(encoding="utf-8")).get("encoder") if run.is_file() else None
+        if origin is None:  # a checkpoint of an older release does not say it
+            wanted = config.encoder
+            found = find_encoder(wanted.name, revision=wanted.revision, sha256=wanted.sha256)
+            origin = found.identify(wanted.num_layers)
         cpu_model, cpu_flags = read_cpu()
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
@@ -179,11 +184,7 @@ def export_checkpoint(
             version=config.version,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             license=config.license,
-            encoder=EncoderInfo(
-                name=found.describe(config.encoder.num_layers),
-                sha256=found.sha256,
-                license=found.license,
-            ),
+            encoder=EncoderInfo.model_validate(origin),
             heads=[HeadEntry(**head.model_dump(), decision=rules[head.name]) for head in taxonomy.heads],
             window=config.window,
             graph=GraphInfo(

@@ -15,7 +15,7 @@ from training.batches import WindowCollator, average_windows, make_dataset
 from training.calibration import fit_rules
 from training.config import TrainConfig, dump_config, upgrade_dumped
 from training.data import Splits
-from training.encoders import FoundEncoder
+from training.encoders import RUN_NAME, FoundEncoder
 from training.losses import MultiHeadLoss, weigh_classes
 from training.machine import keep_freed_memory, set_threads, uses_bf16
 from training.model import build_model
@@ -30,7 +30,6 @@ from twohands.taxonomy import Taxonomy
 
 CHECKPOINT = "checkpoint"
 CONFIG_NAME = "train_config.yaml"
-RUN_NAME = "run.json"
 _SCORE = "mean_f1"
 
 
@@ -208,6 +207,8 @@ def fit(
         (partial / "training_args.bin").unlink(missing_ok=True)  # a pickle, of nothing that train_config.yaml lacks
         paragraph_encoder.save(partial / "tokenizer.json")
         facts = identity | {
+            # For the manifest, so that an export elsewhere needs no encoder.
+            "encoder": encoder.identify(config.encoder.num_layers),
             "best_dev": trainer.state.best_metric,
             "best_step": trainer.state.best_global_step,
             "steps": trainer.state.global_step,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from twohands.errors import DataError
+from twohands.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from training.loso import Answers, Fold, Source
@@ -74,6 +74,9 @@ def loso(
     from training.data import load_splits  # noqa: PLC0415, RUF100
 
     chosen, taxonomy = load_config(config, overrides=overrides)
+    if chosen.start is not None:
+        fault = "start is set: its checkpoint may have learnt from the source; name the first stage's config instead"
+        raise ConfigError("the run is a second stage, which leaves nothing out", [fault])
     splits = load_splits(chosen.data, taxonomy, seed=chosen.seed)
     held_out_split = "test" if splits.test else "dev"
 

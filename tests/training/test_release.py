@@ -8,6 +8,7 @@ import click
 import pytest
 
 from tests.conftest import ROOT
+from training.config import load_config
 from twohands.cli import cli
 
 pytestmark = pytest.mark.skipif(
@@ -41,9 +42,10 @@ def test_what_it_runs_is_understood_by_the_command_line(tmp_path):
     (rows / "dev.jsonl").write_text("{}\n", encoding="utf-8")
     lines = make("-n", "release", f"DATA={rows}", "ARGS=--set seed=14").stdout.splitlines()
     commands = [shlex.split(line)[1:] for line in lines if line.startswith(".venv/bin/twohands ")]
-    assert [command[0] for command in commands] == ["train", "models", "evaluate"]
-    assert {f"data.root={rows}", "--overwrite", "seed=14"} <= set(commands[0])
-    assert str(rows / "dev.jsonl") in commands[2]
+    assert [command[0] for command in commands] == ["train", "train", "models", "evaluate"]
+    assert "--no-export" in commands[0]
+    assert {f"data.root={rows}", "--overwrite", "seed=14"} <= set(commands[1])
+    assert str(rows / "dev.jsonl") in commands[3]
     for name, *arguments in commands:
         context = cli.make_context("twohands", [name, *arguments])
         found = cli.get_command(context, name)
@@ -52,3 +54,11 @@ def test_what_it_runs_is_understood_by_the_command_line(tmp_path):
         assert found is not None
         with found.make_context(name, arguments, parent=context) as understood:  # fails at what it does not know
             assert understood.params
+
+
+def test_each_stage_goes_on_from_the_one_before():
+    first, _ = load_config(ROOT / "configs/twohands-base.yaml")
+    second, _ = load_config(ROOT / "configs/twohands.yaml")
+    assert first.start is None
+    assert second.start is not None
+    assert second.start.checkpoint.as_posix() == f"runs/{first.run_name}/checkpoint"

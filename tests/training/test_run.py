@@ -179,7 +179,20 @@ def test_export_makes_the_same_folder_from_the_checkpoint_alone(write_run, tmp_p
     assert first.training_data == second.training_data
     with pytest.raises(RunConflictError):
         runner.invoke(export, arguments, catch_exceptions=False)
-    assert runner.invoke(export, [*arguments, "--overwrite"], catch_exceptions=False).exit_code == 0
+    # Elsewhere there need be no encoder: the checkpoint says what it came from.
+    elsewhere = [*arguments, "--overwrite", "--set", "encoder.name=gone"]
+    assert runner.invoke(export, elsewhere, catch_exceptions=False).exit_code == 0
+    assert load_manifest(Path("b"))[0].encoder == first.encoder
+
+
+def test_a_first_stage_stops_at_its_checkpoint(write_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outcome = CliRunner().invoke(train, [str(write_run()), "--no-export"], catch_exceptions=False)
+    assert outcome.exit_code == 0
+    assert Path("runs/tiny/checkpoint/model.safetensors").is_file()
+    assert not Path("models").exists()
+    found = find_encoder("runs/tiny/checkpoint")
+    assert found.describe(1) == "tiny, fine-tuned from tiny-bert (1 of its 2 layers)"
 
 
 def test_an_existing_output_is_refused_before_training(write_run, tmp_path, monkeypatch):
