@@ -33,8 +33,9 @@ def stand_in(variable: Variable, model: Codes, names: list[str], *, epsilon: flo
 
     Returns:
         By annotator with at least 30 items `n`, how often the model's label (`model`) and the annotator's (`person`)
-        is the one with at least as many others behind it, and the adjusted `p`; `winning_rate`, the share of them whom
-        the model can stand in for, and `passed`, whether that is at least half. None where nobody has 30 items.
+        is the one with at least as many others behind it, and the adjusted `p`; `n_won` and `winning_rate`, how many
+        and what share of them the model can stand in for, and `passed`, whether that is at least half. None where
+        nobody has 30 items.
 
     Source:
         Calderon, Reichart and Dror 2025, *The Alternative Annotator Test for LLM-as-a-Judge*.
@@ -66,10 +67,13 @@ def stand_in(variable: Variable, model: Codes, names: list[str], *, epsilon: flo
     adjusted = stats.false_discovery_control(p_values, method="by")
     for described, p in zip(by_annotator.values(), adjusted, strict=True):
         described["p"] = float(p)
-    winning_rate = float((adjusted <= _LEVEL).mean())
+    n_won = int((adjusted <= _LEVEL).sum())
+    winning_rate = n_won / len(by_annotator)
     return {
         "epsilon": epsilon,
         "annotators": by_annotator,
+        "n_annotators": len(by_annotator),
+        "n_won": n_won,
         "winning_rate": winning_rate,
         "passed": winning_rate >= 0.5,
     }

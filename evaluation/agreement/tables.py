@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from evaluation.tables import WIDTH, make_table, show_figure, show_number, show_text
+from evaluation.tables import WIDTH, make_table, show_figure, show_text
 
 Json = Mapping[str, Any]
 TITLES = {
@@ -106,9 +106,10 @@ def print_agreement(report: Json) -> None:
             console.print(show_text(say_verdict(part["model"]), "bold"))
             found = part["model"]["stand_in"]
             if found is not None:
-                share, n = show_number(found["winning_rate"], digits=2), len(found["annotators"])
                 test = f"alternative-annotator test, epsilon {found['epsilon']:g}"
-                console.print(show_text(f"It can stand in for {share} of {n} annotators ({test})."))
+                console.print(
+                    show_text(f"It can stand in for {found['n_won']} of {found['n_annotators']} annotators ({test}).")
+                )
     if report["notes"]:
         console.print()
     for note in report["notes"]:

@@ -9,7 +9,7 @@ def make_generator(seed: int, *what: object) -> random.Random:
 
     Args:
         seed: of the run.
-        what: names the purpose.
+        *what: names the purpose.
 
     Returns:
         A generator.

@@ -27,8 +27,12 @@ def _forms(entry: Entry) -> dict[str, list[str]]:
 
 
 def name_entry(entry: Entry) -> str:
-    """What an entry is called in reports: its first form."""
-    return next(iter(_forms(entry).values()))[0]
+    """What an entry is called in reports: its field `name`, else its first; of that the first form."""
+    return _name_forms(_forms(entry))
+
+
+def _name_forms(forms: Mapping[str, list[str]]) -> str:
+    return (forms.get("name") or next(iter(forms.values())))[0]
 
 
 def find_slots(text: str) -> list[tuple[str, str, str]]:
@@ -166,7 +170,7 @@ class Swapper:
         used = self._fields_used(found, text)
         able = [place for place, n in enumerate(counts) if not n and used <= set(self._entries[place])]
         chosen = sorted(generator.sample(able, min(at_most, len(able))))
-        named = [next(iter(forms.values()))[0] for forms in self._entries]
+        named = [_name_forms(forms) for forms in self._entries]
         return [Swap(self._replace(text, found, place), named[found], named[place]) for place in chosen]
 
     def _fields_used(self, place: int, text: str) -> set[str]:

@@ -49,7 +49,7 @@ def rate_of(failed: Sequence[bool], cases: Sequence[str], *, level: float = 0.95
         return {"value": float(rate), "low": 0.0, "high": 1.0}  # one case says nothing of how cases differ
     effective = float(n_cases)
     residuals = failures - rate * sizes
-    variance = n_cases / (n_cases - 1) * (residuals**2).sum() / n_checks**2  # of a ratio, cases drawn with replacement
+    variance = (residuals**2).sum() / n_checks**2  # of a ratio; single checks give rate * (1 - rate) / n_checks
     if variance > 0:
         tail = (1 + level) / 2
         # The variance is itself estimated, from n_cases - 1 differences.

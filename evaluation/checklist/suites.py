@@ -14,6 +14,7 @@ from twohands.hashing import sha256_of_file, sha256_of_value
 from twohands.taxonomy import Head, ProblemType, Taxonomy, describe_faults, read_yaml
 
 SHIPPED = Path(__file__).resolve().parent.parent / "suites"
+LEXICONS = "lexicons.yaml"
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -105,7 +106,7 @@ def load_suites(paths: Sequence[Path], *, with_shipped: bool) -> Suites:
 
     Args:
         paths: the user's own files, or folders of them.
-        with_shipped: also the tests that the package brings; its lexicons can be used in any case.
+        with_shipped: also the tests that the package brings; its `lexicons.yaml` can be used in any case.
 
     Returns:
         The suites, the shipped ones first.
@@ -116,15 +117,15 @@ def load_suites(paths: Sequence[Path], *, with_shipped: bool) -> Suites:
     """
     faults: list[str] = []
     read: list[tuple[Path, Suite, bool]] = []
-    for path, is_shipped in [
-        *((part, True) for part in _expand([SHIPPED])),
-        *((part, False) for part in _expand(paths)),
-    ]:
+    shipped = _expand([SHIPPED]) if with_shipped else [SHIPPED / LEXICONS]
+    for path, is_shipped in [*((path, True) for path in shipped), *((path, False) for path in _expand(paths))]:
         try:
             read.append((path, Suite.model_validate(read_yaml(path)), is_shipped))
         except ValidationError as error:
             faults += [f"{path}: {fault}" for fault in describe_faults(error)]
-    shared = {name: words for _, suite, is_shipped in read if is_shipped for name, words in suite.lexicons.items()}
+    shared = {
+        name: words for path, suite, _ in read if path == SHIPPED / LEXICONS for name, words in suite.lexicons.items()
+    }
     files = [
         SuiteFile(path, is_shipped, suite, shared | suite.lexicons)
         for path, suite, is_shipped in read

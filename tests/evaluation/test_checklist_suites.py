@@ -1,0 +1,142 @@
+"""The shipped suites: what they cover, that they are paragraphs and not toys, and that what help shows can be run."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from evaluation.checklist.commands import checklist
+from evaluation.checklist.expand import expand_suites, texts_of
+from evaluation.checklist.suites import SHIPPED, check_taxonomy, load_suites, variants_of
+from twohands.paragraphs import normalise
+
+ROOT = Path(__file__).resolve().parents[2]
+STARTER = ROOT / "data" / "starter"
+
+# What the checklist must at least be about.
+CAPABILITIES = {
+    "negation", "attribution", "view-holder", "country-swap", "leader-swap", "dates", "figures", "tense", "quoting",
+    "paraphrase", "typos", "casing", "boilerplate", "passive-voice", "sanction-as-approval", "self-reliance-as-thrift",
+    "state-firm-without-push", "minimal-pairs",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def suites():
+    return load_suites([], with_shipped=True)
+
+
+@pytest.fixture(scope="module")
+def checks(suites, taxonomy):
+    check_taxonomy(suites, taxonomy)
+    return expand_suites(suites, taxonomy, rows=[], seed=0)
+
+
+def written_texts(suites):
+    for _, test in suites.tests():
+        for case in test.cases:
+            yield case.text
+            yield from (variant.text for variant in variants_of(case) if variant.text)
+
+
+def test_every_capability_is_there_with_enough_to_measure(checks):
+    cases = Counter((check.capability, check.case) for check in checks)
+    per_capability = Counter(capability for capability, _ in cases)
+    assert set(per_capability) >= CAPABILITIES
+    assert min(per_capability[name] for name in CAPABILITIES) >= 8
+    assert len(texts_of(checks)) > 2000
+
+
+def test_texts_are_hundreds_of_different_paragraphs(suites):
+    texts = list(written_texts(suites))
+    assert len(texts) > 400
+    assert len(set(texts)) == len(texts)
+    lengths = sorted(len(text.split()) for text in texts)
+    assert lengths[len(lengths) // 2] >= 30  # the codebook's unit is a paragraph
+
+
+def test_no_two_texts_of_different_cases_share_a_run_of_twelve_words(suites):
+    """Texts made from one mould would test the mould."""
+    seen = {}
+    for file, test in suites.tests():
+        if file.path.stem == "minimal_pairs":
+            continue
+        for number, case in enumerate(test.cases):
+            words = re.findall(r"[a-z0-9]+", case.text.lower())
+            for start in range(len(words) - 11):
+                run = tuple(words[start : start + 12])
+                assert seen.setdefault(run, (test.name, number)) == (test.name, number), run
+
+
+def test_both_directions_are_asked_for_alike(suites):
+    expected = Counter()
+    for _, test in suites.tests():
+        if test.capability in {"negation", "attribution", "view-holder", "irony"}:
+            for case in test.cases:
+                for part in [case, *variants_of(case)]:
+                    expected[(part.expect or {}).get("stance")] += 1
+    assert expected["state-led"] / expected["market-led"] == pytest.approx(1, abs=0.2)
+
+
+def test_gates_are_those_that_were_promised(suites):
+    gates = suites.gates
+    assert gates["country-swap"] == 0.05
+    assert gates["negation"] == gates["attribution"] == 0.2
+    invariances = {test.capability for _, test in suites.tests() if test.kind == "invariance"}
+    assert {name: gates[name] for name in invariances} == dict.fromkeys(invariances, 0.05)
+
+
+def test_the_minimal_pairs_are_the_starter_corpus(suites):
+    if not STARTER.is_dir():
+        pytest.skip("runs from the wheel alone")
+    rows = [
+        json.loads(line)
+        for name in ("dev", "test")
+        for line in (STARTER / f"{name}.jsonl").read_text("utf-8").splitlines()
+    ]
+    pairs = {}
+    for row in rows:
+        if row["pair"]:
+            pairs.setdefault(row["pair"], set()).add((normalise(row["text"]), row["stance"]))
+    (test,) = [test for file, test in suites.tests() if file.path.stem == "minimal_pairs"]
+    written = [
+        {(normalise(part.text), part.expect["stance"]) for part in [case, *variants_of(case)]} for case in test.cases
+    ]
+    assert sorted(map(sorted, written)) == sorted(map(sorted, pairs.values()))
+
+
+def test_what_help_shows_is_a_suite_that_runs(tiny_model, tmp_path):
+    shown = CliRunner().invoke(checklist, ["--help"], terminal_width=80).stdout
+    start = shown.rindex("\n", 0, shown.index("suite: mine")) + 1
+    lines = shown[start : shown.index("\n\n", start)].splitlines()
+    path = tmp_path / "mine.yaml"
+    indent = len(lines[0]) - len(lines[0].lstrip())
+    path.write_text("\n".join(line[indent:] for line in lines) + "\n", encoding="utf-8")
+    arguments = ["--model", str(tiny_model), "--suite", str(path), "--no-shipped", "--json"]
+    outcome = CliRunner().invoke(checklist, arguments, catch_exceptions=False)
+    report = json.loads(outcome.stdout)
+    assert set(report["capabilities"]) == {"ports"}
+    assert report["n_checks"] > 10
+
+
+def test_help_names_every_change(suites):
+    from evaluation.checklist.changes import CHANGES
+
+    shown = CliRunner().invoke(checklist, ["--help"]).stdout
+    assert [name for name in CHANGES if name not in shown] == []
+    used = {change for _, test in suites.tests() for change in test.changes if ":" not in change}
+    assert used == set(CHANGES)
+
+
+def test_list_shows_every_test_and_runs_nothing(suites):
+    outcome = CliRunner().invoke(checklist, ["--list", "--model", "no-such-model"], catch_exceptions=False)
+    assert outcome.exit_code == 0
+    assert [test.name for _, test in suites.tests() if test.name not in outcome.stdout] == []
+
+
+def test_suites_travel_in_the_package():
+    assert SHIPPED.parent.name == "evaluation"
+    assert len(list(SHIPPED.glob("*.yaml"))) >= 9
