@@ -25,7 +25,7 @@ def test_two_documents_are_told_apart(open_page, url):
     page.locator(".difference table").wait_for()
     assert page.locator(".difference .lean-words").inner_text() == "B is more market-led than A"
     row = page.locator(".difference tr", has_text="market-led")
-    assert "more in B" in row.inner_text()
+    assert "points more in B" in row.inner_text()
     assert page.locator(".side .para").count() == 24
     page.locator(".side").nth(1).locator(".mark").nth(2).click()
     assert page.locator("dialog .scores").count() == 2

@@ -166,7 +166,11 @@ def test_no_serious_fault_of_accessibility(open_page, url, width, scheme):
     page = open_page(url, width=width, height=844, scheme=scheme)
     page.locator(".intake").wait_for()
     assert find_faults(page) == []
-    paste(page, ARTICLE + "\n\nDas ist nicht leer, aber auch nicht auf Englisch geschrieben, und der Mann sagte es.")
+    paste(
+        page,
+        ARTICLE
+        + "\n\nDas wird auch nicht auf Englisch geschrieben, sagte der Minister, und die Werke werden es nicht lesen.",
+    )
     wait_read(page)
     page.locator(".mark").first.click()
     page.get_by_role("button", name="Underline the evidence").click()

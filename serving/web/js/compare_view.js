@@ -78,7 +78,11 @@ class Side {
   }
 }
 
-const points = ({ value, low, high }) => `${signed(100 * value).replace(/\.\d+$/, "")} points (${signed(100 * low).replace(/\.\d+$/, "")} to ${signed(100 * high).replace(/\.\d+$/, "")})`;
+const whole = (share) => {
+  const n = Math.round(100 * share);
+  return `${n > 0 ? "+" : n < 0 ? "−" : ""}${Math.abs(n)}`;
+};
+const points = ({ value, low, high }) => `${whole(value)} points (${whole(low)} to ${whole(high)})`;
 const isClear = ({ low, high }) => low > 0 || high < 0;
 
 // Two shares on one line: A's and B's, each with its interval.
@@ -126,7 +130,7 @@ export class CompareView {
           h("td", { class: "figure" }, `${Math.round(100 * first.value)} %`),
           h("td", { class: "figure" }, `${Math.round(100 * second.value)} %`),
           h("td", { class: "figure" }, points(told)),
-          h("td", {}, isClear(told) ? (told.value > 0 ? "more in B" : "more in A") : h("span", { class: "muted" }, "not told apart")),
+          h("td", {}, isClear(told) ? `${Math.round(100 * Math.abs(told.value))} points more in ${told.value > 0 ? "B" : "A"}` : h("span", { class: "muted" }, "not told apart")),
         );
       }),
     );
