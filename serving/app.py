@@ -19,11 +19,12 @@ from serving.corrections.routes import router as corrections_router
 from serving.departures import CancelWhenGone
 from serving.document_routes import DOCUMENTS_PATH, Readers
 from serving.document_routes import router as document_router
+from serving.epochs import RequestEpochs
 from serving.failures import answer_failure, list_methods
 from serving.keys import Keyring
 from serving.limits import RequestLimits
 from serving.metrics import Metrics
-from serving.models import Models, RequestEpochs
+from serving.models import Models, Shared
 from serving.observe import Observer
 from serving.openapi import build_openapi
 from serving.operations import router as operations_router
@@ -53,7 +54,11 @@ _DESCRIPTION = "Whose hand steers the economy here, the state's or the market's?
 
 
 def create_app(
-    settings: ServeSettings, classifier: Classifier | None = None, *, runtime: Path | None = None
+    settings: ServeSettings,
+    classifier: Classifier | None = None,
+    *,
+    runtime: Path | None = None,
+    shared: Shared | None = None,
 ) -> FastAPI:
     """Make the app; its lifespan loads and warms up the model.
 
@@ -61,6 +66,7 @@ def create_app(
         settings: how to serve.
         classifier: a loaded model, which stays the caller's to close; None loads the one of the settings.
         runtime: a folder that several processes share, in which they count each key's requests; None for one alone.
+        shared: which models the other processes serve; None for one alone.
 
     Returns:
         The app; `app.state.models` are its models, and `app.state.service` is the default one's service.
@@ -78,7 +84,7 @@ def create_app(
         app.state.service = models.default
         app.openapi_schema = None  # it names the heads and labels of the model
 
-    models = Models(settings, classifier, metrics=metrics, on_change=show_default)
+    models = Models(settings, classifier, metrics=metrics, on_change=show_default, shared=shared)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

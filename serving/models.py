@@ -12,15 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
+from serving.archive import Archive
 from serving.metrics import Metrics
 from serving.service import Phase, Service
 from serving.settings import ServeSettings
 from serving.watch import Shadow, Watch
 from twohands.classifier import Classifier
 from twohands.errors import ConfigError, ReloadError, TwoHandsError, UnknownModelError
-from twohands.locate import DEFAULT_MODEL
+from twohands.locate import DEFAULT_MODEL, find_model
 from twohands.manifest import MANIFEST_NAME
 
 _LOGGER = logging.getLogger(__name__)
@@ -36,6 +35,8 @@ class Slot:
     current: Service
     watch: Watch
     previous: Service | None = None
+    # What other workers could roll back to, where this one came later and has not loaded it.
+    earlier_sha256: str | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -68,8 +69,20 @@ def name_folders(settings: ServeSettings) -> dict[str, str | None]:
     return named
 
 
-def _tell_nobody(action: str, name: str) -> None:
-    del action, name
+def _tell_nobody(name: str, sha256: str) -> None:
+    del name, sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a worker shares with the others: copies of models, and by name which are served, the newest first."""
+
+    archive: Archive
+    served: dict[str, list[str]] = field(default_factory=dict)
+
+    def find_folder(self, name: str) -> Path | None:
+        """The copy of what the others serve under a name, if there is one."""
+        return self.archive.find(next(iter(self.served.get(name, [])), None))
 
 
 class Models:
@@ -82,6 +95,7 @@ class Models:
         *,
         metrics: Metrics,
         on_change: Callable[["Models"], None],
+        shared: Shared | None = None,
     ) -> None:
         """Do nothing yet; `start` does.
 
@@ -90,6 +104,7 @@ class Models:
             classifier: a loaded default model, which stays the caller's to close; None loads that of the settings.
             metrics: where all is counted.
             on_change: called when another model answers under a name.
+            shared: with the other processes that serve the same; None for one alone.
 
         Raises:
             ConfigError: the settings' models cannot be named.
@@ -97,7 +112,8 @@ class Models:
         self.settings = settings
         self._metrics = metrics
         self._on_change = on_change
-        # What was done to a model here, for the other processes that serve the same: the action and the name.
+        self._shared = shared
+        # What is served here from now on, for the other processes that serve the same: the name and the digest.
         self.tell_others: Callable[[str, str], None] = _tell_nobody
         self._epoch = 0
         self._running: Counter[int] = Counter()
@@ -114,8 +130,12 @@ class Models:
         for name, folder in folders.items():
             # The shadow sees what the default model answers.
             watch = Watch(metrics=metrics, model=name, shadow=self._shadow if name == self.default_name else None)
-            service = self._make_service(folder, watch, classifier if name == self.default_name else None)
-            self._slots[name] = Slot(name, folder, service, watch)
+            kept = None if shared is None else shared.find_folder(name)
+            service = self._make_service(
+                folder if kept is None else str(kept), watch, classifier if name == self.default_name else None
+            )
+            earlier = [] if shared is None else shared.served.get(name, [])[1:2]
+            self._slots[name] = Slot(name, folder, service, watch, earlier_sha256=next(iter(earlier), None))
 
     def _make_service(self, folder: str | None, watch: Watch, classifier: Classifier | None = None) -> Service:
         service = Service(self.settings.model_copy(update={"model": folder}), classifier)
@@ -190,6 +210,7 @@ class Models:
             for slot in self._slots.values():
                 await slot.current.start()
                 slot.watch.begin(slot.current)
+                await self._keep(slot, slot.current)
             if self._shadow_service is not None:
                 await self._shadow_service.start()
         except BaseException:
@@ -249,8 +270,48 @@ class Models:
                 await fresh.stop()
                 self._metrics.reloads.labels("unchanged").inc()
                 return False
+            await self._keep(slot, fresh)
             self._exchange(slot, fresh, outcome="reloaded")
             return True
+
+    async def _keep(self, slot: Slot, service: Service) -> None:
+        """Keep a copy for workers that come later."""
+        if self._shared is not None:
+            folder = await asyncio.to_thread(find_model, slot.folder)
+            await asyncio.to_thread(self._shared.archive.keep, folder, service.classifier.sha256)
+
+    async def serve_version(self, name: str, sha256: str) -> None:
+        """Serve what another worker serves.
+
+        Args:
+            name: under which it is served.
+            sha256: which model.
+
+        Raises:
+            UnknownModelError: there is none of this name.
+            ReloadError: it is not in memory, and no copy of it can be served.
+        """
+        slot = self.get_slot(name)
+        async with slot.lock:
+            await self._serve_version(slot, sha256)
+
+    async def _serve_version(self, slot: Slot, sha256: str) -> None:
+        if slot.current.classifier.sha256 == sha256:
+            return
+        if slot.previous is not None and slot.previous.classifier.sha256 == sha256:
+            back, slot.previous = slot.previous, None
+            self._exchange(slot, back, outcome="rolled_back")
+            return
+        folder = None if self._shared is None else self._shared.archive.find(sha256)
+        if folder is None:
+            raise ReloadError(f"{slot.name} goes on as it was; no copy of the model wanted is kept")
+        fresh = self._make_service(str(folder), slot.watch)
+        try:
+            await fresh.start()
+        except TwoHandsError as error:
+            self._metrics.reloads.labels("refused").inc()
+            raise ReloadError(f"{slot.name} goes on as it was; its copy cannot be served [{error.code}]") from error
+        self._exchange(slot, fresh, outcome="reloaded")
 
     async def rollback(self, name: str) -> None:
         """Let the model before answer again.
@@ -264,10 +325,10 @@ class Models:
         """
         slot = self.get_slot(name)
         async with slot.lock:
-            if slot.previous is None:
+            wanted = slot.earlier_sha256 if slot.previous is None else slot.previous.classifier.sha256
+            if wanted is None:
                 raise ReloadError(f"{name} was not exchanged since the start; there is nothing to go back to")
-            back, slot.previous = slot.previous, None
-            self._exchange(slot, back, outcome="rolled_back")
+            await self._serve_version(slot, wanted)
 
     async def reload_all(self) -> None:
         """Reload every model; a folder that cannot be served is logged, and its model goes on."""
@@ -318,28 +379,3 @@ class Models:
         if not self._running[epoch]:
             del self._running[epoch]
             self._epoch_ended.set()
-
-
-class RequestEpochs:
-    """ASGI middleware: tells the models when requests begin and end, so that none loses its model under way."""
-
-    def __init__(self, app: ASGIApp, *, models: Models) -> None:
-        """Wrap an app.
-
-        Args:
-            app: what is called.
-            models: who is told.
-        """
-        self._app = app
-        self._models = models
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection; anything but HTTP passes unchanged."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        epoch = self._models.request_begins()
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._models.request_ends(epoch)

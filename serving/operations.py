@@ -86,7 +86,7 @@ async def reload_model(name: str, models: _Models) -> ExchangeResponse:
     """Load a model's folder again; requests go on being answered, and a bad folder changes nothing."""
     is_new = await models.reload(name)
     if is_new:
-        models.tell_others("reload", name)
+        models.tell_others(name, models.get(name).classifier.sha256)
     return ExchangeResponse(
         outcome="reloaded" if is_new else "unchanged", served=_describe(models.get_slot(name), models)
     )
@@ -96,5 +96,5 @@ async def reload_model(name: str, models: _Models) -> ExchangeResponse:
 async def roll_back_model(name: str, models: _Models) -> ExchangeResponse:
     """Let the model before answer again."""
     await models.rollback(name)
-    models.tell_others("rollback", name)
+    models.tell_others(name, models.get(name).classifier.sha256)
     return ExchangeResponse(outcome="rolled_back", served=_describe(models.get_slot(name), models))

@@ -15,7 +15,7 @@ from serving.access import is_loopback
 from serving.app import create_app
 from serving.connections import allow_open_files, bound_connections
 from serving.logs import set_up_logs
-from serving.models import Models, name_folders
+from serving.models import Models, Shared, name_folders
 from serving.settings import ServeSettings
 from twohands.classifier import Classifier
 from twohands.errors import AddressError, EngineStoppedError, InsecureAddressError
@@ -135,6 +135,7 @@ def make_server(
     url: str,
     announce: Callable[[str], None],
     runtime: Path | None = None,
+    shared: Shared | None = None,
 ) -> ModelServer:
     """Put uvicorn around the app of a loaded model.
 
@@ -144,12 +145,13 @@ def make_server(
         url: where it will be reached.
         announce: takes one line when requests are answered.
         runtime: a folder that this process shares with others that serve the same; None when it is alone.
+        shared: which models the others serve; None when it is alone.
 
     Returns:
         The server; its `run` takes the listening socket.
     """
     allow_open_files(settings.max_connections)
-    app = create_app(settings, classifier, runtime=runtime)
+    app = create_app(settings, classifier, runtime=runtime, shared=shared)
     identity, num_threads = classifier.identity, classifier.session.num_threads
     line = (
         f"twohands serves {identity['name']} {identity['version']} (sha256 {identity['sha256'][:12]}) "

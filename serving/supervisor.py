@@ -11,17 +11,18 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from prometheus_client.multiprocess import mark_process_dead
 
+from serving.archive import Archive
 from serving.logs import set_up_logs
 from serving.metrics import MULTIPROCESS_VARIABLE
 from serving.models import name_folders
 from serving.server import CLOSE_GRACE_S, check_address, make_url, open_socket
 from serving.settings import ServeSettings
-from serving.worker import RELOAD_ALL
+from serving.worker import MODELS_FOLDER, RELOAD_ALL
 from twohands.errors import EngineStoppedError
 from twohands.locate import find_model
 from twohands.manifest import load_manifest
@@ -31,6 +32,7 @@ _LOGGER = logging.getLogger(__name__)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 30.0
 _STEADY_S = 60.0
 _KILL_GRACE_S = 5.0
+_N_KEPT = 3
 
 Process = asyncio.subprocess.Process
 
@@ -38,18 +40,24 @@ Process = asyncio.subprocess.Process
 class Supervisor:
     """Keeps a number of workers alive."""
 
-    def __init__(self, settings: ServeSettings, *, socket_number: int, runtime: Path) -> None:
+    def __init__(
+        self, settings: ServeSettings, *, socket_number: int, runtime: Path, served: Mapping[str, str]
+    ) -> None:
         """Start nothing yet.
 
         Args:
             settings: of each worker.
             socket_number: of the listening socket.
             runtime: a folder that all workers share.
+            served: digests of the models by name.
         """
         self._settings = settings
         self._socket_number = socket_number
         self._runtime = runtime
         self._metrics_folder = runtime / "metrics"
+        self._archive = Archive(runtime / MODELS_FOLDER)
+        # By name, the newest first: a worker that comes later serves what the others do, whatever the folder holds.
+        self._served = {name: [sha256] for name, sha256 in served.items()}
         self._processes: set[Process] = set()
         self._is_stopping = asyncio.Event()
         self._n_ready = 0
@@ -76,6 +84,13 @@ class Supervisor:
         for process in self._processes:
             if process is not but and process.stdin is not None and not process.stdin.is_closing():
                 process.stdin.write(line)
+
+    def _note_served(self, name: str, sha256: str) -> None:
+        """Remember what is served under a name, and what was before."""
+        served = self._served.get(name, [])
+        if served[:1] != [sha256]:
+            self._served[name] = [sha256, *(each for each in served if each != sha256)][:_N_KEPT]
+            self._archive.prune({each for kept in self._served.values() for each in kept})
 
     async def _keep(self) -> None:
         """One worker after the other, with a pause that grows while they do not last."""
@@ -111,13 +126,16 @@ class Supervisor:
             if process.stdin is None or process.stdout is None:
                 raise EngineStoppedError("a worker has no pipes")
             process.stdin.write(self._settings.model_dump_json().encode() + b"\n")
+            process.stdin.write(json.dumps(self._served).encode() + b"\n")
             while line := await process.stdout.readline():
                 fact = json.loads(line)
                 if fact["event"] == "ready":
                     was_ready = True
                     self._count_ready(has_served=has_served)
-                elif fact["event"] == "exchanged":
-                    self.order(line, but=process)
+                elif fact["event"] in {"exchanged", "serving"}:
+                    self._note_served(fact["name"], fact["sha256"])
+                    if fact["event"] == "exchanged":
+                        self.order(line, but=process)
                 elif not has_served:
                     self.failure = EngineStoppedError(f"a worker could not serve [{fact['code']}]: {fact['message']}")
             code = await self._wait(process)
@@ -159,7 +177,7 @@ async def _supervise(supervisor: Supervisor, *, stop_timeout_s: float, announce:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    order = json.dumps({"action": RELOAD_ALL}).encode() + b"\n"
+    order = json.dumps({"event": RELOAD_ALL}).encode() + b"\n"
     loop.add_signal_handler(signal.SIGHUP, supervisor.order, order)
 
     async def announce_once() -> None:
@@ -190,7 +208,7 @@ def run_workers(settings: ServeSettings, announce: Callable[[str], None]) -> Non
     """
     check_address(settings)
     set_up_logs(level=settings.log_level, log_format=settings.log_format)
-    manifests = [load_manifest(find_model(folder)) for folder in name_folders(settings).values()]
+    manifests = {name: load_manifest(find_model(folder)) for name, folder in name_folders(settings).items()}
     num_threads = max(1, count_threads(settings.num_threads) // settings.workers)
     each = settings.model_copy(update={"num_threads": num_threads})
     with (
@@ -200,14 +218,15 @@ def run_workers(settings: ServeSettings, announce: Callable[[str], None]) -> Non
         runtime = Path(folder)
         for name in ("metrics", "rates"):
             (runtime / name).mkdir()
-        manifest, sha256 = manifests[0]
+        manifest, sha256 = next(iter(manifests.values()))
         line = (
             f"twohands serves {manifest.name} {manifest.version} (sha256 {sha256[:12]}) at {make_url(listener)} "
             f"with {settings.workers} workers of {num_threads} thread{'s'[: num_threads != 1]}"
         )
 
         async def run() -> EngineStoppedError | None:
-            supervisor = Supervisor(each, socket_number=listener.fileno(), runtime=runtime)
+            served = {name: digest for name, (_, digest) in manifests.items()}
+            supervisor = Supervisor(each, socket_number=listener.fileno(), runtime=runtime, served=served)
             stop_timeout_s = settings.shutdown_timeout_s + CLOSE_GRACE_S + _KILL_GRACE_S
             await _supervise(supervisor, stop_timeout_s=stop_timeout_s, announce=lambda: announce(line))
             return supervisor.failure

@@ -1,8 +1,8 @@
 """Owns one of several worker processes: it serves on a socket that its supervisor opened.
 
-Settings come as the first line of standard input. Later lines are what the other workers did to their models; the
-end of input means that the supervisor is gone, and so must we be. Standard output says when requests are answered,
-and what was done to the models here.
+Settings come as the first line of standard input, and as the second which models the other workers serve. Later lines
+are what these came to serve; the end of input means that the supervisor is gone, and so must we be. Standard output
+says when requests are answered, and what is served here from now on.
 """
 
 import asyncio
@@ -13,14 +13,16 @@ import socket
 import sys
 from pathlib import Path
 
+from serving.archive import Archive
 from serving.logs import set_up_logs
-from serving.models import name_folders
+from serving.models import Shared, name_folders
 from serving.server import ModelServer, make_server, make_url
 from serving.settings import ServeSettings
 from twohands.classifier import Classifier
 from twohands.errors import ReloadError, TwoHandsError, UnknownModelError
 
 RELOAD_ALL = "reload_all"
+MODELS_FOLDER = "models"
 
 
 def tell(**fact: object) -> None:
@@ -36,12 +38,12 @@ async def _follow(server: ModelServer) -> None:
     while line := await reader.readline():
         order = json.loads(line)
         try:
-            if order["action"] == RELOAD_ALL:
+            if order["event"] == RELOAD_ALL:
                 await server.service.reload_all()
-            elif order["action"] == "reload":
-                await server.service.reload(order["name"])
+                for slot in server.service.slots:  # all workers were told, so these need not tell each other
+                    tell(event="serving", name=slot.name, sha256=slot.current.classifier.sha256)
             else:
-                await server.service.rollback(order["name"])
+                await server.service.serve_version(order["name"], order["sha256"])
         except (ReloadError, UnknownModelError):
             continue  # logged and counted where it happened
     server.handle_exit(signal.SIGTERM, None)
@@ -57,9 +59,12 @@ def serve(number: int, runtime: Path) -> None:
     Raises:
         TwoHandsError: the model cannot be served.
     """
-    settings = ServeSettings.model_validate_json(io.FileIO(sys.stdin.fileno(), closefd=False).readline())
+    orders = io.FileIO(sys.stdin.fileno(), closefd=False)  # unbuffered: what follows is the event loop's to read
+    settings = ServeSettings.model_validate_json(orders.readline())
+    shared = Shared(Archive(runtime / MODELS_FOLDER), json.loads(orders.readline()))
     set_up_logs(level=settings.log_level, log_format=settings.log_format)
-    classifier = Classifier.load(next(iter(name_folders(settings).values())), num_threads=settings.num_threads)
+    name, folder = next(iter(name_folders(settings).items()))
+    classifier = Classifier.load(shared.find_folder(name) or folder, num_threads=settings.num_threads)
     tasks = []
     with socket.socket(fileno=number) as listener:
 
@@ -67,8 +72,10 @@ def serve(number: int, runtime: Path) -> None:
             tasks.append(asyncio.get_running_loop().create_task(_follow(server)))
             tell(event="ready")
 
-        server = make_server(settings, classifier, url=make_url(listener), announce=begin, runtime=runtime)
-        server.service.tell_others = lambda action, name: tell(event="exchanged", action=action, name=name)
+        server = make_server(
+            settings, classifier, url=make_url(listener), announce=begin, runtime=runtime, shared=shared
+        )
+        server.service.tell_others = lambda name, sha256: tell(event="exchanged", name=name, sha256=sha256)
         try:
             server.run(sockets=[listener])
         except SystemExit:

@@ -77,6 +77,47 @@ def test_several_workers_share_an_address_and_survive_each_other(tmp_path):
     assert all(not Path(f"/proc/{pid}").exists() for pid in first)
 
 
+def find_versions(port, n=10):
+    return {ask(port, "POST", "/v1/classify", BODY)[1]["model"]["version"] for _ in range(n)}
+
+
+def replace_worker(process):
+    """Kill one of two; the one that stays."""
+    first, other = children(process)
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: len(children(process)) == 2 and first not in children(process))
+    return other
+
+
+def test_a_worker_that_comes_later_serves_what_the_others_serve(tmp_path):
+    folder = build_tiny_model(tmp_path / "mine", version="1")
+    headers = {"host": "localhost"}
+    with start_serve(folder, "--workers", "2", seconds=200) as (process, port):
+        build_tiny_model(folder, version="2")  # replaced, and not asked for yet
+
+        def find_versions_of_new():
+            """Only the new one answers, once it does."""
+            other = replace_worker(process)
+            os.kill(other, signal.SIGSTOP)
+            try:
+                return find_versions(port, 3)
+            finally:
+                os.kill(other, signal.SIGCONT)
+
+        assert find_versions_of_new() == {"1"}
+        assert ask(port, "POST", "/admin/models/mine/reload", "{}", **headers)[1]["outcome"] == "reloaded"
+        wait_until(lambda: find_versions(port) == {"2"})
+        assert ask(port, "POST", "/admin/models/mine/rollback", "{}", **headers)[1]["outcome"] == "rolled_back"
+        wait_until(lambda: find_versions(port) == {"1"})
+        assert find_versions_of_new() == {"1"}  # though the folder holds 2
+        # And it can go back to what the others have in memory, whichever worker is asked.
+        for version in ("2", "1"):
+            assert ask(port, "POST", "/admin/models/mine/rollback", "{}", **headers)[0] == 200
+            wait_until(lambda version=version: find_versions(port) == {version})
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: find_versions(port) == {"2"})
+
+
 def test_workers_end_when_their_supervisor_is_killed(tmp_path):
     folder = build_tiny_model(tmp_path / "mine")
     with start_serve(folder, "--workers", "2") as (process, _):

@@ -1,0 +1,72 @@
+"""Owns copies of the model folders that several workers serve, by digest, as long as their service runs.
+
+A folder may hold another model than the one in service: it was replaced and not reloaded yet, or was rolled back from.
+A worker that takes the place of a dead one must serve what the others serve, which only these copies still hold.
+"""
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Collection
+from pathlib import Path
+
+from twohands.errors import TwoHandsError
+from twohands.manifest import load_manifest
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Archive:
+    """A folder of model folders, which several processes share."""
+
+    def __init__(self, root: Path) -> None:
+        """Take over a folder.
+
+        Args:
+            root: made if it is missing.
+        """
+        self._root = root
+        root.mkdir(parents=True, exist_ok=True)
+
+    def find(self, sha256: str | None) -> Path | None:
+        """The copy of a model, or None where there is none.
+
+        Args:
+            sha256: digest of its manifest.
+
+        Returns:
+            Its folder.
+        """
+        return None if sha256 is None or not (self._root / sha256).is_dir() else self._root / sha256
+
+    def keep(self, folder: Path, sha256: str) -> None:
+        """Keep a copy of what was loaded; without one the service goes on, and only says so.
+
+        Args:
+            folder: it was loaded from.
+            sha256: digest of its manifest; a folder that holds another one by now is not kept.
+        """
+        if self.find(sha256) is not None:
+            return
+        with tempfile.TemporaryDirectory(dir=self._root, prefix=".new-") as temporary:
+            copy = Path(temporary) / "model"
+            try:
+                # Not hard links: whoever copies a new model over the files of the old would alter the copy too.
+                shutil.copytree(folder, copy)
+                if load_manifest(copy)[1] != sha256:
+                    _LOGGER.warning("no copy of model %s is kept: its folder holds another by now", sha256)
+                    return
+                copy.rename(self._root / sha256)
+            except (OSError, TwoHandsError) as error:  # another worker was first, the disk is full, it was replaced
+                if self.find(sha256) is None:
+                    _LOGGER.warning("no copy of model %s is kept: %s", sha256, type(error).__name__)
+
+    def prune(self, kept: Collection[str]) -> None:
+        """Forget all models but some.
+
+        Args:
+            kept: their digests.
+        """
+        for copy in self._root.glob("[!.]*"):
+            if copy.name not in kept:
+                shutil.rmtree(copy, ignore_errors=True)
