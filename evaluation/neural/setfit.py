@@ -6,6 +6,7 @@ The library `setfit` does the work; this file draws the rows, and sets threshold
 import contextlib
 import sys
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,12 @@ class SetFitBaseline:
         if (one_of and (varied > 0).sum() < 2) or (not one_of and not varied.all()):
             raise DataError("setfit cannot be fitted on train", [f"{head.name}: a label that all or no rows have"])
         # The trainer prints to standard output, which belongs to the report.
-        with contextlib.redirect_stdout(sys.stderr), tempfile.TemporaryDirectory() as folder:
+        with (
+            contextlib.redirect_stdout(sys.stderr),
+            warnings.catch_warnings(),
+            tempfile.TemporaryDirectory() as folder,
+        ):
+            warnings.simplefilter("ignore")  # of the library about its own loaders and of torch about a missing GPU
             kind = {} if one_of else {"multi_target_strategy": "one-vs-rest"}
             model = self._setfit.SetFitModel.from_pretrained(str(encoder), local_files_only=True, **kind)
             model.model_body.max_seq_length = _MOST_TOKENS

@@ -284,10 +284,13 @@ def test_a_peer_is_compared_on_the_heads_that_both_have(tmp_path, files, tiny_mo
     assert run(tiny_model, f"hf:{folder}", "--data", files["data"], "--map", "x").exit_code == 2
 
 
-@pytest.mark.slow
-def test_setfit_learns_a_separable_set_from_a_few_rows(files):
-    pytest.importorskip("setfit")
+def test_setfit_learns_from_a_few_rows(tmp_path, files):
+    folder = make_sequence_classifier(tmp_path / "encoder", ["a", "b"])
     options = [word for name in files for word in (f"--{name}", files[name])]
-    outcome = run("setfit", "majority", *options, "--shots", "4", "--json", "--replicates", "100", "--threads", "1")
+    arguments = [f"setfit:{folder}", "majority", *options, "--shots", "4", "--replicates", "100", "--threads", "1"]
+    outcome = run(*arguments, "--json")
     assert outcome.exit_code == 0
-    assert json.loads(outcome.stdout)["heads"]["stance"]["macro_f1"]["difference"]["low"] > 0
+    report = json.loads(outcome.stdout)  # the trainer must not print into it
+    assert report["heads"]["stance"]["macro_f1"]["difference"]["low"] > 0
+    assert report["a"]["settings"]["stance"]["n"] == 12
+    assert len(report["a"]["settings"]["topics"]["thresholds"]) == 4
