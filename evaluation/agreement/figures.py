@@ -43,8 +43,9 @@ def figure_of(values: Floats) -> Figure | None:
     """
     if not np.isfinite(values[0]):
         return None
-    low, high = interval(values[np.isfinite(values)])
-    return {"value": float(values[0]), "low": min(low, float(values[0])), "high": max(high, float(values[0]))}
+    value, drawn = float(values[0]), values[1:][np.isfinite(values[1:])]
+    low, high = interval(drawn) if len(drawn) else (value, value)
+    return {"value": value, "low": low, "high": high}
 
 
 def _alpha(counts: Floats, level: Level) -> float:

@@ -1,0 +1,376 @@
+"""Agreement: figures known from the literature, the same from every layout, and the model on the people's scale."""
+
+import csv
+import json
+import random
+
+import krippendorff
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from scipy import stats
+from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
+
+from evaluation.agreement.alternative import stand_in
+from evaluation.agreement.codings import MISSING, Codings, Item, Scale, Variable
+from evaluation.agreement.commands import agreement
+from evaluation.agreement.consensus import agree_on, leave_one_out
+from evaluation.agreement.figures import compare_codes, measure_alpha
+from evaluation.agreement.measure import measure_agreement
+from evaluation.agreement.tables import say_verdict
+from tests.evaluation.support import WORD_OF_STANCE
+from twohands.errors import DataError, RunConflictError, UnknownHeadError
+from twohands.taxonomy import Head, Label, ProblemType
+
+STANCES = ("market-led", "neutral", "state-led")
+SCALE = Scale(STANCES, 1 / 3)
+# Krippendorff 2011, Computing Krippendorff's Alpha-Reliability, part C: four observers, twelve units, gaps.
+KRIPPENDORFF = [
+    [1, 2, 3, 3, 2, 1, 4, 1, 2, None, None, None],
+    [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, None, 3],
+    [None, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, None],
+    [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, None],
+]
+
+
+def lay_out(observers):
+    return np.array([[MISSING if code is None else code - 1 for code in codes] for codes in observers]).T
+
+
+def draw_ones(n):
+    return np.ones((1, n))
+
+
+def test_alpha_is_that_of_krippendorffs_own_example():
+    variable = Variable("v", tuple("12345"), lay_out(KRIPPENDORFF))
+    groups, weights = np.arange(12), draw_ones(12)
+    assert measure_alpha(variable, groups, weights, level="nominal")["value"] == pytest.approx(0.743, abs=5e-4)
+    assert measure_alpha(variable, groups, weights, level="ordinal")["value"] == pytest.approx(0.815, abs=5e-4)
+
+
+def test_alpha_of_the_example_comes_out_of_files_too():
+    head = Head(
+        name="v",
+        problem_type=ProblemType.ONE_OF,
+        labels=[Label(name=name, description="a number") for name in "12345"],
+    )
+    given = [
+        {f"observer {number}": (str(codes[unit]),) for number, codes in enumerate(KRIPPENDORFF) if codes[unit]}
+        for unit in range(12)
+    ]
+    items = [Item(str(unit), None, str(unit)) for unit in range(12)]
+    codings = Codings(head, items, [f"observer {number}" for number in range(4)], given, None)
+    (part,) = measure_agreement(codings, None, n_replicates=200, seed=0, epsilon=0.1).values()
+    alpha = part["people"]["alpha"]["nominal"]
+    assert alpha["value"] == pytest.approx(0.743, abs=5e-4)
+    assert alpha["low"] < 0.743 < alpha["high"]
+    assert part["people"]["n_codes"] == 41
+    assert part["people"]["n_items_pairable"] == 11
+    assert part["model"] is None
+
+
+def test_kappa_is_that_of_the_textbook_example():
+    # Fifty grant proposals, two readers: both yes 20, both no 15, first only 5, second only 10. Kappa is .4.
+    a = np.array([1] * 20 + [0] * 15 + [1] * 5 + [0] * 10)
+    b = np.array([1] * 20 + [0] * 15 + [0] * 5 + [1] * 10)
+    found = compare_codes(a, b, groups=np.arange(50), weights=draw_ones(50), labels=("no", "yes"), scale=None)
+    described = found.describe()
+    assert described["kappa"]["value"] == pytest.approx(0.4)
+    assert described["accuracy"]["value"] == pytest.approx(0.7)
+    assert described["labels"]["yes"]["f1"]["value"] == pytest.approx(40 / 55)
+
+
+def test_figures_agree_with_scikit_learn_on_every_draw():
+    generator = np.random.default_rng(1)
+    a = generator.integers(0, 3, size=120)
+    b = np.where(generator.random(120) < 0.6, a, generator.integers(0, 3, size=120))
+    groups = np.arange(120) // 4
+    weights = np.concatenate([np.ones((1, 30)), generator.multinomial(30, [1 / 30] * 30, size=5)])
+    found = compare_codes(a, b, groups=groups, weights=weights, labels=STANCES, scale=SCALE)
+    for draw, weights_of in enumerate(weights.astype(int)):
+        times = weights_of[groups]
+        truth, given = np.repeat(a, times), np.repeat(b, times)
+        assert found.by_name["accuracy"][draw] == pytest.approx(accuracy_score(truth, given), abs=1e-12)
+        assert found.by_name["kappa"][draw] == pytest.approx(cohen_kappa_score(truth, given), abs=1e-12)
+        by_label = f1_score(truth, given, average=None, labels=[0, 1, 2])
+        assert [found.by_label[label][draw] for label in STANCES] == pytest.approx(by_label.tolist(), abs=1e-12)
+        assert found.by_name["macro_f1"][draw] == pytest.approx(by_label.mean(), abs=1e-12)
+        takes = (truth != 1) & (given != 1)
+        assert found.by_name["same_side"][draw] == pytest.approx((truth == given)[takes].mean(), abs=1e-12)
+
+
+def test_alpha_draws_are_those_of_the_library_on_the_drawn_items():
+    generator = np.random.default_rng(2)
+    codes = generator.integers(-1, 3, size=(40, 4))
+    variable, groups = Variable("v", STANCES, codes, SCALE), np.arange(40) // 2
+    weights = np.concatenate([np.ones((1, 20)), generator.multinomial(20, [1 / 20] * 20, size=1)])
+    drawn = np.repeat(codes, weights[1].astype(int)[groups], axis=0).astype(float)
+    drawn[drawn == MISSING] = np.nan
+    expected = krippendorff.alpha(drawn.T, level_of_measurement="ordinal", value_domain=[0, 1, 2])
+    figure = measure_alpha(variable, groups, weights, level="ordinal")
+    assert figure["low"] == figure["high"] == pytest.approx(expected)  # of a single draw
+
+
+def test_where_all_codes_are_alike_there_is_no_alpha_and_no_kappa():
+    variable = Variable("v", STANCES, np.ones((5, 2), dtype=int))
+    assert measure_alpha(variable, np.arange(5), draw_ones(5), level="nominal") is None
+    ones = np.ones(5, dtype=int)
+    found = compare_codes(ones, ones, groups=np.arange(5), weights=draw_ones(5), labels=STANCES, scale=None)
+    assert found.describe()["kappa"] is None
+    assert found.describe()["accuracy"]["value"] == 1
+
+
+def test_consensus_is_the_mean_on_a_scale_else_the_majority():
+    counts = np.array([[0, 2, 1], [0, 1, 1], [1, 0, 2], [1, 1, 1], [0, 0, 0], [2, 0, 1], [0, 3, 1]])
+    assert agree_on(counts, SCALE).tolist() == [2, 2, 2, 1, MISSING, 0, 1]  # a third is enough, a quarter is not
+    assert agree_on(counts, None).tolist() == [1, MISSING, 2, MISSING, MISSING, 0, 1]
+
+
+def test_one_is_left_out_of_what_the_rest_says():
+    variable = Variable("v", STANCES, np.array([[0, 2, 2], [1, MISSING, 0], [2, MISSING, MISSING]]))
+    left = leave_one_out(variable)
+    found = list(zip(left.item.tolist(), left.annotator.tolist(), left.code.tolist(), left.rest.tolist(), strict=True))
+    # Item 0: without the first all say 2; without another the rest is tied. Item 1: each against the other.
+    assert found == [(0, 0, 0, 2), (1, 0, 1, 0), (1, 2, 0, 1)]
+
+
+def test_the_stand_in_test_is_a_t_test_of_wins():
+    generator = np.random.default_rng(3)
+    truth = generator.integers(0, 3, size=80)
+
+    def noisy(share):
+        return np.where(generator.random(80) < share, generator.integers(0, 3, size=80), truth)
+
+    codes = np.stack([noisy(0.3), noisy(0.3), noisy(0.3), noisy(0.9)], axis=1)
+    codes[40:, 2] = MISSING
+    model = noisy(0.25)
+    found = stand_in(Variable("v", STANCES, codes), model, ["a", "b", "c", "d"], epsilon=0.1)
+    wins = []
+    for row in range(80):  # annotator d, by hand
+        others = [code for code in codes[row, :3] if code != MISSING]
+        machine, person = others.count(model[row]), others.count(codes[row, 3])
+        wins.append((machine >= person, person >= machine))
+    model_wins, person_wins = np.array(wins).T
+    assert found["annotators"]["d"]["model"] == pytest.approx(model_wins.mean())
+    assert found["annotators"]["d"]["person"] == pytest.approx(person_wins.mean())
+    apart = person_wins.astype(float) - model_wins.astype(float)
+    expected = stats.ttest_1samp(apart, 0.1, alternative="less").pvalue
+    assert found["annotators"]["d"]["p"] >= expected  # adjusted for four tests
+    assert found["annotators"]["d"]["p"] == pytest.approx(min(1, expected * 4 * (1 + 1 / 2 + 1 / 3 + 1 / 4)), rel=1e-6)
+    assert found["annotators"]["c"]["n"] == 40
+    assert found["n_won"] >= 1
+    assert stand_in(Variable("v", STANCES, codes[:20]), model[:20], ["a", "b", "c", "d"], epsilon=0.1) is None
+
+
+def make_codings(n=60, *, noise=0.3, seed=0, annotators=("anna", "ben", "carl")):
+    """Items whose word says the stance, and people who see it more or less; the tiny model sees it always."""
+    generator = random.Random(seed)
+    rows = []
+    for number in range(n):
+        said = generator.choice(STANCES)
+        codes = {name: generator.choice(STANCES) if generator.random() < noise else said for name in annotators}
+        for name in annotators:
+            if generator.random() < 0.2 and len(codes) > 2:
+                del codes[name]
+        rows.append({"id": f"i{number}", "text": f"the {WORD_OF_STANCE[said]}", "group": f"g{number // 2}", **codes})
+    return rows
+
+
+def write_jsonl(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def run(*arguments):
+    return CliRunner().invoke(agreement, list(map(str, arguments)), catch_exceptions=False)
+
+
+def run_json(*arguments):
+    outcome = run(*arguments, "--json", "--replicates", "100")
+    assert outcome.exit_code == 0
+    return json.loads(outcome.stdout)
+
+
+NAMES = ("anna", "ben", "carl")
+
+
+@pytest.fixture
+def wide(tmp_path):
+    return write_jsonl(tmp_path / "wide.jsonl", make_codings())
+
+
+def test_every_layout_gives_the_same_figures(tiny_model, tmp_path, wide):
+    rows = make_codings()
+    nested, long = tmp_path / "nested.jsonl", tmp_path / "long.csv"
+    write_jsonl(
+        nested,
+        [
+            {
+                **{key: row[key] for key in ("id", "text", "group")},
+                "codes": [{"who": name, "code": row[name]} for name in NAMES if name in row],
+            }
+            for row in rows
+        ],
+    )
+    with long.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, ["id", "text", "group", "annotator", "stance"])
+        writer.writeheader()
+        for row in rows:
+            for name in NAMES:
+                if name in row:
+                    part = {key: row[key] for key in ("id", "text", "group")}
+                    writer.writerow({**part, "annotator": name, "stance": row[name]})
+    deep = tmp_path / "deep.jsonl"
+    write_jsonl(deep, [{**row, "by": {name: row.get(name) for name in NAMES}} for row in rows])
+    reports = [
+        run_json("--model", tiny_model, "--data", wide, "--annotators", *NAMES),
+        run_json("--model", tiny_model, "--data", nested, "--codes", "codes", "--annotator", "who", "--label", "code"),
+        run_json("--model", tiny_model, "--data", long),
+        run_json("--model", tiny_model, "--data", deep, "--annotators", *(f"by.{name}" for name in NAMES)),
+    ]
+    first = json.dumps(reports[0]["variables"]).replace("by.", "")
+    for report in reports:
+        assert json.dumps(report["variables"]).replace("by.", "") == first
+        assert report["data"]["n_items"] == 60
+    assert len(reports[0]["variables"]["stance"]["people"]["pairs"]) == 3
+    assert len(reports[0]["variables"]["stance"]["model"]["pairs"]) == 3
+
+
+def test_a_model_that_sees_more_than_people_is_nearer_and_a_blind_one_further(tiny_model, tmp_path, wide):
+    seeing = run_json("--model", tiny_model, "--data", wide, "--annotators", *NAMES)["variables"]["stance"]["model"]
+    assert seeing["model_minus_person"]["kappa"]["low"] > 0
+    assert "nearer" in say_verdict(seeing)
+    assert seeing["unanimous_items"]["accuracy"]["value"] > seeing["divided_items"]["accuracy"]["value"]
+    assert seeing["unanimous_items"]["n"] + seeing["divided_items"]["n"] <= 60
+    blind = write_jsonl(tmp_path / "blind.jsonl", [{**row, "text": "the weather"} for row in make_codings()])
+    found = run_json("--model", tiny_model, "--data", blind, "--annotators", *NAMES)["variables"]["stance"]["model"]
+    assert found["model_minus_person"]["kappa"]["high"] < 0
+    assert found["stand_in"]["n_won"] == 0
+    assert "further" in say_verdict(found)
+
+
+def test_the_model_is_compared_on_the_very_codes_of_the_people(tiny_model, wide):
+    part = run_json("--model", tiny_model, "--data", wide, "--annotators", *NAMES)["variables"]["stance"]
+    person, machine = part["people"]["one_against_rest"], part["model"]["against_rest"]
+    assert person["n"] == machine["n"]
+    apart = part["model"]["model_minus_person"]["accuracy"]["value"]
+    assert apart == pytest.approx(machine["accuracy"]["value"] - person["accuracy"]["value"])
+
+
+def test_numbers_become_labels_by_the_scale_only(tmp_path):
+    rows = [
+        {"id": str(number), "text": "the plan", "a": mean, "b": -mean} for number, mean in enumerate([1 / 3, 0.3, -0.9])
+    ]
+    path = write_jsonl(tmp_path / "means.jsonl", rows)
+    arguments = ("--data", path, "--annotators", "a", "b", "--no-model")
+    report = run_json(*arguments, "--scale", ",".join(STANCES))
+    (pair,) = report["variables"]["stance"]["people"]["pairs"]
+    assert pair["accuracy"]["value"] == pytest.approx(1 / 3)  # a third and its negative are sides, .3 is none
+    assert pair["same_side"]["value"] == 0
+    assert report["model"] is None
+    wider = run_json(*arguments, "--scale", ",".join(STANCES), "--cut", "0.95")
+    assert wider["variables"]["stance"]["people"]["pairs"][0]["accuracy"]["value"] == 1
+    with pytest.raises(DataError) as error:
+        run(*arguments)
+    assert len(error.value.faults) == 6
+    for scale, cut in (
+        ("neutral,state-led", "1/3"),
+        ("a,b,c", "1/3"),
+        (",".join(STANCES), "0"),
+        (",".join(STANCES), "x"),
+    ):
+        assert run(*arguments, "--scale", scale, "--cut", cut).exit_code == 2
+
+
+def test_panels_speak_as_one_and_second_codes_do_not_count(tmp_path):
+    rows = [
+        {
+            "id": str(number),
+            "coders": [
+                {"annotator": "a", "job": 1, "stance": "state-led"},
+                {"annotator": "a", "job": 1, "stance": "market-led"},  # a second look
+                {"annotator": "b", "job": 1, "stance": "neutral"},
+                {"annotator": "c", "job": 2, "stance": "neutral" if number else "market-led"},
+                {"annotator": "d", "job": 2, "stance": "neutral"},
+            ],
+        }
+        for number in range(4)
+    ]
+    path = write_jsonl(tmp_path / "rows.jsonl", rows)
+    arguments = ("--data", path, "--codes", "coders", "--panel", "job", "--no-model")
+    report = run_json(*arguments, "--scale", ",".join(STANCES))
+    assert report["data"]["n_annotators"] == 2
+    assert report["data"]["n_repeated"] == 4
+    (pair,) = report["variables"]["stance"]["people"]["pairs"]
+    assert (pair["a"], pair["b"], pair["accuracy"]["value"]) == ("1", "2", 0)  # state-led; market-led or neutral
+    assert report["notes"]
+    with pytest.raises(DataError):  # by majority panel 1 is always tied: one panel is left
+        run(*arguments)
+
+
+def test_each_topic_is_a_question_of_its_own(tiny_model, tmp_path):
+    rows = [
+        {"id": str(number), "text": "the embargo", "a": ["sanctions"], "b": "sanctions|regulation" if number else "-"}
+        for number in range(6)
+    ]
+    path = write_jsonl(tmp_path / "topics.jsonl", rows)
+    report = run_json("--model", tiny_model, "--data", path, "--head", "topics", "--annotators", "a", "b")
+    variables = report["variables"]
+    assert set(variables) == {"sanctions", "self-reliance", "industrial-policy", "regulation"}
+    assert variables["sanctions"]["people"]["pairs"][0]["accuracy"]["value"] == pytest.approx(5 / 6)
+    assert variables["sanctions"]["people"]["pairs"][0]["f1"]["value"] == pytest.approx(10 / 11)
+    assert variables["regulation"]["people"]["pairs"][0]["accuracy"]["value"] == pytest.approx(1 / 6)
+    assert variables["self-reliance"]["people"]["alpha"]["nominal"] is None  # nobody ever gave it
+    assert variables["sanctions"]["model"]["pairs"][0]["accuracy"]["value"] == 1
+    assert run("--model", tiny_model, "--data", path, "--head", "topics", "--annotators", "a", "b").exit_code == 0
+
+
+def test_one_seed_gives_the_same_bytes(tiny_model, wide):
+    arguments = ("--model", tiny_model, "--data", wide, "--annotators", *NAMES, "--json", "--replicates", 100)
+    assert run(*arguments).stdout == run(*arguments).stdout
+    assert run(*arguments, "--seed", 1).stdout != run(*arguments).stdout
+
+
+def test_the_report_loads_nothing_and_escapes_names(tiny_model, tmp_path):
+    rows = [{**row, "<b>[red]": row.get("anna")} for row in make_codings()]
+    path = write_jsonl(tmp_path / "rows.jsonl", rows)
+    names = ("<b>[red]", "ben", "carl")
+    shown = run(
+        "--model", tiny_model, "--data", path, "--annotators", *names, "--report", tmp_path / "out", "--replicates", 100
+    )
+    assert "<b>[red]" in shown.stdout
+    page = (tmp_path / "out" / "agreement.html").read_text(encoding="utf-8")
+    assert "&lt;b&gt;[red]" in page
+    assert "<b>[red]" not in page
+    assert "<script" not in page
+    assert 'src="' not in page
+    written = json.loads((tmp_path / "out" / "agreement.json").read_text())
+    assert written["model"]["sha256"] in page
+    assert written["data"]["fingerprint"] in page
+
+
+@pytest.mark.parametrize(
+    ("rows", "options"),
+    [
+        ([{"id": "1", "text": "a", "anna": "state-led"}], ("--annotators", "anna")),
+        ([{"id": "1", "text": "a", "anna": "upward", "ben": "neutral"}], ("--annotators", "anna", "ben")),
+        ([{"id": "1", "text": "", "anna": "neutral", "ben": "neutral"}], ("--annotators", "anna", "ben")),
+        ([{"id": "1", "text": "a", "codes": "neutral"}], ("--codes", "codes")),
+        ([{"id": "1", "text": "a", "codes": [{"stance": "neutral"}]}], ("--codes", "codes")),
+        ([{"id": "1", "text": "a", "stance": "neutral"}], ()),
+    ],
+)
+def test_what_cannot_be_read_is_refused(tiny_model, tmp_path, rows, options):
+    with pytest.raises(DataError):
+        run("--model", tiny_model, "--data", write_jsonl(tmp_path / "rows.jsonl", rows), *options)
+
+
+def test_options_that_contradict_each_other_are_refused(tiny_model, wide, tmp_path):
+    assert run("--data", wide, "--annotators", "anna", "--codes", "x").exit_code == 2
+    assert run("--data", wide, "--model", tiny_model, "--no-model", "--annotators", *NAMES).exit_code == 2
+    with pytest.raises(UnknownHeadError):
+        run("--data", wide, "--no-model", "--head", "mood", "--annotators", *NAMES)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "agreement.json").symlink_to(wide)
+    with pytest.raises(RunConflictError):
+        run("--data", wide, "--no-model", "--annotators", *NAMES, "--report", tmp_path / "out")
