@@ -29,7 +29,7 @@ class FaultsError(TwoHandsError):
 
 
 class ConfigError(FaultsError):
-    """A config or taxonomy file does not fit its schema."""
+    """A config, taxonomy or suite file does not fit its schema."""
 
     code = "invalid_config"
 
@@ -86,12 +86,6 @@ class GateError(FaultsError):
     """An exported model failed a parity, accuracy or speed gate; no folder was written."""
 
     code = "export_gate_failed"
-
-
-class ChecklistError(FaultsError):
-    """A suite of behaviour tests does not fit its schema, or the model's labels."""
-
-    code = "invalid_checklist"
 
 
 class ChecklistGateError(FaultsError):

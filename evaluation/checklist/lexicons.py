@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluation.checklist.draws import make_generator
-from twohands.errors import ChecklistError
+from twohands.errors import ConfigError
 
 Entry = str | dict[str, str]
 Lexicons = Mapping[str, Sequence[Entry]]
@@ -130,10 +130,10 @@ class Swapper:
             entries: at least two.
 
         Raises:
-            ChecklistError: there are fewer.
+            ConfigError: there are fewer.
         """
         if len(entries) < 2:
-            raise ChecklistError(f"swap:{name} needs a lexicon of at least 2 entries", [f"found {len(entries)}"])
+            raise ConfigError(f"swap:{name} needs a lexicon of at least 2 entries", [f"found {len(entries)}"])
         self.name = name
         self._entries = [_forms(entry) for entry in entries]
         self._patterns = [self._compile(forms) for forms in self._entries]

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from evaluation.checklist.changes import CHANGES, LEXICON_CHANGES
 from evaluation.checklist.lexicons import Entry, check_slots
 from evaluation.checklist.schema import AnyOfExpectation, Case, Expectation, Suite, Test, Variant
-from twohands.errors import ChecklistError, FileReadError
+from twohands.errors import ConfigError, FileReadError
 from twohands.hashing import sha256_of_file, sha256_of_value
 from twohands.taxonomy import Head, ProblemType, Taxonomy, describe_faults, read_yaml
 
@@ -55,14 +55,14 @@ class Suites:
             The same files with fewer tests. Texts that a kept test reuses stay at hand.
 
         Raises:
-            ChecklistError: a name is unknown.
+            ConfigError: a name is unknown.
         """
         if not capabilities:
             return self
         known = {test.capability for _, test in self.tests()}
         if unknown := sorted(set(capabilities) - known):
             faults = [f"{name!r} is none of {', '.join(sorted(known))}" for name in unknown]
-            raise ChecklistError("no test has this capability", faults)
+            raise ConfigError("no test has this capability", faults)
         return replace(self, chosen=frozenset(capabilities))
 
     @property
@@ -113,7 +113,7 @@ def load_suites(paths: Sequence[Path], *, with_shipped: bool) -> Suites:
 
     Raises:
         FileReadError: a file cannot be read or is not YAML.
-        ChecklistError: a file does not fit; all faults of all files at once.
+        ConfigError: a file does not fit; all faults of all files at once.
     """
     faults: list[str] = []
     read: list[tuple[Path, Suite, bool]] = []
@@ -134,7 +134,7 @@ def load_suites(paths: Sequence[Path], *, with_shipped: bool) -> Suites:
     suites = Suites(files)
     faults += _faults_between(suites)
     if faults:
-        raise ChecklistError("the suite cannot be used; `twohands checklist --help` shows one", faults)
+        raise ConfigError("the suite cannot be used; `twohands checklist --help` shows one", faults)
     return suites
 
 
@@ -200,7 +200,7 @@ def check_taxonomy(suites: Suites, taxonomy: Taxonomy) -> None:
         taxonomy: the model's.
 
     Raises:
-        ChecklistError: a head or a label is unknown; all faults at once.
+        ConfigError: a head or a label is unknown; all faults at once.
     """
     heads = {head.name: head for head in taxonomy.heads}
     faults = []
@@ -214,7 +214,7 @@ def check_taxonomy(suites: Suites, taxonomy: Taxonomy) -> None:
         faults += [f"{where}: {fault}" for fault in dict.fromkeys(named)]
     if faults:
         advice = "give your own with --suite and leave the shipped ones out with --no-shipped"
-        raise ChecklistError(f"the suite does not fit the model's labels; {advice}", faults)
+        raise ConfigError(f"the suite does not fit the model's labels; {advice}", faults)
 
 
 def _faults_of_head(name: str, heads: Mapping[str, Head]) -> list[str]:

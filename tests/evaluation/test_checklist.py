@@ -13,7 +13,7 @@ from evaluation.checklist.measure import measure_outcomes
 from evaluation.checklist.rates import rate_of
 from evaluation.checklist.schema import Kind
 from evaluation.checklist.suites import load_suites
-from twohands.errors import ChecklistError, ChecklistGateError, DataError, RunConflictError
+from twohands.errors import ChecklistGateError, ConfigError, DataError, RunConflictError
 from twohands.prediction import AnyOf, OneOf
 
 SUITE = {
@@ -221,7 +221,7 @@ def test_labels_that_the_model_does_not_have_are_refused(tiny_model, tmp_path, p
     for step in place[:-1]:
         part = part[step]
     part[place[-1]] = value
-    with pytest.raises(ChecklistError):
+    with pytest.raises(ConfigError):
         run("--model", tiny_model, "--suite", write_suite(tmp_path / "mine.yaml", suite), "--no-shipped")
 
 
@@ -254,7 +254,7 @@ def test_a_suite_that_does_not_fit_is_refused(tmp_path, place, value):
     for step in place[:-1]:
         part = part[step]
     part[place[-1]] = value
-    with pytest.raises(ChecklistError):
+    with pytest.raises(ConfigError):
         load_suites([write_suite(tmp_path / "mine.yaml", suite)], with_shipped=False)
 
 
@@ -263,7 +263,7 @@ def test_all_faults_of_all_files_come_at_once(tmp_path):
     first["tests"][0]["kind"] = "maximum"
     del second["description"]
     paths = [write_suite(tmp_path / "a.yaml", first), write_suite(tmp_path / "b.yaml", second)]
-    with pytest.raises(ChecklistError) as error:
+    with pytest.raises(ConfigError) as error:
         load_suites(paths, with_shipped=False)
     assert {fault.split(":")[0] for fault in error.value.faults} == {str(path) for path in paths}
 

@@ -9,7 +9,7 @@ from evaluation.checklist.draws import make_generator
 from evaluation.checklist.lexicons import Swapper, check_slots, fill_template
 from evaluation.checklist.page import mark_changes
 from evaluation.checklist.suites import load_suites
-from twohands.errors import ChecklistError
+from twohands.errors import ConfigError
 
 COUNTRIES = [
     {"name": "India", "adjective": "Indian", "capital": "New Delhi|Delhi"},
@@ -50,7 +50,7 @@ def test_a_swap_leaves_alone_what_it_cannot_change_whole():
 
 
 def test_a_swap_needs_two_entries():
-    with pytest.raises(ChecklistError):
+    with pytest.raises(ConfigError):
         Swapper("country", COUNTRIES[:1])
 
 
