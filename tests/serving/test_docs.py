@@ -1,12 +1,15 @@
 """Runs the examples of docs/serving.md as they stand, against a real server."""
 
+import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from serving.commands import name_models, serve
 from serving.settings import ServeSettings
 from tests.serving.running import run_server
 from tests.support.tiny import build_tiny_model
@@ -18,14 +21,15 @@ HEADINGS += ["Evidence, abstention, warnings", "Documents", "Corrections"]
 NEEDS = {"huggingface_hub": "huggingface_hub", "tritonclient": "tritonclient.http"}
 
 
-def list_examples():
-    """The blocks of the sections whose examples need nothing but a running service."""
+def list_blocks(*headings):
+    """The blocks of some sections, in order."""
     for section in re.split(r"^#{1,2} ", DOCUMENT.read_text(encoding="utf-8"), flags=re.MULTILINE):
-        if section.partition("\n")[0] in HEADINGS:
+        if section.partition("\n")[0] in headings:
             yield from re.findall(r"```(bash|python)\n(.*?)```", section, flags=re.DOTALL)
 
 
-EXAMPLES = list(list_examples())
+# Sections whose examples need nothing but a running service.
+EXAMPLES = list(list_blocks(*HEADINGS))
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +40,19 @@ def address(tmp_path_factory):
     with run_server(ServeSettings(model=str(folder), corrections=kept_in), classifier) as url:
         yield url.removeprefix("http://")
     classifier.close()
+
+
+def run(language, code, address, **options):
+    """Run a block against a service; what it printed."""
+    code = code.replace("127.0.0.1:8000", address)
+    command = ["bash", "-euo", "pipefail", "-c", code.replace("curl -s", "curl -s --fail-with-body")]
+    if language == "python":
+        command = [sys.executable, "-c", code]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # where `twohands` is
+    environment = os.environ | {"PATH": path} | options.pop("variables", {})
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def test_examples_are_found():
@@ -51,10 +68,62 @@ def test_example_runs(address, language, code, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")  # the client would not even reach this machine
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_TOKEN", "hf_none")
-    code = code.replace("127.0.0.1:8000", address)
-    command = ["bash", "-euo", "pipefail", "-c", code.replace("curl -s", "curl -s --fail-with-body")]
-    if language == "python":
-        command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert '"error"' not in done.stdout
+    assert '"error"' not in run(language, code, address)
+
+
+def starts_a_service(code):
+    return re.search(r"^(\w+=\S+ )?twohands serve", code, flags=re.MULTILINE) is not None
+
+
+def test_models_are_exchanged_as_the_document_says(tmp_path):
+    folder = build_tiny_model(tmp_path / "twohands", version="1")
+    other = build_tiny_model(tmp_path / "twohands-2", version="2")
+    settings = ServeSettings(
+        model=str(folder), other_models=(f"next={other}",), num_threads=1, shadow=str(other), shadow_share=1.0
+    )
+    blocks = [code for _, code in list_blocks("Models at run time") if not starts_a_service(code)]
+    asked, exchanged, shadowed = blocks
+    classifier = Classifier.load(folder, num_threads=1)
+    with run_server(settings, classifier) as url:
+        address = url.removeprefix("http://")
+        assert '"version":"2"' in run("bash", asked, address)
+        build_tiny_model(folder, version="3")
+        shown = run("bash", exchanged, address)
+        assert [word in shown for word in ('"reloaded"', '"rolled_back"')] == [True, True]
+        assert "twohands_shadow_compared_total" in run("bash", shadowed, address)
+    classifier.close()
+
+
+def test_keys_are_made_used_and_revoked_as_the_document_says(tmp_path, tiny_model):
+    made, used = [code for _, code in list_blocks("Keys and limits") if not starts_a_service(code)]
+    list_id = "twohands keys list --file keys.json | awk '/analyst/ {print $1}'"
+    *_, key, listed = run("bash", f"{made}\necho $KEY\n{list_id}", "", cwd=tmp_path).split()
+    settings = ServeSettings(model=str(tiny_model), num_threads=1, api_keys_file=tmp_path / "keys.json")
+    classifier = Classifier.load(tiny_model, num_threads=1)
+    with run_server(settings, classifier) as url:
+        options = {"cwd": tmp_path, "variables": {"KEY": key}}
+        shown = run("bash", used.replace("1f3a9c0e", listed), url.removeprefix("http://"), **options)
+        assert '"predictions"' in shown
+    classifier.close()
+    assert "analyst" not in run("bash", "twohands keys list --file keys.json", "", cwd=tmp_path)
+
+
+def test_metrics_are_found_as_the_document_says(address):
+    shown = [run("bash", code, address) for _, code in list_blocks("Metrics, logs and traces") if "curl" in code]
+    assert [("twohands_requests_total" in each, "twohands_model_info" in each) for each in shown] == [(True, True)]
+
+
+COMMANDS = re.findall(
+    r"^(?:\w+=\S+ )?twohands serve([^\n]*)$", DOCUMENT.read_text(encoding="utf-8"), flags=re.MULTILINE
+)
+
+
+def test_commands_are_found():
+    assert len(COMMANDS) >= 6
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_options_of_a_command_are_ones_that_it_has(line):
+    arguments = shlex.split(line.partition(" 2> ")[0], comments=True)
+    with serve.make_context("serve", arguments) as context:
+        ServeSettings(**name_models(context.params))
