@@ -8,11 +8,11 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import BinaryIO, Literal
 
-from serving.corrections.schemas import Correction
+from serving.corrections.schemas import Correction, make_head
 from serving.protocols.label_config import Control
 from serving.protocols.label_studio import make_result, name_identity
-from twohands.prediction import AnyOf, read_prediction
-from twohands.taxonomy import Head, Label, ProblemType, Taxonomy
+from twohands.prediction import AnyOf, OneOf, read_prediction
+from twohands.taxonomy import ProblemType, Taxonomy
 
 ExportFormat = Literal["jsonl", "label-studio"]
 FORMATS: tuple[ExportFormat, ...] = ("jsonl", "label-studio")
@@ -44,13 +44,10 @@ def make_row(correction: Correction) -> dict[str, object]:
     }
 
 
-def _make_control(name: str, answer: object) -> Control:
+def _make_control(name: str, answer: OneOf | AnyOf) -> Control:
     """The control of a head, made from an answer of it: the store knows corrections, not models."""
-    labels = list(answer.scores) if isinstance(answer, AnyOf) else list(getattr(answer, "scores", {}))
-    problem_type = ProblemType.ANY_OF if isinstance(answer, AnyOf) else ProblemType.ONE_OF
-    head = Head(name=name, problem_type=problem_type, labels=[Label(name=label, description=label) for label in labels])
-    is_multiple = problem_type is ProblemType.ANY_OF
-    return Control(name, _TO_NAME, _TO_NAME, head, {label: label for label in labels}, is_multiple)
+    choices = {label: label for label in answer.scores}
+    return Control(name, _TO_NAME, _TO_NAME, make_head(name, answer), choices, isinstance(answer, AnyOf))
 
 
 def make_task(correction: Correction) -> dict[str, object]:

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from serving.schemas import LabelName, ModelIdentity
-from twohands.prediction import read_prediction
+from twohands.prediction import AnyOf, OneOf, read_prediction
+from twohands.taxonomy import Head, Label, ProblemType
 
 Status = Literal["pending", "accepted", "rejected"]
 STATUSES: tuple[Status, ...] = ("pending", "accepted", "rejected")
@@ -21,13 +22,34 @@ def _drop_nul(text: str) -> str:
     return text.replace("\x00", "")
 
 
+def make_head(name: str, answer: OneOf | AnyOf) -> Head:
+    """The head that an answer is of, as far as the answer tells it.
+
+    Args:
+        name: of the head.
+        answer: kept beside a correction.
+
+    Returns:
+        The head, whose labels are their own descriptions.
+
+    Raises:
+        ValueError: no model can have given this answer.
+    """
+    problem_type = ProblemType.ANY_OF if isinstance(answer, AnyOf) else ProblemType.ONE_OF
+    labels = [Label(name=label, description=label) for label in answer.scores]
+    return Head(name=name, problem_type=problem_type, labels=labels)
+
+
 def _check_prediction(prediction: dict[str, Any]) -> dict[str, Any]:
-    n_bytes = len(json.dumps(prediction, ensure_ascii=False).encode())
+    # 1e400 is JSON and is read as infinity, which is none when written again: one such row would spoil every list.
+    n_bytes = len(json.dumps(prediction, ensure_ascii=False, allow_nan=False).encode())
     if n_bytes > MAX_PREDICTION_BYTES:
         raise ValueError(f"{n_bytes} bytes, at most {MAX_PREDICTION_BYTES} are kept")
     try:
         heads = read_prediction(prediction).heads
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        for name, answer in heads.items():
+            make_head(name, answer)  # the export makes it again, and one that fails there would fail all
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError("expected a prediction as the service answered it, or null") from error
     if not heads:
         raise ValueError("the prediction answers no head")

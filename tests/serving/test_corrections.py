@@ -145,6 +145,28 @@ async def test_other_fields_are_checked_too(desk, fields, expected, tmp_path):
     assert not (tmp_path / "kept").exists()
 
 
+@pytest.mark.issue(7)
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1" + "0" * 400])
+async def test_a_number_that_json_cannot_give_back_is_not_kept(desk, number):
+    body = json.dumps(SHORT | {"prediction": ANSWER}).replace("0.06", number)
+    headers = {"content-type": "application/json"}
+    assert code(await desk.post(PATH, content=body, headers=headers)) == (422, "invalid_request")
+
+
+@pytest.mark.issue(7)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"stance": ANSWER["stance"] | {"scores": {"state-led": 1.0}}},
+        {"stance": ANSWER["stance"] | {"scores": {"State Led": 0.9, "market-led": 0.1}}},
+        {"A Head": ANSWER["stance"]},
+        {"topics": {"labels": [], "scores": {}}},
+    ],
+)
+async def test_an_answer_that_no_model_gives_is_refused_lest_it_fail_the_export_of_all(desk, answer):
+    assert code(await desk.post(PATH, json=SHORT | {"prediction": ANSWER | answer})) == (422, "invalid_request")
+
+
 async def test_a_prediction_is_bounded_though_bodies_may_be_larger(local, classifier):
     wide = local.model_copy(update={"max_body_bytes": 1_000_000})
     async with open_client(create_app(wide, classifier), base_url="http://localhost") as client:
