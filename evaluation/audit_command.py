@@ -125,7 +125,7 @@ def _print_audit(report: Mapping[str, Any]) -> None:
     for name, found in report["suspects"].items():
         console.print()
         share = show_number(len(found) / max(1, report["n_labelled"][name]))
-        console.print(show_text(f"{name}: {len(found)} labels are likely wrong ({share} a row)", "bold"))
+        console.print(show_text(f"{name}: {len(found)} labels are in doubt ({share} a row)", "bold"))
         agrees = show_number(report["agreement"].get(name, 0.0))
         console.print(show_text(f"the learner agrees with {agrees} of the labels"))
         table = make_table("id", "given", "suggested", "quality")

@@ -63,9 +63,9 @@ def draw_suspects(counts: Sequence[tuple[str, int, int]]) -> str:
                 f"{n} of {total:,}", (shares[row], row), (4, 0), textcoords="offset points", va="center", fontsize=8
             )
         axes.set_yticks(range(len(counts)), [label for label, _, _ in counts])
-        axes.set(ylim=(len(counts) - 0.5, -0.5), xlim=(0, max([0.05, *shares]) * 1.25), xlabel="share likely wrong")
+        axes.set(ylim=(len(counts) - 0.5, -0.5), xlim=(0, max([0.05, *shares]) * 1.25), xlabel="share in doubt")
         axes.tick_params(axis="y", length=0)
-        return to_svg(figure, "Share of labels that are likely wrong, by label")
+        return to_svg(figure, "Share of labels that are in doubt, by label")
 
 
 def draw_drift(values: Mapping[str, Any], label: str) -> str:
