@@ -1,11 +1,13 @@
 """Owns the command `evaluate`: options in, one report out."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
+from evaluation.checklist.rates import check_scipy
 from evaluation.curves import trace_curves
 from evaluation.dataset import load_labelled
 from evaluation.deciders import run_model
@@ -27,6 +29,8 @@ from evaluation.options import (
 from evaluation.output import check_outputs, describe_rows, write_predictions
 from evaluation.progress import show_progress
 from evaluation.report import METRICS_NAME, PAGE_NAME, check_report_extra, write_report
+from evaluation.robustness.measure import measure_robustness
+from evaluation.robustness.show import print_robustness
 from evaluation.rows import select_rows
 from evaluation.slices import measure_slices, slice_values, usual_columns
 from evaluation.tables import print_evaluation
@@ -39,6 +43,24 @@ Json = dict[str, object]
 
 def _note_truncated(n_truncated: int) -> list[str]:
     return [f"{n_truncated} rows are longer than the model reads; their ends were cut."] if n_truncated else []
+
+
+def _check_beforehand(report: Path | None, predictions: Path | None, data: Sequence[Path], *, robustness: bool) -> None:
+    """Whatever would end the command after minutes ends it now."""
+    if robustness:
+        check_scipy()
+    if report is not None:
+        check_report_extra()
+    outputs = [] if report is None else [report / METRICS_NAME, report / PAGE_NAME]
+    check_outputs(outputs if predictions is None else [*outputs, predictions], expand_paths(data))
+
+
+def _print(measured: Mapping[str, Any], report: Path | None) -> None:
+    print_evaluation(measured)
+    if "robustness" in measured:
+        print_robustness(measured["robustness"], measured["heads"])
+    if report is not None:
+        click.echo(f"Report: {report / PAGE_NAME}")
 
 
 @click.command(
@@ -55,6 +77,7 @@ def _note_truncated(n_truncated: int) -> list[str]:
     "--mistakes", type=click.IntRange(min=0), default=10, show_default=True, help="How many a head the report shows."
 )
 @click.option("--without-texts", is_flag=True, help="Name mistakes in the report by id only: it quotes no row.")
+@click.option("--robustness", is_flag=True, help="Also on damaged rows and other countries; takes ten times as long.")
 @SKIP
 @SEED
 @REPLICATES
@@ -71,6 +94,7 @@ def evaluate(
     by: tuple[str, ...],
     mistakes: int,
     without_texts: bool,
+    robustness: bool,
     skip_unlabelled: bool,
     seed: int,
     replicates: int,
@@ -90,11 +114,12 @@ def evaluate(
     before and after calibration, risk against coverage, precision against recall, score histograms, slices (those
     of --by, else source, genre, country, decade, length and number of topics, as far as the rows hold them), the
     most confident mistakes with the sentence that misled the model, and the figures of the rows themselves.
+
+    --robustness measures the same rows again with 5, 10 and 20% of their words dropped, cut to 128, 64 and 32 tokens,
+    in capitals, and with 5, 10 and 20% of their words misread as by a scanner, each beside the rows as they are; and
+    it puts other countries' names into rows that name one, to see whether a name moves an answer.
     """
-    if report is not None:
-        check_report_extra()
-    outputs = [] if report is None else [report / METRICS_NAME, report / PAGE_NAME]
-    check_outputs(outputs if predictions is None else [*outputs, predictions], expand_paths(data))
+    _check_beforehand(report, predictions, data, robustness=robustness)
     draws = {"n_replicates": replicates, "seed": seed}
     extras: Json = {}
     classifier = Classifier.load(model, num_threads=threads)
@@ -109,6 +134,7 @@ def evaluate(
         decisions = decide_all(logits, taxonomy, rules)
         selected = select_rows(examples, taxonomy, decisions)
         before = uncalibrated_rows(examples, taxonomy, logits, decisions)
+        damaged = measure_robustness(classifier, examples, selected, **draws) if robustness else None
         if report is not None:
             extras = {
                 "curves": {name: trace_curves(rows, before[name]) for name, rows in selected.items()},
@@ -136,12 +162,14 @@ def evaluate(
     def slice_by(columns: Sequence[str]) -> Json:
         return {column: measure_slices(examples, selected, column, **draws) for column in columns}
 
+    heads = {name: measure_rows(rows, before[name], rules[name], **draws) for name, rows in selected.items()}
     measured: Json = {
         "model": classifier.identity,
         "n": len(examples),
         "n_truncated": n_truncated,
-        "heads": {name: measure_rows(rows, before[name], rules[name], **draws) for name, rows in selected.items()},
+        "heads": heads,
         "slices": slice_by(by),
+        **({} if damaged is None else {"robustness": damaged}),
         "data": labelled.describe(),
         **draws,
         "notes": notes,
@@ -157,6 +185,4 @@ def evaluate(
     if as_json:
         click.echo(json.dumps(measured, indent=2))
     else:
-        print_evaluation(measured)
-        if report is not None:
-            click.echo(f"Report: {report / PAGE_NAME}")
+        _print(measured, report)

@@ -8,6 +8,7 @@ from typing import Any
 from evaluation.forest import draw_forest
 from evaluation.output import write_whole
 from evaluation.plots import draw_histograms, draw_precision_recall, draw_reliability, draw_risk
+from evaluation.robustness.show import draw_robustness
 from evaluation.tables import show_figure, show_number, show_p
 from twohands.errors import MissingExtraError
 
@@ -98,8 +99,10 @@ def render_page(report: Mapping[str, Any]) -> str:
     }
     slice_plots = {column: _draw_slices(slices, heads) for column, slices in report["slices"].items()}
     confusion = {name: _confusion_cells(head["confusion"]) for name, head in heads.items()}
-    template = make_environment().get_template(_TEMPLATE)
-    return str(template.render(report=report, plots=plots, slice_plots=slice_plots, confusion=confusion)) + "\n"
+    parts = {"plots": plots, "slice_plots": slice_plots, "confusion": confusion}
+    if "robustness" in report:
+        parts["robustness_plots"] = draw_robustness(report["robustness"], heads)
+    return str(make_environment().get_template(_TEMPLATE).render(report=report, **parts)) + "\n"
 
 
 def write_report(folder: Path, report: Mapping[str, Any]) -> None:

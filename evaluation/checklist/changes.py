@@ -10,7 +10,7 @@ from collections.abc import Callable
 Change = Callable[[str, random.Random], str]
 
 _WORD = re.compile(r"[A-Za-z]{4,}")
-_WORDS_PER_TYPO = 12
+_SHARE_OF_WORDS = 1 / 12
 _YEAR = re.compile(r"(?<![\d.,$€£])(1[789]\d\d|20[0-4]\d)(?![\d,]|\.\d)")
 _NUMBER = re.compile(r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?![\w]|[.,]\d)")
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -58,21 +58,35 @@ def _misspell(word: str, generator: random.Random) -> str:
     return word[:place] + word[place + 1 :] if kind == "drop" else word[: place + 1] + word[place] + word[place + 1 :]
 
 
-def _change_words(text: str, generator: random.Random, change: Callable[[str, random.Random], str]) -> str:
-    """Change one word of four letters or more in twelve, at least one."""
+def _change_words(text: str, generator: random.Random, change: Change, share: float) -> str:
+    """Change a share of the words of four letters or more, at least one."""
     found = list(_WORD.finditer(text))
-    n = min(len(found), max(1, len(text.split()) // _WORDS_PER_TYPO))
+    n = min(len(found), max(1, int(len(text.split()) * share)))
     for match in sorted(generator.sample(found, n), key=lambda match: -match.start()):
         text = text[: match.start()] + change(match[0], generator) + text[match.end() :]
     return text
 
 
-def _scan(word: str, generator: random.Random) -> str:
+def _misread_word(word: str, generator: random.Random) -> str:
     able = [(read, as_) for read, as_ in _SCANNER if read in word]
     if not able:
         return word
     read, as_ = generator.choice(able)
     return word.replace(read, as_, 1)
+
+
+def misread(text: str, generator: random.Random, share: float) -> str:
+    """Misread letters as a scanner does (`rn` for `m`, `1` for `l`), one in each of some words.
+
+    Args:
+        text: any.
+        generator: chooses words and letters.
+        share: of the words, in [0, 1]; at least one word is tried.
+
+    Returns:
+        The changed text.
+    """
+    return _change_words(text, generator, _misread_word, share)
 
 
 def _move_year(match: re.Match[str], shift: int) -> str:
@@ -135,8 +149,8 @@ def _join_marks(text: str) -> str:
 
 
 CHANGES: dict[str, Change] = {
-    "typos": lambda text, generator: _change_words(text, generator, _misspell),
-    "scanner": lambda text, generator: _change_words(text, generator, _scan),
+    "typos": lambda text, generator: _change_words(text, generator, _misspell, _SHARE_OF_WORDS),
+    "scanner": lambda text, generator: misread(text, generator, _SHARE_OF_WORDS),
     "upper-case": lambda text, _: text.upper(),
     "lower-case": lambda text, _: text.lower(),
     "title-case": lambda text, _: re.sub(r"\b[a-z]", lambda match: match[0].upper(), text),

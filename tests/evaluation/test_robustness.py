@@ -1,0 +1,118 @@
+"""Damaged rows and other countries: how rows are damaged, and that the figures are those of the damaged rows."""
+
+import json
+import random
+
+import pytest
+from click.testing import CliRunner
+
+from evaluation.commands import evaluate
+from evaluation.robustness.conditions import damage_text, list_conditions
+from evaluation.robustness.names import swap_countries
+from tests.evaluation.support import write_rows
+from twohands.classifier import Classifier
+from twohands.examples import Example
+
+STANCES = {"state-led": "plan", "market-led": "market", "neutral": "weather"}
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_model):
+    classifier = Classifier.load(tiny_model)
+    yield classifier.encoder
+    classifier.close()
+
+
+@pytest.fixture
+def rows_file(tmp_path):
+    """The word that says the stance stands last, so that whoever reads only the beginning knows nothing."""
+    generator = random.Random(0)
+    rows = []
+    for number in range(40):
+        stance = generator.choice(list(STANCES))
+        text = " ".join(["In Kenya", *["a of the"] * generator.choice((4, 10)), STANCES[stance]])
+        rows.append({"id": str(number), "text": text, "stance": stance, "topics": [], "group": f"g{number // 2}"})
+    return write_rows(tmp_path / "rows.jsonl", rows)
+
+
+def run(*arguments):
+    outcome = CliRunner().invoke(evaluate, list(map(str, arguments)), catch_exceptions=False)
+    assert outcome.exit_code == 0
+    return outcome.stdout
+
+
+def test_conditions_do_what_their_names_say(encoder):
+    text = " ".join(f"word{number} plan" for number in range(200))
+    damaged = {name: damage_text(text, name, damage, seed=0) for name, damage in list_conditions(encoder)}
+    assert len(damaged) == 10
+    assert len(damaged["20% of words dropped"].split()) == pytest.approx(320, abs=25)
+    assert len(damaged["5% of words dropped"].split()) == pytest.approx(380, abs=15)
+    for most in (128, 64, 32):
+        assert encoder.encode(damaged[f"first {most} tokens"]).n_tokens == most
+        assert text.startswith(damaged[f"first {most} tokens"])
+    assert damaged["in capitals"] == text.upper()
+    words = zip(damaged["10% of words misread"].split(), text.split(), strict=True)
+    assert 10 <= sum(after != before for after, before in words) <= 40
+    assert damaged == {name: damage_text(text, name, damage, seed=0) for name, damage in list_conditions(encoder)}
+    assert (
+        damage_text(text, "a", dict(list_conditions(encoder))["20% of words dropped"], seed=1)
+        != damaged["20% of words dropped"]
+    )
+
+
+def test_something_is_always_left(encoder):
+    for name, damage in list_conditions(encoder):
+        assert damage_text("plan", name, damage, seed=0).strip()
+
+
+def test_rows_that_name_a_country_are_swapped_and_others_left_out():
+    examples = [Example(text, text, {}, "s", "g") for text in ("Chile sold the mine.", "No country.", "Kenya lost.")]
+    swapped = swap_countries(examples, seed=0)
+    assert [example.id for example, _ in swapped] == ["Chile sold the mine.", "Kenya lost."]
+    for _, swaps in swapped:
+        assert len({swap.text for swap in swaps}) == 5
+    assert swapped == swap_countries(examples, seed=0)
+
+
+def test_figures_are_those_of_the_damaged_rows(tiny_model, rows_file):
+    arguments = ("--model", tiny_model, "--data", rows_file, "--robustness", "--json", "--replicates", 100)
+    report = json.loads(run(*arguments))
+    conditions = report["robustness"]["conditions"]
+    stance = report["heads"]["stance"]["macro_f1"]["value"]
+    assert stance > 0.9
+    capitals = conditions["in capitals"]["heads"]["stance"]  # the tiny tokenizer reads small letters
+    assert capitals["difference"] == {"value": 0, "low": 0, "high": 0}
+    assert capitals["changed"]["value"] == 0
+    assert conditions["in capitals"]["n_damaged"] == 40
+    cut = conditions["first 32 tokens"]["heads"]["stance"]  # the longer rows lose their last words
+    assert conditions["first 32 tokens"]["n_damaged"] == pytest.approx(20, abs=10)
+    assert cut["difference"]["high"] < 0
+    assert cut["macro_f1"]["value"] - stance == pytest.approx(cut["difference"]["value"])
+    assert cut["changed"]["value"] > 0.1
+    countries = report["robustness"]["countries"]
+    assert (countries["n_rows"], countries["n_texts"]) == (40, 200)
+    assert countries["heads"]["stance"]["flipped"]["value"] == 0  # no country is a word that the tiny model knows
+    assert countries["heads"]["stance"]["spread"]["neutral"] < 0.01
+    assert json.loads(run(*arguments)) == report
+
+
+def test_the_report_shows_robustness_only_where_it_was_measured(tiny_model, rows_file, tmp_path):
+    arguments = ("--model", tiny_model, "--data", rows_file, "--replicates", 100, "--report")
+    shown = run(*arguments, tmp_path / "with", "--robustness")
+    assert "first 32 tokens" in shown
+    page = (tmp_path / "with" / "report.html").read_text(encoding="utf-8")
+    assert 'id="robustness"' in page
+    assert "first 32 tokens" in page
+    assert "<script" not in page
+    assert "robustness" not in run(*arguments, tmp_path / "without")
+    assert 'id="robustness"' not in (tmp_path / "without" / "report.html").read_text(encoding="utf-8")
+
+
+def test_rows_without_any_country_are_told_so(tiny_model, tmp_path):
+    rows = [{"text": "the plan", "stance": "state-led", "group": str(number)} for number in range(4)]
+    path = write_rows(tmp_path / "rows.jsonl", [{"id": str(number), **row} for number, row in enumerate(rows)])
+    shown = run(
+        "--model", tiny_model, "--data", path, "--robustness", "--replicates", 100, "--report", tmp_path / "out"
+    )
+    assert "No row names a country" in shown
+    assert "No row names a country" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
