@@ -7,12 +7,12 @@ import torch
 
 from training.labels import make_targets
 from twohands.encoding import ParagraphEncoder
-from twohands.examples import Example
+from twohands.examples import Example, encode_labels
 from twohands.taxonomy import Taxonomy
 
 
 def make_dataset(
-    examples: Sequence[Example], encoder: ParagraphEncoder, taxonomy: Taxonomy, *, teacher_weight: float = 0.0
+    examples: Sequence[Example], encoder: ParagraphEncoder, taxonomy: Taxonomy, *, teacher_weight: float | None = None
 ) -> datasets.Dataset:
     """Encode rows.
 
@@ -20,17 +20,22 @@ def make_dataset(
         examples: checked rows.
         encoder: text to windows of token ids.
         taxonomy: the order of the labels.
-        teacher_weight: share of a teacher's scores in the target of a row that has both, in [0, 1].
+        teacher_weight: share of a teacher's scores in the target of a row that has both, in [0, 1]; None for the
+            labels alone, as rows are judged by.
 
     Returns:
         Columns `windows` (lists of token ids), `labels` (in [0, 1], or -100) and `length` (tokens of the longest
         window).
     """
     encoded = encoder.encode_many([example.paragraph for example in examples])
+    if teacher_weight is None:
+        targets = encode_labels(examples, taxonomy)
+    else:
+        targets = make_targets(examples, taxonomy, teacher_weight=teacher_weight)
     return datasets.Dataset.from_dict(
         {
             "windows": [[window.tolist() for window in paragraph.windows] for paragraph in encoded],
-            "labels": make_targets(examples, taxonomy, teacher_weight=teacher_weight).tolist(),
+            "labels": targets.tolist(),
             "length": [max(len(window) for window in paragraph.windows) for paragraph in encoded],
         }
     )

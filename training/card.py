@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from training.config import TrainConfig
 from training.data import Splits
 from training.gates import Candidate
+from training.labels import ONLY_SCORED, TEACHER_SCORES
 from twohands.examples import Example
 from twohands.manifest import Manifest
 from twohands.scores import Platt
@@ -97,6 +99,38 @@ def _failure_lines(manifest: Manifest, splits: Splits, kept: Candidate) -> list[
     return lines
 
 
+def describe_recipe(config: TrainConfig, train: Sequence[Example]) -> list[str]:
+    """Say what was done to the rows beyond learning their labels.
+
+    Args:
+        config: the run.
+        train: its rows.
+
+    Returns:
+        Sentences; none for a plain run.
+    """
+    n_only_scored = sum(bool(example.columns.get(ONLY_SCORED)) for example in train)
+    n_both = sum(TEACHER_SCORES in example.columns for example in train) - n_only_scored
+    lines = []
+    if n_only_scored:
+        lines.append(f"{n_only_scored} of the {len(train)} rows of train were labelled by a teacher's scores alone.")
+    if n_both and config.loss.teacher_weight:
+        share = f"{config.loss.teacher_weight:.0%}"
+        lines.append(f"{n_both} rows have labels and a teacher's scores, which make up {share} of what they teach.")
+    if config.start is not None:
+        folder = config.start.checkpoint
+        first = folder.parent.name if folder.name == "checkpoint" else folder.name
+        lines.append(
+            f"Trained in two stages: this one went on from {first} with all new rows and a share of "
+            f"{config.start.replay} of those that it had learnt from."
+        )
+    shares = {key.replace("_", " "): share for key, share in config.augmentation.model_dump().items() if share}
+    if shares:
+        named = ", ".join(f"{key} {share}" for key, share in shares.items())
+        lines.append(f"Some rows of train were changed as must not matter to their labels (shares: {named}).")
+    return lines
+
+
 def write_card(
     folder: Path,
     manifest: Manifest,
@@ -105,6 +139,7 @@ def write_card(
     max_logit_change: float,
     splits: Splits,
     *,
+    recipe: Sequence[str],
     notes: Sequence[str],
 ) -> None:
     """Write `README.md` of a model folder.
@@ -116,6 +151,7 @@ def write_card(
         kept: the graph that is served.
         max_logit_change: of the fp32 graph against PyTorch.
         splits: for the slices in which the model is weakest.
+        recipe: what was done to the rows, of `describe_recipe`.
         notes: further sentences on limits, from the config.
     """
     last = list(figures)[-1]
@@ -146,6 +182,7 @@ def write_card(
         "near-duplicate stands in two of them. Train was fitted; dev chose the step, the graph, calibration and "
         "thresholds, so its figures flatter; test chose nothing.",
         "",
+        *(line for sentence in recipe for line in (sentence, "")),
         "## Figures",
         "Macro-F1 is the mean over labels; in brackets the 95% interval of a bootstrap over documents.",
         "",

@@ -24,6 +24,14 @@ Examples:
   twohands train minilm --smoke --output smoke-model
   torchrun --nproc-per-node 2 -m twohands train minilm
 
+\b
+On your own rows, beyond their own labels (docs/training.md tells more):
+  --set 'data.labels=[labels.jsonl]'        labels, or a teacher's scores, by id
+  --set augmentation.damaged=0.15           rows changed as must not matter
+  --set 'start={checkpoint: runs/first/checkpoint, replay: 0.3}'
+                                            go on from an earlier run
+  --set encoder.num_layers=3                a shorter encoder
+
 A run that was killed goes on where it was when the same command is given again.""",
     no_args_is_help=True,
 )
@@ -68,12 +76,14 @@ def train(
     splits = load_splits(chosen.data, taxonomy, seed=chosen.seed)
     if smoke:
         n = SMOKE_ROWS
-        splits = Splits(splits.train[:n], splits.dev[:n], splits.test[:n], splits.files)
+        splits = Splits(splits.train[:n], splits.dev[:n], splits.test[:n], splits.files, splits.n_left_out)
     click.echo(
         f"{len(splits.train)} rows to fit, {len(splits.dev)} to select by, {len(splits.test)} to report on; "
         f"encoder {encoder.describe(chosen.encoder.num_layers)}, sha256 {encoder.sha256[:12]}",
         err=True,
     )
+    if splits.n_left_out:
+        click.echo(f"{splits.n_left_out} rows of data.train have no label, and are left out", err=True)
     from training.export import export_checkpoint  # noqa: PLC0415, RUF100
     from training.loop import fit  # noqa: PLC0415, RUF100
 

@@ -29,12 +29,14 @@ class DataConfig(_Section):
         description="files, folders, or hub:NAME#SPLIT; relative to root, or to the working folder with ./",
     )
     labels: list[str] | None = Field(
-        description="files of labels by row id, laid over rows of train that have none; rows that stay without one "
-        "are left out; null where every row is labelled in its own file"
+        description="files of labels or a teacher's scores by row id, laid over rows of train that have none; rows "
+        "that stay without one are left out; null where every row is labelled in its own file"
     )
     dev: list[str] | None = Field(description="as train; null to hold out dev_fraction of train, whole documents")
     test: list[str] | None = Field(description="measured once, at the end, with the exported model; null for none")
-    dev_fraction: Annotated[float, Field(gt=0, lt=0.5)] | None = Field(description="only where dev is null")
+    dev_fraction: Annotated[float, Field(gt=0, lt=0.5)] | None = Field(
+        description="only where dev is null; a share of the rows that a reader labelled"
+    )
     near_duplicate_jaccard: Annotated[float, Field(gt=0.3, le=1)] | None = Field(
         description="word 5-gram overlap from which two texts in different splits are a leak; null to skip the check"
     )
@@ -193,7 +195,10 @@ def _apply_override(content: dict[str, object], override: str) -> None:
         raise ValueError(f"--set {override!r}: expected a.b=value")
     *parents, last = key.strip().split(".")
     section: object = content
-    for parent in parents:
+    for depth, parent in enumerate(parents, start=1):
+        if isinstance(section, dict) and parent in section and section[parent] is None:
+            place = ".".join(parents[:depth])
+            raise ValueError(f"--set {override!r}: {place} is null here; set it whole: {place}={{{last}: ..., ...}}")
         section = section.get(parent) if isinstance(section, dict) else None
     if not isinstance(section, dict) or last not in section:
         raise ValueError(f"--set {override!r}: the config has no key {key.strip()!r}")

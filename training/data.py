@@ -1,34 +1,34 @@
 """Owns the splits of a run: read, checked, divided by document, and proved to share nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from training.config import DataConfig
-from training.labels import LabelsById, lay_labels, read_labels
+from training.labels import ONLY_SCORED, LabelsById, lay_labels, merge_labels, read_labels
 from training.leaks import find_leaks
+from training.public import HUB_PREFIX, name_file, name_hub
 from twohands.errors import DataError, FileReadError, LeakError
 from twohands.examples import Example, Row, check_rows, expand_paths, finish_examples, read_rows
 from twohands.hashing import sha256_of_file, sha256_of_value
 from twohands.manifest import DataFile
 from twohands.taxonomy import Taxonomy
 
-HUB_PREFIX = "hub:"
-
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """The rows of a run. `files` says where they came from."""
+    """The rows of a run. `files` says where they came from, `n_left_out` how many of train have no label."""
 
     train: list[Example]
     dev: list[Example]
     test: list[Example]
     files: list[DataFile]
+    n_left_out: int = 0
 
 
-def _load_hub(name: str, taxonomy: Taxonomy) -> list[Example]:
+def _read_hub(name: str) -> Iterator[Row]:
     """Read `hub:NAME#SPLIT` with `datasets`; NAME may also be a folder that it can read."""
     import datasets  # noqa: PLC0415, RUF100 - slow to import, and only for hub names
 
@@ -37,11 +37,8 @@ def _load_hub(name: str, taxonomy: Taxonomy) -> list[Example]:
         table = datasets.load_dataset(path, split=split or "train")
     except Exception as error:  # the library raises many classes, none of them ours
         raise FileReadError(f"datasets cannot load {path!r} split {split or 'train'!r}: {error}") from error
-    faults: list[str] = []
-    rows = (Row(cells, f"{name}:row {number}") for number, cells in enumerate(table, start=1))
-    examples = check_rows(rows, taxonomy, faults, default_source=path)
-    finish_examples(examples, faults, name)
-    return examples
+    public = name_hub(name)
+    yield from (Row(cells, f"{public}:row {number}") for number, cells in enumerate(table, start=1))
 
 
 def _resolve(names: Iterable[str], root: Path | None) -> list[Path]:
@@ -49,38 +46,45 @@ def _resolve(names: Iterable[str], root: Path | None) -> list[Path]:
     return expand_paths(Path(name) if name.startswith("./") else (root or Path()) / name for name in names)
 
 
-def _public_name(path: Path, root: Path | None) -> str:
-    """How a file is named in cards: by its place under the root or the working folder, never by one of a machine."""
-    if root is not None and path.is_relative_to(root):
-        return path.relative_to(root).as_posix()
-    return path.name if path.is_absolute() else path.as_posix()
+def _name_rows(rows: Iterable[Row], path: Path, root: Path | None) -> Iterator[Row]:
+    """Give rows without an id one that does not depend on where the root is: augmentation and replay draw by id."""
+    inside = root is not None and path.is_relative_to(root)
+    for row in rows:
+        if inside and row.cells.get("id") is None:
+            line = row.place.removeprefix(str(path))
+            yield Row({**row.cells, "id": name_file(path, root) + line}, row.place)
+        else:
+            yield row
 
 
 def _load_split(
     names: Sequence[str], root: Path | None, taxonomy: Taxonomy, split: str, labels: LabelsById | None = None
-) -> tuple[list[Example], list[DataFile]]:
+) -> tuple[list[Example], list[DataFile], list[str]]:
+    """Examples, files, and the places of rows that stayed without a label where `labels` were laid over them."""
     hub = [name for name in names if name.startswith(HUB_PREFIX)]
     plain = [name for name in names if not name.startswith(HUB_PREFIX)]
     paths = _resolve(plain, root)
     examples: list[Example] = []
     files: list[DataFile] = []
     faults: list[str] = []
+    left_out: list[str] = []
+
+    def check(raw: Iterable[Row], source: str) -> list[Example]:
+        laid = raw if labels is None else lay_labels(raw, labels, taxonomy, left_out)
+        return check_rows(laid, taxonomy, faults, default_source=source)
+
     for name in hub:
-        rows = _load_hub(name, taxonomy)
+        public = name_hub(name)
+        rows = check(_read_hub(name), public.removeprefix(HUB_PREFIX).partition("#")[0])
         digest = sha256_of_value([[row.id, row.paragraph, str(dict(row.labels))] for row in rows])
-        files.append(DataFile(split=split, name=name, sha256=digest, n_rows=len(rows)))
+        files.append(DataFile(split=split, name=public, sha256=digest, n_rows=len(rows)))
         examples += rows
     for path in paths:
-        raw: Iterable[Row] = read_rows(path, faults)
-        if labels is not None:
-            raw = lay_labels(raw, labels, taxonomy)
-        rows = check_rows(raw, taxonomy, faults, default_source=path.stem)
-        files.append(
-            DataFile(split=split, name=_public_name(path, root), sha256=sha256_of_file(path), n_rows=len(rows))
-        )
+        rows = check(_name_rows(read_rows(path, faults), path, root), path.stem)
+        files.append(DataFile(split=split, name=name_file(path, root), sha256=sha256_of_file(path), n_rows=len(rows)))
         examples += rows
     finish_examples(examples, faults, f"data.{split}")
-    return examples, files
+    return examples, files, left_out
 
 
 def hold_out(examples: list[Example], *, fraction: float, seed: int) -> tuple[list[Example], list[Example]]:
@@ -121,47 +125,59 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
     Args:
         config: where the rows are.
         taxonomy: which heads and labels there are.
-        seed: for holding out dev where it has no files.
+        seed: for holding out dev where it has no files; rows that only a teacher scored are never held out.
 
     Returns:
         Rows that share no document and no text between splits.
 
     Raises:
         FileReadError: a file is missing or of an unknown kind.
-        DataError: rows cannot be used, a split is empty, or train lacks a label; all faults at once.
+        DataError: rows cannot be used, a split is empty, train lacks a label, or a labels file speaks of none of its
+            rows; all faults at once.
         LeakError: two splits share a document or a text; the pairs are named.
     """
     labels = None
+    by_file: dict[Path, LabelsById] = {}
     files: list[DataFile] = []
     if config.labels is not None:
         paths = _resolve(config.labels, config.root)
-        labels = read_labels(paths, taxonomy)
+        by_file = read_labels(paths, taxonomy)
+        labels = merge_labels(by_file.values())
         files += [
             DataFile(
                 split="labels",
-                name=_public_name(path, config.root),
+                name=name_file(path, config.root),
                 sha256=sha256_of_file(path),
-                n_rows=len(read_labels([path], taxonomy)),
+                n_rows=len(by_file[path]),
             )
             for path in paths
         ]
-    train, train_files = _load_split(config.train, config.root, taxonomy, "train", labels)
+    train, train_files, left_out = _load_split(config.train, config.root, taxonomy, "train", labels)
     files = train_files + files
+    ids = {example.id for example in train}
+    strange = [path for path, by_id in by_file.items() if not by_id.keys() & ids]
+    if strange:
+        faults = [f"{path}: none of its {len(by_file[path])} ids is one of a row in data.train" for path in strange]
+        raise DataError("labels are laid over no row", faults)
     dev: list[Example] = []
     test: list[Example] = []
     if config.dev is not None:
-        dev, dev_files = _load_split(config.dev, config.root, taxonomy, "dev")
+        dev, dev_files, _ = _load_split(config.dev, config.root, taxonomy, "dev")
         files += dev_files
     if config.test is not None:
-        test, test_files = _load_split(config.test, config.root, taxonomy, "test")
+        test, test_files, _ = _load_split(config.test, config.root, taxonomy, "test")
         files += test_files
     if config.dev_fraction is not None:
-        train, dev = hold_out(train, fraction=config.dev_fraction, seed=seed)
+        # A teacher's guess is no truth to select and calibrate by; its row leaves with the document all the same.
+        known = [example for example in train if not example.columns.get(ONLY_SCORED)]
+        _, dev = hold_out(known, fraction=config.dev_fraction, seed=seed)
+        held = {example.group for example in dev}
+        train = [example for example in train if example.group not in held]
     leaks = find_leaks({"train": train, "dev": dev, "test": test}, near_duplicate_jaccard=config.near_duplicate_jaccard)
     if leaks:
         raise LeakError("the splits share rows; remove them from one side, or give them one group", leaks)
     check_labels(train, dev, taxonomy)
-    return Splits(train, dev, test, files)
+    return Splits(train, dev, test, files, len(left_out))
 
 
 def check_labels(train: Iterable[Example], dev: Iterable[Example], taxonomy: Taxonomy) -> None:

@@ -8,7 +8,7 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 
 from training.calibration import fit_rules
-from training.card import write_card
+from training.card import describe_recipe, write_card
 from training.config import TrainConfig, dump_config
 from training.data import Splits
 from training.encoders import RUN_NAME, find_encoder
@@ -16,6 +16,7 @@ from training.gates import Candidate, check_fp32, measure_candidate
 from training.graphs import export_graph, make_candidate
 from training.machine import read_cpu, set_threads
 from training.model import load_checkpoint
+from training.public import publish_config
 from twohands.decide import decide_all
 from twohands.encoding import EncodedParagraph, ParagraphEncoder
 from twohands.errors import FileReadError
@@ -160,9 +161,7 @@ def export_checkpoint(
 
         encoder.save(folder / TOKENIZER_NAME)
         shutil.copyfile(checkpoint / "config.json", folder / "config.json")
-        # The data root is a path of this machine and is left out; a replay names its own.
-        public = config.model_copy(update={"data": config.data.model_copy(update={"root": None})})
-        (folder / "train_config.yaml").write_text(dump_config(public, taxonomy), encoding="utf-8")
+        (folder / "train_config.yaml").write_text(dump_config(publish_config(config), taxonomy), encoding="utf-8")
         report = {
             "fp32": parity,
             "candidates": [c.to_dict() for c in measured],
@@ -200,6 +199,15 @@ def export_checkpoint(
             ),
             files={},
         )
-        write_card(folder, manifest, figures, kept, parity["max_logit_change"], splits, notes=config.card_notes)
+        write_card(
+            folder,
+            manifest,
+            figures,
+            kept,
+            parity["max_logit_change"],
+            splits,
+            recipe=describe_recipe(config, splits.train),
+            notes=config.card_notes,
+        )
         write_manifest(folder, manifest)
     _say(f"export: macro-F1 on {list(figures)[-1]}: {json.dumps(manifest.metrics[list(figures)[-1]])}")

@@ -10,11 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from twohands.errors import DataError
-from twohands.examples import Example, Labels, Row, encode_labels, read_rows
+from twohands.examples import Example, Labels, Row, as_words, encode_labels, read_rows
+from twohands.hashing import sha256_of_value
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
-SCORES = "scores"
-ONLY_SCORED = "only_scored"  # marks rows that no reader labelled: a teacher's scores are all that is known of them
+_SCORES = "scores"
+# Columns of an example that only a labels file fills: a column `scores` that rows bring themselves is not a teacher's.
+TEACHER_SCORES = "twohands.scores"
+ONLY_SCORED = "twohands.only_scored"  # no reader labelled the row: a teacher's scores are all that is known of it
 _SUM_TOLERANCE = 0.01
 
 LabelsById = dict[str, dict[str, object]]
@@ -24,6 +27,8 @@ def _check_scores(value: object, head: Head) -> dict[str, float]:
     """Scores of one head; raises ValueError that says what was found and expected."""
     if not isinstance(value, Mapping) or set(value) != set(head.label_names):
         raise ValueError(f"scores of {head.name} must name exactly {', '.join(head.label_names)}")
+    if not all(isinstance(score, int | float) for score in value.values()):
+        raise ValueError(f"scores of {head.name} must be numbers")
     scores = {name: float(value[name]) for name in head.label_names}
     if not all(math.isfinite(score) and 0 <= score <= 1 for score in scores.values()):
         raise ValueError(f"scores of {head.name} must lie in [0, 1]")
@@ -34,45 +39,80 @@ def _check_scores(value: object, head: Head) -> dict[str, float]:
 
 def _check_line(row: Row, taxonomy: Taxonomy) -> dict[str, object]:
     """The cells that one line lays over its row; raises ValueError that says what was found and expected."""
-    names = [head.name for head in taxonomy.heads]
+    heads = {head.name: head for head in taxonomy.heads}
     if row.cells.get("id") is None:
         raise ValueError("no id; labels are laid over rows by their id")
-    cells: dict[str, object] = {name: row.cells[name] for name in names if row.cells.get(name) is not None}
-    scores = row.cells.get(SCORES)
+    cells: dict[str, object] = {name: row.cells[name] for name in heads if row.cells.get(name) is not None}
+    for name, value in cells.items():
+        as_words(value, heads[name])  # here, as the row it is laid over would be blamed for an unknown word
+    scores = row.cells.get(_SCORES)
     if scores is not None and not isinstance(scores, Mapping):
-        raise ValueError(f"{SCORES} is {type(scores).__name__}, expected an object by head and label")
-    if scores:
-        cells[SCORES] = {h.name: _check_scores(scores[h.name], h) for h in taxonomy.heads if h.name in scores}
-    if not cells.get(SCORES, cells):
-        raise ValueError(f"no label: neither {', '.join(names)} nor {SCORES}")
+        raise ValueError(f"{_SCORES} is {type(scores).__name__}, expected an object by head and label")
+    spoken = {name: value for name, value in (scores or {}).items() if value is not None}  # Parquet fills with nulls
+    unknown = [name for name in spoken if name not in heads]
+    if unknown:
+        raise ValueError(f"{_SCORES} of {unknown[0]!r}, which is none of the heads {', '.join(heads)}")
+    if spoken:
+        cells[TEACHER_SCORES] = {name: _check_scores(value, heads[name]) for name, value in spoken.items()}
+    if not cells:
+        raise ValueError(f"no label: neither {', '.join(heads)} nor {_SCORES}")
     return cells
 
 
-def read_labels(paths: Iterable[Path], taxonomy: Taxonomy) -> LabelsById:
-    """Read labels files; several may speak of one row, a later one filling or replacing what it names.
+def read_labels(paths: Iterable[Path], taxonomy: Taxonomy) -> dict[Path, LabelsById]:
+    """Read labels files.
 
     Args:
         paths: JSONL, CSV or Parquet.
         taxonomy: which heads and labels there are; other columns (reader, confidence) are passed over.
 
     Returns:
-        By row id, the cells to lay over it: head names and `scores`.
+        By file and row id, the cells to lay over the row.
 
     Raises:
         FileReadError: a file cannot be opened.
-        DataError: a line has no id, no label, or scores that do not fit; all faults at once.
+        DataError: a line has no id, no label, an unknown one, scores that do not fit, or contradicts an earlier line
+            of its file; all faults at once.
     """
     faults: list[str] = []
-    found: LabelsById = {}
-    for path in paths:
+    found: dict[Path, LabelsById] = {path: {} for path in paths}
+    for path, by_id in found.items():
         for row in read_rows(path, faults):
             try:
-                found.setdefault(str(row.cells.get("id")), {}).update(_check_line(row, taxonomy))
-            except (ValueError, TypeError) as error:
+                cells = _check_line(row, taxonomy)
+            except ValueError as error:
                 faults.append(f"{row.place}: {error}")
+                continue
+            earlier = by_id.setdefault(str(row.cells["id"]), {})
+            if any(earlier.get(name, value) != value for name, value in cells.items()):
+                faults.append(
+                    f"{row.place}: id {row.cells['id']!r} stands twice with different labels; settle them first, or "
+                    "give each reader a file: a later file wins"
+                )
+            earlier.update(cells)
     if faults:
-        raise DataError(f"labels of {', '.join(map(str, paths))} cannot be used", faults)
+        raise DataError(f"labels of {', '.join(map(str, found))} cannot be used", faults)
     return found
+
+
+def merge_labels(files: Iterable[LabelsById]) -> LabelsById:
+    """Join what several files say; a later one fills in or replaces, head by head.
+
+    Args:
+        files: of `read_labels`, in order.
+
+    Returns:
+        By row id, the cells to lay over the row.
+    """
+    merged: LabelsById = {}
+    for by_id in files:
+        for identifier, cells in by_id.items():
+            earlier = merged.setdefault(identifier, {})
+            before, scores = earlier.get(TEACHER_SCORES), cells.get(TEACHER_SCORES)
+            earlier.update(cells)
+            if isinstance(before, Mapping) and isinstance(scores, Mapping):
+                earlier[TEACHER_SCORES] = {**before, **scores}
+    return merged
 
 
 def _harden(scores: Mapping[str, float], head: Head) -> str | list[str]:
@@ -81,30 +121,46 @@ def _harden(scores: Mapping[str, float], head: Head) -> str | list[str]:
     return [name for name, score in scores.items() if score >= 0.5]
 
 
-def lay_labels(rows: Iterable[Row], labels: LabelsById, taxonomy: Taxonomy) -> Iterator[Row]:
+def lay_labels(rows: Iterable[Row], labels: LabelsById, taxonomy: Taxonomy, left_out: list[str]) -> Iterator[Row]:
     """Fill the empty heads of rows, and pass over rows of which nothing is known.
 
     A label that stands in the row itself wins. A row with scores only gets the words they favour, so that class
     weights and slices count it, and is marked, so that its target is the scores alone.
 
     Args:
-        rows: raw rows; those without an id are left as they are.
-        labels: of `read_labels`.
+        rows: raw rows; those without an id are not looked up.
+        labels: of `merge_labels`.
         taxonomy: the heads.
+        left_out: rows without any label are named here and passed over.
 
     Yields:
         Rows with at least one head filled.
     """
     for row in rows:
-        laid = labels.get(str(row.cells.get("id")), {})
+        identifier = row.cells.get("id")
+        laid = {} if identifier is None else labels.get(str(identifier), {})
         cells = {**row.cells, **{n: value for n, value in laid.items() if row.cells.get(n) is None}}
-        scores = cells.get(SCORES)
         if all(cells.get(head.name) is None for head in taxonomy.heads):
+            scores = laid.get(TEACHER_SCORES)
             if not isinstance(scores, Mapping):
+                left_out.append(row.place)
                 continue
             hard = {h.name: _harden(scores[h.name], h) for h in taxonomy.heads if h.name in scores}
             cells = {**cells, **hard, ONLY_SCORED: True}
         yield Row(cells, row.place)
+
+
+def fingerprint_scores(examples: Iterable[Example]) -> str:
+    """Hash what a teacher said of rows, which their labels do not show.
+
+    Args:
+        examples: checked rows.
+
+    Returns:
+        64 hex digits, whatever the order of the rows.
+    """
+    scored = {e.id: e.columns[TEACHER_SCORES] for e in examples if TEACHER_SCORES in e.columns}
+    return sha256_of_value(sorted(scored.items()))
 
 
 def make_targets(examples: Sequence[Example], taxonomy: Taxonomy, *, teacher_weight: float) -> Labels:
@@ -123,7 +179,7 @@ def make_targets(examples: Sequence[Example], taxonomy: Taxonomy, *, teacher_wei
     """
     targets = encode_labels(examples, taxonomy)
     for number, example in enumerate(examples):
-        scores = example.columns.get(SCORES)
+        scores = example.columns.get(TEACHER_SCORES)
         if not isinstance(scores, Mapping):
             continue
         share = 1.0 if example.columns.get(ONLY_SCORED) else teacher_weight

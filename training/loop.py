@@ -16,11 +16,12 @@ from training.calibration import fit_rules
 from training.config import TrainConfig, dump_config, upgrade_dumped
 from training.data import Splits
 from training.encoders import RUN_NAME, FoundEncoder
+from training.labels import fingerprint_scores
 from training.losses import MultiHeadLoss, weigh_classes
 from training.machine import keep_freed_memory, set_threads, uses_bf16
 from training.model import build_model
 from training.progress import ProgressBar
-from training.stages import draw_replay, load_start, sha256_of_start
+from training.stages import check_start, draw_replay, list_rows, load_start
 from twohands.decide import decide_all
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import RunConflictError
@@ -75,6 +76,7 @@ def _claim_run(run_dir: Path, identity: dict[str, object], *, restart: bool) -> 
     if path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))
         before["settings"] = upgrade_dumped(before.get("settings", {}))
+        before.setdefault("scores_sha256", identity["scores_sha256"])  # runs of older releases do not say it
         changed = sorted(key for key in identity if before.get(key) != identity[key])
         if changed:
             raise RunConflictError(
@@ -142,6 +144,8 @@ def fit(
 
     Raises:
         RunConflictError: `run_dir` holds a run with other settings or rows.
+        CheckpointError: the run cannot go on from its `start`.
+        LeakError: its `start` learnt from rows that are held out here.
     """
     transformers.logging.set_verbosity_error()
     checkpoint = run_dir / CHECKPOINT
@@ -152,13 +156,21 @@ def fit(
         "taxonomy": taxonomy.model_dump(mode="json"),
         "train_fingerprint": fingerprint(splits.train),
         "dev_fingerprint": fingerprint(splits.dev),
+        "scores_sha256": fingerprint_scores(splits.train),
         "encoder_sha256": encoder.sha256,
     }
     if config.start is not None:
-        identity["start_sha256"] = sha256_of_start(config.start.checkpoint)
+        identity["start_sha256"] = check_start(
+            config.start.checkpoint,
+            encoder_sha256=encoder.sha256,
+            num_layers=config.encoder.num_layers,
+            pooling=config.encoder.pooling,
+            held_out={"dev": splits.dev, "test": splits.test},
+        )
     if is_main:
         _claim_run(run_dir, identity, restart=restart)
-    if (checkpoint / CONFIG_NAME).is_file():
+    # With restart it is gone, or about to go: another process of this run must not take it for the result.
+    if not restart and (checkpoint / CONFIG_NAME).is_file():
         return checkpoint
 
     keep_freed_memory()
@@ -206,21 +218,24 @@ def fit(
         trainer.save_model(str(partial))
         (partial / "training_args.bin").unlink(missing_ok=True)  # a pickle, of nothing that train_config.yaml lacks
         paragraph_encoder.save(partial / "tokenizer.json")
-        facts = identity | {
-            # For the manifest, so that an export elsewhere needs no encoder.
-            "encoder": encoder.identify(config.encoder.num_layers),
-            "best_dev": trainer.state.best_metric,
-            "best_step": trainer.state.best_global_step,
-            "steps": trainer.state.global_step,
-            "seconds_since_start_or_resume": round(time.monotonic() - started, 1),
-            "resumed": last is not None,
-            "num_threads": n_threads,
-            "n_processes": n_processes,
-            "bf16": trainer.args.bf16,
-            "log": trainer.state.log_history,
-            "files": [file.model_dump(mode="json") for file in splits.files],
-            "train_ids": sorted(example.id for example in splits.train),
-        }
+        facts = (
+            identity
+            | list_rows(splits.train, config.start.checkpoint if config.start else None)
+            | {
+                # For the manifest, so that an export elsewhere needs no encoder.
+                "encoder": encoder.identify(config.encoder.num_layers),
+                "best_dev": trainer.state.best_metric,
+                "best_step": trainer.state.best_global_step,
+                "steps": trainer.state.global_step,
+                "seconds_since_start_or_resume": round(time.monotonic() - started, 1),
+                "resumed": last is not None,
+                "num_threads": n_threads,
+                "n_processes": n_processes,
+                "bf16": trainer.args.bf16,
+                "log": trainer.state.log_history,
+                "files": [file.model_dump(mode="json") for file in splits.files],
+            }
+        )
         (partial / RUN_NAME).write_text(json.dumps(facts, indent=2), encoding="utf-8")
         (partial / CONFIG_NAME).write_text(dump_config(config, taxonomy), encoding="utf-8")
         partial.rename(checkpoint)

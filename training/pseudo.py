@@ -8,30 +8,29 @@ import numpy as np
 from tqdm import tqdm
 
 from twohands import Classifier
-from twohands.encoding import EncodedParagraph
-from twohands.errors import DataError, InputError
+from twohands.errors import DataError, FileWriteError, InputError
 from twohands.examples import expand_paths, read_rows
+from twohands.paragraphs import normalise
 from twohands.scores import Scores, calibrate
 
 _CHUNK = 64
 
 
-def read_unlabelled(paths: Iterable[Path], teacher: Classifier) -> list[tuple[str, EncodedParagraph]]:
+def read_unlabelled(paths: Iterable[Path]) -> list[tuple[str, str]]:
     """Read rows for their id and text alone, whole or not at all.
 
     Args:
         paths: files, or folders of them.
-        teacher: its encoder reads the texts.
 
     Returns:
-        Ids and encoded paragraphs, in the order of the files.
+        Ids and normalised paragraphs, in the order of the files.
 
     Raises:
         FileReadError: a path is missing or of an unknown kind.
         DataError: a row has no id or no usable text, or an id stands twice; all faults at once.
     """
     faults: list[str] = []
-    found: dict[str, EncodedParagraph] = {}
+    found: dict[str, str] = {}
     for path in expand_paths(paths):
         for row in read_rows(path, faults):
             identifier = row.cells.get("id")
@@ -40,7 +39,7 @@ def read_unlabelled(paths: Iterable[Path], teacher: Classifier) -> list[tuple[st
                 faults.append(f"{row.place}: {what}; labels are laid over rows by their id")
                 continue
             try:
-                found[str(identifier)] = teacher.encoder.encode(row.cells.get("text"))
+                found[str(identifier)] = normalise(row.cells.get("text"))
             except InputError as error:
                 faults.append(f"{row.place}: text: {error}")
     if faults or not found:
@@ -48,18 +47,18 @@ def read_unlabelled(paths: Iterable[Path], teacher: Classifier) -> list[tuple[st
     return list(found.items())
 
 
-def score_ensemble(teachers: Sequence[Classifier], encoded: Sequence[EncodedParagraph]) -> dict[str, Scores]:
-    """Average the calibrated scores of several models.
+def score_ensemble(teachers: Sequence[Classifier], paragraphs: Sequence[str]) -> dict[str, Scores]:
+    """Average the calibrated scores of several models, each of which reads by its own tokenizer and windows.
 
     Args:
-        teachers: of one taxonomy and one tokenizer.
-        encoded: paragraphs.
+        teachers: of one taxonomy.
+        paragraphs: normalised texts.
 
     Returns:
-        By head name, shape `(len(encoded), n_labels of the head)`, in [0, 1].
+        By head name, shape `(len(paragraphs), n_labels of the head)`, in [0, 1].
     """
     averaged = {}
-    logits = [teacher.predict_logits(encoded) for teacher in teachers]
+    logits = [teacher.predict_logits(teacher.encoder.encode_many(paragraphs)) for teacher in teachers]
     for head in teachers[0].taxonomy.heads:
         columns = teachers[0].taxonomy.slices[head.name]
         scores = [
@@ -82,29 +81,37 @@ def write_pseudo_labels(models: Sequence[Path], paths: Sequence[Path], output: P
         How many rows were written.
 
     Raises:
-        DataError: the models differ in their heads or tokenizers, or rows cannot be used.
+        DataError: the models differ in their heads, or rows cannot be used.
+        FileWriteError: `output` cannot be written.
     """
     teachers = [Classifier.load(model) for model in models]
-    first = teachers[0]
-    for teacher, model in zip(teachers, models, strict=True):
-        same_heads = teacher.taxonomy == first.taxonomy
-        if not same_heads or teacher.manifest.files["tokenizer.json"] != first.manifest.files["tokenizer.json"]:
-            differs = "tokenizer" if same_heads else "taxonomy"
-            raise DataError("the teachers do not fit together", [f"{model} has another {differs} than {models[0]}"])
-    rows = read_unlabelled(paths, first)
+    heads = teachers[0].taxonomy.heads
+    differing = [model for teacher, model in zip(teachers, models, strict=True) if teacher.taxonomy.heads != heads]
+    if differing:
+        faults = [f"{model} has other heads or labels than {models[0]}" for model in differing]
+        raise DataError("the teachers do not fit together", faults)
+    rows = read_unlabelled(paths)
     partial = output.with_name(output.name + ".partial")
-    with partial.open("w", encoding="utf-8") as stream:
-        for start in tqdm(range(0, len(rows), _CHUNK), desc="scoring", unit=f" x {_CHUNK} rows", dynamic_ncols=True):
-            chunk = rows[start : start + _CHUNK]
-            averaged = score_ensemble(teachers, [encoded for _, encoded in chunk])
-            for number, (identifier, _) in enumerate(chunk):
-                scores = {
-                    head.name: {
-                        n: round(float(s), 4)
-                        for n, s in zip(head.label_names, averaged[head.name][number], strict=True)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            partial.open("w", encoding="utf-8") as stream,
+            tqdm(total=len(rows), desc="scoring", unit="row", dynamic_ncols=True) as bar,
+        ):
+            for start in range(0, len(rows), _CHUNK):
+                chunk = rows[start : start + _CHUNK]
+                averaged = score_ensemble(teachers, [paragraph for _, paragraph in chunk])
+                for number, (identifier, _) in enumerate(chunk):
+                    scores = {
+                        head.name: {
+                            name: round(float(score), 4)
+                            for name, score in zip(head.label_names, averaged[head.name][number], strict=True)
+                        }
+                        for head in heads
                     }
-                    for head in first.taxonomy.heads
-                }
-                stream.write(json.dumps({"id": identifier, "scores": scores}) + "\n")
-    partial.replace(output)
+                    stream.write(json.dumps({"id": identifier, "scores": scores}) + "\n")
+                bar.update(len(chunk))
+        partial.replace(output)
+    except OSError as error:
+        raise FileWriteError(f"cannot write {output}: {error.strerror or error}") from error
     return len(rows)

@@ -1,14 +1,16 @@
 """Owns the second stage of a run: the checkpoint it goes on from, and which of the rows seen there come again."""
 
+import hashlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from transformers import PreTrainedModel
 
 from training.model import load_checkpoint
-from twohands.errors import CheckpointError
+from twohands.errors import CheckpointError, LeakError
 from twohands.examples import Example
 from twohands.hashing import sha256_of_file
 from twohands.taxonomy import Taxonomy
@@ -17,20 +19,85 @@ _RUN_NAME = "run.json"
 _WEIGHTS_NAME = "model.safetensors"
 
 
-def sha256_of_start(checkpoint: Path) -> str:
-    """Digest of the weights that a second stage goes on from.
+def _read_facts(checkpoint: Path) -> dict[str, Any]:
+    path = checkpoint / _RUN_NAME
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if "train_ids" not in facts:
+        raise CheckpointError(f"{path} does not list its rows (train_ids); train the first stage again")
+    return facts
+
+
+def _digest(paragraph: str) -> str:
+    return hashlib.sha256(paragraph.encode()).hexdigest()[:16]
+
+
+def list_rows(examples: Sequence[Example], start: Path | None) -> dict[str, list[str]]:
+    """Say what a run learnt from, for a second stage: by id, document and digest, without a text.
+
+    Args:
+        examples: the rows.
+        start: the checkpoint that the run went on from, whose rows it has learnt from, too.
+
+    Returns:
+        `train_ids`, `train_groups` and `train_texts`, for `run.json`.
+    """
+    earlier = _read_facts(start) if start is not None else {}
+    found = {
+        "train_ids": [example.id for example in examples],
+        "train_groups": [example.group for example in examples],
+        "train_texts": [_digest(example.paragraph) for example in examples],
+    }
+    # What an older release's checkpoint does not list would be a list that looks whole and is not.
+    known = {key: values for key, values in found.items() if start is None or key in earlier}
+    return {key: sorted({*values, *earlier.get(key, ())}) for key, values in known.items()}
+
+
+def check_start(
+    checkpoint: Path,
+    *,
+    encoder_sha256: str,
+    num_layers: int | None,
+    pooling: str,
+    held_out: Mapping[str, Sequence[Example]],
+) -> str:
+    """Refuse a first stage that this run does not go on from: of another encoder, or one that learnt from its dev.
 
     Args:
         checkpoint: its folder.
+        encoder_sha256: of the encoder that this run names, by whose tokenizer it reads.
+        num_layers: how many of its layers this run names.
+        pooling: that this run names.
+        held_out: by split, rows that neither stage may learn from.
 
     Returns:
-        64 hex digits.
+        Digest of the checkpoint's weights, 64 hex digits.
 
     Raises:
-        CheckpointError: there are none.
+        CheckpointError: there is none, or it is of another encoder, depth or pooling.
+        LeakError: it learnt from a document or a text of the rows held out; all of them are named.
     """
     if not (checkpoint / _WEIGHTS_NAME).is_file():
         raise CheckpointError(f"start.checkpoint: {checkpoint} holds no {_WEIGHTS_NAME}; train the first stage first")
+    facts = _read_facts(checkpoint)
+    first: dict[str, object] = facts["settings"]["encoder"]
+    here: dict[str, object] = {"sha256": encoder_sha256, "num_layers": num_layers, "pooling": pooling}
+    there = {"sha256": facts["encoder_sha256"], "num_layers": first.get("num_layers"), "pooling": first["pooling"]}
+    differing = [f"{key} {there[key]} there, {here[key]} here" for key in here if here[key] != there[key]]
+    if differing:
+        raise CheckpointError(
+            f"start.checkpoint: {checkpoint} comes from another encoder ({'; '.join(differing)}); give both stages "
+            "the same encoder"
+        )
+    groups, texts, ids = (set(facts.get(key, ())) for key in ("train_groups", "train_texts", "train_ids"))
+    leaks = [
+        f"{example.id} of {split}"
+        for split, examples in held_out.items()
+        for example in examples
+        # Checkpoints of an older release list ids only.
+        if example.group in groups or _digest(example.paragraph) in texts or (not texts and example.id in ids)
+    ]
+    if leaks:
+        raise LeakError(f"{checkpoint}, which this run goes on from, learnt from rows that are held out here", leaks)
     return sha256_of_file(checkpoint / _WEIGHTS_NAME)
 
 
@@ -72,11 +139,13 @@ def draw_replay(examples: Sequence[Example], checkpoint: Path, *, share: float, 
     Raises:
         CheckpointError: the first stage does not say which rows it learnt from.
     """
-    path = checkpoint / _RUN_NAME
-    facts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if "train_ids" not in facts:
-        raise CheckpointError(f"{path} does not list its rows (train_ids); train the first stage again")
-    old = set(facts["train_ids"])
+    facts = _read_facts(checkpoint)
+    old, texts = set(facts["train_ids"]), set(facts.get("train_texts", ()))
     generator = random.Random(seed)  # noqa: S311 - no secret, and it must repeat
     drawn = {id_ for id_ in sorted(old) if generator.random() < share}
-    return [example for example in examples if example.id not in old or example.id in drawn]
+
+    def is_old(example: Example) -> bool:
+        # An id alone may be a line of a file, which holds another text by now.
+        return example.id in old and (not texts or _digest(example.paragraph) in texts)
+
+    return [example for example in examples if not is_old(example) or example.id in drawn]

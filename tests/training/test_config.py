@@ -5,6 +5,7 @@ import yaml
 
 from tests.conftest import ROOT
 from training.config import dump_config, load_config, load_dumped_config
+from training.public import publish_config
 from twohands.errors import ConfigError, FileReadError
 
 CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.yaml") if path.name != "taxonomy.yaml")
@@ -43,6 +44,33 @@ def test_overrides_are_yaml_values():
     assert config.optim.num_epochs == 2
     assert config.data.train == ["a.jsonl", "b.jsonl"]
     assert config.data.root is None
+
+
+def test_a_section_that_is_null_is_set_whole():
+    with pytest.raises(ConfigError) as caught:
+        load_config("minilm", overrides=["start.replay=0.3"])
+    assert "start={replay" in caught.value.faults[0]
+    whole, _ = load_config("minilm", overrides=["start={checkpoint: runs/a/checkpoint, replay: 0.3}"])
+    assert whole.start is not None
+
+
+def test_a_config_is_published_without_paths_of_this_machine(tmp_path):
+    config, _ = load_config(
+        "minilm",
+        overrides=[
+            f"data={{root: {tmp_path}/rows, train: [a.jsonl, ./b.jsonl, {tmp_path}/rows/c.jsonl, {tmp_path}/d.jsonl, "
+            f"'hub:{tmp_path}/set#train'], labels: [{tmp_path}/l.jsonl], dev: [{tmp_path}/dev.jsonl], test: null, "
+            "dev_fraction: null, near_duplicate_jaccard: null}",
+            f"start={{checkpoint: {tmp_path}/runs/first/checkpoint, replay: 0.3}}",
+            f"encoder.name={tmp_path}/my-encoder",
+        ],
+    )
+    public = publish_config(config)
+    assert str(tmp_path) not in public.model_dump_json()
+    assert public.data.train == ["a.jsonl", "./b.jsonl", "c.jsonl", "d.jsonl", "hub:set#train"]
+    assert public.start is not None
+    assert public.start.checkpoint.as_posix() == "first/checkpoint"
+    assert public.encoder.name == "my-encoder"
 
 
 def test_loss_must_name_the_heads_of_the_taxonomy():

@@ -150,6 +150,19 @@ def test_csv_and_parquet_and_folders_and_datasets_read_alike(tmp_path, taxonomy)
         assert [(e.id, e.paragraph, e.labels) for e in examples] == [(e.id, e.paragraph, e.labels) for e in loaded[0]]
 
 
+def test_rows_without_ids_are_named_alike_wherever_the_root_is(tmp_path, taxonomy):
+    named = []
+    for place in ("here", "there"):
+        (tmp_path / place).mkdir()
+        for split in ("train", "dev"):
+            bare = [{key: value for key, value in row.items() if key != "id"} for row in full_rows(split)]
+            write_rows(tmp_path / place / f"{split}.jsonl", bare)
+        splits = load_splits(make_config(tmp_path / place), taxonomy, seed=1)
+        named.append([(example.id, example.group) for example in [*splits.train, *splits.dev]])
+    assert named[0] == named[1]
+    assert named[0][0] == ("train.jsonl:1", "train.jsonl:1")
+
+
 def test_a_dataset_that_cannot_be_loaded_is_a_clear_error(tmp_path, taxonomy):
     write_rows(tmp_path / "dev.jsonl", full_rows("d"))
     with pytest.raises(FileReadError, match="nobody/nothing"):

@@ -10,10 +10,12 @@ from click.testing import CliRunner
 from torch.nn import functional
 
 from tests.training.test_data import full_rows, make_config, write_rows
+from training.batches import make_dataset
 from training.commands import pseudo_label
 from training.data import load_splits
-from training.labels import make_targets, read_labels
+from training.labels import fingerprint_scores, make_targets, read_labels
 from training.losses import MultiHeadLoss
+from training.pseudo import write_pseudo_labels
 from twohands import Classifier
 from twohands.errors import DataError, RunConflictError
 from twohands.examples import NOT_LABELLED
@@ -26,7 +28,7 @@ TOPICS = {"sanctions": 0.0, "self-reliance": 0.9, "industrial-policy": 0.6, "reg
 def folder(tmp_path):
     write_rows(tmp_path / "train.jsonl", full_rows("t"))
     write_rows(tmp_path / "dev.jsonl", full_rows("d"))
-    pool = [{"id": f"p{n}", "text": f"a pool row that nobody has read, number {n}"} for n in range(4)]
+    pool = [{"id": f"p{n}", "text": f"the market of a pool row that nobody has read, number {n}"} for n in range(4)]
     write_rows(tmp_path / "pool.jsonl", pool)
     return tmp_path
 
@@ -106,6 +108,10 @@ def test_targets_blend_labels_and_scores_by_weight(folder, taxonomy):
         {"id": "p0", "scores": {"stance": {"state-led": 1.0}}},
         {"id": "p0", "scores": {"topics": TOPICS | {"sanctions": 1.5}}},
         {"id": "p0", "scores": {"topics": TOPICS | {"sanctions": "much"}}},
+        {"id": "p0", "scores": {"topics": TOPICS | {"sanctions": None}}},
+        {"id": "p0", "scores": {"topics": TOPICS, "tone": {"loud": 1.0}}},
+        {"id": "p0", "stance": "stateled"},
+        {"id": "ok", "stance": "state-led"},
     ],
 )
 def test_a_line_that_does_not_fit_is_named(tmp_path, taxonomy, line):
@@ -114,6 +120,81 @@ def test_a_line_that_does_not_fit_is_named(tmp_path, taxonomy, line):
         read_labels([tmp_path / "labels.jsonl"], taxonomy)
     assert len(caught.value.faults) == 1
     assert "labels.jsonl:2" in caught.value.faults[0]
+
+
+def test_a_later_file_fills_in_and_replaces_head_by_head(folder, taxonomy):
+    write_rows(folder / "first.jsonl", [{"id": "p0", "stance": "neutral", "scores": {"stance": STANCE}}])
+    second = {"id": "p0", "stance": "market-led", "topics": ["sanctions"], "scores": {"topics": TOPICS}}
+    write_rows(folder / "second.jsonl", [second])
+    names = ["first.jsonl", "second.jsonl"]
+    splits = load_splits(make_config(folder, train=["train.jsonl", "pool.jsonl"], labels=names), taxonomy, seed=1)
+    row = next(example for example in splits.train if example.id == "p0")
+    assert row.labels == {"stance": ("market-led",), "topics": ("sanctions",)}
+    assert make_targets([row], taxonomy, teacher_weight=1.0)[0] == pytest.approx([*STANCE.values(), *TOPICS.values()])
+    assert splits.n_left_out == 3
+
+
+def test_parquet_fills_a_head_without_scores_with_nulls(folder, taxonomy):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    lines = [{"id": "p0", "scores": {"stance": STANCE, "topics": None}}, {"id": "p1", "scores": {"topics": TOPICS}}]
+    pq.write_table(pa.Table.from_pylist(lines), folder / "labels.parquet")
+    config = make_config(folder, train=["train.jsonl", "pool.jsonl"], labels=["labels.parquet"])
+    found = {example.id: example for example in load_splits(config, taxonomy, seed=1).train}
+    assert found["p0"].labels == {"stance": ("state-led",), "topics": None}
+    assert found["p1"].labels == {"stance": None, "topics": ("self-reliance", "industrial-policy")}
+
+
+def test_labels_that_speak_of_no_row_are_refused(folder, taxonomy):
+    with pytest.raises(DataError):
+        load(folder, taxonomy, [{"id": "P1", "stance": "neutral"}])
+
+
+def test_labels_are_laid_over_rows_of_datasets_too(folder, taxonomy):
+    (folder / "set").mkdir()
+    (folder / "pool.jsonl").rename(folder / "set" / "train.jsonl")
+    write_rows(folder / "labels.jsonl", [{"id": "p2", "stance": "market-led"}])
+    names = ["train.jsonl", f"hub:{folder / 'set'}#train"]
+    splits = load_splits(make_config(folder, train=names, labels=["labels.jsonl"]), taxonomy, seed=1)
+    assert ("p2", "set") in [(example.id, example.source) for example in splits.train]
+    assert str(folder) not in repr(splits.files)
+
+
+def test_a_column_of_scores_in_the_rows_themselves_is_not_a_teachers(folder, taxonomy):
+    odd = [{**row, "topics": None, "scores": {"topics": TOPICS}} for row in full_rows("o")]
+    write_rows(folder / "train.jsonl", [*full_rows("t"), *odd])
+    splits = load(folder, taxonomy, [{"id": "p0", "stance": "neutral"}])
+    rows = [example for example in splits.train if example.id.startswith("o")]
+    assert (make_targets(rows, taxonomy, teacher_weight=1.0)[:, 3:] == NOT_LABELLED).all()
+
+
+def test_rows_that_only_a_teacher_scored_are_never_held_out_to_judge_by(folder, taxonomy, tiny_model):
+    rows = [{**row, "id": f"t{n}-{row['id']}", "text": f"{n} {row['text']}", "group": f"g{n}"}
+            for n in range(8) for row in full_rows("t")]  # fmt: skip
+    pool = [{"id": f"p{n}", "text": f"a pool row, number {n}", "group": f"g{n}"} for n in range(16)]
+    write_rows(folder / "train.jsonl", rows)
+    write_rows(folder / "pool.jsonl", pool)
+    both = [{"id": row["id"], "scores": {"stance": STANCE, "topics": TOPICS}} for row in [*rows, *pool]]
+    write_rows(folder / "labels.jsonl", both)
+    config = make_config(
+        folder, train=["train.jsonl", "pool.jsonl"], labels=["labels.jsonl"], dev=None, dev_fraction=0.25
+    )
+    splits = load_splits(config, taxonomy, seed=1)
+    assert len(splits.dev) == 6
+    assert all(example.id.startswith("t") for example in splits.dev)
+    assert sum(example.id.startswith("p") for example in splits.train) == 14, "those of the documents held out are gone"
+    judged = np.array(make_dataset(splits.dev, Classifier.load(tiny_model).encoder, taxonomy)["labels"])
+    assert set(judged.ravel()) == {0.0, 1.0}
+
+
+def test_other_scores_are_another_run_though_the_labels_are_the_same(folder, taxonomy):
+    def scored(sure):
+        stance = {"state-led": sure, "market-led": 1 - sure, "neutral": 0.0}
+        return load(folder, taxonomy, [{"id": "p1", "scores": {"stance": stance}}]).train
+
+    assert fingerprint_scores(scored(0.7)) == fingerprint_scores(scored(0.7)[::-1])
+    assert fingerprint_scores(scored(0.7)) != fingerprint_scores(scored(0.8))
 
 
 def test_loss_of_soft_targets_is_the_cross_entropy_to_them(taxonomy):
@@ -149,12 +230,32 @@ def test_pseudo_labels_are_the_teachers_mean_scores_and_train_a_student(folder, 
     assert "text" not in lines[0]
     texts = [json.loads(line)["text"] for line in (folder / "pool.jsonl").read_text("utf-8").splitlines()]
     answers = [Classifier.load(model).classify(texts) for model in (tiny_model, other_model)]
-    expected = np.mean([[answer.stance.scores["neutral"] for answer in one] for one in answers], axis=0)
+    each = [[answer.stance.scores["neutral"] for answer in one] for one in answers]
+    assert each[0] != pytest.approx(each[1], abs=0.05), "a mean that is each model's own answer proves nothing"
+    expected = np.mean(each, axis=0)
     assert [line["scores"]["stance"]["neutral"] for line in lines] == pytest.approx(expected.tolist(), abs=1e-3)
     config = make_config(folder, train=["train.jsonl", "pool.jsonl"], labels=["scores.jsonl"])
     assert len(load_splits(config, taxonomy, seed=1).train) == 7
     with pytest.raises(RunConflictError):
         CliRunner().invoke(pseudo_label, arguments, catch_exceptions=False)
+
+
+def test_teachers_read_by_their_own_windows(folder, tiny_model, tmp_path):
+    short = tmp_path / "short"
+    shutil.copytree(tiny_model, short)
+    content = json.loads((short / "manifest.json").read_text("utf-8"))
+    content["window"] |= {"max_tokens": 8, "overlap_tokens": 2, "max_windows": 1}
+    (short / "manifest.json").write_text(json.dumps(content), encoding="utf-8")
+    text = "plan " * 6 + "embargo " * 6
+    write_rows(folder / "long.jsonl", [{"id": "a", "text": text}])
+    output = folder / "new" / "scores.jsonl"
+    assert write_pseudo_labels([tiny_model, short], [folder / "long.jsonl"], output) == 1
+    answers = [Classifier.load(model).classify([text])[0] for model in (tiny_model, short)]
+    scores = [list(answer.topics.scores.values()) for answer in answers]
+    assert scores[0] != pytest.approx(scores[1], abs=0.01), "the windows make no difference that could be seen"
+    expected = np.mean(scores, axis=0)
+    found = json.loads(output.read_text("utf-8"))["scores"]["topics"].values()
+    assert list(found) == pytest.approx(expected.tolist(), abs=1e-3)
 
 
 def test_rows_without_ids_cannot_be_scored(folder, tiny_model):

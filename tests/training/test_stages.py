@@ -1,5 +1,6 @@
 """A second stage: it goes on from the first one's heads, and learns all new rows and some old ones."""
 
+import dataclasses
 import json
 import math
 
@@ -7,8 +8,10 @@ import pytest
 from safetensors.numpy import load_file
 
 from tests.training.test_run import run_fit
-from training.stages import draw_replay, load_start
-from twohands.errors import CheckpointError, RunConflictError
+from training.card import describe_recipe
+from training.config import load_config
+from training.stages import check_start, draw_replay, list_rows, load_start
+from twohands.errors import CheckpointError, LeakError, RunConflictError
 from twohands.examples import Example
 from twohands.hashing import sha256_of_file
 
@@ -32,6 +35,64 @@ def test_all_new_rows_and_a_share_of_the_old_ones_are_learnt(tmp_path):
     assert len(draw_replay([example(n) for n in range(500)], tmp_path, share=1.0, seed=1)) == 500
 
 
+def test_a_line_that_holds_another_text_by_now_is_a_new_row(tmp_path):
+    facts = list_rows([example(n) for n in range(40)], None)
+    (tmp_path / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    rewritten = [dataclasses.replace(example(n), paragraph=f"another text {n}") for n in range(20)]
+    drawn = draw_replay([*rewritten, *(example(n) for n in range(20, 40))], tmp_path, share=1e-9, seed=1)
+    assert drawn == rewritten
+
+
+@pytest.fixture
+def first_stage(tmp_path):
+    facts = list_rows([example(n) for n in range(4)], None)
+    facts |= {"encoder_sha256": "e", "settings": {"encoder": {"num_layers": None, "pooling": "mean"}}}
+    (tmp_path / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    return tmp_path
+
+
+def check(first_stage, held_out=(), **changes):
+    settings = {"encoder_sha256": "e", "num_layers": None, "pooling": "mean"} | changes
+    return check_start(first_stage, **settings, held_out={"dev": held_out})
+
+
+def test_a_first_stage_that_fits_is_known_by_its_weights(first_stage):
+    assert check(first_stage, [example(7)]) == sha256_of_file(first_stage / "model.safetensors")
+
+
+@pytest.mark.parametrize("changes", [{"encoder_sha256": "f"}, {"num_layers": 3}, {"pooling": "first"}])
+def test_a_first_stage_of_another_encoder_is_refused(first_stage, changes):
+    with pytest.raises(CheckpointError):
+        check(first_stage, **changes)
+
+
+@pytest.mark.parametrize("same", ["group", "paragraph"])
+def test_a_first_stage_that_learnt_from_what_is_held_out_is_a_leak(first_stage, same):
+    held = dataclasses.replace(example(9), **{same: getattr(example(2), same)})
+    with pytest.raises(LeakError) as caught:
+        check(first_stage, [example(8), held])
+    assert len(caught.value.faults) == 1
+    assert "r9" in caught.value.faults[0]
+    assert held.paragraph not in caught.value.faults[0]
+
+
+def test_a_third_stage_knows_the_rows_of_the_first(first_stage):
+    second = list_rows([example(5)], first_stage)
+    assert second["train_ids"] == ["r0", "r1", "r2", "r3", "r5"]
+    assert second["train_groups"] == ["g0", "g1", "g2", "g3", "g5"]
+    assert len(second["train_texts"]) == 5
+
+
+def test_the_card_says_what_was_done_to_the_rows():
+    changes = ["start={checkpoint: runs/first/checkpoint, replay: 0.3}", "augmentation.damaged=0.2"]
+    assert describe_recipe(load_config("minilm")[0], [example(1)]) == []
+    told = " ".join(describe_recipe(load_config("minilm", overrides=changes)[0], [example(1)]))
+    assert "first" in told
+    assert "damaged 0.2" in told
+    assert "country" not in told
+
+
 def test_a_first_stage_that_does_not_list_its_rows_is_refused(tmp_path):
     with pytest.raises(CheckpointError):
         draw_replay([example(1)], tmp_path, share=0.5, seed=1)
@@ -43,6 +104,7 @@ def test_a_second_stage_starts_where_the_first_one_ended(write_run, tmp_path):
     assert len(facts["train_ids"]) == 24
     path = write_run(start={"checkpoint": str(first), "replay": 1.0}, optim__learning_rate=1e-12)
     second = run_fit(path, tmp_path / "second")
+    assert str(tmp_path) not in (tmp_path / "second" / "checkpoint" / "config.json").read_text("utf-8")
     assert second["start_sha256"] == sha256_of_file(first / "model.safetensors")
     # At so small a rate it ends where it started: with the first stage's heads, not with new ones.
     before, after = (
