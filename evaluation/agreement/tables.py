@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from evaluation.tables import WIDTH, make_table, show_figure, show_text
+from evaluation.tables import WIDTH, make_table, show_figure, show_number, show_text
 
 Json = Mapping[str, Any]
 TITLES = {
@@ -71,8 +71,9 @@ def _print_pairs(console: Console, part: Json) -> None:
     table = make_table("pair", "items", "accuracy", "kappa", last)
     for pair in [*pairs, *with_model]:
         f1 = pair.get("macro_f1", pair.get("f1"))
-        figures = [show_figure(figure) for figure in (pair["accuracy"], pair["kappa"], f1)]
-        table.add_row(show_text(f"{pair['a']}, {pair['b']}"), str(pair["n"]), *figures)
+        figures = [show_figure(figure) for figure in (pair["accuracy"], pair["kappa"])]
+        short = "-" if f1 is None else show_number(f1["value"])
+        table.add_row(show_text(f"{pair['a']}, {pair['b']}"), str(pair["n"]), *figures, short)
     console.print(table)
 
 
