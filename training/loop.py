@@ -21,7 +21,7 @@ from training.losses import MultiHeadLoss, weigh_classes
 from training.machine import keep_freed_memory, set_threads, uses_bf16
 from training.model import build_model
 from training.progress import ProgressBar
-from training.stages import check_start, draw_replay, list_rows, load_start
+from training.stages import check_not_learnt, check_start, draw_replay, list_rows, load_start
 from twohands.decide import decide_all
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import RunConflictError
@@ -145,7 +145,7 @@ def fit(
     Raises:
         RunConflictError: `run_dir` holds a run with other settings or rows.
         CheckpointError: the run cannot go on from its `start`.
-        LeakError: its `start` learnt from rows that are held out here.
+        LeakError: its `start` or its encoder learnt from rows that are held out here.
     """
     transformers.logging.set_verbosity_error()
     checkpoint = run_dir / CHECKPOINT
@@ -159,13 +159,15 @@ def fit(
         "scores_sha256": fingerprint_scores(splits.train),
         "encoder_sha256": encoder.sha256,
     }
+    held_out = {"dev": splits.dev, "test": splits.test}
+    check_not_learnt(encoder.folder, held_out)
     if config.start is not None:
         identity["start_sha256"] = check_start(
             config.start.checkpoint,
             encoder_sha256=encoder.sha256,
             num_layers=config.encoder.num_layers,
             pooling=config.encoder.pooling,
-            held_out={"dev": splits.dev, "test": splits.test},
+            held_out=held_out,
         )
     if is_main:
         _claim_run(run_dir, identity, restart=restart)

@@ -91,10 +91,13 @@ def loso(
             click.echo(f"passed over: {name} ({reason})", err=True)
         return
 
-    from training.encoders import find_encoder  # noqa: PLC0415, RUF100
+    from training.encoders import RUN_NAME, find_encoder  # noqa: PLC0415, RUF100
     from training.losotable import write_tables  # noqa: PLC0415, RUF100
 
     encoder = find_encoder(chosen.encoder.name, revision=chosen.encoder.revision, sha256=chosen.encoder.sha256)
+    if (encoder.folder / RUN_NAME).is_file():
+        fault = f"encoder.name is {chosen.encoder.name}, a checkpoint of a run; name the encoder that it came from"
+        raise ConfigError("the encoder may have learnt from the source that is left out", [fault])
     encoder.check_fit(max_tokens=chosen.window.max_tokens, num_layers=chosen.encoder.num_layers)
     target = output or Path("runs") / f"{chosen.run_name}-loso"
     target.mkdir(parents=True, exist_ok=True)

@@ -52,6 +52,30 @@ def list_rows(examples: Sequence[Example], start: Path | None) -> dict[str, list
     return {key: sorted({*values, *earlier.get(key, ())}) for key, values in known.items()}
 
 
+def check_not_learnt(checkpoint: Path, held_out: Mapping[str, Sequence[Example]]) -> None:
+    """Refuse weights that have learnt from rows by which this run is chosen or judged.
+
+    Args:
+        checkpoint: what this run begins from: a first stage, or an encoder. One that no run of ours left passes.
+        held_out: by split, rows that may not have been learnt from.
+
+    Raises:
+        LeakError: it learnt from a document or a text of them; all of them are named.
+    """
+    path = checkpoint / _RUN_NAME
+    facts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    groups, texts, ids = (set(facts.get(key, ())) for key in ("train_groups", "train_texts", "train_ids"))
+    leaks = [
+        f"{example.id} of {split}"
+        for split, examples in held_out.items()
+        for example in examples
+        # Checkpoints of an older release list ids only.
+        if example.group in groups or _digest(example.paragraph) in texts or (not texts and example.id in ids)
+    ]
+    if leaks:
+        raise LeakError(f"{checkpoint}, which this run begins from, learnt from rows that are held out here", leaks)
+
+
 def check_start(
     checkpoint: Path,
     *,
@@ -88,16 +112,7 @@ def check_start(
             f"start.checkpoint: {checkpoint} comes from another encoder ({'; '.join(differing)}); give both stages "
             "the same encoder"
         )
-    groups, texts, ids = (set(facts.get(key, ())) for key in ("train_groups", "train_texts", "train_ids"))
-    leaks = [
-        f"{example.id} of {split}"
-        for split, examples in held_out.items()
-        for example in examples
-        # Checkpoints of an older release list ids only.
-        if example.group in groups or _digest(example.paragraph) in texts or (not texts and example.id in ids)
-    ]
-    if leaks:
-        raise LeakError(f"{checkpoint}, which this run goes on from, learnt from rows that are held out here", leaks)
+    check_not_learnt(checkpoint, held_out)
     return sha256_of_file(checkpoint / _WEIGHTS_NAME)
 
 

@@ -1,9 +1,12 @@
 """Rows changed in ways that must not change their labels."""
 
 import random
+import re
 
 import pytest
+import yaml
 
+from tests.conftest import ROOT
 from training.augment import augment_examples, damage, frame, quote, swap_country
 from training.names import COUNTRIES, STRANGERS
 from twohands.examples import Example
@@ -42,6 +45,13 @@ def test_a_text_without_a_country_is_left_alone():
 
 def test_no_name_is_swapped_into_itself():
     assert not {name for name, _, _ in COUNTRIES} & {name for name, _, _ in STRANGERS}
+
+
+def test_no_country_is_rehearsed_that_the_checklist_swaps_in():
+    suite = yaml.safe_load((ROOT / "evaluation/suites/lexicons.yaml").read_text("utf-8"))
+    asked = " ".join(str(word) for entry in suite["lexicons"]["country"] for word in entry.values())
+    assert "Beijing" in asked, "the lexicon is read as it is written"
+    assert not [form for forms in STRANGERS for form in forms if re.search(rf"\b{form}\b", asked)]
 
 
 def test_the_whole_text_stays_inside_its_frame_and_its_quotation_marks():

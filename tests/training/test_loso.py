@@ -1,6 +1,7 @@
 """Leave one source out: nothing of the source is learnt from, figures are those of the rows, and it is resumed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from training.data import Splits
 from training.loso import list_sources, make_fold, make_in_domain
 from training.losocommands import loso
 from training.losotable import measure_source
-from twohands.errors import DataError, RunConflictError
+from twohands.errors import ConfigError, DataError, RunConflictError
 from twohands.examples import Example
 
 SOURCES = ("gazette", "forum", "broadsheet")
@@ -169,6 +170,18 @@ def test_the_command_leaves_a_source_out_and_goes_on_where_it_was(config, tmp_pa
     assert Path("out/loso.md").read_text(encoding="utf-8") == table
     with pytest.raises(RunConflictError):
         invoke(config, "--source", "forum", "--output", "out", "--set", "optim.learning_rate=0.001")
+
+
+def test_weights_that_may_have_learnt_from_the_source_are_refused(config, tmp_path, tiny_encoder, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError):
+        invoke(config, "--set", "start={checkpoint: runs/first/checkpoint, replay: 0.3}", "--list")
+    teacher = tmp_path / "teacher"
+    shutil.copytree(tiny_encoder, teacher)
+    settings = {"run_name": "big", "license": "MIT", "encoder": {"name": "tiny"}}
+    (teacher / "run.json").write_text(json.dumps({"settings": settings}), encoding="utf-8")
+    with pytest.raises(ConfigError):
+        invoke(config, "--source", "forum", "--set", f"encoder.name={teacher}")
 
 
 def test_a_model_that_learnt_from_other_rows_is_not_taken_for_in_domain(config, tiny_model, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import shutil
 
 import pytest
 from safetensors.numpy import load_file
@@ -75,6 +76,19 @@ def test_a_first_stage_that_learnt_from_what_is_held_out_is_a_leak(first_stage, 
     assert len(caught.value.faults) == 1
     assert "r9" in caught.value.faults[0]
     assert held.paragraph not in caught.value.faults[0]
+
+
+def test_an_encoder_that_learnt_from_what_is_held_out_is_a_leak(write_run, tmp_path, tiny_encoder, starter_rows):
+    teacher = tmp_path / "teacher"
+    shutil.copytree(tiny_encoder, teacher)
+    settings = {"run_name": "big", "license": "MIT", "encoder": {"name": "tiny"}}
+    learnt = [dataclasses.replace(example(1), paragraph=starter_rows["dev"][0]["text"])]
+    facts = {"settings": settings, **list_rows(learnt, None)}
+    (teacher / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    with pytest.raises(LeakError) as caught:
+        run_fit(write_run(encoder__name=str(teacher)), tmp_path / "run")
+    assert starter_rows["dev"][0]["id"] in caught.value.faults[0]
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_third_stage_knows_the_rows_of_the_first(first_stage):
