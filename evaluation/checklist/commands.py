@@ -13,7 +13,7 @@ from evaluation.checklist.rows import RowTexts, load_texts
 from evaluation.checklist.run import run_checks
 from evaluation.checklist.suites import Suites, check_taxonomy, load_suites
 from evaluation.checklist.tables import print_checklist, print_tests
-from evaluation.options import JSON, PATH, SEED, THREADS, VariadicCommand, describe_command, list_versions
+from evaluation.options import JSON, PATH, THREADS, VariadicCommand, describe_command, list_versions
 from evaluation.output import check_outputs, write_predictions
 from evaluation.progress import show_progress
 from evaluation.report import check_report_extra
@@ -136,7 +136,9 @@ def _note_what_is_missing(suites: Suites, rows: RowTexts | None) -> list[str]:
 )
 @click.option("--list", "is_list", is_flag=True, help="Show the tests and run nothing.")
 @JSON
-@SEED
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of fillings, samples and changes."
+)
 @THREADS
 @click.pass_context
 def checklist(

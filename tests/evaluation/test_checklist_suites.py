@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from evaluation.checklist.commands import checklist
@@ -108,13 +109,25 @@ def test_the_minimal_pairs_are_the_starter_corpus(suites):
     assert sorted(map(sorted, written)) == sorted(map(sorted, pairs.values()))
 
 
-def test_what_help_shows_is_a_suite_that_runs(tiny_model, tmp_path):
+def suite_in_help():
     shown = CliRunner().invoke(checklist, ["--help"], terminal_width=80).stdout
     start = shown.rindex("\n", 0, shown.index("suite: mine")) + 1
     lines = shown[start : shown.index("\n\n", start)].splitlines()
-    path = tmp_path / "mine.yaml"
     indent = len(lines[0]) - len(lines[0].lstrip())
-    path.write_text("\n".join(line[indent:] for line in lines) + "\n", encoding="utf-8")
+    return "\n".join(line[indent:] for line in lines) + "\n"
+
+
+def test_the_docs_show_the_suite_that_help_shows():
+    page = ROOT / "docs" / "evaluation.md"
+    if not page.is_file():
+        pytest.skip("runs from the wheel alone")
+    block = page.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    assert yaml.safe_load(block) == yaml.safe_load(suite_in_help())
+
+
+def test_what_help_shows_is_a_suite_that_runs(tiny_model, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(suite_in_help(), encoding="utf-8")
     arguments = ["--model", str(tiny_model), "--suite", str(path), "--no-shipped", "--json"]
     outcome = CliRunner().invoke(checklist, arguments, catch_exceptions=False)
     report = json.loads(outcome.stdout)
