@@ -153,3 +153,21 @@ def test_list_shows_every_test_and_runs_nothing(suites):
 def test_suites_travel_in_the_package():
     assert SHIPPED.parent.name == "evaluation"
     assert len(list(SHIPPED.glob("*.yaml"))) >= 9
+
+
+def list_runs(text, n_words=8):
+    words = re.findall(r"[a-z0-9]+", text.lower())
+    return {tuple(words[start : start + n_words]) for start in range(len(words) - n_words + 1)}
+
+
+def test_no_row_that_a_model_may_learn_from_holds_words_of_a_suite(suites):
+    """A model that has learnt the test says nothing by passing it."""
+    if not STARTER.is_dir():
+        pytest.skip("runs from the wheel alone")
+    written = {run for text in written_texts(suites) for run in list_runs(text)}
+    learnt = [path for path in sorted(STARTER.glob("*.jsonl")) if path.stem not in {"dev", "test"}]
+    assert learnt
+    for path in learnt:
+        for line in path.read_text("utf-8").splitlines():
+            row = json.loads(line)
+            assert not list_runs(row.get("text") or "") & written, (path.name, row["id"])
