@@ -83,6 +83,8 @@ def _score(samples: Sequence[Sample], of: int | None) -> _Fits:
 def fit_power_law(sizes: Floats, errors: Floats) -> tuple[Floats, Floats, Floats]:
     """Fit `error = floor + scale * size ** -exponent` by least squares, floor and scale not below 0.
 
+    Each size counts as much as it has rows: small parts scatter more, and the law is one of large ones.
+
     Args:
         sizes: shape `(n_sizes,)`.
         errors: shape `(n_curves, n_sizes)`.
@@ -96,16 +98,18 @@ def fit_power_law(sizes: Floats, errors: Floats) -> tuple[Floats, Floats, Floats
     """
     best = np.full(len(errors), np.inf)
     found = np.zeros((3, len(errors)))
-    relative = sizes / sizes[-1]
+    relative, weights = sizes / sizes[-1], sizes / sizes.sum()
     for exponent in _EXPONENTS:
         decay = relative**-exponent
-        centred = decay - decay.mean()
-        scales = np.clip((errors @ centred) / (centred @ centred), 0, None)
-        floors = errors.mean(axis=1) - scales * decay.mean()
+        centred = decay - weights @ decay
+        scales = np.clip((errors @ (weights * centred)) / (centred @ (weights * centred)), 0, None)
+        floors = errors @ weights - scales * (weights @ decay)
         # Where the free floor would be negative, it is 0 and the scale alone is fitted.
-        scales = np.where(floors < 0, np.clip((errors @ decay) / (decay @ decay), 0, None), scales)
+        scales = np.where(
+            floors < 0, np.clip((errors @ (weights * decay)) / (decay @ (weights * decay)), 0, None), scales
+        )
         floors = np.clip(floors, 0, None)
-        loss = ((floors[:, None] + scales[:, None] * decay - errors) ** 2).sum(axis=1)
+        loss = (floors[:, None] + scales[:, None] * decay - errors) ** 2 @ weights
         is_better = loss < best
         best = np.where(is_better, loss, best)
         found[:, is_better] = np.stack([floors, scales * sizes[-1] ** exponent, np.full(len(errors), exponent)])[
