@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from sklearn.metrics import f1_score
 
 from training.data import Splits
+from training.labels import ONLY_SCORED
 from training.loso import list_sources, make_fold, make_in_domain
 from training.losocommands import loso
 from training.losotable import measure_source
@@ -77,7 +78,7 @@ def test_rows_that_share_a_document_or_a_text_with_the_source_go_too(splits, tax
 
 def test_rows_that_only_a_teacher_scored_are_left_out_but_not_asked_about(splits, taxonomy):
     labels = {"stance": ("neutral",), "topics": ()}
-    splits.train.append(Example("scored", "Scored alone by a machine.", labels, "forum", "s", {"only_scored": True}))
+    splits.train.append(Example("scored", "Scored alone by a machine.", labels, "forum", "s", {ONLY_SCORED: True}))
     fold = fold_without(splits, "forum", taxonomy)
     assert "scored" not in {e.id for e in [*fold.train, *fold.asked]}
 
