@@ -8,7 +8,7 @@ import numpy as np
 from evaluation.audit_texts import AuditedRows
 from evaluation.describe import describe_labels
 from evaluation.rows import ratio_of
-from evaluation.slices import split_rows, usual_columns
+from evaluation.slices import MIN_ROWS, split_rows, usual_columns
 from twohands.examples import NOT_LABELLED, Example, encode_labels
 from twohands.metrics import draw_weights
 from twohands.scores import Scores
@@ -130,6 +130,8 @@ def measure_drift(
 def rank_drift(drift: Mapping[str, Any]) -> list[dict[str, Any]]:
     """List what stands apart: intervals that leave 0 out, the largest excess first.
 
+    Slices of fewer than 20 rows are passed over: four rows that agree have an interval of no width.
+
     Args:
         drift: by column, from `measure_drift`.
 
@@ -142,7 +144,7 @@ def rank_drift(drift: Mapping[str, Any]) -> list[dict[str, Any]]:
             for label, values in labels.items():
                 for value, part in values.items():
                     excess = part["excess"]
-                    if excess is not None and (excess["low"] > 0 or excess["high"] < 0):
+                    if part["n"] >= MIN_ROWS and excess is not None and (excess["low"] > 0 or excess["high"] < 0):
                         found.append({"column": column, "value": value, "head": head, "label": label, **part})
 
     return sorted(found, key=lambda entry: -abs(float(entry["excess"]["value"])))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from evaluation.audit_balance import rank_drift
 from evaluation.audit_labels import make_folds
 from evaluation.audit_texts import find_repeats
 from evaluation.data_commands import data
@@ -74,6 +75,14 @@ def test_a_drifting_annotator_stands_apart(report):
     assert first["excess"]["low"] > 0.2
     quiet = report[0]["drift"]["annotator"]["stance"]["neutral"]["generous"]["excess"]
     assert quiet["low"] < 0 < quiet["high"]
+
+
+def test_a_handful_of_rows_never_stands_apart():
+    excess = {"value": 0.4, "low": 0.4, "high": 0.4}
+    drift = {
+        "source": {"stance": {"neutral": {"few": {"n": 4, "excess": excess}, "many": {"n": 40, "excess": excess}}}}
+    }
+    assert [entry["value"] for entry in rank_drift(drift)] == ["many"]
 
 
 def test_repeats_leaks_faults_and_odd_rows_are_told(report):
