@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import fastapi
 import onnxruntime
 import tokenizers
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse
 
 from serving.limits import check_media_type
@@ -45,12 +45,6 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
     500: {"model": FailureResponse, "description": "The service failed"},
     503: {"model": FailureResponse, "description": "Not ready yet, or stopping"},
 }
-
-
-def get_service(request: Request) -> Service:
-    """The service of the app that a request came to."""
-    service: Service = request.app.state.service
-    return service
 
 
 async def read_classify_request(request: Request) -> ClassifyRequest:
@@ -129,9 +123,14 @@ def _describe_head(head: HeadEntry) -> HeadInfo:
     return HeadInfo(name=head.name, problem_type=head.problem_type, labels=labels, abstention=head.decision.abstention)
 
 
-@router.get("/info", response_model=InfoResponse, responses={503: _FAILURES[503]}, tags=["state"])
-async def info(request: Request, service: Annotated[Service, Depends(get_service)]) -> InfoResponse:
+@router.get("/info", response_model=InfoResponse, responses={404: _FAILURES[404], 503: _FAILURES[503]}, tags=["state"])
+async def info(
+    request: Request,
+    models: Annotated[Models, Depends(get_models)],
+    model: Annotated[str | None, Query(description="which model; the default one if not given")] = None,
+) -> InfoResponse:
     """Say which model is served, what its labels mean, how it decides, and what a request may hold."""
+    service = models.get(model)
     classifier, settings = service.classifier, service.settings
     manifest = classifier.manifest
     return InfoResponse(

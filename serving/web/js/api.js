@@ -3,6 +3,8 @@ import { $, announce, h, openDialog } from "./dom.js";
 
 const KEY = "twohands-key";
 const LONGEST_WAIT_S = 600;
+const WAITED_FOR = new Set([429, 503]);
+const NOT_BUSY = new Set(["corrections_unavailable"]); // somebody has to mend the database first
 let key = readKey();
 let asking = null;
 
@@ -10,6 +12,13 @@ export class ServiceError extends Error {
   constructor(status, { code, message, request_id: requestId } = {}) {
     super(message ?? `the service answered ${status}`);
     Object.assign(this, { status, code: code ?? "unknown", requestId });
+  }
+}
+
+// The model that answers is not the one whose labels this page knows.
+export class StaleModelError extends ServiceError {
+  constructor() {
+    super(409, { code: "model_exchanged", message: "the service has exchanged its model since this page asked for its labels" });
   }
 }
 
@@ -89,7 +98,7 @@ function pause(ms, signal) {
   });
 }
 
-// A line under the header: what is waited for, and perhaps a button.
+// A line under the header: what is waited for, and perhaps a button. It counts down, so it is no live region itself.
 export function notify(text, { button, action, kind = "wait" } = {}) {
   const notice = $("#notice");
   notice.hidden = !text;
@@ -111,6 +120,7 @@ async function waitBusy(seconds, signal) {
 export async function ask(path, { method = "GET", body, type, accept = "application/json", signal } = {}) {
   let waitedS = 0;
   for (;;) {
+    const sent = key;
     const headers = { accept, ...(type ? { "content-type": type } : {}), ...(key ? { "x-api-key": key } : {}) };
     let response;
     try {
@@ -123,10 +133,10 @@ export async function ask(path, { method = "GET", body, type, accept = "applicat
     const told = await response.json().catch(() => ({}));
     const failure = new ServiceError(response.status, typeof told.error === "object" ? told.error : {});
     if (response.status === 401) {
-      const refused = key !== null;
-      if (refused) keepKey(null);
-      await askForKey(refused);
-    } else if ((response.status === 429 || response.status === 503) && waitedS < LONGEST_WAIT_S) {
+      if (sent !== key && key !== null) continue; // another request has got a new key meanwhile
+      if (key !== null) keepKey(null);
+      await askForKey(sent !== null);
+    } else if (WAITED_FOR.has(response.status) && !NOT_BUSY.has(failure.code) && waitedS < LONGEST_WAIT_S) {
       const seconds = Math.min(Math.max(Number(response.headers.get("retry-after")) || 1, 1), 60);
       try {
         await waitBusy(seconds, signal);
@@ -172,6 +182,7 @@ export function explain(error) {
   if (error.code === "bad_file") return error.message; // begins with the name of a file
   if (error.code === "unauthorized") return "No API key was given, so the service does not answer.";
   if (error.code === "forbidden") return `The service refuses this: ${error.message}.`;
+  if (error.code === "corrections_unavailable") return "The service cannot use its store of corrections now; nothing was changed. Who runs it finds the reason in its log.";
   if (error.status >= 500 && error.status !== 501)
     return `The service failed${error.requestId ? ` (request ${error.requestId})` : ""}. Try again in a moment.`;
   const text = error.message.charAt(0).toUpperCase() + error.message.slice(1);

@@ -1,13 +1,13 @@
 // Owns the batch view: a table of rows in, progress, then the table, the charts and the downloads.
-import { announce, count, h, openDialog } from "./dom.js";
-import { explain, OfflineError } from "./api.js";
+import { $, announce, count, h, openDialog } from "./dom.js";
+import { explain, OfflineError, StaleModelError } from "./api.js";
 import { chartFigure, groupBySource, groupByTime } from "./charts.js";
 import { correctDialog } from "./correct.js";
 import { renderDetail } from "./detail.js";
 import { downloadButtons } from "./download.js";
 import { fileButton, takeDrops } from "./intake.js";
 import { title } from "./labels.js";
-import { fetchEvidence, renderText } from "./paragraph.js";
+import { renderText, toggleEvidence } from "./paragraph.js";
 import { guessColumns, listColumns, readRows } from "./rows.js";
 import { classifyRows } from "./stream.js";
 import { renderSummary } from "./summary.js";
@@ -39,6 +39,8 @@ export class BatchView {
     addEventListener("themechange", () => this.drawCharts());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.drawCharts());
     addEventListener("online", () => this.wasCutOff && this.run());
+    // Hours of work may stand here that nothing else holds.
+    addEventListener("beforeunload", (event) => this.running && event.preventDefault());
   }
 
   fail(text, button, action, className = "fault") {
@@ -48,22 +50,40 @@ export class BatchView {
   }
 
   async takeFile(file) {
-    this.stop();
-    this.fault.hidden = true;
+    const asked = {};
+    this.asked = asked;
     try {
       const { rows, notes } = await readRows(file);
-      this.prepare(file.name, rows, notes);
+      if (asked === this.asked) this.prepare(file.name, rows, notes);
     } catch (error) {
-      this.fail(explain(error));
+      if (asked === this.asked) this.refuse(explain(error));
     }
   }
 
+  // A file that cannot be read takes nothing away: what runs runs on.
+  refuse(text) {
+    if (this.results.hidden) this.fail(text);
+    else openDialog("Not read", h("p", { class: "fault" }, text));
+  }
+
+  // What another model was given is offered to this one.
+  takeOver({ name, raw, notes, columns }) {
+    if (!raw || raw === this.raw) return;
+    this.prepare(name, raw, notes);
+    this.setUp(columns);
+  }
+
   prepare(name, rows, notes) {
-    this.name = name;
-    this.raw = rows;
-    this.columns = guessColumns(rows);
+    this.discard();
+    Object.assign(this, { name, raw: rows, notes });
     this.results.hidden = true;
-    this.bar.hidden = true;
+    this.drop.hidden = false;
+    this.setUp(guessColumns(rows));
+  }
+
+  setUp(columns) {
+    const { name, raw: rows, notes } = this;
+    this.columns = { ...columns };
     const names = listColumns(rows);
     const choose = (kind, text, isNeeded) => {
       const select = h("select", { id: `column-${kind}`, on: { change: () => { this.columns[kind] = select.value || null; } } }, !isNeeded && h("option", { value: "" }, "none"), names.map((column) => h("option", { value: column }, column)));
@@ -94,6 +114,14 @@ export class BatchView {
     this.running?.abort(new DOMException("stopped", "AbortError"));
   }
 
+  // Stops, and has nothing more to say: neither that it was stopped, nor that it goes on with the network.
+  discard() {
+    this.stop();
+    Object.assign(this, { running: null, wasCutOff: false });
+    this.fault.hidden = true;
+    this.bar.hidden = true;
+  }
+
   async run() {
     this.stop();
     const running = new AbortController();
@@ -107,13 +135,13 @@ export class BatchView {
     const [startedAt, nBefore] = [performance.now(), this.nDone];
     let drawn = 0;
     try {
-      for await (const answered of classifyRows(this.texts, { from: this.nDone, signal: running.signal, maxBodyBytes: this.service.limits.max_body_bytes })) {
+      for await (const answered of classifyRows(this.texts, { from: this.nDone, signal: running.signal, maxBodyBytes: this.service.limits.max_body_bytes, served: this.service.served, sha256: this.service.info.model.sha256 })) {
         for (const { index, answer } of answered) this.rows[index].answer = answer;
         this.nDone = answered.at(-1).index + 1;
         this.showProgress((performance.now() - startedAt) / (this.nDone - nBefore));
         const now = performance.now();
         if (now - drawn > DRAW_EVERY_MS) {
-          this.table.setRows(this.done(), this.extra);
+          this.table.setRows(this.done(), this.extra, { isRunning: true });
           drawn = performance.now() + 4 * (performance.now() - now); // the slower the drawing, the rarer
         }
       }
@@ -123,6 +151,7 @@ export class BatchView {
       this.interrupted(error, running.signal.aborted);
     }
     if (running !== this.running) return;
+    this.running = null;
     this.bar.hidden = true;
     this.table.setRows(this.done(), this.extra);
   }
@@ -131,6 +160,7 @@ export class BatchView {
     const kept = `${this.nDone.toLocaleString("en")} of ${count(this.rows.length, "row")} are done and kept.`;
     this.wasCutOff = error instanceof OfflineError;
     if (isStopped) this.fail(`Stopped. ${kept}`, "Go on", () => this.run(), "caution");
+    else if (error instanceof StaleModelError) this.fail(`${explain(error)} ${kept} Save them before the new one begins again.`, "Use the new model", () => dispatchEvent(new Event("modelexchange")));
     else this.fail(`${explain(error)} ${kept}`, "Go on from there", () => this.run());
   }
 
@@ -164,9 +194,9 @@ export class BatchView {
   }
 
   reset() {
-    this.stop();
+    this.discard();
+    this.raw = null;
     this.results.hidden = true;
-    this.fault.hidden = true;
     this.setup.hidden = true;
     this.drop.hidden = false;
     this.drop.querySelector("button").focus();
@@ -174,9 +204,11 @@ export class BatchView {
 
   drawCharts() {
     if (!this.rows || this.results.hidden) return;
-    const sound = this.table.chosen.filter(({ answer }) => answer && !answer.error);
+    const answers = this.table.chosen.map(({ answer }) => answer);
+    const sound = this.table.chosen.filter(({ answer }) => !answer.error);
     const { taxonomy } = this.service;
-    this.summary.replaceChildren(renderSummary(summarise(sound.map(({ answer }) => answer), taxonomy), sound.map(({ answer }) => answer), taxonomy, { unit: "row" }));
+    this.summary.hidden = !answers.length;
+    this.summary.replaceChildren(renderSummary(summarise(sound.map(({ answer }) => answer), taxonomy), answers, taxonomy, { unit: "row" }));
     for (const figure of this.figures ?? []) figure.end();
     this.figures = sound.length ? this.makeFigures(sound, taxonomy.head(this.headSelect.value) ?? taxonomy.heads[0]) : [];
     this.charts.replaceChildren(...this.figures.map((figure) => figure.element));
@@ -204,15 +236,11 @@ export class BatchView {
     const place = h("div", { class: "detail-body" });
     const paragraph = { ...row.answer, rawText: row.text, readIndex: row.index, isCorrected: row.isCorrected };
     const draw = () => {
-      const onEvidence = async (each) => {
-        try {
-          await fetchEvidence(each);
-          each.showsEvidence = !each.showsEvidence;
-          draw();
-        } catch (error) {
-          openDialog("No evidence", h("p", { class: "fault" }, explain(error)));
-        }
+      const show = () => {
+        draw();
+        $(".evidence button", place)?.focus();
       };
+      const onEvidence = (each) => toggleEvidence(each, { served: service.served, sha256: service.info.model.sha256, isGone: () => !place.isConnected, show });
       const onCorrect = service.hasCorrections && row.answer && ((each) => correctDialog(service, { text: row.text, prediction: each, source: this.columns.source ? String(row.own[this.columns.source] ?? "") || null : this.name, group: row.own.group ? String(row.own.group) : null, onSaved: () => { row.isCorrected = each.isCorrected = true; draw(); } }));
       const text = h("blockquote", { class: "tall" }, row.text ? renderText(paragraph, service.taxonomy) : "(no text)");
       place.replaceChildren(...[text, renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, level: "h3" }).flat(Infinity).slice(1)].flat(Infinity).filter(Boolean));

@@ -2,7 +2,7 @@
 // by Chart.js. Each chart stands beside the same figures as a table.
 import { h } from "./dom.js";
 import { estimateShare } from "./estimate.js";
-import { readDate } from "./rows.js";
+import { findDayPlace, readDate } from "./rows.js";
 
 const MOST_SOURCES = 12;
 const MOST_BINS = 36;
@@ -46,7 +46,8 @@ const measure = (groups, head) =>
   }));
 
 export function groupByTime(rows, column, head) {
-  const dated = rows.map((row) => ({ ...row, date: readDate(row.own[column]) })).filter((row) => row.date);
+  const dayPlace = findDayPlace(rows.map((row) => row.own[column]));
+  const dated = rows.map((row) => ({ ...row, date: readDate(row.own[column], dayPlace) })).filter((row) => row.date);
   const period = choosePeriod(dated.map((row) => row.date));
   const groups = measure(groupBy(dated, (row) => PERIODS[period](row.date)), head);
   return { period, nUndated: rows.length - dated.length, groups: groups.sort((a, b) => (a.name < b.name ? -1 : 1)) };

@@ -6,17 +6,17 @@ import { difference } from "./estimate.js";
 import { Intake, takeDrops } from "./intake.js";
 import { icon, POLES } from "./labels.js";
 import { Reading } from "./reading.js";
-import { showEvidence } from "./read_view.js";
+import { toggleEvidence } from "./paragraph.js";
 
 const NAMES = ["A", "B"];
 
 class Side {
   constructor(view, number) {
-    const { taxonomy, limits } = view.service;
+    const { limits } = view.service;
     Object.assign(this, { view, number });
     this.intake = new Intake({ limits, label: `Document ${NAMES[number]}`, example: number, onSource: (source) => this.read(source) });
-    this.reading = new Reading({ taxonomy, limits, onOpen: (paragraph) => this.open(paragraph), onDone: () => this.done() });
-    this.heading = h("h2", { tabindex: "-1" });
+    this.reading = new Reading({ service: view.service, onOpen: (paragraph) => this.open(paragraph), onDone: () => this.done() });
+    this.heading = h("h2", { tabindex: "-1", dir: "auto" });
     this.result = h(
       "div",
       { hidden: true },
@@ -25,8 +25,8 @@ class Side {
     );
     this.element = h("section", { class: "side", "aria-label": `Document ${NAMES[number]}` }, this.intake.element, this.result);
     takeDrops(this.element, (files) => {
-      this.reset();
-      this.intake.takeFiles(files);
+      if (files.length === 2) view.sides.forEach((side, i) => side.intake.takeFiles([files[i]]));
+      else this.intake.takeFiles(files);
     });
   }
 
@@ -35,6 +35,8 @@ class Side {
   }
 
   async read(source) {
+    this.source = source;
+    this.intake.clear();
     this.isDone = false;
     this.intake.element.hidden = true;
     this.result.hidden = false;
@@ -52,10 +54,10 @@ class Side {
 
   reset() {
     this.isDone = false;
-    this.reading.stop();
+    this.source = null;
+    this.reading.discard();
     this.intake.element.hidden = false;
     this.result.hidden = true;
-    this.intake.area.value = "";
     this.intake.area.focus();
     this.view.compare();
   }
@@ -64,10 +66,12 @@ class Side {
     const { service } = this.view;
     const place = h("div", { class: "detail-body" });
     const draw = () => {
-      const onEvidence = (each) => showEvidence(each, this.reading, () => {
+      const show = () => {
+        this.reading.redraw(paragraph);
         draw();
         $(".evidence button", place)?.focus();
-      });
+      };
+      const onEvidence = (each) => toggleEvidence(each, { served: service.served, sha256: this.reading.model.sha256, isGone: () => !place.isConnected, show });
       const onCorrect = service.hasCorrections && ((each) => correctDialog(service, { text: each.rawText, prediction: each, source: this.reading.source.name || null, group: this.reading.group, model: this.reading.model, onSaved: () => { each.isCorrected = true; draw(); } }));
       place.replaceChildren(...[renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, level: "h3" })].flat(Infinity).filter(Boolean));
     };
@@ -109,6 +113,10 @@ export class CompareView {
       h("div", { class: "sides" }, this.sides.map((side) => side.element)),
     );
     this.compare();
+  }
+
+  takeOver({ sides }) {
+    this.sides.forEach((side, i) => sides[i].source && sides[i].source !== side.source && side.read(sides[i].source));
   }
 
   compare() {

@@ -7,6 +7,8 @@ import { OWN_KEYS } from "./paragraph.js";
 let serial = 0;
 const OURS = new Set([...OWN_KEYS, "paragraph", "start", "end"]);
 
+// Names of files, cells and first lines are as long as they like; one cut within a character must not be refused.
+const bound = (text, most) => text?.slice(0, most).toWellFormed() || null;
 const predictionOf = (answer) => Object.fromEntries(Object.entries(answer).filter(([name]) => !OURS.has(name)));
 
 // Fields for every head: one of its labels, or "not sure"; for an any-of head each topic, and whether it was judged.
@@ -56,9 +58,9 @@ export function correctDialog(service, { text, prediction, source = null, group 
         text: text.toWellFormed(),
         labels: fields.read(),
         confidence: sure.value ? Number(sure.value) : null,
-        note: note.value.trim() || null,
-        source,
-        group,
+        note: bound(note.value.trim(), 4000),
+        source: bound(source, 500),
+        group: bound(group, 500),
         prediction: predictionOf(prediction),
         model: model ?? service.info.model,
       };

@@ -12,14 +12,16 @@ export class CorrectionsView {
   constructor(service) {
     this.service = service;
     this.fault = h("p", { class: "fault", role: "alert", hidden: true });
-    this.status = h("select", { id: "correction-status", on: { change: () => this.load() } }, h("option", { value: "" }, "all"), STATUSES.map((name) => h("option", { value: name }, name)));
+    this.exported = h("span", { class: "muted" }, "Export accepted");
+    this.status = h("select", { id: "correction-status", on: { change: () => this.choose() } }, h("option", { value: "" }, "all"), STATUSES.map((name) => h("option", { value: name }, name)));
+    this.heading = h("h1", { tabindex: "-1" }, "Corrections");
     this.told = h("p", { class: "muted", role: "status" });
     this.list = h("ol", { class: "corrections", "aria-label": "Corrections" });
     this.more = h("button", { type: "button", hidden: true, on: { click: () => this.load(true) } }, "Show more");
     this.element = h(
       "div",
       { class: "view corrections-view" },
-      h("div", { class: "result-head" }, h("h1", {}, "Corrections"), h("div", { class: "row" }, this.exportButtons())),
+      h("div", { class: "result-head" }, this.heading, h("div", { class: "row" }, this.exportButtons())),
       h("p", { class: "lead" }, "What readers saved. Accepted ones are meant to train the next model; take each with a second pair of eyes."),
       h("div", { class: "controls" }, h("div", { class: "field" }, h("label", { for: "correction-status" }, "Status"), this.status)),
       this.fault,
@@ -30,10 +32,17 @@ export class CorrectionsView {
   }
 
   exportButtons() {
-    const status = () => this.status.value || "all";
     const save = async (format, name) => {
+      // Where no status is chosen, what was rejected or is not reviewed must not slip into training data.
+      const status = this.status.value || "accepted";
+      this.fault.hidden = true;
       try {
-        const response = await ask(`v1/corrections/export?${new URLSearchParams({ format, status: status() })}`, { accept: "*/*" });
+        const { total } = await askJson(`v1/corrections?${new URLSearchParams({ limit: 1, status })}`);
+        if (!total) {
+          openDialog("Nothing to export", h("p", {}, `No correction is ${status}. ${status === "accepted" ? "Accept some, or choose another status." : ""}`));
+          return;
+        }
+        const response = await ask(`v1/corrections/export?${new URLSearchParams({ format, status })}`, { accept: "*/*" });
         saveFile(name, await response.blob());
       } catch (error) {
         this.fail(error);
@@ -41,11 +50,16 @@ export class CorrectionsView {
     };
     return h(
       "span",
-      { class: "group", role: "group", "aria-label": "Export those with this status" },
-      h("span", { class: "muted" }, "Export"),
+      { class: "group", role: "group", "aria-label": "Export" },
+      this.exported,
       h("button", { type: "button", on: { click: () => save("jsonl", "corrections.jsonl") } }, "Training rows"),
       h("button", { type: "button", on: { click: () => save("label-studio", "corrections-label-studio.json") } }, "Label Studio"),
     );
+  }
+
+  choose() {
+    this.exported.textContent = `Export ${this.status.value || "accepted"}`;
+    this.load();
   }
 
   shown() {
@@ -62,8 +76,11 @@ export class CorrectionsView {
     const query = new URLSearchParams({ limit: LIMIT });
     if (this.status.value) query.set("status", this.status.value);
     if (isMore && this.next) query.set("after", this.next);
+    const asked = {};
+    this.asked = asked;
     try {
       const page = await askJson(`v1/corrections?${query}`);
+      if (asked !== this.asked) return; // another status was chosen meanwhile
       this.next = page.next;
       if (!isMore) this.list.replaceChildren();
       this.list.append(...page.corrections.map((correction) => this.render(correction)));
@@ -75,27 +92,30 @@ export class CorrectionsView {
   }
 
   sayLabels(labels) {
-    return this.service.taxonomy.heads.map((head) => {
-      const told = labels?.[head.name];
+    const { taxonomy } = this.service;
+    const others = Object.keys(labels ?? {}).filter((name) => !taxonomy.head(name)); // of another model
+    return [...taxonomy.heads.filter((head) => head.name in (labels ?? {})), ...others.map((name) => ({ name, labels: [] }))].map((head) => {
+      const told = labels[head.name];
       const names = told === null || told === undefined ? null : [told].flat();
-      return h("span", { class: "chips" }, names === null ? h("span", { class: "muted" }, `${head.name} not judged`) : names.length ? names.map((name) => chip(name, {}, icon(this.service.taxonomy.label(head, name)))) : h("span", { class: "muted" }, `no ${head.name}`));
+      return h("span", { class: "chips" }, names === null ? h("span", { class: "muted" }, `${head.name} not judged`) : names.length ? names.map((name) => chip(name, {}, icon(taxonomy.label(head, name)))) : h("span", { class: "muted" }, `no ${head.name}`));
     });
   }
 
   sayModel({ prediction }) {
     if (!prediction) return null;
-    const labels = Object.fromEntries(this.service.taxonomy.heads.map((head) => [head.name, head.isOneOf ? prediction[head.name]?.label : prediction[head.name]?.labels]));
+    const answers = Object.entries(prediction).filter(([, answer]) => answer?.scores);
+    const labels = Object.fromEntries(answers.map(([name, answer]) => [name, answer.labels ?? answer.label]));
     return h("div", { class: "said-by" }, h("span", { class: "muted" }, "model said"), this.sayLabels(labels));
   }
 
   render(correction) {
     const { text, labels, note, source, created, confidence, status } = correction;
-    const facts = [created.slice(0, 16).replace("T", " "), source, confidence && CONFIDENCE[confidence]].filter(Boolean).join(" · ");
+    const facts = [`${created.slice(0, 16).replace("T", " ")} UTC`, source, confidence && CONFIDENCE[confidence]].filter(Boolean).join(" · ");
     const item = h(
       "li",
       { "data-id": correction.id },
       h("div", { class: "correction-head" }, h("span", { class: `status ${status}` }, { pending: "○", accepted: "✓", rejected: "✕" }[status], " ", status), h("span", { class: "muted" }, facts)),
-      h("p", { class: "correction-text" }, text),
+      h("p", { class: "correction-text", dir: "auto" }, text),
       this.sayModel(correction),
       h("div", { class: "said-by" }, h("span", { class: "muted" }, "reader says"), this.sayLabels(labels)),
       note && h("p", { class: "note" }, h("span", { class: "muted" }, "Note: "), note),
@@ -123,6 +143,11 @@ export class CorrectionsView {
   }
 
   mend(item, correction) {
+    const foreign = Object.keys(correction.labels).filter((name) => !this.service.taxonomy.head(name));
+    if (foreign.length) {
+      openDialog("Not with this model", h("p", {}, `The correction is of a model with other labels (${foreign.join(", ")}). Choose that model at the top of the page, where it is served.`));
+      return;
+    }
     const fields = labelFields(this.service.taxonomy, correction.labels);
     const form = h("form", {}, h("blockquote", {}, correction.text), fields.element, h("div", { class: "row" }, h("button", { type: "submit", class: "primary" }, "Save labels")));
     const dialog = openDialog("Change the labels", form);
@@ -141,6 +166,7 @@ export class CorrectionsView {
       try {
         await ask(`v1/corrections/${encodeURIComponent(correction.id)}`, { method: "DELETE" });
         await this.load();
+        this.heading.focus();
         announce("Deleted.");
       } catch (error) {
         this.fail(error);

@@ -51,7 +51,7 @@ function renderEvidence(paragraph, taxonomy, onEvidence) {
   );
   if (!told) return h("div", { class: "evidence" }, button, h("p", { class: "fine" }, "Finds the sentence without which the score falls most."));
   const items = told.map(({ from, to, because }) =>
-    h("li", {}, h("q", {}, paragraph.rawText.slice(from, to)), h("p", { class: "fine" }, because.map(({ name, drop }) => (drop === null ? `${name}: its only sentence` : `${name}: without it ${percent(drop)} lower`)).join("; "))),
+    h("li", {}, h("q", { dir: "auto" }, paragraph.rawText.slice(from, to)), h("p", { class: "fine" }, because.map(({ name, drop }) => (drop === null ? `${name}: its only sentence` : `${name}: without it ${percent(drop)} lower`)).join("; "))),
   );
   return h("div", { class: "evidence" }, button, items.length ? h("ul", {}, items) : h("p", {}, "No single sentence carries an answer: leaving any one out does not lower the score."));
 }

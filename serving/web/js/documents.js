@@ -85,8 +85,9 @@ export function cutParts(text, limits) {
   return parts;
 }
 
-async function* readPart(request, signal) {
-  const response = await ask("v1/documents", { method: "POST", accept: NDJSON, signal, ...request });
+async function* readPart(request, served, signal) {
+  const path = served === null ? "v1/documents" : `v1/documents?${new URLSearchParams({ model: served })}`;
+  const response = await ask(path, { method: "POST", accept: NDJSON, signal, ...request });
   for await (const values of readLines(response, signal)) {
     const broken = values.find((value) => "error" in value && !("paragraph" in value));
     if (broken) throw new ServiceError(503, broken.error);
@@ -96,7 +97,7 @@ async function* readPart(request, signal) {
 
 // Yields { text, nExpected, model } once a part is opened, { paragraphs } as they come, { summary } when the service
 // has summed up the whole. Paragraphs get `from` and `to`, in UTF-16 units of the text that is shown.
-export async function* readDocument(source, { limits, signal }) {
+export async function* readDocument(source, { limits, served, signal }) {
   const isFile = Boolean(source.file);
   const parts = isFile ? [null] : cutParts(source.text.toWellFormed(), limits);
   if (!isFile && !parts.some((part) => part.text.trim())) throw new BadFileError("There is no text to read.");
@@ -109,7 +110,7 @@ export async function* readDocument(source, { limits, signal }) {
       : { type: "text/plain; charset=utf-8", body: part.text };
     let text = part?.text;
     let points = null;
-    for await (const values of readPart(request, signal)) {
+    for await (const values of readPart(request, served, signal)) {
       const paragraphs = [];
       for (const value of values) {
         if (value.document) {

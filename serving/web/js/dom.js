@@ -2,6 +2,7 @@
 // policy `trusted-types 'none'` would stop one that did.
 
 const SVG = "http://www.w3.org/2000/svg";
+let serial = 0;
 
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
@@ -39,23 +40,32 @@ export const signed = (figure) => {
 };
 export const count = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
-// A dialog that closes by Escape, by its button and by a click beside it, and gives the focus back.
+// Whether a pointer is beside a dialog: its own padding, too, is a target that is the dialog.
+function isBeside(dialog, { target, clientX: x, clientY: y }) {
+  const box = dialog.getBoundingClientRect();
+  return target === dialog && (x < box.left || x > box.right || y < box.top || y > box.bottom);
+}
+
+// A dialog that closes by Escape, by its button and, unless it holds a form, by a click beside it; it gives
+// the focus back.
 export function openDialog(title, ...content) {
+  const id = `dialog-title-${(serial += 1)}`; // dialogs may stand on one another
   const close = h("button", { type: "button", class: "quiet close", "aria-label": "Close" }, "✕");
-  const dialog = h(
-    "dialog",
-    { "aria-labelledby": "dialog-title" },
-    h("div", { class: "dialog-head" }, h("h2", { id: "dialog-title" }, title), close),
-    ...content,
-  );
+  const dialog = h("dialog", { "aria-labelledby": id }, h("div", { class: "dialog-head" }, h("h2", { id }, title), close), ...content);
   const before = document.activeElement;
+  let isPressedBeside = false; // a text that is selected with the pointer, too, may be let go of outside
   close.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("pointerdown", (event) => {
+    isPressedBeside = isBeside(dialog, event);
+  });
   dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) dialog.close();
+    if (isPressedBeside && isBeside(dialog, event) && !dialog.querySelector("form")) dialog.close();
   });
   dialog.addEventListener("close", () => {
     dialog.remove();
-    before?.focus?.();
+    if (document.activeElement !== document.body) return; // it has gone to where the reader is needed
+    const under = [...document.querySelectorAll("dialog[open]")].at(-1);
+    (before?.isConnected ? before : (under?.querySelector("button") ?? $("#main"))).focus({ preventScroll: true });
   });
   document.body.append(dialog);
   dialog.showModal();

@@ -45,26 +45,31 @@ function ownColumns(rows) {
   });
 }
 
+const avoid = (taken) => (name) => (taken.has(name) ? `input_${name}` : name);
+
 // Columns of the file, those that came in first; one that has the name of an answer's keeps it, with `input_` before.
 export function layOut(rows, taxonomy) {
   const answers = answerColumns(taxonomy);
-  const taken = new Set(answers.map((column) => column.name));
-  const own = ownColumns(rows).map((column) => ({ ...column, name: taken.has(column.name) ? `input_${column.name}` : column.name, get: (row) => row.own[column.name] }));
+  const rename = avoid(new Set(answers.map((column) => column.name)));
+  const own = ownColumns(rows).map((column) => ({ ...column, name: rename(column.name), get: (row) => row.own[column.name] }));
   return [...own, ...answers.map((column) => ({ ...column, get: (row) => column.get(row.answer) }))];
 }
 
+const FORMULA = /^(?![+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$)[=+\-@\t\r]/;
 const asText = (value) => (value === null || value === undefined ? null : typeof value === "object" ? JSON.stringify(value) : String(value));
 
 async function toCsv(rows, taxonomy) {
   const columns = layOut(rows, taxonomy);
   const cells = rows.map((row) => columns.map((column) => asText(column.get(row)) ?? ""));
-  // Cells that a spreadsheet would take for a formula get an apostrophe before them.
-  const csv = globalThis.Papa.unparse({ fields: columns.map((column) => column.name), data: cells }, { newline: "\n", escapeFormulae: true });
+  // Cells that a spreadsheet would take for a formula get an apostrophe before them; a number below zero is none.
+  const csv = globalThis.Papa.unparse({ fields: columns.map((column) => column.name), data: cells }, { newline: "\n", escapeFormulae: FORMULA });
   return new Blob([csv, "\n"], { type: "text/csv;charset=utf-8" });
 }
 
 function toJsonLines(rows) {
-  return new Blob(rows.map(({ own, answer }) => `${JSON.stringify({ ...own, ...answer })}\n`), { type: "application/x-ndjson" });
+  const rename = avoid(new Set(rows.flatMap(({ answer }) => Object.keys(answer))));
+  const write = ({ own, answer }) => `${JSON.stringify({ ...Object.fromEntries(Object.entries(own).map(([name, value]) => [rename(name), value])), ...answer })}\n`;
+  return new Blob(rows.map(write), { type: "application/x-ndjson" });
 }
 
 async function toParquet(rows, taxonomy) {

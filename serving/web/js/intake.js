@@ -1,6 +1,6 @@
 // Owns how a document comes in: pasted, typed, dropped or chosen as a file, or the example.
-import { h } from "./dom.js";
-import { explain } from "./api.js";
+import { h, openDialog } from "./dom.js";
+import { explain, notify } from "./api.js";
 import { openFile } from "./documents.js";
 import { EXAMPLES } from "./example.js";
 
@@ -46,7 +46,7 @@ export class Intake {
   constructor({ limits, onSource, label = "Article or speech", example = 0, action = "Read it" }) {
     Object.assign(this, { limits, onSource });
     const id = `intake-${(serial += 1)}`;
-    this.area = h("textarea", { id, rows: 10, spellcheck: "false", placeholder: "Paste the text here, or drop a text, HTML or PDF file …" });
+    this.area = h("textarea", { id, rows: 10, dir: "auto", spellcheck: "false", placeholder: "Paste the text here, or drop a text, HTML or PDF file …" });
     this.fault = h("p", { class: "fault", role: "alert", hidden: true });
     this.element = h(
       "form",
@@ -66,10 +66,11 @@ export class Intake {
     this.area.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.send(event);
     });
-    takeDrops(this.element, (files) => this.takeFiles(files));
   }
 
   tell(text) {
+    // Where a document is being read back, the field and what would be said below it are out of sight.
+    if (text && !this.element.checkVisibility()) openDialog("Not read", h("p", { class: "fault" }, text));
     this.fault.hidden = !text;
     this.fault.textContent = text ?? "";
   }
@@ -102,12 +103,21 @@ export class Intake {
   }
 
   async takeFiles([file, ...others]) {
-    this.tell(others.length ? `One document at a time: ${file.name} is read. Batch takes many rows.` : null);
+    if (others.length) notify(`One document at a time: only ${file.name} is read. Batch takes many rows.`, { button: "Close", action: () => notify(null) });
+    const asked = {};
+    this.asked = asked;
+    this.tell(null);
     try {
-      this.onSource(await openFile(file, this.limits));
+      const source = await openFile(file, this.limits);
+      if (asked === this.asked) this.onSource(source);
     } catch (error) {
-      this.tell(explain(error));
+      if (asked === this.asked) this.tell(explain(error));
     }
+  }
+
+  clear() {
+    this.area.value = "";
+    this.tell(null);
   }
 
   takeExample(number) {

@@ -1,5 +1,5 @@
 // Owns the page as a whole: asks what is served, shows one view at a time, and the dialog about the model.
-import { $, h, openDialog } from "./dom.js";
+import { $, announce, h, openDialog } from "./dom.js";
 import { askJson, explain, forgetKey, hasKey, notify } from "./api.js";
 import { Taxonomy, title } from "./labels.js";
 
@@ -10,14 +10,22 @@ const VIEWS = {
   corrections: async () => (await import("./corrections_view.js")).CorrectionsView,
 };
 const main = $("#main");
-const views = new Map();
+const views = new Map(); // by model and name: the views of each model stay
+const latest = new Map(); // by name: the one that was shown last
 let service = null;
+let shown = null;
+
+// `served` is the name of one of several models; null is the default one.
+async function fetchService(served) {
+  const info = await askJson(served === null ? "info" : `info?${new URLSearchParams({ model: served })}`);
+  return { info, served, taxonomy: new Taxonomy(info), limits: info.limits, hasCorrections: info.corrections === true };
+}
 
 async function begin() {
   main.replaceChildren(h("p", { class: "loading" }, "Asking the service which model it serves …"));
   try {
-    const info = await askJson("info");
-    service = { info, taxonomy: new Taxonomy(info), limits: info.limits, hasCorrections: info.corrections === true };
+    service = await fetchService(null);
+    offerModels((await askJson("v1/models")).models);
   } catch (error) {
     main.replaceChildren(
       h("div", { class: "fault", role: "alert" }, h("p", {}, explain(error)), h("div", { class: "row" }, h("button", { type: "button", class: "primary", on: { click: begin } }, "Try again"))),
@@ -29,22 +37,43 @@ async function begin() {
   await show(false);
 }
 
+function offerModels(models) {
+  const select = h("select", { id: "model-select", on: { change: () => changeModel(select.value || null) } }, models.map(({ name, is_default: isDefault }) => h("option", { value: isDefault ? "" : name }, name)));
+  $("#model-choice").hidden = models.length < 2;
+  $("#model-choice").replaceChildren(h("label", { class: "unseen", for: "model-select" }, "Model that reads"), select);
+}
+
+// Views of the model before stay as they are; those of the new one take over what is read in them.
+async function changeModel(served) {
+  try {
+    service = await fetchService(served);
+    await show(false);
+    announce(`${service.info.model.name} ${service.info.model.version} reads now.`);
+  } catch (error) {
+    $("#model-select").value = service.served ?? "";
+    openDialog("Not changed", h("p", { class: "fault" }, explain(error)));
+  }
+}
+
 async function show(withFocus = true) {
   if (!service) return;
   const wanted = location.hash.slice(1);
-  const name = wanted in VIEWS && (wanted !== "corrections" || service.hasCorrections) ? wanted : "read";
+  const name = Object.hasOwn(VIEWS, wanted) && (wanted !== "corrections" || service.hasCorrections) ? wanted : "read";
   for (const link of document.querySelectorAll("nav a")) {
     if (link.dataset.view === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (!views.has(name)) {
-    const View = await VIEWS[name]();
-    views.set(name, new View(service));
-  }
-  const view = views.get(name);
+  const [asked, place] = [service, `${service.info.model.sha256} ${service.served ?? ""} ${name}`];
+  const View = await VIEWS[name]();
+  if (asked !== service || wanted !== location.hash.slice(1)) return; // another one is wanted by now
+  if (!views.has(place)) views.set(place, new View(service));
+  const [before, view] = [latest.get(name), views.get(place)];
+  latest.set(name, view);
+  shown = view;
   main.replaceChildren(view.element);
+  if (before && before !== view) view.takeOver?.(before);
   view.shown?.();
-  document.title = name === "read" ? "twohands" : `${title(name)} – twohands`;
+  document.title = view.title ?? `${title(name)} – twohands`;
   if (withFocus) main.focus({ preventScroll: true });
 }
 
@@ -73,7 +102,12 @@ function about() {
   );
 }
 
-addEventListener("hashchange", () => show());
+function tryToShow() {
+  show().catch((error) => main.replaceChildren(h("div", { class: "fault", role: "alert" }, h("p", {}, `This view could not be loaded: ${error.message}`), h("div", { class: "row" }, h("button", { type: "button", on: { click: () => location.reload() } }, "Reload the page")))));
+}
+
+addEventListener("hashchange", tryToShow);
+addEventListener("modelexchange", () => changeModel(service.served));
 // The address stays: its fragment names the view.
 $(".skip").addEventListener("click", (event) => {
   event.preventDefault();
@@ -84,15 +118,17 @@ $("#key-button").addEventListener("click", () => {
   forgetKey();
   location.reload();
 });
-addEventListener("offline", () => notify("This computer is offline. What was read stays on the page.", { kind: "offline" }));
+addEventListener("offline", () => {
+  const told = "This computer is offline. What was read stays on the page.";
+  notify(told, { kind: "offline" });
+  announce(told);
+});
 addEventListener("online", () => notify(null));
 // A file that misses its place must not replace the page.
 for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault());
 // Pasted anywhere, read where it belongs.
 addEventListener("paste", (event) => {
-  const view = views.get("read");
-  if (!view?.element.isConnected || event.target.closest?.("input, textarea, dialog")) return;
-  view.reset();
-  view.intake.onPaste(event);
+  if (!shown?.intake || $("dialog[open]") || event.target.closest?.("input, textarea")) return;
+  shown.intake.onPaste(event);
 });
 begin();

@@ -1,11 +1,11 @@
 // Owns one paragraph on the page: its margin, its text with evidence underlined, its chips and warnings.
-import { h, percent } from "./dom.js";
+import { h, openDialog, percent } from "./dom.js";
 import { caution, chip, icon, strength } from "./labels.js";
-import { sendJson } from "./api.js";
+import { explain, sendJson, ServiceError, StaleModelError } from "./api.js";
 import { Points } from "./documents.js";
 
 // What the page adds to a prediction. Heads have no capitals in their names, so none can be one of these.
-export const OWN_KEYS = ["rawText", "readIndex", "showsEvidence", "hasEvidence", "isCorrected"];
+export const OWN_KEYS = ["rawText", "readIndex", "showsEvidence", "hasEvidence", "isAsking", "isCorrected"];
 const BLANK_LINE = /\n[^\S\n]*\n\s*/g;
 
 // Headings stand before the paragraph they were joined to, parted by blank lines.
@@ -38,12 +38,30 @@ export function listEvidence(paragraph, taxonomy) {
   return [...found.values()].sort((a, b) => a.from - b.from);
 }
 
-export async function fetchEvidence(paragraph) {
+async function fetchEvidence(paragraph, { served, sha256 }) {
   if (paragraph.hasEvidence) return;
-  const response = await sendJson("v1/classify", { inputs: paragraph.rawText.toWellFormed(), explain: true });
-  const [prediction] = (await response.json()).predictions;
+  const response = await sendJson("v1/classify", { inputs: paragraph.rawText.toWellFormed(), explain: true, model: served });
+  const { model: answering, predictions: [prediction] } = await response.json();
+  if (answering.sha256 !== sha256) throw new StaleModelError();
+  if (prediction.error) throw new ServiceError(422, prediction.error);
   paragraph.evidence = prediction.evidence;
   paragraph.hasEvidence = true;
+}
+
+// Underlines the evidence, or takes it back, by `show`; unless the reader has gone on by the time it is here.
+export async function toggleEvidence(paragraph, { served, sha256, isGone, show }) {
+  if (paragraph.isAsking) return;
+  paragraph.isAsking = true;
+  try {
+    await fetchEvidence(paragraph, { served, sha256 });
+    if (isGone()) return;
+    paragraph.showsEvidence = !paragraph.showsEvidence;
+    show();
+  } catch (error) {
+    if (!isGone()) openDialog("No evidence", h("p", { class: "fault" }, explain(error)));
+  } finally {
+    paragraph.isAsking = false;
+  }
 }
 
 function markPiece(raw, piece, evidence) {
@@ -64,7 +82,7 @@ export function renderText(paragraph, taxonomy) {
   const evidence = paragraph.showsEvidence ? listEvidence(paragraph, taxonomy) : [];
   const pieces = cutPieces(paragraph.rawText);
   return pieces.map((piece, i) =>
-    h("p", { class: i < pieces.length - 1 ? "heading" : "text" }, ...markPiece(paragraph.rawText, piece, evidence)),
+    h("p", { class: i < pieces.length - 1 ? "heading" : "text", dir: "auto" }, ...markPiece(paragraph.rawText, piece, evidence)),
   );
 }
 

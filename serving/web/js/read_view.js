@@ -1,12 +1,13 @@
 // Owns the reading view: one document in, read back with a panel about the chosen paragraph.
-import { $, h, openDialog } from "./dom.js";
-import { explain } from "./api.js";
+import { $, h } from "./dom.js";
 import { correctDialog } from "./correct.js";
 import { renderDetail, renderLegend } from "./detail.js";
 import { downloadButtons, paragraphRows } from "./download.js";
 import { Intake, takeDrops } from "./intake.js";
-import { fetchEvidence } from "./paragraph.js";
+import { toggleEvidence } from "./paragraph.js";
 import { Reading } from "./reading.js";
+
+const SHEET = matchMedia("(max-width: 1180px)");
 
 function listWords(words) {
   return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
@@ -15,17 +16,6 @@ function listWords(words) {
 function introduce(taxonomy) {
   const told = taxonomy.heads.map((head) => `${head.isOneOf ? "its" : "any"} ${head.name} (${listWords(head.labels.map((label) => label.name))})`);
   return `Paste an article or a speech, or drop a file. Each paragraph is read back with ${told.join(" and ")}, and how sure the model is of it.`;
-}
-
-export async function showEvidence(paragraph, reading, done) {
-  try {
-    await fetchEvidence(paragraph);
-    paragraph.showsEvidence = !paragraph.showsEvidence;
-    reading.redraw(paragraph);
-    done();
-  } catch (error) {
-    openDialog("No evidence", h("p", { class: "fault" }, explain(error)));
-  }
 }
 
 export class ReadView {
@@ -42,21 +32,28 @@ export class ReadView {
       h("p", { class: "fine" }, "The text goes to this service and to no other, and is not kept."),
     );
     this.detail = h("aside", { class: "detail", id: "detail", "aria-label": "About the paragraph" });
-    this.reading = new Reading({ taxonomy, limits, onOpen: (paragraph) => this.open(paragraph), onDone: () => this.showTools() });
-    this.heading = h("h1", { tabindex: "-1" });
+    this.reading = new Reading({ service, onOpen: (paragraph) => this.open(paragraph), onDone: () => this.showTools() });
+    this.heading = h("h1", { tabindex: "-1", dir: "auto" });
     this.tools = h("div", { class: "row tools-row" });
     this.result = h("div", { class: "result", hidden: true }, h("div", { class: "result-head" }, this.heading, this.tools), this.reading.element);
     this.reading.body.append(this.detail);
     this.element = h("div", { class: "view read-view" }, this.start, this.result);
-    takeDrops(this.element, (files) => {
-      this.reset();
-      this.intake.takeFiles(files);
-    });
+    takeDrops(this.element, (files) => this.intake.takeFiles(files));
     this.detail.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
+  }
+
+  get title() {
+    return this.start.hidden ? `${this.heading.textContent} – twohands` : "twohands";
+  }
+
+  // What another model has read is read by this one too.
+  takeOver({ source, start }) {
+    if (start.hidden && source !== this.source) this.read(source);
   }
 
   async read(source) {
     this.source = source;
+    this.intake.clear(); // kept until now: a file that cannot be read must not cost what was typed
     this.start.hidden = true;
     this.result.hidden = false;
     this.heading.textContent = source.name || "Reading …";
@@ -69,7 +66,7 @@ export class ReadView {
 
   showTools() {
     this.heading.textContent = this.reading.title || "Nothing read";
-    document.title = `${this.heading.textContent} – twohands`;
+    if (this.element.isConnected) document.title = this.title;
     this.tools.replaceChildren(
       h("button", { type: "button", on: { click: () => this.reset() } }, "New text"),
       ...(this.source.text !== undefined && this.source.text.length < 300_000 ? [h("button", { type: "button", on: { click: () => this.edit() } }, "Edit")] : []),
@@ -78,13 +75,12 @@ export class ReadView {
   }
 
   reset() {
-    this.reading.stop();
+    this.reading.discard();
+    this.source = null;
     this.start.hidden = false;
     this.result.hidden = true;
-    this.intake.area.value = "";
-    this.intake.tell(null);
     this.intake.area.focus();
-    document.title = "twohands";
+    document.title = this.title;
   }
 
   edit() {
@@ -113,13 +109,16 @@ export class ReadView {
       h("button", { type: "button", class: "quiet close", "aria-label": "Close", on: { click: () => this.close() } }, "✕"),
     );
     const onCorrect = this.service.hasCorrections && ((each) => correctDialog(this.service, { text: each.rawText, prediction: each, source: this.source.name || null, group: this.reading.group, model: this.reading.model, onSaved: () => this.wasCorrected(each) }));
-    const onEvidence = (each) => showEvidence(each, this.reading, () => {
-      this.open(each, { focus: false });
+    const show = () => {
+      this.reading.redraw(paragraph);
+      this.open(paragraph, { focus: false });
       $(".evidence button", this.detail)?.focus({ preventScroll: true });
-    });
+    };
+    const onEvidence = (each) => toggleEvidence(each, { served: this.service.served, sha256: this.reading.model.sha256, isGone: () => this.opened !== each, show });
     this.detail.replaceChildren(...[steps, renderDetail(paragraph, this.service.taxonomy, { onEvidence, onCorrect })].flat(Infinity).filter(Boolean));
     this.detail.classList.add("open");
     this.detail.scrollTop = 0;
+    if (SHEET.matches) this.reading.reveal(paragraph); // the panel lies over the lower part of the text
     if (focus) $(".detail-title", this.detail).focus({ preventScroll: true });
   }
 

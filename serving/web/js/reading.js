@@ -1,9 +1,9 @@
 // Owns a document read back: progress, summary, paragraphs and strip. Knows nothing of where the document came from.
 import { announce, count, h } from "./dom.js";
-import { explain, OfflineError } from "./api.js";
+import { explain, OfflineError, StaleModelError } from "./api.js";
 import { readDocument } from "./documents.js";
 import { summarise } from "./estimate.js";
-import { renderChips, renderMark, renderText, tell } from "./paragraph.js";
+import { renderChips, renderMark, renderText } from "./paragraph.js";
 import { Strip } from "./strip.js";
 import { renderDocumentWarnings, renderSummary } from "./summary.js";
 
@@ -11,8 +11,9 @@ const SUM_UP_EVERY_MS = 600;
 
 export class Reading {
   // `onOpen` is called with a paragraph that is to be shown in detail.
-  constructor({ taxonomy, limits, onOpen, onDone }) {
-    Object.assign(this, { taxonomy, limits, onOpen, onDone });
+  constructor({ service, onOpen, onDone }) {
+    const { taxonomy, limits, served } = service;
+    Object.assign(this, { taxonomy, limits, served, expected: service.info.model, onOpen, onDone });
     this.paragraphs = [];
     this.sections = new Map();
     this.filter = null;
@@ -40,7 +41,8 @@ export class Reading {
   get title() {
     if (this.source?.name) return this.source.name;
     const words = (this.paragraphs[0]?.rawText.trim().split("\n")[0] ?? "").split(/\s+/);
-    return words.length > 10 ? `${words.slice(0, 8).join(" ")} …` : words.join(" ").slice(0, 120);
+    const told = words.length > 10 ? `${words.slice(0, 8).join(" ")} …` : words.join(" ");
+    return told.length > 120 ? `${told.slice(0, 118).toWellFormed()} …` : told;
   }
 
   // By which the corrections of one document are known to belong together.
@@ -50,6 +52,12 @@ export class Reading {
 
   stop() {
     this.running?.abort(new DOMException("stopped", "AbortError"));
+  }
+
+  // Stops, and has nothing more to say: neither that it is done, nor that it begins again with the network.
+  discard() {
+    this.stop();
+    Object.assign(this, { running: null, wasCutOff: false });
   }
 
   async start(source) {
@@ -70,7 +78,7 @@ export class Reading {
     this.said.textContent = source.file ? `Reading ${source.name} …` : "Reading …";
     let isStopped = false;
     try {
-      for await (const news of readDocument(source, { limits: this.limits, signal: running.signal })) this.take(news);
+      for await (const news of readDocument(source, { limits: this.limits, served: this.served, signal: running.signal })) this.take(news);
     } catch (error) {
       if (running !== this.running) return; // another document was begun meanwhile
       if (running.signal.aborted) isStopped = true;
@@ -83,6 +91,7 @@ export class Reading {
 
   take(news) {
     if (news.nExpected) {
+      if (news.model.sha256 !== this.expected.sha256) throw new StaleModelError();
       this.nExpected = news.nExpected;
       this.model = news.model;
     }
@@ -102,9 +111,10 @@ export class Reading {
   fail(error) {
     this.wasCutOff = error instanceof OfflineError;
     const kept = this.paragraphs.length ? ` The ${count(this.paragraphs.length, "paragraph")} read until then ${this.paragraphs.length === 1 ? "is" : "are"} below.` : "";
+    const again = error instanceof StaleModelError ? ["Use the new model", () => dispatchEvent(new Event("modelexchange"))] : ["Try again", () => this.start(this.source)];
     this.fault.replaceChildren(
       h("p", {}, explain(error) + kept),
-      h("div", { class: "row" }, h("button", { type: "button", on: { click: () => this.start(this.source) } }, "Try again")),
+      h("div", { class: "row" }, h("button", { type: "button", on: { click: again[1] } }, again[0])),
     );
     this.fault.hidden = false;
   }
@@ -143,6 +153,7 @@ export class Reading {
       const section = this.renderSection(paragraph);
       this.sections.set(paragraph.readIndex, section);
       this.watcher.observe(section);
+      section.classList.toggle("pale", !this.isChosen(paragraph));
       fragment.append(section);
     }
     this.text.append(fragment);
@@ -189,23 +200,28 @@ export class Reading {
     section.classList.add("here");
   }
 
+  reveal(paragraph) {
+    this.sections.get(paragraph.readIndex).scrollIntoView({ block: "nearest" });
+  }
+
   focus(paragraph) {
     this.sections.get(paragraph.readIndex)?.querySelector(".mark").focus();
+  }
+
+  isChosen(paragraph) {
+    const answer = this.filter && paragraph[this.filter.head];
+    return !this.filter || Boolean(answer && (answer.label === this.filter.label || answer.labels?.includes(this.filter.label)));
   }
 
   // Shows only the paragraphs that have a label; the others stay readable, but pale.
   choose(head, label) {
     const isSame = this.filter?.head === head && this.filter?.label === label;
     this.filter = isSame ? null : { head, label };
-    const has = (paragraph) => {
-      const answer = paragraph[head];
-      return answer && (answer.label === label || answer.labels?.includes(label));
-    };
     let n = 0;
     for (const paragraph of this.paragraphs) {
-      const isOff = this.filter !== null && !has(paragraph);
-      n += isOff ? 0 : 1;
-      this.sections.get(paragraph.readIndex).classList.toggle("pale", isOff);
+      const isOn = this.isChosen(paragraph);
+      n += isOn ? 1 : 0;
+      this.sections.get(paragraph.readIndex).classList.toggle("pale", !isOn);
     }
     this.drawSummary();
     announce(this.filter ? `${count(n, "paragraph")} with ${label} stand out.` : "All paragraphs stand alike.");
@@ -230,9 +246,5 @@ export class Reading {
       else this.seen.delete(number);
     }
     if (this.seen.size && !this.strip.element.hidden) this.strip.showWindow(Math.min(...this.seen), Math.max(...this.seen));
-  }
-
-  describe(paragraph) {
-    return tell(paragraph, this.taxonomy);
   }
 }

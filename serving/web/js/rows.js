@@ -65,6 +65,27 @@ async function readJsonLines(file) {
   return { rows, notes };
 }
 
+// Spreadsheets save CSV in the machine's own alphabet, which would be read with every accent and quotation mark lost.
+async function checkUtf8(file) {
+  const decoded = file.stream().pipeThrough(new TextDecoderStream("utf-8", { fatal: true })).getReader();
+  try {
+    while (!(await decoded.read()).done);
+  } catch {
+    throw new BadFileError(`${file.name} is not text in UTF-8. In Excel, save it as "CSV UTF-8".`);
+  }
+}
+
+// A file that is one JSON list, and not a line for each row; null where it is none.
+async function readJsonList(file) {
+  if (!/^\s*\[/.test(await file.slice(0, 4096).text())) return null;
+  try {
+    const rows = JSON.parse(await file.text());
+    return rows.every((row) => row && typeof row === "object" && !Array.isArray(row)) ? { rows, notes: [] } : null;
+  } catch {
+    return null;
+  }
+}
+
 // Reads { rows, notes }; rows are objects. Throws BadFileError.
 export async function readRows(file) {
   const suffix = file.name.split(".").pop().toLowerCase();
@@ -73,8 +94,10 @@ export async function readRows(file) {
   if (!["csv", "tsv", "jsonl", "ndjson", "json"].includes(suffix)) throw new BadFileError(`${file.name} is no table that is read here. CSV (with a header) and JSON lines are.`);
   const start = new Uint8Array(await file.slice(0, 4096).arrayBuffer());
   if (start.includes(0)) throw new BadFileError(`${file.name} is not text. Save the table as CSV in UTF-8.`);
-  const told = suffix === "csv" || suffix === "tsv" ? await readCsv(file) : await readJsonLines(file);
-  if (!told.rows.length) throw new BadFileError(`${file.name} holds no rows.${told.notes.length ? ` ${told.notes[0]}` : ""}`);
+  const isCsv = suffix === "csv" || suffix === "tsv";
+  if (isCsv) await checkUtf8(file);
+  const told = isCsv ? await readCsv(file) : ((await readJsonList(file)) ?? (await readJsonLines(file)));
+  if (!listColumns(told.rows).length) throw new BadFileError(`${file.name} holds no rows.${told.notes.length ? ` ${told.notes[0]}` : ""}`);
   return told;
 }
 
@@ -84,13 +107,36 @@ export function listColumns(rows) {
   return [...names];
 }
 
-// A value as a day, as [year, month, day]; months and days may be missing.
-export function readDate(value) {
-  const found = /^\s*(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2}))?)?(?!\d)/.exec(String(value ?? ""));
-  if (found) return [Number(found[1]), found[2] ? Number(found[2]) : null, found[3] ? Number(found[3]) : null];
+const YEAR_FIRST = /^\s*(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2}))?)?(?!\d)/;
+const YEAR_LAST = /^\s*(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?!\d)/;
+
+// Which of 03/04/2021 is the day, as its column tells: "first", "second", or null where no day is above 12.
+export function findDayPlace(values) {
+  let place = null;
+  for (const value of values) {
+    const found = YEAR_LAST.exec(String(value ?? ""));
+    if (found && (found[2] === "." || Number(found[1]) > 12)) return "first";
+    if (found && Number(found[3]) > 12) place = "second";
+  }
+  return place;
+}
+
+const checkDate = (year, month, day) => (year < 1500 || year > 2200 || month === 0 || month > 12 || day > 31 ? null : [year, month, day]);
+
+// A value as a day, as [year, month, day]; months and days may be missing. Where it cannot be known which is the day,
+// both are: half of the rows would stand in a wrong month.
+export function readDate(value, dayPlace = null) {
+  const found = YEAR_FIRST.exec(String(value ?? ""));
+  if (found) return checkDate(Number(found[1]), found[2] ? Number(found[2]) : null, found[3] ? Number(found[3]) : null);
+  const late = YEAR_LAST.exec(String(value ?? ""));
+  if (late) {
+    const [first, second] = [Number(late[1]), Number(late[3])];
+    if (dayPlace === null) return checkDate(Number(late[4]), null, null);
+    return dayPlace === "first" ? checkDate(Number(late[4]), second, first) : checkDate(Number(late[4]), first, second);
+  }
   if (typeof value !== "string" || !/\d{4}/.test(value)) return null;
   const time = new Date(value);
-  return Number.isNaN(time.getTime()) ? null : [time.getFullYear(), time.getMonth() + 1, time.getDate()];
+  return Number.isNaN(time.getTime()) ? null : checkDate(time.getFullYear(), time.getMonth() + 1, time.getDate());
 }
 
 // Which columns hold what, as well as can be told; null where none does.

@@ -1,12 +1,13 @@
 // Owns rows -> answers through POST /v1/classify/stream. Browsers send a body whole before they read, so rows go in
 // groups that fit into the buffers between; each answered line is one row done.
-import { ask, readLines, ServiceError } from "./api.js";
+import { ask, readLines, ServiceError, StaleModelError } from "./api.js";
 
 const ROWS_AT_ONCE = 96;
 const CHARS_AT_ONCE = 400_000;
 
 // Yields [{ index, answer }] as they come, from row `from` on; breaks off with OfflineError or ServiceError.
-export async function* classifyRows(texts, { from = 0, signal, maxBodyBytes }) {
+export async function* classifyRows(texts, { from = 0, signal, maxBodyBytes, served, sha256 }) {
+  const path = served === null ? "v1/classify/stream" : `v1/classify/stream?${new URLSearchParams({ model: served })}`;
   for (let start = from; start < texts.length; ) {
     let end = start;
     let nChars = 0;
@@ -16,7 +17,12 @@ export async function* classifyRows(texts, { from = 0, signal, maxBodyBytes }) {
       nChars += texts[end].length + 1;
       end += 1;
     }
-    const response = await ask("v1/classify/stream", { method: "POST", type: "application/x-ndjson", accept: "application/x-ndjson", body: lines.join(""), signal });
+    const response = await ask(path, { method: "POST", type: "application/x-ndjson", accept: "application/x-ndjson", body: lines.join(""), signal });
+    // Rows of one table are all read by one model.
+    if (response.headers.get("x-model-sha256") !== sha256) {
+      response.body.cancel();
+      throw new StaleModelError();
+    }
     let nDone = 0;
     for await (const values of readLines(response, signal)) {
       const broken = values.find((value) => value.id === null);

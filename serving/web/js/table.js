@@ -26,8 +26,9 @@ export class RowTable {
     this.head = h("thead");
     this.body = h("tbody");
     this.table = h("table", { class: "batch-table" }, h("caption", { class: "unseen" }, "Classified rows"), this.head, this.body);
+    this.scroll = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of rows" }, this.table);
     this.pager = h("div", { class: "row pager", role: "group", "aria-label": "Pages" });
-    this.element = h("section", { "aria-label": "Rows" }, this.controls, this.told, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of rows" }, this.table), this.pager);
+    this.element = h("section", { "aria-label": "Rows" }, this.controls, this.told, this.scroll, this.pager);
   }
 
   columns() {
@@ -48,7 +49,7 @@ export class RowTable {
 
   textButton(row) {
     const text = row.text.length > 160 ? `${row.text.slice(0, 160)} …` : row.text;
-    return h("button", { type: "button", class: "row-text", on: { click: () => this.onOpen(row) } }, text || "(no text)");
+    return h("button", { type: "button", class: "row-text", "data-row": row.index, dir: "auto", on: { click: () => this.onOpen(row) } }, text || "(no text)");
   }
 
   answerCell(row, head) {
@@ -61,7 +62,9 @@ export class RowTable {
     return words;
   }
 
-  setRows(rows, extra) {
+  setRows(rows, extra, { isRunning = false } = {}) {
+    // Told once it is over: counts that rise by the second would drown what a screen reader reads.
+    this.told.setAttribute("aria-live", isRunning ? "off" : "polite");
     Object.assign(this, { rows, extra });
     this.refresh({ keepPage: true });
   }
@@ -110,8 +113,8 @@ export class RowTable {
     const columns = this.columns();
     const nPages = Math.max(Math.ceil(this.chosen.length / ROWS_OF_A_PAGE), 1);
     this.page = Math.min(this.page, nPages - 1);
+    const focus = this.findFocus();
     const shown = this.chosen.slice(this.page * ROWS_OF_A_PAGE, (this.page + 1) * ROWS_OF_A_PAGE);
-    const focused = document.activeElement?.dataset?.column;
     this.head.replaceChildren(
       h("tr", {}, columns.map(({ id, name, isFigure }) => {
         const isSorted = this.sort.column === id;
@@ -123,7 +126,6 @@ export class RowTable {
       })),
     );
     this.body.replaceChildren(...shown.map((row) => h("tr", {}, columns.map(({ id, isFigure, value, cell }) => h("td", { class: `${isFigure ? "figure" : ""} ${id === "text" ? "text-cell" : ""}` }, cell ? cell(row) : String(id === "#" ? value(row) + 1 : value(row)))))));
-    if (focused) $(`[data-column="${CSS.escape(focused)}"]`, this.head)?.focus();
     this.told.textContent = this.chosen.length === this.rows.length ? `${count(this.rows.length, "row")}.` : `${this.chosen.length.toLocaleString("en")} of ${count(this.rows.length, "row")} shown; charts and downloads hold these.`;
     this.pager.hidden = nPages < 2;
     const go = (page) => {
@@ -132,10 +134,26 @@ export class RowTable {
       this.table.scrollIntoView({ block: "start" });
     };
     this.pager.replaceChildren(
-      h("button", { type: "button", disabled: this.page === 0, on: { click: () => go(this.page - 1) } }, "← Earlier"),
+      h("button", { type: "button", "data-step": "earlier", disabled: this.page === 0, on: { click: () => go(this.page - 1) } }, "← Earlier"),
       h("span", { class: "muted" }, `Page ${this.page + 1} of ${nPages}`),
-      h("button", { type: "button", disabled: this.page >= nPages - 1, on: { click: () => go(this.page + 1) } }, "Later →"),
+      h("button", { type: "button", "data-step": "later", disabled: this.page >= nPages - 1, on: { click: () => go(this.page + 1) } }, "Later →"),
     );
+    focus?.();
+  }
+
+  // What is drawn anew must not drop the focus of who walks through it by keyboard.
+  findFocus() {
+    const focused = document.activeElement;
+    if (!focused || !this.element.contains(focused)) return null;
+    for (const name of ["column", "step", "row"]) {
+      const value = focused.dataset[name];
+      if (value === undefined) continue;
+      return () => {
+        const found = $(`[data-${name}="${CSS.escape(value)}"]`, this.element);
+        (found && !found.disabled ? found : (this.pager.querySelector("button:enabled") ?? this.scroll)).focus({ preventScroll: true });
+      };
+    }
+    return null;
   }
 
   sortBy(id) {

@@ -1,0 +1,86 @@
+"""Several models behind one page, and a model that is exchanged while the page is open."""
+
+import pytest
+
+from serving.settings import ServeSettings
+from tests.page.support import ARTICLE, drop, find_faults, paste, wait_read
+from tests.page.test_batch import classify, make_csv
+from tests.page.test_taxonomies import ONE, head
+from tests.serving.running import run_server
+from tests.support.tiny import build_tiny_model
+from twohands.classifier import Classifier
+from twohands.taxonomy import Taxonomy
+
+pytestmark = pytest.mark.issue(7)
+
+
+@pytest.fixture
+def two(tmp_path):
+    first = build_tiny_model(tmp_path / "first", taxonomy=Taxonomy(heads=[head("mood", ONE, "calm", "angry")]))
+    second = build_tiny_model(tmp_path / "second", taxonomy=Taxonomy(heads=[head("tone", ONE, "dry", "warm")]))
+    settings = ServeSettings(
+        model=f"first={first}", other_models=(f"other={second}",), corrections=f"sqlite:///{tmp_path / 'kept.db'}"
+    )
+    classifier = Classifier.load(first, num_threads=1)
+    with run_server(settings, classifier) as url:
+        yield f"{url}/"
+    classifier.close()
+
+
+def test_a_reader_chooses_among_models_and_both_read_the_same_text(open_page, two):
+    page = open_page(two)
+    page.locator(".intake").wait_for()
+    assert "calm" in page.locator(".lead").inner_text()
+    paste(page, ARTICLE)
+    wait_read(page)
+    assert find_faults(page) == []
+    page.get_by_label("Model that reads").select_option("other")
+    page.locator(".summary", has_text="warm").wait_for()
+    wait_read(page)
+    assert page.locator(".para").count() == 4
+    page.locator(".mark").nth(1).click()
+    page.get_by_role("button", name="Underline the evidence").click()
+    page.locator(".evidence ul, .evidence > p:not(.fine)").first.wait_for()
+    page.get_by_role("button", name="This is wrong").click()
+    page.get_by_role("radio", name="warm").check()
+    page.get_by_role("button", name="Save correction").click()
+    page.locator(".saved").wait_for()
+    page.get_by_label("Model that reads").select_option("first")
+    page.locator(".summary", has_text="calm").wait_for()
+    assert page.locator(".para").count() == 4  # what it has read is still there
+    page.get_by_role("link", name="Corrections").click()
+    item = page.locator(".corrections li").first
+    item.locator(".chip", has_text="warm").first.wait_for()  # labels that this model does not have
+    item.get_by_role("button", name="Change labels").click()
+    page.locator("dialog", has_text="a model with other labels").wait_for()
+
+
+def test_a_table_is_read_by_the_chosen_model(open_page, two):
+    page = open_page(two, view="batch")
+    page.locator(".drop").wait_for()
+    drop(page, ".batch-view", "a.csv", make_csv(3))
+    page.get_by_label("Model that reads").select_option("other")
+    classify(page, 3)
+    told = page.locator(".batch-table tbody tr").first.inner_text()
+    assert "dry" in told or "warm" in told
+
+
+def test_a_model_that_is_exchanged_is_told_and_then_used(open_page, two):
+    page = open_page(two, view="none")
+    page.locator(".intake").wait_for()
+    page.route("**/info", lambda route: _answer_with_another_digest(route))
+    page.reload()
+    page.locator(".intake").wait_for()
+    page.unroute("**/info")
+    paste(page, ARTICLE)
+    page.locator(".reading .fault", has_text="exchanged its model").wait_for()
+    page.get_by_role("button", name="Use the new model").click()
+    wait_read(page)
+    assert page.locator(".para").count() == 4
+
+
+def _answer_with_another_digest(route):
+    response = route.fetch()
+    content = response.json()
+    content["model"]["sha256"] = "0" * 64
+    route.fulfill(response=response, json=content)

@@ -1,0 +1,89 @@
+"""What tables say: days in any order, alphabets, names that clash, numbers below zero; and the table by keyboard."""
+
+import csv
+import json
+
+import pytest
+
+from tests.page.support import drop, find_faults, save
+from tests.page.test_batch import TEXTS, classify, make_csv
+
+pytestmark = pytest.mark.issue(7)
+
+
+@pytest.fixture
+def batch(open_page, url):
+    page = open_page(url, view="batch")
+    page.locator(".drop").wait_for()
+    return page
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["31.12.2020", "01.02.2020"], [[2020, 12, 31], [2020, 2, 1]]),
+        (["31/12/2020", "01/02/2020"], [[2020, 12, 31], [2020, 2, 1]]),
+        (["12/31/2020", "01/02/2020"], [[2020, 12, 31], [2020, 1, 2]]),
+        (["03/04/2020", "01/02/2020"], [[2020, None, None], [2020, None, None]]),  # who could say
+        (["2020-03-01T12:00Z", "2020"], [[2020, 3, 1], [2020, None, None]]),
+        (["5 March 2021", "9999", "2020-13-01", None], [[2021, 3, 5], None, None, None]),
+    ],
+)
+def test_days_are_read_as_their_column_writes_them(batch, values, expected):
+    told = batch.evaluate(
+        """async (values) => {
+            const { findDayPlace, readDate } = await import("/page/js/rows.js");
+            return values.map((value) => readDate(value, findDayPlace(values)));
+        }""",
+        values,
+    )
+    assert told == expected
+
+
+def test_a_table_in_another_alphabet_is_refused_and_a_json_list_is_read(batch):
+    drop(batch, ".batch-view", "a.csv", "text\nThe minister\u2019s caf\u00e9\n".encode("cp1252"))
+    batch.locator("[role=alert]", has_text="CSV UTF-8").wait_for()
+    drop(batch, ".batch-view", "b.jsonl", b"{}\n{}\n")
+    batch.locator("[role=alert]", has_text="b.jsonl holds no rows").wait_for()
+    drop(batch, ".batch-view", "c.json", json.dumps([{"text": text} for text in TEXTS], indent=1).encode())
+    classify(batch, 4)
+    assert batch.locator(".batch-table tbody tr").count() == 4
+
+
+def test_columns_of_the_file_are_kept_beside_answers_of_the_same_name(batch, tmp_path):
+    rows = "".join(f'"{text}",mine,-{i}.5,=1+{i}\n' for i, text in enumerate(TEXTS))
+    drop(batch, ".batch-view", "a.csv", f"text,stance,change,cell\n{rows}".encode())
+    classify(batch, 4)
+    for line in save(batch, batch.get_by_role("button", name="JSONL"), tmp_path).read_text().splitlines():
+        row = json.loads(line)
+        assert (row["input_stance"], row["stance"]["label"] in {"state-led", "market-led", "neutral"}) == ("mine", True)
+    with save(batch, batch.get_by_role("button", name="CSV"), tmp_path).open(newline="") as stream:
+        table = list(csv.DictReader(stream))
+    assert [(row["change"], row["cell"]) for row in table] == [(f"-{i}.5", f"'=1+{i}") for i in range(4)]
+
+
+def test_rows_that_could_not_be_read_are_told_and_an_empty_choice_leaves_no_empty_box(batch):
+    drop(batch, ".batch-view", "a.csv", f'text,n\n"{TEXTS[0]}",1\n" ",2\n'.encode())
+    classify(batch, 2)
+    assert "1 row could not be read." in batch.locator(".summary").inner_text()
+    batch.locator("#filter-text").fill("nowhere to be found")
+    batch.locator("p[role=status]", has_text="0 of 2 rows").wait_for()
+    assert not batch.locator(".summary").is_visible()
+
+
+def test_the_focus_stays_while_a_table_is_leafed_through_and_sorted_on_a_phone(open_page, url):
+    page = open_page(url, view="batch", width=390)
+    page.locator(".drop").wait_for()
+    drop(page, ".batch-view", "a.csv", make_csv(120))
+    classify(page, 120)
+    page.locator("[data-step=later]").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.dataset.step") == "later"
+    page.keyboard.press("Enter")  # to the last page, where nothing is later
+    assert page.evaluate("document.activeElement.dataset.step") == "earlier"
+    sort = page.get_by_role("button", name="stance")
+    assert sort.is_visible()
+    sort.click()
+    assert page.evaluate("document.activeElement.dataset.column") == "stance"
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert find_faults(page) == []
