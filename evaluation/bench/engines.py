@@ -110,25 +110,26 @@ class Engine:
         rows: list[list[float]] = self._ask({"do": "bulk", "rows": True})["rows"]
         return rows
 
-    def run_bulk(self) -> float:
+    def run_bulk(self) -> tuple[float, float]:
         """Classify all texts.
 
         Returns:
-            Seconds, by its own clock.
+            Seconds, and CPU seconds of all its threads, by its own clocks.
         """
-        return float(self._ask({"do": "bulk"})["seconds"])
+        answer = self._ask({"do": "bulk"})
+        return float(answer["seconds"]), float(answer["cpu_s"])
 
-    def run_alone(self, n_texts: int) -> list[float]:
+    def run_alone(self, n_texts: int) -> tuple[list[float], list[float]]:
         """Classify the first texts one at a time.
 
         Args:
             n_texts: how many.
 
         Returns:
-            Milliseconds of each.
+            Milliseconds of each, and CPU milliseconds of each.
         """
-        latencies_ms: list[float] = self._ask({"do": "alone", "n": n_texts})["latencies_ms"]
-        return latencies_ms
+        answer = self._ask({"do": "alone", "n": n_texts})
+        return answer["latencies_ms"], answer["cpu_ms"]
 
     def close(self) -> None:
         """End the process."""

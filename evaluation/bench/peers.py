@@ -90,17 +90,24 @@ def race_engines(
                 continue
             stack.callback(engine.close)
             engines.append(engine)
-        bulk: dict[str, list[float]] = {engine.peer.name: [] for engine in engines}
-        alone: dict[str, list[float]] = {engine.peer.name: [] for engine in engines}
-        rows = {}
+        rows: dict[str, np.ndarray[Any, Any]] = {}
+        bulk: dict[str, list[float]] = {}
+        alone: dict[str, list[float]] = {}
+        bulk_cpu: dict[str, list[float]] = {}
+        alone_cpu: dict[str, list[float]] = {}
         for engine in engines:
             rows[engine.peer.name] = np.array(engine.read_rows())  # warms up, too
             engine.run_alone(min(8, n_alone))
             advance(1)
         for _ in range(n_rounds):
             for engine in engines:
-                bulk[engine.peer.name].append(engine.run_bulk())
-                alone[engine.peer.name] += engine.run_alone(n_alone)
+                name = engine.peer.name
+                seconds, cpu_s = engine.run_bulk()
+                latencies_ms, cpu_ms = engine.run_alone(n_alone)
+                bulk.setdefault(name, []).append(seconds)
+                bulk_cpu.setdefault(name, []).append(1e3 * cpu_s / len(texts))
+                alone.setdefault(name, []).extend(latencies_ms)
+                alone_cpu.setdefault(name, []).extend(cpu_ms)
                 advance(1)
         for engine in engines:
             name = engine.peer.name
@@ -111,13 +118,17 @@ def race_engines(
                     "configuration": engine.configuration,
                     "paragraphs_per_s": len(texts) / median(bulk[name]),
                     "bulk_seconds": bulk[name],
+                    "bulk_cpu_ms": median(bulk_cpu[name]),
                     "latency": tell_percentiles(alone[name]),
+                    "alone_cpu_ms": median(alone_cpu[name]),
                     "max_logit_difference": float(np.abs(rows[name] - reference).max()) if shape_fits else None,
                 }
             )
     ours = figures[0]
     for one in figures[1:]:
         one["ours_bulk_ratio"] = _relate(ours, one, "paragraphs_per_s", is_time=False)
+        one["ours_bulk_cpu_ratio"] = _relate(ours, one, "bulk_cpu_ms", is_time=True)
+        one["ours_alone_cpu_ratio"] = _relate(ours, one, "alone_cpu_ms", is_time=True)
         one["ours_alone_ratio"] = _relate(ours["latency"], one["latency"], "p50_ms", is_time=True)
     return figures, broken
 

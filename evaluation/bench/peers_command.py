@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,64 @@ def _table(*headings: str) -> Table:
     return table
 
 
+def _print_engines(console: Console, engines: Sequence[Mapping[str, Any]]) -> None:
+    console.print("\n[bold]in process[/bold]: medians of rounds in turn; `ours` is how many times as fast we are")
+    table = _table("bulk", "paragraphs/s", "ours", "CPU ms each", "ours", "logits differ")
+    for one in engines:
+        differs = one["max_logit_difference"]
+        table.add_row(
+            one["name"],
+            f"{one['paragraphs_per_s']:.1f}",
+            _ratio(one.get("ours_bulk_ratio")),
+            f"{one['bulk_cpu_ms']:.1f}",
+            _ratio(one.get("ours_bulk_cpu_ratio")),
+            "-" if differs is None else f"{differs:.2g}",
+        )
+    console.print(table)
+    console.print()
+    table = _table("one at a time", "p50 ms", "ours", "CPU ms each", "ours", "p90 ms")
+    for one in engines:
+        late = one["latency"]
+        table.add_row(
+            one["name"],
+            _ms(late["p50_ms"]),
+            _ratio(one.get("ours_alone_ratio")),
+            f"{one['alone_cpu_ms']:.1f}",
+            _ratio(one.get("ours_alone_cpu_ratio")),
+            _ms(late["p90_ms"]),
+        )
+    console.print(table)
+    console.print("On a busy machine CPU time is the steadier of the two: waiting for a core is no part of it.")
+
+
+def _print_servers(console: Console, servers: Sequence[Mapping[str, Any]]) -> None:
+    console.print("\n[bold]served[/bold]: a closed loop of clients; p99 needs 662 answers")
+    table = _table("server", "clients", "answers/s", "ours", "p50 ms", "p99", "CPU ms each", "failed")
+    for one in servers:
+        for n_clients, row in one["clients"].items():
+            late = row["latency"]
+            table.add_row(
+                one["name"],
+                n_clients,
+                f"{row['requests_per_s']:.1f}",
+                _ratio(row.get("ours_throughput_ratio")),
+                _ms(late["p50_ms"]),
+                _ms(late["p99_ms"]),
+                f"{row['cpu_ms_per_request']:.1f}",
+                str(row["n_failed"]),
+            )
+    console.print(table)
+
+
+def _print_configurations(console: Console, measured: Sequence[Mapping[str, Any]]) -> None:
+    console.print("\n[bold]configured as[/bold]")
+    for one in measured:
+        said = one["configuration"]
+        text = said if isinstance(said, str) else ", ".join(f"{key} {value}" for key, value in said.items())
+        more = f"; idle {one['idle_cpu_share']:.1%} of a CPU, {one['memory_mb']:.0f} MB" if "memory_mb" in one else ""
+        console.print(f"{one['name']}: {text}{more}", markup=False)
+
+
 def print_peers(report: Mapping[str, Any]) -> None:
     """Print the tables of a report in 80 columns.
 
@@ -106,55 +164,22 @@ def print_peers(report: Mapping[str, Any]) -> None:
     """
     console = Console(width=WIDTH, highlight=False)
     model, machine, texts = report["model"], report["machine"], report["texts"]
-    console.print(f"{model['name']} {model['version']} ({model['sha256'][:12]}), {report['threads']} threads each")
-    console.print(
-        f"commit {machine['commit'] or 'unknown'}; {machine['cpu_model']}, load {machine['load_1_min_before']:.1f}"
-    )
+    each = f"{report['threads']} thread{'s'[: report['threads'] != 1]} each"
+    console.print(f"{model['name']} {model['version']} ({model['sha256'][:12]}), {each}")
+    console.print(f"commit {machine['commit'] or 'unknown'}")
+    console.print(f"{machine['cpu_model']}, load {machine['load_1_min_before']:.1f} before the run")
     console.print(f"texts: {texts['source']}: {texts['n_texts']}, {texts['tokens_mean']} tokens on average")
     if report["engines"]:
-        console.print("\n[bold]in process[/bold]: medians of rounds in turn; `ours` is how many times as fast we are")
-        table = _table("engine", "paragraphs/s", "ours", "ms alone p50", "ours", "p90", "logits differ")
-        for one in report["engines"]:
-            late, differs = one["latency"], one["max_logit_difference"]
-            table.add_row(
-                one["name"],
-                f"{one['paragraphs_per_s']:.1f}",
-                _ratio(one.get("ours_bulk_ratio")),
-                _ms(late["p50_ms"]),
-                _ratio(one.get("ours_alone_ratio")),
-                _ms(late["p90_ms"]),
-                "-" if differs is None else f"{differs:.2g}",
-            )
-        console.print(table)
+        _print_engines(console, report["engines"])
     if report["servers"]:
-        console.print("\n[bold]served[/bold]: a closed loop of clients; p99 needs 662 answers")
-        table = _table("server", "clients", "answers/s", "ours", "p50 ms", "p99", "CPU ms each", "failed")
-        for one in report["servers"]:
-            for n_clients, row in one["clients"].items():
-                late = row["latency"]
-                table.add_row(
-                    one["name"],
-                    n_clients,
-                    f"{row['requests_per_s']:.1f}",
-                    _ratio(row.get("ours_throughput_ratio")),
-                    _ms(late["p50_ms"]),
-                    _ms(late["p99_ms"]),
-                    f"{row['cpu_ms_per_request']:.1f}",
-                    str(row["n_failed"]),
-                )
-        console.print(table)
-    console.print("\n[bold]configured as[/bold]")
-    for one in [*report["engines"], *report["servers"]]:
-        said = one["configuration"]
-        text = said if isinstance(said, str) else ", ".join(f"{key} {value}" for key, value in said.items())
-        more = f"; idle {one['idle_cpu_share']:.1%} of a CPU, {one['memory_mb']:.0f} MB" if "memory_mb" in one else ""
-        console.print(f"{one['name']}: {text}{more}")
+        _print_servers(console, report["servers"])
+    _print_configurations(console, [*report["engines"], *report["servers"]])
     for one in report["absent"]:
         console.print("[bold]not installed[/bold]: ", end="")
         console.print(f"{one['name']}; {one['what_to_do']}", markup=False)  # an extra stands in square brackets
     for one in report["broken"]:
-        console.print(f"[bold]did not run[/bold]: {one['name']}: ", end="")
-        console.print(one["reason"], markup=False)
+        console.print("[bold]did not run[/bold]: ", end="")
+        console.print(f"{one['name']}: {one['reason']}", markup=False)
     for note in report["notes"]:
         console.print(note)
 

@@ -57,13 +57,16 @@ def print_speed(report: Mapping[str, Any]) -> None:
         f"{texts['tokens_mean']} on average\n"
     )
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    for place, heading in enumerate(("tokens", "threads", "paragraphs/s", "ms alone: p50", "p90", "p99")):
+    for place, heading in enumerate(
+        ("tokens", "threads", "paragraphs/s", "CPU ms", "alone: CPU ms", "p50 ms", "p90", "p99")
+    ):
         table.add_column(heading, justify="right" if place else "left")
     for case in report["cases"]:
         for threads, row in case["threads"].items():
             late = row["latency"]
             table.add_row(
                 str(case["tokens"]), threads, _number(row["paragraphs_per_s"]),
+                _number(row["bulk_cpu_ms"]), _number(row["alone_cpu_ms"]),
                 _number(late["p50_ms"]), _number(late["p90_ms"]), _number(late["p99_ms"]),
             )  # fmt: skip
     console.print(table)
@@ -78,7 +81,8 @@ def print_speed(report: Mapping[str, Any]) -> None:
             f"ceiling at {ceiling['tokens']} tokens, {threads} thread{'s'[: threads != '1']}: "
             f"{row['products_ms']:.2f} ms of matrix products ({row['giga_operations_per_s']:.0f} G/s); "
             f"the model reaches {row['model_share_of_ceiling']:.0%} of it, "
-            f"text to answer {row['bulk_share_of_ceiling']:.0%}"
+            f"text to answer {row['bulk_share_of_ceiling']:.0%} "
+            f"({row['bulk_share_of_ceiling_by_cpu']:.0%} by CPU time)"
         )
     cold = report["cold_start"]
     console.print(

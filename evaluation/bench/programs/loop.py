@@ -34,13 +34,15 @@ def answer(configuration: dict[str, object], *, bulk: Run, alone: Run) -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         if asked["do"] == "bulk":
-            started_s = time.perf_counter()
+            started_s, cpu_s = time.perf_counter(), time.process_time()
             rows = bulk(texts)
-            tell(seconds=time.perf_counter() - started_s, rows=rows if asked.get("rows") else None)
+            seconds, cpu_s = time.perf_counter() - started_s, time.process_time() - cpu_s
+            tell(seconds=seconds, cpu_s=cpu_s, rows=rows if asked.get("rows") else None)
         else:
-            spent = []
+            spent, cpu_ms = [], []
             for text in texts[: asked["n"]]:
-                started_s = time.perf_counter()
+                started_s, cpu_s = time.perf_counter(), time.process_time()
                 alone([text])
                 spent.append(1e3 * (time.perf_counter() - started_s))
-            tell(latencies_ms=spent)
+                cpu_ms.append(1e3 * (time.process_time() - cpu_s))
+            tell(latencies_ms=spent, cpu_ms=cpu_ms)
