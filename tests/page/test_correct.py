@@ -3,8 +3,12 @@
 import json
 
 import httpx
+import pytest
 
+from serving.settings import ServeSettings
 from tests.page.support import ARTICLE, MARKUP, find_faults, paste, save, wait_read
+from tests.serving.running import run_server
+from twohands.locate import find_model
 
 
 def count_kept(url):
@@ -55,3 +59,36 @@ def test_a_wrong_label_is_corrected_reviewed_and_exported(page, url, tmp_path):
     dialog.get_by_role("button", name="Delete it").click()
     page.locator("p[role=status]", has_text="None yet").wait_for()
     assert count_kept(url) == before
+
+
+@pytest.mark.issue(7)
+def test_what_nobody_accepted_is_not_exported_unless_it_is_asked_for(open_page, url, tmp_path):
+    sent = {"text": "The kilns are cold.", "labels": {"stance": "neutral"}}
+    kept = httpx.post(f"{url}v1/corrections", json=sent).json()
+    try:
+        page = open_page(url, view="corrections")
+        page.locator(".corrections li").first.wait_for()
+        page.get_by_role("button", name="Training rows").click()
+        page.locator("dialog", has_text="No correction is accepted").get_by_role("button", name="Close").click()
+        page.locator("#correction-status").select_option("pending")
+        page.locator(".group", has_text="Export pending").wait_for()
+        (row,) = save(page, page.get_by_role("button", name="Training rows"), tmp_path).read_text().splitlines()
+        assert json.loads(row)["id"] == kept["id"]
+    finally:
+        httpx.delete(f"{url}v1/corrections/{kept['id']}")
+
+
+@pytest.mark.issue(7)
+def test_a_store_that_fails_is_told_at_once_and_not_waited_for(open_page, released, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    settings = ServeSettings(model=str(find_model()), corrections=f"sqlite:///{tmp_path}/file/kept.db")
+    with run_server(settings, released) as url:
+        page = open_page(f"{url}/")
+        page.locator(".intake").wait_for()
+        paste(page, ARTICLE)
+        wait_read(page)
+        page.locator(".mark").nth(1).click()
+        page.get_by_role("button", name="This is wrong").click()
+        page.get_by_role("button", name="Save correction").click()
+        page.locator("dialog .fault", has_text="cannot use its store").wait_for(timeout=4000)
+        assert not page.locator(".notice").is_visible()

@@ -202,3 +202,37 @@ def test_the_theme_is_chosen_and_kept(page):
     page.reload()
     assert page.locator("#theme-button").inner_text() == "Theme: dark"
     assert page.evaluate(paper) != before
+
+
+@pytest.mark.issue(7)
+def test_a_word_without_end_and_a_text_from_right_to_left_keep_their_place(page):
+    paste(page, f"The {'Donau' * 300} plan of the ministry will fund the mills of the whole country again.")
+    wait_read(page)
+    assert len(page.locator(".result h1").inner_text()) <= 120
+    assert page.evaluate("document.documentElement.scrollWidth") == 1280
+    page.get_by_role("button", name="New text").click()
+    paste(page, "\u05d4\u05e9\u05d5\u05e7 " * 20)
+    wait_read(page)
+    assert page.locator(".para .text").evaluate("text => getComputedStyle(text).direction") == "rtl"
+
+
+@pytest.mark.issue(7)
+def test_what_comes_after_a_label_is_chosen_is_paled_like_the_rest(page):
+    paste(page, "\n\n".join(PIECES * 60))
+    page.locator(".summary").get_by_role("button", name="sanctions").click()
+    until(page, "document.querySelectorAll('.para').length > 200")
+    wait_read(page)
+    assert page.locator(".para.pale").count() == 180
+
+
+@pytest.mark.issue(7)
+def test_a_paragraph_that_is_opened_on_a_phone_is_not_covered_by_what_is_told_of_it(open_page, url):
+    page = open_page(url, width=390)
+    page.locator(".intake").wait_for()
+    paste(page, "\n\n".join(PIECES * 4))
+    wait_read(page)
+    mark = page.locator(".mark").nth(9)
+    mark.evaluate("mark => mark.scrollIntoView({ block: 'end' })")
+    mark.click()
+    text = page.locator(".para .text").nth(9).bounding_box()
+    assert text["y"] + text["height"] < page.locator(".detail.open").bounding_box()["y"]

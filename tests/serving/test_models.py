@@ -49,8 +49,12 @@ async def test_several_models_answer_by_name(tmp_path, folder):
         assert await version(client, model="third") == "2"
         listed = (await client.get("/v1/models")).json()["models"]
         assert [(m["name"], m["is_default"]) for m in listed] == [("mine", True), ("other", False), ("third", False)]
-        refused = await client.post("/v1/classify", json={"inputs": "plan", "model": "absent"})
-        assert (refused.status_code, refused.json()["error"]["code"]) == (404, "unknown_model")
+        assert (await client.get("/info?model=third")).json()["model"]["version"] == "2"
+        for refused in (
+            await client.post("/v1/classify", json={"inputs": "plan", "model": "absent"}),
+            await client.get("/info?model=absent"),
+        ):
+            assert (refused.status_code, refused.json()["error"]["code"]) == (404, "unknown_model")
 
 
 @pytest.mark.usefixtures("folder")
