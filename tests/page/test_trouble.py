@@ -5,8 +5,13 @@ import threading
 import httpx
 import pytest
 
+from serving.keys import make_key, write_keys
+from serving.settings import ServeSettings
 from tests.page.support import ARTICLE, MARKUP, drop, find_faults, paste, until, wait_read
+from tests.page.test_batch import make_csv
 from tests.page.wire import open_wire
+from tests.serving.running import run_server
+from twohands.locate import find_model
 
 
 def test_a_key_is_asked_for_once_and_kept_for_the_tab_only(open_page, locked):
@@ -35,6 +40,60 @@ def test_a_key_is_asked_for_once_and_kept_for_the_tab_only(open_page, locked):
     other.locator("#key-input").wait_for()
     page.get_by_role("button", name="Forget key").click()
     page.locator("#key-input").wait_for()
+
+
+def give_key(page, key):
+    page.locator("#key-input").fill(key)
+    page.get_by_role("button", name="Use this key").click()
+
+
+@pytest.mark.issue(7)
+def test_a_key_that_is_revoked_midway_is_asked_for_anew_and_the_work_goes_on(open_page, released, tmp_path):
+    (first, old), (second, new) = make_key(name="old"), make_key(name="new")
+    path = tmp_path / "keys.json"
+    write_keys(path, [old, new])
+    settings = ServeSettings(model=str(find_model()), api_keys_file=path, corrections="off")
+    with run_server(settings, released) as url:
+        page = open_page(f"{url}/", view="batch")
+        give_key(page, first)
+        page.locator(".drop").wait_for()
+        drop(page, ".batch-view", "a.csv", make_csv(600))
+        page.get_by_role("button", name="Classify 600 rows").click()
+        until(page, "document.querySelector('.batch-view progress').value > 0")
+        write_keys(path, [new])
+        page.locator("#key-dialog", has_text="may have been revoked").wait_for()
+        give_key(page, second)
+        page.locator(".progress").wait_for(state="hidden")
+        assert "600 rows." in page.locator("p[role=status]").inner_text()
+
+
+@pytest.mark.issue(7)
+def test_a_request_that_went_out_with_the_key_before_does_not_drop_the_new_one(open_page, locked):
+    url, key, other = locked
+    page = open_page(url)
+    give_key(page, key)
+    page.locator(".intake").wait_for()
+    told = page.evaluate(
+        """async (key) => {
+            const { ask, forgetKey, hasKey } = await import("/page/js/api.js");
+            const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+            const held = Promise.withResolvers();
+            const fetchNow = window.fetch;
+            window.fetch = () => held.promise;
+            const early = ask("info");
+            window.fetch = fetchNow;
+            forgetKey();
+            const late = ask("info");
+            while (!document.querySelector("#key-input")) await sleep(20);
+            document.querySelector("#key-input").value = key;
+            document.querySelector("#key-dialog form").requestSubmit();
+            await late;
+            held.resolve(new Response("{}", { status: 401 }));
+            return [await Promise.race([early.then(({ status }) => status), sleep(5000)]), hasKey()];
+        }""",
+        other,
+    )
+    assert told == [200, True]
 
 
 def test_a_busy_service_is_waited_for_in_words(open_page, locked):
