@@ -14,7 +14,7 @@ from twohands.windows import WindowRule
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
-Recipe = Literal["plain-int8", "fused-int8", "fused-int8-emb16", "plain-int8-ffn", "fused-int8-ffn"]
+Recipe = Literal["plain-int8", "fused-int8", "fused-int8-early", "plain-int8-ffn", "fused-int8-ffn"]
 
 
 class _Section(BaseModel):
@@ -131,7 +131,7 @@ class ExportConfig(_Section):
     opset: int = Field(ge=17)
     candidates: list[Recipe] = Field(
         description="int8 graphs to measure, the fastest that passes is kept; -ffn keeps contracting matmuls in fp32, "
-        "-emb16 embeddings in fp16; empty for fp32"
+        "-early those of the first third of the layers; empty for fp32"
     )
     max_fp32_logit_change: Positive = Field(description="ONNX against PyTorch, absolute; above it the export fails")
     max_int8_f1_drop: Fraction = Field(description="macro-F1 of any head on dev, int8 against fp32")

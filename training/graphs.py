@@ -2,13 +2,10 @@
 
 import logging
 import warnings
-from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.transformers import optimizer
 from onnxruntime.transformers.fusion_options import FusionOptions
@@ -100,36 +97,14 @@ def _fuse(fp32: Path, target: Path) -> None:
     fused.save_model_to_file(str(target))
 
 
-def _halve_embeddings(path: Path) -> None:
-    """Store tables that are looked up as fp16, and widen the rows that come out: half the size of fp32."""
-    model = onnx.load(str(path))
-    tables = {tensor.name: tensor for tensor in model.graph.initializer if tensor.data_type == TensorProto.FLOAT}
-    readers = Counter(name for node in model.graph.node for name in node.input)
-    nodes = []
-    for node in model.graph.node:
-        nodes.append(node)
-        table = tables.get(node.input[0]) if node.op_type == "Gather" else None
-        if table is None or len(table.dims) != 2 or readers[table.name] > 1:
-            continue
-        table.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(table).astype(np.float16), table.name))
-        wide, narrow = node.output[0], f"{node.output[0]}_fp16"
-        node.output[0] = narrow
-        nodes.append(helper.make_node("Cast", [narrow], [wide], f"{node.name}_widen", to=TensorProto.FLOAT))
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    del model.graph.value_info[:]  # it may still say that a halved row is fp32
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))
-
-
 def make_candidate(fp32: Path, folder: Path, recipe: str) -> Path:
-    """Make one int8 graph, per channel.
+    """Make one int8 graph: per channel, embeddings too.
 
     Args:
         fp32: the plain export.
         folder: where to write.
         recipe: `plain-` or `fused-` (by ONNX Runtime's transformer optimizer), `int8`, and `-ffn` to keep
-            contracting matmuls in fp32, or `-emb16` to keep embeddings in fp16 instead of int8.
+            contracting matmuls in fp32, or `-early` to keep those of the first third of the layers.
 
     Returns:
         The graph's path.
@@ -141,8 +116,11 @@ def make_candidate(fp32: Path, folder: Path, recipe: str) -> Path:
         if not source.is_file():
             _fuse(fp32, source)
     target = folder / f"{recipe}.onnx"
-    excluded = _contracting_matmuls(source) if recipe.endswith("-ffn") else _classifier_matmuls(source)
-    keeps_embeddings = recipe.endswith("-emb16")
+    classifier = _classifier_matmuls(source)
+    contracting = [name for name in _contracting_matmuls(source) if name not in classifier]
+    # An error that is made early passes through every layer after it.
+    n_kept = {"ffn": len(contracting), "early": -(-len(contracting) // 3)}.get(recipe.rpartition("-")[2], 0)
+    excluded = contracting[:n_kept] + classifier
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)  # the quantiser advises a pre-processing that changes nothing here
@@ -152,12 +130,10 @@ def make_candidate(fp32: Path, folder: Path, recipe: str) -> Path:
             str(target),
             per_channel=True,
             weight_type=QuantType.QInt8,
-            op_types_to_quantize=[op for op in _QUANTISED_OPS if not (keeps_embeddings and op == "Gather")],
+            op_types_to_quantize=_QUANTISED_OPS,
             nodes_to_exclude=excluded,
             extra_options={"MatMulConstBOnly": True},
         )
     finally:
         root.setLevel(level)
-    if keeps_embeddings:
-        _halve_embeddings(target)
     return target
