@@ -1,5 +1,6 @@
 """Owns token ids -> logits: one ONNX Runtime session, run unpadded on as many threads as are free."""
 
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,13 @@ _SLOWER_FUSIONS = ["SkipLayerNormFusion", "BiasGeluFusion"]
 RunBatch = Callable[[Sequence[TokenIds]], Logits]
 
 
+@functools.cache
+def _share_arena() -> None:
+    """Let all sessions of this process take scratch memory from one arena: each of its own would keep its peak."""
+    where = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(where, None)
+
+
 def _load(path: Path, *, num_threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = num_threads
@@ -27,6 +35,8 @@ def _load(path: Path, *, num_threads: int) -> ort.InferenceSession:
     options.log_severity_level = 3
     # A pattern is kept for every length that ever came: some 25 MB a session, and no time is saved by it.
     options.enable_mem_pattern = False
+    _share_arena()
+    options.add_session_config_entry("session.use_env_allocators", "1")
     # Spinning would burn the core of a neighbour run, and of an idle service.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
