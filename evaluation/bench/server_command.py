@@ -28,6 +28,7 @@ _OFFLINE_CONNECTIONS = 64
 _MAX_CONNECTIONS = 512
 _N_CLIENT_REQUESTS = 2000
 _IDLE_SECONDS = 5.0
+_N_OFFLINE_TRIES = 3
 _N_MODEL_ROUNDS = 3
 _AT_BAR = 0.7
 _MARGIN = 1.15  # LoadGen makes its queries before it begins; with too few it ends early and says INVALID
@@ -79,8 +80,10 @@ def _measure(served: Served, client: LoadClient, plan: Plan, *, n_texts: int, lo
     keep = None if logs is None else logs / "loadgen" / f"{number:02}-{plan.scenario}"
     run = run_loadgen(plan, client, n_texts=n_texts, keep=keep)
     after_s = served.read_cpu_s()
-    known = before_s is not None and after_s is not None
-    run["server_cpu_ms_per_request"] = 1e3 * (after_s - before_s) / run["n_samples"] if known else None  # type: ignore[operator]  # both are known
+    if before_s is None or after_s is None or run["n_errors"]:  # a refusal costs next to nothing, and is no answer
+        run["server_cpu_ms_per_request"] = None
+    else:
+        run["server_cpu_ms_per_request"] = 1e3 * (after_s - before_s) / run["n_samples"]
     return run
 
 
@@ -132,10 +135,13 @@ def print_server(report: Mapping[str, Any]) -> None:
             f"ready after {server['ready_s']:.2f} s; memory {server['memory_ready_mb'][0]:.0f} MB then, "
             f"{server['memory_after_mb'][0]:.0f} MB after the load; idle {server['idle_cpu_share']:.2%} of a CPU"
         )
+    if report["overhead_share"] is not None:
         console.print(
             f"the model alone takes {report['model_cpu_ms']:.1f} ms of CPU; the service around it "
             f"{report['overhead_share']:.1%} of the CPU of a request (offline)"
         )
+    if report["first_failure"]:
+        console.print(f"first failure: {report['first_failure']}", markup=False)
     client = report["client"]
     console.print(
         f"the client could send {client['requests_per_s']:,.0f}/s at {client['cpu_ms_per_request']:.2f} ms of CPU each"
@@ -145,6 +151,7 @@ def print_server(report: Mapping[str, Any]) -> None:
 def run_scenarios(
     served: Served,
     client: LoadClient,
+    offline_client: LoadClient,
     *,
     scenario: Scenario,
     rate_qps: float | None,
@@ -158,7 +165,8 @@ def run_scenarios(
 
     Args:
         served: the server.
-        client: its client.
+        client: opens as many connections as arrivals need.
+        offline_client: opens few, so that the server is never idle and never refuses.
         scenario: which.
         rate_qps: of the server scenario; None to search.
         slo_ms: the bound of the server scenario.
@@ -168,23 +176,31 @@ def run_scenarios(
         logs: a folder for LoadGen's logs.
 
     Returns:
-        `runs`, `offline_qps`, and for the server scenario `highest_valid_qps`.
+        `runs`, `offline_qps`, `offline_cpu_ms` (of the server, a request; None where it cannot be known), and for the
+        server scenario `highest_valid_qps`.
     """
     runs: list[Json] = []
     least = MIN_MEASUREMENTS[99]
 
     def run(kind: Scenario, rate: float, run_seconds: float) -> Json:
         plan = Plan(kind, rate, slo_ms, run_seconds, least)
-        measured = _measure(served, client, plan, n_texts=n_texts, logs=logs, number=len(runs))
+        sender = offline_client if kind is Scenario.OFFLINE else client
+        measured = _measure(served, sender, plan, n_texts=n_texts, logs=logs, number=len(runs))
         runs.append(measured)
         return measured
 
     with show_progress("under load", 3 + n_steps) as advance:
         # A first guess sizes the one query of the offline scenario; what it measures is thrown away.
-        guess = run(Scenario.OFFLINE, 50.0, min(2.0, seconds))["qps"]
+        expected = run(Scenario.OFFLINE, 50.0, min(2.0, seconds))["qps"] * _MARGIN
         runs.clear()
         advance(1)
-        offline_qps = run(Scenario.OFFLINE, guess * _MARGIN, seconds)["qps"]
+        # On a machine that others use it may be faster now: too small a query ends early, which LoadGen calls INVALID.
+        for _ in range(_N_OFFLINE_TRIES):
+            offline = run(Scenario.OFFLINE, expected, seconds)
+            if offline["verdict"] == "VALID" or offline["n_errors"]:
+                break
+            expected = offline["qps"] * 1.5
+        offline_qps = offline["qps"]
         advance(1)
         if scenario is Scenario.SINGLE_STREAM:
             run(scenario, offline_qps * 4, seconds)
@@ -198,7 +214,7 @@ def run_scenarios(
                 return measured
 
             search_rate(try_rate, offline_qps=offline_qps, n_steps=n_steps)
-    found: Json = {"runs": runs, "offline_qps": offline_qps}
+    found: Json = {"runs": runs, "offline_qps": offline_qps, "offline_cpu_ms": offline["server_cpu_ms_per_request"]}
     if scenario is Scenario.SERVER:
         valid = [one["target_qps"] for one in runs if one["target_qps"] is not None and one["verdict"] == "VALID"]
         found["highest_valid_qps"] = max(valid, default=None)
@@ -276,18 +292,20 @@ def server(
         memory_ready_mb = served.read_memory_mb()
         idle = None if url else served.measure_idle(_IDLE_SECONDS)
         client = LoadClient(served.url, bodies, max_connections=_MAX_CONNECTIONS)
+        offline_client = LoadClient(served.url, bodies, max_connections=_OFFLINE_CONNECTIONS)
         try:
             client.check()
             told = client.get_json("/info")
             found = run_scenarios(
-                served, client, scenario=kind, rate_qps=rate_qps, slo_ms=slo_ms, seconds=seconds,
+                served, client, offline_client, scenario=kind, rate_qps=rate_qps, slo_ms=slo_ms, seconds=seconds,
                 n_steps=n_steps, n_texts=len(texts), logs=report,
             )  # fmt: skip
-            failure = client.first_failure
+            failure = offline_client.first_failure or client.first_failure
         finally:
             client.close()
+            offline_client.close()
         memory_after_mb = served.read_memory_mb()
-    offline_cpu_ms = found["runs"][0]["server_cpu_ms_per_request"]
+    offline_cpu_ms = found["offline_cpu_ms"]
     figures: Json = {
         "server": {
             "url": served.url,
