@@ -14,7 +14,7 @@ WORD_OF_TOPIC = {
 
 def make_rows(n, *, seed=0, noise=0.2, first=0, rows_per_group=2):
     """Rows whose words say the label; `noise` is the share of stances that are drawn at random instead."""
-    generator = random.Random(seed)  # noqa: S311 - test data, no secret
+    generator = random.Random(seed)
     rows = []
     for number in range(first, first + n):
         said = generator.choice(list(WORD_OF_STANCE))

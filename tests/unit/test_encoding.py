@@ -23,7 +23,7 @@ def encoder():
 
 
 def random_words(seed, n):
-    return " ".join(random.Random(seed).choices([*WORDS, "oddity"], k=n))  # noqa: S311 - seeded to repeat
+    return " ".join(random.Random(seed).choices([*WORDS, "oddity"], k=n))
 
 
 @pytest.mark.parametrize("text", ["The plan.", "market", "a  Market\nof the PLAN", "oddity of subsidy.", "'"])

@@ -20,7 +20,7 @@ ALPHABET = (
 
 
 def random_texts(seed, n, longest=80):
-    generator = random.Random(seed)  # noqa: S311 - seeded to repeat
+    generator = random.Random(seed)
     for _ in range(n):
         yield "".join(generator.choices(ALPHABET, k=generator.randint(0, longest)))
 
