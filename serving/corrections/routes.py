@@ -29,6 +29,7 @@ from twohands.errors import CorrectionNotFoundError
 from twohands.paragraphs import normalise
 
 CORRECTIONS_PATH = "/v1/corrections"
+_XML = "application/xml"
 router = APIRouter(prefix=CORRECTIONS_PATH, tags=["corrections"])
 
 _MOST_OF_A_PAGE = 200
@@ -124,7 +125,10 @@ async def list_corrections(
 
 @router.get(
     "/export",
-    responses={200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}, "description": "A file"}, **_FAILURES},
+    responses={
+        200: {"content": {kind: {} for kind in (*MEDIA_TYPES.values(), _XML)}, "description": "A file"},
+        **_FAILURES,
+    },
     response_class=StreamingResponse,
 )
 async def export_corrections(
@@ -140,7 +144,7 @@ async def export_corrections(
     if export_format == "label-studio-config":
         headers = {"content-disposition": 'attachment; filename="label-studio-config.xml"'}
         config = make_label_config(models.default.classifier.taxonomy)
-        return Response(config, media_type="application/xml", headers=headers)
+        return Response(config, media_type=_XML, headers=headers)
     wanted: ExportFormat = export_format
     chosen = None if status == "all" else status
 

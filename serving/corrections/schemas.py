@@ -57,7 +57,10 @@ def _check_prediction(prediction: dict[str, Any]) -> dict[str, Any]:
 
 
 LabelWord = Annotated[str, StringConstraints(max_length=64)]
-Labels = Annotated[dict[LabelName, LabelWord | list[LabelWord] | None], Field(max_length=64)]
+# That there must be one is said here and checked with the taxonomy, whose fault names the heads.
+Labels = Annotated[
+    dict[LabelName, LabelWord | list[LabelWord] | None], Field(max_length=64, json_schema_extra={"minProperties": 1})
+]
 Note = Annotated[str, StringConstraints(max_length=MAX_NOTE_CHARS), AfterValidator(_drop_nul)]
 Origin = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARS), AfterValidator(_drop_nul)]
 Prediction = Annotated[dict[str, Any], AfterValidator(_check_prediction)]
@@ -95,8 +98,20 @@ class CorrectionRequest(_Strict):
     model: CorrectedModel | None = Field(default=None, description="the `model` of that answer")
 
 
+def _describe_change(schema: dict[str, Any]) -> None:
+    """Say in the schema what the validator asks for: something to change, and no null where null means nothing."""
+    schema["minProperties"] = 1
+    for name in ("status", "labels"):
+        told = schema["properties"][name]
+        (kept,) = [option for option in told.pop("anyOf") if option.get("type") != "null"]
+        told.pop("default", None)
+        schema["properties"][name] = kept | told
+
+
 class CorrectionChange(_Strict):
     """What a reviewer changes; what is absent stays."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, json_schema_extra=_describe_change)
 
     status: Status | None = None
     labels: Labels | None = Field(default=None, description=f"all of them anew: {_LABELS}")

@@ -475,3 +475,12 @@ def test_postgresql_without_its_driver_is_said_at_the_start(settings, classifier
     monkeypatch.setattr("serving.corrections.address.importlib.util.find_spec", lambda _: None)
     with pytest.raises(MissingExtraError):
         create_app(settings.model_copy(update={"corrections": "postgresql://h/d"}), classifier)
+
+
+def test_the_schema_says_what_is_refused():
+    from serving.corrections.schemas import CorrectionChange, CorrectionRequest
+
+    change, request = CorrectionChange.model_json_schema(), CorrectionRequest.model_json_schema()
+    assert change["minProperties"] == 1
+    assert {change["properties"][name]["type"] for name in ("status", "labels")} == {"string", "object"}
+    assert change["properties"]["labels"]["minProperties"] == request["properties"]["labels"]["minProperties"] == 1
