@@ -4,6 +4,7 @@ import random
 import sys
 
 import numpy as np
+import onnx
 import pytest
 
 from evaluation.bench.ceiling import Ceiling, list_products
@@ -94,7 +95,9 @@ def test_every_product_of_the_graph_is_in_the_ceiling(released):
     head = 2 * hidden * released.taxonomy.n_labels
     counted = sum(product.n_operations for product in products)
     assert weights + attention + head <= counted <= (weights + attention + head) * 1.02
-    assert sum(product.is_integer for product in products) >= n_layers * 6
+    # Some recipes keep a few products in fp32: the graph itself says how many are in int8.
+    n_integer = sum(node.op_type == "MatMulInteger" for node in onnx.load(str(graph)).graph.node)
+    assert sum(product.is_integer for product in products) == n_integer >= n_layers * 5
     ceiling = Ceiling(graph, length=20)
     assert ceiling.n_operations == counted
     assert ceiling.run() > 0
