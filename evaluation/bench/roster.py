@@ -113,6 +113,11 @@ def list_servers(files: Files, pythons: Mapping[str, str], *, own: str, workers:
             f"one process of {workers} threads, one paragraph a run, unpadded; the int8 graph",
         )
     ]  # fmt: skip
+    if workers > 1:
+        command = tuple(make_serve_command(str(files.model.resolve()), threads=workers, workers=workers))
+        said = f"--workers {workers}: processes of one thread, as the peers have them; the int8 graph"
+        name = f"{US} --workers {workers}"
+        served.append(ServedPeer(name, US, own, command, None, "/v1/classify", "/readyz", plain, said))
     for name, program, path, said in (
         ("fastapi", "serve_fastapi.py", "/classify", f"uvicorn with {workers} workers of one thread"),
         ("litserve", "serve_litserve.py", "/predict", f"{workers} workers of one thread, batches of 8 within 10 ms"),
@@ -120,7 +125,7 @@ def list_servers(files: Files, pythons: Mapping[str, str], *, own: str, workers:
     ):
         port, python = free_port(), pythons.get(name, own)
         loaded = (files.graph, files.tokenizer, str(files.max_tokens))
-        command: tuple[str, ...] = (python, str(PROGRAMS / program), *loaded, str(port), str(workers))
+        command = (python, str(PROGRAMS / program), *loaded, str(port), str(workers))
         health = "/" if name == "ray" else "/health"
         url = f"http://127.0.0.1:{port}"
         served.append(ServedPeer(name, name, python, command, url, path, health, plain, f"{said}; the int8 graph"))
