@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from evaluation.learners import Learner
 from evaluation.progress import Advance
-from twohands.errors import DataError, MissingExtraError
+from twohands.errors import DataError
 from twohands.examples import NOT_LABELLED, Example, encode_labels
+from twohands.extras import import_extra
 from twohands.metrics import Floats
 from twohands.scores import Scores
 from twohands.taxonomy import Head, ProblemType, Taxonomy
@@ -32,12 +33,10 @@ def import_cleanlab() -> Any:  # noqa: ANN401 - an optional library without type
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
-        from cleanlab import filter as find
-        from cleanlab import rank
-    except ImportError as error:
-        raise MissingExtraError(f"data audit needs {error.name}: pip install 'twohands[eval]'") from error
-    return find, rank
+    return tuple(
+        import_extra(f"cleanlab.{part}", use="data audit", extra="eval", package="cleanlab")
+        for part in ("filter", "rank")
+    )
 
 
 def make_folds(examples: Sequence[Example], *, n_folds: int, seed: int) -> npt.NDArray[np.int64]:

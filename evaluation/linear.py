@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from evaluation.progress import Advance
 from twohands.decide import decide_head
-from twohands.errors import MissingExtraError
 from twohands.examples import Labels
+from twohands.extras import import_extra
 from twohands.metrics import Floats, count_head, macro_f1
 from twohands.scores import DecisionRule, Platt, Scores, Temperature
 from twohands.taxonomy import Head, ProblemType
@@ -36,10 +36,7 @@ def import_sklearn() -> None:
     Raises:
         MissingExtraError: it is not.
     """
-    try:
-        import sklearn  # noqa: F401 - heavy and optional
-    except ImportError as error:
-        raise MissingExtraError("the tfidf baseline needs scikit-learn: pip install 'twohands[eval]'") from error
+    import_extra("sklearn", use="the tfidf baseline", extra="eval", package="scikit-learn")
 
 
 def plain_rule(head: Head, thresholds: Sequence[float] | None = None) -> DecisionRule:

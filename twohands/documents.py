@@ -3,7 +3,6 @@
 Plain text needs nothing; HTML and PDF need the extra `documents`.
 """
 
-import importlib
 import io
 import logging
 import re
@@ -13,7 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from twohands.errors import FileReadError, MissingExtraError
+from twohands.errors import FileReadError
+from twohands.extras import import_extra
 
 TEXT_SUFFIXES = (".txt", ".md")
 MARKUP_SUFFIXES = (".html", ".htm", ".pdf")
@@ -47,12 +47,7 @@ def import_reader(suffix: str) -> ModuleType:
         MissingExtraError: it is not installed.
     """
     name = "pypdf" if suffix == ".pdf" else "bs4"
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise MissingExtraError(
-            f"reading {suffix} documents needs {name}: pip install 'twohands[documents]'"
-        ) from error
+    return import_extra(name, use=f"reading {suffix} documents", extra="documents")
 
 
 def decode_text(content: bytes, name: str) -> str:

@@ -4,7 +4,6 @@ Reads JSONL, CSV and Parquet, whole or nothing. Readers stream, so that bulk cla
 """
 
 import csv
-import importlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,8 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from twohands.errors import DataError, FileReadError, InputError, MissingExtraError
+from twohands.errors import DataError, FileReadError, InputError
+from twohands.extras import import_extra
 from twohands.hashing import sha256_of_value
 from twohands.paragraphs import normalise
 from twohands.taxonomy import Head, ProblemType, Taxonomy
@@ -61,10 +61,7 @@ def import_pyarrow(use: str) -> ModuleType:
     Raises:
         MissingExtraError: pyarrow is not installed.
     """
-    try:
-        return importlib.import_module("pyarrow.parquet")  # heavy and optional
-    except ImportError as error:
-        raise MissingExtraError(f"{use} needs pyarrow: pip install 'twohands[eval]'") from error
+    return import_extra("pyarrow.parquet", use=use, extra="eval", package="pyarrow")
 
 
 def read_jsonl_lines(lines: Iterable[bytes], name: str, faults: list[str]) -> Iterator[Row]:

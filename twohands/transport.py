@@ -1,13 +1,13 @@
 """Owns what is the same of httpx for the sync and the async client: options, and what an answer or a failure says."""
 
-import importlib
 import json
 from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from twohands.errors import InputError, MissingExtraError, ServiceError
+from twohands.errors import InputError, ServiceError
 from twohands.exchange import Call, make_unreachable, read_failure
+from twohands.extras import import_extra
 from twohands.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -21,10 +21,7 @@ T = TypeVar("T")
 
 def import_httpx() -> ModuleType:
     """Load httpx, or say which extra brings it."""
-    try:
-        return importlib.import_module("httpx")
-    except ImportError as error:
-        raise MissingExtraError("the client needs httpx: pip install 'twohands[client]'") from error
+    return import_extra("httpx", use="the client", extra="client")
 
 
 def make_options(url: str, *, api_key: str | None, timeout_s: float) -> dict[str, Any]:

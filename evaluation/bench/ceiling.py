@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from twohands.errors import MissingExtraError
+from twohands.extras import import_extra
 
 _CONSTANT_PRODUCTS = {"MatMul", "MatMulInteger", "Gemm"}
 
@@ -28,11 +28,7 @@ def import_onnx() -> Any:  # noqa: ANN401 - an untyped module
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
-        import onnx  # noqa: PLC0415, RUF100 - of the extra `bench` alone
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("the ceiling needs the package 'onnx': pip install 'twohands[bench]'") from error
-    return onnx
+    return import_extra("onnx", use="the ceiling", extra="bench")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twohands.errors import BenchError, MissingExtraError
+from twohands.errors import BenchError
+from twohands.extras import import_extra
 
 Done = Callable[[int, bool], None]
 _CLASSIFY_PATH = "/v1/classify"
@@ -26,11 +27,7 @@ def import_aiohttp() -> Any:  # noqa: ANN401 - a module
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
-        import aiohttp  # noqa: PLC0415, RUF100 - of the extra `bench` alone
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("load needs the package 'aiohttp': pip install 'twohands[bench]'") from error
-    return aiohttp
+    return import_extra("aiohttp", use="load", extra="bench")
 
 
 def make_bodies(texts: Sequence[str]) -> list[bytes]:

@@ -12,7 +12,8 @@ from typing import Any
 
 from evaluation.bench.client import LoadClient
 from evaluation.bench.quantiles import MIN_MEASUREMENTS
-from twohands.errors import BenchError, MissingExtraError
+from twohands.errors import BenchError
+from twohands.extras import import_extra
 
 _LATE_FACTOR = 10  # an error is answered to LoadGen after so many times the bound: it is over-latency, not absent
 _MARK = ":::MLLOG "
@@ -48,11 +49,7 @@ def import_loadgen() -> Any:  # noqa: ANN401 - an untyped module
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
-        import mlperf_loadgen  # noqa: PLC0415, RUF100 - of the extra `bench` alone
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("load needs the package 'mlcommons-loadgen': pip install 'twohands[bench]'") from error
-    return mlperf_loadgen
+    return import_extra("mlperf_loadgen", use="load", extra="bench", package="mlcommons-loadgen")
 
 
 def _make_settings(lg: Any, plan: Plan) -> Any:  # noqa: ANN401 - LoadGen's own classes, untyped

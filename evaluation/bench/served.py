@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from twohands.errors import BenchError, MissingExtraError
+from twohands.errors import BenchError
+from twohands.extras import import_extra
 
 _URL = re.compile(r"https?://\S+:\d+")
 _STOP_S = 30
@@ -29,11 +30,7 @@ def import_psutil() -> Any:  # noqa: ANN401 - an untyped module
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
-        import psutil  # noqa: PLC0415, RUF100 - of the extra `bench` alone
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("the cost of a process needs 'psutil': pip install 'twohands[bench]'") from error
-    return psutil
+    return import_extra("psutil", use="the cost of a process", extra="bench")
 
 
 @dataclass(frozen=True, slots=True)

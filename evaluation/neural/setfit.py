@@ -18,8 +18,9 @@ from evaluation.deciders import Decisions
 from evaluation.linear import plain_rule, tune_thresholds
 from evaluation.progress import Advance
 from twohands.decide import decide_head
-from twohands.errors import DataError, MissingExtraError
+from twohands.errors import DataError
 from twohands.examples import Example, Labels
+from twohands.extras import import_extra
 from twohands.hashing import sha256_of_value
 from twohands.metrics import Floats
 from twohands.scores import DecisionRule
@@ -31,11 +32,7 @@ _MOST_TOKENS = 128  # pairs are run again and again; more would take hours witho
 
 
 def _import_setfit() -> Any:  # noqa: ANN401 - an optional library without types
-    try:
-        import setfit
-    except ImportError as error:
-        raise MissingExtraError(f"the baseline setfit needs {error.name}: pip install 'twohands[setfit]'") from error
-    return setfit
+    return import_extra("setfit", use="the baseline setfit", extra="setfit")
 
 
 def draw_shots(head: Head, truth: Labels, *, shots: int, seed: int) -> list[int]:
