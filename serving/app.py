@@ -23,6 +23,7 @@ from serving.epochs import RequestEpochs
 from serving.failures import answer_failure, list_methods
 from serving.keys import Keyring
 from serving.limits import RequestLimits
+from serving.methods import HeadAsGet
 from serving.metrics import Metrics
 from serving.models import Models, Shared
 from serving.observe import Observer
@@ -107,6 +108,9 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # FastAPI's own telemetry tells queries and the words of errors, which may be a caller's text, wherever some
+        # provider is set; and it looks for one in the environment at each request. Ours is `--tracing`.
+        telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
     )
     app.state.models, app.state.metrics, app.state.keyring = models, metrics, keyring
     app.state.readers, app.state.corrections = Readers(), desk
@@ -114,6 +118,7 @@ def create_app(
     for each in _ROUTERS:
         app.include_router(each)
     app.state.methods_by_path = list_methods(_ROUTERS)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(CancelWhenGone)
     app.add_middleware(
         RequestLimits,

@@ -63,6 +63,9 @@ class ClientLimits:
             )
             await (await answer_failure(Request(scope), error))(scope, receive, send)
             return
+        if {b"transfer-encoding", b"content-length"} <= {name for name, _ in scope["headers"]}:
+            # A proxy before us may see the end of this body elsewhere, and hide a request of another's in the rest.
+            send = _end_connection(send)
         await self._app(scope, self._hurry(receive, is_streamed=scope["path"] in self._streamed_paths), send)
 
     def _hurry(self, receive: Receive, *, is_streamed: bool) -> Receive:
@@ -91,3 +94,18 @@ class ClientLimits:
             return message
 
         return receive_in_time
+
+
+def _end_connection(send: Send) -> Send:
+    """Answer, and read nothing more of this connection.
+
+    Source:
+        RFC 9112, section 6.1.
+    """
+
+    async def send_last(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"connection", b"close")]
+        await send(message)
+
+    return send_last

@@ -1,16 +1,23 @@
 """Owns how many connections are open, and how long one may hold a socket without a request or a reader.
 
-uvicorn bounds only the pause between two requests: a client that sends half a request line, or never reads, would
-keep its connection for ever.
+uvicorn bounds only the pause between two requests: a client that sends half a request line, goes on with a body after
+its answer, or never reads, would keep its connection for ever.
 """
 
 import asyncio
 import resource
+import socket
 import sys
+import uuid
+from http import HTTPStatus
 from typing import Any
 
 import h11
+from starlette.exceptions import HTTPException
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from serving.failures import shape_failure
+from twohands.errors import HeadersTooLargeError
 
 HEADER_TIMEOUT_S = 15.0
 WRITE_TIMEOUT_S = 60.0
@@ -22,7 +29,7 @@ IS_TOO_MANY = "is_one_too_many"
 
 
 class TimedConnection(H11Protocol):
-    """uvicorn's connection, cut when it stalls before a request or before reading an answer."""
+    """uvicorn's connection, cut when it stalls before a request, behind its answer or before reading it."""
 
     header_timeout_s = HEADER_TIMEOUT_S
     write_timeout_s = WRITE_TIMEOUT_S
@@ -32,11 +39,16 @@ class TimedConnection(H11Protocol):
         """Take what uvicorn gives."""
         super().__init__(*arguments, **named)
         self._header_timer: asyncio.TimerHandle | None = None
+        # Of their side: IDLE before a request, SEND_BODY behind its answer; None while nothing is asked of them.
+        self._waits_in: object = None
         self._write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        # asyncio does so for sockets whose protocol number is known, which of a listener that it was given it is not:
+        # a body would then wait for the client to acknowledge its headers, 40 ms on every connection that is kept.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         n_open = len(self.connections)
         if n_open > self.max_connections + N_REFUSED_AT_ONCE:
             transport.abort()
@@ -57,6 +69,40 @@ class TimedConnection(H11Protocol):
         super().handle_events()
         self._watch_header()
 
+    def on_response_complete(self) -> None:
+        """What comes of the body from here on is read by nobody, and what was written must be read in time."""
+        super().on_response_complete()
+        self._watch_header()
+        self._watch_end()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing more is asked: close, once all is read."""
+        super().timeout_keep_alive_handler()
+        self._watch_end()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Answer as if nobody had asked: clients of HTTP/2 ask with each first request, and no log should tell it."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request in our own words; uvicorn calls it while it handles h11's error."""
+        del msg
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:  # an answer is under way: it can only break off
+            self.transport.abort()
+            return
+        hint = getattr(sys.exc_info()[1], "error_status_hint", 400)
+        error: Exception = HTTPException(hint if hint == 501 else 400)
+        if hint == 431:
+            most = self.config.h11_max_incomplete_event_size
+            error = HeadersTooLargeError(f"the headers and the path have more than the {most} bytes that are read")
+        response = shape_failure(error, uuid.uuid4().hex)
+        headers = [*response.raw_headers, (b"connection", b"close")]
+        reason = HTTPStatus(response.status_code).phrase.encode()
+        answer = h11.Response(status_code=response.status_code, headers=headers, reason=reason)
+        for event in (answer, h11.Data(data=bytes(response.body)), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+        self._watch_end()
+
     def pause_writing(self) -> None:
         """The client's buffer is full: it has this long to read some of it."""
         super().pause_writing()
@@ -65,17 +111,26 @@ class TimedConnection(H11Protocol):
 
     def resume_writing(self) -> None:
         """The client reads."""
-        self._write_timer = self._cancel(self._write_timer)
+        if not self.transport.is_closing():  # else what is left must be read in time too
+            self._write_timer = self._cancel(self._write_timer)
         super().resume_writing()
 
     def _watch_header(self) -> None:
-        is_between = self.conn.their_state is h11.IDLE and not self.transport.is_closing()
+        state = self.conn.their_state
         # Between two requests uvicorn's own timer runs, until the first byte of the next one cancels it.
-        if is_between and self.timeout_keep_alive_task is None:
-            if self._header_timer is None:
-                self._header_timer = self.loop.call_later(self.header_timeout_s, self.transport.abort)
-        else:
-            self._header_timer = self._cancel(self._header_timer)
+        is_between = state is h11.IDLE and self.timeout_keep_alive_task is None
+        is_behind_answer = state is h11.SEND_BODY and self.conn.our_state is h11.DONE
+        waits_in = state if (is_between or is_behind_answer) and not self.transport.is_closing() else None
+        if waits_in is self._waits_in and self._header_timer is not None:
+            return
+        self._waits_in, self._header_timer = waits_in, self._cancel(self._header_timer)
+        if waits_in is not None:
+            self._header_timer = self.loop.call_later(self.header_timeout_s, self.transport.abort)
+
+    def _watch_end(self) -> None:
+        """A connection that is closed stays open until all is read: not for ever, however little it is."""
+        if self._write_timer is None and self.transport.is_closing() and self.transport.get_write_buffer_size():
+            self._write_timer = self.loop.call_later(self.write_timeout_s, self.transport.abort)
 
     @staticmethod
     def _cancel(timer: asyncio.TimerHandle | None) -> None:

@@ -68,6 +68,7 @@ _WORDS_BY_FAULT = {
     "model_type": 'expected an object such as {"inputs": "..."}',
 }
 _WORDS_BY_STATUS = {
+    400: "this is no request by the rules of HTTP/1.1",
     404: "nothing is served at this path; / says where to look",
     405: "this path takes another method; the header `allow` names it",
 }
@@ -152,7 +153,9 @@ def list_methods(routers: Iterable[APIRouter]) -> dict[str, list[str]]:
     for router in routers:
         for route in router.routes:
             if isinstance(route, Route):
-                found.setdefault(route.path, set()).update(route.methods or ())
+                methods = found.setdefault(route.path, set())
+                methods.update(route.methods or ())
+                methods |= {"HEAD"} if "GET" in methods else set()
     return {path: sorted(methods) for path, methods in found.items()}
 
 

@@ -1,0 +1,158 @@
+"""What only raw connections show: answers to what is no request, what comes behind an answer, and what is not read."""
+
+import json
+import logging
+import socket
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+
+from serving.connections import TimedConnection
+from serving.settings import ServeSettings
+from tests.serving.running import run_server
+from tests.serving.test_slow_clients import BODY, connect, read_all, read_one
+
+GET = b"GET /healthz HTTP/1.1\r\nhost: service\r\n"
+CHUNKED = b"transfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def served(tiny_model, classifier):
+    with run_server(ServeSettings(model=str(tiny_model)), classifier) as url:
+        yield url
+
+
+def exchange(url, *parts):
+    """Everything that is answered until the service closes the connection."""
+    with connect(url) as connection:
+        with suppress(OSError):
+            for part in parts:
+                connection.sendall(part)
+        return read_all(connection)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (b"\x16\x03\x01\x02\x00\r\n\r\n", 400, "bad_request"),
+        (GET + b"content-length: 1\r\ncontent-length: 2\r\n\r\n", 400, "bad_request"),
+        (GET + b"x-a: " + b"a" * 20_000, 431, "headers_too_large"),
+        (GET + b"transfer-encoding: gzip, chunked\r\n\r\n", 501, "not_implemented"),
+    ],
+)
+def test_what_is_no_request_is_refused_in_our_own_words(served, sent, status, code):
+    head, _, body = exchange(served, sent).partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"x-content-type-options: nosniff" in head
+    error = json.loads(body)["error"]
+    assert error["code"] == code
+    assert f"x-request-id: {error['request_id']}".encode() in head
+
+
+def test_a_stream_whose_body_breaks_is_cut_and_logged_as_no_fault_of_ours(served, caplog):
+    row = json.dumps("plan").encode() + b"\n"
+    head = b"POST /v1/classify/stream HTTP/1.1\r\nhost: service\r\ncontent-type: application/x-ndjson\r\n" + CHUNKED
+    with connect(served) as connection:
+        connection.sendall(head + b"%x\r\n%s\r\n" % (len(row), row))
+        assert connection.recv(20).startswith(b"HTTP/1.1 200")
+        connection.sendall(b"zz\r\n")
+        assert not read_all(connection).endswith(b"0\r\n\r\n")  # what broke off must not look whole
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def test_a_body_that_goes_on_behind_its_answer_is_cut(served, monkeypatch):
+    monkeypatch.setattr(TimedConnection, "header_timeout_s", 0.5)
+    with connect(served) as connection:
+        started_s = time.monotonic()
+        connection.sendall(GET + CHUNKED)
+        assert read_one(connection)[0] == 200
+        with suppress(OSError):
+            while time.monotonic() - started_s < 20:
+                connection.sendall(b"1\r\na\r\n")
+                time.sleep(0.1)
+    assert time.monotonic() - started_s < 10
+
+
+def test_a_body_that_ends_behind_its_answer_costs_no_connection(served, monkeypatch):
+    monkeypatch.setattr(TimedConnection, "header_timeout_s", 0.6)
+    with connect(served) as connection:
+        for _ in range(2):
+            connection.sendall(GET + CHUNKED)
+            assert read_one(connection)[0] == 200
+            time.sleep(0.4)  # more than the time in all, less than it each
+            connection.sendall(b"1\r\na\r\n0\r\n\r\n")
+            time.sleep(0.4)
+
+
+def test_what_is_left_unread_of_an_answer_is_cut_however_little(served, monkeypatch):
+    monkeypatch.setattr(TimedConnection, "write_timeout_s", 0.5)
+    # The system's own buffers are filled first; then less than what makes the service stop writing is left.
+    monkeypatch.setattr(TimedConnection, "pause_writing", lambda _: None)
+    is_cut, left = threading.Event(), []
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        host, port = served.removeprefix("http://").split(":")
+        connection.connect((host, int(port)))
+        ours = connection.getsockname()
+        complete, lose = TimedConnection.on_response_complete, TimedConnection.connection_lost
+
+        def note_rest(self):
+            complete(self)
+            left.append(self.transport.get_write_buffer_size())
+
+        def note_end(self, exc):
+            lose(self, exc)
+            if self.client == ours:  # and not what another test left
+                is_cut.set()
+
+        monkeypatch.setattr(TimedConnection, "on_response_complete", note_rest)
+        monkeypatch.setattr(TimedConnection, "connection_lost", note_end)
+        ask = b"GET /openapi.json HTTP/1.1\r\nhost: service\r\n"
+        connection.sendall((ask + b"\r\n") * 120 + ask + b"connection: close\r\n\r\n")
+        assert is_cut.wait(60)
+    assert left[-1] > 0
+
+
+def test_a_body_of_two_lengths_is_the_last_of_its_connection(served):
+    head = b"POST /v1/classify HTTP/1.1\r\nhost: service\r\ncontent-type: application/json\r\ncontent-length: 4\r\n"
+    chunk = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
+    answer = exchange(served, head + CHUNKED + chunk + GET + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.count(b"HTTP/1.1 ") == 1  # what a proxy may have taken for a part of the body was not answered
+
+
+def test_asking_for_another_protocol_is_passed_over_in_silence(served, caplog):
+    with connect(served) as connection:
+        connection.sendall(
+            GET + b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n\r\n"
+        )
+        assert read_one(connection)[0] == 200
+    assert caplog.records == []
+
+
+def test_no_answer_waits_for_an_acknowledgement(served):
+    took_s = []
+    with connect(served) as connection:
+        for _ in range(25):
+            started_s = time.monotonic()
+            connection.sendall(GET + b"\r\n")
+            assert read_one(connection)[0] == 200
+            took_s.append(time.monotonic() - started_s)
+    assert sorted(took_s)[8] < 0.03  # else each but the first few takes 40 ms, whatever the machine
+
+
+def test_a_question_by_head_is_answered_without_a_body(served):
+    with connect(served) as connection:
+        for path in ("healthz", "readyz", "info", "metrics", "health", "v2/health/ready"):
+            connection.sendall(b"HEAD /%s HTTP/1.1\r\nhost: service\r\n\r\n" % path.encode())
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += connection.recv(1)  # nothing may follow, else the next answer is no answer
+            assert head.startswith(b"HTTP/1.1 200 OK")
+        connection.sendall(GET + b"\r\n")
+        assert read_one(connection) == (200, b'{"status":"alive"}')
+    assert exchange(served, b"HEAD /v1/classify HTTP/1.1\r\nhost: service\r\nconnection: close\r\n\r\n").startswith(
+        b"HTTP/1.1 405"
+    )
