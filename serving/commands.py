@@ -1,5 +1,6 @@
 """Owns the command `twohands serve`: options and environment -> settings -> server."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -14,6 +15,7 @@ from twohands.errors import ConfigError
 from twohands.paragraphs import LIMIT_CHARS
 from twohands.taxonomy import describe_faults
 
+_LOGGER = logging.getLogger(__name__)
 _Command = Callable[..., None]
 
 
@@ -33,6 +35,14 @@ def _option(flag: str, field: str, **attributes: Any) -> Callable[[_Command], _C
         help=f"{text[:1].upper()}{text[1:]}.",
         **attributes,
     )
+
+
+def announce(line: str) -> None:
+    """Print a line for whoever started the service; that nobody can read it is no reason not to serve."""
+    try:
+        click.echo(line)
+    except OSError as error:
+        _LOGGER.warning("standard output cannot be written: %s", error.strerror)
 
 
 def name_models(options: dict[str, Any]) -> dict[str, Any]:
@@ -97,4 +107,4 @@ def serve(**options: Any) -> None:  # noqa: ANN401 - checked by ServeSettings
         settings = ServeSettings(**name_models(options))
     except ValidationError as error:
         raise ConfigError("these options cannot be served with", describe_faults(error)) from error
-    (run_server if settings.workers == 1 else run_workers)(settings, click.echo)
+    (run_server if settings.workers == 1 else run_workers)(settings, announce)

@@ -1,17 +1,23 @@
 """Owns how logs are written: one JSON object or one line of text each, and of an exception only where it happened.
 
 What an exception says is left out of the log: libraries put what they were given into their messages, and that may
-be a caller's text.
+be a caller's text. Nobody waits for the log: whoever reads it may have stalled, or its disk be full.
 """
 
+import io
 import json
 import logging
+import os
+import queue
 import sys
+import threading
 import time
 import traceback
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
+_MOST_LINES_WAITING = 10_000
+_FLUSH_S = 1.0
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
@@ -66,6 +72,80 @@ def _format_time(created_s: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(created_s)) + f".{int(created_s % 1 * 1000):03d}Z"
 
 
+class PatientHandler(logging.Handler):
+    """Writes lines on a thread of its own, so that a reader who stalls holds up the log and not the service.
+
+    A bounded number of lines waits; those beyond it are lost, and how many is told as soon as lines are read again.
+    """
+
+    def __init__(self, stream: TextIO, *, most_waiting: int = _MOST_LINES_WAITING) -> None:
+        """Start the thread.
+
+        Args:
+            stream: where to; stays the caller's.
+            most_waiting: lines that wait to be written.
+        """
+        super().__init__()
+        self._stream = stream
+        try:
+            self._number: int | None = stream.fileno()
+        except (OSError, io.UnsupportedOperation):  # no file of the system's
+            self._number = None
+        self._lines: queue.Queue[str | None] = queue.Queue(most_waiting)
+        self._n_lost, self._counting = 0, threading.Lock()
+        self._writer = threading.Thread(target=self._write_all, name="twohands-log", daemon=True)
+        self._writer.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take one record."""
+        try:
+            self._lines.put_nowait(self.format(record))
+        except queue.Full:
+            with self._counting:
+                self._n_lost += 1
+
+    def _write_all(self) -> None:
+        while (line := self._lines.get()) is not None:
+            self._write(line)
+            self._lines.task_done()
+            with self._counting:
+                n_lost, self._n_lost = self._n_lost, 0
+            if n_lost:
+                told = {"msg": "the log was read too slowly: %d records are lost", "args": (n_lost,)}
+                place = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING"}
+                self._write(self.format(logging.makeLogRecord(told | place)))
+
+    def _write(self, line: str) -> None:
+        try:
+            if self._number is None:
+                self._stream.write(line + "\n")
+                self._stream.flush()
+                return
+            # Past the stream's own lock: held at the end by a thread that cannot write, it would abort the process.
+            left = memoryview(f"{line}\n".encode("utf-8", "backslashreplace"))
+            while left:
+                left = left[os.write(self._number, left) :]
+        except (OSError, ValueError):  # the disk is full, the reader is gone, the stream was closed
+            return
+
+    def flush(self) -> None:
+        """Let what waits be written, for a moment."""
+        end_s = time.monotonic() + _FLUSH_S
+        while self._lines.unfinished_tasks and self._writer.is_alive() and time.monotonic() < end_s:
+            time.sleep(0.005)
+
+    def close(self) -> None:
+        """Write what waits, for a moment, and end the thread."""
+        self.flush()
+        try:
+            self._lines.put_nowait(None)
+        except queue.Full:
+            pass
+        else:
+            self._writer.join(_FLUSH_S)
+        super().close()
+
+
 def set_up_logs(*, level: str, log_format: Literal["json", "text"]) -> None:
     """Send all logs of this process to standard error.
 
@@ -73,7 +153,7 @@ def set_up_logs(*, level: str, log_format: Literal["json", "text"]) -> None:
         level: least level that is written.
         log_format: how.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = PatientHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # They tell of every request to other hosts, with its address; nothing here makes any worth telling.

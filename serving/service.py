@@ -23,6 +23,7 @@ from twohands.session import RunBatch
 from twohands.windows import Logits
 
 _LOGGER = logging.getLogger(__name__)
+_WARM_UP_S = 120.0
 _WARM_UP_TEXT = "The first sentence is read before anybody asks."
 
 
@@ -127,7 +128,9 @@ class Service:
         longest = np.zeros(classifier.encoder.rule.max_tokens, dtype=np.int64)
         paragraph = EncodedParagraph(windows=(longest,), n_tokens=1, n_tokens_cut=0, n_tokens_unknown=0)
         paragraphs = [paragraph] * classifier.session.num_threads
-        logits = await engine.run(paragraphs)
+        # Not within a request's time: that may be short, and a machine is slowest when it starts.
+        deadline_s = asyncio.get_running_loop().time() + max(_WARM_UP_S, self.settings.request_timeout_s)
+        logits = await engine.run(paragraphs, deadline_s=deadline_s)
         make_predictions(logits.value, paragraphs, classifier.taxonomy, classifier.manifest.rules)
 
     def _require(self) -> tuple[Classifier, Engine]:

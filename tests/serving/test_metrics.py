@@ -197,6 +197,8 @@ def test_logs_go_to_standard_error_from_the_level_on(capsys):
         set_up_logs(level="warning", log_format="json")
         logging.getLogger("a").info("unseen")
         logging.getLogger("a").warning("seen")
+        (handler,) = root.handlers
+        handler.close()
     finally:
         root.handlers[:], root.level = handlers, level
     assert json.loads(capsys.readouterr().err)["message"] == "seen"

@@ -1,4 +1,5 @@
 import asyncio
+import time
 
 import numpy as np
 import pytest
@@ -49,6 +50,19 @@ async def test_warm_up_runs_the_longest_window_on_every_thread(settings, classif
 
     async with open_client(create_app(settings, with_session(classifier, run_batch, num_threads=3))):
         assert seen == [classifier.manifest.window.max_tokens] * 3
+
+
+async def test_a_time_shorter_than_one_run_refuses_requests_and_not_the_start(settings, classifier):
+    def run_batch(windows):
+        time.sleep(0.05)
+        return classifier.session.run_batch(windows)
+
+    hurried = settings.model_copy(update={"request_timeout_s": 0.02})
+    async with open_client(create_app(hurried, with_session(classifier, run_batch))) as client:
+        assert (await client.get("/readyz")).status_code == 200
+        response = await client.post("/v1/classify", json={"inputs": "plan"})
+        assert (response.status_code, response.json()["error"]["code"]) == (429, "deadline_exceeded")
+        assert int(response.headers["retry-after"]) >= 1
 
 
 async def test_model_that_answers_nan_never_becomes_ready(settings, classifier):
