@@ -15,6 +15,7 @@ from serving.extract import extract
 from serving.models import Models
 from serving.operations import get_models
 from serving.schemas import (
+    READABLE,
     FailedItem,
     FailureResponse,
     LabelName,
@@ -65,7 +66,7 @@ class DocumentRequest(_Strict):
 
     text: str = Field(
         description="the document; blank lines part its paragraphs",
-        json_schema_extra={"minLength": 1, "pattern": r"\S"},  # what is blank is refused as holding no text
+        json_schema_extra=READABLE,  # what is blank is refused as holding no text
     )
     model: str | None = Field(default=None, description="which model; the default one if not given")
     thresholds: dict[LabelName, Score] = Field(default_factory=dict, max_length=256, description="as in /v1/classify")

@@ -1,13 +1,14 @@
-"""Owns what is let in: the size of a body, its media type, and the id by which a request is spoken of."""
+"""Owns what is let in: the size of a body, its media type and coding, and the id by which a request is spoken of."""
 
 import asyncio
 import re
 import uuid
 from collections.abc import Mapping
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.failures import REQUEST_ID_HEADER, shape_failure
+from serving.failures import REQUEST_ID_HEADER, answer_failure
 from twohands.errors import BodyTimeoutError, BodyTooLargeError, MediaTypeError
 
 # Logs and headers carry the id: nothing that could break a line or a quote is taken over.
@@ -83,7 +84,10 @@ class RequestLimits:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        request_id = scope.setdefault("state", {}).setdefault("request_id", read_request_id(headers))
+        state = scope.setdefault("state", {})
+        if "request_id" not in state:  # `Observer` gave one already
+            state["request_id"] = read_request_id(headers)
+        request_id = state["request_id"]
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -93,12 +97,23 @@ class RequestLimits:
             await send(message)
 
         max_bytes = self._max_bytes_by_path.get(scope["path"], self._max_body_bytes)
-        if _is_declared_too_large(headers.get(b"content-length", b""), max_bytes):
+        error = _find_fault(headers, max_bytes)
+        if error is not None:
             if headers.get(b"expect", b"").lower() != b"100-continue":  # such a client waits for our word
                 await drain(receive)
-            await shape_failure(_make_error(max_bytes), request_id, path=scope["path"])(scope, receive, send)
+            await (await answer_failure(Request(scope), error))(scope, receive, send)
             return
         await self._app(scope, _count(receive, max_bytes), send_with_id)
+
+
+def _find_fault(headers: Mapping[bytes, bytes], max_bytes: int) -> BodyTooLargeError | MediaTypeError | None:
+    """What is wrong with a body, by what its headers say of it."""
+    if _is_declared_too_large(headers.get(b"content-length", b""), max_bytes):
+        return _make_error(max_bytes)
+    # A small one can unpack to anything; and without this the answer would be that it is no JSON.
+    if headers.get(b"content-encoding", b"").strip().lower() not in {b"", b"identity"}:
+        return MediaTypeError("compressed bodies are not read; send the request as it is, without `content-encoding`")
+    return None
 
 
 def _is_declared_too_large(declared: bytes, max_bytes: int) -> bool:

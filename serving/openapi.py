@@ -1,6 +1,7 @@
 """Owns the OpenAPI document: the schema of a loaded model's heads, and examples that hold for it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from types import GenericAlias
 from typing import Any, Literal, cast
 
@@ -19,6 +20,22 @@ EXAMPLE_TEXT = (
     "The ministry will buy the first three years of output from any domestic maker of lithography tools, and "
     "banks have been told to price their loans to the sector below the benchmark rate."
 )
+_WITH_LABELS = ("CorrectionRequest", "CorrectionChange")
+_PAGE = {
+    "tags": ["state"],
+    "summary": "Show Page",
+    "description": "The page, for people; to a program that accepts JSON only, where to look.",
+    "operationId": "show_page",
+    "responses": {
+        "200": {
+            "description": "The page, or where to look",
+            "content": {
+                "text/html": {"schema": {"type": "string"}},
+                "application/json": {"schema": {"type": "object"}},
+            },
+        }
+    },
+}
 EXAMPLE_TEXTS = [
     EXAMPLE_TEXT,
     "Regulators dropped the price cap on freight and will let carriers set their own rates from January.",
@@ -120,6 +137,9 @@ def _name_served(document: dict[str, Any], classifiers: Mapping[str, Classifier]
         "head": heads,
         "version": sorted({each.identity["version"] for each in classifiers.values()}),
     }
+    for labels in _find_named({name: schemas[name] for name in _WITH_LABELS}, "labels"):
+        labels.pop("patternProperties", None)
+        labels |= make_labels_schema([each.taxonomy for each in classifiers.values()])
     for path, operations in document["paths"].items():
         for operation in operations.values():
             for parameter in operation.get("parameters", []):
@@ -138,6 +158,29 @@ def _find_named(node: object, name: str) -> Iterator[dict[str, Any]]:
             yield found[name]
     for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
         yield from _find_named(child, name)
+
+
+def make_labels_schema(taxonomies: Iterable[Taxonomy]) -> dict[str, Any]:
+    """Write down which labels a correction may have: those of the heads of any model, at least one of them given.
+
+    Args:
+        taxonomies: of the models in service.
+
+    Returns:
+        A schema of an object.
+    """
+    told: dict[str, list[dict[str, Any]]] = {}
+    for head in (head for taxonomy in taxonomies for head in taxonomy.heads):
+        label: dict[str, Any] = {"type": "string", "enum": head.label_names}
+        words = label if head.problem_type is ProblemType.ONE_OF else {"type": "array", "items": label}
+        if words not in told.setdefault(head.name, []):
+            told[head.name].append(words)
+    return {
+        "type": "object",
+        "properties": {name: {"anyOf": [*words, {"type": "null"}]} for name, words in told.items()},
+        "additionalProperties": False,
+        "anyOf": [{"required": [name], "properties": {name: {"anyOf": words}}} for name, words in told.items()],
+    }
 
 
 def list_threshold_names(taxonomy: Taxonomy) -> list[str]:
@@ -188,4 +231,5 @@ def build_openapi(app: FastAPI, classifiers: Mapping[str, Classifier]) -> dict[s
     content = classify["responses"]["200"]["content"]["application/json"]
     content["example"] = {"model": classifier.identity, "predictions": predictions}
     _name_served(document, classifiers)
+    document["paths"]["/"]["get"] = deepcopy(_PAGE)  # of the routes of the page, the one that is no file
     return document

@@ -49,7 +49,8 @@ _READABLE = (
     r"[!-~\u00a1-\u00ac\u00ae-\u024f\u0391-\u03a1\u03a3-\u03ff\u0400-\u052f\u05d0-\u05ea\u0620-\u064a\u0905-\u0939"
     r"\u0e01-\u0e30\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fef\uac00-\ud7a3]"
 )
-TEXT_SCHEMA = {"type": "string", "minLength": 1, "pattern": _READABLE}
+READABLE: dict[str, Any] = {"minLength": 1, "pattern": _READABLE}
+TEXT_SCHEMA: dict[str, Any] = {"type": "string", **READABLE}
 _ITEM_SCHEMA = {"description": "a text; anything else answers with an error in its place"}
 _INPUTS_SCHEMA = {"anyOf": [TEXT_SCHEMA, {"type": "array", "items": _ITEM_SCHEMA, "minItems": 1}]}
 Inputs = Annotated[str | list[Any], BeforeValidator(_check_inputs), WithJsonSchema(_INPUTS_SCHEMA, mode="validation")]
@@ -244,7 +245,8 @@ def parse_as(schema: type[SchemaT], body: bytes) -> SchemaT:
         RequestValidationError: it is JSON of another shape.
     """
     try:
-        content = from_json(body, allow_inf_nan=False, cache_strings="keys")
+        # Some editors and shells put a byte order mark before what they write; RFC 8259 lets a reader pass over it.
+        content = from_json(body.removeprefix(b"\xef\xbb\xbf"), allow_inf_nan=False, cache_strings="keys")
     except ValueError as error:
         raise JsonError(f"the body is not valid JSON: {error}") from error
     try:

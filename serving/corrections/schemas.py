@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from serving.schemas import LabelName, ModelIdentity
+from serving.schemas import READABLE, LabelName, ModelIdentity, WholeNumber
 from twohands.prediction import AnyOf, OneOf, read_prediction
 from twohands.taxonomy import Head, Label, ProblemType
 
@@ -64,7 +64,7 @@ Labels = Annotated[
 Note = Annotated[str, StringConstraints(max_length=MAX_NOTE_CHARS), AfterValidator(_drop_nul)]
 Origin = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARS), AfterValidator(_drop_nul)]
 Prediction = Annotated[dict[str, Any], AfterValidator(_check_prediction)]
-Confidence = Annotated[int, Field(ge=1, le=3)]
+Confidence = Annotated[WholeNumber, Field(ge=1, le=3)]
 _LABELS = "head -> its right label, or list of labels for an any-of head; null where nothing is said"
 _CONFIDENCE = "how sure the reader is, 3 the surest"
 
@@ -85,7 +85,7 @@ class CorrectionRequest(_Strict):
     """A paragraph and its right labels, to be kept."""
 
     text: Annotated[str, AfterValidator(_drop_nul)] = Field(
-        description="the paragraph as it was classified", json_schema_extra={"minLength": 1, "pattern": r"\S"}
+        description="the paragraph as it was classified", json_schema_extra=READABLE
     )
     labels: Labels = Field(description=_LABELS)
     confidence: Confidence | None = Field(default=None, description=_CONFIDENCE)

@@ -33,7 +33,7 @@ from serving.protocols.tensors import Datatype, TensorIn, TensorOut, read_texts,
 from serving.schemas import parse_as
 from serving.service import Service
 from twohands import __version__
-from twohands.errors import InputError, MediaTypeError, ProtocolError, TooManyInputsError, UnknownModelError
+from twohands.errors import InputError, ProtocolError, TooManyInputsError, UnknownModelError
 from twohands.prediction import OneOf, Prediction
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
@@ -150,8 +150,6 @@ def _check_headers(request: Request) -> None:
     # Triton's client names no media type at all; whoever names one must name the right one.
     if request.headers.get("content-type", "application/octet-stream") != "application/octet-stream":
         check_media_type(request.headers)
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise MediaTypeError("compressed bodies are not read; send the request as it is")
 
 
 def _make_response(

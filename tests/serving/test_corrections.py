@@ -484,3 +484,10 @@ def test_the_schema_says_what_is_refused():
     assert change["minProperties"] == 1
     assert {change["properties"][name]["type"] for name in ("status", "labels")} == {"string", "object"}
     assert change["properties"]["labels"]["minProperties"] == request["properties"]["labels"]["minProperties"] == 1
+
+
+async def test_a_whole_number_may_be_written_with_a_point(desk):
+    saved = await desk.post(PATH, json=FULL | {"confidence": 2.0})
+    assert (saved.status_code, saved.json()["confidence"]) == (201, 2)
+    for wrong in (2.5, "2", True, 4.0):
+        assert (await desk.post(PATH, json=FULL | {"confidence": wrong})).status_code == 422

@@ -1,3 +1,4 @@
+import gzip
 import re
 
 import pytest
@@ -33,6 +34,34 @@ async def test_body_at_the_limit_is_read(client, settings):
     padded = text + b" " * (settings.max_body_bytes - len(text))
     assert (await client.post("/v1/classify", content=padded, headers=JSON)).status_code == 200
     assert (await client.post("/v1/classify", content=padded + b" ", headers=JSON)).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/classify", "/v1/classify/stream", "/v1/documents", "/predict", "/v2/models/tiny/infer"]
+)
+@pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip"])
+async def test_a_compressed_body_is_refused_as_one_on_every_path(client, path, coding):
+    headers = JSON | {"content-encoding": coding}
+    response = await client.post(path, content=gzip.compress(b'{"inputs": "plan"}'), headers=headers)
+    assert response.status_code == 415
+    assert "compressed" in response.text
+
+
+async def test_a_body_that_says_it_is_not_compressed_is_read(client):
+    headers = JSON | {"content-encoding": "Identity"}
+    assert (await client.post("/v1/classify", content=b'{"inputs": "plan"}', headers=headers)).status_code == 200
+
+
+async def test_a_byte_order_mark_before_json_is_passed_over(client):
+    content = '{"inputs": "plan"}'.encode("utf-8-sig")
+    assert (await client.post("/v1/classify", content=content, headers=JSON)).status_code == 200
+    twice = b"\xef\xbb\xbf" + content
+    assert (await client.post("/v1/classify", content=twice, headers=JSON)).status_code == 400
+
+
+async def test_a_body_refused_by_its_headers_is_counted_as_refused(client, app):
+    await client.post("/v1/classify", content=b" " * 10_000, headers=JSON)
+    assert 'twohands_rejected_total{reason="body_too_large"} 1.0' in app.state.metrics.show().decode()
 
 
 async def run_middleware(headers, *, messages=()):

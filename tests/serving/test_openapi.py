@@ -3,7 +3,7 @@ from fastapi.openapi.models import OpenAPI
 from pydantic import ValidationError
 
 from serving.app import create_app
-from serving.openapi import make_example_prediction, make_prediction_model
+from serving.openapi import make_example_prediction, make_labels_schema, make_prediction_model
 from serving.schemas import ClassifyRequest, FailedItem, InfoResponse
 from serving.settings import ServeSettings
 from tests.serving.support import open_client
@@ -70,6 +70,38 @@ async def test_document_names_the_heads_and_labels_of_the_model(client):
     assert {"stance", "topics", "n_tokens", "truncated", "evidence"} <= set(schemas["Prediction"]["required"])
     assert schemas["StanceAnswer"]["properties"]["label"]["enum"] == ["state-led", "market-led", "neutral"]
     assert set(schemas["TopicsScores"]["required"]) == {"sanctions", "self-reliance", "industrial-policy", "regulation"}
+
+
+async def test_document_names_the_labels_of_a_correction(client, taxonomy):
+    schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
+    expected = make_labels_schema([taxonomy])
+    for name in ("CorrectionRequest", "CorrectionChange"):
+        labels = schemas[name]["properties"]["labels"]
+        assert expected.items() <= labels.items()
+        assert "patternProperties" not in labels  # else any other name would be one too
+
+
+def test_labels_of_a_head_that_models_have_otherwise_are_those_of_either(taxonomy):
+    torn = {"name": "stance", "problem_type": "multi_label_classification"}
+    other = Taxonomy.model_validate({"heads": [torn | {"labels": [{"name": "torn", "description": "both"}]}]})
+    schema = make_labels_schema([taxonomy, other, taxonomy])
+    one_of = {"type": "string", "enum": ["state-led", "market-led", "neutral"]}
+    any_of = {"type": "array", "items": {"type": "string", "enum": ["torn"]}}
+    assert schema["properties"]["stance"] == {"anyOf": [one_of, any_of, {"type": "null"}]}
+    assert schema["anyOf"][0] == {"required": ["stance"], "properties": {"stance": {"anyOf": [one_of, any_of]}}}
+    assert [option["required"] for option in schema["anyOf"]] == [["stance"], ["topics"]]
+    assert schema["additionalProperties"] is False
+
+
+async def test_every_method_that_a_path_names_is_in_the_document(app):
+    async with open_client(app, base_url="http://localhost") as client:
+        document = (await client.get("/openapi.json")).json()
+        for path, operations in document["paths"].items():
+            response = await client.request("TRACE", path.replace("{", "").replace("}", ""))
+            assert response.status_code == 405, path
+            allowed = {method.lower() for method in response.headers["allow"].split(", ")}
+            assert allowed - {"head"} == set(operations), path
+            assert ("head" in allowed) == ("get" in operations), path
 
 
 async def test_real_answers_fit_the_document(client, classifier):
