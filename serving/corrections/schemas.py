@@ -4,9 +4,9 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from serving.schemas import READABLE, LabelName, ModelIdentity, WholeNumber
+from serving.schemas import READABLE, LabelName, ModelIdentity, read_whole
 from twohands.prediction import AnyOf, OneOf, read_prediction
 from twohands.taxonomy import Head, Label, ProblemType
 
@@ -64,7 +64,7 @@ Labels = Annotated[
 Note = Annotated[str, StringConstraints(max_length=MAX_NOTE_CHARS), AfterValidator(_drop_nul)]
 Origin = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARS), AfterValidator(_drop_nul)]
 Prediction = Annotated[dict[str, Any], AfterValidator(_check_prediction)]
-Confidence = Annotated[WholeNumber, Field(ge=1, le=3)]
+Confidence = Annotated[int, Field(ge=1, le=3), BeforeValidator(read_whole)]
 _LABELS = "head -> its right label, or list of labels for an any-of head; null where nothing is said"
 _CONFIDENCE = "how sure the reader is, 3 the surest"
 

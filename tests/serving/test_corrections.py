@@ -483,6 +483,8 @@ def test_the_schema_says_what_is_refused():
     change, request = CorrectionChange.model_json_schema(), CorrectionRequest.model_json_schema()
     assert change["minProperties"] == 1
     assert {change["properties"][name]["type"] for name in ("status", "labels")} == {"string", "object"}
+    whole = {"type": "integer", "minimum": 1, "maximum": 3}
+    assert change["properties"]["confidence"]["anyOf"] == [whole, {"type": "null"}]
     assert change["properties"]["labels"]["minProperties"] == request["properties"]["labels"]["minProperties"] == 1
 
 
