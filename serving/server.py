@@ -19,6 +19,7 @@ from serving.models import Models, Shared, name_folders
 from serving.settings import ServeSettings
 from twohands.classifier import Classifier
 from twohands.errors import AddressError, EngineStoppedError, InsecureAddressError
+from twohands.pages import move_to_huge_pages
 
 _BACKLOG = 2048
 # Beyond our own bound, uvicorn's is only there for connections that never end.
@@ -78,6 +79,8 @@ class ModelServer(uvicorn.Server):
         """Start up, then say so."""
         await super().startup(sockets=sockets)
         if self.started:
+            # All is loaded and warm: what lies in memory now is what each request will touch.
+            move_to_huge_pages()
             self._on_ready()
             self._reload_on_hangup()
 

@@ -11,6 +11,7 @@ import onnxruntime as ort
 
 from twohands.encoding import EncodedParagraph, TokenIds
 from twohands.errors import FileReadError, NonFiniteLogitsError
+from twohands.pages import huge_pages
 from twohands.threads import count_threads
 from twohands.windows import Logits, aggregate_windows
 
@@ -67,9 +68,10 @@ class OnnxSession:
             FileReadError: the file is missing or is not a graph that ONNX Runtime can run.
         """
         self.num_threads = count_threads(num_threads)
-        self._session = _load(path, num_threads=1)
-        # For a window that has the machine to itself: two threads answer it in some 0.65 of the time of one.
-        self._wide = _load(path, num_threads=self.num_threads) if self.num_threads > 1 else self._session
+        with huge_pages():
+            self._session = _load(path, num_threads=1)
+            # For a window that has the machine to itself: two threads answer it in some 0.65 of the time of one.
+            self._wide = _load(path, num_threads=self.num_threads) if self.num_threads > 1 else self._session
         self._n_running = 0
         self._counting = threading.Lock()
         self.input_names = [graph_input.name for graph_input in self._session.get_inputs()]
