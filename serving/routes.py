@@ -28,7 +28,7 @@ from serving.schemas import (
     WindowInfo,
     parse_request,
 )
-from serving.service import Answers, Service
+from serving.service import Answers
 from twohands import __version__
 from twohands.errors import InputError, TooManyInputsError
 from twohands.manifest import HeadEntry
@@ -53,13 +53,6 @@ async def read_classify_request(request: Request) -> ClassifyRequest:
     return parse_request(await request.body())
 
 
-async def choose_service(
-    request: Request, wanted: Annotated[ClassifyRequest, Depends(read_classify_request)]
-) -> Service:
-    """The service of the model that a request names."""
-    return get_models(request).get(wanted.model)
-
-
 def _answer(answers: Answers, started_s: float) -> JSONResponse:
     predictions = [
         {"error": {"code": item.code, "message": str(item)}} if isinstance(item, InputError) else item.to_dict()
@@ -80,15 +73,14 @@ def _answer(answers: Answers, started_s: float) -> JSONResponse:
 
 
 @router.post("/v1/classify", responses={200: {"model": ClassifyResponse}, **_FAILURES}, tags=["classify"])
-async def classify(
-    service: Annotated[Service, Depends(choose_service)],
-    wanted: Annotated[ClassifyRequest, Depends(read_classify_request)],
-) -> JSONResponse:
+async def classify(request: Request) -> JSONResponse:
     """Classify one paragraph or a list.
 
     A bad item of a list answers in its place with `{"error": {"code", "message"}}` and the others succeed; a
     single bad text fails the request.
     """
+    wanted = await read_classify_request(request)
+    service = get_models(request).get(wanted.model)
     started_s = time.perf_counter()
     texts = [wanted.inputs] if isinstance(wanted.inputs, str) else wanted.inputs
     if len(texts) > service.settings.max_inputs:
