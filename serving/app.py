@@ -33,6 +33,7 @@ from serving.page.routes import router as page_router
 from serving.protocols import ROUTERS
 from serving.rates import RateLimiter
 from serving.routes import router
+from serving.service import Phase
 from serving.settings import ServeSettings
 from serving.stream_routes import STREAM_PATH
 from serving.stream_routes import router as stream_router
@@ -140,6 +141,7 @@ def create_app(
         max_header_bytes=settings.max_header_bytes,
         body_timeout_s=settings.body_timeout_s,
         streamed_paths=STREAMED_PATHS,
+        is_stopping=lambda: models.default.phase is Phase.STOPPING,
     )
     app.add_middleware(BrowserRules, cors_origins=settings.cors_origins)
     app.add_middleware(Observer, metrics=metrics, spans=open_tracing() if settings.tracing else NO_SPANS)

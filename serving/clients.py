@@ -6,6 +6,7 @@ where the connection is: `connections.py`.
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,7 +27,13 @@ class ClientLimits:
     """ASGI middleware: refuses connections that are too many, large headers, and bodies that trickle."""
 
     def __init__(
-        self, app: ASGIApp, *, max_header_bytes: int, body_timeout_s: float, streamed_paths: frozenset[str]
+        self,
+        app: ASGIApp,
+        *,
+        max_header_bytes: int,
+        body_timeout_s: float,
+        streamed_paths: frozenset[str],
+        is_stopping: Callable[[], bool] = bool,
     ) -> None:
         """Wrap an app.
 
@@ -36,11 +43,13 @@ class ClientLimits:
             body_timeout_s: longest wait for the next piece of a body, and for all of it beyond what 500 bytes a
                 second take.
             streamed_paths: where a body may take for ever, as long as its next piece comes in time.
+            is_stopping: whether the service stops, so that no connection should be used again.
         """
         self._app = app
         self._max_header_bytes = max_header_bytes
         self._body_timeout_s = body_timeout_s
         self._streamed_paths = streamed_paths
+        self._is_stopping = is_stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection; anything but HTTP passes unchanged."""
@@ -63,9 +72,10 @@ class ClientLimits:
             )
             await (await answer_failure(Request(scope), error))(scope, receive, send)
             return
-        if {b"transfer-encoding", b"content-length"} <= {name for name, _ in scope["headers"]}:
-            # A proxy before us may see the end of this body elsewhere, and hide a request of another's in the rest.
-            send = _end_connection(send)
+        # A proxy before us may see the end of this body elsewhere, and hide a request of another's in the rest.
+        has_two_ends = {b"transfer-encoding", b"content-length"} <= {name for name, _ in scope["headers"]}
+        # The server closes connections when it stops, but tells nobody: the next request would run into the end.
+        send = _end_connection(send, when=lambda: has_two_ends or self._is_stopping())
         await self._app(scope, self._hurry(receive, is_streamed=scope["path"] in self._streamed_paths), send)
 
     def _hurry(self, receive: Receive, *, is_streamed: bool) -> Receive:
@@ -96,15 +106,15 @@ class ClientLimits:
         return receive_in_time
 
 
-def _end_connection(send: Send) -> Send:
-    """Answer, and read nothing more of this connection.
+def _end_connection(send: Send, *, when: Callable[[], bool]) -> Send:
+    """Say with an answer that it is the last of its connection, if it is when the answer begins.
 
     Source:
         RFC 9112, section 6.1.
     """
 
     async def send_last(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] == "http.response.start" and when():
             message["headers"] = [*message["headers"], (b"connection", b"close")]
         await send(message)
 

@@ -16,7 +16,7 @@ from serving.protocols.text_embeddings import make_headers, make_rows
 
 router = APIRouter(tags=["hugging face, text-embeddings-inference"])
 _RESPONSES: Responses = {200: {"model": RankedAnswer}, **LIST_FAILURES}
-_EXAMPLE = {"inputs": "The ministry will buy the first output.", "parameters": {"top_k": 2}}
+_EXAMPLE = {"inputs": "The ministry will pour state money into two domestic toolmakers.", "parameters": {"top_k": 2}}
 _TAKEN = take("ListRequest", HEAD_PARAMETER, example=_EXAMPLE)
 _TAKEN_OF_HEAD = take("ListRequest", example=_EXAMPLE)
 

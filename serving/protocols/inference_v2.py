@@ -47,7 +47,7 @@ _TAKEN = take(
                 "name": "text",
                 "shape": [1],
                 "datatype": "BYTES",
-                "data": ["The ministry will buy the first output."],
+                "data": ["The ministry will pour state money into two domestic toolmakers."],
             }
         ],
         "outputs": [{"name": "label"}],

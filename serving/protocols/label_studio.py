@@ -178,7 +178,7 @@ async def setup(request: Request) -> JSONResponse:
     openapi_extra=take(
         "PredictRequest",
         example={
-            "tasks": [{"id": 1, "data": {"text": "The ministry will buy the first output."}}],
+            "tasks": [{"id": 1, "data": {"text": "The ministry will pour state money into two domestic toolmakers."}}],
             "label_config": _CONFIG,
         },
     ),

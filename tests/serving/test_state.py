@@ -29,13 +29,15 @@ async def test_not_ready_before_the_model_is_warm(app):
 
 async def test_ready_once_warm_and_not_while_stopping(app):
     async with open_client(app) as client:
-        assert (await client.get("/readyz")).json() == {"status": "ready"}
+        response = await client.get("/readyz")
+        assert (response.json(), "connection" in response.headers) == ({"status": "ready"}, False)
         app.state.service.begin_stop()
         response = await client.get("/readyz")
         assert (response.status_code, response.json()["error"]["code"]) == (503, "engine_stopped")
         assert (await client.get("/healthz")).status_code == 200
-        # A load balancer needs a moment to learn of it: what it still sends is answered.
-        assert (await client.post("/v1/classify", json={"inputs": "plan"})).status_code == 200
+        # A load balancer needs a moment to learn of it: what it still sends is answered, and told to be the last.
+        response = await client.post("/v1/classify", json={"inputs": "plan"})
+        assert (response.status_code, response.headers["connection"]) == (200, "close")
         app.state.service.abandon()
         response = await client.post("/v1/classify", json={"inputs": "plan"})
         assert (response.status_code, response.json()["error"]["code"]) == (503, "engine_stopped")
