@@ -55,9 +55,12 @@ def open_page(browser):
     """Opens pages that are watched until the test ends."""
     opened = []
 
-    def open_at(address, *, view="read", width=1280, height=900, scheme="light"):
+    def open_at(address, *, view="read", width=1280, height=900, scheme="light", forced_colors="none"):
         context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            reduced_motion="reduce",
+            forced_colors=forced_colors,
         )
         context.set_default_timeout(20_000)
         page = context.new_page()

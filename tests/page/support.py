@@ -1,5 +1,6 @@
 """What the tests of the page share: its texts, files, and the checks that hold for every page they leave behind."""
 
+import json
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,12 +48,13 @@ def drop(page, selector, name, content, media_type="text/plain"):
     page.locator(selector).first.evaluate(
         """(target, { name, bytes, type }) => {
             const data = new DataTransfer();
-            data.items.add(new File([new Uint8Array(bytes)], name, { type }));
+            const content = Uint8Array.from(bytes, (byte) => byte.charCodeAt(0));
+            data.items.add(new File([content], name, { type }));
             for (const button of document.querySelectorAll(".tools-row button")) button.dataset.former = "";
             for (const kind of ["dragenter", "dragover", "drop"])
                 target.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
         }""",
-        {"name": name, "bytes": list(content), "type": media_type},
+        {"name": name, "bytes": content.decode("latin-1"), "type": media_type},
     )
 
 
@@ -61,7 +63,7 @@ def wait_read(page):
     page.locator(".tools-row button:not([data-former])", has_text="New text").wait_for()
 
 
-def until(page, condition, *, tries=100):
+def until(page, condition, *, tries=400):
     """Waits until a JavaScript expression holds; Playwright's own way needs `unsafe-eval`, which the policy forbids."""
     for _ in range(tries):
         if page.evaluate(condition):
@@ -89,6 +91,54 @@ def find_faults(page):
         for fault in report["violations"]
         if fault["impact"] in {"serious", "critical"}
     ]
+
+
+def listen(page):
+    """Keeps from now on what a screen reader is told: gives a function that lists it, alerts and polite words alike."""
+    page.evaluate(
+        """() => {
+            window.told = [];
+            const isLive = (element) => element.closest?.("[aria-live=polite], [role=status], [role=alert]");
+            const tell = (target) => {
+                const region = isLive(target instanceof Element ? target : target.parentElement);
+                // What stands under a modal dialog, or is hidden, is heard by nobody.
+                const over = [...document.querySelectorAll("dialog[open]")].at(-1);
+                if (!region || !region.checkVisibility() || (over && !over.contains(region))) return;
+                const words = region.textContent.trim();
+                if (words && window.told.at(-1) !== words) window.told.push(words);
+            };
+            new MutationObserver((changes) => {
+                for (const { target, addedNodes } of changes) {
+                    tell(target);
+                    for (const node of addedNodes)
+                        if (node instanceof Element) node.querySelectorAll("[role=alert]").forEach(tell);
+                }
+            }).observe(document, { subtree: true, childList: true, characterData: true, attributeFilter: ["hidden"] });
+        }"""
+    )
+    return lambda: page.evaluate("window.told")
+
+
+def until_told(page, words):
+    """Waits until a screen reader was told words, which `listen` keeps."""
+    until(page, f"window.told.some((each) => each.includes({json.dumps(words)}))")
+
+
+def press_to(page, name, *, key="Tab", most=60):
+    """Walks by keyboard to what has a text, a label or a name that begins so; nothing else is used to get there."""
+    for _ in range(most):
+        page.keyboard.press(key)
+        if page.evaluate(
+            """(name) => {
+                const { activeElement: at } = document;
+                const labels = [...(at.labels ?? [])].map((label) => label.textContent);
+                const names = [at.getAttribute("aria-label"), ...(labels.length ? labels : [at.textContent])];
+                return names.some((each) => each?.trim().startsWith(name));
+            }""",
+            name,
+        ):
+            return
+    raise AssertionError(f"{name!r} is not reached by {key}")
 
 
 @contextmanager

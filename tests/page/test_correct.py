@@ -21,7 +21,7 @@ def test_a_wrong_label_is_corrected_reviewed_and_exported(page, url, tmp_path):
     wait_read(page)
     page.locator(".mark").nth(1).click()
     page.get_by_role("button", name="This is wrong").click()
-    dialog = page.locator("dialog")
+    dialog = page.locator("dialog[open]")
     dialog.get_by_role("radio", name="neutral").check()
     dialog.get_by_role("checkbox", name="regulation").check()
     dialog.get_by_label("How sure are you?").select_option("3")
@@ -57,7 +57,7 @@ def test_a_wrong_label_is_corrected_reviewed_and_exported(page, url, tmp_path):
     page.locator(".said-by", has_text="reader says").locator(".chip", has_text="market-led").wait_for()
     page.locator(".corrections li").first.get_by_role("button", name="Delete").click()
     dialog.get_by_role("button", name="Delete it").click()
-    page.locator("p[role=status]", has_text="None yet").wait_for()
+    page.locator("p[role=status]", has_text="None is accepted").wait_for()
     assert count_kept(url) == before
 
 

@@ -40,8 +40,8 @@ def test_two_files_dropped_on_the_comparison_are_its_two_sides(open_page, url):
 
 def test_a_table_that_is_given_up_does_not_come_back(open_page, url):
     page = open_page(url, view="batch")
-    drop(page, ".batch-view", "long.csv", make_csv(1500))
-    page.get_by_role("button", name="Classify 1,500 rows").click()
+    drop(page, ".batch-view", "long.csv", make_csv(6000))
+    page.get_by_role("button", name="Classify 6,000 rows").click()
     until(page, "document.querySelector('.batch-view progress').value > 0")
     drop(page, ".batch-view", "a.xlsx", b"PK\x03\x04")  # takes nothing away
     page.locator("dialog", has_text="no table that is read here").get_by_role("button", name="Close").click()

@@ -58,6 +58,7 @@ def test_a_table_is_read_by_the_chosen_model(open_page, two):
     page = open_page(two, view="batch")
     page.locator(".drop").wait_for()
     drop(page, ".batch-view", "a.csv", make_csv(3))
+    page.locator(".setup h2").wait_for()
     page.get_by_label("Model that reads").select_option("other")
     classify(page, 3)
     told = page.locator(".batch-table tbody tr").first.inner_text()

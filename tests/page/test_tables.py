@@ -57,9 +57,63 @@ def test_columns_of_the_file_are_kept_beside_answers_of_the_same_name(batch, tmp
     for line in save(batch, batch.get_by_role("button", name="JSONL"), tmp_path).read_text().splitlines():
         row = json.loads(line)
         assert (row["input_stance"], row["stance"]["label"] in {"state-led", "market-led", "neutral"}) == ("mine", True)
-    with save(batch, batch.get_by_role("button", name="CSV"), tmp_path).open(newline="") as stream:
+    with save(batch, batch.get_by_role("button", name="CSV"), tmp_path).open(
+        newline="", encoding="utf-8-sig"
+    ) as stream:
         table = list(csv.DictReader(stream))
     assert [(row["change"], row["cell"]) for row in table] == [(f"-{i}.5", f"'=1+{i}") for i in range(4)]
+
+
+def test_saved_csv_opens_in_spreadsheets_and_comes_back_as_it_went(batch, tmp_path):
+    text = "Caf\u00e9s, \u201ccrane yards\u201d and \u4e2d\u56fd will follow the plan of the ministry."
+    cells = ["\uff1dSUM(A1)", "-3", "+1e5", "@x", "a\u0308"]
+    rows = "".join(f'"{text}","{cell}"\n' for cell in cells)
+    drop(batch, ".batch-view", "a.csv", f"text,=h\n{rows}".encode())
+    classify(batch, 5)
+    path = save(batch, batch.get_by_role("button", name="CSV"), tmp_path)
+    assert path.read_bytes().startswith(b"\xef\xbb\xbftext,")  # by which Excel knows UTF-8
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        table = list(csv.DictReader(stream))
+    assert [row["'=h"] for row in table] == ["'\uff1dSUM(A1)", "-3", "+1e5", "'@x", "a\u0308"]
+    batch.get_by_role("button", name="Another file").click()
+    drop(batch, ".batch-view", "back.csv", path.read_bytes())
+    batch.locator(".setup h2", has_text="back.csv").wait_for()
+    assert batch.locator("#column-text").input_value() == "text"  # and not with a mark before it
+    classify(batch, 5)
+    assert batch.locator(".row-text").first.inner_text() == text
+
+
+def test_a_big_table_loses_no_character_where_its_pieces_meet(batch):
+    told = batch.evaluate(
+        """async () => {
+            const { readRows } = await import("/page/js/rows.js");
+            const line = `${"\u4e2d\u56fd\U0001f6a2".repeat(400)},x\\n`; // of 3 and 4 bytes
+            const rows = Array.from({ length: 2700 }, () => line).join("");
+            const { rows: read, notes } = await readRows(new File(["text,b\\n", rows], "big.csv"));
+            return [read.length, read.filter(({ text }) => text !== line.split(",")[0]).length, notes.length];
+        }"""
+    )
+    assert told == [2700, 0, 0]
+
+
+def test_a_table_that_is_laid_out_as_cards_is_a_table_still(open_page, url):
+    page = open_page(url, view="batch", width=390)
+    page.locator(".drop").wait_for()
+    drop(page, ".batch-view", "a.csv", make_csv(2))
+    classify(page, 2)
+    assert page.locator(".batch-table tbody tr").first.evaluate("row => getComputedStyle(row).display") == "flex"
+    table = page.get_by_role("table", name="Classified rows")
+    names = ["#", "published", "outlet", "text", "stance", "topics", "score"]
+    assert [each.split()[0] for each in table.get_by_role("columnheader").all_inner_texts()] == names
+    assert table.get_by_role("row").count() == 3
+    assert table.get_by_role("row").nth(1).get_by_role("cell").count() == len(names)
+    # The roles do not hang on how it is laid out: not every browser keeps those of a table whose rows are blocks.
+    tags = {"table": "table", "thead": "rowgroup", "tbody": "rowgroup", "tr": "row", "th": "columnheader", "td": "cell"}
+    for tag, role in tags.items():
+        found = page.locator(f".batch-table {tag}, {tag}.batch-table")
+        assert set(found.evaluate_all("all => all.map(({ role }) => role)")) == {role}, tag
+    label = page.locator(".batch-table td[data-label=outlet]").first
+    assert label.evaluate("cell => getComputedStyle(cell, '::before').content").startswith('"outlet')
 
 
 def test_rows_that_could_not_be_read_are_told_and_an_empty_choice_leaves_no_empty_box(batch):

@@ -1,5 +1,5 @@
 // Owns the talk with the service: the key, waiting when it is busy, and what to say when it fails.
-import { $, announce, h, openDialog } from "./dom.js";
+import { $, announce, h, openDialog, placeNotice } from "./dom.js";
 
 const KEY = "twohands-key";
 const LONGEST_WAIT_S = 600;
@@ -101,10 +101,13 @@ function pause(ms, signal) {
 // A line under the header: what is waited for, and perhaps a button. It counts down, so it is no live region itself.
 export function notify(text, { button, action, kind = "wait" } = {}) {
   const notice = $("#notice");
+  const hadFocus = notice.contains(document.activeElement);
+  placeNotice(notice);
   notice.hidden = !text;
   notice.dataset.kind = kind;
   notice.replaceChildren(...(text ? [h("span", {}, text)] : []));
   if (text && button) notice.append(h("button", { type: "button", on: { click: action } }, button));
+  if (hadFocus && !text) $("#main").focus({ preventScroll: true });
 }
 
 async function waitBusy(seconds, signal) {

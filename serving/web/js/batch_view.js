@@ -1,5 +1,5 @@
 // Owns the batch view: a table of rows in, progress, then the table, the charts and the downloads.
-import { $, announce, count, h, openDialog } from "./dom.js";
+import { $, announce, count, h, openDialog, quote } from "./dom.js";
 import { explain, OfflineError, StaleModelError } from "./api.js";
 import { chartFigure, groupBySource, groupByTime } from "./charts.js";
 import { correctDialog } from "./correct.js";
@@ -20,7 +20,7 @@ const DRAW_EVERY_MS = 700;
 export class BatchView {
   constructor(service) {
     this.service = service;
-    this.fault = h("div", { role: "alert", hidden: true });
+    this.fault = h("div", { role: "alert", tabindex: "-1", hidden: true });
     this.drop = h(
       "div",
       { class: "drop" },
@@ -32,7 +32,7 @@ export class BatchView {
     this.progress = h("progress", { max: 1, "aria-label": "Rows classified" });
     this.said = h("span", { class: "said" });
     this.stopButton = h("button", { type: "button", on: { click: () => this.stop() } }, "Stop");
-    this.bar = h("div", { class: "progress", hidden: true }, this.progress, this.said, this.stopButton);
+    this.bar = h("div", { class: "progress", role: "group", "aria-label": "Progress", tabindex: "-1", hidden: true }, this.progress, this.said, this.stopButton);
     this.results = h("div", { class: "batch-results", hidden: true });
     this.element = h("div", { class: "view batch-view" }, h("h1", {}, "Classify a table of rows"), this.fault, this.drop, this.setup, this.bar, this.results);
     takeDrops(this.element, (files) => this.takeFile(files[0]));
@@ -63,7 +63,7 @@ export class BatchView {
   // A file that cannot be read takes nothing away: what runs runs on.
   refuse(text) {
     if (this.results.hidden) this.fail(text);
-    else openDialog("Not read", h("p", { class: "fault" }, text));
+    else openDialog("Not read", h("p", { class: "fault", role: "alert" }, text));
   }
 
   // What another model was given is offered to this one.
@@ -126,8 +126,12 @@ export class BatchView {
     this.stop();
     const running = new AbortController();
     Object.assign(this, { running, wasCutOff: false });
+    const hadFocus = this.setup.contains(document.activeElement) || this.fault.contains(document.activeElement);
     this.fault.hidden = true;
     this.bar.hidden = false;
+    // Not to Stop: a key held a moment too long would press it.
+    if (hadFocus) this.bar.focus();
+    announce(`Classifying ${count(this.rows.length - this.nDone, "row")} …`);
     this.setup.hidden = true;
     this.drop.hidden = true;
     this.results.hidden = false;
@@ -152,7 +156,9 @@ export class BatchView {
     }
     if (running !== this.running) return;
     this.running = null;
+    const hasFocus = this.bar.contains(document.activeElement);
     this.bar.hidden = true;
+    if (hasFocus) (this.fault.hidden ? this.heading : this.fault).focus({ preventScroll: true });
     this.table.setRows(this.done(), this.extra);
   }
 
@@ -182,12 +188,13 @@ export class BatchView {
     this.summary = h("div", { class: "summary-place" });
     this.charts = h("div", { class: "charts" });
     this.headSelect = h("select", { id: "chart-head", on: { change: () => this.drawCharts() } }, taxonomy.heads.map((head) => h("option", { value: head.name }, head.name)));
-    const chartControls = h("div", { class: "controls", hidden: taxonomy.heads.length < 2 || !(this.columns.date || this.columns.source) }, h("div", { class: "field" }, h("label", { for: "chart-head" }, "Charts of"), this.headSelect));
+    this.chartControls = h("div", { class: "controls", hidden: true }, h("div", { class: "field" }, h("label", { for: "chart-head" }, "Charts of"), this.headSelect));
     const downloads = downloadButtons(taxonomy, () => [...this.table.chosen].sort((a, b) => a.index - b.index).map(({ own, answer }) => ({ own, answer: answer ?? {} })), "batch");
+    this.heading = h("h2", { tabindex: "-1" }, this.name);
     this.results.replaceChildren(
-      h("div", { class: "result-head" }, h("h2", {}, this.name), h("div", { class: "row" }, downloads, h("button", { type: "button", on: { click: () => this.reset() } }, "Another file"))),
+      h("div", { class: "result-head" }, this.heading, h("div", { class: "row" }, downloads, h("button", { type: "button", on: { click: () => this.reset() } }, "Another file"))),
       this.summary,
-      chartControls,
+      this.chartControls,
       this.charts,
       this.table.element,
     );
@@ -211,6 +218,7 @@ export class BatchView {
     this.summary.replaceChildren(renderSummary(summarise(sound.map(({ answer }) => answer), taxonomy), answers, taxonomy, { unit: "row" }));
     for (const figure of this.figures ?? []) figure.end();
     this.figures = sound.length ? this.makeFigures(sound, taxonomy.head(this.headSelect.value) ?? taxonomy.heads[0]) : [];
+    this.chartControls.hidden = !this.figures.length || taxonomy.heads.length < 2;
     this.charts.replaceChildren(...this.figures.map((figure) => figure.element));
     for (const figure of this.figures) figure.draw().catch((error) => this.fail(`The chart could not be drawn: ${error.message}`));
   }
@@ -242,10 +250,11 @@ export class BatchView {
       };
       const onEvidence = (each) => toggleEvidence(each, { served: service.served, sha256: service.info.model.sha256, isGone: () => !place.isConnected, show });
       const onCorrect = service.hasCorrections && row.answer && ((each) => correctDialog(service, { text: row.text, prediction: each, source: this.columns.source ? String(row.own[this.columns.source] ?? "") || null : this.name, group: row.own.group ? String(row.own.group) : null, onSaved: () => { row.isCorrected = each.isCorrected = true; draw(); } }));
-      const text = h("blockquote", { class: "tall" }, row.text ? renderText(paragraph, service.taxonomy) : "(no text)");
+      const text = quote(row.text, { class: "tall" }, row.text ? renderText(paragraph, service.taxonomy) : "(no text)");
       place.replaceChildren(...[text, renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, level: "h3" }).flat(Infinity).slice(1)].flat(Infinity).filter(Boolean));
     };
     draw();
-    openDialog(`Row ${row.index + 1}`, place);
+    // The table is drawn anew while rows come in.
+    openDialog(`Row ${row.index + 1}`, place, () => $(`[data-row="${row.index}"]`, this.results));
   }
 }

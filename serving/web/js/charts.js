@@ -11,7 +11,17 @@ const POINTS = { triangle: "triangle", circle: "circle", square: "rect", diamond
 const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4]];
 
 const load = () => import("../vendor/chart.umd.min.js").then(() => globalThis.Chart);
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+// A colour of the page as the canvas takes it: with forced colours, the page's own are names of the system's.
+function css(name) {
+  const probe = h("span", { hidden: true, style: { "forced-color-adjust": "none", color: `var(--${name})` } });
+  document.body.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
+const pale = (color) => color.replace("rgb(", "rgba(").replace(")", ", 0.14)");
 
 const PERIODS = {
   day: ([year, month, day]) => (month && day ? `${year}-${String(month).padStart(2, "0")}-${String(day).padStart(2, "0")}` : null),
@@ -101,7 +111,7 @@ function timeConfig(groups, head) {
     return [
       { label: label.name, data: points("value"), borderColor: color, backgroundColor: color, borderDash: DASHES[i % DASHES.length], borderWidth: 2, pointStyle: POINTS[label.shape], pointRadius: 5, tension: 0.2 },
       { ...band, label: `~${label.name} low`, data: points("low"), fill: false },
-      { ...band, label: `~${label.name} high`, data: points("high"), fill: "-1", backgroundColor: `${color}24` },
+      { ...band, label: `~${label.name} high`, data: points("high"), fill: "-1", backgroundColor: pale(color) },
     ];
   });
   const scales = { x: options.axis({ maxRotation: 45 }), y: { ...options.axis({ callback: (value) => `${value} %` }), min: 0, suggestedMax: 100 } };

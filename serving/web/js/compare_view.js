@@ -1,5 +1,5 @@
 // Owns the comparison of two documents: side by side, with what parts them in words and as a chart.
-import { $, h, openDialog, signed, svg } from "./dom.js";
+import { $, announce, h, openDialog, signed, svg } from "./dom.js";
 import { correctDialog } from "./correct.js";
 import { renderDetail } from "./detail.js";
 import { difference } from "./estimate.js";
@@ -15,7 +15,7 @@ class Side {
     const { limits } = view.service;
     Object.assign(this, { view, number });
     this.intake = new Intake({ limits, label: `Document ${NAMES[number]}`, example: number, onSource: (source) => this.read(source) });
-    this.reading = new Reading({ service: view.service, onOpen: (paragraph) => this.open(paragraph), onDone: () => this.done() });
+    this.reading = new Reading({ service: view.service, onOpen: (paragraph) => this.open(paragraph), onBegun: () => this.name(), onDone: () => this.done() });
     this.heading = h("h2", { tabindex: "-1", dir: "auto" });
     this.result = h(
       "div",
@@ -46,10 +46,17 @@ class Side {
     await this.reading.start(source);
   }
 
+  name() {
+    this.heading.textContent = this.reading.title || "Nothing read";
+  }
+
   done() {
     this.isDone = true;
-    this.heading.textContent = this.reading.title || "Nothing read";
+    this.name();
     this.view.compare();
+    // The sentence alone: a table of figures is read where it is wanted.
+    const words = $(".lean-words", this.view.verdict);
+    if (!this.view.verdict.hidden && words) announce(`Both are read. ${words.textContent}.`);
   }
 
   reset() {
@@ -77,13 +84,19 @@ class Side {
     };
     draw();
     this.reading.mark(paragraph);
-    const dialog = openDialog(`Document ${NAMES[this.number]}`, place);
-    dialog.addEventListener("close", () => this.reading.mark(null));
+    const dialog = openDialog(`Document ${NAMES[this.number]}`, place, () => this.reading.has(paragraph) && this.reading.column.reach(paragraph.readIndex).querySelector(".mark"));
+    dialog.addEventListener("close", () => {
+      this.reading.mark(null);
+      if (!paragraph.showsEvidence) return;
+      paragraph.showsEvidence = false;
+      this.reading.redraw(paragraph);
+    });
   }
 }
 
 const whole = (share) => {
-  const n = Math.round(100 * share);
+  // What is near zero, but not zero, must not be told as if it were.
+  const n = Math.abs(share) < 0.005 ? Number((100 * share).toFixed(1)) : Math.round(100 * share);
   return `${n > 0 ? "+" : n < 0 ? "−" : ""}${Math.abs(n)}`;
 };
 const points = ({ value, low, high }) => `${whole(value)} points (${whole(low)} to ${whole(high)})`;
@@ -103,7 +116,7 @@ export class CompareView {
   constructor(service) {
     this.service = service;
     this.sides = [0, 1].map((number) => new Side(this, number));
-    this.verdict = h("section", { class: "difference", "aria-label": "What parts them", "aria-live": "polite" });
+    this.verdict = h("section", { class: "difference", "aria-label": "What parts them" });
     this.element = h(
       "div",
       { class: "view compare-view" },

@@ -1,5 +1,5 @@
 // Owns the form by which a reader says what the labels should have been. Nothing leaves it unless Save is pressed.
-import { announce, h, openDialog } from "./dom.js";
+import { announce, h, openDialog, quote } from "./dom.js";
 import { explain, sendJson } from "./api.js";
 import { icon, title } from "./labels.js";
 import { OWN_KEYS } from "./paragraph.js";
@@ -78,7 +78,7 @@ export function correctDialog(service, { text, prediction, source = null, group 
   const form = h(
     "form",
     { class: "correct", on: { submit: onSubmit } },
-    h("blockquote", {}, text.length > 400 ? `${text.slice(0, 400)} …` : text),
+    quote(text.length > 400 ? `${text.slice(0, 400).toWellFormed()} …` : text),
     h("p", {}, "What should the labels be? The model's own are filled in."),
     fields.element,
     h("div", { class: "pair" }, h("label", { for: "correct-sure" }, "How sure are you?"), sure),

@@ -1,10 +1,11 @@
 // Owns the list of corrections: review, mend, delete, export.
-import { announce, count, h, openDialog, saveFile } from "./dom.js";
+import { announce, count, h, openDialog, quote, saveFile } from "./dom.js";
 import { ask, askJson, explain } from "./api.js";
 import { labelFields } from "./correct.js";
 import { chip, icon } from "./labels.js";
 
 const LIMIT = 25;
+const SHOWN = 1200; // characters of a text
 const STATUSES = ["pending", "accepted", "rejected"];
 const CONFIDENCE = { 1: "a guess", 2: "fairly sure", 3: "sure" };
 
@@ -16,7 +17,7 @@ export class CorrectionsView {
     this.status = h("select", { id: "correction-status", on: { change: () => this.choose() } }, h("option", { value: "" }, "all"), STATUSES.map((name) => h("option", { value: name }, name)));
     this.heading = h("h1", { tabindex: "-1" }, "Corrections");
     this.told = h("p", { class: "muted", role: "status" });
-    this.list = h("ol", { class: "corrections", "aria-label": "Corrections" });
+    this.list = h("ol", { class: "corrections", role: "list", "aria-label": "Corrections" });
     this.more = h("button", { type: "button", hidden: true, on: { click: () => this.load(true) } }, "Show more");
     this.element = h(
       "div",
@@ -71,6 +72,11 @@ export class CorrectionsView {
     this.fault.hidden = false;
   }
 
+  tell(total) {
+    this.total = total;
+    this.told.textContent = total ? `${count(total, "correction")}${this.status.value ? ` ${this.status.value}` : ""}.` : this.status.value ? `None is ${this.status.value}.` : "None yet. Open a paragraph in the reading view and choose “This is wrong”.";
+  }
+
   async load(isMore = false) {
     this.fault.hidden = true;
     const query = new URLSearchParams({ limit: LIMIT });
@@ -83,9 +89,11 @@ export class CorrectionsView {
       if (asked !== this.asked) return; // another status was chosen meanwhile
       this.next = page.next;
       if (!isMore) this.list.replaceChildren();
-      this.list.append(...page.corrections.map((correction) => this.render(correction)));
+      const items = page.corrections.map((correction) => this.render(correction));
+      this.list.append(...items);
+      if (isMore) items[0]?.focus();
       this.more.hidden = !page.next;
-      this.told.textContent = page.total ? `${count(page.total, "correction")}${this.status.value ? ` ${this.status.value}` : ""}.` : "None yet. Open a paragraph in the reading view and choose “This is wrong”.";
+      this.tell(page.total);
     } catch (error) {
       this.fail(error);
     }
@@ -113,9 +121,10 @@ export class CorrectionsView {
     const facts = [`${created.slice(0, 16).replace("T", " ")} UTC`, source, confidence && CONFIDENCE[confidence]].filter(Boolean).join(" · ");
     const item = h(
       "li",
-      { "data-id": correction.id },
+      { "data-id": correction.id, tabindex: "-1", "aria-label": `${status}: ${text.slice(0, 80).toWellFormed()}` },
       h("div", { class: "correction-head" }, h("span", { class: `status ${status}` }, { pending: "○", accepted: "✓", rejected: "✕" }[status], " ", status), h("span", { class: "muted" }, facts)),
-      h("p", { class: "correction-text", dir: "auto" }, text),
+      h("p", { class: "correction-text", dir: "auto" }, text.slice(0, SHOWN).toWellFormed(), text.length > SHOWN && " …"),
+      text.length > SHOWN && h("details", {}, h("summary", {}, `All ${count(text.length, "character")}`), h("p", { class: "correction-text", dir: "auto" }, text)),
       this.sayModel(correction),
       h("div", { class: "said-by" }, h("span", { class: "muted" }, "reader says"), this.sayLabels(labels)),
       note && h("p", { class: "note" }, h("span", { class: "muted" }, "Note: "), note),
@@ -130,16 +139,46 @@ export class CorrectionsView {
     return item;
   }
 
+  async save(item, correction, changes, close = () => {}) {
+    const response = await ask(`v1/corrections/${encodeURIComponent(correction.id)}`, { method: "PATCH", type: "application/json", body: JSON.stringify(changes) });
+    const kept = await response.json();
+    close(); // before the focus moves: what is under a dialog cannot have it
+    const fresh = this.render(kept);
+    item.replaceWith(fresh);
+    // One that no longer has the chosen status stays, so that it can be taken back, but is counted no more.
+    const isIn = ({ status }) => !this.status.value || status === this.status.value;
+    this.tell(this.total + isIn(kept) - isIn(correction));
+    fresh.focus({ preventScroll: true });
+    announce(changes.status ? `Saved: ${changes.status}.` : "Saved.");
+  }
+
   async change(item, correction, changes) {
     try {
-      const response = await ask(`v1/corrections/${encodeURIComponent(correction.id)}`, { method: "PATCH", type: "application/json", body: JSON.stringify(changes) });
-      const fresh = this.render(await response.json());
-      item.replaceWith(fresh);
-      fresh.querySelector("button").focus();
-      announce("Saved.");
+      await this.save(item, correction, changes);
     } catch (error) {
-      this.fail(error);
+      openDialog("Not saved", h("p", { class: "fault", role: "alert" }, explain(error))); // the head of the list may be out of sight
     }
+  }
+
+  // A dialog whose button does `act` and closes; where that fails, it stays and says why.
+  openForm(title, button, content, act) {
+    const fault = h("p", { class: "fault", role: "alert", hidden: true });
+    const sure = h("button", { type: "submit", class: "primary" }, button);
+    const form = h("form", {}, content, fault, h("div", { class: "row" }, sure));
+    const dialog = openDialog(title, form);
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      fault.hidden = true;
+      sure.disabled = true;
+      try {
+        await act(() => dialog.close());
+      } catch (error) {
+        fault.textContent = explain(error);
+        fault.hidden = false;
+      } finally {
+        sure.disabled = false;
+      }
+    });
   }
 
   mend(item, correction) {
@@ -149,28 +188,20 @@ export class CorrectionsView {
       return;
     }
     const fields = labelFields(this.service.taxonomy, correction.labels);
-    const form = h("form", {}, h("blockquote", {}, correction.text), fields.element, h("div", { class: "row" }, h("button", { type: "submit", class: "primary" }, "Save labels")));
-    const dialog = openDialog("Change the labels", form);
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      dialog.close();
-      this.change(item, correction, { labels: fields.read() });
-    });
+    this.openForm("Change the labels", "Save labels", [quote(correction.text), fields.element], (close) => this.save(item, correction, { labels: fields.read() }, close));
   }
 
   remove(item, correction) {
-    const sure = h("button", { type: "button", class: "primary" }, "Delete it");
-    const dialog = openDialog("Delete this correction?", h("blockquote", {}, correction.text.slice(0, 300)), h("p", {}, "It is gone for good."), h("div", { class: "row" }, sure));
-    sure.addEventListener("click", async () => {
-      dialog.close();
-      try {
-        await ask(`v1/corrections/${encodeURIComponent(correction.id)}`, { method: "DELETE" });
-        await this.load();
-        this.heading.focus();
-        announce("Deleted.");
-      } catch (error) {
-        this.fail(error);
-      }
+    this.openForm("Delete this correction?", "Delete it", [quote(correction.text.length > 300 ? `${correction.text.slice(0, 300).toWellFormed()} …` : correction.text), h("p", {}, "It is gone for good.")], async (close) => {
+      await ask(`v1/corrections/${encodeURIComponent(correction.id)}`, { method: "DELETE" });
+      const next = item.nextElementSibling ?? item.previousElementSibling;
+      item.remove();
+      const isIn = !this.status.value || correction.status === this.status.value;
+      this.tell(this.total - isIn);
+      if (!next && this.next) await this.load();
+      close();
+      (next ?? this.list.querySelector("li") ?? this.heading).focus();
+      announce("Deleted.");
     });
   }
 }

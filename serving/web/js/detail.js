@@ -44,11 +44,13 @@ function renderScores(head, answer) {
 
 function renderEvidence(paragraph, taxonomy, onEvidence) {
   const told = paragraph.showsEvidence ? listEvidence(paragraph, taxonomy) : null;
-  const button = h(
-    "button",
-    { type: "button", "aria-pressed": String(Boolean(paragraph.showsEvidence)), on: { click: () => onEvidence(paragraph) } },
-    paragraph.showsEvidence ? "Hide the evidence" : "Underline the evidence",
-  );
+  const name = paragraph.showsEvidence ? "Hide the evidence" : "Underline the evidence";
+  const ask = async () => {
+    if (!paragraph.hasEvidence) button.textContent = "Looking for it …";
+    await onEvidence(paragraph);
+    button.textContent = name; // unless it is drawn anew: then nothing was found out
+  };
+  const button = h("button", { type: "button", "aria-pressed": String(Boolean(paragraph.showsEvidence)), on: { click: ask } }, name);
   if (!told) return h("div", { class: "evidence" }, button, h("p", { class: "fine" }, "Finds the sentence without which the score falls most."));
   const items = told.map(({ from, to, because }) =>
     h("li", {}, h("q", { dir: "auto" }, paragraph.rawText.slice(from, to)), h("p", { class: "fine" }, because.map(({ name, drop }) => (drop === null ? `${name}: its only sentence` : `${name}: without it ${percent(drop)} lower`)).join("; "))),

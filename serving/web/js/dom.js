@@ -24,13 +24,26 @@ export const svg = (name, attributes, ...children) => fill(document.createElemen
 
 export const $ = (selector, root = document) => root.querySelector(selector);
 
-// Says something to a screen reader without moving the focus.
+// A text that is spoken of. Long ones scroll, so they can be reached by the keyboard.
+export const quote = (text, attributes = {}, ...children) => h("blockquote", { dir: "auto", ...(text.length > 200 ? { tabindex: "0", role: "region", "aria-label": "The text" } : {}), ...attributes }, children.length ? children : text);
+
+const topDialog = () => [...document.querySelectorAll("dialog[open]")].at(-1) ?? null;
+
+// Says something to a screen reader without moving the focus. While a dialog is open, all that is outside it is inert,
+// and what is said there is heard by nobody: each dialog has an announcer of its own.
 export function announce(text) {
-  const announcer = $("#announcer");
+  const announcer = $(".announcer", topDialog() ?? document.body);
   announcer.textContent = "";
   setTimeout(() => {
     announcer.textContent = text;
   }, 50);
+}
+
+// Puts the line about what is waited for where it is seen: below the head of the page, or in the dialog over it.
+export function placeNotice(notice) {
+  const head = $(".dialog-head", topDialog() ?? document.createElement("div"));
+  if (head) head.after(notice);
+  else $("#main").before(notice);
 }
 
 export const percent = (share) => `${Math.round(share * 100)} %`;
@@ -47,11 +60,12 @@ function isBeside(dialog, { target, clientX: x, clientY: y }) {
 }
 
 // A dialog that closes by Escape, by its button and, unless it holds a form, by a click beside it; it gives
-// the focus back.
+// the focus back to what had it, or to what `findNext` finds where that was drawn anew meanwhile.
 export function openDialog(title, ...content) {
+  const findNext = typeof content.at(-1) === "function" ? content.pop() : () => null;
   const id = `dialog-title-${(serial += 1)}`; // dialogs may stand on one another
   const close = h("button", { type: "button", class: "quiet close", "aria-label": "Close" }, "✕");
-  const dialog = h("dialog", { "aria-labelledby": id }, h("div", { class: "dialog-head" }, h("h2", { id }, title), close), ...content);
+  const dialog = h("dialog", { "aria-labelledby": id }, h("div", { class: "dialog-head" }, h("h2", { id }, title), close), h("div", { class: "unseen announcer", "aria-live": "polite" }), ...content);
   const before = document.activeElement;
   let isPressedBeside = false; // a text that is selected with the pointer, too, may be let go of outside
   close.addEventListener("click", () => dialog.close());
@@ -62,10 +76,11 @@ export function openDialog(title, ...content) {
     if (isPressedBeside && isBeside(dialog, event) && !dialog.querySelector("form")) dialog.close();
   });
   dialog.addEventListener("close", () => {
+    const notice = $("#notice", dialog);
     dialog.remove();
+    if (notice) placeNotice(notice);
     if (document.activeElement !== document.body) return; // it has gone to where the reader is needed
-    const under = [...document.querySelectorAll("dialog[open]")].at(-1);
-    (before?.isConnected ? before : (under?.querySelector("button") ?? $("#main"))).focus({ preventScroll: true });
+    (before?.isConnected ? before : (findNext() ?? topDialog()?.querySelector("button") ?? $("#main"))).focus({ preventScroll: true });
   });
   document.body.append(dialog);
   dialog.showModal();

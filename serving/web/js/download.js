@@ -55,7 +55,8 @@ export function layOut(rows, taxonomy) {
   return [...own, ...answers.map((column) => ({ ...column, get: (row) => column.get(row.answer) }))];
 }
 
-const FORMULA = /^(?![+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$)[=+\-@\t\r]/;
+const FORMULA = /^(?![+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$)[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/; // the last four: full-width
+const BOM = "\ufeff"; // without it, Excel reads UTF-8 in the machine's own alphabet
 const asText = (value) => (value === null || value === undefined ? null : typeof value === "object" ? JSON.stringify(value) : String(value));
 
 async function toCsv(rows, taxonomy) {
@@ -63,7 +64,7 @@ async function toCsv(rows, taxonomy) {
   const cells = rows.map((row) => columns.map((column) => asText(column.get(row)) ?? ""));
   // Cells that a spreadsheet would take for a formula get an apostrophe before them; a number below zero is none.
   const csv = globalThis.Papa.unparse({ fields: columns.map((column) => column.name), data: cells }, { newline: "\n", escapeFormulae: FORMULA });
-  return new Blob([csv, "\n"], { type: "text/csv;charset=utf-8" });
+  return new Blob([BOM, csv, "\n"], { type: "text/csv;charset=utf-8" });
 }
 
 function toJsonLines(rows) {
@@ -95,7 +96,7 @@ export function downloadButtons(taxonomy, getRows, name) {
     try {
       saveFile(`twohands-${name}.${format}`, await FORMATS[format](getRows(), taxonomy));
     } catch (error) {
-      openDialog("No file", h("p", { class: "fault" }, `The file could not be made: ${error.message}`));
+      openDialog("No file", h("p", { class: "fault", role: "alert" }, `The file could not be made: ${error.message}`));
     }
   };
   const labels = { csv: "CSV", jsonl: "JSONL", parquet: "Parquet" };

@@ -70,7 +70,7 @@ export class Intake {
 
   tell(text) {
     // Where a document is being read back, the field and what would be said below it are out of sight.
-    if (text && !this.element.checkVisibility()) openDialog("Not read", h("p", { class: "fault" }, text));
+    if (text && !this.element.checkVisibility()) openDialog("Not read", h("p", { class: "fault", role: "alert" }, text));
     this.fault.hidden = !text;
     this.fault.textContent = text ?? "";
   }

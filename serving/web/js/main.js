@@ -22,7 +22,9 @@ async function fetchService(served) {
 }
 
 async function begin() {
+  const hadFocus = main.contains(document.activeElement);
   main.replaceChildren(h("p", { class: "loading" }, "Asking the service which model it serves …"));
+  if (hadFocus) main.focus(); // on what is gone
   try {
     service = await fetchService(null);
     offerModels((await askJson("v1/models")).models);
@@ -47,11 +49,11 @@ function offerModels(models) {
 async function changeModel(served) {
   try {
     service = await fetchService(served);
-    await show(false);
+    await show(main.contains(document.activeElement)); // on what is shown no more
     announce(`${service.info.model.name} ${service.info.model.version} reads now.`);
   } catch (error) {
     $("#model-select").value = service.served ?? "";
-    openDialog("Not changed", h("p", { class: "fault" }, explain(error)));
+    openDialog("Not changed", h("p", { class: "fault", role: "alert" }, explain(error)));
   }
 }
 

@@ -58,7 +58,7 @@ export async function toggleEvidence(paragraph, { served, sha256, isGone, show }
     paragraph.showsEvidence = !paragraph.showsEvidence;
     show();
   } catch (error) {
-    if (!isGone()) openDialog("No evidence", h("p", { class: "fault" }, explain(error)));
+    if (!isGone()) openDialog("No evidence", h("p", { class: "fault", role: "alert" }, explain(error)));
   } finally {
     paragraph.isAsking = false;
   }

@@ -32,7 +32,7 @@ export class ReadView {
       h("p", { class: "fine" }, "The text goes to this service and to no other, and is not kept."),
     );
     this.detail = h("aside", { class: "detail", id: "detail", "aria-label": "About the paragraph" });
-    this.reading = new Reading({ service, onOpen: (paragraph) => this.open(paragraph), onDone: () => this.showTools() });
+    this.reading = new Reading({ service, onOpen: (paragraph) => this.open(paragraph), onBegun: () => this.name(), onDone: () => this.showTools() });
     this.heading = h("h1", { tabindex: "-1", dir: "auto" });
     this.tools = h("div", { class: "row tools-row" });
     this.result = h("div", { class: "result", hidden: true }, h("div", { class: "result-head" }, this.heading, this.tools), this.reading.element);
@@ -64,9 +64,13 @@ export class ReadView {
     await this.reading.start(source);
   }
 
-  showTools() {
+  name() {
     this.heading.textContent = this.reading.title || "Nothing read";
     if (this.element.isConnected) document.title = this.title;
+  }
+
+  showTools() {
+    this.name();
     this.tools.replaceChildren(
       h("button", { type: "button", on: { click: () => this.reset() } }, "New text"),
       ...(this.source.text !== undefined && this.source.text.length < 300_000 ? [h("button", { type: "button", on: { click: () => this.edit() } }, "Edit")] : []),
@@ -133,7 +137,7 @@ export class ReadView {
     this.detail.classList.remove("open");
     this.detail.replaceChildren(...renderLegend(this.service.taxonomy).flat(Infinity).filter(Boolean));
     this.reading.mark(null);
-    if (before?.showsEvidence && this.reading.sections.has(before.readIndex)) {
+    if (before?.showsEvidence && this.reading.has(before)) {
       before.showsEvidence = false;
       this.reading.redraw(before);
     }

@@ -1,5 +1,6 @@
 // Owns a document read back: progress, summary, paragraphs and strip. Knows nothing of where the document came from.
 import { announce, count, h } from "./dom.js";
+import { Column, LONG } from "./column.js";
 import { explain, OfflineError, StaleModelError } from "./api.js";
 import { readDocument } from "./documents.js";
 import { summarise } from "./estimate.js";
@@ -10,27 +11,27 @@ import { renderDocumentWarnings, renderSummary } from "./summary.js";
 const SUM_UP_EVERY_MS = 600;
 
 export class Reading {
-  // `onOpen` is called with a paragraph that is to be shown in detail.
-  constructor({ service, onOpen, onDone }) {
+  // `onOpen` is called with a paragraph that is to be shown in detail, `onBegun` once the title is known.
+  constructor({ service, onOpen, onBegun, onDone }) {
     const { taxonomy, limits, served } = service;
-    Object.assign(this, { taxonomy, limits, served, expected: service.info.model, onOpen, onDone });
+    Object.assign(this, { taxonomy, limits, served, expected: service.info.model, onOpen, onBegun, onDone });
     this.paragraphs = [];
-    this.sections = new Map();
     this.filter = null;
+    this.marked = null; // the paragraph that is shown in detail
+    this.here = null; // the one that was jumped to
     this.progress = h("progress", { max: 1, "aria-label": "Paragraphs read" });
     this.said = h("span", { class: "said" });
     this.stopButton = h("button", { type: "button", on: { click: () => this.stop() } }, "Stop");
     this.bar = h("div", { class: "progress", hidden: true }, this.progress, this.said, this.stopButton);
-    this.fault = h("div", { class: "fault", role: "alert", hidden: true });
+    this.fault = h("div", { class: "fault", role: "alert", tabindex: "-1", hidden: true });
     this.summary = h("div", { class: "summary-place" });
-    this.text = h("div", { class: "text-column", role: "region", "aria-label": "The document" });
+    this.column = new Column({ render: (paragraph) => this.renderSection(paragraph), onSeen: (first, last) => this.strip.element.hidden || this.strip.showWindow(first, last) });
+    this.text = this.column.element;
     this.strip = new Strip(taxonomy, (paragraph) => this.jump(paragraph));
     // What is beside the text, such as a panel, is put in by the view.
     this.body = h("div", { class: "page-body" }, this.text, this.strip.element);
     this.element = h("div", { class: "reading" }, this.bar, this.fault, this.summary, this.body);
     this.text.addEventListener("keydown", (event) => this.onKey(event));
-    this.watcher = new IntersectionObserver((entries) => this.onSeen(entries));
-    this.seen = new Set();
     addEventListener("online", () => this.wasCutOff && this.element.isConnected && this.start(this.source));
   }
 
@@ -63,11 +64,9 @@ export class Reading {
   async start(source) {
     this.stop();
     const running = new AbortController();
-    Object.assign(this, { source, running, paragraphs: [], told: null, model: null, filter: null, wasCutOff: false, drawn: 0 });
-    this.sections.clear();
-    this.seen.clear();
-    this.watcher.disconnect();
-    this.text.replaceChildren();
+    const hadFocus = this.fault.contains(document.activeElement);
+    Object.assign(this, { source, running, paragraphs: [], told: null, model: null, filter: null, marked: null, here: null, wasCutOff: false, drawn: 0 });
+    this.column.clear();
     this.summary.replaceChildren();
     this.strip.element.hidden = true;
     this.fault.hidden = true;
@@ -75,7 +74,9 @@ export class Reading {
     this.body.hidden = true;
     this.bar.hidden = false;
     this.progress.removeAttribute("value");
-    this.said.textContent = source.file ? `Reading ${source.name} …` : "Reading …";
+    this.said.textContent = source.name ? `Reading ${source.name} …` : "Reading …";
+    announce(this.said.textContent);
+    if (hadFocus) this.stopButton.focus();
     let isStopped = false;
     try {
       for await (const news of readDocument(source, { limits: this.limits, served: this.served, signal: running.signal })) this.take(news);
@@ -85,7 +86,6 @@ export class Reading {
       else this.fail(error);
     }
     if (running !== this.running) return;
-    this.bar.hidden = true;
     this.finish(isStopped);
   }
 
@@ -98,6 +98,7 @@ export class Reading {
     if (news.summary) this.told = news.summary;
     if (news.paragraphs) {
       this.append(news.paragraphs);
+      if (this.paragraphs.length === news.paragraphs.length) this.onBegun();
       this.progress.value = Math.min(this.paragraphs.length / this.nExpected, 1);
       this.said.textContent = `${this.paragraphs.length.toLocaleString("en")} of ${this.nExpected.toLocaleString("en")} paragraphs`;
       const now = performance.now();
@@ -120,6 +121,8 @@ export class Reading {
   }
 
   finish(isStopped) {
+    const hadFocus = this.bar.contains(document.activeElement);
+    this.bar.hidden = true;
     this.draw();
     if (isStopped && this.paragraphs.length < (this.nExpected ?? 0)) {
       this.fault.className = "caution";
@@ -128,7 +131,9 @@ export class Reading {
     }
     this.body.hidden = !this.paragraphs.length;
     if (this.paragraphs.length && this.fault.hidden) announce(`${count(this.paragraphs.length, "paragraph")} read.`);
-    this.onDone?.(this);
+    this.onDone();
+    // What had it is gone: the focus must not fall back to the top of the page.
+    if (hadFocus) (this.fault.hidden ? this.text.querySelector(".mark") : this.fault)?.focus({ preventScroll: true });
   }
 
   draw() {
@@ -147,65 +152,57 @@ export class Reading {
   }
 
   append(paragraphs) {
-    const fragment = document.createDocumentFragment();
-    for (const paragraph of paragraphs) {
-      this.paragraphs.push(paragraph);
-      const section = this.renderSection(paragraph);
-      this.sections.set(paragraph.readIndex, section);
-      this.watcher.observe(section);
-      section.classList.toggle("pale", !this.isChosen(paragraph));
-      fragment.append(section);
-    }
-    this.text.append(fragment);
+    this.paragraphs.push(...paragraphs);
+    this.column.append(paragraphs);
     this.body.hidden = false;
-    this.text.classList.toggle("long", this.paragraphs.length > 300); // what is not seen is then not laid out
   }
 
   renderSection(paragraph) {
     const body = h("div", { class: "body" }, renderText(paragraph, this.taxonomy), !paragraph.error && renderChips(paragraph, this.taxonomy));
     const section = h("section", { class: "para", "data-number": paragraph.readIndex }, renderMark(paragraph, this.taxonomy, (each) => this.onOpen(each, this)), body);
+    section.classList.toggle("pale", !this.isChosen(paragraph));
+    section.classList.toggle("here", this.here === paragraph);
+    this.showMarked(section, this.marked === paragraph);
     body.addEventListener("click", () => {
       if (getSelection().isCollapsed) this.onOpen(paragraph, this);
     });
     return section;
   }
 
+  has(paragraph) {
+    return this.paragraphs[paragraph.readIndex] === paragraph;
+  }
+
   redraw(paragraph) {
-    const old = this.sections.get(paragraph.readIndex);
-    const fresh = this.renderSection(paragraph);
-    fresh.className = old.className;
-    const hadFocus = old.contains(document.activeElement);
-    this.watcher.unobserve(old);
-    old.replaceWith(fresh);
-    this.watcher.observe(fresh);
-    this.sections.set(paragraph.readIndex, fresh);
-    if (hadFocus) fresh.querySelector(".mark").focus({ preventScroll: true });
+    this.column.redraw(paragraph);
+  }
+
+  showMarked(section, isMarked) {
+    section?.classList.toggle("open", isMarked);
+    section?.querySelector(".mark").setAttribute("aria-expanded", String(isMarked));
   }
 
   mark(paragraph) {
-    for (const section of this.text.querySelectorAll(".para.open")) {
-      section.classList.remove("open");
-      section.querySelector(".mark").setAttribute("aria-expanded", "false");
-    }
-    if (!paragraph) return;
-    const section = this.sections.get(paragraph.readIndex);
-    section.classList.add("open");
-    section.querySelector(".mark").setAttribute("aria-expanded", "true");
+    if (this.marked) this.showMarked(this.column.sections.get(this.marked.readIndex), false);
+    this.marked = paragraph;
+    if (paragraph) this.showMarked(this.column.reach(paragraph.readIndex), true);
   }
 
   jump(paragraph) {
-    const section = this.sections.get(paragraph.readIndex);
-    section.scrollIntoView({ block: "center", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
-    for (const other of this.text.querySelectorAll(".here")) other.classList.remove("here");
+    const section = this.column.reach(paragraph.readIndex);
+    const isSlow = this.paragraphs.length <= LONG && !matchMedia("(prefers-reduced-motion: reduce)").matches;
+    section.scrollIntoView({ block: "center", behavior: isSlow ? "smooth" : "auto" });
+    if (this.here) this.column.sections.get(this.here.readIndex)?.classList.remove("here");
+    this.here = paragraph;
     section.classList.add("here");
   }
 
   reveal(paragraph) {
-    this.sections.get(paragraph.readIndex).scrollIntoView({ block: "nearest" });
+    this.column.reach(paragraph.readIndex).scrollIntoView({ block: "nearest" });
   }
 
   focus(paragraph) {
-    this.sections.get(paragraph.readIndex)?.querySelector(".mark").focus();
+    this.column.reach(paragraph.readIndex)?.querySelector(".mark").focus();
   }
 
   isChosen(paragraph) {
@@ -221,7 +218,7 @@ export class Reading {
     for (const paragraph of this.paragraphs) {
       const isOn = this.isChosen(paragraph);
       n += isOn ? 1 : 0;
-      this.sections.get(paragraph.readIndex).classList.toggle("pale", !isOn);
+      this.column.sections.get(paragraph.readIndex)?.classList.toggle("pale", !isOn);
     }
     this.drawSummary();
     announce(this.filter ? `${count(n, "paragraph")} with ${label} stand out.` : "All paragraphs stand alike.");
@@ -232,19 +229,10 @@ export class Reading {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!mark || !step) return;
     const number = Number(mark.closest(".para").dataset.number) + step;
-    const next = this.sections.get(number);
+    const next = this.column.reach(number);
     if (!next) return;
     event.preventDefault();
     next.querySelector(".mark").focus();
     next.scrollIntoView({ block: "nearest" });
-  }
-
-  onSeen(entries) {
-    for (const { target, isIntersecting } of entries) {
-      const number = Number(target.dataset.number);
-      if (isIntersecting) this.seen.add(number);
-      else this.seen.delete(number);
-    }
-    if (this.seen.size && !this.strip.element.hidden) this.strip.showWindow(Math.min(...this.seen), Math.max(...this.seen));
   }
 }

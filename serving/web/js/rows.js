@@ -8,25 +8,46 @@ const NAMES = {
   source: ["source", "outlet", "publisher", "newspaper", "author", "speaker", "country", "group"],
 };
 
-function readCsv(file) {
-  return new Promise((resolve, reject) => {
-    const rows = [];
-    let faults = [];
-    globalThis.Papa.parse(file, {
-      header: true,
-      skipEmptyLines: "greedy",
-      chunk: ({ data, errors, meta }) => {
-        for (const row of data) {
-          const { __parsed_extra: _, ...own } = row;
-          rows.push(own);
-        }
-        faults = faults.concat(errors.filter(({ type }) => type !== "Delimiter").slice(0, 5 - faults.length));
-        if (!meta.fields?.length) reject(new BadFileError(`${file.name} has no header line that names its columns.`));
-      },
-      complete: () => resolve({ rows, notes: faults.map(({ message, row }) => `Row ${(row ?? 0) + 1}: ${message}.`) }),
-      error: (error) => reject(new BadFileError(`${file.name} cannot be read as CSV: ${error.message}`)),
-    });
+// Decoded as a whole, and not by Papa Parse piece by piece: it would break a character that two pieces share.
+// Spreadsheets save CSV in the machine's own alphabet, which would be read with every accent and quotation mark lost.
+async function decodeCsv(file) {
+  const decoder = new TextDecoder("utf-8", { fatal: true }); // takes the mark of byte order away
+  const pieces = [];
+  const bytes = file.stream().getReader();
+  try {
+    for (;;) {
+      const { done, value } = await bytes.read();
+      pieces.push(decoder.decode(value, { stream: !done }));
+      if (done) return pieces.join("");
+    }
+  } catch {
+    throw new BadFileError(`${file.name} is not text in UTF-8. In Excel, save it as "CSV UTF-8".`);
+  }
+}
+
+async function readCsv(file) {
+  const text = await decodeCsv(file);
+  const rows = [];
+  let faults = [];
+  let nFields = 0;
+  const take = ({ data, errors, meta }) => {
+    for (const row of data) {
+      const { __parsed_extra: _, ...own } = row;
+      rows.push(own);
+    }
+    faults = faults.concat(errors.filter(({ type }) => type !== "Delimiter").slice(0, 5 - faults.length));
+    nFields = Math.max(nFields, meta.fields?.length ?? 0);
+  };
+  await new Promise((resolve, reject) => {
+    const chunk = (taken, parser) => {
+      take(taken);
+      parser.pause(); // the page answers in between
+      setTimeout(() => parser.resume());
+    };
+    globalThis.Papa.parse(text, { header: true, skipEmptyLines: "greedy", chunkSize: 2_000_000, chunk, complete: resolve, error: reject });
   });
+  if (!nFields) throw new BadFileError(`${file.name} has no header line that names its columns.`);
+  return { rows, notes: faults.map(({ message, row }) => `Row ${(row ?? 0) + 1}: ${message}.`) };
 }
 
 async function readJsonLines(file) {
@@ -65,16 +86,6 @@ async function readJsonLines(file) {
   return { rows, notes };
 }
 
-// Spreadsheets save CSV in the machine's own alphabet, which would be read with every accent and quotation mark lost.
-async function checkUtf8(file) {
-  const decoded = file.stream().pipeThrough(new TextDecoderStream("utf-8", { fatal: true })).getReader();
-  try {
-    while (!(await decoded.read()).done);
-  } catch {
-    throw new BadFileError(`${file.name} is not text in UTF-8. In Excel, save it as "CSV UTF-8".`);
-  }
-}
-
 // A file that is one JSON list, and not a line for each row; null where it is none.
 async function readJsonList(file) {
   if (!/^\s*\[/.test(await file.slice(0, 4096).text())) return null;
@@ -95,7 +106,6 @@ export async function readRows(file) {
   const start = new Uint8Array(await file.slice(0, 4096).arrayBuffer());
   if (start.includes(0)) throw new BadFileError(`${file.name} is not text. Save the table as CSV in UTF-8.`);
   const isCsv = suffix === "csv" || suffix === "tsv";
-  if (isCsv) await checkUtf8(file);
   const told = isCsv ? await readCsv(file) : ((await readJsonList(file)) ?? (await readJsonLines(file)));
   if (!listColumns(told.rows).length) throw new BadFileError(`${file.name} holds no rows.${told.notes.length ? ` ${told.notes[0]}` : ""}`);
   return told;

@@ -9,7 +9,7 @@ export class RowTable {
   // Rows are { index, text, own, answer }. `onOpen` gets one; `onFilter` is told when the choice of rows changes.
   constructor({ taxonomy, onOpen, onFilter }) {
     Object.assign(this, { taxonomy, onOpen, onFilter, rows: [], chosen: [], page: 0, sort: { column: "#", isDown: false } });
-    this.search = h("input", { type: "search", id: "filter-text", placeholder: "word in text or column", on: { input: () => this.refreshSoon() } });
+    this.search = h("input", { type: "search", id: "filter-text", placeholder: "any word", on: { input: () => this.refreshSoon() } });
     this.selects = taxonomy.heads.map((head) => ({ head, select: h("select", { id: `filter-head-${head.name}`, on: { change: () => this.refresh() } }, h("option", { value: "" }, `any ${head.name}`), head.labels.map((label) => h("option", { value: label.name }, label.name)), !head.isOneOf && h("option", { value: "\u0000" }, "none of them")) }));
     this.state = h("select", { id: "filter-state", on: { change: () => this.refresh() } }, ["all answers", "sure only", "unsure only", "with warnings", "not read"].map((name, i) => h("option", { value: i }, name)));
     this.least = h("input", { type: "number", id: "filter-score", min: 0, max: 100, step: 5, value: 0, on: { input: () => this.refresh() } });
@@ -23,9 +23,10 @@ export class RowTable {
       taxonomy.main && field("filter-score", "Score from, in %", this.least),
     );
     this.told = h("p", { class: "muted", role: "status" });
-    this.head = h("thead");
-    this.body = h("tbody");
-    this.table = h("table", { class: "batch-table" }, h("caption", { class: "unseen" }, "Classified rows"), this.head, this.body);
+    // The roles are those of the elements: on a phone, rows are laid out as cards, and browsers then forget the table.
+    this.head = h("thead", { role: "rowgroup" });
+    this.body = h("tbody", { role: "rowgroup" });
+    this.table = h("table", { class: "batch-table", role: "table" }, h("caption", { class: "unseen" }, "Classified rows"), this.head, this.body);
     this.scroll = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of rows" }, this.table);
     this.pager = h("div", { class: "row pager", role: "group", "aria-label": "Pages" });
     this.element = h("section", { "aria-label": "Rows" }, this.controls, this.told, this.scroll, this.pager);
@@ -116,17 +117,17 @@ export class RowTable {
     const focus = this.findFocus();
     const shown = this.chosen.slice(this.page * ROWS_OF_A_PAGE, (this.page + 1) * ROWS_OF_A_PAGE);
     this.head.replaceChildren(
-      h("tr", {}, columns.map(({ id, name, isFigure }) => {
+      h("tr", { role: "row" }, columns.map(({ id, name, isFigure }) => {
         const isSorted = this.sort.column === id;
         return h(
           "th",
-          { scope: "col", class: isFigure ? "figure" : null, "aria-sort": isSorted ? (this.sort.isDown ? "descending" : "ascending") : null },
+          { scope: "col", role: "columnheader", class: isFigure ? "figure" : null, "aria-sort": isSorted ? (this.sort.isDown ? "descending" : "ascending") : null },
           h("button", { type: "button", class: "sort", "data-column": id, on: { click: () => this.sortBy(id) } }, name, h("span", { "aria-hidden": "true" }, isSorted ? (this.sort.isDown ? " ↓" : " ↑") : "")),
         );
       })),
     );
-    this.body.replaceChildren(...shown.map((row) => h("tr", {}, columns.map(({ id, isFigure, value, cell }) => h("td", { class: `${isFigure ? "figure" : ""} ${id === "text" ? "text-cell" : ""}` }, cell ? cell(row) : String(id === "#" ? value(row) + 1 : value(row)))))));
-    this.told.textContent = this.chosen.length === this.rows.length ? `${count(this.rows.length, "row")}.` : `${this.chosen.length.toLocaleString("en")} of ${count(this.rows.length, "row")} shown; charts and downloads hold these.`;
+    this.body.replaceChildren(...shown.map((row) => h("tr", { role: "row" }, columns.map(({ id, name, isFigure, value, cell }) => h("td", { role: "cell", class: `${isFigure ? "figure" : ""} ${id === "text" ? "text-cell" : ""}`, "data-label": id.startsWith("own:") ? name : null }, cell ? cell(row) : String(id === "#" ? value(row) + 1 : value(row)))))));
+    this.told.textContent = this.chosen.length === this.rows.length ? `${count(this.rows.length, "row")}.` : `${this.chosen.length.toLocaleString("en")} of ${count(this.rows.length, "row")} shown${this.chosen.length ? "; charts and downloads hold these" : ""}.`;
     this.pager.hidden = nPages < 2;
     const go = (page) => {
       this.page = page;
