@@ -52,6 +52,9 @@ def normalise(text: object, *, limit_chars: int = LIMIT_CHARS) -> str:
         raise ParagraphTooLongError(
             f"found {len(text)} characters, at most {limit_chars} are read as one paragraph; split the document first"
         )
+    # Most paragraphs are such already: in printable ASCII the space is the only white space.
+    if text.isascii() and text.isprintable() and "  " not in text and (paragraph := text.strip()):
+        return paragraph
     spaced = _SPACE.sub(" ", unicodedata.normalize("NFC", text))
     # Cc control, Cf format (zero-width, bidi), Cs lone surrogates, Co private use, Cn unassigned.
     kept = (
