@@ -1,6 +1,6 @@
 """The comparison: two documents side by side, told apart only where the intervals allow it."""
 
-from tests.page.support import find_faults
+from tests.page.support import MARKUP, find_faults
 
 STATE = "\n\n".join(
     f"The ministry will fund {n} state mills, fix the price of their planks by decree and order every port to buy them."
@@ -34,11 +34,14 @@ def test_two_documents_are_told_apart(open_page, url):
 
 def test_a_document_and_itself_are_not(open_page, url):
     page = open_page(url, view="compare", width=390)
-    fill(page, 0, STATE)
-    fill(page, 1, STATE)
+    fill(page, 0, f"{MARKUP}\n\n{STATE}")
+    fill(page, 1, f"{MARKUP}\n\n{STATE}")
     page.locator(".difference table").wait_for()
     assert page.locator(".difference .lean-words").inner_text() == "Their stance cannot be told apart"
     assert page.locator(".difference tr.given").count() == 0
     assert find_faults(page) == []
+    assert page.locator(".para .text", has_text=MARKUP).count() == 2
+    assert page.locator("main img, main script").count() == 0
+    assert page.evaluate("window.hacked") is None
     page.get_by_role("button", name="Replace document B").click()
     assert not page.locator(".difference").is_visible()
