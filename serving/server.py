@@ -21,7 +21,7 @@ from twohands.classifier import Classifier
 from twohands.errors import AddressError, EngineStoppedError, InsecureAddressError
 from twohands.pages import move_to_huge_pages
 
-_BACKLOG = 2048
+BACKLOG = 2048
 # Beyond our own bound, uvicorn's is only there for connections that never end.
 CLOSE_GRACE_S = 3
 
@@ -43,7 +43,7 @@ def open_socket(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         # `::` means every address of a container, those of version 4 among them.
         is_dual = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
-        return socket.create_server(address[:2], family=family, backlog=_BACKLOG, dualstack_ipv6=is_dual)
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=is_dual)
     except (OSError, UnicodeError) as error:
         # Positive numbers are the system's; those of name resolution are negative and have words of their own.
         number = getattr(error, "errno", None) or 0
@@ -168,7 +168,8 @@ def make_server(
         log_level=settings.log_level,
         access_log=False,
         server_header=False,
-        backlog=_BACKLOG,
+        # Also how many connections asyncio accepts in one go: of several workers the first to wake would take them all.
+        backlog=BACKLOG if shared is None else 1,
         http=bound_connections(settings.max_connections),
         h11_max_incomplete_event_size=settings.max_header_bytes,
         timeout_graceful_shutdown=settings.shutdown_timeout_s + CLOSE_GRACE_S,

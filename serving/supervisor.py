@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -168,10 +169,14 @@ class Supervisor:
             process.kill()
 
 
-async def _supervise(supervisor: Supervisor, *, stop_timeout_s: float, announce: Callable[[], None]) -> None:
+async def _supervise(
+    supervisor: Supervisor, *, listener: socket.socket, stop_timeout_s: float, announce: Callable[[], None]
+) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
+        # Held open it would take in connections that no worker accepts any more, and break them off at the end.
+        listener.close()
         supervisor.stop()
         loop.call_later(stop_timeout_s, supervisor.kill)
 
@@ -228,7 +233,9 @@ def run_workers(settings: ServeSettings, announce: Callable[[str], None]) -> Non
             served = {name: digest for name, (_, digest) in manifests.items()}
             supervisor = Supervisor(each, socket_number=listener.fileno(), runtime=runtime, served=served)
             stop_timeout_s = settings.shutdown_timeout_s + CLOSE_GRACE_S + _KILL_GRACE_S
-            await _supervise(supervisor, stop_timeout_s=stop_timeout_s, announce=lambda: announce(line))
+            await _supervise(
+                supervisor, listener=listener, stop_timeout_s=stop_timeout_s, announce=lambda: announce(line)
+            )
             return supervisor.failure
 
         failure = asyncio.run(run())

@@ -16,13 +16,21 @@ from pathlib import Path
 from serving.archive import Archive
 from serving.logs import set_up_logs
 from serving.models import Shared, name_folders
-from serving.server import ModelServer, make_server, make_url
+from serving.server import BACKLOG, ModelServer, make_server, make_url
 from serving.settings import ServeSettings
 from twohands.classifier import Classifier
 from twohands.errors import ReloadError, TwoHandsError, UnknownModelError
 
 RELOAD_ALL = "reload_all"
 MODELS_FOLDER = "models"
+
+
+class SharedListener(socket.socket):
+    """The socket that all workers accept from; how many wait there is the same for all."""
+
+    def listen(self, backlog: int = BACKLOG, /) -> None:
+        """Listen; asyncio asks for as many to wait as it accepts in one go."""
+        super().listen(max(backlog, BACKLOG))
 
 
 def tell(**fact: object) -> None:
@@ -66,7 +74,7 @@ def serve(number: int, runtime: Path) -> None:
     name, folder = next(iter(name_folders(settings).items()))
     classifier = Classifier.load(shared.find_folder(name) or folder, num_threads=settings.num_threads)
     tasks = []
-    with socket.socket(fileno=number) as listener:
+    with SharedListener(fileno=number) as listener:
 
         def begin(_: str) -> None:
             tasks.append(asyncio.get_running_loop().create_task(_follow(server)))

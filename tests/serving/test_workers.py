@@ -1,7 +1,10 @@
 import json
 import os
 import signal
+import socket
 import time
+from contextlib import ExitStack, suppress
+from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
@@ -116,6 +119,59 @@ def test_a_worker_that_comes_later_serves_what_the_others_serve(tmp_path):
             wait_until(lambda version=version: find_versions(port) == {version})
         process.send_signal(signal.SIGHUP)
         wait_until(lambda: find_versions(port) == {"2"})
+
+
+def count_sockets(pid):
+    """Of a process; one that a file is removed under is no longer open."""
+    n_sockets = 0
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            n_sockets += str(path.readlink()).startswith("socket:")
+    return n_sockets
+
+
+def test_workers_share_a_burst_of_connections_and_refuse_new_ones_once_they_stop(tmp_path):
+    folder = build_tiny_model(tmp_path / "mine")
+    with start_serve(folder, "--workers", "2", "--body-timeout", "60") as (process, port), ExitStack() as opened:
+        workers = children(process)
+        before = [count_sockets(pid) for pid in workers]
+        n_burst = 60
+        for pid in workers:  # all are waiting when the first of them wakes
+            os.kill(pid, signal.SIGSTOP)
+        burst = [opened.enter_context(socket.create_connection(("127.0.0.1", port), 20)) for _ in range(n_burst)]
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+        taken = [0, 0]
+
+        def are_taken():
+            taken[:] = [count_sockets(pid) - n for pid, n in zip(workers, before, strict=True)]
+            return sum(taken) == n_burst
+
+        wait_until(are_taken, seconds=12)
+        assert min(taken) >= n_burst // 10, taken
+
+        head = f"POST /v1/classify HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {len(BODY)}"
+        under_way, *others = burst
+        for connection in others:
+            connection.close()
+        under_way.sendall(f"{head}\r\n\r\n{BODY[:3]}".encode())
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+
+        def is_refused():
+            try:
+                socket.create_connection(("127.0.0.1", port), 20).close()
+            except OSError:
+                return True
+            return False
+
+        wait_until(is_refused, seconds=10)
+        assert process.poll() is None  # it still waits for the one that is under way
+        under_way.sendall(BODY[3:].encode())
+        response = HTTPResponse(under_way)
+        response.begin()
+        assert (response.status, response.headers["connection"]) == (200, "close")
+        assert process.wait(40) == 0
 
 
 def test_workers_end_when_their_supervisor_is_killed(tmp_path):
