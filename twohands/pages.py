@@ -6,7 +6,7 @@ and more on a virtual machine. Knows nothing of models.
 
 import ctypes
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,60 +40,37 @@ def read_memory(maps: str) -> list[Range]:
     return found
 
 
-def subtract(ranges: list[Range], others: list[Range]) -> Iterator[Range]:
-    """Say what is in some ranges and not in others.
-
-    Args:
-        ranges: half-open.
-        others: half-open, rising.
-
-    Yields:
-        Parts of `ranges`, none empty.
-    """
-    for start, end in ranges:
-        at = start
-        for taken, free in others:
-            if taken < end and free > at:
-                if taken > at:
-                    yield at, taken
-                at = free
-        if at < end:
-            yield at, end
-
-
-def _collapse(ranges: Iterator[Range]) -> int:
+def _collapse(ranges: Collection[Range]) -> None:
+    if not ranges:  # elsewhere than on Linux there may be no such call
+        return
     madvise = ctypes.CDLL(None).madvise
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    n_bytes = 0
     for start, end in ranges:
         first, last = -(-start // PAGE_BYTES) * PAGE_BYTES, end // PAGE_BYTES * PAGE_BYTES
-        if first < last and madvise(first, last - first, _MADV_COLLAPSE) == 0:
-            n_bytes += last - first
-    return n_bytes
+        if first < last:
+            madvise(first, last - first, _MADV_COLLAPSE)  # what it answers is of no use: some of it may have moved
 
 
 def _read_own() -> list[Range]:
-    return read_memory(_MAPS.read_text(encoding="utf-8", errors="replace"))
-
-
-def _is_allowed() -> bool:
+    """The memory of this process that may be moved; none where the system has no huge pages or does not tell."""
     try:
-        return sys.platform == "linux" and "[never]" not in _SETTING.read_text(encoding="ascii")
+        if sys.platform != "linux" or "[never]" in _SETTING.read_text(encoding="ascii"):
+            return []
+        return read_memory(_MAPS.read_text(encoding="utf-8", errors="replace"))
     except OSError:
-        return False
+        return []
 
 
 @contextmanager
 def huge_pages() -> Iterator[None]:
-    """Put the memory that is taken within on huge pages, where the system lets a program ask for them.
+    """Put what is loaded within on huge pages, where the system lets a program ask for them.
 
+    That is every piece of memory that has grown or is new; the heap, where weights also go, moves as a whole.
     It is a wish: where it cannot be had (not Linux, switched off, no memory in one piece) nothing is changed.
     """
-    is_allowed = _is_allowed()
-    before = _read_own() if is_allowed else []
+    before = set(_read_own())
     yield
-    if is_allowed:
-        _collapse(subtract(_read_own(), before))
+    _collapse(set(_read_own()) - before)
 
 
 def move_to_huge_pages() -> None:
@@ -101,5 +78,4 @@ def move_to_huge_pages() -> None:
 
     A wish, as `huge_pages`.
     """
-    if _is_allowed():
-        _collapse(iter(_read_own()))
+    _collapse(_read_own())
