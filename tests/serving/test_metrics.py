@@ -293,3 +293,18 @@ async def test_a_span_joins_the_callers_trace_and_holds_no_text(classifier, sett
     assert span.attributes["http.response.status_code"] == 200
     assert span.attributes["twohands.request_id"] == "job-1"
     assert "Zanzibar" not in span.to_json()
+
+
+async def test_a_provider_that_somebody_set_gets_no_spans_of_fastapi_itself(classifier, settings, monkeypatch):
+    """Its spans hold the query, and its logs the words of exceptions."""
+    export = pytest.importorskip("opentelemetry.sdk.trace.export")
+    memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+
+    provider, exporter = TracerProvider(), memory.InMemorySpanExporter()
+    provider.add_span_processor(export.SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+    async with open_client(create_app(settings, classifier)) as client:
+        assert (await client.get("/info?model=Zanzibar")).status_code == 404
+    assert exporter.get_finished_spans() == ()
