@@ -63,8 +63,7 @@ def test_what_a_reader_holds_in_a_long_text_is_not_taken_away(page):
     page.keyboard.press("Enter")
     page.keyboard.press("Escape")  # the focus is on the margin again
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
-    until(page, "document.querySelector('.para:last-child').dataset.number > 0")
-    page.wait_for_timeout(200)
+    page.locator(f".para[data-number='{N_SHORT - 1}']").wait_for()
     assert page.evaluate("document.activeElement.textContent").startswith("Paragraph 3:")
     page.keyboard.press("ArrowDown")
     assert page.evaluate("document.activeElement.textContent").startswith("Paragraph 4:")
