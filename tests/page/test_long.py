@@ -12,7 +12,7 @@ N_SHORT = 650
 SHORT = "\n\n".join(f"Lot {n}: the mill of the state will buy no planks." for n in range(N_SHORT))
 # What is near the screen, on both sides of it, and the controls around it.
 MOST_DRAWN = 150
-MOST_ELEMENTS = 8000
+MOST_ELEMENTS = 10_000
 IS_SEEN = """(() => {
     const box = document.querySelector(".para.here").getBoundingClientRect();
     return box.top > 0 && box.bottom < innerHeight;
