@@ -95,7 +95,7 @@ def test_models_are_exchanged_as_the_document_says(tmp_path):
 
 
 def test_keys_are_made_used_and_revoked_as_the_document_says(tmp_path, tiny_model):
-    made, used = [code for _, code in list_blocks("Keys and limits") if not starts_a_service(code)]
+    made, used, headed = [code for _, code in list_blocks("Keys and limits") if not starts_a_service(code)]
     list_id = "twohands keys list --file keys.json | awk '/analyst/ {print $1}'"
     *_, key, listed = run("bash", f"{made}\necho $KEY\n{list_id}", "", cwd=tmp_path).split()
     settings = ServeSettings(model=str(tiny_model), num_threads=1, api_keys_file=tmp_path / "keys.json")
@@ -104,6 +104,7 @@ def test_keys_are_made_used_and_revoked_as_the_document_says(tmp_path, tiny_mode
         options = {"cwd": tmp_path, "variables": {"KEY": key}}
         shown = run("bash", used.replace("1f3a9c0e", listed), url.removeprefix("http://"), **options)
         assert '"predictions"' in shown
+        assert "200 OK" in run("bash", headed, url.removeprefix("http://"))
     classifier.close()
     assert "analyst" not in run("bash", "twohands keys list --file keys.json", "", cwd=tmp_path)
 
