@@ -1,6 +1,12 @@
+from contextlib import ExitStack
+
 import pytest
 
+from serving.admission import Admission
+from serving.asking import NOBODY
 from serving.backpressure import DrainRate, has_room
+from serving.fair_share import FairShare
+from twohands.errors import OverloadedError
 
 
 @pytest.mark.parametrize(
@@ -36,3 +42,30 @@ def test_estimate_is_in_whole_seconds_and_bounded(n_tokens, expected_s):
     rate = DrainRate(1)
     rate.note(1000, 1.0)
     assert rate.estimate_s(n_tokens) == expected_s
+
+
+@pytest.mark.parametrize("what", ["tokens", "paragraphs"])
+def test_one_key_may_fill_three_quarters_and_another_finds_the_rest(what):
+    n_tokens, n_paragraphs = (100, 1) if what == "tokens" else (1, 100)
+    bounds = {"max_queue_tokens": 10**6, "max_pending": 10**6}
+    bounds |= {"max_queue_tokens" if what == "tokens" else "max_pending": 1600}
+    admission = Admission(FairShare(), DrainRate(1), **bounds)
+
+    def enter(caller):
+        return opened.enter_context(admission.enter(n_paragraphs, n_tokens=n_tokens, caller=caller))
+
+    with ExitStack() as opened:
+        for _ in range(12):
+            enter("first")
+        with pytest.raises(OverloadedError):
+            enter("first")
+        for _ in range(4):
+            enter("second")
+        with pytest.raises(OverloadedError):  # now nobody finds any
+            enter("third")
+    with ExitStack() as opened:  # what was given back can be had again; and without keys nobody is held to a share
+        for _ in range(16):
+            enter(NOBODY)
+        with pytest.raises(OverloadedError):
+            enter(NOBODY)
+    assert admission.n_tokens == admission.n_pending == 0
