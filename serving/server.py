@@ -79,9 +79,9 @@ class ModelServer(uvicorn.Server):
         """Start up, then say so."""
         await super().startup(sockets=sockets)
         if self.started:
-            # All is loaded and warm: what lies in memory now is what each request will touch.
-            move_to_huge_pages()
             self._on_ready()
+            # All is loaded and warm: what lies in memory now is what each request will touch. Nobody waits for it.
+            asyncio.get_running_loop().run_in_executor(None, move_to_huge_pages)
             self._reload_on_hangup()
 
     def _reload_on_hangup(self) -> None:
