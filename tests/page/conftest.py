@@ -4,7 +4,7 @@ import pytest
 
 from serving.keys import make_key, write_keys
 from serving.settings import ServeSettings
-from tests.page.support import find_chromium, watch
+from tests.page.support import PATIENCE_S, find_chromium, watch
 from tests.serving.running import run_server
 from twohands.classifier import Classifier
 from twohands.locate import find_model
@@ -62,7 +62,7 @@ def open_page(browser):
             reduced_motion="reduce",
             forced_colors=forced_colors,
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_S * 1000)
         page = context.new_page()
         watching = watch(page, address)
         watching.__enter__()
