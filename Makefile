@@ -1,4 +1,4 @@
-# make serve | test | train | release | lint: each makes its own virtual environment when there is none.
+# make serve | test | train | release | report | lint: each makes its own virtual environment when there is none.
 # PYTHON chooses the interpreter, HOST and PORT the address, DATA a folder of rows, ARGS whatever else.
 PYTHON ?= python3
 HOST ?= 127.0.0.1
@@ -6,7 +6,7 @@ PORT ?= 8000
 ARGS ?=
 INSTALL = install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: serve test train release has-data lint docs-check clean
+.PHONY: serve test train release report has-data lint docs-check clean
 
 # The serving environment holds neither torch nor transformers.
 .venv-serve/.done: pyproject.toml constraints.txt
@@ -42,7 +42,25 @@ release: has-data .venv/.done
 	$(if $(FIRST),.venv/bin/twohands train $(FIRST) --set data.root='$(DATA)' --no-export $(ARGS))
 	.venv/bin/twohands train $(CONFIG) --set data.root='$(DATA)' --output $(OUTPUT) --overwrite $(ARGS)
 	.venv/bin/twohands models verify $(OUTPUT)
-	.venv/bin/twohands evaluate --model $(OUTPUT) --data '$(DATA)'/dev.jsonl --report runs/$(notdir $(OUTPUT))-report --without-texts
+	$(REPORT)
+
+# The full report of OUTPUT on DATA's dev.jsonl, its summary in the model's card and in PAGE. BASELINES are fitted on
+# DATA's train.jsonl and tuned on one half of dev. HUMAN=folder with the people's codings sets the model beside them.
+BASELINES ?= majority keywords tfidf zero-shot
+HUMAN ?=
+PAGE ?= docs/model-report.md
+comma := ,
+SCALE = --scale market-led,neutral,state-led --cut 1/3
+PEOPLE = --people 'debate$(comma) two panels=--data $(HUMAN)/coal_debate_windows.jsonl \
+    --annotators panel_1 panel_2 $(SCALE)' \
+  --people 'debate$(comma) each coder=--data $(HUMAN)/coal_debate_sentences.jsonl --codes coders \
+    --annotator coder --label code --text before text after $(SCALE)' \
+  --people 'manifestos=--data $(HUMAN)/manifesto_windows.jsonl --annotators experts.sign crowd.sign $(SCALE)'
+REPORT = .venv/bin/twohands report --model $(OUTPUT) --data '$(DATA)'/dev.jsonl \
+  $(if $(BASELINES),--train '$(DATA)'/train.jsonl $(foreach name,$(BASELINES),--baseline $(name))) \
+  $(if $(HUMAN),$(PEOPLE)) --output runs/$(notdir $(OUTPUT))-report --card $(if $(PAGE),--page $(PAGE))
+report: has-data .venv/.done
+	$(REPORT)
 
 lint: .venv/.done
 	.venv/bin/ruff check .

@@ -7,11 +7,10 @@ from pathlib import Path
 import click
 
 from evaluation.comparison import compare_rows, compare_slices, reorder_labels, share_heads
-from evaluation.dataset import load_labelled, refuse_overlap
+from evaluation.dataset import HALVED, halve, load_labelled, refuse_overlap
 from evaluation.deciders import Decider, Decisions
 from evaluation.measure import note_fitted, note_gaps, note_skipped
 from evaluation.options import (
-    DATA,
     DEV,
     JSON,
     PATH,
@@ -81,7 +80,7 @@ def _list_omitted(known: Sequence[Taxonomy], shared: Taxonomy) -> list[str]:
 )
 @click.argument("a")
 @click.argument("b")
-@DATA
+@click.option("--data", type=PATH, multiple=True, metavar="FILE...", help="Rows to measure on; default: half of --dev.")
 @TRAIN
 @DEV
 @click.option("--taxonomy", metavar="FILE", help="Heads of two baselines; default: those of the models, or shipped.")
@@ -132,7 +131,8 @@ def compare(
     nli:FOLDER          an NLI model, asked for the labels' descriptions
 
     FOLDER is a sentence encoder (ONNX, or safetensors with the train extra); without one it is all-MiniLM-L6-v2.
-    What has settings is tuned on --dev, thresholds of zero-shot and nli too. Name A and B before the options.
+    What has settings is tuned on --dev, thresholds of zero-shot and nli too. Without --data, one half of the documents
+    of --dev tunes and the other measures. Name A and B before the options.
 
     Differences are A minus B. Macro-F1, accuracy and F1 per label come with 95% intervals from a paired bootstrap
     over groups (documents); McNemar's exact test counts the rows that only one of the two has right.
@@ -140,6 +140,8 @@ def compare(
     if report is not None:
         check_report_extra()
     outputs = [] if report is None else [report / COMPARISON_NAME, report / COMPARISON_PAGE_NAME]
+    if not data and not dev:
+        raise click.UsageError("compare needs --data, or --dev to measure on one half of it")
     splits = {"train": train, "dev": dev, "data": data}
     check_outputs(outputs, expand_paths([path for paths in splits.values() for path in paths]))
     names, mapped = (a, b), _read_map(label_map)
@@ -151,6 +153,8 @@ def compare(
     }
     if len(models) < len(sides):
         refuse_overlap({name: part.examples for name, part in files.items()})
+    if not data:
+        files["dev"], files["data"] = halve(files["dev"], seed=seed)
     labelled = files["data"]
     for column in by:
         slice_values(labelled.examples, column)  # a misspelt column fails before minutes are spent
@@ -165,7 +169,8 @@ def compare(
         select_rows(labelled.examples, shared, reorder_labels(of_side, decider.taxonomy, shared))
         for decider, of_side in zip(deciders, decisions, strict=True)
     ]
-    notes = _list_omitted([known, *(decider.taxonomy for decider in deciders)], shared)
+    notes = [] if data else [HALVED]
+    notes += _list_omitted([known, *(decider.taxonomy for decider in deciders)], shared)
     notes += [note for model in models for note in note_fitted(labelled, model.manifest)]
     draws = {"n_replicates": replicates, "seed": seed}
     compared: Json = {

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import click
-import numpy as np
 
-from evaluation.dataset import LabelledFiles, load_labelled, refuse_overlap
+from evaluation.dataset import HALVED, halve, load_labelled, refuse_overlap
 from evaluation.growth import FEWEST_POINTS, choose_sizes, grow
 from evaluation.learners import LEARNER, Learner, parse_learner
 from evaluation.linear import import_sklearn
@@ -37,27 +36,6 @@ from twohands.taxonomy import load_taxonomy
 
 Json = dict[str, object]
 _KIND = "curve"
-
-
-def halve(part: LabelledFiles, *, seed: int) -> tuple[LabelledFiles, LabelledFiles]:
-    """Part rows into two halves of whole documents.
-
-    Args:
-        part: rows of several documents.
-        seed: of the draw.
-
-    Returns:
-        The halves, rows in the order of the file.
-    """
-    groups = list(dict.fromkeys(example.group for example in part.examples))
-    order = np.random.default_rng(seed).permutation(len(groups))
-    chosen = {groups[number] for number in order[: len(groups) // 2]}
-
-    def take(is_chosen: bool) -> LabelledFiles:
-        kept = [example for example in part.examples if (example.group in chosen) == is_chosen]
-        return LabelledFiles(kept, part.files, 0)
-
-    return take(True), take(False)
 
 
 def _print_curve(report: Mapping[str, Any]) -> None:
@@ -159,7 +137,7 @@ def curve(
     notes = []
     if not data:
         files["dev"], files["data"] = halve(files["dev"], seed=seed)
-        notes.append("Without --data, one half of the documents of --dev tunes and the other measures.")
+        notes.append(HALVED)
     rows: Sequence[Example] = files["train"].examples
     sizes = choose_sizes(len(rows), n_points=points, fewest=fewest)
     if len(sizes) < FEWEST_POINTS:

@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from twohands.errors import LeakError
+import numpy as np
+
+from twohands.errors import DataError, LeakError
 from twohands.examples import Example, check_rows, expand_paths, fingerprint, finish_examples, read_rows
 from twohands.hashing import sha256_of_file
 from twohands.taxonomy import Taxonomy
 
 Json = dict[str, object]
+HALVED = "Without --data, one half of the documents of --dev tunes and the other measures."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,35 @@ def load_labelled(paths: Sequence[Path], taxonomy: Taxonomy, *, skip_unlabelled:
         files.append({"name": str(path), "sha256": sha256_of_file(path), "n_rows": len(rows)})
     finish_examples(examples, faults, ", ".join(map(str, paths)))
     return LabelledFiles(examples, files, n_skipped)
+
+
+def halve(part: LabelledFiles, *, seed: int) -> tuple[LabelledFiles, LabelledFiles]:
+    """Part rows into two halves of whole documents.
+
+    Args:
+        part: rows of several documents.
+        seed: of the draw.
+
+    Returns:
+        The halves, rows in the order of the file.
+
+    Raises:
+        DataError: there is one document only.
+    """
+    groups = list(dict.fromkeys(example.group for example in part.examples))
+    if len(groups) < 2:
+        raise DataError(
+            "rows that tune and rows that measure are parted by document",
+            [f"there is only one, {groups[0]!r}; give --data, or rows of more documents"],
+        )
+    order = np.random.default_rng(seed).permutation(len(groups))
+    chosen = {groups[number] for number in order[: len(groups) // 2]}
+
+    def take(is_chosen: bool) -> LabelledFiles:
+        kept = [example for example in part.examples if (example.group in chosen) == is_chosen]
+        return LabelledFiles(kept, part.files, 0)
+
+    return take(True), take(False)
 
 
 def refuse_overlap(splits: Mapping[str, Sequence[Example]]) -> None:

@@ -46,10 +46,9 @@ def draw_parts(examples: Sequence[Example], sizes: Sequence[int], *, seed: int) 
     for place, example in enumerate(examples):
         rows_of.setdefault(example.group, []).append(place)
     groups = list(rows_of)
-    order = [
-        place for number in np.random.default_rng(seed).permutation(len(groups)) for place in rows_of[groups[number]]
-    ]
-    ends = np.cumsum([len(rows_of[groups[number]]) for number in np.random.default_rng(seed).permutation(len(groups))])
+    drawn = [rows_of[groups[number]] for number in np.random.default_rng(seed).permutation(len(groups))]
+    order = [place for places in drawn for place in places]
+    ends = np.cumsum([len(places) for places in drawn])
     parts = []
     for size in sizes:
         end = int(ends[min(int(np.searchsorted(ends, size)), len(ends) - 1)])
@@ -118,12 +117,15 @@ def fit_power_law(sizes: Floats, errors: Floats) -> tuple[Floats, Floats, Floats
     return found[0], found[1], found[2]
 
 
-def extrapolate(sizes: Sequence[int], fits: Sequence[_Fits], *, factors: Sequence[int] = (2, 4)) -> Json | None:
+def extrapolate(
+    sizes: Sequence[int], fits: Sequence[_Fits], *, seed: int, factors: Sequence[int] = (2, 4)
+) -> Json | None:
     """Say where the curve would lead if it went on as a power law.
 
     Args:
         sizes: measured.
         fits: of each size.
+        seed: of which fit stands for each draw.
         factors: how many times the rows of the largest.
 
     Returns:
@@ -134,7 +136,7 @@ def extrapolate(sizes: Sequence[int], fits: Sequence[_Fits], *, factors: Sequenc
         return None
     at = np.array(sizes, dtype=float)
     n_replicates = fits[0].drawn.shape[1]
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(seed)
     # Each draw takes one fit of each size, so that the spread of fits is in the interval too.
     columns = [
         fit.drawn[generator.integers(len(fit.whole), size=n_replicates), np.arange(n_replicates)] for fit in fits
@@ -221,5 +223,5 @@ def grow(
     for head in names:
         fits = [_score([sample[head.name] for sample in of_size], None) for of_size in samples]
         gain = _measure_gain(fits[-2], fits[-1]) if len(fits) > 1 else None
-        by_head[head.name] = {"last_doubling": gain, "extrapolation": extrapolate(n_rows, fits)}
+        by_head[head.name] = {"last_doubling": gain, "extrapolation": extrapolate(n_rows, fits, seed=seed)}
     return {"points": points, "heads": by_head}

@@ -55,7 +55,7 @@ def measure_ranking(rows: HeadRows, *, n_replicates: int, seed: int) -> dict[str
         seed: of the draws.
 
     Returns:
-        By label; None for a label that no row has.
+        By label; None for a label that no row has. Draws in which no row has the label are left out.
     """
     weights = rows.draw(n_replicates=n_replicates, seed=seed)[:, rows.documents]
     once = np.ones((1, len(rows.groups)))
@@ -65,7 +65,9 @@ def measure_ranking(rows: HeadRows, *, n_replicates: int, seed: int) -> dict[str
         if not truth.any():
             figures[name] = None
             continue
-        low, high = interval(average_precision(truth, scores, weights))
+        # A draw without any row that has the label says nothing of how such rows are ranked.
+        is_defined = weights @ truth > 0
+        low, high = interval(average_precision(truth, scores, weights[is_defined]))
         figures[name] = {"value": float(average_precision(truth, scores, once)[0]), "low": low, "high": high}
     return figures
 

@@ -8,12 +8,12 @@ from evaluation.agreement.alternative import stand_in
 from evaluation.agreement.codings import MISSING, PRESENT, Codes, Codings, Variable, code_answers
 from evaluation.agreement.consensus import LeftOut, agree_on, leave_one_out
 from evaluation.agreement.figures import Agreement, Level, compare_codes, figure_of, measure_alpha
+from evaluation.measure import FEW_GROUPS
 from twohands.metrics import Floats, draw_weights
 
 Json = dict[str, object]
 # Beyond these, pairs are many and thin: what each annotator shares with the rest says more.
 MOST_IN_PAIRS = 8
-FEW_GROUPS = 30
 
 
 class _Measurer:

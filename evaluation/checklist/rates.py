@@ -50,6 +50,8 @@ def rate_of(failed: Sequence[bool], cases: Sequence[str], *, level: float = 0.95
     effective = float(n_cases)
     residuals = failures - rate * sizes
     variance = (residuals**2).sum() / n_checks**2  # of a ratio; single checks give rate * (1 - rate) / n_checks
+    # Few cases vary less about their own rate than about the true one; single checks stay Clopper and Pearson's.
+    variance *= n_cases / (n_cases - 1) * (n_checks - 1) / n_checks
     if variance > 0:
         tail = (1 + level) / 2
         # The variance is itself estimated, from n_cases - 1 differences.

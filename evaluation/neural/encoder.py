@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from evaluation.neural.loading import first_line, load_quietly
 from evaluation.progress import Advance
 from twohands.encoding import ParagraphEncoder, TokenIds
 from twohands.errors import EncoderError, MissingExtraError
@@ -87,9 +88,14 @@ def _open_weights(folder: Path, *, num_threads: int) -> RunHidden:
         ) from error
     torch.set_num_threads(num_threads)
     try:
-        model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True).eval()
+        model, loading = load_quietly(AutoModel, folder)
     except (OSError, ValueError, RuntimeError) as error:
-        raise EncoderError(f"transformers cannot load {folder}: {error}") from error
+        raise EncoderError(f"transformers cannot load {folder}: {first_line(error)}") from error
+    # The pooler is never read; any other weight that the file lacks would be drawn at random.
+    missing = sorted(name for name in loading["missing_keys"] if "pooler." not in name)
+    if missing:
+        raise EncoderError(f"{folder} lacks weights of its model: {', '.join(missing[:5])}")
+    model.eval()
 
     def run(input_ids: TokenIds, attention_mask: TokenIds) -> npt.NDArray[np.float32]:
         with torch.inference_mode():
@@ -101,7 +107,10 @@ def _open_weights(folder: Path, *, num_threads: int) -> RunHidden:
 
 def _count_positions(folder: Path) -> int:
     """Most tokens that the encoder reads at once."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise EncoderError(f"{folder / 'config.json'} is not JSON: {error}") from error
     positions = config.get("max_position_embeddings", _MAX_TOKENS)
     # RoBERTa's family counts positions from pad_token_id + 1.
     reserved = config.get("pad_token_id", 0) + 1 if config.get("model_type") in {"roberta", "xlm-roberta"} else 0
@@ -131,7 +140,10 @@ class SentenceEncoder:
             missing += [] if weights else [f"{' or '.join(_GRAPHS)} or {_WEIGHTS}"]
             raise EncoderError(f"{found} is no encoder: it lacks {', '.join(missing)}")
         threads = count_threads(num_threads)
-        tokenizer = Tokenizer.from_file(str(found / "tokenizer.json"))
+        try:
+            tokenizer = Tokenizer.from_file(str(found / "tokenizer.json"))
+        except Exception as error:  # tokenizers raises its own untyped class
+            raise EncoderError(f"{found / 'tokenizer.json'} cannot be read: {error}") from error
         max_tokens = _count_positions(found)
         overlap_tokens = min(_OVERLAP_TOKENS, max_tokens // 4)
         rule = WindowRule(max_tokens=max_tokens, overlap_tokens=overlap_tokens, max_windows=_MAX_WINDOWS)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from evaluation.neural.loading import first_line, load_quietly
 from evaluation.progress import Advance
 from twohands.errors import EncoderError, MissingExtraError
 from twohands.hashing import sha256_of_file
@@ -55,12 +56,18 @@ class SequenceClassifier:
             raise EncoderError(f"{path} holds no model.safetensors with a config.json; pickled weights are not read")
         torch.set_num_threads(count_threads(num_threads))
         try:
-            model = AutoModelForSequenceClassification.from_pretrained(
-                path, local_files_only=True, use_safetensors=True, trust_remote_code=False
-            )
+            model, loading = load_quietly(AutoModelForSequenceClassification, path)
             tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise EncoderError(f"transformers cannot load {path} as a sequence classifier: {error}") from error
+            raise EncoderError(
+                f"transformers cannot load {path} as a sequence classifier: {first_line(error)}"
+            ) from error
+        # An encoder without a head loads, too: transformers would draw the head at random and say so in a log only.
+        if loading["missing_keys"]:
+            missing = sorted(loading["missing_keys"])
+            raise EncoderError(
+                f"{path} is no finished classifier: its weights lack {', '.join(missing[:5])}, which would be random"
+            )
         config = model.config
         positions = getattr(config, "max_position_embeddings", _MOST_TOKENS)
         reserved = config.pad_token_id + 1 if config.model_type in {"roberta", "xlm-roberta"} else 0

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from evaluation.curve_command import halve
 from evaluation.data_commands import data
-from evaluation.dataset import load_labelled
+from evaluation.dataset import halve, load_labelled
 from evaluation.growth import choose_sizes, draw_parts, fit_power_law
 from tests.evaluation.peers import make_word_encoder
 from tests.evaluation.support import make_rows, write_rows

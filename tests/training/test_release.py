@@ -40,12 +40,14 @@ def test_what_it_runs_is_understood_by_the_command_line(tmp_path):
     rows = tmp_path / "my rows"
     rows.mkdir()
     (rows / "dev.jsonl").write_text("{}\n", encoding="utf-8")
-    lines = make("-n", "release", f"DATA={rows}", "ARGS=--set seed=14").stdout.splitlines()
+    lines = make("-n", "release", f"DATA={rows}", "ARGS=--set seed=14", "HUMAN=people").stdout.splitlines()
     commands = [shlex.split(line)[1:] for line in lines if line.startswith(".venv/bin/twohands ")]
-    assert [command[0] for command in commands] == ["train", "train", "models", "evaluate"]
+    assert [command[0] for command in commands] == ["train", "train", "models", "report"]
     assert "--no-export" in commands[0]
     assert {f"data.root={rows}", "--overwrite", "seed=14"} <= set(commands[1])
     assert str(rows / "dev.jsonl") in commands[3]
+    assert {"--card", "--page", str(rows / "train.jsonl")} <= set(commands[3])
+    assert commands[3].count("--people") == 3
     for name, *arguments in commands:
         context = cli.make_context("twohands", [name, *arguments])
         found = cli.get_command(context, name)

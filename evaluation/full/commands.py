@@ -1,0 +1,224 @@
+"""Owns the command `report`: every measurement of one model, one folder, one summary."""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evaluation.agreement.figures import check_agreement_extra
+from evaluation.checklist.rates import check_scipy
+from evaluation.dataset import halve, load_labelled, refuse_overlap
+from evaluation.full.card import CARD_NAME, refresh_card
+from evaluation.full.page import PAGE_NAME, REPORT_NAME, describe_origin, rename_digest, write_docs_page, write_full
+from evaluation.full.parts import Part, Shared, plan_baselines, plan_behaviour, plan_figures, plan_people, run_parts
+from evaluation.full.summary import Section, summarise, write_markdown
+from evaluation.linear import import_sklearn
+from evaluation.options import (
+    DATA,
+    DEV,
+    JSON,
+    PATH,
+    REPLICATES,
+    SEED,
+    THREADS,
+    TRAIN,
+    VariadicCommand,
+    describe_command,
+    list_versions,
+)
+from evaluation.output import check_outputs
+from evaluation.report import check_report_extra
+from evaluation.sides import load_side, parse_baseline
+from evaluation.tables import WIDTH, make_table, show_text
+from twohands.examples import expand_paths
+from twohands.locate import DEFAULT_MODEL, find_model
+from twohands.manifest import Manifest, load_manifest
+from twohands.taxonomy import Taxonomy
+
+Json = dict[str, object]
+_GRAPH = "model.onnx"
+
+_EXAMPLE = """\b
+The figures alone, some minutes:
+  twohands report --data dev.jsonl --output out
+
+\b
+What stands behind a release, its card and its docs:
+  twohands report --model models/twohands --data dev.jsonl \\
+    --train train.jsonl --baseline tfidf --baseline zero-shot \\
+    --people 'two panels=--data windows.jsonl --annotators p1 p2' \\
+    --output out --card --page docs/model-report.md
+"""
+
+
+def _check_baselines(
+    baselines: Sequence[str], splits: Mapping[str, tuple[Path, ...]], taxonomy: Taxonomy, *, seed: int
+) -> None:
+    """A baseline that cannot be made, or rows that overlap, end the command now and not after minutes."""
+    if not baselines:
+        return
+    import_sklearn()
+    own_dev = {**splits, "dev": splits["dev"] or splits["data"]}
+    for name in baselines:
+        if parse_baseline(name) is None:
+            raise click.UsageError(f"--baseline {name!r} is none; `twohands compare --help` lists them")
+        load_side(name, num_threads=None, splits=own_dev)
+    files = {name: load_labelled(paths, taxonomy) for name, paths in splits.items() if paths}
+    refuse_overlap({name: part.examples for name, part in files.items()})
+    if not splits["dev"]:
+        halve(files["data"], seed=seed)
+
+
+def _shorten(command: str) -> str:
+    """A command with paths cut to their last parts: cards and docs name no folder of the machine they were made on."""
+    words = []
+    for word in shlex.split(command):
+        is_options = " " in word and "=" in word
+        inner = shlex.split(word) if is_options else [word]
+        cut = [re.sub(r"[^:=\s]*/(?=[^/])", "", each) for each in inner]
+        words.append(" ".join(cut))
+    return shlex.join(words)
+
+
+def _print_summary(report: Mapping[str, Any], sections: Sequence[Section], output: Path) -> None:
+    from rich.console import Console
+
+    console = Console(width=WIDTH, highlight=False)
+    model = report["model"]
+    console.print(show_text(f"{model['name']} {model['version']} (sha256 {model['sha256'][:12]})", "bold"))
+    for section in sections:
+        console.print()
+        console.print(show_text(section.title, "bold"))
+        console.print(show_text(section.lead.replace("`", "")))
+        table = make_table(*section.headings)
+        for row in section.rows:
+            table.add_row(*(show_text(cell.replace("*", "").replace("`", "")) for cell in row))
+        console.print(table)
+        for sentence in section.after:
+            console.print(show_text(sentence, "yellow"))
+    click.echo(f"Report: {output / PAGE_NAME}")
+
+
+def _list_written(parts: Sequence[Part]) -> list[str]:
+    return [name for part in parts for name in (f"{part.folder}/{part.json_name}", part.page)]
+
+
+def _describe(manifest: Manifest, sha256: str) -> Json:
+    return {"name": manifest.name, "version": manifest.version, "sha256": sha256}
+
+
+@click.command(cls=VariadicCommand, epilog=_EXAMPLE)
+@click.option("--model", metavar="DIR", help="Model folder or name; default: the released model.")
+@DATA
+@click.option("--output", type=PATH, required=True, metavar="DIR", help="Folder of the report.")
+@click.option("--baseline", "baselines", multiple=True, metavar="NAME", help="A side of `compare`; may be repeated.")
+@TRAIN
+@DEV
+@click.option(
+    "--people",
+    multiple=True,
+    metavar="NAME=OPTIONS",
+    help="Texts that people coded, with the options of `agreement` for them; may be repeated.",
+)
+@click.option("--no-robustness", is_flag=True, help="Leave damaged rows and other countries out; much shorter.")
+@click.option("--with-texts", is_flag=True, help="Quote rows among the mistakes; else they are named by id.")
+@click.option("--card", is_flag=True, help="Also write the summary into the model's card, and its new digests.")
+@click.option("--page", type=PATH, metavar="FILE", help="Also write the summary as a Markdown page, for docs.")
+@JSON
+@SEED
+@REPLICATES
+@THREADS
+@click.pass_context
+def report(
+    ctx: click.Context,
+    *,
+    model: str | None,
+    data: tuple[Path, ...],
+    output: Path,
+    baselines: tuple[str, ...],
+    train: tuple[Path, ...],
+    dev: tuple[Path, ...],
+    people: tuple[str, ...],
+    no_robustness: bool,
+    with_texts: bool,
+    card: bool,
+    page: Path | None,
+    as_json: bool,
+    seed: int,
+    replicates: int,
+    threads: int | None,
+) -> None:
+    """Measure all that is known to measure of a model, and sum it up.
+
+    \b
+    Runs, each with a page of its own in the folder --output:
+      agreement   for each --people: the model beside those who coded
+      checklist   behaviour, one capability at a time
+      compare     for each --baseline (with --train; minutes to hours)
+      evaluate    figures of --data, and of the same rows damaged and
+                  with other countries' names (ten times their time)
+
+    index.html leads to all of them and shows the summary; full.json says what was run. --card puts the summary into
+    README.md of the model folder, in the place of the former one, and makes the digests good: the manifest's digest,
+    which names the model, is then another, and the report names the new one. --page writes it for docs.
+
+    Baselines are fitted on --train. They are tuned on --dev and measured on --data; without --dev, one half of the
+    documents of --data tunes and the other measures. The same call with the same model and seed writes the same bytes.
+    """  # noqa: D301 - the escape is click's mark of lines that it must not wrap
+    check_report_extra()
+    check_scipy()
+    if people:
+        check_agreement_extra()
+    name = model or DEFAULT_MODEL
+    folder = find_model(name)
+    manifest, sha256 = load_manifest(folder)
+    shared = Shared(model=name, seed=seed, replicates=replicates, threads=threads)
+    parts = [
+        *plan_people(people, shared),
+        plan_behaviour(shared),
+        *plan_baselines(baselines, shared, train=train, dev=dev, data=data),
+        plan_figures(data, shared, with_robustness=not no_robustness, without_texts=not with_texts),
+    ]
+    splits = {"train": train, "dev": dev, "data": data}
+    written = _list_written(parts)
+    outputs = [output / each for each in (REPORT_NAME, PAGE_NAME, *written)]
+    check_outputs(
+        outputs if page is None else [*outputs, page],
+        expand_paths([path for paths in splits.values() for path in paths]),
+    )
+    load_labelled(data, manifest.taxonomy)
+    _check_baselines(baselines, splits, manifest.taxonomy, seed=seed)
+    found = run_parts(parts, output, tell=lambda line: click.echo(line, err=True))
+    described = {
+        "model": _describe(manifest, sha256),
+        "graph_sha256": manifest.files[_GRAPH],
+        "parts": [
+            {"title": part.title, "kind": part.kind, "page": part.page, "command": each["command"]}
+            for part, each in zip(parts, found, strict=True)
+        ],
+        "seed": seed,
+        "n_replicates": replicates,
+        "versions": list_versions("scikit-learn", "scipy", "krippendorff"),
+        "command": describe_command(ctx),
+    }
+    described["command_in_brief"] = _shorten(str(described["command"]))
+    if card:
+        section = f"## Measured\n{describe_origin(described)}\n\n" + write_markdown(
+            summarise(parts, found, is_brief=True), level=3
+        )
+        after = refresh_card(folder, section)
+        rename_digest(output, written, before=sha256, after=after)
+        described["model"] = _describe(manifest, after)
+        click.echo(f"Card: {folder / CARD_NAME}; the model's sha256 is now {after}", err=True)
+    sections = summarise(parts, found)
+    write_full(output, described, sections)
+    if page is not None:
+        write_docs_page(page, described, sections)
+    if as_json:
+        click.echo(json.dumps(described, indent=2))
+    else:
+        _print_summary(described, sections, output)

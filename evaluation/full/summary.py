@@ -1,0 +1,204 @@
+"""Owns what a full report says in brief: tables of its parts' figures, and how they are written as Markdown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluation.agreement.tables import say_verdict
+from evaluation.full.parts import BASELINE, BEHAVIOUR, FIGURES, PEOPLE, Part
+from evaluation.tables import show_figure, show_number, show_p
+
+Json = Mapping[str, Any]
+_BRACKETS = "In brackets: 95% intervals"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One table with what must be read beside it; the first column is words."""
+
+    title: str
+    lead: str
+    headings: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    after: tuple[str, ...] = ()
+
+
+def _summarise_figures(found: Json) -> list[Section]:
+    files = ", ".join(
+        f"`{Path(file['name']).name}` (sha256 `{file['sha256'][:12]}…`)" for file in found["data"]["files"]
+    )
+    rows: list[tuple[str, ...]] = []
+    for name, head in found["heads"].items():
+        rows.append((f"**{name}**", *(show_figure(head[key]) for key in ("macro_f1", "accuracy", "mcc", "ece"))))
+        rows += [(name_of, show_figure(label["f1"]), "", "", "") for name_of, label in head["labels"].items()]
+    notes = [
+        f"{name}: below a score of {show_number(head['abstention']['level'])} it abstains. It answers "
+        f"{show_figure(head['abstention']['coverage'])} of the rows, and of these "
+        f"{show_figure(head['abstention']['accuracy'])} are right."
+        for name, head in found["heads"].items()
+        if head.get("abstention")
+    ]
+    lead = (
+        f"{found['n']} rows of {found['data']['n_groups']} documents: {files}. {_BRACKETS} over documents. "
+        "Macro-F1 of a head, F1 of a label."
+    )
+    headings = ("", "F1", "accuracy", "MCC", "calibration error")
+    sections = [Section("Figures", lead, headings, rows, (*notes, *found["notes"]))]
+    if found.get("robustness"):
+        sections.append(_summarise_damage(found))
+    return sections
+
+
+def _summarise_damage(found: Json) -> Section:
+    heads, conditions = list(found["heads"]), found["robustness"]["conditions"]
+    rows = [
+        (name, *(show_figure(part["heads"][head]["difference"], is_signed=True) for head in heads))
+        for name, part in conditions.items()
+    ]
+    countries = found["robustness"]["countries"]
+    if countries is None:
+        after = "No row names a country that can be swapped."
+    else:
+        flips = "; ".join(f"{head} {show_figure(part['flipped'])}" for head, part in countries["heads"].items())
+        after = (
+            f"Another country's name in {countries['n_rows']} rows, {countries['n_texts']} texts: share of answers "
+            f"that flip: {flips}."
+        )
+    headings = ("rows", *(f"{head} macro-F1, change" for head in heads))
+    lead = f"The same rows, damaged; the change from the rows as they are. {_BRACKETS} of the change."
+    return Section("Damaged rows, other countries", lead, headings, rows, (after,))
+
+
+def _find_bar(found: Json, capability: str, head: str) -> tuple[str, str]:
+    for gate in found["gates"]:
+        if (gate["capability"], gate["head"], gate["on"]) == (capability, head, "suite"):
+            return show_number(gate["bar"], digits=2), "held" if gate["passed"] else "**missed**"
+    return "", ""
+
+
+def _summarise_behaviour(found: Json, *, is_brief: bool) -> Section:
+    rows: list[tuple[str, ...]] = []
+    for capability, measured in found["capabilities"].items():
+        for head, counted in measured["heads"].items():
+            bar, verdict = _find_bar(found, capability, head)
+            if bar or not is_brief:
+                rows.append(
+                    (capability, head, show_figure(counted["failure_rate"]), f"{counted['n_checks']:,}", bar, verdict)
+                )
+    n_held = sum(gate["passed"] for gate in found["gates"])
+    lead = (
+        f"`twohands checklist`: {found['n_checks']:,} checks, one behaviour at a time; {n_held} of "
+        f"{len(found['gates'])} bars are held. {_BRACKETS}, checks of one case as a cluster. The suite is hard on "
+        "purpose: its rates are not those of everyday text."
+    )
+    headings = ("capability", "head", "fails", "of checks", "bar", "")
+    return Section("Behaviour", lead, headings, rows, tuple(found["notes"]))
+
+
+def _summarise_baselines(parts: Sequence[Part], found: Sequence[Json]) -> Section:
+    heads = list(dict.fromkeys(name for each in found for name in each["heads"]))
+    rows: list[tuple[str, ...]] = []
+    for part, each in zip(parts, found, strict=True):
+        cells = []
+        for head in heads:
+            compared = each["heads"].get(head)
+            figure = None if compared is None else compared["macro_f1"]
+            cells += (
+                ["-", "-", "-"]
+                if figure is None
+                else [
+                    show_figure(figure["b"]),
+                    show_figure(figure["difference"], is_signed=True),
+                    show_p(figure["difference"]["p"]),
+                ]
+            )
+        rows.append((f"`{part.title}`", *cells))
+    headings = tuple(title for head in heads for title in (f"{head} macro-F1", "model minus it", "p"))
+    first = found[0]
+    own = ", ".join(f"{head} {show_figure(part['macro_f1']['a'])}" for head, part in first["heads"].items())
+    lead = (
+        f"On the same {first['n']} rows of {first['data']['n_groups']} documents, where the model has {own}. "
+        f"{_BRACKETS} and p of the difference, by a paired bootstrap over documents."
+    )
+    notes = dict.fromkeys(note for each in found for note in each["notes"])
+    return Section("Beside baselines", lead, ("", *headings), rows, tuple(notes))
+
+
+def _summarise_people(parts: Sequence[Part], found: Sequence[Json]) -> Section:
+    rows: list[tuple[str, ...]] = []
+    verdicts = []
+    for part, each in zip(parts, found, strict=True):
+        for name, variable in each["variables"].items():
+            title = part.title if len(each["variables"]) == 1 else f"{part.title}: {name}"
+            alpha, person = variable["people"]["alpha"]["nominal"], variable["people"]["one_against_rest"]
+            model = variable["model"]
+            apart = None if model["model_minus_person"] is None else model["model_minus_person"]["kappa"]
+            rest = None if model["against_rest"] is None else model["against_rest"]["kappa"]
+            cells = (None if person is None else person["kappa"], rest)
+            rows.append(
+                (
+                    title,
+                    f"{each['data']['n_items']:,}",
+                    show_figure(alpha),
+                    *map(show_figure, cells),
+                    show_figure(apart, is_signed=True),
+                )
+            )
+            verdicts.append(f"{title}: {say_verdict(model)}")
+    lead = (
+        f"Texts that people coded, each code beside what the other people say of it; kappa. {_BRACKETS} over documents."
+    )
+    headings = ("", "items", "alpha among people", "one person", "model", "difference")
+    return Section("Beside people", lead, headings, rows, tuple(verdicts))
+
+
+def summarise(parts: Sequence[Part], found: Sequence[Json], *, is_brief: bool = False) -> list[Section]:
+    """Put the parts' figures into tables.
+
+    Args:
+        parts: of the report.
+        found: what each measured.
+        is_brief: of the checklist only what has a bar, as a card has room for.
+
+    Returns:
+        Figures, damage, behaviour, baselines, people, as far as they were measured.
+    """
+    by_kind: dict[str, list[tuple[Part, Json]]] = {}
+    for part, each in zip(parts, found, strict=True):
+        by_kind.setdefault(part.kind, []).append((part, each))
+    sections = [section for _, each in by_kind.get(FIGURES, []) for section in _summarise_figures(each)]
+    sections += [_summarise_behaviour(each, is_brief=is_brief) for _, each in by_kind.get(BEHAVIOUR, [])]
+    for kind, summarise_all in ((BASELINE, _summarise_baselines), (PEOPLE, _summarise_people)):
+        if kind in by_kind:
+            of_kind, measured = zip(*by_kind[kind], strict=True)
+            sections.append(summarise_all(of_kind, measured))
+    return sections
+
+
+def _escape(cell: str) -> str:
+    return cell.replace("|", "\\|")
+
+
+def write_markdown(sections: Sequence[Section], *, level: int) -> str:
+    """Write tables as Markdown.
+
+    Args:
+        sections: in order.
+        level: of their headings.
+
+    Returns:
+        Markdown.
+    """
+    lines: list[str] = []
+    for section in sections:
+        lines += [f"{'#' * level} {section.title}", section.lead, ""]
+        lines.append(f"| {' | '.join(map(_escape, section.headings))} |")
+        lines.append("| " + " | ".join(["---"] * len(section.headings)) + " |")
+        lines += [f"| {' | '.join(map(_escape, row))} |" for row in section.rows]
+        lines += [
+            "",
+            *(line for sentence in section.after for line in (f"- {sentence}",)),
+            *([""] if section.after else []),
+        ]
+    return "\n".join(lines).rstrip() + "\n"

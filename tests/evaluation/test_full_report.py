@@ -1,0 +1,157 @@
+"""`twohands report`: every part in one folder, the card and its digests made good, the same bytes when run again."""
+
+import json
+import shutil
+
+import pytest
+from click.testing import CliRunner
+
+from evaluation.full.card import BEGIN, END, put_section
+from evaluation.full.commands import report
+from tests.evaluation.support import make_rows, write_rows
+from twohands import errors
+from twohands.manifest import load_manifest
+
+
+def run(*arguments):
+    outcome = CliRunner().invoke(report, [*map(str, arguments)])
+    if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
+        raise outcome.exception
+    return outcome
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rows")
+    coded = [
+        {"id": row["id"], "text": row["text"], "group": row["group"], "ann": row["stance"], "ben": row["stance"]}
+        for row in make_rows(40, seed=3)
+    ]
+    for row in coded[::5]:
+        row["ben"] = "neutral"
+    return {
+        "train": write_rows(folder / "train.jsonl", make_rows(120, seed=1, first=1000)),
+        "data": write_rows(folder / "data.jsonl", make_rows(80, seed=2)),
+        "coded": write_rows(folder / "coded.jsonl", coded),
+    }
+
+
+@pytest.fixture(scope="module")
+def made(tiny_model, files, tmp_path_factory):
+    """One report with everything, made twice: the folder as it stood after each run."""
+    folder = tmp_path_factory.mktemp("full")
+    model = shutil.copytree(tiny_model, folder / "tiny")
+    before = load_manifest(model)[1]
+    arguments = (
+        *("--model", model, "--data", files["data"], "--output", folder / "out", "--page", folder / "page.md"),
+        *("--train", files["train"], "--baseline", "majority", "--baseline", "tfidf", "--replicates", 100, "--card"),
+        *("--people", f"two people=--data {files['coded']} --annotators ann ben"),
+    )
+
+    def read_all():
+        paths = [path for part in ("out", "tiny", "page.md") for path in ([folder / part], (folder / part).rglob("*"))]
+        flat = [path for each in paths for path in each if path.is_file()]
+        return {str(path.relative_to(folder)): path.read_bytes() for path in flat}
+
+    first = run(*arguments)
+    assert first.exit_code == 0, first.output
+    found = read_all()
+    second = run(*arguments)
+    assert second.exit_code == 0, second.output
+    return {"folder": folder, "before": before, "first": found, "second": read_all(), "shown": second.stdout}
+
+
+def test_the_second_run_changes_no_byte(made):
+    assert set(made["first"]) == set(made["second"])
+    assert [name for name, content in made["first"].items() if made["second"][name] != content] == []
+
+
+def test_every_part_has_its_page_and_the_first_page_leads_to_it(made):
+    folder = made["folder"] / "out"
+    parts = json.loads((folder / "full.json").read_text())["parts"]
+    assert [part["kind"] for part in parts] == ["people", "behaviour", "baseline", "baseline", "figures"]
+    index = (folder / "index.html").read_text()
+    for part in parts:
+        assert (folder / part["page"]).is_file()
+        assert f'href="{part["page"]}"' in index
+        assert part["command"].startswith("twohands ")
+    assert "<script" not in index
+
+
+def test_the_model_still_loads_and_all_name_its_new_digest(made):
+    sha256 = load_manifest(made["folder"] / "tiny")[1]
+    assert sha256 != made["before"]
+    for name, content in made["first"].items():
+        assert made["before"][:12].encode() not in content, name
+    metrics = json.loads((made["folder"] / "out" / "figures" / "metrics.json").read_text())
+    assert metrics["model"]["sha256"] == sha256
+    assert "robustness" in metrics
+
+
+def test_card_and_docs_page_hold_the_figures_that_were_measured(made):
+    out = made["folder"] / "out"
+    heads = json.loads((out / "figures" / "metrics.json").read_text())["heads"]
+    against = json.loads((out / "against-tfidf" / "comparison.json").read_text())
+    value = f"{heads['stance']['macro_f1']['value']:.3f}".lstrip("0")
+    difference = f"{against['heads']['stance']['macro_f1']['difference']['value']:+.3f}".replace("0.", ".", 1)
+    for text in ((made["folder"] / "tiny" / "README.md").read_text(), (made["folder"] / "page.md").read_text()):
+        assert f"| **stance** | {value} [" in text
+        assert f"{difference} [" in text
+        assert "two people" in text
+        assert str(made["folder"]) not in text  # no folder of this machine
+        assert "plan plan plan" not in text  # no row
+    assert (made["folder"] / "tiny" / "README.md").read_text().startswith("# tiny\n")
+
+
+def test_baselines_are_tuned_on_one_half_and_measured_on_the_other(made):
+    against = json.loads((made["folder"] / "out" / "against-tfidf" / "comparison.json").read_text())
+    assert against["n"] == 40
+    assert against["dev"]["n_rows"] == 40
+
+
+def test_the_terminal_shows_the_summary_in_eighty_columns(made):
+    assert max(map(len, made["shown"].splitlines())) <= 80 + len(str(made["folder"]))
+    for word in ("Behaviour", "Beside baselines", "Beside people"):
+        assert word in made["shown"]
+
+
+def test_a_section_takes_the_place_of_the_former_one_and_of_nothing_else():
+    card = put_section("# a\n\nwords\n", "## Measured\nold")
+    assert card == f"# a\n\nwords\n\n{BEGIN}\n## Measured\nold\n{END}\n"
+    later = put_section(card + "\n## After\n", "## Measured\nnew")
+    assert later == f"# a\n\nwords\n\n{BEGIN}\n## Measured\nnew\n{END}\n\n## After\n"
+    assert put_section(later, "## Measured\nnew") == later
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        ("--baseline", "tfidf"),  # no rows to fit on
+        ("--baseline", "no-such-baseline", "--train", "train"),
+        ("--people", "no options"),
+        ("--people", "a=--data x --no-such-option"),
+        ("--people", "a=--data x", "--people", "A=--data y"),
+    ],
+)
+def test_wrong_options_end_it_before_anything_is_run(tiny_model, files, tmp_path, extra):
+    words = [files["train"] if word == "train" else word for word in extra]
+    outcome = run("--model", tiny_model, "--data", files["data"], "--output", tmp_path / "out", *words)
+    assert outcome.exit_code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_baseline_is_not_fitted_on_what_is_measured(tiny_model, files, tmp_path):
+    with pytest.raises(errors.LeakError):
+        run(
+            *("--model", tiny_model, "--data", files["data"], "--train", files["data"], "--baseline", "majority"),
+            *("--output", tmp_path / "out"),
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_altered_model_is_refused_and_its_card_left_alone(tiny_model, files, tmp_path):
+    model = shutil.copytree(tiny_model, tmp_path / "tiny")
+    (model / "README.md").write_text("# another\n")
+    with pytest.raises(errors.ManifestError):
+        run("--model", model, "--data", files["data"], "--output", tmp_path / "out", "--card")
+    assert (model / "README.md").read_text() == "# another\n"
