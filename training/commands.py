@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from training.room import EXPORT_COPIES, RUN_COPIES, check_room, folder_bytes, telling_full_disk
 from twohands.errors import CheckpointError, RunConflictError
 
 _SMOKE = {
@@ -68,33 +69,45 @@ def train(
     target = output or Path("models") / chosen.run_name
     _refuse_existing(target, overwrite=overwrite or no_export)
 
-    from training.data import Splits, load_splits  # noqa: PLC0415, RUF100
+    from training.data import Splits, describe_heads, load_splits  # noqa: PLC0415, RUF100
     from training.encoders import find_encoder  # noqa: PLC0415, RUF100
 
     encoder = find_encoder(chosen.encoder.name, revision=chosen.encoder.revision, sha256=chosen.encoder.sha256)
     encoder.check_fit(max_tokens=chosen.window.max_tokens, num_layers=chosen.encoder.num_layers)
+    run_dir = runs / (f"{chosen.run_name}-smoke" if smoke else chosen.run_name)
+    if restart or smoke or not (run_dir / "checkpoint").is_dir():
+        needed_bytes = RUN_COPIES * encoder.weights_bytes(chosen.encoder.num_layers) - folder_bytes(run_dir)
+        check_room(run_dir, needed_bytes=needed_bytes, option="--runs")
+    if not no_export:
+        needed_bytes = EXPORT_COPIES * encoder.weights_bytes(chosen.encoder.num_layers)
+        check_room(target, needed_bytes=needed_bytes, option="--output")
     splits = load_splits(chosen.data, taxonomy, seed=chosen.seed)
     if smoke:
         n = SMOKE_ROWS
         splits = Splits(splits.train[:n], splits.dev[:n], splits.test[:n], splits.files, splits.n_left_out)
-    click.echo(
-        f"{len(splits.train)} rows to fit, {len(splits.dev)} to select by, {len(splits.test)} to report on; "
-        f"encoder {encoder.describe(chosen.encoder.num_layers)}, sha256 {encoder.sha256[:12]}",
-        err=True,
-    )
-    if splits.n_left_out:
-        click.echo(f"{splits.n_left_out} rows of data.train have no label, and are left out", err=True)
+    is_main = int(os.environ.get("RANK", "0")) == 0
+    if is_main:
+        click.echo(
+            f"{len(splits.train)} rows to fit, {len(splits.dev)} to select by, {len(splits.test)} to report on",
+            err=True,
+        )
+        click.echo(f"encoder {encoder.describe(chosen.encoder.num_layers)}, sha256 {encoder.sha256[:12]}", err=True)
+        for line in describe_heads(splits.train, taxonomy):
+            click.echo(line, err=True)
+        if splits.n_left_out:
+            click.echo(f"{splits.n_left_out} rows of data.train have no label, and are left out", err=True)
     from training.export import export_checkpoint  # noqa: PLC0415, RUF100
     from training.loop import fit  # noqa: PLC0415, RUF100
 
-    run_dir = runs / (f"{chosen.run_name}-smoke" if smoke else chosen.run_name)
-    checkpoint = fit(chosen, taxonomy, splits, encoder, run_dir=run_dir, restart=restart or smoke)
-    if int(os.environ.get("RANK", "0")) != 0:
+    with telling_full_disk(run_dir):
+        checkpoint = fit(chosen, taxonomy, splits, encoder, run_dir=run_dir, restart=restart or smoke)
+    if not is_main:
         return
     if no_export:
         click.echo(f"wrote {checkpoint}; `twohands export` makes a model folder of it", err=True)
         return
-    export_checkpoint(checkpoint, chosen, taxonomy, splits, output=target, overwrite=overwrite)
+    with telling_full_disk(target):
+        export_checkpoint(checkpoint, chosen, taxonomy, splits, output=target, overwrite=overwrite)
     click.echo(f"wrote {target}; try: twohands classify --model {target} FILE", err=True)
 
 
@@ -124,12 +137,14 @@ def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite
         raise CheckpointError(f"{checkpoint} is no checkpoint of `twohands train`: it has no {CONFIG_NAME}")
     chosen, taxonomy = load_dumped_config(checkpoint / CONFIG_NAME, overrides=overrides)
     _refuse_existing(output, overwrite=overwrite)
+    check_room(output, needed_bytes=EXPORT_COPIES * folder_bytes(checkpoint), option="--output")
 
     from training.data import load_splits  # noqa: PLC0415, RUF100
     from training.export import export_checkpoint  # noqa: PLC0415, RUF100
 
     splits = load_splits(chosen.data, taxonomy, seed=chosen.seed)
-    export_checkpoint(checkpoint, chosen, taxonomy, splits, output=output, overwrite=overwrite)
+    with telling_full_disk(output):
+        export_checkpoint(checkpoint, chosen, taxonomy, splits, output=output, overwrite=overwrite)
     click.echo(f"wrote {output}; try: twohands classify --model {output} FILE", err=True)
 
 

@@ -225,7 +225,10 @@ def load_config(name_or_path: str | Path, *, overrides: Sequence[str] = ()) -> t
     """
     path = find_config(name_or_path)
     config = _validate(read_yaml(path), overrides, str(path))
-    taxonomy = load_taxonomy(find_config(config.taxonomy, beside=path))
+    # A shipped config has a taxonomy.yaml beside it, which must not win over the user's own of that name.
+    is_own = any(override.partition("=")[0].strip() == "taxonomy" for override in overrides)
+    here = is_own and Path(config.taxonomy).is_file()
+    taxonomy = load_taxonomy(Path(config.taxonomy) if here else find_config(config.taxonomy, beside=path))
     check_against_taxonomy(config, taxonomy, str(path))
     return config, taxonomy
 
@@ -260,12 +263,16 @@ def check_against_taxonomy(config: TrainConfig, taxonomy: Taxonomy, place: str) 
     Raises:
         ConfigError: a head is missing or unknown; all faults at once.
     """
-    names = {head.name for head in taxonomy.heads}
-    faults = [
-        f"loss.{key}: {'missing' if name in names else 'unknown'} head {name!r}; heads: {', '.join(sorted(names))}"
-        for key in ("head_weights", "class_weight_power")
-        for name in sorted(names ^ set(getattr(config.loss, key)))
-    ]
+    names = [head.name for head in taxonomy.heads]
+    faults = []
+    for key in ("head_weights", "class_weight_power"):
+        found: dict[str, float] = getattr(config.loss, key)
+        if set(found) != set(names):
+            whole = ", ".join(f"{name}: {found.get(name, 1.0 if key == 'head_weights' else 0.25)}" for name in names)
+            faults.append(
+                f"loss.{key} is of the heads {', '.join(found)}; those of {config.taxonomy} are {', '.join(names)}: "
+                f"--set 'loss.{key}={{{whole}}}'"
+            )
     if faults:
         raise ConfigError(f"{place} does not fit its taxonomy", faults)
 

@@ -14,7 +14,7 @@ from twohands.errors import DataError, FileReadError, LeakError
 from twohands.examples import Example, Row, check_rows, expand_paths, finish_examples, read_rows
 from twohands.hashing import sha256_of_file, sha256_of_value
 from twohands.manifest import DataFile
-from twohands.taxonomy import Taxonomy
+from twohands.taxonomy import ProblemType, Taxonomy
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,50 @@ def _load_split(
     return examples, files, left_out
 
 
+_WITHOUT = {
+    "dev": "without such a file, --set data.dev=null --set data.dev_fraction=0.2 holds out a fifth of train",
+    "test": "without such a file, --set data.test=null",
+}
+
+
+def _load_row_splits(
+    config: DataConfig, taxonomy: Taxonomy, labels: LabelsById | None
+) -> tuple[dict[str, list[Example]], dict[str, list[DataFile]], list[str]]:
+    """Rows and files by split, and the places of rows of train that stay without a label.
+
+    What is wrong with any split is told at once: whoever mends train should not learn of dev afterwards.
+    """
+    rows: dict[str, list[Example]] = {"train": [], "dev": [], "test": []}
+    files: dict[str, list[DataFile]] = {"train": [], "dev": [], "test": []}
+    left_out: list[str] = []
+    wrong: list[FileReadError | DataError] = []
+    for split, names in (("train", config.train), ("dev", config.dev), ("test", config.test)):
+        if names is None:
+            continue
+        try:
+            found, files[split], without = _load_split(
+                names, config.root, taxonomy, split, labels if split == "train" else None
+            )
+        except DataError as error:
+            wrong.append(error)
+        except FileReadError as error:
+            hint = f"; {_WITHOUT[split]}" if split in _WITHOUT else ""
+            wrong.append(FileReadError(f"data.{split}: {error}{hint}"))
+        else:
+            rows[split] = found
+            left_out += without
+    if len(wrong) == 1:
+        raise wrong[0]
+    if wrong:
+        faults = [
+            fault for error in wrong for fault in (error.faults if isinstance(error, DataError) else [str(error)])
+        ]
+        if all(isinstance(error, FileReadError) for error in wrong):
+            raise FileReadError("\n".join(["the splits cannot be read:", *(f"  - {fault}" for fault in faults)]))
+        raise DataError("the splits cannot be used; nothing was read", faults)
+    return rows, files, left_out
+
+
 def hold_out(examples: list[Example], *, fraction: float, seed: int) -> tuple[list[Example], list[Example]]:
     """Divide rows so that no document straddles the cut.
 
@@ -152,21 +196,14 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
             )
             for path in paths
         ]
-    train, train_files, left_out = _load_split(config.train, config.root, taxonomy, "train", labels)
-    files = train_files + files
+    rows, row_files, left_out = _load_row_splits(config, taxonomy, labels)
+    train, dev, test = rows["train"], rows["dev"], rows["test"]
+    files = row_files["train"] + files + row_files["dev"] + row_files["test"]
     ids = {example.id for example in train}
     strange = [path for path, by_id in by_file.items() if not by_id.keys() & ids]
     if strange:
         faults = [f"{path}: none of its {len(by_file[path])} ids is one of a row in data.train" for path in strange]
         raise DataError("labels are laid over no row", faults)
-    dev: list[Example] = []
-    test: list[Example] = []
-    if config.dev is not None:
-        dev, dev_files, _ = _load_split(config.dev, config.root, taxonomy, "dev")
-        files += dev_files
-    if config.test is not None:
-        test, test_files, _ = _load_split(config.test, config.root, taxonomy, "test")
-        files += test_files
     if config.dev_fraction is not None:
         # A teacher's guess is no truth to select and calibrate by; its row leaves with the document all the same.
         known = [example for example in train if not example.columns.get(ONLY_SCORED)]
@@ -199,4 +236,31 @@ def check_labels(train: Iterable[Example], dev: Iterable[Example], taxonomy: Tax
             if absent:
                 faults.append(f"{split} has no row with {head.name} {', '.join(absent)}")
     if faults:
-        raise DataError("the splits lack labels", faults)
+        raise DataError("the splits lack labels; add such rows, or take the label out of the taxonomy", faults)
+
+
+def describe_heads(train: Sequence[Example], taxonomy: Taxonomy) -> list[str]:
+    """Say what is learnt for each head, and of how many rows.
+
+    Args:
+        train: rows to fit.
+        taxonomy: the heads.
+
+    Returns:
+        One line a head, and one more where an any-of head has rows without a label but none that says so: in CSV,
+        an empty cell that means "none applies" is read as "nobody looked", and the head learns from positives alone.
+    """
+    lines = []
+    for head in taxonomy.heads:
+        given = [words for example in train if (words := example.labels[head.name]) is not None]
+        is_any_of = head.problem_type is ProblemType.ANY_OF
+        lines.append(
+            f"head {head.name}: {'any' if is_any_of else 'one'} of {', '.join(head.label_names)}; "
+            f"{len(given)} of {len(train)} rows labelled"
+        )
+        if is_any_of and len(given) < len(train) and all(given):
+            lines.append(
+                f"  no row says that no {head.name} applies; that is [] in JSONL and - in CSV, where an empty cell is "
+                "not labelled"
+            )
+    return lines

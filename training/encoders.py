@@ -107,6 +107,18 @@ class FoundEncoder:
             name = f"{run['run_name']}, fine-tuned from {run['encoder_name']}"
         return name if num_layers is None else f"{name} ({num_layers} of its {self.n_layers} layers)"
 
+    def weights_bytes(self, num_layers: int | None) -> int:
+        """How many bytes its weights take in fp32, at least: as many as their file, less where layers are left out.
+
+        Args:
+            num_layers: how many of its layers are used; None for all.
+
+        Returns:
+            Bytes.
+        """
+        share = 1.0 if num_layers is None or not self.n_layers else min(1.0, num_layers / self.n_layers)
+        return int(share * (self.folder / WEIGHTS_NAME).stat().st_size)
+
     def identify(self, num_layers: int | None) -> dict[str, str]:
         """What manifest and card say of it.
 

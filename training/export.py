@@ -21,6 +21,7 @@ from twohands.decide import decide_all
 from twohands.encoding import EncodedParagraph, ParagraphEncoder
 from twohands.errors import FileReadError
 from twohands.examples import Example, encode_labels, fingerprint
+from twohands.inspection import format_figure, headline, headline_split
 from twohands.manifest import (
     GRAPH_NAME,
     SCHEMA_VERSION,
@@ -210,4 +211,5 @@ def export_checkpoint(
             notes=config.card_notes,
         )
         write_manifest(folder, manifest)
-    _say(f"export: macro-F1 on {list(figures)[-1]}: {json.dumps(manifest.metrics[list(figures)[-1]])}")
+    for head, figure in headline(manifest).items():
+        _say(f"export: macro-F1 on {headline_split(manifest)}, {head}: {format_figure(figure)}")

@@ -53,11 +53,18 @@ class ProgressBar(TrainerCallback):
         logs = logs or {}
         if "loss" in logs:
             self._shown["loss"] = f"{logs['loss']:.3f}"
-        scores = {key.removeprefix("eval_"): value for key, value in logs.items() if key.endswith("_f1")}
+        scores = {
+            key.removeprefix("eval_").removesuffix("_f1"): value for key, value in logs.items() if key.endswith("_f1")
+        }
         if scores:
-            self._shown |= {f"dev {name.removesuffix('_f1')}": f"{value:.3f}" for name, value in scores.items()}
-            line = ", ".join(f"{name} {value}" for name, value in self._shown.items())
-            self._bar.write(f"epoch {state.epoch or 0:.2f}, step {state.global_step}: {line}", file=sys.stderr)
+            # Each head stands in the line that stays; the bar has room for their mean alone.
+            line = ", ".join(f"{name} {value:.3f}" for name, value in scores.items())
+            loss = f"loss {self._shown['loss']}; " if "loss" in self._shown else ""
+            self._bar.write(
+                f"epoch {state.epoch or 0:.2f}, step {state.global_step}: {loss}dev: {line}", file=sys.stderr
+            )
+            if "mean" in scores:
+                self._shown["dev"] = f"{scores['mean']:.3f}"
         self._bar.set_postfix(self._shown, refresh=False)
 
     def on_train_end(

@@ -38,7 +38,8 @@ class Example:
     """A paragraph and its labels.
 
     `labels` maps each head to label words: exactly one for a one-of head, any number for an any-of head, or None
-    where the row is not labelled for it. `columns` keeps what else the row held, for slices.
+    where the row is not labelled for it. `columns` keeps what else the row held, for slices. `place` is file and line,
+    for messages.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Example:
     source: str
     group: str
     columns: Mapping[str, object] = field(default_factory=dict)
+    place: str = field(default="", compare=False)
 
 
 def import_pyarrow(use: str) -> ModuleType:
@@ -241,7 +243,8 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
             faults.append(str(error))
     names = [head.name for head in taxonomy.heads]
     if not faults and all(words is None for words in labels.values()):
-        faults.append(f"no label: none of the columns {', '.join(names)} is filled")
+        columns = ", ".join(map(str, row.cells))
+        faults.append(f"no label: none of the columns {', '.join(names)} is filled (columns: {columns})")
     faults += [
         f"{name} is {row.cells[name]!r}, expected a string that is not empty"
         for name in ("id", "source", "group")
@@ -263,6 +266,7 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
         source=cell("source", default_source),
         group=cell("group", identifier),
         columns={name: value for name, value in row.cells.items() if name not in taken},
+        place=row.place,
     )
 
 
@@ -312,11 +316,14 @@ def finish_examples(examples: list[Example], faults: list[str], names: str) -> N
     Raises:
         DataError: there is any fault.
     """
-    seen: set[str] = set()
+    seen: dict[str, Example] = {}
     for example in examples:
-        if example.id in seen:
-            faults.append(f"id {example.id!r} stands twice; ids name rows in reports and must be unique")
-        seen.add(example.id)
+        first = seen.setdefault(example.id, example)
+        if first is not example:
+            faults.append(
+                f"{example.place}: id {example.id!r} stands at {first.place} too; ids name rows in reports and must be "
+                "unique"
+            )
     if not examples and not faults:
         faults.append("no row at all")
     if faults:

@@ -76,7 +76,24 @@ def test_a_config_is_published_without_paths_of_this_machine(tmp_path):
 def test_loss_must_name_the_heads_of_the_taxonomy():
     with pytest.raises(ConfigError) as caught:
         load_config("minilm", overrides=["loss.head_weights={stance: 1, tone: 1}"])
-    assert len(caught.value.faults) == 2
+    assert len(caught.value.faults) == 1
+    assert "--set 'loss.head_weights={stance: 1.0, topics: 1.0}'" in caught.value.faults[0]
+
+
+def test_ones_own_taxonomy_wins_over_the_shipped_one_of_its_name(tmp_path, monkeypatch):
+    (tmp_path / "taxonomy.yaml").write_text(
+        "heads: [{name: kind, problem_type: single_label_classification, "
+        "labels: [{name: praise, description: Is content.}, {name: other, description: Is not.}]}]",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    asked = ["taxonomy=taxonomy.yaml"]
+    with pytest.raises(ConfigError) as caught:
+        load_config("minilm", overrides=asked)
+    told = [fault.rpartition("--set ")[2].strip("'") for fault in caught.value.faults]  # what it says is what works
+    _, taxonomy = load_config("minilm", overrides=[*asked, *told])
+    assert taxonomy.label_names == ["praise", "other"]
+    assert load_config("minilm")[1].label_names[0] == "state-led"
 
 
 def test_dev_and_dev_fraction_exclude_each_other():

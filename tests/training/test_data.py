@@ -5,10 +5,10 @@ import json
 import pytest
 
 from training.config import DataConfig
-from training.data import hold_out, load_splits
+from training.data import describe_heads, hold_out, load_splits
 from training.leaks import find_leaks
 from twohands.errors import DataError, FileReadError, LeakError
-from twohands.examples import Example
+from twohands.examples import Example, load_examples
 
 
 def example(identifier, text, *, group=None, stance="neutral"):
@@ -66,6 +66,21 @@ def test_labels_that_never_occur_are_refused(tmp_path, taxonomy):
     write_rows(tmp_path / "dev.jsonl", full_rows("d"))
     with pytest.raises(DataError, match="neutral"):
         load_splits(make_config(tmp_path), taxonomy, seed=1)
+
+
+@pytest.mark.issue(2)
+def test_what_is_wrong_with_any_split_is_told_at_once(tmp_path, taxonomy):
+    twice = full_rows("t")[0] | {"text": "another text"}
+    write_rows(tmp_path / "train.jsonl", [*full_rows("t"), twice])
+    write_rows(tmp_path / "dev.jsonl", [*full_rows("d"), {"text": "of other heads", "kind": "praise"}])
+    with pytest.raises(DataError) as caught:
+        load_splits(make_config(tmp_path, test=["test.jsonl"]), taxonomy, seed=1)
+    repeated, unlabelled, missing = caught.value.faults
+    assert "train.jsonl:4" in repeated
+    assert "train.jsonl:1" in repeated
+    assert "dev.jsonl:4" in unlabelled
+    assert "kind" in unlabelled  # what is there says which taxonomy is meant
+    assert "data.test=null" in missing
 
 
 def test_a_missing_file_is_named(tmp_path, taxonomy):
@@ -167,3 +182,17 @@ def test_a_dataset_that_cannot_be_loaded_is_a_clear_error(tmp_path, taxonomy):
     write_rows(tmp_path / "dev.jsonl", full_rows("d"))
     with pytest.raises(FileReadError, match="nobody/nothing"):
         load_splits(make_config(tmp_path, train=["hub:nobody/nothing"]), taxonomy, seed=1)
+
+
+@pytest.mark.issue(2)
+def test_an_any_of_head_that_never_says_none_is_pointed_out(tmp_path, taxonomy):
+    """`"|".join([])` writes an empty cell, which is "nobody looked": the head would learn from positives alone."""
+    rows = ["text,stance,topics", "one text,neutral,regulation", "another text,neutral,{}", "third text,neutral,"]
+    told = {}
+    for cell in ("", "-"):
+        path = tmp_path / "rows.csv"
+        path.write_text("\n".join(rows).format(cell), encoding="utf-8")
+        told[cell] = describe_heads(load_examples([path], taxonomy), taxonomy)
+    assert [len(told[cell]) for cell in ("", "-")] == [3, 2]
+    assert "3 of 3" in told["-"][0]
+    assert "2 of 3" in told["-"][1]

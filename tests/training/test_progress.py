@@ -1,0 +1,28 @@
+"""The live bar: every head's score stays to be read, and the bar fits a terminal of 80 columns."""
+
+import re
+
+from transformers import TrainerControl, TrainerState, TrainingArguments
+
+from training.progress import ProgressBar
+
+
+def test_a_run_is_told_in_80_columns(tmp_path, capsys):
+    arguments, control = TrainingArguments(output_dir=str(tmp_path), report_to=[]), TrainerControl()
+    state = TrainerState(max_steps=12000, global_step=0, epoch=0.0)
+    bar = ProgressBar()
+    bar.on_train_begin(arguments, state, control)
+    state.global_step, state.epoch = 6000, 1.5
+    bar.on_log(arguments, state, control, logs={"loss": 1.9531, "learning_rate": 1e-4})
+    scores = {"eval_kind_f1": 0.1834, "eval_areas_f1": 0.3021, "eval_mean_f1": 0.2428, "eval_loss": 3.0}
+    bar.on_log(arguments, state, control, logs=scores)
+    bar.on_step_end(arguments, state, control)
+    bar.on_train_end(arguments, state, control)
+    lines = [line.strip() for line in capsys.readouterr().err.replace("\r", "\n").splitlines() if line.strip()]
+    assert "epoch 1.50, step 6000: loss 1.953; dev: kind 0.183, areas 0.302, mean 0.243" in lines
+    last = lines[-1]
+    assert "6000/12000" in last
+    assert "loss=1.953, dev=0.243" in last
+    # tqdm takes the width of a terminal alone: the drawn bar, which it shortens, and a rate of no time are left out.
+    told = re.sub(r"[\d.]+step/s", "99.99step/s", re.sub(r"\|.*?\|", "||", last))
+    assert max(map(len, [*lines[:-1], told])) <= 80

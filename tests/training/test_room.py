@@ -1,0 +1,52 @@
+"""Room on the disk: asked for before a run, and told of by name when it ends."""
+
+import errno
+
+import pytest
+from click.testing import CliRunner
+
+from training.commands import train
+from training.room import check_room, folder_bytes, telling_full_disk
+from twohands.errors import FileWriteError
+
+
+def test_a_folder_with_room_is_taken_and_left_as_it_was(tmp_path):
+    check_room(tmp_path / "not/yet/there", needed_bytes=1, option="--output")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_too_full_is_refused(tmp_path):
+    with pytest.raises(FileWriteError, match="--runs"):
+        check_room(tmp_path, needed_bytes=2**60, option="--runs")
+
+
+@pytest.mark.parametrize("option", ["--runs", "--output"])
+def test_a_place_that_cannot_hold_a_folder_is_refused_before_training(write_run, tmp_path, monkeypatch, option):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes").write_text("mine", encoding="utf-8")
+    ran = CliRunner().invoke(train, [str(write_run()), option, "notes/below"])
+    assert isinstance(ran.exception, FileWriteError)
+    assert option in str(ran.exception)
+    assert not (tmp_path / "runs").exists()
+    assert (tmp_path / "notes").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize(
+    "told", [OSError(errno.ENOSPC, "No space left on device"), RuntimeError("I/O error: ... (os error 28)")]
+)
+def test_a_disk_that_fills_up_is_named(tmp_path, told):
+    with pytest.raises(FileWriteError), telling_full_disk(tmp_path / "run"):
+        raise told
+
+
+def test_other_faults_pass_as_they_were(tmp_path):
+    with pytest.raises(ZeroDivisionError), telling_full_disk(tmp_path / "run"):
+        raise ZeroDivisionError
+
+
+def test_bytes_of_a_folder_are_those_of_all_its_files(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/b").write_bytes(b"12345")
+    (tmp_path / "c").write_bytes(b"678")
+    assert folder_bytes(tmp_path) == 8
+    assert folder_bytes(tmp_path / "absent") == 0

@@ -1,0 +1,81 @@
+"""Owns whether a folder can take what a run writes, asked before half an hour of training and not after it."""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from twohands.errors import FileWriteError
+
+# Weights and AdamW's two moments in each checkpoint; the best, the last and the one being written; the result.
+RUN_COPIES = 3 * 3 + 1
+# The graph in fp32 and its fused version, and int8 candidates beside them.
+EXPORT_COPIES = 4
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+_FULL_BYTES = 2**20
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder itself, or the nearest of its parents that is there."""
+    folder = folder.absolute()
+    return next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+
+
+def check_room(folder: Path, *, needed_bytes: int, option: str) -> None:
+    """Refuse a folder that cannot be made, cannot be written to, or lies on a disk that is too full.
+
+    Args:
+        folder: to be made or written to.
+        needed_bytes: what will stand there at most at one time, beyond what stands there now.
+        option: by which another folder is named, for the message.
+
+    Raises:
+        FileWriteError: any of these.
+    """
+    place = _nearest(folder)
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+        free_bytes = shutil.disk_usage(place).free
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise FileWriteError(f"cannot write {folder}: {place}: {reason}; name another by {option}") from error
+    if free_bytes < needed_bytes:
+        raise FileWriteError(
+            f"{folder} needs some {needed_bytes / 1e6:,.0f} MB at its fullest, and {place} has "
+            f"{free_bytes / 1e6:,.0f} MB free; make room, or name another by {option}"
+        )
+
+
+def folder_bytes(folder: Path) -> int:
+    """How many bytes stand in a folder and all below; 0 where there is none."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@contextmanager
+def telling_full_disk(folder: Path) -> Iterator[None]:
+    """Name a disk that fills up, or is taken away, while something is written to it.
+
+    Args:
+        folder: what the block writes to.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        FileWriteError: a write failed for want of room or right; anything else passes as it was.
+    """
+    try:
+        yield
+    except Exception as error:
+        # torch and safetensors tell of a full disk by classes of their own, without the system's number.
+        is_full = isinstance(error, OSError) and error.errno in _FULL
+        is_full = is_full or f"os error {errno.ENOSPC}" in str(error)
+        if not is_full and shutil.disk_usage(_nearest(folder)).free >= _FULL_BYTES:
+            raise
+        raise FileWriteError(
+            f"cannot write {folder}: {error}; make room, and give the same command again: it goes on where it was"
+        ) from error
