@@ -4,10 +4,13 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
 import transformers
+from filelock import FileLock, Timeout
 from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, TrainingArguments
 
 from training.augment import augment_examples
@@ -32,6 +35,7 @@ from twohands.taxonomy import Taxonomy
 CHECKPOINT = "checkpoint"
 CONFIG_NAME = "train_config.yaml"
 _SCORE = "mean_f1"
+_LOCK_NAME = ".lock"
 
 
 class _MultiHeadTrainer(Trainer):
@@ -66,26 +70,40 @@ def _last_whole_checkpoint(folder: Path) -> Path | None:
     return whole[-1] if whole else None
 
 
-def _claim_run(run_dir: Path, identity: dict[str, object], *, restart: bool) -> None:
-    """Make the run's folder, or see that the one that is there belongs to the same run."""
-    path = run_dir / RUN_NAME
-    if restart and run_dir.exists():
-        if any(run_dir.iterdir()) and not path.is_file():
-            raise RunConflictError(f"{run_dir} holds something that is not a run; it is left alone")
-        shutil.rmtree(run_dir)
-    if path.is_file():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        before["settings"] = upgrade_dumped(before.get("settings", {}))
-        before.setdefault("scores_sha256", identity["scores_sha256"])  # runs of older releases do not say it
-        changed = sorted(key for key in identity if before.get(key) != identity[key])
-        if changed:
-            raise RunConflictError(
-                f"{run_dir} holds a run with other settings ({', '.join(changed)}); pass --restart to discard it, "
-                "or --set run_name=... for a new one"
-            )
-        return
+@contextmanager
+def _claim_run(run_dir: Path, identity: dict[str, object], *, restart: bool) -> Iterator[None]:
+    """Make the run's folder, or see that the one that is there belongs to the same run, and keep others out of it."""
+    path, lock = run_dir / RUN_NAME, run_dir / _LOCK_NAME
+    held = [entry for entry in run_dir.iterdir() if entry != lock] if run_dir.exists() else []
+    if restart and held and not path.is_file():
+        raise RunConflictError(f"{run_dir} holds something that is not a run; it is left alone")
     run_dir.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(identity, indent=2), encoding="utf-8")
+    try:
+        # Two at once would write their checkpoints over one another. A kill lets go of the lock.
+        with FileLock(lock, blocking=False):
+            for entry in held if restart else ():
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            if path.is_file():
+                _check_same_run(run_dir, identity)
+            else:
+                path.write_text(json.dumps(identity, indent=2), encoding="utf-8")
+            yield
+    except Timeout as error:
+        raise RunConflictError(
+            f"another process is training in {run_dir}; wait for it, or give --set run_name=... for a run beside it"
+        ) from error
+
+
+def _check_same_run(run_dir: Path, identity: dict[str, object]) -> None:
+    before = json.loads((run_dir / RUN_NAME).read_text(encoding="utf-8"))
+    before["settings"] = upgrade_dumped(before.get("settings", {}))
+    before.setdefault("scores_sha256", identity["scores_sha256"])  # runs of older releases do not say it
+    changed = sorted(key for key in identity if before.get(key) != identity[key])
+    if changed:
+        raise RunConflictError(
+            f"{run_dir} holds a run with other settings ({', '.join(changed)}); pass --restart to discard it, "
+            "or --set run_name=... for a new one"
+        )
 
 
 def _arguments(config: TrainConfig, run_dir: Path, *, steps_per_epoch: int) -> TrainingArguments:
@@ -143,7 +161,7 @@ def fit(
         A checkpoint folder: `config.json`, `model.safetensors`, `tokenizer.json`, `train_config.yaml`, `run.json`.
 
     Raises:
-        RunConflictError: `run_dir` holds a run with other settings or rows.
+        RunConflictError: `run_dir` holds a run with other settings or rows, or another process trains in it.
         CheckpointError: the run cannot go on from its `start`.
         LeakError: its `start` or its encoder learnt from rows that are held out here.
     """
@@ -169,12 +187,26 @@ def fit(
             pooling=config.encoder.pooling,
             held_out=held_out,
         )
-    if is_main:
-        _claim_run(run_dir, identity, restart=restart)
-    # With restart it is gone, or about to go: another process of this run must not take it for the result.
-    if not restart and (checkpoint / CONFIG_NAME).is_file():
-        return checkpoint
+    with _claim_run(run_dir, identity, restart=restart) if is_main else nullcontext():
+        # With restart it is gone, or about to go: another process of this run must not take it for the result.
+        if not restart and (checkpoint / CONFIG_NAME).is_file():
+            return checkpoint
+        _train(config, taxonomy, splits, encoder, run_dir=run_dir, identity=identity)
+    return checkpoint
 
+
+def _train(
+    config: TrainConfig,
+    taxonomy: Taxonomy,
+    splits: Splits,
+    encoder: FoundEncoder,
+    *,
+    run_dir: Path,
+    identity: dict[str, object],
+) -> None:
+    """Train in a folder that is ours, from its last checkpoint if there is one; leave the best step."""
+    checkpoint = run_dir / CHECKPOINT
+    is_main = int(os.environ.get("RANK", "0")) == 0
     keep_freed_memory()
     n_threads = set_threads(config.compute.num_threads)
     transformers.set_seed(config.seed)
@@ -242,4 +274,3 @@ def fit(
         (partial / CONFIG_NAME).write_text(dump_config(config, taxonomy), encoding="utf-8")
         partial.rename(checkpoint)
     trainer.accelerator.wait_for_everyone()
-    return checkpoint

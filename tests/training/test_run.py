@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from filelock import FileLock
 
 from tests.conftest import ROOT
 from training.commands import export, train
@@ -127,6 +128,17 @@ def test_a_run_with_other_settings_is_not_continued(write_run, tmp_path):
     run_fit(write_run(epochs=2), tmp_path / "run", restart=True)
 
 
+@pytest.mark.issue(2)
+def test_two_runs_at_once_in_one_folder_are_refused(write_run, tmp_path):
+    path = write_run()
+    (tmp_path / "run").mkdir()
+    with FileLock(tmp_path / "run" / ".lock"):
+        for restart in (False, True):
+            with pytest.raises(RunConflictError, match="another process"):
+                run_fit(path, tmp_path / "run", restart=restart)
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
 def test_a_folder_that_is_no_run_is_left_alone(write_run, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.txt").write_text("mine", encoding="utf-8")
@@ -173,17 +185,15 @@ def test_export_makes_the_same_folder_from_the_checkpoint_alone(write_run, tmp_p
     path = write_run()
     runner = CliRunner()
     assert runner.invoke(train, [str(path), "--output", "a"], catch_exceptions=False).exit_code == 0
-    arguments = ["runs/tiny/checkpoint", "--output", "b"]
+    # Elsewhere there need be no encoder: the checkpoint says what it came from.
+    arguments = ["runs/tiny/checkpoint", "--output", "b", "--set", "encoder.name=gone"]
     assert runner.invoke(export, arguments, catch_exceptions=False).exit_code == 0
     first, second = load_manifest(Path("a"))[0], load_manifest(Path("b"))[0]
     assert first.rules == second.rules or first.graph.recipe != second.graph.recipe
     assert first.training_data == second.training_data
     with pytest.raises(RunConflictError):
         runner.invoke(export, arguments, catch_exceptions=False)
-    # Elsewhere there need be no encoder: the checkpoint says what it came from.
-    elsewhere = [*arguments, "--overwrite", "--set", "encoder.name=gone"]
-    assert runner.invoke(export, elsewhere, catch_exceptions=False).exit_code == 0
-    assert load_manifest(Path("b"))[0].encoder == first.encoder
+    assert second.encoder == first.encoder
 
 
 def test_a_first_stage_stops_at_its_checkpoint(write_run, tmp_path, monkeypatch):
@@ -244,11 +254,21 @@ def test_two_processes_train_together(write_run, tmp_path):
     path = write_run(n_rows=32, epochs=1)
     process = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0", "--standalone",
-         "-m", "twohands", "train", str(path), "--output", "out"],
+         "-m", "twohands", "train", str(path), "--no-export"],
         env=SUBPROCESS, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     assert process.returncode == 0, process.stderr[-3000:]
     facts = json.loads((tmp_path / "runs/tiny/checkpoint/run.json").read_text(encoding="utf-8"))
     assert facts["n_processes"] == 2
     assert facts["steps"] == 2  # 32 rows, 8 a process
-    load_manifest(tmp_path / "out")
+
+
+def test_of_several_processes_one_exports(write_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("training.loop.fit", lambda *_, run_dir, **__: run_dir / "checkpoint")
+    exported = []
+    monkeypatch.setattr("training.export.export_checkpoint", lambda *_, output, **__: exported.append(output))
+    for rank, expected in (("1", []), ("0", [Path("models/tiny")])):
+        monkeypatch.setenv("RANK", rank)
+        assert CliRunner().invoke(train, [str(write_run())], catch_exceptions=False).exit_code == 0
+        assert exported == expected
