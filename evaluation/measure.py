@@ -1,6 +1,7 @@
 """Owns what is reported of one model: figures per head, confusion, abstention, and what a reader must be told."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -120,7 +121,8 @@ def note_fitted(data: LabelledFiles, manifest: Manifest) -> list[str]:
     """
     split_of = {file.sha256: file.split for file in manifest.training_data.files if file.split != "test"}
     return [
-        f"{file['name']} is {split_of[str(file['sha256'])]} data of {manifest.name}; figures on it flatter the model."
+        f"{Path(str(file['name'])).name} is {split_of[str(file['sha256'])]} data of {manifest.name}; "
+        "figures on it flatter the model."
         for file in data.files
         if file["sha256"] in split_of
     ]

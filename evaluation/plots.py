@@ -8,6 +8,7 @@ from evaluation.drawing import BLUE, MUTED, ORANGE, new_figure, styled, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _SIZE_INCHES = 2.6
 _TITLE_INCHES = 0.15
@@ -39,6 +40,12 @@ def _unit_square(axes: "Axes", *, xlabel: str, ylabel: str) -> None:
     axes.set_yticks(_TICKS, _TICK_WORDS)
 
 
+def _legend_above(figure: "Figure", axes: "Axes") -> None:
+    """One legend for all panels, above them: within one it hid dots and lines."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), fontsize=8)
+
+
 def draw_reliability(after: Mapping[str, Points], before: Mapping[str, Points]) -> str:
     """Draw score against hit rate, one panel for each curve; a bigger dot holds more rows.
 
@@ -62,7 +69,7 @@ def draw_reliability(after: Mapping[str, Points], before: Mapping[str, Points]) 
             sizes = [4 + 110 * math.sqrt(point["n"] / total) for point in bins]
             scores, rates = [point["score"] for point in bins], [point["hit_rate"] for point in bins]
             axes.scatter(scores, rates, s=sizes, color=BLUE, alpha=0.6, linewidths=0)
-        panels[0].legend(loc="upper left", fontsize=8)
+        _legend_above(figure, panels[0])
         return to_svg(figure, "Share of right answers against score, before and after calibration")
 
 
@@ -101,24 +108,28 @@ def draw_histograms(counts: Mapping[str, Mapping[str, Sequence[int]]], threshold
     Returns:
         An `<svg>` element.
     """
+    # One height for all panels, so that they compare; not 1, where most bars would be too low to be seen.
+    shares = {
+        label: {kind: [n / max(1, sum(of_kind)) for n in of_kind] for kind, of_kind in of_label.items()}
+        for label, of_label in counts.items()
+    }
+    top = 1.05 * max(max(of_kind) for of_label in shares.values() for of_kind in of_label.values())
     with styled():
         figure, panels = _panels(list(counts), height_inches=2.1)
-        for place, (axes, (label, of_label)) in enumerate(zip(panels, counts.items(), strict=True)):
+        for place, (axes, (label, of_label)) in enumerate(zip(panels, shares.items(), strict=True)):
             n_bins = len(of_label["true"])
             lefts = [number / n_bins for number in range(n_bins)]
             for kind, style in (
                 ("true", {"color": BLUE, "alpha": 0.75, "label": "has the label"}),
                 ("false", {"facecolor": "none", "edgecolor": ORANGE, "hatch": "////", "label": "has not"}),
             ):
-                total = max(1, sum(of_label[kind]))
-                axes.bar(lefts, [n / total for n in of_label[kind]], width=1 / n_bins, align="edge", **style)
+                axes.bar(lefts, of_label[kind], width=1 / n_bins, align="edge", **style)
             threshold = thresholds.get(label)
             if threshold is not None:
                 axes.axvline(threshold, color="black", linewidth=1, linestyle="--")
-            axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="score", ylabel="" if place % _MAX_COLUMNS else "share of rows")
+            axes.set(xlim=(0, 1), ylim=(0, top), xlabel="score", ylabel="" if place % _MAX_COLUMNS else "share of rows")
             axes.set_xticks(_TICKS, _TICK_WORDS)
-            axes.set_yticks(_TICKS, _TICK_WORDS)
-        panels[0].legend(loc="upper center", fontsize=8)
+        _legend_above(figure, panels[0])
         return to_svg(figure, "Histograms of scores, for the rows that have each label and for the others")
 
 

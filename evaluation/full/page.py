@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from evaluation.full.parts import BASELINE, BEHAVIOUR, FIGURES, PEOPLE
 from evaluation.full.summary import Section, write_markdown
 from evaluation.output import write_whole
 from evaluation.report import make_environment
@@ -13,6 +14,12 @@ from evaluation.report import make_environment
 REPORT_NAME = "full.json"
 PAGE_NAME = "index.html"
 _TEMPLATE = "full.html.j2"
+_KINDS = {
+    PEOPLE: "beside people who coded the same texts",
+    BEHAVIOUR: "one behaviour at a time",
+    BASELINE: "against a baseline, on the same rows",
+    FIGURES: "figures, curves, slices, mistakes, damaged rows",
+}
 _SHORT = 12  # digits of a digest that pages and tables show
 Json = Mapping[str, Any]
 
@@ -37,7 +44,7 @@ def render_index(report: Json, sections: Sequence[Section]) -> str:
     """
     environment = make_environment()
     environment.filters["prose"] = _mark_up
-    return str(environment.get_template(_TEMPLATE).render(report=report, sections=sections)) + "\n"
+    return str(environment.get_template(_TEMPLATE).render(report=report, sections=sections, kinds=_KINDS)) + "\n"
 
 
 def write_full(folder: Path, report: Json, sections: Sequence[Section]) -> None:

@@ -28,10 +28,14 @@ def _summarise_figures(found: Json) -> list[Section]:
     files = ", ".join(
         f"`{Path(file['name']).name}` (sha256 `{file['sha256'][:12]}…`)" for file in found["data"]["files"]
     )
-    rows: list[tuple[str, ...]] = []
-    for name, head in found["heads"].items():
-        rows.append((f"**{name}**", *(show_figure(head[key]) for key in ("macro_f1", "accuracy", "mcc", "ece"))))
-        rows += [(name_of, show_figure(label["f1"]), "", "", "") for name_of, label in head["labels"].items()]
+    heads = found["heads"]
+    titles = {"macro_f1": "macro-F1", "accuracy": "accuracy", "mcc": "MCC", "ece": "calibration error"}
+    rows = [(title, *(show_figure(head[key]) for head in heads.values())) for key, title in titles.items()]
+    by_label = [
+        (name, *(show_figure(label[key]) for key in ("precision", "recall", "f1")), f"{label['support']:,}")
+        for head in heads.values()
+        for name, label in head["labels"].items()
+    ]
     notes = [
         f"{name}: below a score of {show_number(head['abstention']['level'])} it abstains. It answers "
         f"{show_figure(head['abstention']['coverage'])} of the rows, and of these "
@@ -39,12 +43,11 @@ def _summarise_figures(found: Json) -> list[Section]:
         for name, head in found["heads"].items()
         if head.get("abstention")
     ]
-    lead = (
-        f"{found['n']} rows of {found['data']['n_groups']} documents: {files}. {_BRACKETS} over documents. "
-        "Macro-F1 of a head, F1 of a label."
-    )
-    headings = ("", "F1", "accuracy", "MCC", "calibration error")
-    sections = [Section("Figures", lead, headings, rows, (*notes, *found["notes"]))]
+    lead = f"{found['n']} rows of {found['data']['n_groups']} documents: {files}. {_BRACKETS}, whole documents drawn."
+    sections = [
+        Section("Figures", lead, ("", *heads), rows, (*notes, *found["notes"])),
+        Section("Labels", "On the same rows.", ("label", "precision", "recall", "F1", "rows"), by_label),
+    ]
     if found.get("robustness"):
         sections.append(_summarise_damage(found))
     return sections
@@ -97,24 +100,17 @@ def _summarise_behaviour(found: Json, *, is_brief: bool) -> Section:
 
 
 def _summarise_baselines(parts: Sequence[Part], found: Sequence[Json]) -> Section:
-    heads = list(dict.fromkeys(name for each in found for name in each["heads"]))
-    rows: list[tuple[str, ...]] = []
-    for part, each in zip(parts, found, strict=True):
-        cells = []
-        for head in heads:
-            compared = each["heads"].get(head)
-            figure = None if compared is None else compared["macro_f1"]
-            cells += (
-                ["-", "-", "-"]
-                if figure is None
-                else [
-                    show_figure(figure["b"]),
-                    show_figure(figure["difference"], is_signed=True),
-                    show_p(figure["difference"]["p"]),
-                ]
-            )
-        rows.append((f"`{part.title}`", *cells))
-    headings = tuple(title for head in heads for title in (f"{head} macro-F1", "model minus it", "p"))
+    rows = [
+        (
+            f"`{part.title}`",
+            head,
+            show_figure(compared["macro_f1"]["b"]),
+            show_figure(compared["macro_f1"]["difference"], is_signed=True),
+            show_p(compared["macro_f1"]["difference"]["p"]),
+        )
+        for part, each in zip(parts, found, strict=True)
+        for head, compared in each["heads"].items()
+    ]
     first = found[0]
     own = ", ".join(f"{head} {show_figure(part['macro_f1']['a'])}" for head, part in first["heads"].items())
     lead = (
@@ -122,7 +118,7 @@ def _summarise_baselines(parts: Sequence[Part], found: Sequence[Json]) -> Sectio
         f"{_BRACKETS} and p of the difference, by a paired bootstrap over documents."
     )
     notes = dict.fromkeys(note for each in found for note in each["notes"])
-    return Section("Beside baselines", lead, ("", *headings), rows, tuple(notes))
+    return Section("Beside baselines", lead, ("", "head", "macro-F1", "model minus it", "p"), rows, tuple(notes))
 
 
 def _summarise_people(parts: Sequence[Part], found: Sequence[Json]) -> Section:
@@ -136,20 +132,15 @@ def _summarise_people(parts: Sequence[Part], found: Sequence[Json]) -> Section:
             apart = None if model["model_minus_person"] is None else model["model_minus_person"]["kappa"]
             rest = None if model["against_rest"] is None else model["against_rest"]["kappa"]
             cells = (None if person is None else person["kappa"], rest)
-            rows.append(
-                (
-                    title,
-                    f"{each['data']['n_items']:,}",
-                    show_figure(alpha),
-                    *map(show_figure, cells),
-                    show_figure(apart, is_signed=True),
-                )
+            rows.append((title, *map(show_figure, cells), show_figure(apart, is_signed=True)))
+            verdicts.append(
+                f"{title}: {each['data']['n_items']:,} items, Krippendorff's alpha among the people "
+                f"{show_figure(alpha)}. {say_verdict(model)}"
             )
-            verdicts.append(f"{title}: {say_verdict(model)}")
     lead = (
         f"Texts that people coded, each code beside what the other people say of it; kappa. {_BRACKETS} over documents."
     )
-    headings = ("", "items", "alpha among people", "one person", "model", "difference")
+    headings = ("", "one person", "model", "model minus person")
     return Section("Beside people", lead, headings, rows, tuple(verdicts))
 
 

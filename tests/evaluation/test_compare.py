@@ -144,6 +144,19 @@ def test_tfidf_needs_train_and_dev(tiny_model, files, given):
     assert run(tiny_model, "tfidf", "--data", files["data"], *options).exit_code == 2
 
 
+def test_without_data_one_half_of_dev_tunes_and_the_other_measures(tiny_model, files):
+    report = run_json(tiny_model, "tfidf", "--train", files["train"], "--dev", files["dev"])
+    assert (report["n"], report["data"]["n_rows"], report["dev"]["n_rows"]) == (40, 40, 40)
+    assert report["dev"]["n_groups"] == report["data"]["n_groups"] == 20
+    assert run(tiny_model, "majority", "--train", files["train"]).exit_code == 2
+
+
+def test_one_document_cannot_be_parted(tiny_model, tmp_path):
+    rows = write_rows(tmp_path / "one.jsonl", [{**row, "group": "one"} for row in make_rows(10)])
+    with pytest.raises(errors.DataError):
+        run(tiny_model, "keywords", "--dev", rows)
+
+
 def test_a_baseline_is_not_measured_on_what_it_learnt(tiny_model, files):
     with pytest.raises(errors.LeakError):
         run(tiny_model, "majority", "--data", files["data"], "--train", files["train"], files["data"])

@@ -22,6 +22,7 @@ from tests.evaluation.peers import make_sequence_classifier, make_word_encoder
 from tests.evaluation.support import WORD_OF_STANCE, WORD_OF_TOPIC, make_rows, write_rows
 from tests.support.encoders import make_encoder
 from twohands import errors
+from twohands.examples import Example
 from twohands.metrics import macro_f1
 from twohands.taxonomy import Taxonomy
 
@@ -215,6 +216,40 @@ def test_folders_that_are_no_models_are_refused(tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"no graph")
     with pytest.raises(errors.EncoderError):
         SentenceEncoder(str(tmp_path))
+
+
+def test_weights_that_would_be_drawn_at_random_are_refused(tmp_path):
+    folder = make_sequence_classifier(tmp_path / "whole", ["a", "b"])
+    assert SequenceClassifier.load(str(folder), num_threads=1).labels == ["a", "b"]
+    headless = make_sequence_classifier(tmp_path / "headless", ["a", "b"])
+    transformers.BertModel(transformers.BertConfig.from_pretrained(headless)).save_pretrained(headless)
+    with pytest.raises(errors.EncoderError):
+        SequenceClassifier.load(str(headless), num_threads=1)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+def test_a_damaged_encoder_has_its_error(tmp_path, name):
+    folder = make_word_encoder(tmp_path)
+    (folder / name).write_text("{", encoding="utf-8")
+    with pytest.raises(errors.EncoderError):
+        SentenceEncoder(str(folder))
+
+
+def test_two_heads_may_share_the_name_of_a_label(tmp_path, taxonomy):
+    content = taxonomy.model_dump(mode="json")
+    content["heads"][1]["labels"][0]["name"] = "neutral"
+    content["heads"][1]["labels"] = content["heads"][1]["labels"][:2]
+    both = Taxonomy.model_validate(content)
+    path = tmp_path / "words.yaml"
+    path.write_text(
+        "stance: {otherwise: neutral, words: {state-led: [plan], market-led: [market], neutral: [weather]}}\n"
+        "topics: {words: {neutral: [embargo], self-reliance: [homemade]}}\n",
+        encoding="utf-8",
+    )
+    example = Example("1", "the weather", {}, "s", "g")
+    decisions = KeywordBaseline(both, path).decide([example], advance=ignore)
+    assert decisions["stance"][1].tolist() == [[False, False, True]]
+    assert not decisions["topics"][1].any()
 
 
 def test_shots_are_drawn_from_each_label_and_from_none(taxonomy):
