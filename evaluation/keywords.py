@@ -74,10 +74,7 @@ class KeywordBaseline:
         self._words = words
         self._name, self._sha256 = found.name, sha256_of_file(found)
         self._patterns = {
-            # By head, too: two heads may well share a label's name, such as "other".
-            (head.name, label): _compile(of_label)
-            for head in taxonomy.heads
-            for label, of_label in words[head.name].words.items()
+            label: _compile(of_label) for head in taxonomy.heads for label, of_label in words[head.name].words.items()
         }
 
     @property
@@ -85,8 +82,8 @@ class KeywordBaseline:
         """Its name, and the file of its words."""
         return {"name": "keywords", "file": self._name, "sha256": self._sha256}
 
-    def _count_hits(self, head: str, label: str, texts: Sequence[str]) -> Floats:
-        pattern = self._patterns.get((head, label))
+    def _count_hits(self, label: str, texts: Sequence[str]) -> Floats:
+        pattern = self._patterns.get(label)
         if pattern is None:
             return np.zeros(len(texts))
         return np.array([len(pattern.findall(text)) for text in texts], dtype=np.float64)
@@ -104,7 +101,7 @@ class KeywordBaseline:
         texts = [example.paragraph for example in examples]
         decisions = {}
         for head in self.taxonomy.heads:
-            hits = np.stack([self._count_hits(head.name, name, texts) for name in head.label_names], axis=1)
+            hits = np.stack([self._count_hits(name, texts) for name in head.label_names], axis=1)
             if head.problem_type is ProblemType.ONE_OF:
                 best = hits.max(axis=1, keepdims=True)
                 is_tied = ((hits == best).sum(axis=1) > 1) | (best[:, 0] == 0)

@@ -22,7 +22,6 @@ from tests.evaluation.peers import make_sequence_classifier, make_word_encoder
 from tests.evaluation.support import WORD_OF_STANCE, WORD_OF_TOPIC, make_rows, write_rows
 from tests.support.encoders import make_encoder
 from twohands import errors
-from twohands.examples import Example
 from twohands.metrics import macro_f1
 from twohands.taxonomy import Taxonomy
 
@@ -233,23 +232,6 @@ def test_a_damaged_encoder_has_its_error(tmp_path, name):
     (folder / name).write_text("{", encoding="utf-8")
     with pytest.raises(errors.EncoderError):
         SentenceEncoder(str(folder))
-
-
-def test_two_heads_may_share_the_name_of_a_label(tmp_path, taxonomy):
-    content = taxonomy.model_dump(mode="json")
-    content["heads"][1]["labels"][0]["name"] = "neutral"
-    content["heads"][1]["labels"] = content["heads"][1]["labels"][:2]
-    both = Taxonomy.model_validate(content)
-    path = tmp_path / "words.yaml"
-    path.write_text(
-        "stance: {otherwise: neutral, words: {state-led: [plan], market-led: [market], neutral: [weather]}}\n"
-        "topics: {words: {neutral: [embargo], self-reliance: [homemade]}}\n",
-        encoding="utf-8",
-    )
-    example = Example("1", "the weather", {}, "s", "g")
-    decisions = KeywordBaseline(both, path).decide([example], advance=ignore)
-    assert decisions["stance"][1].tolist() == [[False, False, True]]
-    assert not decisions["topics"][1].any()
 
 
 def test_shots_are_drawn_from_each_label_and_from_none(taxonomy):
