@@ -1,5 +1,7 @@
 """Owns what is fitted on dev after training: calibration, thresholds, abstention levels."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
@@ -176,3 +178,21 @@ def fit_rules(logits: Logits, labels: Labels, taxonomy: Taxonomy) -> dict[str, D
         head.name: fit_head(head, logits[:, taxonomy.slices[head.name]], labels[:, taxonomy.slices[head.name]])
         for head in taxonomy.heads
     }
+
+
+def warn_of_rules(rules: Mapping[str, DecisionRule], n_dev: int) -> list[str]:
+    """Say which heads were fitted to abstain from every answer, so that nobody wonders about it when serving.
+
+    Args:
+        rules: of `fit_rules`.
+        n_dev: rows that they were fitted on.
+
+    Returns:
+        One line a head.
+    """
+    return [
+        f"{name} abstains from every answer: at no score were {ABSTENTION_PRECISION:.0%} of {n_dev} dev rows right; "
+        "labels are given all the same, and more rows mend it"
+        for name, rule in rules.items()
+        if rule.abstention is not None and rule.abstention >= 1
+    ]

@@ -55,9 +55,9 @@ def _decision_lines(manifest: Manifest) -> list[str]:
                 f"- {head.name}: Platt calibration per label; thresholds " + ", ".join(f"{n} {t}" for n, t in named)
             )
         else:
-            lines.append(
-                f"- {head.name}: temperature {rule.calibration.temperature:.3f}; abstains below {rule.abstention}"
-            )
+            always = rule.abstention is not None and rule.abstention >= 1
+            level = "always: on dev no score was right often enough" if always else f"below {rule.abstention}"
+            lines.append(f"- {head.name}: temperature {rule.calibration.temperature:.3f}; abstains {level}")
     return lines
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version as package_version
 from pathlib import Path
 
-from training.calibration import fit_rules
+from training.calibration import fit_rules, warn_of_rules
 from training.card import describe_recipe, write_card
 from training.config import TrainConfig, dump_config
 from training.data import Splits
@@ -150,6 +150,8 @@ def export_checkpoint(
         shutil.copyfile(kept.path, folder / GRAPH_NAME)
         # What is served decides what is calibrated: the logits are those of the graph that was kept.
         rules = fit_rules(kept.logits, encode_labels(splits.dev, taxonomy), taxonomy)
+        for line in warn_of_rules(rules, len(splits.dev)):
+            _say(f"export: {line}")
         figures = {"dev": _measure(kept.logits, splits.dev, taxonomy, rules, config.seed)}
         # What it answers on rows that it was not fitted on, so that the service can tell when traffic drifts away.
         reference = measure_reference(make_predictions(kept.logits, dev_encoded, taxonomy, rules), dev_encoded)

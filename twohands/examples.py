@@ -271,13 +271,23 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
 
 
 def check_rows(rows: Iterable[Row], taxonomy: Taxonomy, faults: list[str], *, default_source: str) -> list[Example]:
-    """Check rows; those with a fault are described in `faults` and left out."""
-    examples = []
+    """Check rows; those with a fault are described in `faults` and left out.
+
+    A whole file of other columns than the taxonomy's is told of once.
+    """
+    examples: list[Example] = []
+    found: list[tuple[str, str]] = []
+    n_strange = 0
     for row in rows:
         try:
             examples.append(check_row(row, taxonomy, default_source=default_source))
         except ValueError as error:
-            faults.append(f"{row.place}: {error}")
+            found.append((row.place, str(error)))
+            n_strange += "text" not in row.cells or not any(head.name in row.cells for head in taxonomy.heads)
+    if not examples and n_strange > 1 and len({told for _, told in found}) == 1:
+        faults.append(f"{found[0][0]} and all {len(found) - 1} rows after it: {found[0][1]}")
+    else:
+        faults += [f"{place}: {told}" for place, told in found]
     return examples
 
 

@@ -1,6 +1,8 @@
 """PyTorch, the fp32 graph, the int8 graph and the served folder give the same answer, and the gates see it if not."""
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -50,16 +52,44 @@ def checkpoint(tmp_path_factory, tiny_encoder, starter_rows):
     return made, config, taxonomy, splits
 
 
+@pytest.fixture(scope="module")
+def graph(checkpoint, tmp_path_factory) -> Path:
+    """Its fp32 graph: an export takes seconds, and the gates ask what is in the graph, not when it was made."""
+    path = tmp_path_factory.mktemp("graph") / "fp32.onnx"
+    graphs.export_graph(load_checkpoint(checkpoint[0]), path, opset=18)
+    return path
+
+
+@pytest.fixture
+def give_graph(graph, monkeypatch):
+    """Let exports take that graph, changed or not."""
+
+    def give(change: Callable[[onnx.ModelProto], None] = lambda _: None) -> None:
+        def export_graph(_, path, *, opset):
+            assert opset == 18
+            proto = onnx.load(str(graph))
+            change(proto)
+            onnx.save(proto, str(path))
+
+        monkeypatch.setattr(export_module, "export_graph", export_graph)
+
+    return give
+
+
+def classifier_bias(proto: onnx.ModelProto) -> onnx.TensorProto:
+    biases = [t for t in proto.graph.initializer if list(t.dims) == [7]]
+    assert biases, "the classifier's bias is where the test expects it"
+    return biases[0]
+
+
 def export_to(checkpoint, output: Path, **changes: object) -> None:
     made, config, taxonomy, splits = checkpoint
     config = config.model_copy(update={"export": config.export.model_copy(update=changes)})
     export_checkpoint(made, config, taxonomy, splits, output=output, overwrite=False)
 
 
-def test_fusing_leaves_apart_what_is_slower_as_one_kernel(tmp_path, taxonomy):
-    model = build_model(find_encoder(str(make_encoder(tmp_path / "encoder", "bert"))), taxonomy, pooling="mean").eval()
-    graphs.export_graph(model, tmp_path / "fp32.onnx", opset=18)
-    fused = graphs.make_candidate(tmp_path / "fp32.onnx", tmp_path, "fused-int8")
+def test_fusing_leaves_apart_what_is_slower_as_one_kernel(graph, tmp_path):
+    fused = graphs.make_candidate(graph, tmp_path, "fused-int8")
     kernels = {node.op_type for node in onnx.load(str(fused)).graph.node}
     assert {"LayerNormalization", "Gelu", "MatMulInteger"} <= kernels
     assert not {"SkipLayerNormalization", "BiasGelu"} & kernels
@@ -71,37 +101,26 @@ def test_a_model_in_training_mode_is_not_exported(tmp_path, tiny_encoder, taxono
         graphs.export_graph(model, tmp_path / "fp32.onnx", opset=18)
 
 
-def test_a_corrupted_head_fails_the_gate_and_leaves_nothing(checkpoint, tmp_path, monkeypatch):
-    honest = graphs.export_graph
-
-    def corrupt(model, path, *, opset):
-        honest(model, path, opset=opset)
-        graph = onnx.load(str(path))
-        biases = [t for t in graph.graph.initializer if list(t.dims) == [7]]
-        assert biases, "the classifier's bias is where the test expects it"
-        bias = numpy_helper.to_array(biases[0]).copy()
+def test_a_corrupted_head_fails_the_gate_and_leaves_nothing(checkpoint, give_graph, tmp_path):
+    def corrupt(proto):
+        tensor = classifier_bias(proto)
+        bias = numpy_helper.to_array(tensor).copy()
         bias[3] += 0.01
-        biases[0].CopyFrom(numpy_helper.from_array(bias, biases[0].name))
-        onnx.save(graph, str(path))
+        tensor.CopyFrom(numpy_helper.from_array(bias, tensor.name))
 
-    monkeypatch.setattr(export_module, "export_graph", corrupt)
+    give_graph(corrupt)
     with pytest.raises(GateError) as caught:
         export_to(checkpoint, tmp_path / "out" / "bad")
     assert any("PyTorch" in fault for fault in caught.value.faults)
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_head_that_answers_nan_fails_the_gate(checkpoint, tmp_path, monkeypatch):
-    honest = graphs.export_graph
+def test_a_head_that_answers_nan_fails_the_gate(checkpoint, give_graph, tmp_path):
+    def poison(proto):
+        tensor = classifier_bias(proto)
+        tensor.CopyFrom(numpy_helper.from_array(np.full(7, np.nan, dtype=np.float32), tensor.name))
 
-    def poison(model, path, *, opset):
-        honest(model, path, opset=opset)
-        graph = onnx.load(str(path))
-        bias = next(t for t in graph.graph.initializer if list(t.dims) == [7])
-        bias.CopyFrom(numpy_helper.from_array(np.full(7, np.nan, dtype=np.float32), bias.name))
-        onnx.save(graph, str(path))
-
-    monkeypatch.setattr(export_module, "export_graph", poison)
+    give_graph(poison)
     with pytest.raises(GateError):
         export_to(checkpoint, tmp_path / "bad")
     assert not (tmp_path / "bad").exists()
@@ -111,7 +130,8 @@ def test_a_head_that_answers_nan_fails_the_gate(checkpoint, tmp_path, monkeypatc
     ("changes", "reason"),
     [({"min_int8_speedup": 1000.0}, "times as fast"), ({"max_int8_f1_drop": 0.0, "min_int8_speedup": 0.01}, None)],
 )
-def test_int8_that_fails_its_gate_gives_way_to_fp32_with_the_reason(checkpoint, tmp_path, changes, reason):
+def test_int8_that_fails_its_gate_gives_way_to_fp32_with_the_reason(checkpoint, give_graph, tmp_path, changes, reason):
+    give_graph()
     export_to(checkpoint, tmp_path / "model", **changes)
     parity = json.loads((tmp_path / "model" / "parity.json").read_text(encoding="utf-8"))
     manifest = json.loads((tmp_path / "model" / "manifest.json").read_text(encoding="utf-8"))
@@ -139,11 +159,11 @@ def test_an_int8_graph_whose_accuracy_falls_is_refused():
     assert len(candidate(speedup=1.1, macro_f1={"stance": 0.5, "topics": 0.5}).faults(candidate(), **limits)) == 3
 
 
-def test_the_fastest_graph_that_passes_is_kept(checkpoint, tmp_path):
+def test_the_fastest_graph_that_passes_is_kept(checkpoint, graph, tmp_path):
     made, config, taxonomy, splits = checkpoint
     encoder = ParagraphEncoder.from_file(made / "tokenizer.json", config.window)
     encoded = encoder.encode_many([example.paragraph for example in splits.dev])
-    graphs.export_graph(load_checkpoint(made), tmp_path / "fp32.onnx", opset=18)
+    shutil.copyfile(graph, tmp_path / "fp32.onnx")
     open_gates = config.model_copy(
         update={
             "export": config.export.model_copy(
@@ -169,11 +189,10 @@ def test_a_batch_row_is_the_same_row_alone(checkpoint, tmp_path):
     np.testing.assert_array_equal(together, alone)
 
 
-def test_the_committed_checkpoint_of_a_run_agrees_with_its_graph(checkpoint, tmp_path):
+def test_the_committed_checkpoint_of_a_run_agrees_with_its_graph(checkpoint, graph):
     made, config, *_ = checkpoint
     model = load_checkpoint(made)
-    graphs.export_graph(model, tmp_path / "fp32.onnx", opset=18)
-    session = OnnxSession(tmp_path / "fp32.onnx", num_threads=1)
+    session = OnnxSession(graph, num_threads=1)
     generator = np.random.default_rng(5)
     for length in (3, 16, 61, config.window.max_tokens):
         for batch in (1, 7):

@@ -7,7 +7,15 @@ import pytest
 import torch
 
 from training.batches import WindowCollator, average_windows, make_dataset
-from training.calibration import best_threshold, fit_abstention, fit_platt, fit_rules, fit_temperature, fit_thresholds
+from training.calibration import (
+    best_threshold,
+    fit_abstention,
+    fit_platt,
+    fit_rules,
+    fit_temperature,
+    fit_thresholds,
+    warn_of_rules,
+)
 from training.encoders import find_encoder
 from training.losses import MultiHeadLoss, weigh_classes
 from training.machine import keep_freed_memory, read_cpu, set_threads
@@ -141,6 +149,25 @@ def test_abstention_level_is_where_answers_become_reliable():
     always = np.stack([np.ones(5000), np.zeros(5000)], axis=1).astype(np.float32)
     always[top < 0.5] = always[top < 0.5][:, ::-1]
     assert fit_abstention(scores, always) == 0.0
+
+
+@pytest.mark.issue(2)
+def test_a_head_that_would_never_answer_is_pointed_out(taxonomy):
+    """Of a handful of dev rows no score may be right often enough: then every answer is marked as abstained."""
+    generator = np.random.default_rng(3)
+    logits = generator.normal(size=(60, taxonomy.n_labels)).astype(np.float32)
+    labels = np.zeros_like(logits)
+    for head in taxonomy.heads:
+        columns = taxonomy.slices[head.name]
+        wrong = logits[:, columns].argmin(axis=1)
+        labels[np.arange(60), columns.start + wrong] = 1
+    (told,) = warn_of_rules(fit_rules(logits, labels, taxonomy), 60)
+    assert told.startswith("stance abstains")
+    right = np.zeros_like(logits)
+    for head in taxonomy.heads:
+        columns = taxonomy.slices[head.name]
+        right[np.arange(60), columns.start + logits[:, columns].argmax(axis=1)] = 1
+    assert warn_of_rules(fit_rules(logits, right, taxonomy), 60) == []
 
 
 def test_rules_leave_out_rows_without_a_label(taxonomy):

@@ -144,6 +144,16 @@ def test_more_faults_than_are_shown_are_all_counted(tmp_path, taxonomy):
     assert len(str(caught.value).splitlines()) == 52
 
 
+@pytest.mark.issue(2)
+def test_a_file_of_other_columns_is_told_of_once(tmp_path, taxonomy):
+    other = write_jsonl(tmp_path / "a.jsonl", [{"sentence": f"{TEXT} {n}", "kind": "praise"} for n in range(80)])
+    mixed = write_jsonl(tmp_path / "b.jsonl", [row(0), {"text": TEXT}, {"text": TEXT}])
+    told, *rest = faults_of([other, mixed], taxonomy)
+    assert told.startswith(f"{other}:1 and all 79 rows after it: ")
+    assert "sentence" in told
+    assert [fault.split(": ")[0] for fault in rest] == [f"{mixed}:2", f"{mixed}:3"]
+
+
 def test_an_id_that_stands_twice_is_a_fault_across_files(tmp_path, taxonomy):
     write_jsonl(tmp_path / "a.jsonl", [row(0), row(1)])
     write_jsonl(tmp_path / "b.jsonl", [row(1, text="Other words.")])
