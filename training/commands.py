@@ -27,6 +27,7 @@ Examples:
 
 \b
 On your own rows, beyond their own labels (docs/training.md tells more):
+  --set taxonomy=mine.yaml                  heads and labels of your own
   --set 'data.labels=[labels.jsonl]'        labels, or a teacher's scores, by id
   --set augmentation.damaged=0.15           rows changed as must not matter
   --set 'start={checkpoint: runs/first/checkpoint, replay: 0.3}'

@@ -127,7 +127,7 @@ def test_figures_are_those_of_scikit_learn_and_differences_are_paired(taxonomy):
 @pytest.fixture
 def config(write_run) -> Path:
     """A run whose rows come from two sources, in every split."""
-    path = write_run(n_rows=160, n_dev=60, optim__batch_size=32)
+    path = write_run(n_rows=160, n_dev=60, optim__batch_size=32, encoder__num_layers=1)
     for file in (path.parent / "rows").glob("*.jsonl"):
         rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
         for row in rows:
