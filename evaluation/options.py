@@ -84,7 +84,10 @@ def describe_command(ctx: click.Context) -> str:
         elif value is True:
             words.append(parameter.opts[0])
         elif isinstance(value, tuple) and value:
-            words += [parameter.opts[0], *map(str, value)]
+            # Only paths may follow one another behind one option, as `_spread` has it.
+            is_spread = isinstance(parameter.type, click.Path)
+            for place, one in enumerate(value):
+                words += [str(one)] if is_spread and place else [parameter.opts[0], str(one)]
         elif value is not None and value is not False and value != ():
             words += [parameter.opts[0], str(value)]
     path = ctx.command_path.split()

@@ -41,6 +41,7 @@ from twohands.taxonomy import Taxonomy
 
 Json = dict[str, object]
 _GRAPH = "model.onnx"
+_FRACTION = re.compile(r"\d+/\d+")  # of --cut, no path
 
 _EXAMPLE = """\b
 The figures alone, some minutes:
@@ -79,7 +80,7 @@ def _shorten(command: str) -> str:
     for word in shlex.split(command):
         is_options = " " in word and "=" in word
         inner = shlex.split(word) if is_options else [word]
-        cut = [re.sub(r"[^:=\s]*/(?=[^/])", "", each) for each in inner]
+        cut = [each if _FRACTION.fullmatch(each) else re.sub(r"[^:=\s]*/(?=[^/])", "", each) for each in inner]
         words.append(" ".join(cut))
     return shlex.join(words)
 

@@ -100,7 +100,7 @@ def _summarise_behaviour(found: Json, *, is_brief: bool) -> Section:
 
 
 def _summarise_baselines(parts: Sequence[Part], found: Sequence[Json]) -> Section:
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             f"`{part.title}`",
             head,

@@ -45,7 +45,10 @@ def made(tiny_model, files, tmp_path_factory):
     arguments = (
         *("--model", model, "--data", files["data"], "--output", folder / "out", "--page", folder / "page.md"),
         *("--train", files["train"], "--baseline", "majority", "--baseline", "tfidf", "--replicates", 100, "--card"),
-        *("--people", f"two people=--data {files['coded']} --annotators ann ben"),
+        *(
+            "--people",
+            f"two people=--data {files['coded']} --annotators ann ben --cut 1/3 --scale market-led,neutral,state-led",
+        ),
     )
 
     def read_all():
@@ -95,9 +98,11 @@ def test_card_and_docs_page_hold_the_figures_that_were_measured(made):
     value = f"{heads['stance']['macro_f1']['value']:.3f}".lstrip("0")
     difference = f"{against['heads']['stance']['macro_f1']['difference']['value']:+.3f}".replace("0.", ".", 1)
     for text in ((made["folder"] / "tiny" / "README.md").read_text(), (made["folder"] / "page.md").read_text()):
-        assert f"| **stance** | {value} [" in text
+        assert f"| macro-F1 | {value} [" in text
         assert f"{difference} [" in text
         assert "two people" in text
+        assert "--baseline majority --baseline tfidf" in text  # as a shell would need it again
+        assert "--cut 1/3" in text
         assert str(made["folder"]) not in text  # no folder of this machine
         assert "plan plan plan" not in text  # no row
     assert (made["folder"] / "tiny" / "README.md").read_text().startswith("# tiny\n")
