@@ -21,7 +21,7 @@ SMOKE_ROWS = 64
     epilog="""\b
 Examples:
   twohands train configs/minilm.yaml
-  twohands train minilm --set data.root=my_rows --set run_name=mine --set optim.num_epochs=4
+  twohands train minilm --set data.root=my_rows --set run_name=mine
   twohands train minilm --smoke --output smoke-model
   torchrun --nproc-per-node 2 -m twohands train minilm
 

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str | None]] = {
     "corrections": ("Review, export and purge what readers corrected.", "serve"),
     "classify": ("Classify paragraphs of files or standard input in bulk.", None),
     "evaluate": ("Measure a model on labelled files, with intervals.", "eval"),
+    "report": ("Measure everything about one model: one folder, one summary.", "eval"),
     "compare": ("Test two models, or a model and a baseline, on the same rows.", "eval"),
     "data": ("Learning curves and label audits of a data set.", "eval"),
     "checklist": ("Test a model's behaviour: negation, attribution, names swapped, typos and more.", "eval"),
