@@ -151,7 +151,7 @@ def test_server_from_the_command_line_starts_one_measures_it_and_ends_it(tiny_mo
     )  # fmt: skip
     assert max(map(len, text.splitlines())) <= 80
     report = json.loads((tmp_path / "out" / "server.json").read_text(encoding="utf-8"))
-    offline, served = report["runs"]
+    *_, offline, served = report["runs"]  # offline is run again where the machine was faster than guessed
     assert (offline["scenario"], served["scenario"]) == ("offline", "server")
     assert served["target_qps"] == 100
     assert served["n_samples"] >= 662

@@ -61,7 +61,7 @@ def test_real_server_answers_and_says_once_that_it_does(settings, classifier):
     with Running(settings, classifier) as running:
         (line,) = running.lines
         assert make_url(running.listener) in line
-        assert {"tiny", "0.0.1", "2"} <= set(line.split())
+        assert {"tiny", "0.0.1", str(classifier.session.num_threads)} <= set(line.split())
         assert classifier.sha256[:12] in line
         status, headers, answer = running.post(BODY)
         assert status == 200
