@@ -182,11 +182,14 @@ def measure_client(bodies: Sequence[bytes], *, n_requests: int, n_clients: int) 
     """
     answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
 
+    transports: list[asyncio.BaseTransport] = []
+
     class Yes(asyncio.Protocol):
         """Answers when as many bytes have come as the header says."""
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             self.transport, self.seen = transport, b""
+            transports.append(transport)
 
         def data_received(self, data: bytes) -> None:
             self.seen += data
@@ -222,7 +225,14 @@ def measure_client(bodies: Sequence[bytes], *, n_requests: int, n_clients: int) 
             raise BenchError(f"the client cannot even reach its own process: {client.first_failure or 'no answer'}")
     finally:
         client.close()
-        loop.call_soon_threadsafe(server.close)
+
+        async def shut() -> None:
+            server.close()
+            for transport in transports:  # the client's end is closed, but this one may not know yet
+                transport.abort()  # type: ignore[attr-defined]  # asyncio types it as its base
+            await asyncio.sleep(0)  # sockets are closed on the loop's next turn
+
+        asyncio.run_coroutine_threadsafe(shut(), loop).result(timeout=10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(timeout=10)
         loop.close()
