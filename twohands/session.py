@@ -2,6 +2,7 @@
 
 import functools
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,10 @@ from twohands.windows import Logits, aggregate_windows
 # Kernels that the runtime would put in place of two, and that take longer than those two do on CPUs: a fifth of all
 # time goes to the first (docs/performance.md).
 _SLOWER_FUSIONS = ["SkipLayerNormFusion", "BiasGeluFusion"]
+
+# Under load both threads can be between two windows at one moment; a window that then took both would run beside the
+# next one, three threads on two cores. So a window is alone only if none has been run beside another for this long.
+_CROWDED_FOR_S = 0.05
 
 RunBatch = Callable[[Sequence[TokenIds]], Logits]
 
@@ -53,8 +58,8 @@ class OnnxSession:
 
     Each window is its own run: nothing is padded, and a paragraph's logits cannot depend on its neighbours,
     which they would with dynamic int8 (one activation range for the whole batch). Runs go side by side, one
-    thread each, since that beats several threads in one run; a window that finds nothing else running gets all
-    threads, since then latency is all that counts.
+    thread each, since that beats several threads in one run; a window that finds nothing else running, nor lately,
+    gets all threads, since then latency is all that counts.
     """
 
     def __init__(self, path: Path, *, num_threads: int | None = None) -> None:
@@ -73,6 +78,7 @@ class OnnxSession:
             # For a window that has the machine to itself: two threads answer it in some 0.65 of the time of one.
             self._wide = _load(path, num_threads=self.num_threads) if self.num_threads > 1 else self._session
         self._n_running = 0
+        self._crowded_s = -_CROWDED_FOR_S  # when runs last went side by side, by the monotonic clock
         self._counting = threading.Lock()
         self.input_names = [graph_input.name for graph_input in self._session.get_inputs()]
         width = next((output.shape[-1] for output in self._session.get_outputs() if output.name == "logits"), None)
@@ -102,7 +108,11 @@ class OnnxSession:
         input_ids = token_ids[None, :]  # (1, length)
         with self._counting:
             self._n_running += 1
-            session = self._wide if may_be_wide and self._n_running == 1 else self._session
+            now_s = time.monotonic()
+            if self._n_running > 1:
+                self._crowded_s = now_s
+            is_alone = self._n_running == 1 and now_s - self._crowded_s >= _CROWDED_FOR_S
+            session = self._wide if may_be_wide and is_alone else self._session
         try:
             return np.asarray(self._run(session, input_ids, np.ones_like(input_ids))[0])
         finally:

@@ -63,6 +63,30 @@ def test_callers_in_several_threads_get_their_own_rows(session):
         np.testing.assert_array_equal(rows, right)
 
 
+def test_a_window_gets_all_threads_only_if_none_ran_beside_another_lately(session, monkeypatch):
+    clock, took_all, during = [100.0], [], []
+    monkeypatch.setattr("twohands.session.time.monotonic", lambda: clock[0])
+    run = session._run
+
+    def note(chosen, *feeds):
+        took_all.append(chosen is session._wide)
+        if during:
+            during.pop()()
+        return run(chosen, *feeds)
+
+    monkeypatch.setattr(session, "_run", note)
+    (window,) = make_windows(1)
+    session.run_batch([window])
+    during.append(lambda: session.run_batch([window]))  # another caller, while the first one's window runs
+    session.run_batch([window])
+    assert took_all == [True, True, False]
+    clock[0] += 0.01  # both threads are between two windows, yet more come
+    session.run_batch([window])
+    clock[0] += 1.0
+    session.run_batch([window])
+    assert took_all[3:] == [False, True]
+
+
 @pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_model_that_answers_no_number_is_an_error(tmp_path, value):
