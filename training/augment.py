@@ -3,6 +3,7 @@
 import dataclasses
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from training.names import CLOSINGS, COUNTRIES, OPENINGS, STRANGERS
@@ -85,7 +86,7 @@ def augment_examples(
     quotation: float,
     seed: int,
 ) -> list[Example]:
-    """Change some rows, at most one way each; labels, ids and groups stay.
+    """Change some rows, at most one way each; labels, ids and groups stay. A row that comes again is drawn for anew.
 
     Args:
         examples: training rows.
@@ -105,8 +106,11 @@ def augment_examples(
         (country_swap, swap_country), (framing, frame), (damaged, damage), (quotation, quote)
     )  # fmt: skip
     augmented = []
+    n_seen: Counter[str] = Counter()
     for example in examples:
-        generator = random.Random(f"{seed}:{example.id}")  # noqa: S311 - no secret, and it must repeat
+        copy = n_seen[example.id]
+        n_seen[example.id] += 1
+        generator = random.Random(f"{seed}:{example.id}" + (f":{copy}" if copy else ""))  # noqa: S311 - no secret, and it must repeat
         paragraph = None
         for share, change in changes:
             if paragraph is None and generator.random() < share:

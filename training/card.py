@@ -10,6 +10,7 @@ import numpy.typing as npt
 from training.config import TrainConfig
 from training.data import Splits
 from training.gates import Candidate
+from training.data import count_copies
 from training.labels import ONLY_SCORED, TEACHER_SCORES
 from twohands.examples import Example
 from twohands.manifest import Manifest
@@ -117,6 +118,10 @@ def describe_recipe(config: TrainConfig, train: Sequence[Example]) -> list[str]:
     if n_both and config.loss.teacher_weight:
         share = f"{config.loss.teacher_weight:.0%}"
         lines.append(f"{n_both} rows have labels and a teacher's scores, which make up {share} of what they teach.")
+    n_again = sum(count_copies(example) > 1 for example in train)
+    if n_again:
+        n_shown = sum(map(count_copies, train))
+        lines.append(f"{n_again} rows came more than once an epoch, which showed {n_shown} rows in all.")
     if config.start is not None:
         folder = config.start.checkpoint
         first = folder.parent.name if folder.name == "checkpoint" else folder.name

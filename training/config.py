@@ -33,6 +33,10 @@ class DataConfig(_Section):
         description="files of labels or a teacher's scores by row id, laid over rows of train that have none; rows "
         "that stay without one are left out; null where every row is labelled in its own file"
     )
+    repeat: dict[str, Annotated[int, Field(ge=2, le=20)]] | None = Field(
+        description="entry of train -> how often an epoch shows its rows, each time changed anew by augmentation; rows "
+        "of other entries come once; null for once each"
+    )
     dev: list[str] | None = Field(description="as train; null to hold out dev_fraction of train, whole documents")
     test: list[str] | None = Field(description="measured once, at the end, with the exported model; null for none")
     dev_fraction: Annotated[float, Field(gt=0, lt=0.5)] | None = Field(
@@ -46,6 +50,8 @@ class DataConfig(_Section):
     def _check(self) -> "DataConfig":
         if (self.dev is None) == (self.dev_fraction is None):
             raise ValueError("give either dev (files) or dev_fraction (a share of train), the other null")
+        if strange := [name for name in self.repeat or {} if name not in self.train]:
+            raise ValueError(f"repeat names {', '.join(strange)}, which train does not; write it as it stands there")
         return self
 
 
@@ -166,6 +172,7 @@ _KEYS_SINCE: dict[tuple[str, str], object] = {
     ("augmentation", "damaged"): 0.0,
     ("augmentation", "quotation"): 0.0,
     ("data", "labels"): None,
+    ("data", "repeat"): None,
     ("encoder", "num_layers"): None,
     ("loss", "teacher_weight"): 0.0,
 }

@@ -1,8 +1,10 @@
 """Owns the splits of a run: read, checked, divided by document, and proved to share nothing."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -57,13 +59,30 @@ def _name_rows(rows: Iterable[Row], path: Path, root: Path | None) -> Iterator[R
             yield row
 
 
+# Of `Example.columns`: how often an epoch shows the row, where that is more than once.
+_TIMES = "twohands.times"
+
+
+def _mark(examples: Iterable[Example], times: int) -> list[Example]:
+    """Note how often an epoch is to show rows."""
+    if times == 1:
+        return list(examples)
+    return [dataclasses.replace(example, columns={**example.columns, _TIMES: times}) for example in examples]
+
+
 def _load_split(
-    names: Sequence[str], root: Path | None, taxonomy: Taxonomy, split: str, labels: LabelsById | None = None
+    names: Sequence[str],
+    root: Path | None,
+    taxonomy: Taxonomy,
+    split: str,
+    labels: LabelsById | None = None,
+    repeat: Mapping[str, int] = MappingProxyType({}),
 ) -> tuple[list[Example], list[DataFile], list[str]]:
     """Examples, files, and the places of rows that stayed without a label where `labels` were laid over them."""
     hub = [name for name in names if name.startswith(HUB_PREFIX)]
     plain = [name for name in names if not name.startswith(HUB_PREFIX)]
     paths = _resolve(plain, root)
+    times = {path: n for name, n in repeat.items() if name in plain for path in _resolve([name], root)}
     examples: list[Example] = []
     files: list[DataFile] = []
     faults: list[str] = []
@@ -78,11 +97,11 @@ def _load_split(
         rows = check(_read_hub(name), public.removeprefix(HUB_PREFIX).partition("#")[0])
         digest = sha256_of_value([[row.id, row.paragraph, str(dict(row.labels))] for row in rows])
         files.append(DataFile(split=split, name=public, sha256=digest, n_rows=len(rows)))
-        examples += rows
+        examples += _mark(rows, repeat.get(name, 1))
     for path in paths:
         rows = check(_name_rows(read_rows(path, faults), path, root), path.stem)
         files.append(DataFile(split=split, name=name_file(path, root), sha256=sha256_of_file(path), n_rows=len(rows)))
-        examples += rows
+        examples += _mark(rows, times.get(path, 1))
     finish_examples(examples, faults, f"data.{split}")
     return examples, files, left_out
 
@@ -109,7 +128,12 @@ def _load_row_splits(
             continue
         try:
             found, files[split], without = _load_split(
-                names, config.root, taxonomy, split, labels if split == "train" else None
+                names,
+                config.root,
+                taxonomy,
+                split,
+                labels if split == "train" else None,
+                (config.repeat if split == "train" else None) or {},
             )
         except DataError as error:
             wrong.append(error)
@@ -129,6 +153,29 @@ def _load_row_splits(
             raise FileReadError("\n".join(["the splits cannot be read:", *(f"  - {fault}" for fault in faults)]))
         raise DataError("the splits cannot be used; nothing was read", faults)
     return rows, files, left_out
+
+
+def count_copies(example: Example) -> int:
+    """Say how often an epoch is to show a row."""
+    times = example.columns.get(_TIMES, 1)
+    return times if isinstance(times, int) else 1
+
+
+def repeat_examples(examples: Sequence[Example]) -> list[Example]:
+    """Give each row as often as an epoch is to show it.
+
+    Args:
+        examples: rows as `load_splits` reads them.
+
+    Returns:
+        The rows in their order, then the second copies of those that come twice and more, then the third, and so on.
+    """
+    repeated = list(examples)
+    number = 2
+    while again := [example for example in examples if count_copies(example) >= number]:
+        repeated += again
+        number += 1
+    return repeated
 
 
 def hold_out(examples: list[Example], *, fraction: float, seed: int) -> tuple[list[Example], list[Example]]:

@@ -17,7 +17,7 @@ from training.augment import augment_examples
 from training.batches import WindowCollator, average_windows, make_dataset
 from training.calibration import fit_rules
 from training.config import TrainConfig, dump_config, upgrade_dumped
-from training.data import Splits
+from training.data import Splits, repeat_examples
 from training.encoders import RUN_NAME, FoundEncoder
 from training.labels import fingerprint_scores
 from training.losses import MultiHeadLoss, weigh_classes
@@ -217,6 +217,7 @@ def _train(
     else:
         model = load_start(config.start.checkpoint, taxonomy).train()
         rows = draw_replay(splits.train, config.start.checkpoint, share=config.start.replay, seed=config.seed)
+    rows = repeat_examples(rows)
     rows = augment_examples(rows, **config.augmentation.model_dump(), seed=config.seed)
     train = make_dataset(rows, paragraph_encoder, taxonomy, teacher_weight=config.loss.teacher_weight)
     dev = make_dataset(splits.dev, paragraph_encoder, taxonomy)

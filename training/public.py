@@ -60,7 +60,13 @@ def publish_config(config: TrainConfig) -> TrainConfig:
         The config without its data root, and with bare names where it had absolute paths.
     """
     data = config.data
-    names = {key: _name_rows(getattr(data, key), data.root) for key in ("train", "labels", "dev", "test")}
+    names: dict[str, object] = {
+        key: _name_rows(getattr(data, key), data.root) for key in ("train", "labels", "dev", "test")
+    }
+    if data.repeat is not None:
+        names["repeat"] = {
+            public: times for name, times in data.repeat.items() for public in _name_rows([name], data.root) or ()
+        }
     changes: dict[str, object] = {"data": data.model_copy(update=names | {"root": None})}
     if Path(config.taxonomy).is_absolute():
         changes["taxonomy"] = Path(config.taxonomy).name

@@ -125,6 +125,27 @@ def test_the_connection_is_lost_and_found_again(batch):
     assert "200 rows." in batch.locator("p[role=status]").inner_text()
 
 
+@pytest.mark.issue(7)
+def test_charts_that_cannot_be_drawn_say_so_in_their_place_and_come_with_the_network(batch):
+    chart = "**/vendor/chart*"
+    batch.route(chart, lambda route: route.abort("internetdisconnected"))
+    drop(batch, ".batch-view", "long.csv", make_csv(200))
+    batch.route("**/classify/stream", hold_second(lambda: batch.context.set_offline(True)))
+    batch.get_by_role("button", name="Classify 200 rows").click()
+    batch.locator("[role=alert]", has_text="The connection to the service was lost").wait_for()
+    told = batch.locator("figure .caution", has_text="could not be drawn").first
+    told.wait_for()
+    assert "The connection to the service was lost" in batch.locator("[role=alert]").inner_text()
+    batch.unroute("**/classify/stream")
+    batch.context.set_offline(False)
+    batch.locator(".progress").wait_for(state="hidden")
+    told.wait_for()
+    batch.unroute(chart)
+    batch.evaluate("dispatchEvent(new Event('online'))")
+    batch.locator("figure canvas").first.wait_for()
+    assert not batch.locator("figure .caution").first.is_visible()
+
+
 def test_json_lines_with_faults_are_read_and_the_faults_told(batch):
     lines = [json.dumps({"text": TEXTS[0]}), "{broken", json.dumps(TEXTS[1]), json.dumps({"text": "  "})]
     drop(batch, ".batch-view", "a.jsonl", "\n".join(lines).encode())

@@ -93,6 +93,12 @@ def test_the_same_seed_changes_the_same_rows_whatever_their_order():
     assert other != once
 
 
+def test_a_row_that_comes_again_is_drawn_for_anew():
+    once, again = augment(make_examples(1, TEXT * 4) * 2, damaged=1.0)
+    assert once.paragraph != again.paragraph
+    assert once.paragraph == augment(make_examples(1, TEXT * 4), damaged=1.0)[0].paragraph
+
+
 def test_nothing_is_changed_where_nothing_is_asked():
     examples = make_examples(20)
     assert augment(examples) == examples

@@ -59,7 +59,8 @@ def test_a_config_is_published_without_paths_of_this_machine(tmp_path):
         "minilm",
         overrides=[
             f"data={{root: {tmp_path}/rows, train: [a.jsonl, ./b.jsonl, {tmp_path}/rows/c.jsonl, {tmp_path}/d.jsonl, "
-            f"'hub:{tmp_path}/set#train'], labels: [{tmp_path}/l.jsonl], dev: [{tmp_path}/dev.jsonl], test: null, "
+            f"'hub:{tmp_path}/set#train'], labels: [{tmp_path}/l.jsonl], "
+            f"repeat: {{./b.jsonl: 2, {tmp_path}/d.jsonl: 3}}, dev: [{tmp_path}/dev.jsonl], test: null, "
             "dev_fraction: null, near_duplicate_jaccard: null}",
             f"start={{checkpoint: {tmp_path}/runs/first/checkpoint, replay: 0.3}}",
             f"encoder.name={tmp_path}/my-encoder",
@@ -68,6 +69,7 @@ def test_a_config_is_published_without_paths_of_this_machine(tmp_path):
     public = publish_config(config)
     assert str(tmp_path) not in public.model_dump_json()
     assert public.data.train == ["a.jsonl", "./b.jsonl", "c.jsonl", "d.jsonl", "hub:set#train"]
+    assert public.data.repeat == {"./b.jsonl": 2, "d.jsonl": 3}
     assert public.start is not None
     assert public.start.checkpoint.as_posix() == "first/checkpoint"
     assert public.encoder.name == "my-encoder"

@@ -1,11 +1,12 @@
 """Splits: read whole or not at all, divided by document, and sharing nothing."""
 
 import json
+from collections import Counter
 
 import pytest
 
 from training.config import DataConfig
-from training.data import describe_heads, hold_out, load_splits
+from training.data import describe_heads, hold_out, load_splits, repeat_examples
 from training.leaks import find_leaks
 from twohands.errors import DataError, FileReadError, LeakError
 from twohands.examples import Example, load_examples
@@ -20,6 +21,7 @@ def make_config(root, **changes):
         "root": root,
         "train": ["train.jsonl"],
         "labels": None,
+        "repeat": None,
         "dev": ["dev.jsonl"],
         "test": None,
         "dev_fraction": None,
@@ -176,6 +178,20 @@ def test_rows_without_ids_are_named_alike_wherever_the_root_is(tmp_path, taxonom
         named.append([(example.id, example.group) for example in [*splits.train, *splits.dev]])
     assert named[0] == named[1]
     assert named[0][0] == ("train.jsonl:1", "train.jsonl:1")
+
+
+def test_rows_of_an_entry_come_as_often_as_it_says_and_files_in_it_with_them(tmp_path, taxonomy):
+    (tmp_path / "more").mkdir()
+    for name, prefix in (("train.jsonl", "a"), ("more/b.jsonl", "b"), ("more/c.jsonl", "c"), ("dev.jsonl", "d")):
+        write_rows(tmp_path / name, full_rows(prefix))
+    config = make_config(tmp_path, train=["train.jsonl", "more"], repeat={"more": 3})
+    splits = load_splits(config, taxonomy, seed=1)
+    assert len(splits.train) == 9
+    shown = Counter(each.id for each in repeat_examples(splits.train))
+    assert {shown[f"a{n}"] for n in range(3)} == {1}
+    assert {shown[f"{prefix}{n}"] for prefix in "bc" for n in range(3)} == {3}
+    with pytest.raises(ValueError, match="repeat names other.jsonl"):
+        make_config(tmp_path, repeat={"other.jsonl": 2})
 
 
 def test_a_dataset_that_cannot_be_loaded_is_a_clear_error(tmp_path, taxonomy):

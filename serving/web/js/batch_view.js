@@ -1,7 +1,7 @@
 // Owns the batch view: a table of rows in, progress, then the table, the charts and the downloads.
 import { $, announce, count, h, openDialog, quote } from "./dom.js";
 import { explain, OfflineError, StaleModelError } from "./api.js";
-import { chartFigure, groupBySource, groupByTime } from "./charts.js";
+import { chartFigure, groupBySource, groupByTime, loadChartLibrary } from "./charts.js";
 import { correctDialog } from "./correct.js";
 import { renderDetail } from "./detail.js";
 import { downloadButtons } from "./download.js";
@@ -38,7 +38,10 @@ export class BatchView {
     takeDrops(this.element, (files) => this.takeFile(files[0]));
     addEventListener("themechange", () => this.drawCharts());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.drawCharts());
-    addEventListener("online", () => this.wasCutOff && this.run());
+    addEventListener("online", () => {
+      if (this.wasCutOff) this.run();
+      else if (this.figures?.some((figure) => figure.isMissing())) this.drawCharts();
+    });
     // Hours of work may stand here that nothing else holds.
     addEventListener("beforeunload", (event) => this.running && event.preventDefault());
   }
@@ -76,6 +79,7 @@ export class BatchView {
   prepare(name, rows, notes) {
     this.discard();
     Object.assign(this, { name, raw: rows, notes });
+    loadChartLibrary().catch(() => {}); // now, while there is a network: the charts come when it may have gone
     this.results.hidden = true;
     this.drop.hidden = false;
     this.setUp(guessColumns(rows));
@@ -220,7 +224,7 @@ export class BatchView {
     this.figures = sound.length ? this.makeFigures(sound, taxonomy.head(this.headSelect.value) ?? taxonomy.heads[0]) : [];
     this.chartControls.hidden = !this.figures.length || taxonomy.heads.length < 2;
     this.charts.replaceChildren(...this.figures.map((figure) => figure.element));
-    for (const figure of this.figures) figure.draw().catch((error) => this.fail(`The chart could not be drawn: ${error.message}`));
+    for (const figure of this.figures) figure.draw();
   }
 
   makeFigures(sound, head) {

@@ -10,7 +10,7 @@ const LEAST_ROWS = 25; // of a bin, on average; fewer make intervals that say no
 const POINTS = { triangle: "triangle", circle: "circle", square: "rect", diamond: "rectRot", cross: "cross", down: "star", star: "star" };
 const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4]];
 
-const load = () => import("../vendor/chart.umd.min.js").then(() => globalThis.Chart);
+export const loadChartLibrary = () => import("../vendor/chart.umd.min.js").then(() => globalThis.Chart);
 
 // A colour of the page as the canvas takes it: with forced colours, the page's own are names of the system's.
 function css(name) {
@@ -130,15 +130,25 @@ function sourceConfig(groups, head) {
   return { type: "bar", data: { labels: groups.map(({ name, n }) => `${short(name)} (${n})`), datasets }, options: { ...options, indexAxis: "y", scales } };
 }
 
-// One chart in a figure; `draw` must be called again when the theme changes, `end` when it is thrown away.
+// One chart in a figure; `draw` must be called again when the theme changes, `end` when it is thrown away. Where it
+// cannot be drawn it says so in its own place: the figures stand in the table, and what else went wrong is told above.
 export function chartFigure({ title, note, label, height, groups, head, first, kind }) {
   const canvas = h("canvas", { role: "img", "aria-label": label });
-  const element = h("figure", { class: "chart" }, h("figcaption", {}, h("h3", {}, title), note && h("p", { class: "fine" }, note)), h("div", { class: "canvas-place", style: { height: `${height}px` } }, canvas), figuresTable(groups, head, first));
+  const place = h("div", { class: "canvas-place", style: { height: `${height}px` } }, canvas);
+  const missing = h("p", { class: "caution", hidden: true }, "⚠ The chart could not be drawn; its figures are in the table.");
+  const element = h("figure", { class: "chart" }, h("figcaption", {}, h("h3", {}, title), note && h("p", { class: "fine" }, note)), missing, place, figuresTable(groups, head, first));
   let chart = null;
   const draw = async () => {
-    const Chart = await load();
-    chart?.destroy();
-    chart = new Chart(canvas, kind === "time" ? timeConfig(groups, head) : sourceConfig(groups, head));
+    try {
+      const Chart = await loadChartLibrary();
+      chart?.destroy();
+      chart = new Chart(canvas, kind === "time" ? timeConfig(groups, head) : sourceConfig(groups, head));
+    } catch (error) {
+      console.warn("chart:", error);
+      chart = null;
+    }
+    missing.hidden = chart !== null;
+    place.hidden = chart === null;
   };
-  return { element, draw, end: () => chart?.destroy() };
+  return { element, draw, isMissing: () => !missing.hidden, end: () => chart?.destroy() };
 }
