@@ -22,8 +22,10 @@ INSTALL = install --quiet --disable-pip-version-check -c constraints.txt
 serve: .venv-serve/.done
 	.venv-serve/bin/twohands serve --host $(HOST) --port $(PORT) $(ARGS)
 
+# Files of tests run side by side, as most of them wait most of the time; JOBS=0 runs them one after another.
+JOBS ?= 2
 test: .venv/.done
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 # Without DATA: the starter corpus. With DATA=folder: its train.jsonl, dev.jsonl and test.jsonl.
 train: .venv/.done

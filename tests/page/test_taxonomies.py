@@ -37,6 +37,7 @@ def test_other_heads_are_shown(open_page, tmp_path, heads):
             paste(page, TEXT + " And more words, so that it is read at once.")
             wait_read(page)
             assert page.locator(".para .text").count() == 2
+            assert "neutral" not in page.locator("main").inner_text()
             page.locator(".mark").first.click()
             assert page.locator(".detail .scores").count() == len(heads)
             assert find_faults(page) == []

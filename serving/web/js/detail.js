@@ -83,6 +83,7 @@ export function renderDetail(paragraph, taxonomy, { onEvidence, onCorrect, level
 // What the panel holds before anything is chosen: how to read the page.
 export function renderLegend(taxonomy) {
   const head = taxonomy.main;
+  const still = head?.labels.find((label) => label.tone === "quiet");
   return [
     h("h2", {}, "How to read this"),
     h("p", {}, "Choose a paragraph for its scores, its evidence and what was read of it."),
@@ -93,7 +94,7 @@ export function renderLegend(taxonomy) {
       h("dt", {}, h("span", { class: "swatches", "aria-hidden": "true" }, [35, 65, 100].map((n) => h("i", { class: "swatch tone-a", style: { "--strength": `${n}%` } }))), "strength"),
       h("dd", {}, "The stronger the margin, the higher the score, which is calibrated: of answers at 80 %, some 80 % should be right."),
       h("dt", {}, h("i", { class: "swatch unsure tone-a", "aria-hidden": "true" }), "unsure"),
-      h("dd", {}, "A hatched margin: the score is too low to rely on. That is not the same as neutral."),
+      h("dd", {}, `A hatched margin: the score is too low to rely on.${still ? ` That is not the same as ${still.name}.` : ""}`),
       taxonomy.anyOf.length > 0 && [h("dt", {}, chip("topic")), h("dd", {}, taxonomy.anyOf.map((each) => `${each.name}: ${each.labels.map((label) => label.name).join(", ")}`).join("; "))],
     ),
   ];

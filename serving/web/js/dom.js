@@ -30,13 +30,14 @@ export const quote = (text, attributes = {}, ...children) => h("blockquote", { d
 const topDialog = () => [...document.querySelectorAll("dialog[open]")].at(-1) ?? null;
 
 // Says something to a screen reader without moving the focus. While a dialog is open, all that is outside it is inert,
-// and what is said there is heard by nobody: each dialog has an announcer of its own.
+// and what is said there is heard by nobody: each dialog has an announcer of its own. Gives what takes it back unsaid.
 export function announce(text) {
   const announcer = $(".announcer", topDialog() ?? document.body);
   announcer.textContent = "";
-  setTimeout(() => {
+  const timer = setTimeout(() => {
     announcer.textContent = text;
   }, 50);
+  return () => clearTimeout(timer);
 }
 
 // Puts the line about what is waited for where it is seen: below the head of the page, or in the dialog over it.

@@ -75,7 +75,7 @@ export class Reading {
     this.bar.hidden = false;
     this.progress.removeAttribute("value");
     this.said.textContent = source.name ? `Reading ${source.name} …` : "Reading …";
-    announce(this.said.textContent);
+    this.unsay = announce(this.said.textContent);
     if (hadFocus) this.stopButton.focus();
     let isStopped = false;
     try {
@@ -113,6 +113,7 @@ export class Reading {
     this.wasCutOff = error instanceof OfflineError;
     const kept = this.paragraphs.length ? ` The ${count(this.paragraphs.length, "paragraph")} read until then ${this.paragraphs.length === 1 ? "is" : "are"} below.` : "";
     const again = error instanceof StaleModelError ? ["Use the new model", () => dispatchEvent(new Event("modelexchange"))] : ["Try again", () => this.start(this.source)];
+    this.unsay(); // where it fails at once, that it begins would be heard after that it failed
     this.fault.replaceChildren(
       h("p", {}, explain(error) + kept),
       h("div", { class: "row" }, h("button", { type: "button", on: { click: again[1] } }, again[0])),
