@@ -164,16 +164,20 @@ def _run_round(peer: ServedPeer, texts: Sequence[str], *, clients: Sequence[int]
 
 
 def _sum_up(peer: ServedPeer, held: Sequence[Json], *, clients: Sequence[int]) -> Json:
-    """Medians of the rounds of one server; latencies are pooled, so that there are enough for late percentiles."""
+    """Medians of the rounds of one server; latencies are pooled, so that there are enough for late percentiles.
+
+    Where some requests failed there is neither a p99 nor a cost: a server that refuses is quick with what it takes.
+    """
     by_clients: Json = {}
     for n_clients in clients:
         runs = [one["clients"][n_clients] for one in held]
-        n_requests = sum(run["n_requests"] for run in runs)
+        n_answered, n_failed = (sum(run[key] for run in runs) for key in ("n_answered", "n_failed"))
+        latency = tell_percentiles([value for run in runs for value in run["latencies_ms"]])
         by_clients[str(n_clients)] = {
-            "requests_per_s": median([run["n_requests"] / run["seconds"] for run in runs]),
-            "latency": tell_percentiles([value for run in runs for value in run["latencies_ms"]]),
-            "cpu_ms_per_request": 1e3 * sum(run["cpu_s"] for run in runs) / n_requests,
-            "n_failed": sum(run["n_failed"] for run in runs),
+            "requests_per_s": median([run["n_answered"] / run["seconds"] for run in runs]),
+            "latency": latency | ({"p99_ms": None} if n_failed else {}),
+            "cpu_ms_per_request": None if n_failed else 1e3 * sum(run["cpu_s"] for run in runs) / n_answered,
+            "n_failed": n_failed,
         }
     return {
         "name": peer.name,
@@ -226,7 +230,9 @@ def race_servers(
     for one in figures[1:]:
         for n_clients, row in one["clients"].items():
             ours = figures[0]["clients"][n_clients]
-            row["ours_throughput_ratio"] = _relate(ours, row, "requests_per_s", is_time=False)
+            failed = bool(ours["n_failed"] or row["n_failed"])
+            row["ours_throughput_ratio"] = None if failed else _relate(ours, row, "requests_per_s", is_time=False)
             for percent in ("p50_ms", "p99_ms"):
-                row[f"ours_{percent}_ratio"] = _relate(ours["latency"], row["latency"], percent, is_time=True)
+                ratio = None if failed else _relate(ours["latency"], row["latency"], percent, is_time=True)
+                row[f"ours_{percent}_ratio"] = ratio
     return figures, [{"name": name, "reason": reason} for name, reason in broken.items()]

@@ -129,7 +129,7 @@ def _print_engines(console: Console, engines: Sequence[Mapping[str, Any]]) -> No
 
 
 def _print_servers(console: Console, servers: Sequence[Mapping[str, Any]]) -> None:
-    console.print("\n[bold]served[/bold]: a closed loop of clients; p99 needs 662 answers")
+    console.print("\n[bold]served[/bold]: a closed loop of clients; p99 needs 662 answers, and none that failed")
     table = _table("server", "clients", "answers/s", "ours", "p50 ms", "p99", "CPU ms each", "failed")
     for one in servers:
         for n_clients, row in one["clients"].items():
@@ -140,8 +140,8 @@ def _print_servers(console: Console, servers: Sequence[Mapping[str, Any]]) -> No
                 f"{row['requests_per_s']:.1f}",
                 _ratio(row.get("ours_throughput_ratio")),
                 _ms(late["p50_ms"]),
-                _ms(late["p99_ms"]),
-                f"{row['cpu_ms_per_request']:.1f}",
+                "-" if row["n_failed"] else _ms(late["p99_ms"]),
+                "-" if row["cpu_ms_per_request"] is None else f"{row['cpu_ms_per_request']:.1f}",
                 str(row["n_failed"]),
             )
     console.print(table)

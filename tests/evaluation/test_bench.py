@@ -13,8 +13,8 @@ from evaluation.bench.client import LoadClient, make_bodies, measure_client
 from evaluation.bench.closed_loop import drive
 from evaluation.bench.commands import bench
 from evaluation.bench.loadgen import Plan, Scenario, run_loadgen
-from evaluation.bench.peers import race_engines
-from evaluation.bench.roster import Files, list_engines
+from evaluation.bench.peers import race_engines, race_servers
+from evaluation.bench.roster import TEXT, US, Files, ServedPeer, list_engines
 from twohands import Classifier
 from twohands.errors import BenchError
 
@@ -102,8 +102,36 @@ def test_a_closed_loop_keeps_as_many_under_way_as_it_says(stub, client):
     made = drive(client, n_clients=4, seconds=0.4, n_texts=2)
     assert made["n_requests"] == len(made["latencies_ms"]) == stub.n_seen >= 8
     assert made["n_failed"] == 0
-    stub.fail_every = 2
-    assert drive(client, n_clients=2, seconds=0.2, n_texts=2)["n_failed"] > 0
+
+
+def test_what_fails_is_no_answer_of_a_race(stub, client):
+    stub.fail_every = 4
+    made = drive(client, n_clients=2, seconds=0.4, n_texts=2)
+    assert made["n_requests"] == stub.n_seen == made["n_answered"] + made["n_failed"]
+    assert made["n_failed"] == client.n_failed >= 2
+    assert len(made["latencies_ms"]) == made["n_answered"] == pytest.approx(3 * made["n_failed"], abs=3)
+
+
+def test_a_server_that_refuses_has_no_ratio_and_no_p99(monkeypatch):
+    def hold(peer, *_, **__):
+        n_failed = 300 if peer.name == "quick" else 0
+        run = {"latencies_ms": [5.0] * 700, "n_requests": 700 + n_failed, "n_answered": 700, "n_failed": n_failed}
+        load = run | {"seconds": 10.0, "cpu_s": 7.0}
+        return {"clients": {8: load}, "idle": 0.0, "memory_mb": 1.0, "ready_s": 1.0}
+
+    monkeypatch.setattr("evaluation.bench.peers._run_round", hold)
+    peers = [
+        ServedPeer(name, name, sys.executable, (), None, "/", "/", {"inputs": TEXT}, "")
+        for name in (US, "fair", "quick")
+    ]
+    figures, _ = race_servers(peers, ["a plan"], clients=(8,), n_rounds=2, seconds=1.0, advance=lambda _: None)
+    _, fair, quick = (one["clients"]["8"] for one in figures)
+    assert fair["ours_throughput_ratio"] == fair["ours_p99_ms_ratio"] == 1
+    assert (fair["cpu_ms_per_request"], fair["latency"]["p99_ms"]) == (10, 5)
+    assert (quick["requests_per_s"], quick["n_failed"]) == (70, 600)
+    for value in ("ours_throughput_ratio", "ours_p50_ms_ratio", "ours_p99_ms_ratio", "cpu_ms_per_request"):
+        assert quick[value] is None
+    assert quick["latency"]["p99_ms"] is None
 
 
 def test_the_client_is_faster_than_any_server_here():
