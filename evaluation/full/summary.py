@@ -123,7 +123,7 @@ def _summarise_baselines(parts: Sequence[Part], found: Sequence[Json]) -> Sectio
 
 def _summarise_people(parts: Sequence[Part], found: Sequence[Json]) -> Section:
     rows: list[tuple[str, ...]] = []
-    verdicts = []
+    verdicts, notes = [], []
     for part, each in zip(parts, found, strict=True):
         for name, variable in each["variables"].items():
             title = part.title if len(each["variables"]) == 1 else f"{part.title}: {name}"
@@ -134,14 +134,17 @@ def _summarise_people(parts: Sequence[Part], found: Sequence[Json]) -> Section:
             cells = (None if person is None else person["kappa"], rest)
             rows.append((title, *map(show_figure, cells), show_figure(apart, is_signed=True)))
             verdicts.append(
-                f"{title}: {each['data']['n_items']:,} items, Krippendorff's alpha among the people "
-                f"{show_figure(alpha)}. {say_verdict(model)}"
+                f"{title}: {each['data']['n_items']:,} items of {each['data']['n_groups']:,} documents, "
+                f"{variable['people']['n_items_pairable']:,} of them coded by more than one. Krippendorff's alpha "
+                f"among the people {show_figure(alpha)}. {say_verdict(model)}"
             )
+        # Few documents make the intervals too narrow, and the verdicts above rest on them.
+        notes += [f"{part.title}: {note}" for note in each["notes"]]
     lead = (
         f"Texts that people coded, each code beside what the other people say of it; kappa. {_BRACKETS} over documents."
     )
     headings = ("", "one person", "model", "model minus person")
-    return Section("Beside people", lead, headings, rows, tuple(verdicts))
+    return Section("Beside people", lead, headings, rows, (*verdicts, *notes))
 
 
 def summarise(parts: Sequence[Part], found: Sequence[Json], *, is_brief: bool = False) -> list[Section]:

@@ -108,6 +108,17 @@ def test_card_and_docs_page_hold_the_figures_that_were_measured(made):
     assert (made["folder"] / "tiny" / "README.md").read_text().startswith("# tiny\n")
 
 
+def test_what_people_said_comes_with_its_caution_and_what_it_rests_on(made):
+    coded = json.loads((made["folder"] / "out" / "people-two-people" / "agreement.json").read_text())
+    (caution,) = coded["notes"]
+    n_several = coded["variables"]["stance"]["people"]["n_items_pairable"]
+    for text in ((made["folder"] / "tiny" / "README.md").read_text(), (made["folder"] / "page.md").read_text()):
+        people = text.split("Beside people")[1]
+        assert caution in people
+        assert f"{coded['data']['n_groups']} documents, {n_several} of them coded by more than one" in people
+    assert caution.split(";")[0] in made["shown"]
+
+
 def test_baselines_are_tuned_on_one_half_and_measured_on_the_other(made):
     against = json.loads((made["folder"] / "out" / "against-tfidf" / "comparison.json").read_text())
     assert against["n"] == 40
