@@ -106,6 +106,10 @@ def evaluate(
     precision, recall and F1. Each comes with a 95% interval from a bootstrap over groups (documents), since
     rows of one document are not independent. The same rows, model and seed give the same output, byte for byte.
 
+    ECE is biased upwards: few rows show an error even where there is none. Beside it stands what these rows would show
+    by chance, were every score exactly right; an ECE no larger than that is no sign of a fault. Its interval is that
+    of other samples of this size, not of the true error.
+
     A row that is not labelled for a head does not count for it. --by takes any column of the data; `decade` is
     made from `year`, `length` from the words of the text, `n_topics` from the labels; slices of fewer than 20 rows
     are folded into "(small)".

@@ -13,7 +13,7 @@ from evaluation.ranking import measure_ranking
 from evaluation.rows import HeadRows, ratio_of, select_rows
 from twohands.examples import Example
 from twohands.manifest import Manifest
-from twohands.metrics import measure_head
+from twohands.metrics import ece_by_chance, measure_head
 from twohands.scores import DecisionRule, calibrate
 from twohands.taxonomy import ProblemType, Taxonomy
 from twohands.windows import Logits
@@ -94,14 +94,18 @@ def measure_rows(rows: HeadRows, before: HeadRows, rule: DecisionRule, *, n_repl
 
     Returns:
         The figures of `measure_head`, per label also `average_precision` (None where no row has the label),
-        `ece_before` calibration, `n`, `n_groups`, `confusion`, and for a one-of head that abstains `abstention`:
-        level, coverage, risk (errors among the answered) and accuracy (1 - risk).
+        `ece_by_chance` (what scores that are exactly right would show), `ece_before` calibration, `n`, `n_groups`,
+        `confusion`, and for a one-of head that abstains `abstention`: level, coverage, risk (errors among the answered)
+        and accuracy (1 - risk).
     """
     weights = rows.draw(n_replicates=n_replicates, seed=seed)
     measured = measure_head(rows.head, rows.count(), weights)
     labels = cast("dict[str, dict[str, object]]", measured["labels"])
     for name, figure in measure_ranking(rows, n_replicates=n_replicates, seed=seed).items():
         labels[name]["average_precision"] = figure
+    measured["ece_by_chance"] = ece_by_chance(
+        rows.head, rows.decided, rows.scores, n_replicates=n_replicates, seed=seed
+    )
     measured["ece_before"] = measure_head(before.head, before.count(), weights)["ece"]
     measured |= {"n": len(rows.groups), "n_groups": rows.n_groups, "confusion": _confusion(rows)}
     if rows.head.problem_type is ProblemType.ONE_OF and rule.abstention is not None:

@@ -60,7 +60,7 @@ def _print_head(console: Console, name: str, head: Json) -> None:
     overall = "   ".join(
         f"{title} {show_figure(head[key])}" for key, title in (("accuracy", "accuracy"), ("ece", "ECE"))
     )
-    console.print(show_text(overall))
+    console.print(show_text(f"{overall}; by chance {show_number(head['ece_by_chance']['value'])}"))
     if "abstention" in head:
         abstention = head["abstention"]
         answered, right = show_figure(abstention["coverage"]), show_figure(abstention["accuracy"])

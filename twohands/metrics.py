@@ -106,7 +106,8 @@ def mcc(counts: Counts) -> Floats:
 def ece(counts: Counts) -> Floats:
     """Expected calibration error: mean gap between score and hit rate, in 15 bins of equal width; shape `(...)`.
 
-    For a one-of head of the score of the chosen label; for an any-of head of each label's score, averaged.
+    For a one-of head of the score of the chosen label; for an any-of head of each label's score, averaged. Biased
+    upwards: few rows in a bin differ from their mean score by chance. `ece_by_chance` says by how much.
 
     Args:
         counts: sums of one head.
@@ -119,6 +120,43 @@ def ece(counts: Counts) -> Floats:
     """
     gaps = np.abs(counts.bins[..., 1] - counts.bins[..., 2]).sum(axis=-1)
     return np.asarray(_divide(gaps, counts.bins[..., 0].sum(axis=-1)).mean(axis=-1))
+
+
+def _score_curves(head: Head, given: npt.NDArray[np.bool_], scores: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """The scores whose calibration counts, and the bin of each; shape `(n, n_curves)`."""
+    score = (scores * given).sum(axis=1, keepdims=True) if head.problem_type is ProblemType.ONE_OF else scores
+    return score, np.clip((score * N_BINS).astype(np.int64), 0, N_BINS - 1)
+
+
+def ece_by_chance(
+    head: Head, decided: npt.NDArray[np.bool_], scores: Floats, *, n_replicates: int, seed: int
+) -> Figure:
+    """The calibration error that these very scores would show were each exactly right: what `ece` adds by itself.
+
+    A parametric bootstrap: whether each row is hit is drawn anew from its score, rows as independent. Where rows of one
+    document err together, chance gives more.
+
+    Args:
+        head: which head.
+        decided: shape `(n, n_labels)`: the labels given; rows labelled for the head only.
+        scores: shape `(n, n_labels)`, calibrated, each in [0, 1].
+        n_replicates: how often hits are drawn.
+        seed: of the draws.
+
+    Returns:
+        The mean as `value`; between `low` and `high` lie 95% of the draws.
+    """
+    generator = np.random.default_rng(seed)
+    score, place = _score_curves(head, decided, scores)
+    n, n_curves = score.shape
+    cell = (place + np.arange(n_curves) * N_BINS).ravel()
+    drawn = np.zeros(n_replicates)
+    for number in range(n_replicates):
+        apart = (score - (generator.random(score.shape) < score)).ravel()
+        gaps = np.abs(np.bincount(cell, weights=apart, minlength=n_curves * N_BINS))
+        drawn[number] = gaps.sum() / (n * n_curves)
+    low, high = interval(drawn)
+    return {"value": float(drawn.mean()), "low": low, "high": high}
 
 
 def count_head(head: Head, truth: Labels, decided: npt.NDArray[np.bool_], scores: Floats) -> Counts:
@@ -139,13 +177,12 @@ def count_head(head: Head, truth: Labels, decided: npt.NDArray[np.bool_], scores
     cells = (is_true & given, ~is_true & given, is_true & ~given, ~is_true & ~given)
     binary = np.stack(cells, axis=-1) * known[:, :, None]
     confusion = np.zeros((n, n_labels, n_labels))
+    hit = is_true
     if head.problem_type is ProblemType.ONE_OF:
         confusion = (is_true[:, :, None] & given[:, None, :]) * known[:, :, None]
-        hit, score = (is_true & given).any(axis=1, keepdims=True), (scores * given).sum(axis=1, keepdims=True)
-    else:
-        hit, score = is_true, scores
+        hit = (is_true & given).any(axis=1, keepdims=True)
     exact = np.concatenate([(is_true == given).all(axis=1, keepdims=True) * known, known], axis=1)
-    place = np.clip((score * N_BINS).astype(int), 0, N_BINS - 1)
+    score, place = _score_curves(head, given, scores)
     in_bin = (place[:, :, None] == np.arange(N_BINS)) * known[:, :, None]  # (n, n_curves, N_BINS)
     bins = np.stack([in_bin, in_bin * score[:, :, None], in_bin * hit[:, :, None]], axis=-1)
     return Counts(binary, confusion, exact, bins)
@@ -232,7 +269,8 @@ def measure_head(head: Head, by_document: Counts, weights: Floats) -> dict[str, 
         "accuracy": figure(accuracy),
         "mcc": figure(mcc),
         # Drawing with replacement adds gaps between score and hit rate to those of the sample: nearly all draws of a
-        # well calibrated head lie above its measured error, and their plain interval would leave that error out.
+        # well calibrated head lie above its measured error, and their plain interval would leave that error out. So it
+        # spans what other samples of this size would show, which is not where the true error lies: see `ece_by_chance`.
         "ece": figure(ece, is_centred=True),
         "labels": labels,
     }

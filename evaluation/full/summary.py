@@ -30,6 +30,7 @@ def _summarise_figures(found: Json) -> list[Section]:
     )
     heads = found["heads"]
     titles = {"macro_f1": "macro-F1", "accuracy": "accuracy", "mcc": "MCC", "ece": "calibration error"}
+    titles["ece_by_chance"] = "calibration error by chance"
     rows = [(title, *(show_figure(head[key]) for head in heads.values())) for key, title in titles.items()]
     by_label = [
         (name, *(show_figure(label[key]) for key in ("precision", "recall", "f1")), f"{label['support']:,}")
@@ -43,6 +44,10 @@ def _summarise_figures(found: Json) -> list[Section]:
         for name, head in found["heads"].items()
         if head.get("abstention")
     ]
+    notes.append(
+        "Calibration error by chance: what these rows would show were every score exactly right (mean, 95% of draws). "
+        "The measured one is biased upwards; one within that range would be seen by chance."
+    )
     lead = f"{found['n']} rows of {found['data']['n_groups']} documents: {files}. {_BRACKETS}, whole documents drawn."
     sections = [
         Section("Figures", lead, ("", *heads), rows, (*notes, *found["notes"])),

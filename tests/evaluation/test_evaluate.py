@@ -47,7 +47,7 @@ def test_json_has_the_shape_of_the_interface(tiny_model, rows_file):
     assert report["n"] == 120
     assert list(report["heads"]) == ["stance", "topics"]
     for head in report["heads"].values():
-        for name in ("macro_f1", "accuracy", "mcc", "ece"):
+        for name in ("macro_f1", "accuracy", "mcc", "ece", "ece_by_chance"):
             assert set(head[name]) == FIGURE
         for label in head["labels"].values():
             assert set(label["precision"]) == set(label["recall"]) == set(label["f1"]) == FIGURE

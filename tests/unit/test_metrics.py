@@ -206,6 +206,41 @@ def test_the_interval_of_calibration_error_is_that_of_other_samples_of_this_size
     assert covered > 0.88
 
 
+@pytest.mark.parametrize("problem_type", list(ProblemType))
+def test_what_chance_gives_is_the_error_of_scores_that_are_right_and_less_than_that_of_wrong_ones(problem_type):
+    generator = np.random.default_rng(12)
+    n_labels = 3
+    head = make_head(problem_type, n_labels)
+    right, wrong, by_chance = [], [], []
+    for _ in range(60):
+        if problem_type is ProblemType.ONE_OF:
+            scores = generator.dirichlet(np.ones(n_labels), size=300)
+            truth = one_hot([generator.choice(n_labels, p=row) for row in scores], n_labels)
+            decided = one_hot(scores.argmax(axis=1), n_labels) == 1
+        else:
+            scores = generator.beta(0.6, 1.4, size=(300, n_labels))
+            truth = (generator.random(scores.shape) < scores).astype(np.float32)
+            decided = scores >= 0.5
+        right.append(metrics.ece(count_whole(head, truth, decided, scores))[0])
+        wrong.append(metrics.ece(count_whole(head, truth, decided, scores**0.5))[0])
+        by_chance.append(metrics.ece_by_chance(head, decided, scores, n_replicates=100, seed=0))
+    value, low, high = (np.array([figure[key] for figure in by_chance]) for key in ("value", "low", "high"))
+    assert np.mean(right) == pytest.approx(value.mean(), rel=0.06)  # all of the measured error is chance
+    assert np.mean(right) > 0.03
+    assert ((low <= right) & (right <= high)).mean() >= 0.85
+    assert (np.array(wrong) > high).mean() > 0.9
+
+
+def test_what_chance_gives_repeats_by_seed_and_falls_with_more_rows():
+    head = make_head(ProblemType.ANY_OF, 2)
+    scores = np.random.default_rng(13).random((2000, 2))
+    few, many = (
+        metrics.ece_by_chance(head, scores[:n] >= 0.5, scores[:n], n_replicates=50, seed=1) for n in (200, 2000)
+    )
+    assert few == metrics.ece_by_chance(head, scores[:200] >= 0.5, scores[:200], n_replicates=50, seed=1)
+    assert many["value"] < 0.5 * few["value"]
+
+
 def test_measure_head_gives_every_figure_with_an_interval_around_it():
     head = make_head(ProblemType.ONE_OF, 3)
     truth, given, scores = draw_one_of(np.random.default_rng(10), 200, 3)
