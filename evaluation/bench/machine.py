@@ -32,9 +32,9 @@ def read_cpu() -> tuple[str, list[str]]:
     )
 
 
-def has_amx() -> bool:
-    """Whether the processor multiplies matrices of bf16 by tiles, which changes what is fastest."""
-    return "amx_bf16" in read_cpu()[1]
+def has_bf16() -> bool:
+    """Whether the processor multiplies matrices of bf16 itself (AMX, AVX-512, ARM), which changes what is fastest."""
+    return not {"amx_bf16", "avx512_bf16", "bf16"}.isdisjoint(read_cpu()[1])
 
 
 def read_commit() -> str | None:

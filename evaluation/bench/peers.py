@@ -12,7 +12,7 @@ from evaluation.bench.closed_loop import drive
 from evaluation.bench.engines import Engine, Peer, probe
 from evaluation.bench.quantiles import median, tell_percentiles
 from evaluation.bench.roster import TEXT, US, ServedPeer
-from evaluation.bench.served import run_server
+from evaluation.bench.served import MEMORY_KIND, run_server
 from twohands.errors import BenchError
 
 Json = dict[str, Any]
@@ -185,6 +185,7 @@ def _sum_up(peer: ServedPeer, held: Sequence[Json], *, clients: Sequence[int]) -
         "clients": by_clients,
         "idle_cpu_share": median([one["idle"] for one in held]),
         "memory_mb": median([one["memory_mb"] for one in held]),
+        "memory_kind": MEMORY_KIND,
         "ready_s": median([one["ready_s"] for one in held]),
     }
 

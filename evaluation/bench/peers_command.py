@@ -15,7 +15,7 @@ from rich.table import Table
 from evaluation.bench.checkpoint import prepare_checkpoint
 from evaluation.bench.client import import_aiohttp
 from evaluation.bench.engines import PROGRAMS, probe
-from evaluation.bench.machine import describe_machine, has_amx, read_versions
+from evaluation.bench.machine import describe_machine, has_bf16, read_versions
 from evaluation.bench.options import DATA, JSON, MODEL, REPORT, SEED, check_threads, choose_texts, write_report
 from evaluation.bench.peers import find_present, race_engines, race_servers
 from evaluation.bench.roster import Files, list_engines, list_servers
@@ -130,7 +130,7 @@ def _print_engines(console: Console, engines: Sequence[Mapping[str, Any]]) -> No
 
 def _print_servers(console: Console, servers: Sequence[Mapping[str, Any]]) -> None:
     console.print("\n[bold]served[/bold]: a closed loop of clients; p99 needs 662 answers, and none that failed")
-    table = _table("server", "clients", "answers/s", "ours", "p50 ms", "p99", "CPU ms each", "failed")
+    table = _table("server", "clients", "answers/s", "ours", "p50 ms", "p99", "ours", "CPU ms", "fail")
     for one in servers:
         for n_clients, row in one["clients"].items():
             late = row["latency"]
@@ -141,6 +141,7 @@ def _print_servers(console: Console, servers: Sequence[Mapping[str, Any]]) -> No
                 _ratio(row.get("ours_throughput_ratio")),
                 _ms(late["p50_ms"]),
                 "-" if row["n_failed"] else _ms(late["p99_ms"]),
+                _ratio(row.get("ours_p99_ms_ratio")),
                 "-" if row["cpu_ms_per_request"] is None else f"{row['cpu_ms_per_request']:.1f}",
                 str(row["n_failed"]),
             )
@@ -152,7 +153,10 @@ def _print_configurations(console: Console, measured: Sequence[Mapping[str, Any]
     for one in measured:
         said = one["configuration"]
         text = said if isinstance(said, str) else ", ".join(f"{key} {value}" for key, value in said.items())
-        more = f"; idle {one['idle_cpu_share']:.1%} of a CPU, {one['memory_mb']:.0f} MB" if "memory_mb" in one else ""
+        more = ""
+        if "memory_mb" in one:
+            memory = f"{one['memory_mb']:.0f} MB ({one['memory_kind'].upper()} of all processes)"
+            more = f"; idle {one['idle_cpu_share']:.1%} of a CPU, {memory}"
         console.print(f"{one['name']}: {text}{more}", markup=False)
 
 
@@ -227,10 +231,11 @@ def peers(
 ) -> None:
     """Race a model against other engines and servers: the same weights, texts, threads and machine.
 
-    In process: the transformers pipeline (fp32; bf16 too where the CPU has AMX), ONNX Runtime on the fp32 graph, and
-    OpenVINO. Served: a plain FastAPI endpoint, LitServe and Ray Serve with the same int8 graph as ours, and infinity
-    with the fp32 weights. Each runs in a process of its own, in turn by rounds; ratios are of medians. How each is
-    configured is printed; one that is not installed is named.
+    In process: the transformers pipeline (fp32; bf16 too where the CPU multiplies it), in batches of 16 and one text a
+    run, ONNX Runtime on the fp32 graph likewise, and OpenVINO. Served: a plain FastAPI endpoint, LitServe and Ray
+    Serve with the file of our int8 graph, loaded with ONNX Runtime's defaults and not with our session's settings, and
+    infinity with the fp32 weights. Each runs in a process of its own, in turn by rounds; ratios are of medians. How
+    each is configured is printed; one that is not installed is named.
 
     Peers that need an environment of their own are given by --python, such as --python litserve=/opt/ls/bin/python.
     Without a checkpoint there are no fp32 weights, and only servers of the int8 graph can be raced.
@@ -248,7 +253,7 @@ def peers(
     reference = classifier.predict_logits(encoded)
     identity = classifier.identity
     classifier.close()
-    notes = [] if has_amx() else ["This CPU has no AMX: the pipeline in bf16 is not raced."]
+    notes = [] if has_bf16() else ["This CPU does not multiply bf16: the pipeline in bf16 is not raced."]
     n_long = sum(len(paragraph.windows) > 1 for paragraph in encoded)
     if n_long:
         notes.append(f"{n_long} texts are longer than a window: peers cut them, we read all of them.")

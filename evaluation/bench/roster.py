@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.bench.engines import PROGRAMS, Peer
-from evaluation.bench.machine import has_amx
+from evaluation.bench.machine import has_bf16
 from evaluation.bench.served import make_serve_command
 
 US = "twohands"
+_THEIR_GRAPH = "the int8 graph, by ONNX Runtime's defaults"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Files:
 
     @property
     def graph(self) -> str:
-        """The int8 graph that we serve."""
+        """The int8 graph that we serve; peers load the file with the runtime's defaults, not with our settings."""
         return str(self.model / "model.onnx")
 
 
@@ -52,10 +53,12 @@ def list_engines(files: Files, pythons: Mapping[str, str], *, own: str, threads:
     peers = [Peer(US, US, own, (program("engine_twohands.py"), str(files.model), count))]
     if files.checkpoint is not None:
         python = pythons.get("transformers", own)
-        for precision in ("fp32", "bf16") if has_amx() else ("fp32",):
-            path = str(files.checkpoint)
-            words: tuple[str, ...] = (program("engine_transformers.py"), path, count, cut, precision)
-            peers.append(Peer(f"transformers {precision}", "transformers", python, words))
+        for precision in ("fp32", "bf16") if has_bf16() else ("fp32",):
+            # Its documentation says not to batch on a CPU, and its default is not to; batches are what our bar names.
+            for name, size in (("", "16"), (", one a run", "1")):
+                path = str(files.checkpoint)
+                words: tuple[str, ...] = (program("engine_transformers.py"), path, count, cut, precision, size)
+                peers.append(Peer(f"transformers {precision}{name}", "transformers", python, words))
     if files.fp32 is not None:
         python = pythons.get("onnxruntime", own)
         for name, size in (("onnxruntime fp32", "1"), ("onnxruntime fp32, batches", "16")):
@@ -119,7 +122,12 @@ def list_servers(files: Files, pythons: Mapping[str, str], *, own: str, workers:
         name = f"{US} --workers {workers}"
         served.append(ServedPeer(name, US, own, command, None, "/v1/classify", "/readyz", plain, said))
     for name, program, path, said in (
-        ("fastapi", "serve_fastapi.py", "/classify", f"uvicorn with {workers} workers of one thread"),
+        (
+            "fastapi",
+            "serve_fastapi.py",
+            "/classify",
+            f"uvicorn with {workers} workers, each with a pool of 40 threads, one unpadded run on each",
+        ),
         ("litserve", "serve_litserve.py", "/predict", f"{workers} workers of one thread, batches of 8 within 10 ms"),
         ("ray", "serve_ray.py", "/", f"{workers} replicas of one thread, @serve.batch of 8 within 10 ms"),
     ):
@@ -128,7 +136,7 @@ def list_servers(files: Files, pythons: Mapping[str, str], *, own: str, workers:
         command = (python, str(PROGRAMS / program), *loaded, str(port), str(workers))
         health = "/" if name == "ray" else "/health"
         url = f"http://127.0.0.1:{port}"
-        served.append(ServedPeer(name, name, python, command, url, path, health, plain, f"{said}; the int8 graph"))
+        served.append(ServedPeer(name, name, python, command, url, path, health, plain, f"{said}; {_THEIR_GRAPH}"))
     if files.checkpoint is not None:
         port, python = free_port(), pythons.get("infinity", own)
         command = (
@@ -141,7 +149,7 @@ def list_servers(files: Files, pythons: Mapping[str, str], *, own: str, workers:
             ServedPeer(
                 "infinity", "infinity-emb", python, command, f"http://127.0.0.1:{port}", "/classify", "/health",
                 {"model": "peer", "input": [TEXT], "raw_scores": True},
-                "engine torch, fp32, dynamic batches of up to 32: it serves no int8 graph",
+                "engine torch, fp32, dynamic batches of up to 32; its ONNX engine was not tried with this model",
             )
         )  # fmt: skip
     return served

@@ -15,6 +15,7 @@ from typing import Any
 from twohands.errors import BenchError
 from twohands.extras import import_extra
 
+MEMORY_KIND = "pss" if sys.platform == "linux" else "rss"
 _URL = re.compile(r"https?://\S+:\d+")
 _STOP_S = 30
 _POLL_S = 0.1
@@ -59,8 +60,20 @@ class Served:
         return total
 
     def read_memory_mb(self) -> list[float]:
-        """Resident memory of each of its processes in MB (10^6 bytes), the largest first."""
-        return sorted((process.memory_info().rss / 1e6 for process in self._tree()), reverse=True)
+        """Memory of each of its processes in MB (10^6 bytes), the largest first.
+
+        A page that several processes share is parted among them (PSS), so that the sum is what the server takes; a
+        sum of resident memory would count it once for each. Where the system does not tell that it is resident memory:
+        `MEMORY_KIND` says which.
+        """
+        psutil = import_psutil()
+        sizes = []
+        for process in self._tree():
+            try:
+                sizes.append(_read_memory(psutil, process) / 1e6)
+            except psutil.NoSuchProcess:  # it has ended since it was listed
+                continue
+        return sorted(sizes, reverse=True)
 
     def measure_idle(self, seconds: float) -> float | None:
         """Share of one CPU that it spends while nobody asks anything."""
@@ -68,6 +81,15 @@ class Served:
         time.sleep(seconds)
         after_s = self.read_cpu_s()
         return None if before_s is None or after_s is None else (after_s - before_s) / seconds
+
+
+def _read_memory(psutil: Any, process: Any) -> int:  # noqa: ANN401 - an untyped module and its class
+    if MEMORY_KIND == "pss":
+        try:
+            return int(process.memory_full_info().pss)
+        except psutil.AccessDenied:  # of another user; what is ours can be read
+            pass
+    return int(process.memory_info().rss)
 
 
 def _is_healthy(url: str) -> bool:

@@ -16,7 +16,7 @@ from evaluation.bench.loadgen import Plan, Scenario, import_loadgen, run_loadgen
 from evaluation.bench.machine import describe_machine, read_versions
 from evaluation.bench.options import DATA, JSON, MODEL, REPORT, SEED, choose_texts, write_report
 from evaluation.bench.quantiles import MIN_MEASUREMENTS
-from evaluation.bench.served import Served, import_psutil, make_serve_command, run_server
+from evaluation.bench.served import MEMORY_KIND, Served, import_psutil, make_serve_command, run_server
 from evaluation.options import VariadicCommand, describe_command
 from evaluation.progress import show_progress
 from evaluation.tables import WIDTH
@@ -131,9 +131,11 @@ def print_server(report: Mapping[str, Any]) -> None:
             asked = "" if run["target_qps"] is None else f" {run['target_qps']:.1f}/s"
             console.print(f"{run['scenario']}{asked}: {run['reasons'].strip()}")
     if server["ready_s"] is not None:
+        ready_mb, after_mb = server["memory_ready_mb"], server["memory_after_mb"]
+        several = f", {len(after_mb)} processes" if len(after_mb) > 1 else ""
         console.print(
-            f"ready after {server['ready_s']:.2f} s; memory {server['memory_ready_mb'][0]:.0f} MB then, "
-            f"{server['memory_after_mb'][0]:.0f} MB after the load; idle {server['idle_cpu_share']:.2%} of a CPU"
+            f"ready after {server['ready_s']:.2f} s; memory {sum(ready_mb):.0f} MB then, {sum(after_mb):.0f} MB after "
+            f"the load ({server['memory_kind'].upper()}{several}); idle {server['idle_cpu_share']:.1%} of a CPU"
         )
     if report["overhead_share"] is not None:
         console.print(
@@ -316,6 +318,7 @@ def server(
             "ready_s": served.ready_s,
             "memory_ready_mb": memory_ready_mb,
             "memory_after_mb": memory_after_mb,
+            "memory_kind": MEMORY_KIND,
             "idle_cpu_share": idle,
         },
         "machine": machine,

@@ -1,7 +1,9 @@
 """The parts of the benches: texts of a length, percentiles that count allows, the search, the ceiling's products."""
 
 import random
+import subprocess
 import sys
+import time
 
 import numpy as np
 import onnx
@@ -10,10 +12,12 @@ import pytest
 from evaluation.bench.ceiling import Ceiling, list_products
 from evaluation.bench.checkpoint import prepare_checkpoint
 from evaluation.bench.engines import Engine, Peer, probe
-from evaluation.bench.machine import describe_machine
+from evaluation.bench.machine import describe_machine, has_bf16
 from evaluation.bench.options import check_threads
 from evaluation.bench.peers_command import parse_pythons
 from evaluation.bench.quantiles import tell_percentiles
+from evaluation.bench.roster import Files, list_engines
+from evaluation.bench.served import Served, run_server
 from evaluation.bench.server_command import search_rate
 from evaluation.bench.speed import measure_padding
 from evaluation.bench.texts import describe_texts, list_mix_lengths, make_mix, make_paragraph, read_texts
@@ -143,6 +147,22 @@ def test_the_machine_says_what_a_figure_needs():
     assert machine["cpus_granted"] >= 1
 
 
+@pytest.mark.parametrize(
+    ("flags", "has"),
+    [(["avx512_bf16"], True), (["amx_bf16", "amx_tile"], True), (["asimd", "bf16"], True), (["avx512f"], False)],
+)
+def test_bf16_is_raced_where_the_processor_multiplies_it(monkeypatch, flags, has):
+    monkeypatch.setattr("evaluation.bench.machine.read_cpu", lambda: ("a cpu", flags))
+    assert has_bf16() is has
+
+
+def test_the_pipeline_is_raced_in_batches_and_one_text_a_run(monkeypatch, tmp_path):
+    monkeypatch.setattr("evaluation.bench.roster.has_bf16", lambda: False)
+    _, batches, single = list_engines(Files(tmp_path, tmp_path, None, 16), {}, own=sys.executable, threads=1)
+    assert (batches.name, batches.words[-1]) == ("transformers fp32", "16")
+    assert (single.name, single.words[-1]) == ("transformers fp32, one a run", "1")
+
+
 def test_interpreters_of_peers_are_checked_all_at_once(tmp_path):
     assert parse_pythons((f"ray={sys.executable}",)) == {"ray": sys.executable}
     with pytest.raises(ConfigError) as caught:
@@ -166,3 +186,24 @@ def test_an_engine_that_breaks_is_named_with_what_it_wrote(tmp_path):
 def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path):
     with pytest.raises(FileReadError):
         prepare_checkpoint(tmp_path, tmp_path / "out", max_tokens=16)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process does not tell what it shares")
+def test_memory_that_two_processes_share_is_counted_once():
+    code = "import os, time; held = b'x' * 60_000_000; os.fork(); print('up http://h:1', flush=True); time.sleep(60)"
+    with run_server([sys.executable, "-c", code], timeout_s=20) as served:
+        while len(sizes := served.read_memory_mb()) < 2:
+            time.sleep(0.01)
+        assert 60 < sum(sizes) < 110, "resident memory would be twice 60 MB and more"
+
+
+def test_a_process_that_ends_while_it_is_looked_at_is_no_fault():
+    import psutil
+
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    process = psutil.Process(gone.pid)
+    gone.wait()
+    process.children = lambda **_: []  # the list was read while it lived
+    served = Served("http://h:1", process=process)
+    assert served.read_memory_mb() == []
+    assert served.read_cpu_s() == 0

@@ -1,4 +1,4 @@
-"""Program: the transformers pipeline, as its documentation runs it: batches in the order given."""
+"""Program: the transformers pipeline, in batches in the order given, or one text a run, which is its default."""
 
 import sys
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from loop import answer
 
 
 def main() -> None:
-    """Run: `engine_transformers.py CHECKPOINT THREADS MAX_TOKENS fp32|bf16`."""
-    folder, threads, max_tokens, precision = sys.argv[1:5]
+    """Run: `engine_transformers.py CHECKPOINT THREADS MAX_TOKENS fp32|bf16 BATCH`."""
+    folder, threads, max_tokens, precision, size = sys.argv[1:6]
     torch.set_num_threads(int(threads))
     transformers.logging.set_verbosity_error()
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
@@ -21,7 +21,7 @@ def main() -> None:
         device="cpu",
         dtype=dtype,
         trust_remote_code=True,
-        batch_size=16,
+        batch_size=int(size),
         top_k=None,
         function_to_apply="none",
     )
@@ -40,7 +40,7 @@ def main() -> None:
         "threads": torch.get_num_threads(),
         "precision": precision,
         "attention": pipe.model.config._attn_implementation,
-        "batch": "16 in the order given, padded to the longest",
+        "batch": "one text a run (default)" if size == "1" else f"{size} in the order given, padded to the longest",
     }
     answer(configuration, bulk=classify, alone=classify)
 

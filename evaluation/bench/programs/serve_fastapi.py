@@ -1,4 +1,8 @@
-"""Program: a plain FastAPI endpoint, as its tutorial writes one; uvicorn with one process for each CPU."""
+"""Program: a plain FastAPI endpoint, as its tutorial writes one; uvicorn with one process for each CPU.
+
+The endpoint is a plain `def`, so FastAPI calls it on a pool of 40 threads: up to so many runs stand side by side in
+each process, each on one thread.
+"""
 
 import os
 import sys
@@ -18,7 +22,7 @@ class Request(BaseModel):
 
 
 def create_app() -> FastAPI:
-    """Make the app of one process; the model runs on one thread in it."""
+    """Make the app of one process; each run of the model takes one thread."""
     run = load(os.environ[_GRAPH], os.environ[_TOKENIZER], threads=1, max_tokens=int(os.environ[_MAX_TOKENS]))
     app = FastAPI()
 
