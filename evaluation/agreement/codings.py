@@ -31,7 +31,22 @@ class Scale:
     cut: float
 
     def label_of(self, mean: float) -> str:
-        """The label that stands for a number from -1 (the first label) to 1 (the last)."""
+        """The label that stands for a number from -1 (the first label) to 1 (the last).
+
+        Args:
+            mean: of codes, or one code.
+
+        Returns:
+            A label.
+
+        Raises:
+            ValueError: the number is no such mean: another scale's, or none at all.
+        """
+        if not -1 - 1e-9 <= mean <= 1 + 1e-9:  # also false for NaN, which would else take no side
+            raise ValueError(
+                f"found {mean:g}, expected a number from -1 ({self.labels[0]}) to 1 ({self.labels[2]}); "
+                "bring codes of another range to this one, or give labels"
+            )
         # A third summed from codes may fall a hair short of the third that was asked for.
         if mean >= self.cut - 1e-9:
             return self.labels[2]

@@ -164,7 +164,8 @@ def agreement(
     The stand-in test (alternative-annotator test) asks of each annotator with 30 items or more whether the model
     has as many of the others behind it, less epsilon.
 
-    An annotator's second code of an item is not counted. Dotted names go into objects: experts.sign.
+    An annotator's second code of an item is not counted. Empty cells, null and NaN are no code. Numbers on
+    --scale lie from -1 to 1; others are refused. Dotted names go into objects: experts.sign.
     """
     if columns and (codes or panel or label):
         raise click.UsageError(

@@ -6,6 +6,7 @@ objects, each of which is a code.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from pathlib import Path
 
 from evaluation.agreement.codings import Codings, Item, Scale
@@ -78,14 +79,12 @@ def look_up(cells: Mapping[str, object], name: str) -> object:
         name: a column; else parts joined by dots.
 
     Returns:
-        None where there is none.
+        None where there is none, or a number that is none (NaN), as tables with gaps have it.
     """
-    if name in cells:
-        return cells[name]
     found: object = cells
-    for part in name.split("."):
+    for part in (name,) if name in cells else name.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None
-    return found
+    return None if isinstance(found, float) and isnan(found) else found
 
 
 def _as_number(value: object) -> float | None:
@@ -133,7 +132,7 @@ class _Reader:
         yield from cell
 
     def _code(self, found: _Found, panel: str, annotator: str, value: object, place: str) -> None:
-        if value is None or value == "":
+        if value is None or value == "" or self._is_gap(value):
             return
         given = found.codes.setdefault(panel, {})
         if annotator in given:
@@ -143,6 +142,10 @@ class _Reader:
             given[annotator] = self._read(value)
         except ValueError as error:
             self.faults.append(f"{place}: {annotator}: {error}")
+
+    def _is_gap(self, value: object) -> bool:
+        """Whether a cell holds the word for no number, as CSV written from a table with gaps has it."""
+        return isinstance(value, str) and value.strip().lower() == "nan" and value not in self.head.label_names
 
     def _read(self, value: object) -> Words:
         number = _as_number(value)

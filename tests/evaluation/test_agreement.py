@@ -282,6 +282,28 @@ def test_numbers_become_labels_by_the_scale_only(tmp_path):
         assert run(*arguments, "--scale", scale, "--cut", cut).exit_code == 2
 
 
+@pytest.mark.parametrize("gap", [float("nan"), "nan", "NaN", None, ""])
+def test_a_number_that_is_none_is_no_code(tmp_path, gap):
+    rows = [{"id": str(number), "a": -1.0, "b": 1.0 if number else gap} for number in range(6)]
+    path = write_jsonl(tmp_path / "gaps.jsonl", rows)
+    found = run_json("--data", path, "--annotators", "a", "b", "--no-model", "--scale", ",".join(STANCES))
+    people = found["variables"]["stance"]["people"]
+    assert people["n_items"] == 6
+    assert people["n_items_pairable"] == 5  # not the middle label of the sixth
+    assert people["n_codes"] == 11
+
+
+@pytest.mark.parametrize("number", [1.5, -2, "2", 7, float("inf")])
+def test_a_number_of_another_scale_is_refused(tmp_path, number):
+    path = write_jsonl(tmp_path / "wide.jsonl", [{"id": "0", "a": 1, "b": -1.0}, {"id": "1", "a": number, "b": 0}])
+    with pytest.raises(DataError) as error:
+        run("--data", path, "--annotators", "a", "b", "--no-model", "--scale", ",".join(STANCES))
+    assert len(error.value.faults) == 1
+    with pytest.raises(ValueError, match="expected a number"):
+        SCALE.label_of(float(number))
+    assert SCALE.label_of(1 + 1e-12) == "state-led"  # a sum's last bit
+
+
 def test_panels_speak_as_one_and_second_codes_do_not_count(tmp_path):
     rows = [
         {
