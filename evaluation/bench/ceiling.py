@@ -15,6 +15,7 @@ import numpy as np
 import onnxruntime as ort
 
 from twohands.extras import import_extra
+from twohands.pages import huge_pages
 
 _CONSTANT_PRODUCTS = {"MatMul", "MatMulInteger", "Gemm"}
 
@@ -151,7 +152,9 @@ class Ceiling:
         with tempfile.TemporaryDirectory(prefix="twohands-bench-") as folder:
             path = Path(folder) / "products.onnx"
             onnx.save(model, str(path))
-            self._session = ort.InferenceSession(str(path), _options(1), providers=["CPUExecutionProvider"])
+            # The model's own weights stand there: without, it would race products that are slower than its own.
+            with huge_pages():
+                self._session = ort.InferenceSession(str(path), _options(1), providers=["CPUExecutionProvider"])
         self._local = threading.local()
 
     def _bind(self) -> Any:  # noqa: ANN401 - the runtime's own class, untyped

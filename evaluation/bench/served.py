@@ -1,14 +1,16 @@
 """Owns a server that a bench starts itself, or one that is up already: its URL, its processes, and what they cost."""
 
+import os
 import queue
 import re
+import signal
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +45,12 @@ class Served:
     ready_s: float | None = None
 
     def _tree(self) -> list[Any]:
-        return [] if self.process is None else [self.process, *self.process.children(recursive=True)]
+        if self.process is None:
+            return []
+        try:
+            return [self.process, *self.process.children(recursive=True)]
+        except import_psutil().NoSuchProcess:
+            return []
 
     def read_cpu_s(self) -> float | None:
         """CPU seconds of all its processes so far."""
@@ -101,7 +108,11 @@ def _is_healthy(url: str) -> bool:
 
 
 def _stop(process: "subprocess.Popen[str]") -> None:
-    """End a server and what it started; its own processes only, by their ids."""
+    """End a server and what it started; its own processes only, by their ids.
+
+    Its children are found in two ways: those whose parent has died are nobody's children, but still of its group; and
+    those that made a group of their own are still children.
+    """
     psutil = import_psutil()
     try:
         children = psutil.Process(process.pid).children(recursive=True)
@@ -117,6 +128,9 @@ def _stop(process: "subprocess.Popen[str]") -> None:
     del gone
     for child in alive:
         child.kill()
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError, PermissionError):  # none is left; or, on macOS, only dead ones are
+            os.killpg(process.pid, signal.SIGKILL)  # a group has the id of its first process, which is not given anew
 
 
 @contextmanager
@@ -141,7 +155,7 @@ def run_server(
     psutil = import_psutil()
     started_s = time.perf_counter()
     process = subprocess.Popen(  # noqa: S603 - our own words
-        list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
     lines: queue.Queue[str | None] = queue.Queue()
     tail: list[str] = []
@@ -160,13 +174,14 @@ def run_server(
         while url is None:
             left_s = timeout_s - (time.perf_counter() - started_s)
             try:
-                line = lines.get(timeout=max(0.0, left_s) if health_url is None else min(_POLL_S, max(0.0, left_s)))
+                line = lines.get(timeout=min(_POLL_S, max(0.0, left_s)))
             except queue.Empty:
-                line = "" if left_s > 0 else None
+                # A child that lives on keeps the pipe open, so its end does not tell that the server has ended.
+                line = "" if left_s > 0 and process.poll() is None else None
             if line is None:
-                raise BenchError(
-                    f"{command[0]} was not ready within {timeout_s:g} s, or ended; it wrote:\n" + "\n".join(tail)
-                )
+                code = process.poll()
+                ended = f"was not ready within {timeout_s:g} s" if code is None else f"ended with exit code {code}"
+                raise BenchError(f"{command[0]} {ended}; it wrote:\n" + "\n".join(tail))
             found = _URL.search(line) if health_url is None and marker in line else None
             url = found.group() if found else None
             if health_url is not None and _is_healthy(health_url):
@@ -175,7 +190,7 @@ def run_server(
     finally:
         _stop(process)
         reader.join(timeout=5)
-        if process.stdout is not None:
+        if process.stdout is not None and not reader.is_alive():  # closing waits for who reads from it
             process.stdout.close()
 
 

@@ -4,9 +4,11 @@ import random
 import subprocess
 import sys
 import time
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 
 from evaluation.bench.ceiling import Ceiling, list_products
@@ -23,6 +25,7 @@ from evaluation.bench.speed import measure_padding
 from evaluation.bench.texts import describe_texts, list_mix_lengths, make_mix, make_paragraph, read_texts
 from twohands import Classifier
 from twohands.errors import BenchError, ConfigError, DataError, FileReadError
+from twohands.locate import find_model
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +92,6 @@ def test_the_search_closes_in_on_the_highest_valid_rate(limit):
 
 
 def test_every_product_of_the_graph_is_in_the_ceiling(released):
-    from twohands.locate import find_model
-
     graph = find_model() / "model.onnx"
     products = list_products(graph, length=20)
     hidden, inner, n_layers = 384, 1536, 6
@@ -203,7 +204,43 @@ def test_a_process_that_ends_while_it_is_looked_at_is_no_fault():
     gone = subprocess.Popen([sys.executable, "-c", ""])
     process = psutil.Process(gone.pid)
     gone.wait()
-    process.children = lambda **_: []  # the list was read while it lived
     served = Served("http://h:1", process=process)
     assert served.read_memory_mb() == []
     assert served.read_cpu_s() == 0
+    process.children = lambda **_: []  # as if the list had been read while it lived
+    assert served.read_memory_mb() == []
+
+
+def test_a_server_whose_parent_dies_is_told_at_once_and_leaves_nothing_behind(tmp_path):
+    import psutil
+
+    pid = tmp_path / "pid"
+    began_s = time.perf_counter()
+    with pytest.raises(BenchError), run_server(["sh", "-c", f"sleep 60 & echo $! > {pid}; exit 3"], timeout_s=30):
+        pass
+    assert time.perf_counter() - began_s < 10
+    with suppress(psutil.NoSuchProcess):
+        assert psutil.Process(int(pid.read_text())).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_server_that_says_nothing_is_ended_after_its_time():
+    began_s = time.perf_counter()
+    with pytest.raises(BenchError), run_server([sys.executable, "-c", "import time; time.sleep(60)"], timeout_s=0.5):
+        pass
+    assert time.perf_counter() - began_s < 10
+
+
+def test_the_ceiling_has_huge_pages_as_the_model_has(monkeypatch):
+    is_huge, made = [False], []
+
+    @contextmanager
+    def note():
+        is_huge[0] = True
+        yield
+        is_huge[0] = False
+
+    load = ort.InferenceSession
+    monkeypatch.setattr("evaluation.bench.ceiling.huge_pages", note)
+    monkeypatch.setattr(ort, "InferenceSession", lambda *words, **more: made.append(is_huge[0]) or load(*words, **more))
+    Ceiling(find_model() / "model.onnx", length=4)
+    assert made[-1], "its weights would stand on small pages, and the model would look faster than its own products"
