@@ -7,7 +7,7 @@ import numpy as np
 
 from evaluation.audit_texts import AuditedRows
 from evaluation.describe import describe_labels
-from evaluation.rows import ratio_of
+from evaluation.rows import FEWEST_GROUPS, ratio_of
 from evaluation.slices import MIN_ROWS, split_rows, usual_columns
 from twohands.examples import NOT_LABELLED, Example, encode_labels
 from twohands.metrics import draw_weights
@@ -88,8 +88,8 @@ def measure_drift(
         seed: of the draws.
 
     Returns:
-        By head and label, by value: `n`, `share` of its rows with the label, and `excess`, the share less the
-        expected one, with its 95% interval.
+        By head and label, by value: `n`, `n_groups`, `share` of its rows with the label, and `excess`, the share less
+        the expected one, with its 95% interval (None from fewer than 5 documents).
 
     Raises:
         UnknownColumnError: no row has the column.
@@ -121,7 +121,7 @@ def measure_drift(
                     weights,
                 )
                 share = float((truth[places, number] == 1).mean())
-                values[value] = {"n": len(places), "share": share, "excess": excess}
+                values[value] = {"n": len(places), "n_groups": len(numbers), "share": share, "excess": excess}
             of_head[label] = dict(values)
         drift[head.name] = of_head
     return drift
@@ -130,13 +130,14 @@ def measure_drift(
 def rank_drift(drift: Mapping[str, Any]) -> list[dict[str, Any]]:
     """List what stands apart: intervals that leave 0 out, the largest excess first.
 
-    Slices of fewer than 20 rows are passed over: four rows that agree have an interval of no width.
+    Slices of fewer than 20 rows or 5 documents are passed over: four rows that agree have an interval of no width, and
+    rows of one document are one author's.
 
     Args:
         drift: by column, from `measure_drift`.
 
     Returns:
-        `column`, `value`, `head`, `label`, `n`, `share`, `excess`.
+        `column`, `value`, `head`, `label`, `n`, `n_groups`, `share`, `excess`.
     """
     found: list[dict[str, Any]] = []
     for column, heads in drift.items():
@@ -144,7 +145,9 @@ def rank_drift(drift: Mapping[str, Any]) -> list[dict[str, Any]]:
             for label, values in labels.items():
                 for value, part in values.items():
                     excess = part["excess"]
-                    if part["n"] >= MIN_ROWS and excess is not None and (excess["low"] > 0 or excess["high"] < 0):
+                    if part["n"] < MIN_ROWS or part["n_groups"] < FEWEST_GROUPS or excess is None:
+                        continue
+                    if excess["low"] > 0 or excess["high"] < 0:
                         found.append({"column": column, "value": value, "head": head, "label": label, **part})
 
     return sorted(found, key=lambda entry: -abs(float(entry["excess"]["value"])))

@@ -135,11 +135,11 @@ def _print_audit(report: Mapping[str, Any]) -> None:
     if report["apart"]:
         console.print()
         console.print(show_text("Labels given more or less often than the texts suggest", "bold"))
-        table = make_table("slice", "label", "rows", "share", "beyond expected")
+        table = make_table("slice", "label", "rows", "docs", "share", "beyond expected")
         for entry in report["apart"][:_SHOWN]:
             slice_name = show_text(f"{entry['column']} {entry['value']}")
             table.add_row(
-                slice_name, entry["label"], str(entry["n"]), show_number(entry["share"]),
+                slice_name, entry["label"], str(entry["n"]), str(entry["n_groups"]), show_number(entry["share"]),
                 show_figure(entry["excess"], is_signed=True),
             )  # fmt: skip
         console.print(table)

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluation.deciders import Decisions
-from evaluation.rows import HeadRows, Sample
-from evaluation.slices import split_rows
+from evaluation.rows import FEWEST_GROUPS, HeadRows, Sample, bound_figure
+from evaluation.slices import count_slice, split_rows
 from twohands.errors import TaxonomyMismatchError
 from twohands.examples import Example
-from twohands.metrics import Counts, Figure, Floats, accuracy, f1, interval, macro_f1
+from twohands.metrics import Counts, Floats, accuracy, f1, macro_f1
 from twohands.taxonomy import Taxonomy
 
 Json = dict[str, object]
@@ -96,16 +96,11 @@ def _bootstrap_p(differences: Floats) -> float:
 
 
 def _compare_figure(of: Callable[[Counts], Floats], a: Sample, b: Sample) -> Json:
-    figure_a, figure_b = a.figure(of), b.figure(of)
+    (value_a,), (value_b,) = of(a.whole), of(b.whole)
     differences = of(a.drawn) - of(b.drawn)
-    low, high = interval(differences)
-    difference: Figure = {
-        "value": figure_a["value"] - figure_b["value"],
-        "low": low,
-        "high": high,
-        "p": _bootstrap_p(differences),
-    }
-    return {"a": figure_a, "b": figure_b, "difference": difference}
+    difference = bound_figure(float(value_a) - float(value_b), differences, n_groups=a.n_groups)
+    difference["p"] = _bootstrap_p(differences) if a.n_groups >= FEWEST_GROUPS else None
+    return {"a": a.figure(of), "b": b.figure(of), "difference": difference}
 
 
 def _f1_of(number: int) -> Callable[[Counts], Floats]:
@@ -113,11 +108,12 @@ def _f1_of(number: int) -> Callable[[Counts], Floats]:
 
 
 def _test_rows(a: HeadRows, b: HeadRows) -> Json:
-    """McNemar's test of the rows that only one of the two has right."""
+    """McNemar's test of the rows that only one of the two has right; no p where they come from few documents."""
     is_right_a = ((a.truth == 1) == a.decided).all(axis=1)
     is_right_b = ((b.truth == 1) == b.decided).all(axis=1)
     only_a, only_b = int((is_right_a & ~is_right_b).sum()), int((~is_right_a & is_right_b).sum())
-    return {"only_a_right": only_a, "only_b_right": only_b, "p": mcnemar_exact(only_a, only_b)}
+    p = mcnemar_exact(only_a, only_b) if a.n_groups >= FEWEST_GROUPS else None
+    return {"only_a_right": only_a, "only_b_right": only_b, "p": p}
 
 
 def compare_rows(a: HeadRows, b: HeadRows, *, n_replicates: int, seed: int) -> Json:
@@ -131,7 +127,7 @@ def compare_rows(a: HeadRows, b: HeadRows, *, n_replicates: int, seed: int) -> J
 
     Returns:
         `macro_f1`, `accuracy` and per label `f1` as `{"a", "b", "difference"}` (A minus B, with interval and
-        bootstrap p-value), `mcnemar`, `n`, `n_groups`.
+        bootstrap p-value, which are None from fewer than 5 documents), `mcnemar`, `n`, `n_groups`.
     """
     weights = a.draw(n_replicates=n_replicates, seed=seed)
     sample_a, sample_b = Sample.of(a, weights), Sample.of(b, weights)
@@ -171,8 +167,8 @@ def compare_slices(
         seed: of the draws.
 
     Returns:
-        By value `n`, and by head `n`, `n_groups`, `macro_f1` (over the labels that occur in the slice, None where none
-        does), `accuracy` and `mcnemar`.
+        By value `n` and `n_groups`, and by head `n`, `n_groups`, `macro_f1` (over the labels that occur in the slice,
+        None where none does), `accuracy` and `mcnemar`, as `compare_rows`.
 
     Raises:
         UnknownColumnError: no row has the column.
@@ -199,5 +195,5 @@ def compare_slices(
                 "accuracy": _compare_figure(accuracy, *samples),
                 "mcnemar": _test_rows(of_a, of_b),
             }
-        slices[value] = {"n": int(has_value.sum()), "heads": heads}
+        slices[value] = {**count_slice(examples, has_value), "heads": heads}
     return slices

@@ -1,10 +1,11 @@
 """Owns the drawing of figures with their intervals side by side: slices of a data set, labels, differences."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from evaluation.drawing import GRID, MUTED, SERIES, new_figure, styled, to_svg
 
-Figures = Mapping[str, Mapping[str, float] | None]
+Figures = Mapping[str, Mapping[str, Any] | None]
 _ROW_INCHES, _MARGIN_INCHES, _WIDTH_INCHES = 0.34, 0.75, 7.2
 _MOST_CHARS = 34
 
@@ -24,7 +25,8 @@ def draw_forest(
     """Draw one line for each name, with a dot and an interval of each series.
 
     Args:
-        series: by its title (at most four) the figures by name; a missing figure leaves a gap.
+        series: by its title (at most four) the figures by name; a missing figure leaves a gap, one without an interval
+            is a dot.
         names: the lines from top to bottom.
         xlabel: what is drawn.
         zero: the figures are differences: a line marks 0, and the axis is not held to [0, 1].
@@ -45,8 +47,9 @@ def draw_forest(
                 axes.axvline(reference[title], color=color, linewidth=0.8, linestyle=":")
             lines = [(row, found) for row, name in enumerate(names) if (found := figures.get(name)) is not None]
             heights = [row + shift for row, _ in lines]
+            drawn = [(height, f) for height, (_, f) in zip(heights, lines, strict=True) if f["low"] is not None]
             axes.hlines(
-                heights, [f["low"] for _, f in lines], [f["high"] for _, f in lines],
+                [height for height, _ in drawn], [f["low"] for _, f in drawn], [f["high"] for _, f in drawn],
                 color=color, linewidth=1.4, linestyle=dash,
             )  # fmt: skip
             axes.plot([f["value"] for _, f in lines], heights, marker, color=color, markersize=5, label=title)

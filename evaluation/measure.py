@@ -10,7 +10,7 @@ from evaluation.dataset import LabelledFiles
 from evaluation.deciders import Decisions
 from evaluation.linear import plain_rule
 from evaluation.ranking import measure_ranking
-from evaluation.rows import HeadRows, ratio_of, select_rows
+from evaluation.rows import FEWEST_GROUPS, HeadRows, ratio_of, select_rows
 from twohands.examples import Example
 from twohands.manifest import Manifest
 from twohands.metrics import ece_by_chance, measure_head
@@ -156,7 +156,9 @@ def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy) -> list[str]
         without = [name for name, n in zip(head.label_names, (rows.truth == 1).sum(axis=0), strict=True) if not n]
         if without:
             notes.append(f"{head.name}: no row is {', '.join(without)}; F1 is 0 there and pulls the macro mean down.")
-        if rows.n_groups < FEW_GROUPS:
+        if rows.n_groups < FEWEST_GROUPS:
+            notes.append(f"{head.name}: {rows.n_groups} groups (documents) are too few for any interval; trust none.")
+        elif rows.n_groups < FEW_GROUPS:
             notes.append(
                 f"{head.name}: only {rows.n_groups} groups (documents); intervals from fewer than {FEW_GROUPS} are "
                 "too narrow."

@@ -9,6 +9,7 @@ from evaluation.forest import draw_forest
 from evaluation.output import write_whole
 from evaluation.plots import draw_histograms, draw_precision_recall, draw_reliability, draw_risk
 from evaluation.robustness.show import draw_robustness
+from evaluation.rows import TOO_FEW_GROUPS
 from evaluation.tables import show_figure, show_number, show_p
 from twohands.errors import MissingExtraError
 
@@ -59,6 +60,7 @@ def make_environment() -> Any:  # noqa: ANN401 - jinja2's Environment, imported 
     environment.filters["signed"] = lambda figure: show_figure(figure, is_signed=True)
     environment.filters["number"] = show_number
     environment.filters["p"] = show_p
+    environment.globals["too_few_groups"] = TOO_FEW_GROUPS
     return environment
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from evaluation.forest import draw_forest
 from evaluation.output import write_whole
 from evaluation.report import make_environment
+from evaluation.tables import say_better
 
 COMPARISON_NAME = "comparison.json"
 COMPARISON_PAGE_NAME = "comparison.html"
@@ -41,7 +42,9 @@ def render_comparison(report: Mapping[str, Any]) -> str:
     """
     plots = {name: _draw_head(head) for name, head in report["heads"].items()}
     slice_plots = {column: _draw_slices(slices, report["heads"]) for column, slices in report["slices"].items()}
-    template = make_environment().get_template(_TEMPLATE)
+    environment = make_environment()
+    environment.globals["say_better"] = say_better
+    template = environment.get_template(_TEMPLATE)
     return str(template.render(report=report, plots=plots, slice_plots=slice_plots)) + "\n"
 
 

@@ -8,9 +8,15 @@ import numpy.typing as npt
 
 from evaluation.deciders import Decisions
 from twohands.examples import NOT_LABELLED, Example, Labels, encode_labels
-from twohands.metrics import Counts, Figure, Floats, count_head, draw_weights, interval, sum_by_group
+from twohands.metrics import Counts, Floats, count_head, draw_weights, interval, sum_by_group
 from twohands.scores import Scores
 from twohands.taxonomy import Head, Taxonomy
+
+# A figure whose interval is None where it was not drawn.
+DrawnFigure = dict[str, float | None]
+# With fewer documents a draw of documents says nothing: of one document every draw is the same, whatever the doubt.
+FEWEST_GROUPS = 5
+TOO_FEW_GROUPS = f"[-]: no interval and no p from fewer than {FEWEST_GROUPS} documents."
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +109,28 @@ def select_rows(examples: Sequence[Example], taxonomy: Taxonomy, decisions: Deci
     return selected
 
 
+def bound_figure(value: float, drawn: Floats, *, n_groups: int) -> DrawnFigure:
+    """Put a figure and the 95% interval of its draws together.
+
+    Args:
+        value: of the sample.
+        drawn: of the draws, shape `(n_replicates,)`.
+        n_groups: documents that were drawn from.
+
+    Returns:
+        `value`, `low`, `high`; the latter two None from fewer than 5 documents.
+    """
+    low, high = interval(drawn) if n_groups >= FEWEST_GROUPS else (None, None)
+    return {"value": value, "low": low, "high": high}
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """Counts of all rows (`whole`, one entry) and of each bootstrap draw of documents (`drawn`, one entry each)."""
 
     whole: Counts
     drawn: Counts
+    n_groups: int
 
     @classmethod
     def of(cls, rows: HeadRows, weights: Floats) -> "Sample":
@@ -122,23 +144,22 @@ class Sample:
             The counts.
         """
         by_document = rows.count()
-        return cls(by_document.weigh(np.ones((1, weights.shape[1]))), by_document.weigh(weights))
+        return cls(by_document.weigh(np.ones((1, weights.shape[1]))), by_document.weigh(weights), weights.shape[1])
 
-    def figure(self, of: Callable[[Counts], Floats]) -> Figure:
+    def figure(self, of: Callable[[Counts], Floats]) -> DrawnFigure:
         """One figure with its 95% interval.
 
         Args:
             of: from counts to one number for each entry of their leading axis.
 
         Returns:
-            `value`, `low`, `high`.
+            As `bound_figure`.
         """
         (value,) = of(self.whole)
-        low, high = interval(of(self.drawn))
-        return {"value": float(value), "low": low, "high": high}
+        return bound_figure(float(value), of(self.drawn), n_groups=self.n_groups)
 
 
-def ratio_of(numerator: Floats, denominator: Floats, weights: Floats) -> Figure | None:
+def ratio_of(numerator: Floats, denominator: Floats, weights: Floats) -> DrawnFigure | None:
     """The ratio of two sums with its 95% interval.
 
     Args:
@@ -147,10 +168,10 @@ def ratio_of(numerator: Floats, denominator: Floats, weights: Floats) -> Figure 
         weights: bootstrap draws, shape `(n_replicates, n_documents)`.
 
     Returns:
-        `value`, `low`, `high`; None when the denominator sums to 0. Draws without any denominator are left out.
+        As `bound_figure`; None when the denominator sums to 0. Draws without any denominator are left out.
     """
     if not denominator.sum():
         return None
     above, below = weights @ numerator, weights @ denominator
-    low, high = interval(above[below > 0] / below[below > 0])
-    return {"value": float(numerator.sum() / denominator.sum()), "low": low, "high": high}
+    value = float(numerator.sum() / denominator.sum())
+    return bound_figure(value, above[below > 0] / below[below > 0], n_groups=weights.shape[1])

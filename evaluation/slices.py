@@ -149,6 +149,20 @@ def split_rows(examples: Sequence[Example], column: str) -> dict[str, npt.NDArra
     return {value: values == value for value in sorted(sizes, key=place)}
 
 
+def count_slice(examples: Sequence[Example], has_value: npt.NDArray[np.bool_]) -> dict[str, object]:
+    """Count rows and documents of a slice.
+
+    Args:
+        examples: all rows.
+        has_value: which are in it, shape `(n,)`.
+
+    Returns:
+        `n` and `n_groups`.
+    """
+    places = np.flatnonzero(has_value).tolist()
+    return {"n": len(places), "n_groups": len({examples[place].group for place in places})}
+
+
 def measure_slices(
     examples: Sequence[Example], selected: Mapping[str, HeadRows], column: str, *, n_replicates: int, seed: int
 ) -> Json:
@@ -162,8 +176,9 @@ def measure_slices(
         seed: of the draws.
 
     Returns:
-        By value, the largest slice first (decades, lengths and counts in their own order): `n` and by head `macro_f1`
-        (over the labels that occur in the slice, None where none does), `accuracy`, `n`, `n_groups`, those `labels`.
+        By value, the largest slice first (decades, lengths and counts in their own order): `n`, `n_groups` and by head
+        `macro_f1` (over the labels that occur in the slice, None where none does), `accuracy`, `n`, `n_groups`, those
+        `labels`; from fewer than 5 documents without intervals.
 
     Raises:
         UnknownColumnError: no row has the column.
@@ -175,5 +190,5 @@ def measure_slices(
             chosen = has_value[rows.places]
             if chosen.any():
                 heads[name] = _measure_slice(rows.take(chosen), n_replicates=n_replicates, seed=seed)
-        slices[value] = {"n": int(has_value.sum()), "heads": heads}
+        slices[value] = {**count_slice(examples, has_value), "heads": heads}
     return slices

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from evaluation.rows import FEWEST_GROUPS, TOO_FEW_GROUPS
+
 WIDTH = 80
 Json = Mapping[str, Any]
 
@@ -19,16 +21,20 @@ def show_number(value: float, *, digits: int = 3, is_signed: bool = False) -> st
     return sign + (plain[1:] if plain.startswith("0.") else plain[:-1])
 
 
-def show_figure(figure: Mapping[str, float] | None, *, is_signed: bool = False) -> str:
-    """Write a figure and its interval: `.741 [.702, .778]`; a dash for one that is not defined."""
+def show_figure(figure: Mapping[str, Any] | None, *, is_signed: bool = False) -> str:
+    """Write a figure and its interval: `.741 [.702, .778]`; a dash for one that is not defined or was not drawn."""
     if figure is None:
         return "-"
+    if figure["low"] is None:
+        return f"{show_number(figure['value'], is_signed=is_signed)} [-]"
     value, low, high = (show_number(figure[key], is_signed=is_signed) for key in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
 
 
-def show_p(p: float) -> str:
-    """Write a p-value."""
+def show_p(p: float | None) -> str:
+    """Write a p-value; a dash where none was drawn."""
+    if p is None:
+        return "-"
     return "<.001" if p < 0.001 else show_number(p)
 
 
@@ -74,19 +80,25 @@ def _print_head(console: Console, name: str, head: Json) -> None:
     console.print(table)
 
 
+def _explain_gaps(console: Console, name: str, slices: Json) -> None:
+    heads = [part["heads"][name] for part in slices.values() if name in part["heads"]]
+    if any(head["n_groups"] < FEWEST_GROUPS for head in heads):
+        console.print(show_text(TOO_FEW_GROUPS))
+
+
 def _print_slices(console: Console, column: str, slices: Json) -> None:
     heads = list(dict.fromkeys(name for part in slices.values() for name in part["heads"]))
     for name in heads:
         console.print()
         console.print(show_text(f"{name} by {column}", "bold"))
-        table = make_table(column, "rows", "macro-F1 (labels that occur)", "accuracy")
+        table = make_table(column, "rows", "docs", "macro-F1 (labels that occur)", "accuracy")
         for value, part in slices.items():
             if name in part["heads"]:
                 head = part["heads"][name]
-                table.add_row(
-                    show_text(value), str(head["n"]), show_figure(head["macro_f1"]), show_figure(head["accuracy"])
-                )
+                figures = [show_figure(head[key]) for key in ("macro_f1", "accuracy")]
+                table.add_row(show_text(value), str(head["n"]), str(head["n_groups"]), *figures)
         console.print(table)
+        _explain_gaps(console, name, slices)
 
 
 def print_evaluation(report: Json) -> None:
@@ -113,7 +125,17 @@ def print_evaluation(report: Json) -> None:
     _print_notes(console, report)
 
 
-def _say_verdict(difference: Mapping[str, float]) -> str:
+def say_better(difference: Mapping[str, Any]) -> str:
+    """Say which side is better, by the interval of A minus B.
+
+    Args:
+        difference: `low` and `high`; None from too few documents.
+
+    Returns:
+        Some words.
+    """
+    if difference["low"] is None:
+        return "too few documents to tell"
     if difference["low"] > 0:
         return "A is better"
     return "B is better" if difference["high"] < 0 else "no difference shown"
@@ -123,17 +145,17 @@ def _print_compared_slices(console: Console, column: str, slices: Json) -> None:
     for name in dict.fromkeys(name for part in slices.values() for name in part["heads"]):
         console.print()
         console.print(show_text(f"{name} by {column}: macro-F1 over the labels that occur", "bold"))
-        table = make_table(column, "rows", "A", "B", "A - B", "p")
+        table = make_table(column, "rows", "docs", "A", "B", "A - B", "p")
         for value, part in slices.items():
             head = part["heads"].get(name)
             if head is not None and head["macro_f1"] is not None:
                 figures = head["macro_f1"]
                 a, b = show_number(figures["a"]["value"]), show_number(figures["b"]["value"])
                 apart = figures["difference"]
-                table.add_row(
-                    show_text(value), str(head["n"]), a, b, show_figure(apart, is_signed=True), show_p(apart["p"])
-                )
+                counts = (str(head["n"]), str(head["n_groups"]))
+                table.add_row(show_text(value), *counts, a, b, show_figure(apart, is_signed=True), show_p(apart["p"]))
         console.print(table)
+        _explain_gaps(console, name, slices)
 
 
 def print_comparison(report: Json) -> None:
@@ -155,7 +177,7 @@ def print_comparison(report: Json) -> None:
     for name, head in report["heads"].items():
         console.print()
         difference = cast("Mapping[str, float]", head["macro_f1"]["difference"])
-        console.print(show_text(f"{name}   {head['n']} rows   {_say_verdict(difference)}", "bold"))
+        console.print(show_text(f"{name}   {head['n']} rows   {say_better(difference)}", "bold"))
         table = make_table("", "A", "B", "A - B", "p", "rows")
         parts = {"macro-F1": head["macro_f1"], "accuracy": head["accuracy"]}
         parts |= {f"F1 {label}": figures["f1"] for label, figures in head["labels"].items()}

@@ -9,11 +9,11 @@ from evaluation.deciders import run_model
 from evaluation.progress import show_progress
 from evaluation.robustness.conditions import damage_text, list_conditions
 from evaluation.robustness.names import measure_names, swap_countries
-from evaluation.rows import HeadRows, Sample, ratio_of, select_rows
+from evaluation.rows import HeadRows, Sample, bound_figure, ratio_of, select_rows
 from twohands.classifier import Classifier
 from twohands.decide import decide_all
 from twohands.examples import Example
-from twohands.metrics import interval, macro_f1
+from twohands.metrics import macro_f1
 from twohands.paragraphs import normalise
 
 Json = dict[str, object]
@@ -23,11 +23,14 @@ def _measure_head(as_is: HeadRows, damaged: HeadRows, *, n_replicates: int, seed
     weights = as_is.draw(n_replicates=n_replicates, seed=seed)
     before, after = Sample.of(as_is, weights), Sample.of(damaged, weights)
     (value_before,), (value_after,) = macro_f1(before.whole), macro_f1(after.whole)
-    low, high = interval(macro_f1(after.drawn) - macro_f1(before.drawn))
     is_other = (as_is.decided != damaged.decided).any(axis=1).astype(float)
     return {
         "macro_f1": after.figure(macro_f1),
-        "difference": {"value": float(value_after - value_before), "low": low, "high": high},
+        "difference": bound_figure(
+            float(value_after - value_before),
+            macro_f1(after.drawn) - macro_f1(before.drawn),
+            n_groups=before.n_groups,
+        ),
         "changed": ratio_of(
             damaged.sum_by_document(is_other), damaged.sum_by_document(np.ones(len(is_other))), weights
         ),

@@ -1,6 +1,7 @@
 """`twohands compare`: the paired test, on arrays where the answer is known and through the command."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from math import comb
 
@@ -10,7 +11,8 @@ from click.testing import CliRunner
 
 from evaluation.compare_command import compare
 from evaluation.comparison import compare_rows, mcnemar_exact, reorder_labels, share_heads
-from evaluation.rows import HeadRows
+from evaluation.rows import TOO_FEW_GROUPS, HeadRows
+from evaluation.tables import say_better
 from tests.evaluation.support import make_rows, write_rows
 from tests.support.tiny import build_tiny_model
 from twohands import errors
@@ -71,6 +73,21 @@ def test_a_better_model_is_found(taxonomy):
     mirrored = compare_rows(b, a, n_replicates=1000, seed=0)["macro_f1"]["difference"]
     assert mirrored["value"] == -difference["value"]
     assert mirrored["high"] == pytest.approx(-difference["low"])
+
+
+def test_few_documents_show_no_difference_however_many_rows(taxonomy, tiny_model, files, tmp_path):
+    a, b = planted(taxonomy, skill_a=0.9, skill_b=0.3)
+    one = compare_rows(replace(a, groups=["d"] * 300), replace(b, groups=["d"] * 300), n_replicates=200, seed=0)
+    assert one["macro_f1"]["difference"] == {"value": pytest.approx(0.4, abs=0.2), "low": None, "high": None, "p": None}
+    assert one["mcnemar"]["p"] is None
+    assert say_better(one["macro_f1"]["difference"]) == say_better({"low": None, "high": None})
+    rows = [row | {"group": f"d{number % 2}"} for number, row in enumerate(make_rows(120, seed=5, first=900))]
+    path = write_rows(tmp_path / "two.jsonl", rows)
+    arguments = (tiny_model, "majority", "--train", files["train"], "--data", path, "--by", "source")
+    shown = run(*arguments, "--report", tmp_path / "out", "--replicates", "100")
+    assert shown.exit_code == 0
+    assert "better" not in shown.stdout
+    assert TOO_FEW_GROUPS in (tmp_path / "out" / "comparison.html").read_text()
 
 
 def test_models_of_equal_skill_are_seldom_told_apart(taxonomy):

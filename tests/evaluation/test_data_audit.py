@@ -79,9 +79,11 @@ def test_a_drifting_annotator_stands_apart(report):
 
 def test_a_handful_of_rows_never_stands_apart():
     excess = {"value": 0.4, "low": 0.4, "high": 0.4}
-    drift = {
-        "source": {"stance": {"neutral": {"few": {"n": 4, "excess": excess}, "many": {"n": 40, "excess": excess}}}}
+    values = {
+        name: {"n": n, "n_groups": n_groups, "excess": excess}
+        for name, n, n_groups in (("few", 4, 4), ("many", 40, 20), ("one author", 40, 1))
     }
+    drift = {"source": {"stance": {"neutral": values}}}
     assert [entry["value"] for entry in rank_drift(drift)] == ["many"]
 
 

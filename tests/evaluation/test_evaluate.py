@@ -13,6 +13,7 @@ from sklearn.metrics import f1_score
 from evaluation.commands import evaluate
 from evaluation.dataset import load_labelled
 from evaluation.measure import note_fitted
+from evaluation.rows import TOO_FEW_GROUPS
 from tests.evaluation.support import make_rows, write_rows
 from twohands import errors
 from twohands.manifest import DataFile, load_manifest
@@ -176,6 +177,27 @@ def test_slices_count_their_own_rows_and_small_ones_are_folded(tiny_model, tmp_p
     assert of_law["macro_f1"] == alone["heads"]["stance"]["macro_f1"]
     assert of_law["accuracy"] == alone["heads"]["stance"]["accuracy"]
     assert set(report["slices"]["decade"]) == {"1980s", "1990s"}
+
+
+def test_a_slice_of_few_documents_has_no_interval(tiny_model, tmp_path):
+    rows = make_rows(120)
+    for number, row in enumerate(rows):
+        row["genre"] = "many" if number < 80 else "one"
+        row["group"] = row["group"] if number < 80 else "the only one"
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    arguments = ("--model", tiny_model, "--data", path, "--by", "genre")
+    genres = run_json(*arguments)["slices"]["genre"]
+    assert (genres["many"]["n_groups"], genres["one"]["n_groups"]) == (40, 1)
+    for head in ("stance", "topics"):
+        for key in ("macro_f1", "accuracy"):
+            assert genres["many"]["heads"][head][key]["low"] < genres["many"]["heads"][head][key]["high"]
+            figure = genres["one"]["heads"][head][key]
+            assert (figure["low"], figure["high"]) == (None, None)
+            assert 0 <= figure["value"] <= 1
+    shown = run(*arguments, "--report", tmp_path / "out").stdout
+    assert TOO_FEW_GROUPS in shown
+    assert TOO_FEW_GROUPS in (tmp_path / "out" / "report.html").read_text()
+    assert max(map(len, shown.splitlines())) <= max(80, len(f"Report: {tmp_path / 'out' / 'report.html'}"))
 
 
 def test_a_slice_is_not_marked_down_for_a_label_that_it_lacks(tiny_model, tmp_path):
