@@ -67,8 +67,27 @@ def load_labelled(paths: Sequence[Path], taxonomy: Taxonomy, *, skip_unlabelled:
     return LabelledFiles(examples, files, n_skipped)
 
 
+def _join_groups(examples: Sequence[Example]) -> dict[str, str]:
+    """By document the first of all documents that it must stay with: those that share a text, and theirs in turn."""
+    joined: dict[str, str] = {}
+
+    def find(group: str) -> str:
+        while joined[group] != group:
+            group = joined[group]
+        return group
+
+    place = {group: number for number, group in enumerate(dict.fromkeys(example.group for example in examples))}
+    first_with: dict[str, str] = {}
+    for example in examples:
+        joined.setdefault(example.group, example.group)
+        its, other = find(example.group), find(first_with.setdefault(example.paragraph, example.group))
+        first, later = sorted((its, other), key=place.__getitem__)
+        joined[later] = first
+    return {group: find(group) for group in joined}
+
+
 def halve(part: LabelledFiles, *, seed: int) -> tuple[LabelledFiles, LabelledFiles]:
-    """Part rows into two halves of whole documents.
+    """Part rows into two halves of whole documents; documents that share a text go into one half.
 
     Args:
         part: rows of several documents.
@@ -78,19 +97,21 @@ def halve(part: LabelledFiles, *, seed: int) -> tuple[LabelledFiles, LabelledFil
         The halves, rows in the order of the file.
 
     Raises:
-        DataError: there is one document only.
+        DataError: there is one document only, or all are tied together by texts that they share.
     """
-    groups = list(dict.fromkeys(example.group for example in part.examples))
+    together = _join_groups(part.examples)
+    groups = list(dict.fromkeys(together[example.group] for example in part.examples))
     if len(groups) < 2:
+        found = f"{groups[0]!r}" if len(together) == 1 else f"{len(together)} documents that share texts"
         raise DataError(
             "rows that tune and rows that measure are parted by document",
-            [f"there is only one, {groups[0]!r}; give --data, or rows of more documents"],
+            [f"there is only one, {found}; give --data, or rows of more documents"],
         )
     order = np.random.default_rng(seed).permutation(len(groups))
     chosen = {groups[number] for number in order[: len(groups) // 2]}
 
     def take(is_chosen: bool) -> LabelledFiles:
-        kept = [example for example in part.examples if (example.group in chosen) == is_chosen]
+        kept = [example for example in part.examples if (together[example.group] in chosen) == is_chosen]
         return LabelledFiles(kept, part.files, 0)
 
     return take(True), take(False)

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from evaluation.data_commands import data
-from evaluation.dataset import halve, load_labelled
+from evaluation.dataset import halve, load_labelled, refuse_overlap
 from evaluation.growth import choose_sizes, draw_parts, fit_power_law
 from tests.evaluation.peers import make_word_encoder
 from tests.evaluation.support import make_rows, write_rows
@@ -124,6 +124,28 @@ def test_without_data_half_of_dev_measures(files, taxonomy):
     assert len(tuned.examples) == len(measured.examples) == 40
     outcome = run("--train", files["train"], "--dev", files["dev"], "--points", "2", "--fits", "1", "--json")
     assert json.loads(outcome.stdout)["n"] == 40
+
+
+def test_halves_share_no_text_and_are_what_they_were_where_none_repeats(tmp_path, taxonomy):
+    rows = make_rows(80, seed=7)
+    plain = load_labelled([write_rows(tmp_path / "plain.jsonl", rows)], taxonomy)
+    groups = list(dict.fromkeys(example.group for example in plain.examples))
+    for seed in range(4):
+        order = np.random.default_rng(seed).permutation(len(groups))
+        expected = {groups[number] for number in order[: len(groups) // 2]}
+        assert {example.group for example in halve(plain, seed=seed)[0].examples} == expected
+    for number in (10, 20, 31, 45):  # a chain of documents: each repeats a text of the one before
+        rows[number]["text"] = "  ".join(rows[number - 10]["text"].split(" "))
+    rows[21]["text"] = rows[10]["text"]
+    part = load_labelled([write_rows(tmp_path / "repeats.jsonl", rows)], taxonomy)
+    for seed in range(8):
+        halves = halve(part, seed=seed)
+        refuse_overlap({"tunes": halves[0].examples, "measures": halves[1].examples})
+        assert min(len(half.examples) for half in halves) >= 30
+    for row in rows:
+        row["text"] = rows[0]["text"]
+    with pytest.raises(errors.DataError):
+        halve(load_labelled([write_rows(tmp_path / "one.jsonl", rows)], taxonomy), seed=0)
 
 
 def test_wrong_use_is_told(files):
