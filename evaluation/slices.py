@@ -50,6 +50,8 @@ def _cell(example: Example, column: str) -> object:
     if column in {"source", "group"}:
         return getattr(example, column)
     value = example.columns.get(column)
+    if isinstance(value, list | tuple):  # several countries of one row: a value of its own, named as CSV joins them
+        return "|".join(map(str, value)) or None
     return _derive(example, column) if value is None else value
 
 
@@ -67,8 +69,8 @@ def usual_columns(examples: Sequence[Example], taxonomy: Taxonomy) -> list[str]:
     counts = [COUNT + head.name for head in taxonomy.heads if head.problem_type is ProblemType.ANY_OF]
     chosen = []
     for column in (*USUAL, *counts):
-        values = {_cell(example, column) for example in examples} - {None}
-        if values and len(set(_fold(slice_values(examples, column)))) > 1:
+        is_held = any(_cell(example, column) is not None for example in examples)
+        if is_held and len(set(_fold(slice_values(examples, column)))) > 1:
             chosen.append(column)
     return chosen
 
@@ -82,7 +84,7 @@ def slice_values(examples: Sequence[Example], column: str) -> list[str]:
             in words, or `n_topics` (`n_` and the name of any any-of head), its number of labels.
 
     Returns:
-        One printable value for each example, `(none)` where there is none.
+        One printable value for each example, `(none)` where there is none; the entries of a list joined by `|`.
 
     Raises:
         UnknownColumnError: no row has the column.

@@ -179,6 +179,19 @@ def test_slices_count_their_own_rows_and_small_ones_are_folded(tiny_model, tmp_p
     assert set(report["slices"]["decade"]) == {"1980s", "1990s"}
 
 
+def test_cells_that_hold_lists_make_slices_and_no_traceback(tiny_model, tmp_path):
+    rows = make_rows(90)
+    for number, row in enumerate(rows):
+        row |= {"country": [["Chile"], ["Chile", "Peru"], []][number % 3], "genre": {"of": "a"}, "year": [1990]}
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    outcome = run("--model", tiny_model, "--data", path, "--report", tmp_path / "out", "--replicates", "100")
+    assert outcome.exit_code == 0
+    slices = json.loads((tmp_path / "out" / "metrics.json").read_text())["slices"]
+    assert {value: part["n"] for value, part in slices["country"].items()} == {
+        "Chile": 30, "Chile|Peru": 30, "(none)": 30
+    }  # fmt: skip
+
+
 def test_a_slice_of_few_documents_has_no_interval(tiny_model, tmp_path):
     rows = make_rows(120)
     for number, row in enumerate(rows):
