@@ -18,6 +18,30 @@ _MEAN_POOLING = "twohands-mean-pooling"
 _FILES = ("config.json", "model.safetensors", "tokenizer.json")
 
 
+def read_config(checkpoint: Path) -> dict[str, Any]:
+    """Read what a checkpoint says of itself.
+
+    Args:
+        checkpoint: as `twohands train` leaves it in `runs/<name>/checkpoint`.
+
+    Returns:
+        Its `config.json`.
+
+    Raises:
+        FileReadError: the checkpoint is incomplete.
+    """
+    for name in _FILES:
+        if not (checkpoint / name).is_file():
+            raise FileReadError(f"{checkpoint} is no checkpoint: it has no {name}; expected runs/<name>/checkpoint")
+    try:
+        config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise FileReadError(f"{checkpoint / 'config.json'} is no JSON: {error}") from error
+    if not isinstance(config, dict) or not isinstance(config.get("id2label"), dict):
+        raise FileReadError(f"{checkpoint / 'config.json'} names no labels; expected a classifier's, with id2label")
+    return config
+
+
 def prepare_checkpoint(checkpoint: Path, folder: Path, *, max_tokens: int) -> dict[str, Any]:
     """Make the folder that peers load.
 
@@ -32,10 +56,7 @@ def prepare_checkpoint(checkpoint: Path, folder: Path, *, max_tokens: int) -> di
     Raises:
         FileReadError: the checkpoint is incomplete.
     """
-    for name in _FILES:
-        if not (checkpoint / name).is_file():
-            raise FileReadError(f"{checkpoint} is no checkpoint: it has no {name}; expected runs/<name>/checkpoint")
-    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    config = read_config(checkpoint)
     has_mean_pooling = config.get("model_type") == _MEAN_POOLING
     if has_mean_pooling:
         config["architectures"] = [_CLASS]  # by the word in it infinity knows a classifier

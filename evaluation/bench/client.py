@@ -105,28 +105,46 @@ class LoadClient:
         """
         self._loop.call_soon_threadsafe(self._begin, tickets, time.perf_counter(), done)
 
+    def ask(self, number: int) -> bytes:
+        """Send one request and wait for its answer.
+
+        Args:
+            number: of the body.
+
+        Returns:
+            The content.
+
+        Raises:
+            BenchError: the server cannot be reached, or does not answer with 200.
+        """
+
+        async def send() -> tuple[int, bytes]:
+            async with self._session.post(self._url, data=self._bodies[number]) as answer:
+                return answer.status, await answer.read()
+
+        try:
+            status, content = self._call(send())
+        except (self._aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise BenchError(f"{self._url} cannot be reached: {error}; is the server up?") from error
+        if status != 200:
+            found = content[:200].decode(errors="replace")
+            raise BenchError(f"{self._url} answered {status} {found!r}; expected 200")
+        return bytes(content)
+
     def check(self) -> None:
         """Send one request and look at its answer.
 
         Raises:
             BenchError: the server cannot be reached, or does not answer as this service does.
         """
-
-        async def ask() -> tuple[int, bytes]:
-            async with self._session.post(self._url, data=self._bodies[0]) as answer:
-                return answer.status, await answer.read()
-
-        try:
-            status, content = self._call(ask())
-        except (self._aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise BenchError(f"{self._url} cannot be reached: {error}; is the server up?") from error
+        content = self.ask(0)
         try:
             predictions = json.loads(content)["predictions"]
         except (ValueError, KeyError, TypeError):
             predictions = None
-        if status != 200 or not isinstance(predictions, list) or len(predictions) != 1:
+        if not isinstance(predictions, list) or len(predictions) != 1:
             found = content[:200].decode(errors="replace")
-            raise BenchError(f"{self._url} answered {status} {found!r}; expected 200 and one prediction")
+            raise BenchError(f"{self._url} answered {found!r}; expected one prediction")
 
     def get_json(self, path: str) -> dict[str, Any]:
         """Ask a route of the server.
@@ -142,16 +160,16 @@ class LoadClient:
         """
         url = self._url.removesuffix(_CLASSIFY_PATH) + path
 
-        async def ask() -> Any:  # noqa: ANN401 - any JSON
+        async def ask() -> tuple[int, Any]:
             async with self._session.get(url) as answer:
-                return await answer.json(content_type=None)
+                return answer.status, await answer.json(content_type=None)
 
         try:
-            content = self._call(ask())
+            status, content = self._call(ask())
         except (self._aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise BenchError(f"{url} does not answer with JSON: {error}; is a twohands server up there?") from error
-        if not isinstance(content, dict):
-            raise BenchError(f"{url} answered {type(content).__name__}, expected an object")
+        if status != 200 or not isinstance(content, dict):
+            raise BenchError(f"{url} answered {status} and {type(content).__name__}; expected 200 and an object")
         return content
 
     def close(self) -> None:

@@ -5,15 +5,28 @@ import queue
 import subprocess
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from twohands.errors import BenchError
 
 PROGRAMS = Path(__file__).parent / "programs"
 _ANSWER_TIMEOUT_S = 900.0
-_PROBE = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
+_PROBE = """
+import importlib.metadata, json, sys
+found = {}
+for name in sys.argv[1:]:
+    try:
+        found[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        pass
+print(json.dumps(found))
+"""
+_RUNTIMES = {"transformers": ("torch",), "infinity-emb": ("torch", "transformers"), "openvino": ()}
 Json = dict[str, Any]
 
 
@@ -27,23 +40,38 @@ class Peer:
     words: tuple[str, ...]
 
 
-def probe(python: str, package: str) -> str | None:
-    """Say which version of a package an environment has.
+def probe(python: str, *packages: str) -> dict[str, str]:
+    """Say which versions of packages an environment has.
 
     Args:
         python: its interpreter.
-        package: as registries call it.
+        *packages: as registries call them.
 
     Returns:
-        The version; None if it is not there, or if there is no such interpreter.
+        Versions by package; those that are not there are left out, which is all if there is no such interpreter.
     """
     try:
         done = subprocess.run(  # noqa: S603 - an interpreter that the user named
-            [python, "-c", _PROBE, package], capture_output=True, text=True, check=False, timeout=60
+            [python, "-c", _PROBE, *packages], capture_output=True, text=True, check=True, timeout=60
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+        found: dict[str, str] = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return {}
+    return found
+
+
+def read_peer_versions(python: str, package: str) -> dict[str, str]:
+    """Say which version of a peer an environment has, and of what computes for it there.
+
+    Args:
+        python: its interpreter.
+        package: of the peer.
+
+    Returns:
+        Versions by package; none if the peer is not there.
+    """
+    found = probe(python, package, *_RUNTIMES.get(package, ("onnxruntime",)))
+    return found if package in found else {}
 
 
 class Engine:
@@ -74,7 +102,7 @@ class Engine:
         for reader in self._readers:
             reader.start()
         try:
-            self.configuration: Json = self._ask({"texts": list(texts)})["configuration"]
+            self.configuration: Json = self._ask({"texts": list(texts)}, "configuration")["configuration"]
         except BenchError:
             self.close()
             raise
@@ -88,7 +116,7 @@ class Engine:
         for line in self._process.stderr or ():
             self._tail[:] = [*self._tail[-8:], line.rstrip()]
 
-    def _ask(self, question: Json) -> Json:
+    def _ask(self, question: Json, *keys: str) -> Json:
         try:
             if self._process.stdin is None:
                 raise OSError("no input")  # noqa: TRY301 - a pipe was asked for; mypy wants it said
@@ -102,13 +130,22 @@ class Engine:
             for reader in self._readers:
                 reader.join(timeout=5)
             raise BenchError(f"{self.peer.name} does not answer; it wrote:\n" + "\n".join(self._tail))
-        answer: Json = json.loads(line)
+        try:
+            answer: Json = json.loads(line)
+            faults = [key for key in keys if key not in answer]
+        except (ValueError, TypeError):
+            faults = list(keys)
+        if faults:
+            raise BenchError(f"{self.peer.name} answers {line[:200]!r}; expected an object with {', '.join(keys)}")
         return answer
 
-    def read_rows(self) -> list[list[float]]:
-        """What it answers for every text, in order: logits, where it gives them."""
-        rows: list[list[float]] = self._ask({"do": "bulk", "rows": True})["rows"]
-        return rows
+    def read_rows(self) -> np.ndarray[Any, Any]:
+        """What it answers for every text, in order: logits, where it gives them; shape `(n, width)`."""
+        rows = self._ask({"do": "bulk", "rows": True}, "rows")["rows"]
+        try:
+            return np.array(rows, dtype=np.float64)
+        except (ValueError, TypeError) as error:
+            raise BenchError(f"{self.peer.name} gives rows of different widths: {error}") from error
 
     def run_bulk(self) -> tuple[float, float]:
         """Classify all texts.
@@ -116,7 +153,7 @@ class Engine:
         Returns:
             Seconds, and CPU seconds of all its threads, by its own clocks.
         """
-        answer = self._ask({"do": "bulk"})
+        answer = self._ask({"do": "bulk"}, "seconds", "cpu_s")
         return float(answer["seconds"]), float(answer["cpu_s"])
 
     def run_alone(self, n_texts: int) -> tuple[list[float], list[float]]:
@@ -128,13 +165,14 @@ class Engine:
         Returns:
             Milliseconds of each, and CPU milliseconds of each.
         """
-        answer = self._ask({"do": "alone", "n": n_texts})
+        answer = self._ask({"do": "alone", "n": n_texts}, "latencies_ms", "cpu_ms")
         return answer["latencies_ms"], answer["cpu_ms"]
 
     def close(self) -> None:
         """End the process."""
         if self._process.stdin is not None:
-            self._process.stdin.close()
+            with suppress(OSError):  # what was not yet sent cannot be sent to one that has ended
+                self._process.stdin.close()
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:

@@ -1,6 +1,7 @@
 """Owns the options that the benches share, and how a report leaves them."""
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from evaluation.bench.texts import describe_texts, make_mix, read_texts
 from evaluation.options import PATH
 from evaluation.output import write_whole
 from twohands.encoding import ParagraphEncoder
-from twohands.errors import ConfigError
+from twohands.errors import ConfigError, FileWriteError
 from twohands.threads import count_threads
 
 _Command = Callable[..., None]
@@ -70,6 +71,24 @@ def check_threads(wanted: tuple[int, ...], *, default: tuple[int, ...]) -> list[
     if faults:
         raise ConfigError("so many threads cannot be measured here", faults)
     return sorted(set(wanted)) or [threads for threads in default if threads <= granted]
+
+
+def check_report(folder: Path | None) -> None:
+    """Make the folder of a report and write into it, before minutes are spent on figures that then have no place.
+
+    Args:
+        folder: where to; None for nowhere.
+
+    Raises:
+        FileWriteError: no file can be written there.
+    """
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise FileWriteError(f"no report can be written into {folder}: {error}; choose another folder") from error
 
 
 def write_report(folder: Path | None, name: str, report: Mapping[str, Any]) -> None:

@@ -3,26 +3,32 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 
+from evaluation.bench.answers import Reference, compare_rows, read_row
 from evaluation.bench.client import LoadClient
 from evaluation.bench.closed_loop import drive
-from evaluation.bench.engines import Engine, Peer, probe
+from evaluation.bench.engines import Engine, Peer, read_peer_versions
 from evaluation.bench.quantiles import median, tell_percentiles
 from evaluation.bench.roster import TEXT, US, ServedPeer
 from evaluation.bench.served import MEMORY_KIND, run_server
+from evaluation.bench.turns import take_turns
 from twohands.errors import BenchError
 
 Json = dict[str, Any]
 Advance = Callable[[int], None]
+P = TypeVar("P", Peer, ServedPeer)
 _MAX_CONNECTIONS = 512
+_IDLE_S = 15.0  # CPU time is told in ticks of 10 ms: one more in 3 s would be .3% of a CPU
+_IDLE_PER_LOAD = 2  # but a race of short loads does not wait so long
 
 
 def find_present(
-    peers: Sequence[Peer | ServedPeer], installs: Mapping[str, str]
-) -> tuple[list[Any], list[dict[str, str]]]:
+    peers: Sequence[P], installs: Mapping[str, str]
+) -> tuple[list[P], list[dict[str, str]], dict[str, dict[str, str]]]:
     """Part those that can be run from those that are not installed.
 
     Args:
@@ -30,15 +36,18 @@ def find_present(
         installs: how each is had, by package.
 
     Returns:
-        Those that can be run, and the names of the others with what to do.
+        Those that can be run, the names of the others with what to do, and by name the versions of the peer and of what
+        computes for it.
     """
-    present, absent = [], []
+    present, absent, versions = [], [], {}
     for peer in peers:
-        if peer.name == US or probe(peer.python, peer.package) is not None:
+        found = read_peer_versions(peer.python, peer.package)
+        if found or peer.package == US:  # a checkout that is not installed runs, too
             present.append(peer)
+            versions[peer.name] = found
         else:
             absent.append({"name": peer.name, "package": peer.package, "what_to_do": installs[peer.package]})
-    return present, absent
+    return present, absent, versions
 
 
 def _relate(
@@ -50,6 +59,39 @@ def _relate(
     return other / mine if is_time else mine / other
 
 
+@dataclass(slots=True)
+class _Timed:
+    """What the rounds of one engine took; CPU time is for a paragraph."""
+
+    engine: Engine
+    rows: np.ndarray[Any, Any]
+    bulk_s: list[float] = field(default_factory=list)
+    bulk_cpu_ms: list[float] = field(default_factory=list)
+    alone_ms: list[float] = field(default_factory=list)
+    alone_cpu_ms: list[float] = field(default_factory=list)
+
+    def run_round(self, *, n_texts: int, n_alone: int) -> None:
+        seconds, cpu_s = self.engine.run_bulk()
+        latencies_ms, cpu_ms = self.engine.run_alone(n_alone)
+        self.bulk_s.append(seconds)
+        self.bulk_cpu_ms.append(1e3 * cpu_s / n_texts)
+        self.alone_ms += latencies_ms
+        self.alone_cpu_ms += cpu_ms
+
+    def sum_up(self, *, n_texts: int, reference: np.ndarray[Any, Any] | None) -> Json:
+        shape_fits = reference is not None and self.rows.shape == reference.shape
+        return {
+            "name": self.engine.peer.name,
+            "configuration": self.engine.configuration,
+            "paragraphs_per_s": n_texts / median(self.bulk_s),
+            "bulk_seconds": self.bulk_s,
+            "bulk_cpu_ms": median(self.bulk_cpu_ms),
+            "latency": tell_percentiles(self.alone_ms),
+            "alone_cpu_ms": median(self.alone_cpu_ms),
+            "max_logit_difference": float(np.abs(self.rows - reference).max()) if shape_fits else None,
+        }
+
+
 def race_engines(
     peers: Sequence[Peer],
     texts: Sequence[str],
@@ -59,7 +101,7 @@ def race_engines(
     n_alone: int,
     advance: Advance,
 ) -> tuple[list[Json], list[Json]]:
-    """Race engines on the same texts, in turn.
+    """Race engines on the same texts, in turn; each round begins with another.
 
     Args:
         peers: ourselves first.
@@ -70,67 +112,52 @@ def race_engines(
         advance: called with the number of steps done; there are `len(peers) * (n_rounds + 1)`.
 
     Returns:
-        Figures of each, and those that broke.
+        Figures of each, and those that broke, whenever they did.
 
     Raises:
         BenchError: we ourselves broke.
     """
-    figures: list[Json] = []
-    broken: list[Json] = []
+    broken: dict[str, str] = {}
+    timed: list[_Timed] = []
+
+    def note(peer: Peer, error: BenchError) -> None:
+        if peer.name == US:
+            raise error
+        broken[peer.name] = str(error)
+
     with ExitStack() as stack:
-        engines: list[Engine] = []
         for peer in peers:
             try:
                 engine = Engine(peer, texts)
+                stack.callback(engine.close)
+                timed.append(_Timed(engine, engine.read_rows()))  # warms up, too
+                engine.run_alone(n_alone)
             except BenchError as error:
-                if peer.name == US:
-                    raise
-                broken.append({"name": peer.name, "reason": str(error)})
-                advance(n_rounds + 1)
-                continue
-            stack.callback(engine.close)
-            engines.append(engine)
-        rows: dict[str, np.ndarray[Any, Any]] = {}
-        bulk: dict[str, list[float]] = {}
-        alone: dict[str, list[float]] = {}
-        bulk_cpu: dict[str, list[float]] = {}
-        alone_cpu: dict[str, list[float]] = {}
-        for engine in engines:
-            rows[engine.peer.name] = np.array(engine.read_rows())  # warms up, too
-            engine.run_alone(min(8, n_alone))
+                note(peer, error)
             advance(1)
-        for _ in range(n_rounds):
-            for engine in engines:
-                name = engine.peer.name
-                seconds, cpu_s = engine.run_bulk()
-                latencies_ms, cpu_ms = engine.run_alone(n_alone)
-                bulk.setdefault(name, []).append(seconds)
-                bulk_cpu.setdefault(name, []).append(1e3 * cpu_s / len(texts))
-                alone.setdefault(name, []).extend(latencies_ms)
-                alone_cpu.setdefault(name, []).extend(cpu_ms)
+        for number in range(n_rounds):
+            for one in take_turns(timed, number):
+                if one.engine.peer.name not in broken:
+                    try:
+                        one.run_round(n_texts=len(texts), n_alone=n_alone)
+                    except BenchError as error:
+                        note(one.engine.peer, error)
                 advance(1)
-        for engine in engines:
-            name = engine.peer.name
-            shape_fits = reference is not None and rows[name].shape == reference.shape
-            figures.append(
-                {
-                    "name": name,
-                    "configuration": engine.configuration,
-                    "paragraphs_per_s": len(texts) / median(bulk[name]),
-                    "bulk_seconds": bulk[name],
-                    "bulk_cpu_ms": median(bulk_cpu[name]),
-                    "latency": tell_percentiles(alone[name]),
-                    "alone_cpu_ms": median(alone_cpu[name]),
-                    "max_logit_difference": float(np.abs(rows[name] - reference).max()) if shape_fits else None,
-                }
-            )
+            advance(len(peers) - len(timed))
+    figures = [
+        one.sum_up(n_texts=len(texts), reference=reference) for one in timed if one.engine.peer.name not in broken
+    ]
     ours = figures[0]
-    for one in figures[1:]:
-        one["ours_bulk_ratio"] = _relate(ours, one, "paragraphs_per_s", is_time=False)
-        one["ours_bulk_cpu_ratio"] = _relate(ours, one, "bulk_cpu_ms", is_time=True)
-        one["ours_alone_cpu_ratio"] = _relate(ours, one, "alone_cpu_ms", is_time=True)
-        one["ours_alone_ratio"] = _relate(ours["latency"], one["latency"], "p50_ms", is_time=True)
-    return figures, broken
+    for other in figures[1:]:
+        other["ours_bulk_ratio"] = _relate(ours, other, "paragraphs_per_s", is_time=False)
+        other["ours_bulk_cpu_ratio"] = _relate(ours, other, "bulk_cpu_ms", is_time=True)
+        other["ours_alone_cpu_ratio"] = _relate(ours, other, "alone_cpu_ms", is_time=True)
+        other["ours_alone_ratio"] = _relate(ours["latency"], other["latency"], "p50_ms", is_time=True)
+    return figures, _list_broken(broken)
+
+
+def _list_broken(broken: Mapping[str, str]) -> list[Json]:
+    return [{"name": name, "reason": reason} for name, reason in broken.items()]
 
 
 def _make_bodies(peer: ServedPeer, texts: Sequence[str]) -> list[bytes]:
@@ -142,12 +169,26 @@ def _make_bodies(peer: ServedPeer, texts: Sequence[str]) -> list[bytes]:
     return [json.dumps({key: fill(value, text) for key, value in peer.body.items()}).encode() for text in texts]
 
 
-def _run_round(peer: ServedPeer, texts: Sequence[str], *, clients: Sequence[int], seconds: float) -> Json:
-    """Start one server, warm it up, ask with each number of clients, end it."""
+def _check_answers(peer: ServedPeer, client: LoadClient, reference: Reference) -> float | None:
+    """Ask one by one for what our model has said in this process, too; also the server's first warm-up."""
+    if not reference.numbers:
+        return None
+    try:
+        rows = [read_row(client.ask(number), peer.answer, reference.labels) for number in reference.numbers]
+        return compare_rows(rows, reference.rows_for(peer.answer))
+    except BenchError as error:
+        raise BenchError(f"{peer.name}: {error}") from error
+
+
+def _run_round(
+    peer: ServedPeer, texts: Sequence[str], *, reference: Reference, clients: Sequence[int], seconds: float
+) -> Json:
+    """Start one server, see that it answers rightly, warm it up, ask with each number of clients, end it."""
     health = None if peer.url is None else peer.url + peer.health
     with run_server(peer.command, timeout_s=180, marker="twohands serves", health_url=health) as served:
         client = LoadClient(served.url, _make_bodies(peer, texts), max_connections=_MAX_CONNECTIONS, path=peer.path)
         try:
+            difference = _check_answers(peer, client, reference)
             drive(client, n_clients=4, seconds=min(2.0, seconds), n_texts=len(texts))
             if client.n_failed:
                 raise BenchError(f"{peer.name} refuses what it is sent: {client.first_failure}")
@@ -157,10 +198,17 @@ def _run_round(peer: ServedPeer, texts: Sequence[str], *, clients: Sequence[int]
                 run = drive(client, n_clients=n_clients, seconds=seconds, n_texts=len(texts))
                 run["cpu_s"] = (served.read_cpu_s() or 0.0) - before_s
                 measured[n_clients] = run
-            idle = served.measure_idle(min(3.0, seconds))
+            memory_mb = sum(served.read_memory_mb())
+            idle = served.measure_idle(min(_IDLE_S, _IDLE_PER_LOAD * seconds))
         finally:
             client.close()
-        return {"clients": measured, "idle": idle, "memory_mb": sum(served.read_memory_mb()), "ready_s": served.ready_s}
+        return {
+            "clients": measured,
+            "difference": difference,
+            "idle": idle,
+            "memory_mb": memory_mb,
+            "ready_s": served.ready_s,
+        }
 
 
 def _sum_up(peer: ServedPeer, held: Sequence[Json], *, clients: Sequence[int]) -> Json:
@@ -183,6 +231,10 @@ def _sum_up(peer: ServedPeer, held: Sequence[Json], *, clients: Sequence[int]) -
         "name": peer.name,
         "configuration": peer.configuration,
         "clients": by_clients,
+        "answers": str(peer.answer),
+        "max_answer_difference": max(
+            (one["difference"] for one in held if one["difference"] is not None), default=None
+        ),
         "idle_cpu_share": median([one["idle"] for one in held]),
         "memory_mb": median([one["memory_mb"] for one in held]),
         "memory_kind": MEMORY_KIND,
@@ -194,6 +246,7 @@ def race_servers(
     peers: Sequence[ServedPeer],
     texts: Sequence[str],
     *,
+    reference: Reference,
     clients: Sequence[int],
     n_rounds: int,
     seconds: float,
@@ -201,9 +254,12 @@ def race_servers(
 ) -> tuple[list[Json], list[Json]]:
     """Race servers: in each round every one is started, asked, and ended, so that none takes CPU from another.
 
+    Each round begins with another server.
+
     Args:
         peers: ourselves first.
         texts: one a request, in turn.
+        reference: what our model says of some of them; each server is asked for these before it is timed.
         clients: numbers of clients that ask at the same time.
         n_rounds: how often.
         seconds: for each number of clients.
@@ -217,11 +273,12 @@ def race_servers(
     """
     rounds: dict[str, list[Json]] = {peer.name: [] for peer in peers}
     broken: dict[str, str] = {}
-    for _ in range(n_rounds):
-        for peer in peers:
+    for number in range(n_rounds):
+        for peer in take_turns(peers, number):
             if peer.name not in broken:
                 try:
-                    rounds[peer.name].append(_run_round(peer, texts, clients=clients, seconds=seconds))
+                    held = _run_round(peer, texts, reference=reference, clients=clients, seconds=seconds)
+                    rounds[peer.name].append(held)
                 except BenchError as error:
                     if peer.name == US:
                         raise
@@ -236,4 +293,4 @@ def race_servers(
             for percent in ("p50_ms", "p99_ms"):
                 ratio = None if failed else _relate(ours["latency"], row["latency"], percent, is_time=True)
                 row[f"ours_{percent}_ratio"] = ratio
-    return figures, [{"name": name, "reason": reason} for name, reason in broken.items()]
+    return figures, _list_broken(broken)

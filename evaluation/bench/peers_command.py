@@ -12,11 +12,22 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.bench.checkpoint import prepare_checkpoint
+from evaluation.bench.answers import make_reference
+from evaluation.bench.checkpoint import prepare_checkpoint, read_config
 from evaluation.bench.client import import_aiohttp
 from evaluation.bench.engines import PROGRAMS, probe
 from evaluation.bench.machine import describe_machine, has_bf16, read_versions
-from evaluation.bench.options import DATA, JSON, MODEL, REPORT, SEED, check_threads, choose_texts, write_report
+from evaluation.bench.options import (
+    DATA,
+    JSON,
+    MODEL,
+    REPORT,
+    SEED,
+    check_report,
+    check_threads,
+    choose_texts,
+    write_report,
+)
 from evaluation.bench.peers import find_present, race_engines, race_servers
 from evaluation.bench.roster import Files, list_engines, list_servers
 from evaluation.bench.served import import_psutil
@@ -81,6 +92,26 @@ def export_fp32(python: str, checkpoint: Path, target: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
     if done.returncode:
         raise BenchError(f"{python} cannot export the fp32 graph: {done.stderr.strip()[-800:]}; or give --fp32 FILE")
+
+
+def _try_export(python: str, checkpoint: Path, target: Path, figures: Json) -> Path | None:
+    """Export the fp32 graph, or say in the report why there is none: the others can be raced without it."""
+    name = "onnxruntime fp32, openvino"
+    if len(probe(python, "torch", "transformers")) < 2:
+        what_to_do = f"{_INSTALLS['transformers']}, or --python transformers=PATH, or --fp32 FILE: for its export"
+        figures["absent"].append({"name": name, "package": "torch", "what_to_do": what_to_do})
+        return None
+    try:
+        export_fp32(python, checkpoint, target)
+    except BenchError as error:
+        figures["broken"].append({"name": name, "reason": str(error)})
+        return None
+    return target
+
+
+def _add_versions(figures: Sequence[Json], versions: Mapping[str, Mapping[str, str]]) -> None:
+    for one in figures:
+        one["versions"] = dict(versions[one["name"]])
 
 
 def _ratio(value: float | None) -> str:
@@ -154,9 +185,13 @@ def _print_configurations(console: Console, measured: Sequence[Mapping[str, Any]
         said = one["configuration"]
         text = said if isinstance(said, str) else ", ".join(f"{key} {value}" for key, value in said.items())
         more = ""
+        told = [f"{package} {version}" for package, version in one["versions"].items() if package not in said]
+        text += f" ({', '.join(told)})" if told else ""
         if "memory_mb" in one:
             memory = f"{one['memory_mb']:.0f} MB ({one['memory_kind'].upper()} of all processes)"
-            more = f"; idle {one['idle_cpu_share']:.1%} of a CPU, {memory}"
+            differs = one["max_answer_difference"]
+            checked = "" if differs is None else f"; {one['answers']} differ from ours by at most {differs:.1g}"
+            more = f"; idle {one['idle_cpu_share']:.1%} of a CPU, {memory}{checked}"
         console.print(f"{one['name']}: {text}{more}", markup=False)
 
 
@@ -235,13 +270,15 @@ def peers(
     run, ONNX Runtime on the fp32 graph likewise, and OpenVINO. Served: a plain FastAPI endpoint, LitServe and Ray
     Serve with the file of our int8 graph, loaded with ONNX Runtime's defaults and not with our session's settings, and
     infinity with the fp32 weights. Each runs in a process of its own, in turn by rounds; ratios are of medians. How
-    each is configured is printed; one that is not installed is named.
+    each is configured is printed, with versions; one that is not installed is named. Before a server is timed it is
+    asked for some texts, and one that says something else than our model is not raced. What failed is no answer.
 
     Peers that need an environment of their own are given by --python, such as --python litserve=/opt/ls/bin/python.
     Without a checkpoint there are no fp32 weights, and only servers of the int8 graph can be raced.
     """
     import_aiohttp()
     import_psutil()
+    check_report(report)
     machine = describe_machine()
     folder = find_model(model)
     found = parse_pythons(pythons)
@@ -250,13 +287,17 @@ def peers(
     texts, described = choose_texts(classifier.encoder, data, n_texts=n_texts, seed=seed)
     max_tokens = classifier.encoder.rule.max_tokens
     encoded = [classifier.encoder.encode(text) for text in texts]
-    reference = classifier.predict_logits(encoded)
+    logits = classifier.predict_logits(encoded)
     identity = classifier.identity
+    config = None if checkpoint is None else read_config(checkpoint)
+    reference = make_reference(classifier, texts, config=config)
     classifier.close()
     notes = [] if has_bf16() else ["This CPU does not multiply bf16: the pipeline in bf16 is not raced."]
     n_long = sum(len(paragraph.windows) > 1 for paragraph in encoded)
     if n_long:
         notes.append(f"{n_long} texts are longer than a window: peers cut them, we read all of them.")
+    if not reference.numbers:
+        notes.append("No text fits one window: whether servers answer rightly is not checked.")
     figures: Json = {
         "model": identity, "machine": machine, "threads": count, "texts": described,
         "engines": [], "servers": [], "absent": [], "broken": [],
@@ -264,36 +305,40 @@ def peers(
     with tempfile.TemporaryDirectory(prefix="twohands-bench-") as place:
         prepared = None
         if checkpoint is None:
-            notes.append("Without --checkpoint there are no fp32 weights: transformers and infinity are not raced.")
+            lost = "transformers and infinity" if fp32 else "transformers, ONNX Runtime, OpenVINO and infinity"
+            notes.append(f"Without --checkpoint there are no fp32 weights: {lost} are not raced.")
         else:
             prepared = Path(place) / "checkpoint"
             prepared.mkdir()
             figures["checkpoint"] = prepare_checkpoint(checkpoint, prepared, max_tokens=max_tokens)
             exporter = found.get("transformers", sys.executable)
-            if fp32 is None and only != "servers" and probe(exporter, "torch") is not None:
-                fp32 = Path(place) / "fp32.onnx"
-                export_fp32(exporter, prepared, fp32)
+            if fp32 is None and only != "servers":
+                fp32 = _try_export(exporter, prepared, Path(place) / "fp32.onnx", figures)
         files = Files(folder.resolve(), prepared, fp32.resolve() if fp32 else None, max_tokens)
-        engines, absent = find_present(list_engines(files, found, own=sys.executable, threads=count), _INSTALLS)
-        servers, absent_servers = find_present(list_servers(files, found, own=sys.executable, workers=count), _INSTALLS)
         if only != "servers":
+            listed = list_engines(files, found, own=sys.executable, threads=count)
+            engines, absent, versions = find_present(listed, _INSTALLS)
             figures["absent"] += absent
             with show_progress("racing engines", len(engines) * (n_rounds + 1)) as advance:
                 figures["engines"], broken = race_engines(
-                    engines, texts, reference=reference, n_rounds=n_rounds, n_alone=min(40, len(texts)), advance=advance
+                    engines, texts, reference=logits, n_rounds=n_rounds, n_alone=min(40, len(texts)), advance=advance
                 )
             figures["broken"] += broken
+            _add_versions(figures["engines"], versions)
         if only != "engines":
-            figures["absent"] += absent_servers
+            served = list_servers(files, found, own=sys.executable, workers=count)
+            servers, absent, versions = find_present(served, _INSTALLS)
+            figures["absent"] += absent
             with show_progress("racing servers", len(servers) * server_rounds) as advance:
                 figures["servers"], broken = race_servers(
-                    servers, texts, clients=clients or (8, 32, 128), n_rounds=server_rounds, seconds=seconds,
-                    advance=advance,
+                    servers, texts, reference=reference, clients=clients or (8, 32, 128), n_rounds=server_rounds,
+                    seconds=seconds, advance=advance,
                 )  # fmt: skip
             figures["broken"] += broken
+            _add_versions(figures["servers"], versions)
     figures |= {"notes": notes, "versions": read_versions("aiohttp"), "command": describe_command(ctx)}
-    write_report(report, "peers.json", figures)
     if as_json:
         click.echo(json.dumps(figures, indent=2))
     else:
         print_peers(figures)
+    write_report(report, "peers.json", figures)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from evaluation.bench.answers import Answer
 from evaluation.bench.engines import PROGRAMS, Peer
 from evaluation.bench.machine import has_bf16
 from evaluation.bench.served import make_serve_command
@@ -84,6 +85,7 @@ class ServedPeer:
     body: Mapping[str, object]
     """The request; the text goes where `TEXT` stands."""
     configuration: str
+    answer: Answer
 
 
 TEXT = "{text}"
@@ -114,13 +116,16 @@ def list_servers(files: Files, pythons: Mapping[str, str], *, own: str, workers:
             US, US, own, tuple(make_serve_command(str(files.model.resolve()), threads=workers, workers=1)),
             None, "/v1/classify", "/readyz", plain,
             f"one process of {workers} threads, one paragraph a run, unpadded; the int8 graph",
+            Answer.PREDICTIONS,
         )
     ]  # fmt: skip
     if workers > 1:
         command = tuple(make_serve_command(str(files.model.resolve()), threads=workers, workers=workers))
         said = f"--workers {workers}: processes of one thread, as the peers have them; the int8 graph"
         name = f"{US} --workers {workers}"
-        served.append(ServedPeer(name, US, own, command, None, "/v1/classify", "/readyz", plain, said))
+        served.append(
+            ServedPeer(name, US, own, command, None, "/v1/classify", "/readyz", plain, said, Answer.PREDICTIONS)
+        )
     for name, program, path, said in (
         (
             "fastapi",
@@ -136,7 +141,9 @@ def list_servers(files: Files, pythons: Mapping[str, str], *, own: str, workers:
         command = (python, str(PROGRAMS / program), *loaded, str(port), str(workers))
         health = "/" if name == "ray" else "/health"
         url = f"http://127.0.0.1:{port}"
-        served.append(ServedPeer(name, name, python, command, url, path, health, plain, f"{said}; {_THEIR_GRAPH}"))
+        served.append(
+            ServedPeer(name, name, python, command, url, path, health, plain, f"{said}; {_THEIR_GRAPH}", Answer.LOGITS)
+        )
     if files.checkpoint is not None:
         port, python = free_port(), pythons.get("infinity", own)
         command = (
@@ -150,6 +157,7 @@ def list_servers(files: Files, pythons: Mapping[str, str], *, own: str, workers:
                 "infinity", "infinity-emb", python, command, f"http://127.0.0.1:{port}", "/classify", "/health",
                 {"model": "peer", "input": [TEXT], "raw_scores": True},
                 "engine torch, fp32, dynamic batches of up to 32; its ONNX engine was not tried with this model",
+                Answer.SCORES,
             )
         )  # fmt: skip
     return served

@@ -1,5 +1,6 @@
 """Owns a server that a bench starts itself, or one that is up already: its URL, its processes, and what they cost."""
 
+import http.client
 import os
 import queue
 import re
@@ -103,7 +104,7 @@ def _is_healthy(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - http, on this machine
             return bool(answer.status == 200)
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):  # half an answer, while it starts or ends
         return False
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from evaluation.bench.client import LoadClient, make_bodies, measure_client
 from evaluation.bench.loadgen import Plan, Scenario, import_loadgen, run_loadgen
 from evaluation.bench.machine import describe_machine, read_versions
-from evaluation.bench.options import DATA, JSON, MODEL, REPORT, SEED, choose_texts, write_report
+from evaluation.bench.options import DATA, JSON, MODEL, REPORT, SEED, check_report, choose_texts, write_report
 from evaluation.bench.quantiles import MIN_MEASUREMENTS
 from evaluation.bench.served import MEMORY_KIND, Served, import_psutil, make_serve_command, run_server
 from evaluation.options import VariadicCommand, describe_command
@@ -280,6 +280,7 @@ def server(
     """
     import_loadgen()
     import_psutil()
+    check_report(report)
     machine = describe_machine()
     folder = find_model(model)
     classifier = Classifier.load(folder, num_threads=1)
@@ -332,8 +333,8 @@ def server(
         "versions": read_versions("mlcommons-loadgen", "aiohttp"),
         "command": describe_command(ctx),
     }
-    write_report(report, "server.json", figures)
     if as_json:
         click.echo(json.dumps(figures, indent=2))
     else:
         print_server(figures)
+    write_report(report, "server.json", figures)

@@ -11,7 +11,17 @@ from rich.console import Console
 from rich.table import Table
 
 from evaluation.bench.machine import describe_machine, read_versions
-from evaluation.bench.options import DATA, JSON, MODEL, REPORT, SEED, check_threads, choose_texts, write_report
+from evaluation.bench.options import (
+    DATA,
+    JSON,
+    MODEL,
+    REPORT,
+    SEED,
+    check_report,
+    check_threads,
+    choose_texts,
+    write_report,
+)
 from evaluation.bench.plot import check_plot_extra, draw_speed
 from evaluation.bench.speed import (
     Case,
@@ -157,6 +167,7 @@ def speed(
     """
     if report is not None:
         check_plot_extra()
+    check_report(report)
     machine = describe_machine()
     folder = find_model(model)
     counts = check_threads(threads, default=(1, 2))
@@ -199,10 +210,10 @@ def speed(
         "versions": read_versions("onnx"),
         "command": describe_command(ctx),
     }
-    write_report(report, "speed.json", figures)
-    if report is not None:
-        draw_speed(figures, report / "speed.png")
     if as_json:
         click.echo(json.dumps(figures, indent=2))
     else:
         print_speed(figures)
+    write_report(report, "speed.json", figures)
+    if report is not None:
+        draw_speed(figures, report / "speed.png")

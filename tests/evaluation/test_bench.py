@@ -9,14 +9,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from click.testing import CliRunner
 
+from evaluation.bench.answers import Answer
 from evaluation.bench.client import LoadClient, make_bodies, measure_client
 from evaluation.bench.closed_loop import drive
 from evaluation.bench.commands import bench
+from evaluation.bench.engines import PROGRAMS, Engine, Peer
 from evaluation.bench.loadgen import Plan, Scenario, run_loadgen
 from evaluation.bench.peers import race_engines, race_servers
 from evaluation.bench.roster import TEXT, US, Files, ServedPeer, list_engines
 from twohands import Classifier
-from twohands.errors import BenchError
+from twohands.errors import BenchError, FileWriteError
 
 
 def run(*words):
@@ -113,18 +115,24 @@ def test_what_fails_is_no_answer_of_a_race(stub, client):
 
 
 def test_a_server_that_refuses_has_no_ratio_and_no_p99(monkeypatch):
+    order = []
+
     def hold(peer, *_, **__):
         n_failed = 300 if peer.name == "quick" else 0
         run = {"latencies_ms": [5.0] * 700, "n_requests": 700 + n_failed, "n_answered": 700, "n_failed": n_failed}
         load = run | {"seconds": 10.0, "cpu_s": 7.0}
-        return {"clients": {8: load}, "idle": 0.0, "memory_mb": 1.0, "ready_s": 1.0}
+        order.append(peer.name)
+        return {"clients": {8: load}, "difference": 0.1, "idle": 0.0, "memory_mb": 1.0, "ready_s": 1.0}
 
     monkeypatch.setattr("evaluation.bench.peers._run_round", hold)
     peers = [
-        ServedPeer(name, name, sys.executable, (), None, "/", "/", {"inputs": TEXT}, "")
+        ServedPeer(name, name, sys.executable, (), None, "/", "/", {"inputs": TEXT}, "", Answer.LOGITS)
         for name in (US, "fair", "quick")
     ]
-    figures, _ = race_servers(peers, ["a plan"], clients=(8,), n_rounds=2, seconds=1.0, advance=lambda _: None)
+    figures, _ = race_servers(
+        peers, ["a plan"], reference=None, clients=(8,), n_rounds=2, seconds=1.0, advance=lambda _: None
+    )
+    assert order == [US, "fair", "quick", "fair", "quick", US], "each round begins with another"
     _, fair, quick = (one["clients"]["8"] for one in figures)
     assert fair["ours_throughput_ratio"] == fair["ours_p99_ms_ratio"] == 1
     assert (fair["cpu_ms_per_request"], fair["latency"]["p99_ms"]) == (10, 5)
@@ -207,16 +215,79 @@ def test_our_own_engine_and_the_runtimes_race_on_the_same_graph(tiny_model):
         assert other["ours_alone_ratio"] > 0
 
 
+LATE = """
+import loop, sys
+print("a library says hello")
+n_bulk = 0
+def bulk(texts):
+    global n_bulk
+    n_bulk += 1
+    if n_bulk > 2:
+        sys.exit("it has run out of luck")
+    return [[0.0]] * len(texts)
+loop.answer({"batch": 1}, bulk=bulk, alone=bulk if sys.argv[1:] else lambda texts: [[0.0]])
+"""
+
+
+def test_an_engine_that_breaks_late_does_not_lose_the_race_of_the_others(tiny_model, tmp_path):
+    program = tmp_path / "late.py"
+    program.write_text(f"import sys; sys.path.insert(0, {str(PROGRAMS)!r})\n{LATE}", encoding="utf-8")
+    files = Files(tiny_model, None, None, 16)
+    ours = list_engines(files, {}, own=sys.executable, threads=1)
+    late, early = (
+        Peer(name, name, sys.executable, (str(program), *more)) for name, more in (("late", ()), ("early", ("x",)))
+    )
+    steps = []
+    figures, broken = race_engines(
+        [*ours, late, early], ["the plan"] * 8, reference=None, n_rounds=3, n_alone=4, advance=steps.append
+    )
+    assert [one["name"] for one in figures] == ["twohands"]
+    assert [one["name"] for one in broken] == ["early", "late"]
+    assert all("out of luck" in one["reason"] for one in broken)
+    assert sum(steps) == 3 * (3 + 1)
+    with pytest.raises(BenchError):
+        race_engines(
+            [Peer(US, US, sys.executable, late.words)], ["the plan"], reference=None, n_rounds=3, n_alone=4,
+            advance=steps.append,
+        )  # fmt: skip
+
+
+def test_what_an_engine_says_that_is_no_answer_is_told(tmp_path):
+    program = tmp_path / "odd.py"
+    program.write_text("import sys\nsys.stdin.readline()\nprint('hello')\n", encoding="utf-8")
+    with pytest.raises(BenchError, match="hello"):
+        Engine(Peer("odd", "odd", sys.executable, (str(program),)), ["text"])
+
+
+def test_a_folder_that_takes_no_report_is_found_before_the_bench_runs(tmp_path):
+    place = tmp_path / "file"
+    place.write_text("no folder", encoding="utf-8")
+    for name in ("speed", "server", "peers"):
+        answer = CliRunner().invoke(bench, [name, "--report", str(place / "out"), "--model", str(tmp_path / "none")])
+        assert isinstance(answer.exception, FileWriteError), answer.exception
+
+
 def test_peers_that_are_not_installed_are_named(tiny_model, tmp_path):
     lean = tmp_path / "lean"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", lean], check=True)
     python = lean / "bin" / "python"
-    words = [f"--python={name}={python}" for name in ("fastapi", "litserve", "ray", "infinity")]
+    words = [f"--python={name}={python}" for name in ("litserve", "ray", "infinity")]
+    rows = tmp_path / "rows.jsonl"
+    short = ("the plan", "a market of weather", "the embargo", "a plan of the market")  # within the tiny window
+    rows.write_text("".join(json.dumps({"text": line}) + "\n" for line in short), encoding="utf-8")
     text = run(
-        "peers", "--model", tiny_model, "--only", "servers", *words, "--server-rounds", 1, "--seconds", 0.5,
-        "--clients", 2, "--n-texts", 8, "--threads", 1,
+        "peers", "--model", tiny_model, "--data", rows, "--only", "servers", *words, "--server-rounds", 1,
+        "--seconds", 0.5, "--clients", 2, "--n-texts", 8, "--threads", 1, "--report", tmp_path / "out",
     )  # fmt: skip
-    for name in ("fastapi", "litserve", "ray[serve]"):
+    assert max(map(len, text.splitlines())) <= 80
+    for name in ("litserve", "ray[serve]"):
         assert name in text
-    assert text.count("not installed") == 3
-    assert "twohands" in text
+    assert text.count("not installed") == 2
+    report = json.loads((tmp_path / "out" / "peers.json").read_text(encoding="utf-8"))
+    ours, fastapi = report["servers"]
+    assert (ours["name"], fastapi["name"], report["broken"]) == ("twohands", "fastapi", [])
+    for one in (ours, fastapi):
+        assert one["max_answer_difference"] < 1e-3, "the same graph on the same texts"
+        assert one["clients"]["2"]["n_failed"] == 0
+    assert fastapi["clients"]["2"]["ours_throughput_ratio"] > 0
+    assert fastapi["versions"]["onnxruntime"] in text

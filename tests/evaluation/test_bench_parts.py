@@ -11,9 +11,10 @@ import onnx
 import onnxruntime as ort
 import pytest
 
+from evaluation.bench.answers import Answer, compare_rows, make_reference, read_row
 from evaluation.bench.ceiling import Ceiling, list_products
 from evaluation.bench.checkpoint import prepare_checkpoint
-from evaluation.bench.engines import Engine, Peer, probe
+from evaluation.bench.engines import Engine, Peer, probe, read_peer_versions
 from evaluation.bench.machine import describe_machine, has_bf16
 from evaluation.bench.options import check_threads
 from evaluation.bench.peers_command import parse_pythons
@@ -23,6 +24,7 @@ from evaluation.bench.served import Served, run_server
 from evaluation.bench.server_command import search_rate
 from evaluation.bench.speed import measure_padding
 from evaluation.bench.texts import describe_texts, list_mix_lengths, make_mix, make_paragraph, read_texts
+from evaluation.bench.turns import take_turns
 from twohands import Classifier
 from twohands.errors import BenchError, ConfigError, DataError, FileReadError
 from twohands.locate import find_model
@@ -172,9 +174,64 @@ def test_interpreters_of_peers_are_checked_all_at_once(tmp_path):
 
 
 def test_a_peer_that_is_not_installed_is_seen():
-    assert probe(sys.executable, "numpy") == np.__version__
-    assert probe(sys.executable, "no-such-package-here") is None
-    assert probe("/no/such/python", "numpy") is None
+    assert probe(sys.executable, "numpy", "no-such-package-here") == {"numpy": np.__version__}
+    assert probe("/no/such/python", "numpy") == {}
+    assert read_peer_versions(sys.executable, "no-such-package-here") == {}
+    assert read_peer_versions(sys.executable, "numpy")["onnxruntime"] == ort.__version__
+
+
+EXPECTED = np.array([[2.0, -1.0], [-2.0, 1.0], [0.5, 3.0]])
+
+
+def test_a_server_that_answers_as_our_model_does_is_raced():
+    assert compare_rows((EXPECTED + 0.3).tolist(), EXPECTED) == pytest.approx(0.3)
+    assert compare_rows([[1.0, 2.0]] * 2, np.array([[1.0, 2.0]] * 2)) == 0
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [EXPECTED.mean(axis=0).tolist()] * 3,
+        EXPECTED[[1, 2, 0]].tolist(),
+        (-EXPECTED).tolist(),
+        EXPECTED[:, :1].tolist(),
+        [[1.0, 2.0], [1.0], [1.0, 2.0]],
+        [[float("nan")] * 2] * 3,
+    ],
+    ids=["always the same", "of another text", "of another model", "narrower", "ragged", "not a number"],
+)
+def test_a_server_that_answers_something_else_is_not_raced(rows):
+    with pytest.raises(BenchError):
+        compare_rows(rows, EXPECTED)
+
+
+def test_answers_of_each_kind_are_read():
+    assert read_row(b'{"logits": [1, 2.5]}', Answer.LOGITS, ()) == [1, 2.5]
+    told = b'{"data": [[{"label": "b", "score": 0.9}, {"label": "a", "score": 0.1}]]}'
+    assert read_row(told, Answer.SCORES, ("a", "b")) == [0.1, 0.9]
+    for content, kind in ((told, Answer.LOGITS), (b"no", Answer.SCORES), (b'{"predictions": []}', Answer.PREDICTIONS)):
+        with pytest.raises(BenchError):
+            read_row(content, kind, ("a", "b"))
+
+
+def test_what_is_expected_of_a_peer_is_what_the_model_says_here(released):
+    texts = ["A plan.", "The market finds its own price.", "word " * 2000, "An embargo."]
+    config = {"problem_type": "multi_label_classification", "id2label": {"0": "a", "1": "b"}}
+    reference = make_reference(released, texts, config=config)
+    assert reference.numbers == (0, 1, 3), "peers cut what is longer than a window"
+    scores = [list(head.scores.values()) for head in released.classify(["An embargo."])[0].heads.values()]
+    np.testing.assert_allclose(reference.rows_for(Answer.PREDICTIONS)[2], np.concatenate(scores))
+    squashed = 1 / (1 + np.exp(-reference.rows_for(Answer.LOGITS)))
+    np.testing.assert_allclose(reference.rows_for(Answer.SCORES), squashed, rtol=1e-5)
+    exclusive = make_reference(released, texts, config=config | {"problem_type": None})
+    np.testing.assert_allclose(exclusive.squashed.sum(axis=1), 1, rtol=1e-6)
+    assert exclusive.labels == ("a", "b")
+
+
+def test_each_round_begins_with_another():
+    assert [take_turns("abc", number)[0] for number in range(4)] == ["a", "b", "c", "a"]
+    assert sorted(take_turns("abc", 2)) == ["a", "b", "c"]
+    assert take_turns([], 3) == []
 
 
 def test_an_engine_that_breaks_is_named_with_what_it_wrote(tmp_path):

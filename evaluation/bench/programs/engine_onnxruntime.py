@@ -3,8 +3,8 @@
 import sys
 from collections.abc import Sequence
 
+import loop
 import onnxruntime as ort
-from loop import answer
 from onnx_model import load
 
 
@@ -23,7 +23,7 @@ def main() -> None:
         "graph optimisation": "all (default)",
         "batch": "one paragraph a run, unpadded" if size == 1 else f"{size} in the order given, padded",
     }
-    answer(configuration, bulk=bulk, alone=run)
+    loop.answer(configuration, bulk=bulk, alone=run)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 import sys
 from collections.abc import Sequence
 
+import loop
 import numpy as np
 import openvino as ov
-from loop import answer
 from tokenizers import Tokenizer
 
 
@@ -49,7 +49,7 @@ def main() -> None:
         "streams": many.get_property("NUM_STREAMS"),
         "batch": "one paragraph a request, unpadded; THROUGHPUT hint in bulk, LATENCY hint alone",
     }
-    answer(configuration, bulk=bulk, alone=alone)
+    loop.answer(configuration, bulk=bulk, alone=alone)
 
 
 if __name__ == "__main__":

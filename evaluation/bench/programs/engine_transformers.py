@@ -3,9 +3,9 @@
 import sys
 from collections.abc import Sequence
 
+import loop
 import torch
 import transformers
-from loop import answer
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
         "attention": pipe.model.config._attn_implementation,
         "batch": "one text a run (default)" if size == "1" else f"{size} in the order given, padded to the longest",
     }
-    answer(configuration, bulk=classify, alone=classify)
+    loop.answer(configuration, bulk=classify, alone=classify)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from loop import answer
+import loop
 
 from twohands import Classifier
 
@@ -11,17 +11,18 @@ from twohands import Classifier
 def main() -> None:
     """Run: `engine_twohands.py MODEL THREADS`."""
     classifier = Classifier.load(sys.argv[1], num_threads=int(sys.argv[2]))
+    first = classifier.taxonomy.heads[0].name
 
     def classify(texts: Sequence[str]) -> list[list[float]]:
         # Decisions are part of the work; logits are not told, since the answer holds calibrated scores.
-        return [list(prediction.stance.scores.values()) for prediction in classifier.classify(list(texts))]
+        return [list(prediction.heads[first].scores.values()) for prediction in classifier.classify(list(texts))]
 
     configuration = {
         "threads": classifier.session.num_threads,
         "precision": classifier.manifest.graph.precision,
         "batch": "one paragraph a run, unpadded",
     }
-    answer(configuration, bulk=classify, alone=classify)
+    loop.answer(configuration, bulk=classify, alone=classify)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Program part: the conversation of a peer's process with the bench, one JSON object a line each way.
 
-Stands alone: it runs in whatever environment has the peer, so it needs the standard library only.
+Stands alone: it runs in whatever environment has the peer, so it needs the standard library only. It is to be imported
+before all else: from then on, what libraries print goes to standard error and not between our lines.
 """
 
 import json
@@ -11,6 +12,10 @@ from collections.abc import Callable, Sequence
 
 Run = Callable[[Sequence[str]], "list[list[float]]"]
 
+# At import, against the rule: libraries print while they are imported and while they load a model, too.
+_OUT = os.fdopen(os.dup(1), "w", encoding="utf-8")
+os.dup2(2, 1)
+
 
 def answer(configuration: dict[str, object], *, bulk: Run, alone: Run) -> None:
     """Serve the bench until it closes our input.
@@ -20,13 +25,10 @@ def answer(configuration: dict[str, object], *, bulk: Run, alone: Run) -> None:
         bulk: all texts at once, to rows of logits in their order.
         alone: one text, to one row.
     """
-    # Libraries print; what they print must not stand between our lines.
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
 
     def tell(**content: object) -> None:
-        out.write(json.dumps(content) + "\n")
-        out.flush()
+        _OUT.write(json.dumps(content) + "\n")
+        _OUT.flush()
 
     texts = json.loads(sys.stdin.readline())["texts"]
     alone(texts[:1])
