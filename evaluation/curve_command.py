@@ -69,6 +69,18 @@ def _print_curve(report: Mapping[str, Any]) -> None:
         console.print(show_text(f"note: {note}", "yellow"))
 
 
+def _note_sizes(n_sizes: int, points: Sequence[Mapping[str, Any]]) -> list[str]:
+    notes = []
+    if len(points) < n_sizes:
+        notes.append(
+            f"{n_sizes - len(points)} sizes are left out: whole documents, some of them long, filled their parts with "
+            "as many rows as those of the next size."
+        )
+    if len(points) < FEWEST_POINTS:
+        notes.append(f"{len(points)} sizes are too few to extrapolate; {FEWEST_POINTS} are needed.")
+    return notes
+
+
 @click.command(
     cls=VariadicCommand,
     epilog="Example: twohands data curve --train train.jsonl --dev dev.jsonl --report out",
@@ -140,8 +152,6 @@ def curve(
         notes.append(HALVED)
     rows: Sequence[Example] = files["train"].examples
     sizes = choose_sizes(len(rows), n_points=points, fewest=fewest)
-    if len(sizes) < FEWEST_POINTS:
-        notes.append(f"{len(sizes)} sizes are too few to extrapolate; {FEWEST_POINTS} are needed.")
     fitter = Learner.make(learner, known, files["dev"].examples, seed=seed, num_threads=threads)
     everything = [example for part in files.values() for example in part.examples]
     with show_progress("reading", len(everything)) as advance:
@@ -157,6 +167,7 @@ def curve(
             seed=seed,
             advance=advance,
         )
+    notes += _note_sizes(len(sizes), cast("list[dict[str, Any]]", grown["points"]))
     encoder = {} if fitter.encoder is None else fitter.encoder.identity
     found: Json = {
         "learner": {"name": learner, **encoder, "settings": fitter.grids},

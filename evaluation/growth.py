@@ -14,6 +14,8 @@ from twohands.metrics import Counts, Figure, Floats, f1, interval, macro_f1
 Json = dict[str, object]
 _EXPONENTS = np.linspace(0.05, 2, 40)
 FEWEST_POINTS = 4  # three numbers are fitted
+_LEAST_STEP = 1.2  # parts of whole documents that grow by less are one size measured twice
+_DOUBLING = (1.7, 2.3)
 
 
 def choose_sizes(n_rows: int, *, n_points: int, fewest: int) -> list[int]:
@@ -31,13 +33,13 @@ def choose_sizes(n_rows: int, *, n_points: int, fewest: int) -> list[int]:
     return sorted({size for size in sizes if size >= fewest} | {n_rows})
 
 
-def draw_parts(examples: Sequence[Example], sizes: Sequence[int], *, seed: int) -> list[list[Example]]:
+def draw_parts(examples: Sequence[Example], sizes: Sequence[int], *, seed: int | Sequence[int]) -> list[list[Example]]:
     """Draw nested parts of whole documents: each holds the smaller ones.
 
     Args:
         examples: all rows.
         sizes: rows of each part, from small to large; a part ends with the document that fills it.
-        seed: of the order of documents.
+        seed: of the order of documents; several numbers make one.
 
     Returns:
         One part for each size, rows in the order of the file.
@@ -160,6 +162,15 @@ def _measure_gain(before: _Fits, after: _Fits) -> Figure:
     return {"value": float(after.whole.mean() - before.whole.mean()), "low": low, "high": high}
 
 
+def _choose_grown(n_rows: Sequence[int]) -> list[int]:
+    """Places of the sizes that differ, the largest always: a part ends with a whole document, however long that is."""
+    kept = [len(n_rows) - 1]
+    for place in reversed(range(len(n_rows) - 1)):
+        if n_rows[place] * _LEAST_STEP <= n_rows[kept[0]]:
+            kept.insert(0, place)
+    return kept
+
+
 def grow(
     learner: Learner,
     train: Sequence[Example],
@@ -184,8 +195,9 @@ def grow(
         advance: called with 1 after each fit.
 
     Returns:
-        `points` (by size `n_rows`, `n_fits`, and by head `macro_f1` and `labels`, F1 each), and by head `heads`:
-        `last_doubling` (None for a single size) and `extrapolation`.
+        `points` (by size `n_rows`, `n_fits`, and by head `macro_f1` and `labels`, F1 each; a size whose parts turned
+        out as large as the next one's is left out), and by head `heads`: `last_doubling` (None where the last step is
+        none) and `extrapolation` (None for fewer than 4 sizes).
 
     Raises:
         DataError: a part has no labelled row for a head.
@@ -201,10 +213,14 @@ def grow(
         }
 
     whole = measure(train)
-    parts = [draw_parts(train, sizes[:-1], seed=seed + number) for number in range(n_fits)]
-    samples = [[measure(part[place]) for part in parts] for place in range(len(sizes) - 1)] + [[whole]]
-    n_rows = [round(float(np.mean([len(part[place]) for part in parts]))) for place in range(len(sizes) - 1)]
-    n_rows.append(len(train))
+    # Not seed + number, by which the second part of one seed would be the first of the next.
+    parts = [draw_parts(train, sizes[:-1], seed=(seed, number)) for number in range(n_fits)]
+    realised = [round(float(np.mean([len(part[place]) for part in parts]))) for place in range(len(sizes) - 1)]
+    kept = _choose_grown([*realised, len(train)])
+    advance(n_fits * (len(sizes) - len(kept)))
+    samples = [[measure(part[place]) for part in parts] for place in kept[:-1]] + [[whole]]
+    n_rows = [*(realised[place] for place in kept[:-1]), len(train)]
+    is_doubling = len(n_rows) > 1 and _DOUBLING[0] <= n_rows[-1] / n_rows[-2] <= _DOUBLING[1]
     names = [head for head in taxonomy.heads if head.name in whole]
     points: list[Json] = []
     for place, of_size in enumerate(samples):
@@ -222,6 +238,6 @@ def grow(
     by_head: Json = {}
     for head in names:
         fits = [_score([sample[head.name] for sample in of_size], None) for of_size in samples]
-        gain = _measure_gain(fits[-2], fits[-1]) if len(fits) > 1 else None
+        gain = _measure_gain(fits[-2], fits[-1]) if is_doubling else None
         by_head[head.name] = {"last_doubling": gain, "extrapolation": extrapolate(n_rows, fits, seed=seed)}
     return {"points": points, "heads": by_head}

@@ -1,14 +1,16 @@
 """`twohands data curve`: nested parts of whole documents, a power law that finds its own, the same output again."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from evaluation import growth
 from evaluation.data_commands import data
 from evaluation.dataset import halve, load_labelled, refuse_overlap
-from evaluation.growth import choose_sizes, draw_parts, fit_power_law
+from evaluation.growth import FEWEST_POINTS, choose_sizes, draw_parts, fit_power_law
 from tests.evaluation.peers import make_word_encoder
 from tests.evaluation.support import make_rows, write_rows
 from twohands import errors
@@ -29,6 +31,12 @@ def run(*arguments):
     if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
         raise outcome.exception
     return outcome
+
+
+def run_json(*arguments):
+    outcome = run(*arguments, "--fits", "3", "--replicates", "100", "--json")
+    assert outcome.exit_code == 0, outcome.output
+    return json.loads(outcome.stdout)
 
 
 def test_sizes_double_up_to_all_rows():
@@ -106,6 +114,34 @@ def test_the_curve_rises_and_is_the_same_again(files, tmp_path):
     assert page.count("<svg") == 1
     assert written[2].startswith(b"<?xml")
     assert report["command"].startswith("twohands data curve") or report["command"].startswith("twohands curve")
+
+
+def test_sizes_that_do_not_grow_are_measured_once_and_lead_nowhere(files, tmp_path):
+    rows = make_rows(160, noise=0.1)
+    for row in rows[:150]:
+        row["group"] = "one long document"  # most parts hold it, and are as large as all
+    train = write_rows(tmp_path / "train.jsonl", rows)
+    report = run_json("--train", train, "--dev", files["dev"], "--data", files["data"], "--fewest", "10")
+    n_rows = [point["n_rows"] for point in report["points"]]
+    assert n_rows[-1] == 160
+    assert all(after >= 1.2 * before for before, after in pairwise(n_rows))
+    assert len(n_rows) < FEWEST_POINTS
+    for head in report["heads"].values():
+        assert head["extrapolation"] is None
+        assert head["last_doubling"] is None
+    assert [note for note in report["notes"] if "left out" in note]
+    assert [note for note in report["notes"] if "too few to extrapolate" in note]
+
+
+def test_no_part_of_one_seed_is_a_part_of_the_next(files, monkeypatch):
+    drawn = []
+    draw = growth.draw_parts
+    monkeypatch.setattr(growth, "draw_parts", lambda *args, **keys: drawn.append(draw(*args, **keys)) or drawn[-1])
+    for seed in (0, 1):
+        run_json("--train", files["train"], "--dev", files["dev"], "--learner", "majority", "--seed", seed)
+    firsts = [[example.id for example in parts[0]] for parts in drawn]
+    assert len(firsts) == 6
+    assert all(a != b for number, a in enumerate(firsts) for b in firsts[:number])
 
 
 def test_a_frozen_encoder_learns_too_and_tables_fit(files, tmp_path):
