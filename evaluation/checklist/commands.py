@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from evaluation.checklist.expand import expand_suites, texts_of
-from evaluation.checklist.measure import describe_outcome, measure_outcomes
+from evaluation.checklist.measure import EVERY_HEAD, describe_outcome, measure_outcomes
 from evaluation.checklist.page import PAGE_NAME, REPORT_NAME, write_page
 from evaluation.checklist.rates import check_scipy
 from evaluation.checklist.rows import RowTexts, load_texts
@@ -80,8 +80,9 @@ def _read_bars(values: tuple[str, ...]) -> Bars:
             raise click.BadParameter(
                 param_hint="--bar", message=f"{value!r}; expected CAPABILITY[:HEAD]=RATE, such as negation:stance=0.2"
             )
-        known = bars.get(capability)
-        bars[capability] = {**(known if isinstance(known, dict) else {}), head: bar} if head else bar
+        known = bars.get(capability, {})
+        by_head = known if isinstance(known, dict) else {EVERY_HEAD: known}
+        bars[capability] = {**by_head, head or EVERY_HEAD: bar}
     return bars
 
 
@@ -132,7 +133,7 @@ def _note_what_is_missing(suites: Suites, rows: RowTexts | None) -> list[str]:
     "bars",
     multiple=True,
     metavar="CAPABILITY[:HEAD]=RATE",
-    help="Highest failure rate, over that of the suites; may be repeated.",
+    help="Highest failure rate; heads left out keep the suites' bars. May be repeated.",
 )
 @click.option("--list", "is_list", is_flag=True, help="Show the tests and run nothing.")
 @JSON
@@ -173,7 +174,8 @@ def checklist(
 
     Reported is the share of checks that fail, by capability and head, with a 95% interval that takes the checks of
     one case as a cluster (Korn and Graubard), and the failures that the model is surest of. A failure counts whether
-    or not the model abstains; how many were unsure is said beside it.
+    or not the model abstains; how many were unsure is said beside it. A bar is held where the rate is at most the bar;
+    held beyond chance (`shown` in JSON) where the whole interval is.
 
     \b
     In a suite:

@@ -13,6 +13,8 @@ from twohands.metrics import Figure
 from twohands.prediction import OneOf
 
 Json = dict[str, object]
+Bars = Mapping[str, float | Mapping[str, float]]
+EVERY_HEAD = ""  # in bars by head, what counts for those that are not named
 _DIGITS = 6
 
 
@@ -50,22 +52,43 @@ def _measure_capabilities(outcomes: Iterable[Outcome]) -> Json:
     return measured
 
 
-def find_bar(bars: Mapping[str, float | Mapping[str, float]], capability: str, head: str) -> float | None:
-    """The highest failure rate that is allowed; None where there is no bar."""
-    bar = bars.get(capability)
-    return bar.get(head) if isinstance(bar, Mapping) else bar
+def find_bar(sources: Sequence[Bars], capability: str, head: str) -> float | None:
+    """The highest failure rate that is allowed.
+
+    Args:
+        sources: bars by capability; where an earlier one says nothing of the head, the next one counts.
+        capability: which.
+        head: which.
+
+    Returns:
+        None where there is no bar.
+    """
+    for bars in sources:
+        bar = bars.get(capability)
+        found = bar.get(head, bar.get(EVERY_HEAD)) if isinstance(bar, Mapping) else bar
+        if found is not None:
+            return found
+    return None
 
 
-def _judge_gates(capabilities: Json, bars: Mapping[str, float | Mapping[str, float]]) -> list[Json]:
+def _judge_gates(capabilities: Json, sources: Sequence[Bars]) -> list[Json]:
+    """A rate at the bar holds it; only where the whole interval lies at or under the bar is that shown."""
     gates: list[Json] = []
     for capability, measured in capabilities.items():
         heads = cast("dict[str, dict[str, Figure]]", cast("Json", measured)["heads"])
         for head, counted in heads.items():
-            bar = find_bar(bars, capability, head)
+            bar = find_bar(sources, capability, head)
             if bar is not None:
-                rate = counted["failure_rate"]["value"]
+                rate, high = counted["failure_rate"]["value"], counted["failure_rate"]["high"]
                 gates.append(
-                    {"capability": capability, "head": head, "bar": bar, "failure_rate": rate, "passed": rate <= bar}
+                    {
+                        "capability": capability,
+                        "head": head,
+                        "bar": bar,
+                        "failure_rate": rate,
+                        "passed": rate <= bar,
+                        "shown": high <= bar,
+                    }
                 )
     return gates
 
@@ -108,6 +131,20 @@ def _measure_names(by_text: Iterable[Sequence[Outcome]]) -> Json:
         }
         for name, found in sorted(apart.items())
     }
+
+
+def count_held(gates: Sequence[Mapping[str, object]]) -> str:
+    """Say how many bars are held, and how many of them beyond chance.
+
+    Args:
+        gates: from `measure_outcomes`.
+
+    Returns:
+        `11 of 21 bars are held, 2 of them beyond chance`.
+    """
+    n_held, n_shown = (sum(bool(gate[key]) for gate in gates) for key in ("passed", "shown"))
+    beyond = f", {n_shown or 'none'} of them beyond chance" if n_held else ""
+    return f"{n_held} of {len(gates)} bars are held{beyond}"
 
 
 def describe_outcome(outcome: Outcome, *, with_text: bool = True) -> Json:
@@ -195,7 +232,7 @@ def measure_outcomes(
     outcomes: Sequence[Outcome],
     suites: Suites,
     *,
-    bars: Mapping[str, float | Mapping[str, float]],
+    bars: Bars,
     most_examples: int,
     with_row_texts: bool,
 ) -> Json:
@@ -204,7 +241,7 @@ def measure_outcomes(
     Args:
         outcomes: of all checks.
         suites: they came from.
-        bars: by capability, what `--bar` says over the suites' own gates.
+        bars: by capability, what `--bar` says over the suites' own gates, head by head.
         most_examples: of each capability and head.
         with_row_texts: whether failures quote the user's rows.
 
@@ -215,15 +252,15 @@ def measure_outcomes(
     of_suites = [outcome for outcome in outcomes if not outcome.check.is_row]
     of_rows = [outcome for outcome in outcomes if outcome.check.is_row]
     capabilities, rows = _measure_capabilities(of_suites), _measure_capabilities(of_rows)
-    all_bars = {**suites.gates, **bars}
+    sources = (bars, suites.gates)
     choose = partial(choose_failures, most=most_examples, with_row_texts=with_row_texts)
     return {
         "capabilities": capabilities,
         "kinds": _average_kinds(capabilities),
         "rows": rows,
         "gates": [
-            *({**gate, "on": "suite"} for gate in _judge_gates(capabilities, all_bars)),
-            *({**gate, "on": "rows"} for gate in _judge_gates(rows, all_bars)),
+            *({**gate, "on": "suite"} for gate in _judge_gates(capabilities, sources)),
+            *({**gate, "on": "rows"} for gate in _judge_gates(rows, sources)),
         ],
         "swaps": _measure_swaps(of_suites),
         "row_swaps": _measure_swaps(of_rows),

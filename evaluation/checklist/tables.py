@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
+from evaluation.checklist.measure import count_held
 from evaluation.checklist.suites import Suites
 from evaluation.tables import WIDTH, make_table, show_figure, show_number, show_text
 
@@ -22,6 +23,7 @@ def _print_capabilities(console: Console, report: Json, capabilities: Json, on: 
         for head, counted in measured["heads"].items():
             gate = _find_gate(report, capability, head, on)
             verdict = "" if gate is None else ("held" if gate["passed"] else "MISSED")
+            verdict += "*" if gate is not None and gate["shown"] else ""
             table.add_row(
                 show_text(capability),
                 show_text(head),
@@ -87,6 +89,10 @@ def print_checklist(report: Json) -> None:
         console.print(show_text(f"On your {report['data']['n_rows']} rows", "bold"))
         _print_capabilities(console, report, report["rows"], "rows")
         _print_swaps(console, report["row_swaps"])
+    if report["gates"]:
+        console.print(
+            show_text(f"{count_held(report['gates'])}. held*: the whole interval lies at or under the bar.", "bold")
+        )
     for failures in report["failures"].values():
         for failure in failures[:1]:
             _print_failure(console, failure)

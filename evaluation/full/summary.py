@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.agreement.tables import say_verdict
+from evaluation.checklist.measure import count_held
 from evaluation.full.parts import BASELINE, BEHAVIOUR, FIGURES, PEOPLE, Part
 from evaluation.tables import show_figure, show_number, show_p
 
@@ -81,7 +82,8 @@ def _summarise_damage(found: Json) -> Section:
 def _find_bar(found: Json, capability: str, head: str) -> tuple[str, str]:
     for gate in found["gates"]:
         if (gate["capability"], gate["head"], gate["on"]) == (capability, head, "suite"):
-            return show_number(gate["bar"], digits=2), "held" if gate["passed"] else "**missed**"
+            held = "held beyond chance" if gate["shown"] else "held"
+            return show_number(gate["bar"], digits=2), held if gate["passed"] else "**missed**"
     return "", ""
 
 
@@ -94,11 +96,10 @@ def _summarise_behaviour(found: Json, *, is_brief: bool) -> Section:
                 rows.append(
                     (capability, head, show_figure(counted["failure_rate"]), f"{counted['n_checks']:,}", bar, verdict)
                 )
-    n_held = sum(gate["passed"] for gate in found["gates"])
     lead = (
-        f"`twohands checklist`: {found['n_checks']:,} checks, one behaviour at a time; {n_held} of "
-        f"{len(found['gates'])} bars are held. {_BRACKETS}, checks of one case as a cluster. The suite is hard on "
-        "purpose: its rates are not those of everyday text."
+        f"`twohands checklist`: {found['n_checks']:,} checks, one behaviour at a time; {count_held(found['gates'])}. "
+        f"Beyond chance: the interval's upper end, too. {_BRACKETS}, checks of one case a cluster. The suite is hard "
+        "on purpose: its rates are not those of everyday text."
     )
     headings = ("capability", "head", "fails", "of checks", "bar", "")
     return Section("Behaviour", lead, headings, rows, tuple(found["notes"]))

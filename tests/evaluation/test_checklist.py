@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from evaluation.checklist.checks import Check, Labels, Marks, Moves, Outcome, Same
 from evaluation.checklist.commands import checklist
-from evaluation.checklist.measure import measure_outcomes
+from evaluation.checklist.measure import count_held, measure_outcomes
 from evaluation.checklist.rates import rate_of
 from evaluation.checklist.schema import Kind
 from evaluation.checklist.suites import load_suites
@@ -136,6 +136,36 @@ def test_gates_hold_and_are_missed_by_head(tiny_model, suite_file):
     assert len(error.value.faults) == 2
     assert run(*arguments, "--bar", "reading=low").exit_code == 2
     assert run(*arguments, "--bar", "reading=1.5").exit_code == 2
+
+
+def test_a_bar_for_one_head_leaves_those_of_the_others(tiny_model, suite_file):
+    arguments = ("--model", tiny_model, "--suite", suite_file, "--no-shipped")
+
+    def find(*bars):
+        gates = run_json(*arguments, *(word for bar in bars for word in ("--bar", bar)))["gates"]
+        return {(gate["capability"], gate["head"]): gate["bar"] for gate in gates}
+
+    before = find()
+    assert find("reading:stance=0.1") == {**before, ("reading", "stance"): 0.1}
+    both = {**before, ("reading", "stance"): 0.1, ("reading", "topics"): 0.2}
+    assert find("reading=0.2", "reading:stance=0.1") == find("reading:stance=0.1", "reading=0.2") == both
+
+
+def test_a_bar_is_held_beyond_chance_only_where_the_whole_interval_is(tiny_model, suite_file):
+    arguments = ("--model", tiny_model, "--suite", suite_file, "--no-shipped")
+    report = run_json(*arguments)
+    rate = report["capabilities"]["reading"]["heads"]["stance"]["failure_rate"]
+    assert rate["value"] < rate["high"]
+    for bar, passed, shown in ((rate["value"], True, False), (rate["high"], True, True), (0.0, False, False)):
+        (gate,) = [
+            gate
+            for gate in run_json(*arguments, "--bar", f"reading:stance={bar!r}")["gates"]
+            if (gate["capability"], gate["head"]) == ("reading", "stance")
+        ]
+        assert (gate["passed"], gate["shown"]) == (passed, shown)
+    shown = run(*arguments, "--bar", "reading=1").stdout
+    assert "held*" in shown
+    assert count_held(run_json(*arguments, "--bar", "reading=1")["gates"]) in shown.replace("\n", " ")
 
 
 def test_rows_are_changed_counted_apart_and_quoted_only_if_wanted(tiny_model, suite_file, tmp_path):
