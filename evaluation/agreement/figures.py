@@ -151,8 +151,11 @@ def compare_codes(
     np.add.at(confusion, (groups, a, b), 1)
     drawn = np.tensordot(weights, confusion, axes=1)  # (1 + n_draws, n_labels, n_labels)
     counts = _as_counts(drawn)
-    by_name = {"accuracy": accuracy(counts), "kappa": kappa(drawn), "macro_f1": macro_f1(counts)}
+    # A draw of documents without any of these items says nothing of them; 0 would pull intervals down.
+    nothing = drawn.sum(axis=(-2, -1)) == 0
+    exact, macro = (np.where(nothing, np.nan, of(counts)) for of in (accuracy, macro_f1))
+    by_name = {"accuracy": exact, "kappa": kappa(drawn), "macro_f1": macro}
     if scale is not None:
         by_name["same_side"] = _same_side(drawn)
-    of_labels = f1(counts)
+    of_labels = np.where(nothing[:, None], np.nan, f1(counts))
     return Agreement(len(a), by_name, {label: of_labels[:, place] for place, label in enumerate(labels)})

@@ -71,7 +71,8 @@ class _Measurer:
         counts = variable.count()
         together = agree_on(counts, variable.scale)
         (item,) = np.nonzero(together != MISSING)
-        is_unanimous = (counts.max(axis=1) == counts.sum(axis=1)) & (counts.sum(axis=1) > 1)
+        has_several = counts.sum(axis=1) > 1  # whom one person coded, nobody could differ from
+        is_unanimous = counts.max(axis=1) == counts.sum(axis=1)
         with_annotators = [
             {"a": name, **found}
             for place, name in enumerate(self.names[:MOST_IN_PAIRS] if len(self.names) <= MOST_IN_PAIRS else [])
@@ -79,8 +80,8 @@ class _Measurer:
         ]
         measured: Json = {
             "against_all": self.describe(self.compare(together[item], model[item], item)),
-            "unanimous_items": self._against(together, model, item[is_unanimous[item]]),
-            "divided_items": self._against(together, model, item[~is_unanimous[item]]),
+            "unanimous_items": self._against(together, model, item[(has_several & is_unanimous)[item]]),
+            "divided_items": self._against(together, model, item[(has_several & ~is_unanimous)[item]]),
             "pairs": with_annotators,
             "against_rest": None,
             "model_minus_person": None,

@@ -120,6 +120,34 @@ def test_where_all_codes_are_alike_there_is_no_alpha_and_no_kappa():
     assert found.describe()["accuracy"]["value"] == 1
 
 
+def test_a_draw_without_any_of_the_items_is_no_draw():
+    ones = np.array([0, 1, 2, 2])
+    weights = np.array([[1, 1], [2, 0], [0, 2]])  # the sample, a draw with all items twice, one with none
+    found = compare_codes(ones, ones, groups=np.zeros(4, dtype=int), weights=weights, labels=STANCES, scale=SCALE)
+    described = found.describe()
+    for figure in (described["accuracy"], described["macro_f1"], described["labels"]["neutral"]["f1"]):
+        assert figure == {"value": 1, "low": 1, "high": 1}
+    other = compare_codes(ones, 2 - ones, groups=np.zeros(4, dtype=int), weights=weights, labels=STANCES, scale=SCALE)
+    apart = found.minus(other)["accuracy"]
+    assert apart["low"] == apart["high"] == apart["value"] == 0.75
+
+
+def test_items_that_one_person_coded_are_neither_unanimous_nor_divided(tiny_model, tmp_path):
+    rows = [{"id": str(n), "text": "the plan", "anna": "state-led", "ben": "state-led"} for n in range(12)]
+    for row in rows[:5]:
+        row["ben"] = "neutral"
+    for row in rows[5:9]:
+        row["ben"] = None
+    path = write_jsonl(tmp_path / "rows.jsonl", rows)
+    model = run_json("--model", tiny_model, "--data", path, "--annotators", "anna", "ben")["variables"]["stance"]
+    assert model["model"]["unanimous_items"]["n"] == 3
+    # Two who differ by majority are tied, and an item without a label is set against nothing; the scale breaks the tie.
+    scaled = run_json(
+        "--model", tiny_model, "--data", path, "--annotators", "anna", "ben", "--scale", ",".join(STANCES)
+    )["variables"]["stance"]["model"]
+    assert (scaled["unanimous_items"]["n"], scaled["divided_items"]["n"]) == (3, 5)
+
+
 def test_consensus_is_the_mean_on_a_scale_else_the_majority():
     counts = np.array([[0, 2, 1], [0, 1, 1], [1, 0, 2], [1, 1, 1], [0, 0, 0], [2, 0, 1], [0, 3, 1]])
     assert agree_on(counts, SCALE).tolist() == [2, 2, 2, 1, MISSING, 0, 1]  # a third is enough, a quarter is not
