@@ -19,6 +19,7 @@ from evaluation.audit_labels import (
     score_out_of_fold,
 )
 from evaluation.audit_texts import AuditedRows, describe_repeats, find_leaks, find_odd, find_repeats, read_all
+from evaluation.dataset import cut_taxonomy
 from evaluation.learners import LEARNER, Learner, parse_learner
 from evaluation.linear import import_sklearn
 from evaluation.options import (
@@ -210,6 +211,7 @@ def audit(
     known = load_taxonomy(find_config(taxonomy or "taxonomy"))
     rows = _read(data, known)
     examples = rows.examples
+    known, left_out = cut_taxonomy(known, {"the data": examples})
     for column in by:
         slice_values(examples, column)  # a misspelt column fails before minutes are spent
     parted = make_folds(examples, n_folds=folds, seed=seed)
@@ -255,7 +257,7 @@ def audit(
         "alike": alike,
         "n_replicates": replicates,
         "seed": seed,
-        "notes": [*_note_weak(agreement), *note_balance(balance)],
+        "notes": [*left_out, *_note_weak(agreement), *note_balance(balance)],
         "versions": list_versions("scikit-learn", "cleanlab", *(() if fitter.encoder is None else ("torch",))),
         "command": describe_command(ctx),
     }

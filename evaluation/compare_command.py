@@ -1,13 +1,13 @@
 """Owns the command `compare`: two sides, the same rows, one paired report."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
 from evaluation.comparison import compare_rows, compare_slices, reorder_labels, share_heads
-from evaluation.dataset import HALVED, halve, load_labelled, refuse_overlap
+from evaluation.dataset import HALVED, LabelledFiles, cut_taxonomy, halve, load_labelled, refuse_overlap
 from evaluation.deciders import Decider, Decisions
 from evaluation.measure import note_fitted, note_gaps, note_skipped
 from evaluation.options import (
@@ -28,7 +28,7 @@ from evaluation.progress import show_progress
 from evaluation.report import check_report_extra
 from evaluation.report_comparison import COMPARISON_NAME, COMPARISON_PAGE_NAME, write_comparison
 from evaluation.rows import select_rows
-from evaluation.sides import Bench, examples_of, load_side, make_decider
+from evaluation.sides import Bench, Side, examples_of, list_needs, load_side, make_decider
 from evaluation.slices import slice_values
 from evaluation.tables import print_comparison
 from twohands.classifier import Classifier
@@ -68,10 +68,47 @@ def _decide_both(
     return decisions[0], decisions[1]
 
 
-def _list_omitted(known: Sequence[Taxonomy], shared: Taxonomy) -> list[str]:
-    kept = {head.name for head in shared.heads}
+def _list_omitted(known: Sequence[Taxonomy], shared: Taxonomy, cut: set[str]) -> list[str]:
+    kept = {head.name for head in shared.heads} | cut
     names = dict.fromkeys(head.name for taxonomy in known for head in taxonomy.heads if head.name not in kept)
     return [f"{name} is left out: only one of the two decides it." for name in names]
+
+
+def _read_files(
+    splits: Mapping[str, Sequence[Path]], known: Taxonomy, sides: Sequence[Side], *, skip_unlabelled: bool, seed: int
+) -> dict[str, LabelledFiles]:
+    """All splits that were given, and `data` where it was not: half of dev."""
+    files = {
+        name: load_labelled(paths, known, skip_unlabelled=skip_unlabelled) for name, paths in splits.items() if paths
+    }
+    if not all(isinstance(side, Classifier) for side in sides):
+        refuse_overlap({name: part.examples for name, part in files.items()})
+    if "data" not in files:
+        files["dev"], files["data"] = halve(files["dev"], seed=seed)
+    return files
+
+
+def _cut_heads(
+    known: Taxonomy, sides: Sequence[Side], examples: Mapping[str, Sequence[Example]]
+) -> tuple[Taxonomy, list[str]]:
+    """The heads that baselines can learn from what they need; all where there is no baseline."""
+    if all(isinstance(side, Classifier) for side in sides):
+        return known, []
+    return cut_taxonomy(known, {name: examples[name] for name in (*list_needs(sides), "data")})
+
+
+def _note_learnt(sides: Sequence[Side], files: Mapping[str, LabelledFiles]) -> list[str]:
+    """Who learnt from how many rows: a baseline from one file, a model from all that its manifest lists."""
+    if "train" not in list_needs(sides):
+        return []
+    of_models = [
+        f"{side.manifest.name} {side.manifest.version} from "
+        f"{sum(file.n_rows for file in side.manifest.training_data.files if file.split == 'train'):,}, by its manifest"
+        for side in sides
+        if isinstance(side, Classifier)
+    ]
+    n_rows = len(files["train"].examples)
+    return [f"Baselines that learn from rows learnt from {'; '.join([f'the {n_rows:,} of --train', *of_models])}."]
 
 
 @click.command(
@@ -148,17 +185,14 @@ def compare(
     sides = [load_side(name, num_threads=threads, splits=splits) for name in names]
     models = [side for side in sides if isinstance(side, Classifier)]
     known = _choose_taxonomy(models, taxonomy)
-    files = {
-        name: load_labelled(paths, known, skip_unlabelled=skip_unlabelled) for name, paths in splits.items() if paths
-    }
-    if len(models) < len(sides):
-        refuse_overlap({name: part.examples for name, part in files.items()})
-    if not data:
-        files["dev"], files["data"] = halve(files["dev"], seed=seed)
+    files = _read_files(splits, known, sides, skip_unlabelled=skip_unlabelled, seed=seed)
     labelled = files["data"]
     for column in by:
         slice_values(labelled.examples, column)  # a misspelt column fails before minutes are spent
-    bench = Bench(known, examples_of(files), seed=seed, num_threads=threads, label_map=mapped, shots=shots)
+    examples = examples_of(files)
+    learnt, left_out = _cut_heads(known, sides, examples)
+    cut = {head.name for head in known.heads} - {head.name for head in learnt.heads}
+    bench = Bench(learnt, examples, seed=seed, num_threads=threads, label_map=mapped, shots=shots)
     first = make_decider(sides[0], bench)
     deciders = [first, first if a == b else make_decider(sides[1], bench)]
     decisions = _decide_both(names, deciders, labelled.examples)
@@ -170,7 +204,8 @@ def compare(
         for decider, of_side in zip(deciders, decisions, strict=True)
     ]
     notes = [] if data else [HALVED]
-    notes += _list_omitted([known, *(decider.taxonomy for decider in deciders)], shared)
+    notes += [*_note_learnt(sides, files), *left_out]
+    notes += _list_omitted([known, *(decider.taxonomy for decider in deciders)], shared, cut)
     notes += [note for model in models for note in note_fitted(labelled, model.manifest)]
     draws = {"n_replicates": replicates, "seed": seed}
     compared: Json = {

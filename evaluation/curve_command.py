@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import click
 
-from evaluation.dataset import HALVED, halve, load_labelled, refuse_overlap
+from evaluation.dataset import HALVED, cut_taxonomy, halve, load_labelled, refuse_overlap
 from evaluation.growth import FEWEST_POINTS, choose_sizes, grow
 from evaluation.learners import LEARNER, Learner, parse_learner
 from evaluation.linear import import_sklearn
@@ -150,6 +150,8 @@ def curve(
     if not data:
         files["dev"], files["data"] = halve(files["dev"], seed=seed)
         notes.append(HALVED)
+    known, left_out = cut_taxonomy(known, {name: part.examples for name, part in files.items()})
+    notes += left_out
     rows: Sequence[Example] = files["train"].examples
     sizes = choose_sizes(len(rows), n_points=points, fewest=fewest)
     fitter = Learner.make(learner, known, files["dev"].examples, seed=seed, num_threads=threads)

@@ -117,6 +117,35 @@ def halve(part: LabelledFiles, *, seed: int) -> tuple[LabelledFiles, LabelledFil
     return take(True), take(False)
 
 
+def cut_taxonomy(taxonomy: Taxonomy, splits: Mapping[str, Sequence[Example]]) -> tuple[Taxonomy, list[str]]:
+    """Keep the heads that can be learnt and measured: rows are often labelled for one head only.
+
+    Args:
+        taxonomy: all heads.
+        splits: examples by the name of the split.
+
+    Returns:
+        The heads for which each split has a labelled row, and a sentence for each that is left out.
+
+    Raises:
+        DataError: no head is left.
+    """
+    kept, notes = [], []
+    for head in taxonomy.heads:
+        lacking = [
+            split
+            for split, examples in splits.items()
+            if all(example.labels.get(head.name) is None for example in examples)
+        ]
+        if lacking:
+            notes.append(f"{head.name} is left out: no row of {' and of '.join(lacking)} is labelled for it.")
+        else:
+            kept.append(head)
+    if not kept:
+        raise DataError(f"no head is labelled in all of {', '.join(splits)}", notes)
+    return Taxonomy(heads=kept), notes
+
+
 def refuse_overlap(splits: Mapping[str, Sequence[Example]]) -> None:
     """Refuse a document or a text that stands in two splits: a baseline would be measured on what it learnt.
 

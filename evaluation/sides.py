@@ -98,6 +98,12 @@ def load_side(name: str, *, num_threads: int | None, splits: Mapping[str, object
     return baseline
 
 
+def list_needs(sides: Sequence[Side]) -> list[str]:
+    """Which splits the baselines among the sides learn from, in the order train, dev."""
+    needed = {split for side in sides if isinstance(side, Baseline) for split in _NEEDS[side.kind]}
+    return [split for split in ("train", "dev") if split in needed]
+
+
 @dataclass
 class Bench:
     """What baselines are made of: the heads, the rows, and the encoders that were loaded, each once."""

@@ -11,7 +11,7 @@ import click
 
 from evaluation.agreement.figures import check_agreement_extra
 from evaluation.checklist.rates import check_scipy
-from evaluation.dataset import halve, load_labelled, refuse_overlap
+from evaluation.dataset import cut_taxonomy, halve, load_labelled, refuse_overlap
 from evaluation.full.card import CARD_NAME, refresh_card
 from evaluation.full.page import PAGE_NAME, REPORT_NAME, describe_origin, rename_digest, write_docs_page, write_full
 from evaluation.full.parts import Part, Shared, plan_baselines, plan_behaviour, plan_figures, plan_people, run_parts
@@ -71,7 +71,8 @@ def _check_baselines(
     files = {name: load_labelled(paths, taxonomy) for name, paths in splits.items() if paths}
     refuse_overlap({name: part.examples for name, part in files.items()})
     if not splits["dev"]:
-        halve(files["data"], seed=seed)
+        files["dev"], files["data"] = halve(files["data"], seed=seed)
+    cut_taxonomy(taxonomy, {name: part.examples for name, part in files.items()})
 
 
 def _shorten(command: str) -> str:

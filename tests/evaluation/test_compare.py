@@ -148,6 +148,21 @@ def test_two_baselines_need_no_model(files):
     assert report["train"]["n_rows"] == 200
 
 
+def test_rows_labelled_for_one_head_are_compared_on_it(tiny_model, files):
+    rows = [row | {"topics": None} for row in make_rows(200, seed=0, first=2000)]
+    write_rows(files["train"], rows)
+    options = [word for name in ("data", "train", "dev") for word in (f"--{name}", files[name])]
+    report = run_json(tiny_model, "tfidf", *options)
+    assert list(report["heads"]) == ["stance"]
+    assert report["heads"]["stance"]["n"] == 120
+    (note,) = [note for note in report["notes"] if note.startswith("topics")]
+    assert "train" in note
+    assert list(run_json(tiny_model, "keywords", *options)["heads"]) == ["stance", "topics"]  # it learns from no row
+    write_rows(files["dev"], [row | {"stance": None} for row in make_rows(80, seed=1, first=3000)])
+    with pytest.raises(errors.DataError):
+        run(tiny_model, "tfidf", *options)
+
+
 def test_tables_fit_eighty_columns(tiny_model, files):
     outcome = run(tiny_model, "majority", "--data", files["data"], "--train", files["train"], "--replicates", "100")
     assert outcome.exit_code == 0

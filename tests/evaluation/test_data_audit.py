@@ -142,6 +142,14 @@ def test_alikeness_is_the_share_of_common_sequences(monkeypatch):
     assert find_repeats(texts, least=0.6) == [(2, 3, 1.0)]
 
 
+def test_rows_labelled_for_one_head_are_audited_for_it(tmp_path):
+    path = write_rows(tmp_path / "rows.jsonl", [row | {"stance": None} for row in make_rows(120, noise=0)])
+    found = run_json("--data", path, "--report", tmp_path / "out")
+    assert list(found["suspects"]) == list(found["agreement"]) == ["topics"]
+    assert [note for note in found["notes"] if note.startswith("stance is left out")]
+    assert run("--data", path, "--replicates", "100").exit_code == 0
+
+
 def test_files_without_a_usable_row_are_refused(tmp_path):
     with pytest.raises(errors.DataError):
         run("--data", write_rows(tmp_path / "none.jsonl", [{"text": "a", "stance": "leftish"}]))

@@ -133,6 +133,13 @@ def test_sizes_that_do_not_grow_are_measured_once_and_lead_nowhere(files, tmp_pa
     assert [note for note in report["notes"] if "too few to extrapolate" in note]
 
 
+def test_rows_labelled_for_one_head_have_a_curve(files, tmp_path):
+    train = write_rows(tmp_path / "train.jsonl", [row | {"topics": None} for row in make_rows(120)])
+    report = run_json("--train", train, "--dev", files["dev"], "--data", files["data"])
+    assert list(report["heads"]) == ["stance"]
+    assert [note for note in report["notes"] if note.startswith("topics is left out")]
+
+
 def test_no_part_of_one_seed_is_a_part_of_the_next(files, monkeypatch):
     drawn = []
     draw = growth.draw_parts
