@@ -27,11 +27,11 @@ from evaluation.options import (
     JSON,
     PATH,
     REPLICATES,
-    SEED,
     THREADS,
     VariadicCommand,
     describe_command,
     list_versions,
+    seed_option,
 )
 from evaluation.output import check_outputs, write_predictions
 from evaluation.plots_audit import draw_balance, draw_drift, draw_suspects
@@ -169,7 +169,7 @@ def _read(paths: Sequence[Path], taxonomy: Taxonomy) -> AuditedRows:
 @JSON
 @click.option("--report", type=PATH, metavar="DIR", help="Also write audit.json, .html, .svg and suspects.jsonl there.")
 @click.option("--without-texts", is_flag=True, help="Name rows by id only: nothing written quotes a row.")
-@SEED
+@seed_option("the bootstrap draws, the folds and solvers")
 @REPLICATES
 @THREADS
 @click.pass_context

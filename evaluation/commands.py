@@ -19,12 +19,12 @@ from evaluation.options import (
     JSON,
     PATH,
     REPLICATES,
-    SEED,
     SKIP,
     THREADS,
     VariadicCommand,
     describe_command,
     list_versions,
+    seed_option,
 )
 from evaluation.output import check_outputs, describe_rows, write_predictions
 from evaluation.progress import show_progress
@@ -79,7 +79,7 @@ def _print(measured: Mapping[str, Any], report: Path | None) -> None:
 @click.option("--without-texts", is_flag=True, help="Name mistakes in the report by id only: it quotes no row.")
 @click.option("--robustness", is_flag=True, help="Also on damaged rows and other countries; takes ten times as long.")
 @SKIP
-@SEED
+@seed_option("the bootstrap draws; with --robustness also of damage and the countries put in")
 @REPLICATES
 @THREADS
 @click.pass_context

@@ -15,13 +15,13 @@ from evaluation.options import (
     JSON,
     PATH,
     REPLICATES,
-    SEED,
     SKIP,
     THREADS,
     TRAIN,
     VariadicCommand,
     describe_command,
     list_versions,
+    seed_option,
 )
 from evaluation.output import check_outputs
 from evaluation.progress import show_progress
@@ -102,13 +102,13 @@ def _note_learnt(sides: Sequence[Side], files: Mapping[str, LabelledFiles]) -> l
     if "train" not in list_needs(sides):
         return []
     of_models = [
-        f"{side.manifest.name} {side.manifest.version} from "
+        f"{side.manifest.name} {side.manifest.version} learnt from "
         f"{sum(file.n_rows for file in side.manifest.training_data.files if file.split == 'train'):,}, by its manifest"
         for side in sides
         if isinstance(side, Classifier)
     ]
     n_rows = len(files["train"].examples)
-    return [f"Baselines that learn from rows learnt from {'; '.join([f'the {n_rows:,} of --train', *of_models])}."]
+    return [f"Baselines that are fitted learnt from {'; '.join([f'the {n_rows:,} rows of --train', *of_models])}."]
 
 
 @click.command(
@@ -129,7 +129,7 @@ def _note_learnt(sides: Sequence[Side], files: Mapping[str, LabelledFiles]) -> l
 @JSON
 @click.option("--report", type=PATH, metavar="DIR", help="Also write comparison.json and comparison.html there.")
 @SKIP
-@SEED
+@seed_option("the bootstrap draws, the half of --dev, solvers and shots")
 @REPLICATES
 @THREADS
 @click.pass_context
@@ -168,8 +168,8 @@ def compare(
     nli:FOLDER          an NLI model, asked for the labels' descriptions
 
     FOLDER is a sentence encoder (ONNX, or safetensors with the train extra); without one it is all-MiniLM-L6-v2.
-    What has settings is tuned on --dev, thresholds of zero-shot and nli too. Without --data, one half of the documents
-    of --dev tunes and the other measures. Name A and B before the options.
+    What has settings is tuned on --dev, thresholds of zero-shot and nli too; keywords and hf keep one half. Without
+    --data, one half of the documents of --dev tunes and the other measures. Name A and B before the options.
 
     Differences are A minus B. Macro-F1, accuracy and F1 per label come with 95% intervals from a paired bootstrap
     over groups (documents); McNemar's exact test counts the rows that only one of the two has right.

@@ -16,13 +16,13 @@ from evaluation.options import (
     JSON,
     PATH,
     REPLICATES,
-    SEED,
     SKIP,
     THREADS,
     TRAIN,
     VariadicCommand,
     describe_command,
     list_versions,
+    seed_option,
 )
 from evaluation.output import check_outputs
 from evaluation.plots_growth import draw_growth
@@ -98,7 +98,7 @@ def _note_sizes(n_sizes: int, points: Sequence[Mapping[str, Any]]) -> list[str]:
 @JSON
 @click.option("--report", type=PATH, metavar="DIR", help="Also write curve.json, curve.html and curve.svg there.")
 @SKIP
-@SEED
+@seed_option("the bootstrap draws, the parts, the half of --dev and solvers")
 @REPLICATES
 @THREADS
 @click.pass_context
@@ -123,7 +123,8 @@ def curve(
     """Measure what a learner gains by more labelled rows: do more labels pay?
 
     Parts of --train, of whole documents and each twice as large as the one before, are fitted and measured on the
-    same rows. The settings of the learner are chosen once, on --dev with all rows; thresholds anew by each fit.
+    same rows. C and class weights of the learner are chosen once, on --dev with all rows; thresholds, and the number
+    of neighbours, anew by each fit.
     Without --data, one half of the documents of --dev tunes and the other measures.
 
     The learner is a quick one (tfidf, or logistic regression on a frozen encoder), so that the whole takes minutes:

@@ -1,4 +1,4 @@
-"""Owns learners that are fitted again and again on parts of a data set: quick, tuned once, then only fitted."""
+"""Owns learners that are fitted again and again on parts of a data set: quick, with costly settings tuned once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -50,9 +50,10 @@ def parse_learner(name: str) -> Baseline:
 
 @dataclass
 class Learner:
-    """Fits a baseline on any rows; the settings that its first fit chose on dev are kept for all later ones.
+    """Fits a baseline on any rows; C and class weights that its first fit chose on dev are kept for all later ones.
 
-    Thresholds are still set anew by each fit, since they depend on how sure it is.
+    Thresholds are still set anew by each fit, since they depend on how sure it is, and so is the number of neighbours,
+    which costs next to nothing and depends on how many rows there are.
     """
 
     baseline: Baseline

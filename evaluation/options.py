@@ -2,7 +2,7 @@
 
 import platform
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -18,7 +18,6 @@ DATA = click.option(
     help="Labelled JSONL, CSV, Parquet, or folders.",
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
-SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the bootstrap draws.")
 REPLICATES = click.option(
     "--replicates", type=click.IntRange(min=100), default=1000, show_default=True, help="Bootstrap draws."
 )
@@ -26,6 +25,18 @@ THREADS = click.option("--threads", type=click.IntRange(min=1), help="At most so
 SKIP = click.option("--skip-unlabelled", is_flag=True, help="Pass over rows without any label; else they are refused.")
 TRAIN = click.option("--train", type=PATH, multiple=True, metavar="FILE...", help="Rows that a baseline is fitted on.")
 DEV = click.option("--dev", type=PATH, multiple=True, metavar="FILE...", help="Rows that a baseline is tuned on.")
+
+
+def seed_option(what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make the option `--seed`.
+
+    Args:
+        what: all that the command draws by it.
+
+    Returns:
+        A decorator.
+    """
+    return click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help=f"Of {what}.")
 
 
 def _spread(arguments: Sequence[str], names: set[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """Owns the command `agreement`: options in, one report of people and model out."""
 
 import json
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,11 +18,11 @@ from evaluation.options import (
     JSON,
     PATH,
     REPLICATES,
-    SEED,
     THREADS,
     VariadicCommand,
     describe_command,
     list_versions,
+    seed_option,
 )
 from evaluation.output import check_outputs
 from evaluation.progress import show_progress
@@ -88,6 +89,63 @@ def _answer(classifier: Classifier, texts: list[str], head: Head) -> list[tuple[
     return [(answer.label,) if isinstance(answer, OneOf) else tuple(answer.labels) for answer in found]
 
 
+def _refuse_mixed(*, columns: Sequence[Path], others: Sequence[str | None], model: str | None, no_model: bool) -> None:
+    if columns and any(others):
+        raise click.UsageError(
+            "--annotators names the columns of a wide file; it goes without --codes, --label, --panel"
+        )
+    if model is not None and no_model:
+        raise click.UsageError("give --model or --no-model")
+
+
+def _lay_out(
+    head: Head,
+    *,
+    item: str,
+    group: str,
+    texts: Sequence[Path],
+    columns: Sequence[Path],
+    codes: str | None,
+    annotator: str,
+    label: str | None,
+    panel: str | None,
+) -> Layout:
+    return Layout(
+        item=item,
+        group=group,
+        texts=tuple(map(str, texts)) or ("text",),
+        columns=tuple(map(str, columns)),
+        codes=codes,
+        annotator=annotator,
+        label=label or head.name,
+        panel=panel,
+    )
+
+
+def check_call(words: Sequence[str], taxonomy: Taxonomy) -> None:
+    """Read whatever a call would read, without the model: its options and its files.
+
+    Args:
+        words: of the command line.
+        taxonomy: of the model.
+
+    Raises:
+        UsageError: an option is unknown or wrong.
+        UnknownHeadError: the model has no such head.
+        FileReadError: a file is missing or of an unknown kind.
+        DataError: a code or a text cannot be read.
+    """
+    with agreement.make_context("agreement", list(words)) as ctx:
+        given = ctx.params
+        columns, others = given["columns"], [given[name] for name in ("codes", "panel", "label")]
+        _refuse_mixed(columns=columns, others=others, model=given["model"], no_model=given["no_model"])
+        head = _choose_head(taxonomy, given["head_name"])
+        names = ("item", "group", "texts", "columns", "codes", "annotator", "label", "panel")
+        layout = _lay_out(head, **{name: given[name] for name in names})
+        scale = _read_scale(given["scale"], given["cut"], head)
+        read_codings(given["data"], layout=layout, head=head, scale=scale, with_texts=True)
+
+
 @click.command(cls=VariadicCommand, epilog=_EXAMPLE)
 @click.option(
     "--data", type=PATH, multiple=True, required=True, metavar="FILE...", help="Coded JSONL, CSV, Parquet, or folders."
@@ -125,7 +183,7 @@ def _answer(classifier: Classifier, texts: list[str], head: Head) -> list[tuple[
 )
 @click.option("--report", type=PATH, metavar="DIR", help="Also write agreement.json and agreement.html there.")
 @JSON
-@SEED
+@seed_option("the bootstrap draws")
 @REPLICATES
 @THREADS
 @click.pass_context
@@ -167,12 +225,7 @@ def agreement(
     An annotator's second code of an item is not counted. Empty cells, null and NaN are no code. Numbers on
     --scale lie from -1 to 1; others are refused. Dotted names go into objects: experts.sign.
     """
-    if columns and (codes or panel or label):
-        raise click.UsageError(
-            "--annotators names the columns of a wide file; it goes without --codes, --label, --panel"
-        )
-    if model is not None and no_model:
-        raise click.UsageError("give --model or --no-model")
+    _refuse_mixed(columns=columns, others=(codes, panel, label), model=model, no_model=no_model)
     check_agreement_extra()
     if report is not None:
         check_report_extra()
@@ -182,14 +235,15 @@ def agreement(
         taxonomy = classifier.taxonomy if classifier else load_taxonomy(find_config("taxonomy"))
         head = _choose_head(taxonomy, head_name)
         on_scale = _read_scale(scale, cut, head)
-        layout = Layout(
+        layout = _lay_out(
+            head,
             item=item,
             group=group,
-            texts=tuple(map(str, texts)) or ("text",),
-            columns=tuple(map(str, columns)),
+            texts=texts,
+            columns=columns,
             codes=codes,
             annotator=annotator,
-            label=label or head.name,
+            label=label,
             panel=panel,
         )
         read = read_codings(data, layout=layout, head=head, scale=on_scale, with_texts=classifier is not None)

@@ -9,12 +9,22 @@ from typing import Any
 
 import click
 
+from evaluation.agreement.commands import check_call
 from evaluation.agreement.figures import check_agreement_extra
 from evaluation.checklist.rates import check_scipy
 from evaluation.dataset import cut_taxonomy, halve, load_labelled, refuse_overlap
 from evaluation.full.card import CARD_NAME, refresh_card
 from evaluation.full.page import PAGE_NAME, REPORT_NAME, describe_origin, rename_digest, write_docs_page, write_full
-from evaluation.full.parts import Part, Shared, plan_baselines, plan_behaviour, plan_figures, plan_people, run_parts
+from evaluation.full.parts import (
+    PEOPLE,
+    Part,
+    Shared,
+    plan_baselines,
+    plan_behaviour,
+    plan_figures,
+    plan_people,
+    run_parts,
+)
 from evaluation.full.summary import Section, summarise, write_markdown
 from evaluation.linear import import_sklearn
 from evaluation.options import (
@@ -23,12 +33,12 @@ from evaluation.options import (
     JSON,
     PATH,
     REPLICATES,
-    SEED,
     THREADS,
     TRAIN,
     VariadicCommand,
     describe_command,
     list_versions,
+    seed_option,
 )
 from evaluation.output import check_outputs
 from evaluation.report import check_report_extra
@@ -131,7 +141,7 @@ def _describe(manifest: Manifest, sha256: str) -> Json:
 @click.option("--card", is_flag=True, help="Also write the summary into the model's card, and its new digests.")
 @click.option("--page", type=PATH, metavar="FILE", help="Also write the summary as a Markdown page, for docs.")
 @JSON
-@SEED
+@seed_option("all that is drawn: bootstrap, damage, checks, the half of --data, solvers")
 @REPLICATES
 @THREADS
 @click.pass_context
@@ -192,6 +202,9 @@ def report(
         outputs if page is None else [*outputs, page],
         expand_paths([path for paths in splits.values() for path in paths]),
     )
+    for part in parts:
+        if part.kind == PEOPLE:
+            check_call(part.words, manifest.taxonomy)
     load_labelled(data, manifest.taxonomy)
     _check_baselines(baselines, splits, manifest.taxonomy, seed=seed)
     found = run_parts(parts, output, tell=lambda line: click.echo(line, err=True))

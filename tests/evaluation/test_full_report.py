@@ -119,6 +119,14 @@ def test_what_people_said_comes_with_its_caution_and_what_it_rests_on(made):
     assert caution.split(";")[0] in made["shown"]
 
 
+def test_beside_baselines_stands_who_learnt_from_how_many_rows(made):
+    manifest = load_manifest(made["folder"] / "tiny")[0]
+    n_rows = sum(file.n_rows for file in manifest.training_data.files if file.split == "train")
+    beside = (made["folder"] / "page.md").read_text().split("Beside baselines")[1].split("##")[0]
+    assert "the 120 rows of --train" in beside
+    assert f"{manifest.name} {manifest.version} learnt from {n_rows:,}, by its manifest" in beside
+
+
 def test_baselines_are_tuned_on_one_half_and_measured_on_the_other(made):
     against = json.loads((made["folder"] / "out" / "against-tfidf" / "comparison.json").read_text())
     assert against["n"] == 40
@@ -153,6 +161,28 @@ def test_wrong_options_end_it_before_anything_is_run(tiny_model, files, tmp_path
     words = [files["train"] if word == "train" else word for word in extra]
     outcome = run("--model", tiny_model, "--data", files["data"], "--output", tmp_path / "out", *words)
     assert outcome.exit_code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_codings_that_cannot_be_read_end_it_before_anything_is_run(tiny_model, files, tmp_path):
+    wrong = write_rows(tmp_path / "wrong.jsonl", [{"id": "1", "text": "the plan", "ann": "leftish", "ben": "neutral"}])
+    for options, error in (
+        (f"--data {tmp_path / 'no-such.jsonl'} --annotators ann ben", errors.FileReadError),
+        (f"--data {wrong} --annotators ann ben", errors.DataError),
+        (f"--data {files['coded']} --annotators ann no-such-column", errors.DataError),
+        (f"--data {files['coded']} --annotators ann ben --head mood", errors.UnknownHeadError),
+    ):
+        with pytest.raises(error):
+            run(
+                *("--model", tiny_model, "--data", files["data"], "--output", tmp_path / "out"),
+                *("--people", f"two people={options}"),
+            )
+        assert not (tmp_path / "out").exists()
+    mixed = f"two people=--data {files['coded']} --annotators ann ben --no-model"
+    assert (
+        run("--model", tiny_model, "--data", files["data"], "--output", tmp_path / "out", "--people", mixed).exit_code
+        == 2
+    )
     assert not (tmp_path / "out").exists()
 
 
