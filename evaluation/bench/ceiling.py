@@ -57,7 +57,7 @@ def _options(num_threads: int) -> ort.SessionOptions:
 
 
 def _feeds(input_names: list[str], length: int) -> dict[str, np.ndarray[Any, Any]]:
-    ids = np.random.default_rng(0).integers(1000, 2000, (1, length))
+    ids = np.ones((1, length), dtype=np.int64)  # only shapes are asked for, and a small model has few tokens
     known = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
     return {name: known[name] for name in input_names}
 

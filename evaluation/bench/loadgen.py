@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.bench.client import LoadClient
-from evaluation.bench.quantiles import MIN_MEASUREMENTS
-from twohands.errors import BenchError
+from evaluation.bench.quantiles import MIN_MEASUREMENTS, tell_percentiles
+from twohands.errors import BenchError, FileWriteError
 from twohands.extras import import_extra
 
 _LATE_FACTOR = 10  # an error is answered to LoadGen after so many times the bound: it is over-latency, not absent
@@ -148,6 +148,7 @@ def run_loadgen(plan: Plan, client: LoadClient, *, n_texts: int, keep: Path | No
     Raises:
         MissingExtraError: LoadGen is not installed.
         BenchError: LoadGen ended without a verdict.
+        FileWriteError: its logs have no place.
     """
     lg = import_loadgen()
     settings = _make_settings(lg, plan)
@@ -155,7 +156,10 @@ def run_loadgen(plan: Plan, client: LoadClient, *, n_texts: int, keep: Path | No
     client.lags_ms.clear()
     with tempfile.TemporaryDirectory(prefix="twohands-bench-") as place:
         folder = keep or Path(place)
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileWriteError(f"LoadGen's logs cannot be written into {folder}: {error}") from error
         output = lg.LogOutputSettings()
         output.outdir = str(folder)
         output.copy_summary_to_stdout = False
@@ -172,7 +176,6 @@ def run_loadgen(plan: Plan, client: LoadClient, *, n_texts: int, keep: Path | No
             lg.DestroySUT(handle)
         spent_s, cpu_s = time.perf_counter() - started_s, time.process_time() - cpu_s
         log = read_log(folder)
-    lags = sorted(client.lags_ms)
     rates = ("result_completed_samples_per_sec", "result_samples_per_second")
     return {
         "scenario": str(plan.scenario),
@@ -189,6 +192,6 @@ def run_loadgen(plan: Plan, client: LoadClient, *, n_texts: int, keep: Path | No
         "client": {
             "cpu_ms_per_request": 1e3 * cpu_s / max(1, sut.n_samples),
             # Offline all are handed over at once, and wait for a connection: that is no lateness.
-            "late_p99_ms": lags[int(0.99 * len(lags))] if lags and plan.scenario is not Scenario.OFFLINE else None,
+            "late_p99_ms": None if plan.scenario is Scenario.OFFLINE else tell_percentiles(client.lags_ms)["p99_ms"],
         },
     }

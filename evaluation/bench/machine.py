@@ -38,7 +38,10 @@ def has_bf16() -> bool:
 
 
 def read_commit() -> str | None:
-    """Name the commit that is measured, with `-dirty` if files differ from it; None outside a checkout."""
+    """Name the commit that is measured, with `-dirty` if files differ from it; None outside a checkout of this project.
+
+    An installed copy in a virtual environment stands within whatever checkout holds that: its commit is not ours.
+    """
 
     def ask(*words: str) -> str:
         return subprocess.run(  # noqa: S603 - fixed words
@@ -50,6 +53,8 @@ def read_commit() -> str | None:
         ).stdout.strip()
 
     try:
+        if Path(ask("rev-parse", "--show-toplevel")).resolve() != _ROOT:
+            return None
         commit = ask("rev-parse", "HEAD")
         return commit + ("-dirty" if ask("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.SubprocessError):

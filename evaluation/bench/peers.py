@@ -198,14 +198,16 @@ def _run_round(
                 run = drive(client, n_clients=n_clients, seconds=seconds, n_texts=len(texts))
                 run["cpu_s"] = (served.read_cpu_s() or 0.0) - before_s
                 measured[n_clients] = run
+            idle_s = min(_IDLE_S, _IDLE_PER_LOAD * seconds)
+            idle = served.measure_idle(idle_s)
             memory_mb = sum(served.read_memory_mb())
-            idle = served.measure_idle(min(_IDLE_S, _IDLE_PER_LOAD * seconds))
         finally:
             client.close()
         return {
             "clients": measured,
             "difference": difference,
             "idle": idle,
+            "idle_seconds": idle_s,
             "memory_mb": memory_mb,
             "ready_s": served.ready_s,
         }
@@ -236,6 +238,7 @@ def _sum_up(peer: ServedPeer, held: Sequence[Json], *, clients: Sequence[int]) -
             (one["difference"] for one in held if one["difference"] is not None), default=None
         ),
         "idle_cpu_share": median([one["idle"] for one in held]),
+        "idle_seconds": held[0]["idle_seconds"],
         "memory_mb": median([one["memory_mb"] for one in held]),
         "memory_kind": MEMORY_KIND,
         "ready_s": median([one["ready_s"] for one in held]),

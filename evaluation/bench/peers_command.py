@@ -30,7 +30,7 @@ from evaluation.bench.options import (
 )
 from evaluation.bench.peers import find_present, race_engines, race_servers
 from evaluation.bench.roster import Files, list_engines, list_servers
-from evaluation.bench.served import import_psutil
+from evaluation.bench.served import describe_idle, import_psutil
 from evaluation.options import PATH, VariadicCommand, describe_command
 from evaluation.progress import show_progress
 from evaluation.tables import WIDTH
@@ -191,7 +191,7 @@ def _print_configurations(console: Console, measured: Sequence[Mapping[str, Any]
             memory = f"{one['memory_mb']:.0f} MB ({one['memory_kind'].upper()} of all processes)"
             differs = one["max_answer_difference"]
             checked = "" if differs is None else f"; {one['answers']} differ from ours by at most {differs:.1g}"
-            more = f"; idle {one['idle_cpu_share']:.1%} of a CPU, {memory}{checked}"
+            more = f"; idle {describe_idle(one['idle_cpu_share'], one['idle_seconds'])}, {memory}{checked}"
         console.print(f"{one['name']}: {text}{more}", markup=False)
 
 

@@ -98,6 +98,10 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def _count(n: int, word: str) -> str:
+    return f"{n} {word}{'s'[: n != 1]}"
+
+
 def list_servers(files: Files, pythons: Mapping[str, str], *, own: str, workers: int) -> list[ServedPeer]:
     """Name the servers; ourselves first. Each gets as many workers of one thread as we have threads.
 
@@ -115,7 +119,7 @@ def list_servers(files: Files, pythons: Mapping[str, str], *, own: str, workers:
         ServedPeer(
             US, US, own, tuple(make_serve_command(str(files.model.resolve()), threads=workers, workers=1)),
             None, "/v1/classify", "/readyz", plain,
-            f"one process of {workers} threads, one paragraph a run, unpadded; the int8 graph",
+            f"one process of {_count(workers, 'thread')}, one paragraph a run, unpadded; the int8 graph",
             Answer.PREDICTIONS,
         )
     ]  # fmt: skip
@@ -131,10 +135,15 @@ def list_servers(files: Files, pythons: Mapping[str, str], *, own: str, workers:
             "fastapi",
             "serve_fastapi.py",
             "/classify",
-            f"uvicorn with {workers} workers, each with a pool of 40 threads, one unpadded run on each",
+            f"uvicorn with {_count(workers, 'worker')}, each with a pool of 40 threads, one unpadded run on each",
         ),
-        ("litserve", "serve_litserve.py", "/predict", f"{workers} workers of one thread, batches of 8 within 10 ms"),
-        ("ray", "serve_ray.py", "/", f"{workers} replicas of one thread, @serve.batch of 8 within 10 ms"),
+        (
+            "litserve",
+            "serve_litserve.py",
+            "/predict",
+            f"{_count(workers, 'worker')} of one thread, batches of 8 within 10 ms",
+        ),
+        ("ray", "serve_ray.py", "/", f"{_count(workers, 'replica')} of one thread, @serve.batch of 8 within 10 ms"),
     ):
         port, python = free_port(), pythons.get(name, own)
         loaded = (files.graph, files.tokenizer, str(files.max_tokens))

@@ -21,6 +21,7 @@ from twohands.extras import import_extra
 MEMORY_KIND = "pss" if sys.platform == "linux" else "rss"
 _URL = re.compile(r"https?://\S+:\d+")
 _STOP_S = 30
+_TENTHS_FROM_S = 10.0
 _POLL_S = 0.1
 _TAIL_LINES = 20
 
@@ -84,11 +85,24 @@ class Served:
         return sorted(sizes, reverse=True)
 
     def measure_idle(self, seconds: float) -> float | None:
-        """Share of one CPU that it spends while nobody asks anything."""
+        """Share of one CPU that it spends while nobody asks anything; the system counts in ticks of 10 ms."""
         before_s = self.read_cpu_s()
         time.sleep(seconds)
         after_s = self.read_cpu_s()
         return None if before_s is None or after_s is None else (after_s - before_s) / seconds
+
+
+def describe_idle(share: float, seconds: float) -> str:
+    """Write what an idle server spends, with no more digits than ticks of 10 ms allow.
+
+    Args:
+        share: of one CPU.
+        seconds: that were watched.
+
+    Returns:
+        Such as `0.3% of a CPU`; from ten seconds on a tenth of a percent is a tick or more.
+    """
+    return f"{share:.1%} of a CPU" if seconds >= _TENTHS_FROM_S else f"{share:.0%} of a CPU (in {seconds:g} s)"
 
 
 def _read_memory(psutil: Any, process: Any) -> int:  # noqa: ANN401 - an untyped module and its class

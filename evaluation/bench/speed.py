@@ -14,6 +14,7 @@ from typing import Any
 
 from evaluation.bench.ceiling import Ceiling
 from evaluation.bench.quantiles import median, tell_percentiles
+from evaluation.bench.turns import take_turns
 from twohands.classifier import Classifier
 from twohands.errors import BenchError
 from twohands.manifest import GRAPH_NAME
@@ -50,9 +51,10 @@ def measure_case(classifiers: Mapping[int, Classifier], case: Case, *, seconds: 
     bulk_cpu: dict[int, list[float]] = {threads: [] for threads in classifiers}
     for classifier in classifiers.values():
         classifier.classify(case.texts[:8])
+    first = next(iter(classifiers))
     ends_s = time.perf_counter() + seconds * 2 * len(classifiers)
     while min(map(len, bulk.values())) < _MIN_ROUNDS or time.perf_counter() < ends_s:
-        for threads, classifier in classifiers.items():
+        for threads, classifier in take_turns(list(classifiers.items()), len(bulk[first])):
             for text in case.texts:
                 started_s, cpu_s = time.perf_counter(), time.process_time()
                 classifier.classify([text])
@@ -157,7 +159,7 @@ class Spent:
 
 
 def race(runs: Mapping[str, Callable[[], object]], *, seconds: float) -> dict[str, Spent]:
-    """Time several things in turn, so that whatever else the machine does meets all of them.
+    """Time several things in turn, each round begun by another: whatever else the machine does meets all of them.
 
     Args:
         runs: what is timed, by name; each is run once before that.
@@ -169,18 +171,36 @@ def race(runs: Mapping[str, Callable[[], object]], *, seconds: float) -> dict[st
     spent = {name: Spent([], []) for name in runs}
     for run in runs.values():
         run()
+    n_rounds = 0
     ends_s = time.perf_counter() + seconds
     while min(len(one.wall_s) for one in spent.values()) < _MIN_ROUNDS or time.perf_counter() < ends_s:
-        for name, run in runs.items():
+        for name, run in take_turns(list(runs.items()), n_rounds):
             started_s, cpu_s = time.perf_counter(), time.process_time()
             run()
             spent[name].wall_s.append(time.perf_counter() - started_s)
             spent[name].cpu_s.append(time.process_time() - cpu_s)
+        n_rounds += 1
     return spent
 
 
 def _run_side_by_side(pool: ThreadPoolExecutor, run: Callable[[], object], n_runs: int) -> None:
     list(pool.map(lambda _: run(), range(n_runs)))
+
+
+def check_ceiling(classifier: Classifier, case: Case, *, length: int) -> None:
+    """See that a case fits the ceiling, before minutes are spent on the others.
+
+    Args:
+        classifier: whose tokenizer counts.
+        case: texts of one length, which is that of one window.
+        length: tokens of the window.
+
+    Raises:
+        BenchError: the texts are not of this length.
+    """
+    encoded = [classifier.encoder.encode(text) for text in case.texts]
+    if {len(window) for paragraph in encoded for window in paragraph.windows} != {length}:
+        raise BenchError(f"the ceiling wants texts of one window of {length} tokens; this tokenizer cannot make them")
 
 
 def measure_ceiling(
@@ -191,21 +211,16 @@ def measure_ceiling(
     Args:
         folder: the model.
         classifiers: by number of threads.
-        case: texts of one length, which is that of one window.
+        case: as `check_ceiling` has it.
         length: tokens of the window.
         seconds: for each figure.
 
     Returns:
         Operations a run, their rate alone, and by number of threads the share of that rate that the model's own run
         and the whole way from text to prediction reach.
-
-    Raises:
-        BenchError: the texts are not of this length.
     """
     encoder = next(iter(classifiers.values())).encoder
     encoded = [encoder.encode(text) for text in case.texts]
-    if {len(window) for paragraph in encoded for window in paragraph.windows} != {length}:
-        raise BenchError(f"the ceiling wants texts of one window of {length} tokens; this tokenizer cannot make them")
     ceiling = Ceiling(folder / GRAPH_NAME, length=length)
     by_threads = {}
     for threads, classifier in classifiers.items():

@@ -25,6 +25,7 @@ from evaluation.bench.options import (
 from evaluation.bench.plot import check_plot_extra, draw_speed
 from evaluation.bench.speed import (
     Case,
+    check_ceiling,
     measure_case,
     measure_ceiling,
     measure_cold_start,
@@ -175,7 +176,9 @@ def speed(
     first = classifiers[counts[0]]
     mix, described = choose_texts(first.encoder, data, n_texts=n_texts, seed=seed)
     cases = make_cases(first, mix, lengths=lengths or LENGTHS, seed=seed)
-    ((_, at_ceiling),) = make_cases(first, mix, lengths=(_CEILING_TOKENS,), seed=seed)[:1]
+    ceiling_tokens = min(_CEILING_TOKENS, first.encoder.rule.max_tokens)  # a model's window may be shorter
+    ((_, at_ceiling),) = make_cases(first, mix, lengths=(ceiling_tokens,), seed=seed)[:1]
+    check_ceiling(first, at_ceiling, length=ceiling_tokens)
     measured: list[Json] = []
     try:
         with show_progress("measuring", len(cases) + 3) as advance:
@@ -188,7 +191,7 @@ def speed(
             padding = measure_padding(alone, mix)
             alone.close()
             advance(1)
-            ceiling = measure_ceiling(folder, classifiers, at_ceiling, length=_CEILING_TOKENS, seconds=seconds)
+            ceiling = measure_ceiling(folder, classifiers, at_ceiling, length=ceiling_tokens, seconds=seconds)
             ceiling["threads"] = {str(count): row for count, row in ceiling["threads"].items()}
             advance(1)
             cold_start = measure_cold_start(folder, mix, threads=counts[-1])

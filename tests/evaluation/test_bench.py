@@ -1,6 +1,7 @@
 """The benches from the command line: real models, a real server under LoadGen, real peers; seconds, not minutes."""
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from evaluation.bench.peers import race_engines, race_servers
 from evaluation.bench.roster import TEXT, US, Files, ServedPeer, list_engines
 from twohands import Classifier
 from twohands.errors import BenchError, FileWriteError
+from twohands.locate import find_model
 
 
 def run(*words):
@@ -41,6 +43,13 @@ class Handler(BaseHTTPRequestHandler):
             )
         body = b'{"error": {}}' if fails else json.dumps({"predictions": [{}]}).encode()
         self.send_response(503 if fails else 200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        body = b'{"model": null}'
+        self.send_response(200 if self.path == "/info" else 404)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -122,7 +131,14 @@ def test_a_server_that_refuses_has_no_ratio_and_no_p99(monkeypatch):
         run = {"latencies_ms": [5.0] * 700, "n_requests": 700 + n_failed, "n_answered": 700, "n_failed": n_failed}
         load = run | {"seconds": 10.0, "cpu_s": 7.0}
         order.append(peer.name)
-        return {"clients": {8: load}, "difference": 0.1, "idle": 0.0, "memory_mb": 1.0, "ready_s": 1.0}
+        return {
+            "clients": {8: load},
+            "difference": 0.1,
+            "idle": 0.0,
+            "idle_seconds": 1.0,
+            "memory_mb": 1.0,
+            "ready_s": 1.0,
+        }
 
     monkeypatch.setattr("evaluation.bench.peers._run_round", hold)
     peers = [
@@ -150,6 +166,9 @@ def test_the_client_is_faster_than_any_server_here():
 
 def test_a_server_that_is_not_there_or_is_another_is_an_error(stub, client):
     client.check()
+    assert client.get_json("/info") == {"model": None}
+    with pytest.raises(BenchError):
+        client.get_json("/other")  # an object, too, but with 404
     stub.fail_every = 1
     with pytest.raises(BenchError):
         client.check()
@@ -157,6 +176,30 @@ def test_a_server_that_is_not_there_or_is_another_is_an_error(stub, client):
     with pytest.raises(BenchError):
         absent.check()
     absent.close()
+
+
+def test_another_server_that_has_an_info_is_an_error_and_no_traceback(stub, tiny_model):
+    words = ["server", "--url", f"http://127.0.0.1:{stub.server_port}", "--model", tiny_model, "--n-texts", 8]
+    answer = CliRunner().invoke(bench, [str(word) for word in words])
+    assert isinstance(answer.exception, BenchError)
+
+
+def test_logs_of_loadgen_that_have_no_place_are_an_error(client, tmp_path):
+    (tmp_path / "loadgen").write_text("no folder", encoding="utf-8")
+    with pytest.raises(FileWriteError):
+        run_loadgen(Plan(Scenario.OFFLINE, 10.0, 100.0, 0.1, 1), client, n_texts=2, keep=tmp_path / "loadgen" / "1")
+
+
+def test_a_short_window_has_its_own_ceiling(tmp_path, monkeypatch):
+    folder = shutil.copytree(find_model(), tmp_path / "short")
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["window"] |= {"max_tokens": 64, "overlap_tokens": 16}
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    monkeypatch.setattr("evaluation.bench.speed._N_COLD_STARTS", 1)
+    text = run("speed", "--model", folder, "--length", 8, "--threads", 1, "--n-texts", 8, "--seconds", 0.05, "--json")
+    ceiling = json.loads(text)["ceiling"]
+    assert ceiling["tokens"] == 64
+    assert ceiling["threads"]["1"]["products_ms"] > 0
 
 
 def test_speed_from_the_command_line(tmp_path):
@@ -194,6 +237,10 @@ def test_server_from_the_command_line_starts_one_measures_it_and_ends_it(tiny_mo
     assert served["verdict"] in {"VALID", "INVALID"}
     assert report["server"]["model"] == Classifier.load(tiny_model, num_threads=1).identity
     assert report["server"]["idle_cpu_share"] < 0.5
+    for measured in (offline, served):
+        assert f"{measured['client']['cpu_ms_per_request']:.2f}" in text
+    assert served["client"]["late_p99_ms"] > 0
+    assert report["server"]["memory_kind"].upper() in text
     assert offline["server_cpu_ms_per_request"] > 0
     assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
 

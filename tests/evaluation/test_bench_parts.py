@@ -1,6 +1,7 @@
 """The parts of the benches: texts of a length, percentiles that count allows, the search, the ceiling's products."""
 
 import random
+import re
 import subprocess
 import sys
 import time
@@ -15,12 +16,12 @@ from evaluation.bench.answers import Answer, compare_rows, make_reference, read_
 from evaluation.bench.ceiling import Ceiling, list_products
 from evaluation.bench.checkpoint import prepare_checkpoint
 from evaluation.bench.engines import Engine, Peer, probe, read_peer_versions
-from evaluation.bench.machine import describe_machine, has_bf16
+from evaluation.bench.machine import describe_machine, has_bf16, read_commit
 from evaluation.bench.options import check_threads
-from evaluation.bench.peers_command import parse_pythons
+from evaluation.bench.peers_command import _try_export, parse_pythons
 from evaluation.bench.quantiles import tell_percentiles
 from evaluation.bench.roster import Files, list_engines
-from evaluation.bench.served import Served, run_server
+from evaluation.bench.served import Served, describe_idle, run_server
 from evaluation.bench.server_command import search_rate
 from evaluation.bench.speed import measure_padding
 from evaluation.bench.texts import describe_texts, list_mix_lengths, make_mix, make_paragraph, read_texts
@@ -67,7 +68,7 @@ def test_own_texts_are_read_and_bad_ones_are_refused_all_at_once(released, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("n", "known"), [(9, []), (63, [50]), (129, [50, 90]), (661, [50, 90, 95]), (662, [50, 90, 95, 99])]
+    ("n", "known"), [(10, []), (11, [50]), (63, [50]), (129, [50, 90]), (661, [50, 90, 95]), (662, [50, 90, 95, 99])]
 )
 def test_a_percentile_of_too_few_is_not_told(n, known):
     told = tell_percentiles([float(value) for value in range(n)])
@@ -166,6 +167,29 @@ def test_the_pipeline_is_raced_in_batches_and_one_text_a_run(monkeypatch, tmp_pa
     assert (single.name, single.words[-1]) == ("transformers fp32, one a run", "1")
 
 
+def test_the_commit_is_that_of_this_project_and_of_no_checkout_around_it(tmp_path, monkeypatch):
+    def git(*words):
+        subprocess.run(["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a@b.c", *words], check=True)
+
+    git("init", "-q")
+    (tmp_path / "file").write_text("a", encoding="utf-8")
+    git("add", "file")
+    git("commit", "-q", "-m", "Begin", "--no-gpg-sign")
+    monkeypatch.setattr("evaluation.bench.machine._ROOT", tmp_path.resolve())
+    assert re.fullmatch("[0-9a-f]{40}", read_commit())
+    (tmp_path / "file").write_text("b", encoding="utf-8")
+    assert read_commit().endswith("-dirty")
+    inside = tmp_path / "lib" / "site-packages"
+    inside.mkdir(parents=True)
+    monkeypatch.setattr("evaluation.bench.machine._ROOT", inside.resolve())
+    assert read_commit() is None, "an installed copy within somebody's checkout is not of that commit"
+
+
+def test_idle_has_no_more_digits_than_ticks_allow():
+    assert describe_idle(0.0042, 15.0) == "0.4% of a CPU"
+    assert describe_idle(0.0042, 3.0) == "0% of a CPU (in 3 s)"
+
+
 def test_interpreters_of_peers_are_checked_all_at_once(tmp_path):
     assert parse_pythons((f"ray={sys.executable}",)) == {"ray": sys.executable}
     with pytest.raises(ConfigError) as caught:
@@ -178,6 +202,22 @@ def test_a_peer_that_is_not_installed_is_seen():
     assert probe("/no/such/python", "numpy") == {}
     assert read_peer_versions(sys.executable, "no-such-package-here") == {}
     assert read_peer_versions(sys.executable, "numpy")["onnxruntime"] == ort.__version__
+
+
+def test_engines_that_lack_their_graph_are_named_and_the_others_are_raced(tmp_path, monkeypatch):
+    figures = {"absent": [], "broken": []}
+    assert _try_export("/no/such/python", tmp_path, tmp_path / "fp32.onnx", figures) is None
+    (absent,) = figures["absent"]
+    assert "onnxruntime" in absent["name"]
+    assert "--fp32" in absent["what_to_do"]
+
+    def fail(*_):
+        raise BenchError("no such operator")
+
+    monkeypatch.setattr("evaluation.bench.peers_command.probe", lambda *_: {"torch": "1", "transformers": "1"})
+    monkeypatch.setattr("evaluation.bench.peers_command.export_fp32", fail)
+    assert _try_export(sys.executable, tmp_path, tmp_path / "fp32.onnx", figures) is None
+    assert figures["broken"][0]["reason"] == "no such operator"
 
 
 EXPECTED = np.array([[2.0, -1.0], [-2.0, 1.0], [0.5, 3.0]])

@@ -25,6 +25,7 @@ def main() -> None:
         top_k=None,
         function_to_apply="none",
     )
+    pipe.model.to(dtype)  # an encoder within a model of somebody's code is built as its own config says, in fp32
     labels = [pipe.model.config.id2label[number] for number in range(pipe.model.config.num_labels)]
 
     def classify(texts: Sequence[str]) -> list[list[float]]:
