@@ -127,6 +127,25 @@ def make_cases(
     return [*cases, ("mix", Case("mix", mix))]
 
 
+def make_ceiling_case(classifier: Classifier, *, seed: int) -> tuple[int, Case]:
+    """Write the texts of the ceiling, and see that they fit it before minutes are spent on other figures.
+
+    Args:
+        classifier: whose tokenizer counts.
+        seed: of the words.
+
+    Returns:
+        The tokens of each, 128 or the whole window where that is shorter, and the texts.
+
+    Raises:
+        BenchError: this tokenizer cannot make texts of this length.
+    """
+    length = min(_CEILING_TOKENS, classifier.encoder.rule.max_tokens)
+    ((_, case), _) = make_cases(classifier, [], lengths=(length,), seed=seed)
+    check_ceiling(classifier, case, length=length)
+    return length, case
+
+
 @click.command(
     cls=VariadicCommand,
     epilog="Example: twohands bench speed --model twohands --report out/   writes speed.json and speed.png",
@@ -176,9 +195,7 @@ def speed(
     first = classifiers[counts[0]]
     mix, described = choose_texts(first.encoder, data, n_texts=n_texts, seed=seed)
     cases = make_cases(first, mix, lengths=lengths or LENGTHS, seed=seed)
-    ceiling_tokens = min(_CEILING_TOKENS, first.encoder.rule.max_tokens)  # a model's window may be shorter
-    ((_, at_ceiling),) = make_cases(first, mix, lengths=(ceiling_tokens,), seed=seed)[:1]
-    check_ceiling(first, at_ceiling, length=ceiling_tokens)
+    ceiling_tokens, at_ceiling = make_ceiling_case(first, seed=seed)
     measured: list[Json] = []
     try:
         with show_progress("measuring", len(cases) + 3) as advance:

@@ -1,7 +1,6 @@
 """The benches from the command line: real models, a real server under LoadGen, real peers; seconds, not minutes."""
 
 import json
-import shutil
 import subprocess
 import sys
 import threading
@@ -20,7 +19,6 @@ from evaluation.bench.peers import race_engines, race_servers
 from evaluation.bench.roster import TEXT, US, Files, ServedPeer, list_engines
 from twohands import Classifier
 from twohands.errors import BenchError, FileWriteError
-from twohands.locate import find_model
 
 
 def run(*words):
@@ -188,18 +186,6 @@ def test_logs_of_loadgen_that_have_no_place_are_an_error(client, tmp_path):
     (tmp_path / "loadgen").write_text("no folder", encoding="utf-8")
     with pytest.raises(FileWriteError):
         run_loadgen(Plan(Scenario.OFFLINE, 10.0, 100.0, 0.1, 1), client, n_texts=2, keep=tmp_path / "loadgen" / "1")
-
-
-def test_a_short_window_has_its_own_ceiling(tmp_path, monkeypatch):
-    folder = shutil.copytree(find_model(), tmp_path / "short")
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    manifest["window"] |= {"max_tokens": 64, "overlap_tokens": 16}
-    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    monkeypatch.setattr("evaluation.bench.speed._N_COLD_STARTS", 1)
-    text = run("speed", "--model", folder, "--length", 8, "--threads", 1, "--n-texts", 8, "--seconds", 0.05, "--json")
-    ceiling = json.loads(text)["ceiling"]
-    assert ceiling["tokens"] == 64
-    assert ceiling["threads"]["1"]["products_ms"] > 0
 
 
 def test_speed_from_the_command_line(tmp_path):

@@ -1,7 +1,9 @@
 """The parts of the benches: texts of a length, percentiles that count allows, the search, the ceiling's products."""
 
+import json
 import random
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -23,7 +25,8 @@ from evaluation.bench.quantiles import tell_percentiles
 from evaluation.bench.roster import Files, list_engines
 from evaluation.bench.served import Served, describe_idle, run_server
 from evaluation.bench.server_command import search_rate
-from evaluation.bench.speed import measure_padding
+from evaluation.bench.speed import Case, check_ceiling, measure_ceiling, measure_padding
+from evaluation.bench.speed_command import make_ceiling_case
 from evaluation.bench.texts import describe_texts, list_mix_lengths, make_mix, make_paragraph, read_texts
 from evaluation.bench.turns import take_turns
 from twohands import Classifier
@@ -113,6 +116,23 @@ def test_every_product_of_the_graph_is_in_the_ceiling(released):
     (_, results) = ceiling._local.held
     assert len(results) == len(products)
     assert all(np.abs(result).sum() > 0 for result in results.values())
+
+
+def test_a_short_window_has_its_own_ceiling(released, tmp_path):
+    assert make_ceiling_case(released, seed=0)[0] == 128
+    folder = shutil.copytree(find_model(), tmp_path / "short")
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["window"] |= {"max_tokens": 64, "overlap_tokens": 16}
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    classifier = Classifier.load(folder, num_threads=1)
+    length, case = make_ceiling_case(classifier, seed=0)
+    assert length == 64
+    measured = measure_ceiling(folder, {1: classifier}, Case("64", case.texts[:2]), length=length, seconds=0.01)
+    classifier.close()
+    assert measured["tokens"] == 64
+    assert measured["threads"][1]["model_share_of_ceiling"] > 0
+    with pytest.raises(BenchError):
+        check_ceiling(released, case, length=128)
 
 
 def test_padding_is_counted_where_the_runtime_is_called(released):
