@@ -120,9 +120,8 @@ def print_server(report: Mapping[str, Any]) -> None:
     console = Console(width=WIDTH, highlight=False)
     machine, texts, server = report["machine"], report["texts"], report["server"]
     model = server["model"]
-    console.print(
-        f"{model['name']} {model['version']} ({model['sha256'][:12]}), {server['threads']} thread{'s'[: server['threads'] != 1]} a process"
-    )
+    each = f"{server['threads']} thread{'s'[: server['threads'] != 1]} a process"
+    console.print(f"{model['name']} {model['version']} ({model['sha256'][:12]}), {each}")
     console.print(f"commit {machine['commit'] or 'unknown'}; {machine['cpu_model']}, {machine['cpus_granted']} CPUs")
     console.print(f"texts: {texts['source']}: {texts['n_texts']}, {texts['tokens_mean']} tokens on average\n")
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
