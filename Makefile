@@ -32,16 +32,20 @@ train: .venv/.done
 	.venv/bin/twohands train configs/minilm.yaml $(if $(DATA),--set data.root=$(DATA)) $(ARGS)
 
 # The release again, from its rows: DATA=folder with the files that CONFIG names. Given again after a kill, it goes on.
-# FIRST is the stage that CONFIG goes on from; FIRST= where CONFIG begins from the pre-trained encoder.
-FIRST ?= configs/twohands-base.yaml
+# STAGES are those that CONFIG goes on from, in order; STAGES= where CONFIG begins from the pre-trained encoder.
+STAGES ?= configs/twohands-base.yaml
 CONFIG ?= configs/twohands.yaml
 OUTPUT ?= models/twohands
 has-data:
 	$(if $(DATA),,$(error make release needs DATA=folder, with the files that $(CONFIG) names, such as train.jsonl and dev.jsonl))
 	@test -d '$(DATA)' || { echo "make release: DATA=$(DATA) is no folder" >&2; exit 1; }
 
+define newline
+
+
+endef
 release: has-data .venv/.done
-	$(if $(FIRST),.venv/bin/twohands train $(FIRST) --set data.root='$(DATA)' --no-export $(ARGS))
+	$(foreach stage,$(STAGES),.venv/bin/twohands train $(stage) --set data.root='$(DATA)' --no-export $(ARGS)$(newline))
 	.venv/bin/twohands train $(CONFIG) --set data.root='$(DATA)' --output $(OUTPUT) --overwrite $(ARGS)
 	.venv/bin/twohands models verify $(OUTPUT)
 	$(REPORT)

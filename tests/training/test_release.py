@@ -3,6 +3,7 @@
 import shlex
 import shutil
 import subprocess
+from itertools import pairwise
 
 import click
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from tests.conftest import ROOT
 from training.config import load_config
 from twohands.cli import cli
+
+STAGES = ["twohands-base", "twohands"]
 
 pytestmark = pytest.mark.skipif(
     shutil.which("make") is None or not (ROOT / "Makefile").is_file(), reason="needs make and a checkout"
@@ -42,12 +45,16 @@ def test_what_it_runs_is_understood_by_the_command_line(tmp_path):
     (rows / "dev.jsonl").write_text("{}\n", encoding="utf-8")
     lines = make("-n", "release", f"DATA={rows}", "ARGS=--set seed=14", "HUMAN=people").stdout.splitlines()
     commands = [shlex.split(line)[1:] for line in lines if line.startswith(".venv/bin/twohands ")]
-    assert [command[0] for command in commands] == ["train", "train", "models", "report"]
-    assert "--no-export" in commands[0]
-    assert {f"data.root={rows}", "--overwrite", "seed=14"} <= set(commands[1])
-    assert str(rows / "dev.jsonl") in commands[3]
-    assert {"--card", "--page", str(rows / "train.jsonl")} <= set(commands[3])
-    assert commands[3].count("--people") == 3
+    assert [command[0] for command in commands] == [*["train"] * len(STAGES), "models", "report"]
+    assert [command[1] for command in commands[: len(STAGES)]] == [f"configs/{name}.yaml" for name in STAGES]
+    *stages, last, _, report = commands
+    assert all("--no-export" in stage for stage in stages)
+    assert all({f"data.root={rows}", "seed=14"} <= set(command) for command in (*stages, last))
+    assert "--overwrite" in last
+    assert "--no-export" not in last
+    assert str(rows / "dev.jsonl") in report
+    assert {"--card", "--page", str(rows / "train.jsonl")} <= set(report)
+    assert report.count("--people") == 3
     for name, *arguments in commands:
         context = cli.make_context("twohands", [name, *arguments])
         found = cli.get_command(context, name)
@@ -59,8 +66,10 @@ def test_what_it_runs_is_understood_by_the_command_line(tmp_path):
 
 
 def test_each_stage_goes_on_from_the_one_before():
-    first, _ = load_config(ROOT / "configs/twohands-base.yaml")
-    second, _ = load_config(ROOT / "configs/twohands.yaml")
-    assert first.start is None
-    assert second.start is not None
-    assert second.start.checkpoint.as_posix() == f"runs/{first.run_name}/checkpoint"
+    configs = [load_config(ROOT / f"configs/{name}.yaml")[0] for name in STAGES]
+    assert [config.run_name for config in configs] == STAGES
+    assert configs[0].start is None
+    for before, config in pairwise(configs):
+        assert config.start is not None
+        assert config.start.checkpoint.as_posix() == f"runs/{before.run_name}/checkpoint"
+        assert set(before.data.train) <= set(config.data.train)
