@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from training.config import TrainConfig
-from training.data import Splits
+from training.data import Splits, count_copies
 from training.gates import Candidate
-from training.data import count_copies
 from training.labels import ONLY_SCORED, TEACHER_SCORES
 from twohands.examples import Example
 from twohands.manifest import Manifest
