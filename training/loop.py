@@ -22,7 +22,7 @@ from training.encoders import RUN_NAME, FoundEncoder
 from training.labels import fingerprint_scores
 from training.losses import MultiHeadLoss, weigh_classes
 from training.machine import keep_freed_memory, set_threads, uses_bf16
-from training.model import build_model
+from training.model import build_model, set_attention_dropout
 from training.progress import ProgressBar
 from training.stages import check_not_learnt, check_start, draw_replay, list_rows, load_start
 from twohands.decide import decide_all
@@ -217,6 +217,8 @@ def _train(
     else:
         model = load_start(config.start.checkpoint, taxonomy).train()
         rows = draw_replay(splits.train, config.start.checkpoint, share=config.start.replay, seed=config.seed)
+    if config.encoder.attention_dropout is not None:
+        model = set_attention_dropout(model, config.encoder.attention_dropout)
     rows = repeat_examples(rows)
     rows = augment_examples(rows, **config.augmentation.model_dump(), seed=config.seed)
     train = make_dataset(rows, paragraph_encoder, taxonomy, teacher_weight=config.loss.teacher_weight)

@@ -17,7 +17,7 @@ from training.data import load_splits
 from training.encoders import FoundEncoder, find_encoder
 from training.export import export_checkpoint
 from training.loop import fit
-from training.model import build_model, load_checkpoint
+from training.model import build_model, load_checkpoint, set_attention_dropout
 from training.students import choose_layers
 from twohands import Classifier
 from twohands.encoding import ParagraphEncoder
@@ -143,6 +143,31 @@ def test_a_student_of_any_family_keeps_the_chosen_layers_and_comes_back_from_dis
 def _layers(model):
     found = [m for name, m in model.named_modules() if name.split(".")[-1] in {"layer", "layers"} and len(m)]
     return next(m for m in found if isinstance(m, torch.nn.ModuleList))
+
+
+@pytest.mark.parametrize("pooling", ["first", "mean"])
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_attention_dropout_of_any_family_can_be_set_and_changes_nothing_else(family, pooling, encoders, taxonomy):
+    torch.manual_seed(3)
+    model = build_model(encoders(family), taxonomy, pooling=pooling)
+    ids = torch.randint(5, 300, (2, 20), generator=torch.Generator().manual_seed(1))
+    mask = torch.ones_like(ids)
+    with torch.no_grad():
+        expected = model.eval()(input_ids=ids, attention_mask=mask).logits
+
+    def train_once(changed):
+        torch.manual_seed(7)
+        with torch.no_grad():
+            return changed.train()(input_ids=ids, attention_mask=mask).logits
+
+    off = set_attention_dropout(model, 0.0)
+    inner = getattr(off.config, "encoder", off.config)
+    assert {getattr(inner, name, 0.0) for name in ("attention_probs_dropout_prob", "attention_dropout")} == {0.0}
+    with torch.no_grad():
+        torch.testing.assert_close(off.eval()(input_ids=ids, attention_mask=mask).logits, expected)
+    without = train_once(off)
+    assert torch.equal(without, train_once(off))
+    assert not torch.allclose(without, train_once(set_attention_dropout(off, 0.9)), atol=1e-3)
 
 
 def test_a_student_can_begin_from_a_fine_tuned_teacher(encoders, taxonomy, tmp_path):
