@@ -184,7 +184,8 @@ def set_attention_dropout(model: PreTrainedModel, share: float) -> PreTrainedMod
     names = [name for name in _ATTENTION_DROPOUT if hasattr(inner, name)]
     if not names:
         raise EncoderError(
-            f"encoders of the family {inner.model_type} have no attention dropout; set encoder.attention_dropout to null"
+            f"encoders of the family {inner.model_type} have no attention dropout; "
+            "set encoder.attention_dropout to null"
         )
     for name in names:
         setattr(inner, name, share)
