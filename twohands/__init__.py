@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Classifier", "Prediction", "__version__"]
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 
 def __getattr__(name: str) -> object:
