@@ -88,7 +88,7 @@ class EncoderConfig(_Section):
         ge=1, description="keep that many of its layers, evenly spaced, first and last included; null for all"
     )
     attention_dropout: float | None = Field(
-        ge=0, lt=1, description="of attention weights in training; null for the encoder's own, 0 is faster on CPUs"
+        ge=0, lt=1, description="of attention weights in training; null for what it or `start` has, 0 is faster"
     )
     pooling: Literal["first", "mean"] = Field(
         description="first: the family's own head, loadable everywhere; mean: over tokens, loadable only by this code"
