@@ -59,6 +59,28 @@ def make_url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+_HUNG_UP = threading.Event()
+
+
+def can_hang_up() -> bool:
+    """Whether SIGHUP can be handled here: in the main thread, on a system that has it."""
+    return threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGHUP")
+
+
+def hold_hangup() -> None:
+    """Let SIGHUP wait for `take_hangup`: its default is to end the process, and one may come before all is loaded."""
+    if can_hang_up():
+        # Blocking it would not do: the threads that libraries start on import take it in our place, and end us.
+        signal.signal(signal.SIGHUP, lambda *_: _HUNG_UP.set())
+
+
+def take_hangup() -> bool:
+    """Whether one has waited; it waits no longer."""
+    was_set = _HUNG_UP.is_set()
+    _HUNG_UP.clear()
+    return was_set
+
+
 class ModelServer(uvicorn.Server):
     """uvicorn, which has no hooks for these: say when all is ready, and stop so that every waiter is answered."""
 
@@ -79,14 +101,15 @@ class ModelServer(uvicorn.Server):
         """Start up, then say so."""
         await super().startup(sockets=sockets)
         if self.started:
+            # Before anybody is told that the service is there: who is told may send the signal at once.
+            self._reload_on_hangup()
             self._on_ready()
             # All is loaded and warm: what lies in memory now is what each request will touch. Nobody waits for it.
             asyncio.get_running_loop().run_in_executor(None, move_to_huge_pages)
-            self._reload_on_hangup()
 
     def _reload_on_hangup(self) -> None:
         """On SIGHUP, load every model again, and the keys."""
-        if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGHUP"):
+        if not can_hang_up():
             return
         loop = asyncio.get_running_loop()
 
@@ -96,6 +119,8 @@ class ModelServer(uvicorn.Server):
             task.add_done_callback(self._reloads.discard)
 
         loop.add_signal_handler(signal.SIGHUP, begin)
+        if take_hangup():
+            begin()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop; a second Ctrl-C stops at once."""
@@ -196,6 +221,7 @@ def run_server(settings: ServeSettings, announce: Callable[[str], None]) -> None
     """
     check_address(settings)
     set_up_logs(level=settings.log_level, log_format=settings.log_format)
+    hold_hangup()
     # The model comes first: a folder that cannot be served must not take a port for even a moment.
     classifier = Classifier.load(next(iter(name_folders(settings).values())), num_threads=settings.num_threads)
     with open_socket(settings.host, settings.port) as listener:

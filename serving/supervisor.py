@@ -21,7 +21,7 @@ from serving.archive import Archive
 from serving.logs import set_up_logs
 from serving.metrics import MULTIPROCESS_VARIABLE
 from serving.models import name_folders
-from serving.server import CLOSE_GRACE_S, check_address, make_url, open_socket
+from serving.server import CLOSE_GRACE_S, check_address, hold_hangup, make_url, open_socket, take_hangup
 from serving.settings import ServeSettings
 from serving.worker import MODELS_FOLDER, RELOAD_ALL
 from twohands.errors import EngineStoppedError
@@ -184,6 +184,8 @@ async def _supervise(
         loop.add_signal_handler(number, stop)
     order = json.dumps({"event": RELOAD_ALL}).encode() + b"\n"
     loop.add_signal_handler(signal.SIGHUP, supervisor.order, order)
+    if take_hangup():
+        supervisor.order(order)
 
     async def announce_once() -> None:
         await supervisor.all_ready.wait()
@@ -213,6 +215,7 @@ def run_workers(settings: ServeSettings, announce: Callable[[str], None]) -> Non
     """
     check_address(settings)
     set_up_logs(level=settings.log_level, log_format=settings.log_format)
+    hold_hangup()
     manifests = {name: load_manifest(find_model(folder)) for name, folder in name_folders(settings).items()}
     num_threads = max(1, count_threads(settings.num_threads) // settings.workers)
     each = settings.model_copy(update={"num_threads": num_threads})

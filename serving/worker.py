@@ -16,7 +16,7 @@ from pathlib import Path
 from serving.archive import Archive
 from serving.logs import set_up_logs
 from serving.models import Shared, name_folders
-from serving.server import BACKLOG, ModelServer, make_server, make_url
+from serving.server import BACKLOG, ModelServer, hold_hangup, make_server, make_url
 from serving.settings import ServeSettings
 from twohands.classifier import Classifier
 from twohands.errors import ReloadError, TwoHandsError, UnknownModelError
@@ -67,6 +67,7 @@ def serve(number: int, runtime: Path) -> None:
     Raises:
         TwoHandsError: the model cannot be served.
     """
+    hold_hangup()
     orders = io.FileIO(sys.stdin.fileno(), closefd=False)  # unbuffered: what follows is the event loop's to read
     settings = ServeSettings.model_validate_json(orders.readline())
     shared = Shared(Archive(runtime / MODELS_FOLDER), json.loads(orders.readline()))

@@ -14,8 +14,8 @@ _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+) ")
 
 
 @contextmanager
-def start_serve(model, *arguments, seconds=90):
-    command = [sys.executable, "-m", "twohands", "serve", "--port", "0", "--threads", "1", "--model", str(model)]
+def start_serve(model, *arguments, seconds=90, program=("-m", "twohands", "serve")):
+    command = [sys.executable, *program, "--port", "0", "--threads", "1", "--model", str(model)]
     with subprocess.Popen(
         [*command, *arguments],
         env=clean_environment(),

@@ -192,3 +192,15 @@ def test_hangup_reloads_a_running_service(folder):
         while ask(port, "GET", "/info")[1]["model"]["version"] != "2":
             assert time.monotonic() < end_s
             time.sleep(0.05)
+
+
+def test_a_hangup_that_comes_before_all_is_loaded_waits_for_it(folder):
+    early = (
+        "import os, signal; from serving.server import hold_hangup; from serving.commands import serve;"
+        "hold_hangup(); os.kill(os.getpid(), signal.SIGHUP); serve()"
+    )
+    with start_serve(folder, program=("-c", early)) as (_, port):
+        end_s = time.monotonic() + 30
+        while 'twohands_model_reloads_total{outcome="unchanged"} 1.0' not in ask(port, "GET", "/metrics")[1]:
+            assert time.monotonic() < end_s
+            time.sleep(0.05)
