@@ -6,11 +6,17 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from training.names import CLOSINGS, COUNTRIES, OPENINGS, STRANGERS
+from training.names import CLOSINGS, COUNTRIES, LEADERS, OPENINGS, STRANGERS
+from training.spellings import respell
 from twohands.examples import Example
 
 _WORD = re.compile(r"[A-Za-z]{4,}")
 _SCANS = (("rn", "m"), ("m", "rn"), ("l", "1"), ("o", "0"), ("e", "c"), ("h", "b"), ("i", "l"))
+# "Mr" and "Mrs" stay as they are; a surname alone is taken for the same person as one behind a title.
+_TITLE = r"(?:President|Prime Minister|Premier|Chancellor|Chairman|Chairwoman|Secretary|Minister|Senator|Mr|Mrs|Ms)"
+_TITLED = re.compile(rf"\b{_TITLE}\.? ([A-Z][a-z\u00c0-\u017f]+)\b")
+# What stands behind "Minister" and the like without being a name.
+_NO_NAMES = frozenset({"General", "Minister", "President", "Secretary", "Speaker", "Chairman", "Deputy", "Of", "The"})
 _LEAST_DAMAGE, _MOST_DAMAGE = 0.02, 0.07
 
 Change = Callable[[str, random.Random], str | None]
@@ -39,6 +45,23 @@ def swap_country(paragraph: str, generator: random.Random) -> str | None:
         article = r"(?:[Tt]he )?" if bare != form else ""
         paragraph = re.sub(rf"\b{article}{re.escape(bare)}\b", other, paragraph)
     return paragraph
+
+
+def swap_leader(paragraph: str, generator: random.Random) -> str | None:
+    """Put another surname in place of the first one that stands behind a title, wherever it stands.
+
+    Args:
+        paragraph: normalised text.
+        generator: draws the name.
+
+    Returns:
+        The text, or None where no titled name is found.
+    """
+    names = [name for name in _TITLED.findall(paragraph) if name not in _NO_NAMES]
+    if not names:
+        return None
+    new = generator.choice([name for name in LEADERS if name != names[0]])
+    return re.sub(rf"\b{re.escape(names[0])}\b", new, paragraph)
 
 
 def frame(paragraph: str, generator: random.Random) -> str:
@@ -84,6 +107,8 @@ def augment_examples(
     framing: float,
     damaged: float,
     quotation: float,
+    leader_swap: float = 0.0,
+    respelling: float = 0.0,
     seed: int,
 ) -> list[Example]:
     """Change some rows, at most one way each; labels, ids and groups stay. A row that comes again is drawn for anew.
@@ -94,6 +119,8 @@ def augment_examples(
         framing: share of rows that get an opening or a closing line.
         damaged: share of rows with typing and scanning errors.
         quotation: share of rows in quotation marks.
+        leader_swap: share of the rows that name somebody behind a title.
+        respelling: share of the rows that have another spelling, contraction or mark to write.
         seed: the same seed changes the same rows alike, in whatever order they come.
 
     Returns:
@@ -102,8 +129,10 @@ def augment_examples(
     Source:
         Ribeiro et al. 2020, *Beyond Accuracy: Behavioral Testing of NLP Models with CheckList* (invariances).
     """
+    # A new kind comes last: where its share is 0 no earlier run changes.
     changes: tuple[tuple[float, Change], ...] = (
-        (country_swap, swap_country), (framing, frame), (damaged, damage), (quotation, quote)
+        (country_swap, swap_country), (framing, frame), (damaged, damage), (quotation, quote),
+        (leader_swap, swap_leader), (respelling, respell),
     )  # fmt: skip
     augmented = []
     n_seen: Counter[str] = Counter()

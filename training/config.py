@@ -62,6 +62,8 @@ class AugmentationConfig(_Section):
     framing: Fraction = Field(description="an opening or closing line, as pages and records have them")
     damaged: Fraction = Field(description="typing and scanning errors")
     quotation: Fraction = Field(description="the whole text in quotation marks")
+    leader_swap: Fraction = Field(description="of the rows that name somebody behind a title: another surname")
+    respelling: Fraction = Field(description="American or British spelling, contractions and other marks")
 
 
 class StartConfig(_Section):
@@ -174,6 +176,8 @@ _KEYS_SINCE: dict[tuple[str, str], object] = {
     ("augmentation", "framing"): 0.0,
     ("augmentation", "damaged"): 0.0,
     ("augmentation", "quotation"): 0.0,
+    ("augmentation", "leader_swap"): 0.0,
+    ("augmentation", "respelling"): 0.0,
     ("data", "labels"): None,
     ("data", "repeat"): None,
     ("encoder", "num_layers"): None,

@@ -104,3 +104,12 @@ CLOSINGS: tuple[str, ...] = (
     "Contact: press office, weekdays nine to five.",
     "Share this page",
 )
+
+# Surnames of heads of state and government of many kinds; none that the checklist swaps in.
+LEADERS: tuple[str, ...] = (
+    "Adenauer", "Albanese", "Aquino", "Ardern", "Attlee", "Blair", "Bolsonaro", "Bush", "Carter", "Clinton", "Deng",
+    "Duterte", "Erdogan", "Eisenhower", "Gandhi", "Gorbachev", "Hawke", "Hu", "Kagame", "Kaunda", "Kishida", "Mahathir",
+    "Meloni", "Merkel", "Mitterrand", "Muldoon", "Nyerere", "Obama", "Obasanjo", "Orban", "Park", "Petro", "Pinochet",
+    "Ramaphosa", "Rajapaksa", "Rousseff", "Salazar", "Sarkozy", "Sheinbaum", "Suharto", "Sukarno", "Sunak", "Tito",
+    "Trudeau", "Trump", "Truman", "Tusk", "Widodo", "Yeltsin", "Zelenskyy",
+)  # fmt: skip

@@ -7,11 +7,13 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from training.augment import augment_examples, damage, frame, quote, swap_country
-from training.names import COUNTRIES, STRANGERS
+from training.augment import augment_examples, damage, frame, quote, swap_country, swap_leader
+from training.names import COUNTRIES, LEADERS, STRANGERS
+from training.spellings import respell
 from twohands.examples import Example
 
 TEXT = "Beijing said on Friday that Chinese yards would get loans, and that China had no plans to sell them."
+SPEECH = 'Mr. Obuya will not privatise the labour exchange. "It is ours," Obuya said, and the laboratories are, too.'
 
 
 def make_examples(n=200, text=TEXT):
@@ -54,6 +56,35 @@ def test_no_country_is_rehearsed_that_the_checklist_swaps_in():
     assert not [form for forms in STRANGERS for form in forms if re.search(rf"\b{form}\b", asked)]
 
 
+def test_a_surname_goes_wherever_it_stands_and_its_title_stays():
+    swapped = swap_leader(SPEECH, random.Random(3))
+    new = re.match(r"Mr\. (\w+) will", swapped)[1]
+    assert new in LEADERS
+    assert swapped == SPEECH.replace("Obuya", new)
+    assert swap_leader("The Minister General of the order met President Minister.", random.Random(3)) is None
+
+
+def test_no_leader_is_rehearsed_that_the_checklist_swaps_in():
+    suite = yaml.safe_load((ROOT / "evaluation/suites/lexicons.yaml").read_text("utf-8"))
+    asked = {entry["full"].split()[-1] for entry in suite["lexicons"]["leader"]}
+    assert "Putin" in asked
+    assert not asked & set(LEADERS)
+
+
+def test_other_spellings_contractions_and_marks_are_of_the_same_words():
+    seen = {respell(SPEECH, random.Random(seed)) for seed in range(60)} - {None}
+    assert any("privatize the labor exchange" in text for text in seen)
+    assert any("won't privat" in text for text in seen)
+    assert any("\u201cIt is ours,\u201d" in text for text in seen)
+    assert all("laboratories" in text and "Obuya" in text for text in seen)
+    american = "Organizing a program of gray harbors fulfills no enterprise's promise; prizes and vigorous size rise."
+    seen = {respell(american, random.Random(seed)) for seed in range(60)} - {None}
+    british = "Organising a program of grey harbours fulfills no enterprise's promise; prizes and vigorous size rise"
+    assert any(text.rstrip(".") == british for text in seen)
+    assert all("enterpri" in text and "promise" in text and "prizes" in text and "size rise" in text for text in seen)
+    assert {respell("The old hall", random.Random(seed)) for seed in range(20)} == {None}
+
+
 def test_the_whole_text_stays_inside_its_frame_and_its_quotation_marks():
     for seed in range(20):
         framed = frame(TEXT, random.Random(seed))
@@ -73,9 +104,9 @@ def test_damage_is_light_and_keeps_words_apart():
     assert changed > 30
 
 
-@pytest.mark.parametrize("kind", ["country_swap", "framing", "damaged", "quotation"])
+@pytest.mark.parametrize("kind", ["country_swap", "framing", "damaged", "quotation", "leader_swap", "respelling"])
 def test_shares_are_met_and_labels_stay(kind):
-    examples = make_examples(600, TEXT * 4)
+    examples = make_examples(600, f"{TEXT} {SPEECH} {TEXT} {SPEECH}")
     augmented = augment(examples, **{kind: 0.5})
     assert [example.id for example in augmented] == [example.id for example in examples]
     assert all(after.labels is before.labels for after, before in zip(augmented, examples, strict=True))
