@@ -106,12 +106,13 @@ def test_damage_is_light_and_keeps_words_apart():
 
 @pytest.mark.parametrize("kind", ["country_swap", "framing", "damaged", "quotation", "leader_swap", "respelling"])
 def test_shares_are_met_and_labels_stay(kind):
-    examples = make_examples(600, f"{TEXT} {SPEECH} {TEXT} {SPEECH}")
+    examples = make_examples(600, SPEECH if kind in ("leader_swap", "respelling") else TEXT * 4)
     augmented = augment(examples, **{kind: 0.5})
     assert [example.id for example in augmented] == [example.id for example in examples]
     assert all(after.labels is before.labels for after, before in zip(augmented, examples, strict=True))
     changed = sum(after.paragraph != before.paragraph for after, before in zip(augmented, examples, strict=True))
-    assert 0.38 < changed / len(examples) < 0.58
+    # Not all words that are drawn can be written otherwise.
+    assert 0.32 < changed / len(examples) < 0.58
 
 
 def test_the_same_seed_changes_the_same_rows_whatever_their_order():
