@@ -125,7 +125,7 @@ def describe_recipe(config: TrainConfig, train: Sequence[Example]) -> list[str]:
         folder = config.start.checkpoint
         first = folder.parent.name if folder.name == "checkpoint" else folder.name
         lines.append(
-            f"Trained in two stages: this one went on from {first} with all new rows and a share of "
+            f"Trained in stages: this one, the last, went on from {first} with all new rows and a share of "
             f"{config.start.replay} of those that it had learnt from."
         )
     shares = {key.replace("_", " "): share for key, share in config.augmentation.model_dump().items() if share}

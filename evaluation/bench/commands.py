@@ -1,7 +1,8 @@
-"""Owns the command `bench` and its three: options in, one report out."""
+"""Owns the command `bench` and its four: options in, one report out."""
 
 import click
 
+from evaluation.bench.frontier_command import frontier
 from evaluation.bench.peers_command import peers
 from evaluation.bench.server_command import server
 from evaluation.bench.speed_command import speed
@@ -12,7 +13,7 @@ from evaluation.bench.speed_command import speed
     epilog="Start with `twohands bench speed`. Figures hold for the machine, the load and the commit they name.",
 )
 def bench() -> None:
-    """Measure how fast a model is: alone, behind HTTP, and beside its peers.
+    """Measure how fast a model is: alone, behind HTTP, beside its peers, and for what it answers.
 
     Every report names the processor, its flags, the threads, the commit and the digest of the model. Compare only
     what was measured in one run: on shared machines ratios hold, absolute times do not.
@@ -22,3 +23,4 @@ def bench() -> None:
 bench.add_command(speed)
 bench.add_command(server)
 bench.add_command(peers)
+bench.add_command(frontier)

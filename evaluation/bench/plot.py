@@ -9,19 +9,19 @@ from twohands.errors import MissingExtraError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_INK, _MUTED = "#1c2733", "#8a97a5"
+INK, MUTED = "#1c2733", "#8a97a5"
 _COLOURS = ("#c8553d", "#1f6f8b", "#5b8c5a", "#8f6bb3")
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _MUTED,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
 }
 
 
@@ -62,13 +62,13 @@ def _draw_lines(throughput: "Axes", latency: "Axes", report: Mapping[str, Any]) 
     for colour, threads in zip(_COLOURS, report["threads"], strict=False):
         rate = 1e3 / ceiling["threads"][str(threads)]["products_ms"]
         throughput.plot([ceiling["tokens"]], [rate], marker="_", ms=16, mew=2, color=colour, ls="none")
-    throughput.plot([], [], marker="_", ms=10, mew=2, color=_MUTED, ls="none", label="matrix products alone")
+    throughput.plot([], [], marker="_", ms=10, mew=2, color=MUTED, ls="none", label="matrix products alone")
     for axes, title in ((throughput, "In bulk, paragraphs a second"), (latency, "One at a time, milliseconds")):
         _show_lengths(axes, lengths)
         axes.set_yscale("log", base=2)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.set_title(title)
-        axes.grid(axis="y", color=_MUTED, alpha=0.25, lw=0.6)
+        axes.grid(axis="y", color=MUTED, alpha=0.25, lw=0.6)
         axes.legend(frameon=False, fontsize=8)
 
 
@@ -100,7 +100,7 @@ def draw_speed(report: Mapping[str, Any], path: Path) -> None:
     import matplotlib as mpl  # noqa: PLC0415, RUF100
     from matplotlib.figure import Figure  # noqa: PLC0415, RUF100
 
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 5.2), layout="constrained", dpi=150)
         layout = [["throughput", "latency"], ["shares", "shares"]]
         parts: dict[str, Axes] = figure.subplot_mosaic(layout, height_ratios=[4, 1])

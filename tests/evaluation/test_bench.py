@@ -14,9 +14,12 @@ from evaluation.bench.client import LoadClient, make_bodies, measure_client
 from evaluation.bench.closed_loop import drive
 from evaluation.bench.commands import bench
 from evaluation.bench.engines import PROGRAMS, Engine, Peer
+from evaluation.bench.frontier import mark_frontier
 from evaluation.bench.loadgen import Plan, Scenario, run_loadgen
 from evaluation.bench.peers import race_engines, race_servers
 from evaluation.bench.roster import TEXT, US, Files, ServedPeer, list_engines
+from evaluation.commands import evaluate
+from tests.support.tiny import build_tiny_model
 from twohands import Classifier
 from twohands.errors import BenchError, FileWriteError
 
@@ -324,3 +327,36 @@ def test_peers_that_are_not_installed_are_named(tiny_model, tmp_path):
         assert one["clients"]["2"]["n_failed"] == 0
     assert fastapi["clients"]["2"]["ours_throughput_ratio"] > 0
     assert fastapi["versions"]["onnxruntime"] in text
+
+
+def test_the_frontier_names_the_models_that_no_other_beats(tmp_path):
+    small, large = build_tiny_model(tmp_path / "small"), build_tiny_model(tmp_path / "large")
+    (large / "ballast.bin").write_bytes(bytes(3_000_000))
+    rows = tmp_path / "rows.jsonl"
+    labels = ["state-led", "market-led", "neutral"]
+    lines = [
+        json.dumps({"text": f"Mill number {n} was sold.", "stance": labels[n % 3], "topics": [], "group": f"g{n}"})
+        for n in range(12)
+    ]
+    rows.write_text("\n".join(lines), "utf-8")
+    words = ["frontier", small, large, "--data", rows, "--n-texts", "8", "--seconds", "0.1", "--replicates", "100"]
+    out = tmp_path / "out"
+    printed = run(*words, "--report", out)
+    assert all(len(line) <= 80 for line in printed.splitlines())
+    report = json.loads((out / "frontier.json").read_text("utf-8"))
+    first, second = report["models"]
+    assert (first["name"], second["name"]) == ("small", "large")
+    assert first["heads"] == second["heads"], "the same graph on the same rows"
+    evaluated = CliRunner().invoke(evaluate, ["--model", str(small), "--data", str(rows), "--json"])
+    assert first["heads"]["stance"]["value"] == json.loads(evaluated.output)["heads"]["stance"]["macro_f1"]["value"]
+    assert second["size_mb"] - first["size_mb"] == pytest.approx(3.0)
+    assert first["on_frontier"]["size_mb"] == list(first["heads"])
+    assert second["on_frontier"]["size_mb"] == []
+    assert (out / "frontier.png").stat().st_size > 10_000
+    twice = CliRunner().invoke(bench, ["frontier", str(small), str(small), "--data", str(rows)])
+    assert "another name" in str(twice.exception)
+
+
+def test_a_model_is_beaten_by_one_that_is_as_cheap_and_as_good_and_better_in_one():
+    points = {"a": (1.0, 0.7), "b": (2.0, 0.8), "c": (2.0, 0.75), "d": (3.0, 0.8), "e": (1.0, 0.7)}
+    assert mark_frontier(points) == {"a", "b", "e"}

@@ -1,0 +1,189 @@
+"""Owns the command `bench frontier`, and how its figures look in a terminal."""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from evaluation.bench.frontier import Entrant, mark_frontier, measure_accuracy, measure_cost
+from evaluation.bench.frontier_plot import draw_frontier
+from evaluation.bench.machine import describe_machine, read_versions
+from evaluation.bench.options import JSON, REPORT, check_report, choose_texts, write_report
+from evaluation.bench.plot import check_plot_extra
+from evaluation.dataset import load_labelled
+from evaluation.measure import note_fitted
+from evaluation.options import DATA, REPLICATES, SKIP, VariadicCommand, describe_command, seed_option
+from evaluation.progress import show_progress
+from evaluation.tables import WIDTH
+from twohands.classifier import Classifier
+from twohands.errors import ConfigError
+from twohands.locate import find_model
+
+Json = dict[str, Any]
+_COSTS = ("p50_ms", "size_mb")
+_MEGABYTE = 1e6
+
+
+def _load_all(models: Sequence[str], stack: ExitStack) -> list[Entrant]:
+    entrants = []
+    for name in models:
+        classifier = Classifier.load(name, num_threads=1)
+        stack.callback(classifier.close)
+        entrants.append(Entrant(name.rstrip("/").rpartition("/")[2], classifier))
+    names = [entrant.name for entrant in entrants]
+    faults = [
+        f"two models would stand as {name!r} in one table; give one folder another name"
+        for name in sorted({*names})
+        if names.count(name) > 1
+    ]
+    first = entrants[0].classifier.taxonomy
+    faults += [
+        f"{entrant.name} has other heads or labels than {names[0]}"
+        for entrant in entrants[1:]
+        if entrant.classifier.taxonomy != first
+    ]
+    if faults:
+        raise ConfigError("these models cannot stand on one frontier", faults)
+    return entrants
+
+
+def _weigh(folder: Path) -> float:
+    # To a tenth: a few bytes more of card or manifest are no cost.
+    return round(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / _MEGABYTE, 1)
+
+
+def mark_models(models: list[Json]) -> None:
+    """Write into each model for which heads it stands on the frontier, by either cost.
+
+    Args:
+        models: with `name`, `heads`, `p50_ms` and `size_mb`; gain `on_frontier`.
+    """
+    for model in models:
+        model["on_frontier"] = {cost: [] for cost in _COSTS}
+    for cost in _COSTS:
+        for head in models[0]["heads"]:
+            points = {model["name"]: (float(model[cost]), float(model["heads"][head]["value"])) for model in models}
+            on_it = mark_frontier(points)
+            for model in models:
+                if model["name"] in on_it:
+                    model["on_frontier"][cost].append(head)
+
+
+def print_frontier(report: Mapping[str, Any]) -> None:
+    """Print the table of a report in 80 columns.
+
+    Args:
+        report: of `bench frontier`.
+    """
+    console = Console(width=WIDTH, highlight=False)
+    machine, data = report["machine"], report["data"]
+    console.print(f"commit {machine['commit'] or 'unknown'}; {machine['cpu_model']}, one thread")
+    console.print(
+        f"{data['n_rows']} rows of {data['n_groups']} documents; texts to time: {report['texts']['source']}\n"
+    )
+    heads = list(report["models"][0]["heads"])
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    for place, heading in enumerate(("model", *heads, "p50 ms", "a second", "MB", "best for")):
+        table.add_column(heading, justify="left" if place in {0, len(heads) + 4} else "right")
+    for model in report["models"]:
+        cells = []
+        for head in heads:
+            figure = model["heads"][head]
+            bounds = "[-]" if figure["low"] is None else f"[{figure['low']:.3f}, {figure['high']:.3f}]"
+            cells.append(f"{figure['value']:.3f} {bounds}".replace("0.", "."))
+        best = model["on_frontier"]["p50_ms"]
+        table.add_row(
+            model["name"], *cells, f"{model['p50_ms']:.1f}", f"{model['paragraphs_per_s']:.0f}",
+            f"{model['size_mb']:.0f}", ", ".join(best) or "-",
+        )  # fmt: skip
+    console.print(table)
+    console.print(
+        "\nMacro-F1 with its 95% interval. `best for`: the heads for which no other model here is as quick and as "
+        "good, as measured; whether a difference is more than chance says `twohands compare A B`."
+    )
+    for note in report["notes"]:
+        console.print(note)
+
+
+@click.command(
+    cls=VariadicCommand,
+    epilog="Example: twohands bench frontier twohands models/half models/early --data dev.jsonl --report out/   "
+    "writes frontier.json and frontier.png",
+)
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@DATA
+@SKIP
+@click.option("--n-texts", type=click.IntRange(8), default=48, show_default=True, help="Paragraphs to time.")
+@click.option("--seconds", type=click.FloatRange(0.05), default=5.0, show_default=True, help="For each model's timing.")
+@seed_option("the bootstrap draws and of the built-in texts that are timed")
+@REPLICATES
+@JSON
+@REPORT
+@click.pass_context
+def frontier(
+    ctx: click.Context,
+    *,
+    models: tuple[str, ...],
+    data: tuple[Path, ...],
+    skip_unlabelled: bool,
+    n_texts: int,
+    seconds: float,
+    seed: int,
+    replicates: int,
+    as_json: bool,
+    report: Path | None,
+) -> None:
+    """What accuracy costs: models of one taxonomy on the same rows, timed in turn on one thread.
+
+    MODEL... are folders or names. For each: macro-F1 of every head with a 95% interval from the same bootstrap over
+    documents, the median time of one paragraph, paragraphs a second, and the megabytes of its folder. A model is on
+    the frontier where no other is as cheap and as good. Times are of the built-in mix of lengths.
+    """
+    if report is not None:
+        check_plot_extra()
+    check_report(report)
+    machine = describe_machine()
+    with ExitStack() as stack:
+        entrants = _load_all(models, stack)
+        first = entrants[0].classifier
+        labelled = load_labelled(data, first.taxonomy, skip_unlabelled=skip_unlabelled)
+        texts, described = choose_texts(first.encoder, (), n_texts=n_texts, seed=seed)
+        with show_progress("classifying", len(entrants) * len(labelled.examples)) as advance:
+            heads = measure_accuracy(entrants, labelled.examples, n_replicates=replicates, seed=seed, advance=advance)
+        costs = measure_cost(entrants, texts, seconds=seconds)
+        measured = [
+            {
+                "name": entrant.name,
+                "model": entrant.classifier.identity,
+                "heads": heads[entrant.name],
+                "p50_ms": costs[entrant.name]["latency"]["p50_ms"],
+                **costs[entrant.name],
+                "size_mb": _weigh(find_model(name)),
+            }
+            for name, entrant in zip(models, entrants, strict=True)
+        ]
+        notes = [note for entrant in entrants for note in note_fitted(labelled, entrant.classifier.manifest)]
+    mark_models(measured)
+    figures: Json = {
+        "models": measured,
+        "machine": machine,
+        "data": labelled.describe(),
+        "texts": described,
+        "n_replicates": replicates,
+        "seed": seed,
+        "notes": notes,
+        "versions": read_versions(),
+        "command": describe_command(ctx),
+    }
+    if as_json:
+        click.echo(json.dumps(figures, indent=2))
+    else:
+        print_frontier(figures)
+    write_report(report, "frontier.json", figures)
+    if report is not None:
+        draw_frontier(figures, report / "frontier.png")
