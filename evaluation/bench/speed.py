@@ -5,8 +5,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,9 +17,12 @@ from evaluation.bench.ceiling import Ceiling
 from evaluation.bench.quantiles import median, tell_percentiles
 from evaluation.bench.turns import take_turns
 from twohands.classifier import Classifier
+from twohands.encoding import TokenIds
 from twohands.errors import BenchError
 from twohands.manifest import GRAPH_NAME
 from twohands.prediction import make_predictions
+from twohands.session import OnnxSession, Session
+from twohands.windows import Logits
 
 Json = dict[str, Any]
 _PROGRAMS = Path(__file__).parent / "programs"
@@ -112,15 +116,31 @@ def measure_shares(classifier: Classifier, texts: Sequence[str], *, seconds: flo
 class _Counting:
     """Stands before the runtime and counts what it is really given; there is no other way to know what is padded."""
 
-    def __init__(self, session: Any) -> None:  # noqa: ANN401 - the runtime's own class, untyped
-        self._session = session
+    def __init__(self) -> None:
         self.n_tokens = self.n_computed = 0
 
-    def run(self, names: list[str], feeds: Mapping[str, Any]) -> object:
-        mask = feeds["attention_mask"]
-        self.n_tokens += int(mask.sum())
-        self.n_computed += int(mask.size)
-        return self._session.run(names, feeds)
+    def count(self, attention_mask: TokenIds) -> None:
+        self.n_tokens += int(attention_mask.sum())
+        self.n_computed += int(attention_mask.size)
+
+
+@contextmanager
+def _counted(session: Session) -> Iterator[_Counting]:
+    """Count what one session gives its runtime meanwhile."""
+    counting = _Counting()
+    name = "_run" if isinstance(session, OnnxSession) else "_infer"
+    run = getattr(session, name)
+
+    def run_counted(runner: object, input_ids: TokenIds, attention_mask: TokenIds) -> Logits:
+        counting.count(attention_mask)
+        logits: Logits = run(runner, input_ids, attention_mask)
+        return logits
+
+    setattr(session, name, run_counted)
+    try:
+        yield counting
+    finally:
+        setattr(session, name, run)
 
 
 def measure_padding(classifier: Classifier, texts: Sequence[str]) -> Json:
@@ -133,15 +153,9 @@ def measure_padding(classifier: Classifier, texts: Sequence[str]) -> Json:
     Returns:
         Tokens of the texts and of windows, special tokens among them, tokens computed, and the share of padding.
     """
-    session = classifier.session
-    counting = _Counting(session._session)
-    kept = session._session, session._wide
-    session._session = session._wide = counting
-    try:
-        encoded = [classifier.encoder.encode(text) for text in texts]
+    encoded = [classifier.encoder.encode(text) for text in texts]
+    with _counted(classifier.session) as counting:
         classifier.predict_logits(encoded)
-    finally:
-        session._session, session._wide = kept
     return {
         "n_tokens_of_texts": sum(paragraph.n_tokens for paragraph in encoded),
         "n_tokens_of_windows": counting.n_tokens,
