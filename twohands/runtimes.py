@@ -1,10 +1,11 @@
-"""Owns which runtime runs a model: chosen by name, or by what the CPU multiplies."""
+"""Owns which runtime runs a model: chosen by name, or by what the CPU multiplies. Imports none until one is opened."""
 
 import importlib.util
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from twohands.session import OnnxSession, Session
+if TYPE_CHECKING:
+    from twohands.session import Session
 
 Runtime = Literal["onnxruntime", "openvino", "auto"]
 DEFAULT_RUNTIME: Runtime = "onnxruntime"
@@ -42,7 +43,7 @@ def choose_runtime(runtime: Runtime) -> Literal["onnxruntime", "openvino"]:
     return "openvino" if is_installed and has_amx_bf16() else "onnxruntime"
 
 
-def open_session(path: Path, *, runtime: Runtime = DEFAULT_RUNTIME, num_threads: int | None = None) -> Session:
+def open_session(path: Path, *, runtime: Runtime = DEFAULT_RUNTIME, num_threads: int | None = None) -> "Session":
     """Load a graph into a runtime.
 
     Args:
@@ -61,4 +62,6 @@ def open_session(path: Path, *, runtime: Runtime = DEFAULT_RUNTIME, num_threads:
         from twohands.openvino_session import OpenVinoSession
 
         return OpenVinoSession(path, num_threads=num_threads)
+    from twohands.session import OnnxSession
+
     return OnnxSession(path, num_threads=num_threads)

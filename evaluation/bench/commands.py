@@ -1,8 +1,9 @@
-"""Owns the command `bench` and its three: options in, one report out."""
+"""Owns the command `bench` and its four: options in, one report out."""
 
 import click
 
 from evaluation.bench.peers_command import peers
+from evaluation.bench.runtimes_command import runtimes
 from evaluation.bench.server_command import server
 from evaluation.bench.speed_command import speed
 
@@ -22,3 +23,4 @@ def bench() -> None:
 bench.add_command(speed)
 bench.add_command(server)
 bench.add_command(peers)
+bench.add_command(runtimes)
