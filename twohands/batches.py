@@ -4,30 +4,29 @@ from collections.abc import Sequence
 
 # A run costs as much as this many tokens more, however few it has; measured on a CPU with AMX (docs/performance.md).
 _TOKENS_OF_A_RUN = 64
-# Products of a length that is no multiple of this leave part of a tile empty; those just below one are the slowest.
+# Other lengths leave part of a tile empty: they take longer than the next multiple. And each shape that ever came keeps
+# memory of its own, so there must not be many.
 _TILE = 16
-_FEW = 8  # so many tokens of padding are worth a full tile
 
 
-def pad_length(longest: int, *, most: int) -> int:
-    """Say to what length a batch is padded.
+def pad_length(length: int, *, most: int) -> int:
+    """Say to what length a window is padded.
 
     Args:
-        longest: tokens of its longest window.
-        most: the longest that the model reads; a length that is beyond it already stays as it is.
+        length: its tokens.
+        most: the longest that the model is to read; one that is beyond it already stays as it is.
 
     Returns:
-        The next multiple of a tile where few tokens are missing, else `longest`.
+        The next multiple of a tile, or `most` where that comes first.
     """
-    missing = -longest % _TILE
-    return longest + missing if missing <= _FEW and longest + missing <= most else longest
+    return max(length, min(length + -length % _TILE, most))
 
 
 def cut_batches(lengths: Sequence[int], *, most_windows: int) -> list[list[int]]:
     """Cut windows into batches of nearly equal length, at the least cost of padding and runs together.
 
     Args:
-        lengths: tokens of each window.
+        lengths: tokens of each window, padded as `pad_length` has it.
         most_windows: of one batch.
 
     Returns:

@@ -66,7 +66,9 @@ class Classifier:
         folder = find_model(model)
         manifest, sha256 = load_manifest(folder)
         encoder = ParagraphEncoder.from_file(folder / TOKENIZER_NAME, manifest.window)
-        session = open_session(folder / GRAPH_NAME, runtime=runtime, num_threads=num_threads)
+        session = open_session(
+            folder / GRAPH_NAME, runtime=runtime, num_threads=num_threads, max_tokens=manifest.window.max_tokens
+        )
         n_labels = manifest.taxonomy.n_labels
         if session.n_labels not in {None, n_labels}:
             fault = f"{GRAPH_NAME} answers {session.n_labels} logits, the manifest names {n_labels} labels"

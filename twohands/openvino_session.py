@@ -36,17 +36,27 @@ class OpenVinoSession:
     """Runs a classifier graph with one output `logits`, int8 weights made float on loading.
 
     Windows are sorted by length and run in batches of at most eight, each on one thread, as many side by side as
-    there are threads. Padding is masked, so neighbours and padding change a window's logits by the rounding of bf16
-    alone: by at most 0.011 of logits of up to 6.3, with 64 windows of the released model; in f32 by 3e-6. A window that
-    finds nothing else running, nor lately, gets all threads.
+    there are threads; each length is padded to a full tile of the processor. Padding is masked, so neighbours and
+    padding change a window's logits by the rounding of bf16 alone: by at most 0.011 of logits of up to 6.3, with 64
+    windows of the released model; in f32 by 3e-6. A window that finds nothing else running, nor lately, gets all
+    threads.
     """
 
-    def __init__(self, path: Path, *, num_threads: int | None = None, precision: Precision = "bf16") -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        num_threads: int | None = None,
+        max_tokens: int | None = None,
+        precision: Precision = "bf16",
+    ) -> None:
         """Load a graph.
 
         Args:
             path: `model.onnx`, int8 as the exporter writes it, or float.
             num_threads: most threads; None for all that this process may use.
+            max_tokens: of the model's window; up to there lengths are padded to full tiles, which is faster and
+                bounds the memory. None pads nothing beyond the longest of a batch.
             precision: of activations and products; f32 for parity checks. What a CPU does not multiply, OpenVINO
                 replaces; `precision` of the session says what it took.
 
@@ -57,19 +67,10 @@ class OpenVinoSession:
         """
         openvino = import_extra("openvino", use="the runtime openvino", extra="openvino")
         self.num_threads = count_threads(num_threads)
-        content = read_weight_only(path)
+        self._max_tokens = 0 if max_tokens is None else max_tokens
         self._core = openvino.Core()
         with huge_pages():
-            try:
-                model = self._core.read_model(content)
-                self._compiled = self._compile(model, n_streams=self.num_threads, precision=precision)
-                # For a window that has the machine to itself. Some 30 MB with MiniLM: weights are packed once more.
-                wide = self._compile(model, n_streams=1, precision=precision) if self.num_threads > 1 else None
-            except RuntimeError as error:  # OpenVINO raises nothing else
-                raise FileReadError(
-                    f"OpenVINO cannot run {path}: {error}; take the runtime that reads every graph of this project: "
-                    "--runtime onnxruntime"
-                ) from error
+            self._compiled, wide = self._load(path, precision=precision)
         self.input_names = [graph_input.any_name for graph_input in self._compiled.inputs]
         names = [output.any_name for output in self._compiled.outputs]
         if "logits" not in names:
@@ -94,6 +95,24 @@ class OpenVinoSession:
         self._crowded_s = -CROWDED_FOR_S  # when runs last went side by side, by the monotonic clock
         self._counting = threading.Lock()
         self._pool = ThreadPoolExecutor(self.num_threads, "twohands") if self.num_threads > 1 else None
+
+    def _load(self, path: Path, *, precision: Precision) -> tuple[Any, Any]:
+        """Compile the graph for windows side by side, and for one alone where there are threads for it.
+
+        What was needed on the way is let go on return, before memory is counted or moved.
+        """
+        content = read_weight_only(path)
+        try:
+            model = self._core.read_model(content)
+            narrow = self._compile(model, n_streams=self.num_threads, precision=precision)
+            # For a window that has the machine to itself. Some 30 to 50 MB with MiniLM: weights are packed once more.
+            wide = self._compile(model, n_streams=1, precision=precision) if self.num_threads > 1 else None
+        except RuntimeError as error:  # OpenVINO raises nothing else
+            raise FileReadError(
+                f"OpenVINO cannot run {path}: {error}; take the runtime that reads every graph of this project: "
+                "--runtime onnxruntime"
+            ) from error
+        return narrow, wide
 
     def _compile(self, model: Any, *, n_streams: int, precision: Precision) -> Any:  # noqa: ANN401 - untyped package
         options = {
@@ -143,35 +162,31 @@ class OpenVinoSession:
         finally:
             self._requests.put(request)
 
-    def _run_alone(self, window: TokenIds) -> Logits:
-        """Run one window, on all threads if nothing else wants them."""
-        input_ids = np.ascontiguousarray(window[None, :], dtype=np.int64)  # (1, length)
-        with self._running() as is_alone:
-            if self._wide is not None and is_alone and self._has_wide.acquire(blocking=False):
-                try:
-                    return self._infer(self._wide, input_ids, np.ones_like(input_ids))
-                finally:
-                    self._has_wide.release()
-            return self.run_padded(input_ids, np.ones_like(input_ids))
-
-    def _run_together(self, windows: Sequence[TokenIds], *, longest: int) -> Logits:
-        """Run windows as one padded batch, on one thread.
-
-        Args:
-            windows: at least one.
-            longest: tokens of the longest window of the whole call; no batch is padded beyond the next tile of it.
-
-        Returns:
-            Shape `(len(windows), n_labels)`.
-        """
-        length = pad_length(max(map(len, windows)), most=longest)
-        input_ids = np.zeros((len(windows), length), dtype=np.int64)
-        attention_mask = np.zeros_like(input_ids)
+    def _pad(self, windows: Sequence[TokenIds]) -> tuple[TokenIds, TokenIds]:
+        """Make one batch of windows: ids and mask of shape `(len(windows), length)`."""
+        shape = len(windows), pad_length(max(map(len, windows)), most=self._max_tokens)
+        input_ids, attention_mask = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
         for row, window in enumerate(windows):
             input_ids[row, : len(window)] = window
             attention_mask[row, : len(window)] = 1
+        return input_ids, attention_mask
+
+    def _run_alone(self, window: TokenIds) -> Logits:
+        """Run one window, on all threads if nothing else wants them."""
+        feeds = self._pad([window])
+        with self._running() as is_alone:
+            if self._wide is not None and is_alone and self._has_wide.acquire(blocking=False):
+                try:
+                    return self._infer(self._wide, *feeds)
+                finally:
+                    self._has_wide.release()
+            return self.run_padded(*feeds)
+
+    def _run_together(self, windows: Sequence[TokenIds]) -> Logits:
+        """Run windows as one padded batch, on one thread."""
+        feeds = self._pad(windows)
         with self._running():
-            return self.run_padded(input_ids, attention_mask)
+            return self.run_padded(*feeds)
 
     def run_batch(self, token_ids: Sequence[TokenIds]) -> Logits:
         """Run windows.
@@ -188,17 +203,15 @@ class OpenVinoSession:
         if len(token_ids) == 1:
             logits = self._run_alone(token_ids[0])
         else:
-            lengths = [len(window) for window in token_ids]
+            lengths = [pad_length(len(window), most=self._max_tokens) for window in token_ids]
             # Callers who run batches side by side need no second thread each; who is alone takes all.
             n_lanes = max(1, self.num_threads - self._n_running)
             batches = cut_batches(lengths, most_windows=min(_MOST_WINDOWS, -(-len(lengths) // n_lanes)))
             pieces = [[token_ids[index] for index in batch] for batch in batches]
 
-            def run(windows: Sequence[TokenIds]) -> Logits:
-                return self._run_together(windows, longest=max(lengths))
-
             is_wide = self._pool is not None and n_lanes > 1 and len(pieces) > 1
-            rows = list(self._pool.map(run, pieces) if self._pool is not None and is_wide else map(run, pieces))
+            run_all = self._pool.map if self._pool is not None and is_wide else map
+            rows = list(run_all(self._run_together, pieces))
             found = np.concatenate(rows)
             logits = np.empty_like(found)
             logits[[index for batch in batches for index in batch]] = found

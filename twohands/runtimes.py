@@ -43,13 +43,16 @@ def choose_runtime(runtime: Runtime) -> Literal["onnxruntime", "openvino"]:
     return "openvino" if is_installed and has_amx_bf16() else "onnxruntime"
 
 
-def open_session(path: Path, *, runtime: Runtime = DEFAULT_RUNTIME, num_threads: int | None = None) -> "Session":
+def open_session(
+    path: Path, *, runtime: Runtime = DEFAULT_RUNTIME, num_threads: int | None = None, max_tokens: int | None = None
+) -> "Session":
     """Load a graph into a runtime.
 
     Args:
         path: `model.onnx`.
         runtime: which.
         num_threads: most threads; None for all that this process may use.
+        max_tokens: of the model's window; a runtime that pads pads no further.
 
     Returns:
         The session.
@@ -61,7 +64,7 @@ def open_session(path: Path, *, runtime: Runtime = DEFAULT_RUNTIME, num_threads:
     if choose_runtime(runtime) == "openvino":
         from twohands.openvino_session import OpenVinoSession
 
-        return OpenVinoSession(path, num_threads=num_threads)
+        return OpenVinoSession(path, num_threads=num_threads, max_tokens=max_tokens)
     from twohands.session import OnnxSession
 
     return OnnxSession(path, num_threads=num_threads)

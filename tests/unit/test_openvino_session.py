@@ -87,7 +87,7 @@ def two_threads(monkeypatch):
 
 @pytest.fixture
 def session(graphs, two_threads):  # noqa: ARG001 - it changes what the session finds
-    opened = OpenVinoSession(graphs / "int8.onnx", num_threads=2, precision="f32")
+    opened = OpenVinoSession(graphs / "int8.onnx", num_threads=2, max_tokens=56, precision="f32")
     yield opened
     opened.close()
 
@@ -140,7 +140,7 @@ def test_rows_keep_their_order_and_do_not_depend_on_neighbours(session):
 
 
 def test_neighbours_move_a_row_by_the_rounding_of_bf16_alone(graphs):
-    half = OpenVinoSession(graphs / "int8.onnx", num_threads=1)
+    half = OpenVinoSession(graphs / "int8.onnx", num_threads=1, max_tokens=56)
     windows = make_windows(60, seed=3)
     rows = half.run_batch(windows)
     alone = np.concatenate([half.run_batch([window]) for window in windows])
