@@ -1,11 +1,14 @@
 """The gate between our runtimes: figures of both, what differs, and one line that says which to take."""
 
 import json
+import sys
 
 import pytest
 from click.testing import CliRunner
 
 from evaluation.bench.commands import bench
+from evaluation.bench.peers import race_engines
+from evaluation.bench.roster import Files, list_engines
 from evaluation.bench.runtimes import choose, compare_predictions
 from evaluation.bench.speed import measure_padding
 from evaluation.commands import evaluate
@@ -99,3 +102,25 @@ def test_evaluate_says_by_which_runtime(tiny_model, tmp_path):
     assert "openvino" in other["versions"]
     assert "openvino" not in ours["versions"]
     assert other["heads"]["stance"]["macro_f1"] == ours["heads"]["stance"]["macro_f1"]
+
+
+@pytest.mark.usefixtures("openvino")
+def test_our_second_runtime_is_raced_among_the_engines(tiny_model):
+    files = Files(tiny_model, None, None, 16)
+    peers = list_engines(files, {}, own=sys.executable, threads=1, with_openvino=True)
+    figures, broken = race_engines(
+        peers, ["the plan", "market"] * 6, reference=None, n_rounds=2, n_alone=2, advance=lambda _: None
+    )
+    assert broken == []
+    assert [one["name"] for one in figures] == ["twohands", "twohands openvino bf16"]
+    assert [one["configuration"]["runtime"].split()[0] for one in figures] == ["onnxruntime", "openvino"]
+
+
+@pytest.mark.usefixtures("openvino")
+def test_speed_by_openvino_has_no_ceiling_of_another_runtime(tmp_path):
+    words = ("--length", 128, "--threads", 1, "--n-texts", 8, "--seconds", 0.05, "--report", tmp_path)
+    assert "ceiling" not in run(bench, "speed", "--runtime", "openvino", *words)
+    report = json.loads((tmp_path / "speed.json").read_text(encoding="utf-8"))
+    assert report["runtime"].startswith("openvino ")
+    assert report["ceiling"] is None
+    assert report["padding"]["padding_share"] < 0.2
