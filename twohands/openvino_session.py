@@ -5,12 +5,14 @@ Faster than `session.py` where the CPU multiplies bf16 in tiles (AMX), and slowe
 """
 
 import queue
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -30,6 +32,31 @@ Precision = Literal["bf16", "f32"]
 # Beyond eight of 128 tokens a run gains 3% a window, and its scratch memory grows with it.
 _MOST_WINDOWS = 8
 _NAMES = {"bfloat16": "bf16", "float32": "f32", "float16": "f16"}
+
+
+_TELEMETRY = "openvino_telemetry"
+
+
+def import_openvino() -> ModuleType:
+    """Import OpenVINO without telling anybody.
+
+    Its mere import sends an event to its maker over the network, unless the package that sends is absent; then it
+    takes a stub of its own. So that package is hidden meanwhile.
+
+    Returns:
+        The module.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    is_hidden = _TELEMETRY not in sys.modules
+    if is_hidden:
+        sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # what Python takes for "cannot be imported"
+    try:
+        return import_extra("openvino", use="the runtime openvino", extra="openvino")
+    finally:
+        if is_hidden:
+            del sys.modules[_TELEMETRY]
 
 
 class OpenVinoSession:
@@ -65,7 +92,7 @@ class OpenVinoSession:
                 does not know.
             MissingExtraError: OpenVINO or onnx is not installed.
         """
-        openvino = import_extra("openvino", use="the runtime openvino", extra="openvino")
+        openvino = import_openvino()
         self.num_threads = count_threads(num_threads)
         self._max_tokens = 0 if max_tokens is None else max_tokens
         self._core = openvino.Core()

@@ -29,6 +29,7 @@ from twohands.encoding import ParagraphEncoder
 from twohands.extras import import_extra
 from twohands.locate import find_model
 from twohands.manifest import TOKENIZER_NAME, load_manifest
+from twohands.openvino_session import import_openvino
 from twohands.threads import count_threads
 
 Json = dict[str, Any]
@@ -114,8 +115,8 @@ def runtimes(
     time. Ratios are of medians, above 1 where OpenVINO is the faster one. Then how often their answers differ, and
     the memory of a fresh process of each. Measure on your own texts: lengths decide what can be run together.
     """
-    for package in ("onnx", "openvino"):
-        import_extra(package, use="bench runtimes", extra="openvino")
+    import_openvino()
+    import_extra("onnx", use="bench runtimes", extra="openvino")
     check_report(report)
     machine = describe_machine()
     folder = find_model(model)

@@ -12,6 +12,7 @@ from evaluation.bench.roster import Files, list_engines
 from evaluation.bench.runtimes import choose, compare_predictions
 from evaluation.bench.speed import measure_padding
 from evaluation.commands import evaluate
+from tests.support.runtimes import skip_without_openvino
 from twohands import Classifier
 from twohands.prediction import AnyOf, OneOf, Prediction
 
@@ -57,7 +58,7 @@ def test_bulk_on_all_threads_decides(bulk, alone, take, said):
 
 @pytest.fixture
 def openvino():
-    pytest.importorskip("openvino", reason="openvino is not installed")
+    skip_without_openvino()
 
 
 @pytest.mark.usefixtures("openvino")

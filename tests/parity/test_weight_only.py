@@ -5,14 +5,15 @@ import onnx
 import pytest
 
 from tests.support.encoders import FAMILIES, make_encoder
+from tests.support.runtimes import skip_without_openvino
 from training import graphs
 from training.encoders import find_encoder
 from training.model import build_model
+from twohands.openvino_session import OpenVinoSession
 from twohands.session import OnnxSession
 from twohands.weight_only import make_weight_only
 
-pytest.importorskip("openvino", reason="openvino is not installed")
-from twohands.openvino_session import OpenVinoSession
+skip_without_openvino()
 
 RECIPES = ["plain-int8", "plain-int8-ffn", "fused-int8", "fused-int8-early"]
 INT8 = {"MatMulInteger", "DynamicQuantizeLinear"}

@@ -8,9 +8,10 @@ from serving.app import create_app
 from serving.settings import ServeSettings
 from tests.serving.processes import ask, start_serve
 from tests.serving.support import open_client
+from tests.support.runtimes import skip_without_openvino
 from tests.support.tiny import build_tiny_model
 
-pytest.importorskip("openvino", reason="openvino is not installed")
+skip_without_openvino()
 pytestmark = pytest.mark.anyio
 LOCAL = {"host": "localhost"}
 

@@ -10,17 +10,17 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from tests.support.runtimes import skip_without_openvino
 from tests.support.tiny import make_graph
 from twohands import Classifier
 from twohands.errors import FileReadError, MissingExtraError, NonFiniteLogitsError
-from twohands.extras import import_extra
 from twohands.manifest import GRAPH_NAME
+from twohands.openvino_session import OpenVinoSession, import_openvino
 from twohands.runtimes import choose_runtime, has_amx_bf16, open_session
 from twohands.session import OnnxSession
 from twohands.weight_only import make_weight_only, read_weight_only
 
-pytest.importorskip("openvino", reason="openvino is not installed")
-from twohands.openvino_session import OpenVinoSession
+skip_without_openvino()
 
 WIDTH, N_LABELS = 64, 7
 
@@ -250,7 +250,7 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch, graphs):
     with pytest.raises(MissingExtraError, match=r"pip install 'twohands\[openvino\]'"):
         open_session(graphs / "int8.onnx", runtime="openvino")
     monkeypatch.delitem(sys.modules, "openvino")
-    import_extra("openvino", use="the test", extra="openvino")
+    import_openvino()
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingExtraError, match=r"needs onnx.*twohands\[openvino\]"):
         read_weight_only(graphs / "int8.onnx")
@@ -289,6 +289,16 @@ def test_the_usual_runtime_imports_neither_openvino_nor_onnx(tiny_model):
         "import sys; from twohands import Classifier; "
         f"Classifier.load({str(tiny_model)!r}, num_threads=1).classify(['plan']); "
         "sys.exit(' '.join({'openvino', 'onnx'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stderr.strip() == ""
+
+
+def test_importing_openvino_tells_nobody(tiny_model):
+    program = (
+        "import sys; from twohands import Classifier; "
+        f"Classifier.load({str(tiny_model)!r}, num_threads=1, runtime='openvino').classify(['plan']); "
+        "sys.exit(' '.join({'openvino_telemetry'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stderr.strip() == ""
