@@ -19,6 +19,7 @@ from evaluation.options import (
     JSON,
     PATH,
     REPLICATES,
+    RUNTIME,
     SKIP,
     THREADS,
     VariadicCommand,
@@ -37,6 +38,7 @@ from evaluation.tables import print_evaluation
 from twohands.classifier import Classifier
 from twohands.decide import decide_all
 from twohands.examples import expand_paths
+from twohands.runtimes import Runtime
 
 Json = dict[str, object]
 
@@ -82,6 +84,7 @@ def _print(measured: Mapping[str, Any], report: Path | None) -> None:
 @seed_option("the bootstrap draws; with --robustness also of damage and the countries put in")
 @REPLICATES
 @THREADS
+@RUNTIME
 @click.pass_context
 def evaluate(
     ctx: click.Context,
@@ -99,6 +102,7 @@ def evaluate(
     seed: int,
     replicates: int,
     threads: int | None,
+    runtime: Runtime,
 ) -> None:
     """Measure a model on labelled rows.
 
@@ -126,7 +130,7 @@ def evaluate(
     _check_beforehand(report, predictions, data, robustness=robustness)
     draws = {"n_replicates": replicates, "seed": seed}
     extras: Json = {}
-    classifier = Classifier.load(model, num_threads=threads)
+    classifier = Classifier.load(model, num_threads=threads, runtime=runtime)
     try:
         taxonomy, rules = classifier.taxonomy, classifier.manifest.rules
         labelled = load_labelled(data, taxonomy, skip_unlabelled=skip_unlabelled)
@@ -169,6 +173,7 @@ def evaluate(
     heads = {name: measure_rows(rows, before[name], rules[name], **draws) for name, rows in selected.items()}
     measured: Json = {
         "model": classifier.identity,
+        "runtime": classifier.session.runtime,
         "n": len(examples),
         "n_truncated": n_truncated,
         "heads": heads,
@@ -177,7 +182,7 @@ def evaluate(
         "data": labelled.describe(),
         **draws,
         "notes": notes,
-        "versions": list_versions(),
+        "versions": list_versions(classifier.session.runtime.split()[0]),
         "command": describe_command(ctx),
     }
     if predictions is not None:

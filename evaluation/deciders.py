@@ -19,7 +19,7 @@ from twohands.windows import Logits
 # By head name: scores of shape `(n, n_labels)`, and which labels are given, of the same shape.
 Decisions = Mapping[str, tuple[Scores, npt.NDArray[np.bool_]]]
 
-_BATCH = 64
+_BATCH = 128
 
 
 class Decider(Protocol):

@@ -5,8 +5,11 @@ import shlex
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import get_args
 
 import click
+
+from twohands.runtimes import DEFAULT_RUNTIME, Runtime
 
 PATH = click.Path(path_type=Path)
 DATA = click.option(
@@ -22,6 +25,13 @@ REPLICATES = click.option(
     "--replicates", type=click.IntRange(min=100), default=1000, show_default=True, help="Bootstrap draws."
 )
 THREADS = click.option("--threads", type=click.IntRange(min=1), help="At most so many; default: all that are free.")
+RUNTIME = click.option(
+    "--runtime",
+    type=click.Choice(get_args(Runtime)),
+    default=DEFAULT_RUNTIME,
+    show_default=True,
+    help="What runs the model; openvino is faster on CPUs with AMX, auto takes it there.",
+)
 SKIP = click.option("--skip-unlabelled", is_flag=True, help="Pass over rows without any label; else they are refused.")
 TRAIN = click.option("--train", type=PATH, multiple=True, metavar="FILE...", help="Rows that a baseline is fitted on.")
 DEV = click.option("--dev", type=PATH, multiple=True, metavar="FILE...", help="Rows that a baseline is tuned on.")

@@ -13,6 +13,7 @@ from serving.settings import LogFormat, LogLevel, ServeSettings
 from serving.supervisor import run_workers
 from twohands.errors import ConfigError
 from twohands.paragraphs import LIMIT_CHARS
+from twohands.runtimes import Runtime
 from twohands.taxonomy import describe_faults
 
 _LOGGER = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ def name_models(options: dict[str, Any]) -> dict[str, Any]:
 @_option("--host", "host")
 @_option("--port", "port", type=click.IntRange(0, 65535))
 @_option("--threads", "num_threads", type=click.IntRange(1))
+@_option("--runtime", "runtime", type=click.Choice(get_args(Runtime)))
 @_option("--max-body-bytes", "max_body_bytes", type=click.IntRange(1))
 @_option("--max-inputs", "max_inputs", type=click.IntRange(1))
 @_option("--flat-list", "flat_list", type=click.Choice(["batch", "pair"]))

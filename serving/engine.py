@@ -44,30 +44,45 @@ class _Job:
     ended_s: float = 0.0
 
 
+_Taken = tuple[_Job, int]  # a request, and which of its windows
+
+
 class Engine:
     """As many runners as the session may use, fed from one fair queue.
 
-    Each window is run alone: on the CPU this costs next to nothing against batches of equal length and far less than
-    batches of mixed length, and with dynamic int8 a neighbour in the batch would change the scores. Greedy: a runner
-    takes the next window the moment it is free, there is no timer, and idle runners sleep. Every admitted request is
-    answered: with its logits, its own error, `DeadlineError` or `EngineStoppedError`.
+    By ONNX Runtime each window is run alone: on the CPU this costs next to nothing against batches of equal length and
+    far less than batches of mixed length, and with dynamic int8 a neighbour in the batch would change the scores. Where
+    the session is faster with several windows, a runner takes as many of those that wait, in their order of turn, and
+    the session puts together which are nearly of one length. Greedy: a runner takes what is next the moment it is
+    free, there is no timer, and idle runners sleep. Every admitted request is answered: with its logits, its own
+    error, `DeadlineError` or `EngineStoppedError`.
     """
 
     def __init__(
-        self, *, run_batch: RunBatch, num_threads: int, max_pending: int, max_queue_tokens: int, timeout_s: float
+        self,
+        *,
+        run_batch: RunBatch,
+        num_threads: int,
+        max_pending: int,
+        max_queue_tokens: int,
+        timeout_s: float,
+        most_windows: int = 1,
     ) -> None:
         """Start the runners.
 
         Args:
-            run_batch: windows to logits; called from several threads at once, with one window each.
+            run_batch: windows to logits; called from several threads at once, with `most_windows` each at most.
             num_threads: how many windows run side by side. Text is tokenized on one thread more, so that a full
                 queue is noticed at once.
             max_pending: most paragraphs admitted and not yet answered.
             max_queue_tokens: most tokens that wait to be run.
             timeout_s: how long a request may wait and run.
+            most_windows: how many windows one runner takes at once.
         """
         self._run_batch = run_batch
         self._timeout_s = timeout_s
+        self._most_windows = most_windows
+        self._n_idle = 0  # runners that sleep; guarded as the queue is
         self._waiters = Waiters()
         self._reader, self._slow_reader = ReadingThread(self._waiters), ReadingThread(self._waiters)
         self._queue: FairShare[_Job] = FairShare()
@@ -213,39 +228,66 @@ class Engine:
         """A runner's life. If it ends before its time nobody may wait for it: fail at once, and be seen to."""
         try:
             while (taken := self._take()) is not None:
-                self._run_one(*taken)
+                self._run(taken)
         except BaseException as error:  # noqa: BLE001 - whatever ends a runner must show in /readyz, not in a hang
             _LOGGER.critical("a runner died of %s; nothing more can be answered", type(error).__name__)
             self._is_dead = True
             self._waiters.call(lambda: self._waiters.answer_all(lambda: EngineStoppedError(_DEAD)))
 
-    def _take(self) -> tuple[_Job, int] | None:
-        """Sleep until there is a window to run; None when the engine ends."""
+    def _take(self) -> list[_Taken] | None:
+        """Sleep until there are windows to run; None when the engine ends."""
         with self._has_work:
             while not self._are_runners_ended and not self._is_dead:
-                taken = self._queue.pop()
-                if taken is None:
-                    self._has_work.wait()
-                elif not taken[0].result.done():
+                # What runners that sleep were woken for is left to them.
+                n_tokens = -(-self._queue.tokens // (1 + self._n_idle))
+                if taken := self._pop(n_tokens):
                     return taken
+                self._n_idle += 1
+                self._has_work.wait()
+                self._n_idle -= 1
             return None
 
-    def _run_one(self, job: _Job, index: int) -> None:
-        """Run one window, and answer the request if it was the last."""
+    def _pop(self, n_tokens: int) -> list[_Taken]:
+        """Take the windows that are due: one at least if any waits, and no more once they have so many tokens."""
+        taken: list[_Taken] = []
+        while len(taken) < self._most_windows and (not taken or n_tokens > 0):
+            due = self._queue.pop()
+            if due is None:
+                break
+            if not due[0].result.done():
+                taken.append(due)
+                n_tokens -= len(due[0].windows[due[1]])
+        return taken
+
+    def _run(self, taken: list[_Taken]) -> None:
+        """Run windows, and answer each request whose last one is among them."""
         started_s = time.monotonic()
-        if started_s >= job.deadline_s:  # its timer may be late; the session's time must not be spent on it
-            self._fail(job, self.make_deadline_error())
+        due = [(job, index) for job, index in taken if started_s < job.deadline_s]
+        for job, _ in taken:
+            if started_s >= job.deadline_s:  # its timer may be late; the session's time must not be spent on it
+                self._fail(job, self.make_deadline_error())
+        if not due:
             return
-        window = job.windows[index]
+        windows = [job.windows[index] for job, index in due]
         try:
-            (row,) = self._run_batch([window])  # any other count is an error here, not a wrong answer later
+            # Any other count is an error here, not a wrong answer later.
+            rows = [row for _, row in zip(windows, self._run_batch(windows), strict=True)]
         except Exception as error:  # noqa: BLE001 - a runner must outlive any bad batch
-            self._fail(job, error)
+            if len(due) == 1:
+                self._fail(due[0][0], error)
+            else:  # only who asks for what fails is to fail
+                for one in due:
+                    self._run([one])
             return
         ended_s = time.monotonic()
-        self.rate.note(len(window), ended_s - started_s)
+        self.rate.note(sum(map(len, windows)), ended_s - started_s)
+        for (job, index), row in zip(due, rows, strict=True):
+            self._give(job, index, np.asarray(row), started_s=started_s, ended_s=ended_s)
+
+    def _give(self, job: _Job, index: int, row: Logits, *, started_s: float, ended_s: float) -> None:
+        """Note one row, and answer the request if it was the last."""
         with self._has_work:
-            job.rows[index] = np.asarray(row)
+            job.rows[index] = row
             job.n_left -= 1
             job.started_s = min(started_s, job.started_s or started_s)
             job.ended_s = max(ended_s, job.ended_s)

@@ -61,7 +61,7 @@ class Metrics:
         self.tokenize = histogram("tokenize_seconds", "Tokenizing of one request.", (), _SECONDS)
         self.inference = histogram("inference_seconds", "Model runs of one request, first to last.", (), _SECONDS)
         self.batch_size = histogram("batch_size", "Windows of one model run.", (), _BATCH_SIZES)
-        self.batch_tokens = histogram("batch_tokens", "Tokens of one model run; none of them is padding.", (), _TOKENS)
+        self.batch_tokens = histogram("batch_tokens", "Tokens of one model run, padding not counted.", (), _TOKENS)
         self.queue_depth = Gauge(
             "twohands_queue_depth",
             "Paragraphs admitted and not yet answered.",

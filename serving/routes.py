@@ -135,6 +135,7 @@ async def info(
         window=WindowInfo(**manifest.window.model_dump()),
         metrics=manifest.metrics,
         threads=classifier.session.num_threads,
+        runtime=classifier.session.runtime,
         corrections=request.app.state.corrections is not None,
         limits=LimitsInfo(
             max_body_bytes=settings.max_body_bytes,
@@ -150,6 +151,7 @@ async def info(
             "twohands": __version__,
             "python": platform.python_version(),
             "onnxruntime": onnxruntime.__version__,
+            classifier.session.runtime.partition(" ")[0]: classifier.session.version,
             "tokenizers": tokenizers.__version__,
             "fastapi": fastapi.__version__,
         },

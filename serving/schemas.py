@@ -220,6 +220,7 @@ class InfoResponse(TeiInfo):
     window: WindowInfo
     metrics: dict[str, Any] = Field(description="headline figures of the model's own report, by split")
     threads: int
+    runtime: str = Field(description="what runs the model, and where it is not the graph's own, in what precision")
     corrections: bool = Field(description="whether /v1/corrections keeps what readers save")
     limits: LimitsInfo
     versions: dict[str, str]

@@ -183,7 +183,8 @@ def make_server(
     identity, num_threads = classifier.identity, classifier.session.num_threads
     line = (
         f"twohands serves {identity['name']} {identity['version']} (sha256 {identity['sha256'][:12]}) "
-        f"at {url} with {num_threads} thread{'s'[: num_threads != 1]}"
+        f"at {url} with {num_threads} thread{'s'[: num_threads != 1]}, "
+        f"{classifier.session.runtime}"
     )
     config = uvicorn.Config(
         app,
@@ -223,7 +224,8 @@ def run_server(settings: ServeSettings, announce: Callable[[str], None]) -> None
     set_up_logs(level=settings.log_level, log_format=settings.log_format)
     hold_hangup()
     # The model comes first: a folder that cannot be served must not take a port for even a moment.
-    classifier = Classifier.load(next(iter(name_folders(settings).values())), num_threads=settings.num_threads)
+    folder = next(iter(name_folders(settings).values()))
+    classifier = Classifier.load(folder, num_threads=settings.num_threads, runtime=settings.runtime)
     with open_socket(settings.host, settings.port) as listener:
         server = make_server(settings, classifier, url=make_url(listener), announce=announce)
         try:

@@ -104,13 +104,16 @@ class Service:
         settings = self.settings
         classifier = self._given
         if classifier is None:
-            classifier = await asyncio.to_thread(Classifier.load, settings.model, num_threads=settings.num_threads)
+            classifier = await asyncio.to_thread(
+                Classifier.load, settings.model, num_threads=settings.num_threads, runtime=settings.runtime
+            )
         engine = Engine(
             run_batch=self.wrap_run(classifier.session.run_batch),
             num_threads=classifier.session.num_threads,
             max_pending=settings.max_pending,
             max_queue_tokens=settings.max_queue_tokens,
             timeout_s=settings.request_timeout_s,
+            most_windows=classifier.session.most_windows,
         )
         self._classifier, self._engine = classifier, engine
         try:
@@ -123,11 +126,11 @@ class Service:
         _LOGGER.info("model %(name)s %(version)s %(sha256)s is warm", classifier.identity)
 
     async def _warm_up(self, classifier: Classifier, engine: Engine) -> None:
-        """Run the longest window once on every thread, so that no first caller pays for the memory."""
+        """Run the longest windows once on every thread, so that no first caller pays for the memory."""
         await engine.aside(partial(classifier.try_encode, [_WARM_UP_TEXT]))
         longest = np.zeros(classifier.encoder.rule.max_tokens, dtype=np.int64)
         paragraph = EncodedParagraph(windows=(longest,), n_tokens=1, n_tokens_cut=0, n_tokens_unknown=0)
-        paragraphs = [paragraph] * classifier.session.num_threads
+        paragraphs = [paragraph] * (classifier.session.num_threads * classifier.session.most_windows)
         # Not within a request's time: that may be short, and a machine is slowest when it starts.
         deadline_s = asyncio.get_running_loop().time() + max(_WARM_UP_S, self.settings.request_timeout_s)
         logits = await engine.run(paragraphs, deadline_s=deadline_s)

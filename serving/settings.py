@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from serving.corrections.address import check_address
 from twohands.paragraphs import LIMIT_CHARS
+from twohands.runtimes import DEFAULT_RUNTIME, Runtime
 
 LogLevel = Literal["critical", "error", "warning", "info", "debug"]
 LogFormat = Literal["json", "text"]
@@ -27,6 +28,11 @@ class ServeSettings(BaseModel):
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 takes any free one")
     num_threads: int | None = Field(
         default=None, ge=1, description="most threads; all CPUs granted to this process if not given"
+    )
+    runtime: Runtime = Field(
+        default=DEFAULT_RUNTIME,
+        description="what runs the models: onnxruntime, openvino (faster on CPUs with AMX; extra `openvino`), or auto, "
+        "which takes openvino there",
     )
     max_body_bytes: int = Field(default=2_000_000, ge=1, description="largest request body")
     max_inputs: int = Field(default=128, ge=1, description="most paragraphs of one request")

@@ -27,6 +27,7 @@ from serving.worker import MODELS_FOLDER, RELOAD_ALL
 from twohands.errors import EngineStoppedError
 from twohands.locate import find_model
 from twohands.manifest import load_manifest
+from twohands.runtimes import choose_runtime
 from twohands.threads import count_threads
 
 _LOGGER = logging.getLogger(__name__)
@@ -229,7 +230,8 @@ def run_workers(settings: ServeSettings, announce: Callable[[str], None]) -> Non
         manifest, sha256 = next(iter(manifests.values()))
         line = (
             f"twohands serves {manifest.name} {manifest.version} (sha256 {sha256[:12]}) at {make_url(listener)} "
-            f"with {settings.workers} workers of {num_threads} thread{'s'[: num_threads != 1]}"
+            f"with {settings.workers} workers of {num_threads} thread{'s'[: num_threads != 1]}, "
+            f"{choose_runtime(settings.runtime)}"
         )
 
         async def run() -> EngineStoppedError | None:

@@ -73,7 +73,9 @@ def serve(number: int, runtime: Path) -> None:
     shared = Shared(Archive(runtime / MODELS_FOLDER), json.loads(orders.readline()))
     set_up_logs(level=settings.log_level, log_format=settings.log_format)
     name, folder = next(iter(name_folders(settings).items()))
-    classifier = Classifier.load(shared.find_folder(name) or folder, num_threads=settings.num_threads)
+    classifier = Classifier.load(
+        shared.find_folder(name) or folder, num_threads=settings.num_threads, runtime=settings.runtime
+    )
     tasks = []
     with SharedListener(fileno=number) as listener:
 

@@ -9,11 +9,12 @@ from twohands.evidence import EvidencePlan, list_runs, make_explained_prediction
 from twohands.locate import find_model
 from twohands.manifest import GRAPH_NAME, TOKENIZER_NAME, Manifest, load_manifest
 from twohands.prediction import Prediction
+from twohands.runtimes import DEFAULT_RUNTIME, Runtime, open_session
 from twohands.scores import with_thresholds
-from twohands.session import OnnxSession, run_paragraphs
+from twohands.session import Session, run_paragraphs
 from twohands.windows import Logits
 
-_BATCH = 64
+_BATCH = 128  # the more, the nearer in length are those that a runtime puts together
 
 
 class Classifier:
@@ -22,7 +23,7 @@ class Classifier:
     `classify` may be called from several threads at once.
     """
 
-    def __init__(self, manifest: Manifest, sha256: str, encoder: ParagraphEncoder, session: OnnxSession) -> None:
+    def __init__(self, manifest: Manifest, sha256: str, encoder: ParagraphEncoder, session: Session) -> None:
         """Put a classifier together; `Classifier.load` is the usual way.
 
         Args:
@@ -38,12 +39,20 @@ class Classifier:
         self.taxonomy = manifest.taxonomy
 
     @classmethod
-    def load(cls, model: str | Path | None = None, *, num_threads: int | None = None) -> "Classifier":
+    def load(
+        cls,
+        model: str | Path | None = None,
+        *,
+        num_threads: int | None = None,
+        runtime: Runtime = DEFAULT_RUNTIME,
+    ) -> "Classifier":
         """Load a model folder.
 
         Args:
             model: a folder or the name of one; None is the released model.
             num_threads: most threads; None for all that this process may use.
+            runtime: `onnxruntime`; `openvino`, which is faster in bulk on CPUs with AMX (extra `openvino`); or `auto`,
+                which takes it there.
 
         Returns:
             The classifier.
@@ -51,12 +60,15 @@ class Classifier:
         Raises:
             ModelNotFoundError: there is no such model.
             ManifestError: the folder is incomplete or altered.
-            FileReadError: the graph or the tokenizer cannot be read.
+            FileReadError: the graph or the tokenizer cannot be read, or the runtime cannot run the graph.
+            MissingExtraError: the runtime is not installed.
         """
         folder = find_model(model)
         manifest, sha256 = load_manifest(folder)
         encoder = ParagraphEncoder.from_file(folder / TOKENIZER_NAME, manifest.window)
-        session = OnnxSession(folder / GRAPH_NAME, num_threads=num_threads)
+        session = open_session(
+            folder / GRAPH_NAME, runtime=runtime, num_threads=num_threads, max_tokens=manifest.window.max_tokens
+        )
         n_labels = manifest.taxonomy.n_labels
         if session.n_labels not in {None, n_labels}:
             fault = f"{GRAPH_NAME} answers {session.n_labels} logits, the manifest names {n_labels} labels"

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import onnxruntime as ort
@@ -22,9 +23,41 @@ _SLOWER_FUSIONS = ["SkipLayerNormFusion", "BiasGeluFusion"]
 
 # Under load both threads can be between two windows at one moment; a window that then took both would run beside the
 # next one, three threads on two cores. So a window is alone only if none has been run beside another for this long.
-_CROWDED_FOR_S = 0.05
+CROWDED_FOR_S = 0.05
 
 RunBatch = Callable[[Sequence[TokenIds]], Logits]
+
+
+class Session(Protocol):
+    """Token ids -> logits, by whatever runtime; `run_batch` may be called from several threads at once.
+
+    Attributes:
+        num_threads: most threads that run side by side.
+        input_names: of the graph.
+        n_labels: logits of one window; None where the graph leaves it open.
+        runtime: which it is and in what precision, for people.
+        version: of the runtime's package.
+        most_windows: how many windows one run takes; 1 where each is best run alone.
+    """
+
+    num_threads: int
+    input_names: list[str]
+    n_labels: int | None
+    runtime: str
+    version: str
+    most_windows: int
+
+    def run_padded(self, input_ids: TokenIds, attention_mask: TokenIds) -> Logits:
+        """Run one padded batch as it is, shapes `(batch, length)`, into `(batch, n_labels)`."""
+        ...
+
+    def run_batch(self, token_ids: Sequence[TokenIds]) -> Logits:
+        """Run windows, shape `(length,)` each, into `(len(token_ids), n_labels)` in the order given."""
+        ...
+
+    def close(self) -> None:
+        """End the threads."""
+        ...
 
 
 @functools.cache
@@ -73,12 +106,13 @@ class OnnxSession:
             FileReadError: the file is missing or is not a graph that ONNX Runtime can run.
         """
         self.num_threads = count_threads(num_threads)
+        self.runtime, self.version, self.most_windows = "onnxruntime", str(ort.__version__), 1
         with huge_pages():
             self._session = _load(path, num_threads=1)
             # For a window that has the machine to itself: two threads answer it in some 0.65 of the time of one.
             self._wide = _load(path, num_threads=self.num_threads) if self.num_threads > 1 else self._session
         self._n_running = 0
-        self._crowded_s = -_CROWDED_FOR_S  # when runs last went side by side, by the monotonic clock
+        self._crowded_s = -CROWDED_FOR_S  # when runs last went side by side, by the monotonic clock
         self._counting = threading.Lock()
         self.input_names = [graph_input.name for graph_input in self._session.get_inputs()]
         width = next((output.shape[-1] for output in self._session.get_outputs() if output.name == "logits"), None)
@@ -111,7 +145,7 @@ class OnnxSession:
             now_s = time.monotonic()
             if self._n_running > 1:
                 self._crowded_s = now_s
-            is_alone = self._n_running == 1 and now_s - self._crowded_s >= _CROWDED_FOR_S
+            is_alone = self._n_running == 1 and now_s - self._crowded_s >= CROWDED_FOR_S
             session = self._wide if may_be_wide and is_alone else self._session
         try:
             return np.asarray(self._run(session, input_ids, np.ones_like(input_ids))[0])

@@ -1,9 +1,10 @@
-"""Owns the command `bench` and its four: options in, one report out."""
+"""Owns the command `bench` and its five: options in, one report out."""
 
 import click
 
 from evaluation.bench.frontier_command import frontier
 from evaluation.bench.peers_command import peers
+from evaluation.bench.runtimes_command import runtimes
 from evaluation.bench.server_command import server
 from evaluation.bench.speed_command import speed
 
@@ -24,3 +25,4 @@ bench.add_command(speed)
 bench.add_command(server)
 bench.add_command(peers)
 bench.add_command(frontier)
+bench.add_command(runtimes)

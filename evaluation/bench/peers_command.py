@@ -37,6 +37,7 @@ from evaluation.tables import WIDTH
 from twohands.classifier import Classifier
 from twohands.errors import BenchError, ConfigError
 from twohands.locate import find_model
+from twohands.runtimes import choose_runtime
 
 Json = dict[str, Any]
 _NAMES = ("transformers", "onnxruntime", "openvino", "fastapi", "litserve", "ray", "infinity")
@@ -316,7 +317,9 @@ def peers(
                 fp32 = _try_export(exporter, prepared, Path(place) / "fp32.onnx", figures)
         files = Files(folder.resolve(), prepared, fp32.resolve() if fp32 else None, max_tokens)
         if only != "servers":
-            listed = list_engines(files, found, own=sys.executable, threads=count)
+            # Where `--runtime auto` takes it, it is ours, too.
+            has_second = choose_runtime("auto") == "openvino"
+            listed = list_engines(files, found, own=sys.executable, threads=count, with_openvino=has_second)
             engines, absent, versions = find_present(listed, _INSTALLS)
             figures["absent"] += absent
             with show_progress("racing engines", len(engines) * (n_rounds + 1)) as advance:

@@ -59,10 +59,11 @@ def _draw_lines(throughput: "Axes", latency: "Axes", report: Mapping[str, Any]) 
         if known:
             latency.plot(*zip(*known, strict=True), "--", color=colour, lw=0.9, label=f"{name}, 90th percentile")
     ceiling = report["ceiling"]
-    for colour, threads in zip(_COLOURS, report["threads"], strict=False):
-        rate = 1e3 / ceiling["threads"][str(threads)]["products_ms"]
-        throughput.plot([ceiling["tokens"]], [rate], marker="_", ms=16, mew=2, color=colour, ls="none")
-    throughput.plot([], [], marker="_", ms=10, mew=2, color=MUTED, ls="none", label="matrix products alone")
+    if ceiling is not None:
+        for colour, threads in zip(_COLOURS, report["threads"], strict=False):
+            rate = 1e3 / ceiling["threads"][str(threads)]["products_ms"]
+            throughput.plot([ceiling["tokens"]], [rate], marker="_", ms=16, mew=2, color=colour, ls="none")
+        throughput.plot([], [], marker="_", ms=10, mew=2, color=MUTED, ls="none", label="matrix products alone")
     for axes, title in ((throughput, "In bulk, paragraphs a second"), (latency, "One at a time, milliseconds")):
         _show_lengths(axes, lengths)
         axes.set_yscale("log", base=2)

@@ -34,7 +34,9 @@ class Files:
         return str(self.model / "model.onnx")
 
 
-def list_engines(files: Files, pythons: Mapping[str, str], *, own: str, threads: int) -> list[Peer]:
+def list_engines(
+    files: Files, pythons: Mapping[str, str], *, own: str, threads: int, with_openvino: bool = False
+) -> list[Peer]:
     """Name the engines; ourselves first.
 
     Args:
@@ -42,6 +44,7 @@ def list_engines(files: Files, pythons: Mapping[str, str], *, own: str, threads:
         pythons: interpreters by peer.
         own: the interpreter of this process, for peers that none was named for.
         threads: that each may use.
+        with_openvino: also race our own second runtime.
 
     Returns:
         Those that the files allow for.
@@ -51,14 +54,18 @@ def list_engines(files: Files, pythons: Mapping[str, str], *, own: str, threads:
         return str(PROGRAMS / name)
 
     count, cut = str(threads), str(files.max_tokens)
-    peers = [Peer(US, US, own, (program("engine_twohands.py"), str(files.model), count))]
+    peers = [Peer(US, US, own, (program("engine_twohands.py"), str(files.model), count, "onnxruntime"))]
+    words: tuple[str, ...]
+    if with_openvino:
+        words = (program("engine_twohands.py"), str(files.model), count, "openvino")
+        peers.append(Peer(f"{US} openvino bf16", US, own, words))
     if files.checkpoint is not None:
         python = pythons.get("transformers", own)
         for precision in ("fp32", "bf16") if has_bf16() else ("fp32",):
             # Its documentation says not to batch on a CPU, and its default is not to; batches are what our bar names.
             for name, size in (("", "16"), (", one a run", "1")):
                 path = str(files.checkpoint)
-                words: tuple[str, ...] = (program("engine_transformers.py"), path, count, cut, precision, size)
+                words = (program("engine_transformers.py"), path, count, cut, precision, size)
                 peers.append(Peer(f"transformers {precision}{name}", "transformers", python, words))
     if files.fp32 is not None:
         python = pythons.get("onnxruntime", own)

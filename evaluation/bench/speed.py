@@ -5,22 +5,28 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from evaluation.bench.ceiling import Ceiling
 from evaluation.bench.quantiles import median, tell_percentiles
 from evaluation.bench.turns import take_turns
 from twohands.classifier import Classifier
+from twohands.encoding import TokenIds
 from twohands.errors import BenchError
 from twohands.manifest import GRAPH_NAME
 from twohands.prediction import make_predictions
+from twohands.runtimes import DEFAULT_RUNTIME, Runtime
+from twohands.session import OnnxSession, Session
+from twohands.windows import Logits
 
 Json = dict[str, Any]
+Key = TypeVar("Key", bound=Hashable)
 _PROGRAMS = Path(__file__).parent / "programs"
 _MIN_ROUNDS = 3
 _N_COLD_STARTS = 5
@@ -34,44 +40,44 @@ class Case:
     texts: list[str]
 
 
-def measure_case(classifiers: Mapping[int, Classifier], case: Case, *, seconds: float) -> dict[int, Json]:
-    """Time one case on each number of threads, in turn, text to prediction.
+def measure_case(classifiers: Mapping[Key, Classifier], case: Case, *, seconds: float) -> dict[Key, Json]:
+    """Time one case on each number of threads, or by each runtime, in turn, text to prediction.
 
     Args:
-        classifiers: by number of threads.
+        classifiers: by number of threads, or by runtime.
         case: what to classify.
         seconds: for each figure.
 
     Returns:
-        By number of threads: latency of one paragraph at a time, and paragraphs per second in bulk.
+        By the same: latency of one paragraph at a time, and paragraphs per second in bulk.
     """
-    alone: dict[int, list[float]] = {threads: [] for threads in classifiers}
-    bulk: dict[int, list[float]] = {threads: [] for threads in classifiers}
-    alone_cpu: dict[int, list[float]] = {threads: [] for threads in classifiers}
-    bulk_cpu: dict[int, list[float]] = {threads: [] for threads in classifiers}
+    alone: dict[Key, list[float]] = {key: [] for key in classifiers}
+    bulk: dict[Key, list[float]] = {key: [] for key in classifiers}
+    alone_cpu: dict[Key, list[float]] = {key: [] for key in classifiers}
+    bulk_cpu: dict[Key, list[float]] = {key: [] for key in classifiers}
     for classifier in classifiers.values():
         classifier.classify(case.texts[:8])
     first = next(iter(classifiers))
     ends_s = time.perf_counter() + seconds * 2 * len(classifiers)
     while min(map(len, bulk.values())) < _MIN_ROUNDS or time.perf_counter() < ends_s:
-        for threads, classifier in take_turns(list(classifiers.items()), len(bulk[first])):
+        for key, classifier in take_turns(list(classifiers.items()), len(bulk[first])):
             for text in case.texts:
                 started_s, cpu_s = time.perf_counter(), time.process_time()
                 classifier.classify([text])
-                alone[threads].append(1e3 * (time.perf_counter() - started_s))
-                alone_cpu[threads].append(1e3 * (time.process_time() - cpu_s))
+                alone[key].append(1e3 * (time.perf_counter() - started_s))
+                alone_cpu[key].append(1e3 * (time.process_time() - cpu_s))
             started_s, cpu_s = time.perf_counter(), time.process_time()
             classifier.classify(case.texts)
-            bulk[threads].append(time.perf_counter() - started_s)
-            bulk_cpu[threads].append(1e3 * (time.process_time() - cpu_s) / len(case.texts))
+            bulk[key].append(time.perf_counter() - started_s)
+            bulk_cpu[key].append(1e3 * (time.process_time() - cpu_s) / len(case.texts))
     return {
-        threads: {
-            "latency": tell_percentiles(alone[threads]),
-            "alone_cpu_ms": median(alone_cpu[threads]),
-            "paragraphs_per_s": len(case.texts) / median(bulk[threads]),
-            "bulk_cpu_ms": median(bulk_cpu[threads]),
+        key: {
+            "latency": tell_percentiles(alone[key]),
+            "alone_cpu_ms": median(alone_cpu[key]),
+            "paragraphs_per_s": len(case.texts) / median(bulk[key]),
+            "bulk_cpu_ms": median(bulk_cpu[key]),
         }
-        for threads in classifiers
+        for key in classifiers
     }
 
 
@@ -112,15 +118,31 @@ def measure_shares(classifier: Classifier, texts: Sequence[str], *, seconds: flo
 class _Counting:
     """Stands before the runtime and counts what it is really given; there is no other way to know what is padded."""
 
-    def __init__(self, session: Any) -> None:  # noqa: ANN401 - the runtime's own class, untyped
-        self._session = session
+    def __init__(self) -> None:
         self.n_tokens = self.n_computed = 0
 
-    def run(self, names: list[str], feeds: Mapping[str, Any]) -> object:
-        mask = feeds["attention_mask"]
-        self.n_tokens += int(mask.sum())
-        self.n_computed += int(mask.size)
-        return self._session.run(names, feeds)
+    def count(self, attention_mask: TokenIds) -> None:
+        self.n_tokens += int(attention_mask.sum())
+        self.n_computed += int(attention_mask.size)
+
+
+@contextmanager
+def _counted(session: Session) -> Iterator[_Counting]:
+    """Count what one session gives its runtime meanwhile."""
+    counting = _Counting()
+    name = "_run" if isinstance(session, OnnxSession) else "_infer"
+    run = getattr(session, name)
+
+    def run_counted(runner: object, input_ids: TokenIds, attention_mask: TokenIds) -> Logits:
+        counting.count(attention_mask)
+        logits: Logits = run(runner, input_ids, attention_mask)
+        return logits
+
+    setattr(session, name, run_counted)
+    try:
+        yield counting
+    finally:
+        setattr(session, name, run)
 
 
 def measure_padding(classifier: Classifier, texts: Sequence[str]) -> Json:
@@ -133,15 +155,9 @@ def measure_padding(classifier: Classifier, texts: Sequence[str]) -> Json:
     Returns:
         Tokens of the texts and of windows, special tokens among them, tokens computed, and the share of padding.
     """
-    session = classifier.session
-    counting = _Counting(session._session)
-    kept = session._session, session._wide
-    session._session = session._wide = counting
-    try:
-        encoded = [classifier.encoder.encode(text) for text in texts]
+    encoded = [classifier.encoder.encode(text) for text in texts]
+    with _counted(classifier.session) as counting:
         classifier.predict_logits(encoded)
-    finally:
-        session._session, session._wide = kept
     return {
         "n_tokens_of_texts": sum(paragraph.n_tokens for paragraph in encoded),
         "n_tokens_of_windows": counting.n_tokens,
@@ -251,13 +267,14 @@ def measure_ceiling(
     }
 
 
-def measure_cold_start(folder: Path, texts: Sequence[str], *, threads: int) -> Json:
+def measure_cold_start(folder: Path, texts: Sequence[str], *, threads: int, runtime: Runtime = DEFAULT_RUNTIME) -> Json:
     """Start fresh processes, one after the other, and ask each for one answer.
 
     Args:
         folder: the model.
         texts: the first is answered first; memory is read again after all.
         threads: of each process.
+        runtime: of each process.
 
     Returns:
         Medians: milliseconds from before the process was started to its first answer, and of the parts; memory in
@@ -270,7 +287,8 @@ def measure_cold_start(folder: Path, texts: Sequence[str], *, threads: int) -> J
     with tempfile.TemporaryDirectory(prefix="twohands-bench-") as place:
         path = Path(place) / "texts.json"
         path.write_text(json.dumps(list(texts)), encoding="utf-8")
-        command = [sys.executable, str(_PROGRAMS / "cold_start.py"), str(folder.resolve()), str(threads), str(path)]
+        words = (str(_PROGRAMS / "cold_start.py"), str(folder.resolve()), str(threads), str(path), runtime)
+        command = [sys.executable, *words]
         for _ in range(_N_COLD_STARTS):
             started_at = time.time()
             done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words

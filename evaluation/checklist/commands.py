@@ -13,12 +13,13 @@ from evaluation.checklist.rows import RowTexts, load_texts
 from evaluation.checklist.run import run_checks
 from evaluation.checklist.suites import Suites, check_taxonomy, load_suites
 from evaluation.checklist.tables import print_checklist, print_tests
-from evaluation.options import JSON, PATH, THREADS, VariadicCommand, describe_command, list_versions
+from evaluation.options import JSON, PATH, RUNTIME, THREADS, VariadicCommand, describe_command, list_versions
 from evaluation.output import check_outputs, write_predictions
 from evaluation.progress import show_progress
 from evaluation.report import check_report_extra
 from twohands.classifier import Classifier
 from twohands.errors import ChecklistGateError
+from twohands.runtimes import Runtime
 
 Json = dict[str, object]
 Bars = dict[str, float | dict[str, float]]
@@ -141,6 +142,7 @@ def _note_what_is_missing(suites: Suites, rows: RowTexts | None) -> list[str]:
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of fillings, samples and changes."
 )
 @THREADS
+@RUNTIME
 @click.pass_context
 def checklist(
     ctx: click.Context,
@@ -161,6 +163,7 @@ def checklist(
     as_json: bool,
     seed: int,
     threads: int | None,
+    runtime: Runtime,
 ) -> None:
     """Test what a model does, one behaviour at a time.
 
@@ -204,7 +207,7 @@ def checklist(
     outputs = [] if report is None else [report / REPORT_NAME, report / PAGE_NAME]
     check_outputs([*outputs, *([] if outcomes is None else [outcomes])], [*suite_files, *row_files])
     rows = load_texts(row_files, at_most=most_rows, seed=seed) if row_files else None
-    classifier = Classifier.load(model, num_threads=threads)
+    classifier = Classifier.load(model, num_threads=threads, runtime=runtime)
     try:
         check_taxonomy(suites, classifier.taxonomy)
         checks = expand_suites(suites, classifier.taxonomy, rows=rows.texts if rows else [], seed=seed)
@@ -215,6 +218,7 @@ def checklist(
         classifier.close()
     measured: Json = {
         "model": classifier.identity,
+        "runtime": classifier.session.runtime,
         "n_checks": len(checks),
         "n_texts": n_texts,
         **measure_outcomes(found, suites, bars=chosen_bars, most_examples=examples, with_row_texts=not without_texts),
@@ -222,7 +226,7 @@ def checklist(
         "data": None if rows is None else rows.describe(),
         "seed": seed,
         "notes": _note_what_is_missing(suites, rows),
-        "versions": list_versions("scipy"),
+        "versions": list_versions("scipy", classifier.session.runtime.split()[0]),
         "command": describe_command(ctx),
     }
     if outcomes is not None:

@@ -8,7 +8,7 @@ from evaluation.progress import Advance
 from twohands.classifier import Classifier
 from twohands.errors import DataError, InputError
 
-_BATCH = 64
+_BATCH = 128
 
 
 def answer_texts(

@@ -23,10 +23,13 @@ async def open_client(app, *, lifespan=True, base_url="http://service"):
 
 
 class FakeSession:
-    """Stands for an ONNX session; `run_batch` is free to fail or to wait."""
+    """Stands for a session; `run_batch` is free to fail or to wait."""
 
-    def __init__(self, run_batch, *, num_threads=2):
+    runtime, version = "onnxruntime", "0"
+
+    def __init__(self, run_batch, *, num_threads=2, most_windows=1):
         self.num_threads = num_threads
+        self.most_windows = most_windows
         self.run_batch = run_batch
         self.is_closed = False
 

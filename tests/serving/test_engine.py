@@ -23,13 +23,14 @@ def echo(windows):
     return np.array([window.astype(np.float32) for window in windows])
 
 
-def make_engine(run_batch=echo, *, num_threads=2, max_pending=4, max_queue_tokens=100, timeout_s=20.0):
+def make_engine(run_batch=echo, *, num_threads=2, max_pending=4, max_queue_tokens=100, timeout_s=20.0, most_windows=1):
     return Engine(
         run_batch=run_batch,
         num_threads=num_threads,
         max_pending=max_pending,
         max_queue_tokens=max_queue_tokens,
         timeout_s=timeout_s,
+        most_windows=most_windows,
     )
 
 
@@ -83,7 +84,7 @@ async def test_poisoned_paragraph_fails_alone():
 @pytest.mark.parametrize("n_rows", [0, 2])
 async def test_wrong_number_of_rows_is_an_error_not_a_hang(n_rows):
     engine = make_engine(lambda _: np.zeros((n_rows, 3), dtype=np.float32))
-    with pytest.raises(ValueError, match="values to unpack"):
+    with pytest.raises(ValueError, match="zip"):
         await asyncio.wait_for(engine.run([paragraph(1)]), 5)
     await engine.stop()
 
@@ -405,3 +406,58 @@ async def test_work_aside_gives_its_value_its_error_or_nothing_to_who_left():
     await engine.stop()
     with pytest.raises(EngineStoppedError):
         await engine.aside(lambda: 7)
+
+
+def watch_runs(gate, runs):
+    """Hold the first run until the gate opens, and note what each was given."""
+
+    def run_batch(windows):
+        runs.append([int(window[0]) for window in windows])
+        if len(runs) == 1:
+            gate.wait(20)
+        if any(window[0] == 13 for window in windows):
+            raise NonFiniteLogitsError("poison")
+        return echo(windows)
+
+    return run_batch
+
+
+async def test_what_waits_is_run_together_where_the_session_takes_several():
+    gate, runs = threading.Event(), []
+    engine = make_engine(watch_runs(gate, runs), num_threads=1, max_pending=100, most_windows=4)
+    tasks = [asyncio.create_task(engine.run([paragraph(number)])) for number in range(1, 12)]
+    await asyncio.sleep(0)  # all of them wait or run now
+    gate.set()
+    answers = await asyncio.gather(*tasks)
+    assert [answer.value.tolist() for answer in answers] == [[[number]] for number in range(1, 12)]
+    assert sorted(number for run in runs for number in run) == list(range(1, 12))
+    assert max(map(len, runs)) == 4
+    assert [len(run) for run in runs[1:-1]] == [4] * (len(runs) - 2)
+    await engine.stop()
+
+
+async def test_runners_that_sleep_get_their_share_of_a_request():
+    runs, begun = [], threading.Barrier(2)
+
+    def run_batch(windows):
+        runs.append(len(windows))
+        begun.wait(20)  # both run, or neither goes on
+        return echo(windows)
+
+    engine = make_engine(run_batch, num_threads=2, most_windows=8)
+    answer = await engine.run([paragraph(1, 2, 3, 4), paragraph(5, 6, 7, 8)])
+    assert answer.value.tolist() == [[2.5], [6.5]]
+    assert sorted(runs) == [4, 4]
+    await engine.stop()
+
+
+async def test_a_poisoned_window_fails_its_own_request_and_none_of_those_beside_it():
+    gate, runs = threading.Event(), []
+    engine = make_engine(watch_runs(gate, runs), num_threads=1, max_pending=100, most_windows=8)
+    tasks = [asyncio.create_task(engine.run([paragraph(number)])) for number in (1, 2, 13, 4)]
+    await asyncio.sleep(0)  # all of them wait or run now
+    gate.set()
+    *_, bad, last = answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(bad, NonFiniteLogitsError)
+    assert [answer.value.tolist() for answer in (*answers[:2], last)] == [[[1]], [[2]], [[4]]]
+    await engine.stop()

@@ -57,7 +57,7 @@ def ask(port, method, path, body=None):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_process_serves_and_ends_in_good_order(process, number):
     line = process.stdout.readline()
-    port = int(re.search(r"http://127\.0\.0\.1:(\d+) with 1 thread$", line.strip())[1])
+    port = int(re.search(r"http://127\.0\.0\.1:(\d+) with 1 thread, onnxruntime$", line.strip())[1])
     assert ask(port, "GET", "/readyz") == (200, {"status": "ready"})
     status, answer = ask(port, "POST", "/v1/classify", json.dumps({"inputs": "The market."}))
     assert status == 200

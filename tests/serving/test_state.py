@@ -152,7 +152,7 @@ async def test_info_says_what_is_served_and_how(client, classifier, settings):
     assert stance["abstention"] == manifest.rules["stance"].abstention
     assert [label["threshold"] for label in topics["labels"]] == manifest.rules["topics"].thresholds
     assert info["window"] == manifest.window.model_dump()
-    assert info["threads"] == classifier.session.num_threads
+    assert (info["threads"], info["runtime"]) == (classifier.session.num_threads, "onnxruntime")
     assert info["limits"]["max_inputs"] == settings.max_inputs
     assert info["precision"] == "fp32"
     assert all(info["versions"].values())

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.support.runtimes import skip_without_openvino
 from twohands import Classifier
 from twohands.journal import journal_path
 
@@ -275,3 +276,13 @@ def test_evidence_is_written_in_every_format_and_equals_the_library(classify, ti
     plain = classify(tmp_path / "in.jsonl", "--format", "csv").stdout.decode()
     assert "evidence" not in plain
     assert "warnings" in plain
+
+
+def test_another_runtime_gives_the_same_labels(classify, rows):
+    skip_without_openvino()
+    ours, other = (
+        [answer.get("stance", {}).get("label") for answer in read_lines(classify(rows, "--runtime", name).stdout)]
+        for name in ("onnxruntime", "openvino")
+    )
+    assert len(ours) == 300
+    assert other == ours

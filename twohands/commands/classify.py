@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from twohands import __version__
+from twohands.runtimes import DEFAULT_RUNTIME, Runtime
 
 if TYPE_CHECKING:
     from twohands.bulk import Answer, Tally
@@ -146,6 +147,7 @@ def _run(
     output_format: "Format",
     output: Path | None,
     threads: int | None,
+    runtime: Runtime,
     text_column: str,
     thresholds: dict[str, object],
     with_text: bool,
@@ -162,7 +164,7 @@ def _run(
     faults: list[str] = []
     report = _Report(faults)
     with ExitStack() as stack:
-        classifier = stack.enter_context(closing(Classifier.load(model, num_threads=threads)))
+        classifier = stack.enter_context(closing(Classifier.load(model, num_threads=threads, runtime=runtime)))
         with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds)  # fails before any work
         has_documents, items = _open_items(inputs, faults, text_column)
         columns: list[Column] = []
@@ -175,6 +177,7 @@ def _run(
             run = _describe_run(
                 inputs,
                 model=classifier.identity,
+                runtime=classifier.session.runtime,
                 text_column=text_column,
                 thresholds=thresholds,
                 with_text=with_text,
@@ -219,6 +222,13 @@ def _run(
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Write a file, resumably, instead of standard output.")
 @click.option("--threads", type=click.IntRange(min=1), help="Most threads; by default all that this process may use.")
+@click.option(
+    "--runtime",
+    type=click.Choice(get_args(Runtime)),
+    default=DEFAULT_RUNTIME,
+    show_default=True,
+    help="What runs the model; openvino is faster on CPUs with AMX, auto takes it there.",
+)
 @click.option("--text-column", default="text", show_default=True, help="Which column of rows is the text.")
 @click.option(
     "--threshold",
@@ -237,6 +247,7 @@ def command(
     output_format: "Format | None",
     output: Path | None,
     threads: int | None,
+    runtime: Runtime,
     text_column: str,
     thresholds: dict[str, object],
     with_text: bool,
@@ -275,6 +286,7 @@ def command(
             output_format=chosen,
             output=output,
             threads=threads,
+            runtime=runtime,
             text_column=text_column,
             thresholds=thresholds,
             with_text=with_text,

@@ -9,8 +9,9 @@ from twohands import Classifier
 
 
 def main() -> None:
-    """Run: `engine_twohands.py MODEL THREADS`."""
-    classifier = Classifier.load(sys.argv[1], num_threads=int(sys.argv[2]))
+    """Run: `engine_twohands.py MODEL THREADS RUNTIME`."""
+    model, threads, runtime = sys.argv[1:]
+    classifier = Classifier.load(model, num_threads=int(threads), runtime=runtime)
     first = classifier.taxonomy.heads[0].name
 
     def classify(texts: Sequence[str]) -> list[list[float]]:
@@ -19,8 +20,11 @@ def main() -> None:
 
     configuration = {
         "threads": classifier.session.num_threads,
+        "runtime": classifier.session.runtime,
         "precision": classifier.manifest.graph.precision,
-        "batch": "one paragraph a run, unpadded",
+        "batch": "one paragraph a run, unpadded"
+        if classifier.session.most_windows == 1
+        else f"up to {classifier.session.most_windows} of nearly equal length",
     }
     loop.answer(configuration, bulk=classify, alone=classify)
 

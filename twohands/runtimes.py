@@ -1,0 +1,70 @@
+"""Owns which runtime runs a model: chosen by name, or by what the CPU multiplies. Imports none until one is opened."""
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from twohands.session import Session
+
+Runtime = Literal["onnxruntime", "openvino", "auto"]
+DEFAULT_RUNTIME: Runtime = "onnxruntime"
+
+_CPU_FILE = Path("/proc/cpuinfo")
+
+
+def has_amx_bf16(cpu_file: Path = _CPU_FILE) -> bool:
+    """Say whether this CPU multiplies bf16 in tiles; no where the system does not tell (only Linux does).
+
+    Args:
+        cpu_file: `/proc/cpuinfo`.
+
+    Returns:
+        Whether the kernel lists the flag.
+    """
+    try:
+        return "amx_bf16" in cpu_file.read_text(encoding="utf-8", errors="replace").split()
+    except OSError:
+        return False
+
+
+def choose_runtime(runtime: Runtime) -> Literal["onnxruntime", "openvino"]:
+    """Make `auto` one of the runtimes.
+
+    Args:
+        runtime: `auto` takes OpenVINO where it is installed and the CPU has AMX for bf16, else ONNX Runtime.
+
+    Returns:
+        The runtime.
+    """
+    if runtime != "auto":
+        return runtime
+    is_installed = all(importlib.util.find_spec(name) is not None for name in ("openvino", "onnx"))
+    return "openvino" if is_installed and has_amx_bf16() else "onnxruntime"
+
+
+def open_session(
+    path: Path, *, runtime: Runtime = DEFAULT_RUNTIME, num_threads: int | None = None, max_tokens: int | None = None
+) -> "Session":
+    """Load a graph into a runtime.
+
+    Args:
+        path: `model.onnx`.
+        runtime: which.
+        num_threads: most threads; None for all that this process may use.
+        max_tokens: of the model's window; a runtime that pads pads no further.
+
+    Returns:
+        The session.
+
+    Raises:
+        FileReadError: the file is missing or is not a graph that this runtime can run.
+        MissingExtraError: OpenVINO is not installed.
+    """
+    if choose_runtime(runtime) == "openvino":
+        from twohands.openvino_session import OpenVinoSession
+
+        return OpenVinoSession(path, num_threads=num_threads, max_tokens=max_tokens)
+    from twohands.session import OnnxSession
+
+    return OnnxSession(path, num_threads=num_threads)
