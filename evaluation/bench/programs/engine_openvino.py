@@ -5,8 +5,11 @@ from collections.abc import Sequence
 
 import loop
 import numpy as np
-import openvino as ov
 from tokenizers import Tokenizer
+
+# Its import tells its maker over the network, unless the package that does so cannot be imported.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+import openvino as ov
 
 
 def main() -> None:
