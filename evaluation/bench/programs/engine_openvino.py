@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 
 # Its import tells its maker over the network, unless the package that does so cannot be imported.
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-import openvino as ov
+import openvino as ov  # noqa: E402 - see above
 
 
 def main() -> None:
