@@ -18,7 +18,8 @@ skip_without_openvino()
 RECIPES = ["plain-int8", "plain-int8-ffn", "fused-int8", "fused-int8-early"]
 INT8 = {"MatMulInteger", "DynamicQuantizeLinear"}
 # The rest of them holds the same products; each export takes seconds.
-FIRST = {"bert", "deberta-v3"}
+FIRST = {"bert", "deberta-v3", "mpnet"}
+LEAST_VOCABULARY = 390
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,10 @@ def export(tmp_path_factory, taxonomy):
 
 def make_windows(seed=0):
     generator = np.random.default_rng(seed)
-    return [generator.integers(5, 390, size=int(length)) for length in (3, 61, 16, 33, 60, 7, 59, 15, 17, 62, 31)]
+    return [
+        generator.integers(5, LEAST_VOCABULARY, size=int(length))
+        for length in (3, 61, 16, 33, 60, 7, 59, 15, 17, 62, 31)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -54,6 +58,10 @@ def test_each_family_answers_as_its_graph_does(family, export, tmp_path):
     for recipe in RECIPES:
         path = graphs.make_candidate(export(family), tmp_path, recipe)
         model = onnx.load(str(path))
+        tables = [
+            tensor for tensor in model.graph.initializer if len(tensor.dims) == 2 and tensor.dims[0] >= LEAST_VOCABULARY
+        ]
+        assert [tensor.data_type for tensor in tables] == [onnx.TensorProto.UINT8], "embeddings are int8, too"
         assert make_weight_only(model) > 0
         assert not INT8 & {node.op_type for node in model.graph.node}
         onnx.save(model, str(tmp_path / "rewritten.onnx"))
