@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 from training.config import load_config
 from twohands.cli import cli
 
-STAGES = ["twohands-base", "twohands"]
+STAGES = ["twohands-base", "twohands-second", "twohands-third", "twohands"]
 
 pytestmark = pytest.mark.skipif(
     shutil.which("make") is None or not (ROOT / "Makefile").is_file(), reason="needs make and a checkout"
