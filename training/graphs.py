@@ -93,7 +93,7 @@ def _fuse(fp32: Path, target: Path) -> None:
     options = FusionOptions("bert")
     options.enable_skip_layer_norm = False
     options.enable_bias_gelu = False
-    # As one kernel with their norm, embeddings are out of reach of the quantiser: MPNet's stayed in fp32, 94 MB of them.
+    # As one kernel with their norm, embeddings are out of the quantiser's reach: MPNet's stayed in fp32, 94 MB of them.
     options.enable_embed_layer_norm = False
     fused = optimizer.optimize_model(str(fp32), model_type="bert", opt_level=0, optimization_options=options)
     fused.save_model_to_file(str(target))
