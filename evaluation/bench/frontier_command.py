@@ -88,8 +88,8 @@ def print_frontier(report: Mapping[str, Any]) -> None:
     )
     heads = list(report["models"][0]["heads"])
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    for place, heading in enumerate(("model", *heads, "p50 ms", "a second", "MB", "best for")):
-        table.add_column(heading, justify="left" if place in {0, len(heads) + 4} else "right")
+    for place, heading in enumerate(("model", *heads, "p50 ms", "MB", "best for")):
+        table.add_column(heading, justify="left" if place in {0, len(heads) + 3} else "right")
     for model in report["models"]:
         cells = []
         for head in heads:
@@ -98,7 +98,7 @@ def print_frontier(report: Mapping[str, Any]) -> None:
             cells.append(f"{figure['value']:.3f} {bounds}".replace("0.", "."))
         best = model["on_frontier"]["p50_ms"]
         table.add_row(
-            model["name"], *cells, f"{model['p50_ms']:.1f}", f"{model['paragraphs_per_s']:.0f}",
+            model["name"], *cells, f"{model['p50_ms']:.1f}",
             f"{model['size_mb']:.0f}", ", ".join(best) or "-",
         )  # fmt: skip
     console.print(table)
