@@ -7,10 +7,8 @@ Faster than `session.py` where the CPU multiplies bf16 in tiles (AMX), and slowe
 import queue
 import sys
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -22,7 +20,7 @@ from twohands.encoding import TokenIds
 from twohands.errors import FileReadError, NonFiniteLogitsError
 from twohands.extras import import_extra
 from twohands.pages import huge_pages
-from twohands.session import CROWDED_FOR_S
+from twohands.session import Crowd
 from twohands.threads import count_threads
 from twohands.weight_only import read_weight_only
 from twohands.windows import Logits
@@ -118,9 +116,7 @@ class OpenVinoSession:
             self._requests.put(self._compiled.create_infer_request())
         self._wide = None if wide is None else wide.create_infer_request()
         self._has_wide = threading.Lock()
-        self._n_running = 0
-        self._crowded_s = -CROWDED_FOR_S  # when runs last went side by side, by the monotonic clock
-        self._counting = threading.Lock()
+        self._crowd = Crowd()
         self._pool = ThreadPoolExecutor(self.num_threads, "twohands") if self.num_threads > 1 else None
 
     def _load(self, path: Path, *, precision: Precision) -> tuple[Any, Any]:
@@ -150,21 +146,6 @@ class OpenVinoSession:
             "ENABLE_CPU_PINNING": False,
         }
         return self._core.compile_model(model, "CPU", options)
-
-    @contextmanager
-    def _running(self) -> Iterator[bool]:
-        """Count a run, and say whether it is alone and none ran beside another lately."""
-        with self._counting:
-            self._n_running += 1
-            now_s = time.monotonic()
-            if self._n_running > 1:
-                self._crowded_s = now_s
-            is_alone = self._n_running == 1 and now_s - self._crowded_s >= CROWDED_FOR_S
-        try:
-            yield is_alone
-        finally:
-            with self._counting:
-                self._n_running -= 1
 
     def _infer(self, request: Any, input_ids: TokenIds, attention_mask: TokenIds) -> Logits:  # noqa: ANN401
         feeds = {"input_ids": input_ids, "attention_mask": attention_mask}
@@ -201,7 +182,7 @@ class OpenVinoSession:
     def _run_alone(self, window: TokenIds) -> Logits:
         """Run one window, on all threads if nothing else wants them."""
         feeds = self._pad([window])
-        with self._running() as is_alone:
+        with self._crowd.join() as is_alone:
             if self._wide is not None and is_alone and self._has_wide.acquire(blocking=False):
                 try:
                     return self._infer(self._wide, *feeds)
@@ -212,7 +193,7 @@ class OpenVinoSession:
     def _run_together(self, windows: Sequence[TokenIds]) -> Logits:
         """Run windows as one padded batch, on one thread."""
         feeds = self._pad(windows)
-        with self._running():
+        with self._crowd.join():
             return self.run_padded(*feeds)
 
     def run_batch(self, token_ids: Sequence[TokenIds]) -> Logits:
@@ -232,7 +213,7 @@ class OpenVinoSession:
         else:
             lengths = [pad_length(len(window), most=self._max_tokens) for window in token_ids]
             # Callers who run batches side by side need no second thread each; who is alone takes all.
-            n_lanes = max(1, self.num_threads - self._n_running)
+            n_lanes = max(1, self.num_threads - self._crowd.n_running)
             batches = cut_batches(lengths, most_windows=min(_MOST_WINDOWS, -(-len(lengths) // n_lanes)))
             pieces = [[token_ids[index] for index in batch] for batch in batches]
 

@@ -3,8 +3,9 @@
 import functools
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -60,6 +61,35 @@ class Session(Protocol):
         ...
 
 
+class Crowd:
+    """Counts what runs now, and remembers when runs last went side by side."""
+
+    def __init__(self) -> None:
+        """Begin with nothing running, and nothing that ever ran."""
+        self.n_running = 0
+        self._crowded_s = -CROWDED_FOR_S  # by the monotonic clock
+        self._counting = threading.Lock()
+
+    @contextmanager
+    def join(self) -> Iterator[bool]:
+        """Count a run while it lasts.
+
+        Yields:
+            Whether nothing else runs, and none has been run beside another lately.
+        """
+        with self._counting:
+            self.n_running += 1
+            now_s = time.monotonic()
+            if self.n_running > 1:
+                self._crowded_s = now_s
+            is_alone = self.n_running == 1 and now_s - self._crowded_s >= CROWDED_FOR_S
+        try:
+            yield is_alone
+        finally:
+            with self._counting:
+                self.n_running -= 1
+
+
 @functools.cache
 def _share_arena() -> None:
     """Let all sessions of this process take scratch memory from one arena: each of its own would keep its peak."""
@@ -111,9 +141,7 @@ class OnnxSession:
             self._session = _load(path, num_threads=1)
             # For a window that has the machine to itself: two threads answer it in some 0.65 of the time of one.
             self._wide = _load(path, num_threads=self.num_threads) if self.num_threads > 1 else self._session
-        self._n_running = 0
-        self._crowded_s = -CROWDED_FOR_S  # when runs last went side by side, by the monotonic clock
-        self._counting = threading.Lock()
+        self._crowd = Crowd()
         self.input_names = [graph_input.name for graph_input in self._session.get_inputs()]
         width = next((output.shape[-1] for output in self._session.get_outputs() if output.name == "logits"), None)
         self.n_labels = width if isinstance(width, int) else None  # None: the graph leaves it open
@@ -140,18 +168,9 @@ class OnnxSession:
 
     def _run_one(self, token_ids: TokenIds, *, may_be_wide: bool) -> Logits:
         input_ids = token_ids[None, :]  # (1, length)
-        with self._counting:
-            self._n_running += 1
-            now_s = time.monotonic()
-            if self._n_running > 1:
-                self._crowded_s = now_s
-            is_alone = self._n_running == 1 and now_s - self._crowded_s >= CROWDED_FOR_S
+        with self._crowd.join() as is_alone:
             session = self._wide if may_be_wide and is_alone else self._session
-        try:
             return np.asarray(self._run(session, input_ids, np.ones_like(input_ids))[0])
-        finally:
-            with self._counting:
-                self._n_running -= 1
 
     def run_batch(self, token_ids: Sequence[TokenIds]) -> Logits:
         """Run windows.

@@ -1,12 +1,9 @@
-"""Owns what accuracy costs: several models on the same labelled rows and the same texts, in turn."""
+"""Owns what accuracy costs: several models on the same labelled rows, and which of them no other beats."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evaluation.bench.quantiles import median, tell_percentiles
-from evaluation.bench.turns import take_turns
 from evaluation.deciders import ModelDecider
 from evaluation.progress import Advance
 from evaluation.rows import Sample, select_rows
@@ -15,7 +12,6 @@ from twohands.examples import Example
 from twohands.metrics import macro_f1
 
 Json = dict[str, Any]
-_MIN_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,46 +48,6 @@ def measure_accuracy(
             figures[name] = dict(sample.figure(macro_f1))
         found[entrant.name] = figures
     return found
-
-
-def measure_cost(entrants: Sequence[Entrant], texts: Sequence[str], *, seconds: float) -> dict[str, Json]:
-    """Time each model in turn on the same texts, one thread, text to prediction.
-
-    Args:
-        entrants: loaded on one thread each.
-        texts: what to classify.
-        seconds: for each model.
-
-    Returns:
-        By name: latency percentiles of one paragraph at a time, paragraphs a second in bulk, and CPU milliseconds of a
-        paragraph alone.
-    """
-    alone: dict[str, list[float]] = {entrant.name: [] for entrant in entrants}
-    alone_cpu: dict[str, list[float]] = {entrant.name: [] for entrant in entrants}
-    bulk: dict[str, list[float]] = {entrant.name: [] for entrant in entrants}
-    for entrant in entrants:
-        entrant.classifier.classify(list(texts[:4]))
-    ends_s = time.perf_counter() + seconds * len(entrants)
-    number = 0
-    while number < _MIN_ROUNDS or time.perf_counter() < ends_s:
-        for entrant in take_turns(entrants, number):
-            for text in texts:
-                started_s, cpu_s = time.perf_counter(), time.process_time()
-                entrant.classifier.classify([text])
-                alone[entrant.name].append(1e3 * (time.perf_counter() - started_s))
-                alone_cpu[entrant.name].append(1e3 * (time.process_time() - cpu_s))
-            started_s = time.perf_counter()
-            entrant.classifier.classify(list(texts))
-            bulk[entrant.name].append(time.perf_counter() - started_s)
-        number += 1
-    return {
-        entrant.name: {
-            "latency": tell_percentiles(alone[entrant.name]),
-            "alone_cpu_ms": median(alone_cpu[entrant.name]),
-            "paragraphs_per_s": len(texts) / median(bulk[entrant.name]),
-        }
-        for entrant in entrants
-    }
 
 
 def mark_frontier(points: Mapping[str, tuple[float, float]]) -> set[str]:

@@ -10,11 +10,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.bench.frontier import Entrant, mark_frontier, measure_accuracy, measure_cost
+from evaluation.bench.frontier import Entrant, mark_frontier, measure_accuracy
 from evaluation.bench.frontier_plot import draw_frontier
 from evaluation.bench.machine import describe_machine, read_versions
 from evaluation.bench.options import JSON, REPORT, check_report, choose_texts, write_report
 from evaluation.bench.plot import check_plot_extra
+from evaluation.bench.speed import Case, measure_case
 from evaluation.dataset import load_labelled
 from evaluation.measure import note_fitted
 from evaluation.options import DATA, REPLICATES, SKIP, VariadicCommand, describe_command, seed_option
@@ -155,7 +156,10 @@ def frontier(
         texts, described = choose_texts(first.encoder, (), n_texts=n_texts, seed=seed)
         with show_progress("classifying", len(entrants) * len(labelled.examples)) as advance:
             heads = measure_accuracy(entrants, labelled.examples, n_replicates=replicates, seed=seed, advance=advance)
-        costs = measure_cost(entrants, texts, seconds=seconds)
+        # Half for one at a time, half in bulk.
+        costs = measure_case(
+            {entrant.name: entrant.classifier for entrant in entrants}, Case("mix", texts), seconds=seconds / 2
+        )
         measured = [
             {
                 "name": entrant.name,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 
 from evaluation.bench.texts import describe_texts, make_mix, read_texts
 from evaluation.options import PATH
@@ -89,6 +90,26 @@ def check_report(folder: Path | None) -> None:
                 pass
         except OSError as error:
             raise FileWriteError(f"no report can be written into {folder}: {error}; choose another folder") from error
+
+
+def print_subject(console: Console, report: Mapping[str, Any]) -> None:
+    """Print what a report is about: the model, the commit, the machine and the texts.
+
+    Args:
+        console: where to.
+        report: with `model`, `machine` and `texts`; `runtime`, where all of it is by one.
+    """
+    model, machine, texts = report["model"], report["machine"], report["texts"]
+    runtime = f", runtime {report['runtime']}" if "runtime" in report else ""
+    console.print(f"{model['name']} {model['version']} ({model['sha256'][:12]})")
+    console.print(f"commit {machine['commit'] or 'unknown'}{runtime}")
+    console.print(
+        f"{machine['cpu_model']}, {machine['cpus_granted']} CPUs granted, load {machine['load_1_min_before']:.1f}"
+    )
+    console.print(
+        f"texts: {texts['source']}: {texts['n_texts']} of {texts['tokens_min']} to {texts['tokens_max']} tokens, "
+        f"{texts['tokens_mean']} on average\n"
+    )
 
 
 def write_report(folder: Path | None, name: str, report: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from evaluation.bench.options import (
     check_report,
     check_threads,
     choose_texts,
+    print_subject,
     write_report,
 )
 from evaluation.bench.runtimes import RUNTIMES, choose, compare_answers, measure_memory, race_runtimes
@@ -46,16 +47,8 @@ def print_runtimes(report: Mapping[str, Any]) -> None:
         report: of `bench runtimes`.
     """
     console = Console(width=WIDTH, highlight=False)
-    model, machine, texts = report["model"], report["machine"], report["texts"]
-    console.print(f"{model['name']} {model['version']} ({model['sha256'][:12]})")
-    console.print(f"commit {machine['commit'] or 'unknown'}")
-    console.print(
-        f"{machine['cpu_model']}, {machine['cpus_granted']} CPUs granted, load {machine['load_1_min_before']:.1f}"
-    )
-    console.print(
-        f"texts: {texts['source']}: {texts['n_texts']} of {texts['tokens_min']} to {texts['tokens_max']} tokens, "
-        f"{texts['tokens_mean']} on average\n"
-    )
+    texts = report["texts"]
+    print_subject(console, report)
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     for place, heading in enumerate(
         ("runtime", "threads", "paragraphs/s", "CPU ms", "alone: p50 ms", "CPU ms", "PSS MB")

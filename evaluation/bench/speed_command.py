@@ -20,6 +20,7 @@ from evaluation.bench.options import (
     check_report,
     check_threads,
     choose_texts,
+    print_subject,
     write_report,
 )
 from evaluation.bench.plot import check_plot_extra, draw_speed
@@ -59,16 +60,7 @@ def print_speed(report: Mapping[str, Any]) -> None:
         report: of `bench speed`.
     """
     console = Console(width=WIDTH, highlight=False)
-    model, machine, texts = report["model"], report["machine"], report["texts"]
-    console.print(f"{model['name']} {model['version']} ({model['sha256'][:12]})")
-    console.print(f"commit {machine['commit'] or 'unknown'}, runtime {report['runtime']}")
-    console.print(
-        f"{machine['cpu_model']}, {machine['cpus_granted']} CPUs granted, load {machine['load_1_min_before']:.1f}"
-    )
-    console.print(
-        f"texts: {texts['source']}: {texts['n_texts']} of {texts['tokens_min']} to {texts['tokens_max']} tokens, "
-        f"{texts['tokens_mean']} on average\n"
-    )
+    print_subject(console, report)
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     for place, heading in enumerate(
         ("tokens", "threads", "paragraphs/s", "CPU ms", "alone: CPU ms", "p50 ms", "p90", "p99")

@@ -181,7 +181,7 @@ def test_callers_in_several_threads_get_their_own_rows_and_no_more_run_than_thre
 
 def test_a_window_gets_all_threads_only_if_none_ran_beside_another_lately(session, monkeypatch):
     clock, took_all, during = [100.0], [], []
-    monkeypatch.setattr("twohands.openvino_session.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("twohands.session.time.monotonic", lambda: clock[0])
     infer = session._infer
 
     def note(request, *feeds):
