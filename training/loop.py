@@ -61,10 +61,19 @@ class _MultiHeadTrainer(Trainer):
         return (loss, {"logits": logits}) if return_outputs else loss
 
 
+def _is_whole(checkpoint: Path) -> bool:
+    """Whether the file that the Trainer writes last is there to its end: a kill can leave it empty or cut off."""
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def _last_whole_checkpoint(folder: Path) -> Path | None:
     """The newest Trainer checkpoint that was written to its end; one that a kill cut off is removed."""
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-    whole = [path for path in found if (path / "trainer_state.json").is_file()]  # written last
+    whole = [path for path in found if _is_whole(path)]
     for path in set(found) - set(whole):
         shutil.rmtree(path)
     return whole[-1] if whole else None

@@ -99,7 +99,8 @@ def test_a_killed_run_goes_on_with_the_same_losses(write_run, tmp_path):
     assert losses(facts) == pytest.approx(whole, abs=1e-6)
 
 
-def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(write_run, tmp_path):
+@pytest.mark.parametrize("left", [None, "", '{"epoch": 1.'])
+def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(left, write_run, tmp_path):
     path = write_run(n_rows=32, epochs=2, selection__evaluations_per_epoch=2, selection__patience=100)
     run_dir = tmp_path / "run"
     whole = losses(run_fit(path, run_dir))
@@ -108,6 +109,8 @@ def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(write_run, tmp_path):
     (run_dir / "checkpoint").rmdir()
     last = max((run_dir / "trainer").glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]))
     (last / "trainer_state.json").unlink()
+    if left is not None:  # killed while it was written
+        (last / "trainer_state.json").write_text(left, "utf-8")
     facts = run_fit(path, run_dir)
     assert facts["resumed"] is True
     assert losses(facts) == pytest.approx(whole, abs=1e-6)
