@@ -1,6 +1,7 @@
 """Owns the process: the listening socket, uvicorn around the app, and what signals do."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -24,6 +25,7 @@ from twohands.pages import move_to_huge_pages
 BACKLOG = 2048
 # Beyond our own bound, uvicorn's is only there for connections that never end.
 CLOSE_GRACE_S = 3
+TICK_S = 1.0
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -82,7 +84,7 @@ def take_hangup() -> bool:
 
 
 class ModelServer(uvicorn.Server):
-    """uvicorn, which has no hooks for these: say when all is ready, and stop so that every waiter is answered."""
+    """uvicorn, which has no hooks for these: say when all is ready, sleep, and stop so that every waiter is answered."""
 
     def __init__(self, config: uvicorn.Config, *, service: Models, on_ready: Callable[[], None]) -> None:
         """Take over a service.
@@ -96,6 +98,8 @@ class ModelServer(uvicorn.Server):
         self.service = service
         self._on_ready = on_ready
         self._reloads: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start up, then say so."""
@@ -122,6 +126,20 @@ class ModelServer(uvicorn.Server):
         if take_hangup():
             begin()
 
+    async def main_loop(self) -> None:
+        """Renew the answers' date once a second, until told to stop.
+
+        uvicorn wakes ten times a second to see whether it should stop, which is all that an idle server of ours costs.
+        """
+        self._loop = asyncio.get_running_loop()
+        try:
+            # `on_tick` renews the date on every tenth count only.
+            while not await self.on_tick(counter=0):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), TICK_S)
+        finally:
+            self._loop = None  # from here on nobody sleeps, and a closed loop takes no call
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop; a second Ctrl-C stops at once."""
         del frame
@@ -130,6 +148,9 @@ class ModelServer(uvicorn.Server):
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         self.should_exit = True
+        if self._loop is not None:
+            # A signal's handler runs between two steps of the loop, which may be asleep.
+            self._loop.call_soon_threadsafe(self._stopping.set)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wait for what was taken in, and when that takes too long answer it with an error rather than not at all."""

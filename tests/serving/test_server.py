@@ -2,10 +2,11 @@ import http.client
 import json
 import signal
 import threading
+import time
 
 import pytest
 
-from serving.server import make_server, make_url, open_socket
+from serving.server import TICK_S, make_server, make_url, open_socket
 from serving.settings import ServeSettings
 from tests.serving.support import JSON, Gate, with_session
 from twohands.errors import AddressError
@@ -77,6 +78,37 @@ def test_real_server_answers_a_body_that_is_too_large(settings, classifier, size
         status, _, answer = running.post(iter([b" " * 1000] * (size // 1000)))  # sent in chunks, without a length
         assert (status, answer["error"]["code"]) == (413, "body_too_large")
         assert running.post(BODY)[0] == 200
+
+
+def test_idle_server_sleeps_and_still_stops_at_once(settings, classifier):
+    with Running(settings, classifier) as running:
+        running.post(BODY)
+        n_ticks = 0
+        tick = running.server.on_tick
+
+        async def count(counter):
+            nonlocal n_ticks
+            n_ticks += 1
+            return await tick(counter)
+
+        running.server.on_tick = count
+        time.sleep(2.5)
+        assert 1 <= n_ticks <= 4  # uvicorn's own loop makes 25 of them
+        # Just after a tick, when the next is farthest.
+        seen = n_ticks
+        while n_ticks == seen:
+            time.sleep(0.005)
+        started = time.perf_counter()
+        running.stop()
+        running.thread.join(10)
+        assert time.perf_counter() - started < TICK_S / 2
+
+
+def test_date_of_the_answers_moves_on(settings, classifier):
+    with Running(settings, classifier) as running:
+        first = running.post(BODY)[1]["date"]
+        time.sleep(2 * TICK_S + 0.2)
+        assert running.post(BODY)[1]["date"] != first
 
 
 def test_request_that_was_taken_in_is_answered_before_the_end(settings, classifier):
