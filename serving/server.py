@@ -84,7 +84,7 @@ def take_hangup() -> bool:
 
 
 class ModelServer(uvicorn.Server):
-    """uvicorn, which has no hooks for these: say when all is ready, sleep, and stop so that every waiter is answered."""
+    """uvicorn, which has no hooks for these: say when ready, sleep when idle, stop so that every waiter is answered."""
 
     def __init__(self, config: uvicorn.Config, *, service: Models, on_ready: Callable[[], None]) -> None:
         """Take over a service.
