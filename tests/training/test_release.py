@@ -13,6 +13,7 @@ from training.config import load_config
 from twohands.cli import cli
 
 STAGES = ["twohands-base", "twohands-second", "twohands-third", "twohands"]
+LARGE = ["twohands-large-base", "twohands-large-second", "twohands-large"]
 
 pytestmark = pytest.mark.skipif(
     shutil.which("make") is None or not (ROOT / "Makefile").is_file(), reason="needs make and a checkout"
@@ -65,9 +66,10 @@ def test_what_it_runs_is_understood_by_the_command_line(tmp_path):
             assert understood.params
 
 
-def test_each_stage_goes_on_from_the_one_before():
-    configs = [load_config(ROOT / f"configs/{name}.yaml")[0] for name in STAGES]
-    assert [config.run_name for config in configs] == STAGES
+@pytest.mark.parametrize("names", [STAGES, LARGE], ids=["twohands", "twohands-large"])
+def test_each_stage_goes_on_from_the_one_before(names):
+    configs = [load_config(ROOT / f"configs/{name}.yaml")[0] for name in names]
+    assert [config.run_name for config in configs] == names
     assert configs[0].start is None
     for before, config in pairwise(configs):
         assert config.start is not None
