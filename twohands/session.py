@@ -106,6 +106,9 @@ def _load(path: Path, *, num_threads: int) -> ort.InferenceSession:
     options.enable_mem_pattern = False
     _share_arena()
     options.add_session_config_entry("session.use_env_allocators", "1")
+    # x86 without VNNI adds pairs of products in 16 bits, which overflow: a model whose weights are large answered
+    # neutral to everything there. This costs a fifth of the time on such CPUs, and changes nothing on others.
+    options.add_session_config_entry("session.x64quantprecision", "1")
     # Spinning would burn the core of a neighbour run, and of an idle service.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:

@@ -161,3 +161,34 @@ def test_a_sum_and_a_layer_norm_stay_two_kernels(tmp_path, monkeypatch):
     kernels = {node.op_type for node in onnx.load(str(as_run)).graph.node}
     assert "LayerNormalization" in kernels
     assert "SkipLayerNormalization" not in kernels
+
+
+def test_int8_products_do_not_overflow_where_the_cpu_adds_them_in_16_bits(tmp_path):
+    """x86 without VNNI cuts sums of two products at 32,767; a released model answered neutral to everything there."""
+    weights = np.full((64, 7), 127, np.int8)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", ["input_ids"], ["floats"], to=TensorProto.FLOAT),
+            helper.make_node("Unsqueeze", ["floats", "last"], ["tokens"]),
+            helper.make_node("Expand", ["tokens", "width"], ["wide"]),
+            helper.make_node("ReduceMax", ["wide", "length"], ["hidden"], keepdims=0),
+            helper.make_node("DynamicQuantizeLinear", ["hidden"], ["quantised", "scale", "zero"]),
+            helper.make_node("MatMulInteger", ["quantised", "weights", "zero"], ["sums"]),
+            helper.make_node("Cast", ["sums"], ["float_sums"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", ["float_sums", "scale"], ["logits"]),
+        ],
+        "overflow",
+        [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", "length"])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 7])],
+        [
+            numpy_helper.from_array(weights, "weights"),
+            numpy_helper.from_array(np.array([2]), "last"),
+            numpy_helper.from_array(np.array([1, 1, 64]), "width"),
+            numpy_helper.from_array(np.array([1]), "length"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.save(model, str(tmp_path / "overflow.onnx"))
+    session = OnnxSession(tmp_path / "overflow.onnx", num_threads=1)
+    (row,) = session.run_batch([np.array([3, 9, 255])])
+    np.testing.assert_allclose(row, 64 * 127 * 255.0, rtol=1e-4)
