@@ -1,4 +1,4 @@
-"""Owns the commands `train` and `export`; heavy imports wait until a command runs."""
+"""Owns the commands `train`, `export`, `pseudo-label` and `restore`; heavy imports wait until a command runs."""
 
 import os
 from pathlib import Path
@@ -15,6 +15,7 @@ _SMOKE = {
     "export.candidates": "[plain-int8]",
 }
 SMOKE_ROWS = 64
+_FLOATS_OF_INT8 = 4  # bytes of one weight
 
 
 @click.command(
@@ -188,3 +189,38 @@ def pseudo_label(models: tuple[Path, ...], paths: tuple[Path, ...], output: Path
 
     n_rows = write_pseudo_labels(models, paths, output)
     click.echo(f"wrote the scores of {n_rows} rows to {output}", err=True)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  twohands restore twohands --output runs/released/checkpoint
+  twohands train minilm --set data.root=my_rows --set run_name=mine \\
+    --set encoder.pooling=mean --set optim.learning_rate=3.0e-5 \\
+    --set 'start={checkpoint: runs/released/checkpoint, replay: 1.0}'
+
+So the released model learns a few hundred rows of yours in minutes. Give `encoder` as the folder has it (twohands
+models show), and dev rows that it never saw: a model folder names its files, not its rows, so rows of yours that it
+learnt from cannot be found out.""",
+    no_args_is_help=True,
+)
+@click.argument("model", metavar="NAME_OR_DIR")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="The checkpoint to write.")
+@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
+def restore(model: str, output: Path, overwrite: bool) -> None:
+    """Turn a model folder back into a checkpoint, from which a run can go on.
+
+    The weights have the values that int8 left them, as floats; the result is compared with the folder's own graph.
+    A checkpoint that was kept after its training is better: it was never rounded.
+    """
+    from twohands.locate import find_model  # noqa: PLC0415, RUF100
+
+    folder = find_model(model)
+    _refuse_existing(output, overwrite=overwrite)
+    check_room(output, needed_bytes=_FLOATS_OF_INT8 * folder_bytes(folder), option="--output")
+    from training.restore import restore_checkpoint  # noqa: PLC0415, RUF100
+
+    with telling_full_disk(output):
+        change = restore_checkpoint(folder, output, overwrite=overwrite)
+    click.echo(f"wrote {output}; a logit differs by at most {change:.1e} from the graph of {folder}", err=True)
+    click.echo(f"go on from it: --set 'start={{checkpoint: {output}, replay: 1.0}}'", err=True)

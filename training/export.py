@@ -22,6 +22,7 @@ from twohands.encoding import EncodedParagraph, ParagraphEncoder
 from twohands.errors import FileReadError
 from twohands.examples import Example, encode_labels, fingerprint
 from twohands.inspection import format_figure, headline, headline_split
+from twohands.known import KEY, PARITY_NAME, ask_known
 from twohands.manifest import (
     GRAPH_NAME,
     SCHEMA_VERSION,
@@ -165,13 +166,15 @@ def export_checkpoint(
         encoder.save(folder / TOKENIZER_NAME)
         shutil.copyfile(checkpoint / "config.json", folder / "config.json")
         (folder / "train_config.yaml").write_text(dump_config(publish_config(config), taxonomy), encoding="utf-8")
+        served = OnnxSession(folder / GRAPH_NAME, num_threads=1)
         report = {
             "fp32": parity,
             "candidates": [c.to_dict() for c in measured],
             "refused": refusals,
             "kept": kept.recipe,
+            KEY: ask_known(encoder, lambda paragraphs: run_paragraphs(served.run_batch, paragraphs)),
         }
-        (folder / "parity.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        (folder / PARITY_NAME).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         (folder / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
         run = checkpoint / RUN_NAME
         origin = json.loads(run.read_text(encoding="utf-8")).get("encoder") if run.is_file() else None

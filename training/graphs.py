@@ -84,7 +84,7 @@ def _classifier_matmuls(path: Path, n_labels_at_most: int = 64) -> list[str]:
     ]
 
 
-def _fuse(fp32: Path, target: Path) -> None:
+def fuse_graph(fp32: Path, target: Path) -> None:
     """Fuse by ONNX Runtime's transformer optimizer, but for two kernels that are slower than their parts on CPUs.
 
     A skip layer normalisation takes four times as long as an addition and a layer normalisation; a bias goes into the
@@ -116,7 +116,7 @@ def make_candidate(fp32: Path, folder: Path, recipe: str) -> Path:
     if recipe.startswith("fused"):
         source = folder / "fused.onnx"
         if not source.is_file():
-            _fuse(fp32, source)
+            fuse_graph(fp32, source)
     target = folder / f"{recipe}.onnx"
     classifier = _classifier_matmuls(source)
     contracting = [name for name in _contracting_matmuls(source) if name not in classifier]

@@ -208,3 +208,16 @@ def load_checkpoint(folder: Path) -> PreTrainedModel:
             folder, attn_implementation="eager", dtype=torch.float32, local_files_only=True
         )
     return model.eval()
+
+
+def build_blank(folder: Path) -> PreTrainedModel:
+    """Build the network that a folder's config describes, with random weights, in evaluation mode.
+
+    Args:
+        folder: with `config.json`.
+
+    Returns:
+        The model.
+    """
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    return AutoModelForSequenceClassification.from_config(config, attn_implementation="eager").float().eval()

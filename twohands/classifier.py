@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from twohands.encoding import EncodedParagraph, ParagraphEncoder
-from twohands.errors import InputError, ManifestError
+from twohands.errors import InputError, ManifestError, TwoHandsError
 from twohands.evidence import EvidencePlan, list_runs, make_explained_predictions, plan_evidence
+from twohands.known import check_known
 from twohands.locate import find_model
 from twohands.manifest import GRAPH_NAME, TOKENIZER_NAME, Manifest, load_manifest
 from twohands.prediction import Prediction
@@ -62,6 +63,8 @@ class Classifier:
             ManifestError: the folder is incomplete or altered.
             FileReadError: the graph or the tokenizer cannot be read, or the runtime cannot run the graph.
             MissingExtraError: the runtime is not installed.
+            WrongAnswersError: the graph is computed otherwise here than where it was exported.
+            NonFiniteLogitsError: the model answers NaN or infinity.
         """
         folder = find_model(model)
         manifest, sha256 = load_manifest(folder)
@@ -73,7 +76,15 @@ class Classifier:
         if session.n_labels not in {None, n_labels}:
             fault = f"{GRAPH_NAME} answers {session.n_labels} logits, the manifest names {n_labels} labels"
             raise ManifestError(f"{folder} is not a sound model folder; fetch or export it again", [fault])
-        return cls(manifest, sha256, encoder, session)
+        classifier = cls(manifest, sha256, encoder, session)
+        machine = manifest.export_machine
+        made_on = f"{machine.cpu_model}, ONNX Runtime {machine.onnxruntime}"
+        try:
+            check_known(folder, encoder, classifier.predict_logits, made_on=made_on)
+        except TwoHandsError:
+            classifier.close()
+            raise
+        return classifier
 
     @property
     def identity(self) -> dict[str, str]:

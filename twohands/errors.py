@@ -196,6 +196,12 @@ class NonFiniteLogitsError(TwoHandsError):
     code = "non_finite_logits"
 
 
+class WrongAnswersError(TwoHandsError):
+    """This machine computes a model's graph otherwise than the one that exported it."""
+
+    code = "wrong_answers"
+
+
 class BodyTooLargeError(TwoHandsError):
     """A request's body has more bytes than the service reads."""
 

@@ -1,0 +1,128 @@
+"""A model folder becomes a checkpoint again: the same answers, a start for a run, and exportable anew."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from tests.support.encoders import FAMILIES, make_encoder
+from tests.training.test_run import run_fit
+from training.commands import export, restore, train
+from training.encoders import find_encoder
+from training.graphs import export_graph, make_candidate
+from training.model import build_model, load_checkpoint
+from training.restore import restore_checkpoint, restore_model
+from twohands import Classifier
+from twohands.errors import CheckpointError, ManifestError, RunConflictError
+from twohands.manifest import GRAPH_NAME
+
+FIRST = {("bert", "first"), ("mpnet", "mean")}
+EACH = [(family, pooling) for family in FAMILIES for pooling in ("first", "mean")]
+
+
+@pytest.fixture
+def model(write_run, tmp_path):
+    """A model folder, as training leaves one."""
+    path = write_run(export__candidates=["fused-int8"], export__min_int8_speedup=0.01, export__max_int8_f1_drop=1.0)
+    found = CliRunner().invoke(
+        train, [str(path), "--output", str(tmp_path / "model"), "--runs", str(tmp_path / "runs")],
+        catch_exceptions=False,
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    return tmp_path / "model"
+
+
+def test_a_restored_model_answers_as_its_folder_and_goes_on_learning(model, write_run, tmp_path):
+    output = tmp_path / "restored" / "checkpoint"
+    found = CliRunner().invoke(restore, [str(model), "--output", str(output)], catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    assert json.loads((model / "manifest.json").read_text())["graph"]["recipe"] == "fused-int8"
+
+    texts = ["The state must own the railways.", "Markets set the price of bread, and nobody else."]
+    classifier = Classifier.load(model, num_threads=1)
+    encoded = classifier.encoder.encode_many(texts)
+    with torch.inference_mode():
+        logits = [
+            load_checkpoint(output)(
+                input_ids=torch.from_numpy(paragraph.windows[0][None, :]),
+                attention_mask=torch.ones(1, len(paragraph.windows[0]), dtype=torch.int64),
+            ).logits[0].numpy()
+            for paragraph in encoded
+        ]  # fmt: skip
+    np.testing.assert_allclose(np.stack(logits), classifier.predict_logits(encoded), atol=0.05)
+
+    again = CliRunner().invoke(
+        export, [str(output), "--output", str(tmp_path / "again"), "--set", f"data.root={tmp_path / 'rows'}"],
+        catch_exceptions=False,
+    )  # fmt: skip
+    assert again.exit_code == 0, again.output
+    second = Classifier.load(tmp_path / "again", num_threads=1)
+    np.testing.assert_allclose(second.predict_logits(encoded), classifier.predict_logits(encoded), atol=0.05)
+
+    path = write_run(start={"checkpoint": str(output), "replay": 1.0})
+    facts = run_fit(path, tmp_path / "second")
+    assert len(facts["train_ids"]) == 24
+    assert facts["start_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("family", "pooling"), [pair if pair in FIRST else pytest.param(*pair, marks=pytest.mark.slow) for pair in EACH]
+)
+def test_each_family_is_restored(family, pooling, taxonomy, tmp_path):
+    encoder = find_encoder(str(make_encoder(tmp_path / "encoder", family)))
+    made = build_model(encoder, taxonomy, pooling=pooling).eval()
+    with torch.no_grad():  # as after training, no two weights are alike
+        for value in made.parameters():
+            value.add_(torch.randn(value.shape) * 0.02)
+    made.save_pretrained(tmp_path)
+    export_graph(made, tmp_path / "fp32.onnx", opset=18)
+    recipe = "plain-int8" if pooling == "first" else "fused-int8"
+    make_candidate(tmp_path / "fp32.onnx", tmp_path, recipe).rename(tmp_path / GRAPH_NAME)
+    if family == "deberta-v3":  # its graph has its products in another order once it is quantised
+        with pytest.raises(CheckpointError):
+            restore_model(tmp_path, recipe=recipe, opset=18, max_tokens=64)
+        return
+    found, change = restore_model(tmp_path, recipe=recipe, opset=18, max_tokens=64)
+    assert change < 1e-3
+    for (name, value), (other, right) in zip(found.named_parameters(), made.named_parameters(), strict=True):
+        assert name == other
+        value, right = value.detach(), right.detach()
+        step = 1.01 * float(right.abs().max()) / 127 + 1e-9  # int8 rounds a weight by half a step at most
+        assert float((value - right).abs().max()) <= step, name
+
+
+def test_a_graph_of_another_network_is_refused(model, tmp_path):
+    changed = shutil.copytree(model, tmp_path / "changed")
+    config = json.loads((changed / "config.json").read_text())
+    config["num_hidden_layers"] += 1
+    (changed / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="expected"):
+        restore_model(changed, recipe="fused-int8", opset=18, max_tokens=64)
+    with pytest.raises(ManifestError):
+        restore_checkpoint(changed, tmp_path / "nowhere", overwrite=False)
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_weights_that_answer_otherwise_are_refused(model, monkeypatch):
+    monkeypatch.setattr("training.restore._measure_change", lambda *_, **__: 0.7)
+    with pytest.raises(CheckpointError, match=r"differs by 0\.7"):
+        restore_model(model, recipe="fused-int8", opset=18, max_tokens=64)
+
+
+def test_what_is_in_the_way_is_left_alone(model, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    with pytest.raises(RunConflictError):
+        restore_checkpoint(model, tmp_path / "mine", overwrite=True)
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "keep"
+    found = CliRunner().invoke(restore, [str(model), "--output", str(tmp_path / "mine")])
+    assert isinstance(found.exception, RunConflictError)
+
+
+def test_help_teaches_how_to_go_on():
+    found = CliRunner().invoke(restore, ["--help"])
+    assert "start={checkpoint" in found.output
+    assert max(map(len, found.output.splitlines())) <= 80

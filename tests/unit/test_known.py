@@ -1,0 +1,74 @@
+"""A model that is computed otherwise than where it was exported is refused, not served."""
+
+import json
+import shutil
+
+import pytest
+
+from tests.conftest import ROOT
+from twohands.classifier import Classifier
+from twohands.errors import ManifestError, WrongAnswersError
+from twohands.known import KEY, MOST_CHANGE, PARITY_NAME, ask_known
+from twohands.manifest import MANIFEST_NAME, Manifest, load_manifest, write_manifest
+
+RELEASED = ["twohands", "twohands-large"]
+
+
+@pytest.fixture
+def folder(tiny_model, tmp_path):
+    return shutil.copytree(tiny_model, tmp_path / "model")
+
+
+def rewrite(folder, known):
+    (folder / PARITY_NAME).write_text(json.dumps({KEY: known}), encoding="utf-8")
+    write_manifest(folder, Manifest.model_validate_json((folder / MANIFEST_NAME).read_bytes()))
+
+
+@pytest.fixture
+def known(folder):
+    classifier = Classifier.load(folder, num_threads=1)
+    return ask_known(classifier.encoder, classifier.predict_logits)
+
+
+def test_a_model_that_answers_as_it_did_is_loaded(folder, known):
+    rewrite(folder, known)
+    assert Classifier.load(folder, num_threads=1).classify(["The plan of the market."])
+
+
+def test_small_differences_between_kernels_pass(folder, known):
+    rewrite(folder, [entry | {"logits": [value + 0.9 * MOST_CHANGE for value in entry["logits"]]} for entry in known])
+    Classifier.load(folder, num_threads=1)
+
+
+def test_other_answers_are_refused_with_the_difference_and_what_to_do(folder, known):
+    rewrite(folder, [entry | {"logits": [value + 1.5 for value in entry["logits"]]} for entry in known])
+    with pytest.raises(WrongAnswersError, match=r"differs by 1\.50 on average.*version of onnxruntime"):
+        Classifier.load(folder, num_threads=1)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        [{"text": "The plan."}],
+        [{"text": "The plan.", "logits": [0.0, 1.0]}],
+        [{"text": "", "logits": [0.0] * 7}],
+        [{"text": "The plan.", "logits": ["many"] * 7}],
+        "none",
+    ],
+)
+def test_known_answers_that_are_none_make_the_folder_unsound(folder, known):
+    rewrite(folder, known)
+    with pytest.raises(ManifestError, match=PARITY_NAME):
+        Classifier.load(folder, num_threads=1)
+
+
+def test_a_folder_of_an_older_release_is_loaded_unasked(folder):
+    rewrite(folder, [])
+    Classifier.load(folder, num_threads=1)
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_released_models_hold_known_answers(name):
+    folder = ROOT / "models" / name
+    load_manifest(folder)
+    assert len(json.loads((folder / PARITY_NAME).read_text(encoding="utf-8"))[KEY]) >= 4

@@ -1,0 +1,84 @@
+"""Owns known answers: does this machine compute a model's graph as the machine that exported it did?
+
+A digest proves that the file is the same, not that it is computed alike: on x86 without VNNI, int8 sums once overflowed
+and a sound folder answered neutral to everything.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from twohands.encoding import EncodedParagraph, ParagraphEncoder
+from twohands.errors import InputError, ManifestError, WrongAnswersError
+from twohands.windows import Logits
+
+PARITY_NAME = "parity.json"
+KEY = "known_answers"
+
+# Short, since they are asked at each start.
+_TEXTS = (
+    "The cabinet will take a majority stake in the chip maker and tell the banks whom to lend to.",
+    "Let prices find their level, said the chair of the exporters' union; no office can do it for us.",
+    "The conference meets again on Tuesday, and the minutes of the last session are in the annex.",
+    "From March, foreign suppliers of turbines need a licence, and sales to listed firms are banned.",
+)
+# Runtimes and kernels that compute rightly differ by .1 on average (int8 against bf16), wrong ones by more than 1.
+MOST_CHANGE = 0.5
+
+PredictLogits = Callable[[Sequence[EncodedParagraph]], Logits]
+
+
+def ask_known(encoder: ParagraphEncoder, predict_logits: PredictLogits) -> list[dict[str, object]]:
+    """Ask a model the texts by which it will be known again.
+
+    Args:
+        encoder: of the model.
+        predict_logits: of the model; paragraphs to shape `(len(paragraphs), n_labels)`.
+
+    Returns:
+        `text` and `logits` of each, for `parity.json`.
+    """
+    logits = predict_logits([encoder.encode(text) for text in _TEXTS])
+    return [
+        {"text": text, "logits": [round(float(value), 4) for value in row]}
+        for text, row in zip(_TEXTS, logits, strict=True)
+    ]
+
+
+def check_known(folder: Path, encoder: ParagraphEncoder, predict_logits: PredictLogits, *, made_on: str) -> None:
+    """Refuse a model that answers otherwise than where it was exported.
+
+    Args:
+        folder: the model folder, of which `parity.json` is read; one of an older release holds no known answers and
+            passes.
+        encoder: of the model.
+        predict_logits: of the model as it is loaded here.
+        made_on: CPU and runtime of the export, for the message.
+
+    Raises:
+        ManifestError: `parity.json` cannot be read, or its known answers are not those of such a model.
+        WrongAnswersError: logits differ by more than `MOST_CHANGE` on average.
+    """
+    heading = f"{folder} is not a sound model folder; fetch or export it again"
+    try:
+        known = json.loads((folder / PARITY_NAME).read_text(encoding="utf-8")).get(KEY, [])
+        if not known:
+            return
+        expected = np.array([entry["logits"] for entry in known], dtype=np.float32)
+        encoded = [encoder.encode(entry["text"]) for entry in known]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, InputError) as error:
+        raise ManifestError(heading, [f"{PARITY_NAME}: {KEY} cannot be read: {error}"]) from error
+    found = predict_logits(encoded)
+    if found.shape != expected.shape:
+        fault = f"{PARITY_NAME}: {KEY} have the shape {expected.shape}, the graph answers {found.shape}"
+        raise ManifestError(heading, [fault])
+    change = float(np.abs(found - expected).mean())
+    if not change <= MOST_CHANGE:
+        raise WrongAnswersError(
+            f"{folder} answers otherwise here than where it was exported ({made_on}): over {len(known)} known texts a "
+            f"logit differs by {change:.2f} on average, expected at most {MOST_CHANGE}; the files are sound, so this "
+            "CPU or this version of the runtime computes the graph wrongly. Try another version of onnxruntime, or "
+            "export the model on this machine"
+        )
