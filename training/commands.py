@@ -15,7 +15,7 @@ _SMOKE = {
     "export.candidates": "[plain-int8]",
 }
 SMOKE_ROWS = 64
-_FLOATS_OF_INT8 = 4  # bytes of one weight
+_RESTORE_COPIES = 8  # of an int8 weight: its checkpoint and one graph at a time, both in floats
 
 
 @click.command(
@@ -199,9 +199,9 @@ Examples:
     --set encoder.pooling=mean --set optim.learning_rate=3.0e-5 \\
     --set 'start={checkpoint: runs/released/checkpoint, replay: 1.0}'
 
-So the released model learns a few hundred rows of yours in minutes. Give `encoder` as the folder has it (twohands
-models show), and dev rows that it never saw: a model folder names its files, not its rows, so rows of yours that it
-learnt from cannot be found out.""",
+So the released model learns a few hundred rows of yours in minutes. Give `encoder` as the folder's train_config.yaml
+has it, and dev rows that it never saw: a model folder names its files, not its rows, so rows of yours that it learnt
+from cannot be found out.""",
     no_args_is_help=True,
 )
 @click.argument("model", metavar="NAME_OR_DIR")
@@ -210,17 +210,17 @@ learnt from cannot be found out.""",
 def restore(model: str, output: Path, overwrite: bool) -> None:
     """Turn a model folder back into a checkpoint, from which a run can go on.
 
-    The weights have the values that int8 left them, as floats; the result is compared with the folder's own graph.
-    A checkpoint that was kept after its training is better: it was never rounded.
+    The weights have the values that int8 left them, as floats; the result is compared with the folder's own graph,
+    its products computed in floats. A checkpoint that was kept after its training is better: it was never rounded.
     """
     from twohands.locate import find_model  # noqa: PLC0415, RUF100
 
     folder = find_model(model)
     _refuse_existing(output, overwrite=overwrite)
-    check_room(output, needed_bytes=_FLOATS_OF_INT8 * folder_bytes(folder), option="--output")
+    check_room(output, needed_bytes=_RESTORE_COPIES * folder_bytes(folder), option="--output")
     from training.restore import restore_checkpoint  # noqa: PLC0415, RUF100
 
     with telling_full_disk(output):
         change = restore_checkpoint(folder, output, overwrite=overwrite)
-    click.echo(f"wrote {output}; a logit differs by at most {change:.1e} from the graph of {folder}", err=True)
+    click.echo(f"wrote {output}; a logit differs by at most {change:.1e} from {folder} in floats", err=True)
     click.echo(f"go on from it: --set 'start={{checkpoint: {output}, replay: 1.0}}'", err=True)

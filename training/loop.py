@@ -84,8 +84,11 @@ def _claim_run(run_dir: Path, identity: dict[str, object], *, restart: bool) -> 
     """Make the run's folder, or see that the one that is there belongs to the same run, and keep others out of it."""
     path, lock = run_dir / RUN_NAME, run_dir / _LOCK_NAME
     held = [entry for entry in run_dir.iterdir() if entry != lock] if run_dir.exists() else []
-    if restart and held and not path.is_file():
-        raise RunConflictError(f"{run_dir} holds something that is not a run; it is left alone")
+    # Without --restart, too: a checkpoint that was put here by other means would pass for this run's result.
+    if held and not path.is_file():
+        raise RunConflictError(
+            f"{run_dir} holds something that is not a run; it is left alone; give --set run_name=... for another"
+        )
     run_dir.mkdir(parents=True, exist_ok=True)
     try:
         # Two at once would write their checkpoints over one another. A kill lets go of the lock.

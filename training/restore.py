@@ -16,13 +16,14 @@ from transformers import PreTrainedModel
 from training.config import load_dumped_config
 from training.encoders import RUN_NAME
 from training.graphs import export_graph, fuse_graph
+from training.loop import CONFIG_NAME
 from training.model import build_blank
-from twohands.errors import CheckpointError, RunConflictError
+from twohands.errors import CheckpointError, FileReadError, RunConflictError
 from twohands.manifest import GRAPH_NAME, TOKENIZER_NAME, load_manifest
 from twohands.session import OnnxSession
 from twohands.weight_only import make_weight_only
 
-_CONFIG_NAME = "train_config.yaml"
+_WEIGHTS_NAME = "model.safetensors"
 _PREFIX = "model."  # of the module that `training.graphs` wraps around what it exports
 _QUANTISED = "_quantized"
 _PRODUCTS = ("MatMul", "Gemm")
@@ -86,23 +87,25 @@ def _fill(model: PreTrainedModel, weights: Weights, folder: Path) -> None:
 
 
 def _measure_change(model: PreTrainedModel, graph: Path, *, max_tokens: int) -> float:
-    """Largest difference of a logit between the network and the graph, on random tokens."""
+    """Largest difference of a logit between the network and the graph, on random tokens; NaN where one is NaN."""
     session = OnnxSession(graph, num_threads=1)
     generator = np.random.default_rng(0)
     n_tokens = model.get_input_embeddings().num_embeddings
-    change = 0.0
+    changes = []
     for n_rows, length in _CHECK_SHAPES:
         input_ids = generator.integers(5, n_tokens, (n_rows, min(length, max_tokens)))
         mask = np.ones_like(input_ids)
         mask[-1, input_ids.shape[1] - 2 :] = 0
         with torch.inference_mode():
             here = model(input_ids=torch.from_numpy(input_ids), attention_mask=torch.from_numpy(mask)).logits.numpy()
-        change = max(change, float(np.abs(here - session.run_padded(input_ids, mask)).max()))
+        changes.append(np.abs(here - session.run_padded(input_ids, mask)).max())
     session.close()
-    return change
+    return float(np.max(changes))  # NaN where one is
 
 
-def restore_model(folder: Path, *, recipe: str, opset: int, max_tokens: int) -> tuple[PreTrainedModel, float]:
+def restore_model(
+    folder: Path, scratch: Path, *, recipe: str, opset: int, max_tokens: int
+) -> tuple[PreTrainedModel, float]:
     """Build the network of a model folder, with the values that int8 left its weights.
 
     The same network with random weights is exported as the folder was; so it is known which product of the graph is
@@ -110,6 +113,7 @@ def restore_model(folder: Path, *, recipe: str, opset: int, max_tokens: int) -> 
 
     Args:
         folder: a model folder.
+        scratch: an empty folder, for one graph in fp32 at a time.
         recipe: by which its graph was made.
         opset: that it was exported with.
         max_tokens: of a window.
@@ -120,30 +124,37 @@ def restore_model(folder: Path, *, recipe: str, opset: int, max_tokens: int) -> 
 
     Raises:
         CheckpointError: the graph does not hold the weights of the network that `config.json` describes.
-        FileReadError: the graph cannot be read.
+        FileReadError: the graph cannot be read, or holds int8 products in an order that is not known.
     """
-    model = build_blank(folder)
+    try:
+        model = build_blank(folder)
+    except Exception as error:  # the library raises many classes, by family
+        raise CheckpointError(f"{folder / 'config.json'} describes no network that can be built: {error}") from error
     with torch.no_grad():
         # New biases are all alike, and the exporter writes weights that are alike once.
+        generator = torch.Generator().manual_seed(0)
         for value in model.parameters():
-            value.normal_(std=0.02)
-    served = onnx.load(str(folder / GRAPH_NAME))
+            value.normal_(std=0.02, generator=generator)
+    try:
+        served = onnx.load(str(folder / GRAPH_NAME))
+    except Exception as error:  # protobuf raises its own classes
+        raise FileReadError(f"{folder / GRAPH_NAME} cannot be read as an ONNX graph: {error}") from error
     make_weight_only(served)
-    with tempfile.TemporaryDirectory() as scratch:
-        skeleton = Path(scratch) / "skeleton.onnx"
-        export_graph(model, skeleton, opset=opset)
-        if recipe.startswith("fused"):
-            fuse_graph(skeleton, skeleton)
-        names = _name_products(model, onnx.load(str(skeleton)).graph)
-        weights = _named_weights(served.graph)
-        products = list(_products(served.graph))
-        if len(products) != len(names):
-            raise CheckpointError(f"{folder / GRAPH_NAME} has {len(products)} products, expected {len(names)}")
-        weights |= {name: weight.T for name, weight in zip(names, products, strict=True)}
-        _fill(model, weights, folder)
-        floats = Path(scratch) / "floats.onnx"
-        onnx.save(served, str(floats))
-        change = _measure_change(model, floats, max_tokens=max_tokens)
+    skeleton, floats = scratch / "skeleton.onnx", scratch / "floats.onnx"
+    export_graph(model, skeleton, opset=opset)
+    if recipe.startswith("fused"):
+        fuse_graph(skeleton, skeleton)
+    names = _name_products(model, onnx.load(str(skeleton)).graph)
+    skeleton.unlink()
+    weights = _named_weights(served.graph)
+    products = list(_products(served.graph))
+    if len(products) != len(names):
+        raise CheckpointError(f"{folder / GRAPH_NAME} has {len(products)} products, expected {len(names)}")
+    weights |= {name: weight.T for name, weight in zip(names, products, strict=True)}
+    _fill(model, weights, folder)
+    onnx.save(served, str(floats))
+    change = _measure_change(model, floats, max_tokens=max_tokens)
+    floats.unlink()
     if not change < _MOST_CHANGE:
         raise CheckpointError(
             f"the network of {folder / 'config.json'} with the weights of {GRAPH_NAME} answers otherwise than the "
@@ -167,21 +178,17 @@ def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> float:
         RunConflictError: `output` is in the way, or is something other than a checkpoint.
         CheckpointError: the graph does not hold the weights of the network that the folder describes.
         ManifestError: the folder is not whole.
+        ModelNotFoundError: it is no model folder.
+        ConfigError: its `train_config.yaml` is not a run's.
+        FileReadError: its graph cannot be read.
     """
-    if output.exists() and not (output / RUN_NAME).is_file():
+    is_checkpoint = all((output / name).is_file() for name in (RUN_NAME, "config.json", _WEIGHTS_NAME))
+    if output.exists() and not is_checkpoint:
         raise RunConflictError(f"{output} holds something that is not a checkpoint; it is left alone")
     if output.exists() and not overwrite:
         raise RunConflictError(f"{output} already exists; choose another --output, or pass --overwrite to replace it")
     manifest, _ = load_manifest(folder)
-    config, _ = load_dumped_config(folder / _CONFIG_NAME)
-    model, change = restore_model(
-        folder, recipe=manifest.graph.recipe, opset=config.export.opset, max_tokens=manifest.window.max_tokens
-    )
-    partial = output.with_name(f"{output.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    model.save_pretrained(partial)
-    for name in (TOKENIZER_NAME, _CONFIG_NAME):
-        shutil.copyfile(folder / name, partial / name)
+    config, _ = load_dumped_config(folder / CONFIG_NAME)
     facts = {
         "settings": config.model_dump(mode="json"),
         "encoder_sha256": manifest.encoder.sha256,
@@ -189,9 +196,25 @@ def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> float:
         "restored_from": {"name": manifest.name, "version": manifest.version},
         # A model folder names its files, not its rows: all rows are new to a run that goes on from here.
         "train_ids": [],
+        "train_groups": [],
+        "train_texts": [],
     }
-    (partial / RUN_NAME).write_text(json.dumps(facts, indent=2), encoding="utf-8")
-    shutil.rmtree(output, ignore_errors=True)
     output.parent.mkdir(parents=True, exist_ok=True)
-    partial.rename(output)
+    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as held:
+        scratch, partial = Path(held) / "graphs", Path(held) / "checkpoint"
+        scratch.mkdir()
+        model, change = restore_model(
+            folder,
+            scratch,
+            recipe=manifest.graph.recipe,
+            opset=config.export.opset,
+            max_tokens=manifest.window.max_tokens,
+        )
+        model.save_pretrained(partial)
+        for name in (TOKENIZER_NAME, CONFIG_NAME):
+            shutil.copyfile(folder / name, partial / name)
+        (partial / RUN_NAME).write_text(json.dumps(facts, indent=2), encoding="utf-8")
+        if output.exists():
+            output.rename(Path(held) / "retired")
+        partial.rename(output)
     return change

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from twohands.encoding import EncodedParagraph, ParagraphEncoder
-from twohands.errors import InputError, ManifestError, TwoHandsError
+from twohands.errors import InputError, ManifestError
 from twohands.evidence import EvidencePlan, list_runs, make_explained_predictions, plan_evidence
 from twohands.known import check_known
 from twohands.locate import find_model
@@ -80,8 +80,9 @@ class Classifier:
         machine = manifest.export_machine
         made_on = f"{machine.cpu_model}, ONNX Runtime {machine.onnxruntime}"
         try:
-            check_known(folder, encoder, classifier.predict_logits, made_on=made_on)
-        except TwoHandsError:
+            here = f"{session.runtime} {session.version}"
+            check_known(folder, encoder, classifier.predict_logits, made_on=made_on, runtime=here)
+        except BaseException:
             classifier.close()
             raise
         return classifier

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twohands.encoding import EncodedParagraph, ParagraphEncoder
-from twohands.errors import InputError, ManifestError, WrongAnswersError
+from twohands.errors import FileReadError, InputError, ManifestError, TwoHandsError, WrongAnswersError
 from twohands.windows import Logits
 
 PARITY_NAME = "parity.json"
@@ -24,8 +25,10 @@ _TEXTS = (
     "The conference meets again on Tuesday, and the minutes of the last session are in the annex.",
     "From March, foreign suppliers of turbines need a licence, and sales to listed firms are banned.",
 )
-# Runtimes and kernels that compute rightly differ by .1 on average (int8 against bf16), wrong ones by more than 1.
+# Runtimes and kernels that compute rightly differ by .1 on average (int8 against bf16), wrong ones by more than 1; over
+# all labels, since what computes wrongly does so everywhere. A model whose logits are large may differ by more.
 MOST_CHANGE = 0.5
+MOST_SHARE = 0.2
 
 PredictLogits = Callable[[Sequence[EncodedParagraph]], Logits]
 
@@ -47,7 +50,23 @@ def ask_known(encoder: ParagraphEncoder, predict_logits: PredictLogits) -> list[
     ]
 
 
-def check_known(folder: Path, encoder: ParagraphEncoder, predict_logits: PredictLogits, *, made_on: str) -> None:
+def _read_known(folder: Path, encoder: ParagraphEncoder) -> tuple[list[EncodedParagraph], NDArray[np.float32]]:
+    """Known texts, encoded, and their logits; none where the folder is of an older release."""
+    fault = "a logit is NaN or infinite"
+    try:
+        known = json.loads((folder / PARITY_NAME).read_text(encoding="utf-8")).get(KEY, [])
+        expected = np.array([entry["logits"] for entry in known], dtype=np.float32)
+        encoded = [encoder.encode(entry["text"]) for entry in known]
+        if np.isfinite(expected).all():
+            return encoded, expected
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError, InputError) as e:
+        fault = f"{type(e).__name__}: {e}"
+    raise ManifestError(f"{folder} is not a sound model folder; fetch or export it again", [f"{PARITY_NAME}: {fault}"])
+
+
+def check_known(
+    folder: Path, encoder: ParagraphEncoder, predict_logits: PredictLogits, *, made_on: str, runtime: str
+) -> None:
     """Refuse a model that answers otherwise than where it was exported.
 
     Args:
@@ -56,29 +75,34 @@ def check_known(folder: Path, encoder: ParagraphEncoder, predict_logits: Predict
         encoder: of the model.
         predict_logits: of the model as it is loaded here.
         made_on: CPU and runtime of the export, for the message.
+        runtime: that computes the graph here, with its version.
 
     Raises:
         ManifestError: `parity.json` cannot be read, or its known answers are not those of such a model.
-        WrongAnswersError: logits differ by more than `MOST_CHANGE` on average.
+        FileReadError: the runtime cannot run the graph.
+        NonFiniteLogitsError: the model answered NaN or infinity.
+        WrongAnswersError: logits differ on average by more than `MOST_CHANGE`, and by more than `MOST_SHARE` of their
+            mean size.
     """
-    heading = f"{folder} is not a sound model folder; fetch or export it again"
+    encoded, expected = _read_known(folder, encoder)
+    if not encoded:
+        return
     try:
-        known = json.loads((folder / PARITY_NAME).read_text(encoding="utf-8")).get(KEY, [])
-        if not known:
-            return
-        expected = np.array([entry["logits"] for entry in known], dtype=np.float32)
-        encoded = [encoder.encode(entry["text"]) for entry in known]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, InputError) as error:
-        raise ManifestError(heading, [f"{PARITY_NAME}: {KEY} cannot be read: {error}"]) from error
-    found = predict_logits(encoded)
+        found = predict_logits(encoded)
+    except TwoHandsError:
+        raise
+    except Exception as error:  # runtimes raise their own untyped classes
+        raise FileReadError(f"{runtime} cannot run the graph of {folder}: {error}") from error
     if found.shape != expected.shape:
         fault = f"{PARITY_NAME}: {KEY} have the shape {expected.shape}, the graph answers {found.shape}"
-        raise ManifestError(heading, [fault])
+        raise ManifestError(f"{folder} is not a sound model folder; fetch or export it again", [fault])
     change = float(np.abs(found - expected).mean())
-    if not change <= MOST_CHANGE:
+    most = max(MOST_CHANGE, MOST_SHARE * float(np.abs(expected).mean()))
+    if not change <= most:
+        other = "another version of onnxruntime" if runtime.startswith("onnxruntime") else "--runtime onnxruntime"
         raise WrongAnswersError(
-            f"{folder} answers otherwise here than where it was exported ({made_on}): over {len(known)} known texts a "
-            f"logit differs by {change:.2f} on average, expected at most {MOST_CHANGE}; the files are sound, so this "
-            "CPU or this version of the runtime computes the graph wrongly. Try another version of onnxruntime, or "
-            "export the model on this machine"
+            f"{folder} answers otherwise here, by {runtime}, than where it was exported ({made_on}): over "
+            f"{len(encoded)} known texts a logit differs by {change:.2f} on average, expected at most {most:.2f}. Its "
+            f"digests are right, so the graph is computed wrongly here: try {other}, or export the model on this "
+            "machine"
         )

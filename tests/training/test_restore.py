@@ -1,6 +1,7 @@
 """A model folder becomes a checkpoint again: the same answers, a start for a run, and exportable anew."""
 
 import json
+import math
 import shutil
 
 import numpy as np
@@ -18,6 +19,7 @@ from training.restore import restore_checkpoint, restore_model
 from twohands import Classifier
 from twohands.errors import CheckpointError, ManifestError, RunConflictError
 from twohands.manifest import GRAPH_NAME
+from twohands.session import OnnxSession
 
 FIRST = {("bert", "first"), ("mpnet", "mean")}
 EACH = [(family, pooling) for family in FAMILIES for pooling in ("first", "mean")]
@@ -62,10 +64,14 @@ def test_a_restored_model_answers_as_its_folder_and_goes_on_learning(model, writ
     second = Classifier.load(tmp_path / "again", num_threads=1)
     np.testing.assert_allclose(second.predict_logits(encoded), classifier.predict_logits(encoded), atol=0.05)
 
+    groups = {json.loads(line)["group"] for line in (tmp_path / "rows" / "train.jsonl").read_text().splitlines()}
     path = write_run(start={"checkpoint": str(output), "replay": 1.0})
     facts = run_fit(path, tmp_path / "second")
-    assert len(facts["train_ids"]) == 24
+    assert [len(facts[key]) for key in ("train_ids", "train_groups", "train_texts")] == [24, len(groups), 24]
     assert facts["start_sha256"]
+    with pytest.raises(RunConflictError):  # it would pass for the result of that run
+        run_fit(path, output.parent)
+    assert [path.name for path in output.parent.iterdir()] == ["checkpoint"]
 
 
 def make_folder(folder, family, pooling, taxonomy, recipe):
@@ -87,11 +93,13 @@ def make_folder(folder, family, pooling, taxonomy, recipe):
 def test_each_family_is_restored(family, pooling, taxonomy, tmp_path, monkeypatch):
     recipe = "plain-int8" if pooling == "first" else "fused-int8"
     made = make_folder(tmp_path, family, pooling, taxonomy, recipe)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
     if family == "deberta-v3":  # its graph has its products in another order once it is quantised
         with pytest.raises(CheckpointError):
-            restore_model(tmp_path, recipe=recipe, opset=18, max_tokens=64)
+            restore_model(tmp_path, scratch, recipe=recipe, opset=18, max_tokens=64)
         return
-    found, change = restore_model(tmp_path, recipe=recipe, opset=18, max_tokens=64)
+    found, change = restore_model(tmp_path, scratch, recipe=recipe, opset=18, max_tokens=64)
     assert change < 1e-3
     for (name, value), (other, right) in zip(found.named_parameters(), made.named_parameters(), strict=True):
         assert name == other
@@ -101,14 +109,19 @@ def test_each_family_is_restored(family, pooling, taxonomy, tmp_path, monkeypatc
 
     if (family, pooling) != ("mpnet", "mean"):
         return
-    monkeypatch.setattr("training.restore._measure_change", lambda *_, **__: 0.7)
-    with pytest.raises(CheckpointError, match=r"differs by 0\.7"):
-        restore_model(tmp_path, recipe=recipe, opset=18, max_tokens=64)
+    for change in (0.7, math.nan):
+        monkeypatch.setattr(OnnxSession, "run_padded", lambda *_, change=change: np.full((1, 7), change, np.float32))
+        with pytest.raises(CheckpointError, match="a logit differs by"):
+            restore_model(tmp_path, scratch, recipe=recipe, opset=18, max_tokens=64)
+    monkeypatch.undo()
     config = json.loads((tmp_path / "config.json").read_text())
     config["encoder"]["num_hidden_layers"] += 1
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(CheckpointError, match="expected"):
-        restore_model(tmp_path, recipe=recipe, opset=18, max_tokens=64)
+    with pytest.raises(CheckpointError, match="products, expected"):
+        restore_model(tmp_path, scratch, recipe=recipe, opset=18, max_tokens=64)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="no network"):
+        restore_model(tmp_path, scratch, recipe=recipe, opset=18, max_tokens=64)
 
 
 def test_a_damaged_folder_is_refused_and_what_is_in_the_way_is_left_alone(tiny_model, tmp_path):
@@ -119,6 +132,9 @@ def test_a_damaged_folder_is_refused_and_what_is_in_the_way_is_left_alone(tiny_m
     assert not (tmp_path / "nowhere").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep")
+    with pytest.raises(RunConflictError):
+        restore_checkpoint(tiny_model, tmp_path / "mine", overwrite=True)
+    (tmp_path / "mine" / "run.json").write_text("{}")  # a run's folder has one, too
     with pytest.raises(RunConflictError):
         restore_checkpoint(tiny_model, tmp_path / "mine", overwrite=True)
     assert (tmp_path / "mine" / "notes.txt").read_text() == "keep"

@@ -2,14 +2,18 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 
+import numpy as np
 import pytest
 
 from tests.conftest import ROOT
 from twohands.classifier import Classifier
-from twohands.errors import ManifestError, WrongAnswersError
-from twohands.known import KEY, MOST_CHANGE, PARITY_NAME, ask_known
-from twohands.manifest import MANIFEST_NAME, Manifest, load_manifest, write_manifest
+from twohands.encoding import ParagraphEncoder
+from twohands.errors import FileReadError, ManifestError, WrongAnswersError
+from twohands.known import KEY, MOST_CHANGE, PARITY_NAME, ask_known, check_known
+from twohands.manifest import MANIFEST_NAME, TOKENIZER_NAME, Manifest, load_manifest, write_manifest
+from twohands.session import OnnxSession
 
 RELEASED = ["twohands", "twohands-large"]
 
@@ -40,10 +44,34 @@ def test_small_differences_between_kernels_pass(folder, known):
     Classifier.load(folder, num_threads=1)
 
 
-def test_other_answers_are_refused_with_the_difference_and_what_to_do(folder, known):
+def test_other_answers_are_refused_with_the_difference_and_what_to_do(folder, known, monkeypatch):
+    closed = []
+    monkeypatch.setattr(OnnxSession, "close", lambda session: closed.append(session))
     rewrite(folder, [entry | {"logits": [value + 1.5 for value in entry["logits"]]} for entry in known])
     with pytest.raises(WrongAnswersError, match=r"differs by 1\.50 on average.*version of onnxruntime"):
         Classifier.load(folder, num_threads=1)
+    assert len(closed) == 1
+
+
+def test_a_model_of_large_logits_may_differ_by_a_share_of_them(folder, known):
+    large = [entry | {"logits": [20.0 + value for value in entry["logits"]]} for entry in known]
+    rewrite(folder, large)
+    encoder = ParagraphEncoder.from_file(folder / TOKENIZER_NAME, load_manifest(folder)[0].window)
+    for change, refused in ((3.0, False), (6.0, True)):
+        answer = np.array([entry["logits"] for entry in large], dtype=np.float32) + change
+        with pytest.raises(WrongAnswersError) if refused else nullcontext():
+            check_known(folder, encoder, lambda _, answer=answer: answer, made_on="a", runtime="openvino 1")
+
+
+def test_a_graph_that_does_not_run_is_named(folder, known):
+    rewrite(folder, known)
+
+    def fail(_):
+        raise RuntimeError("index out of bounds")
+
+    encoder = ParagraphEncoder.from_file(folder / TOKENIZER_NAME, load_manifest(folder)[0].window)
+    with pytest.raises(FileReadError, match="index out of bounds"):
+        check_known(folder, encoder, fail, made_on="a", runtime="onnxruntime 1")
 
 
 @pytest.mark.parametrize(
@@ -53,6 +81,8 @@ def test_other_answers_are_refused_with_the_difference_and_what_to_do(folder, kn
         [{"text": "The plan.", "logits": [0.0, 1.0]}],
         [{"text": "", "logits": [0.0] * 7}],
         [{"text": "The plan.", "logits": ["many"] * 7}],
+        [{"text": "The plan.", "logits": [float("nan")] * 7}],
+        [{"text": "The plan.", "logits": [10**400] * 7}],
         "none",
     ],
 )
