@@ -1,4 +1,5 @@
 import asyncio
+import json
 import shutil
 import signal
 import time
@@ -14,6 +15,8 @@ from tests.serving.processes import ask, start_serve
 from tests.serving.support import open_client
 from tests.support.tiny import build_tiny_model
 from twohands.errors import ConfigError, ModelNotFoundError
+from twohands.known import KEY, PARITY_NAME
+from twohands.manifest import MANIFEST_NAME, Manifest, write_manifest
 from twohands.taxonomy import Taxonomy
 
 pytestmark = pytest.mark.anyio
@@ -108,13 +111,17 @@ async def test_nothing_to_roll_back_to_is_said(app_client):
     assert (await exchange(app_client[1], name="absent")).status_code == 404
 
 
-@pytest.mark.parametrize("damage", ["altered", "gone", "no graph"])
+@pytest.mark.parametrize("damage", ["altered", "gone", "no graph", "computed otherwise"])
 async def test_a_bad_folder_is_refused_and_the_old_model_goes_on(app_client, folder, damage):
     app, client = app_client
     if damage == "altered":
         (folder / "tokenizer.json").write_text("{}")
     elif damage == "gone":
         shutil.rmtree(folder)
+    elif damage == "computed otherwise":
+        known = [{"text": "The plan of the market.", "logits": [9.0] * 7}]
+        (folder / PARITY_NAME).write_text(json.dumps({KEY: known}))
+        write_manifest(folder, Manifest.model_validate_json((folder / MANIFEST_NAME).read_bytes()))
     else:
         (folder / "model.onnx").unlink()
     refused = await exchange(client)
