@@ -99,12 +99,15 @@ def _failure_lines(manifest: Manifest, splits: Splits, kept: Candidate) -> list[
     return lines
 
 
-def describe_recipe(config: TrainConfig, train: Sequence[Example]) -> list[str]:
+def describe_recipe(
+    config: TrainConfig, train: Sequence[Example], *, restored_from: Mapping[str, str] | None = None
+) -> list[str]:
     """Say what was done to the rows beyond learning their labels.
 
     Args:
         config: the run.
         train: its rows.
+        restored_from: `name`, `version` and `sha256` of the model folder that the run went on from, if it was one.
 
     Returns:
         Sentences; none for a plain run.
@@ -121,7 +124,12 @@ def describe_recipe(config: TrainConfig, train: Sequence[Example]) -> list[str]:
     if n_again:
         n_shown = sum(map(count_copies, train))
         lines.append(f"{n_again} rows came more than once an epoch, which showed {n_shown} rows in all.")
-    if config.start is not None:
+    if restored_from is not None:
+        lines.append(
+            f"Went on from the weights of {restored_from['name']} {restored_from['version']} (manifest sha256 "
+            f"`{restored_from['sha256'][:16]}…`), whose card names the rows that it learnt from before."
+        )
+    elif config.start is not None:
         folder = config.start.checkpoint
         first = folder.parent.name if folder.name == "checkpoint" else folder.name
         lines.append(
@@ -133,6 +141,25 @@ def describe_recipe(config: TrainConfig, train: Sequence[Example]) -> list[str]:
         named = ", ".join(f"{key} {share}" for key, share in shares.items())
         lines.append(f"Some rows of train were changed as must not matter to their labels (shares: {named}).")
     return lines
+
+
+def compare_served(kept: Candidate) -> str:
+    """Say how far the served graph is from the fp32 graph.
+
+    Args:
+        kept: the served graph.
+
+    Returns:
+        A sentence.
+    """
+    if kept.reference is None:
+        return "It is the graph that is served."
+    return (
+        f"The served graph differs from the fp32 graph on dev by at most {kept.max_logit_change:.2f} in a logit and "
+        f"{kept.max_score_change:.2f} in a score, changes "
+        f"{', '.join(f'{n} answers of {head}' for head, n in kept.flips.items())}, and ran {kept.speedup:.2f} times "
+        "as fast, one paragraph at a time."
+    )
 
 
 def write_card(
@@ -161,6 +188,7 @@ def write_card(
     last = list(figures)[-1]
     groups = {split: len({e.group for e in getattr(splits, split)}) for split in ("train", "dev", "test")}
     size_mb = manifest.graph.size_bytes / 1e6
+    graph = "fp32" if kept.reference is None else f"{manifest.graph.precision}, {manifest.graph.recipe}"
     lines = [
         f"# {manifest.name} {manifest.version}",
         "",
@@ -169,8 +197,8 @@ def write_card(
         + ".",
         "",
         f"Fine-tuned from {manifest.encoder.name} ({manifest.encoder.license}, weights sha256 "
-        f"`{manifest.encoder.sha256[:16]}…`), exported to ONNX: {manifest.graph.precision}, {manifest.graph.recipe}, "
-        f"{size_mb:.1f} MB. Licence: {manifest.license}.",
+        f"`{manifest.encoder.sha256[:16]}…`), exported to ONNX: {graph}, {size_mb:.1f} MB. "
+        f"Licence: {manifest.license}.",
         "",
         "## Intended use",
         "Sorting and measuring large amounts of English policy and news text, with a person reading what matters. "
@@ -201,11 +229,8 @@ def write_card(
         f"{manifest.window.max_windows}, whose logits are averaged; what is cut is counted in every answer.",
         "",
         "## Export",
-        f"The fp32 graph differs from PyTorch by at most {max_logit_change:.1e} in a logit. The served graph differs "
-        f"from the fp32 graph on dev by at most {kept.max_logit_change:.2f} in a logit and {kept.max_score_change:.2f} "
-        f"in a score, changes {', '.join(f'{n} answers of {head}' for head, n in kept.flips.items())}, and ran "
-        f"{kept.speedup:.2f} times as fast, one paragraph at a time, on {manifest.export_machine.cpu_model}. "
-        "All that was measured stands in parity.json.",
+        f"The fp32 graph differs from PyTorch by at most {max_logit_change:.1e} in a logit. {compare_served(kept)} "
+        f"All that was measured, on {manifest.export_machine.cpu_model}, stands in parity.json.",
         "",
         "## Where it fails",
         *_failure_lines(manifest, splits, kept),

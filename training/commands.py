@@ -134,7 +134,10 @@ def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite
     """
     from training.config import load_dumped_config  # noqa: PLC0415, RUF100
     from training.loop import CONFIG_NAME  # noqa: PLC0415, RUF100
+    from twohands.manifest import MANIFEST_NAME  # noqa: PLC0415, RUF100
 
+    if (checkpoint / MANIFEST_NAME).is_file():
+        raise CheckpointError(f"{checkpoint} is a model folder already; `twohands restore` makes a checkpoint of it")
     if not (checkpoint / CONFIG_NAME).is_file():
         raise CheckpointError(f"{checkpoint} is no checkpoint of `twohands train`: it has no {CONFIG_NAME}")
     chosen, taxonomy = load_dumped_config(checkpoint / CONFIG_NAME, overrides=overrides)
@@ -220,7 +223,12 @@ def restore(model: str, output: Path, overwrite: bool) -> None:
     check_room(output, needed_bytes=_RESTORE_COPIES * folder_bytes(folder), option="--output")
     from training.restore import restore_checkpoint  # noqa: PLC0415, RUF100
 
+    click.echo(f"restore: exporting the network of {folder} anew, to find its weights in the graph", err=True)
     with telling_full_disk(output):
-        change = restore_checkpoint(folder, output, overwrite=overwrite)
+        change, encoder = restore_checkpoint(folder, output, overwrite=overwrite)
     click.echo(f"wrote {output}; a logit differs by at most {change:.1e} from {folder} in floats", err=True)
-    click.echo(f"go on from it: --set 'start={{checkpoint: {output}, replay: 1.0}}'", err=True)
+    click.echo(
+        f"go on from it: twohands train CONFIG --set run_name=NAME {encoder} "
+        f"--set 'start={{checkpoint: {output}, replay: 1.0}}'",
+        err=True,
+    )

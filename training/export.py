@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
 from pathlib import Path
+from typing import Any
 
 from training.calibration import fit_rules, warn_of_rules
 from training.card import describe_recipe, write_card
@@ -19,7 +20,7 @@ from training.model import load_checkpoint
 from training.public import publish_config
 from twohands.decide import decide_all
 from twohands.encoding import EncodedParagraph, ParagraphEncoder
-from twohands.errors import FileReadError
+from twohands.errors import CheckpointError, FileReadError
 from twohands.examples import Example, encode_labels, fingerprint
 from twohands.inspection import format_figure, headline, headline_split
 from twohands.known import KEY, PARITY_NAME, ask_known
@@ -45,6 +46,15 @@ from twohands.taxonomy import Taxonomy
 from twohands.windows import Logits
 
 Figures = dict[str, dict[str, object]]
+
+_FEW_ROWS = 300  # of dev: below, one answer that turns moves macro-F1 by some .005
+
+
+def _read_run(checkpoint: Path) -> dict[str, Any]:
+    """What a run wrote of itself beside its checkpoint; nothing where an older release made it."""
+    path = checkpoint / RUN_NAME
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return facts
 
 
 def _say(line: str) -> None:
@@ -90,6 +100,7 @@ def choose_graph(
     measured, refusals = [reference], []
     kept = reference
     for recipe in config.export.candidates:
+        _say(f"export: {recipe}")
         try:
             path = make_candidate(folder / "fp32.onnx", folder, recipe)
         except Exception as error:  # noqa: BLE001 - fusing and quantising fail in many ways on families they do not know
@@ -104,6 +115,29 @@ def choose_graph(
         if not faults and candidate.speedup > (kept.speedup if kept is not reference else 0):
             kept = candidate
     return kept, measured, refusals
+
+
+def weigh_refusal(refused: list[Candidate], n_dev: int) -> str:
+    """Say what fp32 costs, and when it was chosen for want of rows to tell by.
+
+    Args:
+        refused: int8 graphs that failed a gate; at least one.
+        n_dev: rows by which they were judged.
+
+    Returns:
+        One line.
+    """
+    best = min(refused, key=lambda candidate: candidate.latency_ms)
+    line = (
+        f"export: int8 would take {best.size_bytes / 1e6:.0f} MB instead of some "
+        f"{best.size_bytes * 4 / 1e6:.0f}, and be {best.speedup:.2f} times as fast"
+    )
+    if n_dev < _FEW_ROWS:
+        line += (
+            f"; {n_dev} rows of dev cannot tell a loss of .01 from chance: more of them, or "
+            "--set export.max_int8_f1_drop=0.05, which takes it"
+        )
+    return line
 
 
 def export_checkpoint(
@@ -122,11 +156,18 @@ def export_checkpoint(
     Raises:
         GateError: the fp32 graph does not agree with PyTorch; nothing is written.
         FileReadError: the checkpoint is incomplete.
+        CheckpointError: it was restored from a model folder, and no run has gone on from it.
         RunConflictError: `output` is in the way.
     """
     for name in ("config.json", "model.safetensors", TOKENIZER_NAME):
         if not (checkpoint / name).is_file():
             raise FileReadError(f"{checkpoint} is no checkpoint: it has no {name}")
+    facts = _read_run(checkpoint)
+    if "restored_from" in facts:
+        raise CheckpointError(
+            f"{checkpoint} was restored from a model folder and has learnt nothing since, so a card would name rows "
+            "that it did not learn from; go on from it by `start` of `twohands train`"
+        )
     set_threads(config.compute.num_threads)
     model = load_checkpoint(checkpoint)
     encoder = ParagraphEncoder.from_file(checkpoint / TOKENIZER_NAME, config.window)
@@ -148,6 +189,8 @@ def export_checkpoint(
         for refusal in refusals:
             _say(f"export: refused {refusal}")
         _say(f"export: keep {kept.recipe}" + (f", {kept.speedup:.2f} times as fast as fp32" if kept.reference else ""))
+        if kept.reference is None and len(measured) > 1:
+            _say(weigh_refusal(measured[1:], len(splits.dev)))
         shutil.copyfile(kept.path, folder / GRAPH_NAME)
         # What is served decides what is calibrated: the logits are those of the graph that was kept.
         rules = fit_rules(kept.logits, encode_labels(splits.dev, taxonomy), taxonomy)
@@ -176,8 +219,7 @@ def export_checkpoint(
         }
         (folder / PARITY_NAME).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         (folder / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-        run = checkpoint / RUN_NAME
-        origin = json.loads(run.read_text(encoding="utf-8")).get("encoder") if run.is_file() else None
+        origin = facts.get("encoder")
         if origin is None:  # a checkpoint of an older release does not say it
             wanted = config.encoder
             found = find_encoder(wanted.name, revision=wanted.revision, sha256=wanted.sha256)
@@ -212,7 +254,7 @@ def export_checkpoint(
             kept,
             parity["max_logit_change"],
             splits,
-            recipe=describe_recipe(config, splits.train),
+            recipe=describe_recipe(config, splits.train, restored_from=facts.get("start_restored_from")),
             notes=config.card_notes,
         )
         write_manifest(folder, manifest)

@@ -10,6 +10,7 @@ from twohands.examples import Example
 
 _WORD = re.compile(r"\w+")
 _SHINGLE_WORDS = 5
+_PERMUTATIONS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,10 @@ def find_shared(splits: Mapping[str, Sequence[Example]], *, near_duplicate_jacca
 def _find_near_duplicates(
     rows: Sequence[tuple[str, Example]], jaccard: float, known: set[tuple[str, str]]
 ) -> Iterator[Leak]:
-    index = MinHashLSH(threshold=jaccard, num_perm=64)
+    # The index misses pairs that lie near its threshold, so it is asked for half of what counts.
+    index = MinHashLSH(threshold=jaccard / 2, num_perm=_PERMUTATIONS)
     for number, (split, example) in enumerate(rows):
-        minhash = MinHash(num_perm=64, seed=1)
+        minhash = MinHash(num_perm=_PERMUTATIONS, seed=1)
         minhash.update_batch(_shingles(example.paragraph))
         for other in map(int, index.query(minhash)):
             split_a, example_a = rows[other]

@@ -24,7 +24,7 @@ from training.losses import MultiHeadLoss, weigh_classes
 from training.machine import keep_freed_memory, set_threads, uses_bf16
 from training.model import build_model, set_attention_dropout
 from training.progress import ProgressBar
-from training.stages import check_not_learnt, check_start, draw_replay, list_rows, load_start
+from training.stages import check_not_learnt, check_start, draw_replay, list_rows, load_start, read_origin
 from twohands.decide import decide_all
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import RunConflictError
@@ -271,6 +271,7 @@ def _train(
             identity
             | list_rows(splits.train, config.start.checkpoint if config.start else None)
             | {
+                "start_restored_from": read_origin(config.start.checkpoint) if config.start else None,
                 # For the manifest, so that an export elsewhere needs no encoder.
                 "encoder": encoder.identify(config.encoder.num_layers),
                 "best_dev": trainer.state.best_metric,

@@ -95,8 +95,12 @@ AutoModelForSequenceClassification.register(MeanPoolingConfig, MeanPoolingClassi
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Hold back the library's report on the new classifier layer: it is expected here, and reads like a fault."""
+def quiet() -> Iterator[None]:
+    """Hold back the library's bars, and its report on a new classifier layer: it is expected, and reads like a fault.
+
+    Yields:
+        Nothing.
+    """
     before = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity(logging.ERROR)
     transformers.logging.disable_progress_bar()
@@ -138,7 +142,7 @@ def build_model(
         "label2id": {name: number for number, name in labels.items()},
         "problem_type": _PROBLEM_TYPE,
     }
-    with _quiet():
+    with quiet():
         if pooling == "first":
             if AutoConfig.from_pretrained(encoder.folder).model_type == MeanPoolingConfig.model_type:
                 raise EncoderError(f"{encoder.name} was fine-tuned with mean pooling; set encoder.pooling to mean")
@@ -203,7 +207,7 @@ def load_checkpoint(folder: Path) -> PreTrainedModel:
     Returns:
         The model.
     """
-    with _quiet():
+    with quiet():
         model = AutoModelForSequenceClassification.from_pretrained(
             folder, attn_implementation="eager", dtype=torch.float32, local_files_only=True
         )

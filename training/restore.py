@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,7 +18,8 @@ from training.config import load_dumped_config
 from training.encoders import RUN_NAME
 from training.graphs import export_graph, fuse_graph
 from training.loop import CONFIG_NAME
-from training.model import build_blank
+from training.model import build_blank, quiet
+from training.stages import name_encoder
 from twohands.errors import CheckpointError, FileReadError, RunConflictError
 from twohands.manifest import GRAPH_NAME, TOKENIZER_NAME, load_manifest
 from twohands.session import OnnxSession
@@ -163,7 +165,7 @@ def restore_model(
     return model, change
 
 
-def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> float:
+def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> tuple[float, str]:
     """Write a checkpoint from which a run can go on, or which can be exported anew, made of a model folder.
 
     Args:
@@ -172,7 +174,8 @@ def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> float:
         overwrite: replace it.
 
     Returns:
-        The largest difference of a logit to the graph's, in floats.
+        The largest difference of a logit to the graph's in floats, and the options of `twohands train` by which a run
+        gets its encoder.
 
     Raises:
         RunConflictError: `output` is in the way, or is something other than a checkpoint.
@@ -187,13 +190,13 @@ def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> float:
         raise RunConflictError(f"{output} holds something that is not a checkpoint; it is left alone")
     if output.exists() and not overwrite:
         raise RunConflictError(f"{output} already exists; choose another --output, or pass --overwrite to replace it")
-    manifest, _ = load_manifest(folder)
+    manifest, sha256 = load_manifest(folder)
     config, _ = load_dumped_config(folder / CONFIG_NAME)
-    facts = {
+    facts: dict[str, Any] = {
         "settings": config.model_dump(mode="json"),
         "encoder_sha256": manifest.encoder.sha256,
         "encoder": manifest.encoder.model_dump(),
-        "restored_from": {"name": manifest.name, "version": manifest.version},
+        "restored_from": {"name": manifest.name, "version": manifest.version, "sha256": sha256},
         # A model folder names its files, not its rows: all rows are new to a run that goes on from here.
         "train_ids": [],
         "train_groups": [],
@@ -210,11 +213,12 @@ def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> float:
             opset=config.export.opset,
             max_tokens=manifest.window.max_tokens,
         )
-        model.save_pretrained(partial)
+        with quiet():
+            model.save_pretrained(partial)
         for name in (TOKENIZER_NAME, CONFIG_NAME):
             shutil.copyfile(folder / name, partial / name)
         (partial / RUN_NAME).write_text(json.dumps(facts, indent=2), encoding="utf-8")
         if output.exists():
             output.rename(Path(held) / "retired")
         partial.rename(output)
-    return change
+    return change, name_encoder(facts)

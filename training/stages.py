@@ -13,6 +13,7 @@ from training.model import load_checkpoint
 from twohands.errors import CheckpointError, LeakError
 from twohands.examples import Example
 from twohands.hashing import sha256_of_file
+from twohands.manifest import MANIFEST_NAME
 from twohands.taxonomy import Taxonomy
 
 _RUN_NAME = "run.json"
@@ -76,6 +77,34 @@ def check_not_learnt(checkpoint: Path, held_out: Mapping[str, Sequence[Example]]
         raise LeakError(f"{checkpoint}, which this run begins from, learnt from rows that are held out here", leaks)
 
 
+def read_origin(checkpoint: Path) -> dict[str, str] | None:
+    """Name the model folder that a checkpoint, or the first one of its stages, was restored from.
+
+    Args:
+        checkpoint: its folder.
+
+    Returns:
+        `name`, `version` and `sha256`; None where it was trained from an encoder.
+    """
+    facts = _read_facts(checkpoint)
+    origin: dict[str, str] | None = facts.get("restored_from") or facts.get("start_restored_from")
+    return origin
+
+
+def name_encoder(facts: Mapping[str, Any]) -> str:
+    """Say by which `--set` a run gets the encoder of a checkpoint.
+
+    Args:
+        facts: of the checkpoint's `run.json`.
+
+    Returns:
+        Options of `twohands train`.
+    """
+    encoder = facts["settings"]["encoder"]
+    keys = {"name": encoder.get("name"), "num_layers": encoder.get("num_layers"), "pooling": encoder["pooling"]}
+    return " ".join(f"--set encoder.{key}={'null' if value is None else value}" for key, value in keys.items())
+
+
 def check_start(
     checkpoint: Path,
     *,
@@ -101,7 +130,12 @@ def check_start(
         LeakError: it learnt from a document or a text of the rows held out; all of them are named.
     """
     if not (checkpoint / _WEIGHTS_NAME).is_file():
-        raise CheckpointError(f"start.checkpoint: {checkpoint} holds no {_WEIGHTS_NAME}; train the first stage first")
+        hint = "train the first stage first"
+        if (checkpoint / MANIFEST_NAME).is_file():
+            hint = f"it is a model folder, of which `twohands restore {checkpoint} --output DIR` makes a checkpoint"
+        elif (checkpoint / "checkpoint" / _WEIGHTS_NAME).is_file():
+            hint = f"give {checkpoint / 'checkpoint'}"
+        raise CheckpointError(f"start.checkpoint: {checkpoint} holds no {_WEIGHTS_NAME}; {hint}")
     facts = _read_facts(checkpoint)
     first: dict[str, object] = facts["settings"]["encoder"]
     here: dict[str, object] = {"sha256": encoder_sha256, "num_layers": num_layers, "pooling": pooling}
@@ -110,7 +144,7 @@ def check_start(
     if differing:
         raise CheckpointError(
             f"start.checkpoint: {checkpoint} comes from another encoder ({'; '.join(differing)}); give both stages "
-            "the same encoder"
+            f"the same encoder: {name_encoder(facts)}"
         )
     check_not_learnt(checkpoint, held_out)
     return sha256_of_file(checkpoint / _WEIGHTS_NAME)

@@ -35,18 +35,25 @@ COMMANDS: dict[str, tuple[str, str | None]] = {
 }
 
 
+def _hint(name: str) -> str:
+    extra = COMMANDS.get(name, ("", None))[1]
+    return f"pip install 'twohands[{extra}]'" if extra else "reinstall twohands"
+
+
+def _say_missing(name: str, absent: str) -> str:
+    return f"`twohands {name}` needs {absent}, which is not installed: {_hint(name)}"
+
+
 def _missing(name: str, absent: str) -> click.Command:
     """A command that says which extra to install, and exits with an error."""
-    extra = COMMANDS.get(name, ("", None))[1]
-    hint = f"pip install 'twohands[{extra}]'" if extra else "reinstall twohands"
 
     def refuse() -> None:
-        raise MissingExtraError(f"`twohands {name}` needs {absent}, which is not installed: {hint}")
+        raise MissingExtraError(_say_missing(name, absent))
 
     return click.Command(
         name,
         callback=refuse,
-        help=f"Not installed: {hint}",
+        help=f"Not installed: {_hint(name)}",
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     )
 
@@ -99,6 +106,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     try:
         cli.main(args=None if arguments is None else list(arguments), prog_name="twohands")
+    except ModuleNotFoundError as error:
+        # A command loads heavy packages only once it runs, past the look at its extra.
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        package = (error.name or "").partition(".")[0]
+        extra = COMMANDS.get(given[0], ("", None))[1] if given else None
+        if extra is None or package in ROOMS:
+            raise
+        missing = MissingExtraError(_say_missing(given[0], f"the package {package!r}"))
+        click.echo(f"error [{missing.code}]: {missing}", err=True)
+        sys.exit(1)
     except TwoHandsError as error:
         click.echo(f"error [{error.code}]: {error}", err=True)
         sys.exit(1)

@@ -119,6 +119,20 @@ def test_a_near_duplicate_is_a_leak_and_a_different_text_is_not():
     assert find_leaks(rows, near_duplicate_jaccard=0.95) == []
 
 
+def test_near_duplicates_just_over_the_bound_are_found():
+    words = [f"word{n}" for n in range(4_000)]
+    pairs = []
+    for n in range(0, 4_000, 40):  # of 36 and 36 runs of five words, 25 are the same: 25 of 47
+        text = words[n : n + 40]
+        pairs.append((" ".join(text), " ".join([*text[:29], *(f"{word}x" for word in text[29:])])))
+    rows = {
+        "train": [example(f"a{n}", first) for n, (first, _) in enumerate(pairs)],
+        "dev": [example(f"b{n}", second) for n, (_, second) in enumerate(pairs)],
+    }
+    assert len(find_leaks(rows, near_duplicate_jaccard=0.5)) == len(pairs)
+    assert find_leaks(rows, near_duplicate_jaccard=0.55) == []
+
+
 def test_near_duplicates_within_one_split_are_allowed():
     rows = {"train": [example("a", TEXT), example("b", TEXT.replace("Friday", "Monday"))]}
     assert find_leaks(rows, near_duplicate_jaccard=0.5) == []

@@ -1,6 +1,7 @@
 """The parts of a run: loss, batches, calibration, encoders."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,10 @@ from training.calibration import (
     fit_thresholds,
     warn_of_rules,
 )
+from training.card import compare_served
 from training.encoders import find_encoder
+from training.export import weigh_refusal
+from training.gates import Candidate
 from training.losses import MultiHeadLoss, weigh_classes
 from training.machine import keep_freed_memory, read_cpu, set_threads
 from twohands.encoding import ParagraphEncoder
@@ -211,3 +215,30 @@ def test_threads_are_shared_among_local_processes(monkeypatch):
         assert set_threads(None) == 1
     finally:
         torch.set_num_threads(before)
+
+
+def make_candidate(recipe, *, latency_ms, speedup, reference):
+    return Candidate(
+        recipe=recipe, path=Path("graph.onnx"), size_bytes=23_000_000, inputs=[], logits=np.zeros((1, 7)),
+        macro_f1={"stance": 0.7}, latency_ms=latency_ms, fp32_latency_ms=20.0, speedup=speedup, max_logit_change=0.5,
+        max_score_change=0.1, flips={"stance": 2}, reference=reference,
+    )  # fmt: skip
+
+
+def test_who_gets_fp32_learns_what_int8_would_save_and_when_dev_is_too_small_to_tell():
+    refused = [
+        make_candidate("plain-int8", latency_ms=14.0, speedup=1.4, reference="fp32"),
+        make_candidate("fused-int8", latency_ms=10.0, speedup=2.0, reference="fp32"),
+    ]
+    small, large = weigh_refusal(refused, 57), weigh_refusal(refused, 958)
+    assert "23 MB instead of some 92, and be 2.00 times as fast" in small
+    assert "57 rows" in small
+    assert "max_int8_f1_drop" in small
+    assert "max_int8_f1_drop" not in large
+
+
+def test_the_card_compares_the_served_graph_only_where_it_is_another():
+    served = compare_served(make_candidate("fused-int8", latency_ms=10.0, speedup=2.0, reference="fp32"))
+    assert "2 answers of stance" in served
+    assert "2.00 times as fast" in served
+    assert "times" not in compare_served(make_candidate("fp32", latency_ms=20.0, speedup=0.0, reference=None))

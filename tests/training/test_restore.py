@@ -18,7 +18,7 @@ from training.model import build_model, load_checkpoint
 from training.restore import restore_checkpoint, restore_model
 from twohands import Classifier
 from twohands.errors import CheckpointError, ManifestError, RunConflictError
-from twohands.manifest import GRAPH_NAME
+from twohands.manifest import GRAPH_NAME, load_manifest
 from twohands.session import OnnxSession
 
 FIRST = {("bert", "first"), ("mpnet", "mean")}
@@ -56,19 +56,19 @@ def test_a_restored_model_answers_as_its_folder_and_goes_on_learning(model, writ
         ]  # fmt: skip
     np.testing.assert_allclose(np.stack(logits), classifier.predict_logits(encoded), atol=0.05)
 
-    again = CliRunner().invoke(
-        export, [str(output), "--output", str(tmp_path / "again"), "--set", f"data.root={tmp_path / 'rows'}"],
-        catch_exceptions=False,
-    )  # fmt: skip
-    assert again.exit_code == 0, again.output
-    second = Classifier.load(tmp_path / "again", num_threads=1)
-    np.testing.assert_allclose(second.predict_logits(encoded), classifier.predict_logits(encoded), atol=0.05)
+    refused = CliRunner().invoke(
+        export, [str(output), "--output", str(tmp_path / "again"), "--set", f"data.root={tmp_path / 'rows'}"]
+    )
+    assert isinstance(refused.exception, CheckpointError)  # it would be said to have learnt from these rows
+    assert "start" in str(refused.exception)
 
     groups = {json.loads(line)["group"] for line in (tmp_path / "rows" / "train.jsonl").read_text().splitlines()}
     path = write_run(start={"checkpoint": str(output), "replay": 1.0})
     facts = run_fit(path, tmp_path / "second")
     assert [len(facts[key]) for key in ("train_ids", "train_groups", "train_texts")] == [24, len(groups), 24]
     assert facts["start_sha256"]
+    assert facts["start_restored_from"]["sha256"] == load_manifest(model)[1]
+    assert "--set encoder.pooling=mean" in found.output or "--set encoder.pooling=first" in found.output
     with pytest.raises(RunConflictError):  # it would pass for the result of that run
         run_fit(path, output.parent)
     assert [path.name for path in output.parent.iterdir()] == ["checkpoint"]

@@ -64,7 +64,7 @@ def test_a_first_stage_that_fits_is_known_by_its_weights(first_stage):
 
 @pytest.mark.parametrize("changes", [{"encoder_sha256": "f"}, {"num_layers": 3}, {"pooling": "first"}])
 def test_a_first_stage_of_another_encoder_is_refused(first_stage, changes):
-    with pytest.raises(CheckpointError):
+    with pytest.raises(CheckpointError, match=r"--set encoder\.num_layers=null --set encoder\.pooling=mean"):
         check(first_stage, **changes)
 
 
@@ -132,6 +132,16 @@ def test_a_missing_first_stage_is_named(write_run, tmp_path):
     path = write_run(start={"checkpoint": str(tmp_path / "nowhere"), "replay": 1.0})
     with pytest.raises(CheckpointError):
         run_fit(path, tmp_path / "second")
+
+
+def test_a_folder_that_is_nearly_a_checkpoint_says_what_to_give(tiny_model, first_stage):
+    with pytest.raises(CheckpointError, match="twohands restore"):
+        check(tiny_model)
+    (first_stage / "outer").mkdir()
+    (first_stage / "outer" / "checkpoint").mkdir()
+    (first_stage / "outer" / "checkpoint" / "model.safetensors").write_bytes(b"weights")
+    with pytest.raises(CheckpointError, match=r"give .*outer/checkpoint"):
+        check(first_stage / "outer")
 
 
 def test_another_first_stage_is_another_run(write_run, tmp_path):

@@ -82,6 +82,24 @@ def test_a_package_that_is_not_installed_is_named_with_its_extra(run, monkeypatc
     assert "twohands[serve]" in finished.stderr
 
 
+def test_a_package_that_is_missed_only_when_the_command_runs_is_named_too(run, monkeypatch, tmp_path):
+    (tmp_path / "late_room.py").write_text(
+        "import click\n"
+        "@click.command()\n@click.option('--room', is_flag=True)\n"
+        "def train(room):\n    __import__('training.no_such_part' if room else 'no_such_package.part')\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    fake_entry_points(monkeypatch, ("train", "late_room:train"))
+    finished = run("train")
+    assert finished.code == 1
+    assert "[missing_extra]" in finished.stderr
+    assert "no_such_package" in finished.stderr
+    assert "twohands[train]" in finished.stderr
+    with pytest.raises(ModuleNotFoundError):  # a fault of ours, which no extra mends
+        run("train", "--room")
+
+
 def test_a_room_that_is_absent_is_named_with_its_extra(run, monkeypatch):
     fake_entry_points(monkeypatch, ("classify", "twohands.commands.classify:command"))
     finished = run("train", "config.yaml", "--set", "a=1")
