@@ -49,7 +49,10 @@ class DataConfig(_Section):
     @model_validator(mode="after")
     def _check(self) -> "DataConfig":
         if (self.dev is None) == (self.dev_fraction is None):
-            raise ValueError("give either dev (files) or dev_fraction (a share of train), the other null")
+            raise ValueError(
+                "give either dev (files) or dev_fraction (a share of train, as --set data.dev_fraction=0.2), the other "
+                "null"
+            )
         if strange := [name for name in self.repeat or {} if name not in self.train]:
             raise ValueError(f"repeat names {', '.join(strange)}, which train does not; write it as it stands there")
         return self
@@ -252,6 +255,7 @@ def _validate(content: object, overrides: Sequence[str], place: str) -> TrainCon
     """Apply overrides and check; all faults at once."""
     if not isinstance(content, dict):
         raise ConfigError(f"{place} is not a run's config", [f"found {type(content).__name__}, expected keys"])
+    what = f"{place}, with what --set changes," if overrides else place
     faults: list[str] = []
     for override in overrides:
         try:
@@ -261,9 +265,9 @@ def _validate(content: object, overrides: Sequence[str], place: str) -> TrainCon
     try:
         config = TrainConfig.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(f"{place} is not a run's config", faults + describe_faults(error)) from error
+        raise ConfigError(f"{what} is not a run's config", faults + describe_faults(error)) from error
     if faults:
-        raise ConfigError(f"{place} is not a run's config", faults)
+        raise ConfigError(f"{what} is not a run's config", faults)
     return config
 
 
