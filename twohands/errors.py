@@ -366,15 +366,9 @@ class ServiceError(TwoHandsError):
     code = "service_error"
 
     def __init__(
-        self,
-        message: str,
-        code: str,
-        *,
-        status: int | None = None,
-        request_id: str | None = None,
-        retry_after_s: float | None = None,
-        is_passing: bool = False,
-    ) -> None:
+        self, message: str, code: str, *, status: int | None = None, request_id: str | None = None,
+        retry_after_s: float | None = None, is_passing: bool = False,
+    ) -> None:  # fmt: skip
         """Keep what the service said.
 
         Args:
