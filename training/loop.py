@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -202,6 +203,8 @@ def fit(
     with _claim_run(run_dir, identity, restart=restart) if is_main else nullcontext():
         # With restart it is gone, or about to go: another process of this run must not take it for the result.
         if not restart and (checkpoint / CONFIG_NAME).is_file():
+            if is_main:
+                sys.stderr.write(f"train: {checkpoint} is there already, of the same rows and settings\n")
             return checkpoint
         _train(config, taxonomy, splits, encoder, run_dir=run_dir, identity=identity)
     return checkpoint
@@ -259,6 +262,8 @@ def _train(
     trainer.remove_callback(transformers.PrinterCallback)  # it prints dicts between the bar's lines
     started = time.monotonic()
     last = _last_whole_checkpoint(run_dir / "trainer")
+    if last and is_main:
+        sys.stderr.write(f"train: going on from step {last.name.rpartition('-')[2]} of {run_dir}\n")
     trainer.train(resume_from_checkpoint=str(last) if last else None)
 
     if is_main:

@@ -100,7 +100,7 @@ def test_a_killed_run_goes_on_with_the_same_losses(write_run, tmp_path):
 
 
 @pytest.mark.parametrize("left", [None, "", '{"epoch": 1.'])
-def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(left, write_run, tmp_path):
+def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(left, write_run, tmp_path, capsys):
     path = write_run(n_rows=32, epochs=2, selection__evaluations_per_epoch=2, selection__patience=100)
     run_dir = tmp_path / "run"
     whole = losses(run_fit(path, run_dir))
@@ -113,14 +113,17 @@ def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(left, write_run, tmp_pa
         (last / "trainer_state.json").write_text(left, "utf-8")
     facts = run_fit(path, run_dir)
     assert facts["resumed"] is True
+    assert "going on from step" in capsys.readouterr().err
     assert losses(facts) == pytest.approx(whole, abs=1e-6)
 
 
-def test_a_finished_run_is_not_trained_again(write_run, tmp_path):
+def test_a_finished_run_is_not_trained_again(write_run, tmp_path, capsys):
     path = write_run()
     run_fit(path, tmp_path / "run")
     before = (tmp_path / "run/checkpoint/model.safetensors").stat().st_mtime_ns
+    assert "is there already" not in capsys.readouterr().err
     run_fit(path, tmp_path / "run")
+    assert "is there already" in capsys.readouterr().err
     assert (tmp_path / "run/checkpoint/model.safetensors").stat().st_mtime_ns == before
 
 
