@@ -129,6 +129,8 @@ def _print_audit(report: Mapping[str, Any]) -> None:
         console.print(show_text(f"{name}: {len(found)} labels are in doubt ({share} a row)", "bold"))
         agrees = show_number(report["agreement"].get(name, 0.0))
         console.print(show_text(f"the learner agrees with {agrees} of the labels"))
+        if not found:
+            continue
         table = make_table("id", "given", "suggested", "quality")
         for entry in found[:_SHOWN]:
             table.add_row(show_text(entry["id"]), entry["given"], entry["suggested"], show_number(entry["quality"]))

@@ -21,6 +21,7 @@ from serving.settings import ServeSettings
 from twohands.classifier import Classifier
 from twohands.errors import AddressError, EngineStoppedError, InsecureAddressError
 from twohands.pages import move_to_huge_pages
+from twohands.runtimes import lacks_vnni
 
 BACKLOG = 2048
 # Beyond our own bound, uvicorn's is only there for connections that never end.
@@ -207,6 +208,8 @@ def make_server(
         f"at {url} with {num_threads} thread{'s'[: num_threads != 1]}, "
         f"{classifier.session.runtime}"
     )
+    if classifier.manifest.graph.precision == "int8" and lacks_vnni():
+        line += "; this CPU has no VNNI, with which int8 is several times as fast"
     config = uvicorn.Config(
         app,
         lifespan="on",
@@ -239,6 +242,7 @@ def run_server(settings: ServeSettings, announce: Callable[[str], None]) -> None
         FileReadError: the graph or the tokenizer cannot be read.
         AddressError: the address cannot be listened on.
         NonFiniteLogitsError: the model does not answer with numbers.
+        WrongAnswersError: the model answers otherwise here than where it was exported.
         EngineStoppedError: the service ended before it was ready.
     """
     check_address(settings)

@@ -50,7 +50,8 @@ def find_model(name_or_path: str | Path | None = None) -> Path:
     looked = "\n".join(f"  - {candidate}" for candidate in candidates)
     raise ModelNotFoundError(
         f"no model {wanted!r}; a model folder holds a {MANIFEST_NAME}. Looked at:\n{looked}\n"
-        "`twohands models list` shows what there is; `twohands train` makes one."
+        "`twohands models list` shows what there is; `twohands train` makes one. The package carries the default "
+        "alone; further released models stand in models/ of a checkout."
     )
 
 

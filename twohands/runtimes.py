@@ -28,6 +28,22 @@ def has_amx_bf16(cpu_file: Path = _CPU_FILE) -> bool:
         return False
 
 
+def lacks_vnni(cpu_file: Path = _CPU_FILE) -> bool:
+    """Say whether this is an x86 CPU without instructions for int8 sums, where int8 is hardly faster than floats.
+
+    Args:
+        cpu_file: `/proc/cpuinfo`.
+
+    Returns:
+        Whether the kernel lists AVX2 and none of VNNI and AMX; no where the system does not tell (only Linux does).
+    """
+    try:
+        flags = set(cpu_file.read_text(encoding="utf-8", errors="replace").split())
+    except OSError:
+        return False
+    return "avx2" in flags and not flags & {"avx512_vnni", "avx_vnni", "amx_int8"}
+
+
 def choose_runtime(runtime: Runtime) -> Literal["onnxruntime", "openvino"]:
     """Make `auto` one of the runtimes.
 

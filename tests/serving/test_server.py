@@ -70,6 +70,15 @@ def test_real_server_answers_and_says_once_that_it_does(settings, classifier):
         assert "server" not in headers
 
 
+@pytest.mark.parametrize(("lacks_it", "precision"), [(True, "int8"), (False, "int8"), (True, "fp32")])
+def test_the_line_at_the_start_says_where_int8_gains_little(settings, classifier, monkeypatch, lacks_it, precision):
+    monkeypatch.setattr("serving.server.lacks_vnni", lambda: lacks_it)
+    graph = classifier.manifest.graph.model_copy(update={"precision": precision})
+    monkeypatch.setattr(classifier, "manifest", classifier.manifest.model_copy(update={"graph": graph}))
+    with Running(settings, classifier) as running:
+        assert ("VNNI" in running.lines[0]) == (lacks_it and precision == "int8")
+
+
 @pytest.mark.parametrize("size", [10_000_000, 5_000])
 def test_real_server_answers_a_body_that_is_too_large(settings, classifier, size):
     with Running(settings, classifier) as running:

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.support.tiny import make_graph
 from twohands.errors import FileReadError, NonFiniteLogitsError
 from twohands.manifest import GRAPH_NAME
+from twohands.runtimes import lacks_vnni
 from twohands.session import OnnxSession, run_paragraphs
 
 
@@ -192,3 +193,20 @@ def test_int8_products_do_not_overflow_where_the_cpu_adds_them_in_16_bits(tmp_pa
     session = OnnxSession(tmp_path / "overflow.onnx", num_threads=1)
     (row,) = session.run_batch([np.array([3, 9, 255])])
     np.testing.assert_allclose(row, 64 * 127 * 255.0, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("flags", "lacks_it"),
+    [
+        ("fpu avx2 fma", True),
+        ("fpu avx2 avx512f avx512bw", True),
+        ("fpu avx2 avx_vnni", False),
+        ("fpu avx2 avx512f avx512_vnni", False),
+        ("fp asimd i8mm", False),
+    ],
+)
+def test_a_cpu_on_which_int8_gains_little_is_known_by_its_flags(tmp_path, flags, lacks_it):
+    path = tmp_path / "cpuinfo"
+    path.write_text(f"processor : 0\nflags\t\t: {flags}\nbugs : none\n", encoding="utf-8")
+    assert lacks_vnni(path) == lacks_it
+    assert not lacks_vnni(tmp_path / "none")
