@@ -126,10 +126,11 @@ def describe_recipe(
         lines.append(f"{n_again} rows came more than once an epoch, which showed {n_shown} rows in all.")
     if restored_from is not None:
         lines.append(
-            f"Went on from the weights of {restored_from['name']} {restored_from['version']} (manifest sha256 "
-            f"`{restored_from['sha256'][:16]}…`), whose card names the rows that it learnt from before."
+            f"Its first stage went on from the weights of {restored_from.get('name')} {restored_from.get('version')} "
+            f"(manifest sha256 `{restored_from.get('sha256', 'unknown')[:16]}`), whose card names the rows that these "
+            "had learnt from."
         )
-    elif config.start is not None:
+    if config.start is not None:
         folder = config.start.checkpoint
         first = folder.parent.name if folder.name == "checkpoint" else folder.name
         lines.append(

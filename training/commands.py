@@ -1,6 +1,7 @@
 """Owns the commands `train`, `export`, `pseudo-label` and `restore`; heavy imports wait until a command runs."""
 
 import os
+import shlex
 from pathlib import Path
 
 import click
@@ -140,6 +141,9 @@ def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite
         raise CheckpointError(f"{checkpoint} is a model folder already; `twohands restore` makes a checkpoint of it")
     if not (checkpoint / CONFIG_NAME).is_file():
         raise CheckpointError(f"{checkpoint} is no checkpoint of `twohands train`: it has no {CONFIG_NAME}")
+    from training.export import refuse_restored  # noqa: PLC0415, RUF100
+
+    refuse_restored(checkpoint)
     chosen, taxonomy = load_dumped_config(checkpoint / CONFIG_NAME, overrides=overrides)
     _refuse_existing(output, overwrite=overwrite)
     check_room(output, needed_bytes=EXPORT_COPIES * folder_bytes(checkpoint), option="--output")
@@ -229,6 +233,6 @@ def restore(model: str, output: Path, overwrite: bool) -> None:
     click.echo(f"wrote {output}; a logit differs by at most {change:.1e} from {folder} in floats", err=True)
     click.echo(
         f"go on from it: twohands train CONFIG --set run_name=NAME {encoder} "
-        f"--set 'start={{checkpoint: {output}, replay: 1.0}}'",
+        f"--set {shlex.quote(f'start={{checkpoint: {output}, replay: 1.0}}')}",
         err=True,
     )

@@ -255,7 +255,7 @@ def _validate(content: object, overrides: Sequence[str], place: str) -> TrainCon
     """Apply overrides and check; all faults at once."""
     if not isinstance(content, dict):
         raise ConfigError(f"{place} is not a run's config", [f"found {type(content).__name__}, expected keys"])
-    what = f"{place}, with what --set changes," if overrides else place
+    what = f"{place}, with what --set changes," if any(overrides) else place
     faults: list[str] = []
     for override in overrides:
         try:

@@ -94,7 +94,8 @@ def _claim_run(run_dir: Path, identity: dict[str, object], *, restart: bool) -> 
     try:
         # Two at once would write their checkpoints over one another. A kill lets go of the lock.
         with FileLock(lock, blocking=False):
-            for entry in held if restart else ():
+            # What says that this is a run goes last: a kill in between leaves one that can be restarted again.
+            for entry in sorted(held, key=lambda entry: entry == path) if restart else ():
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
             if path.is_file():
                 _check_same_run(run_dir, identity)

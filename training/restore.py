@@ -166,7 +166,7 @@ def restore_model(
 
 
 def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> tuple[float, str]:
-    """Write a checkpoint from which a run can go on, or which can be exported anew, made of a model folder.
+    """Write a checkpoint from which a run can go on, made of a model folder.
 
     Args:
         folder: a model folder, whole.
@@ -218,7 +218,13 @@ def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> tuple[
         for name in (TOKENIZER_NAME, CONFIG_NAME):
             shutil.copyfile(folder / name, partial / name)
         (partial / RUN_NAME).write_text(json.dumps(facts, indent=2), encoding="utf-8")
+        retired = Path(held) / "retired"
         if output.exists():
-            output.rename(Path(held) / "retired")
-        partial.rename(output)
+            output.rename(retired)
+        try:
+            partial.rename(output)
+        except BaseException:
+            if retired.exists():
+                retired.rename(output)
+            raise
     return change, name_encoder(facts)

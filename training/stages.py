@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -101,8 +102,12 @@ def name_encoder(facts: Mapping[str, Any]) -> str:
         Options of `twohands train`.
     """
     encoder = facts["settings"]["encoder"]
-    keys = {"name": encoder.get("name"), "num_layers": encoder.get("num_layers"), "pooling": encoder["pooling"]}
-    return " ".join(f"--set encoder.{key}={'null' if value is None else value}" for key, value in keys.items())
+    keys = {key: encoder.get(key) for key in ("name", "revision", "num_layers", "pooling")}
+    keys["sha256"] = facts["encoder_sha256"] if encoder.get("sha256") else None
+    if keys["name"] is None:
+        del keys["name"]
+    options = (f"encoder.{key}={'null' if value is None else value}" for key, value in keys.items())
+    return " ".join(f"--set {shlex.quote(option)}" for option in options)
 
 
 def check_start(

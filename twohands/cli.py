@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         given = sys.argv[1:] if arguments is None else list(arguments)
         package = (error.name or "").partition(".")[0]
         extra = COMMANDS.get(given[0], ("", None))[1] if given else None
-        if extra is None or package in ROOMS:
+        if extra is None or not package or package in ROOMS:
             raise
         missing = MissingExtraError(_say_missing(given[0], f"the package {package!r}"))
         click.echo(f"error [{missing.code}]: {missing}", err=True)

@@ -17,7 +17,8 @@ from training.calibration import (
     fit_thresholds,
     warn_of_rules,
 )
-from training.card import compare_served
+from training.card import compare_served, describe_recipe
+from training.config import load_config
 from training.encoders import find_encoder
 from training.export import weigh_refusal
 from training.gates import Candidate
@@ -217,24 +218,36 @@ def test_threads_are_shared_among_local_processes(monkeypatch):
         torch.set_num_threads(before)
 
 
-def make_candidate(recipe, *, latency_ms, speedup, reference):
+def make_candidate(recipe, *, latency_ms, speedup, reference, macro_f1=0.7):
     return Candidate(
         recipe=recipe, path=Path("graph.onnx"), size_bytes=23_000_000, inputs=[], logits=np.zeros((1, 7)),
-        macro_f1={"stance": 0.7}, latency_ms=latency_ms, fp32_latency_ms=20.0, speedup=speedup, max_logit_change=0.5,
-        max_score_change=0.1, flips={"stance": 2}, reference=reference,
+        macro_f1={"stance": macro_f1}, latency_ms=latency_ms, fp32_latency_ms=20.0, speedup=speedup,
+        max_logit_change=0.5, max_score_change=0.1, flips={"stance": 2}, reference=reference,
     )  # fmt: skip
 
 
-def test_who_gets_fp32_learns_what_int8_would_save_and_when_dev_is_too_small_to_tell():
-    refused = [
-        make_candidate("plain-int8", latency_ms=14.0, speedup=1.4, reference="fp32"),
-        make_candidate("fused-int8", latency_ms=10.0, speedup=2.0, reference="fp32"),
-    ]
-    small, large = weigh_refusal(refused, 57), weigh_refusal(refused, 958)
-    assert "23 MB instead of some 92, and be 2.00 times as fast" in small
-    assert "57 rows" in small
-    assert "max_int8_f1_drop" in small
-    assert "max_int8_f1_drop" not in large
+def test_who_gets_fp32_for_want_of_rows_learns_what_int8_would_save():
+    reference = make_candidate("fp32", latency_ms=20.0, speedup=0.0, reference=None)
+    gates = load_config("minilm")[0].export
+    near = make_candidate("fused-int8", latency_ms=10.0, speedup=2.0, reference="fp32", macro_f1=0.67)
+    far = make_candidate("plain-int8", latency_ms=9.0, speedup=2.2, reference="fp32", macro_f1=0.4)
+    slow = make_candidate("plain-int8", latency_ms=19.0, speedup=1.05, reference="fp32", macro_f1=0.7)
+    hint = weigh_refusal(reference, [far, near, slow], gates, 57)
+    assert "57 rows" in hint
+    assert "max_int8_f1_drop=0.05, fused-int8 would take 23 MB" in hint
+    assert "2.00 times as fast" in hint
+    assert weigh_refusal(reference, [far, near, slow], gates, 958) is None
+    assert weigh_refusal(reference, [far, slow], gates, 57) is None  # another gate, or too great a loss
+
+
+def test_the_card_names_the_model_that_the_first_stage_went_on_from():
+    origin = {"name": "twohands", "version": "0.4.0", "sha256": "ab" * 32}
+    config = load_config("minilm", overrides=["start={checkpoint: runs/second/checkpoint, replay: 0.3}"])[0]
+    told = " ".join(describe_recipe(config, [], restored_from=origin))
+    assert "twohands 0.4.0" in told
+    assert "went on from second" in told
+    assert "unknown" in " ".join(describe_recipe(config, [], restored_from={"name": "twohands", "version": "0.4.0"}))
+    assert "weights of" not in " ".join(describe_recipe(config, []))
 
 
 def test_the_card_compares_the_served_graph_only_where_it_is_another():
