@@ -223,11 +223,9 @@ def restore(model: str, output: Path, overwrite: bool) -> None:
     from twohands.locate import find_model  # noqa: PLC0415, RUF100
 
     folder = find_model(model)
-    _refuse_existing(output, overwrite=overwrite)
     check_room(output, needed_bytes=_RESTORE_COPIES * folder_bytes(folder), option="--output")
     from training.restore import restore_checkpoint  # noqa: PLC0415, RUF100
 
-    click.echo(f"restore: exporting the network of {folder} anew, to find its weights in the graph", err=True)
     with telling_full_disk(output):
         change, encoder = restore_checkpoint(folder, output, overwrite=overwrite)
     click.echo(f"wrote {output}; a logit differs by at most {change:.1e} from {folder} in floats", err=True)

@@ -12,12 +12,13 @@ from training.calibration import fit_rules, warn_of_rules
 from training.card import describe_recipe, write_card
 from training.config import ExportConfig, TrainConfig, dump_config
 from training.data import Splits
-from training.encoders import RUN_NAME, find_encoder
+from training.encoders import find_encoder
 from training.gates import Candidate, check_fp32, measure_candidate
 from training.graphs import export_graph, make_candidate
 from training.machine import read_cpu, set_threads
 from training.model import load_checkpoint
 from training.public import publish_config
+from training.stages import read_run
 from twohands.decide import decide_all
 from twohands.encoding import EncodedParagraph, ParagraphEncoder
 from twohands.errors import CheckpointError, FileReadError
@@ -51,13 +52,6 @@ _FEW_ROWS = 300  # of dev: below, one answer that turns moves macro-F1 by some .
 _LOOSE_DROP = 0.05
 
 
-def _read_run(checkpoint: Path) -> dict[str, Any]:
-    """What a run wrote of itself beside its checkpoint; nothing where an older release made it."""
-    path = checkpoint / RUN_NAME
-    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return facts
-
-
 def refuse_restored(checkpoint: Path) -> dict[str, Any]:
     """Refuse a checkpoint that was made of a model folder: a card would name rows that it did not learn from.
 
@@ -70,7 +64,7 @@ def refuse_restored(checkpoint: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: it was restored, and no run has gone on from it.
     """
-    facts = _read_run(checkpoint)
+    facts = read_run(checkpoint)
     if "restored_from" in facts:
         raise CheckpointError(
             f"{checkpoint} was restored from a model folder and has learnt nothing since, so a card would name rows "

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from onnx.numpy_helper import to_array
 from transformers import PreTrainedModel
 
 from training.config import load_dumped_config
+from training.encodercache import WEIGHTS_NAME
 from training.encoders import RUN_NAME
 from training.graphs import export_graph, fuse_graph
 from training.loop import CONFIG_NAME
@@ -23,9 +25,8 @@ from training.stages import name_encoder
 from twohands.errors import CheckpointError, FileReadError, RunConflictError
 from twohands.manifest import GRAPH_NAME, TOKENIZER_NAME, load_manifest
 from twohands.session import OnnxSession
-from twohands.weight_only import make_weight_only
+from twohands.weight_only import dequantize, make_weight_only
 
-_WEIGHTS_NAME = "model.safetensors"
 _PREFIX = "model."  # of the module that `training.graphs` wraps around what it exports
 _QUANTISED = "_quantized"
 _PRODUCTS = ("MatMul", "Gemm")
@@ -44,8 +45,7 @@ def _named_weights(graph: onnx.GraphProto) -> Weights:
         if name.startswith(_PREFIX) and name.endswith(_QUANTISED):
             stem = name.removesuffix(_QUANTISED)
             scale, point = to_array(held[f"{stem}_scale"]), to_array(held[f"{stem}_zero_point"])
-            shifted = to_array(tensor).astype(np.float32) - point.astype(np.float32)
-            weights[stem.removeprefix(_PREFIX)] = (shifted * scale).astype(np.float32)
+            weights[stem.removeprefix(_PREFIX)] = dequantize(to_array(tensor), point, scale)
         elif name.startswith(_PREFIX) and tensor.data_type == onnx.TensorProto.FLOAT:
             weights[name.removeprefix(_PREFIX)] = to_array(tensor)
     return weights
@@ -185,7 +185,7 @@ def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> tuple[
         ConfigError: its `train_config.yaml` is not a run's.
         FileReadError: its graph cannot be read.
     """
-    is_checkpoint = all((output / name).is_file() for name in (RUN_NAME, "config.json", _WEIGHTS_NAME))
+    is_checkpoint = all((output / name).is_file() for name in (RUN_NAME, "config.json", WEIGHTS_NAME))
     if output.exists() and not is_checkpoint:
         raise RunConflictError(f"{output} holds something that is not a checkpoint; it is left alone")
     if output.exists() and not overwrite:
@@ -202,6 +202,7 @@ def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> tuple[
         "train_groups": [],
         "train_texts": [],
     }
+    sys.stderr.write(f"restore: exporting the network of {folder} anew, to find its weights in the graph\n")
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as held:
         scratch, partial = Path(held) / "graphs", Path(held) / "checkpoint"

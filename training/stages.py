@@ -10,6 +10,8 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
+from training.encodercache import WEIGHTS_NAME
+from training.encoders import RUN_NAME
 from training.model import load_checkpoint
 from twohands.errors import CheckpointError, LeakError
 from twohands.examples import Example
@@ -17,15 +19,27 @@ from twohands.hashing import sha256_of_file
 from twohands.manifest import MANIFEST_NAME
 from twohands.taxonomy import Taxonomy
 
-_RUN_NAME = "run.json"
-_WEIGHTS_NAME = "model.safetensors"
+
+def read_run(checkpoint: Path) -> dict[str, Any]:
+    """Read what a run wrote of itself beside its checkpoint.
+
+    Args:
+        checkpoint: its folder.
+
+    Returns:
+        The content of `run.json`; nothing where there is none, as beside an encoder that no run of ours left.
+    """
+    path = checkpoint / RUN_NAME
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return facts
 
 
 def _read_facts(checkpoint: Path) -> dict[str, Any]:
-    path = checkpoint / _RUN_NAME
-    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    facts = read_run(checkpoint)
     if "train_ids" not in facts:
-        raise CheckpointError(f"{path} does not list its rows (train_ids); train the first stage again")
+        raise CheckpointError(
+            f"{checkpoint / RUN_NAME} does not list its rows (train_ids); train the first stage again"
+        )
     return facts
 
 
@@ -64,8 +78,7 @@ def check_not_learnt(checkpoint: Path, held_out: Mapping[str, Sequence[Example]]
     Raises:
         LeakError: it learnt from a document or a text of them; all of them are named.
     """
-    path = checkpoint / _RUN_NAME
-    facts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    facts = read_run(checkpoint)
     groups, texts, ids = (set(facts.get(key, ())) for key in ("train_groups", "train_texts", "train_ids"))
     leaks = [
         f"{example.id} of {split}"
@@ -134,13 +147,13 @@ def check_start(
         CheckpointError: there is none, or it is of another encoder, depth or pooling.
         LeakError: it learnt from a document or a text of the rows held out; all of them are named.
     """
-    if not (checkpoint / _WEIGHTS_NAME).is_file():
+    if not (checkpoint / WEIGHTS_NAME).is_file():
         hint = "train the first stage first"
         if (checkpoint / MANIFEST_NAME).is_file():
             hint = f"it is a model folder, of which `twohands restore {checkpoint} --output DIR` makes a checkpoint"
-        elif (checkpoint / "checkpoint" / _WEIGHTS_NAME).is_file():
+        elif (checkpoint / "checkpoint" / WEIGHTS_NAME).is_file():
             hint = f"give {checkpoint / 'checkpoint'}"
-        raise CheckpointError(f"start.checkpoint: {checkpoint} holds no {_WEIGHTS_NAME}; {hint}")
+        raise CheckpointError(f"start.checkpoint: {checkpoint} holds no {WEIGHTS_NAME}; {hint}")
     facts = _read_facts(checkpoint)
     first: dict[str, object] = facts["settings"]["encoder"]
     here: dict[str, object] = {"sha256": encoder_sha256, "num_layers": num_layers, "pooling": pooling}
@@ -152,7 +165,7 @@ def check_start(
             f"the same encoder: {name_encoder(facts)}"
         )
     check_not_learnt(checkpoint, held_out)
-    return sha256_of_file(checkpoint / _WEIGHTS_NAME)
+    return sha256_of_file(checkpoint / WEIGHTS_NAME)
 
 
 def load_start(checkpoint: Path, taxonomy: Taxonomy) -> PreTrainedModel:

@@ -13,6 +13,14 @@ DEFAULT_RUNTIME: Runtime = "onnxruntime"
 _CPU_FILE = Path("/proc/cpuinfo")
 
 
+def _read_flags(cpu_file: Path) -> frozenset[str]:
+    """What the kernel lists of the CPU; nothing where the system does not tell (only Linux does)."""
+    try:
+        return frozenset(cpu_file.read_text(encoding="utf-8", errors="replace").split())
+    except OSError:
+        return frozenset()
+
+
 def has_amx_bf16(cpu_file: Path = _CPU_FILE) -> bool:
     """Say whether this CPU multiplies bf16 in tiles; no where the system does not tell (only Linux does).
 
@@ -22,10 +30,7 @@ def has_amx_bf16(cpu_file: Path = _CPU_FILE) -> bool:
     Returns:
         Whether the kernel lists the flag.
     """
-    try:
-        return "amx_bf16" in cpu_file.read_text(encoding="utf-8", errors="replace").split()
-    except OSError:
-        return False
+    return "amx_bf16" in _read_flags(cpu_file)
 
 
 def lacks_vnni(cpu_file: Path = _CPU_FILE) -> bool:
@@ -37,10 +42,7 @@ def lacks_vnni(cpu_file: Path = _CPU_FILE) -> bool:
     Returns:
         Whether the kernel lists AVX2 and none of VNNI and AMX; no where the system does not tell (only Linux does).
     """
-    try:
-        flags = set(cpu_file.read_text(encoding="utf-8", errors="replace").split())
-    except OSError:
-        return False
+    flags = _read_flags(cpu_file)
     return "avx2" in flags and not flags & {"avx512_vnni", "avx_vnni", "amx_int8"}
 
 

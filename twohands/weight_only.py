@@ -56,7 +56,17 @@ class _Graph:
         return readers[0] if len(readers) == 1 and readers[0].op_type == op_type else None
 
 
-def _dequantize(weight: NDArray[Any], zero_point: NDArray[Any] | None, scale: NDArray[Any]) -> NDArray[np.float32]:
+def dequantize(weight: NDArray[Any], zero_point: NDArray[Any] | None, scale: NDArray[Any]) -> NDArray[np.float32]:
+    """Give the floats that an int8 weight stands for.
+
+    Args:
+        weight: int8 or uint8, any shape.
+        zero_point: one number, or one for each place of the last axis; None for 0.
+        scale: likewise.
+
+    Returns:
+        Of the same shape.
+    """
     shifted = weight.astype(np.float32)
     if zero_point is not None:
         shifted -= zero_point.astype(np.float32)
@@ -79,7 +89,7 @@ def _find_product(graph: _Graph, product: Node) -> tuple[Node, Node, NDArray[np.
     if scales is None or quantiser.output[1] not in scales.input:
         return None
     scale = next((found for name in scales.input if (found := graph.weight(name)) is not None), None)
-    return None if scale is None else (quantiser, answer, _dequantize(weight, zero_point, scale))
+    return None if scale is None else (quantiser, answer, dequantize(weight, zero_point, scale))
 
 
 def _drop_unread(graph: Node) -> None:
