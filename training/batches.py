@@ -12,7 +12,12 @@ from twohands.taxonomy import Taxonomy
 
 
 def make_dataset(
-    examples: Sequence[Example], encoder: ParagraphEncoder, taxonomy: Taxonomy, *, teacher_weight: float | None = None
+    examples: Sequence[Example],
+    encoder: ParagraphEncoder,
+    taxonomy: Taxonomy,
+    *,
+    teacher_weight: float | None = None,
+    originals: Sequence[Example] | None = None,
 ) -> datasets.Dataset:
     """Encode rows.
 
@@ -22,23 +27,35 @@ def make_dataset(
         taxonomy: the order of the labels.
         teacher_weight: share of a teacher's scores in the target of a row that has both, in [0, 1]; None for the
             labels alone, as rows are judged by.
+        originals: the same rows as they were before augmentation, for those that it changed to be shown both ways;
+            None for each row once.
 
     Returns:
         Columns `windows` (lists of token ids), `labels` (in [0, 1], or -100) and `length` (tokens of the longest
-        window).
+        window); with `originals`, `original_windows`, too, without a window where the row was not changed.
     """
     encoded = encoder.encode_many([example.paragraph for example in examples])
     if teacher_weight is None:
         targets = encode_labels(examples, taxonomy)
     else:
         targets = make_targets(examples, taxonomy, teacher_weight=teacher_weight)
-    return datasets.Dataset.from_dict(
-        {
-            "windows": [[window.tolist() for window in paragraph.windows] for paragraph in encoded],
-            "labels": targets.tolist(),
-            "length": [max(len(window) for window in paragraph.windows) for paragraph in encoded],
+    columns = {
+        "windows": [[window.tolist() for window in paragraph.windows] for paragraph in encoded],
+        "labels": targets.tolist(),
+        "length": [max(len(window) for window in paragraph.windows) for paragraph in encoded],
+    }
+    if originals is not None:
+        changed = {
+            number: original.paragraph
+            for number, (example, original) in enumerate(zip(examples, originals, strict=True))
+            if example.paragraph != original.paragraph
         }
-    )
+        before = dict(zip(changed, encoder.encode_many(list(changed.values())), strict=True))
+        columns["original_windows"] = [
+            [window.tolist() for window in before[number].windows] if number in before else []
+            for number in range(len(examples))
+        ]
+    return datasets.Dataset.from_dict(columns)
 
 
 class WindowCollator:
@@ -56,15 +73,21 @@ class WindowCollator:
 
         Returns:
             `input_ids` and `attention_mask` of shape `(n_windows of all rows, length)`, `n_windows` of shape
-            `(batch,)`, `labels` of shape `(batch, n_labels)`.
+            `(batch,)`, `labels` of shape `(batch, n_labels)`, and `changed` of shape `(n_changed,)`. Rows that
+            augmentation changed come a second time, as they were, in the last `n_changed` places of the batch;
+            `changed` says in which places they stand changed.
         """
-        windows = [torch.tensor(window) for row in rows for window in row["windows"]]
+        changed = [place for place, row in enumerate(rows) if row.get("original_windows")]
+        labels = [row["labels"] for row in rows] + [rows[place]["labels"] for place in changed]
+        shown = [row["windows"] for row in rows] + [rows[place]["original_windows"] for place in changed]
+        windows = [torch.tensor(window) for row in shown for window in row]
         pad = torch.nn.utils.rnn.pad_sequence
         return {
             "input_ids": pad(windows, batch_first=True, padding_value=self._pad_token_id),
             "attention_mask": pad([torch.ones_like(window) for window in windows], batch_first=True),
-            "n_windows": torch.tensor([len(row["windows"]) for row in rows]),
-            "labels": torch.tensor([row["labels"] for row in rows], dtype=torch.float32),
+            "n_windows": torch.tensor([len(row) for row in shown]),
+            "labels": torch.tensor(labels, dtype=torch.float32),
+            "changed": torch.tensor(changed, dtype=torch.int64),
         }
 
 

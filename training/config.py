@@ -123,6 +123,12 @@ class LossConfig(_Section):
         description="share of a teacher's scores in the target of a row that has labels and scores; a row with scores "
         "only is learnt from them alone"
     )
+    consistency_weight: float = Field(
+        ge=0,
+        le=100,
+        description="weight of how far the answers to a row changed by augmentation and to the row as it was are "
+        "apart, both of which are then shown; 0 shows the changed row alone",
+    )
 
 
 class SelectionConfig(_Section):
@@ -186,6 +192,7 @@ _KEYS_SINCE: dict[tuple[str, str], object] = {
     ("encoder", "num_layers"): None,
     ("encoder", "attention_dropout"): None,
     ("loss", "teacher_weight"): 0.0,
+    ("loss", "consistency_weight"): 0.0,
 }
 
 

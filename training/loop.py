@@ -44,9 +44,10 @@ class _MultiHeadTrainer(Trainer):
 
     loss_is_scaled_for_ga = False
 
-    def __init__(self, *, loss: MultiHeadLoss, **kwargs: object) -> None:
+    def __init__(self, *, loss: MultiHeadLoss, consistency_weight: float, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self._loss = loss
+        self._consistency_weight = consistency_weight
 
     def compute_loss(
         self,
@@ -59,6 +60,10 @@ class _MultiHeadTrainer(Trainer):
         window_logits = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits
         logits = average_windows(window_logits.float(), inputs["n_windows"])
         loss = self._loss(logits, inputs["labels"])
+        changed = inputs["changed"]
+        if len(changed):
+            as_they_were = logits[len(logits) - len(changed) :]
+            loss = loss + self._consistency_weight * self._loss.compare(logits[changed], as_they_were)
         return (loss, {"logits": logits}) if return_outputs else loss
 
 
@@ -235,9 +240,15 @@ def _train(
         rows = draw_replay(splits.train, config.start.checkpoint, share=config.start.replay, seed=config.seed)
     if config.encoder.attention_dropout is not None:
         model = set_attention_dropout(model, config.encoder.attention_dropout)
-    rows = repeat_examples(rows)
-    rows = augment_examples(rows, **config.augmentation.model_dump(), seed=config.seed)
-    train = make_dataset(rows, paragraph_encoder, taxonomy, teacher_weight=config.loss.teacher_weight)
+    originals = repeat_examples(rows)
+    rows = augment_examples(originals, **config.augmentation.model_dump(), seed=config.seed)
+    train = make_dataset(
+        rows,
+        paragraph_encoder,
+        taxonomy,
+        teacher_weight=config.loss.teacher_weight,
+        originals=originals if config.loss.consistency_weight else None,
+    )
     dev = make_dataset(splits.dev, paragraph_encoder, taxonomy)
     dev = dev.select(sorted(range(len(dev)), key=dev["length"].__getitem__))  # little padding
     class_weights = weigh_classes(encode_labels(rows, taxonomy), taxonomy, powers=config.loss.class_weight_power)
@@ -259,6 +270,7 @@ def _train(
         compute_metrics=compute_metrics,
         callbacks=[ProgressBar(), EarlyStoppingCallback(config.selection.patience)],
         loss=MultiHeadLoss(taxonomy, head_weights=config.loss.head_weights, class_weights=class_weights),
+        consistency_weight=config.loss.consistency_weight,
     )
     trainer.remove_callback(transformers.PrinterCallback)  # it prints dicts between the bar's lines
     started = time.monotonic()

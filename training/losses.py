@@ -1,4 +1,4 @@
-"""Owns the loss: one term per head over the rows that are labelled for it, summed by weight."""
+"""Owns the loss: a term per head over the rows labelled for it, and one for rows that must be answered alike."""
 
 from collections.abc import Mapping
 
@@ -79,4 +79,35 @@ class MultiHeadLoss:
             else:
                 loss = functional.binary_cross_entropy_with_logits(head_logits, head_labels, pos_weight=weight)
             total = total + self._head_weights[head.name] * loss
+        return total
+
+    def compare(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        """Say how far apart two answers to the same rows are, whatever their labels.
+
+        Args:
+            first: logits, shape `(n_pairs, n_labels)`, float32.
+            second: of the other text of each pair.
+
+        Returns:
+            A scalar, 0 where they agree: Kullback-Leibler divergence, averaged over both directions, pairs and an
+            any-of head's labels, and summed over heads by weight.
+
+        Source:
+            Liang et al. 2021, *R-Drop: Regularized Dropout for Neural Networks* (equation 2; there a pair is one text
+            under two draws of dropout).
+        """
+        total = (first.sum() + second.sum()) * 0.0
+        if not len(first):
+            return total
+        for head in self._taxonomy.heads:
+            columns = self._taxonomy.slices[head.name]
+            if head.problem_type is ProblemType.ONE_OF:
+                one, other = (functional.log_softmax(logits[:, columns], dim=1) for logits in (first, second))
+                # (p - q) * (log p - log q) is both directions added.
+                apart = ((one.exp() - other.exp()) * (one - other)).sum(dim=1).mean()
+            else:
+                # log p - log q and log (1 - p) - log (1 - q) differ by the difference of the logits.
+                one, other = first[:, columns], second[:, columns]
+                apart = ((one.sigmoid() - other.sigmoid()) * (one - other)).mean()
+            total = total + self._head_weights[head.name] * apart / 2
         return total

@@ -1,5 +1,6 @@
 """The parts of a run: loss, batches, calibration, encoders."""
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -43,6 +44,30 @@ def test_loss_is_the_sum_of_the_heads_textbook_losses(loss):
     cross = math.log(math.e + math.e**2 + math.e**0.5) - 2.0
     binary = [-math.log(1 / (1 + math.exp(-s * z))) for s, z in zip((1, -1, -1, 1), (0.3, -0.2, 1.5, 0.0), strict=True)]
     assert loss(logits, labels).item() == pytest.approx(cross + 2 * sum(binary) / 4, abs=1e-6)
+
+
+def test_two_answers_are_as_far_apart_as_the_textbook_says(loss):
+    torch.manual_seed(3)
+    first, second = torch.randn(5, 7), torch.randn(5, 7)
+    one_of, another = (torch.distributions.Categorical(logits=of[:, :3]) for of in (first, second))
+    both = torch.distributions.kl_divergence(one_of, another) + torch.distributions.kl_divergence(another, one_of)
+    one, other = (torch.distributions.Bernoulli(logits=of[:, 3:]) for of in (first, second))
+    binary = torch.distributions.kl_divergence(one, other) + torch.distributions.kl_divergence(other, one)
+    assert loss.compare(first, second).item() == pytest.approx(
+        (both.mean() / 2 + 2 * binary.mean() / 2).item(), abs=1e-6
+    )
+    assert loss.compare(first, second).item() == pytest.approx(loss.compare(second, first).item(), abs=1e-6)
+    assert loss.compare(first, first).item() == 0.0
+    assert loss.compare(first[:0], first[:0]).item() == 0.0
+
+
+def test_sure_answers_that_differ_leave_a_finite_gradient(loss):
+    first = torch.full((1, 7), 80.0).requires_grad_()
+    value = loss.compare(first, torch.tensor([[-80.0, 80.0, 0.0, -80.0, 80.0, -80.0, 80.0]]))
+    value.backward()
+    assert torch.isfinite(value)
+    assert first.grad is not None
+    assert torch.isfinite(first.grad).all()
 
 
 def test_a_head_without_a_label_teaches_nothing(loss):
@@ -102,6 +127,26 @@ def test_training_ids_are_serving_ids(tiny_encoder, taxonomy):
     assert batch["input_ids"].shape == batch["attention_mask"].shape
     assert batch["attention_mask"].sum(dim=1).tolist() == [len(w) for row in table for w in row["windows"]]
     assert batch["labels"][0].tolist() == [0, 0, 1, *[NOT_LABELLED] * 4]
+
+
+def test_a_changed_row_comes_a_second_time_as_it_was(tiny_encoder, taxonomy):
+    encoder = ParagraphEncoder(
+        find_encoder(str(tiny_encoder)).read_tokenizer(), WindowRule(max_tokens=32, overlap_tokens=8, max_windows=4)
+    )
+    labels = [{"stance": (word,), "topics": None} for word in ("neutral", "state-led", "market-led")]
+    before = [Example(str(n), f"The mill of town {n}.", labels[n], "s", str(n)) for n in range(3)]
+    after = [before[0], dataclasses.replace(before[1], paragraph="The mi1l of town 1. " * 8), before[2]]
+    rows = list(make_dataset(after, encoder, taxonomy, originals=before))
+    batch = WindowCollator(0)([rows[2], rows[1], rows[0]])
+    assert batch["changed"].tolist() == [1]
+    n_windows = len(encoder.encode(after[1].paragraph).windows)
+    assert n_windows > 1
+    assert batch["n_windows"].tolist() == [1, n_windows, 1, 1]
+    (shown,) = encoder.encode(before[1].paragraph).windows
+    assert batch["input_ids"][-1][: len(shown)].tolist() == shown.tolist()
+    assert batch["labels"].shape == (4, 7)
+    assert batch["labels"][3].tolist() == batch["labels"][1].tolist()
+    assert WindowCollator(0)(list(make_dataset(after, encoder, taxonomy)))["changed"].tolist() == []
 
 
 def test_temperature_is_recovered():

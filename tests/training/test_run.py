@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from click.testing import CliRunner
 from filelock import FileLock
 
@@ -69,6 +70,21 @@ def test_losses_repeat_and_are_pinned(write_run, tmp_path):
 
 # Of the run above, on CPU in fp32 with one thread: a change here is a change of what training does.
 PINNED_LOSSES = [2.62628, 2.33695, 2.42390, 2.51863]
+
+
+def test_answers_to_a_changed_row_and_to_the_row_as_it_was_are_drawn_together(write_run, tmp_path):
+    first = {}
+    for weight in (1.0, 3.0, 5.0):
+        # One step, whose loss is of the untrained model, and so of the same answers.
+        path = write_run(n_rows=32, epochs=1, optim__batch_size=32)
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content["augmentation"]["damaged"] = 1.0
+        content["loss"]["consistency_weight"] = weight
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+        first[weight] = losses(run_fit(path, tmp_path / str(weight)))[0]
+    step = first[3.0] - first[1.0]
+    assert step > 1e-4
+    assert first[5.0] - first[3.0] == pytest.approx(step, rel=1e-2)
 
 
 def test_a_killed_run_goes_on_with_the_same_losses(write_run, tmp_path):
