@@ -16,7 +16,8 @@ _SMOKE = {
     "export.candidates": "[plain-int8]",
 }
 SMOKE_ROWS = 64
-_RESTORE_COPIES = 8  # of an int8 weight: its checkpoint and one graph at a time, both in floats
+# Of the folder's graph: its checkpoint and one graph at a time, both in floats.
+_RESTORE_COPIES = {"fp32": 2, "int8": 8}
 
 
 @click.command(
@@ -221,9 +222,12 @@ def restore(model: str, output: Path, overwrite: bool) -> None:
     its products computed in floats. A checkpoint that was kept after its training is better: it was never rounded.
     """
     from twohands.locate import find_model  # noqa: PLC0415, RUF100
+    from twohands.manifest import load_manifest  # noqa: PLC0415, RUF100
 
     folder = find_model(model)
-    check_room(output, needed_bytes=_RESTORE_COPIES * folder_bytes(folder), option="--output")
+    graph = load_manifest(folder)[0].graph
+    needed_bytes = _RESTORE_COPIES.get(graph.precision, max(_RESTORE_COPIES.values())) * graph.size_bytes
+    check_room(output, needed_bytes=needed_bytes, option="--output")
     from training.restore import restore_checkpoint  # noqa: PLC0415, RUF100
 
     with telling_full_disk(output):

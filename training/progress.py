@@ -6,9 +6,11 @@ from typing import NoReturn
 from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from training.bars import open_bar
+
 
 class ProgressBar(TrainerCallback):
-    """Shows one line on standard error; where that is a file, one line an evaluation instead."""
+    """Shows one line on standard error; where that is a file, a line a minute and one an evaluation instead."""
 
     def __init__(self) -> None:
         """Start without a bar; the Trainer says how many steps there are."""
@@ -21,14 +23,7 @@ class ProgressBar(TrainerCallback):
         """Open the bar at the step that a resumed run starts from."""
         del args, control, kwargs
         if state.is_world_process_zero:
-            self._bar = tqdm(
-                total=state.max_steps,
-                initial=state.global_step,
-                unit="step",
-                desc="train",
-                dynamic_ncols=True,
-                mininterval=0.2 if sys.stderr.isatty() else 60,
-            )
+            self._bar = open_bar("train", total=state.max_steps, unit="step", n_done=state.global_step)
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from training.bars import open_bar
 from twohands import Classifier
 from twohands.errors import DataError, FileWriteError, InputError
 from twohands.examples import expand_paths, read_rows
@@ -96,7 +96,7 @@ def write_pseudo_labels(models: Sequence[Path], paths: Sequence[Path], output: P
         output.parent.mkdir(parents=True, exist_ok=True)
         with (
             partial.open("w", encoding="utf-8") as stream,
-            tqdm(total=len(rows), desc="scoring", unit="row", dynamic_ncols=True) as bar,
+            open_bar("scoring", total=len(rows), unit="row") as bar,
         ):
             for start in range(0, len(rows), _CHUNK):
                 chunk = rows[start : start + _CHUNK]

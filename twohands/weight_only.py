@@ -146,8 +146,7 @@ def make_weight_only(model: Node) -> int:
     left = Counter(node.op_type for node in model.graph.node if node.op_type in _LEFT_OVER)
     if left:
         raise FileReadError(
-            f"found {_describe(left)} in the graph, in an order that cannot be made float; expected {_EXPECTED}; "
-            f"{_USE_OTHER}"
+            f"found {_describe(left)} in the graph, in an order that cannot be made float; expected {_EXPECTED}"
         )
     return len(replaced)
 
@@ -173,6 +172,9 @@ def read_weight_only(path: Path) -> bytes:
         raise FileReadError(f"{path} cannot be read as an ONNX graph: {error}") from error
     if not model.graph.node:  # protobuf reads much that is none of ours
         raise FileReadError(f"{path} cannot be read as an ONNX graph: it holds no operator; fetch or export it again")
-    make_weight_only(model)
+    try:
+        make_weight_only(model)
+    except FileReadError as error:
+        raise FileReadError(f"{error}; {_USE_OTHER}") from error
     content: bytes = model.SerializeToString()
     return content

@@ -4,6 +4,7 @@ import re
 
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
+from training.bars import open_bar
 from training.progress import ProgressBar
 
 
@@ -18,7 +19,10 @@ def test_a_run_is_told_in_80_columns(tmp_path, capsys):
     bar.on_log(arguments, state, control, logs=scores)
     bar.on_step_end(arguments, state, control)
     bar.on_train_end(arguments, state, control)
-    lines = [line.strip() for line in capsys.readouterr().err.replace("\r", "\n").splitlines() if line.strip()]
+    told = capsys.readouterr().err
+    assert "\r" not in told, "a log holds lines, not drawings over one another"
+    lines = told.splitlines()
+    assert all(line == line.strip() != "" for line in lines)
     assert "epoch 1.50, step 6000: loss 1.953; dev: kind 0.183, areas 0.302, mean 0.243" in lines
     last = lines[-1]
     assert "6000/12000" in last
@@ -26,3 +30,12 @@ def test_a_run_is_told_in_80_columns(tmp_path, capsys):
     # tqdm takes the width of a terminal alone: the drawn bar, which it shortens, and a rate of no time are left out.
     told = re.sub(r"[\d.]+step/s", "99.99step/s", re.sub(r"\|.*?\|", "||", last))
     assert max(map(len, [*lines[:-1], told])) <= 80
+
+
+def test_a_bar_in_a_pipe_is_told_in_lines(capsys):
+    with open_bar("unpacking", total=4_000_000, unit="B", scaled=True, n_done=1_000_000) as bar:
+        bar.update(3_000_000)
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("unpacking:  25%|")
+    assert last.startswith("unpacking: 100%|")
+    assert "4.00M/4.00M" in last
