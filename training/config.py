@@ -178,6 +178,15 @@ class TrainConfig(_Section):
     export: ExportConfig
     card_notes: list[str] = Field(description="sentences on known limits, for the model card")
 
+    @model_validator(mode="after")
+    def _check(self) -> "TrainConfig":
+        if self.loss.consistency_weight and not any(self.augmentation.model_dump().values()):
+            raise ValueError(
+                "loss.consistency_weight draws a changed row and the row as it was together, and augmentation changes "
+                "none: give one of its shares, as --set augmentation.damaged=0.35, or --set loss.consistency_weight=0"
+            )
+        return self
+
 
 # Keys that older releases had not, with the value that stands for what they did: what they wrote can be replayed.
 _KEYS_SINCE: dict[tuple[str, str], object] = {
