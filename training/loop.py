@@ -61,9 +61,8 @@ class _MultiHeadTrainer(Trainer):
         logits = average_windows(window_logits.float(), inputs["n_windows"])
         loss = self._loss(logits, inputs["labels"])
         changed = inputs["changed"]
-        if len(changed):
-            as_they_were = logits[len(logits) - len(changed) :]
-            loss = loss + self._consistency_weight * self._loss.compare(logits[changed], as_they_were)
+        as_they_were = logits[len(logits) - len(changed) :]
+        loss = loss + self._consistency_weight * self._loss.compare(logits[changed], as_they_were)
         return (loss, {"logits": logits}) if return_outputs else loss
 
 
