@@ -1,6 +1,7 @@
 """Owns leave-one-source-out: which rows a fold learns from and is asked about, and what it answered.
 
-A source is left out with all its documents, and with every row elsewhere that repeats one of its texts.
+A source is left out, alone or with others, with all its documents, and with every row elsewhere that repeats one of its
+texts.
 """
 
 import json
@@ -71,29 +72,48 @@ def make_in_domain(splits: Splits) -> Fold:
     return Fold(IN_DOMAIN, splits.train, splits.dev, splits.test or splits.dev, 0)
 
 
-def make_fold(splits: Splits, source: Source, taxonomy: Taxonomy, *, near_duplicate_jaccard: float | None) -> Fold:
-    """Leave one source out.
+def deal_sources(sources: Sequence[Source], n_folds: int) -> list[list[Source]]:
+    """Deal sources into folds of like size, so that each is left out once in fewer runs than there are sources.
+
+    Args:
+        sources: the one with most rows first, as `list_sources` has them.
+        n_folds: at least 1; more than there are sources leave each alone.
+
+    Returns:
+        Folds; each next source went to the one with fewest rows so far, of equals to the first.
+    """
+    folds: list[list[Source]] = [[] for _ in range(min(n_folds, len(sources)))]
+    for source in sources:
+        min(folds, key=lambda fold: sum(len(s.rows) for s in fold)).append(source)
+    return folds
+
+
+def make_fold(
+    splits: Splits, sources: Sequence[Source], taxonomy: Taxonomy, *, near_duplicate_jaccard: float | None
+) -> Fold:
+    """Leave one source out, or several at once.
 
     Args:
         splits: of the run.
-        source: which.
+        sources: which; at least one.
         taxonomy: the heads.
         near_duplicate_jaccard: as in `find_shared`.
 
     Returns:
-        A fold whose train and dev share no document and no text with the source's rows.
+        A fold whose train and dev share no document and no text with the sources' rows.
 
     Raises:
         DataError: what is left lacks a label.
     """
     # Rows that only a teacher scored are of the source, too, though nobody is asked about them.
-    gone = [e for e in [*splits.train, *splits.dev, *splits.test] if e.source == source.name]
+    names = {source.name for source in sources}
+    gone = [e for e in [*splits.train, *splits.dev, *splits.test] if e.source in names]
     groups = {example.group for example in gone}
     kept = {
-        split: [e for e in rows if e.source != source.name and e.group not in groups]
+        split: [e for e in rows if e.source not in names and e.group not in groups]
         for split, rows in (("train", splits.train), ("dev", splits.dev))
     }
-    n_before = sum(e.source != source.name for e in [*splits.train, *splits.dev])
+    n_before = sum(e.source not in names for e in [*splits.train, *splits.dev])
     repeated = {
         leak.second.id
         for rows in kept.values()
@@ -101,7 +121,10 @@ def make_fold(splits: Splits, source: Source, taxonomy: Taxonomy, *, near_duplic
     }
     train, dev = ([e for e in kept[split] if e.id not in repeated] for split in ("train", "dev"))
     check_labels(train, dev, taxonomy)
-    return Fold(source.name, train, dev, source.rows, n_before - len(train) - len(dev))
+    asked = [example for source in sources for example in source.rows]
+    # All names together could be longer than a file's may be; the first one tells folds of one call apart.
+    name = sources[0].name if len(sources) == 1 else f"{sources[0].name} and {len(sources) - 1} more"
+    return Fold(name, train, dev, asked, n_before - len(train) - len(dev))
 
 
 def answer(model: Classifier, rows: Sequence[Example]) -> Answers:

@@ -1,4 +1,4 @@
-"""Owns `twohands loso`: each source left out in turn, a table after each; heavy imports wait until it runs."""
+"""Owns `twohands loso`: sources left out in turn, a table after each fold; heavy imports wait until it runs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ def _say(line: str) -> None:
 Examples:
   twohands loso CONFIG --set data.root=FOLDER --list
   twohands loso CONFIG --set data.root=FOLDER --source wikipedia --source debates
+  twohands loso CONFIG --set data.root=FOLDER --folds 5
   twohands loso CONFIG --set data.root=FOLDER --beside models/twohands
 
 Given again, it goes on where it was; loso.md and loso.json stand after the first source and grow with each.""",
@@ -44,6 +45,14 @@ Given again, it goes on where it was; loso.md and loso.json stand after the firs
 )
 @click.option("--source", "names", multiple=True, metavar="NAME", help="Leave out this one; repeatable. [default: all]")
 @click.option("--min-rows", type=click.IntRange(min=1), default=30, show_default=True, help="Of a source not named.")
+@click.option(
+    "--folds",
+    "n_folds",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Leave several out at once, in N folds of like size: fewer runs, and harder, as sources alike may go "
+    "together. [default: each alone]",
+)
 @click.option("--output", type=click.Path(path_type=Path), help="Folder of the table. [default: runs/RUN_NAME-loso]")
 @click.option(
     "--beside",
@@ -58,6 +67,7 @@ def loso(
     overrides: tuple[str, ...],
     names: tuple[str, ...],
     min_rows: int,
+    n_folds: int | None,
     output: Path | None,
     beside: Path | None,
     *,
@@ -68,7 +78,7 @@ def loso(
 
     A source is the column of that name. All its documents leave train and dev, and so does every row elsewhere that
     repeats one of its texts. The figures stand beside those of the model that learnt from all sources, on the rows of
-    test (of dev, with --set data.test=null). One run of CONFIG for each source.
+    test (of dev, with --set data.test=null). One run of CONFIG for each source, or for each of --folds.
     """
     from training.config import load_config  # noqa: PLC0415, RUF100 - --help must not import torch
     from training.data import load_splits  # noqa: PLC0415, RUF100
@@ -80,13 +90,23 @@ def loso(
     splits = load_splits(chosen.data, taxonomy, seed=chosen.seed)
     held_out_split = "test" if splits.test else "dev"
 
-    from training.loso import answer_beside, answer_fold, list_sources, make_fold, make_in_domain  # noqa: PLC0415, RUF100
+    from training.loso import (  # noqa: PLC0415, RUF100
+        answer_beside,
+        answer_fold,
+        deal_sources,
+        list_sources,
+        make_fold,
+        make_in_domain,
+    )
 
     sources, passed_over = _choose(list_sources(splits), names, min_rows=min_rows)
+    groups = deal_sources(sources, n_folds or len(sources))
     if only_list:
-        click.echo(f"{'SOURCE':<40} {'ROWS':>6} {held_out_split.upper():>6}")
+        click.echo(f"{'SOURCE':<40} {'ROWS':>6} {held_out_split.upper():>6}" + "   FOLD" * bool(n_folds))
+        fold_of = {source.name: number for number, group in enumerate(groups, start=1) for source in group}
         for source in sources:
-            click.echo(f"{source.name:<40} {len(source.rows):>6} {len(source.held_out):>6}")
+            column = f" {fold_of[source.name]:>6}" if n_folds else ""
+            click.echo(f"{source.name:<40} {len(source.rows):>6} {len(source.held_out):>6}{column}")
         for name, reason in passed_over.items():
             click.echo(f"passed over: {name} ({reason})", err=True)
         return
@@ -110,18 +130,19 @@ def loso(
     described = f"{beside.name}, as it is served" if beside else "the same recipe on all sources, fp32"
     answers: dict[str, Answers] = {}
     text = ""
-    for number, source in enumerate(sources, start=1):
-        _say(f"source {number} of {len(sources)}: {source.name}")
+    for number, group in enumerate(groups, start=1):
+        _say(f"fold {number} of {len(groups)}, without {', '.join(source.name for source in group)}")
         try:
-            fold = make_fold(splits, source, taxonomy, near_duplicate_jaccard=chosen.data.near_duplicate_jaccard)
+            fold = make_fold(splits, group, taxonomy, near_duplicate_jaccard=chosen.data.near_duplicate_jaccard)
         except DataError as error:
-            passed_over[source.name] = "; ".join(error.faults)
-            _say(f"passed over, {passed_over[source.name]}")
+            passed_over |= {source.name: "; ".join(error.faults) for source in group}
+            _say(f"passed over, {'; '.join(error.faults)}")
             continue
-        answers[source.name] = run(fold)
+        given = run(fold)
+        answers |= {source.name: given for source in group}
         text = write_tables(
             target,
-            sources,
+            groups,
             answers,
             in_domain,
             taxonomy,

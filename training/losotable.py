@@ -1,6 +1,7 @@
 """Owns the table of leave-one-source-out: macro-F1 with intervals, and the paired difference from in-domain."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from twohands.metrics import Counts, Figure, count_head, draw_weights, f1, inter
 from twohands.taxonomy import Head, Taxonomy
 
 N_REPLICATES = 1000
+ALL = "**all of these**"
 Json = dict[str, object]
 
 
@@ -71,34 +73,48 @@ def measure_source(
 
 
 def summarise(
-    sources: Sequence[Source], folds: Mapping[str, Answers], in_domain: Answers, taxonomy: Taxonomy, *, seed: int
+    groups: Sequence[Sequence[Source]],
+    folds: Mapping[str, Answers],
+    in_domain: Answers,
+    taxonomy: Taxonomy,
+    *,
+    seed: int,
 ) -> list[Json]:
-    """Measure every source that was left out.
+    """Measure every source that was left out, and their rows together.
 
     Args:
-        sources: in the order of the table.
+        groups: sources by the fold that left them out.
         folds: by source, the answers of the model that never saw it.
         in_domain: answers of the model that did, to the rows held out.
         taxonomy: the heads.
         seed: of the bootstrap.
 
     Returns:
-        One object a source: `all` rows by the left-out model, `held_out` rows by both (null where there are none).
+        One object a source, the one with most rows first: `all` rows by the left-out model, `held_out` rows by both
+        (null where there are none), `fold` counted from 1. The last object, `source` null, is of all of them together,
+        each row answered by the model that never saw its source; left out where there is one source.
     """
-    table: list[Json] = []
-    for source in sources:
-        if source.name not in folds:
-            continue
-        answers = folds[source.name]
-        held_out = None
-        if source.held_out:
-            models = {"left_out": answers, "in_domain": in_domain}
-            held_out = measure_source(source.held_out, models, taxonomy, seed=seed)
-        rows = measure_source(source.rows, {"left_out": answers}, taxonomy, seed=seed)
-        table.append(
-            {"source": source.name, "n_rows": len(source.rows), "n_held_out": len(source.held_out), "all": rows,
-             "held_out": held_out}
-        )  # fmt: skip
+    fold_of = {s.name: number for number, group in enumerate(groups, start=1) for s in group if s.name in folds}
+    sources = [source for group in groups for source in group if source.name in folds]
+    sources.sort(key=lambda source: (-len(source.rows), source.name))
+
+    def measure(rows: Sequence[Example], held_out: Sequence[Example]) -> Json:
+        given = {e.id: folds[e.source][e.id] for e in rows}
+        both = {"left_out": given, "in_domain": in_domain}
+        return {
+            "n_rows": len(rows),
+            "n_held_out": len(held_out),
+            "all": measure_source(rows, {"left_out": given}, taxonomy, seed=seed),
+            "held_out": measure_source(held_out, both, taxonomy, seed=seed) if held_out else None,
+        }
+
+    table: list[Json] = [
+        {"source": source.name, "fold": fold_of[source.name], **measure(source.rows, source.held_out)}
+        for source in sources
+    ]
+    if len(sources) > 1:
+        rows, held_out = [e for s in sources for e in s.rows], [e for s in sources for e in s.held_out]
+        table.append({"source": None, "fold": None, **measure(rows, held_out)})
     return table
 
 
@@ -114,6 +130,8 @@ def _lay_out(
     table: Sequence[Json], taxonomy: Taxonomy, *, held_out_split: str, in_domain: str, passed_over: Mapping[str, str]
 ) -> str:
     """Markdown for people."""
+    in_fold = Counter(row["fold"] for row in table)
+    together = any(n > 1 for fold, n in in_fold.items() if fold is not None)
     heads = [head.name for head in taxonomy.heads]
     lines = [
         "# Leave one source out",
@@ -124,13 +142,16 @@ def _lay_out(
         "",
         "## All rows of the source",
         "",
-        "| source | rows | " + " | ".join(heads) + " |",
-        "| --- | --- |" + " --- |" * len(heads),
+        "| source | rows |" + " fold |" * together + "".join(f" {head} |" for head in heads),
+        "| --- | --- |" + " --- |" * (together + len(heads)),
     ]
+    if together:
+        lines[3:3] = ["Sources of one fold were left out together, by one run.", ""]
     for row in table:
         figures: dict[str, Json] = row["all"]  # type: ignore[assignment] # the table is JSON
         cells = [_cell(figures.get(head), "left_out") for head in heads]
-        lines.append(f"| {row['source']} | {row['n_rows']} | {' | '.join(cells)} |")
+        fold = f" {row['fold'] or ''} |" if together else ""
+        lines.append(f"| {row['source'] or ALL} | {row['n_rows']} |{fold} {' | '.join(cells)} |")
     for head in heads:
         lines += [
             "",
@@ -142,7 +163,7 @@ def _lay_out(
         for row in table:
             held_out: dict[str, Json] = row["held_out"] or {}  # type: ignore[assignment] # the table is JSON
             cells = [_cell(held_out.get(head), model) for model in ("left_out", "in_domain", "difference")]
-            lines.append(f"| {row['source']} | {row['n_held_out']} | {' | '.join(cells)} |")
+            lines.append(f"| {row['source'] or ALL} | {row['n_held_out']} | {' | '.join(cells)} |")
     if held_out_split == "dev":
         lines += ["", "The in-domain model was selected and calibrated on these rows, which flatters it."]
     if passed_over:
@@ -152,7 +173,7 @@ def _lay_out(
 
 def write_tables(
     folder: Path,
-    sources: Sequence[Source],
+    groups: Sequence[Sequence[Source]],
     folds: Mapping[str, Answers],
     in_domain: Answers,
     taxonomy: Taxonomy,
@@ -166,7 +187,7 @@ def write_tables(
 
     Args:
         folder: where to.
-        sources: in the order of the table.
+        groups: sources by the fold that left them out.
         folds: by source, the answers of the model that never saw it; those without are left out.
         in_domain: answers of the model that learnt from all sources.
         taxonomy: the heads.
@@ -178,7 +199,7 @@ def write_tables(
     Returns:
         The Markdown.
     """
-    table = summarise(sources, folds, in_domain, taxonomy, seed=seed)
+    table = summarise(groups, folds, in_domain, taxonomy, seed=seed)
     content = {"held_out_split": held_out_split, "in_domain": described, "passed_over": passed_over, "sources": table}
     (folder / "loso.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     text = _lay_out(table, taxonomy, held_out_split=held_out_split, in_domain=described, passed_over=passed_over)

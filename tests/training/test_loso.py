@@ -11,9 +11,9 @@ from sklearn.metrics import f1_score
 
 from training.data import Splits
 from training.labels import ONLY_SCORED
-from training.loso import list_sources, make_fold, make_in_domain
+from training.loso import Source, deal_sources, list_sources, make_fold, make_in_domain
 from training.losocommands import loso
-from training.losotable import measure_source
+from training.losotable import measure_source, summarise
 from twohands.errors import ConfigError, DataError, RunConflictError
 from twohands.examples import Example
 
@@ -46,7 +46,7 @@ def splits() -> Splits:
 
 def fold_without(splits: Splits, name: str, taxonomy):
     (source,) = [source for source in list_sources(splits) if source.name == name]
-    return make_fold(splits, source, taxonomy, near_duplicate_jaccard=0.5)
+    return make_fold(splits, [source], taxonomy, near_duplicate_jaccard=0.5)
 
 
 def test_a_fold_holds_nothing_of_the_source(splits, taxonomy):
@@ -81,6 +81,49 @@ def test_rows_that_only_a_teacher_scored_are_left_out_but_not_asked_about(splits
     splits.train.append(Example("scored", "Scored alone by a machine.", labels, "forum", "s", {ONLY_SCORED: True}))
     fold = fold_without(splits, "forum", taxonomy)
     assert "scored" not in {e.id for e in [*fold.train, *fold.asked]}
+
+
+def test_sources_are_dealt_into_folds_of_like_size():
+    sources = [Source(name, [Example(f"{name}{n}", "", {}, name, name) for n in range(rows)], [])
+               for name, rows in (("a", 9), ("b", 6), ("c", 5), ("d", 4), ("e", 1))]  # fmt: skip
+    dealt = deal_sources(sources, 3)
+    assert [[source.name for source in fold] for fold in dealt] == [["a"], ["b", "e"], ["c", "d"]]
+    assert [[source.name for source in fold] for fold in deal_sources(sources, 9)] == [
+        [*"a"],
+        [*"b"],
+        [*"c"],
+        [*"d"],
+        [*"e"],
+    ]
+
+
+def test_sources_left_out_together_are_all_gone_and_all_asked_about(splits, taxonomy):
+    group = [source for source in list_sources(splits) if source.name in {"forum", "gazette"}]
+    fold = make_fold(splits, group, taxonomy, near_duplicate_jaccard=0.5)
+    assert {e.source for e in [*fold.train, *fold.dev]} == {"broadsheet"}
+    assert {e.source for e in fold.asked} == {"forum", "gazette"}
+    assert len(fold.asked) == 24
+
+
+def test_all_sources_together_are_answered_by_the_models_that_never_saw_them(splits, taxonomy):
+    groups = deal_sources(list_sources(splits), 2)
+    rows = [e for source in list_sources(splits) for e in source.rows]
+    told = {e.id: {head: list(names) for head, names in e.labels.items()} for e in rows}
+    astray = {e.id: {"stance": ["neutral"], "topics": []} for e in rows}
+    # One fold is right throughout, the other never: each source has its own model's figure.
+    folds = {s.name: told if n == 0 else astray for n, group in enumerate(groups) for s in group}
+    *alone, together = summarise(groups, folds, told, taxonomy, seed=1)
+    assert [row["fold"] for row in alone] == [1, 2, 1]
+    assert [row["all"]["stance"]["left_out"]["value"] == 1 for row in alone] == [True, False, True]
+    expected = f1_score(
+        [e.labels["stance"][0] for e in rows], [folds[e.source][e.id]["stance"][0] for e in rows], average="macro"
+    )
+    assert together["source"] is None
+    assert together["n_rows"] == len(rows)
+    assert together["all"]["stance"]["left_out"]["value"] == pytest.approx(expected)
+    assert together["held_out"]["stance"]["in_domain"]["value"] == 1
+    (only,) = summarise(groups[1:], folds, told, taxonomy, seed=1)
+    assert only["source"] is not None, "one source has no sum"
 
 
 def test_a_fold_whose_rest_lacks_a_label_is_refused(splits, taxonomy):
@@ -171,6 +214,28 @@ def test_the_command_leaves_a_source_out_and_goes_on_where_it_was(config, tmp_pa
     assert Path("out/loso.md").read_text(encoding="utf-8") == table
     with pytest.raises(RunConflictError):
         invoke(config, "--source", "forum", "--output", "out", "--set", "optim.learning_rate=0.001")
+
+
+def test_sources_go_together_in_folds(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for file in (config.parent / "rows").glob("*.jsonl"):
+        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        for row in rows:
+            row["source"] = SOURCES[hash_of(row) % 3]
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    listed = invoke(config, "--list", "--folds", "2").output.splitlines()
+    assert listed[0].split()[-1] == "FOLD"
+    assert [line.split()[-1] for line in listed[1:4]] == ["1", "2", "2"]
+
+    outcome = invoke(config, "--folds", "2", "--output", "out")
+    assert outcome.exit_code == 0
+    *alone, together = json.loads(Path("out/loso.json").read_text(encoding="utf-8"))["sources"]
+    assert sorted(row["fold"] for row in alone) == [1, 2, 2]
+    assert together["n_rows"] == sum(row["n_rows"] for row in alone)
+    assert len([p for p in Path("out").glob("*.json") if "and_1_more" in p.name]) == 1
+    table = Path("out/loso.md").read_text(encoding="utf-8")
+    assert "left out together" in table
+    assert table.count("| **all of these** |") == 3
 
 
 def test_weights_that_may_have_learnt_from_the_source_are_refused(config, tmp_path, tiny_encoder, monkeypatch):
