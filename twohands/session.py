@@ -14,6 +14,7 @@ import onnxruntime as ort
 
 from twohands.encoding import EncodedParagraph, TokenIds
 from twohands.errors import FileReadError, NonFiniteLogitsError
+from twohands.overflow import sums_overflow
 from twohands.pages import huge_pages
 from twohands.threads import count_threads
 from twohands.windows import Logits, aggregate_windows
@@ -106,9 +107,8 @@ def _load(path: Path, *, num_threads: int) -> ort.InferenceSession:
     options.enable_mem_pattern = False
     _share_arena()
     options.add_session_config_entry("session.use_env_allocators", "1")
-    # x86 without VNNI adds pairs of products in 16 bits, which overflow: a model whose weights are large answered
-    # neutral to everything there. This costs a fifth of the time on such CPUs, and changes nothing on others.
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    if sums_overflow():  # a model whose weights are large answered neutral to everything on such a CPU
+        options.add_session_config_entry("session.x64quantprecision", "1")
     # Spinning would burn the core of a neighbour run, and of an idle service.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
