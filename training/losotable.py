@@ -146,7 +146,7 @@ def _lay_out(
         "| --- | --- |" + " --- |" * (together + len(heads)),
     ]
     if together:
-        lines[3:3] = ["Sources of one fold were left out together, by one run.", ""]
+        lines[4:4] = ["Sources of one fold were left out together, by one run.", ""]
     for row in table:
         figures: dict[str, Json] = row["all"]  # type: ignore[assignment] # the table is JSON
         cells = [_cell(figures.get(head), "left_out") for head in heads]
