@@ -58,7 +58,7 @@ def list_engines(
     words: tuple[str, ...]
     if with_openvino:
         words = (program("engine_twohands.py"), str(files.model), count, "openvino")
-        peers.append(Peer(f"{US} openvino bf16", US, own, words))
+        peers.append(Peer(f"{US} openvino {'bf16' if has_bf16() else 'f32'}", US, own, words))
     if files.checkpoint is not None:
         python = pythons.get("transformers", own)
         for precision in ("fp32", "bf16") if has_bf16() else ("fp32",):

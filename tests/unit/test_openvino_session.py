@@ -115,6 +115,34 @@ def test_the_weights_are_those_of_int8_and_activations_are_float(graphs, recipe)
     np.testing.assert_allclose(found, fp32, atol=0.2)
 
 
+@pytest.mark.parametrize(("capabilities", "asked"), [(["FP32", "BF16", "INT8"], "bf16"), (["FP32", "INT8"], "f32")])
+def test_bf16_is_asked_for_where_the_processor_multiplies_it(graphs, monkeypatch, capabilities, asked):
+    openvino = import_openvino()
+    options = []
+    real = openvino.Core
+
+    class Core:
+        """Says what this processor can, and writes down what was asked for."""
+
+        def __init__(self):
+            self._core = real()
+
+        def get_property(self, device, name):
+            assert (device, name) == ("CPU", "OPTIMIZATION_CAPABILITIES")
+            return capabilities
+
+        def read_model(self, content):
+            return self._core.read_model(content)
+
+        def compile_model(self, model, device, given):
+            options.append(given["INFERENCE_PRECISION_HINT"])
+            return self._core.compile_model(model, device, given | {"INFERENCE_PRECISION_HINT": "f32"})
+
+    monkeypatch.setattr(openvino, "Core", Core)
+    OpenVinoSession(graphs / "int8.onnx", num_threads=1).close()
+    assert options == [asked]
+
+
 def test_a_float_graph_is_run_as_it_is(graphs, tiny_model):
     windows = make_windows(20)
     path = graphs / "fp32.onnx"
