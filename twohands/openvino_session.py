@@ -120,7 +120,7 @@ class OpenVinoSession:
         self._pool = ThreadPoolExecutor(self.num_threads, "twohands") if self.num_threads > 1 else None
 
     def _choose_precision(self) -> Precision:
-        # Asked for bf16 on a CPU with AVX-512 that does not multiply it, OpenVINO emulates it: a paragraph takes seconds.
+        # OpenVINO emulates bf16 on a CPU with AVX-512 that does not multiply it: a paragraph takes over a second then.
         return "bf16" if "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
 
     def _load(self, path: Path, *, precision: Precision) -> tuple[Any, Any]:
