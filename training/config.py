@@ -31,11 +31,11 @@ class DataConfig(_Section):
     )
     labels: list[str] | None = Field(
         description="files of labels or a teacher's scores by row id, laid over rows of train that have none; rows "
-        "that stay without one are left out; null where every row is labelled in its own file"
+        "that stay without one are left out; or of excerpts of rows; null where every row is labelled in its own file"
     )
     repeat: dict[str, Annotated[int, Field(ge=2, le=20)]] | None = Field(
-        description="entry of train -> how often an epoch shows its rows, each time changed anew by augmentation; rows "
-        "of other entries come once; null for once each"
+        description="entry of train, or of labels if it holds excerpts -> how often an epoch shows its rows, each time "
+        "changed anew by augmentation; rows of other entries come once; null for once each"
     )
     dev: list[str] | None = Field(description="as train; null to hold out dev_fraction of train, whole documents")
     test: list[str] | None = Field(description="measured once, at the end, with the exported model; null for none")
@@ -53,8 +53,10 @@ class DataConfig(_Section):
                 "give either dev (files) or dev_fraction (a share of train, as --set data.dev_fraction=0.2), the other "
                 "null"
             )
-        if strange := [name for name in self.repeat or {} if name not in self.train]:
-            raise ValueError(f"repeat names {', '.join(strange)}, which train does not; write it as it stands there")
+        if strange := [name for name in self.repeat or {} if name not in (*self.train, *(self.labels or ()))]:
+            raise ValueError(
+                f"repeat names {', '.join(strange)}, which neither train nor labels does; write it as it stands there"
+            )
         return self
 
 

@@ -9,7 +9,8 @@ from types import MappingProxyType
 import numpy as np
 
 from training.config import DataConfig
-from training.labels import ONLY_SCORED, LabelsById, lay_labels, merge_labels, read_labels
+from training.excerpts import cut_excerpts
+from training.labels import ONLY_SCORED, LabelsById, lay_labels, list_excerpts, merge_labels, read_labels
 from training.leaks import find_leaks
 from training.public import HUB_PREFIX, name_file, name_hub
 from twohands.errors import DataError, FileReadError, LeakError
@@ -63,11 +64,9 @@ def _name_rows(rows: Iterable[Row], path: Path, root: Path | None) -> Iterator[R
 _TIMES = "twohands.times"
 
 
-def _mark(examples: Iterable[Example], times: int) -> list[Example]:
-    """Note how often an epoch is to show rows."""
-    if times == 1:
-        return list(examples)
-    return [dataclasses.replace(example, columns={**example.columns, _TIMES: times}) for example in examples]
+def _mark(example: Example, times: int) -> Example:
+    """Note how often an epoch is to show a row."""
+    return example if times == 1 else dataclasses.replace(example, columns={**example.columns, _TIMES: times})
 
 
 def _load_split(
@@ -77,6 +76,7 @@ def _load_split(
     split: str,
     labels: LabelsById | None = None,
     repeat: Mapping[str, int] = MappingProxyType({}),
+    excerpt_times: Mapping[str, int] = MappingProxyType({}),
 ) -> tuple[list[Example], list[DataFile], list[str]]:
     """Examples, files, and the places of rows that stayed without a label where `labels` were laid over them."""
     hub = [name for name in names if name.startswith(HUB_PREFIX)]
@@ -88,20 +88,27 @@ def _load_split(
     faults: list[str] = []
     left_out: list[str] = []
 
+    excerpts = {} if labels is None else list_excerpts(labels)
+
     def check(raw: Iterable[Row], source: str) -> list[Example]:
-        laid = raw if labels is None else lay_labels(raw, labels, taxonomy, left_out)
+        laid = raw
+        if labels is not None:
+            laid = lay_labels(cut_excerpts(raw, excerpts, faults), labels, taxonomy, left_out)
         return check_rows(laid, taxonomy, faults, default_source=source)
+
+    def add(rows: list[Example], name: str, digest: str, times: int) -> None:
+        n_rows = sum(row.id not in excerpt_times for row in rows)
+        files.append(DataFile(split=split, name=name, sha256=digest, n_rows=n_rows))
+        examples.extend(_mark(row, excerpt_times.get(row.id, times)) for row in rows)
 
     for name in hub:
         public = name_hub(name)
         rows = check(_read_hub(name), public.removeprefix(HUB_PREFIX).partition("#")[0])
         digest = sha256_of_value([[row.id, row.paragraph, str(dict(row.labels))] for row in rows])
-        files.append(DataFile(split=split, name=public, sha256=digest, n_rows=len(rows)))
-        examples += _mark(rows, repeat.get(name, 1))
+        add(rows, public, digest, repeat.get(name, 1))
     for path in paths:
         rows = check(_name_rows(read_rows(path, faults), path, root), path.stem)
-        files.append(DataFile(split=split, name=name_file(path, root), sha256=sha256_of_file(path), n_rows=len(rows)))
-        examples += _mark(rows, times.get(path, 1))
+        add(rows, name_file(path, root), sha256_of_file(path), times.get(path, 1))
     finish_examples(examples, faults, f"data.{split}")
     return examples, files, left_out
 
@@ -113,7 +120,7 @@ _WITHOUT = {
 
 
 def _load_row_splits(
-    config: DataConfig, taxonomy: Taxonomy, labels: LabelsById | None
+    config: DataConfig, taxonomy: Taxonomy, labels: LabelsById | None, excerpt_times: Mapping[str, int]
 ) -> tuple[dict[str, list[Example]], dict[str, list[DataFile]], list[str]]:
     """Rows and files by split, and the places of rows of train that stay without a label.
 
@@ -134,6 +141,7 @@ def _load_row_splits(
                 split,
                 labels if split == "train" else None,
                 (config.repeat if split == "train" else None) or {},
+                excerpt_times if split == "train" else {},
             )
         except DataError as error:
             wrong.append(error)
@@ -210,6 +218,21 @@ def hold_out(examples: list[Example], *, fraction: float, seed: int) -> tuple[li
     return stay, [example for example in examples if example.group in held]
 
 
+def _count_excerpts(config: DataConfig, by_file: Mapping[Path, LabelsById]) -> dict[str, int]:
+    """How often an epoch shows each excerpt that the labels files name."""
+    times: dict[str, int] = {}
+    for name in config.labels or ():
+        named = [of_row for path in _resolve([name], config.root) for of_row in list_excerpts(by_file[path]).values()]
+        n_times = (config.repeat or {}).get(name)
+        if n_times is not None and not named:
+            raise DataError(
+                "data.repeat cannot be followed",
+                [f"{name} is a file of labels and holds no excerpt; name the rows of data.train that are to be shown"],
+            )
+        times |= {identifier: n_times or 1 for of_row in named for identifier, _ in of_row}
+    return times
+
+
 def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
     """Read every split of a run, whole or not at all.
 
@@ -243,7 +266,8 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
             )
             for path in paths
         ]
-    rows, row_files, left_out = _load_row_splits(config, taxonomy, labels)
+    excerpt_times = _count_excerpts(config, by_file)
+    rows, row_files, left_out = _load_row_splits(config, taxonomy, labels, excerpt_times)
     train, dev, test = rows["train"], rows["dev"], rows["test"]
     files = row_files["train"] + files + row_files["dev"] + row_files["test"]
     ids = {example.id for example in train}

@@ -2,13 +2,14 @@
 
 A labels file lets labels be shipped where the texts may not be, and lets a teacher speak of rows that nobody read.
 One JSON object a line: `id`, then the heads as in a row (`"stance": "neutral", "topics": []`), or `scores`:
-`{"stance": {"state-led": 0.1, ...}, "topics": {...}}`, or both.
+`{"stance": {"state-led": 0.1, ...}, "topics": {...}}`, or both. A line may speak of a part of a row, see `excerpts`.
 """
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from training.excerpts import Excerpt, read_excerpt
 from twohands.errors import DataError
 from twohands.examples import Example, Labels, Row, as_words, encode_labels, read_rows
 from twohands.hashing import sha256_of_value
@@ -18,6 +19,7 @@ _SCORES = "scores"
 # Columns of an example that only a labels file fills: a column `scores` that rows bring themselves is not a teacher's.
 TEACHER_SCORES = "twohands.scores"
 ONLY_SCORED = "twohands.only_scored"  # no reader labelled the row: a teacher's scores are all that is known of it
+_EXCERPT = "twohands.excerpt"
 _SUM_TOLERANCE = 0.01
 
 LabelsById = dict[str, dict[str, object]]
@@ -56,7 +58,8 @@ def _check_line(row: Row, taxonomy: Taxonomy) -> dict[str, object]:
         cells[TEACHER_SCORES] = {name: _check_scores(value, heads[name]) for name, value in spoken.items()}
     if not cells:
         raise ValueError(f"no label: neither {', '.join(heads)} nor {_SCORES}")
-    return cells
+    excerpt = read_excerpt(row)
+    return cells if excerpt is None else {**cells, _EXCERPT: excerpt}
 
 
 def read_labels(paths: Iterable[Path], taxonomy: Taxonomy) -> dict[Path, LabelsById]:
@@ -115,6 +118,23 @@ def merge_labels(files: Iterable[LabelsById]) -> LabelsById:
     return merged
 
 
+def list_excerpts(labels: LabelsById) -> dict[str, list[tuple[str, Excerpt]]]:
+    """Find the lines that speak of a part of a row.
+
+    Args:
+        labels: of `read_labels` or `merge_labels`.
+
+    Returns:
+        By the id of the row, the ids of its excerpts and what they are.
+    """
+    found: dict[str, list[tuple[str, Excerpt]]] = {}
+    for identifier, cells in labels.items():
+        excerpt = cells.get(_EXCERPT)
+        if isinstance(excerpt, Excerpt):
+            found.setdefault(excerpt.row_id, []).append((identifier, excerpt))
+    return found
+
+
 def _harden(scores: Mapping[str, float], head: Head) -> str | list[str]:
     if head.problem_type is ProblemType.ONE_OF:
         return max(scores, key=scores.__getitem__)
@@ -139,7 +159,8 @@ def lay_labels(rows: Iterable[Row], labels: LabelsById, taxonomy: Taxonomy, left
     for row in rows:
         identifier = row.cells.get("id")
         laid = {} if identifier is None else labels.get(str(identifier), {})
-        cells = {**row.cells, **{n: value for n, value in laid.items() if row.cells.get(n) is None}}
+        open_cells = {n: value for n, value in laid.items() if n != _EXCERPT and row.cells.get(n) is None}
+        cells = {**row.cells, **open_cells}
         if all(cells.get(head.name) is None for head in taxonomy.heads):
             scores = laid.get(TEACHER_SCORES)
             if not isinstance(scores, Mapping):

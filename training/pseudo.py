@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from training.bars import open_bar
+from training.excerpts import draw_excerpts
 from twohands import Classifier
 from twohands.errors import DataError, FileWriteError, InputError
 from twohands.examples import expand_paths, read_rows
@@ -69,13 +70,17 @@ def score_ensemble(teachers: Sequence[Classifier], paragraphs: Sequence[str]) ->
     return averaged
 
 
-def write_pseudo_labels(models: Sequence[Path], paths: Sequence[Path], output: Path) -> int:
-    """Score rows and write `{"id", "scores"}`, one object a line, without the texts.
+def write_pseudo_labels(
+    models: Sequence[Path], paths: Sequence[Path], output: Path, *, n_excerpts: int | None = None, seed: int = 0
+) -> int:
+    """Score rows, or excerpts of them, and write `{"id", "scores"}`, one object a line, without the texts.
 
     Args:
         models: model folders; their calibrated scores are averaged with equal weight.
         paths: rows with id and text; labels that stand in them are not looked at.
         output: the JSONL file to write, whole or not at all.
+        n_excerpts: score so many excerpts instead, each named by its row's id and its sentences; None for whole rows.
+        seed: for drawing excerpts.
 
     Returns:
         How many rows were written.
@@ -90,7 +95,11 @@ def write_pseudo_labels(models: Sequence[Path], paths: Sequence[Path], output: P
     if differing:
         faults = [f"{model} has other heads or labels than {models[0]}" for model in differing]
         raise DataError("the teachers do not fit together", faults)
-    rows = read_unlabelled(paths)
+    whole = read_unlabelled(paths)
+    drawn = [] if n_excerpts is None else draw_excerpts(whole, n_excerpts=n_excerpts, seed=seed)
+    rows = [(identifier, text, excerpt.cells) for identifier, excerpt, text in drawn]
+    if n_excerpts is None:
+        rows = [(identifier, text, {}) for identifier, text in whole]
     partial = output.with_name(output.name + ".partial")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -100,8 +109,8 @@ def write_pseudo_labels(models: Sequence[Path], paths: Sequence[Path], output: P
         ):
             for start in range(0, len(rows), _CHUNK):
                 chunk = rows[start : start + _CHUNK]
-                averaged = score_ensemble(teachers, [paragraph for _, paragraph in chunk])
-                for number, (identifier, _) in enumerate(chunk):
+                averaged = score_ensemble(teachers, [paragraph for _, paragraph, _ in chunk])
+                for number, (identifier, _, cells) in enumerate(chunk):
                     scores = {
                         head.name: {
                             name: round(float(score), 4)
@@ -109,7 +118,7 @@ def write_pseudo_labels(models: Sequence[Path], paths: Sequence[Path], output: P
                         }
                         for head in heads
                     }
-                    stream.write(json.dumps({"id": identifier, "scores": scores}) + "\n")
+                    stream.write(json.dumps({"id": identifier, **cells, "scores": scores}) + "\n")
                 bar.update(len(chunk))
         partial.replace(output)
     except OSError as error:
