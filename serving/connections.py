@@ -5,7 +5,7 @@ its answer, or never reads, would keep its connection for ever.
 """
 
 import asyncio
-import resource
+import contextlib
 import socket
 import sys
 import uuid
@@ -48,7 +48,8 @@ class TimedConnection(H11Protocol):
         super().connection_made(transport)
         # asyncio does so for sockets whose protocol number is known, which of a listener that it was given it is not:
         # a body would then wait for the client to acknowledge its headers, 40 ms on every connection that is kept.
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError):  # macOS refuses it for a client that has gone already
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         n_open = len(self.connections)
         if n_open > self.max_connections + N_REFUSED_AT_ONCE:
             transport.abort()
@@ -148,16 +149,3 @@ def bound_connections(max_connections: int) -> type[TimedConnection]:
         For uvicorn's `http`.
     """
     return type("BoundedConnection", (TimedConnection,), {"max_connections": max_connections})
-
-
-def allow_open_files(max_connections: int) -> None:
-    """Raise this process's bound on open files, where it is lower than its connections need and may be raised.
-
-    Args:
-        max_connections: each is an open file.
-    """
-    wanted = max_connections + N_REFUSED_AT_ONCE + 200
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))

@@ -4,6 +4,7 @@ A file from anywhere may be made to cost hours or gigabytes; the process that re
 Run as `python -m serving.extract SUFFIX`, it reads the document from standard input.
 """
 
+import contextlib
 import json
 import resource
 import subprocess
@@ -58,7 +59,9 @@ def extract(content: bytes, *, suffix: str, timeout_s: float) -> str:
 
 
 def _bound_resources(timeout_s: int) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
+    # macOS on ARM maps some 400 GB into every process and refuses a bound below that: there time alone is bounded.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (timeout_s, timeout_s + 1))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

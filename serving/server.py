@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -14,19 +15,23 @@ import uvicorn
 
 from serving.access import is_loopback
 from serving.app import create_app
-from serving.connections import allow_open_files, bound_connections
+from serving.connections import N_REFUSED_AT_ONCE, bound_connections
 from serving.logs import set_up_logs
 from serving.models import Models, Shared, name_folders
 from serving.settings import ServeSettings
 from twohands.classifier import Classifier
 from twohands.errors import AddressError, EngineStoppedError, InsecureAddressError
+from twohands.open_files import allow_open_files
 from twohands.pages import move_to_huge_pages
 from twohands.runtimes import lacks_vnni
+
+_LOGGER = logging.getLogger(__name__)
 
 BACKLOG = 2048
 # Beyond our own bound, uvicorn's is only there for connections that never end.
 CLOSE_GRACE_S = 3
 TICK_S = 1.0
+_OTHER_FILES = 200  # of this process, beside its connections
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -43,7 +48,9 @@ def open_socket(host: str, port: int) -> socket.socket:
         AddressError: the name is unknown, or the address is not ours, taken or forbidden.
     """
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        # A name of both versions, as `localhost` is, is served where clients look that were given 127.0.0.1.
+        family, _, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
         # `::` means every address of a container, those of version 4 among them.
         is_dual = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
         return socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=is_dual)
@@ -200,7 +207,14 @@ def make_server(
     Returns:
         The server; its `run` takes the listening socket.
     """
-    allow_open_files(settings.max_connections)
+    n_files = settings.max_connections + N_REFUSED_AT_ONCE + _OTHER_FILES
+    if (n_allowed := allow_open_files(n_files)) < n_files:
+        _LOGGER.warning(
+            "this process may open %d files, and --max-connections %d wants %d; beyond that, connections wait",
+            n_allowed,
+            settings.max_connections,
+            n_files,
+        )
     app = create_app(settings, classifier, runtime=runtime, shared=shared)
     identity, num_threads = classifier.identity, classifier.session.num_threads
     line = (

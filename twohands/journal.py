@@ -36,7 +36,9 @@ def check_output(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> No
     """
     if not output.parent.is_dir():
         raise FileWriteError(f"cannot write {output}: the folder {output.parent} does not exist")
-    if output.resolve() in {path.resolve() for path in inputs}:
+    # The same file may have two names: a link, or other capitals on a disk that does not tell them apart.
+    is_input = output.exists() and any(path.exists() and output.samefile(path) for path in inputs)
+    if is_input or output.resolve() in {path.resolve() for path in inputs}:
         raise RunConflictError(f"{output} is one of the inputs; choose another --output")
     if not output.exists():
         return

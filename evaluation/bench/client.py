@@ -12,10 +12,12 @@ from typing import Any
 
 from twohands.errors import BenchError
 from twohands.extras import import_extra
+from twohands.open_files import allow_open_files
 
 Done = Callable[[int, bool], None]
 _CLASSIFY_PATH = "/v1/classify"
 _TIMEOUT_S = 120.0
+_OTHER_FILES = 100  # of this process, beside its connections
 
 
 def import_aiohttp() -> Any:  # noqa: ANN401 - a module
@@ -48,6 +50,7 @@ class LoadClient:
             path: where to post.
         """
         self._aiohttp = import_aiohttp()
+        allow_open_files(max_connections + _OTHER_FILES)
         self._url = url.rstrip("/") + path
         self._bodies = bodies
         self._max_connections = max_connections

@@ -135,7 +135,7 @@ class SetFitBaseline:
         ):
             warnings.simplefilter("ignore")  # of the library about its own loaders and of torch about a missing GPU
             kind = {} if one_of else {"multi_target_strategy": "one-vs-rest"}
-            model = self._setfit.SetFitModel.from_pretrained(str(encoder), local_files_only=True, **kind)
+            model = self._setfit.SetFitModel.from_pretrained(str(encoder), local_files_only=True, device="cpu", **kind)
             model.model_body.max_seq_length = _MOST_TOKENS
             arguments = self._setfit.TrainingArguments(
                 output_dir=folder,

@@ -157,3 +157,34 @@ def test_a_question_by_head_is_answered_without_a_body(served):
     assert exchange(served, b"HEAD /v1/classify HTTP/1.1\r\nhost: service\r\nconnection: close\r\n\r\n").startswith(
         b"HTTP/1.1 405"
     )
+
+
+def test_a_client_that_has_gone_already_is_no_fault_of_ours(served, monkeypatch, caplog):
+    refused = []
+    real = TimedConnection.connection_made
+
+    class Gone:
+        """As macOS has a socket that is shut both ways: no option of it can be set."""
+
+        def __init__(self, real):
+            self._real = real
+
+        def __getattr__(self, name):
+            return getattr(self._real, name)
+
+        def setsockopt(self, *option):
+            refused.append(option)
+            raise OSError(22, "Invalid argument")
+
+    def connection_made(self, transport):
+        info = transport.get_extra_info
+        monkeypatch.setattr(
+            transport, "get_extra_info", lambda name, *more: Gone(info(name)) if name == "socket" else info(name, *more)
+        )
+        real(self, transport)
+
+    monkeypatch.setattr(TimedConnection, "connection_made", connection_made)
+    with caplog.at_level(logging.WARNING):
+        assert exchange(served, GET + b"connection: close\r\n\r\n").startswith(b"HTTP/1.1 200")
+    assert refused == [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+    assert not caplog.records

@@ -1,6 +1,9 @@
+import io
 import json
 import os
+import resource
 import subprocess
+import sys
 import time
 
 import numpy as np
@@ -114,6 +117,7 @@ def test_a_document_that_takes_too_long_or_too_much_is_given_up(monkeypatch):
         extract(b"x", suffix=".pdf", timeout_s=5)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS refuses a bound on the memory that a process maps")
 def test_the_reading_process_cannot_take_all_memory():
     code = (
         "import sys, serving.extract as e\n"
@@ -123,6 +127,23 @@ def test_the_reading_process_cannot_take_all_memory():
     ended = subprocess.run([os.sys.executable, "-c", code], input=b"", capture_output=True, timeout=60, check=False)
     assert ended.returncode == 1
     assert b"MemoryError" in ended.stderr
+
+
+def test_a_document_is_read_where_the_system_refuses_to_bound_memory(monkeypatch):
+    asked = []
+
+    def refuse(kind, _):
+        asked.append(kind)
+        if kind == resource.RLIMIT_AS:
+            raise ValueError("current limit exceeds maximum limit")
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"<p>The board sells its barges.</p>")))
+    written = io.TextIOWrapper(io.BytesIO())
+    monkeypatch.setattr("sys.stdout", written)
+    assert extracting.main(".html", 5) == 0
+    assert "The board sells its barges." in written.buffer.getvalue().decode()
+    assert asked == [resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE]
 
 
 def test_distribution_is_that_of_every_outcome_counted_out():

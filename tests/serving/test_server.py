@@ -1,6 +1,7 @@
 import http.client
 import json
 import signal
+import socket
 import threading
 import time
 
@@ -155,6 +156,22 @@ def test_address_that_is_taken_or_not_ours_or_no_name_is_refused():
     for host in ("192.0.2.1", "a" * 300):
         with pytest.raises(AddressError):
             open_socket(host, 0)
+
+
+def test_a_name_of_both_versions_is_served_where_127_0_0_1_is_looked_for(monkeypatch):
+    found = [
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with open_socket("localhost", 0) as listener:
+        assert listener.getsockname()[0] == "127.0.0.1"
+
+
+def test_a_bound_on_open_files_is_told_where_it_is_too_low(settings, classifier, monkeypatch, caplog):
+    monkeypatch.setattr("serving.server.allow_open_files", lambda n_files: n_files // 2)
+    make_server(settings.model_copy(update={"max_connections": 700}), classifier, url="", announce=str)
+    assert "may open 500 files, and --max-connections 700 wants 1000" in caplog.text
 
 
 @pytest.mark.parametrize(

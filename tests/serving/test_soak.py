@@ -7,9 +7,9 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
-from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from serving.settings import ServeSettings
@@ -25,7 +25,7 @@ def url(tiny_model, classifier):
 
 
 def read_rss_bytes():
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
+    return psutil.Process().memory_info().rss
 
 
 def make_text(draw, n_words):

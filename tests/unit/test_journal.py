@@ -133,7 +133,8 @@ def test_outputs_that_would_destroy_something_are_refused(tmp_path):
     with pytest.raises(RunConflictError):
         check_output(existing, [], overwrite=False)
     (tmp_path / "link.jsonl").symlink_to(existing)
-    for target in (existing, tmp_path / "link.jsonl"):  # one of the inputs
+    (tmp_path / "A.jsonl").hardlink_to(existing)  # as a disk that tells no capitals apart has it
+    for target in (existing, tmp_path / "link.jsonl", tmp_path / "A.jsonl"):  # one of the inputs
         with pytest.raises(RunConflictError):
             check_output(target, [existing], overwrite=True)
     for target in (tmp_path, tmp_path / "pipe"):  # no plain files
