@@ -96,10 +96,11 @@ def write_pseudo_labels(
         faults = [f"{model} has other heads or labels than {models[0]}" for model in differing]
         raise DataError("the teachers do not fit together", faults)
     whole = read_unlabelled(paths)
-    drawn = [] if n_excerpts is None else draw_excerpts(whole, n_excerpts=n_excerpts, seed=seed)
-    rows = [(identifier, text, excerpt.cells) for identifier, excerpt, text in drawn]
     if n_excerpts is None:
-        rows = [(identifier, text, {}) for identifier, text in whole]
+        rows: list[tuple[str, str, dict[str, object]]] = [(identifier, text, {}) for identifier, text in whole]
+    else:
+        drawn = draw_excerpts(whole, n_excerpts=n_excerpts, seed=seed)
+        rows = [(identifier, text, excerpt.cells) for identifier, excerpt, text in drawn]
     partial = output.with_name(output.name + ".partial")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
