@@ -1,7 +1,7 @@
 """Owns pseudo-labelling: an ensemble of model folders scores rows that nobody labelled, as a file of labels by id."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +70,46 @@ def score_ensemble(teachers: Sequence[Classifier], paragraphs: Sequence[str]) ->
     return averaged
 
 
+def load_teachers(models: Sequence[Path]) -> list[Classifier]:
+    """Load model folders whose scores are to be averaged.
+
+    Args:
+        models: folders, at least one.
+
+    Returns:
+        Models of one taxonomy.
+
+    Raises:
+        DataError: the models differ in their heads.
+    """
+    teachers = [Classifier.load(model) for model in models]
+    heads = teachers[0].taxonomy.heads
+    differing = [model for teacher, model in zip(teachers, models, strict=True) if teacher.taxonomy.heads != heads]
+    if differing:
+        faults = [f"{model} has other heads or labels than {models[0]}" for model in differing]
+        raise DataError("the teachers do not fit together", faults)
+    return teachers
+
+
+def score_in_chunks(
+    teachers: Sequence[Classifier], paragraphs: Sequence[str]
+) -> Iterator[tuple[int, dict[str, Scores]]]:
+    """Score many paragraphs behind a progress bar.
+
+    Args:
+        teachers: of one taxonomy.
+        paragraphs: normalised texts.
+
+    Yields:
+        The number of the first paragraph of a chunk, and the chunk's scores as of `score_ensemble`.
+    """
+    with open_bar("scoring", total=len(paragraphs), unit="row") as bar:
+        for start in range(0, len(paragraphs), _CHUNK):
+            chunk = paragraphs[start : start + _CHUNK]
+            yield start, score_ensemble(teachers, chunk)
+            bar.update(len(chunk))
+
+
 def write_pseudo_labels(
     models: Sequence[Path], paths: Sequence[Path], output: Path, *, n_excerpts: int | None = None, seed: int = 0
 ) -> int:
@@ -89,12 +129,8 @@ def write_pseudo_labels(
         DataError: the models differ in their heads, or rows cannot be used.
         FileWriteError: `output` cannot be written.
     """
-    teachers = [Classifier.load(model) for model in models]
+    teachers = load_teachers(models)
     heads = teachers[0].taxonomy.heads
-    differing = [model for teacher, model in zip(teachers, models, strict=True) if teacher.taxonomy.heads != heads]
-    if differing:
-        faults = [f"{model} has other heads or labels than {models[0]}" for model in differing]
-        raise DataError("the teachers do not fit together", faults)
     whole = read_unlabelled(paths)
     if n_excerpts is None:
         rows: list[tuple[str, str, dict[str, object]]] = [(identifier, text, {}) for identifier, text in whole]
@@ -104,14 +140,9 @@ def write_pseudo_labels(
     partial = output.with_name(output.name + ".partial")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            partial.open("w", encoding="utf-8") as stream,
-            open_bar("scoring", total=len(rows), unit="row") as bar,
-        ):
-            for start in range(0, len(rows), _CHUNK):
-                chunk = rows[start : start + _CHUNK]
-                averaged = score_ensemble(teachers, [paragraph for _, paragraph, _ in chunk])
-                for number, (identifier, _, cells) in enumerate(chunk):
+        with partial.open("w", encoding="utf-8") as stream:
+            for start, averaged in score_in_chunks(teachers, [paragraph for _, paragraph, _ in rows]):
+                for number, (identifier, _, cells) in enumerate(rows[start : start + _CHUNK]):
                     scores = {
                         head.name: {
                             name: round(float(score), 4)
@@ -120,7 +151,6 @@ def write_pseudo_labels(
                         for head in heads
                     }
                     stream.write(json.dumps({"id": identifier, **cells, "scores": scores}) + "\n")
-                bar.update(len(chunk))
         partial.replace(output)
     except OSError as error:
         raise FileWriteError(f"cannot write {output}: {error.strerror or error}") from error

@@ -1,0 +1,103 @@
+"""Owns `twohands select`: which rows to label next; heavy imports wait until it runs."""
+
+from pathlib import Path
+
+import click
+
+from twohands.errors import RunConflictError
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  twohands select twohands --data pool.jsonl --rows 300 --output sheet.csv
+  twohands select models/mine models/other --data my_rows --rows 500 --output sheet.jsonl
+  twohands select twohands --data train.jsonl --excerpts 5000 --rows 500 --output sheet.jsonl
+
+Fill in the empty columns (topics joined by |, a single - where none applies) and train with
+--set 'data.train=[train.jsonl, ./sheet.csv]'; rows that are left empty are left out. The scores do not stand in the
+sheet, as who sees an answer agrees with it. Rows marked `unsure` in `chosen` are hard ones: measure a model on those
+marked `random` alone.""",
+    no_args_is_help=True,
+)
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.option(
+    "--data",
+    "paths",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    required=True,
+    help="Rows with id and text, or a folder of them; repeatable.",
+)
+@click.option(
+    "--rows", "n_rows", type=click.IntRange(min=1), default=200, show_default=True, help="How many to choose."
+)
+@click.option(
+    "--known",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Rows or labels that are there already: their ids are passed over; repeatable.",
+)
+@click.option(
+    "--excerpts",
+    "n_excerpts",
+    type=click.IntRange(min=1),
+    help="Choose from so many excerpts of two or three sentences instead of whole rows.",
+)
+@click.option(
+    "--random-share",
+    type=click.FloatRange(0, 1),
+    default=0.1,
+    show_default=True,
+    help="Share drawn whatever the model says.",
+)
+@click.option(
+    "--most-of-group",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="No more rows of one document (`group`).",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For all that is drawn.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="The sheet to write, .csv or .jsonl.")
+@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
+def select(
+    models: tuple[str, ...],
+    paths: tuple[Path, ...],
+    n_rows: int,
+    known: tuple[Path, ...],
+    n_excerpts: int | None,
+    random_share: float,
+    most_of_group: int,
+    seed: int,
+    output: Path,
+    overwrite: bool,
+) -> None:
+    """Choose the rows whose labels would teach a model most, as a sheet to fill in.
+
+    MODELs (names or folders) score the rows that have no label, and those they are least sure of are taken: by the
+    entropy of the calibrated scores, averaged over models and heads. A share is drawn at random.
+    """
+    if output.exists() and not overwrite:
+        raise RunConflictError(f"{output} already exists; choose another --output, or pass --overwrite to replace it")
+    from training.select import select_rows  # noqa: PLC0415, RUF100
+    from twohands.locate import find_model  # noqa: PLC0415, RUF100
+
+    n_chosen, n_candidates, n_passed = select_rows(
+        [find_model(model) for model in models],
+        paths,
+        output,
+        n_rows=n_rows,
+        known=known,
+        n_excerpts=n_excerpts,
+        random_share=random_share,
+        most_of_group=most_of_group,
+        seed=seed,
+    )
+    what = "rows" if n_excerpts is None else "excerpts"
+    passed = f", {n_passed} more have their labels" if n_passed else ""
+    click.echo(f"wrote {n_chosen} of {n_candidates} {what} to {output}{passed}", err=True)
+    if n_chosen < n_rows:
+        click.echo(
+            f"{n_chosen} of {n_rows}: no more than --most-of-group {most_of_group} come from one document", err=True
+        )
