@@ -3,6 +3,7 @@
 `Classifier` and `Prediction` are imported when first used, so that `import twohands` costs nothing.
 """
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 __all__ = ["Classifier", "Prediction", "__version__"]
 
 __version__ = "0.4.0"
+
+# From 1.26 on ONNX Runtime's builds for Linux write a number for this machine into the user's cache and send how
+# sessions go to their maker. They read this when they are first imported; `disable_telemetry_events()` comes too late.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def __getattr__(name: str) -> object:

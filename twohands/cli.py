@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str | None]] = {
     "train": ("Fine-tune, calibrate, export and check a model folder from one config.", "train"),
     "export": ("Turn a checkpoint into a model folder, with the same gates.", "train"),
     "pseudo-label": ("Score unlabelled rows with an ensemble of models, to train a student on.", "train"),
+    "select": ("Choose the rows whose labels would teach a model most, as a sheet.", "train"),
     "restore": ("Turn a model folder back into a checkpoint, for a run to go on from.", "train"),
     "encoders": ("List, show, fetch and verify the encoders that runs start from.", "train"),
     "loso": ("Train without each source in turn and test on it, beside in-domain figures.", "train"),
