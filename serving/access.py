@@ -5,13 +5,11 @@ import ipaddress
 from typing import Any
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.asking import NOBODY, asking
-from serving.failures import answer_failure
 from serving.keys import ApiKey, Keyring
-from serving.limits import drain
+from serving.limits import refuse
 from serving.rates import RateLimiter, whole_seconds
 from twohands.errors import ForbiddenError, RateLimitedError, TwoHandsError, UnauthorizedError
 
@@ -50,13 +48,15 @@ def describe_keys(document: dict[str, Any]) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address to listen on can be reached from this machine only."""
+    """Whether an address can be reached from this machine only, or a client's is one of this machine."""
     if host.lower() == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host.strip("[]").partition("%")[0]).is_loopback
+        address = ipaddress.ip_address(host.strip("[]").partition("%")[0])
     except ValueError:
         return False
+    # What listens on `::` sees clients of version 4 so: as `::ffff:127.0.0.1`.
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def read_presented_key(headers: Headers) -> str | None:
@@ -116,8 +116,7 @@ class AccessControl:
         try:
             self._check(scope)
         except TwoHandsError as error:
-            await drain(receive)
-            await (await answer_failure(Request(scope), error))(scope, receive, send)
+            await refuse(error, scope, receive, send)
             return
         with asking(scope.get("state", {}).get("key_id", NOBODY)):
             await self._app(scope, receive, send)
@@ -126,9 +125,9 @@ class AccessControl:
         headers, path = Headers(scope=scope), scope["path"]
         if self._keyring is None:
             if path.startswith(ADMIN_PREFIX):
-                _check_local(headers, "models are reloaded")
+                _check_local(scope, "models are reloaded")
             elif path.startswith(CORRECTIONS_PREFIX) and not self._is_guarded_elsewhere:
-                _check_local(headers, "corrections are kept and read")
+                _check_local(scope, "corrections are kept and read")
             return
         if scope["method"] in {"GET", "HEAD"} and (path in OPEN_PATHS or path.startswith(OPEN_PREFIX)):
             return
@@ -167,9 +166,13 @@ def _check_corrections_right(key: ApiKey, method: str) -> None:
         )
 
 
-def _check_local(headers: Headers, what: str) -> None:
-    """Without keys, only who names this machine: else a page could reach it under a name of its own (DNS rebinding)."""
-    host = headers.get("host", "").lower()
+def _check_local(scope: Scope, what: str) -> None:
+    """Without keys, only who is on this machine and names it.
+
+    Any client can say `localhost`; and a page can reach it from here under a name of its own (DNS rebinding).
+    """
+    host = Headers(scope=scope).get("host", "").lower()
     name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
-    if name not in _LOCAL_NAMES:
+    address, _ = scope.get("client") or ("", 0)
+    if name not in _LOCAL_NAMES or not is_loopback(address):
         raise ForbiddenError(f"without API keys, {what} from this machine only, by the name localhost")

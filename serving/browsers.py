@@ -7,12 +7,11 @@ also where the browser would have kept the answer from that page anyway.
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.failures import REQUEST_ID_HEADER, SECURITY_HEADERS, answer_failure
-from serving.limits import drain
+from serving.failures import REQUEST_ID_HEADER, SECURITY_HEADERS
+from serving.limits import refuse
 from twohands.errors import ForbiddenError
 
 _PREFLIGHT_HEADERS = {
@@ -59,9 +58,8 @@ class BrowserRules:
             await send(message)
 
         if origin is not None and not is_listed and not _is_own(origin, headers.get("host", "")):
-            await drain(receive)
             error = ForbiddenError("pages of this origin may not call the service; --cors-origin names those that may")
-            await (await answer_failure(Request(scope), error))(scope, receive, send_with_headers)
+            await refuse(error, scope, receive, send_with_headers)
         elif is_listed and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
             await Response(status_code=204, headers=_PREFLIGHT_HEADERS)(scope, receive, send_with_headers)
         else:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.connections import IS_TOO_MANY
 from serving.failures import answer_failure
-from serving.limits import drain
+from serving.limits import awaits_continue, refuse
 from twohands.errors import BodyTimeoutError, HeadersTooLargeError, TooManyConnectionsError
 
 _MAX_HEADERS = 100
@@ -57,12 +57,20 @@ class ClientLimits:
             await self._app(scope, receive, send)
             return
         if scope.get("state", {}).get(IS_TOO_MANY) and scope["path"] not in _ALWAYS_ANSWERED:
-            await drain(receive)
             crowd = TooManyConnectionsError("too many connections are open; close those not in use, and try again")
-            response = await answer_failure(Request(scope), crowd)
-            response.headers["connection"] = "close"
-            await response(scope, receive, send)
+            await refuse(crowd, scope, receive, send, is_last=True)
             return
+        # A proxy before us may see the end of this body elsewhere, and hide a request of another's in the rest.
+        has_two_ends = {b"transfer-encoding", b"content-length"} <= {name for name, _ in scope["headers"]}
+        is_waited_for = awaits_continue(scope)
+
+        async def receive_on() -> Message:
+            nonlocal is_waited_for
+            is_waited_for = False  # the server asks for the body now
+            return await receive()
+
+        # The server closes connections when it stops, but tells nobody: the next request would run into the end.
+        send = _end_connection(send, when=lambda: has_two_ends or is_waited_for or self._is_stopping())
         n_bytes = len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"")
         n_bytes += sum(len(name) + len(value) for name, value in scope["headers"])
         if n_bytes > self._max_header_bytes or len(scope["headers"]) > _MAX_HEADERS:
@@ -72,11 +80,10 @@ class ClientLimits:
             )
             await (await answer_failure(Request(scope), error))(scope, receive, send)
             return
-        # A proxy before us may see the end of this body elsewhere, and hide a request of another's in the rest.
-        has_two_ends = {b"transfer-encoding", b"content-length"} <= {name for name, _ in scope["headers"]}
-        # The server closes connections when it stops, but tells nobody: the next request would run into the end.
-        send = _end_connection(send, when=lambda: has_two_ends or self._is_stopping())
-        await self._app(scope, self._hurry(receive, is_streamed=scope["path"] in self._streamed_paths), send)
+        receive_in_time = self._hurry(
+            receive_on if is_waited_for else receive, is_streamed=scope["path"] in self._streamed_paths
+        )
+        await self._app(scope, receive_in_time, send)
 
     def _hurry(self, receive: Receive, *, is_streamed: bool) -> Receive:
         n_bytes, waited_s, has_ended = 0, 0.0, False
@@ -115,7 +122,8 @@ def _end_connection(send: Send, *, when: Callable[[], bool]) -> Send:
 
     async def send_last(message: Message) -> None:
         if message["type"] == "http.response.start" and when():
-            message["headers"] = [*message["headers"], (b"connection", b"close")]
+            last = (b"connection", b"close")
+            message["headers"] = [*(each for each in message["headers"] if each != last), last]
         await send(message)
 
     return send_last

@@ -61,6 +61,44 @@ async def drain(receive: Receive) -> None:
         return
 
 
+def awaits_continue(scope: Scope) -> bool:
+    """Whether a client sends its body only once it is told to go on, or has waited long enough for that.
+
+    Args:
+        scope: of the request.
+
+    Returns:
+        Whether that is so; not of requests without a body.
+
+    Source:
+        RFC 9110, section 10.1.1.
+    """
+    headers = dict(scope["headers"])
+    has_body = b"transfer-encoding" in headers or headers.get(b"content-length", b"0").strip(b"0") != b""
+    return has_body and headers.get(b"expect", b"").lower() == b"100-continue" and scope.get("http_version") != "1.0"
+
+
+async def refuse(error: Exception, scope: Scope, receive: Receive, send: Send, *, is_last: bool = False) -> None:
+    """Answer a request of whose body nothing was read.
+
+    Args:
+        error: why.
+        scope: of the request.
+        receive: of the request.
+        send: of the request.
+        is_last: the connection ends with this answer.
+    """
+    if awaits_continue(scope):
+        # Reading would ask for the body. And whether it still comes nobody knows: the next request would be read as it.
+        is_last = True
+    else:
+        await drain(receive)
+    response = await answer_failure(Request(scope), error)
+    if is_last:
+        response.headers["connection"] = "close"
+    await response(scope, receive, send)
+
+
 class RequestLimits:
     """ASGI middleware: gives each request its id and bounds its body, by its declared and by its counted size."""
 
@@ -99,9 +137,7 @@ class RequestLimits:
         max_bytes = self._max_bytes_by_path.get(scope["path"], self._max_body_bytes)
         error = _find_fault(headers, max_bytes)
         if error is not None:
-            if headers.get(b"expect", b"").lower() != b"100-continue":  # such a client waits for our word
-                await drain(receive)
-            await (await answer_failure(Request(scope), error))(scope, receive, send)
+            await refuse(error, scope, receive, send)
             return
         await self._app(scope, _count(receive, max_bytes), send_with_id)
 

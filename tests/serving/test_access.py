@@ -117,6 +117,22 @@ async def test_without_keys_only_this_machine_by_its_own_name_exchanges_models(c
         assert (await client.post("/admin/models/tiny/reload", headers={"host": host})).status_code == 200
 
 
+@pytest.mark.parametrize("is_insecure", [True, False])
+async def test_without_keys_who_only_says_localhost_is_not_on_this_machine(settings, classifier, is_insecure):
+    app = create_app(settings.model_copy(update={"insecure": is_insecure}), classifier)
+    async with open_client(app, base_url="http://localhost") as client:
+        for address in (("127.0.0.1", 1), ("127.8.8.8", 1), ("::1", 1), ("::ffff:127.0.0.1", 1)):
+            client._transport.client = address
+            assert (await client.post("/admin/models/tiny/reload")).status_code == 200
+        # Another machine, one behind a proxy of this machine that says so, a socket of no address.
+        for address in (("192.0.2.7", 1), ("2001:db8::7", 1), ("::ffff:192.0.2.7", 1), ("", 0), None):
+            client._transport.client = address
+            response = await client.post("/admin/models/tiny/reload")
+            assert (response.status_code, response.json()["error"]["code"]) == (403, "forbidden")
+            if not is_insecure:
+                assert (await client.get("/v1/corrections")).status_code == 403
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost", "LOCALHOST"])
 def test_loopback_is_told(host):
     assert is_loopback(host)

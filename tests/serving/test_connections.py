@@ -10,6 +10,7 @@ from contextlib import suppress
 import pytest
 
 from serving.connections import TimedConnection
+from serving.keys import make_key, write_keys
 from serving.settings import ServeSettings
 from tests.serving.running import run_server
 from tests.serving.test_slow_clients import BODY, connect, read_all, read_one
@@ -188,3 +189,55 @@ def test_a_client_that_has_gone_already_is_no_fault_of_ours(served, monkeypatch,
         assert exchange(served, GET + b"connection: close\r\n\r\n").startswith(b"HTTP/1.1 200")
     assert refused == [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
     assert not caplog.records
+
+
+def await_word(path, *, length=100, headers=b""):
+    """A request of a client that sends its body only once it is told to go on."""
+    head = b"POST %s HTTP/1.1\r\nhost: service\r\ncontent-type: application/json\r\nexpect: 100-continue\r\n" % path
+    return head + headers + b"content-length: %d\r\n\r\n" % length
+
+
+@pytest.fixture(scope="module")
+def guarded(tiny_model, classifier, tmp_path_factory):
+    keys = tmp_path_factory.mktemp("keys") / "keys.json"
+    write_keys(keys, [make_key(name="a")[1]])
+    with run_server(ServeSettings(model=str(tiny_model), api_keys_file=keys), classifier) as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (await_word(b"/v1/classify", length=9_000_000), 413),
+        (await_word(b"/nowhere"), 404),
+        (await_word(b"/v1/classify").replace(b"application/json", b"text/html"), 415),
+        (await_word(b"/v1/classify", headers=b"origin: http://evil.example\r\n"), 403),
+        (await_word(b"/v1/classify", headers=b"x-a: a\r\n" * 120), 431),
+    ],
+)
+def test_who_waits_to_be_told_is_told_at_once_and_asked_for_no_body(served, sent, status):
+    started_s = time.monotonic()
+    answer = exchange(served, sent)  # which ends with the connection: what would come on it could be body or request
+    assert time.monotonic() - started_s < 5
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert answer.count(b"connection: close\r\n") == 1
+
+
+def test_who_waits_to_be_told_and_has_no_key_is_asked_for_no_body(guarded):
+    started_s = time.monotonic()
+    answer = exchange(guarded, await_word(b"/v1/classify", length=1_000_000))
+    assert time.monotonic() - started_s < 5
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert b"connection: close\r\n" in answer
+
+
+def test_who_waits_to_be_told_and_may_is_told_and_keeps_the_connection(served):
+    with connect(served) as connection:
+        for _ in range(2):
+            connection.sendall(await_word(b"/v1/classify", length=len(BODY)))
+            assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            connection.sendall(BODY)
+            assert read_one(connection)[0] == 200
+        for _ in range(2):  # who has no body to send waits for nothing
+            connection.sendall(GET + b"expect: 100-continue\r\n\r\n")
+            assert read_one(connection)[0] == 200
