@@ -13,6 +13,7 @@ from training.excerpts import Excerpt, read_excerpt
 from twohands.errors import DataError
 from twohands.examples import Example, Labels, Row, as_words, encode_labels, read_rows
 from twohands.hashing import sha256_of_value
+from twohands.row_faults import LabelWordsError, RowError, tell_faults
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
 _SCORES = "scores"
@@ -45,8 +46,14 @@ def _check_line(row: Row, taxonomy: Taxonomy) -> dict[str, object]:
     if row.cells.get("id") is None:
         raise ValueError("no id; labels are laid over rows by their id")
     cells: dict[str, object] = {name: row.cells[name] for name in heads if row.cells.get(name) is not None}
+    of_labels: list[str] = []
     for name, value in cells.items():
-        as_words(value, heads[name])  # here, as the row it is laid over would be blamed for an unknown word
+        try:  # here, as the row it is laid over would be blamed for an unknown word
+            as_words(value, heads[name])
+        except LabelWordsError as error:
+            of_labels += error.faults
+    if of_labels:
+        raise RowError(row.place, [], of_labels)
     scores = row.cells.get(_SCORES)
     if scores is not None and not isinstance(scores, Mapping):
         raise ValueError(f"{_SCORES} is {type(scores).__name__}, expected an object by head and label")
@@ -80,9 +87,13 @@ def read_labels(paths: Iterable[Path], taxonomy: Taxonomy) -> dict[Path, LabelsB
     faults: list[str] = []
     found: dict[Path, LabelsById] = {path: {} for path in paths}
     for path, by_id in found.items():
+        unknown: list[RowError] = []
         for row in read_rows(path, faults):
             try:
                 cells = _check_line(row, taxonomy)
+            except RowError as error:
+                unknown.append(error)
+                continue
             except ValueError as error:
                 faults.append(f"{row.place}: {error}")
                 continue
@@ -93,6 +104,7 @@ def read_labels(paths: Iterable[Path], taxonomy: Taxonomy) -> dict[Path, LabelsB
                     "give each reader a file: a later file wins"
                 )
             earlier.update(cells)
+        faults += tell_faults(unknown)
     if faults:
         raise DataError(f"labels of {', '.join(map(str, found))} cannot be used", faults)
     return found

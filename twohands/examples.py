@@ -3,7 +3,6 @@
 Reads JSONL, CSV and Parquet, whole or nothing. Readers stream, so that bulk classification shares them.
 """
 
-import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,10 +12,12 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
+from twohands.csv_cells import read_csv_cells
 from twohands.errors import DataError, FileReadError, InputError
 from twohands.extras import import_extra
 from twohands.hashing import sha256_of_value
 from twohands.paragraphs import normalise
+from twohands.row_faults import LabelWordsError, RowError, tell_faults, tell_unknown
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
 NOT_LABELLED = -100.0
@@ -66,6 +67,19 @@ def import_pyarrow(use: str) -> ModuleType:
     return import_extra("pyarrow.parquet", use=use, extra="eval", package="pyarrow")
 
 
+class _RepeatedKeyError(ValueError):
+    """A JSON object names a key twice."""
+
+
+def _refuse_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    cells = dict(pairs)
+    if len(cells) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        raise _RepeatedKeyError(f"{', '.join(map(repr, repeated))} stands twice in one object, expected once; keep one")
+    return cells
+
+
 def read_jsonl_lines(lines: Iterable[bytes], name: str, faults: list[str]) -> Iterator[Row]:
     """Stream the rows of JSONL.
 
@@ -83,7 +97,10 @@ def read_jsonl_lines(lines: Iterable[bytes], name: str, faults: list[str]) -> It
         if not line:
             continue
         try:
-            cells = json.loads(line)
+            cells = json.loads(line, object_pairs_hook=_refuse_repeats)
+        except _RepeatedKeyError as error:  # the last of them would win in silence
+            faults.append(f"{place}: {error}")
+            continue
         except (ValueError, RecursionError) as error:
             faults.append(f"{place}: not JSON in UTF-8 ({error}); one object a line is expected")
             continue
@@ -99,26 +116,8 @@ def _read_jsonl(path: Path, faults: list[str]) -> Iterator[Row]:
 
 
 def _read_csv(path: Path, faults: list[str]) -> Iterator[Row]:
-    csv.field_size_limit(10_000_000)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            names = list(reader.fieldnames or [])
-            repeated = sorted({name for name in names if names.count(name) > 1})
-            if repeated:  # the last of them would win in silence
-                faults.append(f"{path}:1: the header names {', '.join(map(repr, repeated))} twice")
-                return
-            for cells in reader:
-                place = f"{path}:{reader.line_num}"
-                if None in cells or None in cells.values():
-                    faults.append(f"{place}: the row has not as many cells as the header")
-                    continue
-                # An empty cell is an absent value; CSV knows no null.
-                yield Row({name: cell for name, cell in cells.items() if cell != ""}, place)
-    except UnicodeDecodeError as error:
-        faults.append(f"{path}: not UTF-8 ({error})")
-    except csv.Error as error:
-        faults.append(f"{path}: not CSV ({error})")
+    for place, cells in read_csv_cells(path, faults):
+        yield Row(cells, place)
 
 
 def _read_parquet(path: Path, faults: list[str]) -> Iterator[Row]:
@@ -195,7 +194,7 @@ def as_words(value: object, head: Head) -> tuple[str, ...]:
         The words in the taxonomy's order.
 
     Raises:
-        ValueError: a word is unknown, or the cell is of another type.
+        LabelWordsError: words are unknown, or the cell is of another type.
     """
     if head.problem_type is ProblemType.ONE_OF:
         words: list[object] = [value]
@@ -204,10 +203,11 @@ def as_words(value: object, head: Head) -> tuple[str, ...]:
     elif isinstance(value, list | tuple):
         words = list(value)
     else:
-        raise ValueError(f"{head.name} is {type(value).__name__}, expected a list of labels or labels joined by |")
+        found = type(value).__name__
+        raise LabelWordsError([f"{head.name} is {found}, expected a list of labels or labels joined by |"])
     unknown = [word for word in words if word not in head.label_names]
     if unknown:
-        raise ValueError(f"{head.name} {unknown[0]!r} is none of {', '.join(head.label_names)}")
+        raise LabelWordsError(tell_unknown(head.name, word, tuple(head.label_names)) for word in unknown)
     return tuple(name for name in head.label_names if name in words)
 
 
@@ -223,9 +223,10 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
         The example; a row without `id` is named by its place, one without `group` is its own group.
 
     Raises:
-        ValueError: all faults of the row, joined by semicolons.
+        RowError: all faults of the row.
     """
     faults = []
+    of_labels: list[str] = []
     paragraph = ""
     try:
         if "text" not in row.cells:
@@ -239,10 +240,10 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
         value = row.cells.get(head.name)
         try:
             labels[head.name] = None if value is None else as_words(value, head)
-        except ValueError as error:
-            faults.append(str(error))
+        except LabelWordsError as error:
+            of_labels += error.faults
     names = [head.name for head in taxonomy.heads]
-    if not faults and all(words is None for words in labels.values()):
+    if not faults and not of_labels and all(words is None for words in labels.values()):
         columns = ", ".join(map(str, row.cells))
         faults.append(f"no label: none of the columns {', '.join(names)} is filled (columns: {columns})")
     faults += [
@@ -250,8 +251,8 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
         for name in ("id", "source", "group")
         if not isinstance(row.cells.get(name), str | int | None) or row.cells.get(name) == ""
     ]
-    if faults:
-        raise ValueError("; ".join(faults))
+    if faults or of_labels:
+        raise RowError(row.place, faults, of_labels)
 
     def cell(name: str, default: str) -> str:
         value = row.cells.get(name)
@@ -273,21 +274,21 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
 def check_rows(rows: Iterable[Row], taxonomy: Taxonomy, faults: list[str], *, default_source: str) -> list[Example]:
     """Check rows; those with a fault are described in `faults` and left out.
 
-    A whole file of other columns than the taxonomy's is told of once.
+    A whole file of other columns than the taxonomy's is told of once, and so is a word that is no label.
     """
     examples: list[Example] = []
-    found: list[tuple[str, str]] = []
+    found: list[RowError] = []
     n_strange = 0
     for row in rows:
         try:
             examples.append(check_row(row, taxonomy, default_source=default_source))
-        except ValueError as error:
-            found.append((row.place, str(error)))
+        except RowError as error:
+            found.append(error)
             n_strange += "text" not in row.cells or not any(head.name in row.cells for head in taxonomy.heads)
-    if not examples and n_strange > 1 and len({told for _, told in found}) == 1:
-        faults.append(f"{found[0][0]} and all {len(found) - 1} rows after it: {found[0][1]}")
+    if not examples and n_strange > 1 and len({str(error) for error in found}) == 1:
+        faults.append(f"{found[0].place} and all {len(found) - 1} rows after it: {found[0]}")
     else:
-        faults += [f"{place}: {told}" for place, told in found]
+        faults += tell_faults(found)
     return examples
 
 

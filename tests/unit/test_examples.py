@@ -137,11 +137,61 @@ def test_every_fault_of_every_file_is_told_at_once(tmp_path, taxonomy):
 
 
 def test_more_faults_than_are_shown_are_all_counted(tmp_path, taxonomy):
-    path = write_jsonl(tmp_path / "a.jsonl", [row(n, stance="left") for n in range(80)])
+    path = write_jsonl(tmp_path / "a.jsonl", [row(n, text="") for n in range(80)])
     with pytest.raises(DataError) as caught:
         load_examples([path], taxonomy)
     assert len(caught.value.faults) == 80
     assert len(str(caught.value).splitlines()) == 52
+
+
+def test_a_word_that_is_no_label_is_told_of_once(tmp_path, taxonomy):
+    path = tmp_path / "a.jsonl"
+    renamed = [row(n, stance="statist") for n in range(3, 103)]
+    write_jsonl(path, [row(0), row(1, stance="statist", text=""), row(2, topics=["x", "y"]), *renamed])
+    assert faults_of([path], taxonomy) == [
+        f"{path}:2: text: the text is empty or holds only white space and control characters",
+        f"{path}:2 and 100 more rows: stance 'statist' is none of state-led, market-led, neutral",
+        f"{path}:3: topics 'x' is none of sanctions, self-reliance, industrial-policy, regulation; "
+        "topics 'y' is none of sanctions, self-reliance, industrial-policy, regulation",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("Neutral", "neutral"), ("neutral ", "neutral"), ("stateled", "state-led"), ("MARKET LED", "market-led"),
+     ("praise", None), ("neutral " * 9, None), ("", None), (1, None), (["neutral"], None)],
+)  # fmt: skip
+def test_a_word_that_is_like_a_label_is_asked_about(tmp_path, taxonomy, word, meant):
+    (fault,) = faults_of([write_jsonl(tmp_path / "a.jsonl", [row(0, stance=word)])], taxonomy)
+    assert fault.partition("; did you mean ")[2] == (f"{meant!r}?" if meant else "")
+
+
+@pytest.mark.parametrize("line", ['"stance": "market-led"', '"scores": {"stance": 1, "stance": 2}'])
+def test_a_key_that_stands_twice_is_a_fault(tmp_path, taxonomy, line):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(row(0)) + "\n" + json.dumps(row(1))[:-1] + f", {line}}}\n", encoding="utf-8")
+    (fault,) = faults_of([path], taxonomy)
+    assert fault == f"{path}:2: 'stance' stands twice in one object, expected once; keep one"
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_csv_without_a_comma_in_its_header_is_read_by_semicolon_or_tab(tmp_path, taxonomy, mark):
+    text = f"Lent, or so they say{mark} to chip makers."
+    lines = ["id,stance,topics,text", f'r0,neutral,sanctions|regulation,"{text}"', f'r1,state-led,-,"{text} 1"']
+    (tmp_path / "a.csv").write_text("\r\n".join(lines), encoding="utf-8")
+    head, first, second = (line.partition('"') for line in lines)
+    told = [head[0].replace(",", mark)] + [line[0].replace(",", mark) + '"' + line[2] for line in (first, second)]
+    (tmp_path / "b.csv").write_text("\r\n".join(told), encoding="utf-8-sig")
+    read = [load_examples([tmp_path / name], taxonomy) for name in ("a.csv", "b.csv")]
+    assert [(e.id, e.paragraph, e.labels) for e in read[0]] == [(e.id, e.paragraph, e.labels) for e in read[1]]
+    assert len(read[1]) == 2
+
+
+def test_a_header_with_a_comma_is_one_of_commas_and_ragged_rows_are_counted(tmp_path, taxonomy):
+    path = tmp_path / "a.csv"
+    path.write_text(f"id,text,stance,note; b\nr0,{TEXT},neutral,a;b\nr1,one, two,neutral,c\nr2,x\n", encoding="utf-8")
+    told = "expected 4 as in the header; a cell that holds ',' must stand in double quotes"
+    assert faults_of([path], taxonomy) == [f"{path}:3: found 5 cells, {told}", f"{path}:4: found 2 cells, {told}"]
 
 
 @pytest.mark.issue(2)
