@@ -34,7 +34,19 @@ TICK_S = 1.0
 _OTHER_FILES = 200  # of this process, beside its connections
 
 
-def open_socket(host: str, port: int) -> socket.socket:
+class Listener(socket.socket):
+    """A socket to accept from; how many connections wait there has nothing to do with how many are accepted in one go.
+
+    asyncio has one number for both. Of several workers the first to wake would take all of a burst, and one without a
+    file left to open would log as many errors as it may accept, each second.
+    """
+
+    def listen(self, backlog: int = BACKLOG, /) -> None:
+        """Listen; what asyncio asks for is what it accepts in one go."""
+        super().listen(max(backlog, BACKLOG))
+
+
+def open_socket(host: str, port: int) -> Listener:
     """Listen; from here on clients can connect, and wait until the service is ready.
 
     Args:
@@ -53,7 +65,8 @@ def open_socket(host: str, port: int) -> socket.socket:
         family, _, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
         # `::` means every address of a container, those of version 4 among them.
         is_dual = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=is_dual)
+        opened = socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=is_dual)
+        return Listener(fileno=opened.detach())
     except (OSError, UnicodeError) as error:
         # Positive numbers are the system's; those of name resolution are negative and have words of their own.
         number = getattr(error, "errno", None) or 0
@@ -232,8 +245,7 @@ def make_server(
         log_level=settings.log_level,
         access_log=False,
         server_header=False,
-        # Also how many connections asyncio accepts in one go: of several workers the first to wake would take them all.
-        backlog=BACKLOG if shared is None else 1,
+        backlog=1,  # what asyncio accepts in one go; see `Listener`
         http=bound_connections(settings.max_connections),
         h11_max_incomplete_event_size=settings.max_header_bytes,
         timeout_graceful_shutdown=settings.shutdown_timeout_s + CLOSE_GRACE_S,

@@ -6,55 +6,70 @@ says when requests are answered, and what is served here from now on.
 """
 
 import asyncio
+import contextlib
 import io
 import json
+import logging
+import os
 import signal
-import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from serving.archive import Archive
 from serving.logs import set_up_logs
 from serving.models import Shared, name_folders
-from serving.server import BACKLOG, ModelServer, hold_hangup, make_server, make_url
+from serving.server import Listener, ModelServer, hold_hangup, make_server, make_url
 from serving.settings import ServeSettings
 from twohands.classifier import Classifier
 from twohands.errors import ReloadError, TwoHandsError, UnknownModelError
+
+_LOGGER = logging.getLogger(__name__)
 
 RELOAD_ALL = "reload_all"
 MODELS_FOLDER = "models"
 
 
-class SharedListener(socket.socket):
-    """The socket that all workers accept from; how many wait there is the same for all."""
-
-    def listen(self, backlog: int = BACKLOG, /) -> None:
-        """Listen; asyncio asks for as many to wait as it accepts in one go."""
-        super().listen(max(backlog, BACKLOG))
-
-
 def tell(**fact: object) -> None:
-    """Write one line to the supervisor."""
-    sys.stdout.write(json.dumps(fact) + "\n")
-    sys.stdout.flush()
+    """Write one line to the supervisor; to one that is gone, nothing: the end of its orders is what ends us."""
+    with contextlib.suppress(BrokenPipeError):
+        # Not through a buffer, which would keep what could not be written and fail with it again at the end.
+        os.write(sys.stdout.fileno(), json.dumps(fact).encode() + b"\n")
 
 
-async def _follow(server: ModelServer) -> None:
-    """Do what the other workers did, and stop when the supervisor is gone."""
+async def follow(server: ModelServer) -> None:
+    """Do what the other workers did, and stop when the supervisor is gone.
+
+    Whatever ends this stops the server: nobody could stop it otherwise once the supervisor is gone, and one that no
+    longer hears its orders would serve what the others do not.
+
+    Args:
+        server: of this process.
+    """
     reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while line := await reader.readline():
-        order = json.loads(line)
-        try:
-            if order["event"] == RELOAD_ALL:
-                await server.service.reload_all()
-                for slot in server.service.slots:  # all workers were told, so these need not tell each other
-                    tell(event="serving", name=slot.name, sha256=slot.current.classifier.sha256)
-            else:
-                await server.service.serve_version(order["name"], order["sha256"])
-        except (ReloadError, UnknownModelError):
-            continue  # logged and counted where it happened
-    server.handle_exit(signal.SIGTERM, None)
+    try:
+        orders, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+        )
+        with contextlib.closing(orders):
+            while line := await reader.readline():
+                await _obey(server, json.loads(line))
+    except Exception:
+        _LOGGER.exception("the supervisor's orders could not be followed; this worker stops")
+    finally:
+        server.handle_exit(signal.SIGTERM, None)
+
+
+async def _obey(server: ModelServer, order: Mapping[str, str]) -> None:
+    try:
+        if order["event"] == RELOAD_ALL:
+            await server.service.reload_all()
+            for slot in server.service.slots:  # all workers were told, so these need not tell each other
+                tell(event="serving", name=slot.name, sha256=slot.current.classifier.sha256)
+        else:
+            await server.service.serve_version(order["name"], order["sha256"])
+    except (ReloadError, UnknownModelError):
+        return  # logged and counted where it happened
 
 
 def serve(number: int, runtime: Path) -> None:
@@ -77,10 +92,10 @@ def serve(number: int, runtime: Path) -> None:
         shared.find_folder(name) or folder, num_threads=settings.num_threads, runtime=settings.runtime
     )
     tasks = []
-    with SharedListener(fileno=number) as listener:
+    with Listener(fileno=number) as listener:
 
         def begin(_: str) -> None:
-            tasks.append(asyncio.get_running_loop().create_task(_follow(server)))
+            tasks.append(asyncio.get_running_loop().create_task(follow(server)))
             tell(event="ready")
 
         server = make_server(

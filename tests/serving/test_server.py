@@ -1,9 +1,11 @@
+import errno
 import http.client
 import json
 import signal
 import socket
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -156,6 +158,32 @@ def test_address_that_is_taken_or_not_ours_or_no_name_is_refused():
     for host in ("192.0.2.1", "a" * 300):
         with pytest.raises(AddressError):
             open_socket(host, 0)
+
+
+def test_a_server_out_of_files_says_so_once_a_second_and_not_for_each_connection_it_might_accept(
+    settings, classifier, monkeypatch, caplog
+):
+    with Running(settings, classifier) as running:
+
+        def accept(*_):
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        with monkeypatch.context() as patched, socket.socket() as connection:
+            patched.setattr(socket.socket, "accept", accept)
+            connection.connect(("127.0.0.1", running.port))
+            end_s = time.monotonic() + 10
+            while not caplog.records and time.monotonic() < end_s:
+                time.sleep(0.01)
+            time.sleep(0.2)  # the next attempt is made after a second
+            assert len([record for record in caplog.records if record.exc_info]) == 1
+        assert running.post(BODY)[0] == 200  # as soon as there are files again
+
+
+def test_as_many_connections_may_wait_for_a_server_as_before_it_began_to_accept():
+    with open_socket("127.0.0.1", 0) as listener, ExitStack() as opened:
+        listener.listen(1)  # as asyncio does
+        for _ in range(50):
+            opened.enter_context(socket.create_connection(listener.getsockname(), timeout=5))
 
 
 def test_a_name_of_both_versions_is_served_where_127_0_0_1_is_looked_for(monkeypatch):

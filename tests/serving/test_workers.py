@@ -1,7 +1,9 @@
+import asyncio
 import json
 import os
 import signal
 import socket
+import sys
 import time
 from contextlib import ExitStack
 from http.client import HTTPResponse
@@ -11,6 +13,7 @@ import pytest
 
 from serving.keys import make_key, write_keys
 from serving.rates import RateLimiter
+from serving.worker import follow
 from tests.serving.processes import ask, start_serve
 from tests.serving.test_process import run_serve
 from tests.support.tiny import build_tiny_model
@@ -177,6 +180,46 @@ def test_workers_end_when_their_supervisor_is_killed(tmp_path):
         process.kill()
         process.wait(10)
         wait_until(lambda: not any(psutil.pid_exists(pid) for pid in workers))
+
+
+def test_workers_end_when_their_supervisor_is_killed_while_they_reload(tmp_path):
+    folder = build_tiny_model(tmp_path / "mine")
+    with start_serve(folder, "--workers", "2", seconds=150) as (process, _):
+        workers = children(process)
+        for pid in workers:  # so that nobody is left to be told of the reload once it is done
+            os.kill(pid, signal.SIGSTOP)
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        process.kill()
+        process.wait(10)
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+        try:
+            wait_until(lambda: not any(psutil.pid_exists(pid) for pid in workers))
+        finally:
+            for pid in workers:
+                if psutil.pid_exists(pid):
+                    os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("order", [b"no order\n", b'{"event": "exchanged"}\n', b""])
+def test_a_worker_that_cannot_follow_orders_stops(monkeypatch, caplog, order):
+    signals = []
+
+    class Server:
+        def handle_exit(self, number, _):
+            signals.append(number)
+
+    orders, ours = os.pipe()
+    with os.fdopen(orders) as stdin, os.fdopen(ours, "wb", buffering=0) as stream:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        if order:
+            stream.write(order)
+        else:
+            stream.close()
+        asyncio.run(asyncio.wait_for(follow(Server()), 10))
+    assert signals == [signal.SIGTERM]
+    assert bool(caplog.records) == bool(order)  # a supervisor that is gone is no fault
 
 
 def test_a_model_that_no_worker_can_serve_ends_with_one_message(tmp_path):
