@@ -29,7 +29,7 @@ from serving.protocols.documented import (
     take,
 )
 from serving.protocols.heads import find_head, find_service
-from serving.protocols.tensors import Datatype, TensorIn, TensorOut, read_texts, split_body
+from serving.protocols.tensors import Datatype, Parameters, TensorIn, TensorOut, read_texts, split_body
 from serving.schemas import parse_as
 from serving.service import Service
 from twohands import __version__
@@ -66,7 +66,7 @@ class OutputWanted(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: str
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    parameters: Parameters = Field(default_factory=dict)
 
 
 class InferRequest(BaseModel):
@@ -75,9 +75,12 @@ class InferRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     id: str | None = None
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    # KServe's client writes the name into each body too.
+    model_name: str | None = Field(default=None, description="if it is given, that of the path")
+    model_version: str | None = Field(default=None, description="if it is given, the one that is served")
+    parameters: Parameters = Field(default_factory=dict)
     inputs: list[TensorIn] = Field(min_length=1)
-    outputs: list[OutputWanted] = Field(default_factory=list)
+    outputs: list[OutputWanted] | None = None
 
 
 def _name_outputs(taxonomy: Taxonomy, default: Head) -> dict[str, tuple[Datatype, Head | None, str]]:
@@ -132,7 +135,7 @@ def _find_model(request: Request, model: str, version: str | None) -> Service:
 
 def _check_parameters(wanted: InferRequest, known: dict[str, Any]) -> None:
     """Nothing that would change the answer is passed over."""
-    for output in wanted.outputs:
+    for output in wanted.outputs or ():
         if output.name not in known:
             raise ProtocolError(f"unknown output; the model has {', '.join(known)}")
         if foreign := output.parameters.keys() - {"binary_data"}:
@@ -234,7 +237,11 @@ async def infer(
     _check_headers(request)
     text, raw = split_body(await request.body(), json_length)
     wanted = parse_as(InferRequest, text)
+    if wanted.model_name not in {None, "", model}:
+        raise ProtocolError("model_name: the path names another model")
     service = _find_model(request, model, version)
+    if wanted.model_version not in {None, ""}:
+        _find_model(request, model, wanted.model_version)
     classifier = service.classifier
     known = _name_outputs(classifier.taxonomy, find_head(classifier))
     _check_parameters(wanted, known)

@@ -7,10 +7,10 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from serving.schemas import WholeNumber
 from twohands.errors import ProtocolError
@@ -20,6 +20,18 @@ _LENGTH = struct.Struct("<I")
 _MAX_RANK = 8
 
 Datatype = Literal["BYTES", "FP32", "INT64", "BOOL"]
+
+
+def _read_parameters(value: object) -> object:
+    return {} if value is None else value
+
+
+Parameters = Annotated[
+    dict[str, Any],
+    BeforeValidator(_read_parameters),
+    WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]}, mode="validation"),
+]
+"""What goes with a request, an input or an output; clients that write all their fields down send null for none."""
 
 
 class TensorIn(BaseModel):
@@ -32,7 +44,7 @@ class TensorIn(BaseModel):
         min_length=1, max_length=_MAX_RANK, description="as many elements as `data` has, or the bytes behind the JSON"
     )
     datatype: str = Field(json_schema_extra={"const": "BYTES"})
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    parameters: Parameters = Field(default_factory=dict)
     data: list[Any] | None = None
 
 

@@ -107,6 +107,55 @@ def test_triton_client_shows_our_words(triton):
         )
 
 
+# As `InferRequest.to_rest()` of KServe 0.17 has it: always an id and the model's name, the rest only where it is given.
+KSERVE = {"id": "0a1b", "model_name": "tiny", "inputs": [make_input(["plan", "market"])]}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"parameters": {"content_type": "str"}, "outputs": [{"name": "label", "parameters": {"binary_data": False}}]},
+        {"inputs": [make_input(["plan", "market"], parameters={"content_type": "str"})]},
+        # Clients that write all their fields down, and gateways that turn gRPC into REST.
+        {"model_version": "0.0.1", "parameters": {}},
+        {
+            "model_version": None, "parameters": None, "outputs": None,
+            "inputs": [make_input(["plan", "market"], parameters=None)],
+        },
+        {"model_name": "", "model_version": "", "outputs": [{"name": "label", "parameters": None}]},
+    ],
+)  # fmt: skip
+async def test_bodies_of_kserves_client_are_answered(client, more):
+    response = await client.post(URL, content=json.dumps(KSERVE | more))  # it names no media type
+    assert response.status_code == 200, response.text
+    assert response.json()["id"] == "0a1b"
+    assert outputs_of(response)["label"]["data"] == ["state-led", "market-led"]
+
+
+async def test_bytes_of_kserves_client_are_answered(client):
+    tensor = {name: fact for name, fact in make_input(["plan"]).items() if name != "data"}
+    blob = pack(["plan"])
+    content = json.dumps(KSERVE | {"inputs": [tensor | {"parameters": {"binary_data_size": len(blob)}}]}).encode()
+    headers = {"inference-header-content-length": str(len(content)), "content-type": "application/octet-stream"}
+    response = await client.post(URL, content=content + blob, headers=headers)
+    assert outputs_of(response)["label"]["data"] == ["state-led"]
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "words"),
+    [
+        ({"model_name": "other"}, 400, "model_name: the path names another model"),
+        ({"model_version": "2"}, 404, "served in version 0.0.1 only"),
+        ({"model": "tiny"}, 400, "model: unknown field"),
+    ],
+)
+async def test_a_body_that_names_another_model_than_its_path_is_refused(client, more, status, words):
+    response = await client.post(URL, json=KSERVE | more)
+    assert response.status_code == status
+    assert words in response.json()["error"]
+
+
 async def test_json_as_kserve_writes_it(client, classifier):
     wanted = {"id": "7", "inputs": [make_input(TEXTS)], "outputs": [{"name": "label"}, {"name": "topics.probs"}]}
     response = await client.post("/v2/models/tiny/versions/0.0.1/infer", json=wanted)
