@@ -5,6 +5,7 @@ where the connection is: `connections.py`.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 
@@ -19,8 +20,12 @@ from twohands.errors import BodyTimeoutError, HeadersTooLargeError, TooManyConne
 _MAX_HEADERS = 100
 # Below this many bytes a second, waiting for a body counts against its time.
 MIN_BYTES_PER_S = 500
-# Who asks these decides whether the process lives: a flood of clients must not look like a dead one.
-_ALWAYS_ANSWERED = {"/healthz", "/readyz"}
+# Who asks these decides whether the process lives, and gets requests: a flood of clients must not look like a dead one.
+# `/metrics` is how the flood is seen.
+_ALWAYS_ANSWERED = re.compile(
+    r"/(?:healthz|readyz|metrics|health|ping|v2/health/(?:live|ready)|v2/models/[^/]+(?:/versions/[^/]+)?/ready"
+    r"|label-studio/health)"
+)
 
 
 class ClientLimits:
@@ -56,7 +61,7 @@ class ClientLimits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope.get("state", {}).get(IS_TOO_MANY) and scope["path"] not in _ALWAYS_ANSWERED:
+        if scope.get("state", {}).get(IS_TOO_MANY) and not _ALWAYS_ANSWERED.fullmatch(scope["path"]):
             crowd = TooManyConnectionsError("too many connections are open; close those not in use, and try again")
             await refuse(crowd, scope, receive, send, is_last=True)
             return

@@ -20,6 +20,11 @@ from twohands.errors import TwoHandsError
 pytestmark = pytest.mark.anyio
 BODY = json.dumps({"inputs": "plan"}).encode()
 HEAD = b"POST /v1/classify HTTP/1.1\r\nhost: service\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+# Asked by kubelets, load balancers and SageMaker, which restart who does not answer, and by Prometheus.
+PROBED = [
+    "/healthz", "/readyz", "/metrics", "/health", "/ping", "/v2/health/live", "/v2/health/ready",
+    "/v2/models/tiny/ready", "/v2/models/tiny/versions/0.0.1/ready", "/label-studio/health",
+]  # fmt: skip
 
 
 def connect(url):
@@ -138,8 +143,9 @@ def test_connections_beyond_the_bound_are_told_so_and_those_within_do_not_notice
             assert read_one(first)[0] == 200
             first.sendall(b"POST /v1/classify HTTP/1.1\r\n")
         with connect(url) as probe:
-            probe.sendall(get % b"/readyz")
-            assert read_one(probe)[0] == 200
+            for path in PROBED:
+                probe.sendall(get % path.encode())
+                assert read_one(probe)[0] == 200, path
         more = [opened.enter_context(connect(url)) for _ in range(3)]
         assert more[-1].recv(1) == b""  # no answer is owed to a flood
         for connection in (*others[:2], *more):
