@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Route
 
 from serving.access import AccessControl, describe_keys
 from serving.browsers import BrowserRules
@@ -119,6 +120,7 @@ def create_app(
     for each in _ROUTERS:
         app.include_router(each)
     app.state.methods_by_path = list_methods(_ROUTERS)
+    app.state.observed_routes = [route for each in _ROUTERS for route in each.routes if isinstance(route, Route)]
     app.add_middleware(HeadAsGet)
     app.add_middleware(CancelWhenGone)
     app.add_middleware(

@@ -2,7 +2,9 @@
 
 import logging
 import time
+from collections.abc import Sequence
 
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.limits import read_request_id
@@ -69,15 +71,15 @@ class Observer:
         self, scope: Scope, route: str, status: int, n_bytes_in: int, n_bytes_out: int, duration_s: float
     ) -> None:
         metrics, state = self._metrics, scope["state"]
+        code = state.get("failure_code")
         metrics.requests.labels(route, str(status)).inc()
         metrics.request_duration.labels(route).observe(duration_s)
         if n_bytes_in:
             metrics.request_size.labels(route).observe(n_bytes_in)
         if isinstance(answer := state.get("tei_answer"), TeiAnswer):
             metrics.tei.count_answer(answer)
-        elif route in PATHS and status >= 400:
-            metrics.tei.count_failure(status)
-        code = state.get("failure_code")
+        elif route in PATHS and status >= 400 and scope["method"] == "POST":
+            metrics.tei.count_failure(status, code)
         if status in _REJECTIONS and code is not None:
             metrics.rejected.labels(code).inc()
         facts = {
@@ -102,6 +104,22 @@ def read_method(scope: Scope) -> str:
 
 
 def read_route(scope: Scope) -> str:
-    """The template of the route that was taken; a path itself could hold anything, a text or a key among it."""
-    path = getattr(scope.get("route"), "path", None)
+    """The template of the route that was taken; a path itself could hold anything, a text or a key among it.
+
+    What was refused before there was a route counts under the one that its path names.
+    """
+    path = getattr(scope.get("route"), "path", None) or _find_route(scope)
     return path if isinstance(path, str) else _UNROUTED
+
+
+def _find_route(scope: Scope) -> str | None:
+    routes: Sequence[Route] = getattr(getattr(scope.get("app"), "state", None), "observed_routes", ())
+    asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+    first = None
+    for route in routes:
+        match, _ = route.matches(asked)
+        if match is Match.FULL:
+            return route.path
+        if match is Match.PARTIAL and first is None:  # another method, as of a browser that asks by OPTIONS
+            first = route.path
+    return first

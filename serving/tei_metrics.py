@@ -15,7 +15,13 @@ PATHS = frozenset({"/predict", "/invocations"})
 _SECONDS = tuple(1e-5 * 1.5**power for power in range(1, 36))
 _BATCH_SIZES = tuple(float(2**power) for power in range(8))
 _TOKENS = tuple(float(2**power) for power in range(4, 14))
-_ERR_BY_STATUS = {429: "overloaded", 422: "validation", 413: "batch_size", 400: "validation", 408: "dropped"}
+# `inference` is what alerts take for a broken model: no refusal counts as that, whatever its status.
+_ERR_BY_CODE = {
+    "too_many_inputs": "batch_size",
+    "client_disconnected": "dropped",
+    "body_timeout": "dropped",
+    "too_many_connections": "overloaded",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +90,18 @@ class TeiMetrics:
         self._batch_sizes.observe(n_windows)
         self._batch_tokens.observe(n_tokens)
 
+    def count_request(self, *, is_batch: bool) -> None:
+        """Count a request that could be read, before anything is done for it."""
+        self._requests.labels(_name_method(is_batch=is_batch)).inc()
+
+    def count_texts(self, n_texts: int) -> None:
+        """Count the texts of a request whose size was found right, before they are classified."""
+        self._predicted.inc(n_texts)
+
     def count_answer(self, answer: TeiAnswer) -> None:
         """Count a request that was answered."""
-        method, n_texts = "batch" if answer.is_batch else "single", len(answer.n_tokens)
-        self._requests.labels(method).inc()
-        self._successes.labels(method).inc()
-        self._predicted.inc(n_texts)
+        n_texts = len(answer.n_tokens)
+        self._successes.labels(_name_method(is_batch=answer.is_batch)).inc()
         self._predict_successes.inc(n_texts)
         timing = answer.timing
         spent_ms = {
@@ -104,6 +116,16 @@ class TeiMetrics:
         for n_tokens in answer.n_tokens:
             self._lengths.observe(n_tokens)
 
-    def count_failure(self, status: int) -> None:
-        """Count a request to one of `PATHS` that was not."""
-        self._failures.labels(_ERR_BY_STATUS.get(status, "inference")).inc()
+    def count_failure(self, status: int, code: str | None) -> None:
+        """Count a request to one of `PATHS` that was not.
+
+        Args:
+            status: that it was answered with.
+            code: of the failure.
+        """
+        by_status = "overloaded" if status == 429 else "inference" if status >= 500 or status == 424 else "validation"
+        self._failures.labels(_ERR_BY_CODE.get(code or "", by_status)).inc()
+
+
+def _name_method(*, is_batch: bool) -> str:
+    return "batch" if is_batch else "single"

@@ -190,6 +190,9 @@ async def answer_lists(request: Request, *, model: str | None = None, head: str 
     started_s = time.perf_counter()
     check_media_type(request.headers)
     wanted = parse_as(ListRequest, await request.body())
+    tei = None if wanted.is_hugging_face else request.app.state.metrics.tei
+    if tei is not None:
+        tei.count_request(is_batch=not isinstance(wanted.inputs, str))
     _check_parameters(wanted)
     service = find_service(request, model)
     found = find_head(service.classifier, head if head is not None else request.query_params.get("head"))
@@ -198,6 +201,8 @@ async def answer_lists(request: Request, *, model: str | None = None, head: str 
     if len(texts) > service.settings.max_inputs:
         most = service.settings.max_inputs
         raise TooManyInputsError(f"batch size {len(texts)} > maximum allowed batch size {most}")
+    if tei is not None:
+        tei.count_texts(len(texts))
     answers = await service.classify(texts)
     kept = _check_items(answers, wanted, is_batch=is_batch)
     lists = Lists(
@@ -210,7 +215,7 @@ async def answer_lists(request: Request, *, model: str | None = None, head: str 
         n_chars=sum(len(text) for text in texts if isinstance(text, str)),
         total_ms=1e3 * (time.perf_counter() - started_s),
     )
-    if not lists.is_hugging_face:
+    if tei is not None:
         n_tokens = [item.n_tokens for item in answers.items if isinstance(item, Prediction)]
         # Metrics read it once the answer is sent.
         request.state.tei_answer = TeiAnswer(lists.is_batch, answers.timing, lists.total_ms, n_tokens)

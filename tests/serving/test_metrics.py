@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -18,7 +19,7 @@ from serving.logs import JsonFormatter, TextFormatter, set_up_logs
 from serving.metrics import Metrics
 from serving.observe import Observer
 from serving.tracing import OtelSpans
-from tests.serving.support import open_client
+from tests.serving.support import open_client, with_session
 from twohands.reference import measure_reference, read_reference
 
 pytestmark = pytest.mark.anyio
@@ -95,6 +96,75 @@ async def test_dashboards_of_text_embeddings_inference_find_their_names(client):
     edges = sorted(float(labels[0][1]) for name, labels in samples if name == "te_request_duration_bucket")
     assert edges[0] == pytest.approx(1.5e-5)
     assert len(edges) == 36
+
+
+async def test_tei_counts_requests_as_they_come_and_calls_only_faults_of_the_model_inference(settings, classifier):
+    def fail(windows):
+        return np.full((len(windows), 7), np.nan if calls else 0, dtype=np.float32)
+
+    calls = []
+    app = create_app(settings, with_session(classifier, fail))
+    async with open_client(app) as client:
+        await client.get("/predict")
+        await client.delete("/predict")
+        await client.post("/predict", json={"inputs": ""})
+        await client.post("/predict", content="plan", headers={"content-type": "text/plain"})
+        await client.post("/predict", json={"inputs": ["plan"] * 9})
+        shown = app.state.metrics.show().decode()
+        for line in (
+            'te_request_count{method="single"} 1.0',
+            'te_request_count{method="batch"} 1.0',
+            'te_request_failure{err="validation"} 2.0',  # no text, and no JSON
+            'te_request_failure{err="batch_size"} 1.0',
+            "te_predict_count 1.0",  # as there: the empty one, none of those that were too many
+            "te_predict_success 0.0",
+        ):
+            assert f"\n{line}\n" in shown
+        assert "inference" not in "".join(re.findall("te_request_failure{.*", shown))
+        assert "te_request_success{" not in shown
+        calls.append(1)
+        assert (await client.post("/predict", json={"inputs": "plan"})).status_code == 424
+    assert '\nte_request_failure{err="inference"} 1.0\n' in app.state.metrics.show().decode()
+
+
+async def test_what_is_refused_before_it_has_a_route_counts_under_the_route_of_its_path(settings, classifier, tmp_path):
+    key, kept = make_key(name="a", requests_per_minute=4)
+    write_keys(tmp_path / "keys.json", [kept])
+    app = create_app(settings.model_copy(update={"api_keys_file": tmp_path / "keys.json"}), classifier)
+    asked = (
+        ("POST", "/predict", {}, 401),
+        ("HEAD", "/v1/models", {}, 401),
+        ("POST", "/v2/models/Zanzibar/infer", {}, 401),
+        ("GET", "/v1/corrections/export", {}, 401),
+        ("GET", "/Zanzibar", {}, 401),
+        ("POST", "/v1/classify", {"origin": "https://elsewhere.example"}, 403),
+        ("POST", "/admin/models/Zanzibar/reload", {"x-api-key": key}, 403),
+        ("POST", "/v1/classify", {"x-api-key": key, "content-length": "9999"}, 413),
+        ("POST", "/v1/classify", {"x-api-key": key, "content-encoding": "gzip"}, 415),
+        ("POST", "/v1/classify", {"x-api-key": key, "x-long": "a" * 99_999}, 431),
+        ("POST", "/predict", {"x-api-key": key}, 422),
+        ("POST", "/predict", {"x-api-key": key}, 429),
+    )
+    async with open_client(app) as client:
+        for method, path, headers, status in asked:
+            found = await client.request(method, path, json={}, headers=headers)
+            assert found.status_code == status, (method, path)
+    shown = app.state.metrics.show().decode()
+    counted = dict(re.findall(r'^twohands_requests_total{code="(\d+)",route="/(?:v1/classify)"} (\S+)$', shown, re.M))
+    assert counted == {"403": "1.0", "413": "1.0", "415": "1.0", "431": "1.0"}
+    for route, code in (
+        ("/predict", 401),
+        ("/v1/models", 401),
+        ("/v2/models/{model}/infer", 401),
+        ("/v1/corrections/export", 401),
+        ("/admin/models/{name}/reload", 403),
+        ("/predict", 429),
+        ("(none)", 401),
+    ):
+        assert f'\ntwohands_requests_total{{code="{code}",route="{route}"}} 1.0\n' in shown
+    assert '\nte_request_failure{err="validation"} 2.0\n' in shown  # 401 and 422
+    assert '\nte_request_failure{err="overloaded"} 1.0\n' in shown
+    assert "Zanzibar" not in shown
 
 
 async def test_names_and_types_keep_the_rules_of_prometheus(client):
