@@ -20,6 +20,7 @@ from serving.corrections.routes import router as corrections_router
 from serving.departures import CancelWhenGone
 from serving.document_routes import DOCUMENTS_PATH, Readers
 from serving.document_routes import router as document_router
+from serving.endings import AnswerAtTheEnd, Unfinished
 from serving.epochs import RequestEpochs
 from serving.failures import answer_failure, list_methods
 from serving.keys import Keyring
@@ -146,6 +147,8 @@ def create_app(
         is_stopping=lambda: models.default.phase is Phase.STOPPING,
     )
     app.add_middleware(BrowserRules, cors_origins=settings.cors_origins)
+    app.state.unfinished = Unfinished()
+    app.add_middleware(AnswerAtTheEnd, unfinished=app.state.unfinished)
     app.add_middleware(Observer, metrics=metrics, spans=open_tracing() if settings.tracing else NO_SPANS)
     for kind in (TwoHandsError, HTTPException, RequestValidationError, ClientDisconnect, Exception):
         app.add_exception_handler(kind, answer_failure)

@@ -67,6 +67,8 @@ def name_models(options: dict[str, Any]) -> dict[str, Any]:
 @_option("--max-queue-tokens", "max_queue_tokens", type=click.IntRange(1))
 @_option("--request-timeout", "request_timeout_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS")
 @_option("--shutdown-timeout", "shutdown_timeout_s", type=click.IntRange(1), metavar="SECONDS")
+@_option("--drain-delay", "drain_delay_s", type=click.FloatRange(0), metavar="SECONDS")
+@_option("--keep-alive-timeout", "keep_alive_timeout_s", type=click.IntRange(1), metavar="SECONDS")
 @_option("--log-level", "log_level", type=click.Choice(get_args(LogLevel)))
 @_option("--log-format", "log_format", type=click.Choice(get_args(LogFormat)))
 @_option("--models", "models_dir", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR")

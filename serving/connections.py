@@ -6,6 +6,7 @@ its answer, or never reads, would keep its connection for ever.
 
 import asyncio
 import contextlib
+import logging
 import socket
 import sys
 import uuid
@@ -17,12 +18,17 @@ from starlette.exceptions import HTTPException
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from serving.failures import shape_failure
+from serving.request_lines import LenientConnection
 from twohands.errors import HeadersTooLargeError
+
+_LOGGER = logging.getLogger(__name__)
 
 HEADER_TIMEOUT_S = 15.0
 WRITE_TIMEOUT_S = 60.0
 # Those beyond the bound get an answer that says so, and for that a connection of their own; beyond these, none.
 N_REFUSED_AT_ONCE = 100
+# Those of nobody who asks make room for others beyond the bound, but not what a client may be about to use.
+LEAST_IDLE_S = 5.0
 _REFUSED_HEADER_TIMEOUT_S = 3.0
 # In the state of a request's scope: the connection is one too many.
 IS_TOO_MANY = "is_one_too_many"
@@ -33,11 +39,14 @@ class TimedConnection(H11Protocol):
 
     header_timeout_s = HEADER_TIMEOUT_S
     write_timeout_s = WRITE_TIMEOUT_S
+    least_idle_s = LEAST_IDLE_S
     max_connections = sys.maxsize
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - as uvicorn makes it
         """Take what uvicorn gives."""
         super().__init__(*arguments, **named)
+        most = self.config.h11_max_incomplete_event_size
+        self.conn = LenientConnection(h11.SERVER) if most is None else LenientConnection(h11.SERVER, most)
         self._header_timer: asyncio.TimerHandle | None = None
         # Of their side: IDLE before a request, SEND_BODY behind its answer; None while nothing is asked of them.
         self._waits_in: object = None
@@ -51,6 +60,8 @@ class TimedConnection(H11Protocol):
         with contextlib.suppress(OSError):  # macOS refuses it for a client that has gone already
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         n_open = len(self.connections)
+        if n_open > self.max_connections and self._close_longest_idle():
+            n_open -= 1
         if n_open > self.max_connections + N_REFUSED_AT_ONCE:
             transport.abort()
             return
@@ -95,10 +106,14 @@ class TimedConnection(H11Protocol):
         if hint == 431:
             most = self.config.h11_max_incomplete_event_size
             error = HeadersTooLargeError(f"the headers and the path have more than the {most} bytes that are read")
-        response = shape_failure(error, uuid.uuid4().hex)
-        headers = [*response.raw_headers, (b"connection", b"close")]
-        reason = HTTPStatus(response.status_code).phrase.encode()
-        answer = h11.Response(status_code=response.status_code, headers=headers, reason=reason)
+        request_id = uuid.uuid4().hex
+        response = shape_failure(error, request_id)
+        status = response.status_code
+        facts = {"request_id": request_id, "status": status}
+        _LOGGER.warning("what is no HTTP was refused with %(status)s", facts, extra={"facts": facts})
+        # The date is among the server's own headers.
+        headers = [*self.server_state.default_headers, *response.raw_headers, (b"connection", b"close")]
+        answer = h11.Response(status_code=status, headers=headers, reason=HTTPStatus(status).phrase.encode())
         for event in (answer, h11.Data(data=bytes(response.body)), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
@@ -115,6 +130,26 @@ class TimedConnection(H11Protocol):
         if not self.transport.is_closing():  # else what is left must be read in time too
             self._write_timer = self._cancel(self._write_timer)
         super().resume_writing()
+
+    def _close_longest_idle(self) -> bool:
+        """Close the connection on which nothing was asked for longest; whether there is one."""
+        latest_end_s = self.loop.time() + self.timeout_keep_alive - self.least_idle_s
+        found: TimedConnection | None = None
+        for each in self.connections:
+            if not isinstance(each, TimedConnection):  # uvicorn's set is of all kinds; here is one
+                continue
+            ends_s = each.find_idle_end()
+            if ends_s is not None and ends_s <= latest_end_s:
+                found, latest_end_s = each, ends_s
+        if found is not None:
+            found.timeout_keep_alive_handler()
+        return found is not None
+
+    def find_idle_end(self) -> float | None:
+        """When this connection is closed if nothing more is asked, by the clock of its loop; None if it is not idle."""
+        task = self.timeout_keep_alive_task
+        is_read = not (self.transport.is_closing() or self.transport.get_write_buffer_size())
+        return task.when() if task is not None and is_read else None
 
     def _watch_header(self) -> None:
         state = self.conn.their_state

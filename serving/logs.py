@@ -146,6 +146,10 @@ class PatientHandler(logging.Handler):
         super().close()
 
 
+def _is_told_nowhere_else(record: logging.LogRecord) -> bool:
+    return record.msg != "Invalid HTTP request received."
+
+
 def set_up_logs(*, level: str, log_format: Literal["json", "text"]) -> None:
     """Send all logs of this process to standard error.
 
@@ -156,6 +160,8 @@ def set_up_logs(*, level: str, log_format: Literal["json", "text"]) -> None:
     handler = PatientHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # Told by `connections.py`, with the request's id.
+    logging.getLogger("uvicorn.error").addFilter(_is_told_nowhere_else)
     # They tell of every request to other hosts, with its address; nothing here makes any worth telling.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))

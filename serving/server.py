@@ -16,6 +16,7 @@ import uvicorn
 from serving.access import is_loopback
 from serving.app import create_app
 from serving.connections import N_REFUSED_AT_ONCE, bound_connections
+from serving.endings import Unfinished
 from serving.logs import set_up_logs
 from serving.models import Models, Shared, name_folders
 from serving.settings import ServeSettings
@@ -30,6 +31,8 @@ _LOGGER = logging.getLogger(__name__)
 BACKLOG = 2048
 # Beyond our own bound, uvicorn's is only there for connections that never end.
 CLOSE_GRACE_S = 3
+# For those who waited on the engine, and are answered by its end, to say so in their own way.
+_BREAK_OFF_GRACE_S = 1
 TICK_S = 1.0
 _OTHER_FILES = 200  # of this process, beside its connections
 
@@ -107,20 +110,24 @@ def take_hangup() -> bool:
 class ModelServer(uvicorn.Server):
     """uvicorn, which has no hooks for these: say when ready, sleep when idle, stop so that every waiter is answered."""
 
-    def __init__(self, config: uvicorn.Config, *, service: Models, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, *, service: Models, unfinished: Unfinished, on_ready: Callable[[], None]
+    ) -> None:
         """Take over a service.
 
         Args:
             config: around the app of the service.
             service: its models, told when a signal comes.
+            unfinished: its requests, broken off when they take too long at the end.
             on_ready: called once requests are answered.
         """
         super().__init__(config)
         self.service = service
+        self._unfinished = unfinished
         self._on_ready = on_ready
         self._reloads: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping = asyncio.Event()
+        self._stopping, self._hurrying = asyncio.Event(), asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start up, then say so."""
@@ -161,6 +168,16 @@ class ModelServer(uvicorn.Server):
         finally:
             self._loop = None  # from here on nobody sleeps, and a closed loop takes no call
 
+    async def _go_on(self) -> None:
+        """Serve for a while longer, so that load balancers see /readyz at 503."""
+        self._loop = asyncio.get_running_loop()
+        ends_s = self._loop.time() + self.service.settings.drain_delay_s
+        while (left_s := ends_s - self._loop.time()) > 0 and not self.force_exit:
+            await self.on_tick(counter=0)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurrying.wait(), min(left_s, TICK_S))
+        self._loop = None
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop; a second Ctrl-C stops at once."""
         del frame
@@ -171,15 +188,21 @@ class ModelServer(uvicorn.Server):
         self.should_exit = True
         if self._loop is not None:
             # A signal's handler runs between two steps of the loop, which may be asleep.
-            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._loop.call_soon_threadsafe((self._hurrying if self.force_exit else self._stopping).set)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wait for what was taken in, and when that takes too long answer it with an error rather than not at all."""
-        timer = asyncio.get_running_loop().call_later(self.service.settings.shutdown_timeout_s, self.service.abandon)
+        await self._go_on()
+        loop, timeout_s = asyncio.get_running_loop(), self.service.settings.shutdown_timeout_s
+        timers = (
+            loop.call_later(timeout_s, self.service.abandon),
+            loop.call_later(timeout_s + _BREAK_OFF_GRACE_S, self._unfinished.break_off),
+        )
         try:
             await super().shutdown(sockets=sockets)
         finally:
-            timer.cancel()
+            for timer in timers:
+                timer.cancel()
 
 
 def check_address(settings: ServeSettings) -> None:
@@ -248,9 +271,12 @@ def make_server(
         backlog=1,  # what asyncio accepts in one go; see `Listener`
         http=bound_connections(settings.max_connections),
         h11_max_incomplete_event_size=settings.max_header_bytes,
+        timeout_keep_alive=settings.keep_alive_timeout_s,
         timeout_graceful_shutdown=settings.shutdown_timeout_s + CLOSE_GRACE_S,
     )
-    return ModelServer(config, service=app.state.models, on_ready=lambda: announce(line))
+    return ModelServer(
+        config, service=app.state.models, unfinished=app.state.unfinished, on_ready=lambda: announce(line)
+    )
 
 
 def run_server(settings: ServeSettings, announce: Callable[[str], None]) -> None:

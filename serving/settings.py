@@ -56,6 +56,17 @@ class ServeSettings(BaseModel):
     shutdown_timeout_s: int = Field(
         default=20, ge=1, description="seconds that running requests may take after a signal to stop"
     )
+    drain_delay_s: float = Field(
+        default=0,
+        ge=0,
+        description="seconds to go on serving after a signal to stop, with /readyz at 503, for load balancers to see",
+    )
+    keep_alive_timeout_s: int = Field(
+        default=75,
+        ge=1,
+        description="seconds that a connection is kept on which nothing is asked; longer than the proxy before the "
+        "service keeps it",
+    )
     log_level: LogLevel = Field(default="warning", description="least level of what is logged to standard error")
     log_format: LogFormat = Field(default="json", description="one JSON object a line, or plain text")
     other_models: tuple[str, ...] = Field(

@@ -237,7 +237,7 @@ def run_workers(settings: ServeSettings, announce: Callable[[str], None]) -> Non
         async def run() -> EngineStoppedError | None:
             served = {name: digest for name, (_, digest) in manifests.items()}
             supervisor = Supervisor(each, socket_number=listener.fileno(), runtime=runtime, served=served)
-            stop_timeout_s = settings.shutdown_timeout_s + CLOSE_GRACE_S + _KILL_GRACE_S
+            stop_timeout_s = settings.drain_delay_s + settings.shutdown_timeout_s + CLOSE_GRACE_S + _KILL_GRACE_S
             await _supervise(
                 supervisor, listener=listener, stop_timeout_s=stop_timeout_s, announce=lambda: announce(line)
             )

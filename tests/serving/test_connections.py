@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import socket
 import threading
 import time
@@ -50,6 +51,59 @@ def test_what_is_no_request_is_refused_in_our_own_words(served, sent, status, co
     error = json.loads(body)["error"]
     assert error["code"] == code
     assert f"x-request-id: {error['request_id']}".encode() in head
+
+
+def test_what_is_no_request_is_told_with_the_id_that_its_sender_has(served, caplog):
+    head = exchange(served, b"GET / HTTP/9\r\n\r\n").partition(b"\r\n\r\n")[0].decode()
+    assert re.search(r"^date: \w{3}, \d\d ", head, flags=re.MULTILINE)
+    request_id = re.search(r"^x-request-id: (\w+)", head, flags=re.MULTILINE)[1]
+    facts = [record.facts for record in caplog.records if hasattr(record, "facts")]
+    assert {"request_id": request_id, "status": 400} in facts
+
+
+@pytest.mark.parametrize(
+    "target", [b"http://service/healthz", b"HTTP://service:80/healthz?a=b", b"https://[::1]/healthz"]
+)
+def test_a_target_with_a_host_is_one_of_ours(served, target):
+    answer = exchange(served, GET.replace(b"/healthz", target) + b"connection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
+def test_the_host_of_a_target_is_that_of_the_request_whatever_the_header_says(served):
+    reload = b"POST %s HTTP/1.1\r\nhost: %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    path = b"/admin/models/nowhere/reload"
+    assert exchange(served, reload % (path, b"localhost")).startswith(b"HTTP/1.1 404")  # may ask; there is no such one
+    for host in (b"rebound.example", b"localhost.example:80"):
+        assert exchange(served, reload % (b"http://" + host + path, b"localhost")).startswith(b"HTTP/1.1 403")
+    assert exchange(served, reload % (b"http://localhost" + path, b"a")).startswith(b"HTTP/1.1 404")
+
+
+def test_a_target_with_a_host_alone_asks_for_the_root(served):
+    for target in (b"http://service", b"http://service/", b"http://service?a=b"):
+        answer = exchange(served, GET.replace(b"/healthz", target) + b"connection: close\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200")
+    # No form of a target, or with a password in it.
+    for target in (b"ftp://service/healthz", b"http:///healthz", b"http://a:b@service/healthz", b"service:80"):
+        answer = exchange(served, GET.replace(b"/healthz", target) + b"connection: close\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 404")
+
+
+@pytest.mark.parametrize("parts", [(b"\r\n" + GET,), (b"\r", b"\n" + GET), (b"\r\n", GET)])
+def test_one_empty_line_before_a_request_is_passed_over(served, parts):
+    with connect(served) as connection:
+        for _ in range(2):
+            for part in (*parts, b"\r\n"):
+                connection.sendall(part)
+                time.sleep(0.05)
+            assert read_one(connection)[0] == 200
+    assert exchange(served, b"\r\n\r\n" + GET + b"\r\n").startswith(b"HTTP/1.1 400")
+
+
+def test_an_empty_line_behind_a_body_is_no_request(served):
+    post = b"POST /v1/classify HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
+    posted = post + b"content-length: %d\r\n\r\n%s\r\n" % (len(BODY), BODY)
+    answer = exchange(served, posted + posted + GET + b"connection: close\r\n\r\n")
+    assert answer.count(b"HTTP/1.1 200") == 3
 
 
 def test_a_stream_whose_body_breaks_is_cut_and_logged_as_no_fault_of_ours(served, caplog):

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import pytest
 
 from serving.logs import JsonFormatter, PatientHandler
 from serving.server import open_socket
+from tests.serving.processes import start_serve
 from tests.serving.test_process import clean_environment
 
 
@@ -116,3 +118,15 @@ def test_a_service_whose_log_is_not_read_goes_on_and_ends_in_good_order(tiny_mod
             assert process.wait(30) == 0
         finally:
             process.kill()
+
+
+def test_what_is_no_http_is_told_once_and_by_its_id(tiny_model):
+    with start_serve(tiny_model) as (process, port):
+        with socket.create_connection(("127.0.0.1", port), 20) as connection:
+            connection.sendall(b"\x16\x03\x01\r\n\r\n")
+            answer = b""
+            while part := connection.recv(65536):
+                answer += part
+        process.send_signal(signal.SIGTERM)
+        (line,) = process.communicate(timeout=30)[1].splitlines()
+    assert f"x-request-id: {json.loads(line)['request_id']}".encode() in answer

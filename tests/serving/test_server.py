@@ -152,6 +152,61 @@ def test_request_that_takes_too_long_at_the_end_is_answered_with_an_error(tiny_m
     assert (status, answer["error"]["code"]) == (503, "engine_stopped")
 
 
+def test_a_body_that_does_not_end_is_answered_at_the_end_as_all_else_is(tiny_model, classifier, caplog):
+    settings = ServeSettings(model=str(tiny_model), shutdown_timeout_s=1)
+    head = b"POST /v1/classify HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n"
+    with Running(settings, classifier) as running, socket.create_connection(("127.0.0.1", running.port), 20) as client:
+        client.sendall(head + b"{")
+        time.sleep(0.2)
+        running.stop()
+        response = http.client.HTTPResponse(client)
+        response.begin()
+        error = json.loads(response.read())["error"]
+    assert (response.status, error["code"]) == (503, "engine_stopped")
+    assert response.headers["x-request-id"] == error["request_id"]
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers.get_all("connection") == ["close"]
+    assert int(response.headers["retry-after"]) >= 1
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_a_stop_is_seen_from_outside_before_it_begins_where_a_delay_is_set(tiny_model, classifier):
+    settings = ServeSettings(model=str(tiny_model), drain_delay_s=30)
+    with Running(settings, classifier) as running:
+        running.stop()
+        for _ in range(2):
+            with socket.create_connection(("127.0.0.1", running.port), 20) as probe:  # a new one is still taken in
+                probe.sendall(b"GET /readyz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+                assert probe.recv(12) == b"HTTP/1.1 503"
+            status, headers, _ = running.post(BODY)
+            assert (status, headers["connection"]) == (200, "close")
+        running.server.handle_exit(signal.SIGINT, None)  # who cannot wait
+        running.thread.join(10)
+        assert not running.thread.is_alive()
+
+
+def test_a_delay_before_a_stop_ends(tiny_model, classifier):
+    with Running(ServeSettings(model=str(tiny_model), drain_delay_s=1), classifier) as running:
+        started_s = time.monotonic()
+        running.stop()
+        running.thread.join(10)
+        assert 1 <= time.monotonic() - started_s < 8
+
+
+def test_a_connection_is_kept_for_longer_than_proxies_keep_theirs(settings, classifier):
+    assert settings.keep_alive_timeout_s > 60
+    assert make_server(settings, classifier, url="", announce=str).config.timeout_keep_alive > 60
+    hurried = settings.model_copy(update={"keep_alive_timeout_s": 1})
+    with Running(hurried, classifier) as running, socket.create_connection(("127.0.0.1", running.port), 20) as client:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
+        response = http.client.HTTPResponse(client)
+        response.begin()
+        response.read()
+        started_s = time.monotonic()
+        assert client.recv(1) == b""
+        assert 0.8 < time.monotonic() - started_s < 4
+
+
 def test_address_that_is_taken_or_not_ours_or_no_name_is_refused():
     with open_socket("127.0.0.1", 0) as taken, pytest.raises(AddressError):
         open_socket("127.0.0.1", taken.getsockname()[1])

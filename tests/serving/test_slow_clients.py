@@ -156,6 +156,31 @@ def test_connections_beyond_the_bound_are_told_so_and_those_within_do_not_notice
             assert read_one(again)[0] == 200
 
 
+def test_connections_on_which_nothing_is_asked_make_room_for_others(tiny_model, classifier, monkeypatch):
+    monkeypatch.setattr(TimedConnection, "least_idle_s", 0.3)
+    get = b"GET /info HTTP/1.1\r\nhost: service\r\n\r\n"
+    settings = ServeSettings(model=str(tiny_model), max_connections=3)
+    with run_server(settings, classifier) as url, ExitStack() as opened:
+
+        def ask_anew():
+            connection = opened.enter_context(connect(url))
+            connection.sendall(get)
+            return connection, read_one(connection)[0]
+
+        busy = opened.enter_context(connect(url))
+        busy.sendall(HEAD % len(BODY) + BODY[:5])
+        (longest, _), (other, _) = ask_anew(), ask_anew()
+        assert ask_anew()[1] == 503  # a client may be about to ask again: for so long nobody is cut off
+        time.sleep(0.5)
+        assert ask_anew()[1] == 200
+        assert longest.recv(1) == b""
+        other.sendall(get)
+        assert read_one(other)[0] == 200
+        assert ask_anew()[1] == 503
+        busy.sendall(BODY[5:])
+        assert read_one(busy)[0] == 200
+
+
 def test_a_refused_body_that_stops_is_answered_all_the_same(impatient, caplog):
     with connect(impatient) as connection:
         connection.sendall(HEAD % 9_000_000 + b" " * 100)
