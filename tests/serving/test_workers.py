@@ -222,6 +222,15 @@ def test_a_worker_that_cannot_follow_orders_stops(monkeypatch, caplog, order):
     assert bool(caplog.records) == bool(order)  # a supervisor that is gone is no fault
 
 
+def test_workers_go_on_for_the_delay_that_is_set(tmp_path):
+    folder = build_tiny_model(tmp_path / "mine")
+    with start_serve(folder, "--workers", "2", "--drain-delay", "3") as (process, port):
+        process.send_signal(signal.SIGTERM)
+        wait_until(lambda: ask(port, "GET", "/readyz")[0] == 503, seconds=3)  # each time on a new connection
+        assert ask(port, "POST", "/v1/classify", BODY)[0] == 200
+        assert process.wait(40) == 0
+
+
 def test_a_model_that_no_worker_can_serve_ends_with_one_message(tmp_path):
     folder = build_tiny_model(tmp_path / "mine")
     bad = tmp_path / "keys.json"
