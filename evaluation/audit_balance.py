@@ -1,13 +1,16 @@
 """Owns how labels are spread: between labels, between files, and by who labelled, from where and when."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
+from evaluation.audit_chance import Chance, adjust
 from evaluation.audit_texts import AuditedRows
 from evaluation.describe import describe_labels
-from evaluation.rows import FEWEST_GROUPS, ratio_of
+from evaluation.measure import FEW_GROUPS
+from evaluation.rows import FEWEST_GROUPS, DrawnFigure, ratio_of
 from evaluation.slices import MIN_ROWS, split_rows, usual_columns
 from twohands.examples import NOT_LABELLED, Example, encode_labels
 from twohands.metrics import draw_weights
@@ -16,6 +19,7 @@ from twohands.taxonomy import Taxonomy
 
 Json = dict[str, object]
 FEW_ROWS = 30
+FALSE_SHARE = 0.05  # of what is listed as apart, the share that chance may have put there
 ANNOTATOR = "annotator"
 _DRIFTING = (ANNOTATOR, "source", "decade")
 
@@ -89,7 +93,10 @@ def measure_drift(
 
     Returns:
         By head and label, by value: `n`, `n_groups`, `share` of its rows with the label, and `excess`, the share less
-        the expected one, with its 95% interval (None from fewer than 5 documents).
+        the expected one, with its 95% interval (None from fewer than 5 documents); `p` of that excess where labels
+        follow the scores, and `q`, p adjusted for the slices and labels of the head (both None for fewer than 20 rows
+        or 5 documents). From fewer than 50 documents, of which draws are too alike, the interval is not narrower than
+        that of such labels.
 
     Raises:
         UnknownColumnError: no row has the column.
@@ -100,54 +107,76 @@ def measure_drift(
     for head in taxonomy.heads:
         truth = encoded[:, taxonomy.slices[head.name]].astype(np.float64)
         is_labelled = truth[:, 0] != NOT_LABELLED
-        of_head: dict[str, dict[str, object]] = {}
-        for number, label in enumerate(head.label_names):
-            apart = (truth[:, number] == 1) - scores[head.name][:, number]
-            apart = apart - apart[is_labelled].mean() if is_labelled.any() else apart
-            values = {}
+        of_head: dict[str, dict[str, dict[str, object]]] = {}
+        for number, label in enumerate(head.label_names if is_labelled.any() else []):
+            expected = scores[head.name][is_labelled, number].astype(np.float64)
+            apart = (truth[is_labelled, number] == 1) - expected
+            shift = apart.mean()
+            chance = Chance.of(apart - shift, expected + shift, _number_documents(examples, is_labelled))
+            of_head[label] = {}
             for value, has_value in slices.items():
-                places = np.flatnonzero(has_value & is_labelled)
-                if not len(places):
-                    continue
-                numbers = {
-                    group: at
-                    for at, group in enumerate(dict.fromkeys(examples[place].group for place in places.tolist()))
-                }
-                documents = np.array([numbers[examples[place].group] for place in places.tolist()])
-                weights = draw_weights(len(numbers), n_replicates=n_replicates, seed=seed)
-                excess = ratio_of(
-                    np.bincount(documents, weights=apart[places]).astype(np.float64),
-                    np.bincount(documents).astype(np.float64),
-                    weights,
-                )
-                share = float((truth[places, number] == 1).mean())
-                values[value] = {"n": len(places), "n_groups": len(numbers), "share": share, "excess": excess}
-            of_head[label] = dict(values)
+                is_chosen = has_value[is_labelled]
+                if is_chosen.any():
+                    share = float((truth[is_labelled, number][is_chosen] == 1).mean())
+                    cell = _measure_cell(chance, is_chosen, n_replicates=n_replicates, seed=seed)
+                    of_head[label][value] = {"share": share, **cell}
+        _adjust_cells(of_head)
         drift[head.name] = of_head
     return drift
 
 
-def rank_drift(drift: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """List what stands apart: intervals that leave 0 out, the largest excess first.
+def _number_documents(examples: Sequence[Example], is_chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    groups = [examples[place].group for place in np.flatnonzero(is_chosen).tolist()]
+    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    return np.array([numbers[group] for group in groups], dtype=np.int64)
 
-    Slices of fewer than 20 rows or 5 documents are passed over: four rows that agree have an interval of no width, and
-    rows of one document are one author's.
+
+def _measure_cell(
+    chance: Chance, is_chosen: npt.NDArray[np.bool_], *, n_replicates: int, seed: int
+) -> dict[str, object]:
+    _, documents = np.unique(chance.documents[is_chosen], return_inverse=True)  # in the order of first sight
+    apart, n, n_groups = chance.apart[is_chosen], int(is_chosen.sum()), int(documents.max()) + 1
+    excess = ratio_of(
+        np.bincount(documents, weights=apart).astype(np.float64),
+        np.bincount(documents).astype(np.float64),
+        draw_weights(n_groups, n_replicates=n_replicates, seed=seed),
+    )
+    p, least, most = chance.judge(is_chosen)
+    if n_groups < FEW_GROUPS:
+        excess = _widen(cast("DrawnFigure", excess), least, most)
+    is_tested = n >= MIN_ROWS and n_groups >= FEWEST_GROUPS
+    return {"n": n, "n_groups": n_groups, "excess": excess, "p": p if is_tested else None, "q": None}
+
+
+def _widen(excess: DrawnFigure, least: float, most: float) -> DrawnFigure:
+    value, low, high = excess["value"], excess["low"], excess["high"]
+    if value is None or low is None or high is None:
+        return excess
+    return {"value": value, "low": min(low, value - most), "high": max(high, value - least)}
+
+
+def _adjust_cells(of_head: Mapping[str, Mapping[str, dict[str, object]]]) -> None:
+    cells = [cell for values in of_head.values() for cell in values.values() if cell["p"] is not None]
+    for cell, q in zip(cells, adjust([cast("float", cell["p"]) for cell in cells]), strict=True):
+        cell["q"] = q
+
+
+def rank_drift(drift: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List what stands apart beyond chance, the largest excess first: of what is listed about 5% is there by chance.
+
+    Slices of fewer than 20 rows or 5 documents are passed over: rows of one document are one author's.
 
     Args:
         drift: by column, from `measure_drift`.
 
     Returns:
-        `column`, `value`, `head`, `label`, `n`, `n_groups`, `share`, `excess`.
+        `column`, `value`, `head`, `label`, `n`, `n_groups`, `share`, `excess`, `p`, `q`.
     """
     found: list[dict[str, Any]] = []
     for column, heads in drift.items():
         for head, labels in heads.items():
             for label, values in labels.items():
                 for value, part in values.items():
-                    excess = part["excess"]
-                    if part["n"] < MIN_ROWS or part["n_groups"] < FEWEST_GROUPS or excess is None:
-                        continue
-                    if excess["low"] > 0 or excess["high"] < 0:
+                    if part["q"] is not None and part["q"] <= FALSE_SHARE:
                         found.append({"column": column, "value": value, "head": head, "label": label, **part})
-
     return sorted(found, key=lambda entry: -abs(float(entry["excess"]["value"])))

@@ -39,7 +39,7 @@ from evaluation.progress import show_progress
 from evaluation.report import check_report_extra
 from evaluation.report_data import name_outputs, write_data_report
 from evaluation.slices import slice_values
-from evaluation.tables import WIDTH, make_table, show_figure, show_number, show_text
+from evaluation.tables import WIDTH, make_table, show_figure, show_number, show_p, show_text
 from twohands.errors import DataError
 from twohands.examples import Example, expand_paths, fingerprint
 from twohands.hashing import sha256_of_file
@@ -138,14 +138,20 @@ def _print_audit(report: Mapping[str, Any]) -> None:
     if report["apart"]:
         console.print()
         console.print(show_text("Labels given more or less often than the texts suggest", "bold"))
-        table = make_table("slice", "label", "rows", "docs", "share", "beyond expected")
+        table = make_table("slice", "label", "rows", "docs", "share", "beyond expected", "q")
         for entry in report["apart"][:_SHOWN]:
             slice_name = show_text(f"{entry['column']} {entry['value']}")
             table.add_row(
                 slice_name, entry["label"], str(entry["n"]), str(entry["n_groups"]), show_number(entry["share"]),
-                show_figure(entry["excess"], is_signed=True),
+                show_figure(entry["excess"], is_signed=True), show_p(entry["q"]),
             )  # fmt: skip
         console.print(table)
+        console.print(
+            show_text(
+                "q: p adjusted for the number of slices and labels. Listed up to .05: about one entry in twenty is "
+                "there by chance."
+            )
+        )
     for note in report["notes"]:
         console.print(show_text(f"note: {note}", "yellow"))
 

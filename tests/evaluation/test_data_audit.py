@@ -77,14 +77,14 @@ def test_a_drifting_annotator_stands_apart(report):
     assert quiet["low"] < 0 < quiet["high"]
 
 
-def test_a_handful_of_rows_never_stands_apart():
+def test_what_stands_apart_is_told_by_q_and_a_handful_of_rows_is_not_tested(report):
+    found = report[0]
+    drift = found["drift"]["annotator"]["stance"]["neutral"]
+    assert all(set(cell) == {"n", "n_groups", "share", "excess", "p", "q"} for cell in drift.values())
     excess = {"value": 0.4, "low": 0.4, "high": 0.4}
-    values = {
-        name: {"n": n, "n_groups": n_groups, "excess": excess}
-        for name, n, n_groups in (("few", 4, 4), ("many", 40, 20), ("one author", 40, 1))
-    }
-    drift = {"source": {"stance": {"neutral": values}}}
-    assert [entry["value"] for entry in rank_drift(drift)] == ["many"]
+    values = {name: {"excess": excess, "q": q} for name, q in (("few", None), ("many", 0.01), ("chance", 0.2))}
+    assert [entry["value"] for entry in rank_drift({"source": {"stance": {"neutral": values}}})] == ["many"]
+    assert "by chance" in (report[1] / "audit.html").read_text()
 
 
 def test_repeats_leaks_faults_and_odd_rows_are_told(report):

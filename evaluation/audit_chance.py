@@ -1,0 +1,116 @@
+"""Owns what chance does to a slice's labels: how far from expected they lie where whoever gave them means nothing.
+
+Percentile intervals of few documents leave 0 out far too often where a label is rare: without a single positive every
+residual is negative, and so is every draw. So a slice is measured against labels that follow the scores.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+import numpy as np
+import numpy.typing as npt
+
+from twohands.metrics import Floats
+
+_LEAST = 1e-3  # no text is certain: a score of 0 would make a single positive impossible
+Places = npt.NDArray[np.int64]
+
+
+def _moments(expected: Floats, documents: Places) -> Floats:
+    """Variance and third moment of a sum of labels, rows as independent (first row) and as one by document (second)."""
+    variances = expected * (1 - expected)
+    thirds = variances * (1 - 2 * expected)
+    together = [np.bincount(documents, weights=part) for part in (np.sqrt(variances), np.cbrt(thirds))]
+    return np.array([[variances.sum(), thirds.sum()], [(together[0] ** 2).sum(), (together[1] ** 3).sum()]])
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """How the labels of one kind scatter about their scores over all rows, by document.
+
+    `apart` is label less expected share, `expected` that share, `documents` the number of each row's document, shape
+    `(n,)` each; `spread` is the variance beside that of labels drawn from the shares, `shared` the part of it that rows
+    of one document have in common.
+    """
+
+    apart: Floats
+    expected: Floats
+    documents: Places
+    spread: float
+    shared: float
+
+    @classmethod
+    def of(cls, apart: Floats, expected: Floats, documents: Places) -> "Chance":
+        """Estimate the scatter.
+
+        Args:
+            apart: label less expected share, shape `(n,)`, 0 in the mean.
+            expected: shares, shape `(n,)`.
+            documents: the number of each row's document.
+
+        Returns:
+            The scatter over all rows.
+        """
+        inside = np.clip(expected, _LEAST, 1 - _LEAST)
+        (alone, _), (together, _) = _moments(inside, documents)
+        squares = float((apart**2).sum())
+        spread = squares / alone
+        common = float((np.bincount(documents, weights=apart) ** 2).sum()) - squares
+        room = spread * (together - alone)
+        shared = float(np.clip(common / room, 0, 1)) if room > 0 else 0.0
+        return cls(apart, inside, documents, spread, shared)
+
+    def _moments_of(self, chosen: npt.NDArray[np.bool_]) -> Floats:
+        alone, together = _moments(self.expected[chosen], self.documents[chosen])
+        mixed: Floats = (1 - self.shared) * alone + self.shared * together
+        return mixed * self.spread ** np.array([1, 1.5])
+
+    def judge(self, chosen: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
+        """Set one slice against labels that follow the scores.
+
+        Args:
+            chosen: its rows, shape `(n,)`; at least one.
+
+        Returns:
+            Two-sided p of its excess, and the bounds between which 95% of such excesses lie. The excess is told from
+            the mean over all rows, of which the slice is a part.
+
+        Source:
+            Pearson's type III curve through three moments, as for any skewed sum; half a row is taken off as its
+            labels are whole.
+        """
+        pearson3 = import_module("scipy.stats").pearson3
+        n, share = int(chosen.sum()), float(chosen.mean())
+        (own, own_third), (others, others_third) = self._moments_of(chosen), self._moments_of(~chosen)
+        variance = (1 - share) ** 2 * own + share**2 * others
+        step = (1 - share) / 2
+        if variance <= 0:
+            return 1.0, 0.0, 0.0
+        deviation = float(np.sqrt(variance))
+        skew = ((1 - share) ** 3 * own_third - share**3 * others_third) / deviation**3
+        excess = float(self.apart[chosen].sum())
+        nearer = np.sign(excess) * max(0.0, abs(excess) - step) / deviation
+        tail = pearson3.sf(nearer, skew) if excess > 0 else pearson3.cdf(nearer, skew)
+        low, high = pearson3.ppf([0.025, 0.975], skew) * deviation
+        return min(1.0, 2 * float(tail)), float(low - step) / n, float(high + step) / n
+
+
+def adjust(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values for their number: of what is listed up to q, about a share q is there by chance.
+
+    Args:
+        p_values: of all tests.
+
+    Returns:
+        One q for each.
+
+    Source:
+        Benjamini and Hochberg 1995, *Controlling the False Discovery Rate*.
+    """
+    p = np.array(p_values, dtype=float)
+    order = np.argsort(-p)
+    ranks = np.arange(len(p), 0, -1)
+    q = np.empty(len(p))
+    q[order] = np.minimum.accumulate(p[order] * len(p) / ranks)
+    return [float(value) for value in np.minimum(q, 1)]
