@@ -1,16 +1,24 @@
 """Owns the paired test: two models on the same rows, the same bootstrap draws for both, and McNemar's test."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from evaluation.deciders import Decisions
-from evaluation.rows import FEWEST_GROUPS, HeadRows, Sample, bound_figure
+from evaluation.rows import (
+    FEWEST_GROUPS,
+    DrawnFigure,
+    HeadRows,
+    Sample,
+    bound_figure,
+    draw_macro_difference,
+    macro_over,
+)
 from evaluation.slices import count_slice, split_rows
 from twohands.errors import TaxonomyMismatchError
 from twohands.examples import Example
-from twohands.metrics import Counts, Floats, accuracy, f1, macro_f1
+from twohands.metrics import Counts, Floats, Measure, accuracy, f1
 from twohands.taxonomy import Taxonomy
 
 Json = dict[str, object]
@@ -88,23 +96,40 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
     return min(1.0, float(2 * tail / 2**n))
 
 
-def _bootstrap_p(differences: Floats) -> float:
+def _bootstrap_p(differences: Floats) -> float | None:
     """Two-sided p-value: twice the smaller share of draws on one side of 0, never 0 from finitely many draws."""
-    n = len(differences)
-    at_most, at_least = (differences <= 0).sum(), (differences >= 0).sum()
-    return min(1.0, 2 * (min(int(at_most), int(at_least)) + 1) / (n + 1))
+    defined = differences[np.isfinite(differences)]
+    n = len(defined)
+    at_most, at_least = (defined <= 0).sum(), (defined >= 0).sum()
+    return min(1.0, 2 * (min(int(at_most), int(at_least)) + 1) / (n + 1)) if n else None
 
 
-def _compare_figure(of: Callable[[Counts], Floats], a: Sample, b: Sample) -> Json:
-    (value_a,), (value_b,) = of(a.whole), of(b.whole)
-    differences = of(a.drawn) - of(b.drawn)
-    difference = bound_figure(float(value_a) - float(value_b), differences, n_groups=a.n_groups)
-    difference["p"] = _bootstrap_p(differences) if a.n_groups >= FEWEST_GROUPS else None
-    return {"a": a.figure(of), "b": b.figure(of), "difference": difference}
+def _set_apart(a: DrawnFigure, b: DrawnFigure, differences: Floats, *, n_groups: int) -> Json:
+    """Both sides and A minus B; a draw that does not define the figure for both is left out of the difference."""
+    value = float(a["value"] or 0) - float(b["value"] or 0)
+    difference = bound_figure(value, differences, n_groups=n_groups)
+    difference["p"] = _bootstrap_p(differences) if n_groups >= FEWEST_GROUPS else None
+    return {"a": a, "b": b, "difference": difference}
 
 
-def _f1_of(number: int) -> Callable[[Counts], Floats]:
-    return lambda counts: f1(counts)[:, number]
+def _compare_macro(a: Sample, b: Sample, labels: npt.NDArray[np.int64]) -> Json:
+    of = macro_over(labels)
+    return _set_apart(a.figure(of), b.figure(of), draw_macro_difference(a, b, labels), n_groups=a.n_groups)
+
+
+def _subtract(of: Measure, a: Sample, b: Sample) -> Floats:
+    return of(a.drawn, whole=a.whole) - of(b.drawn, whole=b.whole)
+
+
+def _compare_accuracy(a: Sample, b: Sample) -> Json:
+    return _set_apart(a.rate(accuracy), b.rate(accuracy), _subtract(accuracy, a, b), n_groups=a.n_groups)
+
+
+def _compare_label(a: Sample, b: Sample, number: int) -> Json:
+    def of(counts: Counts, *, whole: Counts | None = None) -> Floats:
+        return f1(counts, whole=whole)[:, number]
+
+    return _set_apart(a.figure(of), b.figure(of), _subtract(of, a, b), n_groups=a.n_groups)
 
 
 def _test_rows(a: HeadRows, b: HeadRows) -> Json:
@@ -134,12 +159,12 @@ def compare_rows(a: HeadRows, b: HeadRows, *, n_replicates: int, seed: int) -> J
     return {
         "n": len(a.groups),
         "n_groups": a.n_groups,
-        "macro_f1": _compare_figure(macro_f1, sample_a, sample_b),
-        "accuracy": _compare_figure(accuracy, sample_a, sample_b),
+        "macro_f1": _compare_macro(sample_a, sample_b, np.arange(len(a.head.label_names))),
+        "accuracy": _compare_accuracy(sample_a, sample_b),
         "mcnemar": _test_rows(a, b),
         "labels": {
             name: {
-                "f1": _compare_figure(_f1_of(number), sample_a, sample_b),
+                "f1": _compare_label(sample_a, sample_b, number),
                 "support": int(np.sum(a.truth[:, number] == 1)),
             }
             for number, name in enumerate(a.head.label_names)
@@ -184,15 +209,11 @@ def compare_slices(
             weights = of_a.draw(n_replicates=n_replicates, seed=seed)
             samples = Sample.of(of_a, weights), Sample.of(of_b, weights)
             occurs = np.flatnonzero((of_a.truth == 1).any(axis=0))
-
-            def macro_over_occurring(counts: Counts, *, occurs: npt.NDArray[np.int64] = occurs) -> Floats:
-                return np.asarray(f1(counts)[:, occurs].mean(axis=1))
-
             heads[name] = {
                 "n": len(of_a.groups),
                 "n_groups": of_a.n_groups,
-                "macro_f1": _compare_figure(macro_over_occurring, *samples) if len(occurs) else None,
-                "accuracy": _compare_figure(accuracy, *samples),
+                "macro_f1": _compare_macro(*samples, occurs) if len(occurs) else None,
+                "accuracy": _compare_accuracy(*samples),
                 "mcnemar": _test_rows(of_a, of_b),
             }
         slices[value] = {**count_slice(examples, has_value), "heads": heads}

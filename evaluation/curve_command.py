@@ -11,6 +11,7 @@ from evaluation.dataset import HALVED, cut_taxonomy, halve, load_labelled, refus
 from evaluation.growth import FEWEST_POINTS, choose_sizes, grow
 from evaluation.learners import LEARNER, Learner, parse_learner
 from evaluation.linear import import_sklearn
+from evaluation.measure import note_few
 from evaluation.options import (
     DEV,
     JSON,
@@ -38,6 +39,12 @@ Json = dict[str, object]
 _KIND = "curve"
 
 
+def _judge_gain(gain: Mapping[str, Any]) -> str:
+    if gain["low"] is None:
+        return "too few documents to tell"
+    return "more labels still paid" if gain["low"] > 0 else "no gain is shown"
+
+
 def _print_curve(report: Mapping[str, Any]) -> None:
     from rich.console import Console
 
@@ -61,7 +68,7 @@ def _print_curve(report: Mapping[str, Any]) -> None:
     for name, head in report["heads"].items():
         gain = head["last_doubling"]
         if gain is not None:
-            verdict = "more labels still paid" if gain["low"] > 0 else "no gain is shown"
+            verdict = _judge_gain(gain)
             console.print(
                 show_text(f"{name}: the last doubling brought {show_figure(gain, is_signed=True)}; {verdict}.")
             )
@@ -170,6 +177,7 @@ def curve(
             seed=seed,
             advance=advance,
         )
+    notes += note_few(len({example.group for example in files["data"].examples}))
     notes += _note_sizes(len(sizes), cast("list[dict[str, Any]]", grown["points"]))
     encoder = {} if fitter.encoder is None else fitter.encoder.identity
     found: Json = {

@@ -7,9 +7,9 @@ import numpy as np
 
 from evaluation.learners import Learner
 from evaluation.progress import Advance
-from evaluation.rows import HeadRows, Sample, select_rows
+from evaluation.rows import DrawnFigure, HeadRows, Sample, bound_figure, select_rows
 from twohands.examples import Example
-from twohands.metrics import Counts, Figure, Floats, f1, interval, macro_f1
+from twohands.metrics import Counts, Floats, f1, macro_f1
 
 Json = dict[str, object]
 _EXPONENTS = np.linspace(0.05, 2, 40)
@@ -60,24 +60,28 @@ def draw_parts(examples: Sequence[Example], sizes: Sequence[int], *, seed: int |
 
 @dataclass(frozen=True, slots=True)
 class _Fits:
-    """What the fits of one size score: `whole` has shape `(n_fits,)`, `drawn` shape `(n_fits, n_replicates)`."""
+    """What the fits of one size score: `whole` has shape `(n_fits,)`, `drawn` shape `(n_fits, n_replicates)`.
+
+    `n_groups` documents were drawn from; a draw that does not define the score is NaN.
+    """
 
     whole: Floats
     drawn: Floats
+    n_groups: int
 
-    def figure(self) -> Figure:
+    def figure(self) -> DrawnFigure:
         """Mean over the fits; the interval spans fits and draws of the measured documents together."""
-        low, high = interval(self.drawn.ravel())
-        return {"value": float(self.whole.mean()), "low": low, "high": high}
+        return bound_figure(float(self.whole.mean()), self.drawn.ravel(), n_groups=self.n_groups)
 
 
 def _score(samples: Sequence[Sample], of: int | None) -> _Fits:
-    def read(counts: Counts) -> Floats:
-        return macro_f1(counts) if of is None else f1(counts)[:, of]
+    def read(counts: Counts, whole: Counts | None = None) -> Floats:
+        return macro_f1(counts, whole=whole) if of is None else f1(counts, whole=whole)[:, of]
 
     return _Fits(
         np.array([float(read(sample.whole)[0]) for sample in samples]),
-        np.stack([read(sample.drawn) for sample in samples]),
+        np.stack([read(sample.drawn, sample.whole) for sample in samples]),
+        samples[0].n_groups,
     )
 
 
@@ -132,7 +136,8 @@ def extrapolate(
 
     Returns:
         `law`: floor, scale, exponent; `points`: `n_rows`, and `macro_f1` with an interval over draws of the measured
-        documents and of the fits, which does not hold the doubt whether the law goes on; None for too few sizes.
+        documents and of the fits (None from fewer than 5 documents), which does not hold the doubt whether the law goes
+        on; None for too few sizes.
     """
     if len(sizes) < FEWEST_POINTS:
         return None
@@ -143,23 +148,23 @@ def extrapolate(
     columns = [
         fit.drawn[generator.integers(len(fit.whole), size=n_replicates), np.arange(n_replicates)] for fit in fits
     ]
-    drawn = fit_power_law(at, 1 - np.stack(columns, axis=1))
+    errors = 1 - np.stack(columns, axis=1)
+    drawn = fit_power_law(at, errors[np.isfinite(errors).all(axis=1)])
     floor, scale, exponent = fit_power_law(at, 1 - np.array([[fit.whole.mean() for fit in fits]]))
     points = []
     for factor in factors:
         target = float(sizes[-1] * factor)
-        low, high = interval(1 - (drawn[0] + drawn[1] * target ** -drawn[2]))
+        reached = 1 - (drawn[0] + drawn[1] * target ** -drawn[2])
         value = float(1 - (floor + scale * target**-exponent)[0])
-        points.append({"n_rows": int(target), "macro_f1": {"value": value, "low": low, "high": high}})
+        points.append({"n_rows": int(target), "macro_f1": bound_figure(value, reached, n_groups=fits[0].n_groups)})
     law = {"floor": float(floor[0]), "scale": float(scale[0]), "exponent": float(exponent[0])}
     return {"law": law, "points": points}
 
 
-def _measure_gain(before: _Fits, after: _Fits) -> Figure:
+def _measure_gain(before: _Fits, after: _Fits) -> DrawnFigure:
     """What the last doubling brought: means over fits, the same draws of documents, the spread of fits added."""
     draws = (after.drawn[:, None, :] - before.drawn[None, :, :]).ravel()
-    low, high = interval(draws)
-    return {"value": float(after.whole.mean() - before.whole.mean()), "low": low, "high": high}
+    return bound_figure(float(after.whole.mean() - before.whole.mean()), draws, n_groups=after.n_groups)
 
 
 def _choose_grown(n_rows: Sequence[int]) -> list[int]:

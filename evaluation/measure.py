@@ -8,12 +8,13 @@ import numpy as np
 
 from evaluation.dataset import LabelledFiles
 from evaluation.deciders import Decisions
+from evaluation.figures import measure_figures
 from evaluation.linear import plain_rule
 from evaluation.ranking import measure_ranking
-from evaluation.rows import FEWEST_GROUPS, HeadRows, ratio_of, select_rows
+from evaluation.rows import FEWEST_GROUPS, HeadRows, select_rows, share_of
 from twohands.examples import Example
 from twohands.manifest import Manifest
-from twohands.metrics import ece_by_chance, measure_head
+from twohands.metrics import ece_by_chance
 from twohands.scores import DecisionRule, calibrate
 from twohands.taxonomy import ProblemType, Taxonomy
 from twohands.windows import Logits
@@ -52,9 +53,9 @@ def _abstention(rows: HeadRows, level: float, *, n_replicates: int, seed: int) -
     everything = rows.sum_by_document(np.ones(len(is_answered)))
     return {
         "level": level,
-        "coverage": ratio_of(answered, everything, weights),
-        "risk": ratio_of(wrong, answered, weights),
-        "accuracy": ratio_of(answered - wrong, answered, weights),
+        "coverage": share_of(answered, everything, weights),
+        "risk": share_of(wrong, answered, weights),
+        "accuracy": share_of(answered - wrong, answered, weights),
     }
 
 
@@ -93,20 +94,20 @@ def measure_rows(rows: HeadRows, before: HeadRows, rule: DecisionRule, *, n_repl
         seed: of the draws.
 
     Returns:
-        The figures of `measure_head`, per label also `average_precision` (None where no row has the label),
+        The figures of `measure_figures`, per label also `average_precision` (None where no row has the label),
         `ece_by_chance` (what scores that are exactly right would show), `ece_before` calibration, `n`, `n_groups`,
         `confusion`, and for a one-of head that abstains `abstention`: level, coverage, risk (errors among the answered)
         and accuracy (1 - risk).
     """
     weights = rows.draw(n_replicates=n_replicates, seed=seed)
-    measured = measure_head(rows.head, rows.count(), weights)
+    measured = measure_figures(rows, weights)
     labels = cast("dict[str, dict[str, object]]", measured["labels"])
     for name, figure in measure_ranking(rows, n_replicates=n_replicates, seed=seed).items():
         labels[name]["average_precision"] = figure
     measured["ece_by_chance"] = ece_by_chance(
         rows.head, rows.decided, rows.scores, n_replicates=n_replicates, seed=seed
     )
-    measured["ece_before"] = measure_head(before.head, before.count(), weights)["ece"]
+    measured["ece_before"] = measure_figures(before, weights)["ece"]
     measured |= {"n": len(rows.groups), "n_groups": rows.n_groups, "confusion": _confusion(rows)}
     if rows.head.problem_type is ProblemType.ONE_OF and rule.abstention is not None:
         measured["abstention"] = _abstention(rows, rule.abstention, n_replicates=n_replicates, seed=seed)
@@ -137,6 +138,15 @@ def note_skipped(data: LabelledFiles) -> list[str]:
     return [f"{data.n_skipped} rows without any label were passed over."] if data.n_skipped else []
 
 
+def note_few(n_groups: int) -> list[str]:
+    """Say what so few documents cannot show, if they are few."""
+    if n_groups < FEWEST_GROUPS:
+        return [f"{n_groups} groups (documents) are too few for any interval; trust none."]
+    if n_groups < FEW_GROUPS:
+        return [f"Only {n_groups} groups (documents); intervals from fewer than {FEW_GROUPS} are too narrow."]
+    return []
+
+
 def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy) -> list[str]:
     """Say what the figures cannot show.
 
@@ -156,11 +166,5 @@ def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy) -> list[str]
         without = [name for name, n in zip(head.label_names, (rows.truth == 1).sum(axis=0), strict=True) if not n]
         if without:
             notes.append(f"{head.name}: no row is {', '.join(without)}; F1 is 0 there and pulls the macro mean down.")
-        if rows.n_groups < FEWEST_GROUPS:
-            notes.append(f"{head.name}: {rows.n_groups} groups (documents) are too few for any interval; trust none.")
-        elif rows.n_groups < FEW_GROUPS:
-            notes.append(
-                f"{head.name}: only {rows.n_groups} groups (documents); intervals from fewer than {FEW_GROUPS} are "
-                "too narrow."
-            )
+        notes += [f"{head.name}: {note[0].lower()}{note[1:]}" for note in note_few(rows.n_groups)]
     return notes

@@ -33,7 +33,10 @@ def draw_growth(points: Sequence[Mapping[str, Any]], heads: Mapping[str, Any]) -
             color, marker, _ = SERIES[place % len(SERIES)]
             figures = [point["heads"][name]["macro_f1"] for point in points]
             values = np.array([found["value"] for found in figures])
-            lows, highs = (np.array([found[key] for found in figures]) for key in ("low", "high"))
+            lows, highs = (
+                np.array([found["value"] if found[key] is None else found[key] for found in figures])
+                for key in ("low", "high")
+            )
             shifted = np.array(sizes) * 2 ** (0.05 * (place - (len(heads) - 1) / 2))
             axes.errorbar(
                 shifted, values, yerr=[np.clip(values - lows, 0, None), np.clip(highs - values, 0, None)],

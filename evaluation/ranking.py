@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from evaluation.rows import HeadRows
-from twohands.metrics import Figure, Floats, interval
+from evaluation.rows import DrawnFigure, HeadRows, bound_figure
+from twohands.metrics import Floats
 
 Json = dict[str, object]
 _MAX_POINTS = 200
@@ -46,7 +46,7 @@ def average_precision(truth: Floats, scores: Floats, weights: Floats) -> Floats:
     return np.concatenate(areas)
 
 
-def measure_ranking(rows: HeadRows, *, n_replicates: int, seed: int) -> dict[str, Figure | None]:
+def measure_ranking(rows: HeadRows, *, n_replicates: int, seed: int) -> dict[str, DrawnFigure | None]:
     """Average precision of each label, with 95% intervals.
 
     Args:
@@ -55,11 +55,11 @@ def measure_ranking(rows: HeadRows, *, n_replicates: int, seed: int) -> dict[str
         seed: of the draws.
 
     Returns:
-        By label; None for a label that no row has. Draws in which no row has the label are left out.
+        By label, as `bound_figure`; None for a label that no row has. Draws in which no row has the label are left out.
     """
     weights = rows.draw(n_replicates=n_replicates, seed=seed)[:, rows.documents]
     once = np.ones((1, len(rows.groups)))
-    figures: dict[str, Figure | None] = {}
+    figures: dict[str, DrawnFigure | None] = {}
     for number, name in enumerate(rows.head.label_names):
         truth, scores = (rows.truth[:, number] == 1).astype(float), rows.scores[:, number]
         if not truth.any():
@@ -67,8 +67,9 @@ def measure_ranking(rows: HeadRows, *, n_replicates: int, seed: int) -> dict[str
             continue
         # A draw without any row that has the label says nothing of how such rows are ranked.
         is_defined = weights @ truth > 0
-        low, high = interval(average_precision(truth, scores, weights[is_defined]))
-        figures[name] = {"value": float(average_precision(truth, scores, once)[0]), "low": low, "high": high}
+        drawn = average_precision(truth, scores, weights[is_defined])
+        value = float(average_precision(truth, scores, once)[0])
+        figures[name] = bound_figure(value, drawn, n_groups=rows.n_groups)
     return figures
 
 

@@ -10,7 +10,7 @@ from evaluation.output import write_whole
 from evaluation.plots import draw_histograms, draw_precision_recall, draw_reliability, draw_risk
 from evaluation.robustness.show import draw_robustness
 from evaluation.rows import TOO_FEW_GROUPS
-from evaluation.tables import show_figure, show_number, show_p
+from evaluation.tables import list_labels, show_figure, show_number, show_p, show_range
 from twohands.errors import MissingExtraError
 
 METRICS_NAME = "metrics.json"
@@ -58,6 +58,8 @@ def make_environment() -> Any:  # noqa: ANN401 - jinja2's Environment, imported 
     )
     environment.filters["figure"] = show_figure
     environment.filters["signed"] = lambda figure: show_figure(figure, is_signed=True)
+    environment.filters["range"] = show_range
+    environment.filters["labels"] = list_labels
     environment.filters["number"] = show_number
     environment.filters["p"] = show_p
     environment.globals["too_few_groups"] = TOO_FEW_GROUPS

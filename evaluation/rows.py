@@ -1,6 +1,6 @@
 """Owns the rows that count for a head: those labelled for it, with their documents and bootstrap draws."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from evaluation.deciders import Decisions
 from twohands.examples import NOT_LABELLED, Example, Labels, encode_labels
-from twohands.metrics import Counts, Floats, count_head, draw_weights, interval, sum_by_group
+from twohands.metrics import Counts, Floats, Measure, count_head, draw_weights, f1, interval, mean_defined, sum_by_group
 from twohands.scores import Scores
 from twohands.taxonomy import Head, Taxonomy
 
@@ -16,6 +16,7 @@ from twohands.taxonomy import Head, Taxonomy
 DrawnFigure = dict[str, float | None]
 # With fewer documents a draw of documents says nothing: of one document every draw is the same, whatever the doubt.
 FEWEST_GROUPS = 5
+_TAIL = 0.025  # on each side of a 95% interval
 TOO_FEW_GROUPS = f"[-]: no interval and no p from fewer than {FEWEST_GROUPS} documents."
 
 
@@ -118,10 +119,32 @@ def bound_figure(value: float, drawn: Floats, *, n_groups: int) -> DrawnFigure:
         n_groups: documents that were drawn from.
 
     Returns:
-        `value`, `low`, `high`; the latter two None from fewer than 5 documents.
+        `value`, `low`, `high`; the latter two None from fewer than 5 documents. Draws that are NaN, which do not define
+        the figure, are left out.
     """
-    low, high = interval(drawn) if n_groups >= FEWEST_GROUPS else (None, None)
+    defined = drawn[np.isfinite(drawn)]
+    low, high = interval(defined) if n_groups >= FEWEST_GROUPS and len(defined) else (None, None)
     return {"value": value, "low": low, "high": high}
+
+
+def bound_certain(rate: float, *, n_documents: int) -> DrawnFigure:
+    """Bound a rate of 0 or 1, of which every draw is the same, though a few documents prove nothing.
+
+    Args:
+        rate: 0 or 1.
+        n_documents: those that it was counted in.
+
+    Returns:
+        `value`, `low`, `high`; the latter two None from no document.
+
+    Source:
+        Korn and Graubard 1998, as `rate_of` of the checklist: with no variance the effective number is that of the
+        documents, and Clopper and Pearson's bound of none or all of them is a plain root.
+    """
+    if not n_documents:
+        return {"value": rate, "low": None, "high": None}
+    apart = 1 - _TAIL ** (1 / n_documents)
+    return {"value": rate, "low": 0.0 if rate == 0 else 1 - apart, "high": apart if rate == 0 else 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +169,7 @@ class Sample:
         by_document = rows.count()
         return cls(by_document.weigh(np.ones((1, weights.shape[1]))), by_document.weigh(weights), weights.shape[1])
 
-    def figure(self, of: Callable[[Counts], Floats]) -> DrawnFigure:
+    def figure(self, of: Measure) -> DrawnFigure:
         """One figure with its 95% interval.
 
         Args:
@@ -156,7 +179,54 @@ class Sample:
             As `bound_figure`.
         """
         (value,) = of(self.whole)
-        return bound_figure(float(value), of(self.drawn), n_groups=self.n_groups)
+        return bound_figure(float(value), of(self.drawn, whole=self.whole), n_groups=self.n_groups)
+
+    def rate(self, of: Measure) -> DrawnFigure:
+        """A share of the rows with its 95% interval, which is wide where few documents are all right or all wrong.
+
+        Args:
+            of: from counts to one share for each entry of their leading axis.
+
+        Returns:
+            As `bound_figure`.
+        """
+        (value,) = of(self.whole)
+        if value in (0, 1) and self.n_groups >= FEWEST_GROUPS:
+            return bound_certain(float(value), n_documents=self.n_groups)
+        return self.figure(of)
+
+
+def macro_over(labels: npt.NDArray[np.int64]) -> Measure:
+    """Macro-F1 over some labels of a head.
+
+    Args:
+        labels: their places.
+
+    Returns:
+        A figure, as `macro_f1`.
+    """
+
+    def measure(counts: Counts, *, whole: Counts | None = None) -> Floats:
+        return mean_defined(f1(counts, whole=whole)[..., labels])
+
+    return measure
+
+
+def draw_macro_difference(a: Sample, b: Sample, labels: npt.NDArray[np.int64] | None = None) -> Floats:
+    """Macro-F1 of A minus that of B by draw, over the labels that the draw defines for both.
+
+    Args:
+        a: the one.
+        b: the other, with the same draws.
+        labels: their places; None for all of the head.
+
+    Returns:
+        Shape `(n_replicates,)`; NaN where the draw defines no label.
+    """
+    chosen = slice(None) if labels is None else labels
+    of_a, of_b = (f1(side.drawn, whole=side.whole)[:, chosen] for side in (a, b))
+    is_defined = np.isfinite(of_a) & np.isfinite(of_b)
+    return mean_defined(np.where(is_defined, of_a, np.nan)) - mean_defined(np.where(is_defined, of_b, np.nan))
 
 
 def ratio_of(numerator: Floats, denominator: Floats, weights: Floats) -> DrawnFigure | None:
@@ -174,4 +244,22 @@ def ratio_of(numerator: Floats, denominator: Floats, weights: Floats) -> DrawnFi
         return None
     above, below = weights @ numerator, weights @ denominator
     value = float(numerator.sum() / denominator.sum())
-    return bound_figure(value, above[below > 0] / below[below > 0], n_groups=weights.shape[1])
+    drawn = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
+    return bound_figure(value, drawn, n_groups=weights.shape[1])
+
+
+def share_of(numerator: Floats, denominator: Floats, weights: Floats) -> DrawnFigure | None:
+    """The share that some rows are of others, with its 95% interval; wide where few documents are all alike.
+
+    Args:
+        numerator: rows that count, by document, shape `(n_documents,)`.
+        denominator: all rows, shape `(n_documents,)`; none where there are none.
+        weights: bootstrap draws, shape `(n_replicates, n_documents)`.
+
+    Returns:
+        As `ratio_of`.
+    """
+    share = ratio_of(numerator, denominator, weights)
+    if share is not None and share["value"] in (0, 1) and weights.shape[1] >= FEWEST_GROUPS:
+        return bound_certain(float(share["value"]), n_documents=int((denominator > 0).sum()))
+    return share

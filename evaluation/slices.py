@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from evaluation.rows import HeadRows, Sample
+from evaluation.rows import HeadRows, Sample, macro_over
 from twohands.errors import EmptyParagraphError, UnknownColumnError
 from twohands.examples import Example
-from twohands.metrics import Counts, Floats, accuracy, f1
+from twohands.metrics import accuracy
 from twohands.paragraphs import normalise
 from twohands.taxonomy import ProblemType, Taxonomy
 
@@ -111,16 +111,12 @@ def _fold(values: Sequence[str]) -> list[str]:
 def _measure_slice(rows: HeadRows, *, n_replicates: int, seed: int) -> Json:
     sample = Sample.of(rows, rows.draw(n_replicates=n_replicates, seed=seed))
     occurs = np.flatnonzero((rows.truth == 1).any(axis=0))
-
-    def macro_over_occurring(counts: Counts) -> Floats:
-        return np.asarray(f1(counts)[:, occurs].mean(axis=1))
-
     return {
         "n": len(rows.groups),
         "n_groups": rows.n_groups,
         # A slice often lacks a label altogether; counting its F1 as 0 would make slices incomparable.
-        "macro_f1": sample.figure(macro_over_occurring) if len(occurs) else None,
-        "accuracy": sample.figure(accuracy),
+        "macro_f1": sample.figure(macro_over(occurs)) if len(occurs) else None,
+        "accuracy": sample.rate(accuracy),
         "labels": [rows.head.label_names[number] for number in occurs],
     }
 

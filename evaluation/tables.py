@@ -31,6 +31,40 @@ def show_figure(figure: Mapping[str, Any] | None, *, is_signed: bool = False) ->
     return f"{value} [{low}, {high}]"
 
 
+def show_range(figure: Mapping[str, Any] | None) -> str:
+    """Write an interval in words: `.702 to .778`; a dash where there is none."""
+    if figure is None or figure["low"] is None:
+        return "-"
+    return f"{show_number(figure['low'])} to {show_number(figure['high'])}"
+
+
+def list_labels(head: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """List a head's figures by label for a reader: None for what is not defined, which JSON holds as 0.
+
+    Args:
+        head: of the object that `evaluate --json` prints.
+
+    Returns:
+        By label: recall and F1 are None where no row has it, precision where it was never given.
+    """
+    listed = {}
+    for label, figures in head["labels"].items():
+        shown = dict(figures)
+        if not figures["support"]:
+            shown |= {"recall": None, "f1": None}
+        if not _count_given(head["confusion"], label):
+            shown["precision"] = None
+        listed[label] = shown
+    return listed
+
+
+def _count_given(confusion: Mapping[str, Mapping[str, int]], label: str) -> int:
+    cells = confusion[label]
+    if "true_positive" in cells:
+        return cells["true_positive"] + cells["false_positive"]
+    return sum(counts[label] for counts in confusion.values())
+
+
 def show_p(p: float | None) -> str:
     """Write a p-value; a dash where none was drawn."""
     if p is None:
@@ -74,7 +108,7 @@ def _print_head(console: Console, name: str, head: Json) -> None:
             show_text(f"abstaining below {show_number(abstention['level'])}: answers {answered}, right {right}")
         )
     table = make_table("label", "precision", "recall", "F1", "rows")
-    for label, figures in head["labels"].items():
+    for label, figures in list_labels(head).items():
         cells = [show_figure(figures[key]) for key in ("precision", "recall", "f1")]
         table.add_row(show_text(label), *cells, str(figures["support"]))
     console.print(table)

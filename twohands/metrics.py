@@ -3,10 +3,14 @@
 Every figure is a function of counts that add up over documents, so that a bootstrap replicate is one matrix
 product. Training selects by the same functions that evaluation reports. Agrees with scikit-learn
 (`zero_division=0`, macro over all labels of the head).
+
+A figure that a bootstrap draw does not define says nothing of it: every figure takes the sample that was drawn from as
+`whole`, and is then NaN in draws that lack what the sample has. What the sample itself lacks stays 0 in each draw.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -48,62 +52,100 @@ class Counts:
         )
 
 
-def _divide(numerator: Floats, denominator: Floats) -> Floats:
-    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
+class Measure(Protocol):
+    """A figure: from counts to one number for each entry of their leading axis (and label, if it is one of labels)."""
+
+    def __call__(self, counts: Counts, *, whole: Counts | None = None) -> Floats:
+        """Read the figure; with `whole`, NaN in draws that do not define it though the sample does."""
 
 
-def precision(counts: Counts) -> Floats:
+def _divide(numerator: Floats, denominator: Floats, of_whole: Floats | None) -> Floats:
+    """Divide; where the denominator is 0 give 0, or NaN for a draw from a sample whose own is not 0."""
+    nothing = np.zeros_like(numerator)
+    if of_whole is not None:
+        nothing += np.where(of_whole > 0, np.nan, 0.0)
+    return np.divide(numerator, denominator, out=nothing, where=denominator > 0)
+
+
+def mean_defined(values: Floats) -> Floats:
+    """Mean over the last axis of what is not NaN; NaN where nothing is."""
+    is_defined = np.isfinite(values)
+    n = is_defined.sum(axis=-1)
+    total = np.where(is_defined, values, 0.0).sum(axis=-1)
+    return np.asarray(np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0))
+
+
+def _given(counts: Counts) -> Floats:
+    return np.asarray(counts.binary[..., 0] + counts.binary[..., 1])
+
+
+def _true(counts: Counts) -> Floats:
+    return np.asarray(counts.binary[..., 0] + counts.binary[..., 2])
+
+
+def precision(counts: Counts, *, whole: Counts | None = None) -> Floats:
     """Share of the labels given that are right; shape `(..., n_labels)`; 0 where none was given."""
-    return _divide(counts.binary[..., 0], counts.binary[..., 0] + counts.binary[..., 1])
+    return _divide(counts.binary[..., 0], _given(counts), None if whole is None else _given(whole))
 
 
-def recall(counts: Counts) -> Floats:
+def recall(counts: Counts, *, whole: Counts | None = None) -> Floats:
     """Share of the true labels that were given; shape `(..., n_labels)`; 0 where there is none."""
-    return _divide(counts.binary[..., 0], counts.binary[..., 0] + counts.binary[..., 2])
+    return _divide(counts.binary[..., 0], _true(counts), None if whole is None else _true(whole))
 
 
-def f1(counts: Counts) -> Floats:
-    """Harmonic mean of precision and recall per label; shape `(..., n_labels)`."""
+def f1(counts: Counts, *, whole: Counts | None = None) -> Floats:
+    """Harmonic mean of precision and recall per label; shape `(..., n_labels)`; 0 where neither true nor given."""
     twice = 2 * counts.binary[..., 0]
-    return _divide(twice, twice + counts.binary[..., 1] + counts.binary[..., 2])
+    of_whole = None if whole is None else _given(whole) + _true(whole)
+    return _divide(twice, twice + counts.binary[..., 1] + counts.binary[..., 2], of_whole)
 
 
-def macro_f1(counts: Counts) -> Floats:
-    """Mean of F1 over the labels of the head, rare ones like frequent ones; shape `(...)`."""
-    return np.asarray(f1(counts).mean(axis=-1))
+def macro_f1(counts: Counts, *, whole: Counts | None = None) -> Floats:
+    """Mean of F1 over the labels of the head, rare ones like frequent ones; shape `(...)`.
+
+    Of a draw over the labels that it defines: one that has lost the few rows of a label is not wrong about them.
+    """
+    return mean_defined(f1(counts, whole=whole))
 
 
-def accuracy(counts: Counts) -> Floats:
+def accuracy(counts: Counts, *, whole: Counts | None = None) -> Floats:
     """Share of rows that are right: the label of a one-of head, the whole set of an any-of head; shape `(...)`."""
-    return _divide(counts.exact[..., 0], counts.exact[..., 1])
+    return _divide(counts.exact[..., 0], counts.exact[..., 1], None if whole is None else whole.exact[..., 1])
 
 
-def mcc(counts: Counts) -> Floats:
+def _correlate_classes(counts: Counts) -> tuple[Floats, Floats]:
+    table = counts.confusion
+    total = table.sum(axis=(-2, -1))
+    right = np.trace(table, axis1=-2, axis2=-1)
+    given, true = table.sum(axis=-2), table.sum(axis=-1)
+    covariance = right * total - (given * true).sum(axis=-1)
+    return covariance, np.sqrt((total**2 - (given**2).sum(axis=-1)) * (total**2 - (true**2).sum(axis=-1)))
+
+
+def _correlate_labels(counts: Counts) -> tuple[Floats, Floats]:
+    tp, fp, fn, tn = (counts.binary[..., index] for index in range(4))
+    return tp * tn - fp * fn, np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+
+
+def mcc(counts: Counts, *, whole: Counts | None = None) -> Floats:
     """Matthews correlation: multi-class for a one-of head, mean over labels for an any-of head; shape `(...)`.
 
     Args:
         counts: sums of one head.
+        whole: of the sample, where `counts` are of draws.
 
     Returns:
-        In [-1, 1]; 0 where it is not defined.
+        In [-1, 1]; 0 where it is not defined; NaN in a draw that does not define it though the sample does.
 
     Source:
         Gorodkin 2004, *Comparing two K-category assignments by a K-category correlation coefficient*.
     """
     if counts.confusion.any():
-        table = counts.confusion
-        total = table.sum(axis=(-2, -1))
-        right = np.trace(table, axis1=-2, axis2=-1)
-        given, true = table.sum(axis=-2), table.sum(axis=-1)
-        covariance = right * total - (given * true).sum(axis=-1)
-        spread = np.sqrt((total**2 - (given**2).sum(axis=-1)) * (total**2 - (true**2).sum(axis=-1)))
-        return _divide(covariance, spread)
-    tp, fp, fn, tn = (counts.binary[..., index] for index in range(4))
-    spread = np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
-    return np.asarray(_divide(tp * tn - fp * fn, spread).mean(axis=-1))
+        return _divide(*_correlate_classes(counts), None if whole is None else _correlate_classes(whole)[1])
+    return mean_defined(_divide(*_correlate_labels(counts), None if whole is None else _correlate_labels(whole)[1]))
 
 
-def ece(counts: Counts) -> Floats:
+def ece(counts: Counts, *, whole: Counts | None = None) -> Floats:
     """Expected calibration error: mean gap between score and hit rate, in 15 bins of equal width; shape `(...)`.
 
     For a one-of head of the score of the chosen label; for an any-of head of each label's score, averaged. Biased
@@ -111,15 +153,17 @@ def ece(counts: Counts) -> Floats:
 
     Args:
         counts: sums of one head.
+        whole: of the sample, where `counts` are of draws.
 
     Returns:
-        In [0, 1].
+        In [0, 1]; NaN in a draw without a row.
 
     Source:
         Guo et al. 2017, *On Calibration of Modern Neural Networks*.
     """
     gaps = np.abs(counts.bins[..., 1] - counts.bins[..., 2]).sum(axis=-1)
-    return np.asarray(_divide(gaps, counts.bins[..., 0].sum(axis=-1)).mean(axis=-1))
+    n = None if whole is None else whole.bins[..., 0].sum(axis=-1)
+    return np.asarray(_divide(gaps, counts.bins[..., 0].sum(axis=-1), n).mean(axis=-1))
 
 
 def _score_curves(head: Head, given: npt.NDArray[np.bool_], scores: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
@@ -241,15 +285,21 @@ def measure_head(head: Head, by_document: Counts, weights: Floats) -> dict[str, 
 
     Returns:
         `macro_f1`, `accuracy`, `mcc`, `ece` as `{"value", "low", "high"}`, and `labels` with precision, recall and
-        F1 of the same form and the `support`.
+        F1 of the same form and the `support`. Draws that do not define a figure are left out of its interval.
     """
     whole = by_document.weigh(np.ones((1, weights.shape[1])))
     draws = by_document.weigh(weights)
 
-    def figure(of: Callable[[Counts], Floats], *at: int, is_centred: bool = False) -> Figure:
-        values, drawn = of(whole), of(draws)  # (1,) or (1, n_labels); (n_replicates,) or (n_replicates, n_labels)
+    def figure(of: Measure, *at: int, is_centred: bool = False) -> Figure:
+        values, drawn = (
+            of(whole),
+            of(draws, whole=whole),
+        )  # (1,) or (1, n_labels); (n_replicates,) or (n_replicates, n_labels)
         for number in at:
             values, drawn = values[:, number], drawn[:, number]
+        drawn = drawn[np.isfinite(drawn)]
+        if not len(drawn):
+            drawn = values
         if is_centred:
             drawn = np.maximum(drawn - drawn.mean() + values[0], 0)
         low, high = interval(drawn)

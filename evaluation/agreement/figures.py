@@ -11,8 +11,9 @@ from typing import Literal
 import numpy as np
 
 from evaluation.agreement.codings import Codes, Scale, Variable
+from evaluation.rows import DrawnFigure, bound_figure
 from twohands.errors import MissingExtraError
-from twohands.metrics import Counts, Figure, Floats, accuracy, f1, interval, macro_f1
+from twohands.metrics import Counts, Floats, accuracy, f1, macro_f1
 
 Json = dict[str, object]
 Level = Literal["nominal", "ordinal"]
@@ -32,20 +33,17 @@ def check_agreement_extra() -> None:
     del krippendorff, scipy
 
 
-def figure_of(values: Floats) -> Figure | None:
+def figure_of(values: Floats, *, n_groups: int) -> DrawnFigure | None:
     """One figure with its 95% interval.
 
     Args:
         values: the sample's value first, then those of the draws; NaN where it is not defined.
+        n_groups: documents that hold any of the items.
 
     Returns:
-        `value`, `low`, `high`; None where the sample's own is not defined. Draws without a value are left out.
+        As `bound_figure`; None where the sample's own is not defined. Draws without a value are left out.
     """
-    if not np.isfinite(values[0]):
-        return None
-    value, drawn = float(values[0]), values[1:][np.isfinite(values[1:])]
-    low, high = interval(drawn) if len(drawn) else (value, value)
-    return {"value": value, "low": low, "high": high}
+    return bound_figure(float(values[0]), values[1:], n_groups=n_groups) if np.isfinite(values[0]) else None
 
 
 def _alpha(counts: Floats, level: Level) -> float:
@@ -57,7 +55,7 @@ def _alpha(counts: Floats, level: Level) -> float:
     return float(krippendorff.alpha(value_counts=pairable, level_of_measurement=level))
 
 
-def measure_alpha(variable: Variable, groups: Codes, weights: Floats, *, level: Level) -> Figure | None:
+def measure_alpha(variable: Variable, groups: Codes, weights: Floats, *, level: Level) -> DrawnFigure | None:
     """Krippendorff's alpha of all annotators together.
 
     Args:
@@ -74,27 +72,36 @@ def measure_alpha(variable: Variable, groups: Codes, weights: Floats, *, level: 
     """
     counts = variable.count().astype(float)
     drawn = [np.repeat(counts, weights_of.astype(int)[groups], axis=0) for weights_of in weights]
-    return figure_of(np.array([_alpha(each, level) for each in drawn]))
+    n_groups = len(np.unique(groups[counts.sum(axis=1) > 1]))
+    return figure_of(np.array([_alpha(each, level) for each in drawn]), n_groups=n_groups)
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Figures of two sets of codes, the sample's first, then each draw's; NaN where not defined."""
+    """Figures of two sets of codes, the sample's first, then each draw's; NaN where not defined.
+
+    They are of `n` items from `n_groups` documents.
+    """
 
     n: int
+    n_groups: int
     by_name: Mapping[str, Floats]
     by_label: Mapping[str, Floats]
+
+    def figure(self, values: Floats) -> DrawnFigure | None:
+        """One figure of these items, as `figure_of`."""
+        return figure_of(values, n_groups=self.n_groups)
 
     def describe(self) -> Json:
         """Each figure with its interval."""
         described: Json = {"n": self.n}
-        described |= {name: figure_of(values) for name, values in self.by_name.items()}
-        described["labels"] = {label: {"f1": figure_of(values)} for label, values in self.by_label.items()}
+        described |= {name: self.figure(values) for name, values in self.by_name.items()}
+        described["labels"] = {label: {"f1": self.figure(values)} for label, values in self.by_label.items()}
         return described
 
     def minus(self, other: "Agreement") -> Json:
         """This less the other, draw by draw, since both were drawn alike."""
-        return {name: figure_of(values - other.by_name[name]) for name, values in self.by_name.items()}
+        return {name: self.figure(values - other.by_name[name]) for name, values in self.by_name.items()}
 
 
 def _as_counts(confusion: Floats) -> Counts:
@@ -151,11 +158,14 @@ def compare_codes(
     np.add.at(confusion, (groups, a, b), 1)
     drawn = np.tensordot(weights, confusion, axes=1)  # (1 + n_draws, n_labels, n_labels)
     counts = _as_counts(drawn)
+    sample = counts.weigh(np.eye(1, len(drawn)))
     # A draw of documents without any of these items says nothing of them; 0 would pull intervals down.
     nothing = drawn.sum(axis=(-2, -1)) == 0
-    exact, macro = (np.where(nothing, np.nan, of(counts)) for of in (accuracy, macro_f1))
-    by_name = {"accuracy": exact, "kappa": kappa(drawn), "macro_f1": macro}
+    exact = np.where(nothing, np.nan, accuracy(counts))
+    by_name = {"accuracy": exact, "kappa": kappa(drawn), "macro_f1": macro_f1(counts, whole=sample)}
     if scale is not None:
         by_name["same_side"] = _same_side(drawn)
-    of_labels = np.where(nothing[:, None], np.nan, f1(counts))
-    return Agreement(len(a), by_name, {label: of_labels[:, place] for place, label in enumerate(labels)})
+    is_seen = drawn.sum(axis=-1) + drawn.sum(axis=-2) > 0  # F1 of a label that nobody gave is not 0 but undefined
+    of_labels = np.where(is_seen, f1(counts), np.nan)
+    by_label = {label: of_labels[:, place] for place, label in enumerate(labels)}
+    return Agreement(len(a), len(np.unique(groups)), by_name, by_label)

@@ -7,8 +7,8 @@ import numpy as np
 from evaluation.agreement.alternative import stand_in
 from evaluation.agreement.codings import MISSING, PRESENT, Codes, Codings, Variable, code_answers
 from evaluation.agreement.consensus import LeftOut, agree_on, leave_one_out
-from evaluation.agreement.figures import Agreement, Level, compare_codes, figure_of, measure_alpha
-from evaluation.measure import FEW_GROUPS
+from evaluation.agreement.figures import Agreement, Level, compare_codes, measure_alpha
+from evaluation.measure import note_few
 from twohands.metrics import Floats, draw_weights
 
 Json = dict[str, object]
@@ -93,7 +93,7 @@ class _Measurer:
             apart = machine.minus(person)
             if PRESENT in variable.labels:
                 apart.pop("macro_f1")
-                apart["f1"] = figure_of(machine.by_label[PRESENT] - person.by_label[PRESENT])
+                apart["f1"] = machine.figure(machine.by_label[PRESENT] - person.by_label[PRESENT])
             measured |= {"against_rest": self.describe(machine), "model_minus_person": apart}
         return measured
 
@@ -150,10 +150,9 @@ def note_limits(codings: Codings, *, n_repeated: int, n_tied: int) -> list[str]:
     Returns:
         One sentence for each limit.
     """
-    notes = []
+    notes: list[str] = []
     n_groups = len(set(codings.groups.tolist()))
-    if n_groups < FEW_GROUPS:
-        notes.append(f"Only {n_groups} groups (documents); intervals from fewer than {FEW_GROUPS} are too narrow.")
+    notes += note_few(n_groups)
     if n_repeated:
         notes.append(f"{n_repeated} codes were an annotator's second of an item; the first counts.")
     if n_tied:

@@ -27,9 +27,13 @@ def say_verdict(model: Json) -> str:
         A sentence, by the interval of the difference in kappa.
     """
     apart = model["model_minus_person"]
-    difference = None if apart is None else apart["kappa"]
-    if difference is None:
+    if apart is None:
         return "No item has enough codes to set one person against the rest."
+    difference = apart["kappa"]
+    if difference is None:
+        return "All codes that are compared are the same label, so kappa is not defined and nobody is further off."
+    if difference["low"] is None:
+        return "Too few documents to tell whether the model is further from the people than they are from one another."
     if difference["high"] < 0:
         return "The model is further from the people than they are from one another."
     if difference["low"] > 0:

@@ -8,7 +8,7 @@ from typing import Any
 from evaluation.agreement.tables import say_verdict
 from evaluation.checklist.measure import count_held
 from evaluation.full.parts import BASELINE, BEHAVIOUR, FIGURES, PEOPLE, Part
-from evaluation.tables import show_figure, show_number, show_p
+from evaluation.tables import list_labels, show_figure, show_number, show_p
 
 Json = Mapping[str, Any]
 _BRACKETS = "In brackets: 95% intervals"
@@ -36,7 +36,7 @@ def _summarise_figures(found: Json) -> list[Section]:
     by_label = [
         (name, *(show_figure(label[key]) for key in ("precision", "recall", "f1")), f"{label['support']:,}")
         for head in heads.values()
-        for name, label in head["labels"].items()
+        for name, label in list_labels(head).items()
     ]
     notes = [
         f"{name}: below a score of {show_number(head['abstention']['level'])} it abstains. It answers "

@@ -9,7 +9,7 @@ from evaluation.deciders import run_model
 from evaluation.progress import show_progress
 from evaluation.robustness.conditions import damage_text, list_conditions
 from evaluation.robustness.names import measure_names, swap_countries
-from evaluation.rows import HeadRows, Sample, bound_figure, ratio_of, select_rows
+from evaluation.rows import HeadRows, Sample, bound_figure, draw_macro_difference, select_rows, share_of
 from twohands.classifier import Classifier
 from twohands.decide import decide_all
 from twohands.examples import Example
@@ -28,10 +28,10 @@ def _measure_head(as_is: HeadRows, damaged: HeadRows, *, n_replicates: int, seed
         "macro_f1": after.figure(macro_f1),
         "difference": bound_figure(
             float(value_after - value_before),
-            macro_f1(after.drawn) - macro_f1(before.drawn),
+            draw_macro_difference(after, before),
             n_groups=before.n_groups,
         ),
-        "changed": ratio_of(
+        "changed": share_of(
             damaged.sum_by_document(is_other), damaged.sum_by_document(np.ones(len(is_other))), weights
         ),
     }

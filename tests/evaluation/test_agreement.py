@@ -20,6 +20,7 @@ from evaluation.agreement.measure import measure_agreement
 from evaluation.agreement.tables import say_verdict
 from tests.evaluation.support import WORD_OF_STANCE
 from twohands.errors import DataError, RunConflictError, UnknownHeadError
+from twohands.metrics import draw_weights
 from twohands.taxonomy import Head, Label, ProblemType
 
 STANCES = ("market-led", "neutral", "state-led")
@@ -124,12 +125,46 @@ def test_a_draw_without_any_of_the_items_is_no_draw():
     ones = np.array([0, 1, 2, 2])
     weights = np.array([[1, 1], [2, 0], [0, 2]])  # the sample, a draw with all items twice, one with none
     found = compare_codes(ones, ones, groups=np.zeros(4, dtype=int), weights=weights, labels=STANCES, scale=SCALE)
-    described = found.describe()
-    for figure in (described["accuracy"], described["macro_f1"], described["labels"]["neutral"]["f1"]):
-        assert figure == {"value": 1, "low": 1, "high": 1}
+    for drawn in (found.by_name["accuracy"], found.by_name["macro_f1"], found.by_label["neutral"]):
+        np.testing.assert_array_equal(drawn, [1, 1, np.nan])
     other = compare_codes(ones, 2 - ones, groups=np.zeros(4, dtype=int), weights=weights, labels=STANCES, scale=SCALE)
-    apart = found.minus(other)["accuracy"]
-    assert apart["low"] == apart["high"] == apart["value"] == 0.75
+    assert found.minus(other)["accuracy"] == {"value": 0.75, "low": None, "high": None}  # of one document
+
+
+def test_a_label_that_nobody_gave_has_no_f1_and_a_draw_that_lost_one_is_not_marked_down():
+    codes = np.array([0, 0, 0, 0, 0, 1])
+    weights = draw_weights(6, n_replicates=50, seed=0)
+    found = compare_codes(
+        codes, codes, groups=np.arange(6), weights=np.concatenate([draw_ones(6), weights]), labels=STANCES, scale=None
+    )
+    assert found.describe()["labels"]["state-led"]["f1"] is None
+    assert found.describe()["labels"]["neutral"]["f1"] == {"value": 1, "low": 1, "high": 1}
+    assert found.describe()["macro_f1"]["low"] > 0.3  # of the three labels two are right, and a draw may lose one
+    np.testing.assert_allclose(np.unique(found.by_name["macro_f1"].round(9)), [0.5, 0.666666667])
+
+
+def test_one_document_gives_neither_interval_nor_verdict():
+    generator = np.random.default_rng(3)
+    truth = generator.integers(3, size=30)
+    codes = np.stack([truth, truth, truth], axis=1)
+    weights = np.ones((101, 1))
+    noisy = np.where(generator.random(30) < 0.4, truth, generator.integers(3, size=30))
+    groups = np.zeros(30, dtype=int)
+    assert measure_alpha(Variable("v", STANCES, codes), groups, weights, level="nominal")["low"] is None
+    person, machine = (
+        compare_codes(truth, given, groups=groups, weights=weights, labels=STANCES, scale=None)
+        for given in (truth, noisy)
+    )
+    apart = machine.minus(person)
+    assert apart["kappa"]["value"] < 0
+    assert apart["kappa"]["low"] is apart["kappa"]["high"] is None
+    assert "Too few documents to tell" in say_verdict({"model_minus_person": apart})
+
+
+def test_that_everybody_always_said_one_label_is_not_called_a_lack_of_codes():
+    alike = say_verdict({"model_minus_person": {"kappa": None}})
+    assert "same label" in alike
+    assert alike != say_verdict({"model_minus_person": None})
 
 
 def test_items_that_one_person_coded_are_neither_unanimous_nor_divided(tiny_model, tmp_path):

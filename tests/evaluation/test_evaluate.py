@@ -310,3 +310,18 @@ def test_data_that_the_model_learnt_from_is_pointed_out(tiny_model, rows_file):
     assert note_fitted(labelled, manifest) == []
     assert len(note_fitted(labelled, known_as("dev"))) == 1
     assert note_fitted(labelled, known_as("test")) == []
+
+
+def test_rows_of_one_document_have_figures_without_intervals_everywhere(tiny_model, tmp_path):
+    rows = [row | {"group": "one", "topics": []} for row in make_rows(60)]
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    outcome = run("--model", tiny_model, "--data", path, "--report", tmp_path / "out", "--replicates", "50")
+    assert outcome.exit_code == 0, outcome.output
+    stance = json.loads((tmp_path / "out" / "metrics.json").read_text())["heads"]["stance"]
+    for key in ("macro_f1", "accuracy", "mcc", "ece"):
+        assert set(stance[key]) == FIGURE
+        assert stance[key]["low"] is stance[key]["high"] is None
+    assert "too few for any interval" in outcome.output
+    (line,) = [line for line in outcome.output.splitlines() if line.startswith("regulation")]
+    assert line.split()[1:] == [".000", "[-]", "-", "-", "0"]  # given, always wrongly; no row has it
+    assert '<span class="ci">-</span>' in (tmp_path / "out" / "report.html").read_text()

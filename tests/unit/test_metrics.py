@@ -252,3 +252,31 @@ def test_measure_head_gives_every_figure_with_an_interval_around_it():
         assert of_label["support"] == (truth == number).sum()
         figures += [of_label[key] for key in ("precision", "recall", "f1")]
     assert all(figure["low"] < figure["value"] < figure["high"] for figure in figures)
+
+
+def test_a_draw_that_lacks_a_label_does_not_mark_a_faultless_model_down():
+    head = make_head(ProblemType.ONE_OF, 3)
+    truth = np.array([0] * 40 + [1] * 2 + [2] * 2)
+    given = one_hot(truth, 3)
+    counts = metrics.count_head(head, given, given == 1, given)
+    weights = metrics.draw_weights(44, n_replicates=300, seed=0)
+    measured = metrics.measure_head(head, counts, weights)
+    for figure in (
+        measured["macro_f1"],
+        measured["mcc"],
+        *(measured["labels"][name]["f1"] for name in head.label_names),
+    ):
+        assert figure == {"value": 1, "low": 1, "high": 1}
+    whole, draws = counts.weigh(np.ones((1, 44))), counts.weigh(weights)
+    lost = weights[:, 40:42].sum(axis=1) == 0
+    assert lost.any()
+    for of in (metrics.f1, metrics.recall, metrics.precision):
+        np.testing.assert_array_equal(np.isnan(of(draws, whole=whole)[:, 1]), lost)
+
+
+def test_a_label_that_the_sample_lacks_counts_as_0_in_every_draw():
+    head = make_head(ProblemType.ONE_OF, 3)
+    given = one_hot([0, 1] * 20, 3)
+    counts = metrics.count_head(head, given, given == 1, given)
+    macro = metrics.measure_head(head, counts, metrics.draw_weights(40, n_replicates=100, seed=0))["macro_f1"]
+    assert macro == {key: pytest.approx(2 / 3) for key in ("value", "low", "high")}
