@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
-
 from training.config import DataConfig
 from training.excerpts import cut_excerpts
+from training.holdout import hold_out
 from training.labels import ONLY_SCORED, LabelsById, lay_labels, list_excerpts, merge_labels, read_labels
-from training.leaks import find_leaks
+from training.leaks import count_contradictions, find_leaks
 from training.public import HUB_PREFIX, name_file, name_hub
 from twohands.errors import DataError, FileReadError, LeakError
 from twohands.examples import Example, Row, check_rows, expand_paths, finish_examples, read_rows
@@ -186,38 +185,6 @@ def repeat_examples(examples: Sequence[Example]) -> list[Example]:
     return repeated
 
 
-def hold_out(examples: list[Example], *, fraction: float, seed: int) -> tuple[list[Example], list[Example]]:
-    """Divide rows so that no document straddles the cut.
-
-    Args:
-        examples: all rows.
-        fraction: share of rows to hold out, met as nearly as whole documents allow.
-        seed: the same seed gives the same cut, whatever the order of the rows.
-
-    Returns:
-        What stays and what is held out.
-
-    Raises:
-        DataError: there are fewer than two documents.
-    """
-    groups = sorted({example.group for example in examples})
-    if len(groups) < 2:
-        raise DataError("dev cannot be held out", [f"all {len(examples)} rows are of one group (document)"])
-    np.random.default_rng(seed).shuffle(groups)
-    sizes = dict.fromkeys(groups, 0)
-    for example in examples:
-        sizes[example.group] += 1
-    held: set[str] = set()
-    n_held = 0
-    for group in groups[:-1]:
-        if n_held >= fraction * len(examples):
-            break
-        held.add(group)
-        n_held += sizes[group]
-    stay = [example for example in examples if example.group not in held]
-    return stay, [example for example in examples if example.group in held]
-
-
 def _count_excerpts(config: DataConfig, by_file: Mapping[Path, LabelsById]) -> dict[str, int]:
     """How often an epoch shows each excerpt that the labels files name."""
     times: dict[str, int] = {}
@@ -284,17 +251,20 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
     leaks = find_leaks({"train": train, "dev": dev, "test": test}, near_duplicate_jaccard=config.near_duplicate_jaccard)
     if leaks:
         raise LeakError("the splits share rows; remove them from one side, or give them one group", leaks)
-    check_labels(train, dev, taxonomy)
+    check_labels(train, dev, taxonomy, is_dev_held_out=config.dev_fraction is not None)
     return Splits(train, dev, test, files, len(left_out))
 
 
-def check_labels(train: Iterable[Example], dev: Iterable[Example], taxonomy: Taxonomy) -> None:
+def check_labels(
+    train: Iterable[Example], dev: Iterable[Example], taxonomy: Taxonomy, *, is_dev_held_out: bool = False
+) -> None:
     """Refuse splits in which a label never stands: it could be neither learnt nor calibrated.
 
     Args:
         train: rows to fit.
         dev: rows to select and calibrate by.
         taxonomy: the heads.
+        is_dev_held_out: dev is a part of train, so that what it lacks may be there.
 
     Raises:
         DataError: a label is absent; all faults at once.
@@ -306,6 +276,11 @@ def check_labels(train: Iterable[Example], dev: Iterable[Example], taxonomy: Tax
             absent = [name for name in head.label_names if name not in seen]
             if absent:
                 faults.append(f"{split} has no row with {head.name} {', '.join(absent)}")
+    if is_dev_held_out and any(fault.startswith("dev ") for fault in faults):
+        faults.append(
+            "dev is held out of train by whole documents (groups), so each label must stand in two of them: label "
+            "more, or try a larger data.dev_fraction"
+        )
     if faults:
         raise DataError("the splits lack labels; add such rows, or take the label out of the taxonomy", faults)
 
@@ -320,6 +295,7 @@ def describe_heads(train: Sequence[Example], taxonomy: Taxonomy) -> list[str]:
     Returns:
         One line a head, and one more where an any-of head has rows without a label but none that says so: in CSV,
         an empty cell that means "none applies" is read as "nobody looked", and the head learns from positives alone.
+        And one where copies of a text contradict one another, which no model can learn.
     """
     lines = []
     for head in taxonomy.heads:
@@ -334,4 +310,9 @@ def describe_heads(train: Sequence[Example], taxonomy: Taxonomy) -> list[str]:
                 f"  no row says that no {head.name} applies; that is [] in JSONL and - in CSV, where an empty cell is "
                 "not labelled"
             )
+    if n_texts := count_contradictions(train):
+        lines.append(
+            f"{n_texts} text{'s stand' if n_texts > 1 else ' stands'} in train with different labels; see `twohands "
+            "data audit`"
+        )
     return lines

@@ -1,11 +1,12 @@
-"""Owns what two sets of rows share: documents, texts, and texts that are nearly the same."""
+"""Owns what rows share: documents, texts and nearly the same texts of two sets, and texts of one that disagree."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from datasketch import MinHash, MinHashLSH
 
+from training.labels import ONLY_SCORED
 from twohands.examples import Example
 
 _WORD = re.compile(r"\w+")
@@ -34,6 +35,33 @@ def _shingles(paragraph: str) -> list[bytes]:
     return [" ".join(words[start : start + _SHINGLE_WORDS]).encode() for start in range(n)]
 
 
+def _words(example: Example) -> str:
+    """The text without case and punctuation: what two copies have in common."""
+    return " ".join(_WORD.findall(example.paragraph.lower()))
+
+
+def count_contradictions(examples: Iterable[Example]) -> int:
+    """Count texts that stand under different labels.
+
+    Args:
+        examples: rows of one set.
+
+    Returns:
+        How many texts have two labellings of a head; a head that nobody looked at contradicts none, nor does a row
+        that only a teacher scored.
+    """
+    given: dict[tuple[str, str], tuple[str, ...]] = {}
+    found: set[str] = set()
+    for example in examples:
+        if example.columns.get(ONLY_SCORED):
+            continue
+        key = _words(example)
+        for head, words in example.labels.items():
+            if words is not None and given.setdefault((key, head), words) != words:
+                found.add(key)
+    return len(found)
+
+
 def find_shared(splits: Mapping[str, Sequence[Example]], *, near_duplicate_jaccard: float | None) -> list[Leak]:
     """Find documents and texts that stand in two splits.
 
@@ -57,7 +85,7 @@ def find_shared(splits: Mapping[str, Sequence[Example]], *, near_duplicate_jacca
         if first is example and len(groups[example.group]) == 2:
             (split_a, example_a), (split_b, example_b) = groups[example.group].items()
             found.append(Leak(f"group {example.group!r}", split_a, example_a, split_b, example_b))
-        key = " ".join(_WORD.findall(example.paragraph.lower()))
+        key = _words(example)
         split_a, example_a = texts.setdefault(key, (split, example))
         if split_a != split:
             exact.add((example_a.id, example.id))

@@ -6,7 +6,9 @@ from collections import Counter
 import pytest
 
 from training.config import DataConfig
-from training.data import describe_heads, hold_out, load_splits, repeat_examples
+from training.data import describe_heads, load_splits, repeat_examples
+from training.holdout import hold_out
+from training.labels import ONLY_SCORED
 from training.leaks import find_leaks
 from twohands.errors import DataError, FileReadError, LeakError
 from twohands.examples import Example, load_examples
@@ -161,6 +163,53 @@ def test_hold_out_of_one_document_is_refused():
         hold_out([example("a", "x", group="g"), example("b", "y", group="g")], fraction=0.5, seed=1)
 
 
+def test_six_rows_are_divided_so_that_either_side_has_every_label(tmp_path, taxonomy):
+    write_rows(tmp_path / "train.jsonl", [*full_rows("a"), *full_rows("b")])
+    for seed in range(5):
+        splits = load_splits(make_config(tmp_path, dev=None, dev_fraction=0.2), taxonomy, seed=seed)
+        assert (len(splits.train), len(splits.dev)) == (3, 3)
+
+
+def make_skewed_rows():
+    """400 documents of 1 to 5 rows; a label in 3 of 4, in 1 of 5, and in 4 of 80 documents."""
+    return [
+        example(f"r{n}-{m}", f"text {n} {m}", group=f"g{n}", stance=stance)
+        for n in range(400)
+        for stance in ["market-led" if n % 100 == 7 else "state-led" if n % 5 == 0 else "neutral"]
+        for m in range(1 + n % 7 % 5)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_label_is_held_out_by_its_share(seed):
+    rows = make_skewed_rows()
+    held = hold_out(rows, fraction=0.2, seed=seed)[1]
+    assert abs(len(held) - 0.2 * len(rows)) <= 5
+    counts, total = (Counter(e.labels["stance"] for e in some) for some in (held, rows))
+    assert all(abs(counts[label] - 0.2 * total[label]) <= 5 for label in total)
+    assert 0 < counts[("market-led",)] < total[("market-led",)]
+    shuffled = sorted(rows, key=lambda e: e.id[::-1])
+    assert {e.id for e in hold_out(shuffled, fraction=0.2, seed=seed)[1]} == {e.id for e in held}
+
+
+def test_a_rare_label_comes_to_dev_by_its_smallest_document_and_never_by_most_of_the_rows():
+    rows = [example(f"r{n}", f"text {n}") for n in range(20)]
+    big = [example(f"b{n}", f"big {n}", group="big", stance="state-led") for n in range(30)]
+    one = example("one", "one", stance="state-led")
+    for seed in range(5):
+        assert one in hold_out([*rows, *big, one], fraction=0.1, seed=seed)[1]
+        assert not {e.id for e in big} & {e.id for e in hold_out([*rows, *big], fraction=0.1, seed=seed)[1]}
+
+
+def test_what_cannot_be_held_out_is_told_with_a_remedy(tmp_path, taxonomy):
+    write_rows(tmp_path / "train.jsonl", [*full_rows("a"), *full_rows("b")[1:]])
+    with pytest.raises(DataError) as caught:
+        load_splits(make_config(tmp_path, dev=None, dev_fraction=0.2), taxonomy, seed=1)
+    told, remedy = caught.value.faults
+    assert told == "dev has no row with stance state-led"
+    assert "two of them: label more, or try a larger data.dev_fraction" in remedy
+
+
 def test_csv_and_parquet_and_folders_and_datasets_read_alike(tmp_path, taxonomy):
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -226,3 +275,16 @@ def test_an_any_of_head_that_never_says_none_is_pointed_out(tmp_path, taxonomy):
     assert [len(told[cell]) for cell in ("", "-")] == [3, 2]
     assert "3 of 3" in told["-"][0]
     assert "2 of 3" in told["-"][1]
+
+
+def test_copies_of_a_text_that_contradict_one_another_are_counted(taxonomy):
+    rows = [example("a", TEXT), example("b", TEXT.upper(), stance="state-led"), example("c", TEXT, stance="market-led")]
+    rows += [example("d", "another text"), example("e", "another text!")]  # a copy that agrees
+    rows.append(Example("f", "another text", {"stance": None, "topics": None}, "test", "f"))  # nobody looked
+    scored = Example("g", "another text", {"stance": ("state-led",), "topics": None}, "test", "g", {ONLY_SCORED: True})
+    assert describe_heads([*rows, scored], taxonomy)[-1] == (
+        "1 text stands in train with different labels; see `twohands data audit`"
+    )
+    told = describe_heads([*rows, example("h", "another text", stance="state-led")], taxonomy)[-1]
+    assert told.startswith("2 texts stand in train")
+    assert "audit" not in "".join(describe_heads(rows[2:], taxonomy))
