@@ -47,7 +47,7 @@ def measure_uncertainty(scores: Mapping[str, Scores], taxonomy: Taxonomy) -> npt
     Source:
         Lewis and Gale 1994, *A Sequential Algorithm for Training Text Classifiers*; Settles 2009, section 3.1.
     """
-    by_head = []
+    by_head: list[npt.NDArray[np.float64]] = []
     for head in taxonomy.heads:
         p = np.clip(np.asarray(scores[head.name], dtype=np.float64), 1e-12, 1.0)
         if head.problem_type is ProblemType.ONE_OF:
@@ -55,7 +55,7 @@ def measure_uncertainty(scores: Mapping[str, Scores], taxonomy: Taxonomy) -> npt
         else:
             q = np.clip(1.0 - p, 1e-12, 1.0)
             by_head.append((-(p * np.log2(p)) - q * np.log2(q)).max(axis=1))
-    return np.clip(np.mean(by_head, axis=0), 0.0, 1.0)
+    return np.asarray(np.clip(np.mean(by_head, axis=0), 0.0, 1.0), dtype=np.float64)
 
 
 def _read_all(paths: Iterable[Path], faults: list[str]) -> dict[str, tuple[Row, str]]:
