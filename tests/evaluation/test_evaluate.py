@@ -315,7 +315,7 @@ def test_data_that_the_model_learnt_from_is_pointed_out(tiny_model, rows_file):
 def test_rows_of_one_document_have_figures_without_intervals_everywhere(tiny_model, tmp_path):
     rows = [row | {"group": "one", "topics": []} for row in make_rows(60)]
     path = write_rows(tmp_path / "rows.jsonl", rows)
-    outcome = run("--model", tiny_model, "--data", path, "--report", tmp_path / "out", "--replicates", "50")
+    outcome = run("--model", tiny_model, "--data", path, "--report", tmp_path / "out", "--replicates", "100")
     assert outcome.exit_code == 0, outcome.output
     stance = json.loads((tmp_path / "out" / "metrics.json").read_text())["heads"]["stance"]
     for key in ("macro_f1", "accuracy", "mcc", "ece"):
