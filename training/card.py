@@ -1,22 +1,23 @@
 """Owns the model card: what the model was made of, what it scores with intervals, and where it fails."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from training.config import TrainConfig
 from training.data import Splits, count_copies
+from training.failures import describe_failures
 from training.gates import Candidate
 from training.labels import ONLY_SCORED, TEACHER_SCORES
 from twohands.examples import Example
 from twohands.manifest import Manifest
 from twohands.scores import Platt
+from twohands.taxonomy import Taxonomy
 
-_MIN_SLICE = 20
-_N_SLICES = 6
+# Of the taxonomy that is shipped: what is said of texts and labels is known for these alone.
+_OUR_LABELS = {
+    ("state-led", "market-led", "neutral"),
+    ("sanctions", "self-reliance", "industrial-policy", "regulation"),
+}
 
 
 def _figure(values: Mapping[str, float]) -> str:
@@ -61,42 +62,28 @@ def _decision_lines(manifest: Manifest) -> list[str]:
     return lines
 
 
-def weakest_slices(
-    examples: Sequence[Example], right: npt.NDArray[np.bool_], column: str
-) -> list[tuple[str, int, float]]:
-    """Find the groups of rows in which fewest answers are right.
+def describe_use(taxonomy: Taxonomy) -> tuple[str, str]:
+    """Say what a model is and what it is for: of the project's own labels what is known, of others what holds of any.
 
     Args:
-        examples: rows.
-        right: shape `(n,)`: whether the first head's answer is right.
-        column: `source`, or another column of the rows.
+        taxonomy: its heads.
 
     Returns:
-        Value, rows and share right, weakest first; values with fewer than 20 rows are passed over.
+        What it classifies, and the paragraph on intended use.
     """
-    hits: dict[str, list[bool]] = defaultdict(list)
-    for example, is_right in zip(examples, right, strict=True):
-        value = example.source if column == "source" else example.columns.get(column)
-        if value is not None:
-            hits[str(value)].append(bool(is_right))
-    rows = [(value, len(found), sum(found) / len(found)) for value, found in hits.items() if len(found) >= _MIN_SLICE]
-    return sorted(rows, key=lambda row: row[2])[:_N_SLICES]
-
-
-def _failure_lines(manifest: Manifest, splits: Splits, kept: Candidate) -> list[str]:
-    head = manifest.taxonomy.heads[0]
-    columns = manifest.taxonomy.slices[head.name]
-    answers = kept.logits[:, columns].argmax(axis=1)
-    known = [n for n, example in enumerate(splits.dev) if example.labels[head.name]]
-    examples = [splits.dev[n] for n in known]
-    right = np.array([head.label_names[answers[n]] in (splits.dev[n].labels[head.name] or ()) for n in known])
-    lines = []
-    for column in ("source", "genre", "confidence"):
-        slices = weakest_slices(examples, right, column)
-        if len(slices) > 1:
-            named = ", ".join(f"{value} {share:.2f} ({n})" for value, n, share in slices)
-            lines.append(f"- {head.name} accuracy on dev by {column}, weakest first: {named}.")
-    return lines
+    if {tuple(head.label_names) for head in taxonomy.heads} == _OUR_LABELS:
+        return (
+            "A classifier of paragraphs of policy and news text.",
+            "Sorting and measuring large amounts of English policy and news text, with a person reading what matters. "
+            "Not for judging persons, and not as the only ground of a decision. The labels say what a paragraph pushes "
+            "for, not whether it is right.",
+        )
+    return (
+        "A text classifier.",
+        "Sorting and measuring texts of the kind and the language of the rows below, with a person reading what "
+        "matters. On other texts its figures do not hold. Not for judging persons, and not as the only ground of a "
+        "decision.",
+    )
 
 
 def describe_recipe(
@@ -187,24 +174,21 @@ def write_card(
         notes: further sentences on limits, from the config.
     """
     last = list(figures)[-1]
+    what, use = describe_use(manifest.taxonomy)
     groups = {split: len({e.group for e in getattr(splits, split)}) for split in ("train", "dev", "test")}
     size_mb = manifest.graph.size_bytes / 1e6
     graph = "fp32" if kept.reference is None else f"{manifest.graph.precision}, {manifest.graph.recipe}"
     lines = [
         f"# {manifest.name} {manifest.version}",
         "",
-        "A classifier of paragraphs of policy and news text. Heads: "
-        + "; ".join(f"{head.name} ({', '.join(head.label_names)})" for head in manifest.heads)
-        + ".",
+        f"{what} Heads: " + "; ".join(f"{head.name} ({', '.join(head.label_names)})" for head in manifest.heads) + ".",
         "",
         f"Fine-tuned from {manifest.encoder.name} ({manifest.encoder.license}, weights sha256 "
         f"`{manifest.encoder.sha256[:16]}…`), exported to ONNX: {graph}, {size_mb:.1f} MB. "
         f"Licence: {manifest.license}.",
         "",
         "## Intended use",
-        "Sorting and measuring large amounts of English policy and news text, with a person reading what matters. "
-        "Not for judging persons, and not as the only ground of a decision. The labels say what a paragraph pushes "
-        "for, not whether it is right.",
+        use,
         "",
         "## Data",
         "| split | file | rows | sha256 |",
@@ -234,7 +218,7 @@ def write_card(
         f"All that was measured, on {manifest.export_machine.cpu_model}, stands in parity.json.",
         "",
         "## Where it fails",
-        *_failure_lines(manifest, splits, kept),
+        *describe_failures(splits.dev, kept.logits, manifest.taxonomy, manifest.rules),
         *(f"- {note}" for note in notes),
         "",
     ]

@@ -11,6 +11,7 @@ from twohands.errors import CheckpointError, RunConflictError
 
 _SMOKE = {
     "optim.num_epochs": "1",
+    "optim.min_steps": "0",
     "optim.batch_size": "8",
     "selection.evaluations_per_epoch": "1",
     "export.candidates": "[plain-int8]",

@@ -109,6 +109,11 @@ class OptimConfig(_Section):
     weight_decay: float = Field(ge=0)
     warmup_fraction: Fraction = Field(description="share of all optimizer steps")
     num_epochs: Positive
+    min_steps: int = Field(
+        ge=0,
+        description="where num_epochs come to fewer optimizer steps, the run is made that long, with as many "
+        "evaluations further apart, and is not stopped before; 0 for no such floor",
+    )
     batch_size: int = Field(ge=1, description="paragraphs per step and process")
     gradient_accumulation_steps: int = Field(ge=1)
     max_grad_norm: Positive
@@ -202,6 +207,7 @@ _KEYS_SINCE: dict[tuple[str, str], object] = {
     ("data", "repeat"): None,
     ("encoder", "num_layers"): None,
     ("encoder", "attention_dropout"): None,
+    ("optim", "min_steps"): 0,
     ("loss", "teacher_weight"): 0.0,
     ("loss", "consistency_weight"): 0.0,
 }

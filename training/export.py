@@ -8,6 +8,7 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
+from training.answers import warn_of_answers
 from training.calibration import fit_rules, warn_of_rules
 from training.card import describe_recipe, write_card
 from training.config import ExportConfig, TrainConfig, dump_config
@@ -213,6 +214,9 @@ def export_checkpoint(
         for line in warn_of_rules(rules, len(splits.dev)):
             _say(f"export: {line}")
         figures = {"dev": _measure(kept.logits, splits.dev, taxonomy, rules, config.seed)}
+        macro_f1s: dict[str, Any] = {head: values["macro_f1"] for head, values in figures["dev"].items()}
+        for line in warn_of_answers(kept.logits, encode_labels(splits.dev, taxonomy), taxonomy, rules, macro_f1s):
+            _say(f"export: {line}")
         # What it answers on rows that it was not fitted on, so that the service can tell when traffic drifts away.
         reference = measure_reference(make_predictions(kept.logits, dev_encoded, taxonomy, rules), dev_encoded)
         if splits.test:

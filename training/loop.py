@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 import transformers
 from filelock import FileLock, Timeout
-from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, TrainingArguments
+from transformers import EvalPrediction, Trainer, TrainingArguments
 
+from training.answers import correlate_heads
 from training.augment import augment_examples
 from training.batches import WindowCollator, average_windows, make_dataset
 from training.calibration import fit_rules
@@ -26,6 +27,7 @@ from training.machine import keep_freed_memory, set_threads, uses_bf16
 from training.model import build_model, set_attention_dropout
 from training.progress import ProgressBar
 from training.stages import check_not_learnt, check_start, draw_replay, list_rows, load_start, read_origin
+from training.steps import Patience, StepPlan, plan_steps, warn_of_end
 from twohands.decide import decide_all
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import RunConflictError
@@ -124,9 +126,7 @@ def _check_same_run(run_dir: Path, identity: dict[str, object]) -> None:
         )
 
 
-def _arguments(config: TrainConfig, run_dir: Path, *, steps_per_epoch: int) -> TrainingArguments:
-    every = max(1, steps_per_epoch // config.selection.evaluations_per_epoch)
-    total = max(1, int(steps_per_epoch * config.optim.num_epochs))
+def _arguments(config: TrainConfig, run_dir: Path, plan: StepPlan) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(run_dir / "trainer"),
         seed=config.seed,
@@ -135,8 +135,9 @@ def _arguments(config: TrainConfig, run_dir: Path, *, steps_per_epoch: int) -> T
         bf16=uses_bf16(config.compute.precision),
         learning_rate=config.optim.learning_rate,
         weight_decay=config.optim.weight_decay,
-        warmup_steps=int(config.optim.warmup_fraction * total),
+        warmup_steps=int(config.optim.warmup_fraction * plan.total),
         num_train_epochs=config.optim.num_epochs,
+        max_steps=plan.n_floored or -1,  # -1: as many as the epochs come to
         per_device_train_batch_size=config.optim.batch_size,
         per_device_eval_batch_size=2 * config.optim.batch_size,
         gradient_accumulation_steps=config.optim.gradient_accumulation_steps,
@@ -144,11 +145,11 @@ def _arguments(config: TrainConfig, run_dir: Path, *, steps_per_epoch: int) -> T
         train_sampling_strategy="group_by_length",
         length_column_name="length",
         eval_strategy="steps",
-        eval_steps=every,
+        eval_steps=plan.every,
         save_strategy="steps",
-        save_steps=every,
+        save_steps=plan.every,
         save_total_limit=2,
-        logging_steps=min(10, every),
+        logging_steps=min(10, plan.every),
         load_best_model_at_end=True,
         metric_for_best_model=_SCORE,
         greater_is_better=True,
@@ -256,18 +257,34 @@ def _train(
         logits, labels = prediction.predictions, prediction.label_ids
         answers = decide_all(logits, taxonomy, fit_rules(logits, labels, taxonomy))
         scores = score_heads(answers, labels, taxonomy)
-        return {f"{name}_f1": score for name, score in scores.items()} | {_SCORE: sum(scores.values()) / len(scores)}
+        correlations = correlate_heads(answers, labels, taxonomy)
+        return (
+            {f"{name}_f1": score for name, score in scores.items()}
+            | {f"{name}_mcc": value for name, value in correlations.items()}
+            | {_SCORE: sum(scores.values()) / len(scores)}
+        )
 
     n_processes = int(os.environ.get("WORLD_SIZE", "1"))
     per_step = config.optim.batch_size * config.optim.gradient_accumulation_steps * n_processes
+    plan = plan_steps(
+        steps_per_epoch=-(-len(train) // per_step),
+        num_epochs=config.optim.num_epochs,
+        evaluations_per_epoch=config.selection.evaluations_per_epoch,
+        min_steps=config.optim.min_steps,
+    )
+    if plan.n_floored and is_main:
+        sys.stderr.write(
+            f"train: {config.optim.num_epochs:g} epochs of {len(train)} rows are too few steps; "
+            f"{plan.n_floored} are made (optim.min_steps)\n"
+        )
     trainer = _MultiHeadTrainer(
         model=model,
-        args=_arguments(config, run_dir, steps_per_epoch=-(-len(train) // per_step)),
+        args=_arguments(config, run_dir, plan),
         train_dataset=train,
         eval_dataset=dev,
         data_collator=WindowCollator(model.config.pad_token_id or 0),
         compute_metrics=compute_metrics,
-        callbacks=[ProgressBar(), EarlyStoppingCallback(config.selection.patience)],
+        callbacks=[ProgressBar(), Patience(config.selection.patience, min_steps=config.optim.min_steps)],
         loss=MultiHeadLoss(taxonomy, head_weights=config.loss.head_weights, class_weights=class_weights),
         consistency_weight=config.loss.consistency_weight,
     )
@@ -279,6 +296,13 @@ def _train(
     trainer.train(resume_from_checkpoint=str(last) if last else None)
 
     if is_main:
+        ended = warn_of_end(
+            trainer.state.log_history,
+            best_step=trainer.state.best_global_step,
+            best_score=trainer.state.best_metric,
+        )
+        if ended is not None:
+            sys.stderr.write(f"train: {ended}\n")
         partial = run_dir / f"{CHECKPOINT}.partial"
         shutil.rmtree(partial, ignore_errors=True)
         trainer.save_model(str(partial))

@@ -58,6 +58,13 @@ class ProgressBar(TrainerCallback):
             self._bar.write(
                 f"epoch {state.epoch or 0:.2f}, step {state.global_step}: {loss}dev: {line}", file=sys.stderr
             )
+            correlations = ", ".join(
+                f"{key.removeprefix('eval_').removesuffix('_mcc')} {value:.3f}"
+                for key, value in logs.items()
+                if key.endswith("_mcc")
+            )
+            if correlations:  # macro-F1 of an any-of head can be high for labels that are given to every row
+                self._bar.write(f"correlation (MCC) on dev: {correlations}", file=sys.stderr)
             if "mean" in scores:
                 self._shown["dev"] = f"{scores['mean']:.3f}"
         self._bar.set_postfix(self._shown, refresh=False)

@@ -42,7 +42,7 @@ def checkpoint(tmp_path_factory, tiny_encoder, starter_rows):
     content["data"]["root"] = str(folder)
     content["encoder"]["name"] = str(tiny_encoder)
     content["window"] = {"max_tokens": 64, "overlap_tokens": 16, "max_windows": 8}
-    content["optim"] |= {"num_epochs": 6, "batch_size": 8, "learning_rate": 5e-3}
+    content["optim"] |= {"num_epochs": 6, "min_steps": 0, "batch_size": 8, "learning_rate": 5e-3}
     content["compute"] = {"precision": "fp32", "num_threads": 1}
     path = folder / "minilm.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")

@@ -52,7 +52,7 @@ def write_run(tmp_path, tiny_encoder, starter_rows):
         content["data"]["root"] = str(data)
         content["encoder"]["name"] = str(tiny_encoder)
         content["window"] = {"max_tokens": 64, "overlap_tokens": 16, "max_windows": 8}
-        content["optim"] |= {"num_epochs": epochs, "batch_size": 8, "learning_rate": 5e-3}
+        content["optim"] |= {"num_epochs": epochs, "min_steps": 0, "batch_size": 8, "learning_rate": 5e-3}
         content["compute"] = {"precision": "fp32", "num_threads": 1}
         content["export"]["candidates"] = ["plain-int8"]
         for key, value in changes.items():

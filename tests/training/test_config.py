@@ -119,6 +119,18 @@ def test_a_dumped_config_comes_back_the_same(tmp_path):
     assert load_dumped_config(path) == (config, taxonomy)
 
 
+def test_a_config_of_before_there_was_a_floor_of_steps_is_replayed_without_one(tmp_path):
+    config, taxonomy = load_config("minilm")
+    assert config.optim.min_steps > 0
+    content = yaml.safe_load(dump_config(config, taxonomy))
+    del content["config"]["optim"]["min_steps"]
+    path = tmp_path / "train_config.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    assert load_dumped_config(path)[0].optim.min_steps == 0
+    assert load_dumped_config(path, overrides=["optim.min_steps=90"])[0].optim.min_steps == 90
+    assert load_dumped_config(ROOT / "models/twohands/train_config.yaml")[0].optim.min_steps == 0
+
+
 @pytest.mark.parametrize("text", ["a: [", "- 1\n- 2\n", "", "\x00"])
 def test_a_file_that_is_no_config_is_refused(tmp_path, text):
     path = tmp_path / "broken.yaml"

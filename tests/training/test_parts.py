@@ -28,7 +28,7 @@ from training.machine import keep_freed_memory, read_cpu, set_threads
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import EncoderError
 from twohands.examples import NOT_LABELLED, Example
-from twohands.scores import sigmoid, softmax
+from twohands.scores import DecisionRule, Platt, Temperature, sigmoid, softmax
 from twohands.windows import WindowRule, aggregate_windows
 
 
@@ -156,6 +156,40 @@ def test_temperature_is_recovered():
     assert fit_temperature(logits * 3, labels).temperature == pytest.approx(3, rel=0.1)
 
 
+def test_a_temperature_of_few_rows_without_an_error_does_not_make_scores_certain():
+    """Fifty dev rows, all right, once gave the lowest temperature that there is, and scores of 1.000."""
+    generator = np.random.default_rng(0)
+    for scale in (2, 4, 8):
+        logits = generator.normal(size=(50, 3)) * scale
+        labels = np.eye(3, dtype=np.float32)[logits.argmax(axis=1)]
+        fitted = fit_temperature(logits, labels).temperature
+        assert 0.3 < fitted < 2
+        assert softmax(logits / fitted).max(axis=1).mean() < 0.98
+    assert fit_temperature(np.zeros((0, 3)), np.zeros((0, 3), dtype=np.float32)).temperature == pytest.approx(1)
+
+
+def test_a_temperature_of_many_rows_is_that_of_the_likelihood():
+    generator = np.random.default_rng(1)
+    logits = generator.normal(size=(958, 3)) * 2
+    labels = np.array([generator.multinomial(1, p) for p in softmax(logits)], dtype=np.float32)
+    grid = np.linspace(0.8, 1.3, 2001)
+    chosen = (logits * labels).sum(axis=1)
+    loss = [np.log(np.exp(logits / t).sum(axis=1)).mean() - (chosen / t).mean() for t in grid]
+    assert fit_temperature(logits, labels).temperature == pytest.approx(grid[int(np.argmin(loss))], rel=0.02)
+
+
+def test_a_fit_at_the_end_of_its_range_is_pointed_out():
+    rules = {
+        "stance": DecisionRule(calibration=Temperature(temperature=0.0501), thresholds=None, abstention=0.5),
+        "topics": DecisionRule(
+            calibration=Platt(slopes=[1.0, 20.0, 1.0, 1.0], intercepts=[0.0] * 4), thresholds=[0.5] * 4, abstention=None
+        ),
+    }
+    stance, topics = warn_of_rules(rules, 50)
+    assert stance.startswith("stance: the temperature of its calibration is at the end")
+    assert topics.startswith("topics: the slope of its calibration is at the end")
+
+
 def test_platt_is_recovered():
     generator = np.random.default_rng(0)
     logits = generator.normal(size=(6000, 1)) * 2
@@ -211,8 +245,9 @@ def test_a_head_that_would_never_answer_is_pointed_out(taxonomy):
         columns = taxonomy.slices[head.name]
         wrong = logits[:, columns].argmin(axis=1)
         labels[np.arange(60), columns.start + wrong] = 1
-    (told,) = warn_of_rules(fit_rules(logits, labels, taxonomy), 60)
+    told, *at_bounds = warn_of_rules(fit_rules(logits, labels, taxonomy), 60)
     assert told.startswith("stance abstains")
+    assert all("at the end of its range" in line for line in at_bounds)
     right = np.zeros_like(logits)
     for head in taxonomy.heads:
         columns = taxonomy.slices[head.name]

@@ -16,6 +16,7 @@ def test_a_run_is_told_in_80_columns(tmp_path, capsys):
     state.global_step, state.epoch = 6000, 1.5
     bar.on_log(arguments, state, control, logs={"loss": 1.9531, "learning_rate": 1e-4})
     scores = {"eval_kind_f1": 0.1834, "eval_areas_f1": 0.3021, "eval_mean_f1": 0.2428, "eval_loss": 3.0}
+    scores |= {"eval_kind_mcc": 0.0123, "eval_areas_mcc": -0.0131}
     bar.on_log(arguments, state, control, logs=scores)
     bar.on_step_end(arguments, state, control)
     bar.on_train_end(arguments, state, control)
@@ -24,6 +25,7 @@ def test_a_run_is_told_in_80_columns(tmp_path, capsys):
     lines = told.splitlines()
     assert all(line == line.strip() != "" for line in lines)
     assert "epoch 1.50, step 6000: loss 1.953; dev: kind 0.183, areas 0.302, mean 0.243" in lines
+    assert [line for line in lines if line.endswith("correlation (MCC) on dev: kind 0.012, areas -0.013")]
     last = lines[-1]
     assert "6000/12000" in last
     assert "loss=1.953, dev=0.243" in last

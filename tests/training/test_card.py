@@ -1,0 +1,72 @@
+"""What a card says holds of the labels that it is about, and names the failures of every head."""
+
+import numpy as np
+import pytest
+
+from training.calibration import fit_rules
+from training.card import describe_use
+from training.failures import commonest_errors, describe_failures, weakest_labels
+from twohands.examples import Example, encode_labels
+from twohands.taxonomy import Taxonomy
+
+
+@pytest.fixture
+def mails():
+    def head(name, kind, words):
+        return {"name": name, "problem_type": kind, "labels": [{"name": word, "description": "."} for word in words]}
+
+    return Taxonomy.model_validate(
+        {
+            "heads": [
+                head("kind", "single_label_classification", ["complaint", "question", "praise"]),
+                head("areas", "multi_label_classification", ["billing", "login"]),
+            ]
+        }
+    )
+
+
+def test_a_card_of_other_labels_says_nothing_of_policy(mails, taxonomy):
+    told = " ".join(describe_use(mails))
+    for word in ("policy", "news", "English", "pushes"):
+        assert word not in told
+    assert "policy and news" in " ".join(describe_use(taxonomy))
+
+
+def test_every_head_has_its_weakest_labels_and_commonest_errors(mails):
+    rows = [
+        Example(
+            str(n), f"Mail {n}.", {"kind": (("complaint", "question")[n % 2],), "areas": ("billing",)}, "forum", str(n)
+        )
+        for n in range(40)
+    ]
+    rows += [Example(f"p{n}", "Well done.", {"kind": ("praise",), "areas": ("login",)}, "shop", "p") for n in range(20)]
+    rows += [Example("u", "Nobody looked.", {"kind": None, "areas": ()}, "shop", "u")]
+    labels = np.maximum(encode_labels(rows, mails), 0)
+    logits = (6 * labels - 3).astype(np.float32)
+    logits[:10:2, :3] = [-3, 3, -3]  # five complaints are taken for questions
+    logits[:4, 3] = -3  # billing is missed four times
+    told = describe_failures(rows, logits, mails, fit_rules(logits, encode_labels(rows, mails), mails))
+    assert told[0].startswith("- kind, weakest labels on dev by F1 (rows): complaint 0.86 (20), question 0.89 (20).")
+    assert told[1] == "- kind, commonest errors on dev: complaint taken for question (5 of 20)."
+    assert told[2].startswith("- kind accuracy on dev by source, weakest first: forum 0.88 (40), shop 1.00 (20)")
+    assert told[3] == "- areas, weakest labels on dev by F1 (rows): billing 0.95 (40)."
+    assert told[4] == "- areas, commonest errors on dev: billing missed (4 of 40)."
+
+
+def test_heads_without_an_error_are_not_left_out(mails):
+    rows = [
+        Example(str(n), f"Mail {n}.", {"kind": (word,), "areas": ("billing",) if n % 2 else ("login",)}, "s", str(n))
+        for n, word in enumerate(["complaint", "question", "praise"] * 4)
+    ]
+    labels = encode_labels(rows, mails)
+    told = describe_failures(rows, 6 * labels - 3, mails, fit_rules(6 * labels - 3, labels, mails))
+    assert [line.split(",")[0] for line in told] == [
+        f"- {head}: all 12 dev rows are answered rightly" for head in ("kind", "areas")
+    ]
+
+
+def test_an_error_is_counted_of_the_rows_in_which_it_can_happen(mails):
+    truth = np.array([[1, 0], [1, 0], [0, 1], [0, 0]], dtype=np.float32)
+    given = np.array([[True, True], [False, True], [False, True], [False, True]])
+    assert commonest_errors(mails.heads[1], truth, given) == [("login given wrongly", 3, 3), ("billing missed", 1, 2)]
+    assert [name for name, _, _ in weakest_labels(mails.heads[1], truth, given)] == ["login", "billing"]

@@ -1,0 +1,113 @@
+"""Owns what is odd in a model's answers on dev: labels given always or never, heads no better than chance."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from twohands.decide import decide_all
+from twohands.examples import NOT_LABELLED, Labels
+from twohands.metrics import count_head, mcc, sum_by_group
+from twohands.scores import DecisionRule, Scores
+from twohands.taxonomy import Head, ProblemType, Taxonomy
+from twohands.windows import Logits
+
+Answers = Mapping[str, tuple[Scores, npt.NDArray[np.bool_]]]
+
+# A label is given to nearly all rows from the first share on, and is not true of nearly all below the second.
+_NEARLY_ALL = 0.9
+_NOT_NEARLY_ALL = 0.75
+# It is given to nearly none below this share of the rows that it is true of.
+_NEARLY_NONE = 0.1
+
+
+def correlate_heads(answers: Answers, labels: Labels, taxonomy: Taxonomy) -> dict[str, float]:
+    """Matthews correlation of each head: near 0 for answers that do not hang on the text, whatever their macro-F1.
+
+    Args:
+        answers: scores and labels given, by head name.
+        labels: shape `(n, n_labels)` of 0, 1 or -100.
+        taxonomy: the heads.
+
+    Returns:
+        By head name, in [-1, 1].
+    """
+    figures = {}
+    for head in taxonomy.heads:
+        scores, given = answers[head.name]
+        counts = count_head(head, labels[:, taxonomy.slices[head.name]], given, scores)
+        figures[head.name] = float(mcc(sum_by_group(counts, ["all"] * len(labels)))[0])
+    return figures
+
+
+def score_blind(head: Head, labels: Labels) -> float:
+    """Macro-F1 of an answer that does not hang on the text.
+
+    Args:
+        head: which head.
+        labels: shape `(n, n_labels of the head)` of 0 or 1.
+
+    Returns:
+        For a one-of head, of labels drawn by their frequency, which is more than the most frequent one always has; for
+        an any-of head, of every label always.
+    """
+    if head.problem_type is ProblemType.ONE_OF:
+        return 1 / labels.shape[1]
+    shares = labels.mean(axis=0)
+    return float((2 * shares / (1 + shares)).mean())
+
+
+def _warn_of_labels(head: Head, labels: Labels, given: npt.NDArray[np.bool_]) -> list[str]:
+    """Labels that are given to nearly all or nearly no rows, though they are not true of so many or so few."""
+    n = len(labels)
+    lines = []
+    for name, n_true, n_given in zip(head.label_names, labels.sum(axis=0), given.sum(axis=0), strict=True):
+        is_always = n_given >= _NEARLY_ALL * n and n_true < _NOT_NEARLY_ALL * n
+        if is_always or n_given < _NEARLY_NONE * n_true:
+            lines.append(f"{name} is given to {n_given:.0f} of {n} dev rows, and is true of {n_true:.0f}")
+    return lines
+
+
+def warn_of_answers(
+    logits: Logits,
+    labels: Labels,
+    taxonomy: Taxonomy,
+    rules: Mapping[str, DecisionRule],
+    macro_f1s: Mapping[str, Mapping[str, float]],
+) -> list[str]:
+    """Say where figures on dev look better than the answers are.
+
+    Args:
+        logits: shape `(n, n_labels)`.
+        labels: the same shape: 0, 1 or -100.
+        taxonomy: the heads.
+        rules: of `fit_rules`, on the same rows.
+        macro_f1s: of each head on these rows: `value`, and `low` of its interval.
+
+    Returns:
+        One line for each finding: a head that is not shown to beat answers without reading, a label that is given to
+        nearly all or nearly no rows though it is not true of so many or so few, a head without an error to calibrate by.
+    """
+    answers = decide_all(logits, taxonomy, dict(rules))
+    lines = []
+    for head in taxonomy.heads:
+        columns = labels[:, taxonomy.slices[head.name]]
+        known = columns[:, 0] != NOT_LABELLED
+        if not known.any():  # a smoke run's few rows may have none
+            continue
+        truth, given = columns[known], answers[head.name][1][known]
+        blind = score_blind(head, truth)
+        value, low = macro_f1s[head.name]["value"], macro_f1s[head.name]["low"]
+        if low <= blind and value < 1:
+            what = "labels drawn at random" if head.problem_type is ProblemType.ONE_OF else "every label always"
+            lines.append(
+                f"{head.name} is not shown to beat answers without reading: macro-F1 on dev {value:.3f} (from {low:.3f} "
+                f"on), {blind:.3f} for {what}; more rows or steps (optim.min_steps) may mend it"
+            )
+        lines += [f"{head.name}: {line}" for line in _warn_of_labels(head, truth, given)]
+        if (given == (truth == 1)).all():
+            lines.append(
+                f"{head.name} is right on all {len(truth)} dev rows: calibration saw no error, so its scores say "
+                "little of how often it errs on other texts; harder or more dev rows mend it"
+            )
+    return lines
