@@ -86,7 +86,7 @@ def warn_of_answers(
 
     Returns:
         One line for each finding: a head that is not shown to beat answers without reading, a label that is given to
-        nearly all or nearly no rows though it is not true of so many or so few, a head without an error to calibrate by.
+        nearly all or nearly no rows though it is not true of so many or so few, a head without an error.
     """
     answers = decide_all(logits, taxonomy, dict(rules))
     lines = []
@@ -101,8 +101,8 @@ def warn_of_answers(
         if low <= blind and value < 1:
             what = "labels drawn at random" if head.problem_type is ProblemType.ONE_OF else "every label always"
             lines.append(
-                f"{head.name} is not shown to beat answers without reading: macro-F1 on dev {value:.3f} (from {low:.3f} "
-                f"on), {blind:.3f} for {what}; more rows or steps (optim.min_steps) may mend it"
+                f"{head.name} is not shown to beat answers without reading: macro-F1 on dev {value:.3f}, from "
+                f"{low:.3f} on, {blind:.3f} for {what}; more rows or steps (optim.min_steps) may mend it"
             )
         lines += [f"{head.name}: {line}" for line in _warn_of_labels(head, truth, given)]
         if (given == (truth == 1)).all():
