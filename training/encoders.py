@@ -15,6 +15,7 @@ from twohands.errors import ConfigError, EncoderError
 from twohands.hashing import sha256_of_file
 
 RUN_NAME = "run.json"  # beside one of our own checkpoints: what run it came from
+_HUB_PREFIX, _SNAPSHOTS = "models--", "snapshots"  # of folders in the cache of the hub's client
 
 # Families that count positions from the padding token's id on, so that the first rows of their table stay unused.
 _RESERVE_POSITIONS = {"roberta", "xlm-roberta", "xlm-roberta-xl", "roberta-prelayernorm", "camembert", "xmod", "mpnet",
@@ -62,6 +63,35 @@ PINNED = {
 }
 
 
+def split_hub_folder(name: str) -> tuple[str, str | None] | None:
+    """Read what the hub's client says by the folders of its cache, `models--ORG--NAME/snapshots/COMMIT`.
+
+    Args:
+        name: as a config names it.
+
+    Returns:
+        The hub's name, and the commit where the folder is that of a snapshot; None for any other name.
+    """
+    parts = ("", "", *Path(name).absolute().parts)
+    repository, commit = (parts[-3], parts[-1]) if parts[-2] == _SNAPSHOTS else (parts[-1], None)
+    if not repository.startswith(_HUB_PREFIX):
+        return None
+    return repository.removeprefix(_HUB_PREFIX).replace("--", "/"), commit
+
+
+def publish_encoder_name(name: str) -> str:
+    """Name an encoder that is a folder of this machine as others may read it.
+
+    Args:
+        name: as a config names it.
+
+    Returns:
+        The hub's name of a folder of the hub's cache; else the last part alone.
+    """
+    hub = split_hub_folder(name)
+    return hub[0] if hub else Path(name).name
+
+
 @dataclass(frozen=True, slots=True)
 class FoundEncoder:
     """An encoder on disk whose weights have the digest that was asked for."""
@@ -100,9 +130,10 @@ class FoundEncoder:
             num_layers: how many of its layers are used; None for all.
 
         Returns:
-            Such as `all-mpnet-base-v2 (6 of its 12 layers)`; never a path of this machine.
+            Such as `all-mpnet-base-v2 (6 of its 12 layers)`, or a hub's `org/name`; never a path of this machine.
         """
-        name = self.name if self.name in PINNED else Path(self.name).name
+        is_folder = self.folder == Path(self.name) or split_hub_folder(self.name) is not None
+        name = publish_encoder_name(self.name) if is_folder else self.name
         if (run := _read_run(self.folder)) is not None:
             name = f"{run['run_name']}, fine-tuned from {run['encoder_name']}"
         return name if num_layers is None else f"{name} ({num_layers} of its {self.n_layers} layers)"
@@ -168,7 +199,7 @@ def _read_run(folder: Path) -> dict[str, str] | None:
     settings = json.loads(path.read_text(encoding="utf-8"))["settings"]
     return {
         "run_name": settings["run_name"],
-        "encoder_name": Path(settings["encoder"]["name"]).name,
+        "encoder_name": publish_encoder_name(settings["encoder"]["name"]),
         "license": settings["license"],
     }
 
@@ -200,6 +231,23 @@ def _find_hub_folder(name: str, revision: str) -> Path | None:
         return None
 
 
+def _pick_snapshot(folder: Path, revision: str | None) -> Path:
+    """The folder itself, or of a hub's in the client's cache the snapshot that is meant."""
+    snapshots = folder / _SNAPSHOTS
+    if (folder / "config.json").is_file() or not snapshots.is_dir():
+        return folder
+    found = sorted(path.name for path in snapshots.iterdir() if path.is_dir())
+    if revision in found:
+        return snapshots / revision
+    if revision is None and len(found) == 1:
+        return snapshots / found[0]
+    raise EncoderError(
+        f"{folder} is a folder of the hub's cache that holds the snapshots {', '.join(found) or '(none)'}, expected "
+        f"{revision or 'just one'}; name one of them, as --set encoder.name={snapshots / 'COMMIT'}, or fetch it: "
+        "twohands encoders fetch ORG/NAME --revision COMMIT"
+    )
+
+
 def _find_folder(name: str, revision: str | None) -> Path:
     cached = locate_encoder(name, revision)
     if (cached / RECORD_NAME).is_file():
@@ -211,7 +259,7 @@ def _find_folder(name: str, revision: str | None) -> Path:
         size_mb = round(pinned.download_bytes / 1e6)
         raise EncoderError(f"the encoder {name} is not here; get it ({size_mb} MB): twohands encoders fetch {name}")
     if Path(name).is_dir():
-        return Path(name)
+        return _pick_snapshot(Path(name), revision)
     if revision is None:
         raise EncoderError(
             f"no encoder {name!r}: not one of {', '.join(PINNED)}, and not a folder; a hub name needs "

