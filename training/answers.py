@@ -52,7 +52,7 @@ def score_blind(head: Head, labels: Labels) -> float:
         an any-of head, of every label always.
     """
     if head.problem_type is ProblemType.ONE_OF:
-        return 1 / labels.shape[1]
+        return 1 / len(head.labels)
     shares = labels.mean(axis=0)
     return float((2 * shares / (1 + shares)).mean())
 

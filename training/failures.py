@@ -104,7 +104,7 @@ def describe_failures(
     lines = []
     for head in taxonomy.heads:
         columns = labels[:, taxonomy.slices[head.name]]
-        known = np.flatnonzero(columns[:, 0] != NOT_LABELLED)
+        known = np.flatnonzero(columns[:, 0] != NOT_LABELLED).tolist()
         if not len(known):  # a smoke run's few rows may have none
             continue
         truth, given = columns[known], answers[head.name][1][known]
