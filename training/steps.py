@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from transformers import EarlyStoppingCallback, TrainerControl, TrainerState, TrainingArguments
 
 # Of the mean loss, from the last quarter but one to the last: less is as much noise as learning.
-_STILL_FALLS = 0.05
+_STILL_FALLS = 0.03
 _PERFECT = 0.9995
 
 
