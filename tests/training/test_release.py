@@ -13,7 +13,7 @@ from training.config import load_config
 from twohands.cli import cli
 
 STAGES = ["twohands-base", "twohands-second", "twohands-third", "twohands"]
-LARGE = ["twohands-large-base", "twohands-large-second", "twohands-large"]
+LARGE = ["twohands-large-base", "twohands-large-second", "twohands-large-third", "twohands-large"]
 
 pytestmark = pytest.mark.skipif(
     shutil.which("make") is None or not (ROOT / "Makefile").is_file(), reason="needs make and a checkout"

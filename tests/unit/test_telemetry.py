@@ -14,7 +14,8 @@ CLASSIFIES = "from twohands import Classifier; Classifier.load('models/twohands'
 def run(code: str, home: Path, **variables: str) -> list[str]:
     """What a fresh process leaves in an empty home."""
     home.mkdir()
-    kept = {name: value for name, value in os.environ.items() if name not in {"ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME"}}
+    dropped = {"ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME"}
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
     environment = kept | {"HOME": str(home)} | variables
     subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, check=True, capture_output=True)
     return sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_file())
