@@ -10,11 +10,39 @@ from training.bars import open_bar
 from training.excerpts import draw_excerpts
 from twohands import Classifier
 from twohands.errors import DataError, FileWriteError, InputError
-from twohands.examples import expand_paths, read_rows
+from twohands.examples import Row, expand_paths, read_rows
 from twohands.paragraphs import normalise
 from twohands.scores import Scores, calibrate
 
 _CHUNK = 64
+
+
+def read_texts(paths: Iterable[Path], faults: list[str]) -> dict[str, tuple[Row, str]]:
+    """Read rows for their id and text; labels are not looked at.
+
+    Args:
+        paths: files, or folders of them.
+        faults: rows without an id or a usable text, and ids that stand twice, are described here and passed over.
+
+    Returns:
+        By id the row and its normalised paragraph, in the order of the files.
+
+    Raises:
+        FileReadError: a path is missing or of an unknown kind.
+    """
+    found: dict[str, tuple[Row, str]] = {}
+    for path in expand_paths(paths):
+        for row in read_rows(path, faults):
+            identifier = row.cells.get("id")
+            if identifier is None or str(identifier) in found:
+                what = "no id" if identifier is None else f"id {identifier!r} stands twice"
+                faults.append(f"{row.place}: {what}; labels are laid over rows by their id")
+                continue
+            try:
+                found[str(identifier)] = (row, normalise(row.cells.get("text")))
+            except InputError as error:
+                faults.append(f"{row.place}: text: {error}")
+    return found
 
 
 def read_unlabelled(paths: Iterable[Path]) -> list[tuple[str, str]]:
@@ -31,21 +59,10 @@ def read_unlabelled(paths: Iterable[Path]) -> list[tuple[str, str]]:
         DataError: a row has no id or no usable text, or an id stands twice; all faults at once.
     """
     faults: list[str] = []
-    found: dict[str, str] = {}
-    for path in expand_paths(paths):
-        for row in read_rows(path, faults):
-            identifier = row.cells.get("id")
-            if identifier is None or str(identifier) in found:
-                what = "no id" if identifier is None else f"id {identifier!r} stands twice"
-                faults.append(f"{row.place}: {what}; labels are laid over rows by their id")
-                continue
-            try:
-                found[str(identifier)] = normalise(row.cells.get("text"))
-            except InputError as error:
-                faults.append(f"{row.place}: text: {error}")
+    found = read_texts(paths, faults)
     if faults or not found:
         raise DataError("rows cannot be scored; nothing was written", faults or ["no row at all"])
-    return list(found.items())
+    return [(identifier, paragraph) for identifier, (_, paragraph) in found.items()]
 
 
 def score_ensemble(teachers: Sequence[Classifier], paragraphs: Sequence[str]) -> dict[str, Scores]:

@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from training.excerpts import draw_excerpts
-from training.pseudo import load_teachers, score_in_chunks
-from twohands.errors import DataError, FileWriteError, InputError
+from training.pseudo import load_teachers, read_texts, score_in_chunks
+from twohands.errors import DataError, FileWriteError
 from twohands.examples import Row, expand_paths, read_rows
-from twohands.paragraphs import normalise
 from twohands.scores import Scores
 from twohands.taxonomy import ProblemType, Taxonomy
 
@@ -58,23 +57,6 @@ def measure_uncertainty(scores: Mapping[str, Scores], taxonomy: Taxonomy) -> npt
     return np.asarray(np.clip(np.mean(by_head, axis=0), 0.0, 1.0), dtype=np.float64)
 
 
-def _read_all(paths: Iterable[Path], faults: list[str]) -> dict[str, tuple[Row, str]]:
-    """Rows and their normalised texts, by id."""
-    rows: dict[str, tuple[Row, str]] = {}
-    for path in expand_paths(paths):
-        for row in read_rows(path, faults):
-            identifier = row.cells.get("id")
-            if identifier is None or str(identifier) in rows:
-                what = "no id" if identifier is None else f"id {identifier!r} stands twice"
-                faults.append(f"{row.place}: {what}; a label is laid over its row by the id")
-                continue
-            try:
-                rows[str(identifier)] = (row, normalise(row.cells.get("text")))
-            except InputError as error:
-                faults.append(f"{row.place}: text: {error}")
-    return rows
-
-
 def _describe(identifier: str, row: Row) -> dict[str, object]:
     group, source = row.cells.get("group") or identifier, row.cells.get("source")
     return {"group": str(group), **({"source": source} if source else {})}
@@ -105,7 +87,7 @@ def read_candidates(
         DataError: a row has no id or no usable text, or an id stands twice; or nothing is left.
     """
     faults: list[str] = []
-    rows = _read_all(paths, faults)
+    rows = read_texts(paths, faults)
     labelled = {str(row.cells.get("id")) for path in expand_paths(known) for row in read_rows(path, faults)}
     if faults:
         raise DataError("rows cannot be chosen from; nothing was written", faults)
