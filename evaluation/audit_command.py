@@ -40,6 +40,7 @@ from evaluation.report import check_report_extra
 from evaluation.report_data import name_outputs, write_data_report
 from evaluation.slices import slice_values
 from evaluation.tables import WIDTH, make_table, show_figure, show_number, show_p, show_text
+from twohands.cpu import describe_cpu
 from twohands.errors import DataError
 from twohands.examples import Example, expand_paths, fingerprint
 from twohands.hashing import sha256_of_file
@@ -266,6 +267,7 @@ def audit(
         "n_replicates": replicates,
         "seed": seed,
         "notes": [*left_out, *_note_weak(agreement), *note_balance(balance)],
+        "cpu": describe_cpu(),
         "versions": list_versions("scikit-learn", "cleanlab", *(() if fitter.encoder is None else ("torch",))),
         "command": describe_command(ctx),
     }

@@ -36,6 +36,7 @@ from evaluation.rows import select_rows
 from evaluation.slices import measure_slices, slice_values, usual_columns
 from evaluation.tables import print_evaluation
 from twohands.classifier import Classifier
+from twohands.cpu import describe_cpu
 from twohands.decide import decide_all
 from twohands.examples import expand_paths
 from twohands.runtimes import Runtime
@@ -182,6 +183,7 @@ def evaluate(
         "data": labelled.describe(),
         **draws,
         "notes": notes,
+        "cpu": describe_cpu(),
         "versions": list_versions(classifier.session.runtime.split()[0]),
         "command": describe_command(ctx),
     }

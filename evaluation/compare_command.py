@@ -32,6 +32,7 @@ from evaluation.sides import Bench, Side, examples_of, list_needs, load_side, ma
 from evaluation.slices import slice_values
 from evaluation.tables import print_comparison
 from twohands.classifier import Classifier
+from twohands.cpu import describe_cpu
 from twohands.examples import Example, expand_paths
 from twohands.locate import find_config
 from twohands.taxonomy import Taxonomy, load_taxonomy
@@ -217,6 +218,7 @@ def compare(
         **{name: part.describe() for name, part in files.items()},
         **draws,
         "notes": [*dict.fromkeys(notes), *note_gaps(answers[0], shared), *note_skipped(labelled)],
+        "cpu": describe_cpu(),
         "versions": list_versions("scikit-learn", *(() if len(models) == len(sides) else ("torch", "transformers"))),
         "command": describe_command(ctx),
     }

@@ -31,6 +31,7 @@ from evaluation.progress import show_progress
 from evaluation.report import check_report_extra
 from evaluation.report_data import name_outputs, write_data_report
 from evaluation.tables import WIDTH, make_table, show_figure, show_text
+from twohands.cpu import describe_cpu
 from twohands.examples import Example, expand_paths
 from twohands.locate import find_config
 from twohands.taxonomy import load_taxonomy
@@ -189,6 +190,7 @@ def curve(
         "n_replicates": replicates,
         "seed": seed,
         "notes": notes,
+        "cpu": describe_cpu(),
         "versions": list_versions("scikit-learn", *(() if fitter.encoder is None else ("torch", "transformers"))),
         "command": describe_command(ctx),
     }

@@ -16,10 +16,11 @@ from training.data import Splits
 from training.encoders import find_encoder
 from training.gates import Candidate, check_fp32, measure_candidate
 from training.graphs import export_graph, make_candidate
-from training.machine import read_cpu, set_threads
+from training.machine import set_threads
 from training.model import load_checkpoint
 from training.public import publish_config
 from training.stages import read_run
+from twohands.cpu import read_cpu
 from twohands.decide import decide_all
 from twohands.encoding import EncodedParagraph, ParagraphEncoder
 from twohands.errors import CheckpointError, FileReadError

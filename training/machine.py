@@ -1,36 +1,14 @@
-"""Owns what this machine can do: CPU flags, bf16, threads, and an allocator that keeps what it was given."""
+"""Owns what this machine can do: bf16, threads, and an allocator that keeps what it was given."""
 
 import ctypes
 import os
-import platform
-from pathlib import Path
 
 import torch
 
+from twohands.cpu import multiplies_bf16
 from twohands.threads import count_threads
 
-# Those that decide between int8 and bf16 kernels; the whole list would be noise in a manifest.
-_FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "avx_vnni", "amx_bf16", "amx_int8", "asimd", "bf16", "i8mm")
 _M_MMAP_MAX, _M_TRIM_THRESHOLD = -4, -1
-
-
-def read_cpu() -> tuple[str, list[str]]:
-    """Name the CPU and its flags that matter here.
-
-    Returns:
-        The model's name, and flags in a fixed order; empty where the system does not tell.
-    """
-    model, flags = platform.processor() or platform.machine(), set[str]()
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name":
-                model = value.strip()
-            elif key.strip() in {"flags", "Features"}:
-                flags |= set(value.split())
-    except OSError:
-        pass
-    return model, [flag for flag in _FLAGS if flag in flags]
 
 
 def uses_bf16(precision: str) -> bool:
@@ -46,7 +24,7 @@ def uses_bf16(precision: str) -> bool:
         return precision == "bf16"
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported())
-    return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(read_cpu()[1]))
+    return multiplies_bf16()
 
 
 def keep_freed_memory() -> bool:

@@ -4,24 +4,16 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from twohands.cpu import CPU_FILE, read_cpu
+
 if TYPE_CHECKING:
     from twohands.session import Session
 
 Runtime = Literal["onnxruntime", "openvino", "auto"]
 DEFAULT_RUNTIME: Runtime = "onnxruntime"
 
-_CPU_FILE = Path("/proc/cpuinfo")
 
-
-def _read_flags(cpu_file: Path) -> frozenset[str]:
-    """What the kernel lists of the CPU; nothing where the system does not tell (only Linux does)."""
-    try:
-        return frozenset(cpu_file.read_text(encoding="utf-8", errors="replace").split())
-    except OSError:
-        return frozenset()
-
-
-def has_amx_bf16(cpu_file: Path = _CPU_FILE) -> bool:
+def has_amx_bf16(cpu_file: Path = CPU_FILE) -> bool:
     """Say whether this CPU multiplies bf16 in tiles; no where the system does not tell (only Linux does).
 
     Args:
@@ -30,10 +22,10 @@ def has_amx_bf16(cpu_file: Path = _CPU_FILE) -> bool:
     Returns:
         Whether the kernel lists the flag.
     """
-    return "amx_bf16" in _read_flags(cpu_file)
+    return "amx_bf16" in read_cpu(cpu_file)[1]
 
 
-def lacks_vnni(cpu_file: Path = _CPU_FILE) -> bool:
+def lacks_vnni(cpu_file: Path = CPU_FILE) -> bool:
     """Say whether this is an x86 CPU without instructions for int8 sums, where int8 is hardly faster than floats.
 
     Args:
@@ -42,7 +34,7 @@ def lacks_vnni(cpu_file: Path = _CPU_FILE) -> bool:
     Returns:
         Whether the kernel lists AVX2 and none of VNNI and AMX; no where the system does not tell (only Linux does).
     """
-    flags = _read_flags(cpu_file)
+    flags = set(read_cpu(cpu_file)[1])
     return "avx2" in flags and not flags & {"avx512_vnni", "avx_vnni", "amx_int8"}
 
 

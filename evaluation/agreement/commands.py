@@ -28,6 +28,7 @@ from evaluation.output import check_outputs
 from evaluation.progress import show_progress
 from evaluation.report import check_report_extra
 from twohands.classifier import Classifier
+from twohands.cpu import describe_cpu
 from twohands.errors import UnknownHeadError
 from twohands.examples import expand_paths
 from twohands.locate import find_config
@@ -261,6 +262,7 @@ def agreement(
         "n_replicates": replicates,
         "seed": seed,
         "notes": note_limits(read.codings, n_repeated=read.n_repeated, n_tied=read.n_tied),
+        "cpu": describe_cpu(),
         "versions": list_versions("krippendorff", "scipy"),
         "command": describe_command(ctx),
     }

@@ -12,13 +12,13 @@ from rich.table import Table
 
 from evaluation.bench.frontier import Entrant, mark_frontier, measure_accuracy
 from evaluation.bench.frontier_plot import draw_frontier
-from evaluation.bench.machine import describe_machine, read_versions
+from evaluation.bench.machine import describe_machine
 from evaluation.bench.options import JSON, REPORT, check_report, choose_texts, write_report
 from evaluation.bench.plot import check_plot_extra
 from evaluation.bench.speed import Case, measure_case
 from evaluation.dataset import load_labelled
 from evaluation.measure import note_fitted
-from evaluation.options import DATA, REPLICATES, SKIP, VariadicCommand, describe_command, seed_option
+from evaluation.options import DATA, REPLICATES, SKIP, VariadicCommand, describe_command, list_versions, seed_option
 from evaluation.progress import show_progress
 from evaluation.tables import WIDTH
 from twohands.classifier import Classifier
@@ -181,7 +181,7 @@ def frontier(
         "n_replicates": replicates,
         "seed": seed,
         "notes": notes,
-        "versions": read_versions(),
+        "versions": list_versions(),
         "command": describe_command(ctx),
     }
     if as_json:

@@ -1,40 +1,14 @@
-"""Owns what a figure of speed must carry: the machine, its load, the versions and the commit."""
+"""Owns what a figure of speed must carry: the machine, its load and the commit."""
 
 import os
 import platform
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from twohands.cpu import read_cpu
 from twohands.threads import count_threads, read_cpu_quota
 
 _ROOT = Path(__file__).resolve().parents[2]
-_FLAGS = ("avx2", "avx512", "avx_vnni", "amx_", "fma", "asimd", "sve", "i8mm", "bf16")
-_PACKAGES = ("twohands", "numpy", "onnxruntime", "tokenizers")
-
-
-def read_cpu() -> tuple[str, list[str]]:
-    """Read the processor's name and those of its flags that matter to matrix products.
-
-    Returns:
-        The name, and the flags in order; both empty of content where the system does not tell.
-    """
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return platform.processor() or platform.machine(), []
-    fields = dict(
-        reversed([[part.strip() for part in line.split(":", 1)] for line in text.splitlines() if ":" in line])
-    )
-    flags = (fields.get("flags") or fields.get("Features") or "").split()
-    return fields.get("model name", platform.machine()), sorted(
-        flag for flag in set(flags) if any(word in flag for word in _FLAGS)
-    )
-
-
-def has_bf16() -> bool:
-    """Whether the processor multiplies matrices of bf16 itself (AMX, AVX-512, ARM), which changes what is fastest."""
-    return not {"amx_bf16", "avx512_bf16", "bf16"}.isdisjoint(read_cpu()[1])
 
 
 def read_commit() -> str | None:
@@ -59,24 +33,6 @@ def read_commit() -> str | None:
         return commit + ("-dirty" if ask("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.SubprocessError):
         return None
-
-
-def read_versions(*packages: str) -> dict[str, str]:
-    """Read the versions of what computes.
-
-    Args:
-        *packages: further ones; those that are absent are left out.
-
-    Returns:
-        Versions by package, Python's among them.
-    """
-    found = {"python": platform.python_version()}
-    for package in (*_PACKAGES, *packages):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def describe_machine() -> dict[str, object]:

@@ -16,7 +16,7 @@ from evaluation.bench.answers import make_reference
 from evaluation.bench.checkpoint import prepare_checkpoint, read_config
 from evaluation.bench.client import import_aiohttp
 from evaluation.bench.engines import PROGRAMS, probe
-from evaluation.bench.machine import describe_machine, has_bf16, read_versions
+from evaluation.bench.machine import describe_machine
 from evaluation.bench.options import (
     DATA,
     JSON,
@@ -31,10 +31,11 @@ from evaluation.bench.options import (
 from evaluation.bench.peers import find_present, race_engines, race_servers
 from evaluation.bench.roster import Files, list_engines, list_servers
 from evaluation.bench.served import describe_idle, import_psutil
-from evaluation.options import PATH, VariadicCommand, describe_command
+from evaluation.options import PATH, VariadicCommand, describe_command, list_versions
 from evaluation.progress import show_progress
 from evaluation.tables import WIDTH
 from twohands.classifier import Classifier
+from twohands.cpu import multiplies_bf16
 from twohands.errors import BenchError, ConfigError
 from twohands.locate import find_model
 from twohands.runtimes import choose_runtime
@@ -293,7 +294,7 @@ def peers(
     config = None if checkpoint is None else read_config(checkpoint)
     reference = make_reference(classifier, texts, config=config)
     classifier.close()
-    notes = [] if has_bf16() else ["This CPU does not multiply bf16: the pipeline in bf16 is not raced."]
+    notes = [] if multiplies_bf16() else ["This CPU does not multiply bf16: the pipeline in bf16 is not raced."]
     n_long = sum(len(paragraph.windows) > 1 for paragraph in encoded)
     if n_long:
         notes.append(f"{n_long} texts are longer than a window: peers cut them, we read all of them.")
@@ -339,7 +340,7 @@ def peers(
                 )  # fmt: skip
             figures["broken"] += broken
             _add_versions(figures["servers"], versions)
-    figures |= {"notes": notes, "versions": read_versions("aiohttp"), "command": describe_command(ctx)}
+    figures |= {"notes": notes, "versions": list_versions("aiohttp"), "command": describe_command(ctx)}
     if as_json:
         click.echo(json.dumps(figures, indent=2))
     else:

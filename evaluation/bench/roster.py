@@ -7,8 +7,8 @@ from pathlib import Path
 
 from evaluation.bench.answers import Answer
 from evaluation.bench.engines import PROGRAMS, Peer
-from evaluation.bench.machine import has_bf16
 from evaluation.bench.served import make_serve_command
+from twohands.cpu import multiplies_bf16
 
 US = "twohands"
 _THEIR_GRAPH = "the int8 graph, by ONNX Runtime's defaults"
@@ -58,10 +58,10 @@ def list_engines(
     words: tuple[str, ...]
     if with_openvino:
         words = (program("engine_twohands.py"), str(files.model), count, "openvino")
-        peers.append(Peer(f"{US} openvino {'bf16' if has_bf16() else 'f32'}", US, own, words))
+        peers.append(Peer(f"{US} openvino {'bf16' if multiplies_bf16() else 'f32'}", US, own, words))
     if files.checkpoint is not None:
         python = pythons.get("transformers", own)
-        for precision in ("fp32", "bf16") if has_bf16() else ("fp32",):
+        for precision in ("fp32", "bf16") if multiplies_bf16() else ("fp32",):
             # Its documentation says not to batch on a CPU, and its default is not to; batches are what our bar names.
             for name, size in (("", "16"), (", one a run", "1")):
                 path = str(files.checkpoint)

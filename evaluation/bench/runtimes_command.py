@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.bench.machine import describe_machine, read_versions
+from evaluation.bench.machine import describe_machine
 from evaluation.bench.options import (
     DATA,
     JSON,
@@ -23,7 +23,7 @@ from evaluation.bench.options import (
     write_report,
 )
 from evaluation.bench.runtimes import RUNTIMES, choose, compare_answers, measure_memory, race_runtimes
-from evaluation.options import VariadicCommand, describe_command
+from evaluation.options import VariadicCommand, describe_command, list_versions
 from evaluation.progress import show_progress
 from evaluation.tables import WIDTH
 from twohands.encoding import ParagraphEncoder
@@ -136,7 +136,7 @@ def runtimes(
         "answers": answers,
         "memory": memory,
         "verdict": choose(races, answers, memory),
-        "versions": read_versions("openvino"),
+        "versions": list_versions("openvino"),
         "command": describe_command(ctx),
     }
     if as_json:

@@ -13,11 +13,11 @@ from rich.table import Table
 
 from evaluation.bench.client import LoadClient, make_bodies, measure_client
 from evaluation.bench.loadgen import Plan, Scenario, import_loadgen, run_loadgen
-from evaluation.bench.machine import describe_machine, read_versions
+from evaluation.bench.machine import describe_machine
 from evaluation.bench.options import DATA, JSON, MODEL, REPORT, SEED, check_report, choose_texts, write_report
 from evaluation.bench.quantiles import MIN_MEASUREMENTS
 from evaluation.bench.served import MEMORY_KIND, Served, describe_idle, import_psutil, make_serve_command, run_server
-from evaluation.options import VariadicCommand, describe_command
+from evaluation.options import VariadicCommand, describe_command, list_versions
 from evaluation.progress import show_progress
 from evaluation.tables import WIDTH
 from twohands.classifier import Classifier
@@ -352,7 +352,7 @@ def server(
         "model_cpu_ms": model_cpu_ms,
         "overhead_share": None if offline_cpu_ms is None else 1 - model_cpu_ms / offline_cpu_ms,
         "client": client_alone,
-        "versions": read_versions("mlcommons-loadgen", "aiohttp"),
+        "versions": list_versions("mlcommons-loadgen", "aiohttp"),
         "command": describe_command(ctx),
     }
     if as_json:

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.bench.machine import describe_machine, read_versions
+from evaluation.bench.machine import describe_machine
 from evaluation.bench.options import (
     DATA,
     JSON,
@@ -34,7 +34,7 @@ from evaluation.bench.speed import (
     measure_shares,
 )
 from evaluation.bench.texts import make_paragraph
-from evaluation.options import RUNTIME, VariadicCommand, describe_command
+from evaluation.options import RUNTIME, VariadicCommand, describe_command, list_versions
 from evaluation.progress import show_progress
 from evaluation.tables import WIDTH
 from twohands.classifier import Classifier
@@ -226,7 +226,7 @@ def speed(
         "padding": padding,
         "ceiling": ceiling,
         "cold_start": cold_start,
-        "versions": read_versions("onnx", first.session.runtime.split()[0]),
+        "versions": list_versions("onnx", first.session.runtime.split()[0]),
         "command": describe_command(ctx),
     }
     if as_json:

@@ -18,6 +18,7 @@ from evaluation.output import check_outputs, write_predictions
 from evaluation.progress import show_progress
 from evaluation.report import check_report_extra
 from twohands.classifier import Classifier
+from twohands.cpu import describe_cpu
 from twohands.errors import ChecklistGateError
 from twohands.runtimes import Runtime
 
@@ -226,6 +227,7 @@ def checklist(
         "data": None if rows is None else rows.describe(),
         "seed": seed,
         "notes": _note_what_is_missing(suites, rows),
+        "cpu": describe_cpu(),
         "versions": list_versions("scipy", classifier.session.runtime.split()[0]),
         "command": describe_command(ctx),
     }

@@ -44,6 +44,7 @@ from evaluation.output import check_outputs
 from evaluation.report import check_report_extra
 from evaluation.sides import load_side, parse_baseline
 from evaluation.tables import WIDTH, make_table, show_text
+from twohands.cpu import describe_cpu
 from twohands.examples import expand_paths
 from twohands.locate import DEFAULT_MODEL, find_model
 from twohands.manifest import Manifest, load_manifest
@@ -217,6 +218,7 @@ def report(
         ],
         "seed": seed,
         "n_replicates": replicates,
+        "cpu": describe_cpu(),
         "versions": list_versions("scikit-learn", "scipy", "krippendorff"),
         "command": describe_command(ctx),
     }

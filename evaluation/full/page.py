@@ -74,8 +74,8 @@ def describe_origin(report: Json) -> str:
     packages = ", ".join(f"{package} {number}" for package, number in report["versions"].items())
     return (
         f"Measured by `{report['command_in_brief']}` on the graph with sha256 `{report['graph_sha256'][:_SHORT]}…`, "
-        f"seed {report['seed']}, {report['n_replicates']} bootstrap draws; {packages}. The same call gives the same "
-        "figures."
+        f"seed {report['seed']}, {report['n_replicates']} bootstrap draws; {packages}; on "
+        f"{report['cpu']}. The same call on such a CPU gives the same figures."
     )
 
 

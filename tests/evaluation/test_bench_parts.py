@@ -18,7 +18,7 @@ from evaluation.bench.answers import Answer, compare_rows, make_reference, read_
 from evaluation.bench.ceiling import Ceiling, list_products
 from evaluation.bench.checkpoint import prepare_checkpoint
 from evaluation.bench.engines import Engine, Peer, probe, read_peer_versions
-from evaluation.bench.machine import describe_machine, has_bf16, read_commit
+from evaluation.bench.machine import describe_machine, read_commit
 from evaluation.bench.options import check_threads
 from evaluation.bench.peers_command import _try_export, parse_pythons
 from evaluation.bench.quantiles import tell_percentiles
@@ -171,17 +171,8 @@ def test_the_machine_says_what_a_figure_needs():
     assert machine["cpus_granted"] >= 1
 
 
-@pytest.mark.parametrize(
-    ("flags", "has"),
-    [(["avx512_bf16"], True), (["amx_bf16", "amx_tile"], True), (["asimd", "bf16"], True), (["avx512f"], False)],
-)
-def test_bf16_is_raced_where_the_processor_multiplies_it(monkeypatch, flags, has):
-    monkeypatch.setattr("evaluation.bench.machine.read_cpu", lambda: ("a cpu", flags))
-    assert has_bf16() is has
-
-
 def test_the_pipeline_is_raced_in_batches_and_one_text_a_run(monkeypatch, tmp_path):
-    monkeypatch.setattr("evaluation.bench.roster.has_bf16", lambda: False)
+    monkeypatch.setattr("evaluation.bench.roster.multiplies_bf16", lambda: False)
     _, batches, single = list_engines(Files(tmp_path, tmp_path, None, 16), {}, own=sys.executable, threads=1)
     assert (batches.name, batches.words[-1]) == ("transformers fp32", "16")
     assert (single.name, single.words[-1]) == ("transformers fp32, one a run", "1")

@@ -108,7 +108,7 @@ def test_evaluate_says_by_which_runtime(tiny_model, tmp_path):
 @pytest.mark.usefixtures("openvino")
 @pytest.mark.parametrize(("has_it", "precision"), [(True, "bf16"), (False, "f32")])
 def test_our_second_runtime_is_named_by_what_it_computes_in(tiny_model, monkeypatch, has_it, precision):
-    monkeypatch.setattr("evaluation.bench.roster.has_bf16", lambda: has_it)
+    monkeypatch.setattr("evaluation.bench.roster.multiplies_bf16", lambda: has_it)
     peers = list_engines(Files(tiny_model, None, None, 16), {}, own=sys.executable, threads=1, with_openvino=True)
     assert peers[1].name == f"twohands openvino {precision}"
 
