@@ -1,8 +1,9 @@
 """Owns what people coded: items, annotators and the label that each gave each, with gaps. Knows nothing of files."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -81,13 +82,18 @@ def _is_given(name: str, words: tuple[str, ...]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Codings:
-    """Everything that people coded of one head: by item, the label words that each annotator gave."""
+    """Everything that people coded of one head: by item, the label words that each annotator gave.
+
+    `tied` holds, by item and panel, the labels of an any-of head over which a panel that gave others is tied: neither
+    given nor withheld. Empty where nobody is.
+    """
 
     head: Head
     items: list[Item]
     annotators: list[str]
     given: list[Mapping[str, tuple[str, ...]]]
     scale: Scale | None
+    tied: list[Mapping[str, tuple[str, ...]]] = field(default_factory=list)
 
     @property
     def groups(self) -> Codes:
@@ -102,15 +108,17 @@ class Codings:
             codes = self._lay_out(lambda words: labels.index(words[0]))
             return [Variable(self.head.name, labels, codes, self.scale)]
         return [
-            Variable(name, (ABSENT, PRESENT), self._lay_out(partial(_is_given, name))) for name in self.head.label_names
+            Variable(name, (ABSENT, PRESENT), self._lay_out(partial(_is_given, name), label=name))
+            for name in self.head.label_names
         ]
 
-    def _lay_out(self, code: Callable[[tuple[str, ...]], int]) -> Codes:
+    def _lay_out(self, code: Callable[[tuple[str, ...]], int], *, label: str | None = None) -> Codes:
         codes = np.full((len(self.items), len(self.annotators)), MISSING, dtype=np.int64)
         places = {annotator: place for place, annotator in enumerate(self.annotators)}
-        for row, given in enumerate(self.given):
+        for row, (given, tied) in enumerate(zip(self.given, self.tied or repeat({}), strict=False)):
             for annotator, words in given.items():
-                codes[row, places[annotator]] = code(words)
+                if label not in tied.get(annotator, ()):
+                    codes[row, places[annotator]] = code(words)
         return codes
 
 

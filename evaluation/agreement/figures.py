@@ -71,7 +71,8 @@ def measure_alpha(variable: Variable, groups: Codes, weights: Floats, *, level: 
         Krippendorff 2011, *Computing Krippendorff's Alpha-Reliability*.
     """
     counts = variable.count().astype(float)
-    drawn = [np.repeat(counts, weights_of.astype(int)[groups], axis=0) for weights_of in weights]
+    # One draw at a time: all at once they are as many copies of the items as there are draws.
+    drawn = (np.repeat(counts, weights_of.astype(int)[groups], axis=0) for weights_of in weights)
     n_groups = len(np.unique(groups[counts.sum(axis=1) > 1]))
     return figure_of(np.array([_alpha(each, level) for each in drawn]), n_groups=n_groups)
 

@@ -10,6 +10,7 @@ from evaluation.agreement.consensus import LeftOut, agree_on, leave_one_out
 from evaluation.agreement.figures import Agreement, Level, compare_codes, measure_alpha
 from evaluation.measure import note_few
 from twohands.metrics import Floats, draw_weights
+from twohands.taxonomy import ProblemType
 
 Json = dict[str, object]
 # Beyond these, pairs are many and thin: what each annotator shares with the rest says more.
@@ -145,7 +146,7 @@ def note_limits(codings: Codings, *, n_repeated: int, n_tied: int) -> list[str]:
     Args:
         codings: what people said.
         n_repeated: codes that were an annotator's second of an item.
-        n_tied: panels whose members were tied.
+        n_tied: times that the members of a panel were tied, over a label of an any-of head or over the only one.
 
     Returns:
         One sentence for each limit.
@@ -156,5 +157,7 @@ def note_limits(codings: Codings, *, n_repeated: int, n_tied: int) -> list[str]:
     if n_repeated:
         notes.append(f"{n_repeated} codes were an annotator's second of an item; the first counts.")
     if n_tied:
-        notes.append(f"{n_tied} times a panel was tied and gave no label.")
+        is_any_of = codings.head.problem_type is ProblemType.ANY_OF
+        said = "was tied over a label and counts as not having coded it" if is_any_of else "was tied and gave no label"
+        notes.append(f"{n_tied} times a panel {said}.")
     return notes

@@ -48,7 +48,10 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class ReadCodings:
-    """Codings and where they came from; `n_repeated` codes were an annotator's second of an item and not counted."""
+    """Codings and where they came from; `n_repeated` codes were an annotator's second of an item and not counted.
+
+    `n_tied` times a panel was tied: over its label, or over one of an any-of head.
+    """
 
     codings: Codings
     files: list[Json]
@@ -59,6 +62,7 @@ class ReadCodings:
         """Name what was read, so that a figure can be traced to it."""
         codings = self.codings
         rows = [[item.id, dict(given)] for item, given in zip(codings.items, codings.given, strict=True)]
+        rows += [[item.id, "tied", dict(tied)] for item, tied in zip(codings.items, codings.tied, strict=True) if tied]
         return {
             "files": self.files,
             "n_items": len(codings.items),
@@ -155,29 +159,40 @@ class _Reader:
             raise ValueError(f"found the number {value}; --scale and --cut say which label it stands for")
         return (self.scale.label_of(number),)
 
-    def agree(self, found: _Found) -> tuple[dict[str, Words], int]:
-        """The codes that count, and how many panels were tied; a panel speaks as one."""
+    def agree(self, found: _Found) -> tuple[dict[str, Words], dict[str, Words], int]:
+        """The codes that count, labels over which a panel among them is tied, and how many ties there were at all."""
         if self.layout.panel is None:
-            return dict(found.codes.get("", {})), 0
-        spoken, n_tied = {}, 0
+            return dict(found.codes.get("", {})), {}, 0
+        spoken, tied, n_tied = {}, {}, 0
         for panel, codes in found.codes.items():
-            words = _speak(list(codes.values()), self.head, self.scale)
-            n_tied += words is None
-            if words is not None:
-                spoken[panel] = words
-        return spoken, n_tied
+            if self.head.problem_type is ProblemType.ANY_OF:
+                words, halved = _speak_by_label(list(codes.values()), self.head)
+                n_tied += len(halved)
+                if len(halved) < len(self.head.label_names):
+                    spoken[panel] = words
+                    if halved:
+                        tied[panel] = halved
+            elif (label := _speak(list(codes.values()), self.scale)) is None:
+                n_tied += 1
+            else:
+                spoken[panel] = label
+        return spoken, tied, n_tied
 
 
-def _speak(codes: Sequence[Words], head: Head, scale: Scale | None) -> Words | None:
-    """The label of a panel: by the mean on a scale, else the majority's; None where it is tied."""
-    if head.problem_type is ProblemType.ANY_OF:
-        return tuple(name for name in head.label_names if 2 * sum(name in words for words in codes) > len(codes))
+def _speak(codes: Sequence[Words], scale: Scale | None) -> Words | None:
+    """The one label of a panel: by the mean on a scale, else the majority's; None where it is tied."""
     if scale is not None:
         mean = sum(scale.labels.index(words[0]) - 1 for words in codes) / len(codes)
         return (scale.label_of(mean),)
     counts = {words: codes.count(words) for words in codes}
     most = [words for words, n in counts.items() if n == max(counts.values())]
     return most[0] if len(most) == 1 else None
+
+
+def _speak_by_label(codes: Sequence[Words], head: Head) -> tuple[Words, Words]:
+    """The labels that most of a panel give, and those that just half of it gives, which are not absent but open."""
+    apart = {name: 2 * sum(name in words for words in codes) - len(codes) for name in head.label_names}
+    return tuple(name for name, n in apart.items() if n > 0), tuple(name for name, n in apart.items() if n == 0)
 
 
 def _read_text(row: Row, columns: Sequence[str]) -> str:
@@ -212,9 +227,9 @@ def read_codings(
             reader.add(row)
             n_rows += 1
         files.append({"name": str(path), "sha256": sha256_of_file(path), "n_rows": n_rows})
-    items, given, n_tied = [], [], 0
+    items, given, tied, n_tied = [], [], [], 0
     for name, found in reader.found.items():
-        spoken, n_tied_here = reader.agree(found)
+        spoken, tied_here, n_tied_here = reader.agree(found)
         n_tied += n_tied_here
         if not spoken:
             continue
@@ -227,6 +242,7 @@ def read_codings(
                 reader.faults.append(f"{found.row.place}: {' + '.join(layout.texts)}: {error}")
         items.append(Item(name, text, name if group is None else str(group)))
         given.append(spoken)
+        tied.append(tied_here)
     annotators = list(dict.fromkeys(annotator for spoken in given for annotator in spoken))
     if len(annotators) < 2 and not reader.faults:
         reader.faults.append(
@@ -235,5 +251,5 @@ def read_codings(
         )
     if reader.faults:
         raise DataError(f"{', '.join(map(str, paths))} cannot be used; nothing was measured", reader.faults)
-    codings = Codings(head, items, annotators, list(given), scale)
+    codings = Codings(head, items, annotators, list(given), scale, list(tied))
     return ReadCodings(codings, files, reader.n_repeated, n_tied)

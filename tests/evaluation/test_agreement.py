@@ -3,6 +3,7 @@
 import csv
 import json
 import random
+import tracemalloc
 
 import krippendorff
 import numpy as np
@@ -110,6 +111,17 @@ def test_alpha_draws_are_those_of_the_library_on_the_drawn_items():
     expected = krippendorff.alpha(drawn.T, level_of_measurement="ordinal", value_domain=[0, 1, 2])
     figure = measure_alpha(variable, groups, weights, level="ordinal")
     assert figure["low"] == figure["high"] == pytest.approx(expected)  # of a single draw
+
+
+@pytest.mark.issue(6)
+def test_alpha_holds_one_draw_at_a_time():
+    codes = np.random.default_rng(2).integers(0, 3, size=(2000, 2))
+    weights = draw_weights(2000, n_replicates=40, seed=0)
+    tracemalloc.start()
+    measure_alpha(Variable("v", STANCES, codes), np.arange(2000), weights, level="nominal")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_500_000  # all draws at once are 1.9 MB, one is 48 kB
 
 
 def test_where_all_codes_are_alike_there_is_no_alpha_and_no_kappa():
@@ -391,6 +403,30 @@ def test_panels_speak_as_one_and_second_codes_do_not_count(tmp_path):
     assert report["notes"]
     with pytest.raises(DataError):  # by majority panel 1 is always tied: one panel is left
         run(*arguments)
+
+
+@pytest.mark.issue(6)
+def test_a_panel_that_is_tied_over_a_topic_did_not_code_it(tmp_path):
+    def codes_of(panel, *given):
+        return [{"annotator": f"{panel}{number}", "job": panel, "topics": words} for number, words in enumerate(given)]
+
+    rows = [
+        {"id": str(number), "coders": codes_of("p", "sanctions", "-") + codes_of("q", "sanctions", "sanctions")}
+        for number in range(4)
+    ]
+    rows.append({"id": "4", "coders": codes_of("p", "regulation|sanctions", "sanctions") + codes_of("q", "-")})
+    every = "sanctions|self-reliance|industrial-policy|regulation"
+    rows.append({"id": "5", "coders": codes_of("p", every, "-") + codes_of("q", "regulation")})
+    path = write_jsonl(tmp_path / "rows.jsonl", rows)
+    report = run_json("--data", path, "--head", "topics", "--codes", "coders", "--panel", "job", "--no-model")
+    variables = report["variables"]
+    assert report["data"]["n_tied"] == 4 + 1 + 4
+    assert report["data"]["n_codes"] == 11  # of the last item a panel said nothing
+    assert any(note.startswith("9 times a panel was tied over a label") for note in report["notes"])
+    (pair,) = variables["sanctions"]["people"]["pairs"]
+    assert (pair["n"], pair["accuracy"]["value"]) == (1, 0)  # of the fifth item alone; ties are not "absent"
+    assert variables["sanctions"]["people"]["n_codes"] == 7
+    assert variables["self-reliance"]["people"]["pairs"][0]["n"] == 5
 
 
 def test_each_topic_is_a_question_of_its_own(tiny_model, tmp_path):
