@@ -108,9 +108,5 @@ def adjust(p_values: Sequence[float]) -> list[float]:
     Source:
         Benjamini and Hochberg 1995, *Controlling the False Discovery Rate*.
     """
-    p = np.array(p_values, dtype=float)
-    order = np.argsort(-p)
-    ranks = np.arange(len(p), 0, -1)
-    q = np.empty(len(p))
-    q[order] = np.minimum.accumulate(p[order] * len(p) / ranks)
-    return [float(value) for value in np.minimum(q, 1)]
+    adjusted = import_module("scipy.stats").false_discovery_control(p_values, method="bh")
+    return [float(value) for value in adjusted]

@@ -16,13 +16,16 @@ def _tie_ends(ranked: Floats) -> npt.NDArray[np.int64]:
     return np.flatnonzero(np.append(np.diff(ranked) != 0, True))
 
 
-def average_precision(truth: Floats, scores: Floats, weights: Floats) -> Floats:
+def average_precision(
+    truth: Floats, scores: Floats, weights: Floats, *, documents: npt.NDArray[np.int64] | None = None
+) -> Floats:
     """Area under the precision-recall curve, as steps.
 
     Args:
         truth: shape `(n,)` of 0 and 1.
         scores: shape `(n,)`.
-        weights: shape `(n_replicates, n)`: how often each row counts.
+        weights: shape `(n_replicates, n)`: how often each row counts; `(n_replicates, n_groups)` with `documents`.
+        documents: the number of each row's document, shape `(n,)`; None where `weights` are those of the rows.
 
     Returns:
         Shape `(n_replicates,)`, each in [0, 1]; 0 where no row that counts has the label.
@@ -33,10 +36,11 @@ def average_precision(truth: Floats, scores: Floats, weights: Floats) -> Floats:
     order = np.argsort(-scores, kind="stable")
     ends = _tie_ends(scores[order])
     hits = truth[order]
+    columns = order if documents is None else documents[order]
     areas = []
     step = max(1, _MAX_CELLS // max(1, len(order)))
     for start in range(0, len(weights), step):
-        drawn = weights[start : start + step][:, order]
+        drawn = weights[start : start + step][:, columns]
         given = np.cumsum(drawn, axis=1)[:, ends]
         found = np.cumsum(drawn * hits, axis=1)[:, ends]
         precisions = np.divide(found, given, out=np.zeros_like(found), where=given > 0)
@@ -57,7 +61,7 @@ def measure_ranking(rows: HeadRows, *, n_replicates: int, seed: int) -> dict[str
     Returns:
         By label, as `bound_figure`; None for a label that no row has. Draws in which no row has the label are left out.
     """
-    weights = rows.draw(n_replicates=n_replicates, seed=seed)[:, rows.documents]
+    weights, documents = rows.draw(n_replicates=n_replicates, seed=seed), rows.documents
     once = np.ones((1, len(rows.groups)))
     figures: dict[str, DrawnFigure | None] = {}
     for number, name in enumerate(rows.head.label_names):
@@ -66,8 +70,8 @@ def measure_ranking(rows: HeadRows, *, n_replicates: int, seed: int) -> dict[str
             figures[name] = None
             continue
         # A draw without any row that has the label says nothing of how such rows are ranked.
-        is_defined = weights @ truth > 0
-        drawn = average_precision(truth, scores, weights[is_defined])
+        is_defined = weights @ rows.sum_by_document(truth) > 0
+        drawn = average_precision(truth, scores, weights[is_defined], documents=documents)
         value = float(average_precision(truth, scores, once)[0])
         figures[name] = bound_figure(value, drawn, n_groups=rows.n_groups)
     return figures

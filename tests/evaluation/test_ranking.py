@@ -1,5 +1,8 @@
 """Average precision is scikit-learn's, weights and ties included; curves and histograms count every row once."""
 
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
@@ -34,6 +37,19 @@ def test_average_precision_of_a_label_that_no_row_has_is_zero_in_a_draw_and_abse
     assert figures[taxonomy.heads[1].label_names[2]] is None
     for name in ("sanctions", "self-reliance", "regulation"):
         assert figures[name]["low"] < figures[name]["value"] < figures[name]["high"]
+
+
+@pytest.mark.issue(6)
+def test_no_matrix_of_draws_by_rows_is_held(monkeypatch, taxonomy):
+    rows = draw_rows(taxonomy, n=2000)
+    rows = replace(rows, groups=[f"d{number // 50}" for number in range(2000)])
+    whole = measure_ranking(rows, n_replicates=300, seed=0)
+    monkeypatch.setattr("evaluation.ranking._MAX_CELLS", 10_000)
+    tracemalloc.start()
+    assert measure_ranking(rows, n_replicates=300, seed=0) == whole
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000_000  # 300 draws of 2,000 rows are 4.8 MB
 
 
 def test_the_curve_ends_at_full_recall_and_holds_the_point_of_the_threshold(taxonomy):
