@@ -45,7 +45,6 @@ class RateLimiter:
         self._folder = folder
         self._clock = clock
         self._buckets: dict[str, tuple[float, float]] = {}
-        self._files: dict[str, int] = {}
 
     def take(self, key_id: str, *, per_minute: int) -> float:
         """Take one request out of a key's bucket.
@@ -64,17 +63,16 @@ class RateLimiter:
         return wait_s
 
     def _take_shared(self, folder: Path, key_id: str, per_minute: int) -> float:
-        if key_id not in self._files:
-            self._files[key_id] = os.open(folder / key_id, os.O_RDWR | os.O_CREAT, 0o600)
-        number = self._files[key_id]
-        fcntl.flock(number, fcntl.LOCK_EX)
+        # Opened anew each time: kept open, every key that ever asked would hold one of the process's open files.
+        number = os.open(folder / key_id, os.O_RDWR | os.O_CREAT, 0o600)
         try:
+            fcntl.flock(number, fcntl.LOCK_EX)
             content = os.pread(number, _BUCKET.size, 0)
             bucket = _BUCKET.unpack(content) if len(content) == _BUCKET.size else None
             left, wait_s = drain_bucket(bucket, per_minute=per_minute, now_s=self._clock())
             os.pwrite(number, _BUCKET.pack(*left), 0)
         finally:
-            fcntl.flock(number, fcntl.LOCK_UN)
+            os.close(number)  # and with it the lock
         return wait_s
 
 
