@@ -1,5 +1,7 @@
 """Owns the texts of a request -> encoded paragraphs, in pieces and off the event loop. Nothing is run here."""
 
+import re
+import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,15 +12,18 @@ from twohands.classifier import Classifier
 from twohands.encoding import EncodedParagraph
 from twohands.errors import InputError, ParagraphTooLongError
 from twohands.evidence import MAX_PIECES, EvidencePlan, plan_evidence
-from twohands.windows import WindowRule
+from twohands.windows import WindowRule, cut_windows
 
 _CHARS_AT_ONCE = 50_000
 _TEXTS_AT_ONCE = 16
 # One text of so many characters is read where it is, on the event loop: it takes half a millisecond, and to hand it to
 # a thread and back costs nearly as much again.
 _CHARS_IN_PLACE = 2000
-# English has some five characters a token, scripts that are written without spaces one or two.
-_CHARS_PER_TOKEN, _CHARS_PER_TOKEN_ELSEWHERE = 4, 2
+# English words have some five characters a token. A digit or a mark is mostly one by itself, and so is a letter of other
+# scripts; tokenizers take a syllable of Hangul apart.
+_CHARS_PER_TOKEN = 4
+_MARKS = (string.digits + string.punctuation).encode()
+_HANGUL = re.compile("[\uac00-\ud7a3]+")
 _SPECIAL_TOKENS = 2
 _CHARS_PER_SENTENCE = 100
 Encoded = list[EncodedParagraph | InputError]
@@ -59,7 +64,7 @@ def cut_pieces(texts: Sequence[object]) -> Iterator[Sequence[object]]:
 
 
 def estimate_tokens(texts: Sequence[object], rule: WindowRule, *, limit_chars: int, explain: bool) -> int:
-    """What a request will cost, guessed from the lengths of its texts, since it must be known before they are read.
+    """What a request will cost, guessed from the characters of its texts, since it must be known before they are read.
 
     Args:
         texts: raw texts, unchecked; those that will not be read cost nothing.
@@ -74,11 +79,26 @@ def estimate_tokens(texts: Sequence[object], rule: WindowRule, *, limit_chars: i
     for text in texts:
         if not isinstance(text, str) or not text or len(text) > limit_chars:
             continue
-        per_token = _CHARS_PER_TOKEN if text.isascii() else _CHARS_PER_TOKEN_ELSEWHERE
-        n_once = min(_SPECIAL_TOKENS + len(text) // per_token, rule.max_tokens * rule.max_windows)
+        n_once = _estimate_once(text, rule)
         n_runs = 1 + min(MAX_PIECES, len(text) // _CHARS_PER_SENTENCE) if explain else 1
         n_tokens += n_once * n_runs
     return max(1, n_tokens)
+
+
+def _estimate_once(text: str, rule: WindowRule) -> int:
+    """Tokens of all windows of one text; in few passes over its bytes, as this is done on the event loop."""
+    in_ascii = text.encode("ascii", "ignore")
+    n_letters = len(in_ascii.translate(None, _MARKS))
+    n_tokens = n_letters // _CHARS_PER_TOKEN + len(text) - n_letters
+    if len(in_ascii) < len(text):
+        n_tokens += len(text) - len(_HANGUL.sub("", text))
+    ranges = cut_windows(
+        n_tokens,
+        capacity=rule.max_tokens - _SPECIAL_TOKENS,
+        overlap_tokens=rule.overlap_tokens,
+        max_windows=rule.max_windows,
+    )
+    return sum(_SPECIAL_TOKENS + end - start for start, end in ranges)
 
 
 def encode_inputs(classifier: Classifier, limit_chars: int, texts: Sequence[object]) -> Encoded:
