@@ -9,19 +9,29 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 from serving.asking import NOBODY
 from serving.backpressure import DrainRate, has_own_room, has_room, make_overloaded
+from serving.fair_queue import Flow
 from serving.fair_share import FairShare
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class Place:
-    """The room of one request; `n_tokens` are promised to it until its windows are queued."""
+    """The room of one request; `n_tokens` are promised to it until its windows are queued, as `flow`."""
 
     caller: str = NOBODY
     n_paragraphs: int = 0
     n_tokens: int = 0
+    flow: Flow[Any] | None = None
+
+    @property
+    def n_tokens_waiting(self) -> int:
+        """Tokens promised, or of windows that have not begun."""
+        if self.flow is None:
+            return self.n_tokens
+        return 0 if self.flow.is_dropped else self.flow.cost_left
 
 
 class Admission:
@@ -38,6 +48,8 @@ class Admission:
         """
         self._queue, self._rate = queue, rate
         self._max_pending, self._max_tokens = max_pending, max_queue_tokens
+        self._most_of_one = max_queue_tokens * 3 // 4
+        self._larger: WeakSet[Place] = WeakSet()  # requests of more tokens than that
         self._promised = self.n_pending = 0
         self._promised_to: Counter[str] = Counter()
         self._pending_of: Counter[str] = Counter()
@@ -74,24 +86,45 @@ class Admission:
         self.check_tokens(n_tokens, caller=caller)
         place = Place(caller, n_paragraphs, n_tokens)
         self._count(place, n_paragraphs=n_paragraphs, n_tokens=n_tokens)
+        if n_tokens > self._most_of_one:
+            self._larger.add(place)
         try:
             yield place
         finally:
-            self.fulfil(place)
+            self._give_back(place)
             self._count(place, n_paragraphs=-n_paragraphs)
 
-    def fulfil(self, place: Place) -> int:
-        """Give back what was promised, as the request's windows now count themselves.
+    def fulfil(self, place: Place, flow: Flow[Any]) -> None:
+        """Give back what was promised, as the request's windows will now count themselves.
 
         Args:
-            place: of the request; a second time gives nothing back.
+            place: of the request.
+            flow: its windows, about to be queued.
 
-        Returns:
-            How many tokens were promised.
+        Raises:
+            OverloadedError: they have more tokens than was promised, and there is no room for them.
         """
+        promised = self._give_back(place)
+        # What is beyond the most that counts of one request was not counted when it was promised either.
+        if min(flow.cost_left, self._most_of_one) > promised:
+            self.check_tokens(flow.cost_left, caller=place.caller)
+        place.flow = flow
+        if flow.cost_left > self._most_of_one:
+            self._larger.add(place)
+
+    def _give_back(self, place: Place) -> int:
         promised, place.n_tokens = place.n_tokens, 0
         self._count(place, n_tokens=-promised)
         return promised
+
+    def _count_tokens(self) -> int:
+        """Tokens that wait, of one request three quarters of the room at most.
+
+        Larger ones are taken in when nothing waits. Counted whole, one would shut out everybody until most of it is
+        done, though the queue serves a single paragraph next.
+        """
+        n_beyond = sum(max(0, place.n_tokens_waiting - self._most_of_one) for place in self._larger)
+        return self.n_tokens - n_beyond
 
     def check_tokens(self, n_tokens: int, *, caller: str) -> None:
         """Refuse tokens that there is no room for.
@@ -103,7 +136,7 @@ class Admission:
         Raises:
             OverloadedError: as said.
         """
-        n_waiting, most = self.n_tokens, self._max_tokens
+        n_waiting, most = self._count_tokens(), self._max_tokens
         self._check(
             "tokens",
             n_tokens,

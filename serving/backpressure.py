@@ -53,7 +53,7 @@ def has_room(*, n_waiting: int, n_new: int, most: int) -> bool:
     nothing waits, else it could never be.
 
     Args:
-        n_waiting: tokens or paragraphs that wait.
+        n_waiting: tokens or paragraphs that wait; of one request at most three quarters of the room are to count.
         n_new: of the request.
         most: how many may wait.
 

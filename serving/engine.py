@@ -7,8 +7,8 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -181,23 +181,39 @@ class Engine:
             job = _Job(windows, result, deadline_s, [None] * len(windows), len(windows))
             flow = Flow(job, [len(window) for window in windows])
             place = place or Place()
-            if flow.cost_left > self._admission.fulfil(place):
-                self._admission.check_tokens(flow.cost_left, caller=place.caller)
+            self._admission.fulfil(place, flow)
             with self._has_work:
                 self._queue.push(flow, place.caller)
                 self._has_work.notify(len(windows))
             try:
-                async with asyncio.timeout_at(deadline_s) as timer:
+                async with self.within(deadline_s):
                     rows = await result
-            except TimeoutError:
-                if not timer.expired():  # the model's own
-                    raise
-                raise self.make_deadline_error() from None
             finally:
                 with self._has_work:
                     self._queue.drop(flow, place.caller)
         logits = aggregate_windows(rows, [len(paragraph.windows) for paragraph in paragraphs])
         return Timed(logits, 1e3 * (job.started_s - asked_s), 1e3 * (job.ended_s - job.started_s))
+
+    @asynccontextmanager
+    async def within(self, deadline_s: float) -> AsyncIterator[None]:
+        """Cancel what is done within once a request's time is over.
+
+        Args:
+            deadline_s: by the clock of the event loop.
+
+        Yields:
+            Nothing.
+
+        Raises:
+            DeadlineError: it took too long.
+        """
+        try:
+            async with asyncio.timeout_at(deadline_s) as timer:
+                yield
+        except TimeoutError:
+            if not timer.expired():  # the model's own
+                raise
+            raise self.make_deadline_error() from None
 
     def make_deadline_error(self) -> DeadlineError:
         """Say that a request took too long, and when the queue should be shorter."""

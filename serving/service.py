@@ -188,7 +188,9 @@ class Service:
         limit_chars = self.settings.limit_chars
         n_tokens = estimate_tokens(texts, classifier.encoder.rule, limit_chars=limit_chars, explain=explain)
         with engine.admit(len(texts), n_tokens=n_tokens, caller=name_caller()) as place:
-            read = await read_texts(engine, classifier, texts, limit_chars=limit_chars, explain=explain)
+            # A thread that reads goes on to the end of its piece; the next piece waits for it, not beside it.
+            async with engine.within(deadline_s):
+                read = await read_texts(engine, classifier, texts, limit_chars=limit_chars, explain=explain)
             sound = read.sound
             if not sound:
                 faults = [item for item in read.encoded if isinstance(item, InputError)]

@@ -5,6 +5,7 @@ import pytest
 from serving.admission import Admission
 from serving.asking import NOBODY
 from serving.backpressure import DrainRate, has_room
+from serving.fair_queue import Flow
 from serving.fair_share import FairShare
 from twohands.errors import OverloadedError
 
@@ -69,3 +70,33 @@ def test_one_key_may_fill_three_quarters_and_another_finds_the_rest(what):
         with pytest.raises(OverloadedError):
             enter(NOBODY)
     assert admission.n_tokens == admission.n_pending == 0
+
+
+def test_one_request_larger_than_the_room_leaves_some_to_small_ones_of_others():
+    queue = FairShare()
+    admission = Admission(queue, DrainRate(1), max_pending=100, max_queue_tokens=1600)
+
+    def check():
+        with admission.enter(1, n_tokens=100, caller="other"):
+            pass
+        for caller in ("other", "large"):
+            with pytest.raises(OverloadedError), admission.enter(1, n_tokens=101, caller=caller):
+                pass
+        with admission.enter(1, n_tokens=100, caller="a"), admission.enter(1, n_tokens=100, caller="b"):
+            with admission.enter(1, n_tokens=100, caller="c"), admission.enter(1, n_tokens=100, caller="d"):
+                with pytest.raises(OverloadedError), admission.enter(1, n_tokens=1, caller="e"):  # the room has an end
+                    pass
+
+    with admission.enter(32, n_tokens=8000, caller="large") as place:
+        assert admission.n_tokens == 8000
+        check()  # while it is read
+        flow = Flow("large", [250] * 33)
+        admission.fulfil(place, flow)  # a little more than was promised
+        queue.push(flow, "large")
+        check()
+        for _ in range(29):
+            queue.pop()
+        with admission.enter(1, n_tokens=101, caller="other"):  # what is left of it counts as it is
+            pass
+        queue.drop(flow, "large")
+    assert admission.n_tokens == 0

@@ -1,11 +1,14 @@
 import asyncio
 import re
+import threading
+import time
 
 import pytest
 
+from serving import reading
 from serving.app import create_app
 from serving.settings import ServeSettings
-from tests.serving.support import open_client
+from tests.serving.support import Gate, open_client, with_session
 
 pytestmark = pytest.mark.anyio
 
@@ -97,3 +100,45 @@ async def test_app_without_a_classifier_loads_the_model_of_its_settings(settings
     async with open_client(create_app(settings)) as client:
         response = await classify(client, inputs="plan")
     assert response.json()["model"] == classifier.identity
+
+
+async def test_large_request_does_not_shut_out_a_single_paragraph(settings, classifier):
+    gate = Gate(7, n_free=1)
+    app = create_app(
+        settings.model_copy(update={"max_queue_tokens": 100, "max_pending": 16}),
+        with_session(classifier, gate.run_batch, num_threads=1),
+    )
+    async with open_client(app) as client:
+        large = asyncio.create_task(classify(client, inputs=["the plan of the market " * 20] * 8))
+        await asyncio.to_thread(gate.reached.wait, 5)
+        single = asyncio.create_task(classify(client, inputs="plan"))
+        _, waiting = await asyncio.wait({single}, timeout=0.2)
+        assert waiting  # not refused
+        gate.opened.set()
+        assert [(await each).status_code for each in (large, single)] == [200, 200]
+
+
+async def test_time_of_a_request_covers_the_reading_of_its_texts(settings, classifier, monkeypatch):
+    n_pieces = 0
+    reads = threading.Event()
+    encode = reading.encode_inputs
+
+    def encode_slowly(*arguments):
+        nonlocal n_pieces
+        n_pieces += 1
+        reads.wait(10)
+        return encode(*arguments)
+
+    monkeypatch.setattr(reading, "encode_inputs", encode_slowly)
+    monkeypatch.setattr(reading, "_TEXTS_AT_ONCE", 1)
+    app = create_app(settings.model_copy(update={"request_timeout_s": 0.2}), classifier)
+    async with open_client(app) as client:
+        started_s = time.monotonic()
+        response = await classify(client, inputs=["plan"] * 8)
+        assert (response.status_code, response.json()["error"]["code"]) == (429, "deadline_exceeded")
+        assert time.monotonic() - started_s < 8
+        assert app.state.service.n_pending == 0
+        reads.set()
+        await asyncio.sleep(0.1)
+        assert n_pieces == 1  # the others are never read
+        assert (await classify(client, inputs="plan")).status_code == 200
