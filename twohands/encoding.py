@@ -14,6 +14,9 @@ from twohands.paragraphs import normalise
 from twohands.windows import WindowRule, cut_windows
 
 TokenIds = npt.NDArray[np.int64]
+# From here on a text goes as a batch of one: `Tokenizer.encode` lets no other thread run meanwhile, for a tenth of a
+# second at the longest. A shorter text takes a millisecond or two, and would lose the way to another thread.
+_LONG_CHARS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,11 @@ class ParagraphEncoder:
             EmptyParagraphError: nothing is left, or no token.
         """
         paragraph = normalise(text)
-        return self._cut(paragraph, self._tokenizer.encode(paragraph, add_special_tokens=False).ids)
+        if len(paragraph) < _LONG_CHARS:
+            encoding = self._tokenizer.encode(paragraph, add_special_tokens=False)
+        else:
+            (encoding,) = self._tokenizer.encode_batch_fast([paragraph], add_special_tokens=False)
+        return self._cut(paragraph, encoding.ids)
 
     def encode_many(self, texts: Sequence[str]) -> list[EncodedParagraph]:
         """Tokenize checked paragraphs in parallel.

@@ -2,6 +2,8 @@
 
 import json
 import random
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -70,7 +72,7 @@ def test_what_no_window_holds_is_counted(encoder):
 
 
 def test_one_by_one_and_together_are_equal(encoder):
-    texts = [random_words(seed, 1 + seed * 3) for seed in range(20)]
+    texts = [random_words(seed, 1 + seed * 3) for seed in range(20)] + [random_words(20, 900)]
     for alone, together in zip(map(encoder.encode, texts), encoder.encode_many(texts), strict=True):
         assert [ids.tolist() for ids in alone.windows] == [ids.tolist() for ids in together.windows]
         assert (alone.n_tokens, alone.n_tokens_cut, alone.n_tokens_unknown) == (
@@ -78,6 +80,24 @@ def test_one_by_one_and_together_are_equal(encoder):
             together.n_tokens_cut,
             together.n_tokens_unknown,
         )
+
+
+@pytest.mark.issue(2)
+def test_a_long_text_lets_other_threads_run_meanwhile(encoder):
+    # The service reads long texts in a thread: with `Tokenizer.encode` its event loop stood still all the same.
+    text = "plan market " * (LIMIT_CHARS // 12)
+
+    def longest_wait():
+        ticks = [time.perf_counter()]
+        with ThreadPoolExecutor(1) as pool:
+            task = pool.submit(encoder.encode, text)
+            while not task.done():
+                time.sleep(0.001)
+                ticks.append(time.perf_counter())
+        return max(np.diff(ticks)) / (ticks[-1] - ticks[0])
+
+    # The best of a few, as a busy machine makes threads wait too.
+    assert min(longest_wait() for _ in range(5)) < 0.7
 
 
 def test_bad_text_is_refused_alone_and_together(encoder):
