@@ -1,15 +1,77 @@
-"""Owns how CSV becomes cells by column: streamed, by the delimiter that its header shows, ragged rows told of."""
+"""Owns how CSV becomes cells by column: streamed, by the delimiter that its header shows, each fault told of by row."""
 
 import csv
-import itertools
+import re
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+
+_FIELD_CHARS = 10_000_000
+_NOT_UTF_8 = re.compile(r"[\udc80-\udcff]")  # as "surrogateescape" has the bytes that are none
+
+
+class _Lines:
+    """Lines of a file, counted; those of the record in hand can be read again."""
+
+    def __init__(self, stream: Iterator[str]) -> None:
+        self._stream = stream
+        self._again: deque[str] = deque()
+        self.number = 0
+        self.record: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._stream)
+        self.number += 1
+        self.record.append(line)
+        return line
+
+    def go_back(self, n_kept: int) -> None:
+        """Read the record again but for its first lines."""
+        self.number -= len(self.record) - n_kept
+        self._again.extendleft(reversed(self.record[n_kept:]))
+        self.record.clear()
+
+    def check(self) -> None:
+        """Raise csv.Error where the record holds bytes that are no UTF-8."""
+        for line in self.record:
+            if not line.isascii() and (found := _NOT_UTF_8.search(line)):
+                raise csv.Error(f"byte 0x{ord(found[0]) - 0xDC00:02x} is not UTF-8; save the file as UTF-8")
 
 
 def _find_delimiter(header: str) -> str:
     """A comma; or the semicolon or tab of a header without one, as Excel writes where a comma marks decimals."""
     others = [mark for mark in ";\t" if mark in header]
     return others[0] if len(others) == 1 and "," not in header else ","
+
+
+def _read_header(lines: _Lines) -> tuple[list[str], Iterator[list[str]], str]:
+    """The names, the reader of all that follows, and the delimiter."""
+    csv.field_size_limit(_FIELD_CHARS)
+    delimiter = _find_delimiter(next(lines, ""))
+    lines.go_back(0)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    names = next(reader, [])
+    lines.check()
+    return names, reader, delimiter
+
+
+def read_csv_header(path: Path) -> list[str]:
+    """Read the names of the columns alone.
+
+    Args:
+        path: the file, in UTF-8.
+
+    Returns:
+        As the header has them; none where the file is empty.
+
+    Raises:
+        csv.Error: it is no CSV in UTF-8.
+    """
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        return _read_header(_Lines(stream))[0]
 
 
 def read_csv_cells(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[str, object]]]:
@@ -22,28 +84,40 @@ def read_csv_cells(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[st
     Yields:
         The place of a row, and its cells by column; an empty cell is an absent value, as CSV knows no null.
     """
-    csv.field_size_limit(10_000_000)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            first = next(stream, "")
-            delimiter = _find_delimiter(first)
-            reader = csv.DictReader(itertools.chain([first], stream), delimiter=delimiter, strict=True)
-            names = list(reader.fieldnames or [])
-            repeated = sorted({name for name in names if names.count(name) > 1})
-            if repeated:  # the last of them would win in silence
-                faults.append(f"{path}:1: the header names {', '.join(map(repr, repeated))} twice")
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        lines = _Lines(stream)
+        try:
+            names, reader, delimiter = _read_header(lines)
+        except csv.Error as error:
+            faults.append(f"{path}:1: the header is not CSV ({error})")
+            return
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:  # the last of them would win in silence
+            faults.append(f"{path}:1: the header names {', '.join(map(repr, repeated))} twice")
+            return
+        while True:
+            lines.record.clear()
+            try:
+                cells = next(reader)
+            except StopIteration:
                 return
-            for cells in reader:
-                place = f"{path}:{reader.line_num}"
-                if None in cells or None in cells.values():
-                    n_cells = sum(cells[name] is not None for name in names) + len(cells.get(None, ()))
-                    faults.append(
-                        f"{place}: found {n_cells} cells, expected {len(names)} as in the header; a cell that holds "
-                        f"{delimiter!r} must stand in double quotes"
-                    )
-                    continue
-                yield place, {name: cell for name, cell in cells.items() if cell != ""}
-    except UnicodeDecodeError as error:
-        faults.append(f"{path}: not UTF-8 ({error})")
-    except csv.Error as error:
-        faults.append(f"{path}: not CSV ({error})")
+            except csv.Error as error:
+                # A quote that nothing closes would take the rows below it along.
+                lines.go_back(1)
+                faults.append(f"{path}:{lines.number}: not CSV ({error}); a quote within a cell is doubled")
+                continue
+            place = f"{path}:{lines.number}"
+            try:
+                lines.check()
+            except csv.Error as error:
+                faults.append(f"{place}: {error}")
+                continue
+            if not cells:
+                continue
+            if len(cells) != len(names):
+                faults.append(
+                    f"{place}: found {len(cells)} cells, expected {len(names)} as in the header; a cell that holds "
+                    f"{delimiter!r} must stand in double quotes"
+                )
+                continue
+            yield place, {name: cell for name, cell in zip(names, cells, strict=True) if cell != ""}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from twohands.csv_cells import read_csv_header
 from twohands.documents import DOCUMENT_SUFFIXES, TEXT_SUFFIXES, decode_text, import_reader, read_document
 from twohands.errors import (
     EmptyParagraphError,
@@ -49,8 +50,7 @@ def _read_columns(path: Path) -> list[str] | None:
     """Names of the columns, where the kind of file has them once for all rows."""
     try:
         if path.suffix.lower() == ".csv":
-            with path.open(encoding="utf-8-sig", newline="") as stream:
-                return next(csv.reader(stream), [])
+            return read_csv_header(path)
         if path.suffix.lower() == ".parquet":
             return list(import_pyarrow(f"reading {path}").read_schema(path).names)
     except (OSError, ValueError, csv.Error) as error:

@@ -61,6 +61,14 @@ def test_csv_and_parquet_inputs_give_the_same_answers(classify, tmp_path):
     assert len(read_lines(outputs[0])) == 2
 
 
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_csv_without_a_comma_in_its_header_is_read_by_semicolon_or_tab(classify, tmp_path, mark):
+    path = tmp_path / "in.csv"
+    path.write_text(f"id{mark}text\na{mark}the plan, and more\nb{mark}market\n", encoding="utf-8")
+    assert [answer["id"] for answer in read_lines(classify(path).stdout)] == ["a", "b"]
+
+
 def test_every_output_format_holds_the_same(classify, rows, tmp_path):
     for kind in ("jsonl", "csv", "parquet"):
         assert classify(rows, "--output", tmp_path / f"out.{kind}").code == 0

@@ -187,6 +187,41 @@ def test_csv_without_a_comma_in_its_header_is_read_by_semicolon_or_tab(tmp_path,
     assert len(read[1]) == 2
 
 
+@pytest.mark.issue(2)
+@pytest.mark.parametrize(
+    ("line", "n_faults"),
+    [
+        (b'r2,he said "no" ok,neutral', 0),
+        (b'r2,"he said "no" ok",neutral', 1),
+        (b'r2,"nobody closes this,neutral', 1),
+        (b"r2,caf\xe9,neutral", 1),
+        (b'"r2,caf\xe9",one,two,neutral', 1),
+        (b"", 0),
+    ],
+)
+@pytest.mark.parametrize("n_after", [0, 3])
+def test_a_bad_row_of_csv_costs_no_other(tmp_path, line, n_faults, n_after):
+    good = [f'r{n},"A. {n}\r\nB.",neutral'.encode() for n in range(3 + n_after)]
+    good[3:] = [f"r{n},C.,neutral".encode() for n in range(3, 3 + n_after)]
+    path, faults = tmp_path / "a.csv", []
+    path.write_bytes(b"\r\n".join([b"id,text,stance", *good[:3], line, *good[3:]]) + b"\r\n")
+    rows = [found for found in read_rows(path, faults) if found.cells["text"] != 'he said "no" ok']
+    assert [found.cells["id"] for found in rows] == [f"r{n}" for n in range(3 + n_after)]
+    assert [found.place for found in rows] == [f"{path}:{n}" for n in [3, 5, 7, *range(9, 9 + n_after)]]
+    assert [fault.split(": ")[0] for fault in faults] == [f"{path}:8"] * n_faults
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize(
+    "header", [b"id,t\xe9xt,stance", b'id,"te"xt,stance', b"id,text,text", "id,text".encode("utf-16")]
+)
+def test_a_bad_header_of_csv_is_one_fault(tmp_path, header):
+    path, faults = tmp_path / "a.csv", []
+    path.write_bytes(header + b"\nr0,A.,neutral\nr1,B.,neutral\n")
+    assert list(read_rows(path, faults)) == []
+    assert [fault.split(": ")[0] for fault in faults] == [f"{path}:1"]
+
+
 def test_a_header_with_a_comma_is_one_of_commas_and_ragged_rows_are_counted(tmp_path, taxonomy):
     path = tmp_path / "a.csv"
     path.write_text(f"id,text,stance,note; b\nr0,{TEXT},neutral,a;b\nr1,one, two,neutral,c\nr2,x\n", encoding="utf-8")
