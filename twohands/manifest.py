@@ -202,7 +202,11 @@ def build_folder(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
         if folder.exists():
             retired = temporary.with_name(temporary.name + "-old")
             folder.rename(retired)
-            temporary.rename(folder)
+            try:
+                temporary.rename(folder)
+            except BaseException:
+                retired.rename(folder)  # better the old model than none
+                raise
             shutil.rmtree(retired)
         else:
             temporary.rename(folder)

@@ -1,7 +1,9 @@
 """A model folder is verified in full, every fault is told at once, and a folder is complete or absent."""
 
+import errno
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -159,6 +161,23 @@ def test_a_failure_leaves_the_old_folder_as_it_was(folder):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(ValueError, match="stop"), build_folder(folder, overwrite=True):
         raise ValueError("stop")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.issue(2)
+def test_a_new_folder_that_cannot_be_renamed_leaves_the_old_one(folder, monkeypatch):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    rename = Path.rename
+
+    def refuse_the_new(self, target):
+        if target == folder and not self.name.endswith("-old"):
+            raise OSError(errno.ENOSPC, "no space")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse_the_new)
+    with pytest.raises(OSError, match="no space"), build_folder(folder, overwrite=True) as temporary:
+        (temporary / MANIFEST_NAME).write_text("{}", encoding="utf-8")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
 
