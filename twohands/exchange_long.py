@@ -103,7 +103,7 @@ def cut_rows(rows: Iterable[Row]) -> Iterator[Part]:
 
 def make_stream_call(part: Part, *, thresholds: Mapping[str, float] | None, explain: bool, model: str | None) -> Call:
     """The request for one part."""
-    query = [("threshold", f"{label}={value!r}") for label, value in (thresholds or {}).items()]
+    query = [("threshold", f"{label}={float(value)!r}") for label, value in (thresholds or {}).items()]
     query += [("explain", "true")] if explain else []
     query += [("model", model)] if model is not None else []
     lines = (json.dumps({"id": name, "text": text}, ensure_ascii=False) for name, text in part)

@@ -6,6 +6,7 @@ import json
 import tracemalloc
 
 import httpx
+import numpy as np
 import pytest
 
 from serving.settings import ServeSettings
@@ -13,7 +14,7 @@ from tests.serving.running import run_server
 from twohands import exchange_long
 from twohands.client import AsyncClient, Client
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError, ServiceError
-from twohands.exchange_long import cut_rows
+from twohands.exchange_long import cut_rows, make_stream_call
 from twohands.outputs import encode_line
 
 pytestmark = pytest.mark.anyio
@@ -163,6 +164,13 @@ def test_parts_are_bounded_by_rows_and_by_bytes(monkeypatch):
     monkeypatch.setattr(exchange_long, "_BYTES_AT_ONCE", 10)
     parts = [[text for _, text in part] for part in cut_rows(["a", "b", "c", "x" * 50, "d", "中国中"])]
     assert parts == [["a", "b"], ["c"], ["x" * 50], ["d", "中国中"]]
+
+
+@pytest.mark.issue(4)
+def test_thresholds_of_numpy_are_sent_as_numbers():
+    thresholds = {"regulation": np.float64(0.5), "sanctions": np.float32(0.25)}
+    call = make_stream_call([(0, "plan")], thresholds=thresholds, explain=False, model=None)
+    assert call.query == (("threshold", "regulation=0.5"), ("threshold", "sanctions=0.25"))
 
 
 @pytest.mark.parametrize("row", [7, None, "\ud800", (None, "plan"), (True, "plan"), ("a", 7), ("a", "plan", 1)])
