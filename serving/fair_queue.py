@@ -59,10 +59,6 @@ class FairQueue(Generic[T]):
         self._n_pushed = 0
         self.tokens = 0
 
-    def __len__(self) -> int:
-        """Requests with a window that has not begun, dropped ones not counted."""
-        return sum(not flow.is_dropped for _, _, flow in self._heap)
-
     def push(self, flow: Flow[T]) -> None:
         """Let a request wait.
 

@@ -10,12 +10,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.limits import read_request_id
 from serving.metrics import Metrics
 from serving.tei_metrics import PATHS, TeiAnswer
-from serving.tracing import NO_SPANS, Spans
+from serving.tracing import METHODS, NO_SPANS, Spans
 
 _LOGGER = logging.getLogger("serving.access")
 _UNROUTED = "(none)"
 _QUIET_ROUTES = {"/healthz", "/readyz", "/metrics", "/health"}  # asked every few seconds by machines
-_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _REJECTIONS = {401, 403, 408, 413, 415, 429, 431, 503}
 
 
@@ -100,7 +99,7 @@ class Observer:
 
 def read_method(scope: Scope) -> str:
     """The method, if it is one that HTTP knows; any other word is the caller's own."""
-    return scope["method"] if scope["method"] in _METHODS else "(other)"
+    return scope["method"] if scope["method"] in METHODS else "(other)"
 
 
 def read_route(scope: Scope) -> str:

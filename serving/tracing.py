@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from twohands.errors import MissingExtraError
 
-_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class Span(Protocol):
@@ -80,7 +80,7 @@ class OtelSpans:
             for name, value in scope["headers"]
             if name in {b"traceparent", b"tracestate"}
         }
-        method = scope["method"] if scope["method"] in _METHODS else "HTTP"
+        method = scope["method"] if scope["method"] in METHODS else "HTTP"
         with self._tracer.start_as_current_span(
             method,
             context=self._propagator.extract(carrier),
