@@ -14,6 +14,7 @@ from typing import Any
 
 from twohands.errors import FileReadError
 from twohands.extras import import_extra
+from twohands.paragraphs import SENTENCE_END
 
 TEXT_SUFFIXES = (".txt", ".md")
 MARKUP_SUFFIXES = (".html", ".htm", ".pdf")
@@ -31,7 +32,6 @@ _BLOCKS = {
 }  # fmt: skip
 _SPACE = re.compile(r"\s+")
 _DIGITS = re.compile(r"\d+")
-_SENTENCE_END = re.compile(r"[.!?:;\u2026\u3002]['\"\u2019\u201d)\]]*$")
 
 
 def import_reader(suffix: str) -> ModuleType:
@@ -58,12 +58,12 @@ def decode_text(content: bytes, name: str) -> str:
         name: of the document, for the message.
 
     Returns:
-        The text without byte order mark.
+        The text; a byte order mark of UTF-8 stays its first character, so that offsets count in what was sent.
 
     Raises:
         FileReadError: it is neither.
     """
-    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
@@ -160,14 +160,14 @@ def join_lines(pages: list[list[str]]) -> str:
         for line in page:
             so_far = paragraphs[-1]
             if not line:
-                if so_far and _SENTENCE_END.search(so_far):
+                if so_far and SENTENCE_END.search(so_far):
                     paragraphs.append("")
                 continue
             if so_far.endswith("-") and line[0].islower() and so_far[-2:-1].isalpha():
                 paragraphs[-1] = so_far[:-1] + line
             else:
                 paragraphs[-1] = f"{so_far} {line}" if so_far else line
-            if len(line) < short and _SENTENCE_END.search(line):
+            if len(line) < short and SENTENCE_END.search(line):
                 paragraphs.append("")
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
 

@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
 
 LIMIT_CHARS = 100_000
+LIMIT_MARKS = 30
 MIN_WORDS = 8
 
 _SPACE = re.compile(r"\s+")
 # Atomic, else the regex takes one \r\n apart and finds a blank line at every Windows line end.
 _BLANK_LINE = re.compile(r"(?>\r\n|\r|\n)[^\S\r\n]*(?:(?>\r\n|\r|\n)[^\S\r\n]*)+|\u2029|\f")
 _LINE = re.compile(r"\r\n|\r|\n")
-_SENTENCE_END = re.compile(r"[.!?:;\u2026\u3002]['\"\u2019\u201d)\]]*$")
+SENTENCE_END = re.compile(r"[.!?:;\u2026\u3002]['\"\u2019\u201d)\]]*$")
+# Every combining mark is in this set; what else is in it goes through `_cut_run` unharmed. Runs are tried where they
+# begin, else a run of almost so many is tried again from each of its characters.
+_PERHAPS_MARKS = re.compile(rf"(?<![^\w\s\x00-\x7f])[^\w\s\x00-\x7f]{{{LIMIT_MARKS + 1},}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +32,35 @@ class Paragraph:
     end: int
 
 
+def _cut_run(match: re.Match[str]) -> str:
+    kept: list[str] = []
+    n_marks = 0
+    for character in match[0]:
+        n_marks = n_marks + 1 if unicodedata.category(character)[0] == "M" else 0
+        if n_marks <= LIMIT_MARKS:
+            kept.append(character)
+    return "".join(kept)
+
+
+def _cut_marks(text: str) -> str:
+    return text if text.isascii() else _PERHAPS_MARKS.sub(_cut_run, text)
+
+
+def _compose(text: str) -> str:
+    """NFC in linear time: `unicodedata` sorts a run of marks by insertion, and lets no other thread run meanwhile.
+
+    Source:
+        Unicode Standard Annex 15, "Stream-Safe Text Format": no written language needs more than 30 marks in a row.
+    """
+    # Cut again, as one mark may be composed of several: what is normalised twice would else be cut twice.
+    return _cut_marks(unicodedata.normalize("NFC", _cut_marks(text)))
+
+
 def normalise(text: object, *, limit_chars: int = LIMIT_CHARS) -> str:
     """Make one paragraph out of raw text, the same way for training and serving.
 
-    Unicode is composed (NFC), control, format and lone surrogate characters go, and each run of white space
-    becomes one space. Case, punctuation and digits stay.
+    Unicode is composed (NFC), control, format and lone surrogate characters go, and so do combining marks beyond 30
+    in a row; each run of white space becomes one space. Case, punctuation and digits stay.
 
     Args:
         text: raw text; anything but a string is refused.
@@ -55,7 +83,7 @@ def normalise(text: object, *, limit_chars: int = LIMIT_CHARS) -> str:
     # Most paragraphs are such already: in printable ASCII the space is the only white space.
     if text.isascii() and text.isprintable() and "  " not in text and (paragraph := text.strip()):
         return paragraph
-    spaced = _SPACE.sub(" ", unicodedata.normalize("NFC", text))
+    spaced = _SPACE.sub(" ", text)
     # Cc control, Cf format (zero-width, bidi), Cs lone surrogates, Co private use, Cn unassigned.
     kept = (
         spaced
@@ -64,9 +92,9 @@ def normalise(text: object, *, limit_chars: int = LIMIT_CHARS) -> str:
             character for character in spaced if unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
         )
     )
-    # Composed once more: what was dropped may have stood between a letter and its accent, and training normalises
-    # twice where serving does it once.
-    paragraph = _SPACE.sub(" ", unicodedata.normalize("NFC", kept)).strip()
+    # Composed last: what was dropped may have stood between a letter and its accent, and training normalises twice
+    # where serving does it once.
+    paragraph = _SPACE.sub(" ", _compose(kept)).strip()
     if not paragraph:
         raise EmptyParagraphError("the text is empty or holds only white space and control characters")
     return paragraph
@@ -80,7 +108,7 @@ def _spans(text: str) -> list[tuple[int, int]]:
     ends = [*(start for start, _ in cuts), len(text)]
     spans = [(start, end) for start, end in zip(starts, ends, strict=True) if text[start:end].strip()]
     if separator is _LINE and len(spans) > 1:
-        ended = sum(bool(_SENTENCE_END.search(text[start:end].rstrip())) for start, end in spans)
+        ended = sum(bool(SENTENCE_END.search(text[start:end].rstrip())) for start, end in spans)
         if ended < 0.6 * len(spans):  # most lines stop mid-sentence: one paragraph wrapped at a column
             return [(spans[0][0], spans[-1][1])]
     return spans
@@ -111,7 +139,7 @@ def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int 
         raw = text[start:end]
         start += len(raw) - len(raw.lstrip())
         end -= len(raw) - len(raw.rstrip())
-        is_heading = len(text[start:end].split()) < min_words and not _SENTENCE_END.search(text[start:end])
+        is_heading = len(text[start:end].split()) < min_words and not SENTENCE_END.search(text[start:end])
         if is_heading and position + 1 < len(spans):
             pending = start if pending is None else pending
             continue

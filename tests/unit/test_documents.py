@@ -43,12 +43,23 @@ def paragraphs_of(path):
     return [paragraph.text for paragraph in split_paragraphs(read_document(path))]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_plain_text_is_the_files_own(tmp_path, encoding):
     path = tmp_path / "a.txt"
     text = f"{FIRST}\r\n\r\n  caf\u00e9 {SECOND}\n"
     path.write_bytes(text.encode(encoding))
     assert read_document(path) == text
+
+
+@pytest.mark.issue(2)
+def test_a_byte_order_mark_counts_in_offsets_and_is_not_read(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text(f"{FIRST}\n\n{SECOND}\n", encoding="utf-8-sig")
+    raw = path.read_text(encoding="utf-8")
+    assert raw[0] == "\ufeff"
+    paragraphs = split_paragraphs(read_document(path))
+    assert [paragraph.text for paragraph in paragraphs] == [FIRST, SECOND]
+    assert [raw[paragraph.start : paragraph.end] for paragraph in paragraphs] == [f"\ufeff{FIRST}", SECOND]
 
 
 @pytest.mark.parametrize("content", [b"caf\xe9 talk", b"\x89PNG\r\n\x1a\n\x00\xff", b"\xff\xfea"])

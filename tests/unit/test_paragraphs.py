@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
-from twohands.paragraphs import LIMIT_CHARS, normalise, split_paragraphs
+from twohands.paragraphs import LIMIT_CHARS, LIMIT_MARKS, normalise, split_paragraphs
 
 LONG_A = "The ministry told the state banks to lend to the makers of chips before the winter."
 LONG_B = "Shop owners answered that prices, not plans, should say what is built and by whom."
@@ -48,6 +48,21 @@ def test_normalise(raw, paragraph):
 def test_an_accent_behind_a_dropped_character_is_composed():
     # Training normalises a row when it reads it and again when it encodes it; serving does so once.
     assert normalise("e\u200b\u0301") == "\u00e9"
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize(
+    "marks",
+    ["\u0300\u0316", "\u0301", "\u0344\u0f73", "\u0300\u200b\u0316", "\u0300\u2026\u0316", "\u0958\u09c7"],
+)
+def test_at_most_thirty_marks_in_a_row_are_kept(marks):
+    for n_marks in (29, 30, 31, 200):
+        paragraph = normalise(f"caf e{(marks * n_marks)[:n_marks]} b")
+        runs = "".join("M" if unicodedata.category(c)[0] == "M" else " " for c in paragraph).split()
+        assert max(map(len, runs)) <= LIMIT_MARKS
+        assert normalise(paragraph) == paragraph
+        assert (paragraph[:4], paragraph[-2:]) == ("caf ", " b")
+    assert len(normalise("x" + "\u0301" * 30)) == 31
 
 
 def test_normalise_twice_is_normalise_once():
@@ -151,5 +166,7 @@ def test_offsets_point_at_the_paragraph_and_no_word_is_lost():
 def test_hostile_text_takes_linear_time():
     began = time.process_time()
     for raw in ("\n" + " " * 50_000) * 2, "\r\n" * 50_000 + "x", ".'\"" * 30_000, "a\n \n" * 20_000:
+        split_paragraphs(raw[:LIMIT_CHARS])
+    for raw in "a" + "\u0300\u0316" * 50_000, "\u0300\u200b\u0316" * 30_000, ("a" + "\u0f73" * 29) * 3000:
         split_paragraphs(raw[:LIMIT_CHARS])
     assert time.process_time() - began < 2
