@@ -173,11 +173,6 @@ class Keyring:
         self._keys = read_keys(path)
         self._next_check_s = time.monotonic() + _CHECK_EVERY_S
 
-    @property
-    def n_keys(self) -> int:
-        """How many keys there are."""
-        return len(self._keys)
-
     def find(self, presented: str) -> ApiKey | None:
         """Look a key up, in a time that says nothing about how much of it was right.
 

@@ -38,6 +38,14 @@ async def test_paragraphs_have_offsets_into_the_text_as_sent_and_fit_the_schema(
     assert answer["document"]["text"] is None
 
 
+@pytest.mark.issue(4)
+async def test_a_byte_order_mark_counts_in_offsets(client):
+    text = "\ufeff" + TEXT
+    for response in await send(client, text), await client.post("/v1/documents", json={"text": text}):
+        read = [text[p["start"] : p["end"]].strip("\ufeff") for p in response.json()["paragraphs"]]
+        assert read == TEXT.split("\n\n")
+
+
 async def test_summary_counts_and_has_an_interval_about_each_share(client):
     summary = (await send(client, TEXT)).json()["summary"]
     stance = summary["heads"]["stance"]
