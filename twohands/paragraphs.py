@@ -11,7 +11,8 @@ from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLon
 
 LIMIT_CHARS = 100_000
 LIMIT_MARKS = 30
-MIN_WORDS = 8
+MIN_WORDS = 13
+LIST_WORDS = 30  # the fewest that the codebook has in mind for a paragraph
 
 _SPACE = re.compile(r"\s+")
 # Atomic, else the regex takes one \r\n apart and finds a blank line at every Windows line end.
@@ -118,8 +119,9 @@ def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int 
     """Split a document into paragraphs.
 
     Blank lines divide; a document without any is divided at line ends, unless its lines are one wrapped
-    paragraph. Pieces of fewer than `min_words` words that do not end a sentence (headings, page numbers) are
-    joined to the paragraph that follows them, so that none is lost and none is judged alone.
+    paragraph. Pieces of fewer than `min_words` words that do not end a sentence are headings, bylines, page numbers:
+    they belong to no paragraph, as the labels are those of a paragraph read without its title. But so many of them in
+    a row that they hold `LIST_WORDS` words are a list, and one paragraph; and so are those that nothing follows.
 
     Args:
         text: the raw document.
@@ -132,21 +134,27 @@ def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int 
     Raises:
         ParagraphTooLongError: one paragraph has more than `limit_chars` characters.
     """
-    paragraphs: list[Paragraph] = []
-    pending: int | None = None
-    spans = _spans(text)
-    for position, (start, end) in enumerate(spans):
+    found: list[tuple[int, int]] = []
+    run: list[tuple[int, int]] = []
+    n_words_of_run = 0
+    for start, end in _spans(text):
         raw = text[start:end]
-        start += len(raw) - len(raw.lstrip())
-        end -= len(raw) - len(raw.rstrip())
-        is_heading = len(text[start:end].split()) < min_words and not SENTENCE_END.search(text[start:end])
-        if is_heading and position + 1 < len(spans):
-            pending = start if pending is None else pending
+        span = (start + len(raw) - len(raw.lstrip()), end - len(raw) + len(raw.rstrip()))
+        n_words = len(raw.split())
+        if n_words < min_words and not SENTENCE_END.search(raw.rstrip()):
+            run.append(span)
+            n_words_of_run += n_words
             continue
-        first = start if pending is None else pending
-        pending = None
+        if n_words_of_run >= LIST_WORDS:
+            found.append((run[0][0], run[-1][1]))
+        found.append(span)
+        run, n_words_of_run = [], 0
+    if run:
+        found.append((run[0][0], run[-1][1]))
+    paragraphs: list[Paragraph] = []
+    for start, end in found:
         try:
-            paragraphs.append(Paragraph(normalise(text[first:end], limit_chars=limit_chars), first, end))
+            paragraphs.append(Paragraph(normalise(text[start:end], limit_chars=limit_chars), start, end))
         except EmptyParagraphError:
             continue
     return paragraphs

@@ -102,7 +102,7 @@ def test_html_gives_the_text_of_the_article_alone(tmp_path):
       <aside>Subscribe to our letter for more of the same every day.</aside>
       <p hidden>Nobody sees this paragraph, so nobody should classify it.</p></article>
     <footer>All rights are reserved by the owner of the page.</footer></body></html>"""
-    assert read_html(tmp_path, html) == [f"Loans {FIRST}", SECOND]
+    assert read_html(tmp_path, html) == [FIRST, SECOND]
 
 
 def test_html_with_unclosed_paragraphs_and_breaks(tmp_path):

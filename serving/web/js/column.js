@@ -6,7 +6,7 @@ export const LONG = 500; // paragraphs; a shorter document is drawn whole
 const IN_A_BLOCK = 25;
 const NEAR = "1500px 0px";
 
-const textOf = (block) => block.paragraphs.map(({ rawText }) => rawText.trim()).join("\n\n");
+const textOf = (block) => block.paragraphs.flatMap(({ above, rawText }) => [above, rawText.trim()].filter(Boolean)).join("\n\n");
 
 export class Column {
   // `render` makes the section of a paragraph; `onSeen` gets the numbers of the first and the last on the screen.
@@ -58,7 +58,7 @@ export class Column {
   // A guess at the height of what was never drawn; the browser keeps the place when the true height turns out.
   estimate({ paragraphs }) {
     const perLine = Math.min(Math.max((this.element.clientWidth - 170) / 8, 36), 72);
-    return paragraphs.reduce((sum, { rawText }) => sum + 62 + 29 * Math.ceil(rawText.length / perLine), 0);
+    return paragraphs.reduce((sum, { above, rawText }) => sum + 62 + 29 * Math.ceil((above.length + rawText.length) / perLine), 0);
   }
 
   // Lets plain text of a known height stand for a block.

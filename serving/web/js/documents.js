@@ -110,6 +110,7 @@ export async function* readDocument(source, { limits, served, signal }) {
       : { type: "text/plain; charset=utf-8", body: part.text };
     let text = part?.text;
     let points = null;
+    let end = 0; // of the last paragraph: what stands between two are headings, shown and not read
     for await (const values of readPart(request, served, signal)) {
       const paragraphs = [];
       for (const value of values) {
@@ -120,7 +121,10 @@ export async function* readDocument(source, { limits, served, signal }) {
           const nExpected = Math.round((nRead + value.document.n_paragraphs) / share);
           yield { text, nExpected, model: value.model, isFirst: nBefore === 0 };
         } else if ("paragraph" in value) {
-          paragraphs.push({ ...value, rawText: text.slice(points.at(value.start), points.at(value.end)), readIndex: nRead });
+          const start = points.at(value.start);
+          const above = text.slice(end, start).trim();
+          end = points.at(value.end);
+          paragraphs.push({ ...value, rawText: text.slice(start, end), above, readIndex: nRead });
           nRead += 1;
         } else if (value.summary && parts.length === 1) {
           yield { summary: value.summary };

@@ -5,10 +5,10 @@ import { explain, sendJson, ServiceError, StaleModelError } from "./api.js";
 import { Points } from "./documents.js";
 
 // What the page adds to a prediction. Heads have no capitals in their names, so none can be one of these.
-export const OWN_KEYS = ["rawText", "readIndex", "showsEvidence", "hasEvidence", "isAsking", "isCorrected"];
+export const OWN_KEYS = ["rawText", "above", "readIndex", "showsEvidence", "hasEvidence", "isAsking", "isCorrected"];
 const BLANK_LINE = /\n[^\S\n]*\n\s*/g;
 
-// Headings stand before the paragraph they were joined to, parted by blank lines.
+// What is one paragraph may hold blank lines: a list of short pieces, or a row of a table.
 function cutPieces(raw) {
   const pieces = [];
   let start = 0;
@@ -80,10 +80,11 @@ function markPiece(raw, piece, evidence) {
 // Headings and text; evidence is underlined where it was asked for.
 export function renderText(paragraph, taxonomy) {
   const evidence = paragraph.showsEvidence ? listEvidence(paragraph, taxonomy) : [];
-  const pieces = cutPieces(paragraph.rawText);
-  return pieces.map((piece, i) =>
-    h("p", { class: i < pieces.length - 1 ? "heading" : "text", dir: "auto" }, ...markPiece(paragraph.rawText, piece, evidence)),
-  );
+  const { above = "", rawText } = paragraph;
+  return [
+    ...cutPieces(above).map(({ start, end }) => h("p", { class: "heading", dir: "auto" }, above.slice(start, end))),
+    ...cutPieces(rawText).map((piece) => h("p", { class: "text", dir: "auto" }, ...markPiece(rawText, piece, evidence))),
+  ];
 }
 
 export function renderChips(paragraph, taxonomy) {

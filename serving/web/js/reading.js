@@ -41,7 +41,7 @@ export class Reading {
 
   get title() {
     if (this.source?.name) return this.source.name;
-    const words = (this.paragraphs[0]?.rawText.trim().split("\n")[0] ?? "").split(/\s+/);
+    const words = ((this.paragraphs[0]?.above || this.paragraphs[0]?.rawText)?.trim().split("\n")[0] ?? "").split(/\s+/);
     const told = words.length > 18 ? `${words.slice(0, 8).join(" ")} …` : words.join(" ");
     return told.length > 120 ? `${told.slice(0, 118).toWellFormed()} …` : told;
   }
