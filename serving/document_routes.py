@@ -162,7 +162,7 @@ class Readers:
 
         Args:
             wanted: the request.
-            timeout_s: longest time that the reading may take.
+            timeout_s: longest time that the reading may take, once it is its turn.
 
         Returns:
             Its text.
@@ -178,7 +178,7 @@ class Readers:
         try:
             async with self._free:
                 suffix = _SUFFIXES[wanted.media_type]
-                return await asyncio.to_thread(extract, wanted.content, suffix=suffix, timeout_s=timeout_s)
+                return await extract(wanted.content, suffix=suffix, timeout_s=timeout_s)
         finally:
             self._n_here -= 1
 

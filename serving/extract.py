@@ -4,10 +4,10 @@ A file from anywhere may be made to cost hours or gigabytes; the process that re
 Run as `python -m serving.extract SUFFIX`, it reads the document from standard input.
 """
 
+import asyncio
 import contextlib
 import json
 import resource
-import subprocess
 import sys
 from pathlib import Path
 
@@ -19,8 +19,8 @@ _MAX_MEMORY_BYTES = 1_500_000_000
 _FAILED = 3
 
 
-def extract(content: bytes, *, suffix: str, timeout_s: float) -> str:
-    """Read one document.
+async def extract(content: bytes, *, suffix: str, timeout_s: float) -> str:
+    """Read one document; once this has ended, however it did, no process goes on with it.
 
     Args:
         content: its bytes.
@@ -36,24 +36,31 @@ def extract(content: bytes, *, suffix: str, timeout_s: float) -> str:
     """
     if suffix == ".txt":
         try:
-            return extract_text(content, suffix=suffix, name=_NAME)
+            return await asyncio.to_thread(extract_text, content, suffix=suffix, name=_NAME)
         except FileReadError as error:
             raise DocumentError(str(error)) from error
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "serving.extract", suffix, str(max(1, round(timeout_s)))),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
     try:
-        ended = subprocess.run(  # noqa: S603 - ourselves, with a suffix of our own choice
-            [sys.executable, "-m", "serving.extract", suffix, str(max(1, round(timeout_s)))],
-            input=content,
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
+        async with asyncio.timeout(timeout_s):
+            output, _ = await process.communicate(content)
+    except TimeoutError as error:
         raise DocumentError(f"{_NAME} took longer than {timeout_s:g} s to read; send its text instead") from error
-    if ended.returncode == 0:
-        return ended.stdout.decode("utf-8", "replace")
-    if ended.returncode != _FAILED:
+    finally:
+        # Also where the client left: readers of those who did would add up to more than may read at once.
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.communicate()  # not `wait`, which some Pythons end only when the pipes are read out
+    if process.returncode == 0:
+        return await asyncio.to_thread(output.decode, "utf-8", "replace")
+    if process.returncode != _FAILED:
         raise DocumentError(f"{_NAME} took too much time or memory to read; send its text instead")
-    told = json.loads(ended.stdout)
+    told = json.loads(output)
     kind = MissingExtraError if told["code"] == MissingExtraError.code else DocumentError
     raise kind(told["message"])
 

@@ -98,7 +98,11 @@ class ServeSettings(BaseModel):
     )
     max_document_bytes: int = Field(default=10_000_000, ge=1, description="largest document")
     max_document_paragraphs: int = Field(default=2000, ge=1, description="most paragraphs of one document")
-    document_timeout_s: float = Field(default=30, gt=0, description="seconds that the reading of a document may take")
+    document_timeout_s: float = Field(
+        default=30,
+        gt=0,
+        description="seconds that the reading of a document may take, and again its waits for room to be classified",
+    )
     workers: int = Field(default=1, ge=1, le=256, description="processes that share the address")
     corrections: str | None = Field(
         default=None,

@@ -1,7 +1,9 @@
+import asyncio
 import io
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -11,7 +13,7 @@ import pytest
 
 from serving import extract as extracting
 from serving.app import create_app
-from serving.document_routes import DocumentResponse
+from serving.document_routes import DocumentResponse, Readers, _Wanted
 from serving.extract import extract
 from serving.summary import estimate, estimate_balance, estimate_share, sum_distribution
 from tests.serving.support import open_client
@@ -109,20 +111,44 @@ async def test_a_document_may_be_larger_than_a_request_but_not_than_its_own_boun
         )
 
 
-def test_a_document_that_takes_too_long_or_too_much_is_given_up(monkeypatch):
-    real = subprocess.run
+def read_with(monkeypatch, *command):
+    """Let another program read documents; a list of its processes, as they begin."""
+    real, begun = asyncio.create_subprocess_exec, []
 
-    def slow(_, **named):
-        return real(["sleep", "20"], **named)
+    async def begin(*_, **named):
+        begun.append(await real(*command, **named))
+        return begun[-1]
 
-    monkeypatch.setattr(extracting.subprocess, "run", slow)
-    started_s = time.monotonic()
+    monkeypatch.setattr(extracting.asyncio, "create_subprocess_exec", begin)
+    return begun
+
+
+async def test_a_document_that_takes_too_long_or_too_much_is_given_up(monkeypatch):
+    begun, started_s = read_with(monkeypatch, "sleep", "20"), time.monotonic()
     with pytest.raises(DocumentError):
-        extract(b"x", suffix=".pdf", timeout_s=0.3)
+        await extract(b"x", suffix=".pdf", timeout_s=0.3)
     assert time.monotonic() - started_s < 10
-    monkeypatch.setattr(extracting.subprocess, "run", lambda _, **named: real(["sh", "-c", "kill -9 $$"], **named))
+    assert [process.returncode for process in begun] == [-signal.SIGKILL]
+    read_with(monkeypatch, "sh", "-c", "kill -9 $$")
     with pytest.raises(DocumentError):
-        extract(b"x", suffix=".pdf", timeout_s=5)
+        await extract(b"x", suffix=".pdf", timeout_s=5)
+
+
+async def test_documents_of_clients_who_left_are_read_no_further(monkeypatch):
+    n_clients = 5
+    begun = read_with(monkeypatch, "sh", "-c", "yes | head -c 1000000; exec sleep 20")  # more than a pipe holds
+    readers, wanted = Readers(), _Wanted(b"x", "application/pdf", None, {})
+    for number in range(1, n_clients + 1):
+        task = asyncio.create_task(readers.read(wanted, timeout_s=20))
+        for _ in range(1000):
+            if len(begun) == number:
+                break
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert begun[-1].returncode == -signal.SIGKILL
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS refuses a bound on the memory that a process maps")
