@@ -21,8 +21,8 @@ from serving.departures import CancelWhenGone
 from serving.document_routes import DOCUMENTS_PATH, Readers
 from serving.document_routes import router as document_router
 from serving.endings import AnswerAtTheEnd, Unfinished
-from serving.epochs import RequestEpochs
 from serving.failures import answer_failure, list_methods
+from serving.holding import HoldModels
 from serving.keys import Keyring
 from serving.limits import RequestLimits
 from serving.methods import HeadAsGet
@@ -131,7 +131,7 @@ def create_app(
         max_bytes_by_path={DOCUMENTS_PATH: settings.max_document_bytes, STREAM_PATH: sys.maxsize},
     )
     # The last one added is the first one asked.
-    app.add_middleware(RequestEpochs, models=models)
+    app.add_middleware(HoldModels, models=models)
     app.add_middleware(
         AccessControl,
         keyring=keyring,

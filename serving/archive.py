@@ -11,7 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from twohands.errors import TwoHandsError
-from twohands.manifest import load_manifest
+from twohands.manifest import MANIFEST_NAME, Manifest, load_manifest
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -39,6 +39,24 @@ class Archive:
         """
         return None if sha256 is None or not (self._root / sha256).is_dir() else self._root / sha256
 
+    def identify(self, sha256: str | None) -> dict[str, str] | None:
+        """Which model a copy is, or None where there is none.
+
+        Args:
+            sha256: digest of its manifest.
+
+        Returns:
+            Its name, version and digest.
+        """
+        copy = self.find(sha256)
+        if copy is None or sha256 is None:
+            return None
+        try:  # the copy was checked when it was made; to hash all of it again for its name would take seconds
+            manifest = Manifest.model_validate_json((copy / MANIFEST_NAME).read_bytes())
+        except (OSError, ValueError):  # pruned meanwhile
+            return None
+        return {"name": manifest.name, "version": manifest.version, "sha256": sha256}
+
     def keep(self, folder: Path, sha256: str) -> None:
         """Keep a copy of what was loaded; without one the service goes on, and only says so.
 
@@ -48,18 +66,18 @@ class Archive:
         """
         if self.find(sha256) is not None:
             return
-        with tempfile.TemporaryDirectory(dir=self._root, prefix=".new-") as temporary:
-            copy = Path(temporary) / "model"
-            try:
+        try:
+            with tempfile.TemporaryDirectory(dir=self._root, prefix=".new-") as temporary:
+                copy = Path(temporary) / "model"
                 # Not hard links: whoever copies a new model over the files of the old would alter the copy too.
                 shutil.copytree(folder, copy)
                 if load_manifest(copy)[1] != sha256:
                     _LOGGER.warning("no copy of model %s is kept: its folder holds another by now", sha256)
                     return
                 copy.rename(self._root / sha256)
-            except (OSError, TwoHandsError) as error:  # another worker was first, the disk is full, it was replaced
-                if self.find(sha256) is None:
-                    _LOGGER.warning("no copy of model %s is kept: %s", sha256, type(error).__name__)
+        except (OSError, TwoHandsError) as error:  # another worker was first, the disk is full, it was replaced
+            if self.find(sha256) is None:
+                _LOGGER.warning("no copy of model %s is kept: %s", sha256, type(error).__name__)
 
     def prune(self, kept: Collection[str]) -> None:
         """Forget all models but some.

@@ -2,28 +2,30 @@
 
 A new folder is loaded and warmed beside the one that serves; only then do new requests go to it. What a request
 began with it ends with: the model before stays loaded for a rollback, and one before that is let go when no request
-is left that began while it served.
+is left that got it.
 """
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 from serving.archive import Archive
+from serving.folders import name_folders
+from serving.holding import Holdings
 from serving.metrics import Metrics
 from serving.service import Phase, Service
 from serving.settings import ServeSettings
 from serving.watch import Shadow, Watch
 from twohands.classifier import Classifier
-from twohands.errors import ConfigError, ReloadError, TwoHandsError, UnknownModelError
-from twohands.locate import DEFAULT_MODEL, find_model
-from twohands.manifest import MANIFEST_NAME
+from twohands.errors import ReloadError, TwoHandsError, UnknownModelError
+from twohands.locate import find_model
 
 _LOGGER = logging.getLogger(__name__)
 _SHADOW_NAME = "shadow"
+_T = TypeVar("_T")
 
 
 @dataclass(slots=True)
@@ -35,38 +37,14 @@ class Slot:
     current: Service
     watch: Watch
     previous: Service | None = None
-    # What other workers could roll back to, where this one came later and has not loaded it.
-    earlier_sha256: str | None = None
+    # What other workers could roll back to, where this one came later and has not loaded it: the identity of the copy.
+    earlier: dict[str, str] | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-
-def name_folders(settings: ServeSettings) -> dict[str, str | None]:
-    """Give each model folder of the settings its name: the folder's own, or that of NAME=DIR.
-
-    Args:
-        settings: how to serve.
-
-    Returns:
-        Folders by name, the default one first; None for the released model.
-
-    Raises:
-        ConfigError: a name stands for two folders, or the folder of models holds none.
-    """
-    wanted: list[str | None] = [settings.model, *settings.other_models]
-    if settings.models_dir is not None:
-        found = sorted(path.parent for path in settings.models_dir.glob(f"[!.]*/{MANIFEST_NAME}"))
-        if not found:
-            raise ConfigError("these models cannot be served", [f"{settings.models_dir} holds no model folder"])
-        wanted = [*(entry for entry in wanted if entry is not None), *map(str, found)]
-    named: dict[str, str | None] = {}
-    for entry in wanted:
-        name, is_named, folder = (entry or DEFAULT_MODEL).partition("=")
-        if not is_named or "/" in name:
-            name, folder = Path(entry or DEFAULT_MODEL).resolve().name, entry or ""
-        if name in named and named[name] != folder:
-            raise ConfigError("these models cannot be served", [f"two are called {name!r}; name one as NAME=DIR"])
-        named[name] = folder or None
-    return named
+    @property
+    def previous_identity(self) -> dict[str, str] | None:
+        """What a rollback would bring back."""
+        return self.earlier if self.previous is None else self.previous.classifier.identity
 
 
 def _tell_nobody(name: str, sha256: str) -> None:
@@ -83,6 +61,10 @@ class Shared:
     def find_folder(self, name: str) -> Path | None:
         """The copy of what the others serve under a name, if there is one."""
         return self.archive.find(next(iter(self.served.get(name, [])), None))
+
+    def find_earlier(self, name: str) -> dict[str, str] | None:
+        """The identity of what the others served before under a name, if there is a copy."""
+        return self.archive.identify(next(iter(self.served.get(name, [])[1:]), None))
 
 
 class Models:
@@ -115,10 +97,9 @@ class Models:
         self._shared = shared
         # What is served here from now on, for the other processes that serve the same: the name and the digest.
         self.tell_others: Callable[[str, str], None] = _tell_nobody
-        self._epoch = 0
-        self._running: Counter[int] = Counter()
-        self._epoch_ended = asyncio.Event()
+        self.holdings = Holdings()
         self._retiring: set[asyncio.Task[None]] = set()
+        self._exchanging: set[asyncio.Task[Any]] = set()
         self._shadow_service: Service | None = None
         self._shadow: Shadow | None = None
         if settings.shadow is not None:
@@ -134,8 +115,8 @@ class Models:
             service = self._make_service(
                 folder if kept is None else str(kept), watch, classifier if name == self.default_name else None
             )
-            earlier = [] if shared is None else shared.served.get(name, [])[1:2]
-            self._slots[name] = Slot(name, folder, service, watch, earlier_sha256=next(iter(earlier), None))
+            earlier = None if shared is None else shared.find_earlier(name)
+            self._slots[name] = Slot(name, folder, service, watch, earlier=earlier)
 
     def _make_service(self, folder: str | None, watch: Watch, classifier: Classifier | None = None) -> Service:
         service = Service(self.settings.model_copy(update={"model": folder}), classifier)
@@ -171,7 +152,9 @@ class Models:
         Raises:
             UnknownModelError: there is none of this name.
         """
-        return self.get_slot(name).current
+        service = self.get_slot(name).current
+        self.holdings.hold(service)
+        return service
 
     def get_slot(self, name: str | None = None) -> Slot:
         """The slot of a name.
@@ -221,9 +204,10 @@ class Models:
         """Answer what waits, and let every model go."""
         if self._shadow is not None:
             await self._shadow.stop()
-        for task in self._retiring:
+        ending = [*self._exchanging, *self._retiring]
+        for task in ending:
             task.cancel()
-        await asyncio.gather(*self._retiring, return_exceptions=True)
+        await asyncio.gather(*ending, return_exceptions=True)
         for service in self._all_services():
             await service.stop()
 
@@ -241,6 +225,27 @@ class Models:
         services = [slot.current for slot in self._slots.values()]
         services += [slot.previous for slot in self._slots.values() if slot.previous is not None]
         return services + ([self._shadow_service] if self._shadow_service is not None else [])
+
+    async def see_through(self, exchange: Coroutine[Any, Any, _T]) -> _T:
+        """Carry an exchange to its end, also where who asked for it leaves meanwhile.
+
+        Args:
+            exchange: ends with the models, or by itself.
+
+        Returns:
+            What it returns.
+        """
+        task = asyncio.get_running_loop().create_task(exchange)
+        self._exchanging.add(task)
+        task.add_done_callback(self._end_exchange)
+        await asyncio.wait({task})
+        return task.result()
+
+    def _end_exchange(self, task: asyncio.Task[Any]) -> None:
+        self._exchanging.discard(task)
+        # `reload` told the log what went wrong; asyncio need not, where nobody waits for it any more.
+        if not task.cancelled():
+            task.exception()
 
     async def reload(self, name: str) -> bool:
         """Load a model's folder again, and let the new one answer once it is warm.
@@ -270,15 +275,26 @@ class Models:
                 await fresh.stop()
                 self._metrics.reloads.labels("unchanged").inc()
                 return False
-            await self._keep(slot, fresh)
+            try:
+                await self._keep(slot, fresh)
+            except BaseException:
+                await fresh.stop()
+                raise
             self._exchange(slot, fresh, outcome="reloaded")
             return True
 
     async def _keep(self, slot: Slot, service: Service) -> None:
         """Keep a copy for workers that come later."""
-        if self._shared is not None:
+        sha256 = service.classifier.sha256
+        # It may be that copy which was loaded, and the folder gone.
+        if self._shared is None or self._shared.archive.find(sha256) is not None:
+            return
+        try:
             folder = await asyncio.to_thread(find_model, slot.folder)
-            await asyncio.to_thread(self._shared.archive.keep, folder, service.classifier.sha256)
+        except TwoHandsError as error:
+            _LOGGER.warning("no copy of model %s is kept: %s", sha256, error.code)
+            return
+        await asyncio.to_thread(self._shared.archive.keep, folder, sha256)
 
     async def serve_version(self, name: str, sha256: str) -> None:
         """Serve what another worker serves.
@@ -325,10 +341,9 @@ class Models:
         """
         slot = self.get_slot(name)
         async with slot.lock:
-            wanted = slot.earlier_sha256 if slot.previous is None else slot.previous.classifier.sha256
-            if wanted is None:
+            if slot.previous_identity is None:
                 raise ReloadError(f"{name} was not exchanged since the start; there is nothing to go back to")
-            await self._serve_version(slot, wanted)
+            await self._serve_version(slot, slot.previous_identity["sha256"])
 
     async def reload_all(self) -> None:
         """Reload every model; a folder that cannot be served is logged, and its model goes on."""
@@ -345,37 +360,21 @@ class Models:
         slot.watch.end(slot.current)
         slot.current = fresh
         slot.watch.begin(fresh)
-        self._epoch += 1
         self._metrics.reloads.labels(outcome).inc()
         _LOGGER.info("model %s is now %s", slot.name, fresh.classifier.sha256)
         self._on_change(self)
         if oldest is not None:
-            task = asyncio.get_running_loop().create_task(self._retire(oldest, before_epoch=self._epoch))
+            task = asyncio.get_running_loop().create_task(self._retire(oldest))
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
 
-    async def _retire(self, service: Service, *, before_epoch: int) -> None:
+    async def _retire(self, service: Service) -> None:
         """Let a model go when nobody is left who may still ask it."""
         try:
-            while any(epoch < before_epoch for epoch in self._running):
-                self._epoch_ended.clear()
-                await self._epoch_ended.wait()
+            await self.holdings.wait_free(service)
         finally:
             await service.stop()
-
-    def request_begins(self) -> int:
-        """Note that a request begins; the number is for `request_ends`."""
-        self._running[self._epoch] += 1
-        return self._epoch
 
     def tell_depth(self) -> None:
         """Show how much waits now."""
         self._metrics.set_depth(sum(service.n_pending for service in self._all_services()))
-
-    def request_ends(self, epoch: int) -> None:
-        """Note that a request of this number ended."""
-        self.tell_depth()
-        self._running[epoch] -= 1
-        if not self._running[epoch]:
-            del self._running[epoch]
-            self._epoch_ended.set()

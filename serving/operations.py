@@ -58,7 +58,7 @@ _Models = Annotated[Models, Depends(get_models)]
 
 
 def _describe(slot: Slot, models: Models) -> ServedModel:
-    previous = slot.previous.classifier.identity if slot.previous is not None else None
+    previous = slot.previous_identity
     return ServedModel(
         name=slot.name,
         is_default=slot.name == models.default_name,
@@ -84,9 +84,14 @@ async def list_models(models: _Models) -> ModelsResponse:
 @router.post("/admin/models/{name}/reload", response_model=ExchangeResponse, responses=_FAILURES, tags=["models"])
 async def reload_model(name: str, models: _Models) -> ExchangeResponse:
     """Load a model's folder again; requests go on being answered, and a bad folder changes nothing."""
-    is_new = await models.reload(name)
-    if is_new:
-        models.tell_others(name, models.get(name).classifier.sha256)
+
+    async def exchange() -> bool:
+        if is_new := await models.reload(name):
+            models.tell_others(name, models.get(name).classifier.sha256)
+        return is_new
+
+    # Of half an exchange, of which the other workers heard nothing, nobody would know.
+    is_new = await models.see_through(exchange())
     return ExchangeResponse(
         outcome="reloaded" if is_new else "unchanged", served=_describe(models.get_slot(name), models)
     )
@@ -95,6 +100,10 @@ async def reload_model(name: str, models: _Models) -> ExchangeResponse:
 @router.post("/admin/models/{name}/rollback", response_model=ExchangeResponse, responses=_FAILURES, tags=["models"])
 async def roll_back_model(name: str, models: _Models) -> ExchangeResponse:
     """Let the model before answer again."""
-    await models.rollback(name)
-    models.tell_others(name, models.get(name).classifier.sha256)
+
+    async def exchange() -> None:
+        await models.rollback(name)
+        models.tell_others(name, models.get(name).classifier.sha256)
+
+    await models.see_through(exchange())
     return ExchangeResponse(outcome="rolled_back", served=_describe(models.get_slot(name), models))

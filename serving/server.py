@@ -17,8 +17,9 @@ from serving.access import is_loopback
 from serving.app import create_app
 from serving.connections import N_REFUSED_AT_ONCE, bound_connections
 from serving.endings import Unfinished
+from serving.folders import name_folders
 from serving.logs import set_up_logs
-from serving.models import Models, Shared, name_folders
+from serving.models import Models, Shared
 from serving.settings import ServeSettings
 from twohands.classifier import Classifier
 from twohands.errors import AddressError, EngineStoppedError, InsecureAddressError
@@ -140,7 +141,7 @@ class ModelServer(uvicorn.Server):
             asyncio.get_running_loop().run_in_executor(None, move_to_huge_pages)
 
     def _reload_on_hangup(self) -> None:
-        """On SIGHUP, load every model again, and the keys."""
+        """On SIGHUP, load every model again; changed keys count by themselves."""
         if not can_hang_up():
             return
         loop = asyncio.get_running_loop()

@@ -17,8 +17,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from serving.archive import Archive
+from serving.folders import name_folders
 from serving.logs import set_up_logs
-from serving.models import Shared, name_folders
+from serving.models import Shared
 from serving.server import Listener, ModelServer, hold_hangup, make_server, make_url
 from serving.settings import ServeSettings
 from twohands.classifier import Classifier

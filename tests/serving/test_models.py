@@ -1,4 +1,5 @@
 import asyncio
+import contextvars
 import json
 import shutil
 import signal
@@ -7,8 +8,10 @@ import time
 import pytest
 
 from serving.app import create_app
+from serving.archive import Archive
 from serving.commands import name_models
-from serving.models import name_folders
+from serving.folders import name_each, name_folders
+from serving.models import Shared
 from serving.service import Phase
 from serving.settings import ServeSettings
 from tests.serving.processes import ask, start_serve
@@ -16,7 +19,7 @@ from tests.serving.support import open_client
 from tests.support.tiny import build_tiny_model
 from twohands.errors import ConfigError, ModelNotFoundError
 from twohands.known import KEY, PARITY_NAME
-from twohands.manifest import MANIFEST_NAME, Manifest, write_manifest
+from twohands.manifest import MANIFEST_NAME, Manifest, load_manifest, write_manifest
 from twohands.taxonomy import Taxonomy
 
 pytestmark = pytest.mark.anyio
@@ -155,20 +158,110 @@ async def test_the_oldest_model_is_let_go_only_when_its_last_request_ended(app_c
     app, client = app_client
     models = app.state.models
     first = models.default
-    epoch = models.request_begins()  # as a request that is still sending its body
-    for number in ("2", "3"):
+    token = models.holdings.begin()  # as a request that is still being answered
+    assert models.get() is models.get() is first
+    served = [first]
+    for number in ("2", "3", "4", "5"):
         build_tiny_model(folder, version=number)
-        await exchange(client)
-    await asyncio.sleep(0.05)
+        await asyncio.create_task(exchange(client), context=contextvars.Context())
+        served.append(models.default)
     assert first.phase is Phase.READY
     assert (await first.classify(["plan"])).items[0].heads["stance"].label == "state-led"
-    models.request_ends(epoch)
-    for _ in range(200):
-        if first.phase is Phase.STOPPING:
-            break
-        await asyncio.sleep(0.01)
-    assert first.phase is Phase.STOPPING
+    # Those that it never got are not kept for its sake.
+    await wait_until(lambda: [each.phase for each in served[1:3]] == [Phase.STOPPING] * 2)
+    assert [each.phase for each in served[3:]] == [Phase.READY] * 2
+    assert first.phase is Phase.READY
+    models.holdings.end(token)
+    await wait_until(lambda: first.phase is Phase.STOPPING)
     assert models.default.phase is Phase.READY
+
+
+async def wait_until(condition):
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came to be")
+
+
+@pytest.mark.parametrize("verb", ["reload", "rollback"])
+async def test_an_exchange_goes_on_when_who_asked_for_it_leaves(app_client, folder, monkeypatch, verb):
+    app, client = app_client
+    models, told = app.state.models, []
+    models.tell_others = lambda *fact: told.append(fact)
+    build_tiny_model(folder, version="2")
+    if verb == "rollback":
+        await exchange(client)
+        told.clear()
+    served, wanted = models.default, {"reload": "2", "rollback": "1"}[verb]
+    begun, may_go_on, real = asyncio.Event(), asyncio.Event(), getattr(models, verb)
+
+    async def work_slowly(*arguments):
+        begun.set()
+        await may_go_on.wait()
+        return await real(*arguments)
+
+    monkeypatch.setattr(models, verb, work_slowly)
+    asked = asyncio.create_task(exchange(client, verb))
+    await begun.wait()
+    asked.cancel()
+    await asyncio.wait({asked})
+    assert models.default is served
+    may_go_on.set()
+    await wait_until(lambda: told)
+    assert models.default.classifier.identity["version"] == wanted
+    assert told == [("mine", models.default.classifier.sha256)]
+
+
+async def test_a_model_that_could_not_take_over_is_let_go(app_client, folder, monkeypatch):
+    app, _ = app_client
+    made = []
+
+    def make(*arguments, real=app.state.models._make_service):
+        made.append(real(*arguments))
+        return made[-1]
+
+    async def fail(*_):
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(app.state.models, "_make_service", make)
+    monkeypatch.setattr(app.state.models, "_keep", fail)
+    build_tiny_model(folder, version="2")
+    with pytest.raises(asyncio.CancelledError):
+        await app.state.models.reload("mine")
+    assert [each.phase for each in made] == [Phase.STOPPING]
+
+
+async def test_a_worker_that_comes_later_needs_the_copy_alone(tmp_path, folder, caplog):
+    archive = Archive(tmp_path / "kept")
+    digests = []
+    for version_wanted in ("1", "2"):
+        build_tiny_model(folder, version=version_wanted)
+        digests.insert(0, load_manifest(folder)[1])
+        archive.keep(folder, digests[0])
+    shutil.rmtree(folder)
+    shared = Shared(archive, {"mine": digests})
+    async with open_client(create_app(ServeSettings(model=str(folder), num_threads=1), shared=shared)) as client:
+        assert await version(client) == "2"
+        (listed,) = (await client.get("/v1/models")).json()["models"]
+        assert (await exchange(client)).json()["error"]["code"] == "reload_refused"
+        answer = (await exchange(client, "rollback")).json()["served"]
+        assert answer["model"] == listed["previous"]
+        assert (answer["model"]["version"], answer["previous"]["version"]) == ("1", "2")
+    assert "no copy" not in caplog.text
+
+
+def test_names_stay_what_they_were_whatever_a_folder_of_models_holds_later(tmp_path):
+    for name in ("b", "c=d"):
+        build_tiny_model(tmp_path / "models" / name)
+    (tmp_path / "link").symlink_to(tmp_path / "models" / "b")
+    given = ServeSettings(model=str(tmp_path / "link"), models_dir=tmp_path / "models", other_models=("e=f=g",))
+    for settings in (given.model_copy(update={"model": None}), ServeSettings(), ServeSettings(model="a=b")):
+        assert name_folders(name_each(settings)) == name_folders(settings)
+    settings = ServeSettings(models_dir=tmp_path / "models", model=f"x={tmp_path / 'link'}")
+    named, before = name_each(settings), name_folders(settings)
+    build_tiny_model(tmp_path / "models" / "a")
+    assert name_folders(settings) != name_folders(named) == before
 
 
 async def test_a_shadow_is_counted_and_never_answers(tmp_path, folder, taxonomy):
