@@ -4,6 +4,7 @@ All accept from one listening socket, so what waits there when a worker dies is 
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -18,9 +19,9 @@ from pathlib import Path
 from prometheus_client.multiprocess import mark_process_dead
 
 from serving.archive import Archive
+from serving.folders import name_each, name_folders
 from serving.logs import set_up_logs
 from serving.metrics import MULTIPROCESS_VARIABLE
-from serving.models import name_folders
 from serving.server import CLOSE_GRACE_S, check_address, hold_hangup, make_url, open_socket, take_hangup
 from serving.settings import ServeSettings
 from serving.worker import MODELS_FOLDER, RELOAD_ALL
@@ -35,6 +36,8 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 30.0
 _STEADY_S = 60.0
 _KILL_GRACE_S = 5.0
 _N_KEPT = 3
+_TOLD = {"ready", "exchanged", "serving", "failed"}
+_MAX_SHOWN_BYTES = 200
 
 Process = asyncio.subprocess.Process
 
@@ -73,8 +76,13 @@ class Supervisor:
     def stop(self) -> None:
         """Tell all workers to stop in good order, once."""
         self._is_stopping.set()
+        self._signal(signal.SIGTERM)
+
+    def _signal(self, number: signal.Signals) -> None:
         for process in self._processes:
-            process.send_signal(signal.SIGTERM)
+            # One that has ended stays here until its output is read; the others must hear of it all the same.
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
 
     def order(self, line: bytes, *, but: Process | None = None) -> None:
         """Send one line to all workers.
@@ -111,18 +119,32 @@ class Supervisor:
             except TimeoutError:
                 continue
 
-    async def _run_one(self, *, has_served: bool) -> bool:
-        """Run one worker to its end; whether it ever answered requests."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "serving.worker", str(self._socket_number), str(self._runtime)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            pass_fds=[self._socket_number],
-            env=os.environ | {MULTIPROCESS_VARIABLE: str(self._metrics_folder)},
-        )
+    async def _start_one(self, *, has_served: bool) -> Process | None:
+        """Start one worker, which is told at once if it comes too late; None where the system refuses it."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "serving.worker", str(self._socket_number), str(self._runtime)),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                pass_fds=[self._socket_number],
+                env=os.environ | {MULTIPROCESS_VARIABLE: str(self._metrics_folder)},
+            )
+        except OSError as error:  # too many processes, or no memory, for a moment: the other workers go on
+            _LOGGER.error("a worker could not be started: %s", error.strerror)  # noqa: TRY400 - a trace would say no more
+            if not has_served:
+                self.failure = EngineStoppedError(f"a worker could not be started: {error.strerror}")
+            return None
         self._processes.add(process)
         if self._is_stopping.is_set():
-            process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+        return process
+
+    async def _run_one(self, *, has_served: bool) -> bool:
+        """Run one worker to its end; whether it ever answered requests."""
+        process = await self._start_one(has_served=has_served)
+        if process is None:
+            return False
         was_ready = False
         try:
             if process.stdin is None or process.stdout is None:
@@ -130,7 +152,7 @@ class Supervisor:
             process.stdin.write(self._settings.model_dump_json().encode() + b"\n")
             process.stdin.write(json.dumps(self._served).encode() + b"\n")
             while line := await process.stdout.readline():
-                fact = json.loads(line)
+                fact = _read_fact(line)
                 if fact["event"] == "ready":
                     was_ready = True
                     self._count_ready(has_served=has_served)
@@ -138,7 +160,7 @@ class Supervisor:
                     self._note_served(fact["name"], fact["sha256"])
                     if fact["event"] == "exchanged":
                         self.order(line, but=process)
-                elif not has_served:
+                elif fact["event"] == "failed" and not has_served:
                     self.failure = EngineStoppedError(f"a worker could not serve [{fact['code']}]: {fact['message']}")
             code = await self._wait(process)
         finally:
@@ -155,7 +177,8 @@ class Supervisor:
         waiting = asyncio.ensure_future(process.wait())
         await asyncio.wait({waiting}, timeout=_KILL_GRACE_S)
         if not waiting.done():
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
         return await waiting
 
     def _count_ready(self, *, has_served: bool) -> None:
@@ -166,8 +189,19 @@ class Supervisor:
 
     def kill(self) -> None:
         """End at once what did not end in time."""
-        for process in self._processes:
-            process.kill()
+        self._signal(signal.SIGKILL)
+
+
+def _read_fact(line: bytes) -> dict[str, str]:
+    """What a worker told; of a line that is none of ours, as a library may print one, that it tells nothing."""
+    try:
+        fact = json.loads(line)
+    except ValueError:
+        fact = None
+    if isinstance(fact, dict) and fact.get("event") in _TOLD:
+        return fact
+    _LOGGER.warning("a worker printed a line that tells nothing: %r", line[:_MAX_SHOWN_BYTES])
+    return {"event": ""}
 
 
 async def _supervise(
@@ -217,6 +251,7 @@ def run_workers(settings: ServeSettings, announce: Callable[[str], None]) -> Non
     check_address(settings)
     set_up_logs(level=settings.log_level, log_format=settings.log_format)
     hold_hangup()
+    settings = name_each(settings)  # a worker that comes later must not find other names in a folder of models
     manifests = {name: load_manifest(find_model(folder)) for name, folder in name_folders(settings).items()}
     num_threads = max(1, count_threads(settings.num_threads) // settings.workers)
     each = settings.model_copy(update={"num_threads": num_threads})

@@ -1,0 +1,105 @@
+import asyncio
+import json
+import sys
+
+import pytest
+
+from serving import supervisor as supervising
+from serving.settings import ServeSettings
+from serving.supervisor import Supervisor
+
+pytestmark = pytest.mark.anyio
+
+_READY = json.dumps({"event": "ready"})
+
+
+def play_worker(then):
+    """A program that does as a worker, without a model."""
+    return (
+        sys.executable,
+        "-uc",
+        f"import sys, time\nfor _ in '12': input()\nprint({_READY!r})\n{then}\ntime.sleep(60)",
+    )
+
+
+@pytest.fixture
+def play(monkeypatch, tmp_path):
+    """Starts a supervisor of workers that do as told, each an exception or what it does once it is ready."""
+    real, left = asyncio.create_subprocess_exec, []
+
+    async def start(*_, **named):
+        then = left.pop(0) if left else ""
+        if isinstance(then, Exception):
+            raise then
+        del named["env"], named["pass_fds"]
+        return await real(*play_worker(then), **named)
+
+    monkeypatch.setattr(supervising.asyncio, "create_subprocess_exec", start)
+    monkeypatch.setattr(supervising, "mark_process_dead", lambda *_: None)
+
+    def begin(*wanted, workers=2):
+        left.extend(wanted)
+        made = Supervisor(ServeSettings(workers=workers), socket_number=0, runtime=tmp_path, served={"mine": "a"})
+        return made, left
+
+    return begin
+
+
+async def wait_until(condition, seconds=30):
+    for _ in range(50 * seconds):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it never came to be")
+
+
+async def stop(supervisor, task):
+    supervisor.stop()
+    supervisor.kill()
+    await asyncio.wait_for(task, 30)
+
+
+async def test_a_worker_that_cannot_be_started_for_a_moment_is_tried_again_and_the_others_go_on(play, caplog):
+    supervisor, left = play("time.sleep(.3); sys.exit(3)", "", BlockingIOError(11, "busy"), workers=2)
+    task = asyncio.create_task(supervisor.run())
+    await asyncio.wait_for(supervisor.all_ready.wait(), 30)
+    first = set(supervisor._processes)
+    await wait_until(lambda: not left and len(supervisor._processes - first) == 1)
+    assert len(supervisor._processes & first) == 1
+    assert supervisor.failure is None
+    assert "busy" in caplog.text
+    await stop(supervisor, task)
+
+
+async def test_a_first_worker_that_cannot_be_started_ends_the_start_with_a_reason(play):
+    supervisor, _ = play(OSError(12, "Cannot allocate memory"), workers=1)
+    await asyncio.wait_for(supervisor.run(), 30)
+    assert "Cannot allocate memory" in str(supervisor.failure)
+
+
+@pytest.mark.parametrize("line", ["a line of a library", "{", "[]", "{}", '{"event": "of a library"}', "\\xff"])
+async def test_a_line_that_is_no_workers_word_is_passed_over(play, caplog, line):
+    after = json.dumps({"event": "exchanged", "name": "mine", "sha256": "b"})
+    supervisor, _ = play(f"print({line!r}); print({after!r})", workers=1)
+    task = asyncio.create_task(supervisor.run())
+    await wait_until(lambda: supervisor._served["mine"][0] == "b" or task.done())
+    assert not task.done()
+    assert len(caplog.records) == 1
+    await stop(supervisor, task)
+
+
+async def test_a_worker_that_has_ended_keeps_no_other_from_being_told(play):
+    class Ended:
+        def send_signal(self, _):
+            raise ProcessLookupError
+
+    supervisor, _ = play()
+    task = asyncio.create_task(supervisor.run())
+    await asyncio.wait_for(supervisor.all_ready.wait(), 30)
+    workers = list(supervisor._processes)
+    supervisor._processes = {Ended(), *workers, Ended()}
+    supervisor.stop()
+    async with asyncio.timeout(30):
+        assert [await process.wait() for process in workers] == [-15, -15]
+    supervisor.kill()
+    await asyncio.wait_for(task, 30)
