@@ -297,7 +297,7 @@ def purge_command(database: str | None, status: Status | None, age_s: int | None
             click.confirm(
                 f"Delete {n_chosen} correction{'s'[: n_chosen != 1]} in {where} for good?", abort=True, err=True
             )
-        n_deleted = store.purge(status=status, before=before) if n_chosen else 0
+        n_deleted = store.purge(status=status, before=before)  # also of none: SQLite's log may hold some from before
     click.echo(f"deleted {n_deleted} correction{'s'[: n_deleted != 1]}", err=True)
 
 

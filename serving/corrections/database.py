@@ -134,6 +134,32 @@ def open_engine(address: Address) -> sa.Engine:
         )
 
 
+def checkpoint(engine: sa.Engine) -> bool:
+    """Write SQLite's log into its file and cut it to nothing, which makes both forget what was deleted.
+
+    Args:
+        engine: of a SQLite file.
+
+    Returns:
+        Whether it was done; somebody who reads what was there before prevents it.
+    """
+    try:
+        with engine.connect() as connection:
+            # Outside any transaction, which only the driver's own connection is.
+            cursor = connection.connection.cursor()
+            try:
+                # At once or not at all: while it waits for readers, nobody can write.
+                cursor.execute("PRAGMA busy_timeout=0")
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                told = cursor.fetchone()
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_S * 1000}")
+                cursor.close()
+    except (sqlite3.OperationalError, sa.exc.SQLAlchemyError):
+        return False
+    return told is not None and told[0] == 0
+
+
 def read_revision(connection: sa.Connection) -> str | None:
     """The revision of a database; None for one without tables of ours."""
     if not sa.inspect(connection).has_table("alembic_version"):

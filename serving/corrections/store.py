@@ -13,12 +13,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from serving.corrections.address import Address
-from serving.corrections.database import migrate, open_engine, translate_errors
+from serving.corrections.database import checkpoint, migrate, open_engine, translate_errors
 from serving.corrections.schemas import Correction, Status
 from serving.corrections.table import CORRECTIONS
-from twohands.errors import CorrectionNotFoundError
+from twohands.errors import CorrectionNotFoundError, CorrectionsUnavailableError
 from twohands.paragraphs import normalise
 
+PURGE_TIMEOUT_S = 10.0
+_CHECKPOINT_PAUSE_S = 0.1
 _COLUMNS = [CORRECTIONS.c[name] for name in Correction.model_fields]
 
 
@@ -60,6 +62,7 @@ class Store:
         self.address = address
         self._engine: sa.Engine | None = None
         self._lock = threading.Lock()
+        self._is_log_due = False
 
     def prepare(self) -> tuple[str | None, str]:
         """Open the database, making a SQLite file that is absent, and bring it to this version.
@@ -97,12 +100,34 @@ class Store:
         with translate_errors(), engine.connect() as connection:
             connection.execution_options(is_reading=True)
             yield connection
+        if self._is_log_due:
+            self._empty_log()
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
         engine = self._get_engine()
         with translate_errors(), engine.begin() as connection:
             yield connection
+        if self._is_log_due:
+            self._empty_log()
+
+    def _empty_log(self, *, timeout_s: float = 0) -> bool:
+        """Overwrite what SQLite's file and its log still hold of deleted rows; nobody may be reading meanwhile.
+
+        Args:
+            timeout_s: how long to wait for those who read.
+
+        Returns:
+            Whether it was done; if not, it is tried again after whatever is read or written next.
+        """
+        give_up_s = time.monotonic() + timeout_s
+        while not checkpoint(self._get_engine()):
+            self._is_log_due = True
+            if time.monotonic() >= give_up_s:
+                return False
+            time.sleep(_CHECKPOINT_PAUSE_S)
+        self._is_log_due = False
+        return True
 
     def _get_engine(self) -> sa.Engine:
         engine = self._engine
@@ -225,7 +250,7 @@ class Store:
         return _read(row)
 
     def delete(self, correction_id: str) -> None:
-        """Delete one for good.
+        """Delete one for good; while somebody reads, SQLite's log keeps it until they are done.
 
         Args:
             correction_id: which.
@@ -236,6 +261,7 @@ class Store:
         """
         with self._writing() as connection:
             deleted = connection.execute(CORRECTIONS.delete().where(_find(correction_id))).rowcount
+            self._is_log_due |= bool(deleted) and self.address.path is not None
         if not deleted:
             raise CorrectionNotFoundError("no correction has this id")
 
@@ -289,18 +315,19 @@ class Store:
             How many were deleted.
 
         Raises:
-            CorrectionsUnavailableError: the database cannot be used.
+            CorrectionsUnavailableError: the database cannot be used, or SQLite's log keeps what was deleted, as
+                somebody has been reading it all the while.
         """
         if not self.address.exists:
             return 0
         with self._writing() as connection:
             n_deleted = connection.execute(CORRECTIONS.delete().where(*_choose(status, before))).rowcount
-        if self.address.path is not None:
-            with translate_errors(), self._get_engine().connect() as connection:
-                # Outside any transaction, which only the driver's own connection is.
-                cursor = connection.connection.cursor()
-                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                cursor.close()
+        if self.address.path is not None and not self._empty_log(timeout_s=PURGE_TIMEOUT_S):
+            raise CorrectionsUnavailableError(
+                f"{n_deleted} corrections were deleted, but the log beside the database still holds their text, as "
+                "somebody is reading it (an export?); purge again once that is done",
+                reason="the log is in use",
+            )
         return n_deleted
 
     def set_status(self, ids: Sequence[str], status: Status) -> list[str]:

@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from serving.corrections import database as database_module
+from serving.corrections import store as store_module
 from serving.corrections.address import check_address, find_default_path, read_address
 from serving.corrections.database import HEAD, migrate, open_engine
 from serving.corrections.store import Store, make_id
@@ -23,6 +24,7 @@ from tests.serving.corrections import database, postgres_url  # noqa: F401 - fix
 from tests.serving.saving import add, save_many
 from twohands.errors import CorrectionNotFoundError, CorrectionsUnavailableError
 
+SECRET = "Xylophone words that a reader wants gone"
 N_PROCESSES, N_THREADS, N_EACH = 2, 4, 25
 
 
@@ -139,19 +141,44 @@ def test_purge_by_status_and_age(store):
 
 
 def test_a_purge_leaves_nothing_of_the_text_in_the_file_or_its_log(file_store, tmp_path):
-    secret = "Xylophone words that a reader wants gone"
-    add(file_store, secret, note=secret)
+    add(file_store, SECRET, note=SECRET)
     for number in range(50):
         add(file_store, f"other {number}")
-
-    def found():
-        return [path.name for path in tmp_path.iterdir() if secret.encode() in path.read_bytes()]
-
-    assert found() != []
+    assert find_in_files(tmp_path, SECRET) != []
     file_store.set_status([file_store.list_page(status=None, limit=100, after=None)[0][-1].id], "rejected")
     assert file_store.purge(status="rejected") == 1
-    assert found() == []
+    assert find_in_files(tmp_path, SECRET) == []
     assert file_store.count() == 50
+
+
+def find_in_files(folder, secret):
+    return [path.name for path in folder.iterdir() if secret.encode() in path.read_bytes()]
+
+
+def test_a_purge_says_when_a_reader_keeps_the_text_in_the_log(file_store, tmp_path, monkeypatch):
+    monkeypatch.setattr(store_module, "PURGE_TIMEOUT_S", 0.3)
+    add(file_store, SECRET)
+    add(file_store, "plan")
+    export = file_store.iterate_latest(status=None, n_at_once=1)
+    next(export)
+    with pytest.raises(CorrectionsUnavailableError):
+        file_store.purge()
+    assert find_in_files(tmp_path, SECRET) != []
+    add(file_store, "somebody writes meanwhile")
+    export.close()
+    assert file_store.purge() == 1
+    assert find_in_files(tmp_path, SECRET) == []
+
+
+def test_a_deleted_text_is_gone_from_the_files_too_at_once_or_when_the_last_reader_is_done(file_store, tmp_path):
+    file_store.delete(add(file_store, SECRET).id)
+    assert find_in_files(tmp_path, SECRET) == []
+    kept = [add(file_store, text) for text in (SECRET, "plan", "market")]
+    export = file_store.iterate_latest(status=None, n_at_once=1)
+    next(export)
+    file_store.delete(kept[0].id)  # does not wait for it
+    assert [each.text for each in export] == ["plan", "market"]
+    assert find_in_files(tmp_path, SECRET) == []
 
 
 def test_the_file_is_its_owners_alone_and_in_wal_mode(tmp_path):
