@@ -27,6 +27,9 @@ _ID_BYTES, _SECRET_BYTES = 4, 32
 _MAX_KEY_CHARS = 256
 _CHECK_EVERY_S = 1.0
 
+_Stamp = tuple[int, int, int] | None  # None: the file is not there
+_NEVER: _Stamp = (-1, -1, -1)
+
 KeyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 CorrectionsRight = Literal["none", "read", "write"]
 KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,63}$")]
@@ -170,6 +173,7 @@ class Keyring:
         """
         self._path = path
         self._stamp = self._read_stamp()
+        self._failed_stamp: _Stamp = _NEVER
         self._keys = read_keys(path)
         self._next_check_s = time.monotonic() + _CHECK_EVERY_S
 
@@ -197,15 +201,21 @@ class Keyring:
         stamp = self._read_stamp()
         if stamp == self._stamp:
             return
-        self._stamp = stamp
         try:
             self._keys = read_keys(self._path)
-        except (FileReadError, ConfigError) as error:
+        except FileReadError as error:
+            # Too many open files, say: tried again at the next check, or a key revoked by now would stay valid.
+            if stamp != self._failed_stamp:  # told once
+                _LOGGER.error("the keys stay as they were: %s", error.code)  # noqa: TRY400 - a trace would say no more
+            self._failed_stamp = stamp
+            return
+        except ConfigError as error:
             _LOGGER.error("the keys stay as they were: %s", error.code)  # noqa: TRY400 - a trace would say no more
         else:
             _LOGGER.info("read %d keys anew", len(self._keys))
+        self._stamp, self._failed_stamp = stamp, _NEVER
 
-    def _read_stamp(self) -> tuple[int, int, int] | None:
+    def _read_stamp(self) -> _Stamp:
         try:
             status = self._path.stat()
         except OSError:

@@ -103,6 +103,26 @@ def test_a_changed_file_counts_and_a_broken_one_changes_nothing(tmp_path, caplog
     assert ring.find(first) is None
 
 
+def test_a_key_revoked_while_the_file_could_not_be_read_is_refused_once_it_can(tmp_path, monkeypatch, caplog):
+    path = tmp_path / "keys.json"
+    key, kept = make_key(name="a")
+    write_keys(path, [kept])
+    ring = Keyring(path)
+    write_keys(path, [])
+
+    def fail(_):
+        raise FileReadError("too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(keys_module, "read_keys", fail)
+        for _ in range(2):
+            ring.refresh()
+    assert ring.find(key) is not None
+    assert len(caplog.records) == 1
+    ring.refresh()
+    assert ring.find(key) is None
+
+
 def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path):
     path = tmp_path / "keys.json"
     path.mkdir()
