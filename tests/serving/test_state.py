@@ -9,6 +9,7 @@ from serving.app import create_app
 from serving.service import Phase
 from serving.settings import ServeSettings
 from tests.serving.support import Gate, open_client, with_session
+from twohands.classifier import Classifier
 from twohands.errors import ModelNotFoundError, NonFiniteLogitsError
 
 pytestmark = pytest.mark.anyio
@@ -86,11 +87,16 @@ async def test_missing_model_fails_the_start(tmp_path):
             pass
 
 
-async def test_given_classifier_stays_its_owners_and_a_loaded_one_is_closed(settings, classifier):
+async def test_given_classifier_stays_its_owners_and_a_loaded_one_is_closed(settings, classifier, monkeypatch):
     given = with_session(classifier, classifier.session.run_batch)
     async with open_client(create_app(settings, given)):
         pass
     assert not given.session.is_closed
+    loaded = with_session(classifier, classifier.session.run_batch)
+    monkeypatch.setattr(Classifier, "load", lambda *_, **__: loaded)
+    async with open_client(create_app(settings)):
+        assert not loaded.session.is_closed
+    assert loaded.session.is_closed
 
 
 async def test_damaged_answer_is_a_500_with_its_code(settings, classifier):
