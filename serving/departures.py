@@ -9,7 +9,11 @@ from serving.failures import answer_failure
 
 
 class _Connection:
-    """One request's connection, watched from the end of its body on."""
+    """One request's connection, watched from the end of its body on.
+
+    Before that only who reads the body learns of a departure. Is it a task beside the request's, the request waits for
+    something else meanwhile, and is cancelled as well.
+    """
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
@@ -23,7 +27,10 @@ class _Connection:
             await asyncio.shield(self._watch)
             return {"type": "http.disconnect"}
         message = await self._receive()
-        if message["type"] == "http.request" and not message.get("more_body", False):
+        if message["type"] == "http.disconnect":
+            if asyncio.current_task() is not self._request_task:
+                self._leave()
+        elif not message.get("more_body", False):
             self._watch = asyncio.get_running_loop().create_task(self._watch_connection())
         return message
 
@@ -35,7 +42,10 @@ class _Connection:
     async def _watch_connection(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        if self._request_task is not None and not self._is_done:
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._request_task is not None and not self._is_done and not self.is_gone:
             self.is_gone = True
             self._request_task.cancel()
 
@@ -49,7 +59,9 @@ class _Connection:
 
 
 class CancelWhenGone:
-    """ASGI middleware: from the end of a body on it watches the connection, and cancels the request when it breaks.
+    """ASGI middleware: cancels the request when its connection breaks.
+
+    From the end of a body on it watches the connection; amid a body it sees what a task beside the request's reads.
 
     Neither FastAPI nor uvicorn does: an answer would be computed to its end and thrown away, which under overload,
     when clients give up and ask again, is most of the work.

@@ -19,8 +19,8 @@ _TEXTS_AT_ONCE = 16
 # One text of so many characters is read where it is, on the event loop: it takes half a millisecond, and to hand it to
 # a thread and back costs nearly as much again.
 _CHARS_IN_PLACE = 2000
-# English words have some five characters a token. A digit or a mark is mostly one by itself, and so is a letter of other
-# scripts; tokenizers take a syllable of Hangul apart.
+# English words have some five characters a token. A digit or a mark is mostly one by itself, and so is a letter of
+# other scripts; tokenizers take a syllable of Hangul apart.
 _CHARS_PER_TOKEN = 4
 _MARKS = (string.digits + string.punctuation).encode()
 _HANGUL = re.compile("[\uac00-\ud7a3]+")

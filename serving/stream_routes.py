@@ -1,24 +1,34 @@
 """Owns POST /v1/classify/stream: rows of NDJSON in, answers of NDJSON out, in order, in constant memory."""
 
 import asyncio
+import math
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from serving.limits import check_media_type
 from serving.models import Models
 from serving.ndjson import RowReader, StreamRow
 from serving.operations import get_models
+from serving.reading import estimate_tokens
 from serving.schemas import FailureResponse
 from serving.service import Service
-from twohands.errors import EngineStoppedError, InputError, OverloadedError, ThresholdError, TwoHandsError
+from twohands.errors import (
+    BodyTimeoutError,
+    DeadlineError,
+    EngineStoppedError,
+    InputError,
+    OverloadedError,
+    ThresholdError,
+    TwoHandsError,
+)
 from twohands.outputs import encode_line
 from twohands.scores import with_thresholds
 
@@ -57,8 +67,10 @@ class NdjsonResponse(Response):
         """Send all."""
         del scope, receive
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        async for piece in self._pieces:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        # Closed at once where a send is cancelled, not when its garbage is collected: what works for it is to end.
+        async with aclosing(self._pieces) as pieces:  # type: ignore[type-var]  # an async generator
+            async for piece in pieces:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -87,22 +99,25 @@ def parse_thresholds(pairs: Sequence[str]) -> dict[str, object]:
 class StreamClassifier:
     """One stream: reads rows, keeps a few groups of them in work, and gives their answers in order."""
 
-    def __init__(
-        self, service: Service, pieces: AsyncIterator[bytes], *, thresholds: Mapping[str, object], explain: bool
-    ) -> None:
+    def __init__(self, service: Service, receive: Receive, *, thresholds: Mapping[str, object], explain: bool) -> None:
         """Do nothing yet.
 
         Args:
             service: of the model.
-            pieces: of the body.
+            receive: of the request; nothing of its body was read.
             thresholds: overrides, as in `with_thresholds`.
             explain: also say which sentence carries each answer.
         """
         self._service = service
-        self._pieces = pieces
+        self._receive = receive
         self._thresholds = thresholds
         self._explain = explain
         self._rows_at_once = min(_ROWS_AT_ONCE, service.settings.max_inputs)
+        # Three groups are in work, of which three quarters of the room may wait; a larger one would never find any.
+        self._tokens_at_once = service.settings.max_queue_tokens // 4
+        # Groups that were begun and whose answers are not yet sent, and when the last of them was.
+        self._begun: deque[asyncio.Task[bytes]] = deque()
+        self._sent_s = -math.inf
 
     async def answers(self) -> AsyncIterator[bytes]:
         """Classify until the body ends.
@@ -117,12 +132,12 @@ class StreamClassifier:
         # Bounded: what is not yet sent holds back what is read, through all buffers to the client.
         # One group is sent, one is ready to be, one is being read.
         groups: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue(1)
-        begun: deque[asyncio.Task[bytes]] = deque()
-        reading = asyncio.create_task(self._read(groups, begun))
+        reading = asyncio.create_task(self._read(groups))
         try:
             while (task := await groups.get()) is not None:
                 yield await task
-                begun.popleft()
+                self._begun.popleft()
+                self._sent_s = asyncio.get_running_loop().time()
             try:
                 await reading
             except ClientDisconnect:
@@ -130,33 +145,70 @@ class StreamClassifier:
             except TwoHandsError as error:  # of the body: too slow
                 yield encode_line({"id": None, "error": {"code": error.code, "message": str(error)}})
         finally:
-            for unfinished in (reading, *begun):
+            for unfinished in (reading, *self._begun):
                 unfinished.cancel()
-            await asyncio.gather(reading, *begun, return_exceptions=True)
+            await asyncio.gather(reading, *self._begun, return_exceptions=True)
 
-    async def _read(
-        self, groups: "asyncio.Queue[asyncio.Task[bytes] | None]", begun: "deque[asyncio.Task[bytes]]"
-    ) -> None:
-        """Read rows and begin with them. Greedy: a group is what has come, up to its bound; none waits to be full."""
-        reader = RowReader(max_line_bytes=self._service.settings.max_body_bytes)
+    async def _read(self, groups: "asyncio.Queue[asyncio.Task[bytes] | None]") -> None:
+        """Read rows and begin with them. Greedy: a group is what has come, up to its bounds; none waits to be full."""
         is_first = True
         try:
-            async for piece in self._rows(reader):
-                for start in range(0, len(piece), self._rows_at_once):
-                    rows = piece[start : start + self._rows_at_once]
-                    task = asyncio.create_task(self._classify(rows, is_first=is_first))
-                    begun.append(task)
-                    is_first = False
-                    await groups.put(task)
+            async with aclosing(self._rows()) as pieces:
+                async for piece in pieces:
+                    for rows in self._cut_groups(piece):
+                        task = asyncio.create_task(self._classify(rows, is_first=is_first))
+                        self._begun.append(task)
+                        is_first = False
+                        await groups.put(task)
         except Exception:  # not when cancelled: then nobody takes from the queue any more
             await groups.put(None)
             raise
         await groups.put(None)
 
-    async def _rows(self, reader: RowReader) -> AsyncIterator[list[StreamRow]]:
-        async for piece in self._pieces:
-            yield reader.feed(piece)
-        yield reader.end()
+    def _cut_groups(self, rows: Sequence[StreamRow]) -> Iterator[list[StreamRow]]:
+        """Cut rows into groups that each find room beside others: so many rows, and so many tokens or one row."""
+        rule, limit_chars = self._service.classifier.encoder.rule, self._service.settings.limit_chars
+        group: list[StreamRow] = []
+        n_tokens = 0
+        for row in rows:
+            n_new = estimate_tokens([row.text], rule, limit_chars=limit_chars, explain=self._explain)
+            if group and (len(group) == self._rows_at_once or n_tokens + n_new > self._tokens_at_once):
+                yield group
+                group, n_tokens = [], 0
+            group.append(row)
+            n_tokens += n_new
+        if group:
+            yield group
+
+    async def _rows(self) -> AsyncGenerator[list[StreamRow]]:
+        """Rows of each piece of the body. The next one is read ahead: only who reads learns that the client left."""
+        reader = RowReader(max_line_bytes=self._service.settings.max_body_bytes)
+        message: Message = {"more_body": True}
+        ahead = asyncio.create_task(self._receive_next())
+        try:
+            while message.get("more_body", False):
+                message = await ahead
+                if message.get("more_body", False):
+                    ahead = asyncio.create_task(self._receive_next())
+                yield reader.feed(message.get("body", b""))
+            yield reader.end()
+        finally:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
+
+    async def _receive_next(self) -> Message:
+        while True:
+            try:
+                message = await self._receive()
+            except BodyTimeoutError:
+                # A client may wait for the answers that it is owed before it sends more: that time is ours.
+                since_s = asyncio.get_running_loop().time() - self._sent_s
+                if self._begun or since_s < self._service.settings.body_timeout_s:
+                    continue
+                raise
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            return message
 
     async def _classify(self, rows: Sequence[StreamRow], *, is_first: bool) -> bytes:
         """Answer one group; faults of the model or the service stand in the place of each of its rows."""
@@ -164,7 +216,7 @@ class StreamClassifier:
         items: list[Any] = []
         if texts:
             try:
-                items = await self._classify_when_there_is_room(texts, is_first=is_first)
+                items = await self._classify_in_time(texts, is_first=is_first)
             except TwoHandsError as error:
                 if is_first and isinstance(error, OverloadedError | EngineStoppedError):
                     raise
@@ -180,13 +232,29 @@ class StreamClassifier:
             lines.append(encode_line({"id": row.id, **answer}))
         return b"".join(lines)
 
+    async def _classify_in_time(self, texts: Sequence[object], *, is_first: bool) -> list[Any]:
+        """Halve what takes longer than a request may: asked again as it is, it would do so again, and for ever."""
+        try:
+            return await self._classify_when_there_is_room(texts, is_first=is_first)
+        except DeadlineError as error:
+            if len(texts) == 1:
+                if is_first:
+                    raise
+                return [error]
+        middle = len(texts) // 2
+        return [
+            item
+            for half in (texts[:middle], texts[middle:])
+            for item in await self._classify_in_time(half, is_first=False)
+        ]
+
     async def _classify_when_there_is_room(self, texts: Sequence[object], *, is_first: bool) -> list[Any]:
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
                 answers = await self._service.classify(texts, thresholds=self._thresholds, explain=self._explain)
             except OverloadedError as error:
-                if is_first:
+                if is_first or isinstance(error, DeadlineError):
                     raise
                 # The client cannot be told to come back: it is in the midst. Its share of the room is what is left.
                 await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
@@ -238,7 +306,7 @@ async def classify_stream(
     thresholds = parse_thresholds(threshold)
     classifier = service.classifier
     with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds)  # before anything is read
-    stream = StreamClassifier(service, request.stream(), thresholds=thresholds, explain=explain)
+    stream = StreamClassifier(service, request.receive, thresholds=thresholds, explain=explain)
     answers = stream.answers()
     first = await anext(answers, b"")  # a refusal is then still a refusal, with its own status
     headers = {"x-model-sha256": classifier.sha256, "x-accel-buffering": "no"}

@@ -82,10 +82,11 @@ def test_one_request_larger_than_the_room_leaves_some_to_small_ones_of_others():
         for caller in ("other", "large"):
             with pytest.raises(OverloadedError), admission.enter(1, n_tokens=101, caller=caller):
                 pass
-        with admission.enter(1, n_tokens=100, caller="a"), admission.enter(1, n_tokens=100, caller="b"):
-            with admission.enter(1, n_tokens=100, caller="c"), admission.enter(1, n_tokens=100, caller="d"):
-                with pytest.raises(OverloadedError), admission.enter(1, n_tokens=1, caller="e"):  # the room has an end
-                    pass
+        with ExitStack() as opened:
+            for caller in "abcd":
+                opened.enter_context(admission.enter(1, n_tokens=100, caller=caller))
+            with pytest.raises(OverloadedError), admission.enter(1, n_tokens=1, caller="e"):  # the room has an end
+                pass
 
     with admission.enter(32, n_tokens=8000, caller="large") as place:
         assert admission.n_tokens == 8000

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import time
 
 import pytest
 
@@ -26,6 +27,14 @@ async def stream(client, content, **parameters):
 
 def read(response):
     return [json.loads(line) for line in response.text.splitlines()]
+
+
+async def wait_until(condition):
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError
 
 
 class Wire:
@@ -58,7 +67,7 @@ class Wire:
         else:
             for line in message["body"].splitlines():
                 self.lines.put_nowait(json.loads(line))
-            self.is_ended = not message["more_body"]
+            self.is_ended = not message.get("more_body", False)
 
     def send(self, piece, *, is_last=False):
         self._incoming.put_nowait({"type": "http.request", "body": piece, "more_body": not is_last})
@@ -130,14 +139,12 @@ async def test_parameters_are_those_of_other_requests(client):
         ({"threshold": "nothing=0.5"}, 422, "invalid_threshold"),
         ({"threshold": "sanctions=nan"}, 422, "invalid_threshold"),
         ({"explain": "perhaps"}, 422, "invalid_request"),
-        ({"model": "absent"}, 404, "model_not_served"),
+        ({"model": "absent"}, 404, "unknown_model"),
     ],
 )
 async def test_wrong_parameters_are_refused(client, parameters, status, code):
     response = await stream(client, make_body("plan"), **parameters)
-    assert response.status_code == status
-    if status != 404:
-        assert response.json()["error"]["code"] == code
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
 
 
 async def test_body_that_is_not_declared_as_lines_is_refused(client):
@@ -173,18 +180,78 @@ async def test_client_that_does_not_read_is_not_read_from(tiny_model, classifier
     assert [wire.lines.get_nowait()["id"] for _ in range(3 * n_pieces)] == list(range(1, 3 * n_pieces + 1))
 
 
-async def test_client_that_leaves_ends_the_work(settings, classifier):
+@pytest.mark.parametrize("n_rows", [4, 80])  # one group, and more than are in work at once
+@pytest.mark.parametrize("is_whole", [False, True])
+async def test_client_that_leaves_ends_the_work(settings, classifier, n_rows, is_whole):
     gate = Gate(7, n_free=2)
     app = create_app(settings, with_session(classifier, gate.run_batch))
     async with open_client(app):
         wire = Wire(app)
-        wire.send(make_body(*["plan"] * 4))
+        wire.send(make_body(*["plan"] * n_rows), is_last=is_whole)
         await asyncio.to_thread(gate.reached.wait, 5)
-        wire.task.cancel()
-        await asyncio.gather(wire.task, return_exceptions=True)
-        gate.opened.set()
+        wire.leave()
+        await asyncio.wait_for(wire.task, 5)  # at once, though the model still runs
         assert app.state.service.n_pending == 0
-        assert gate.n_begun <= 2 + 2
+        gate.opened.set()
+    assert gate.n_begun <= 2 + 2
+
+
+async def test_client_that_leaves_does_not_wait_for_room_any_more(settings, classifier):
+    gate = Gate(7, n_free=3)
+    app = create_app(settings, with_session(classifier, gate.run_batch))
+    async with open_client(app) as client:
+        wire = Wire(app)
+        wire.send(make_body("plan"))
+        await wire.next_line()
+        filler = asyncio.create_task(client.post("/v1/classify", json={"inputs": ["plan"] * 8}))
+        await asyncio.to_thread(gate.reached.wait, 5)
+        wire.send(make_body("market"))
+        await asyncio.sleep(0.1)
+        assert not wire.task.done()
+        wire.leave()
+        await asyncio.wait_for(wire.task, 5)
+        assert wire.lines.empty()
+        gate.opened.set()
+        assert (await filler).status_code == 200
+    assert gate.n_begun == 3 + 8  # what was waiting for room never ran
+
+
+async def test_group_that_takes_longer_than_a_request_may_is_halved(tiny_model, classifier):
+    def run_batch(windows):
+        time.sleep(0.6 if len(windows[0]) > 10 else 0.06)
+        return classifier.session.run_batch(windows)
+
+    settings = ServeSettings(model=str(tiny_model), request_timeout_s=0.5)
+    app = create_app(settings, with_session(classifier, run_batch))
+    async with open_client(app):
+        wire = Wire(app)
+        wire.send(make_body("plan"))
+        await wire.next_line()
+        # Together too long: .7 s on two threads; and one that takes too long by itself.
+        texts = ["plan"] * 24 + ["market " * 15]
+        wire.send(make_body(*texts), is_last=True)
+        codes = [(await wire.next_line()).get("error", {}).get("code") for _ in texts]
+        await asyncio.wait_for(wire.task, 10)
+        assert app.state.service.n_pending == 0
+    assert codes == [None] * 24 + ["deadline_exceeded"]
+
+
+async def test_rows_of_more_tokens_than_the_room_find_some_beside_others(tiny_model, classifier):
+    gate = Gate(7, n_free=3)
+    settings = ServeSettings(model=str(tiny_model), max_queue_tokens=100)
+    app = create_app(settings, with_session(classifier, gate.run_batch))
+    async with open_client(app) as client:
+        wire = Wire(app)
+        wire.send(make_body("plan"))
+        await wire.next_line()
+        others = [asyncio.create_task(client.post("/v1/classify", json={"inputs": "plan"})) for _ in range(3)]
+        await wait_until(lambda: app.state.service.n_pending == 3)  # one of them waits
+        wire.send(make_body(*["the plan of the market and the weather"] * 16), is_last=True)
+        await wait_until(lambda: app.state.service.n_pending > 3)
+        gate.opened.set()
+        assert [(await other).status_code for other in others] == [200] * 3
+        assert all(["error" not in await wire.next_line() for _ in range(16)])
+        await asyncio.wait_for(wire.task, 10)
 
 
 @pytest.mark.usefixtures("client")
@@ -261,9 +328,24 @@ async def test_body_that_stalls_ends_the_stream_with_a_reason(tiny_model, classi
         await wire.next_line()
         answer = await wire.next_line()
         await asyncio.wait_for(wire.task, 10)
-    assert answer["id"] is None
-    assert answer["error"]["code"]
+    assert (answer["id"], answer["error"]["code"]) == (None, "body_timeout")
     assert wire.is_ended
+
+
+async def test_client_that_waits_for_its_answers_before_it_sends_more_does_not_stall(tiny_model, classifier):
+    gate = Gate(7, n_free=2)
+    settings = ServeSettings(model=str(tiny_model), body_timeout_s=0.2)
+    app = create_app(settings, with_session(classifier, gate.run_batch))
+    async with open_client(app):
+        wire = Wire(app)
+        wire.send(make_body("plan"))
+        await asyncio.sleep(0.7)
+        gate.opened.set()
+        assert (await wire.next_line())["id"] == 1
+        wire.send(make_body("market"), is_last=True)
+        assert (await wire.next_line())["id"] == 2
+        await asyncio.wait_for(wire.task, 10)
+    assert wire.lines.empty()
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
