@@ -9,12 +9,10 @@ from http.client import HTTPResponse
 import pytest
 
 from serving import connections
-from serving.app import create_app
 from serving.clients import ClientLimits
 from serving.connections import TimedConnection
 from serving.settings import ServeSettings
 from tests.serving.running import run_server
-from tests.serving.support import open_client
 from twohands.errors import TwoHandsError
 
 pytestmark = pytest.mark.anyio
@@ -226,8 +224,8 @@ def test_one_who_does_not_read_the_answer_is_cut(tiny_model, classifier, monkeyp
         assert is_cut.wait(60)
 
 
-async def run_limits(messages, *, is_streamed, body_timeout_s=0.4):
-    """What an app gets of a body whose pieces come after the given pauses; None when it is cut."""
+async def run_limits(messages, *, is_streamed, body_timeout_s=0.4, app_pause_s=0.0):
+    """What an app, itself pausing for each, gets of a body whose pieces come after pauses; a code when it is cut."""
     pieces = iter(messages)
 
     async def receive():
@@ -243,6 +241,7 @@ async def run_limits(messages, *, is_streamed, body_timeout_s=0.4):
             got.append(len(message["body"]))
             if not message["more_body"]:
                 return
+            await asyncio.sleep(app_pause_s)
 
     async def send(_):
         pass
@@ -265,14 +264,7 @@ async def test_pace_is_asked_of_a_body_but_not_of_a_stream():
     assert await run_limits([(5, 1, False)], is_streamed=True) == "body_timeout"
 
 
-async def test_time_that_the_service_took_is_not_the_clients(settings, classifier):
-    hurried = settings.model_copy(update={"body_timeout_s": 0.5})
-    async with open_client(create_app(hurried, classifier)) as client:
-
-        async def chunks():
-            for chunk in (BODY[:5], BODY[5:]):
-                await asyncio.sleep(0.1)
-                yield chunk
-
-        answer = await client.post("/v1/classify", content=chunks(), headers={"content-type": "application/json"})
-        assert answer.status_code == 200
+@pytest.mark.parametrize("is_streamed", [False, True])
+async def test_time_that_the_service_took_is_not_the_clients(is_streamed):
+    brief = [(0.01, 1, True)] * 2 + [(0.01, 1, False)]
+    assert await run_limits(brief, is_streamed=is_streamed, app_pause_s=0.6) == 3
