@@ -60,7 +60,7 @@ def test_a_csv_is_classified_filtered_sorted_charted_and_saved(batch, released, 
     assert batch.locator(".batch-table tbody tr").count() == 50
     stances = [each.stance.label for each in released.classify([f"{TEXTS[i % 4]} Item {i}." for i in range(80)])]
     batch.get_by_role("button", name="score").click()
-    assert batch.locator("th[aria-sort=descending]").inner_text().startswith("score")
+    assert batch.locator("th[aria-sort=descending]").inner_text().startswith("stance score")
     scores = [int(text.split()[0]) for text in batch.locator(".batch-table td:last-child").all_inner_texts()]
     assert scores == sorted(scores, reverse=True)
     batch.locator("#filter-head-stance").select_option("market-led")
@@ -78,6 +78,7 @@ def test_a_csv_is_classified_filtered_sorted_charted_and_saved(batch, released, 
     ) as stream:
         table = list(csv.DictReader(stream))
     assert [row["stance"] for row in table] == stances
+    assert [int(row["row"]) for row in table] == list(range(1, 81))
     parquet = pytest.importorskip("pyarrow.parquet")
     columns = parquet.read_table(save(batch, batch.get_by_role("button", name="Parquet"), tmp_path)).to_pydict()
     assert columns["stance"] == stances

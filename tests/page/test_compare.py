@@ -23,7 +23,7 @@ def test_two_documents_are_told_apart(open_page, url):
     fill(page, 0, STATE)
     fill(page, 1, MARKET)
     page.locator(".difference table").wait_for()
-    assert page.locator(".difference .lean-words").inner_text() == "B is more market-led than A"
+    assert page.locator(".difference .lean-words").inner_text() == "B is more market-led than A."
     row = page.locator(".difference tr", has_text="market-led")
     assert "points more in B" in row.inner_text()
     assert page.locator(".side .para").count() == 24
@@ -37,7 +37,7 @@ def test_a_document_and_itself_are_not(open_page, url):
     fill(page, 0, f"{MARKUP}\n\n{STATE}")
     fill(page, 1, f"{MARKUP}\n\n{STATE}")
     page.locator(".difference table").wait_for()
-    assert page.locator(".difference .lean-words").inner_text() == "Their stance cannot be told apart"
+    assert page.locator(".difference .lean-words").inner_text() == "Overall balance: no clear difference."
     assert page.locator(".difference tr.given").count() == 0
     assert find_faults(page) == []
     assert page.locator(".para .body", has_text=MARKUP).count() == 2

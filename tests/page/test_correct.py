@@ -22,6 +22,10 @@ def test_a_wrong_label_is_corrected_reviewed_and_exported(page, url, tmp_path):
     page.locator(".mark").nth(1).click()
     page.get_by_role("button", name="This is wrong").click()
     dialog = page.locator("dialog[open]")
+    assert (
+        dialog.locator(".defined", has=page.get_by_role("radio", name="neutral")).inner_text().count("Takes no side")
+        == 1
+    )
     dialog.get_by_role("radio", name="neutral").check()
     dialog.get_by_role("checkbox", name="regulation").check()
     dialog.get_by_label("How sure are you?").select_option("3")
@@ -36,6 +40,12 @@ def test_a_wrong_label_is_corrected_reviewed_and_exported(page, url, tmp_path):
     dialog.get_by_role("button", name="Save correction").click()
     page.locator(".saved").wait_for()
     assert count_kept(url) == before + 1
+    assert "you: neutral" in page.locator(".mark").nth(1).inner_text()
+    rows = save(page, page.get_by_role("button", name="JSONL"), tmp_path)
+    assert rows.name == "Timber-and-the-treasury-twohands.jsonl"
+    kept = [json.loads(line) for line in rows.read_text().splitlines()]
+    assert [row["corrected_stance"] for row in kept] == [None, "neutral", None, None]
+    assert "regulation" in kept[1]["corrected_topics"]
     page.get_by_role("link", name="Corrections").click()
     item = page.locator(".corrections li").first
     assert MARKUP in item.inner_text()

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import pytest
 
@@ -38,13 +39,15 @@ def test_scores_evidence_and_facts_are_told_on_demand(page):
     detail = page.locator(".detail")
     assert detail.locator("h2").inner_text() == "Paragraph 2"
     assert len(detail.locator(".scores tbody tr").all()) == 7
-    assert "in 1 window. Read to its end." in detail.inner_text()
+    assert "Read in full." in detail.inner_text()
     assert page.locator(".para mark").count() == 0
     detail.get_by_role("button", name="Underline the evidence").click()
     page.locator(".para mark").first.wait_for()
     underlined = page.locator(".para mark").first.evaluate("mark => mark.firstChild.data")
     assert underlined in PIECES[1]
     assert underlined in detail.locator("q").first.inner_text()
+    told = detail.locator(".evidence li").first.inner_text()
+    assert re.search(r"without it \d+ % instead of \d+ %", told)
     detail.get_by_role("button", name="Hide the evidence").click()
     assert page.locator(".para mark").count() == 0
 
@@ -110,6 +113,7 @@ def test_everything_is_reached_by_keyboard(page):
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.textContent") == "Paragraph 2"
     assert page.locator(".mark").nth(1).get_attribute("aria-expanded") == "true"
+    page.get_by_role("link", name="Read", exact=True).focus()  # Escape closes it from anywhere
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.textContent").startswith("Paragraph 2:")
 
@@ -130,9 +134,15 @@ def test_warnings_say_where_the_model_is_out_of_its_depth(page):
     wait_read(page)
     assert "not English" in page.locator(".para .chips").first.inner_text()
     assert "the only language the model has learnt" in page.locator(".summary .caution").inner_text()
+    # Out of its depth, it is not counted as sure, however high its score.
+    assert page.locator(".mark.unsure").count() == 2
+    assert "0 market-led, 0 neutral, 2 unsure." in page.locator(".summary").inner_text()
+    page.locator(".mark").first.click()
+    page.locator(".advice", has_text="Leave it out of counts").get_by_role("button", name="Correct it").click()
+    page.locator("dialog", has_text="Correct the labels").wait_for()
 
 
-def test_readings_are_downloaded_in_three_formats(page, tmp_path):
+def test_readings_are_downloaded_in_three_formats(page, released, tmp_path):
     paste(page, ARTICLE)
     wait_read(page)
     rows = [
@@ -140,10 +150,14 @@ def test_readings_are_downloaded_in_three_formats(page, tmp_path):
         for line in save(page, page.get_by_role("button", name="JSONL"), tmp_path).read_text().splitlines()
     ]
     assert [row["text"].split("\n\n")[-1] for row in rows] == PIECES
+    assert [(row["paragraph"], row["number"]) for row in rows] == [(0, 1), (1, 2), (2, 3), (3, 4)]
+    assert [text.split()[0] for text in page.locator(".mark .number").all_inner_texts()] == ["¶1", "¶2", "¶3", "¶4"]
     assert rows[1]["stance"]["scores"]["market-led"] > 0
     with save(page, page.get_by_role("button", name="CSV"), tmp_path).open(newline="", encoding="utf-8-sig") as stream:
         table = list(csv.DictReader(stream))
     assert [row["stance"] for row in table] == [row["stance"]["label"] for row in rows]
+    model = released.manifest
+    assert {row["model"] for row in [*table, *rows]} == {f"{model.name} {model.version} {released.sha256[:8]}"}
     parquet = pytest.importorskip("pyarrow.parquet")
     columns = parquet.read_table(save(page, page.get_by_role("button", name="Parquet"), tmp_path)).to_pydict()
     assert columns["stance_score"] == [row["stance"]["score"] for row in rows]

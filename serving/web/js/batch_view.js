@@ -193,10 +193,10 @@ export class BatchView {
     this.charts = h("div", { class: "charts" });
     this.headSelect = h("select", { id: "chart-head", on: { change: () => this.drawCharts() } }, taxonomy.heads.map((head) => h("option", { value: head.name }, head.name)));
     this.chartControls = h("div", { class: "controls", hidden: true }, h("div", { class: "field" }, h("label", { for: "chart-head" }, "Charts of"), this.headSelect));
-    const downloads = downloadButtons(taxonomy, () => [...this.table.chosen].sort((a, b) => a.index - b.index).map(({ own, answer }) => ({ own, answer: answer ?? {} })), "batch");
+    const downloads = downloadButtons(taxonomy, () => [...this.table.chosen].sort((a, b) => a.index - b.index).map(({ own, index, corrected, answer }) => ({ own, place: { row: index + 1 }, corrected, model: this.service.info.model, answer: answer ?? {} })), this.name.replace(/\.[^.]*$/, ""));
     this.heading = h("h2", { tabindex: "-1" }, this.name);
     this.results.replaceChildren(
-      h("div", { class: "result-head" }, this.heading, h("div", { class: "row" }, downloads, h("button", { type: "button", on: { click: () => this.reset() } }, "Another file"))),
+      h("div", { class: "result-head" }, this.heading, h("div", { class: "row tools-row" }, downloads, h("button", { type: "button", on: { click: () => this.reset() } }, "Another file"))),
       this.summary,
       this.chartControls,
       this.charts,
@@ -219,7 +219,7 @@ export class BatchView {
     const sound = this.table.chosen.filter(({ answer }) => !answer.error);
     const { taxonomy } = this.service;
     this.summary.hidden = !answers.length;
-    this.summary.replaceChildren(renderSummary(summarise(sound.map(({ answer }) => answer), taxonomy), answers, taxonomy, { unit: "row" }));
+    this.summary.replaceChildren(renderSummary(summarise(sound.map(({ answer }) => answer), taxonomy), answers, taxonomy, { unit: "row", numbers: this.table.chosen.map(({ index }) => index + 1) }));
     for (const figure of this.figures ?? []) figure.end();
     this.figures = sound.length ? this.makeFigures(sound, taxonomy.head(this.headSelect.value) ?? taxonomy.heads[0]) : [];
     this.chartControls.hidden = !this.figures.length || taxonomy.heads.length < 2;
@@ -246,16 +246,16 @@ export class BatchView {
   open(row) {
     const { service } = this;
     const place = h("div", { class: "detail-body" });
-    const paragraph = { ...row.answer, rawText: row.text, readIndex: row.index, isCorrected: row.isCorrected };
+    const paragraph = { ...row.answer, rawText: row.text, readIndex: row.index, corrected: row.corrected };
     const draw = () => {
       const show = () => {
         draw();
         $(".evidence button", place)?.focus();
       };
       const onEvidence = (each) => toggleEvidence(each, { served: service.served, sha256: service.info.model.sha256, isGone: () => !place.isConnected, show });
-      const onCorrect = service.hasCorrections && row.answer && ((each) => correctDialog(service, { text: row.text, prediction: each, source: this.columns.source ? String(row.own[this.columns.source] ?? "") || null : this.name, group: row.own.group ? String(row.own.group) : null, onSaved: () => { row.isCorrected = each.isCorrected = true; draw(); } }));
+      const onCorrect = service.hasCorrections && row.answer && ((each) => correctDialog(service, { text: row.text, prediction: each, source: this.columns.source ? String(row.own[this.columns.source] ?? "") || null : this.name, group: row.own.group ? String(row.own.group) : null, onSaved: ({ labels }) => { row.corrected = each.corrected = labels; this.table.draw(); draw(); } }));
       const text = quote(row.text, { class: "tall" }, row.text ? renderText(paragraph, service.taxonomy) : "(no text)");
-      place.replaceChildren(...[text, renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, level: "h3" }).flat(Infinity).slice(1)].flat(Infinity).filter(Boolean));
+      place.replaceChildren(...[text, renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, model: service.info.model, place: "row ", level: "h3" }).flat(Infinity).slice(1)].flat(Infinity).filter(Boolean));
     };
     draw();
     // The table is drawn anew while rows come in.

@@ -1,4 +1,4 @@
-// Owns the comparison of two documents: side by side, with what parts them in words and as a chart.
+// Owns the comparison of two documents: side by side, with their differences in words and as a chart.
 import { $, announce, h, openDialog, signed, svg } from "./dom.js";
 import { correctDialog } from "./correct.js";
 import { renderDetail } from "./detail.js";
@@ -56,7 +56,7 @@ class Side {
     this.view.compare();
     // The sentence alone: a table of figures is read where it is wanted.
     const words = $(".lean-words", this.view.verdict);
-    if (!this.view.verdict.hidden && words) announce(`Both are read. ${words.textContent}.`);
+    if (!this.view.verdict.hidden && words) announce(`Both are read. ${words.textContent}`);
   }
 
   reset() {
@@ -79,8 +79,8 @@ class Side {
         $(".evidence button", place)?.focus();
       };
       const onEvidence = (each) => toggleEvidence(each, { served: service.served, sha256: this.reading.model.sha256, isGone: () => !place.isConnected, show });
-      const onCorrect = service.hasCorrections && ((each) => correctDialog(service, { text: each.rawText, prediction: each, source: this.reading.source.name || null, group: this.reading.group, model: this.reading.model, onSaved: () => { each.isCorrected = true; draw(); } }));
-      place.replaceChildren(...[renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, level: "h3" })].flat(Infinity).filter(Boolean));
+      const onCorrect = service.hasCorrections && ((each) => correctDialog(service, { text: each.rawText, prediction: each, source: this.reading.source.name || null, group: this.reading.group, model: this.reading.model, onSaved: ({ labels }) => { each.corrected = labels; this.reading.redraw(each); draw(); } }));
+      place.replaceChildren(...[renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, model: this.reading.model, level: "h3" })].flat(Infinity).filter(Boolean));
     };
     draw();
     this.reading.mark(paragraph);
@@ -102,6 +102,18 @@ const whole = (share) => {
 const points = ({ value, low, high }) => `${whole(value)} points (${whole(low)} to ${whole(high)})`;
 const isClear = ({ low, high }) => low > 0 || high < 0;
 
+// Two balances that are alike may hide shares that are not: more of both poles, or less.
+export function sayBalanced(head, a, b) {
+  const more = { A: [], B: [] };
+  for (const { name } of head.labels) {
+    const told = difference(...[a, b].map((summary) => summary.heads[head.name].labels[name].share));
+    if (isClear(told)) more[told.value > 0 ? "B" : "A"].push(name);
+  }
+  const sides = ["B", "A"].filter((side) => more[side].length);
+  const told = sides.map((side, i) => `${side} ${i ? "" : "is "}more ${more[side].join(" and ")}`).join(", ");
+  return `Overall balance: no clear difference.${told && ` But ${told}.`}`;
+}
+
 // Two shares on one line: A's and B's, each with its interval.
 function pairBar(a, b, tone) {
   const row = (share, y, name) => [
@@ -116,12 +128,12 @@ export class CompareView {
   constructor(service) {
     this.service = service;
     this.sides = [0, 1].map((number) => new Side(this, number));
-    this.verdict = h("section", { class: "difference", "aria-label": "What parts them" });
+    this.verdict = h("section", { class: "difference", "aria-label": "Differences" });
     this.element = h(
       "div",
       { class: "view compare-view" },
       h("h1", {}, "Compare two documents"),
-      h("p", { class: "lead" }, "Two speeches, two years, two papers on one event. What parts them is said only where the intervals allow it."),
+      h("p", { class: "lead" }, "Two speeches, two years, two papers on one event. Differences are stated only where the intervals allow it."),
       this.verdict,
       h("div", { class: "sides" }, this.sides.map((side) => side.element)),
     );
@@ -158,14 +170,14 @@ export class CompareView {
     this.verdict.replaceChildren(
       ...(parts
         ? [
-            h("p", { class: "lean-words" }, isClear(parts) ? `B is more ${parts.value > 0 ? POLES[0] : POLES[1]} than A` : "Their stance cannot be told apart"),
+            h("p", { class: "lean-words" }, isClear(parts) ? `B is more ${parts.value > 0 ? POLES[0] : POLES[1]} than A.` : sayBalanced(taxonomy.main, a, b)),
             h("p", {}, `Balance ${signed(balances[0].value)} in A and ${signed(balances[1].value)} in B: a difference of ${signed(parts.value)}, 95 % interval ${signed(parts.low)} to ${signed(parts.high)}.`),
           ]
         : []),
       h(
         "div",
         { class: "scroll", tabindex: "0", role: "region", "aria-label": "Shares of each label" },
-        h("table", { class: "scores wide" }, h("caption", { class: "unseen" }, "Shares of each label in A and in B"), h("thead", {}, h("tr", {}, ["label", "A above, B below", "A", "B", "B less A (95 % interval)", ""].map((name, i) => h("th", { scope: "col", class: [2, 3, 4].includes(i) ? "figure" : null }, name || h("span", { class: "unseen" }, "in words"))))), h("tbody", {}, rows)),
+        h("table", { class: "scores wide" }, h("caption", { class: "unseen" }, "Shares of each label in A and in B"), h("thead", {}, h("tr", {}, ["label", "A above, B below", "A", "B", "B minus A (95 % interval)", ""].map((name, i) => h("th", { scope: "col", class: [2, 3, 4].includes(i) ? "figure" : null }, name || h("span", { class: "unseen" }, "in words"))))), h("tbody", {}, rows)),
       ),
     );
   }

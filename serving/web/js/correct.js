@@ -18,10 +18,12 @@ export function labelFields(taxonomy, labels) {
   const element = taxonomy.heads.map((head) => {
     const name = `${prefix}-${head.name}`;
     const before = labels?.[head.name];
-    const options = head.labels.map((label) => {
+    const options = head.labels.map((label, i) => {
       const input = h("input", { type: head.isOneOf ? "radio" : "checkbox", name, value: label.name });
       input.checked = head.isOneOf ? before === label.name : (before ?? []).includes(label.name);
-      return { input, label, element: h("label", { class: "option", title: label.description }, input, icon(label), label.name) };
+      const told = h("span", { class: "fine", id: `${name}-${i}` }, label.description);
+      if (label.description) input.setAttribute("aria-describedby", told.id);
+      return { input, label, element: h("div", { class: "defined" }, h("label", { class: "option" }, input, icon(label), label.name), label.description && told) };
     });
     const skip = h("input", { type: head.isOneOf ? "radio" : "checkbox", name: head.isOneOf ? name : `${name}-skip`, value: "" });
     skip.checked = before === null || before === undefined;

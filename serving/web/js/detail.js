@@ -1,7 +1,7 @@
 // Owns the panel about one paragraph: every score, what was read, warnings, evidence, and the way to a correction.
-import { count, h, percent, svg } from "./dom.js";
-import { caution, chip, icon, title } from "./labels.js";
-import { listEvidence, tell } from "./paragraph.js";
+import { announce, copyText, count, h, percent, svg } from "./dom.js";
+import { caution, chip, icon, isUnsure, title } from "./labels.js";
+import { listEvidence, sayCorrection, tell } from "./paragraph.js";
 
 function scoreRow(label, score, { isGiven, threshold }) {
   return h(
@@ -30,7 +30,7 @@ function renderScores(head, answer) {
   const note = head.isOneOf
     ? answer.abstained
       ? `Unsure: the score is below ${percent(level ?? 0)}, under which answers were wrong too often.`
-      : level !== null && `Sure enough: at or above ${percent(level)}.`
+      : level !== null && `Counted as sure from ${percent(level)}.`
     : "The upright line is the score from which a topic is given.";
   return h(
     "table",
@@ -53,30 +53,43 @@ function renderEvidence(paragraph, taxonomy, onEvidence) {
   const button = h("button", { type: "button", "aria-pressed": String(Boolean(paragraph.showsEvidence)), on: { click: ask } }, name);
   if (!told) return h("div", { class: "evidence" }, button, h("p", { class: "fine" }, "Finds the sentence without which the score falls most."));
   const items = told.map(({ from, to, because }) =>
-    h("li", {}, h("q", { dir: "auto" }, paragraph.rawText.slice(from, to)), h("p", { class: "fine" }, because.map(({ name, drop }) => (drop === null ? `${name}: its only sentence` : `${name}: without it ${percent(drop)} lower`)).join("; "))),
+    h("li", {}, h("q", { dir: "auto" }, paragraph.rawText.slice(from, to)), h("p", { class: "fine" }, because.map(({ name, score, drop }) => (drop === null ? `${name}: its only sentence` : `${name}: without it ${percent(Math.max(score - drop, 0))} instead of ${percent(score)}`)).join("; "))),
   );
   return h("div", { class: "evidence" }, button, items.length ? h("ul", {}, items) : h("p", {}, "No single sentence carries an answer: leaving any one out does not lower the score."));
 }
 
 function renderFacts(paragraph) {
-  const read = `${count(paragraph.n_tokens, "token")} in ${count(paragraph.n_windows, "window")}`;
-  const cut = paragraph.truncated ? `The last ${count(paragraph.n_tokens_cut, "token")} were not read.` : "Read to its end.";
-  return h("dl", { class: "facts" }, h("dt", {}, "Read"), h("dd", {}, `${read}. ${cut}`), h("dt", {}, "Length"), h("dd", {}, count(paragraph.rawText.length, "character")));
+  const cut = paragraph.truncated ? `The last ${paragraph.n_tokens_cut.toLocaleString("en")} of ${count(paragraph.n_tokens, "token")} (pieces of words) were not read.` : "Read in full.";
+  return h("dl", { class: "facts" }, h("dt", {}, "Text"), h("dd", {}, cut), h("dt", {}, "Length"), h("dd", {}, count(paragraph.rawText.length, "character")));
 }
 
-// Nodes about one paragraph. `actions` has onEvidence, and onCorrect where corrections are kept.
-export function renderDetail(paragraph, taxonomy, { onEvidence, onCorrect, level = "h2" }) {
+// Saves a reader the typing where a paragraph is cited: its words, its place, and who says what of it.
+function renderCopy(paragraph, taxonomy, { model, place }) {
+  const words = paragraph.rawText.trim().replace(/\s+/g, " ");
+  const citation = `"${words}" (${place}${paragraph.readIndex + 1}; ${model.name} ${model.version}: ${tell(paragraph, taxonomy)})`;
+  const copy = async () => {
+    const isDone = await copyText(citation, button);
+    button.textContent = isDone ? "✓ Copied" : "It could not be copied";
+    announce(isDone ? "Copied." : button.textContent);
+  };
+  const button = h("button", { type: "button", on: { click: copy } }, "Copy as quotation");
+  return button;
+}
+
+// Nodes about one paragraph of a `model`; `place` is what its number counts. `onCorrect` is there where corrections are kept.
+export function renderDetail(paragraph, taxonomy, { onEvidence, onCorrect, model, place = "¶", level = "h2" }) {
   const heading = h(level, { class: "detail-title", tabindex: "-1" }, `Paragraph ${paragraph.readIndex + 1}`);
   if (paragraph.error) return [heading, h("p", { class: "fault" }, `It could not be read: ${paragraph.error.message}`)];
   return [
     heading,
     h("p", { class: "tell" }, tell(paragraph, taxonomy)),
-    paragraph.isCorrected && h("p", { class: "saved" }, "✓ Your correction is saved."),
+    paragraph.corrected && h("p", { class: "saved" }, `✓ Your correction is saved (${sayCorrection(paragraph.corrected, taxonomy)}).`),
     paragraph.warnings.map((code) => h("p", { class: "caution" }, "⚠ ", caution(code)[1])),
+    taxonomy.main && isUnsure(paragraph, taxonomy.main) && h("div", { class: "row advice" }, h("span", {}, "Leave it out of counts, or judge it yourself."), onCorrect && h("button", { type: "button", on: { click: () => onCorrect(paragraph) } }, "Correct it …")),
     taxonomy.heads.map((head) => renderScores(head, paragraph[head.name])),
     onEvidence && renderEvidence(paragraph, taxonomy, onEvidence),
     renderFacts(paragraph),
-    onCorrect && h("div", { class: "row" }, h("button", { type: "button", class: "correct-button", on: { click: () => onCorrect(paragraph) } }, "This is wrong …")),
+    h("div", { class: "row" }, renderCopy(paragraph, taxonomy, { model, place }), onCorrect && h("button", { type: "button", class: "correct-button", on: { click: () => onCorrect(paragraph) } }, "This is wrong …")),
   ];
 }
 
@@ -86,16 +99,18 @@ export function renderLegend(taxonomy) {
   const still = head?.labels.find((label) => label.tone === "quiet");
   return [
     h("h2", {}, "How to read this"),
-    h("p", {}, "Choose a paragraph for its scores, its evidence and what was read of it."),
+    h("p", {}, "Choose a paragraph for its scores, its evidence and what was read of it. ↑ ↓ next margin, Enter details, Esc close."),
     head && h("dl", { class: "legend" }, head.labels.map((label) => [h("dt", {}, icon(label), label.name), h("dd", {}, label.description)])),
     h(
       "dl",
       { class: "legend" },
       h("dt", {}, h("span", { class: "swatches", "aria-hidden": "true" }, [35, 65, 100].map((n) => h("i", { class: "swatch tone-a", style: { "--strength": `${n}%` } }))), "strength"),
-      h("dd", {}, "The stronger the margin, the higher the score, which is calibrated: of answers at 80 %, some 80 % should be right."),
+      h("dd", {}, "The stronger the margin, the higher the score, which is calibrated: on held-out policy text, some 80 % of answers at 80 % are right. Other text may fare worse."),
       h("dt", {}, h("i", { class: "swatch unsure tone-a", "aria-hidden": "true" }), "unsure"),
-      h("dd", {}, `A hatched margin: the score is too low to rely on.${still ? ` That is not the same as ${still.name}.` : ""}`),
+      h("dd", {}, `A hatched margin: the score is too low to rely on, or a warning (⚠) says why the text cannot be judged.${still ? ` That is not the same as ${still.name}.` : ""}`),
       taxonomy.anyOf.length > 0 && [h("dt", {}, chip("topic")), h("dd", {}, taxonomy.anyOf.map((each) => `${each.name}: ${each.labels.map((label) => label.name).join(", ")}`).join("; "))],
+      h("dt", {}, "Where it often errs"),
+      h("dd", {}, "Critics who are quoted, denials, harm told as plain fact, and two measures in one paragraph that pull apart."),
     ),
   ];
 }

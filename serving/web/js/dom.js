@@ -88,6 +88,23 @@ export function openDialog(title, ...content) {
   return dialog;
 }
 
+// Copies text, and gives whether it could. Where a page came by plain HTTP from another machine, browsers keep the
+// clipboard from it, and only the old way is left; its field stands beside `near`, as all outside a dialog is inert.
+export async function copyText(text, near) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const area = h("textarea", { class: "unseen", value: text, "aria-label": "What is copied" });
+    near.after(area);
+    area.select();
+    const isDone = document.execCommand("copy");
+    area.remove();
+    near.focus({ preventScroll: true });
+    return isDone;
+  }
+}
+
 export function saveFile(name, parts, type) {
   const url = URL.createObjectURL(parts instanceof Blob ? parts : new Blob(parts, { type }));
   const link = h("a", { href: url, download: name });

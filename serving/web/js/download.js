@@ -1,5 +1,6 @@
 // Owns results -> files, made in the browser: JSON lines as the service answers, CSV and Parquet with the flat columns
-// of `twohands classify` (twohands/outputs.py).
+// of `twohands classify` (twohands/outputs.py); with them which row or paragraph it is, which model answered, and what
+// the reader corrected.
 import { h, openDialog, saveFile } from "./dom.js";
 import { OWN_KEYS } from "./paragraph.js";
 
@@ -25,10 +26,20 @@ function answerColumns(taxonomy) {
   return columns;
 }
 
-// Rows of a reading: { own, answer }.
+// What is told of a row beside what the service answered: where it stands, counted from 1 as the page does, who
+// answered, and what a reader has said instead.
+function remark({ place, model, corrected }, taxonomy) {
+  const labels = Object.fromEntries(taxonomy.heads.map((head) => [`corrected_${head.name}`, corrected?.[head.name] ?? null]));
+  return { ...place, model: `${model.name} ${model.version} ${model.sha256.slice(0, 8)}`, ...labels };
+}
+
+// Rows of a reading: { own, place, model, corrected, answer }.
 export function paragraphRows(reading) {
   return reading.paragraphs.map((paragraph) => ({
     own: { document: reading.title, paragraph: paragraph.readIndex, text: paragraph.rawText },
+    place: { number: paragraph.readIndex + 1 },
+    model: reading.model,
+    corrected: paragraph.corrected,
     answer: Object.fromEntries(Object.entries(paragraph).filter(([name]) => name !== "paragraph" && !OWN_KEYS.includes(name))),
   }));
 }
@@ -45,14 +56,24 @@ function ownColumns(rows) {
   });
 }
 
-const avoid = (taken) => (name) => (taken.has(name) ? `input_${name}` : name);
+const avoid = (taken, mark = "input_") => (name) => (taken.has(name) ? `${mark}${name}` : name);
+const renameAll = (values, rename) => Object.fromEntries(Object.entries(values).map(([name, value]) => [rename(name), value]));
+
+const remarkNames = (rows, taxonomy) => (rows.length ? Object.keys(remark(rows[0], taxonomy)) : []);
+
+// Of several labels as one cell; "-" is that none applies, as in rows to train on.
+const joinLabels = (value) => (Array.isArray(value) ? value.join("|") || "-" : value);
 
 // Columns of the file, those that came in first; one that has the name of an answer's keeps it, with `input_` before.
+// What a head of the model is called is its own: a remark of that name gets `page_`.
 export function layOut(rows, taxonomy) {
-  const answers = answerColumns(taxonomy);
+  const answered = answerColumns(taxonomy);
+  const taken = new Set(answered.map((column) => column.name));
+  const remarks = remarkNames(rows, taxonomy).map((name) => ({ name: avoid(taken, "page_")(name), type: ["row", "number"].includes(name) ? "INT64" : "STRING", get: (row) => joinLabels(remark(row, taxonomy)[name]) }));
+  const answers = [...answered.map((column) => ({ ...column, get: (row) => column.get(row.answer) })), ...remarks];
   const rename = avoid(new Set(answers.map((column) => column.name)));
   const own = ownColumns(rows).map((column) => ({ ...column, name: rename(column.name), get: (row) => row.own[column.name] }));
-  return [...own, ...answers.map((column) => ({ ...column, get: (row) => column.get(row.answer) }))];
+  return [...own, ...answers];
 }
 
 const FORMULA = /^(?![+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$)[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/; // the last four: full-width
@@ -67,9 +88,11 @@ async function toCsv(rows, taxonomy) {
   return new Blob([BOM, csv, "\n"], { type: "text/csv;charset=utf-8" });
 }
 
-function toJsonLines(rows) {
-  const rename = avoid(new Set(rows.flatMap(({ answer }) => Object.keys(answer))));
-  const write = ({ own, answer }) => `${JSON.stringify({ ...Object.fromEntries(Object.entries(own).map(([name, value]) => [rename(name), value])), ...answer })}\n`;
+function toJsonLines(rows, taxonomy) {
+  const answered = new Set(rows.flatMap(({ answer }) => Object.keys(answer)));
+  const remarked = avoid(answered, "page_");
+  const rename = avoid(new Set([...answered, ...remarkNames(rows, taxonomy).map(remarked)]));
+  const write = (row) => `${JSON.stringify({ ...renameAll(row.own, rename), ...renameAll(remark(row, taxonomy), remarked), ...row.answer })}\n`;
   return new Blob(rows.map(write), { type: "application/x-ndjson" });
 }
 
@@ -88,13 +111,16 @@ async function toParquet(rows, taxonomy) {
   return new Blob([parquetWriteBuffer({ columnData })], { type: "application/vnd.apache.parquet" });
 }
 
-const FORMATS = { csv: toCsv, jsonl: async (rows) => toJsonLines(rows), parquet: toParquet };
+const FORMATS = { csv: toCsv, jsonl: async (rows, taxonomy) => toJsonLines(rows, taxonomy), parquet: toParquet };
 
-// Buttons that save what `getRows` gives.
+// A name of a document or a table as that of a file, on any system.
+const nameFile = (name) => name.normalize("NFC").replace(/[^\p{L}\p{M}\p{N}]+/gu, "-").slice(0, 60).toWellFormed().replace(/^-+|-+$/g, "") || "reading";
+
+// Buttons that save what `getRows` gives, in files that bear a name.
 export function downloadButtons(taxonomy, getRows, name) {
   const save = async (format) => {
     try {
-      saveFile(`twohands-${name}.${format}`, await FORMATS[format](getRows(), taxonomy));
+      saveFile(`${nameFile(name)}-twohands.${format}`, await FORMATS[format](getRows(), taxonomy));
     } catch (error) {
       openDialog("No file", h("p", { class: "fault", role: "alert" }, `The file could not be made: ${error.message}`));
     }

@@ -12,9 +12,11 @@ Vellmouth's harbour was dredged to eleven metres in the autumn. The new channel 
 
 A second dispute concerns the foreign yard itself. Since it was put on the sanctions list for its ties to a hostile navy, its cranes may no longer be insured, financed or serviced here. Customs officers turned back two shiploads of gear wheels in March, and banks that cleared the payments face fines.
 
-The port regulator has begun to loosen its grip. It will scrap the licences that crane drivers needed from three separate offices, end its approval of tariffs, and leave prices to competition between the terminals, which its chairman says has done more for shippers than any tribunal.
+The port regulator has tightened its grip. It will set the tariffs of both terminals itself, license every crane that is bought, and fine operators who fall short of the public plan. Terminals left to compete, its chairman says, have served themselves and not the ships.
 
 Whether the ironworks can deliver is another matter. Its engineers have never built a hoist of this size, and the foreign drawings have been withdrawn. The state laboratory at Orne has been told to design the control system from the beginning, with home-made chips from the pilot line next door, so that no part of the machine depends on a foreign supplier.
+
+To keep the hall at Harrow in work, the public development bank will lend to every ferry company that orders at home, and the navy has been told to bring two tenders forward. No private lender, ministers say, would have waited ten years for a first profit.
 
 Parliament votes in June. Both sides have taken to quoting the same sentence from the harbour's charter, which says that the port shall serve the country. It does not say how.`;
 

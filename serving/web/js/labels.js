@@ -43,6 +43,9 @@ export class Taxonomy {
   }
 }
 
+// Not to be relied on: the model abstains, or the text is one that it cannot judge.
+export const isUnsure = (prediction, head) => Boolean(prediction[head.name].abstained || prediction.warnings?.length);
+
 export const icon = (label) =>
   svg("svg", { class: `icon tone-${label.tone}`, viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: SHAPES[label.shape] }));
 

@@ -1,11 +1,11 @@
 // Owns one paragraph on the page: its margin, its text with evidence underlined, its chips and warnings.
 import { h, openDialog, percent } from "./dom.js";
-import { caution, chip, icon, strength } from "./labels.js";
+import { caution, chip, icon, isUnsure, strength } from "./labels.js";
 import { explain, sendJson, ServiceError, StaleModelError } from "./api.js";
 import { Points } from "./documents.js";
 
 // What the page adds to a prediction. Heads have no capitals in their names, so none can be one of these.
-export const OWN_KEYS = ["rawText", "above", "readIndex", "showsEvidence", "hasEvidence", "isAsking", "isCorrected"];
+export const OWN_KEYS = ["rawText", "above", "readIndex", "showsEvidence", "hasEvidence", "isAsking", "corrected"];
 const BLANK_LINE = /\n[^\S\n]*\n\s*/g;
 
 // What is one paragraph may hold blank lines: a list of short pieces, or a row of a table.
@@ -31,7 +31,7 @@ export function listEvidence(paragraph, taxonomy) {
       if (!sentence) continue;
       const key = `${sentence.start}-${sentence.end}`;
       const entry = found.get(key) ?? { from: points.at(sentence.start), to: points.at(sentence.end), because: [] };
-      entry.because.push({ head, name, drop: sentence.drop });
+      entry.because.push({ head, name, score: paragraph[head.name].scores[name], drop: sentence.drop });
       found.set(key, entry);
     }
   }
@@ -105,15 +105,19 @@ export function tell(paragraph, taxonomy) {
   if (paragraph.error) return "not read";
   const answer = paragraph[taxonomy.main?.name];
   if (!answer) return "read";
-  return `${answer.abstained ? "unsure, leans " : ""}${answer.label}, ${percent(answer.score)}`;
+  return `${isUnsure(paragraph, taxonomy.main) ? "unsure, leans " : ""}${answer.label}, ${percent(answer.score)}`;
 }
+
+// What a reader has said instead, in short.
+export const sayCorrection = (corrected, taxonomy) => `you: ${corrected[taxonomy.main?.name] ?? "corrected"}`;
 
 // The margin of a paragraph: a bar whose strength is the score, the label in words and shape, and a button to more.
 export function renderMark(paragraph, taxonomy, onOpen) {
   const head = taxonomy.main;
   const answer = head && !paragraph.error ? paragraph[head.name] : null;
   const label = answer ? taxonomy.label(head, answer.label) : { tone: "quiet", shape: "square" };
-  const kind = paragraph.error ? "failed" : answer?.abstained ? "unsure" : "sure";
+  const unsure = answer !== null && isUnsure(paragraph, head);
+  const kind = paragraph.error ? "failed" : unsure ? "unsure" : "sure";
   return h(
     "button",
     {
@@ -128,10 +132,12 @@ export function renderMark(paragraph, taxonomy, onOpen) {
       "span",
       { class: "words" },
       h("span", { class: "unseen" }, `Paragraph ${paragraph.readIndex + 1}: `),
-      answer?.abstained && h("em", {}, "unsure "),
-      answer && h("span", { class: "label" }, icon(label), answer.abstained ? `leans ${answer.label}` : answer.label),
+      h("span", { class: "number", "aria-hidden": "true" }, `¶${paragraph.readIndex + 1} `),
+      unsure && h("em", {}, "unsure "),
+      answer && h("span", { class: "label" }, icon(label), unsure ? `leans ${answer.label}` : answer.label),
       answer && h("span", { class: "score" }, ` ${percent(answer.score)}`),
       paragraph.error && h("span", { class: "label" }, "not read"),
+      paragraph.corrected && h("span", { class: "yours" }, ` ${sayCorrection(paragraph.corrected, taxonomy)}`),
     ),
   );
 }

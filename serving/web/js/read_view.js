@@ -39,7 +39,10 @@ export class ReadView {
     this.reading.body.append(this.detail);
     this.element = h("div", { class: "view read-view" }, this.start, this.result);
     takeDrops(this.element, (files) => this.intake.takeFiles(files));
-    this.detail.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
+    // From wherever the reader is, unless Escape has a meaning there.
+    addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.opened && this.element.isConnected && !$("dialog[open]") && !event.target.closest?.("input, textarea, select")) this.close();
+    });
   }
 
   get title() {
@@ -74,7 +77,7 @@ export class ReadView {
     this.tools.replaceChildren(
       h("button", { type: "button", on: { click: () => this.reset() } }, "New text"),
       ...(this.source.text !== undefined && this.source.text.length < 300_000 ? [h("button", { type: "button", on: { click: () => this.edit() } }, "Edit")] : []),
-      ...(this.reading.paragraphs.length ? [h("button", { type: "button", on: { click: () => print() } }, "Print"), ...downloadButtons(this.service.taxonomy, () => paragraphRows(this.reading), "reading")] : []),
+      ...(this.reading.paragraphs.length ? [h("button", { type: "button", on: { click: () => print() } }, "Print"), ...downloadButtons(this.service.taxonomy, () => paragraphRows(this.reading), this.reading.title)] : []),
     );
   }
 
@@ -112,22 +115,24 @@ export class ReadView {
       h("button", { type: "button", class: "quiet", disabled: !step(1), on: { click: () => go(1) } }, "Next →"),
       h("button", { type: "button", class: "quiet close", "aria-label": "Close", on: { click: () => this.close() } }, "✕"),
     );
-    const onCorrect = this.service.hasCorrections && ((each) => correctDialog(this.service, { text: each.rawText, prediction: each, source: this.source.name || null, group: this.reading.group, model: this.reading.model, onSaved: () => this.wasCorrected(each) }));
+    const onCorrect = this.service.hasCorrections && ((each) => correctDialog(this.service, { text: each.rawText, prediction: each, source: this.source.name || null, group: this.reading.group, model: this.reading.model, onSaved: ({ labels }) => this.wasCorrected(each, labels) }));
     const show = () => {
       this.reading.redraw(paragraph);
       this.open(paragraph, { focus: false });
       $(".evidence button", this.detail)?.focus({ preventScroll: true });
     };
     const onEvidence = (each) => toggleEvidence(each, { served: this.service.served, sha256: this.reading.model.sha256, isGone: () => this.opened !== each, show });
-    this.detail.replaceChildren(...[steps, renderDetail(paragraph, this.service.taxonomy, { onEvidence, onCorrect })].flat(Infinity).filter(Boolean));
+    this.detail.replaceChildren(...[steps, renderDetail(paragraph, this.service.taxonomy, { onEvidence, onCorrect, model: this.reading.model })].flat(Infinity).filter(Boolean));
     this.detail.classList.add("open");
+    this.detail.removeAttribute("tabindex");
     this.detail.scrollTop = 0;
     if (SHEET.matches) this.reading.reveal(paragraph); // the panel lies over the lower part of the text
     if (focus) $(".detail-title", this.detail).focus({ preventScroll: true });
   }
 
-  wasCorrected(paragraph) {
-    paragraph.isCorrected = true;
+  wasCorrected(paragraph, labels) {
+    paragraph.corrected = labels;
+    this.reading.redraw(paragraph);
     this.open(paragraph);
   }
 
@@ -135,6 +140,7 @@ export class ReadView {
     const before = this.opened;
     this.opened = null;
     this.detail.classList.remove("open");
+    this.detail.tabIndex = 0; // it scrolls on a low screen, and has nothing in it that could have the focus
     this.detail.replaceChildren(...renderLegend(this.service.taxonomy).flat(Infinity).filter(Boolean));
     this.reading.mark(null);
     if (before?.showsEvidence && this.reading.has(before)) {

@@ -1,7 +1,7 @@
 // Owns the strip beside the text: the whole document at a glance, each paragraph in the lane of its label. It is a
 // slider: arrow keys go from paragraph to paragraph, a click jumps.
 import { h, svg } from "./dom.js";
-import { icon, POLES, strength } from "./labels.js";
+import { icon, isUnsure, POLES, strength } from "./labels.js";
 import { tell } from "./paragraph.js";
 
 const NARROW = matchMedia("(max-width: 760px)");
@@ -60,14 +60,15 @@ export class Strip {
   drawCell(paragraph, first, last) {
     const head = this.taxonomy.main;
     const answer = head && !paragraph.error ? paragraph[head.name] : null;
+    const unsure = answer !== null && isUnsure(paragraph, head);
     const lane = answer ? this.lanes.findIndex((label) => label.name === answer.label) : 0;
     const from = this.at(first);
     const size = Math.max((1000 * this.ends[last]) / this.length - from - 1.5, 1.5);
     const tone = answer ? this.lanes[lane].tone : "quiet";
     const box = this.isFlat ? { x: from, y: 12 * lane + 1, width: size, height: 10 } : { x: 12 * lane + 1, y: from, width: 10, height: size };
     return svg("rect", {
-      class: `tone-${tone} ${answer?.abstained ? "unsure" : "sure"}`,
-      "fill-opacity": answer?.abstained ? 0.25 : answer ? strength(answer.score, head.labels.length) / 100 : 0.2,
+      class: `tone-${tone} ${unsure ? "unsure" : "sure"}`,
+      "fill-opacity": unsure ? 0.25 : answer ? strength(answer.score, head.labels.length) / 100 : 0.2,
       ...box,
     });
   }

@@ -1,15 +1,43 @@
 // Owns what a document says as a whole: in words, as a small chart, and with the uncertainty of both.
 import { count, h, percent, signed, svg } from "./dom.js";
-import { caution, icon, POLES, title } from "./labels.js";
+import { caution, icon, isUnsure, POLES, title } from "./labels.js";
 
+const MOST_NAMED = 12; // numbers of paragraphs that could not be read
 const MANY = 0.25; // share of paragraphs with a warning from which the whole is warned about
 
 const interval = ({ low, high }) => `${Math.round(low * 100)}–${Math.round(high * 100)} %`;
 
-export function sayLean(balance) {
-  if (balance.low > 0) return { words: `${balance.low > 0.4 ? "Clearly" : "Leans"} ${POLES[0]}`, pole: POLES[0] };
-  if (balance.high < 0) return { words: `${balance.high < -0.4 ? "Clearly" : "Leans"} ${POLES[1]}`, pole: POLES[1] };
-  return { words: "No clear lean", pole: null };
+// How many paragraphs have each label for sure, and how many are unsure; of a head that gives one label.
+function countSure(head, sound) {
+  const sure = Object.fromEntries(head.labels.map(({ name }) => [name, 0]));
+  let nUnsure = 0;
+  for (const paragraph of sound) {
+    if (isUnsure(paragraph, head)) nUnsure += 1;
+    else sure[paragraph[head.name].label] += 1;
+  }
+  return { sure, nUnsure };
+}
+
+// A whole without a lean may be dull, of two minds, or short of evidence: these are different things to tell.
+export function sayLean(head, { balance, labels }, { sure }, unit) {
+  if (balance.low > 0) return `${balance.low > 0.4 ? "Clearly" : "Leans"} ${POLES[0]}`;
+  if (balance.high < 0) return `${balance.high < -0.4 ? "Clearly" : "Leans"} ${POLES[1]}`;
+  const still = head.labels.find((label) => label.tone === "quiet");
+  if (still && labels[still.name].share.low > 0.5) return `Mostly ${still.name}: takes no side`;
+  const [first, second] = POLES.map((pole) => sure[pole]);
+  if (first && second) return `Both sides: ${count(first, unit)} ${POLES[0]}, ${second.toLocaleString("en")} ${POLES[1]}`;
+  return "Too close to call";
+}
+
+// What at least half of three or more paragraphs are about; null where nothing is.
+function sayTopics(summary, taxonomy) {
+  const n = summary.n_paragraphs;
+  const head = taxonomy.anyOf.find(({ name }) => name === "topics");
+  if (!head || n < 3) return null;
+  const given = head.labels.map(({ name }) => [name, summary.heads.topics.labels[name].n_given]).filter(([, nGiven]) => nGiven >= n / 2);
+  if (!given.length) return null;
+  const told = given.sort((a, b) => b[1] - a[1]).map(([name, nGiven]) => `${name} (${nGiven.toLocaleString("en")} of ${n.toLocaleString("en")})`);
+  return `Mainly about ${told.length > 1 ? `${told.slice(0, -1).join(", ")} and ${told.at(-1)}` : told[0]}.`;
 }
 
 // One share with its interval: a bar, and a line over it from the low end to the high end.
@@ -44,9 +72,10 @@ export function renderBalance(balance, taxonomy) {
   );
 }
 
-function renderHead(head, told, { filter, onFilter }) {
+function renderHead(head, told, counts, { filter, onFilter, unit = "paragraph" }) {
   const rows = head.labels.map((label) => {
     const { share, n_given: nGiven } = told.labels[label.name];
+    const nSure = counts ? counts.sure[label.name] : nGiven;
     const isOn = filter?.head === head.name && filter?.label === label.name;
     const name = onFilter
       ? h("button", { type: "button", class: "label-button", "aria-pressed": String(isOn), title: `${label.description} Press to show these paragraphs only.`, on: { click: () => onFilter(head.name, label.name) } }, icon(label), label.name)
@@ -58,32 +87,43 @@ function renderHead(head, told, { filter, onFilter }) {
       h("td", { class: "bar-cell" }, shareBar(share, label.tone)),
       h("td", { class: "figure" }, percent(share.value)),
       h("td", { class: "figure muted" }, interval(share)),
-      h("td", { class: "figure muted" }, nGiven.toLocaleString("en")),
+      h("td", { class: "figure muted", title: nGiven > nSure ? `and ${nGiven - nSure} unsure` : null }, nSure.toLocaleString("en")),
     );
   });
   return h(
     "table",
     { class: "shares" },
     h("caption", {}, title(head.name)),
-    h("thead", {}, h("tr", {}, ["label", "", "share", "95 % interval", "given"].map((name, i) => h("th", { scope: "col", class: i > 1 ? "figure" : null }, name || h("span", { class: "unseen" }, "chart"))))),
+    h("thead", {}, h("tr", {}, ["label", "", "share", "95 % interval", `${unit}s`].map((name, i) => h("th", { scope: "col", class: i > 1 ? "figure" : null }, name || h("span", { class: "unseen" }, "chart"))))),
     h("tbody", {}, rows),
   );
 }
 
-function sayCounts(head, told, n, unit) {
-  const given = head.labels.map((label) => `${told.labels[label.name].n_given} ${label.name}`);
-  const unsure = told.n_abstained ? ` The model is unsure of ${told.n_abstained}.` : "";
-  return `Of ${count(n, unit)}, ${given.join(", ")}.${unsure}`;
+function sayCounts(head, { sure, nUnsure }, n, unit) {
+  const given = head.labels.map(({ name }) => `${sure[name].toLocaleString("en")} ${name}`);
+  if (nUnsure) given.push(`${nUnsure.toLocaleString("en")} unsure`);
+  return `Of ${count(n, unit)}: ${given.join(", ")}.`;
 }
 
 function sayBalance(balance) {
   return `Balance ${signed(balance.value)}, 95 % interval ${signed(balance.low)} to ${signed(balance.high)}; +1 would be all ${POLES[0]}, −1 all ${POLES[1]}.`;
 }
 
+// Which have no text, and which could not be read for another reason.
+function sayFailed(paragraphs, unit, numbers) {
+  const failed = { empty: [], other: [] };
+  paragraphs.forEach(({ error }, i) => error && failed[error.code === "empty_paragraph" ? "empty" : "other"].push(numbers?.[i] ?? i + 1));
+  const list = (found) => [...found].sort((a, b) => a - b).slice(0, MOST_NAMED).join(", ") + (found.length > MOST_NAMED ? " …" : "");
+  const told = [];
+  if (failed.empty.length) told.push(`${count(failed.empty.length, `${unit} has`, `${unit}s have`)} no text: ${list(failed.empty)}.`);
+  if (failed.other.length) told.push(`${count(failed.other.length, unit)} could not be read: ${list(failed.other)}.`);
+  return told;
+}
+
 // Warnings about the whole, where the model is out of its depth.
-export function renderDocumentWarnings(paragraphs, unit = "paragraph") {
+// `numbers` are those that the paragraphs are known by, where they are not 1, 2, 3 ...
+export function renderDocumentWarnings(paragraphs, unit = "paragraph", numbers = null) {
   const sound = paragraphs.filter((paragraph) => !paragraph.error);
-  const nFailed = paragraphs.length - sound.length;
   const told = new Map();
   for (const { warnings } of sound) for (const code of warnings) told.set(code, (told.get(code) ?? 0) + 1);
   const lines = [...told]
@@ -91,27 +131,33 @@ export function renderDocumentWarnings(paragraphs, unit = "paragraph") {
     .map(([code, n]) => `${n === sound.length ? `Every ${unit}` : `${n} of ${count(sound.length, unit)}`}: ${caution(code)[1]} Take the answers for guesses.`);
   const nCut = sound.filter((paragraph) => paragraph.truncated).length;
   if (nCut) lines.push(`${count(nCut, `${unit} is`, `${unit}s are`)} longer than the model reads; the end was left out.`);
-  if (nFailed) lines.push(`${count(nFailed, unit)} could not be read.`);
+  lines.push(...sayFailed(paragraphs, unit, numbers));
   return lines.length ? h("div", { class: "caution", role: "note" }, lines.map((line) => h("p", {}, "⚠ ", line))) : null;
 }
 
 export function renderSummary(summary, paragraphs, taxonomy, options = {}) {
-  if (!summary) return h("section", { class: "summary", "aria-label": "Summary" }, renderDocumentWarnings(paragraphs, options.unit));
+  const warnings = renderDocumentWarnings(paragraphs, options.unit, options.numbers);
+  if (!summary) return h("section", { class: "summary", "aria-label": "Summary" }, warnings);
   const main = taxonomy.main && summary.heads[taxonomy.main.name];
   const balance = main?.balance;
+  const unit = options.unit ?? "paragraph";
+  const sound = paragraphs.filter((paragraph) => !paragraph.error);
+  const counts = Object.fromEntries(taxonomy.oneOf.map((head) => [head.name, countSure(head, sound)]));
+  const topics = sayTopics(summary, taxonomy);
   return h(
     "section",
     { class: "summary", "aria-label": "Summary" },
     h(
       "div",
       { class: "verdict" },
-      balance && h("p", { class: "lean-words" }, sayLean(balance).words),
+      balance && h("p", { class: "lean-words" }, sayLean(taxonomy.main, main, counts[taxonomy.main.name], unit)),
+      topics && h("p", { class: "topic-words" }, topics),
       balance && renderBalance(balance, taxonomy),
       balance && h("p", {}, sayBalance(balance)),
-      main && h("p", {}, sayCounts(taxonomy.main, main, summary.n_paragraphs, options.unit ?? "paragraph")),
-      renderDocumentWarnings(paragraphs, options.unit),
-      h("p", { class: "fine" }, "Shares are expected by the calibrated scores; intervals are the least uncertainty there is."),
+      main && h("p", {}, sayCounts(taxonomy.main, counts[taxonomy.main.name], summary.n_paragraphs, unit)),
+      warnings,
+      h("p", { class: "fine" }, "Shares add up the scores, so they may differ from the counts. True uncertainty is at least as wide as the intervals."),
     ),
-    taxonomy.heads.map((head) => renderHead(head, summary.heads[head.name], options)),
+    taxonomy.heads.map((head) => renderHead(head, summary.heads[head.name], counts[head.name], options)),
   );
 }

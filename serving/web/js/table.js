@@ -1,6 +1,7 @@
 // Owns the table of a batch's rows: filter, sort, pages. Knows nothing of where rows come from.
 import { $, count, h, percent } from "./dom.js";
-import { caution, chip, icon } from "./labels.js";
+import { caution, chip, icon, isUnsure, title } from "./labels.js";
+import { sayCorrection } from "./paragraph.js";
 
 const ROWS_OF_A_PAGE = 50;
 const IN_ORDER = new Intl.Collator("en", { numeric: true });
@@ -20,7 +21,7 @@ export class RowTable {
       field("filter-text", "Find", this.search),
       this.selects.map(({ head, select }) => field(`filter-head-${head.name}`, head.name, select)),
       field("filter-state", "Certainty", this.state),
-      taxonomy.main && field("filter-score", "Score from, in %", this.least),
+      taxonomy.main && field("filter-score", `${title(taxonomy.main.name)} score from, in %`, this.least),
     );
     this.told = h("p", { class: "muted", role: "status" });
     // The roles are those of the elements: on a phone, rows are laid out as cards, and browsers then forget the table.
@@ -44,7 +45,7 @@ export class RowTable {
         value: (row) => (row.answer?.[head.name] ? (head.isOneOf ? row.answer[head.name].label : row.answer[head.name].labels.join(" ")) : ""),
         cell: (row) => this.answerCell(row, head),
       })),
-      ...(taxonomy.main ? [{ id: "#score", name: "score", isFigure: true, value: (row) => row.answer?.[taxonomy.main.name]?.score ?? -1, cell: (row) => (row.answer?.[taxonomy.main.name] ? percent(row.answer[taxonomy.main.name].score) : "") }] : []),
+      ...(taxonomy.main ? [{ id: "#score", name: `${taxonomy.main.name} score`, isFigure: true, value: (row) => row.answer?.[taxonomy.main.name]?.score ?? -1, cell: (row) => (row.answer?.[taxonomy.main.name] ? percent(row.answer[taxonomy.main.name].score) : "") }] : []),
     ];
   }
 
@@ -58,8 +59,10 @@ export class RowTable {
     if (row.answer.error) return head === this.taxonomy.heads[0] ? chip("not read", { class: "chip warn", title: row.answer.error.message }) : "";
     const answer = row.answer[head.name];
     if (!head.isOneOf) return h("span", { class: "chips" }, answer.labels.map((name) => chip(name, {}, icon(this.taxonomy.label(head, name)))));
-    const words = [h("span", { class: answer.abstained ? "label muted" : "label" }, icon(this.taxonomy.label(head, answer.label)), answer.abstained ? `unsure: ${answer.label}` : answer.label)];
+    const unsure = isUnsure(row.answer, head);
+    const words = [h("span", { class: unsure ? "label muted" : "label" }, icon(this.taxonomy.label(head, answer.label)), unsure ? `unsure: ${answer.label}` : answer.label)];
     if (head === this.taxonomy.main) for (const code of row.answer.warnings) words.push(" ", chip(caution(code)[0], { class: "chip warn", title: caution(code)[1] }, "⚠ "));
+    if (head === this.taxonomy.main && row.corrected) words.push(" ", h("span", { class: "yours" }, sayCorrection(row.corrected, this.taxonomy)));
     return words;
   }
 
@@ -89,8 +92,8 @@ export class RowTable {
     const main = answer?.[this.taxonomy.main?.name];
     if (Number(this.least.value) > 0 && !(main?.score >= Number(this.least.value) / 100)) return false;
     switch (Number(this.state.value)) {
-      case 1: return Boolean(main && !main.abstained);
-      case 2: return Boolean(main?.abstained);
+      case 1: return Boolean(main && !isUnsure(answer, this.taxonomy.main));
+      case 2: return Boolean(main && isUnsure(answer, this.taxonomy.main));
       case 3: return Boolean(answer?.warnings?.length);
       case 4: return Boolean(answer?.error);
       default: return true;
@@ -121,7 +124,7 @@ export class RowTable {
         const isSorted = this.sort.column === id;
         return h(
           "th",
-          { scope: "col", role: "columnheader", class: isFigure ? "figure" : null, "aria-sort": isSorted ? (this.sort.isDown ? "descending" : "ascending") : null },
+          { scope: "col", role: "columnheader", class: isFigure ? "figure" : id === "text" ? "text-cell" : null, "aria-sort": isSorted ? (this.sort.isDown ? "descending" : "ascending") : null },
           h("button", { type: "button", class: "sort", "data-column": id, on: { click: () => this.sortBy(id) } }, name, h("span", { "aria-hidden": "true" }, isSorted ? (this.sort.isDown ? " ↓" : " ↑") : "")),
         );
       })),

@@ -1,0 +1,89 @@
+"""The words for a whole: dull, of two minds and short of evidence are told apart; the unsure are counted as such."""
+
+import pytest
+
+from tests.page.support import ARTICLE, paste, wait_read
+
+pytestmark = pytest.mark.issue(7)
+STATE, MARKET, NEUTRAL = (0.98, 0.01, 0.01), (0.01, 0.98, 0.01), (0.01, 0.01, 0.98)
+TORN = (0.4, 0.35, 0.25)  # abstained from
+
+# Sums up rows of scores by stance, of which those that are the likeliest below .5 are abstained from.
+SUM_UP = """async (rows) => {
+    const { Taxonomy } = await import("/page/js/labels.js");
+    const { summarise } = await import("/page/js/estimate.js");
+    const { renderSummary } = await import("/page/js/summary.js");
+    const taxonomy = new Taxonomy(await (await fetch("/info")).json());
+    const [stances, topics] = taxonomy.heads.map((head) => head.labels.map(({ name }) => name));
+    const answers = rows.map((row) => {
+        const scores = Object.fromEntries(stances.map((name, i) => [name, row[i]]));
+        const best = Math.max(...row);
+        const stance = { label: stances[row.indexOf(best)], scores, score: best, abstained: best < 0.5 };
+        const none = Object.fromEntries(topics.map((name) => [name, 0.01]));
+        return { stance, topics: { labels: ["regulation"], scores: none }, warnings: [] };
+    });
+    const told = renderSummary(summarise(answers, taxonomy), answers, taxonomy);
+    return ["lean-words", "topic-words"].map((name) => told.querySelector(`.${name}`).textContent)
+        .concat([...told.querySelectorAll(".verdict p")].map((line) => line.textContent));
+}"""
+WHOLES = [
+    ([STATE] * 6, "Clearly state-led", "6 state-led, 0 market-led, 0 neutral."),
+    ([NEUTRAL] * 8, "Mostly neutral: takes no side", "0 state-led, 0 market-led, 8 neutral."),
+    ([STATE, MARKET] * 3, "Both sides: 3 paragraphs state-led, 3 market-led", "3 state-led, 3 market-led, 0 neutral."),
+    # The one that leans to the state is none of those that say so.
+    ([TORN, MARKET, NEUTRAL], "Too close to call", "0 state-led, 1 market-led, 1 neutral, 1 unsure."),
+]
+
+
+def test_a_whole_is_told_by_why_it_has_no_lean(page):
+    for rows, words, counts in WHOLES:
+        lean, topics, *lines = page.evaluate(SUM_UP, rows)
+        assert lean == words
+        assert topics == f"Mainly about regulation ({len(rows)} of {len(rows)})."
+        assert f"Of {len(rows)} paragraphs: {counts}" in lines
+
+
+def test_the_example_shows_a_lean(page):
+    page.get_by_role("button", name="Try an example").click()
+    wait_read(page)
+    assert page.locator(".lean-words").inner_text() == "Leans state-led"
+
+
+def test_alike_balances_do_not_hide_shares_that_differ(open_page, url):
+    page = open_page(url, view="compare")
+    page.locator(".sides").wait_for()
+    told = page.evaluate(
+        """async ([first, second]) => {
+            const { Taxonomy } = await import("/page/js/labels.js");
+            const { summarise } = await import("/page/js/estimate.js");
+            const { sayBalanced } = await import("/page/js/compare_view.js");
+            const info = await (await fetch("/info")).json();
+            const taxonomy = new Taxonomy({ ...info, heads: info.heads.slice(0, 1) });
+            const names = taxonomy.main.labels.map(({ name }) => name);
+            const score = (row) => Object.fromEntries(names.map((name, i) => [name, row[i]]));
+            const sum = (rows) => summarise(rows.map((row) => ({ stance: { scores: score(row) } })), taxonomy);
+            return sayBalanced(taxonomy.main, sum(first), sum(second));
+        }""",
+        [[NEUTRAL] * 20, [STATE, MARKET] * 10],
+    )
+    assert told == ("Overall balance: no clear difference. But B is more state-led and market-led, A more neutral.")
+
+
+def test_a_paragraph_is_copied_as_a_quotation(page, url):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=url.rstrip("/"))
+    paste(page, ARTICLE)
+    wait_read(page)
+    page.locator(".mark").nth(1).click()
+    page.get_by_role("button", name="Copy as quotation").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith(f'"{ARTICLE.split(chr(10) * 2)[2]}" (¶2; twohands ')
+    assert copied.endswith(" %)")
+
+
+def test_a_summary_fits_the_narrowest_phone(open_page, url):
+    page = open_page(url, width=320, height=700)
+    page.locator(".intake").wait_for()
+    paste(page, ARTICLE)
+    wait_read(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
