@@ -1,7 +1,7 @@
 // Owns the page as a whole: asks what is served, shows one view at a time, and the dialog about the model.
 import { $, announce, h, openDialog } from "./dom.js";
 import { askJson, explain, forgetKey, hasKey, notify } from "./api.js";
-import { Taxonomy, title } from "./labels.js";
+import { icon, Taxonomy, title } from "./labels.js";
 
 const VIEWS = {
   read: async () => (await import("./read_view.js")).ReadView,
@@ -75,8 +75,18 @@ async function show(withFocus = true) {
   main.replaceChildren(view.element);
   if (before && before !== view) view.takeOver?.(before);
   view.shown?.();
+  sign();
   document.title = view.title ?? `${title(name)} – twohands`;
   if (withFocus) main.focus({ preventScroll: true });
+}
+
+// What paper has at its end: who read this and when, and what the margins mean.
+function sign() {
+  if (!service) return;
+  const { info, taxonomy } = service;
+  const day = new Date().toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
+  const labels = taxonomy.heads.map((head) => h("p", { class: "row" }, `${title(head.name)}:`, head.labels.map((label) => h("span", { class: "group" }, icon(label), label.name))));
+  $("#colophon").replaceChildren(h("p", {}, `${info.model.name} ${info.model.version}, ${info.model.sha256.slice(0, 8)}, ${day}`), ...labels, h("p", {}, "The stronger a margin, the higher the score. A hatched margin is not to be relied on."));
 }
 
 function figures(metrics) {
@@ -88,7 +98,7 @@ function figures(metrics) {
     }),
   );
   if (!rows.length) return null;
-  return h("table", { class: "plain" }, h("caption", {}, "How well it answers (macro-F1, 1 is perfect)"), h("thead", {}, h("tr", {}, ["rows", "macro-F1", "95 % interval"].map((name, i) => h("th", { scope: "col", class: i ? "figure" : null }, name)))), h("tbody", {}, rows));
+  return h("table", { class: "plain" }, h("caption", {}, "How well it answers"), h("thead", {}, h("tr", {}, ["rows", "macro-F1", "95 % interval"].map((name, i) => h("th", { scope: "col", class: i ? "figure" : null }, name)))), h("tbody", {}, rows));
 }
 
 function about() {
@@ -96,11 +106,12 @@ function about() {
   const { info, taxonomy } = service;
   openDialog(
     `${info.model.name} ${info.model.version}`,
-    h("p", {}, `Fine-tuned from ${info.encoder}, served in ${info.precision} on ordinary processors. Licence ${info.license}; made ${info.created.slice(0, 10)}.`),
+    h("p", {}, `Fine-tuned from ${info.encoder}, served in ${info.precision}${info.precision === "int8" ? " (its numbers rounded to one byte, for speed)" : ""} on ordinary processors. Licence ${info.license}; made ${info.created.slice(0, 10)}.`),
     taxonomy.heads.map((head) => [h("h3", {}, title(head.name)), h("dl", {}, head.labels.map((label) => [h("dt", {}, label.name), h("dd", {}, label.description)]))]),
+    info.metrics && h("p", {}, "The table says how often it is right: its settings were chosen on the rows called dev, those called test it had never seen. Macro-F1 weighs each label alike: 1 is perfect, 0 is always wrong."),
     figures(info.metrics),
     h("p", {}, `Text is read in windows of ${info.window.max_tokens} tokens, at most ${info.window.max_windows} for a paragraph; what is left out is said.`),
-    h("p", { class: "fine" }, h("span", {}, "Digest "), h("code", {}, info.model.sha256)),
+    h("p", { class: "fine" }, h("span", {}, "Digest, by which this very model is known: "), h("code", {}, info.model.sha256)),
   );
 }
 
@@ -109,6 +120,7 @@ function tryToShow() {
 }
 
 addEventListener("hashchange", tryToShow);
+addEventListener("beforeprint", sign); // a tab may be open for days
 addEventListener("modelexchange", () => changeModel(service.served));
 // The address stays: its fragment names the view.
 $(".skip").addEventListener("click", (event) => {
