@@ -144,7 +144,7 @@ class Admission:
             n_own=self._queue.tokens_of(caller) + self._promised_to[caller],
             most=most,
             caller=caller,
-            estimate_s=lambda: self._rate.estimate_s(max(n_waiting + n_tokens - most, n_waiting // 4)),
+            estimate_s=lambda: self._rate.estimate_s(max(self.n_tokens + n_tokens - most, self.n_tokens // 4)),
         )
 
     def _check(
