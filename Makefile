@@ -25,7 +25,7 @@ serve: .venv-serve/.done
 # Files of tests run side by side, as most of them wait most of the time; JOBS=0 runs them one after another.
 JOBS ?= 2
 test: .venv/.done
-	.venv/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+	.venv/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Without DATA: the starter corpus. With DATA=folder: its train.jsonl, dev.jsonl and test.jsonl.
 train: .venv/.done
