@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+import datasets
 import torch
 import transformers
 from filelock import FileLock, Timeout
@@ -25,6 +26,7 @@ from training.labels import fingerprint_scores
 from training.losses import MultiHeadLoss, weigh_classes
 from training.machine import keep_freed_memory, set_threads, uses_bf16
 from training.model import build_model, set_attention_dropout
+from training.order import EpochOrder
 from training.progress import ProgressBar
 from training.stages import check_not_learnt, check_start, draw_replay, list_rows, load_start, read_origin
 from training.steps import Patience, StepPlan, plan_steps, warn_of_end
@@ -32,6 +34,7 @@ from twohands.decide import decide_all
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import RunConflictError
 from twohands.examples import encode_labels, fingerprint
+from twohands.hashing import sha256_of_value
 from twohands.metrics import score_heads
 from twohands.taxonomy import Taxonomy
 
@@ -44,12 +47,24 @@ _LOCK_NAME = ".lock"
 class _MultiHeadTrainer(Trainer):
     """Transformers' loop with our loss: windows are averaged before it, as they are when serving."""
 
-    loss_is_scaled_for_ga = False
-
-    def __init__(self, *, loss: MultiHeadLoss, consistency_weight: float, **kwargs: object) -> None:
+    def __init__(
+        self, *, loss: MultiHeadLoss, consistency_weight: float, steps_per_epoch: int, **kwargs: object
+    ) -> None:
         super().__init__(**kwargs)
+        self.model_accepts_loss_kwargs = False  # our loss is a mean, to be divided among accumulated batches
         self._loss = loss
         self._consistency_weight = consistency_weight
+        self._steps_per_epoch = steps_per_epoch
+
+    def _get_train_sampler(self, train_dataset: datasets.Dataset | None = None) -> EpochOrder:
+        table = self.train_dataset if train_dataset is None else train_dataset
+        return EpochOrder(
+            table["length"],
+            batch_size=self.args.train_batch_size * self.args.gradient_accumulation_steps,
+            seed=self.args.seed,
+            # By steps made, which a checkpoint keeps: the loader's own count begins anew when a run goes on.
+            read_epoch=lambda: self.state.global_step // self._steps_per_epoch,
+        )
 
     def compute_loss(
         self,
@@ -117,7 +132,10 @@ def _claim_run(run_dir: Path, identity: dict[str, object], *, restart: bool) -> 
 def _check_same_run(run_dir: Path, identity: dict[str, object]) -> None:
     before = json.loads((run_dir / RUN_NAME).read_text(encoding="utf-8"))
     before["settings"] = upgrade_dumped(before.get("settings", {}))
-    before.setdefault("scores_sha256", identity["scores_sha256"])  # runs of older releases do not say it
+    for key in ("scores_sha256", "order_sha256", "n_processes"):
+        before.setdefault(key, identity[key])  # runs of older releases do not say it
+    if (run_dir / CHECKPOINT / CONFIG_NAME).is_file():
+        before["n_processes"] = identity["n_processes"]  # nothing is left to train: one alone may export it
     changed = sorted(key for key in identity if before.get(key) != identity[key])
     if changed:
         raise RunConflictError(
@@ -142,8 +160,6 @@ def _arguments(config: TrainConfig, run_dir: Path, plan: StepPlan) -> TrainingAr
         per_device_eval_batch_size=2 * config.optim.batch_size,
         gradient_accumulation_steps=config.optim.gradient_accumulation_steps,
         max_grad_norm=config.optim.max_grad_norm,
-        train_sampling_strategy="group_by_length",
-        length_column_name="length",
         eval_strategy="steps",
         eval_steps=plan.every,
         save_strategy="steps",
@@ -180,7 +196,7 @@ def fit(
         A checkpoint folder: `config.json`, `model.safetensors`, `tokenizer.json`, `train_config.yaml`, `run.json`.
 
     Raises:
-        RunConflictError: `run_dir` holds a run with other settings or rows, or another process trains in it.
+        RunConflictError: `run_dir` holds a run with other settings, rows or processes, or another process trains in it.
         CheckpointError: the run cannot go on from its `start`.
         LeakError: its `start` or its encoder learnt from rows that are held out here.
     """
@@ -188,12 +204,16 @@ def fit(
     checkpoint = run_dir / CHECKPOINT
     is_main = int(os.environ.get("RANK", "0")) == 0
     settings = config.model_dump(mode="json", exclude={"compute", "export", "version"})
+    n_processes = int(os.environ.get("WORLD_SIZE", "1"))
     identity: dict[str, object] = {
         "settings": settings,
         "taxonomy": taxonomy.model_dump(mode="json"),
         "train_fingerprint": fingerprint(splits.train),
         "dev_fingerprint": fingerprint(splits.dev),
         "scores_sha256": fingerprint_scores(splits.train),
+        # Rows are shuffled by place and changed by id, and processes share a step's rows.
+        "order_sha256": sha256_of_value([example.id for example in splits.train]),
+        "n_processes": n_processes,
         "encoder_sha256": encoder.sha256,
     }
     held_out = {"dev": splits.dev, "test": splits.test}
@@ -250,7 +270,8 @@ def _train(
         originals=originals if config.loss.consistency_weight else None,
     )
     dev = make_dataset(splits.dev, paragraph_encoder, taxonomy)
-    dev = dev.select(sorted(range(len(dev)), key=dev["length"].__getitem__))  # little padding
+    lengths = list(dev["length"])
+    dev = dev.select(sorted(range(len(dev)), key=lengths.__getitem__))  # little padding
     class_weights = weigh_classes(encode_labels(rows, taxonomy), taxonomy, powers=config.loss.class_weight_power)
 
     def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
@@ -266,8 +287,9 @@ def _train(
 
     n_processes = int(os.environ.get("WORLD_SIZE", "1"))
     per_step = config.optim.batch_size * config.optim.gradient_accumulation_steps * n_processes
+    steps_per_epoch = -(-len(train) // per_step)
     plan = plan_steps(
-        steps_per_epoch=-(-len(train) // per_step),
+        steps_per_epoch=steps_per_epoch,
         num_epochs=config.optim.num_epochs,
         evaluations_per_epoch=config.selection.evaluations_per_epoch,
         min_steps=config.optim.min_steps,
@@ -287,6 +309,7 @@ def _train(
         callbacks=[ProgressBar(), Patience(config.selection.patience, min_steps=config.optim.min_steps)],
         loss=MultiHeadLoss(taxonomy, head_weights=config.loss.head_weights, class_weights=class_weights),
         consistency_weight=config.loss.consistency_weight,
+        steps_per_epoch=steps_per_epoch,
     )
     trainer.remove_callback(transformers.PrinterCallback)  # it prints dicts between the bar's lines
     started = time.monotonic()
@@ -310,7 +333,7 @@ def _train(
         paragraph_encoder.save(partial / "tokenizer.json")
         facts = (
             identity
-            | list_rows(splits.train, config.start.checkpoint if config.start else None)
+            | list_rows(splits.train, start=config.start.checkpoint if config.start else None, encoder=encoder.folder)
             | {
                 "start_restored_from": read_origin(config.start.checkpoint) if config.start else None,
                 # For the manifest, so that an export elsewhere needs no encoder.
@@ -321,7 +344,6 @@ def _train(
                 "seconds_since_start_or_resume": round(time.monotonic() - started, 1),
                 "resumed": last is not None,
                 "num_threads": n_threads,
-                "n_processes": n_processes,
                 "bf16": trainer.args.bf16,
                 "log": trainer.state.log_history,
                 "files": [file.model_dump(mode="json") for file in splits.files],

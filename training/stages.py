@@ -47,32 +47,40 @@ def _digest(paragraph: str) -> str:
     return hashlib.sha256(paragraph.encode()).hexdigest()[:16]
 
 
-def list_rows(examples: Sequence[Example], start: Path | None) -> dict[str, list[str]]:
+def list_rows(
+    examples: Sequence[Example], *, start: Path | None = None, encoder: Path | None = None
+) -> dict[str, list[str]]:
     """Say what a run learnt from, for a second stage: by id, document and digest, without a text.
 
     Args:
         examples: the rows.
         start: the checkpoint that the run went on from, whose rows it has learnt from, too.
+        encoder: the folder of the encoder that it began from; where a run of ours left it, its rows count, too.
 
     Returns:
         `train_ids`, `train_groups` and `train_texts`, for `run.json`.
     """
-    earlier = _read_facts(start) if start is not None else {}
+    earlier = [] if start is None else [_read_facts(start)]
+    if encoder is not None and "train_ids" in (facts := read_run(encoder)):
+        earlier.append(facts)
     found = {
         "train_ids": [example.id for example in examples],
         "train_groups": [example.group for example in examples],
         "train_texts": [_digest(example.paragraph) for example in examples],
     }
-    # What an older release's checkpoint does not list would be a list that looks whole and is not.
-    known = {key: values for key, values in found.items() if start is None or key in earlier}
-    return {key: sorted({*values, *earlier.get(key, ())}) for key, values in known.items()}
+    return {
+        key: sorted({*values, *(value for facts in earlier for value in facts[key])})
+        for key, values in found.items()
+        # What an older release's checkpoint does not list would be a list that looks whole and is not.
+        if all(key in facts for facts in earlier)
+    }
 
 
 def check_not_learnt(checkpoint: Path, held_out: Mapping[str, Sequence[Example]]) -> None:
-    """Refuse weights that have learnt from rows by which this run is chosen or judged.
+    """Refuse weights that have learnt from rows by which they, or a run that begins from them, are chosen or judged.
 
     Args:
-        checkpoint: what this run begins from: a first stage, or an encoder. One that no run of ours left passes.
+        checkpoint: a first stage, an encoder, or what is exported. One that no run of ours left passes.
         held_out: by split, rows that may not have been learnt from.
 
     Raises:
@@ -88,7 +96,7 @@ def check_not_learnt(checkpoint: Path, held_out: Mapping[str, Sequence[Example]]
         if example.group in groups or _digest(example.paragraph) in texts or (not texts and example.id in ids)
     ]
     if leaks:
-        raise LeakError(f"{checkpoint}, which this run begins from, learnt from rows that are held out here", leaks)
+        raise LeakError(f"{checkpoint} learnt from rows that are held out here", leaks)
 
 
 def read_origin(checkpoint: Path) -> dict[str, str] | None:

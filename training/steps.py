@@ -56,6 +56,20 @@ class Patience(EarlyStoppingCallback):
         super().__init__(patience)
         self._min_steps = min_steps
 
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Count anew what a run that goes on was judged by before: else a kill would give it all its patience back."""
+        super().on_train_begin(args, state, control, **kwargs)
+        self.early_stopping_patience_counter = 0
+        scores = [entry[key] for entry in state.log_history if (key := f"eval_{args.metric_for_best_model}") in entry]
+        for number, score in enumerate(scores):
+            gained = number == 0 or score > max(scores[:number])
+            self.early_stopping_patience_counter = 0 if gained else self.early_stopping_patience_counter + 1
+        has_none_left = self.early_stopping_patience_counter >= self.early_stopping_patience
+        if has_none_left and state.global_step >= self._min_steps:  # killed between its last step and its end
+            control.should_training_stop = True
+
     def on_evaluate(
         self,
         args: TrainingArguments,

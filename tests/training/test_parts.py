@@ -24,7 +24,8 @@ from training.encoders import find_encoder
 from training.export import weigh_refusal
 from training.gates import Candidate
 from training.losses import MultiHeadLoss, weigh_classes
-from training.machine import keep_freed_memory, set_threads
+from training.machine import set_threads
+from training.order import EpochOrder
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import EncoderError
 from twohands.examples import NOT_LABELLED, Example
@@ -127,6 +128,23 @@ def test_training_ids_are_serving_ids(tiny_encoder, taxonomy):
     assert batch["input_ids"].shape == batch["attention_mask"].shape
     assert batch["attention_mask"].sum(dim=1).tolist() == [len(w) for row in table for w in row["windows"]]
     assert batch["labels"][0].tolist() == [0, 0, 1, *[NOT_LABELLED] * 4]
+
+
+@pytest.mark.issue(3)
+def test_an_epochs_order_hangs_on_its_seed_and_number_alone():
+    lengths = torch.randint(5, 60, (300,)).tolist()
+
+    def draw(seed: int, epoch: int) -> list[int]:
+        torch.rand(int(torch.randint(1, 50, ())))  # as dropout draws
+        return list(EpochOrder(lengths, batch_size=8, seed=seed, read_epoch=lambda: epoch))
+
+    orders = [draw(1, 0), draw(1, 1), draw(2, 0)]
+    assert all(sorted(order) == list(range(300)) for order in orders)
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+    assert [draw(1, 0), draw(1, 1), draw(2, 0)] == orders
+    spread = [max(lengths[row] for row in batch) - min(lengths[row] for row in batch)
+              for batch in (orders[1][start : start + 8] for start in range(8, 296, 8))]  # fmt: skip
+    assert np.median(spread) < 15, "rows of like length go together"
 
 
 def test_a_changed_row_comes_a_second_time_as_it_was(tiny_encoder, taxonomy):
@@ -280,10 +298,6 @@ def test_an_altered_encoder_is_refused(tiny_encoder, tmp_path):
 
 def test_the_pinned_encoder_is_the_pinned_one():
     assert find_encoder("all-MiniLM-L6-v2").sha256.startswith("53aa51172d14")
-
-
-def test_the_allocator_says_whether_it_keeps_memory():
-    assert isinstance(keep_freed_memory(), bool)
 
 
 def test_threads_are_shared_among_local_processes(monkeypatch):

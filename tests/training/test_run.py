@@ -1,7 +1,9 @@
 """A run from end to end on a tiny encoder: it learns, repeats, resumes, and leaves a folder that serves."""
 
+import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -44,7 +46,7 @@ def losses(facts: dict[str, object]) -> list[float]:
 
 @pytest.mark.parametrize("pooling", ["first", "mean"])
 def test_eight_rows_are_learnt_by_heart(write_run, tmp_path, pooling):
-    path = write_run(n_rows=8, epochs=60, encoder__pooling=pooling, selection__patience=200)
+    path = write_run(n_rows=8, epochs=60, seed=1, encoder__pooling=pooling, selection__patience=200)
     config, taxonomy = load_config(
         path, overrides=["loss.class_weight_power={stance: 0, topics: 0}", "optim.learning_rate=0.01"]
     )
@@ -69,7 +71,7 @@ def test_losses_repeat_and_are_pinned(write_run, tmp_path):
 
 
 # Of the run above, on CPU in fp32 with one thread: a change here is a change of what training does.
-PINNED_LOSSES = [2.62628, 2.33695, 2.42390, 2.51863]
+PINNED_LOSSES = [2.46730, 1.99118, 2.81985, 2.97589]
 
 
 def test_answers_to_a_changed_row_and_to_the_row_as_it_was_are_drawn_together(write_run, tmp_path):
@@ -87,9 +89,18 @@ def test_answers_to_a_changed_row_and_to_the_row_as_it_was_are_drawn_together(wr
     assert first[5.0] - first[3.0] == pytest.approx(step, rel=1e-2)
 
 
-def test_a_killed_run_goes_on_with_the_same_losses(write_run, tmp_path):
-    path = write_run(n_rows=64, epochs=3, selection__evaluations_per_epoch=4, selection__patience=100)
-    whole = losses(run_fit(path, tmp_path / "whole"))
+# At so small a rate dev is never answered better than at first: patience ends the run at step 18 of 24.
+@pytest.mark.issue(3)
+@pytest.mark.parametrize(("learning_rate", "patience", "n_steps"), [(5e-3, 100, 24), (1e-9, 8, 18)])
+def test_a_run_killed_in_its_second_epoch_goes_on_with_the_same_losses(
+    learning_rate, patience, n_steps, write_run, tmp_path
+):
+    path = write_run(
+        n_rows=64, epochs=3, selection__evaluations_per_epoch=4, selection__patience=patience,
+        optim__learning_rate=learning_rate,
+    )  # fmt: skip
+    expected = run_fit(path, tmp_path / "whole")
+    assert expected["steps"] == n_steps
     script = (
         "import sys, pathlib; from training.config import load_config; from training.data import load_splits\n"
         "from training.encoders import find_encoder; from training.loop import fit\n"
@@ -104,7 +115,7 @@ def test_a_killed_run_goes_on_with_the_same_losses(write_run, tmp_path):
         env=SUBPROCESS, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     deadline = time.monotonic() + 120
-    while not (run_dir / "trainer" / "checkpoint-6" / "trainer_state.json").exists() and time.monotonic() < deadline:
+    while not (run_dir / "trainer" / "checkpoint-12" / "trainer_state.json").exists() and time.monotonic() < deadline:
         assert process.poll() is None, "the run ended before it could be killed"
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
@@ -112,25 +123,24 @@ def test_a_killed_run_goes_on_with_the_same_losses(write_run, tmp_path):
     assert not (run_dir / "checkpoint").exists()
     facts = run_fit(path, run_dir)
     assert facts["resumed"] is True
-    assert losses(facts) == pytest.approx(whole, abs=1e-6)
+    assert facts["steps"] == n_steps
+    assert losses(facts) == pytest.approx(losses(expected), abs=1e-6)
 
 
-@pytest.mark.parametrize("left", [None, "", '{"epoch": 1.'])
-def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(left, write_run, tmp_path, capsys):
+def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(write_run, tmp_path, capsys):
     path = write_run(n_rows=32, epochs=2, selection__evaluations_per_epoch=2, selection__patience=100)
     run_dir = tmp_path / "run"
     whole = losses(run_fit(path, run_dir))
-    for name in ("config.json", "model.safetensors", "tokenizer.json", "train_config.yaml", "run.json"):
-        (run_dir / "checkpoint" / name).unlink()
-    (run_dir / "checkpoint").rmdir()
-    last = max((run_dir / "trainer").glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]))
-    (last / "trainer_state.json").unlink()
-    if left is not None:  # killed while it was written
-        (last / "trainer_state.json").write_text(left, "utf-8")
-    facts = run_fit(path, run_dir)
-    assert facts["resumed"] is True
-    assert "going on from step" in capsys.readouterr().err
-    assert losses(facts) == pytest.approx(whole, abs=1e-6)
+    for left in (None, "", '{"epoch": 1.'):
+        shutil.rmtree(run_dir / "checkpoint")
+        last = max((run_dir / "trainer").glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]))
+        (last / "trainer_state.json").unlink()
+        if left is not None:  # killed while it was written
+            (last / "trainer_state.json").write_text(left, "utf-8")
+        facts = run_fit(path, run_dir)
+        assert facts["resumed"] is True
+        assert "going on from step" in capsys.readouterr().err
+        assert losses(facts) == pytest.approx(whole, abs=1e-6)
 
 
 def test_a_finished_run_is_not_trained_again(write_run, tmp_path, capsys):
@@ -147,6 +157,10 @@ def test_a_run_with_other_settings_is_not_continued(write_run, tmp_path):
     run_fit(write_run(), tmp_path / "run")
     with pytest.raises(RunConflictError, match="settings"):
         run_fit(write_run(epochs=2), tmp_path / "run")
+    config, taxonomy = load_config(write_run())
+    splits = load_splits(config.data, taxonomy, seed=config.seed)
+    with pytest.raises(RunConflictError):  # the same rows, shuffled to other places
+        run_fit(write_run(), tmp_path / "run", rows=dataclasses.replace(splits, train=splits.train[::-1]))
     run_fit(write_run(epochs=2), tmp_path / "run", restart=True)
 
 
@@ -272,17 +286,51 @@ def test_the_first_token_checkpoint_loads_without_this_project_and_the_mean_one_
         assert label.strip() == "state-led"
 
 
-def test_two_processes_train_together(write_run, tmp_path):
-    path = write_run(n_rows=32, epochs=1)
+RECORDED = """
+import json, os, sys
+from training import loop
+from twohands.cli import main
+
+shown, compute_loss = [], loop._MultiHeadTrainer.compute_loss
+
+def record(self, model, inputs, *args, **kwargs):
+    if model.training:
+        shown.append([row[mask.bool()].tolist() for row, mask in zip(inputs["input_ids"], inputs["attention_mask"])])
+    return compute_loss(self, model, inputs, *args, **kwargs)
+
+loop._MultiHeadTrainer.compute_loss = record
+try:
+    main()
+finally:
+    with open(f"shown-{os.environ['RANK']}.json", "w") as stream:
+        json.dump(shown, stream)
+"""
+
+
+@pytest.mark.issue(3)
+def test_two_processes_show_each_row_once_an_epoch(write_run, tmp_path):
+    path = write_run(n_rows=32, epochs=2, window={"max_tokens": 64, "overlap_tokens": 16, "max_windows": 1})
+    (tmp_path / "recorded.py").write_text(RECORDED, encoding="utf-8")
     process = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0", "--standalone",
-         "-m", "twohands", "train", str(path), "--no-export"],
-        env=SUBPROCESS, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240,
+         "recorded.py", "train", str(path), "--no-export"],
+        env=SUBPROCESS, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=480,
     )  # fmt: skip
     assert process.returncode == 0, process.stderr[-3000:]
     facts = json.loads((tmp_path / "runs/tiny/checkpoint/run.json").read_text(encoding="utf-8"))
     assert facts["n_processes"] == 2
-    assert facts["steps"] == 2  # 32 rows, 8 a process
+    assert facts["steps"] == 4  # 32 rows, 8 a process
+    shown = [json.loads((tmp_path / f"shown-{rank}.json").read_text(encoding="utf-8")) for rank in (0, 1)]
+    first, second = (
+        sorted(row for of_rank in shown for batch in of_rank[start : start + 2] for row in batch) for start in (0, 2)
+    )
+    assert len(first) == 32
+    assert second == first
+    run_dir = tmp_path / "runs" / "tiny"
+    run_fit(path, run_dir)  # one process may take what two have finished, but not go on with what they have not
+    shutil.rmtree(run_dir / "checkpoint")
+    with pytest.raises(RunConflictError):
+        run_fit(path, run_dir)
 
 
 def test_of_several_processes_one_exports(write_run, tmp_path, monkeypatch):

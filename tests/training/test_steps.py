@@ -40,6 +40,26 @@ def test_patience_waits_for_the_floor(tmp_path, step, stops):
     assert control.should_training_stop is stops
 
 
+@pytest.mark.issue(3)
+def test_a_run_that_goes_on_has_the_patience_that_was_left(tmp_path):
+    arguments = TrainingArguments(
+        output_dir=str(tmp_path), metric_for_best_model="mean_f1", greater_is_better=True, report_to=[],
+        load_best_model_at_end=True, eval_strategy="steps", save_strategy="steps", eval_steps=10, save_steps=10,
+    )  # fmt: skip
+    scores = [0.5, 0.9, 0.8, 0.9]  # two evaluations without gain
+    log = [{"step": 10 * n, "eval_mean_f1": score} for n, score in enumerate(scores, start=1)]
+    state, control = TrainerState(best_metric=0.9, global_step=40, log_history=log), TrainerControl()
+    patience = Patience(3, min_steps=0)
+    patience.on_train_begin(arguments, state, control)
+    assert control.should_training_stop is False
+    patience.on_evaluate(arguments, state, control, {"eval_mean_f1": 0.5})
+    assert control.should_training_stop is True
+    for min_steps in (0, 60):
+        control = TrainerControl()
+        Patience(2, min_steps=min_steps).on_train_begin(arguments, state, control)
+        assert control.should_training_stop is (min_steps == 0), "killed when its patience was at its end"
+
+
 def test_a_run_makes_the_steps_of_its_floor(write_run, tmp_path, capsys):
     path = write_run(n_rows=16, epochs=2, optim__min_steps=9, selection__patience=1)
     config, taxonomy = load_config(path)
