@@ -150,6 +150,27 @@ def compare_served(kept: Candidate) -> str:
     )
 
 
+def describe_splits(n_documents: Mapping[str, int], *, near_duplicate_jaccard: float | None) -> str:
+    """Say what the splits share, and what each was for.
+
+    Args:
+        n_documents: of `train`, `dev` and `test`.
+        near_duplicate_jaccard: overlap of word 5-grams from which texts of two splits were refused; None where none
+            was looked for.
+
+    Returns:
+        Sentences.
+    """
+    unshared = "no document and no text stands in two of them, but nearly the same texts were not looked for"
+    if near_duplicate_jaccard is not None:
+        unshared = "no document and no near-duplicate stands in two of them"
+    return (
+        f"Documents: {n_documents['train']} in train, {n_documents['dev']} in dev, {n_documents['test']} in test; "
+        f"{unshared}. Train was fitted; dev chose the step, the graph, calibration and thresholds, so its figures "
+        "flatter; test chose nothing."
+    )
+
+
 def write_card(
     folder: Path,
     manifest: Manifest,
@@ -159,6 +180,7 @@ def write_card(
     splits: Splits,
     *,
     recipe: Sequence[str],
+    near_duplicate_jaccard: float | None,
     notes: Sequence[str],
 ) -> None:
     """Write `README.md` of a model folder.
@@ -171,6 +193,7 @@ def write_card(
         max_logit_change: of the fp32 graph against PyTorch.
         splits: for the slices in which the model is weakest.
         recipe: what was done to the rows, of `describe_recipe`.
+        near_duplicate_jaccard: as in `describe_splits`.
         notes: further sentences on limits, from the config.
     """
     last = list(figures)[-1]
@@ -195,9 +218,7 @@ def write_card(
         "| --- | --- | --- | --- |",
         *(f"| {f.split} | {f.name} | {f.n_rows} | `{f.sha256[:16]}…` |" for f in manifest.training_data.files),
         "",
-        f"Documents: {groups['train']} in train, {groups['dev']} in dev, {groups['test']} in test; no document and no "
-        "near-duplicate stands in two of them. Train was fitted; dev chose the step, the graph, calibration and "
-        "thresholds, so its figures flatter; test chose nothing.",
+        describe_splits(groups, near_duplicate_jaccard=near_duplicate_jaccard),
         "",
         *(line for sentence in recipe for line in (sentence, "")),
         "## Figures",

@@ -19,11 +19,11 @@ from training.graphs import export_graph, make_candidate
 from training.machine import set_threads
 from training.model import load_checkpoint
 from training.public import publish_config
-from training.stages import read_run
+from training.stages import check_not_learnt, read_run
 from twohands.cpu import read_cpu
 from twohands.decide import decide_all
 from twohands.encoding import EncodedParagraph, ParagraphEncoder
-from twohands.errors import CheckpointError, FileReadError
+from twohands.errors import CheckpointError, DataError, FileReadError
 from twohands.examples import Example, encode_labels, fingerprint
 from twohands.inspection import format_figure, headline, headline_split
 from twohands.known import KEY, PARITY_NAME, ask_known
@@ -73,6 +73,18 @@ def refuse_restored(checkpoint: Path) -> dict[str, Any]:
             "that it did not learn from; go on from it by `start` of `twohands train`"
         )
     return facts
+
+
+def _check_rows(checkpoint: Path, facts: dict[str, Any], splits: Splits) -> None:
+    """Refuse rows of which gates, calibration and card would say what does not hold of this checkpoint."""
+    check_not_learnt(checkpoint, {"dev": splits.dev, "test": splits.test})
+    learnt, here = facts.get("train_fingerprint"), fingerprint(splits.train)
+    if learnt is not None and learnt != here:  # a checkpoint of other making does not say it
+        fault = (
+            f"{checkpoint} learnt from rows with fingerprint {learnt[:12]}…, those of data.train here have {here[:12]}…"
+            "; point data.root, data.train and data.labels to what it learnt from, or train again"
+        )
+        raise DataError("the rows are not those of the checkpoint, and its card would name them", [fault])
 
 
 def _say(line: str) -> None:
@@ -179,12 +191,15 @@ def export_checkpoint(
         GateError: the fp32 graph does not agree with PyTorch; nothing is written.
         FileReadError: the checkpoint is incomplete.
         CheckpointError: it was restored from a model folder, and no run has gone on from it.
+        LeakError: it learnt from a document or a text of dev or test.
+        DataError: it learnt from other rows than those of train.
         RunConflictError: `output` is in the way.
     """
     for name in ("config.json", "model.safetensors", TOKENIZER_NAME):
         if not (checkpoint / name).is_file():
             raise FileReadError(f"{checkpoint} is no checkpoint: it has no {name}")
     facts = refuse_restored(checkpoint)
+    _check_rows(checkpoint, facts, splits)
     set_threads(config.compute.num_threads)
     model = load_checkpoint(checkpoint)
     encoder = ParagraphEncoder.from_file(checkpoint / TOKENIZER_NAME, config.window)
@@ -276,6 +291,7 @@ def export_checkpoint(
             parity["max_logit_change"],
             splits,
             recipe=describe_recipe(config, splits.train, restored_from=facts.get("start_restored_from")),
+            near_duplicate_jaccard=config.data.near_duplicate_jaccard,
             notes=config.card_notes,
         )
         write_manifest(folder, manifest)

@@ -1,5 +1,6 @@
 """PyTorch, the fp32 graph, the int8 graph and the served folder give the same answer, and the gates see it if not."""
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -127,18 +128,29 @@ def test_a_head_that_answers_nan_fails_the_gate(checkpoint, give_graph, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
-    [({"min_int8_speedup": 1000.0}, "times as fast"), ({"max_int8_f1_drop": 0.0, "min_int8_speedup": 0.01}, None)],
+    ("changes", "f1_lost", "reason"),
+    [
+        ({"min_int8_speedup": 1000.0}, 0.0, "times as fast"),
+        ({"max_int8_f1_drop": 0.2, "min_int8_speedup": 0.01}, 0.3, "macro-F1"),
+    ],
 )
-def test_int8_that_fails_its_gate_gives_way_to_fp32_with_the_reason(checkpoint, give_graph, tmp_path, changes, reason):
+def test_int8_that_fails_its_gate_gives_way_to_fp32_with_the_reason(
+    checkpoint, give_graph, tmp_path, monkeypatch, changes, f1_lost, reason
+):
     give_graph()
+    measure = export_module.measure_candidate
+
+    def measure_worse(recipe, *args):
+        measured = measure(recipe, *args)
+        lost = 0.0 if recipe == "fp32" else f1_lost
+        return dataclasses.replace(measured, macro_f1={h: value - lost for h, value in measured.macro_f1.items()})
+
+    monkeypatch.setattr(export_module, "measure_candidate", measure_worse)
     export_to(checkpoint, tmp_path / "model", **changes)
     parity = json.loads((tmp_path / "model" / "parity.json").read_text(encoding="utf-8"))
     manifest = json.loads((tmp_path / "model" / "manifest.json").read_text(encoding="utf-8"))
-    assert (manifest["graph"]["precision"] == "fp32") == (parity["kept"] == "fp32")
-    if reason:
-        assert parity["kept"] == "fp32"
-        assert reason in parity["refused"][0]
+    assert manifest["graph"]["precision"] == parity["kept"] == "fp32"
+    assert reason in parity["refused"][0]
     for candidate in parity["candidates"][1:]:
         assert candidate["max_logit_change"] > 0, "int8 that changes nothing is not int8"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.calibration import fit_rules
-from training.card import describe_use
+from training.card import describe_splits, describe_use
 from training.failures import commonest_errors, describe_failures, weakest_labels
 from twohands.examples import Example, encode_labels
 from twohands.taxonomy import Taxonomy
@@ -30,6 +30,13 @@ def test_a_card_of_other_labels_says_nothing_of_policy(mails, taxonomy):
     for word in ("policy", "news", "English", "pushes"):
         assert word not in told
     assert "policy and news" in " ".join(describe_use(taxonomy))
+
+
+@pytest.mark.issue(3)
+def test_a_card_claims_no_check_that_was_not_made():
+    counts = {"train": 3, "dev": 2, "test": 1}
+    assert "no near-duplicate stands in two" in describe_splits(counts, near_duplicate_jaccard=0.5)
+    assert "no near-duplicate" not in describe_splits(counts, near_duplicate_jaccard=None)
 
 
 def test_every_head_has_its_weakest_labels_and_commonest_errors(mails):

@@ -11,9 +11,11 @@ from safetensors.numpy import load_file
 from tests.training.test_run import run_fit
 from training.card import describe_recipe
 from training.config import load_config
-from training.stages import check_start, draw_replay, list_rows, load_start
-from twohands.errors import CheckpointError, LeakError, RunConflictError
-from twohands.examples import Example
+from training.data import Splits
+from training.export import export_checkpoint
+from training.stages import check_not_learnt, check_start, draw_replay, list_rows, load_start
+from twohands.errors import CheckpointError, DataError, LeakError, RunConflictError
+from twohands.examples import Example, fingerprint
 from twohands.hashing import sha256_of_file
 
 
@@ -37,7 +39,7 @@ def test_all_new_rows_and_a_share_of_the_old_ones_are_learnt(tmp_path):
 
 
 def test_a_line_that_holds_another_text_by_now_is_a_new_row(tmp_path):
-    facts = list_rows([example(n) for n in range(40)], None)
+    facts = list_rows([example(n) for n in range(40)])
     (tmp_path / "run.json").write_text(json.dumps(facts), encoding="utf-8")
     rewritten = [dataclasses.replace(example(n), paragraph=f"another text {n}") for n in range(20)]
     drawn = draw_replay([*rewritten, *(example(n) for n in range(20, 40))], tmp_path, share=1e-9, seed=1)
@@ -46,7 +48,7 @@ def test_a_line_that_holds_another_text_by_now_is_a_new_row(tmp_path):
 
 @pytest.fixture
 def first_stage(tmp_path):
-    facts = list_rows([example(n) for n in range(4)], None)
+    facts = list_rows([example(n) for n in range(4)])
     facts |= {"encoder_sha256": "e", "settings": {"encoder": {"num_layers": None, "pooling": "mean"}}}
     (tmp_path / "run.json").write_text(json.dumps(facts), encoding="utf-8")
     (tmp_path / "model.safetensors").write_bytes(b"weights")
@@ -83,7 +85,7 @@ def test_an_encoder_that_learnt_from_what_is_held_out_is_a_leak(write_run, tmp_p
     shutil.copytree(tiny_encoder, teacher)
     settings = {"run_name": "big", "license": "MIT", "encoder": {"name": "tiny"}}
     learnt = [dataclasses.replace(example(1), paragraph=starter_rows["dev"][0]["text"])]
-    facts = {"settings": settings, **list_rows(learnt, None)}
+    facts = {"settings": settings, **list_rows(learnt)}
     (teacher / "run.json").write_text(json.dumps(facts), encoding="utf-8")
     with pytest.raises(LeakError) as caught:
         run_fit(write_run(encoder__name=str(teacher)), tmp_path / "run")
@@ -92,10 +94,50 @@ def test_an_encoder_that_learnt_from_what_is_held_out_is_a_leak(write_run, tmp_p
 
 
 def test_a_third_stage_knows_the_rows_of_the_first(first_stage):
-    second = list_rows([example(5)], first_stage)
+    second = list_rows([example(5)], start=first_stage)
     assert second["train_ids"] == ["r0", "r1", "r2", "r3", "r5"]
     assert second["train_groups"] == ["g0", "g1", "g2", "g3", "g5"]
     assert len(second["train_texts"]) == 5
+
+
+@pytest.mark.issue(3)
+def test_rows_that_an_encoders_encoder_learnt_from_are_known(first_stage, tmp_path, tiny_encoder):
+    second = list_rows([example(5)], encoder=first_stage)
+    (tmp_path / "third").mkdir()
+    (tmp_path / "third" / "run.json").write_text(json.dumps(second), encoding="utf-8")
+    for n in (0, 5):
+        with pytest.raises(LeakError):
+            check_not_learnt(tmp_path / "third", {"dev": [example(n)]})
+    check_not_learnt(tmp_path / "third", {"dev": [example(7)]})
+    assert list_rows([example(5)], encoder=tiny_encoder)["train_ids"] == ["r5"], "no run of ours left it"
+
+
+@pytest.mark.issue(3)
+def test_a_checkpoint_is_not_exported_by_rows_that_are_not_its_own(first_stage, tmp_path, taxonomy, monkeypatch):
+    class PassedError(Exception):
+        """The rows were taken."""
+
+    def load_checkpoint(_):
+        raise PassedError
+
+    monkeypatch.setattr("training.export.load_checkpoint", load_checkpoint)
+    for name in ("config.json", "tokenizer.json"):
+        (first_stage / name).touch()
+    learnt = [example(n) for n in range(4)]
+    facts = json.loads((first_stage / "run.json").read_text("utf-8"))
+    cases = [
+        (Splits(learnt, [example(2)], [], []), LeakError, LeakError),
+        (Splits(learnt, [example(8)], [example(2)], []), LeakError, LeakError),
+        (Splits(learnt[:3], [example(8)], [], []), DataError, PassedError),  # older runs do not say what they learnt
+        (Splits(learnt[::-1], [example(8)], [example(9)], []), PassedError, PassedError),
+    ]
+    for said, at in (({"train_fingerprint": fingerprint(learnt)}, 1), ({}, 2)):
+        (first_stage / "run.json").write_text(json.dumps(facts | said), encoding="utf-8")
+        for case in cases:
+            with pytest.raises(case[at]):
+                export_checkpoint(
+                    first_stage, load_config("minilm")[0], taxonomy, case[0], output=tmp_path / "out", overwrite=False
+                )
 
 
 def test_the_card_says_what_was_done_to_the_rows():
