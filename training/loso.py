@@ -4,8 +4,10 @@ A source is left out, alone or with others, with all its documents, and with eve
 texts.
 """
 
+import dataclasses
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +16,14 @@ from training.config import TrainConfig
 from training.data import Splits, check_labels
 from training.encoders import FoundEncoder
 from training.export import export_checkpoint
-from training.labels import ONLY_SCORED
+from training.labels import ONLY_SCORED, fingerprint_scores
 from training.leaks import find_shared
 from training.loop import fit
 from twohands import Classifier
 from twohands.decide import decide_all
 from twohands.errors import DataError, RunConflictError
 from twohands.examples import Example, fingerprint
+from twohands.hashing import sha256_of_value
 from twohands.taxonomy import Taxonomy
 
 IN_DOMAIN = "in-domain"
@@ -39,13 +42,32 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """What one model learns from, and what it is asked about afterwards."""
+    """What one model learns from, and what it is asked about afterwards; `left_out` names the sources that it lacks."""
 
     name: str
+    left_out: tuple[str, ...]
     train: list[Example]
     dev: list[Example]
     asked: list[Example]
     n_dropped: int
+
+
+def tell_apart(splits: Splits) -> Splits:
+    """Give rows of different splits different ids: answers are kept by id, and files may each be numbered from 1.
+
+    Args:
+        splits: of the run; an id stands once in each of them.
+
+    Returns:
+        The same rows; an id that stands in several splits has the split's name before it.
+    """
+    held = {"train": splits.train, "dev": splits.dev, "test": splits.test}
+    n_splits = Counter(example.id for rows in held.values() for example in rows)
+    renamed = {
+        split: [dataclasses.replace(e, id=f"{split}:{e.id}") if n_splits[e.id] > 1 else e for e in rows]
+        for split, rows in held.items()
+    }
+    return Splits(renamed["train"], renamed["dev"], renamed["test"], splits.files, splits.n_left_out)
 
 
 def list_sources(splits: Splits) -> list[Source]:
@@ -69,7 +91,7 @@ def list_sources(splits: Splits) -> list[Source]:
 
 def make_in_domain(splits: Splits) -> Fold:
     """The fold that leaves nothing out: all of train, asked about what was held out."""
-    return Fold(IN_DOMAIN, splits.train, splits.dev, splits.test or splits.dev, 0)
+    return Fold(IN_DOMAIN, (), splits.train, splits.dev, splits.test or splits.dev, 0)
 
 
 def deal_sources(sources: Sequence[Source], n_folds: int) -> list[list[Source]]:
@@ -122,9 +144,9 @@ def make_fold(
     train, dev = ([e for e in kept[split] if e.id not in repeated] for split in ("train", "dev"))
     check_labels(train, dev, taxonomy)
     asked = [example for source in sources for example in source.rows]
-    # All names together could be longer than a file's may be; the first one tells folds of one call apart.
+    # All names together could be longer than a line.
     name = sources[0].name if len(sources) == 1 else f"{sources[0].name} and {len(sources) - 1} more"
-    return Fold(name, train, dev, asked, n_before - len(train) - len(dev))
+    return Fold(name, tuple(sorted(names)), train, dev, asked, n_before - len(train) - len(dev))
 
 
 def answer(model: Classifier, rows: Sequence[Example]) -> Answers:
@@ -175,13 +197,16 @@ def answer_fold(
     Raises:
         RunConflictError: `output` holds this fold with other settings or rows.
     """
-    kept = output / f"{_slug(fold.name)}.json"
-    work = output / _slug(fold.name)
+    kept = output / f"{_slug(fold)}.json"
+    work = output / _slug(fold)
     identity = {
         "settings": config.model_dump(mode="json", exclude={"run_name", "compute", "export", "version", "card_notes"}),
+        "taxonomy": taxonomy.model_dump(mode="json"),
         "train_fingerprint": fingerprint(fold.train),
         "dev_fingerprint": fingerprint(fold.dev),
+        "scores_sha256": fingerprint_scores(fold.train),
         "asked_fingerprint": fingerprint(fold.asked),
+        "asked_ids_sha256": sha256_of_value(sorted(example.id for example in fold.asked)),
         "encoder_sha256": encoder.sha256,
     }
     if kept.is_file() and not restart:
@@ -233,6 +258,10 @@ def answer_beside(model: Path, splits: Splits, rows: Sequence[Example]) -> Answe
     return answer(classifier, rows)
 
 
-def _slug(name: str) -> str:
-    """A source's name as a file's: letters, digits, dash, dot and underscore."""
-    return "".join(sign if sign.isalnum() or sign in "-._" else "_" for sign in name).lstrip(".") or "_"
+def _slug(fold: Fold) -> str:
+    """A fold's name as a file's: letters, digits, dash, dot and underscore, and a digest of the sources left out.
+
+    Without the digest `a/b` and `a b` would be one file, and a source called in-domain that of the whole run.
+    """
+    safe = "".join(sign if sign.isalnum() or sign in "-._" else "_" for sign in fold.name).lstrip(".") or "_"
+    return f"{safe}-{sha256_of_value(fold.left_out)[:8]}" if fold.left_out else safe

@@ -87,8 +87,8 @@ def loso(
     if chosen.start is not None:
         fault = "start is set: its checkpoint may have learnt from the source; name the first stage's config instead"
         raise ConfigError("the run is a second stage, which leaves nothing out", [fault])
-    splits = load_splits(chosen.data, taxonomy, seed=chosen.seed)
-    held_out_split = "test" if splits.test else "dev"
+    loaded = load_splits(chosen.data, taxonomy, seed=chosen.seed)
+    held_out_split = "test" if loaded.test else "dev"
 
     from training.loso import (  # noqa: PLC0415, RUF100
         answer_beside,
@@ -97,7 +97,10 @@ def loso(
         list_sources,
         make_fold,
         make_in_domain,
+        tell_apart,
     )
+
+    splits = tell_apart(loaded)
 
     sources, passed_over = _choose(list_sources(splits), names, min_rows=min_rows)
     groups = deal_sources(sources, n_folds or len(sources))

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from training.loso import Answers, Source
 from twohands.examples import NOT_LABELLED, Example, encode_labels
-from twohands.metrics import Counts, Figure, count_head, draw_weights, f1, interval, sum_by_group
+from twohands.metrics import Counts, Floats, count_head, draw_weights, f1, interval, mean_defined, sum_by_group
 from twohands.taxonomy import Head, Taxonomy
 
 N_REPLICATES = 1000
 ALL = "**all of these**"
+_FEWEST_DOCUMENTS = 5  # below, draws are too alike for an interval
 Json = dict[str, object]
 
 
@@ -25,10 +25,15 @@ def _count(examples: Sequence[Example], answers: Answers, taxonomy: Taxonomy, he
     return sum_by_group(count_head(head, truth, given, given.astype(float)), [e.group for e in examples])
 
 
-def _figure(values: npt.NDArray[np.float64]) -> Figure:
-    """The first value is that of the rows themselves, the others are bootstrap draws."""
-    low, high = interval(values[1:])
-    return {"value": float(values[0]), "low": low, "high": high}
+def _figure(by_label: Floats, *, n_documents: int) -> Json:
+    """Means over labels: the first row is of the rows themselves, the others of draws, NaN where one defines nothing.
+
+    A draw that has lost the few documents of a label says nothing of it, as in `twohands.metrics`.
+    """
+    value, *drawn = mean_defined(by_label)
+    known = np.array(drawn)[np.isfinite(drawn)]
+    low, high = interval(known) if n_documents >= _FEWEST_DOCUMENTS and len(known) else (None, None)
+    return {"value": float(value), "low": low, "high": high}
 
 
 def measure_source(
@@ -44,7 +49,8 @@ def measure_source(
 
     Returns:
         By head: `n_rows`, `labels` that occur in the rows, by model the macro-F1 over those labels, and `difference`
-        (first less second) where there are two. A head without a labelled row is left out.
+        (first less second) where there are two; `low` and `high` of a figure are None from fewer than 5 documents. A
+        head without a labelled row is left out.
     """
     n_documents = len({example.group for example in examples})
     weights = np.concatenate(
@@ -58,16 +64,17 @@ def measure_source(
         if not occurs.any():
             continue
         # Macro over the labels that occur: one that a source never has would count as an F1 of 0 for any model.
-        values = {
-            name: f1(_count(examples, answers, taxonomy, head).weigh(weights))[:, occurs].mean(axis=1)
-            for name, answers in by_model.items()
-        }
+        values: dict[str, Floats] = {}
+        for name, answers in by_model.items():
+            counts = _count(examples, answers, taxonomy, head)
+            values[name] = f1(counts.weigh(weights), whole=counts.weigh(weights[:1]))[:, occurs]
+        n_known = len({example.group for example, is_known in zip(examples, known, strict=True) if is_known})
         labels = [name for name, is_there in zip(head.label_names, occurs, strict=True) if is_there]
         entry: Json = {"n_rows": int(known.sum()), "labels": labels}
-        entry |= {name: _figure(drawn) for name, drawn in values.items()}
+        entry |= {name: _figure(drawn, n_documents=n_known) for name, drawn in values.items()}
         if len(values) == 2:
             first, second = values.values()
-            entry["difference"] = _figure(first - second)
+            entry["difference"] = _figure(first - second, n_documents=n_known)
         figures[head.name] = entry
     return figures
 
@@ -123,7 +130,8 @@ def _cell(entry: object, model: str) -> str:
     if not isinstance(figure, dict):
         return "-"
     sign = "+" if model == "difference" else ""
-    return f"{figure['value']:{sign}.2f} [{figure['low']:{sign}.2f}, {figure['high']:{sign}.2f}]"
+    told = f"{figure['value']:{sign}.2f}"
+    return told if figure["low"] is None else f"{told} [{figure['low']:{sign}.2f}, {figure['high']:{sign}.2f}]"
 
 
 def _lay_out(
@@ -137,7 +145,7 @@ def _lay_out(
         "# Leave one source out",
         "",
         "Macro-F1 over the labels that occur in the source's rows, with the 95% interval of a bootstrap over "
-        "documents. Left out: trained, selected and calibrated without the source. "
+        "documents (from 5 of them on). Left out: trained, selected and calibrated without the source. "
         f"In domain: {in_domain}. Difference: left out less in domain, on the same rows and draws.",
         "",
         "## All rows of the source",

@@ -1,5 +1,6 @@
 """Leave one source out: nothing of the source is learnt from, figures are those of the rows, and it is resumed."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -11,7 +12,7 @@ from sklearn.metrics import f1_score
 
 from training.data import Splits
 from training.labels import ONLY_SCORED
-from training.loso import Source, deal_sources, list_sources, make_fold, make_in_domain
+from training.loso import Source, _slug, deal_sources, list_sources, make_fold, make_in_domain, tell_apart
 from training.losocommands import loso
 from training.losotable import measure_source, summarise
 from twohands.errors import ConfigError, DataError, RunConflictError
@@ -56,6 +57,35 @@ def test_a_fold_holds_nothing_of_the_source(splits, taxonomy):
         e.id for split in ("train", "dev", "test") for e in examples(split, "forum", 0)
     ]
     assert (len(fold.train), len(fold.dev), fold.n_dropped) == (8, 8, 0)
+
+
+@pytest.mark.issue(3)
+def test_an_id_that_stands_in_two_splits_is_answered_twice(taxonomy):
+    made = {
+        split: [Example(str(n), e.paragraph, e.labels, e.source, e.group)
+                for n, e in enumerate(examples(split, "forum", first))]
+        for split, first in (("train", 0), ("dev", 10), ("test", 20))
+    }  # fmt: skip
+    made["dev"].reverse()  # so that the same number has another label
+    made["dev"] = [dataclasses.replace(e, id=str(n)) for n, e in enumerate(made["dev"])]
+    splits = tell_apart(Splits(**made, files=[]))
+    (source,) = list_sources(splits)
+    right = {e.id: {head: list(names) for head, names in e.labels.items()} for e in source.rows}
+    assert len(right) == 12
+    (row,) = summarise([[source]], {"forum": right}, right, taxonomy, seed=1)
+    assert row["all"]["stance"]["left_out"]["value"] == 1
+    alone = Splits(made["train"], [], [], [])
+    assert tell_apart(alone) == alone
+
+
+@pytest.mark.issue(3)
+def test_folds_of_different_sources_have_different_files(splits, taxonomy):
+    fold = fold_without(splits, "forum", taxonomy)
+    named = [("a/b",), ("a b",), ("in-domain",), ("a b", "c"), ()]
+    slugs = [_slug(dataclasses.replace(fold, name=(left_out or ("in-domain",))[0], left_out=left_out))
+             for left_out in named]  # fmt: skip
+    assert len(set(slugs)) == len(named)
+    assert slugs[-1] == "in-domain"
 
 
 def test_rows_that_share_a_document_or_a_text_with_the_source_go_too(splits, taxonomy):
@@ -167,6 +197,20 @@ def test_figures_are_those_of_scikit_learn_and_differences_are_paired(taxonomy):
     assert same == {"value": 0.0, "low": 0.0, "high": 0.0}
 
 
+@pytest.mark.issue(3)
+def test_a_draw_that_lost_a_label_says_nothing_of_it(taxonomy):
+    rows = [
+        Example(f"r{n}", text(n), {"stance": (("neutral", "market-led")[n == 0],), "topics": None}, "s", f"g{n}")
+        for n in range(30)
+    ]
+    right = {e.id: {"stance": list(e.labels["stance"]), "topics": []} for e in rows}
+    perfect = {"value": 1.0, "low": 1.0, "high": 1.0}
+    assert measure_source(rows, {"left_out": right}, taxonomy, seed=1)["stance"]["left_out"] == perfect
+    few = measure_source(rows[:4], {"left_out": right, "in_domain": right}, taxonomy, seed=1)["stance"]
+    assert few["left_out"] == {"value": 1.0, "low": None, "high": None}
+    assert few["difference"] == {"value": 0.0, "low": None, "high": None}
+
+
 @pytest.fixture
 def config(write_run) -> Path:
     """A run whose rows come from two sources, in every split."""
@@ -203,7 +247,8 @@ def test_the_command_leaves_a_source_out_and_goes_on_where_it_was(config, tmp_pa
     assert row["all"]["stance"]["n_rows"] == row["n_rows"] > row["n_held_out"] > 0
     assert set(row["held_out"]["topics"]) >= {"left_out", "in_domain", "difference"}
     assert "| forum |" in Path("out/loso.md").read_text(encoding="utf-8")
-    assert {p.name for p in Path("out").iterdir()} == {"in-domain.json", "forum.json", "loso.json", "loso.md"}
+    (answers,) = Path("out").glob("forum-*.json")
+    assert {p.name for p in Path("out").iterdir()} == {"in-domain.json", answers.name, "loso.json", "loso.md"}
 
     # What was answered is not trained for again; what is new is.
     before = {p.name: p.stat().st_mtime_ns for p in Path("out").glob("*.json") if p.name != "loso.json"}
@@ -214,6 +259,12 @@ def test_the_command_leaves_a_source_out_and_goes_on_where_it_was(config, tmp_pa
     assert Path("out/loso.md").read_text(encoding="utf-8") == table
     with pytest.raises(RunConflictError):
         invoke(config, "--source", "forum", "--output", "out", "--set", "optim.learning_rate=0.001")
+    # A teacher that says something else of a row trains another model.
+    kept = json.loads(answers.read_text(encoding="utf-8"))
+    kept["identity"]["scores_sha256"] = "0" * 64
+    answers.write_text(json.dumps(kept), encoding="utf-8")
+    with pytest.raises(RunConflictError):
+        invoke(config, "--source", "forum", "--output", "out")
 
 
 def test_sources_go_together_in_folds(config, tmp_path, monkeypatch):
