@@ -74,7 +74,7 @@ def train(
     target = output or Path("models") / chosen.run_name
     _refuse_existing(target, overwrite=overwrite or no_export)
 
-    from training.data import Splits, describe_heads, load_splits  # noqa: PLC0415, RUF100
+    from training.data import Splits, describe_heads, load_splits, take_few  # noqa: PLC0415, RUF100
     from training.encoders import find_encoder  # noqa: PLC0415, RUF100
 
     encoder = find_encoder(chosen.encoder.name, revision=chosen.encoder.revision, sha256=chosen.encoder.sha256)
@@ -88,8 +88,8 @@ def train(
         check_room(target, needed_bytes=needed_bytes, option="--output")
     splits = load_splits(chosen.data, taxonomy, seed=chosen.seed)
     if smoke:
-        n = SMOKE_ROWS
-        splits = Splits(splits.train[:n], splits.dev[:n], splits.test[:n], splits.files, splits.n_left_out)
+        few = [take_few(rows, SMOKE_ROWS, taxonomy) for rows in (splits.train, splits.dev, splits.test)]
+        splits = Splits(*few, splits.files, splits.n_left_out)
     is_main = int(os.environ.get("RANK", "0")) == 0
     if is_main:
         click.echo(
@@ -134,6 +134,7 @@ def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite
 
     CHECKPOINT is what `twohands train` leaves in runs/RUN_NAME/checkpoint. Its train_config.yaml names the dev rows
     by which calibration, thresholds and the int8 gate are fitted; --set data.root=... points to where they are now.
+    Refused are rows of train that it did not learn from, and rows of dev or test that it did.
     """
     from training.config import load_dumped_config  # noqa: PLC0415, RUF100
     from training.loop import CONFIG_NAME  # noqa: PLC0415, RUF100

@@ -3,13 +3,22 @@
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
 from training.config import DataConfig
 from training.excerpts import cut_excerpts
 from training.holdout import hold_out
-from training.labels import ONLY_SCORED, LabelsById, lay_labels, list_excerpts, merge_labels, read_labels
+from training.labels import (
+    ONLY_SCORED,
+    LabelsById,
+    lay_labels,
+    list_excerpts,
+    merge_labels,
+    pass_over_open,
+    read_labels,
+)
 from training.leaks import count_contradictions, find_leaks
 from training.public import HUB_PREFIX, name_file, name_hub
 from twohands.errors import DataError, FileReadError, LeakError
@@ -77,7 +86,7 @@ def _load_split(
     repeat: Mapping[str, int] = MappingProxyType({}),
     excerpt_times: Mapping[str, int] = MappingProxyType({}),
 ) -> tuple[list[Example], list[DataFile], list[str]]:
-    """Examples, files, and the places of rows that stayed without a label where `labels` were laid over them."""
+    """Examples, files, and the places of rows that stayed without a label, in a sheet or where `labels` were laid."""
     hub = [name for name in names if name.startswith(HUB_PREFIX)]
     plain = [name for name in names if not name.startswith(HUB_PREFIX)]
     paths = _resolve(plain, root)
@@ -93,6 +102,8 @@ def _load_split(
         laid = raw
         if labels is not None:
             laid = lay_labels(cut_excerpts(raw, excerpts, faults), labels, taxonomy, left_out)
+        elif split == "train":
+            laid = pass_over_open(raw, taxonomy, left_out)
         return check_rows(laid, taxonomy, faults, default_source=source)
 
     def add(rows: list[Example], name: str, digest: str, times: int) -> None:
@@ -196,7 +207,9 @@ def _count_excerpts(config: DataConfig, by_file: Mapping[Path, LabelsById]) -> d
                 "data.repeat cannot be followed",
                 [f"{name} is a file of labels and holds no excerpt; name the rows of data.train that are to be shown"],
             )
-        times |= {identifier: n_times or 1 for of_row in named for identifier, _ in of_row}
+        for identifier in (identifier for of_row in named for identifier, _ in of_row):
+            # A later file that is not to be repeated, as one of scores, may speak of the same excerpt.
+            times[identifier] = max(times.get(identifier, 1), n_times or 1)
     return times
 
 
@@ -283,6 +296,28 @@ def check_labels(
         )
     if faults:
         raise DataError("the splits lack labels; add such rows, or take the label out of the taxonomy", faults)
+
+
+def take_few(examples: Sequence[Example], n_rows: int, taxonomy: Taxonomy) -> list[Example]:
+    """Take the first rows, and of each label at least one: a head without any could not be calibrated.
+
+    Args:
+        examples: rows of a split.
+        n_rows: how many; more where labels need them.
+        taxonomy: the heads.
+
+    Returns:
+        Rows in their order.
+    """
+    first: dict[tuple[str, str], int] = {}
+    for place, example in enumerate(examples):
+        for head in taxonomy.heads:
+            for word in example.labels[head.name] or ():
+                first.setdefault((head.name, word), place)
+    kept = set(first.values())
+    others = (place for place in range(len(examples)) if place not in kept)
+    kept |= set(islice(others, max(0, n_rows - len(kept))))
+    return [examples[place] for place in sorted(kept)]
 
 
 def describe_heads(train: Sequence[Example], taxonomy: Taxonomy) -> list[str]:

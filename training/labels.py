@@ -21,6 +21,7 @@ _SCORES = "scores"
 TEACHER_SCORES = "twohands.scores"
 ONLY_SCORED = "twohands.only_scored"  # no reader labelled the row: a teacher's scores are all that is known of it
 _EXCERPT = "twohands.excerpt"
+CHOSEN = "chosen"  # a column of sheets to fill in, as `select` writes them
 _SUM_TOLERANCE = 0.01
 
 LabelsById = dict[str, dict[str, object]]
@@ -181,6 +182,24 @@ def lay_labels(rows: Iterable[Row], labels: LabelsById, taxonomy: Taxonomy, left
             hard = {h.name: _harden(scores[h.name], h) for h in taxonomy.heads if h.name in scores}
             cells = {**cells, **hard, ONLY_SCORED: True}
         yield Row(cells, row.place)
+
+
+def pass_over_open(rows: Iterable[Row], taxonomy: Taxonomy, left_out: list[str]) -> Iterator[Row]:
+    """Pass over the rows of a sheet that nobody filled in yet; elsewhere a row without a label is a fault.
+
+    Args:
+        rows: raw rows.
+        taxonomy: the heads.
+        left_out: rows that are passed over are named here.
+
+    Yields:
+        The other rows.
+    """
+    for row in rows:
+        if CHOSEN in row.cells and all(row.cells.get(head.name) is None for head in taxonomy.heads):
+            left_out.append(row.place)
+        else:
+            yield row
 
 
 def fingerprint_scores(examples: Iterable[Example]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.excerpts import draw_excerpts
+from training.labels import CHOSEN
 from training.pseudo import load_teachers, read_texts, score_in_chunks
 from twohands.errors import DataError, FileWriteError
 from twohands.examples import Row, expand_paths, read_rows
@@ -181,13 +182,13 @@ def write_sheet(path: Path, candidates: Sequence[tuple[Candidate, str]], taxonom
     """
     check_sheet(path)
     empty = dict.fromkeys(head.name for head in taxonomy.heads)
-    rows = [{"id": c.id, "text": c.paragraph, **empty, **c.cells, "chosen": why} for c, why in candidates]
+    rows = [{"id": c.id, "text": c.paragraph, **empty, **c.cells, CHOSEN: why} for c, why in candidates]
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("w", encoding="utf-8", newline="") as stream:
             if path.suffix == ".csv":
-                names = ["id", "text", *empty, "source", "group", "chosen"]
+                names = ["id", "text", *empty, "source", "group", CHOSEN]
                 writer = csv.DictWriter(stream, names, extrasaction="ignore", restval="")
                 writer.writeheader()
                 writer.writerows(rows)

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from training.config import DataConfig
-from training.data import describe_heads, load_splits, repeat_examples
+from training.data import describe_heads, load_splits, repeat_examples, take_few
 from training.holdout import hold_out
 from training.labels import ONLY_SCORED
 from training.leaks import find_leaks
@@ -63,6 +63,15 @@ def test_every_bad_row_of_every_file_is_named_at_once(tmp_path, taxonomy):
     assert "a.jsonl:4" in told
     assert "b.jsonl:1" in told
     assert "stateled" in told
+
+
+@pytest.mark.issue(3)
+def test_a_few_rows_hold_each_label(taxonomy):
+    rows = [example(str(n), f"text {n}") for n in range(90)]
+    rows[80] = Example("a", "text a", {"stance": ("state-led",), "topics": None}, "test", "a")
+    rows[85] = Example("b", "text b", {"stance": None, "topics": ("sanctions",)}, "test", "b")
+    assert [row.id for row in take_few(rows, 4, taxonomy)] == ["0", "1", "a", "b"]
+    assert take_few(rows[:3], 64, taxonomy) == rows[:3]
 
 
 def test_labels_that_never_occur_are_refused(tmp_path, taxonomy):

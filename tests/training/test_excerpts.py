@@ -79,6 +79,12 @@ def test_excerpts_of_a_file_come_several_times_an_epoch(folder, taxonomy):
     splits = load(folder, taxonomy, [line("a", "p1", [1, 3])], repeat={"excerpts.jsonl": 3})
     assert {example.id: count_copies(example) for example in splits.train} == {"t0": 1, "t1": 1, "t2": 1, "a": 3}
     assert sum(example.id == "a" for example in repeat_examples(splits.train)) == 3
+    (folder / "later.jsonl").write_text((folder / "excerpts.jsonl").read_text("utf-8"), encoding="utf-8")
+    both = make_config(
+        folder, train=["train.jsonl", "pool.jsonl"], labels=["excerpts.jsonl", "later.jsonl"],
+        repeat={"excerpts.jsonl": 3},
+    )  # fmt: skip
+    assert count_copies(next(e for e in load_splits(both, taxonomy, seed=1).train if e.id == "a")) == 3
     with pytest.raises(DataError, match="holds no excerpt"):
         load(folder, taxonomy, [{"id": "p1", "stance": "neutral"}], repeat={"excerpts.jsonl": 3})
 

@@ -110,9 +110,12 @@ def test_a_sheet_of_csv_is_filled_in_and_trained_on(pool, tmp_path, taxonomy):
         writer.writerows(rows)
     write_rows(tmp_path / "train.jsonl", full_rows("t"))
     write_rows(tmp_path / "dev.jsonl", full_rows("d"))
-    splits = load_splits(make_config(tmp_path, train=["train.jsonl", "sheet.csv"], labels=[]), taxonomy, seed=1)
+    splits = load_splits(make_config(tmp_path, train=["train.jsonl", "sheet.csv"], labels=None), taxonomy, seed=1)
     assert {example.id for example in splits.train} == {"t0", "t1", "t2", *(row["id"] for row in rows[:3])}
     assert splits.n_left_out == 1
+    write_rows(tmp_path / "more.jsonl", [{"id": "m", "text": "A row of no sheet, which nobody labelled."}])
+    with pytest.raises(DataError):
+        load_splits(make_config(tmp_path, train=["train.jsonl", "more.jsonl"], labels=None), taxonomy, seed=1)
     again = CliRunner().invoke(select, arguments)
     assert "already exists" in str(again.exception)
 
