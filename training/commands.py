@@ -88,8 +88,8 @@ def train(
         check_room(target, needed_bytes=needed_bytes, option="--output")
     splits = load_splits(chosen.data, taxonomy, seed=chosen.seed)
     if smoke:
-        few = [take_few(rows, SMOKE_ROWS, taxonomy) for rows in (splits.train, splits.dev, splits.test)]
-        splits = Splits(*few, splits.files, splits.n_left_out)
+        fewer, dev, test = (take_few(rows, SMOKE_ROWS, taxonomy) for rows in (splits.train, splits.dev, splits.test))
+        splits = Splits(fewer, dev, test, splits.files, splits.n_left_out)
     is_main = int(os.environ.get("RANK", "0")) == 0
     if is_main:
         click.echo(
