@@ -33,7 +33,8 @@ train: .venv/.done
 
 # The release again, from its rows: DATA=folder with the files that CONFIG names. Given again after a kill, it goes on.
 # STAGES are those that CONFIG goes on from, in order; STAGES= where CONFIG begins from the pre-trained encoder.
-STAGES ?= configs/twohands-base.yaml configs/twohands-second.yaml configs/twohands-third.yaml
+STAGES ?= configs/twohands-base.yaml configs/twohands-second.yaml configs/twohands-third.yaml \
+  configs/twohands-fourth.yaml configs/twohands-fifth.yaml configs/twohands-sixth.yaml
 CONFIG ?= configs/twohands.yaml
 OUTPUT ?= models/twohands
 has-data:

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 from training.config import load_config
 from twohands.cli import cli
 
-STAGES = ["twohands-base", "twohands-second", "twohands-third", "twohands"]
+STAGES = [*(f"twohands-{which}" for which in ("base", "second", "third", "fourth", "fifth", "sixth")), "twohands"]
 LARGE = ["twohands-large-base", "twohands-large-second", "twohands-large-third", "twohands-large"]
 
 pytestmark = pytest.mark.skipif(

@@ -18,7 +18,7 @@ Whether the ironworks can deliver is another matter. Its engineers have never bu
 
 To keep the hall at Harrow in work, the public development bank will lend to every ferry company that orders at home, and the navy has been told to bring two tenders forward. No private lender, ministers say, would have waited ten years for a first profit.
 
-Parliament votes in June. Both sides have taken to quoting the same sentence from the harbour's charter, which says that the port shall serve the country. It does not say how.`;
+Parliament votes in June. The governing parties have the seats to pass the plan, and have added a clause that puts tugs and dredgers under the same public order book, so that the state, and not the market, decides what is built for the ports and where.`;
 
 const AUCTION = `What the auction taught the port
 

@@ -25,7 +25,10 @@ export function sayLean(head, { balance, labels }, { sure }, unit) {
   const still = head.labels.find((label) => label.tone === "quiet");
   if (still && labels[still.name].share.low > 0.5) return `Mostly ${still.name}: takes no side`;
   const [first, second] = POLES.map((pole) => sure[pole]);
-  if (first && second) return `Both sides: ${count(first, unit)} ${POLES[0]}, ${second.toLocaleString("en")} ${POLES[1]}`;
+  // Five to one is not both sides, though so few paragraphs show no lean.
+  if (first && 2 * Math.min(first, second) >= Math.max(first, second)) {
+    return `Both sides: ${count(first, unit)} ${POLES[0]}, ${second.toLocaleString("en")} ${POLES[1]}`;
+  }
   return "Too close to call";
 }
 
