@@ -102,7 +102,7 @@ def test_a_request_that_fails_is_late_for_loadgen(stub, client):
     assert "503" in client.first_failure
 
 
-@pytest.mark.parametrize("scenario", [Scenario.OFFLINE, Scenario.SINGLE_STREAM])
+@pytest.mark.parametrize("scenario", [pytest.param(Scenario.OFFLINE, marks=pytest.mark.slow), Scenario.SINGLE_STREAM])
 def test_other_scenarios_are_valid_against_a_server_that_answers(client, scenario):
     made = run_loadgen(Plan(scenario, 4000.0, 100.0, 0.3, 64), client, n_texts=2)
     assert made["verdict"] == "VALID", made

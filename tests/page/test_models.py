@@ -1,5 +1,7 @@
 """Several models behind one page, and a model that is exchanged while the page is open."""
 
+import time
+
 import pytest
 
 from serving.settings import ServeSettings
@@ -59,6 +61,8 @@ def test_a_table_is_read_by_the_chosen_model(open_page, two):
     page.locator(".drop").wait_for()
     drop(page, ".batch-view", "a.csv", make_csv(3))
     page.locator(".setup h2").wait_for()
+    # Slow to change, so that the click comes before it is done: it waits for the other model's view.
+    page.route("**/info*", lambda route: (time.sleep(0.5), route.continue_()))
     page.get_by_label("Model that reads").select_option("other")
     classify(page, 3)
     told = page.locator(".batch-table tbody tr").first.inner_text()

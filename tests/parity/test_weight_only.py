@@ -18,7 +18,7 @@ skip_without_openvino()
 RECIPES = ["plain-int8", "plain-int8-ffn", "fused-int8", "fused-int8-early"]
 INT8 = {"MatMulInteger", "DynamicQuantizeLinear"}
 # The rest of them holds the same products; each export takes seconds.
-FIRST = {"bert", "deberta-v3", "mpnet"}
+FIRST = {"bert", "mpnet"}
 LEAST_VOCABULARY = 390
 
 

@@ -267,6 +267,7 @@ def test_the_command_leaves_a_source_out_and_goes_on_where_it_was(config, tmp_pa
         invoke(config, "--source", "forum", "--output", "out")
 
 
+@pytest.mark.slow
 def test_sources_go_together_in_folds(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for file in (config.parent / "rows").glob("*.jsonl"):

@@ -23,7 +23,7 @@ from twohands.errors import CheckpointError, ManifestError, RunConflictError
 from twohands.manifest import GRAPH_NAME, load_manifest
 from twohands.session import OnnxSession
 
-FIRST = {("bert", "first"), ("mpnet", "mean")}
+FIRST = {("mpnet", "mean")}
 EACH = [(family, pooling) for family in FAMILIES for pooling in ("first", "mean")]
 
 

@@ -91,7 +91,9 @@ def test_answers_to_a_changed_row_and_to_the_row_as_it_was_are_drawn_together(wr
 
 # At so small a rate dev is never answered better than at first: patience ends the run at step 18 of 24.
 @pytest.mark.issue(3)
-@pytest.mark.parametrize(("learning_rate", "patience", "n_steps"), [(5e-3, 100, 24), (1e-9, 8, 18)])
+@pytest.mark.parametrize(
+    ("learning_rate", "patience", "n_steps"), [pytest.param(5e-3, 100, 24, marks=pytest.mark.slow), (1e-9, 8, 18)]
+)
 def test_a_run_killed_in_its_second_epoch_goes_on_with_the_same_losses(
     learning_rate, patience, n_steps, write_run, tmp_path
 ):

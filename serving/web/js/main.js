@@ -47,13 +47,19 @@ function offerModels(models) {
 
 // Views of the model before stay as they are; those of the new one take over what is read in them.
 async function changeModel(served) {
+  const hadFocus = main.contains(document.activeElement); // on what is shown no more
+  main.inert = true; // what is begun meanwhile would be begun with the model before, out of sight
   try {
     service = await fetchService(served);
-    await show(main.contains(document.activeElement)); // on what is shown no more
+    await show(false);
+    main.inert = false;
+    if (hadFocus) main.focus({ preventScroll: true });
     announce(`${service.info.model.name} ${service.info.model.version} reads now.`);
   } catch (error) {
     $("#model-select").value = service.served ?? "";
     openDialog("Not changed", h("p", { class: "fault", role: "alert" }, explain(error)));
+  } finally {
+    main.inert = false;
   }
 }
 
