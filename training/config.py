@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from twohands.errors import ConfigError
-from twohands.locate import find_config
+from twohands.locate import find_config, find_rows
 from twohands.taxonomy import Taxonomy, describe_faults, load_taxonomy, read_yaml
 from twohands.windows import WindowRule
 
@@ -267,9 +267,13 @@ def load_config(name_or_path: str | Path, *, overrides: Sequence[str] = ()) -> t
     """
     path = find_config(name_or_path)
     config = _validate(read_yaml(path), overrides, str(path))
+    own = {override.partition("=")[0].strip() for override in overrides}
+    # A folder that the user names is theirs; only the config's own may be the one that travels with it.
+    if config.data.root is not None and not own & {"data", "data.root"}:
+        found = config.data.model_copy(update={"root": find_rows(config.data.root, config=path)})
+        config = config.model_copy(update={"data": found})
     # A shipped config has a taxonomy.yaml beside it, which must not win over the user's own of that name.
-    is_own = any(override.partition("=")[0].strip() == "taxonomy" for override in overrides)
-    here = is_own and Path(config.taxonomy).is_file()
+    here = "taxonomy" in own and Path(config.taxonomy).is_file()
     taxonomy = load_taxonomy(Path(config.taxonomy) if here else find_config(config.taxonomy, beside=path))
     check_against_taxonomy(config, taxonomy, str(path))
     return config, taxonomy

@@ -1,4 +1,4 @@
-"""Owns where model folders and configs are found: beside the user, in the checkout, or in the installed package."""
+"""Owns where models, configs and their rows are found: beside the user, in the checkout, or in the package."""
 
 import os
 from pathlib import Path
@@ -64,6 +64,10 @@ def list_models() -> list[Path]:
     return list(found.values())
 
 
+def _config_roots() -> list[Path]:
+    return [_PACKAGE.parent / "configs", _PACKAGE / "released" / "configs"]
+
+
 def find_config(name_or_path: str | Path, *, beside: Path | None = None) -> Path:
     """Find a config or taxonomy file.
 
@@ -77,7 +81,7 @@ def find_config(name_or_path: str | Path, *, beside: Path | None = None) -> Path
     Raises:
         FileReadError: there is none; the message names those that are shipped.
     """
-    roots = [_PACKAGE.parent / "configs", _PACKAGE / "released" / "configs"]
+    roots = _config_roots()
     wanted = Path(name_or_path)
     candidates = [wanted] if beside is None else [beside.parent / wanted, wanted]
     if wanted.name == str(wanted):
@@ -87,3 +91,20 @@ def find_config(name_or_path: str | Path, *, beside: Path | None = None) -> Path
             return candidate
     shipped = sorted({path.name for root in roots for path in root.glob("*.yaml")})
     raise FileReadError(f"no config {str(wanted)!r}; give a path, or one that is shipped: {', '.join(shipped)}")
+
+
+def find_rows(root: Path, *, config: Path) -> Path:
+    """Find the folder of rows that a shipped config names: in the working folder, else where the rows travel with it.
+
+    Args:
+        root: as the config names it.
+        config: the file.
+
+    Returns:
+        The folder; `root` as it is where the config is none of those shipped, or has none beside it.
+    """
+    folder = config.resolve().parent
+    if root.is_dir() or folder not in [place.resolve() for place in _config_roots()]:
+        return root
+    beside = folder.parent / root
+    return beside if beside.is_dir() else root

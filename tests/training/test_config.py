@@ -23,6 +23,20 @@ def test_a_shipped_config_is_found_by_name_from_any_folder(tmp_path, monkeypatch
     assert load_config("minilm")[0].run_name == "minilm"
 
 
+def test_a_shipped_config_brings_its_rows_into_any_folder_but_not_in_place_of_the_users(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    root = load_config("minilm")[0].data.root
+    assert root is not None
+    assert (root / "train.jsonl").is_file()
+    copied = tmp_path / "copied.yaml"
+    copied.write_text((ROOT / "configs/minilm.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    named = ["data.root=data/starter"]
+    for given in (load_config("minilm", overrides=named), load_config(copied)):
+        assert str(given[0].data.root) == "data/starter"
+    (tmp_path / "data/starter").mkdir(parents=True)
+    assert str(load_config("minilm")[0].data.root) == "data/starter"
+
+
 def test_all_faults_come_at_once(tmp_path):
     content = yaml.safe_load((ROOT / "configs/minilm.yaml").read_text(encoding="utf-8"))
     del content["seed"]
