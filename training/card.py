@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from training.config import TrainConfig
 from training.data import Splits, count_copies
 from training.failures import describe_failures
 from training.gates import Candidate
 from training.labels import ONLY_SCORED, TEACHER_SCORES
+from twohands.bounds import FEWEST_GROUPS
 from twohands.examples import Example
 from twohands.manifest import Manifest
 from twohands.scores import Platt
@@ -20,11 +22,21 @@ _OUR_LABELS = {
 }
 
 
-def _figure(values: Mapping[str, float]) -> str:
+def _figure(values: Mapping[str, float | None]) -> str:
+    if values["low"] is None:
+        return f"{values['value']:.3f} [-]"
     return f"{values['value']:.3f} [{values['low']:.3f}, {values['high']:.3f}]"
 
 
-def _figures_table(figures: Mapping[str, Mapping[str, Mapping[str, object]]]) -> list[str]:
+def figures_table(figures: Mapping[str, Mapping[str, Mapping[str, object]]]) -> list[str]:
+    """Tabulate the figures of heads.
+
+    Args:
+        figures: by split and head, of `measure_heads`.
+
+    Returns:
+        Lines of Markdown; `[-]` where a figure has no interval.
+    """
     lines = [
         "| split | head | macro-F1 | accuracy | MCC | calibration error |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -36,12 +48,23 @@ def _figures_table(figures: Mapping[str, Mapping[str, Mapping[str, object]]]) ->
     return lines
 
 
-def _labels_table(split: str, heads: Mapping[str, Mapping[str, object]]) -> list[str]:
+def labels_table(split: str, heads: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """Tabulate the figures of labels.
+
+    Args:
+        split: whose they are.
+        heads: by head, of `measure_heads`.
+
+    Returns:
+        Lines of Markdown; a dash for recall and F1 of a label that no row has, and for the precision of one that was
+        never given: the figures hold 0 there, which is not what was measured.
+    """
     lines = [f"| label ({split}) | precision | recall | F1 | rows |", "| --- | --- | --- | --- | --- |"]
     for values in heads.values():
-        labels: Mapping[str, Mapping[str, Mapping[str, float]]] = values["labels"]  # type: ignore[assignment] # figures are JSON values
+        labels: Mapping[str, Mapping[str, Any]] = values["labels"]  # type: ignore[assignment] # figures are JSON values
         for name, label in labels.items():
-            cells = [_figure(label[key]) for key in ("precision", "recall", "f1")]
+            counted = {"precision": label["given"], "recall": label["support"], "f1": label["support"]}
+            cells = [_figure(label[key]) if n else "-" for key, n in counted.items()]
             lines.append(f"| {name} | {' | '.join(cells)} | {label['support']} |")
     return lines
 
@@ -167,7 +190,8 @@ def describe_splits(n_documents: Mapping[str, int], *, near_duplicate_jaccard: f
     return (
         f"Documents: {n_documents['train']} in train, {n_documents['dev']} in dev, {n_documents['test']} in test; "
         f"{unshared}. Train was fitted; dev chose the step, the graph, calibration and thresholds, so its figures "
-        "flatter; test chose nothing."
+        # Whether someone read test to choose among runs, or this one's start, no export can know.
+        "flatter; this run chose nothing by test."
     )
 
 
@@ -222,11 +246,14 @@ def write_card(
         "",
         *(line for sentence in recipe for line in (sentence, "")),
         "## Figures",
-        "Macro-F1 is the mean over labels; in brackets the 95% interval of a bootstrap over documents.",
+        "Macro-F1 is the mean over labels; in brackets the 95% interval of a bootstrap over documents, and of shares "
+        "that are 0 or 1 the exact one of so many documents. `[-]`: no interval, as there are fewer than "
+        f"{FEWEST_GROUPS} documents or all draws are alike; `-`: not defined, since no row has the label or none was "
+        "given it.",
         "",
-        *_figures_table(figures),
+        *figures_table(figures),
         "",
-        *_labels_table(last, figures[last]),
+        *labels_table(last, figures[last]),
         "",
         "## Decisions",
         "Fitted on dev, by the graph that is served.",

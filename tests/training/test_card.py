@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from training.calibration import fit_rules
-from training.card import describe_splits, describe_use
+from training.card import describe_splits, describe_use, figures_table, labels_table
 from training.failures import commonest_errors, describe_failures, weakest_labels
-from twohands.examples import Example, encode_labels
+from twohands.bounds import measure_heads
+from twohands.examples import NOT_LABELLED, Example, encode_labels
 from twohands.taxonomy import Taxonomy
 
 
@@ -37,6 +38,13 @@ def test_a_card_claims_no_check_that_was_not_made():
     counts = {"train": 3, "dev": 2, "test": 1}
     assert "no near-duplicate stands in two" in describe_splits(counts, near_duplicate_jaccard=0.5)
     assert "no near-duplicate" not in describe_splits(counts, near_duplicate_jaccard=None)
+
+
+@pytest.mark.issue(3)
+def test_a_card_claims_of_test_only_what_its_own_run_knows():
+    told = describe_splits({"train": 3, "dev": 2, "test": 1}, near_duplicate_jaccard=0.5)
+    assert "this run chose nothing by test" in told
+    assert "test chose nothing" not in told  # other runs, read on test, may be why this one is kept
 
 
 def test_every_head_has_its_weakest_labels_and_commonest_errors(mails):
@@ -77,3 +85,41 @@ def test_an_error_is_counted_of_the_rows_in_which_it_can_happen(mails):
     given = np.array([[True, True], [False, True], [False, True], [False, True]])
     assert commonest_errors(mails.heads[1], truth, given) == [("login given wrongly", 3, 3), ("billing missed", 1, 2)]
     assert [name for name, _, _ in weakest_labels(mails.heads[1], truth, given)] == ["login", "billing"]
+
+
+def measure(mails, kinds, given, *, groups, areas=NOT_LABELLED):
+    labels = np.full((len(kinds), 5), areas, dtype=np.float32)
+    labels[:, :3] = np.eye(3)[kinds]
+    flat = np.full((len(kinds), 3), 1 / 3)
+    answers = {
+        "kind": (flat, np.eye(3)[given] == 1),
+        "areas": (np.full((len(kinds), 2), 0.5), np.ones((len(kinds), 2), dtype=bool)),
+    }
+    return measure_heads(answers, labels, groups, mails, n_replicates=50)
+
+
+@pytest.mark.issue(3)
+def test_a_card_claims_no_certainty_from_one_row_and_dashes_what_is_not_defined(mails):
+    kinds = [0] * 10 + [1]  # no row is praise
+    figures = measure(mails, kinds, kinds, groups=[str(n) for n in range(11)])
+    rows = {line.split(" | ")[0].strip("| "): line for line in labels_table("test", figures)}
+    assert "1.000 [0.025, 1.000]" in rows["question"]  # as `evaluate` bounds one row of one
+    assert rows["praise"].split(" | ")[1:] == ["-", "-", "-", "0 |"]
+    assert "1.000 [1.000, 1.000]" not in "".join([*rows.values(), *figures_table({"test": figures})])
+    never = labels_table("test", measure(mails, kinds, [0] * 11, groups=[str(n) for n in range(11)]))[3]
+    assert never.startswith("| question | - | 0.000 [0.000, 0.975] | 0.000 [")
+
+
+@pytest.mark.issue(3)
+def test_one_document_has_no_interval_in_figures_and_card(mails):
+    kinds = [0, 1, 2] * 10
+    groups = [str(n) for n in range(30)]
+    areas = np.full((30, 1), NOT_LABELLED)
+    areas[:4] = 1  # many documents, but few of them labelled for this head
+    figures = measure(mails, kinds, kinds[::-1], groups=groups, areas=areas)
+    assert figures["kind"]["macro_f1"]["low"] is not None
+    assert figures["areas"]["n_groups"] == 4
+    assert figures["areas"]["macro_f1"] == {"value": 1, "low": None, "high": None}
+    one = measure(mails, kinds, kinds[::-1], groups=["a"] * 30)["kind"]
+    assert all(one[key]["low"] is one[key]["high"] is None for key in ("macro_f1", "accuracy", "mcc", "ece"))
+    assert figures_table({"dev": {"kind": one}})[-1].count("[-]") == 4
