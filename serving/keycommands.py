@@ -5,7 +5,7 @@ from typing import get_args
 
 import click
 
-from serving.keys import CorrectionsRight, make_key, read_keys, write_keys
+from serving.keys import CorrectionsRight, lock_keys, make_key, read_keys, write_keys
 from twohands.errors import FileReadError
 
 _FILE = click.option(
@@ -45,9 +45,10 @@ def add(
     name: str, path: Path, *, is_admin: bool, requests_per_minute: int | None, corrections: CorrectionsRight
 ) -> None:
     """Make a key for NAME, add it to the file, and print it on standard output."""
-    known = read_keys(path) if path.exists() else []
     key, kept = make_key(name=name, is_admin=is_admin, requests_per_minute=requests_per_minute, corrections=corrections)
-    write_keys(path, [*known, kept])
+    with lock_keys(path):
+        known = read_keys(path) if path.exists() else []
+        write_keys(path, [*known, kept])
     click.echo(key)
     click.echo(f"kept its digest as {kept.id} in {path}; the key itself is not shown again", err=True)
 
@@ -77,9 +78,10 @@ def list_command(path: Path) -> None:
 @_FILE
 def revoke(key_id: str, path: Path) -> None:
     """Take the key KEY_ID out of the file."""
-    known = read_keys(path)
-    kept = [key for key in known if key.id != key_id]
-    if len(kept) == len(known):
-        raise FileReadError(f"{path} has no key {key_id!r}; `twohands keys list` shows those it has")
-    write_keys(path, kept)
+    with lock_keys(path):
+        known = read_keys(path)
+        kept = [key for key in known if key.id != key_id]
+        if len(kept) == len(known):
+            raise FileReadError(f"{path} has no key {key_id!r}; `twohands keys list` shows those it has")
+        write_keys(path, kept)
     click.echo(f"revoked {key_id}", err=True)

@@ -4,21 +4,25 @@ A key is 256 random bits, so its SHA-256 says nothing about it and needs neither
 dictionary of such keys to try. Only the digest is ever written; the key itself is shown once.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import hmac
 import json
 import logging
 import os
 import secrets
+import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from twohands.errors import ConfigError, FileReadError, FileWriteError
+from twohands.errors import ConfigError, FileReadError, FileWriteError, TwoHandsError
 from twohands.taxonomy import describe_faults
 
 _LOGGER = logging.getLogger(__name__)
@@ -133,29 +137,85 @@ def read_keys(path: Path) -> list[ApiKey]:
     return keys
 
 
-def write_keys(path: Path, keys: list[ApiKey]) -> None:
-    """Write a key file, whole or not at all, readable by its owner alone.
+@contextlib.contextmanager
+def lock_keys(path: Path) -> Iterator[None]:
+    """Keep others from changing a key file between reading and writing it: of two that both add, one would be lost.
 
     Args:
-        path: replaced if it exists.
+        path: the key file, there or not.
+
+    Yields:
+        Once no other process of this kind is at it.
+
+    Raises:
+        FileReadError: its folder cannot be read.
+    """
+    # The folder is locked: the file itself is replaced, and a file of locks would be another's to open.
+    folder = Path(os.path.realpath(path)).parent
+    try:
+        number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise FileReadError(f"cannot read the folder of the key file {path}: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX)
+        except OSError as error:  # some network drives lock no folders
+            _LOGGER.warning(
+                "%s cannot be locked (%s); change its keys from one place at a time", folder, error.strerror
+            )
+        yield
+    finally:
+        os.close(number)  # and with it the lock
+
+
+def write_keys(path: Path, keys: list[ApiKey]) -> None:
+    """Write a key file, whole or not at all.
+
+    A new one is readable by its owner alone. One that is replaced keeps its owner, group and mode, or the service that
+    reads it could not any more, and would go on with a key that was revoked.
+
+    Args:
+        path: replaced if it exists; of a symbolic link, what it points to.
         keys: in order.
 
     Raises:
-        FileWriteError: it cannot be written.
+        FileWriteError: it cannot be written, or not so that it stays its owner's.
     """
     text = json.dumps(KeyFile(keys=keys).model_dump(mode="json"), indent=2) + "\n"
+    place = Path(os.path.realpath(path))
     temporary = None
     try:
-        number, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # mode 0600
+        number, temporary = tempfile.mkstemp(prefix=f".{place.name}-", dir=place.parent)  # mode 0600
         with os.fdopen(number, "w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
+            _take_after(place, stream.fileno(), temporary)
             os.fsync(stream.fileno())
-        Path(temporary).replace(path)
+        Path(temporary).replace(place)
     except OSError as error:
+        raise FileWriteError(f"cannot write the key file {path}: {error.strerror}") from error
+    finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-        raise FileWriteError(f"cannot write the key file {path}: {error.strerror}") from error
+
+
+def _take_after(place: Path, number: int, temporary: str) -> None:
+    """Give a new file the owner, group, mode and access list of the one it will replace, if there is one."""
+    try:
+        before = place.stat()
+    except FileNotFoundError:
+        return
+    made = os.fstat(number)
+    if (made.st_uid, made.st_gid) != (before.st_uid, before.st_gid):
+        try:
+            os.fchown(number, before.st_uid, before.st_gid)
+        except PermissionError as error:
+            raise FileWriteError(
+                f"{place} belongs to user {before.st_uid} and group {before.st_gid}, which a file written by this user "
+                "cannot; nothing was changed: do this as its owner, or as root"
+            ) from error
+    shutil.copystat(place, temporary)
+    os.utime(temporary)  # its times are its own: by them a service sees that it changed
 
 
 class Keyring:
@@ -206,14 +266,23 @@ class Keyring:
         except FileReadError as error:
             # Too many open files, say: tried again at the next check, or a key revoked by now would stay valid.
             if stamp != self._failed_stamp:  # told once
-                _LOGGER.error("the keys stay as they were: %s", error.code)  # noqa: TRY400 - a trace would say no more
+                self._tell_failure(error)
             self._failed_stamp = stamp
             return
         except ConfigError as error:
-            _LOGGER.error("the keys stay as they were: %s", error.code)  # noqa: TRY400 - a trace would say no more
+            self._tell_failure(error)
         else:
             _LOGGER.info("read %d keys anew", len(self._keys))
         self._stamp, self._failed_stamp = stamp, _NEVER
+
+    def _tell_failure(self, error: TwoHandsError) -> None:
+        cause = error.__cause__.strerror if isinstance(error.__cause__, OSError) else None
+        _LOGGER.error(
+            "the keys stay as they were, one that was revoked among them: %s: %s%s",
+            self._path,
+            error.code,
+            f" ({cause})" if cause else "",
+        )
 
     def _read_stamp(self) -> _Stamp:
         try:

@@ -1,15 +1,18 @@
 import hashlib
 import json
+import os
 import stat
+import threading
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from serving import keys as keys_module
 from serving.keycommands import keys as command
-from serving.keys import Keyring, make_key, read_keys, write_keys
+from serving.keys import Keyring, lock_keys, make_key, read_keys, write_keys
 from serving.rates import RateLimiter
-from twohands.errors import ConfigError, FileReadError
+from twohands.errors import ConfigError, FileReadError, FileWriteError
 
 
 def invoke(path, *arguments):
@@ -131,6 +134,91 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path):
     with pytest.raises(Exception, match="keys"):
         write_keys(path, [])
     assert [entry.name for entry in tmp_path.iterdir()] == ["keys.json"]
+
+
+@pytest.mark.issue(4)
+def test_a_file_that_is_replaced_keeps_its_owner_and_mode(tmp_path, monkeypatch):
+    path, chowned = tmp_path / "keys.json", []
+    write_keys(path, [make_key(name="a")[1]])
+    path.chmod(0o640)
+    real = os.fstat
+
+    def tell_another(number):  # who makes a file is somebody else
+        found = real(number)
+        return SimpleNamespace(st_uid=found.st_uid + 1, st_gid=found.st_gid, st_mode=found.st_mode, st_size=0)
+
+    monkeypatch.setattr(keys_module.os, "fstat", tell_another)
+    monkeypatch.setattr(keys_module.os, "fchown", lambda _, *ids: chowned.append(ids))
+    write_keys(path, [])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert chowned == [(path.stat().st_uid, path.stat().st_gid)]
+
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(keys_module.os, "fchown", refuse)
+    with pytest.raises(FileWriteError):
+        write_keys(path, [make_key(name="b")[1]])
+    monkeypatch.undo()
+    assert read_keys(path) == []
+    assert [entry.name for entry in tmp_path.iterdir()] == ["keys.json"]
+
+
+@pytest.mark.issue(4)
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_who_reads_the_file_still_can_when_root_revoked_a_key(tmp_path):
+    path = tmp_path / "keys.json"
+    invoke(path, "add", "a")
+    os.chown(path, 65534, 65534)
+    path.chmod(0o640)
+    assert invoke(path, "revoke", read_keys(path)[0].id).exit_code == 0
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (65534, 65534, 0o640)
+
+
+@pytest.mark.issue(4)
+def test_a_key_is_revoked_in_the_file_that_a_link_points_to(tmp_path):
+    link, real = tmp_path / "keys.json", tmp_path / "kept" / "real.json"
+    real.parent.mkdir()
+    link.symlink_to(real)
+    key = invoke(link, "add", "a").stdout.strip()
+    ring = Keyring(link)
+    assert ring.find(key) is not None
+    assert invoke(link, "revoke", read_keys(real)[0].id).exit_code == 0
+    assert link.is_symlink()
+    assert read_keys(real) == []
+    ring.refresh()
+    assert ring.find(key) is None
+
+
+@pytest.mark.issue(4)
+def test_a_file_that_cannot_be_read_is_an_error_that_names_it(tmp_path, caplog):
+    path = tmp_path / "keys.json"
+    write_keys(path, [])
+    ring = Keyring(path)
+    path.unlink()
+    ring.refresh()
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert str(path) in record.getMessage()
+    assert "No such file" in record.getMessage()
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("arguments", [("add", "b"), ("revoke", "ID")])
+def test_commands_that_change_keys_wait_for_one_another(tmp_path, arguments):
+    path = tmp_path / "keys.json"
+    invoke(path, "add", "a")
+    arguments = [read_keys(path)[0].id if each == "ID" else each for each in arguments]
+    before = path.read_bytes()
+    waiting = threading.Thread(target=invoke, args=(path, *arguments))
+    with lock_keys(path):
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+        assert path.read_bytes() == before
+    waiting.join(20)
+    assert path.read_bytes() != before
 
 
 def test_a_bucket_empties_and_fills_again_for_each_key_alone():
