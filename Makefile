@@ -62,7 +62,10 @@ PEOPLE = --people 'debate$(comma) two panels=--data $(HUMAN)/coal_debate_windows
     --annotators panel_1 panel_2 $(SCALE)' \
   --people 'debate$(comma) each coder=--data $(HUMAN)/coal_debate_sentences.jsonl --codes coders \
     --annotator coder --label code --text before text after $(SCALE)' \
-  --people 'manifestos=--data $(HUMAN)/manifesto_windows.jsonl --annotators experts.sign crowd.sign $(SCALE)'
+  --people 'manifestos$(comma) on the construct=--data $(HUMAN)/manifesto_windows.jsonl \
+    --annotators experts.sign crowd.sign --where on_construct=true $(SCALE)' \
+  --people 'manifestos=--data $(HUMAN)/manifesto_windows.jsonl \
+    --annotators experts.sign crowd.sign $(SCALE)'
 REPORT = .venv/bin/twohands report --model $(OUTPUT) --data '$(DATA)'/dev.jsonl \
   $(if $(BASELINES),--train '$(DATA)'/train.jsonl $(foreach name,$(BASELINES),--baseline $(name))) \
   $(if $(HUMAN),$(PEOPLE)) --output runs/$(notdir $(OUTPUT))-report --card $(if $(PAGE),--page $(PAGE))

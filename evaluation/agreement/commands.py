@@ -99,6 +99,17 @@ def _refuse_mixed(*, columns: Sequence[Path], others: Sequence[str | None], mode
         raise click.UsageError("give --model or --no-model")
 
 
+def _read_where(pairs: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The values that rows must have; a value may hold the sign that parts it from its column."""
+    parted = [pair.partition("=") for pair in pairs]
+    for column, sign, value in parted:
+        if not column or not sign:
+            raise click.BadParameter(
+                f"{column + sign + value!r}; expected COLUMN=VALUE, as in year=1987", param_hint="--where"
+            )
+    return tuple((column, value) for column, _, value in parted)
+
+
 def _lay_out(
     head: Head,
     *,
@@ -110,6 +121,7 @@ def _lay_out(
     annotator: str,
     label: str | None,
     panel: str | None,
+    where: Sequence[str],
 ) -> Layout:
     return Layout(
         item=item,
@@ -120,6 +132,7 @@ def _lay_out(
         annotator=annotator,
         label=label or head.name,
         panel=panel,
+        where=_read_where(where),
     )
 
 
@@ -141,7 +154,7 @@ def check_call(words: Sequence[str], taxonomy: Taxonomy) -> None:
         columns, others = given["columns"], [given[name] for name in ("codes", "panel", "label")]
         _refuse_mixed(columns=columns, others=others, model=given["model"], no_model=given["no_model"])
         head = _choose_head(taxonomy, given["head_name"])
-        names = ("item", "group", "texts", "columns", "codes", "annotator", "label", "panel")
+        names = ("item", "group", "texts", "columns", "codes", "annotator", "label", "panel", "where")
         layout = _lay_out(head, **{name: given[name] for name in names})
         scale = _read_scale(given["scale"], given["cut"], head)
         read_codings(given["data"], layout=layout, head=head, scale=scale, with_texts=True)
@@ -170,6 +183,9 @@ def check_call(words: Sequence[str], taxonomy: Taxonomy) -> None:
     type=PATH,
     metavar="COLUMN...",
     help="What the model reads, joined.  [default: text]",
+)
+@click.option(
+    "--where", multiple=True, metavar="COLUMN=VALUE", help="Only rows with this value; repeatable: all of them."
 )
 @click.option("--scale", metavar="LOW,MIDDLE,HIGH", help="Order of three labels; numbers from -1 to 1 lie on it.")
 @click.option(
@@ -203,6 +219,7 @@ def agreement(
     item: str,
     group: str,
     texts: tuple[Path, ...],
+    where: tuple[str, ...],
     scale: str | None,
     cut: str,
     epsilon: float,
@@ -225,6 +242,7 @@ def agreement(
 
     An annotator's second code of an item is not counted. Empty cells, null and NaN are no code. Numbers on
     --scale lie from -1 to 1; others are refused. Dotted names go into objects: experts.sign.
+    --where compares with the cell as it is printed; true and false as in JSON.
     """
     _refuse_mixed(columns=columns, others=(codes, panel, label), model=model, no_model=no_model)
     check_agreement_extra()
@@ -246,6 +264,7 @@ def agreement(
             annotator=annotator,
             label=label,
             panel=panel,
+            where=where,
         )
         read = read_codings(data, layout=layout, head=head, scale=on_scale, with_texts=classifier is not None)
         answers = None
@@ -261,7 +280,10 @@ def agreement(
         "data": read.describe(),
         "n_replicates": replicates,
         "seed": seed,
-        "notes": note_limits(read.codings, n_repeated=read.n_repeated, n_tied=read.n_tied),
+        "notes": [
+            *(f"Only rows whose {column} is {value}." for column, value in read.where),
+            *note_limits(read.codings, n_repeated=read.n_repeated, n_tied=read.n_tied),
+        ],
         "cpu": describe_cpu(),
         "versions": list_versions("krippendorff", "scipy"),
         "command": describe_command(ctx),

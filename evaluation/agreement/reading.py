@@ -10,7 +10,7 @@ from math import isnan
 from pathlib import Path
 
 from evaluation.agreement.codings import Codings, Item, Scale
-from twohands.errors import DataError, InputError
+from twohands.errors import DataError, InputError, UnknownColumnError
 from twohands.examples import Row, as_words, expand_paths, read_rows
 from twohands.hashing import sha256_of_file, sha256_of_value
 from twohands.paragraphs import normalise
@@ -26,6 +26,7 @@ class Layout:
 
     `columns` name the annotators of a wide file; `codes` the cell of a nested one; neither is a long file. A name with
     dots goes into objects: `experts.mean`. `panel` is a key of each code; codes of one panel become one annotator.
+    `where` names values that a row must have in some columns, all of them, else it is passed over.
     """
 
     item: str
@@ -36,6 +37,11 @@ class Layout:
     annotator: str
     label: str
     panel: str | None
+    where: tuple[tuple[str, str], ...] = ()
+
+    def takes(self, cells: Mapping[str, object]) -> bool:
+        """Whether a row has all the values asked for; true and false are written as JSON has them, else as printed."""
+        return all(_write(look_up(cells, column)) == value for column, value in self.where)
 
 
 @dataclass(slots=True)
@@ -57,6 +63,7 @@ class ReadCodings:
     files: list[Json]
     n_repeated: int
     n_tied: int
+    where: tuple[tuple[str, str], ...] = ()
 
     def describe(self) -> Json:
         """Name what was read, so that a figure can be traced to it."""
@@ -71,6 +78,7 @@ class ReadCodings:
             "n_codes": sum(map(len, codings.given)),
             "n_repeated": self.n_repeated,
             "n_tied": self.n_tied,
+            "where": dict(self.where),
             "fingerprint": sha256_of_value(rows),
         }
 
@@ -91,6 +99,13 @@ def look_up(cells: Mapping[str, object], name: str) -> object:
     return None if isinstance(found, float) and isnan(found) else found
 
 
+def _write(value: object) -> str | None:
+    """A cell as a command line can name it; None where there is none."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return None if value is None else str(value)
+
+
 def _as_number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
@@ -106,6 +121,18 @@ class _Reader:
         self.found: dict[str, _Found] = {}
         self.faults: list[str] = []
         self.n_repeated = 0
+        self.known: set[str] = set()
+
+    def choose(self, row: Row) -> None:
+        where = self.layout.where
+        self.known |= {column for column, _ in where if look_up(row.cells, column) is not None}
+        if self.layout.takes(row.cells):
+            self.add(row)
+
+    def check_columns(self) -> None:
+        unknown = [repr(column) for column, _ in self.layout.where if column not in self.known]
+        if unknown and not self.faults:
+            raise UnknownColumnError(f"no row has a column {', '.join(unknown)} to choose rows by")
 
     def add(self, row: Row) -> None:
         layout = self.layout
@@ -217,6 +244,7 @@ def read_codings(
 
     Raises:
         FileReadError: a path is missing or of an unknown kind.
+        UnknownColumnError: no row has a column by which rows are chosen.
         DataError: a code or a text cannot be read, or fewer than two annotators are left; all faults at once.
     """
     reader = _Reader(layout, head, scale)
@@ -224,9 +252,10 @@ def read_codings(
     for path in expand_paths(paths):
         n_rows = 0
         for row in read_rows(path, reader.faults):
-            reader.add(row)
             n_rows += 1
+            reader.choose(row)
         files.append({"name": str(path), "sha256": sha256_of_file(path), "n_rows": n_rows})
+    reader.check_columns()
     items, given, tied, n_tied = [], [], [], 0
     for name, found in reader.found.items():
         spoken, tied_here, n_tied_here = reader.agree(found)
@@ -252,4 +281,4 @@ def read_codings(
     if reader.faults:
         raise DataError(f"{', '.join(map(str, paths))} cannot be used; nothing was measured", reader.faults)
     codings = Codings(head, items, annotators, list(given), scale, list(tied))
-    return ReadCodings(codings, files, reader.n_repeated, n_tied)
+    return ReadCodings(codings, files, reader.n_repeated, n_tied, layout.where)

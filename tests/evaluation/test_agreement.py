@@ -20,7 +20,7 @@ from evaluation.agreement.figures import compare_codes, measure_alpha
 from evaluation.agreement.measure import measure_agreement
 from evaluation.agreement.tables import say_verdict
 from tests.evaluation.support import WORD_OF_STANCE
-from twohands.errors import DataError, RunConflictError, UnknownHeadError
+from twohands.errors import DataError, RunConflictError, UnknownColumnError, UnknownHeadError
 from twohands.metrics import draw_weights
 from twohands.taxonomy import Head, Label, ProblemType
 
@@ -468,6 +468,32 @@ def test_the_report_loads_nothing_and_escapes_names(tiny_model, tmp_path):
     written = json.loads((tmp_path / "out" / "agreement.json").read_text())
     assert written["model"]["sha256"] in page
     assert written["data"]["fingerprint"] in page
+
+
+@pytest.mark.issue(6)
+def test_rows_are_chosen_by_the_values_of_their_columns(tmp_path):
+    rows = make_codings(40, annotators=("anna", "ben"))
+    for number, row in enumerate(rows):
+        row |= {
+            "fits": number % 2 == 0,
+            "by": {"year": 1987 if number < 20 else 1992},
+            "note": "a=b" if number else None,
+        }
+    path = write_jsonl(tmp_path / "rows.jsonl", rows)
+    call = ("--no-model", "--data", path, "--annotators", "anna", "ben")
+    kept = write_jsonl(tmp_path / "kept.jsonl", [row for row in rows[:20] if row["fits"]])
+    chosen = run_json(*call, "--where", "fits=true", "--where", "by.year=1987")
+    by_hand = run_json("--no-model", "--data", kept, "--annotators", "anna", "ben")
+    assert chosen["variables"] == by_hand["variables"]
+    assert chosen["data"]["fingerprint"] == by_hand["data"]["fingerprint"]
+    assert chosen["data"]["where"] == {"fits": "true", "by.year": "1987"}
+    assert "--where fits=true --where by.year=1987" in chosen["command"]
+    assert run_json(*call, "--where", "note=a=b")["data"]["n_items"] == 39
+    assert run(*call, "--where", "fits").exit_code == run(*call, "--where", "=true").exit_code == 2
+    with pytest.raises(UnknownColumnError):
+        run(*call, "--where", "fit=true")
+    with pytest.raises(DataError):  # no row has it
+        run(*call, "--where", "fits=maybe")
 
 
 @pytest.mark.parametrize(
