@@ -1,22 +1,29 @@
 """Owns the reading of foreign documents: HTML and PDF in a process of their own, with bounds on time and memory.
 
 A file from anywhere may be made to cost hours or gigabytes; the process that reads it is the only one it can harm.
-Run as `python -m serving.extract SUFFIX`, it reads the document from standard input.
+Run as a program with SUFFIX and SECONDS, it reads the document from standard input.
 """
 
 import asyncio
 import contextlib
 import json
+import logging
+import os
 import resource
 import sys
-from pathlib import Path
 
+from serving.programs import make_command
 from twohands.documents import extract_text
-from twohands.errors import DocumentError, FileReadError, MissingExtraError
+from twohands.errors import DocumentError, DocumentReaderError, FileReadError, MissingExtraError
+
+_LOGGER = logging.getLogger(__name__)
 
 _NAME = "the document"
 _MAX_MEMORY_BYTES = 1_500_000_000
 _FAILED = 3
+# What the program writes first: one that ends without it never came to the document, whose fault it is not then.
+_STARTED = b"+"
+_MAX_TOLD_CHARS = 2000
 
 
 async def extract(content: bytes, *, suffix: str, timeout_s: float) -> str:
@@ -33,6 +40,7 @@ async def extract(content: bytes, *, suffix: str, timeout_s: float) -> str:
     Raises:
         DocumentError: it cannot be read, holds no text, or takes too long or too much memory.
         MissingExtraError: HTML or PDF without the extra `documents`.
+        DocumentReaderError: the process that would read it did not start; the log says why.
     """
     if suffix == ".txt":
         try:
@@ -40,14 +48,14 @@ async def extract(content: bytes, *, suffix: str, timeout_s: float) -> str:
         except FileReadError as error:
             raise DocumentError(str(error)) from error
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "serving.extract", suffix, str(max(1, round(timeout_s)))),
+        *make_command("serving.extract", suffix, str(max(1, round(timeout_s)))),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
     )
     try:
         async with asyncio.timeout(timeout_s):
-            output, _ = await process.communicate(content)
+            output, told = await process.communicate(content)
     except TimeoutError as error:
         raise DocumentError(f"{_NAME} took longer than {timeout_s:g} s to read; send its text instead") from error
     finally:
@@ -56,13 +64,28 @@ async def extract(content: bytes, *, suffix: str, timeout_s: float) -> str:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.communicate()  # not `wait`, which some Pythons end only when the pipes are read out
+    if not output.startswith(_STARTED):
+        why = told.decode("utf-8", "replace")[-_MAX_TOLD_CHARS:].strip()  # from before it was given anything to read
+        _LOGGER.error("the reader of documents ended with %s before it began: %s", process.returncode, why)
+        raise DocumentReaderError(f"the reader of documents did not start; it ended with {process.returncode}")
     if process.returncode == 0:
-        return await asyncio.to_thread(output.decode, "utf-8", "replace")
+        return await asyncio.to_thread(_decode, output)
     if process.returncode != _FAILED:
         raise DocumentError(f"{_NAME} took too much time or memory to read; send its text instead")
-    told = json.loads(output)
-    kind = MissingExtraError if told["code"] == MissingExtraError.code else DocumentError
-    raise kind(told["message"])
+    fault = json.loads(_decode(output))
+    kind = MissingExtraError if fault["code"] == MissingExtraError.code else DocumentError
+    raise kind(fault["message"])
+
+
+def _decode(output: bytes) -> str:
+    return str(memoryview(output)[len(_STARTED) :], "utf-8", "replace")  # no copy of what may be large
+
+
+def _tell_start() -> None:
+    """Say that all is loaded, and from here on nothing more on standard error: libraries may quote the document."""
+    sys.stdout.buffer.write(_STARTED)
+    sys.stdout.buffer.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _bound_resources(timeout_s: int) -> None:
@@ -96,5 +119,5 @@ def main(suffix: str, timeout_s: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    _tell_start()
     sys.exit(main(sys.argv[1], int(sys.argv[2])))

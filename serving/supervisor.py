@@ -10,7 +10,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +21,7 @@ from serving.archive import Archive
 from serving.folders import name_each, name_folders
 from serving.logs import set_up_logs
 from serving.metrics import MULTIPROCESS_VARIABLE
+from serving.programs import make_command
 from serving.server import CLOSE_GRACE_S, check_address, hold_hangup, make_url, open_socket, take_hangup
 from serving.settings import ServeSettings
 from serving.worker import MODELS_FOLDER, RELOAD_ALL
@@ -123,7 +123,7 @@ class Supervisor:
         """Start one worker, which is told at once if it comes too late; None where the system refuses it."""
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "serving.worker", str(self._socket_number), str(self._runtime)),
+                *make_command("serving.worker", str(self._socket_number), str(self._runtime)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 pass_fds=[self._socket_number],

@@ -331,6 +331,12 @@ class DocumentError(TwoHandsError):
     code = "unreadable_document"
 
 
+class DocumentReaderError(TwoHandsError):
+    """The process that reads foreign documents does not start; no fault of the document."""
+
+    code = "reader_failed"
+
+
 class CorrectionsDisabledError(TwoHandsError):
     """The service keeps no corrections."""
 

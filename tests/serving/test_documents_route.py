@@ -129,9 +129,27 @@ async def test_a_document_that_takes_too_long_or_too_much_is_given_up(monkeypatc
         await extract(b"x", suffix=".pdf", timeout_s=0.3)
     assert time.monotonic() - started_s < 10
     assert [process.returncode for process in begun] == [-signal.SIGKILL]
-    read_with(monkeypatch, "sh", "-c", "kill -9 $$")
+    read_with(monkeypatch, "sh", "-c", "printf +; kill -9 $$")
     with pytest.raises(DocumentError):
         await extract(b"x", suffix=".pdf", timeout_s=5)
+
+
+@pytest.mark.issue(4)
+async def test_a_document_is_read_whatever_the_current_folder_holds(tmp_path, monkeypatch):
+    for name in ("serving", "twohands"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    assert await extract(b"<p>The plan of the plan.</p>", suffix=".html", timeout_s=60) == "The plan of the plan."
+
+
+@pytest.mark.issue(4)
+async def test_a_reader_that_does_not_start_is_no_fault_of_the_document(client, monkeypatch, caplog):
+    read_with(monkeypatch, "sh", "-c", "echo No module named this >&2; exit 1")
+    answer = await send(client, "<p>The plan of the plan.</p>", "text/html")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
+    assert any("No module named this" in record.getMessage() for record in caplog.records)
 
 
 async def test_documents_of_clients_who_left_are_read_no_further(monkeypatch):
