@@ -71,13 +71,16 @@ async def run(app, client):
 
 
 async def test_end_of_the_server_is_not_taken_for_a_departure():
+    has_begun = asyncio.Event()
+
     async def app(_scope, receive, _send):
         await receive()
+        has_begun.set()
         await asyncio.sleep(60)
 
     client = Client()
     task = asyncio.create_task(run(app, client))
-    await asyncio.sleep(0.01)
+    await asyncio.wait_for(has_begun.wait(), 5)  # cancelled before, it would never come to what is tested here
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -86,10 +89,12 @@ async def test_end_of_the_server_is_not_taken_for_a_departure():
 
 async def test_app_that_asks_again_learns_of_the_departure_itself():
     seen = []
+    has_begun = asyncio.Event()
 
     async def app(_scope, receive, send):
         await receive()
         await send({"type": "http.response.start", "status": 200, "headers": []})
+        has_begun.set()
         try:
             seen.append(await receive())
         except asyncio.CancelledError:
@@ -98,7 +103,7 @@ async def test_app_that_asks_again_learns_of_the_departure_itself():
 
     client = Client()
     task = asyncio.create_task(run(app, client))
-    await asyncio.sleep(0.01)
+    await asyncio.wait_for(has_begun.wait(), 5)
     assert seen == []
     client.leave()
     await asyncio.wait_for(task, 5)
