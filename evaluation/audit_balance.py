@@ -10,8 +10,9 @@ from evaluation.audit_chance import Chance, adjust
 from evaluation.audit_texts import AuditedRows
 from evaluation.describe import describe_labels
 from evaluation.measure import FEW_GROUPS
-from evaluation.rows import FEWEST_GROUPS, DrawnFigure, ratio_of
+from evaluation.rows import ratio_of
 from evaluation.slices import MIN_ROWS, split_rows, usual_columns
+from twohands.bounds import FEWEST_GROUPS, DrawnFigure
 from twohands.examples import NOT_LABELLED, Example, encode_labels
 from twohands.metrics import draw_weights
 from twohands.scores import Scores

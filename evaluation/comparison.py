@@ -6,16 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluation.deciders import Decisions
-from evaluation.rows import (
-    FEWEST_GROUPS,
-    DrawnFigure,
-    HeadRows,
-    Sample,
-    bound_figure,
-    draw_macro_difference,
-    macro_over,
-)
+from evaluation.rows import HeadRows, Sample, draw_macro_difference, macro_over
 from evaluation.slices import count_slice, split_rows
+from twohands.bounds import FEWEST_GROUPS, DrawnFigure, bound_figure
 from twohands.errors import TaxonomyMismatchError
 from twohands.examples import Example
 from twohands.metrics import Counts, Floats, Measure, accuracy, f1

@@ -7,7 +7,8 @@ import numpy as np
 
 from evaluation.learners import Learner
 from evaluation.progress import Advance
-from evaluation.rows import DrawnFigure, HeadRows, Sample, bound_figure, select_rows
+from evaluation.rows import HeadRows, Sample, select_rows
+from twohands.bounds import DrawnFigure, bound_figure
 from twohands.examples import Example
 from twohands.metrics import Counts, Floats, f1, macro_f1
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from evaluation.dataset import LabelledFiles
 from evaluation.deciders import Decisions
-from evaluation.figures import measure_figures
 from evaluation.linear import plain_rule
 from evaluation.ranking import measure_ranking
-from evaluation.rows import FEWEST_GROUPS, HeadRows, select_rows, share_of
+from evaluation.rows import HeadRows, select_rows, share_of
+from twohands.bounds import FEWEST_GROUPS, bound_head
 from twohands.examples import Example
 from twohands.manifest import Manifest
 from twohands.metrics import ece_by_chance
@@ -94,20 +94,20 @@ def measure_rows(rows: HeadRows, before: HeadRows, rule: DecisionRule, *, n_repl
         seed: of the draws.
 
     Returns:
-        The figures of `measure_figures`, per label also `average_precision` (None where no row has the label),
+        The figures of `bound_head`, per label also `average_precision` (None where no row has the label),
         `ece_by_chance` (what scores that are exactly right would show), `ece_before` calibration, `n`, `n_groups`,
         `confusion`, and for a one-of head that abstains `abstention`: level, coverage, risk (errors among the answered)
         and accuracy (1 - risk).
     """
     weights = rows.draw(n_replicates=n_replicates, seed=seed)
-    measured = measure_figures(rows, weights)
+    measured = bound_head(rows.head, rows.count(), weights)
     labels = cast("dict[str, dict[str, object]]", measured["labels"])
     for name, figure in measure_ranking(rows, n_replicates=n_replicates, seed=seed).items():
         labels[name]["average_precision"] = figure
     measured["ece_by_chance"] = ece_by_chance(
         rows.head, rows.decided, rows.scores, n_replicates=n_replicates, seed=seed
     )
-    measured["ece_before"] = measure_figures(before, weights)["ece"]
+    measured["ece_before"] = bound_head(before.head, before.count(), weights)["ece"]
     measured |= {"n": len(rows.groups), "n_groups": rows.n_groups, "confusion": _confusion(rows)}
     if rows.head.problem_type is ProblemType.ONE_OF and rule.abstention is not None:
         measured["abstention"] = _abstention(rows, rule.abstention, n_replicates=n_replicates, seed=seed)

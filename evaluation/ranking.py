@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from evaluation.rows import DrawnFigure, HeadRows, bound_figure
+from evaluation.rows import HeadRows
+from twohands.bounds import DrawnFigure, bound_figure
 from twohands.metrics import Floats
 
 Json = dict[str, object]

@@ -7,16 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluation.deciders import Decisions
+from twohands.bounds import FEWEST_GROUPS, DrawnFigure, bound_certain, bound_figure
 from twohands.examples import NOT_LABELLED, Example, Labels, encode_labels
-from twohands.metrics import Counts, Floats, Measure, count_head, draw_weights, f1, interval, mean_defined, sum_by_group
+from twohands.metrics import Counts, Floats, Measure, count_head, draw_weights, f1, mean_defined, sum_by_group
 from twohands.scores import Scores
 from twohands.taxonomy import Head, Taxonomy
 
-# A figure whose interval is None where it was not drawn.
-DrawnFigure = dict[str, float | None]
-# With fewer documents a draw of documents says nothing: of one document every draw is the same, whatever the doubt.
-FEWEST_GROUPS = 5
-_TAIL = 0.025  # on each side of a 95% interval
 TOO_FEW_GROUPS = f"[-]: no interval and no p from fewer than {FEWEST_GROUPS} documents."
 
 
@@ -108,43 +104,6 @@ def select_rows(examples: Sequence[Example], taxonomy: Taxonomy, decisions: Deci
             groups = [examples[place].group for place in places.tolist()]
             selected[head.name] = HeadRows(head, places, of_head[places], decided[places], scores[places], groups)
     return selected
-
-
-def bound_figure(value: float, drawn: Floats, *, n_groups: int) -> DrawnFigure:
-    """Put a figure and the 95% interval of its draws together.
-
-    Args:
-        value: of the sample.
-        drawn: of the draws, shape `(n_replicates,)`.
-        n_groups: documents that were drawn from.
-
-    Returns:
-        `value`, `low`, `high`; the latter two None from fewer than 5 documents. Draws that are NaN, which do not define
-        the figure, are left out.
-    """
-    defined = drawn[np.isfinite(drawn)]
-    low, high = interval(defined) if n_groups >= FEWEST_GROUPS and len(defined) else (None, None)
-    return {"value": value, "low": low, "high": high}
-
-
-def bound_certain(rate: float, *, n_documents: int) -> DrawnFigure:
-    """Bound a rate of 0 or 1, of which every draw is the same, though a few documents prove nothing.
-
-    Args:
-        rate: 0 or 1.
-        n_documents: those that it was counted in.
-
-    Returns:
-        `value`, `low`, `high`; the latter two None from no document.
-
-    Source:
-        Korn and Graubard 1998, as `rate_of` of the checklist: with no variance the effective number is that of the
-        documents, and Clopper and Pearson's bound of none or all of them is a plain root.
-    """
-    if not n_documents:
-        return {"value": rate, "low": None, "high": None}
-    apart = 1 - _TAIL ** (1 / n_documents)
-    return {"value": rate, "low": 0.0 if rate == 0 else 1 - apart, "high": apart if rate == 0 else 1.0}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evaluation.rows import FEWEST_GROUPS, TOO_FEW_GROUPS
+from evaluation.rows import TOO_FEW_GROUPS
+from twohands.bounds import FEWEST_GROUPS
 
 WIDTH = 80
 Json = Mapping[str, Any]

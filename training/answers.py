@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from twohands.bounds import FEWEST_GROUPS
 from twohands.decide import decide_all
 from twohands.examples import NOT_LABELLED, Labels
 from twohands.metrics import count_head, mcc, sum_by_group
@@ -68,12 +69,31 @@ def _warn_of_labels(head: Head, labels: Labels, given: npt.NDArray[np.bool_]) ->
     return lines
 
 
+def warn_of_documents(figures: Mapping[str, Mapping[str, Mapping[str, object]]]) -> list[str]:
+    """Say where rows come from so few documents that no figure has an interval, and none shows anything.
+
+    Args:
+        figures: by split and head, of `measure_heads`.
+
+    Returns:
+        One line for each such head of a split.
+    """
+    return [
+        f"{head}: its rows of {split} come from {n} document{'' if n == 1 else 's'}, too few for any interval (at "
+        f"least {FEWEST_GROUPS}), so no figure there shows anything of other texts; rows of more documents (`group`) "
+        "mend it"
+        for split, heads in figures.items()
+        for head, values in heads.items()
+        if isinstance(n := values["n_groups"], int) and n < FEWEST_GROUPS
+    ]
+
+
 def warn_of_answers(
     logits: Logits,
     labels: Labels,
     taxonomy: Taxonomy,
     rules: Mapping[str, DecisionRule],
-    macro_f1s: Mapping[str, Mapping[str, float]],
+    macro_f1s: Mapping[str, Mapping[str, float | None]],
 ) -> list[str]:
     """Say where figures on dev look better than the answers are.
 
@@ -82,7 +102,7 @@ def warn_of_answers(
         labels: the same shape: 0, 1 or -100.
         taxonomy: the heads.
         rules: of `fit_rules`, on the same rows.
-        macro_f1s: of each head on these rows: `value`, and `low` of its interval.
+        macro_f1s: of each head on these rows: `value`, and `low` of its interval, None where it has none.
 
     Returns:
         One line for each finding: a head that is not shown to beat answers without reading, a label that is given to
@@ -97,12 +117,14 @@ def warn_of_answers(
             continue
         truth, given = columns[known], answers[head.name][1][known]
         blind = score_blind(head, truth)
-        value, low = macro_f1s[head.name]["value"], macro_f1s[head.name]["low"]
-        if low <= blind and value < 1:
+        value, low = macro_f1s[head.name]["value"] or 0.0, macro_f1s[head.name]["low"]
+        # Without an interval nothing is shown, but that is told by `warn_of_documents`; here what is low as it stands.
+        if (value if low is None else low) <= blind and value < 1:
             what = "labels drawn at random" if head.problem_type is ProblemType.ONE_OF else "every label always"
+            since = "" if low is None else f", from {low:.3f} on"
             lines.append(
-                f"{head.name} is not shown to beat answers without reading: macro-F1 on dev {value:.3f}, from "
-                f"{low:.3f} on, {blind:.3f} for {what}; more rows or steps (optim.min_steps) may mend it"
+                f"{head.name} is not shown to beat answers without reading: macro-F1 on dev {value:.3f}{since}, "
+                f"{blind:.3f} for {what}; more rows or steps (optim.min_steps) may mend it"
             )
         lines += [f"{head.name}: {line}" for line in _warn_of_labels(head, truth, given)]
         if (given == (truth == 1)).all():

@@ -8,7 +8,7 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
-from training.answers import warn_of_answers
+from training.answers import warn_of_answers, warn_of_documents
 from training.calibration import fit_rules, warn_of_rules
 from training.card import describe_recipe, write_card
 from training.config import ExportConfig, TrainConfig, dump_config
@@ -20,6 +20,7 @@ from training.machine import set_threads
 from training.model import load_checkpoint
 from training.public import publish_config
 from training.stages import check_not_learnt, read_run
+from twohands.bounds import measure_heads
 from twohands.cpu import read_cpu
 from twohands.decide import decide_all
 from twohands.encoding import EncodedParagraph, ParagraphEncoder
@@ -40,7 +41,6 @@ from twohands.manifest import (
     build_folder,
     write_manifest,
 )
-from twohands.metrics import measure_heads
 from twohands.prediction import make_predictions
 from twohands.reference import REFERENCE_KEY, measure_reference
 from twohands.scores import DecisionRule
@@ -89,6 +89,11 @@ def _check_rows(checkpoint: Path, facts: dict[str, Any], splits: Splits) -> None
 
 def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
+
+
+def _say_all(lines: list[str]) -> None:
+    for line in lines:
+        _say(f"export: {line}")
 
 
 def _measure(
@@ -227,12 +232,11 @@ def export_checkpoint(
         shutil.copyfile(kept.path, folder / GRAPH_NAME)
         # What is served decides what is calibrated: the logits are those of the graph that was kept.
         rules = fit_rules(kept.logits, encode_labels(splits.dev, taxonomy), taxonomy)
-        for line in warn_of_rules(rules, len(splits.dev)):
-            _say(f"export: {line}")
+        _say_all(warn_of_rules(rules, len(splits.dev)))
         figures = {"dev": _measure(kept.logits, splits.dev, taxonomy, rules, config.seed)}
+        _say_all(warn_of_documents(figures))
         macro_f1s: dict[str, Any] = {head: values["macro_f1"] for head, values in figures["dev"].items()}
-        for line in warn_of_answers(kept.logits, encode_labels(splits.dev, taxonomy), taxonomy, rules, macro_f1s):
-            _say(f"export: {line}")
+        _say_all(warn_of_answers(kept.logits, encode_labels(splits.dev, taxonomy), taxonomy, rules, macro_f1s))
         # What it answers on rows that it was not fitted on, so that the service can tell when traffic drifts away.
         reference = measure_reference(make_predictions(kept.logits, dev_encoded, taxonomy, rules), dev_encoded)
         if splits.test:
@@ -240,6 +244,7 @@ def export_checkpoint(
             encoded = encoder.encode_many([example.paragraph for example in splits.test])
             test_logits = run_paragraphs(session.run_batch, encoded)
             figures["test"] = _measure(test_logits, splits.test, taxonomy, rules, config.seed)
+            _say_all(warn_of_documents({"test": figures["test"]}))
         shutil.rmtree(work)
 
         encoder.save(folder / TOKENIZER_NAME)

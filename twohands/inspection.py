@@ -34,7 +34,8 @@ def headline(manifest: Manifest) -> dict[str, dict[str, float]]:
         entry = heads.get(head.name) if isinstance(heads, dict) else None
         macro_f1 = entry.get("macro_f1") if isinstance(entry, dict) else None
         if isinstance(macro_f1, dict) and "value" in macro_f1:
-            figures[head.name] = {name: float(value) for name, value in macro_f1.items()}
+            # Bounds are null where there is no interval; older releases always wrote two.
+            figures[head.name] = {name: float(value) for name, value in macro_f1.items() if value is not None}
     return figures
 
 

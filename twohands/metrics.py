@@ -285,7 +285,8 @@ def measure_head(head: Head, by_document: Counts, weights: Floats) -> dict[str, 
 
     Returns:
         `macro_f1`, `accuracy`, `mcc`, `ece` as `{"value", "low", "high"}`, and `labels` with precision, recall and
-        F1 of the same form and the `support`. Draws that do not define a figure are left out of its interval.
+        F1 of the same form, the `support` and how many rows were `given` it. Draws that do not define a figure are left
+        out of its interval. Where few documents or draws all alike prove nothing, `bounds.bound_head` takes it away.
     """
     whole = by_document.weigh(np.ones((1, weights.shape[1])))
     draws = by_document.weigh(weights)
@@ -311,6 +312,7 @@ def measure_head(head: Head, by_document: Counts, weights: Floats) -> dict[str, 
             "recall": figure(recall, number),
             "f1": figure(f1, number),
             "support": int(whole.binary[0, number, 0] + whole.binary[0, number, 2]),
+            "given": int(whole.binary[0, number, 0] + whole.binary[0, number, 1]),
         }
         for number, name in enumerate(head.label_names)
     }
@@ -324,39 +326,6 @@ def measure_head(head: Head, by_document: Counts, weights: Floats) -> dict[str, 
         "ece": figure(ece, is_centred=True),
         "labels": labels,
     }
-
-
-def measure_heads(
-    answers: Mapping[str, tuple[Floats, npt.NDArray[np.bool_]]],
-    labels: Labels,
-    groups: Sequence[str],
-    taxonomy: Taxonomy,
-    *,
-    n_replicates: int = 1000,
-    seed: int = 0,
-) -> dict[str, dict[str, object]]:
-    """All figures of all heads that have labelled rows.
-
-    Args:
-        answers: scores and labels given, by head name, as `decide_all` returns them.
-        labels: shape `(n, n_labels)` of 0, 1 or -100.
-        groups: the document of each row; whole documents are drawn.
-        taxonomy: the heads.
-        n_replicates: bootstrap draws.
-        seed: of the draws.
-
-    Returns:
-        By head name, as `measure_head`; a head without a labelled row is left out.
-    """
-    figures = {}
-    weights = draw_weights(len(set(groups)), n_replicates=n_replicates, seed=seed)
-    for head in taxonomy.heads:
-        truth = labels[:, taxonomy.slices[head.name]]
-        if (truth == NOT_LABELLED).all():
-            continue
-        scores, decided = answers[head.name]
-        figures[head.name] = measure_head(head, sum_by_group(count_head(head, truth, decided, scores), groups), weights)
-    return figures
 
 
 def score_heads(

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from evaluation.agreement.codings import Codes, Scale, Variable
-from evaluation.rows import DrawnFigure, bound_figure
+from twohands.bounds import DrawnFigure, bound_figure
 from twohands.errors import MissingExtraError
 from twohands.metrics import Counts, Floats, accuracy, f1, macro_f1
 

@@ -9,7 +9,8 @@ from evaluation.deciders import run_model
 from evaluation.progress import show_progress
 from evaluation.robustness.conditions import damage_text, list_conditions
 from evaluation.robustness.names import measure_names, swap_countries
-from evaluation.rows import HeadRows, Sample, bound_figure, draw_macro_difference, select_rows, share_of
+from evaluation.rows import HeadRows, Sample, draw_macro_difference, select_rows, share_of
+from twohands.bounds import bound_figure
 from twohands.classifier import Classifier
 from twohands.decide import decide_all
 from twohands.examples import Example

@@ -5,13 +5,13 @@ import pytest
 from scipy.stats import beta
 
 from evaluation.comparison import compare_rows
-from evaluation.figures import measure_figures
 from evaluation.growth import _Fits, extrapolate
 from evaluation.measure import note_few
 from evaluation.plots_growth import draw_growth
 from evaluation.ranking import measure_ranking
 from evaluation.rows import HeadRows, share_of
 from evaluation.tables import list_labels, show_figure, show_range
+from twohands.bounds import bound_head
 from twohands.metrics import draw_weights
 
 NO_BOUNDS = {"low": None, "high": None}
@@ -25,7 +25,7 @@ def make_rows(taxonomy, truth, given, *, n_of_document=1):
 
 
 def measure(rows):
-    return measure_figures(rows, rows.draw(n_replicates=200, seed=0))
+    return bound_head(rows.head, rows.count(), rows.draw(n_replicates=200, seed=0))
 
 
 def test_rates_of_1_have_the_bounds_of_clopper_and_pearson(taxonomy):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.answers import correlate_heads, score_blind, warn_of_answers
+from training.answers import correlate_heads, score_blind, warn_of_answers, warn_of_documents
 from training.calibration import fit_rules
 from twohands.decide import decide_all
 from twohands.examples import NOT_LABELLED
@@ -76,3 +76,17 @@ def test_answers_without_reading_score_as_the_textbook_says(taxonomy, labels):
     shares = labels[:, 3:].mean(axis=0)
     assert score_blind(topics, labels[:, 3:]) == pytest.approx((2 * shares / (1 + shares)).mean())
     assert score_blind(stance, labels[:, :3]) == pytest.approx(1 / 3)
+
+
+@pytest.mark.issue(3)
+def test_a_head_without_an_interval_is_told_of_and_passes_for_nothing(taxonomy, labels):
+    figures = {"dev": {"stance": {"n_groups": 1}, "topics": {"n_groups": 5}}, "test": {"topics": {"n_groups": 4}}}
+    assert [line.split(" come ")[0] for line in warn_of_documents(figures)] == [
+        "stance: its rows of dev",
+        "topics: its rows of test",
+    ]
+    logits = np.random.default_rng(6).normal(size=labels.shape).astype(np.float32)
+    rules = fit_rules(logits, labels, taxonomy)
+    found = {head: {"value": 0.2, "low": None} for head in ("stance", "topics")}
+    told = warn_of_answers(logits, labels, taxonomy, rules, found)
+    assert sum("is not shown to beat answers without reading" in line for line in told) == 2

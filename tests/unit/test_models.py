@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from tests.support.tiny import build_tiny_model, make_graph
-from twohands.inspection import find_faults, headline, headline_split
+from twohands.inspection import find_faults, format_figure, headline, headline_split
 from twohands.manifest import load_manifest, write_manifest
 
 FIGURES = {
@@ -148,3 +148,11 @@ def test_the_headline_is_what_the_manifest_has(tiny_model, metrics, split, heads
     manifest = load_manifest(tiny_model)[0].model_copy(update={"metrics": metrics})
     assert headline_split(manifest) == split
     assert list(headline(manifest)) == heads
+
+
+@pytest.mark.issue(3)
+def test_a_headline_without_an_interval_is_read(tiny_model):
+    metrics = {"test": {"stance": {"macro_f1": {"value": 0.5, "low": None, "high": None}}}}
+    manifest = load_manifest(tiny_model)[0].model_copy(update={"metrics": metrics})
+    assert headline(manifest) == {"stance": {"value": 0.5}}
+    assert format_figure(headline(manifest)["stance"]) == ".500"

@@ -1,0 +1,157 @@
+"""Owns which intervals say anything: not those of few documents, nor of what is not defined or of draws all alike.
+
+`metrics.measure_head` gives every figure two bounds. Here those that prove nothing give way: to None, or where all rows
+counted are right, or all wrong, to bounds that few documents leave wide. Cards and reports show what is left.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from twohands.examples import NOT_LABELLED, Labels
+from twohands.metrics import Counts, Floats, count_head, draw_weights, interval, measure_head, sum_by_group
+from twohands.taxonomy import Head, Taxonomy
+
+# A figure whose interval is None where it was not drawn.
+DrawnFigure = dict[str, float | None]
+# With fewer documents a draw of documents says nothing: of one document every draw is the same, whatever the doubt.
+FEWEST_GROUPS = 5
+_TAIL = 0.025  # on each side of a 95% interval
+
+
+def bound_figure(value: float, drawn: Floats, *, n_groups: int) -> DrawnFigure:
+    """Put a figure and the 95% interval of its draws together.
+
+    Args:
+        value: of the sample.
+        drawn: of the draws, shape `(n_replicates,)`.
+        n_groups: documents that were drawn from.
+
+    Returns:
+        `value`, `low`, `high`; the latter two None from fewer than 5 documents. Draws that are NaN, which do not define
+        the figure, are left out.
+    """
+    defined = drawn[np.isfinite(drawn)]
+    low, high = interval(defined) if n_groups >= FEWEST_GROUPS and len(defined) else (None, None)
+    return {"value": value, "low": low, "high": high}
+
+
+def bound_certain(rate: float, *, n_documents: int) -> DrawnFigure:
+    """Bound a rate of 0 or 1, of which every draw is the same, though a few documents prove nothing.
+
+    Args:
+        rate: 0 or 1.
+        n_documents: those that it was counted in.
+
+    Returns:
+        `value`, `low`, `high`; the latter two None from no document.
+
+    Source:
+        Korn and Graubard 1998, as `rate_of` of the checklist: with no variance the effective number is that of the
+        documents, and Clopper and Pearson's bound of none or all of them is a plain root.
+    """
+    if not n_documents:
+        return {"value": rate, "low": None, "high": None}
+    apart = 1 - _TAIL ** (1 / n_documents)
+    return {"value": rate, "low": 0.0 if rate == 0 else 1 - apart, "high": apart if rate == 0 else 1.0}
+
+
+def _unbound(figure: DrawnFigure) -> DrawnFigure:
+    return {"value": figure["value"], "low": None, "high": None}
+
+
+def _bound_share(figure: DrawnFigure, is_counted: Floats) -> DrawnFigure:
+    """A share: of no row it is not defined, and where it is 0 or 1 its draws are all alike."""
+    n_documents = int((is_counted > 0).sum())
+    value = figure["value"]
+    return bound_certain(float(value or 0), n_documents=n_documents) if value in (0, 1) else figure
+
+
+def _bound_f1(figure: DrawnFigure, is_counted: Floats) -> DrawnFigure:
+    """F1 rises with the share j of rows that are both true and given among those that are either: 2j / (1 + j)."""
+    bounded = _bound_share(figure, is_counted)
+    if bounded is figure or bounded["low"] is None or bounded["high"] is None:
+        return bounded
+    low, high = (2 * share / (1 + share) for share in (bounded["low"], bounded["high"]))
+    return {"value": bounded["value"], "low": low, "high": high}
+
+
+def _bound_label(label: dict[str, DrawnFigure], counts: Counts, number: int) -> None:
+    tp, fp, fn, _ = (counts.binary[:, number, cell] for cell in range(4))
+    label["precision"] = _bound_share(label["precision"], tp + fp)
+    if (tp + fn).any():
+        label["recall"] = _bound_share(label["recall"], tp + fn)
+        label["f1"] = _bound_f1(label["f1"], tp + fp + fn)
+    else:  # of a label that no row has, neither could be anything but 0
+        label["recall"], label["f1"] = _unbound(label["recall"]), _unbound(label["f1"])
+
+
+def bound_head(head: Head, by_document: Counts, weights: Floats) -> dict[str, object]:
+    """The figures of `measure_head`, each with an interval only where it has one.
+
+    Args:
+        head: which head.
+        by_document: counts with one entry for each document that has a row labelled for the head.
+        weights: bootstrap draws, shape `(n_replicates, n_documents)`.
+
+    Returns:
+        As `measure_head`; `low` and `high` are None from fewer than 5 documents, for what is not defined (recall and F1
+        of a label that no row has, precision of one that was never given), and for macro-F1 and correlation of which
+        all draws are alike. Shares that are 0 or 1, and F1 there, have the bounds of `bound_certain`.
+    """
+    n_documents = weights.shape[1]
+    measured = measure_head(head, by_document, weights)
+    labels = cast("dict[str, dict[str, DrawnFigure]]", measured["labels"])
+    keys = ("macro_f1", "accuracy", "mcc", "ece")
+    overall = {key: cast("DrawnFigure", measured[key]) for key in keys}
+    if n_documents < FEWEST_GROUPS:
+        for label in labels.values():
+            label |= {key: _unbound(label[key]) for key in ("precision", "recall", "f1")}
+        return measured | {key: _unbound(figure) for key, figure in overall.items()}
+    for number, label in enumerate(labels.values()):
+        _bound_label(label, by_document, number)
+    for key in ("macro_f1", "mcc"):
+        if overall[key]["low"] == overall[key]["high"]:
+            overall[key] = _unbound(overall[key])
+    overall["accuracy"] = _bound_share(overall["accuracy"], np.ones(n_documents))
+    return measured | overall
+
+
+def measure_heads(
+    answers: Mapping[str, tuple[Floats, npt.NDArray[np.bool_]]],
+    labels: Labels,
+    groups: Sequence[str],
+    taxonomy: Taxonomy,
+    *,
+    n_replicates: int = 1000,
+    seed: int = 0,
+) -> dict[str, dict[str, object]]:
+    """All figures of all heads that have labelled rows.
+
+    Args:
+        answers: scores and labels given, by head name, as `decide_all` returns them.
+        labels: shape `(n, n_labels)` of 0, 1 or -100.
+        groups: the document of each row; whole documents are drawn, of those that have a row labelled for the head.
+        taxonomy: the heads.
+        n_replicates: bootstrap draws.
+        seed: of the draws.
+
+    Returns:
+        By head name, as `bound_head`, and `n_groups`: the documents drawn from. A head without a labelled row is left
+        out.
+    """
+    figures = {}
+    for head in taxonomy.heads:
+        of_head = labels[:, taxonomy.slices[head.name]]
+        known = np.flatnonzero(of_head[:, 0] != NOT_LABELLED)
+        if not len(known):
+            continue
+        scores, decided = answers[head.name]
+        of_known = [groups[place] for place in known.tolist()]
+        counts = sum_by_group(count_head(head, of_head[known], decided[known], scores[known]), of_known)
+        n_groups = len(set(of_known))
+        weights = draw_weights(n_groups, n_replicates=n_replicates, seed=seed)
+        figures[head.name] = bound_head(head, counts, weights) | {"n_groups": n_groups}
+    return figures
