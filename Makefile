@@ -80,4 +80,4 @@ lint: .venv/.done
 	.venv/bin/codespell
 
 clean:
-	rm -rf .venv .venv-serve build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-serve .venv-clients .venv-schemathesis build dist .pytest_cache .mypy_cache .ruff_cache

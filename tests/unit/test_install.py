@@ -1,9 +1,11 @@
 """What pyproject.toml says of the packages: pinned versions, what travels, and under which licences."""
 
 import json
+import re
 import tomllib
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -61,3 +63,17 @@ def test_what_is_carried_of_others_is_named_with_its_licence():
     carried = {path.relative_to(ROOT).as_posix() for path in (ROOT / "serving/web").rglob("*LICENSE*")}
     assert texts == {"LICENSE", "NOTICE"} | carried
     assert not [path for path in carried if path not in notice]
+
+
+def test_the_files_that_the_hooks_bound_are_within_their_bounds():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"][-1]["hooks"]
+    bounds = [hook for hook in hooks if hook["id"] == "check-added-large-files"]
+    for path in (ROOT / "data").rglob("*.jsonl"):
+        name = path.relative_to(ROOT).as_posix()
+        met = [
+            int(hook["args"][0].removeprefix("--maxkb="))
+            for hook in bounds
+            if re.search(hook.get("files", ""), name) and not re.search(hook.get("exclude", "^$"), name)
+        ]
+        assert len(met) == 1
+        assert path.stat().st_size <= met[0] * 1024
