@@ -37,6 +37,7 @@ from serving.rates import RateLimiter
 from serving.routes import router
 from serving.service import Phase
 from serving.settings import ServeSettings
+from serving.shared_folder import RATES_FOLDER
 from serving.stream_routes import STREAM_PATH
 from serving.stream_routes import router as stream_router
 from serving.tracing import NO_SPANS, open_tracing
@@ -136,7 +137,7 @@ def create_app(
         AccessControl,
         keyring=keyring,
         requests_per_minute=settings.requests_per_minute,
-        limiter=RateLimiter(runtime / "rates" if runtime is not None else None),
+        limiter=RateLimiter(runtime / RATES_FOLDER if runtime is not None else None),
         is_guarded_elsewhere=settings.insecure,
     )
     app.add_middleware(

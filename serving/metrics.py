@@ -4,8 +4,10 @@ Metrics live in a registry of their own app. When PROMETHEUS_MULTIPROC_DIR is se
 counts are kept in files there and `show` adds those of all workers up.
 """
 
+import logging
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from prometheus_client import (
     CollectorRegistry,
@@ -18,9 +20,12 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from serving.shared_folder import ensure_folder
 from serving.tei_metrics import TeiMetrics
 from twohands.encoding import EncodedParagraph, TokenIds
 from twohands.prediction import OneOf, Prediction
+
+_LOGGER = logging.getLogger(__name__)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -119,6 +124,11 @@ class Metrics:
         registry = self._registry
         if self.is_multiprocess:
             registry = CollectorRegistry()
+            folder = Path(os.environ[MULTIPROCESS_VARIABLE])
+            if not folder.is_dir():
+                # What the running workers count goes on into files that nobody can find any more.
+                _LOGGER.error("%s was removed while the service runs: only workers that start anew are counted", folder)
+                ensure_folder(folder)
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library left it so
         return self.tei.name_types(generate_latest(registry))
 

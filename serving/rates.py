@@ -1,6 +1,7 @@
 """Owns how often each key may ask: one token bucket a key, in memory or shared by processes. Knows nothing of HTTP."""
 
 import fcntl
+import logging
 import math
 import os
 import struct
@@ -8,6 +9,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from serving.shared_folder import ensure_folder
+
+_LOGGER = logging.getLogger(__name__)
 _SECONDS_PER_MINUTE = 60.0
 _BUCKET = struct.Struct("dd")  # tokens left, when (seconds)
 
@@ -45,9 +49,12 @@ class RateLimiter:
         self._folder = folder
         self._clock = clock
         self._buckets: dict[str, tuple[float, float]] = {}
+        self._is_alone = False
 
     def take(self, key_id: str, *, per_minute: int) -> float:
         """Take one request out of a key's bucket.
+
+        Where processes cannot count together, as on a full disk, each counts for itself: no request fails of that.
 
         Args:
             key_id: whose bucket; a plain file name.
@@ -57,14 +64,27 @@ class RateLimiter:
             0 if it had one, else the seconds until it will.
         """
         if self._folder is not None:
-            return self._take_shared(self._folder, key_id, per_minute)
+            try:
+                wait_s = self._take_shared(self._folder, key_id, per_minute)
+            except OSError as error:
+                if not self._is_alone:  # told once
+                    _LOGGER.error("%s: %s; this process counts keys alone", self._folder, error.strerror)  # noqa: TRY400 - a trace would say no more
+                self._is_alone = True
+            else:
+                self._is_alone = False
+                return wait_s
         bucket = self._buckets.get(key_id)
         self._buckets[key_id], wait_s = drain_bucket(bucket, per_minute=per_minute, now_s=self._clock())
         return wait_s
 
     def _take_shared(self, folder: Path, key_id: str, per_minute: int) -> float:
         # Opened anew each time: kept open, every key that ever asked would hold one of the process's open files.
-        number = os.open(folder / key_id, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            number = os.open(folder / key_id, os.O_RDWR | os.O_CREAT, 0o600)
+        except FileNotFoundError:
+            _LOGGER.warning("%s was removed while the service runs; it is made again, and all keys begin anew", folder)
+            ensure_folder(folder)
+            number = os.open(folder / key_id, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(number, fcntl.LOCK_EX)
             content = os.pread(number, _BUCKET.size, 0)

@@ -10,7 +10,6 @@ import logging
 import os
 import signal
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,6 +23,7 @@ from serving.metrics import MULTIPROCESS_VARIABLE
 from serving.programs import make_command
 from serving.server import CLOSE_GRACE_S, check_address, hold_hangup, make_url, open_socket, take_hangup
 from serving.settings import ServeSettings
+from serving.shared_folder import METRICS_FOLDER, RATES_FOLDER, ensure_folder, open_shared_folder
 from serving.worker import MODELS_FOLDER, RELOAD_ALL
 from twohands.errors import EngineStoppedError
 from twohands.locate import find_model
@@ -59,7 +59,7 @@ class Supervisor:
         self._settings = settings
         self._socket_number = socket_number
         self._runtime = runtime
-        self._metrics_folder = runtime / "metrics"
+        self._metrics_folder = runtime / METRICS_FOLDER
         self._archive = Archive(runtime / MODELS_FOLDER)
         # By name, the newest first: a worker that comes later serves what the others do, whatever the folder holds.
         self._served = {name: [sha256] for name, sha256 in served.items()}
@@ -122,6 +122,8 @@ class Supervisor:
     async def _start_one(self, *, has_served: bool) -> Process | None:
         """Start one worker, which is told at once if it comes too late; None where the system refuses it."""
         try:
+            for name in (METRICS_FOLDER, RATES_FOLDER):  # a worker that finds them removed could not start
+                ensure_folder(self._runtime / name)
             process = await asyncio.create_subprocess_exec(
                 *make_command("serving.worker", str(self._socket_number), str(self._runtime)),
                 stdin=asyncio.subprocess.PIPE,
@@ -255,13 +257,7 @@ def run_workers(settings: ServeSettings, announce: Callable[[str], None]) -> Non
     manifests = {name: load_manifest(find_model(folder)) for name, folder in name_folders(settings).items()}
     num_threads = max(1, count_threads(settings.num_threads) // settings.workers)
     each = settings.model_copy(update={"num_threads": num_threads})
-    with (
-        open_socket(settings.host, settings.port) as listener,
-        tempfile.TemporaryDirectory(prefix="twohands-") as folder,
-    ):
-        runtime = Path(folder)
-        for name in ("metrics", "rates"):
-            (runtime / name).mkdir()
+    with open_socket(settings.host, settings.port) as listener, open_shared_folder() as runtime:
         manifest, sha256 = next(iter(manifests.values()))
         line = (
             f"twohands serves {manifest.name} {manifest.version} (sha256 {sha256[:12]}) at {make_url(listener)} "

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import shutil
 import sys
 
 import pytest
@@ -75,6 +76,18 @@ async def test_a_first_worker_that_cannot_be_started_ends_the_start_with_a_reaso
     supervisor, _ = play(OSError(12, "Cannot allocate memory"), workers=1)
     await asyncio.wait_for(supervisor.run(), 30)
     assert "Cannot allocate memory" in str(supervisor.failure)
+
+
+@pytest.mark.issue(4)
+async def test_a_worker_finds_the_shared_folder_though_it_was_cleaned_away(play, tmp_path):
+    supervisor, left = play("time.sleep(.3); sys.exit(3)", workers=1)
+    task = asyncio.create_task(supervisor.run())
+    await asyncio.wait_for(supervisor.all_ready.wait(), 30)
+    shutil.rmtree(tmp_path)
+    first = set(supervisor._processes)
+    await wait_until(lambda: not left and len(supervisor._processes - first) == 1)
+    assert {"metrics", "rates"} <= {entry.name for entry in tmp_path.iterdir()}
+    await stop(supervisor, task)
 
 
 @pytest.mark.parametrize("line", ["a line of a library", "{", "[]", "{}", '{"event": "of a library"}', "\\xff"])
