@@ -25,6 +25,8 @@ OPEN_PREFIX = "/page/"
 ADMIN_PREFIX = "/admin/"
 CORRECTIONS_PREFIX = "/v1/corrections"
 _LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
+# Of these each says that a proxy came between, which is on this machine where its client may not be.
+_FORWARDING = ("x-forwarded-", "x-real-ip", "forwarded", "via")
 
 
 def describe_keys(document: dict[str, Any]) -> None:
@@ -169,10 +171,15 @@ def _check_corrections_right(key: ApiKey, method: str) -> None:
 def _check_local(scope: Scope, what: str) -> None:
     """Without keys, only who is on this machine and names it.
 
-    Any client can say `localhost`; and a page can reach it from here under a name of its own (DNS rebinding).
+    Any client can say `localhost`; and a page can reach it from here under a name of its own (DNS rebinding). A proxy
+    on this machine is itself both, whoever asks it; it can be told only by the headers that it adds.
     """
-    host = Headers(scope=scope).get("host", "").lower()
+    headers = Headers(scope=scope)
+    host = headers.get("host", "").lower()
     name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
     address, _ = scope.get("client") or ("", 0)
-    if name not in _LOCAL_NAMES or not is_loopback(address):
-        raise ForbiddenError(f"without API keys, {what} from this machine only, by the name localhost")
+    is_forwarded = any(key.startswith(_FORWARDING) for key in headers)
+    if name not in _LOCAL_NAMES or not is_loopback(address) or is_forwarded:
+        raise ForbiddenError(
+            f"without API keys, {what} from this machine only, by the name localhost and through no proxy"
+        )

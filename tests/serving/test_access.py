@@ -133,6 +133,17 @@ async def test_without_keys_who_only_says_localhost_is_not_on_this_machine(setti
                 assert (await client.get("/v1/corrections")).status_code == 403
 
 
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    "header", ["x-forwarded-for", "X-Forwarded-Proto", "x-forwarded-host", "forwarded", "x-real-ip", "via"]
+)
+async def test_without_keys_who_comes_through_a_proxy_of_this_machine_is_not_on_it(client, header):
+    for method, path in (("POST", "/admin/models/tiny/reload"), ("GET", "/v1/corrections")):
+        sent = {"host": "127.0.0.1:8000", header: "127.0.0.1"}
+        assert (await client.request(method, path, headers=sent)).status_code == 403
+    assert (await client.get("/v1/models", headers={"host": "127.0.0.1:8000", header: "127.0.0.1"})).status_code == 200
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost", "LOCALHOST"])
 def test_loopback_is_told(host):
     assert is_loopback(host)
