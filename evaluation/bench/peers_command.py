@@ -29,6 +29,7 @@ from evaluation.bench.options import (
     write_report,
 )
 from evaluation.bench.peers import find_present, race_engines, race_servers
+from evaluation.bench.quantiles import say_ms
 from evaluation.bench.roster import Files, list_engines, list_servers
 from evaluation.bench.served import describe_idle, import_psutil
 from evaluation.options import PATH, VariadicCommand, describe_command, list_versions
@@ -120,10 +121,6 @@ def _ratio(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}x"
 
 
-def _ms(value: float | None) -> str:
-    return "too few" if value is None else f"{value:,.1f}"
-
-
 def _table(*headings: str) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     for place, heading in enumerate(headings):
@@ -151,11 +148,11 @@ def _print_engines(console: Console, engines: Sequence[Mapping[str, Any]]) -> No
         late = one["latency"]
         table.add_row(
             one["name"],
-            _ms(late["p50_ms"]),
+            say_ms(late["p50_ms"]),
             _ratio(one.get("ours_alone_ratio")),
             f"{one['alone_cpu_ms']:.1f}",
             _ratio(one.get("ours_alone_cpu_ratio")),
-            _ms(late["p90_ms"]),
+            say_ms(late["p90_ms"]),
         )
     console.print(table)
     console.print("On a busy machine CPU time is the steadier of the two: waiting for a core is no part of it.")
@@ -172,8 +169,8 @@ def _print_servers(console: Console, servers: Sequence[Mapping[str, Any]]) -> No
                 n_clients,
                 f"{row['requests_per_s']:.1f}",
                 _ratio(row.get("ours_throughput_ratio")),
-                _ms(late["p50_ms"]),
-                "-" if row["n_failed"] else _ms(late["p99_ms"]),
+                say_ms(late["p50_ms"]),
+                "-" if row["n_failed"] else say_ms(late["p99_ms"]),
                 _ratio(row.get("ours_p99_ms_ratio")),
                 "-" if row["cpu_ms_per_request"] is None else f"{row['cpu_ms_per_request']:.1f}",
                 str(row["n_failed"]),

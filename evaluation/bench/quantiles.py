@@ -27,6 +27,11 @@ def tell_percentiles(values_ms: Sequence[float]) -> dict[str, float | int | None
     return told
 
 
+def say_ms(value: float | None) -> str:
+    """Put a percentile of `tell_percentiles` into a cell."""
+    return "too few" if value is None else f"{value:,.1f}"
+
+
 def median(values: Sequence[float]) -> float:
     """The median of at least one value."""
     return float(np.median(values))

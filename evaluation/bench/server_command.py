@@ -15,7 +15,7 @@ from evaluation.bench.client import LoadClient, make_bodies, measure_client
 from evaluation.bench.loadgen import Plan, Scenario, import_loadgen, run_loadgen
 from evaluation.bench.machine import describe_machine
 from evaluation.bench.options import DATA, JSON, MODEL, REPORT, SEED, check_report, choose_texts, write_report
-from evaluation.bench.quantiles import MIN_MEASUREMENTS
+from evaluation.bench.quantiles import MIN_MEASUREMENTS, say_ms
 from evaluation.bench.served import MEMORY_KIND, Served, describe_idle, import_psutil, make_serve_command, run_server
 from evaluation.options import VariadicCommand, describe_command, list_versions
 from evaluation.progress import show_progress
@@ -88,10 +88,6 @@ def _measure(served: Served, client: LoadClient, plan: Plan, *, n_texts: int, lo
     return run
 
 
-def _ms(value: float | None) -> str:
-    return "too few" if value is None else f"{value:,.1f}"
-
-
 def _print_client(console: Console, report: Mapping[str, Any]) -> None:
     """What the load itself took: it stands on the same CPUs unless --url says otherwise."""
     console.print("\n[bold]the client[/bold], LoadGen and all; how late it was to send what was due")
@@ -101,7 +97,7 @@ def _print_client(console: Console, report: Mapping[str, Any]) -> None:
     for run in report["runs"]:
         took, is_offline = run["client"], run["scenario"] == str(Scenario.OFFLINE)
         asked = "" if run["target_qps"] is None else f"{run['target_qps']:.1f}"
-        late = "" if is_offline else _ms(took["late_p99_ms"])
+        late = "" if is_offline else say_ms(took["late_p99_ms"])
         table.add_row(run["scenario"], asked, f"{took['cpu_ms_per_request']:.2f}", late)
     console.print(table)
     alone = report["client"]
@@ -138,7 +134,11 @@ def print_server(report: Mapping[str, Any]) -> None:
             run["verdict"],
             f"{run['n_samples']:,}",
             str(run["n_errors"]),
-            *(("", "", "") if late is None else (_ms(late["p50_ms"]), _ms(late["p90_ms"]), _ms(late["p99_ms"]))),
+            *(
+                ("", "", "")
+                if late is None
+                else (say_ms(late["p50_ms"]), say_ms(late["p90_ms"]), say_ms(late["p99_ms"]))
+            ),
             "" if cpu_ms is None else f"{cpu_ms:.1f}",
         )
     console.print(table)

@@ -25,7 +25,6 @@ class SequenceClassifier:
     name: str
     sha256: str
     labels: list[str]
-    is_multi_label: bool
     max_tokens: int
     _model: Any
     _tokenizer: Any
@@ -75,7 +74,6 @@ class SequenceClassifier:
             name=path.name,
             sha256=sha256_of_file(weights),
             labels=[str(config.id2label[number]) for number in range(config.num_labels)],
-            is_multi_label=config.problem_type == "multi_label_classification",
             max_tokens=max(8, min(_MOST_TOKENS, positions - reserved)),
             _model=model.eval(),
             _tokenizer=tokenizer,
