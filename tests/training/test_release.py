@@ -55,7 +55,7 @@ def test_what_it_runs_is_understood_by_the_command_line(tmp_path):
     assert "--no-export" not in last
     assert str(rows / "dev.jsonl") in report
     assert {"--card", "--page", str(rows / "train.jsonl")} <= set(report)
-    assert report.count("--people") == 3
+    assert report.count("--people") == 4
     for name, *arguments in commands:
         context = cli.make_context("twohands", [name, *arguments])
         found = cli.get_command(context, name)
