@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
+from twohands.row_faults import FileFault
+
 _FIELD_CHARS = 10_000_000
 _NOT_UTF_8 = re.compile(r"[\udc80-\udcff]")  # as "surrogateescape" has the bytes that are none
 
@@ -38,7 +40,8 @@ class _Lines:
         """Raise csv.Error where the record holds bytes that are no UTF-8."""
         for line in self.record:
             if not line.isascii() and (found := _NOT_UTF_8.search(line)):
-                raise csv.Error(f"byte 0x{ord(found[0]) - 0xDC00:02x} is not UTF-8; save the file as UTF-8")
+                byte = ord(found[0]) - 0xDC00
+                raise csv.Error(f"byte 0x{byte:02x} is not UTF-8; save the file as UTF-8 (in Excel: CSV UTF-8)")
 
 
 def _find_delimiter(header: str) -> str:
@@ -74,15 +77,22 @@ def read_csv_header(path: Path) -> list[str]:
         return _read_header(_Lines(stream))[0]
 
 
-def read_csv_cells(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[str, object]]]:
-    """Stream the rows of a CSV file.
+def _drop_blank_columns(names: list[str]) -> list[str]:
+    """The header without the nameless columns that Excel leaves behind a table, where there are several."""
+    n_named = max((place for place, name in enumerate(names, start=1) if name), default=0)
+    return names[:n_named] if n_named and names.count("") > 1 else names
+
+
+def read_csv_cells(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[str, object], tuple[str, ...]]]:
+    """Stream the rows of a CSV file; those that are wholly blank, as Excel leaves behind a table, are passed over.
 
     Args:
         path: the file, in UTF-8.
         faults: rows that cannot be read are described here and passed over.
 
     Yields:
-        The place of a row, and its cells by column; an empty cell is an absent value, as CSV knows no null.
+        The place of a row, its cells by column, and the header; an empty cell is an absent value, as CSV knows no
+        null.
     """
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         lines = _Lines(stream)
@@ -91,6 +101,9 @@ def read_csv_cells(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[st
         except csv.Error as error:
             faults.append(f"{path}:1: the header is not CSV ({error})")
             return
+        n_cells = len(names)
+        names = _drop_blank_columns(names)
+        header = tuple(names)
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:  # the last of them would win in silence
             faults.append(f"{path}:1: the header names {', '.join(map(repr, repeated))} twice")
@@ -110,14 +123,16 @@ def read_csv_cells(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[st
             try:
                 lines.check()
             except csv.Error as error:
-                faults.append(f"{place}: {error}")
+                faults.append(FileFault(str(path), place, str(error)))
                 continue
-            if not cells:
+            if not any(cell.strip() for cell in cells):
                 continue
-            if len(cells) != len(names):
+            if len(cells) != n_cells:
                 faults.append(
-                    f"{place}: found {len(cells)} cells, expected {len(names)} as in the header; a cell that holds "
+                    f"{place}: found {len(cells)} cells, expected {n_cells} as in the header; a cell that holds "
                     f"{delimiter!r} must stand in double quotes"
                 )
-                continue
-            yield place, {name: cell for name, cell in zip(names, cells, strict=True) if cell != ""}
+            elif any(cells[len(names) :]):
+                faults.append(f"{place}: a cell behind column {names[-1]!r} has no name in the header; give it one")
+            else:
+                yield place, {name: cell for name, cell in zip(names, cells, strict=False) if cell != ""}, header

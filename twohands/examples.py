@@ -17,10 +17,11 @@ from twohands.errors import DataError, FileReadError, InputError
 from twohands.extras import import_extra
 from twohands.hashing import sha256_of_value
 from twohands.paragraphs import normalise
-from twohands.row_faults import LabelWordsError, RowError, tell_faults, tell_unknown
+from twohands.row_faults import LabelWordsError, RowError, tell_columns, tell_faults, tell_once, tell_unknown
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
 NOT_LABELLED = -100.0
+_NAMES = ("id", "source", "group")
 ROW_SUFFIXES = (".jsonl", ".ndjson", ".csv", ".parquet")
 
 Labels = npt.NDArray[np.float32]
@@ -28,10 +29,15 @@ Labels = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One raw row: its cells, and where it stood."""
+    """One raw row: its cells, where it stood, and the names of its columns where the cells do not show them all."""
 
     cells: Mapping[str, object]
     place: str
+    columns: tuple[str, ...] = ()
+
+    def list_columns(self) -> tuple[str, ...]:
+        """Names of the columns, as the file has them."""
+        return self.columns or tuple(map(str, self.cells))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,13 @@ def import_pyarrow(use: str) -> ModuleType:
         MissingExtraError: pyarrow is not installed.
     """
     return import_extra("pyarrow.parquet", use=use, extra="eval", package="pyarrow")
+
+
+def take_whole(cells: Mapping[str, object]) -> Mapping[str, object]:
+    """Have 7 for 7.0 in the columns that name things: pandas writes it so where other cells of a column are empty."""
+    floats = ((name, cells.get(name)) for name in _NAMES)
+    whole = {name: int(value) for name, value in floats if isinstance(value, float) and value.is_integer()}
+    return {**cells, **whole} if whole else cells
 
 
 class _RepeatedKeyError(ValueError):
@@ -105,7 +118,7 @@ def read_jsonl_lines(lines: Iterable[bytes], name: str, faults: list[str]) -> It
             faults.append(f"{place}: not JSON in UTF-8 ({error}); one object a line is expected")
             continue
         if isinstance(cells, dict):
-            yield Row(cells, place)
+            yield Row(take_whole(cells), place)
         else:
             faults.append(f"{place}: found {type(cells).__name__}, expected one JSON object a line")
 
@@ -116,8 +129,8 @@ def _read_jsonl(path: Path, faults: list[str]) -> Iterator[Row]:
 
 
 def _read_csv(path: Path, faults: list[str]) -> Iterator[Row]:
-    for place, cells in read_csv_cells(path, faults):
-        yield Row(cells, place)
+    for place, cells, header in read_csv_cells(path, faults):
+        yield Row(cells, place, header)
 
 
 def _read_parquet(path: Path, faults: list[str]) -> Iterator[Row]:
@@ -128,7 +141,7 @@ def _read_parquet(path: Path, faults: list[str]) -> Iterator[Row]:
         for batch in table.iter_batches(batch_size=1000):
             for cells in batch.to_pylist():
                 number += 1
-                yield Row(cells, f"{path}:row {number}")
+                yield Row(take_whole(cells), f"{path}:row {number}")
     except (OSError, ValueError) as error:
         faults.append(f"{path}: not Parquet ({error})")
 
@@ -183,11 +196,18 @@ def read_rows(path: Path, faults: list[str]) -> Iterator[Row]:
         raise FileReadError(f"cannot read {path}: {error}") from error
 
 
+def _spell(value: object, head: Head) -> object:
+    """A label that is written as a whole number, as its word."""
+    is_label = isinstance(value, int) and not isinstance(value, bool) and str(value) in head.label_names
+    return str(value) if is_label else value
+
+
 def as_words(value: object, head: Head) -> tuple[str, ...]:
     """Read the label words of one cell.
 
     Args:
-        value: one word for a one-of head; a list, or words joined by `|`, for an any-of head, `-` for none.
+        value: one word for a one-of head; a list, or words joined by `|`, for an any-of head, `-` for none. A label
+            that is a whole number may stand as one.
         head: which head.
 
     Returns:
@@ -196,12 +216,13 @@ def as_words(value: object, head: Head) -> tuple[str, ...]:
     Raises:
         LabelWordsError: words are unknown, or the cell is of another type.
     """
+    value = _spell(value, head)
     if head.problem_type is ProblemType.ONE_OF:
         words: list[object] = [value]
     elif isinstance(value, str):  # CSV: joined by a bar; an explicit dash is "labelled, none applies"
         words = [] if value.strip() in {"-", "[]"} else [word.strip() for word in value.split("|") if word.strip()]
     elif isinstance(value, list | tuple):
-        words = list(value)
+        words = [_spell(word, head) for word in value]
     else:
         found = type(value).__name__
         raise LabelWordsError([f"{head.name} is {found}, expected a list of labels or labels joined by |"])
@@ -228,11 +249,14 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
     faults = []
     of_labels: list[str] = []
     paragraph = ""
+    names = [head.name for head in taxonomy.heads]
+    columns = row.list_columns()
+    wanted = ("text", *names, *_NAMES)
     try:
-        if "text" not in row.cells:
-            faults.append(f"no column 'text' (columns: {', '.join(map(str, row.cells)) or 'none'})")
+        if "text" not in columns:
+            faults.append(f"no column 'text' {tell_columns(columns, wanted)}")
         else:
-            paragraph = normalise(row.cells["text"])
+            paragraph = normalise(row.cells.get("text", ""))
     except InputError as error:
         faults.append(f"text: {error}")
     labels: dict[str, tuple[str, ...] | None] = {}
@@ -242,13 +266,11 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
             labels[head.name] = None if value is None else as_words(value, head)
         except LabelWordsError as error:
             of_labels += error.faults
-    names = [head.name for head in taxonomy.heads]
     if not faults and not of_labels and all(words is None for words in labels.values()):
-        columns = ", ".join(map(str, row.cells))
-        faults.append(f"no label: none of the columns {', '.join(names)} is filled (columns: {columns})")
+        faults.append(f"no label: none of the columns {', '.join(names)} is filled {tell_columns(columns, wanted)}")
     faults += [
-        f"{name} is {row.cells[name]!r}, expected a string that is not empty"
-        for name in ("id", "source", "group")
+        f"{name} is {row.cells[name]!r}, expected a string that is not empty, or a whole number"
+        for name in _NAMES
         if not isinstance(row.cells.get(name), str | int | None) or row.cells.get(name) == ""
     ]
     if faults or of_labels:
@@ -259,14 +281,13 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
         return default if value is None else str(value)
 
     identifier = cell("id", row.place)
-    taken = {"id", "text", "source", "group", *names}
     return Example(
         id=identifier,
         paragraph=paragraph,
         labels=labels,
         source=cell("source", default_source),
         group=cell("group", identifier),
-        columns={name: value for name, value in row.cells.items() if name not in taken},
+        columns={name: value for name, value in row.cells.items() if name not in wanted},
         place=row.place,
     )
 
@@ -284,7 +305,8 @@ def check_rows(rows: Iterable[Row], taxonomy: Taxonomy, faults: list[str], *, de
             examples.append(check_row(row, taxonomy, default_source=default_source))
         except RowError as error:
             found.append(error)
-            n_strange += "text" not in row.cells or not any(head.name in row.cells for head in taxonomy.heads)
+            is_bare = all(row.cells.get(head.name) is None for head in taxonomy.heads)
+            n_strange += is_bare or "text" not in row.list_columns()
     if not examples and n_strange > 1 and len({str(error) for error in found}) == 1:
         faults.append(f"{found[0].place} and all {len(found) - 1} rows after it: {found[0]}")
     else:
@@ -338,7 +360,7 @@ def finish_examples(examples: list[Example], faults: list[str], names: str) -> N
     if not examples and not faults:
         faults.append("no row at all")
     if faults:
-        raise DataError(f"{names} cannot be used; nothing was read", faults)
+        raise DataError(f"{names} cannot be used; nothing was read", tell_once(faults))
 
 
 def encode_labels(examples: Iterable[Example], taxonomy: Taxonomy) -> Labels:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 _LIKE = 0.75  # share of letters in common from which a word is taken for a misspelt one
+_LIKE_COLUMN = 0.8  # "texts" for "text", and not "test"
 
 
 class LabelWordsError(ValueError):
@@ -17,6 +18,20 @@ class LabelWordsError(ValueError):
     def __init__(self, faults: Iterable[str]) -> None:
         self.faults = list(faults)
         super().__init__("; ".join(self.faults))
+
+
+class FileFault(str):
+    """A row's fault that comes of how its `file` was written, so that nearly all rows may have it; see `tell_once`."""
+
+    def __new__(cls, file: str, place: str, what: str) -> "FileFault":
+        """Join place and fault as others have them."""
+        fault = super().__new__(cls, f"{place}: {what}")
+        fault.file, fault.place, fault.what = file, place, what
+        return fault
+
+    file: str
+    place: str
+    what: str
 
 
 class RowError(ValueError):
@@ -28,14 +43,40 @@ class RowError(ValueError):
 
 
 @functools.lru_cache(maxsize=4096)
-def _suggest(word: str, names: tuple[str, ...]) -> str:
-    """The end of a fault, `; did you mean 'praise'?`, or nothing."""
+def suggest(word: str, names: tuple[str, ...]) -> str:
+    """Ask for the likeliest name.
+
+    Args:
+        word: what was found.
+        names: what was expected, at least one.
+
+    Returns:
+        The end of a fault, `; did you mean 'praise'?`, or nothing.
+    """
     plain = word.strip().casefold()
     if plain in names:
         return f"; did you mean {plain!r}?"
     if len(plain) > 2 * max(map(len, names)):  # a text in the column of labels is like none of them
         return ""
     return "".join(f"; did you mean {like!r}?" for like in difflib.get_close_matches(plain, names, 1, _LIKE))
+
+
+@functools.lru_cache(maxsize=256)
+def tell_columns(columns: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    """List the columns that there are, for a fault that misses some.
+
+    Args:
+        columns: their names, as they stand.
+        wanted: names that would be read; other columns are kept, and mean nothing.
+
+    Returns:
+        In brackets; and what is like one that is wanted and absent, as a header of another case is.
+    """
+    others = {name.strip().casefold(): name for name in columns if name not in wanted}
+    absent = [name for name in wanted if name not in columns]
+    like = [others[found] for name in absent for found in difflib.get_close_matches(name, others, 1, _LIKE_COLUMN)]
+    meant = f"; did you mean {', '.join(map(repr, dict.fromkeys(like)))}?" if like else ""
+    return f"(columns: {', '.join(columns) or 'none'}){meant}"
 
 
 def tell_unknown(head: str, word: object, names: tuple[str, ...]) -> str:
@@ -49,7 +90,32 @@ def tell_unknown(head: str, word: object, names: tuple[str, ...]) -> str:
     Returns:
         One line that names the labels, and the likeliest of them where the word is like one.
     """
-    return f"{head} {word!r} is none of {', '.join(names)}{_suggest(word, names) if isinstance(word, str) else ''}"
+    if isinstance(word, int | float) and not isinstance(word, bool):
+        return f"{head} {word!r} is a number, expected one of the words {', '.join(names)}"
+    return f"{head} {word!r} is none of {', '.join(names)}{suggest(word, names) if isinstance(word, str) else ''}"
+
+
+def _count_more(place: str, n_more: int) -> str:
+    return f"{place} and {n_more} more row{'s'[: n_more != 1]}"
+
+
+def tell_once(faults: Sequence[str]) -> list[str]:
+    """Tell what is wrong with a whole file once.
+
+    Args:
+        faults: of rows.
+
+    Returns:
+        The faults, those of a file that are `FileFault`s as the first of them with the number of rows.
+    """
+    counts = Counter(fault.file for fault in faults if isinstance(fault, FileFault))
+    lines: list[str] = []
+    for fault in faults:
+        if not isinstance(fault, FileFault):
+            lines.append(fault)
+        elif n_rows := counts.pop(fault.file, 0):
+            lines.append(fault if n_rows == 1 else f"{_count_more(fault.place, n_rows - 1)}: {fault.what}")
+    return lines
 
 
 def tell_faults(found: Sequence[RowError]) -> list[str]:
@@ -71,6 +137,6 @@ def tell_faults(found: Sequence[RowError]) -> list[str]:
         for fault in error.shared:
             n_more = counts[fault] - 1
             if n_more > 0:
-                lines.append(f"{error.place} and {n_more} more row{'s'[: n_more != 1]}: {fault}")
+                lines.append(f"{_count_more(error.place, n_more)}: {fault}")
                 counts[fault] = 0  # told
     return lines

@@ -8,7 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from twohands.errors import DataError, FileReadError, MissingExtraError
-from twohands.examples import encode_labels, expand_paths, fingerprint, load_examples, read_rows
+from twohands.examples import as_words, encode_labels, expand_paths, fingerprint, load_examples, read_rows
+from twohands.row_faults import LabelWordsError
+from twohands.taxonomy import Taxonomy
 
 TEXT = "The ministry lends to chip makers."
 
@@ -220,6 +222,80 @@ def test_a_bad_header_of_csv_is_one_fault(tmp_path, header):
     path.write_bytes(header + b"\nr0,A.,neutral\nr1,B.,neutral\n")
     assert list(read_rows(path, faults)) == []
     assert [fault.split(": ")[0] for fault in faults] == [f"{path}:1"]
+
+
+@pytest.mark.issue(2)
+def test_blank_rows_and_columns_that_excel_leaves_are_passed_over(tmp_path, taxonomy):
+    path = tmp_path / "a.csv"
+    lines = ["id;text;stance;;", f"r0;{TEXT};neutral;;", ";;;;", f"r1;{TEXT} 1;state-led;;", " ;;;;", ";;"]
+    path.write_text("\n".join(lines), encoding="utf-8-sig")
+    rows = load_examples([path], taxonomy)
+    assert [(e.id, e.labels["stance"], e.columns) for e in rows] == [
+        ("r0", ("neutral",), {}),
+        ("r1", ("state-led",), {}),
+    ]
+    path.write_text("\n".join([*lines[:4], f"r2;{TEXT} 2;neutral;;a note"]), encoding="utf-8")
+    (fault,) = faults_of([path], taxonomy)
+    assert fault.startswith(f"{path}:5: a cell behind column 'stance' has no name")
+
+
+@pytest.mark.issue(2)
+def test_an_empty_cell_of_csv_is_told_of_by_the_header(tmp_path, taxonomy):
+    path = tmp_path / "a.csv"
+    path.write_text(f"id,text,stance,note\nr0,{TEXT},neutral,\nr1,,neutral,\nr2,{TEXT} 2,,\n", encoding="utf-8")
+    assert faults_of([path], taxonomy) == [
+        f"{path}:3: text: the text is empty or holds only white space and control characters",
+        f"{path}:4: no label: none of the columns stance, topics is filled (columns: id, text, stance, note)",
+    ]
+
+
+@pytest.mark.issue(2)
+def test_a_header_of_another_case_is_asked_about(tmp_path, taxonomy):
+    path = tmp_path / "a.csv"
+    path.write_text(f"ID,Text,Stance,test\nr0,{TEXT},neutral,x\nr1,{TEXT} 1,neutral,x\n", encoding="utf-8")
+    assert faults_of([path], taxonomy) == [
+        f"{path}:2 and all 1 rows after it: no column 'text' (columns: ID, Text, Stance, test); "
+        "did you mean 'Text', 'Stance', 'ID'?"
+    ]
+
+
+@pytest.mark.issue(2)
+def test_a_file_of_another_encoding_is_told_of_once(tmp_path, taxonomy):
+    other = tmp_path / "a.csv"
+    lines = [f"r{n},caf{letter},neutral" for n, letter in enumerate("éèeê")]
+    other.write_text("\n".join(["id,text,stance", *lines]), encoding="cp1252")
+    faults: list[str] = []
+    assert [found.cells["id"] for found in read_rows(other, faults)] == ["r2"]
+    assert len(faults) == 3  # rows, as bulk classification counts what it could not read
+    (tmp_path / "b.csv").write_text(f"id,text,stance\nr9,{TEXT},up\n", encoding="utf-8")
+    told, label = faults_of([tmp_path], taxonomy)
+    assert told == f"{other}:2 and 2 more rows: byte 0xe9 is not UTF-8; save the file as UTF-8 (in Excel: CSV UTF-8)"
+    assert "b.csv" in label
+
+
+@pytest.mark.issue(2)
+def test_whole_numbers_that_pandas_makes_floats_of_name_documents(tmp_path, taxonomy):
+    rows = [row(n, group=group) for n, group in enumerate([0.0, 0.0, None, 7.0])]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    write_jsonl(tmp_path / "b.jsonl", rows)
+    for name in ("a.parquet", "b.jsonl"):
+        assert [e.group for e in load_examples([tmp_path / name], taxonomy)] == ["0", "0", "r2", "7"]
+
+
+@pytest.mark.issue(2)
+def test_labels_that_are_numbers_may_be_written_as_such():
+    labels = [{"name": str(n), "description": f"{n} of 3."} for n in range(4)]
+    one, several = (
+        Taxonomy.model_validate({"heads": [{"name": "rating", "problem_type": kind, "labels": labels}]}).heads[0]
+        for kind in ("single_label_classification", "multi_label_classification")
+    )
+    assert as_words(2, one) == as_words("2", one) == as_words(2, several) == ("2",)
+    assert as_words([3, "1"], several) == ("1", "3")
+    for value in (4, 2.0, True):
+        with pytest.raises(LabelWordsError) as caught:
+            as_words(value, one)
+        is_number = f"rating {value} is a number, expected one of the words 0, 1, 2, 3"
+        assert caught.value.faults == ["rating True is none of 0, 1, 2, 3" if value is True else is_number]
 
 
 def test_a_header_with_a_comma_is_one_of_commas_and_ragged_rows_are_counted(tmp_path, taxonomy):
