@@ -19,10 +19,10 @@ from training.labels import (
     pass_over_open,
     read_labels,
 )
-from training.leaks import count_contradictions, find_leaks
+from training.leaks import count_contradictions, find_leaks, join_documents
 from training.public import HUB_PREFIX, name_file, name_hub
 from twohands.errors import DataError, FileReadError, LeakError
-from twohands.examples import Example, Row, check_rows, expand_paths, finish_examples, read_rows
+from twohands.examples import Example, Row, check_rows, expand_paths, finish_examples, read_rows, take_whole
 from twohands.hashing import sha256_of_file, sha256_of_value
 from twohands.manifest import DataFile
 from twohands.taxonomy import ProblemType, Taxonomy
@@ -39,6 +39,19 @@ class Splits:
     n_left_out: int = 0
 
 
+def _name_classes(value: object, feature: object) -> object:
+    """Labels that `datasets` keeps as numbers, alone or in lists, by their names; -1 is its word for not labelled."""
+    names = getattr(feature, "names", None)  # of a ClassLabel
+    if names is not None and isinstance(value, int) and -1 <= value < len(names):
+        return None if value < 0 else names[value]
+    # A list of features is how releases before 4 also have it.
+    inner = feature[0] if isinstance(feature, list) else getattr(feature, "feature", None)
+    if inner is None or not isinstance(value, list):
+        return value
+    words = [_name_classes(each, inner) for each in value]
+    return None if words and all(word is None for word in words) else words
+
+
 def _read_hub(name: str) -> Iterator[Row]:
     """Read `hub:NAME#SPLIT` with `datasets`; NAME may also be a folder that it can read."""
     import datasets  # noqa: PLC0415, RUF100 - slow to import, and only for hub names
@@ -49,7 +62,9 @@ def _read_hub(name: str) -> Iterator[Row]:
     except Exception as error:  # the library raises many classes, none of them ours
         raise FileReadError(f"datasets cannot load {path!r} split {split or 'train'!r}: {error}") from error
     public = name_hub(name)
-    yield from (Row(cells, f"{public}:row {number}") for number, cells in enumerate(table, start=1))
+    for number, raw in enumerate(table, start=1):
+        cells = {column: _name_classes(value, table.features[column]) for column, value in raw.items()}
+        yield Row(take_whole(cells), f"{public}:row {number}")
 
 
 def _resolve(names: Iterable[str], root: Path | None) -> list[Path]:
@@ -63,7 +78,8 @@ def _name_rows(rows: Iterable[Row], path: Path, root: Path | None) -> Iterator[R
     for row in rows:
         if inside and row.cells.get("id") is None:
             line = row.place.removeprefix(str(path))
-            yield Row({**row.cells, "id": name_file(path, root) + line}, row.place)
+            cells = {**row.cells, "id": name_file(path, root) + line}
+            yield Row(cells, row.place, row.list_columns())  # the made-up id is no column that a fault may tell of
         else:
             yield row
 
@@ -258,9 +274,10 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
     if config.dev_fraction is not None:
         # A teacher's guess is no truth to select and calibrate by; its row leaves with the document all the same.
         known = [example for example in train if not example.columns.get(ONLY_SCORED)]
-        _, dev = hold_out(known, fraction=config.dev_fraction, seed=seed)
-        held = {example.group for example in dev}
-        train = [example for example in train if example.group not in held]
+        joined = join_documents(train, near_duplicate_jaccard=config.near_duplicate_jaccard)
+        _, dev = hold_out(known, fraction=config.dev_fraction, seed=seed, joined=joined)
+        held = {joined[example.group] for example in dev}
+        train = [example for example in train if joined[example.group] not in held]
     leaks = find_leaks({"train": train, "dev": dev, "test": test}, near_duplicate_jaccard=config.near_duplicate_jaccard)
     if leaks:
         raise LeakError("the splits share rows; remove them from one side, or give them one group", leaks)

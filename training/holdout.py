@@ -5,6 +5,7 @@ Knows nothing of files and taxonomies.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
@@ -17,11 +18,11 @@ _EVERY_ROW: _Trait = ("", "every row")
 _MOST = 0.5  # of the rows; a label that only a bigger document could bring stays out of dev
 
 
-def _count_traits(examples: Iterable[Example]) -> dict[str, Counter[_Trait]]:
+def _count_traits(examples: Iterable[Example], joined: Mapping[str, str]) -> dict[str, Counter[_Trait]]:
     """By document, how many of its rows have each label; in an order that that of the rows does not change."""
     counts: dict[str, Counter[_Trait]] = {}
     for example in examples:
-        of_group = counts.setdefault(example.group, Counter())
+        of_group = counts.setdefault(joined.get(example.group, example.group), Counter())
         of_group[_EVERY_ROW] += 1
         for head, words in example.labels.items():
             of_group.update((head, word) for word in (() if words is None else words or (_NO_LABEL,)))
@@ -82,7 +83,9 @@ def _complete(held: set[str], counts: Mapping[str, Counter[_Trait]], total: Coun
                 break
 
 
-def hold_out(examples: list[Example], *, fraction: float, seed: int) -> tuple[list[Example], list[Example]]:
+def hold_out(
+    examples: list[Example], *, fraction: float, seed: int, joined: Mapping[str, str] = MappingProxyType({})
+) -> tuple[list[Example], list[Example]]:
     """Divide rows so that no document straddles the cut, and each label has its share on either side.
 
     A label of two documents and more is held out at least once, though dev becomes larger than asked for: it could
@@ -92,6 +95,7 @@ def hold_out(examples: list[Example], *, fraction: float, seed: int) -> tuple[li
         examples: all rows.
         fraction: share of rows to hold out, met as nearly as whole documents and the labels allow.
         seed: the same seed gives the same cut, whatever the order of the rows.
+        joined: by document the one that it must stay with, see `join_documents`; others go by themselves.
 
     Returns:
         What stays and what is held out.
@@ -102,10 +106,11 @@ def hold_out(examples: list[Example], *, fraction: float, seed: int) -> tuple[li
     Source:
         Sechidis et al. 2011, *On the Stratification of Multi-label Data* (the rarest label is dealt first).
     """
-    unordered = _count_traits(examples)
+    unordered = _count_traits(examples, joined)
     groups = list(unordered)
     if len(groups) < 2:
-        raise DataError("dev cannot be held out", [f"all {len(examples)} rows are of one group (document)"])
+        shared = ", or of several that share texts, or nearly" if len({e.group for e in examples}) > 1 else ""
+        raise DataError("dev cannot be held out", [f"all {len(examples)} rows are of one group (document){shared}"])
     np.random.default_rng(seed).shuffle(groups)
     counts = {group: unordered[group] for group in groups}
     n_rows = _sum(counts.values())
@@ -114,5 +119,6 @@ def hold_out(examples: list[Example], *, fraction: float, seed: int) -> tuple[li
     _complete(held, counts, total)
     if not held:
         held.add(min(groups, key=lambda group: counts[group][_EVERY_ROW]))
+    held |= {group for group, first in joined.items() if first in held}
     stay = [example for example in examples if example.group not in held]
     return stay, [example for example in examples if example.group in held]

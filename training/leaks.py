@@ -1,7 +1,7 @@
 """Owns what rows share: documents, texts and nearly the same texts of two sets, and texts of one that disagree."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from datasketch import MinHash, MinHashLSH
@@ -91,27 +91,69 @@ def find_shared(splits: Mapping[str, Sequence[Example]], *, near_duplicate_jacca
             exact.add((example_a.id, example.id))
             found.append(Leak("the same text", split_a, example_a, split, example))
     if near_duplicate_jaccard is not None:
-        found += _find_near_duplicates(rows, near_duplicate_jaccard, exact)
+        examples = [example for _, example in rows]
+
+        def is_known(a: int, b: int) -> bool:
+            return rows[a][0] == rows[b][0] or (examples[a].id, examples[b].id) in exact
+
+        found += [
+            Leak(f"nearly the same text (overlap {overlap:.2f})", rows[a][0], examples[a], rows[b][0], examples[b])
+            for a, b, overlap in _find_near_duplicates(examples, near_duplicate_jaccard, is_known)
+        ]
     return found
 
 
+def join_documents(examples: Sequence[Example], *, near_duplicate_jaccard: float | None) -> dict[str, str]:
+    """Find documents that no cut may part, as they share a text: `find_shared` would call it a leak.
+
+    Args:
+        examples: rows of one set.
+        near_duplicate_jaccard: as in `find_shared`.
+
+    Returns:
+        By document the first by name of all that it must stay with: those that share a text, and theirs in turn.
+    """
+    joined = {example.group: example.group for example in examples}
+
+    def find(group: str) -> str:
+        while joined[group] != group:
+            group = joined[group]
+        return group
+
+    def join(a: Example, b: Example) -> None:
+        first, later = sorted((find(a.group), find(b.group)))
+        joined[later] = first
+
+    first_with: dict[str, Example] = {}
+    for example in examples:
+        join(first_with.setdefault(_words(example), example), example)
+    if near_duplicate_jaccard is not None:
+
+        def is_joined(a: int, b: int) -> bool:
+            return find(examples[a].group) == find(examples[b].group)
+
+        for a, b, _ in _find_near_duplicates(examples, near_duplicate_jaccard, is_joined):
+            join(examples[a], examples[b])
+    return {group: find(group) for group in joined}
+
+
 def _find_near_duplicates(
-    rows: Sequence[tuple[str, Example]], jaccard: float, known: set[tuple[str, str]]
-) -> Iterator[Leak]:
+    examples: Sequence[Example], jaccard: float, is_known: Callable[[int, int], bool]
+) -> Iterator[tuple[int, int, float]]:
+    """Places of two texts and their overlap, but for pairs that are known when their turn comes."""
     # The index misses pairs that lie near its threshold, so it is asked for half of what counts.
     index = MinHashLSH(threshold=jaccard / 2, num_perm=_PERMUTATIONS)
-    for number, (split, example) in enumerate(rows):
+    for number, example in enumerate(examples):
         minhash = MinHash(num_perm=_PERMUTATIONS, seed=1)
         minhash.update_batch(_shingles(example.paragraph))
         for other in map(int, index.query(minhash)):
-            split_a, example_a = rows[other]
-            if split_a == split or (example_a.id, example.id) in known:
+            if is_known(other, number):
                 continue
             # The index answers by estimate; the sets themselves decide.
-            first, second = set(_shingles(example_a.paragraph)), set(_shingles(example.paragraph))
+            first, second = set(_shingles(examples[other].paragraph)), set(_shingles(example.paragraph))
             overlap = len(first & second) / len(first | second)
             if overlap >= jaccard:
-                yield Leak(f"nearly the same text (overlap {overlap:.2f})", split_a, example_a, split, example)
+                yield other, number, overlap
         index.insert(str(number), minhash)
 
 

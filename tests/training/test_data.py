@@ -9,7 +9,7 @@ from training.config import DataConfig
 from training.data import describe_heads, load_splits, repeat_examples, take_few
 from training.holdout import hold_out
 from training.labels import ONLY_SCORED
-from training.leaks import find_leaks
+from training.leaks import find_leaks, join_documents
 from twohands.errors import DataError, FileReadError, LeakError
 from twohands.examples import Example, load_examples
 
@@ -179,6 +179,40 @@ def test_six_rows_are_divided_so_that_either_side_has_every_label(tmp_path, taxo
         assert (len(splits.train), len(splits.dev)) == (3, 3)
 
 
+@pytest.mark.issue(3)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_text_and_its_copies_are_held_out_together(tmp_path, taxonomy, seed):
+    rows = [example(f"r{n}", f"text {n}", group=f"g{n // 2}") for n in range(40)]
+    rows += [example("near", TEXT), example("copy", "TEXT 0!"), example("far", TEXT.replace("Friday", "Monday"))]
+    joined = join_documents(rows, near_duplicate_jaccard=0.5)
+    assert {group: first for group, first in joined.items() if group != first} == {"g0": "copy", "near": "far"}
+    assert joined == join_documents(rows[::-1], near_duplicate_jaccard=0.5)
+    assert join_documents(rows, near_duplicate_jaccard=None)["near"] == "near"
+    stay, held = hold_out(rows, fraction=0.2, seed=seed, joined=joined)
+    assert len(stay) + len(held) == len(rows)
+    for together in ({"r0", "r1", "copy"}, {"near", "far"}):
+        assert len(together & {e.id for e in held}) in {0, len(together)}
+    # What only a teacher scored leaves train with its copy in dev, and is not in dev.
+    copies = [row | {"id": f"c{n}", "text": row["text"].upper()} for n, row in enumerate(full_rows("a"))]
+    scored = {"id": "s0", "text": full_rows("a")[0]["text"].title()}
+    write_rows(tmp_path / "train.jsonl", [*full_rows("a"), *copies, *full_rows("b"), scored])
+    scores = {"stance": {"state-led": 0.8, "market-led": 0.1, "neutral": 0.1}}
+    write_rows(tmp_path / "labels.jsonl", [{"id": "s0", "scores": scores}])
+    config = make_config(tmp_path, labels=["labels.jsonl"], dev=None, dev_fraction=0.3)
+    splits = load_splits(config, taxonomy, seed=seed)
+    dev = {e.id for e in splits.dev}
+    assert "s0" not in dev
+    assert ("s0" in {e.id for e in splits.train}) == ("a0" not in dev)
+
+
+@pytest.mark.issue(3)
+def test_rows_that_all_share_a_text_cannot_be_divided(tmp_path, taxonomy):
+    rows = [row | {"text": TEXT} for row in full_rows("a")]
+    write_rows(tmp_path / "train.jsonl", rows)
+    with pytest.raises(DataError, match="share texts"):
+        load_splits(make_config(tmp_path, dev=None, dev_fraction=0.2), taxonomy, seed=1)
+
+
 def make_skewed_rows():
     """400 documents of 1 to 5 rows; a label in 3 of 4, in 1 of 5, and in 4 of 80 documents."""
     return [
@@ -237,6 +271,44 @@ def test_csv_and_parquet_and_folders_and_datasets_read_alike(tmp_path, taxonomy)
     loaded = [load_splits(make_config(tmp_path, train=[name]), taxonomy, seed=1).train for name in names]
     for examples in loaded:
         assert [(e.id, e.paragraph, e.labels) for e in examples] == [(e.id, e.paragraph, e.labels) for e in loaded[0]]
+
+
+@pytest.mark.issue(3)
+def test_labels_that_a_dataset_keeps_as_numbers_are_read_by_name(tmp_path, taxonomy):
+    import datasets
+
+    rows = full_rows("t")
+    kinds = datasets.ClassLabel(names=["neutral", "state-led", "market-led"])
+    topics = datasets.ClassLabel(names=sorted(rows[0]["topics"]))
+    numbered = [row | {"stance": kinds.str2int(row["stance"]), "topics": topics.str2int(row["topics"])} for row in rows]
+    numbered += [
+        {"id": "t3", "text": "a", "stance": -1, "topics": []},
+        {"id": "t4", "text": "b", "stance": 0, "topics": [-1]},
+    ]
+    features = {"id": datasets.Value("string"), "text": datasets.Value("string"), "stance": kinds, "topics": [topics]}
+    table = datasets.Dataset.from_list(numbered, features=datasets.Features(features))
+    (tmp_path / "set").mkdir()
+    table.to_parquet(tmp_path / "set" / "train.parquet")
+    write_rows(tmp_path / "train.jsonl", rows)
+    write_rows(tmp_path / "dev.jsonl", full_rows("d"))
+    plain, named = (
+        load_splits(make_config(tmp_path, train=[name]), taxonomy, seed=1).train
+        for name in ("train.jsonl", f"hub:{tmp_path / 'set'}#train")
+    )
+    assert [example.labels for example in named[:3]] == [example.labels for example in plain]
+    assert [example.labels for example in named[3:]] == [
+        {"stance": None, "topics": ()},
+        {"stance": ("neutral",), "topics": None},
+    ]
+
+
+@pytest.mark.issue(3)
+def test_an_id_that_was_made_up_is_no_column_to_tell_of(tmp_path, taxonomy):
+    for name in ("train", "dev"):
+        (tmp_path / f"{name}.csv").write_text("Text,stance\none,neutral\ntwo,neutral\n", encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        load_splits(make_config(tmp_path, train=["train.csv"], dev=["dev.csv"]), taxonomy, seed=1)
+    assert all("(columns: Text, stance); did you mean 'Text'?" in fault for fault in caught.value.faults)
 
 
 def test_rows_without_ids_are_named_alike_wherever_the_root_is(tmp_path, taxonomy):
