@@ -7,13 +7,14 @@ One JSON object a line: `id`, then the heads as in a row (`"stance": "neutral", 
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from training.excerpts import Excerpt, read_excerpt
 from twohands.errors import DataError
 from twohands.examples import Example, Labels, Row, as_words, encode_labels, read_rows
 from twohands.hashing import sha256_of_value
-from twohands.row_faults import LabelWordsError, RowError, tell_faults
+from twohands.row_faults import LabelWordsError, RowError, tell_faults, tell_once
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
 _SCORES = "scores"
@@ -78,7 +79,7 @@ def read_labels(paths: Iterable[Path], taxonomy: Taxonomy) -> dict[Path, LabelsB
         taxonomy: which heads and labels there are; other columns (reader, confidence) are passed over.
 
     Returns:
-        By file and row id, the cells to lay over the row.
+        By file and row id, the cells to lay over the row; rows of a sheet that stayed empty are passed over.
 
     Raises:
         FileReadError: a file cannot be opened.
@@ -86,10 +87,13 @@ def read_labels(paths: Iterable[Path], taxonomy: Taxonomy) -> dict[Path, LabelsB
             of its file; all faults at once.
     """
     faults: list[str] = []
+    names = [head.name for head in taxonomy.heads]
     found: dict[Path, LabelsById] = {path: {} for path in paths}
     for path, by_id in found.items():
         unknown: list[RowError] = []
         for row in read_rows(path, faults):
+            if CHOSEN in row.cells and all(row.cells.get(name) is None for name in (*names, _SCORES)):
+                continue  # of a sheet, and nobody filled it in yet
             try:
                 cells = _check_line(row, taxonomy)
             except RowError as error:
@@ -107,7 +111,7 @@ def read_labels(paths: Iterable[Path], taxonomy: Taxonomy) -> dict[Path, LabelsB
             earlier.update(cells)
         faults += tell_faults(unknown)
     if faults:
-        raise DataError(f"labels of {', '.join(map(str, found))} cannot be used", faults)
+        raise DataError(f"labels of {', '.join(map(str, found))} cannot be used", tell_once(faults))
     return found
 
 
@@ -181,7 +185,7 @@ def lay_labels(rows: Iterable[Row], labels: LabelsById, taxonomy: Taxonomy, left
                 continue
             hard = {h.name: _harden(scores[h.name], h) for h in taxonomy.heads if h.name in scores}
             cells = {**cells, **hard, ONLY_SCORED: True}
-        yield Row(cells, row.place)
+        yield replace(row, cells=cells)
 
 
 def pass_over_open(rows: Iterable[Row], taxonomy: Taxonomy, left_out: list[str]) -> Iterator[Row]:

@@ -1,6 +1,7 @@
 """Owns uncertainty sampling: the rows of which a model is least sure, as a sheet for a reader to fill in.
 
-A sheet is rows: filled in, `data.train` takes it as it is. One of JSONL without its texts is a file of `data.labels`.
+A sheet is rows: filled in, `data.train` takes it as it is. Where its rows stand in `data.train` already, it is a file
+of `data.labels`, with or without its texts.
 """
 
 import csv
@@ -16,7 +17,8 @@ from training.excerpts import draw_excerpts
 from training.labels import CHOSEN
 from training.pseudo import load_teachers, read_texts, score_in_chunks
 from twohands.errors import DataError, FileWriteError
-from twohands.examples import Row, expand_paths, read_rows
+from twohands.examples import Row, as_words, expand_paths, read_rows
+from twohands.row_faults import LabelWordsError, RowError, tell_faults, tell_once
 from twohands.scores import Scores
 from twohands.taxonomy import ProblemType, Taxonomy
 
@@ -26,7 +28,10 @@ _UNSURE, _RANDOM = "unsure", "random"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A text that could be labelled; `cells` are what the sheet says of it beside these: its `group` at least."""
+    """A text that could be labelled; `cells` are what the sheet says of it beside these.
+
+    Its `group` at least; for a head of which the row has labels, the word, or the list of words for an any-of head.
+    """
 
     id: str
     paragraph: str
@@ -63,6 +68,24 @@ def _describe(identifier: str, row: Row) -> dict[str, object]:
     return {"group": str(group), **({"source": source} if source else {})}
 
 
+def _take_known(row: Row, taxonomy: Taxonomy, wrong: list[RowError]) -> dict[str, object]:
+    """The labels that a row has, of some heads, for the reader not to read them again."""
+    known: dict[str, object] = {}
+    faults: list[str] = []
+    for head in taxonomy.heads:
+        value = row.cells.get(head.name)
+        try:
+            words = None if value is None else as_words(value, head)
+        except LabelWordsError as error:
+            faults += error.faults
+        else:
+            if words is not None:
+                known[head.name] = list(words) if head.problem_type is ProblemType.ANY_OF else words[0]
+    if faults:
+        wrong.append(RowError(row.place, [], faults))
+    return known
+
+
 def read_candidates(
     paths: Iterable[Path],
     taxonomy: Taxonomy,
@@ -85,17 +108,24 @@ def read_candidates(
 
     Raises:
         FileReadError: a path is missing or of an unknown kind.
-        DataError: a row has no id or no usable text, or an id stands twice; or nothing is left.
+        DataError: a row has no id or no usable text, or an id stands twice, or a row that lacks labels has others
+            that are unknown; or nothing is left.
     """
     faults: list[str] = []
     rows = read_texts(paths, faults)
     labelled = {str(row.cells.get("id")) for path in expand_paths(known) for row in read_rows(path, faults)}
     if faults:
-        raise DataError("rows cannot be chosen from; nothing was written", faults)
+        raise DataError("rows cannot be chosen from; nothing was written", tell_once(faults))
     names = [head.name for head in taxonomy.heads]
     if n_excerpts is None:
-        found = [(i, paragraph, _describe(i, row)) for i, (row, paragraph) in rows.items()]
         labelled |= {i for i, (row, _) in rows.items() if all(row.cells.get(name) is not None for name in names)}
+        wrong: list[RowError] = []
+        found = [
+            (i, paragraph, _describe(i, row) | ({} if i in labelled else _take_known(row, taxonomy, wrong)))
+            for i, (row, paragraph) in rows.items()
+        ]
+        if wrong:
+            raise DataError("rows cannot be chosen from; nothing was written", tell_faults(wrong))
     else:
         texts = [(i, paragraph) for i, (_, paragraph) in rows.items()]
         drawn = draw_excerpts(texts, n_excerpts=n_excerpts, seed=seed)
@@ -169,8 +199,13 @@ def check_sheet(path: Path) -> None:
         raise FileWriteError(f"{path} ends in {path.suffix!r}; a sheet is one of {', '.join(_SUFFIXES)}")
 
 
+def _join_words(cells: Mapping[str, object]) -> dict[str, object]:
+    """Cells as CSV has them: labels joined by a bar, and a dash where none applies."""
+    return {name: ("|".join(cell) or "-") if isinstance(cell, list) else cell for name, cell in cells.items()}
+
+
 def write_sheet(path: Path, candidates: Sequence[tuple[Candidate, str]], taxonomy: Taxonomy) -> None:
-    """Write rows whose labels are empty, whole or not at all.
+    """Write rows whose labels are empty but for those that are known, whole or not at all.
 
     Args:
         path: `.csv`, or `.jsonl`, which also holds what part of which row an excerpt is.
@@ -191,7 +226,7 @@ def write_sheet(path: Path, candidates: Sequence[tuple[Candidate, str]], taxonom
                 names = ["id", "text", *empty, "source", "group", CHOSEN]
                 writer = csv.DictWriter(stream, names, extrasaction="ignore", restval="")
                 writer.writeheader()
-                writer.writerows(rows)
+                writer.writerows(map(_join_words, rows))
             else:
                 stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         partial.replace(path)

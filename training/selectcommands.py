@@ -14,10 +14,11 @@ Examples:
   twohands select models/mine models/other --data my_rows --rows 500 --output sheet.jsonl
   twohands select twohands --data train.jsonl --excerpts 5000 --rows 500 --output sheet.jsonl
 
-Fill in the empty columns (topics joined by |, a single - where none applies) and train with
---set 'data.train=[train.jsonl, ./sheet.csv]'; rows that are left empty are left out. The scores do not stand in the
-sheet, as who sees an answer agrees with it. Rows marked `unsure` in `chosen` are hard ones: measure a model on those
-marked `random` alone.""",
+Fill in the empty cells (topics joined by |, a single - where none applies); rows that are left empty are left out.
+Where the rows of --data are not among those that you train on, or for excerpts, add the sheet to these:
+--set 'data.train=[train.jsonl, ./sheet.csv]'. Where they are, lay it over them: --set 'data.labels=[./sheet.csv]'.
+The labels that a row has of some heads stand in the sheet. The scores do not, as who sees an answer agrees with it.
+Rows marked `unsure` in `chosen` are hard ones: measure a model on those marked `random` alone.""",
     no_args_is_help=True,
 )
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...")
@@ -97,7 +98,13 @@ def select(
     what = "rows" if n_excerpts is None else "excerpts"
     passed = f", {n_passed} more have their labels" if n_passed else ""
     click.echo(f"wrote {n_chosen} of {n_candidates} {what} to {output}{passed}", err=True)
-    if n_chosen < n_rows:
+    if n_chosen < min(n_rows, n_candidates):
         click.echo(
             f"{n_chosen} of {n_rows}: no more than --most-of-group {most_of_group} come from one document", err=True
         )
+    elif n_chosen < n_rows:
+        click.echo(f"{n_chosen} of {n_rows}: there are no more", err=True)
+    sheet = output if output.is_absolute() else f"./{output}"
+    added = f"--set 'data.train=[..., {sheet}]'"
+    laid = f"--set 'data.labels=[{sheet}]', which lays the sheet over rows that data.train has already"
+    click.echo(f"filled in, it is trained on with {added}" + ("" if n_excerpts else f", or with {laid}"), err=True)

@@ -100,8 +100,10 @@ def test_a_sheet_of_csv_is_filled_in_and_trained_on(pool, tmp_path, taxonomy):
     assert "1 more have their labels" in answer.stderr
     rows = read_csv(sheet)
     assert {row["id"] for row in rows} == {"p1", "p2", "p4", "p5"}
-    assert all(row["stance"] == row["topics"] == "" for row in rows)
+    assert {row["id"]: row["stance"] for row in rows if row["stance"]} == {"p4": "neutral"}
+    assert all(row["topics"] == "" for row in rows)
     assert {row["chosen"] for row in rows} <= {"unsure", "random"}
+    rows.sort(key=lambda row: row["id"] == "p2")
     for row in rows[:3]:
         row |= {"stance": "state-led", "topics": "-"}
     with sheet.open("w", encoding="utf-8", newline="") as stream:
@@ -118,6 +120,52 @@ def test_a_sheet_of_csv_is_filled_in_and_trained_on(pool, tmp_path, taxonomy):
         load_splits(make_config(tmp_path, train=["train.jsonl", "more.jsonl"], labels=None), taxonomy, seed=1)
     again = CliRunner().invoke(select, arguments)
     assert "already exists" in str(again.exception)
+
+
+@pytest.mark.issue(3)
+def test_a_sheet_of_half_labelled_rows_keeps_their_labels_and_is_laid_over_them(tmp_path, taxonomy):
+    half = [{"id": "h0", "text": "The levy was read a second time.", "stance": "neutral", "topics": None},
+            {"id": "h1", "text": "Prices are the market's own affair.", "topics": ["regulation", "sanctions"]},
+            {"id": "h2", "text": "It rained on the harbour.", "topics": []},
+            {"id": "h3", "text": "Nobody looked at this one."}]  # fmt: skip
+    write_rows(tmp_path / "half.jsonl", half)
+    write_rows(tmp_path / "train.jsonl", full_rows("t"))
+    write_rows(tmp_path / "dev.jsonl", full_rows("d"))
+    told = {}
+    for name in ("sheet.csv", "sheet.jsonl"):
+        arguments = [RELEASED, "--data", str(tmp_path / "half.jsonl"), "--rows", "9", "--output", str(tmp_path / name)]
+        told[name] = CliRunner().invoke(select, arguments, catch_exceptions=False).stderr
+        assert "4 of 9: there are no more" in told[name]
+        assert f"data.train=[..., {tmp_path / name}]" in told[name]
+        assert f"data.labels=[{tmp_path / name}]" in told[name]
+    found = {row["id"]: (row["stance"], row["topics"]) for row in read_csv(tmp_path / "sheet.csv")}
+    assert found == {"h0": ("neutral", ""), "h1": ("", "sanctions|regulation"), "h2": ("", "-"), "h3": ("", "")}
+    lines = [json.loads(line) for line in (tmp_path / "sheet.jsonl").read_text("utf-8").splitlines()]
+    assert {line["id"]: (line["stance"], line["topics"]) for line in lines} == {
+        "h0": ("neutral", None), "h1": (None, ["sanctions", "regulation"]), "h2": (None, []), "h3": (None, None)
+    }  # fmt: skip
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(sheet.read_text("utf-8").replace("harbour.,,-", "harbour.,state-led,-"), encoding="utf-8")
+    config = make_config(tmp_path, train=["train.jsonl", "half.jsonl"], labels=["sheet.csv"])
+    splits = load_splits(config, taxonomy, seed=1)
+    laid = {example.id: example.labels for example in splits.train if example.id.startswith("h")}
+    assert laid["h2"] == {"stance": ("state-led",), "topics": ()}
+    assert set(laid) == {"h0", "h1", "h2"}
+    assert splits.n_left_out == 1
+    write_rows(tmp_path / "half.jsonl", [{"id": "h0", "text": "One.", "stance": "Neutral"}])
+    with pytest.raises(DataError, match="did you mean 'neutral'"):
+        read_candidates([tmp_path / "half.jsonl"], taxonomy)
+
+
+@pytest.mark.issue(3)
+def test_the_bound_on_a_document_is_named_where_it_kept_rows_back(tmp_path):
+    write_rows(tmp_path / "pool.jsonl", [{"id": f"p{n}", "text": f"Text {n}.", "group": "g"} for n in range(3)])
+    arguments = [RELEASED, "--data", str(tmp_path / "pool.jsonl"), "--rows", "9", "--overwrite"]
+    arguments += ["--output", str(tmp_path / "sheet.csv")]
+    free = CliRunner().invoke(select, arguments, catch_exceptions=False)
+    assert "--most-of-group" not in free.stderr
+    bound = CliRunner().invoke(select, [*arguments, "--most-of-group", "2"], catch_exceptions=False)
+    assert "2 of 9: no more than --most-of-group 2" in bound.stderr
 
 
 def test_a_sheet_of_excerpts_without_its_texts_is_a_labels_file(pool, tmp_path, taxonomy):
