@@ -1,6 +1,6 @@
 """Owns the schema of a run: one YAML file is one run. No value has a default here; the values stand in YAML."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from twohands.errors import ConfigError
 from twohands.locate import find_config, find_rows
+from twohands.row_faults import suggest
 from twohands.taxonomy import Taxonomy, describe_faults, load_taxonomy, read_yaml
 from twohands.windows import WindowRule
 
@@ -231,6 +232,14 @@ def upgrade_dumped(content: dict[str, object]) -> dict[str, object]:
     return upgraded
 
 
+def _list_keys(content: Mapping[str, object], section: str = "") -> Iterator[str]:
+    """Every key that there is, as `--set` has them."""
+    for key, value in content.items():
+        yield f"{section}{key}"
+        if isinstance(value, dict):
+            yield from _list_keys(value, f"{section}{key}.")
+
+
 def _apply_override(content: dict[str, object], override: str) -> None:
     """Set `a.b=value`; the value is YAML. Raises ValueError that says what is wrong."""
     key, separator, raw = override.partition("=")
@@ -244,7 +253,8 @@ def _apply_override(content: dict[str, object], override: str) -> None:
             raise ValueError(f"--set {override!r}: {place} is null here; set it whole: {place}={{{last}: ..., ...}}")
         section = section.get(parent) if isinstance(section, dict) else None
     if not isinstance(section, dict) or last not in section:
-        raise ValueError(f"--set {override!r}: the config has no key {key.strip()!r}")
+        like = suggest(key.strip(), tuple(_list_keys(content)))
+        raise ValueError(f"--set {override!r}: the config has no key {key.strip()!r}{like}")
     try:
         section[last] = yaml.safe_load(raw)
     except yaml.YAMLError as error:
@@ -274,7 +284,9 @@ def load_config(name_or_path: str | Path, *, overrides: Sequence[str] = ()) -> t
         config = config.model_copy(update={"data": found})
     # A shipped config has a taxonomy.yaml beside it, which must not win over the user's own of that name.
     here = "taxonomy" in own and Path(config.taxonomy).is_file()
-    taxonomy = load_taxonomy(Path(config.taxonomy) if here else find_config(config.taxonomy, beside=path))
+    taxonomy = load_taxonomy(
+        Path(config.taxonomy) if here else find_config(config.taxonomy, beside=path, what="taxonomy")
+    )
     check_against_taxonomy(config, taxonomy, str(path))
     return config, taxonomy
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from twohands.errors import FileReadError, ModelNotFoundError
 from twohands.manifest import MANIFEST_NAME
@@ -68,18 +69,21 @@ def _config_roots() -> list[Path]:
     return [_PACKAGE.parent / "configs", _PACKAGE / "released" / "configs"]
 
 
-def find_config(name_or_path: str | Path, *, beside: Path | None = None) -> Path:
+def find_config(
+    name_or_path: str | Path, *, beside: Path | None = None, what: Literal["config", "taxonomy"] = "config"
+) -> Path:
     """Find a config or taxonomy file.
 
     Args:
         name_or_path: a path, or the name of one that is shipped (`minilm` or `minilm.yaml`).
         beside: a file in whose folder to look first.
+        what: which of the two is looked for, for the message.
 
     Returns:
         A file that exists.
 
     Raises:
-        FileReadError: there is none; the message names those that are shipped.
+        FileReadError: there is none; the message names those of the kind that are shipped.
     """
     roots = _config_roots()
     wanted = Path(name_or_path)
@@ -89,8 +93,9 @@ def find_config(name_or_path: str | Path, *, beside: Path | None = None) -> Path
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    shipped = sorted({path.name for root in roots for path in root.glob("*.yaml")})
-    raise FileReadError(f"no config {str(wanted)!r}; give a path, or one that is shipped: {', '.join(shipped)}")
+    found = {path.name for root in roots for path in root.glob("*.yaml")}
+    shipped = sorted(name for name in found if name.startswith("taxonomy") == (what == "taxonomy"))
+    raise FileReadError(f"no {what} {str(wanted)!r}; give a path, or one that is shipped: {', '.join(shipped)}")
 
 
 def find_rows(root: Path, *, config: Path) -> Path:

@@ -51,6 +51,26 @@ def test_all_faults_come_at_once(tmp_path):
         assert part in told
 
 
+@pytest.mark.issue(3)
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("optim.num_epoch=1", "optim.num_epochs"), ("Seed=1", "seed"), ("learning_rate=1", "optim.learning_rate"),
+     ("optimm.batch_size=8", "optim.batch_size"), ("nothing.here=1", None)],
+)  # fmt: skip
+def test_a_misspelt_key_is_asked_about(given, meant):
+    with pytest.raises(ConfigError) as caught:
+        load_config("minilm", overrides=[given])
+    (fault,) = caught.value.faults
+    assert fault.partition("; did you mean ")[2] == (f"{meant!r}?" if meant else "")
+
+
+@pytest.mark.issue(3)
+def test_a_missing_taxonomy_is_told_of_as_one():
+    with pytest.raises(FileReadError) as caught:
+        load_config("minilm", overrides=["taxonomy=nails.yaml"])
+    assert str(caught.value) == "no taxonomy 'nails.yaml'; give a path, or one that is shipped: taxonomy.yaml"
+
+
 def test_overrides_are_yaml_values():
     config, _ = load_config(
         "minilm", overrides=["optim.num_epochs=2", "data.train=[a.jsonl, b.jsonl]", "data.root=null"]
