@@ -150,7 +150,11 @@ def create_app(
     app.add_middleware(BrowserRules, cors_origins=settings.cors_origins)
     app.state.unfinished = Unfinished()
     app.add_middleware(AnswerAtTheEnd, unfinished=app.state.unfinished)
-    app.add_middleware(Observer, metrics=metrics, spans=open_tracing() if settings.tracing else NO_SPANS)
+    spans, build_observed = open_tracing() if settings.tracing else NO_SPANS, app.build_middleware_stack
+    # Around all, not by `add_middleware`: Starlette answers what nobody expected outside of what is added so.
+    app.build_middleware_stack = lambda: Observer(  # type: ignore[method-assign]  # Starlette has no other way
+        build_observed(), metrics=metrics, spans=spans
+    )
     for kind in (TwoHandsError, HTTPException, RequestValidationError, ClientDisconnect, Exception):
         app.add_exception_handler(kind, answer_failure)
 

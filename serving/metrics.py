@@ -16,6 +16,7 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -24,11 +25,13 @@ from serving.shared_folder import ensure_folder
 from serving.tei_metrics import TeiMetrics
 from twohands.encoding import EncodedParagraph, TokenIds
 from twohands.prediction import OneOf, Prediction
+from twohands.taxonomy import Head, ProblemType
 
 _LOGGER = logging.getLogger(__name__)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+RELOAD_OUTCOMES = ("reloaded", "unchanged", "refused", "rolled_back")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -41,6 +44,7 @@ class Metrics:
 
     def __init__(self) -> None:
         """Make the metrics, all at zero."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a further series for each, which nobody asks for
         registry = self._registry = CollectorRegistry()
         self.is_multiprocess = MULTIPROCESS_VARIABLE in os.environ
         if not self.is_multiprocess:  # both describe one process only
@@ -89,6 +93,8 @@ class Metrics:
             multiprocess_mode="livemax",
         )
         self.reloads = counter("model_reloads_total", "Exchanges of a model asked for.", ("outcome",))
+        for outcome in RELOAD_OUTCOMES:
+            self.reloads.labels(outcome)
         self.shadow_compared = counter("shadow_compared_total", "Paragraphs that a shadow saw too.", ("head", "shadow"))
         self.shadow_disagreed = counter(
             "shadow_disagreements_total", "Paragraphs that a shadow answered otherwise.", ("head", "shadow")
@@ -131,6 +137,22 @@ class Metrics:
                 ensure_folder(folder)
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library left it so
         return self.tei.name_types(generate_latest(registry))
+
+    def expect_answers(self, heads: Sequence[Head], *, model: str) -> None:
+        """Show at zero what will be counted of a model: a rate misses the first event of a series that begins with it.
+
+        Args:
+            heads: of the model.
+            model: the name it is served under.
+        """
+        for metric in (self.input_tokens, self.unknown_tokens, self.truncated, self.windows):
+            metric.labels(model)
+        for head in heads:
+            for label in head.label_names:
+                self.predictions.labels(head.name, label, model)
+            self.confidence.labels(head.name, model)
+            if head.problem_type is ProblemType.ONE_OF:
+                self.abstained.labels(head.name, model)
 
     def count_run(self, windows: Sequence[TokenIds]) -> None:
         """Count one model run.

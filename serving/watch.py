@@ -112,6 +112,7 @@ class Watch:
         manifest, identity = service.classifier.manifest, service.classifier.identity
         labels = (self._model, identity["version"], identity["sha256"], str(manifest.graph.precision != "fp32").lower())
         self._metrics.model_info.labels(*labels).set(1)
+        self._metrics.expect_answers(service.classifier.taxonomy.heads, model=self._model)
         reference = read_reference(manifest.metrics)
         self._drift = Drift(reference, metrics=self._metrics, model=self._model) if reference else None
 

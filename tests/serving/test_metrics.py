@@ -17,7 +17,6 @@ from serving.drift import Drift, stability_index
 from serving.keys import make_key, write_keys
 from serving.logs import JsonFormatter, TextFormatter, set_up_logs
 from serving.metrics import Metrics
-from serving.observe import Observer
 from serving.tracing import OtelSpans
 from tests.serving.support import open_client, with_session
 from twohands.reference import measure_reference, read_reference
@@ -189,6 +188,19 @@ async def test_names_and_types_keep_the_rules_of_prometheus(client):
         assert all(line.startswith("te_") for line in (checked.stdout + checked.stderr).splitlines() if line)
 
 
+@pytest.mark.issue(4)
+async def test_what_can_be_counted_is_shown_at_zero_from_the_start(client):
+    samples = await read_metrics(client)
+    for outcome in ("reloaded", "unchanged", "refused", "rolled_back"):
+        assert samples["twohands_model_reloads_total", (("outcome", outcome),)] == 0
+    for label in ("state-led", "market-led", "neutral"):
+        labels = (("head", "stance"), ("label", label), ("model", "tiny"))
+        assert samples["twohands_predictions_total", labels] == 0
+    shown = [dict(labels)["head"] for name, labels in samples if name == "twohands_abstained_total"]
+    assert shown == ["stance"]  # only one-of heads abstain
+    assert not [name for name, _ in samples if name.endswith("_created")]
+
+
 async def test_refusals_are_counted_by_their_reason(settings, classifier, tmp_path):
     write_keys(tmp_path / "keys.json", [make_key(name="a")[1]])
     key, kept = make_key(name="b", requests_per_minute=1)
@@ -245,6 +257,21 @@ async def test_each_request_is_one_json_line_with_its_id(client, caplog):
     }.items() <= (entry.items())
     assert entry["duration_ms"] > 0
     assert entry["n_bytes_out"] > entry["n_bytes_in"] > 0
+
+
+@pytest.mark.issue(4)
+async def test_a_fault_that_nobody_expected_is_told_with_its_answer(client, caplog, monkeypatch):
+    async def fail(*_, **__):
+        raise ZeroDivisionError
+
+    caplog.set_level(logging.INFO, "serving.access")
+    monkeypatch.setattr("serving.access.AccessControl.__call__", fail)
+    answer = await client.get("/info")
+    assert answer.status_code == 500
+    (told,) = [record.facts for record in caplog.records if record.name == "serving.access"]
+    assert (told["status"], told["code"]) == (500, "internal_error")
+    assert told["n_bytes_out"] == len(answer.content)
+    assert told["request_id"] == answer.headers["x-request-id"]
 
 
 def make_record(error):
@@ -346,17 +373,15 @@ async def test_a_model_measured_on_its_own_data_does_not_drift_from_it(classifie
     assert all(index < 0.02 for index in found.values())
 
 
-async def test_a_span_joins_the_callers_trace_and_holds_no_text(classifier, settings):
+async def test_a_span_joins_the_callers_trace_and_holds_no_text(classifier, settings, monkeypatch):
     export = pytest.importorskip("opentelemetry.sdk.trace.export")
     memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
     from opentelemetry.sdk.trace import TracerProvider
 
     provider, exporter = TracerProvider(), memory.InMemorySpanExporter()
     provider.add_span_processor(export.SimpleSpanProcessor(exporter))
-    app = create_app(settings, classifier)
-    for middleware in app.user_middleware:
-        if middleware.cls is Observer:
-            middleware.kwargs["spans"] = OtelSpans(provider)
+    monkeypatch.setattr("serving.app.open_tracing", lambda: OtelSpans(provider))
+    app = create_app(settings.model_copy(update={"tracing": True}), classifier)
     trace_id = "0af7651916cd43dd8448eb211c80319c"
     async with open_client(app) as client:
         headers = {"traceparent": f"00-{trace_id}-b7ad6b7169203331-01", "x-request-id": "job-1"}

@@ -281,7 +281,7 @@ async def test_a_shadow_is_counted_and_never_answers(tmp_path, folder, taxonomy)
     assert 'twohands_shadow_compared_total{head="stance",shadow="shadow"} 1.0' in shown
     assert 'twohands_shadow_disagreements_total{head="stance",shadow="shadow"} 1.0' in shown
     assert 'twohands_shadow_disagreements_total{head="topics",shadow="shadow"} 0.0' in shown
-    assert 'twohands_predictions_total{head="stance",label="market-led"' not in shown
+    assert 'twohands_predictions_total{head="stance",label="market-led",model="mine"} 0.0' in shown
 
 
 def test_hangup_reloads_a_running_service(folder):
