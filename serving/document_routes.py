@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from serving.extract import extract
 from serving.models import Models
 from serving.operations import get_models
+from serving.patience import PatientClassifier
 from serving.schemas import (
     READABLE,
     FailedItem,
@@ -25,19 +26,19 @@ from serving.schemas import (
     parse_as,
 )
 from serving.service import Service
+from serving.splitting import split_in_time
 from serving.stream_routes import MEDIA_TYPE, NdjsonResponse, chain
 from serving.summary import summarise
 from twohands import prediction
-from twohands.errors import DocumentError, InputError, MediaTypeError, OverloadedError, TwoHandsError
+from twohands.errors import DeadlineError, InputError, MediaTypeError, OverloadedError, TwoHandsError
 from twohands.outputs import encode_line
-from twohands.paragraphs import Paragraph, split_paragraphs
+from twohands.paragraphs import Paragraph
 from twohands.taxonomy import Taxonomy
 
 DOCUMENTS_PATH = "/v1/documents"
 router = APIRouter()
 
 _SUFFIXES = {"text/plain": ".txt", "text/markdown": ".txt", "text/html": ".html", "application/pdf": ".pdf"}
-_PARAGRAPHS_AT_ONCE = 32
 _MAX_READERS = 2
 _MAX_WAITING = 8
 _Item = prediction.Prediction | InputError
@@ -157,19 +158,24 @@ class Readers:
         self._free = asyncio.Semaphore(_MAX_READERS)
         self._n_here = 0
 
-    async def read(self, wanted: _Wanted, *, timeout_s: float) -> str:
-        """Read a document off the event loop.
+    async def read(
+        self, wanted: _Wanted, *, limit_chars: int, max_paragraphs: int, timeout_s: float
+    ) -> tuple[str, list[Paragraph]]:
+        """Read a document and split it, off the event loop.
 
         Args:
             wanted: the request.
+            limit_chars: most characters of one paragraph.
+            max_paragraphs: most paragraphs.
             timeout_s: longest time that the reading may take, once it is its turn.
 
         Returns:
-            Its text.
+            Its text, and at least one paragraph.
 
         Raises:
             OverloadedError: too many documents wait to be read.
-            DocumentError: it cannot be read.
+            DocumentError: it cannot be read, holds no text or too many paragraphs, or takes too long.
+            ParagraphTooLongError: a paragraph has more than `limit_chars` characters.
             MissingExtraError: its kind needs the extra `documents`.
         """
         if self._n_here >= _MAX_READERS + _MAX_WAITING:
@@ -177,8 +183,14 @@ class Readers:
         self._n_here += 1
         try:
             async with self._free:
+                ends_s = time.monotonic() + timeout_s
                 suffix = _SUFFIXES[wanted.media_type]
-                return await extract(wanted.content, suffix=suffix, timeout_s=timeout_s)
+                text = await extract(wanted.content, suffix=suffix, timeout_s=timeout_s)
+                left_s = ends_s - time.monotonic()
+                paragraphs = await split_in_time(
+                    text, limit_chars=limit_chars, max_paragraphs=max_paragraphs, timeout_s=left_s
+                )
+                return text, paragraphs
         finally:
             self._n_here -= 1
 
@@ -198,20 +210,16 @@ async def _classify(
     service: Service, paragraphs: list[Paragraph], thresholds: Mapping[str, float]
 ) -> AsyncIterator[list[tuple[Paragraph, _Item]]]:
     """A few at a time, so that others are answered between; what was begun waits for its turn when there is a rush."""
-    n_done = 0
-    at_once = min(_PARAGRAPHS_AT_ONCE, service.settings.max_inputs)
-    give_up_s = time.monotonic() + service.settings.document_timeout_s
-    while n_done < len(paragraphs):
-        group = paragraphs[n_done : n_done + at_once]
-        try:
-            items = (await service.classify([paragraph.text for paragraph in group], thresholds=thresholds)).items
-        except OverloadedError as error:
-            if not n_done or time.monotonic() + error.retry_after_s > give_up_s:
-                raise
-            await asyncio.sleep(error.retry_after_s)
-        else:
-            n_done += len(group)
-            yield list(zip(group, items, strict=True))
+    patient = PatientClassifier(service, thresholds=thresholds, most_wait_s=service.settings.document_timeout_s)
+    is_first = True
+    for group in patient.cut_groups(paragraphs, lambda paragraph: paragraph.text):
+        items: list[_Item] = []
+        for item in await patient.classify([paragraph.text for paragraph in group], is_first=is_first):
+            if isinstance(item, DeadlineError):  # a summary without this paragraph would be another document's
+                raise item
+            items.append(item)
+        is_first = False
+        yield list(zip(group, items, strict=True))
 
 
 def _shape(number: int, paragraph: Paragraph, item: _Item) -> dict[str, object]:
@@ -285,15 +293,12 @@ async def classify_document(
     service = models.get(wanted.model)
     taxonomy = service.classifier.taxonomy  # refuses before the document is read, when there is no model yet
     settings, readers = service.settings, request.app.state.readers
-    text = await readers.read(wanted, timeout_s=settings.document_timeout_s)
-    paragraphs = await asyncio.to_thread(split_paragraphs, text, limit_chars=settings.limit_chars)
-    if not paragraphs:
-        raise DocumentError("the document holds no text")
-    if len(paragraphs) > settings.max_document_paragraphs:
-        raise DocumentError(
-            f"the document has {len(paragraphs)} paragraphs, at most {settings.max_document_paragraphs} are read; "
-            "send it in parts"
-        )
+    text, paragraphs = await readers.read(
+        wanted,
+        limit_chars=settings.limit_chars,
+        max_paragraphs=settings.max_document_paragraphs,
+        timeout_s=settings.document_timeout_s,
+    )
     is_as_sent = wanted.media_type in {"text/plain", "text/markdown"}
     identity = service.classifier.identity
     headers = {"x-model-sha256": identity["sha256"]}

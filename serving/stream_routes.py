@@ -2,9 +2,8 @@
 
 import asyncio
 import math
-import random
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any
 
@@ -17,12 +16,11 @@ from serving.limits import check_media_type
 from serving.models import Models
 from serving.ndjson import RowReader, StreamRow
 from serving.operations import get_models
-from serving.reading import estimate_tokens
+from serving.patience import PatientClassifier
 from serving.schemas import FailureResponse
 from serving.service import Service
 from twohands.errors import (
     BodyTimeoutError,
-    DeadlineError,
     EngineStoppedError,
     InputError,
     OverloadedError,
@@ -34,8 +32,6 @@ from twohands.scores import with_thresholds
 
 STREAM_PATH = "/v1/classify/stream"
 MEDIA_TYPE = "application/x-ndjson"
-_ROWS_AT_ONCE = 32
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 5.0
 
 router = APIRouter()
 _FAILURES: dict[int | str, dict[str, Any]] = {
@@ -110,11 +106,7 @@ class StreamClassifier:
         """
         self._service = service
         self._receive = receive
-        self._thresholds = thresholds
-        self._explain = explain
-        self._rows_at_once = min(_ROWS_AT_ONCE, service.settings.max_inputs)
-        # Three groups are in work, of which three quarters of the room may wait; a larger one would never find any.
-        self._tokens_at_once = service.settings.max_queue_tokens // 4
+        self._patient = PatientClassifier(service, thresholds=thresholds, explain=explain)
         # Groups that were begun and whose answers are not yet sent, and when the last of them was.
         self._begun: deque[asyncio.Task[bytes]] = deque()
         self._sent_s = -math.inf
@@ -155,7 +147,7 @@ class StreamClassifier:
         try:
             async with aclosing(self._rows()) as pieces:
                 async for piece in pieces:
-                    for rows in self._cut_groups(piece):
+                    for rows in self._patient.cut_groups(piece, lambda row: row.text):
                         task = asyncio.create_task(self._classify(rows, is_first=is_first))
                         self._begun.append(task)
                         is_first = False
@@ -164,21 +156,6 @@ class StreamClassifier:
             await groups.put(None)
             raise
         await groups.put(None)
-
-    def _cut_groups(self, rows: Sequence[StreamRow]) -> Iterator[list[StreamRow]]:
-        """Cut rows into groups that each find room beside others: so many rows, and so many tokens or one row."""
-        rule, limit_chars = self._service.classifier.encoder.rule, self._service.settings.limit_chars
-        group: list[StreamRow] = []
-        n_tokens = 0
-        for row in rows:
-            n_new = estimate_tokens([row.text], rule, limit_chars=limit_chars, explain=self._explain)
-            if group and (len(group) == self._rows_at_once or n_tokens + n_new > self._tokens_at_once):
-                yield group
-                group, n_tokens = [], 0
-            group.append(row)
-            n_tokens += n_new
-        if group:
-            yield group
 
     async def _rows(self) -> AsyncGenerator[list[StreamRow]]:
         """Rows of each piece of the body. The next one is read ahead: only who reads learns that the client left."""
@@ -216,7 +193,7 @@ class StreamClassifier:
         items: list[Any] = []
         if texts:
             try:
-                items = await self._classify_in_time(texts, is_first=is_first)
+                items = await self._patient.classify(texts, is_first=is_first)
             except TwoHandsError as error:
                 if is_first and isinstance(error, OverloadedError | EngineStoppedError):
                     raise
@@ -231,36 +208,6 @@ class StreamClassifier:
                 answer = item.to_dict()
             lines.append(encode_line({"id": row.id, **answer}))
         return b"".join(lines)
-
-    async def _classify_in_time(self, texts: Sequence[object], *, is_first: bool) -> list[Any]:
-        """Halve what takes longer than a request may: asked again as it is, it would do so again, and for ever."""
-        try:
-            return await self._classify_when_there_is_room(texts, is_first=is_first)
-        except DeadlineError as error:
-            if len(texts) == 1:
-                if is_first:
-                    raise
-                return [error]
-        middle = len(texts) // 2
-        return [
-            item
-            for half in (texts[:middle], texts[middle:])
-            for item in await self._classify_in_time(half, is_first=False)
-        ]
-
-    async def _classify_when_there_is_room(self, texts: Sequence[object], *, is_first: bool) -> list[Any]:
-        pause_s = _FIRST_PAUSE_S
-        while True:
-            try:
-                answers = await self._service.classify(texts, thresholds=self._thresholds, explain=self._explain)
-            except OverloadedError as error:
-                if is_first or isinstance(error, DeadlineError):
-                    raise
-                # The client cannot be told to come back: it is in the midst. Its share of the room is what is left.
-                await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
-                pause_s = min(2 * pause_s, float(error.retry_after_s), _LONGEST_PAUSE_S)
-            else:
-                return answers.items
 
 
 async def chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

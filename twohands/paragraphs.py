@@ -5,6 +5,8 @@
 
 import re
 import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
@@ -14,11 +16,15 @@ LIMIT_MARKS = 30
 MIN_WORDS = 13
 LIST_WORDS = 30  # the fewest that the codebook has in mind for a paragraph
 
+Check = Callable[[], None]
+_CUTS_BETWEEN_CHECKS = 1000
 _SPACE = re.compile(r"\s+")
 # Atomic, else the regex takes one \r\n apart and finds a blank line at every Windows line end.
 _BLANK_LINE = re.compile(r"(?>\r\n|\r|\n)[^\S\r\n]*(?:(?>\r\n|\r|\n)[^\S\r\n]*)+|\u2029|\f")
 _LINE = re.compile(r"\r\n|\r|\n")
-SENTENCE_END = re.compile(r"[.!?:;\u2026\u3002]['\"\u2019\u201d)\]]*$")
+_END = r"[.!?:;\u2026\u3002]['\"\u2019\u201d)\]]*"
+SENTENCE_END = re.compile(rf"{_END}$")
+_SENTENCE_END_OF_LINE = re.compile(rf"{_END}[^\S\r\n]*(?=[\r\n]|\Z)")
 # Every combining mark is in this set; what else is in it goes through `_cut_run` unharmed. Runs are tried where they
 # begin, else a run of almost so many is tried again from each of its characters.
 _PERHAPS_MARKS = re.compile(rf"(?<![^\w\s\x00-\x7f])[^\w\s\x00-\x7f]{{{LIMIT_MARKS + 1},}}")
@@ -101,18 +107,87 @@ def normalise(text: object, *, limit_chars: int = LIMIT_CHARS) -> str:
     return paragraph
 
 
-def _spans(text: str) -> list[tuple[int, int]]:
+def _go_on() -> None:
+    """Never give up."""
+
+
+def _cut(text: str, bounds: tuple[int, int], separator: re.Pattern[str], check: Check) -> Iterator[tuple[int, int]]:
+    """The pieces between separators that are not blank."""
+    begin, last = bounds
+    for number, match in enumerate(separator.finditer(text, begin, last)):
+        if number % _CUTS_BETWEEN_CHECKS == 0:
+            check()
+        start, (end, begin) = begin, match.span()
+        if text[start:end].strip():
+            yield start, end
+    if text[begin:last].strip():
+        yield begin, last
+
+
+def _spans(text: str, check: Check) -> Iterator[tuple[int, int]]:
     """Cut at blank lines; without any, at line ends if the lines look like paragraphs rather than wrapped text."""
-    separator = _BLANK_LINE if _BLANK_LINE.search(text.strip()) else _LINE
-    cuts = [match.span() for match in separator.finditer(text)]
-    starts = [0, *(end for _, end in cuts)]
-    ends = [*(start for start, _ in cuts), len(text)]
-    spans = [(start, end) for start, end in zip(starts, ends, strict=True) if text[start:end].strip()]
-    if separator is _LINE and len(spans) > 1:
-        ended = sum(bool(SENTENCE_END.search(text[start:end].rstrip())) for start, end in spans)
-        if ended < 0.6 * len(spans):  # most lines stop mid-sentence: one paragraph wrapped at a column
-            return [(spans[0][0], spans[-1][1])]
-    return spans
+    bounds = len(text) - len(text.lstrip()), len(text.rstrip())
+    if bounds[0] >= bounds[1]:
+        return
+    if _BLANK_LINE.search(text, *bounds):
+        yield from _cut(text, bounds, _BLANK_LINE, check)
+        return
+    # Counted where they stand, not line by line: a document of millions of lines would hold a core for a minute.
+    n_lines = 1 + sum(text.count(end, *bounds) for end in "\r\n") - text.count("\r\n", *bounds)
+    n_ended = 0
+    for _ in _SENTENCE_END_OF_LINE.finditer(text, *bounds):
+        n_ended += 1
+        if n_ended % _CUTS_BETWEEN_CHECKS == 0:
+            check()
+    if n_lines > 1 and n_ended < 0.6 * n_lines:  # most lines stop mid-sentence: one paragraph wrapped at a column
+        yield bounds
+        return
+    yield from _cut(text, bounds, _LINE, check)
+
+
+def _find(text: str, *, min_words: int, limit_chars: int, check: Check) -> Iterator[tuple[int, int]]:
+    """Where paragraphs stand: pieces that are no headings, and runs of those that are lists."""
+    run: tuple[int, int] | None = None
+    n_words_of_run = 0
+    for start, end in _spans(text, check):
+        raw = text[start:end]
+        span = (start + len(raw) - len(raw.lstrip()), end - len(raw) + len(raw.rstrip()))
+        n_words = len(raw.split())
+        if n_words < min_words and not SENTENCE_END.search(raw.rstrip()):
+            run = (span[0] if run is None else run[0], span[1])
+            n_words_of_run += n_words
+            if n_words_of_run >= LIST_WORDS and run[1] - run[0] > limit_chars:
+                break  # a paragraph that is too long already, however long it gets
+            continue
+        if run is not None and n_words_of_run >= LIST_WORDS:
+            yield run
+        yield span
+        run, n_words_of_run = None, 0
+    if run is not None:
+        yield run
+
+
+def iter_paragraphs(
+    text: str, *, min_words: int = MIN_WORDS, limit_chars: int = LIMIT_CHARS, check: Check = _go_on
+) -> Iterator[Paragraph]:
+    """Split a document as `split_paragraphs` does, a paragraph at a time, so that who has enough can stop.
+
+    Args:
+        text: the raw document.
+        min_words: pieces with fewer words and no sentence end are headings.
+        limit_chars: most characters of one paragraph.
+        check: called every few milliseconds of work, also where no paragraph comes of it; raises to give up.
+
+    Yields:
+        Paragraphs in order.
+
+    Raises:
+        ParagraphTooLongError: one paragraph has more than `limit_chars` characters.
+    """
+    for start, end in _find(text, min_words=min_words, limit_chars=limit_chars, check=check):
+        check()
+        with suppress(EmptyParagraphError):
+            yield Paragraph(normalise(text[start:end], limit_chars=limit_chars), start, end)
 
 
 def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int = LIMIT_CHARS) -> list[Paragraph]:
@@ -134,27 +209,4 @@ def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int 
     Raises:
         ParagraphTooLongError: one paragraph has more than `limit_chars` characters.
     """
-    found: list[tuple[int, int]] = []
-    run: list[tuple[int, int]] = []
-    n_words_of_run = 0
-    for start, end in _spans(text):
-        raw = text[start:end]
-        span = (start + len(raw) - len(raw.lstrip()), end - len(raw) + len(raw.rstrip()))
-        n_words = len(raw.split())
-        if n_words < min_words and not SENTENCE_END.search(raw.rstrip()):
-            run.append(span)
-            n_words_of_run += n_words
-            continue
-        if n_words_of_run >= LIST_WORDS:
-            found.append((run[0][0], run[-1][1]))
-        found.append(span)
-        run, n_words_of_run = [], 0
-    if run:
-        found.append((run[0][0], run[-1][1]))
-    paragraphs: list[Paragraph] = []
-    for start, end in found:
-        try:
-            paragraphs.append(Paragraph(normalise(text[start:end], limit_chars=limit_chars), start, end))
-        except EmptyParagraphError:
-            continue
-    return paragraphs
+    return list(iter_paragraphs(text, min_words=min_words, limit_chars=limit_chars))

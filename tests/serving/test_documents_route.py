@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 
 from serving import extract as extracting
+from serving import splitting
 from serving.app import create_app
 from serving.document_routes import DocumentResponse, Readers, _Wanted
 from serving.extract import extract
+from serving.settings import ServeSettings
+from serving.splitting import split_in_time
 from serving.summary import estimate, estimate_balance, estimate_share, sum_distribution
-from tests.serving.support import open_client
+from tests.serving.support import open_client, with_session
 from tests.unit.test_documents import make_pdf
 from twohands.errors import DocumentError
 
@@ -157,7 +160,7 @@ async def test_documents_of_clients_who_left_are_read_no_further(monkeypatch):
     begun = read_with(monkeypatch, "sh", "-c", "yes | head -c 1000000; exec sleep 20")  # more than a pipe holds
     readers, wanted = Readers(), _Wanted(b"x", "application/pdf", None, {})
     for number in range(1, n_clients + 1):
-        task = asyncio.create_task(readers.read(wanted, timeout_s=20))
+        task = asyncio.create_task(readers.read(wanted, limit_chars=500, max_paragraphs=9, timeout_s=20))
         for _ in range(1000):
             if len(begun) == number:
                 break
@@ -250,3 +253,57 @@ async def test_a_streamed_document_that_cannot_be_read_is_refused_with_its_statu
     headers = {"content-type": "text/plain", "accept": "application/x-ndjson"}
     answer = await client.post("/v1/documents", content=b" \n ", headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "unreadable_document")
+
+
+LINES = "a:\n" * 200_000  # each line is a paragraph, by its colon; seconds of work
+
+
+@pytest.mark.issue(4)
+async def test_splitting_ends_with_its_time_and_with_its_client_and_at_its_bound(monkeypatch):
+    n_checked = 0
+    real = splitting.iter_paragraphs
+
+    def split_on(text, *, limit_chars, check):
+        def check_counted():
+            nonlocal n_checked
+            n_checked += 1
+            check()
+
+        while True:  # a document without an end
+            yield from real(text, limit_chars=limit_chars, check=check_counted)
+
+    monkeypatch.setattr(splitting, "iter_paragraphs", split_on)
+    wanted = {"limit_chars": 500, "max_paragraphs": 10**9}
+    with pytest.raises(DocumentError):
+        await split_in_time(LINES, **wanted, timeout_s=0.2)
+    task = asyncio.create_task(split_in_time(LINES, **wanted, timeout_s=60))
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(0.1)
+    n_before = n_checked
+    await asyncio.sleep(0.2)
+    assert n_checked == n_before > 0
+    with pytest.raises(DocumentError):
+        await split_in_time(LINES, limit_chars=500, max_paragraphs=50, timeout_s=60)
+
+
+@pytest.mark.issue(4)
+async def test_a_document_of_long_paragraphs_is_asked_for_in_parts_that_can_be_done_in_time(tiny_model, classifier):
+    n_labels, n_begun = 7, 0
+
+    def run_slowly(windows):
+        nonlocal n_begun
+        n_begun += 1
+        if n_begun > 2:  # the warm-up
+            time.sleep(0.05)
+        return np.zeros((len(windows), n_labels), dtype=np.float32)
+
+    settings = ServeSettings(model=str(tiny_model), request_timeout_s=0.8, document_timeout_s=5)
+    app = create_app(settings, with_session(classifier, run_slowly, num_threads=1))
+    text = "\n\n".join(["The plan of the plan, the plan it is."] * 32)
+    async with open_client(app) as client:
+        answer = await send(client, text)
+    assert answer.status_code == 200
+    assert len(answer.json()["paragraphs"]) == 32

@@ -3,11 +3,12 @@
 import random
 import time
 import unicodedata
+from itertools import islice
 
 import pytest
 
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
-from twohands.paragraphs import LIMIT_CHARS, LIMIT_MARKS, LIST_WORDS, normalise, split_paragraphs
+from twohands.paragraphs import LIMIT_CHARS, LIMIT_MARKS, LIST_WORDS, iter_paragraphs, normalise, split_paragraphs
 
 LONG_A = "The ministry told the state banks to lend to the makers of chips before the winter."
 LONG_B = "Shop owners answered that prices, not plans, should say what is built and by whom."
@@ -181,3 +182,30 @@ def test_hostile_text_takes_linear_time():
     for raw in "a" + "\u0300\u0316" * 50_000, "\u0300\u200b\u0316" * 30_000, ("a" + "\u0f73" * 29) * 3000:
         split_paragraphs(raw[:LIMIT_CHARS])
     assert time.process_time() - began < 2
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("line", ["\n", "a:\n", "a\n", "\f", "a:\n\n", "a\n\n"])
+def test_who_gives_up_is_heard_wherever_the_work_is(line):
+    class EnoughError(Exception):
+        pass
+
+    n_checked = 0
+
+    def check():
+        nonlocal n_checked
+        n_checked += 1
+        if n_checked == 3:
+            raise EnoughError
+
+    text = "x" + line * 20_000 + "y"
+    with pytest.raises((EnoughError, ParagraphTooLongError)):
+        for _ in iter_paragraphs(text, limit_chars=100, check=check):
+            pass
+
+
+@pytest.mark.issue(4)
+def test_who_has_enough_pays_for_no_more():
+    begun_s = time.process_time()
+    assert len(list(islice(iter_paragraphs("a:\n\n" * 1_000_000), 10))) == 10
+    assert time.process_time() - begun_s < 1

@@ -1,0 +1,118 @@
+"""Owns how many texts are classified a group at a time: cut so that each group finds room, and asked until it does.
+
+Streams, documents and Label Studio's tasks are longer than one request may be. Knows nothing of what they look like.
+"""
+
+import asyncio
+import math
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from serving.reading import estimate_tokens
+from serving.service import Service
+from twohands.errors import DeadlineError, InputError, OverloadedError
+from twohands.prediction import Prediction
+
+_TEXTS_AT_ONCE = 32
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 5.0
+T = TypeVar("T")
+
+
+class PatientClassifier:
+    """Classifies more texts than fit one request; others are answered between the groups."""
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        thresholds: Mapping[str, object] | None = None,
+        explain: bool = False,
+        most_wait_s: float = math.inf,
+    ) -> None:
+        """Do nothing yet.
+
+        Args:
+            service: of the model.
+            thresholds: overrides, as in `with_thresholds`.
+            explain: also say which sentence carries each answer.
+            most_wait_s: how long all waits for room together may take.
+        """
+        self._service = service
+        self._thresholds = thresholds or {}
+        self._explain = explain
+        self._left_s = most_wait_s
+        self._texts_at_once = min(_TEXTS_AT_ONCE, service.settings.max_inputs)
+        # Of a stream three groups are in work, of which three quarters of the room may wait; a larger one would never
+        # find any.
+        self._tokens_at_once = service.settings.max_queue_tokens // 4
+
+    def cut_groups(self, rows: Iterable[T], read_text: Callable[[T], object]) -> Iterator[list[T]]:
+        """Cut rows into groups that each find room beside others: so many rows, and so many tokens or one row.
+
+        Args:
+            rows: each with one text.
+            read_text: finds it.
+
+        Yields:
+            All rows, in order.
+        """
+        rule, limit_chars = self._service.classifier.encoder.rule, self._service.settings.limit_chars
+        group: list[T] = []
+        n_tokens = 0
+        for row in rows:
+            n_new = estimate_tokens([read_text(row)], rule, limit_chars=limit_chars, explain=self._explain)
+            if group and (len(group) == self._texts_at_once or n_tokens + n_new > self._tokens_at_once):
+                yield group
+                group, n_tokens = [], 0
+            group.append(row)
+            n_tokens += n_new
+        if group:
+            yield group
+
+    async def classify(
+        self, texts: Sequence[object], *, is_first: bool
+    ) -> list[Prediction | InputError | DeadlineError]:
+        """Classify one group; what takes longer than a request may is halved, as it would do so again, and for ever.
+
+        Args:
+            texts: of the group, unchecked.
+            is_first: nothing was answered yet, so that a caller can still be told to come back.
+
+        Returns:
+            One prediction or error for each text; `DeadlineError` for one that takes too long alone.
+
+        Raises:
+            OverloadedError: there is no room for the first group, or it was waited for too long; the first group is
+                one text that takes too long.
+            EngineStoppedError: the service stopped before it was done.
+            ThresholdError: an override is unknown or out of range.
+            NonFiniteLogitsError: the model answered NaN or infinity.
+        """
+        try:
+            return await self._classify_when_there_is_room(texts, is_first=is_first)
+        except DeadlineError as error:
+            if len(texts) == 1:
+                if is_first:
+                    raise
+                return [error]
+        middle = len(texts) // 2
+        return [item for half in (texts[:middle], texts[middle:]) for item in await self.classify(half, is_first=False)]
+
+    async def _classify_when_there_is_room(
+        self, texts: Sequence[object], *, is_first: bool
+    ) -> list[Prediction | InputError | DeadlineError]:
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                answers = await self._service.classify(texts, thresholds=self._thresholds, explain=self._explain)
+            except OverloadedError as error:
+                if is_first or isinstance(error, DeadlineError) or self._left_s <= 0:
+                    raise
+                # The client cannot be told to come back: it is in the midst. Its share of the room is what is left.
+                drawn_s = min(pause_s * random.uniform(0.5, 1.0), self._left_s)  # noqa: S311 - no secret
+                self._left_s -= drawn_s
+                await asyncio.sleep(drawn_s)
+                pause_s = min(2 * pause_s, float(error.retry_after_s), _LONGEST_PAUSE_S)
+            else:
+                return [*answers.items]
