@@ -135,9 +135,13 @@ def _find_model(request: Request, model: str, version: str | None) -> Service:
 
 def _check_parameters(wanted: InferRequest, known: dict[str, Any]) -> None:
     """Nothing that would change the answer is passed over."""
+    named: set[str] = set()
     for output in wanted.outputs or ():
         if output.name not in known:
             raise ProtocolError(f"unknown output; the model has {', '.join(known)}")
+        if output.name in named:  # thousands of times, a small request would have an answer of gigabytes
+            raise ProtocolError(f"output '{output.name}': named twice; name each once")
+        named.add(output.name)
         if foreign := output.parameters.keys() - {"binary_data"}:
             what = " or ".join(sorted(foreign & {"classification", "shared_memory_region"})) or "other parameters"
             raise ProtocolError(f"output '{output.name}': {what} not supported; only binary_data is")

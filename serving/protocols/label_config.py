@@ -5,7 +5,7 @@ heads, so this is never ambiguous. Labels that the config does not offer are lef
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
@@ -13,6 +13,8 @@ from twohands.errors import ProtocolError
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
 _FORBIDDEN = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
+MAX_CONFIG_CHARS = 200_000
+MAX_CONTROLS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,24 @@ def _read_choices(element: ET.Element, head: Head) -> dict[str, str]:
     return choices
 
 
+def _check_elements(elements: Sequence[ET.Element]) -> None:
+    """Each is filled in for each task: thousands of them would make an answer of gigabytes out of a small request."""
+    if len(elements) > MAX_CONTROLS:
+        raise ProtocolError(f"label_config: {len(elements)} Choices of a Text, at most {MAX_CONTROLS} are filled in")
+    if len({element.get("name", "") for element in elements}) < len(elements):
+        raise ProtocolError("label_config: two Choices have the same name; give each its own, as Label Studio asks too")
+
+
 def _find_controls(root: ET.Element, taxonomy: Taxonomy) -> Iterator[Control]:
     key_by_text = {
         element.get("name", ""): element.get("value", "").removeprefix("$")
         for element in root.iter("Text")
         if element.get("valueType", "text") == "text"
     }
-    for element in root.iter("Choices"):
+    elements = [element for element in root.iter("Choices") if element.get("toName", "") in key_by_text]
+    _check_elements(elements)
+    for element in elements:
         to_name = element.get("toName", "")
-        if to_name not in key_by_text:
-            continue
         for head in taxonomy.heads:
             if choices := _read_choices(element, head):
                 is_multiple = element.get("choice") == "multiple"
@@ -78,7 +88,8 @@ def read_controls(label_config: str, taxonomy: Taxonomy) -> list[Control]:
         At least one control.
 
     Raises:
-        ProtocolError: it is not XML, or has no choices that are labels of the model, or offers only one of several.
+        ProtocolError: it is not XML, or has no choices that are labels of the model, or offers only one of several, or
+            has too many Choices or two of one name.
     """
     controls = list(_find_controls(_parse(label_config), taxonomy))
     if not controls:

@@ -5,6 +5,7 @@ An answer that the model abstains on is no pre-annotation: a guess that it does 
 learnt from annotations: /webhook takes them and does nothing.
 """
 
+import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from serving.limits import check_media_type
+from serving.patience import PatientClassifier
 from serving.protocols.documented import (
     BACKEND_FAILURES,
     STATE_FAILURES,
@@ -26,15 +28,16 @@ from serving.protocols.documented import (
     take,
 )
 from serving.protocols.heads import find_service
-from serving.protocols.label_config import Control, read_controls
+from serving.protocols.label_config import MAX_CONFIG_CHARS, Control, read_controls
 from serving.schemas import parse_as
 from serving.service import Service
 from twohands.classifier import Classifier
-from twohands.errors import InputError, MissingTextError
+from twohands.errors import DeadlineError, InputError, MissingTextError
 from twohands.prediction import AnyOf, OneOf, Prediction
 
 router = APIRouter(prefix="/label-studio", tags=["label studio"])
 _DIGITS = 6
+_MAX_TASKS = 1000  # by as many controls: what an answer may grow to, however small the tasks
 _CONFIG = (
     '<View><Text name="text" value="$text"/><Choices name="stance" toName="text">'
     '<Choice value="state-led"/><Choice value="market-led"/><Choice value="neutral"/></Choices></View>'
@@ -55,8 +58,8 @@ class PredictRequest(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    tasks: list[Task]
-    label_config: str = Field(min_length=1)
+    tasks: list[Task] = Field(max_length=_MAX_TASKS)
+    label_config: str = Field(min_length=1, max_length=MAX_CONFIG_CHARS)
 
 
 class SetupRequest(BaseModel):
@@ -64,7 +67,7 @@ class SetupRequest(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    label_config: str | None = Field(default=None, alias="schema")
+    label_config: str | None = Field(default=None, max_length=MAX_CONFIG_CHARS, alias="schema")
 
 
 class WebhookRequest(BaseModel):
@@ -134,12 +137,29 @@ def make_result(
 
 
 async def _classify_all(service: Service, texts: Sequence[object]) -> list[Prediction | InputError]:
-    """In parts: Label Studio sends as many tasks as it likes, this service takes a bounded number at once."""
+    """In parts: Label Studio sends more tasks than this service takes texts at once."""
+    patient = PatientClassifier(service, most_wait_s=service.settings.request_timeout_s)
     items: list[Prediction | InputError] = []
-    n_at_once = service.settings.max_inputs
-    for start in range(0, len(texts), n_at_once):
-        items += (await service.classify(texts[start : start + n_at_once])).items
+    for group in patient.cut_groups(texts, lambda text: text):
+        for item in await patient.classify(group, is_first=not items):
+            if isinstance(item, DeadlineError):
+                raise item
+            items.append(item)
     return items
+
+
+def _make_response(
+    controls: Sequence[Control],
+    keys: Sequence[str],
+    items: Sequence[Prediction | InputError],
+    model_version: str,
+) -> JSONResponse:
+    """Write down the answer; `items` are those of each key of the first task, then of the next."""
+    results = []
+    for start in range(0, len(items), len(keys)):
+        by_key = dict(zip(keys, items[start : start + len(keys)], strict=True))
+        results.append(make_result(controls, [by_key[control.text_key] for control in controls], model_version))
+    return JSONResponse({"results": results})
 
 
 @router.get("", responses=_HEALTHY)
@@ -168,7 +188,7 @@ async def setup(request: Request) -> JSONResponse:
     wanted = parse_as(SetupRequest, await request.body())
     classifier = find_service(request).classifier
     if wanted.label_config:
-        read_controls(wanted.label_config, classifier.taxonomy)
+        await asyncio.to_thread(read_controls, wanted.label_config, classifier.taxonomy)
     return JSONResponse({"model_version": name_version(classifier)})
 
 
@@ -188,19 +208,15 @@ async def predict(request: Request) -> JSONResponse:
     check_media_type(request.headers)
     wanted = parse_as(PredictRequest, await request.body())
     service = find_service(request)
-    controls = read_controls(wanted.label_config, service.classifier.taxonomy)
+    # Off the event loop, as is the answer: of a large config and many tasks either takes a while.
+    controls = await asyncio.to_thread(read_controls, wanted.label_config, service.classifier.taxonomy)
     keys = list(dict.fromkeys(control.text_key for control in controls))
     texts = [task.data.get(key) for task in wanted.tasks for key in keys]
     missing = MissingTextError("the task has no such text")
     classified = await _classify_all(service, [text for text in texts if text is not None])
     given = iter(classified)
     items = [missing if text is None else next(given) for text in texts]
-    version = name_version(service.classifier)
-    results = []
-    for start in range(0, len(items), len(keys)):
-        by_key = dict(zip(keys, items[start : start + len(keys)], strict=True))
-        results.append(make_result(controls, [by_key[control.text_key] for control in controls], version))
-    return JSONResponse({"results": results})
+    return await asyncio.to_thread(_make_response, controls, keys, items, name_version(service.classifier))
 
 
 @router.post(

@@ -265,6 +265,7 @@ BROKEN = {
     "no data": {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES"}]},
     "not a text": {"inputs": [make_input([7])]},
     "empty text": {"inputs": [make_input([""])]},
+    "one output twice": {"inputs": [make_input(["plan"])], "outputs": [{"name": "label"}, {"name": "label"}]},
     "unknown output": {"inputs": [make_input(["plan"])], "outputs": [{"name": "none"}]},
     "shared memory in": {"inputs": [make_input(["plan"], parameters={"shared_memory_region": "x"})]},
     "shared memory out": {

@@ -1,6 +1,9 @@
+import threading
+
 import pytest
 
 from serving.app import create_app
+from serving.protocols import label_studio
 from serving.protocols.label_config import read_controls
 from serving.settings import ServeSettings
 from tests.serving.running import run_server
@@ -93,6 +96,7 @@ async def test_config_with_other_names_aliases_and_fewer_choices(client, interfa
     assert all(interface(config).validate_prediction(result) is True for result in results[:1])
 
 
+MANY_CHOICES = [f'<Choices name="s{number}" toName="t"/>' for number in range(65)]
 BAD_CONFIGS = {
     "not XML": "<View>",
     "no choices": '<View><Text name="text" value="$text"/></View>',
@@ -102,6 +106,8 @@ BAD_CONFIGS = {
     "topics one at a time": CONFIG.replace('"multiple"', '"single"'),
     "entities": '<!DOCTYPE v [<!ENTITY a "plan">]>' + CONFIG,
     "deep": "<View>" * 100 + "</View>" * 99,
+    "one name twice": CONFIG.replace('name="topic"', 'name="stance"'),
+    "many controls": f'<View><Text name="t" value="$text"/>{"".join(MANY_CHOICES)}</View>',
 }  # fmt: skip
 
 
@@ -117,6 +123,27 @@ async def test_config_that_asks_for_nothing_we_have_is_refused(client, config):
 def test_config_of_a_deep_tree_is_read_without_recursion(taxonomy):
     with pytest.raises(ProtocolError):
         read_controls("<View>" * 50_000 + "</View>" * 50_000, taxonomy)
+
+
+@pytest.mark.issue(4)
+async def test_more_tasks_or_a_larger_config_than_are_read_are_refused(tiny_model, classifier):
+    async with open_client(create_app(ServeSettings(model=str(tiny_model)), classifier)) as client:
+        for tasks, config in (([{"data": {}}] * 1001, CONFIG), ([{"data": {}}], CONFIG + " " * 200_000)):
+            response = await client.post("/label-studio/predict", json={"tasks": tasks, "label_config": config})
+            assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+        response = await client.post("/label-studio/predict", json={"tasks": tasks * 1000, "label_config": CONFIG})
+        assert len(response.json()["results"]) == 1000
+
+
+@pytest.mark.issue(4)
+async def test_answers_are_written_off_the_event_loop(client, monkeypatch):
+    threads = []
+    make_result = label_studio.make_result
+    monkeypatch.setattr(
+        label_studio, "make_result", lambda *given: threads.append(threading.get_ident()) or make_result(*given)
+    )
+    assert len((await predict(client, ["plan", None])).json()["results"]) == 2
+    assert set(threads).isdisjoint({threading.get_ident()})
 
 
 async def test_setup_health_versions_and_webhook(client, classifier):
