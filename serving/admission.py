@@ -158,11 +158,25 @@ class Admission:
         caller: str,
         estimate_s: Callable[[], int],
     ) -> None:
+        most_at_once = most * 3 // 4
         if not has_room(n_waiting=n_waiting, n_new=n_new, most=most):
-            raise make_overloaded(what, n_waiting=n_waiting, n_new=n_new, most=most, retry_after_s=estimate_s())
+            raise make_overloaded(
+                what,
+                n_waiting=n_waiting,
+                n_new=n_new,
+                most=most,
+                most_at_once=most_at_once,
+                retry_after_s=estimate_s(),
+            )
         if caller != NOBODY and not has_own_room(n_own=n_own, n_new=n_new, most=most):
-            whose = f"{what} of this API key"
-            raise make_overloaded(whose, n_waiting=n_own, n_new=n_new, most=most * 3 // 4, retry_after_s=estimate_s())
+            raise make_overloaded(
+                f"{what} of this API key",
+                n_waiting=n_own,
+                n_new=n_new,
+                most=most_at_once,
+                most_at_once=most_at_once,
+                retry_after_s=estimate_s(),
+            )
 
     def _count(self, place: Place, *, n_paragraphs: int = 0, n_tokens: int = 0) -> None:
         self.n_pending += n_paragraphs

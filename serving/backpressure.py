@@ -78,10 +78,27 @@ def has_own_room(*, n_own: int, n_new: int, most: int) -> bool:
     return n_own == 0 or n_own + n_new <= most * 3 // 4
 
 
-def make_overloaded(what: str, *, n_waiting: int, n_new: int, most: int, retry_after_s: int) -> OverloadedError:
-    """Say that there is no room, and when to come back."""
+def make_overloaded(
+    what: str, *, n_waiting: int, n_new: int, most: int, most_at_once: int, retry_after_s: int
+) -> OverloadedError:
+    """Say that there is no room, and when to come back; or how to get in, where coming back may be in vain.
+
+    Args:
+        what: is counted.
+        n_waiting: of it.
+        n_new: of the request.
+        most: how many may wait.
+        most_at_once: of one request; more of them are taken in only while nothing waits, which may be never.
+        retry_after_s: when there should be room.
+
+    Returns:
+        The error.
+    """
+    how = f"try again in {retry_after_s} s"
+    if n_new > max(1, most_at_once):
+        n_parts = math.ceil(n_new / max(1, most_at_once))
+        how = f"more than {most_at_once} at once are taken in only while none wait: send {n_parts} parts, or {how}"
     return OverloadedError(
-        f"{n_waiting} {what} wait already and there is no room for {n_new} more, the bound being {most}; "
-        f"try again in {retry_after_s} s",
+        f"{n_waiting} {what} wait already and there is no room for {n_new} more, the bound being {most}; {how}",
         retry_after_s=retry_after_s,
     )

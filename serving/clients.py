@@ -78,10 +78,12 @@ class ClientLimits:
         send = _end_connection(send, when=lambda: has_two_ends or is_waited_for or self._is_stopping())
         n_bytes = len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"")
         n_bytes += sum(len(name) + len(value) for name, value in scope["headers"])
-        if n_bytes > self._max_header_bytes or len(scope["headers"]) > _MAX_HEADERS:
+        n_headers = len(scope["headers"])
+        if n_bytes > self._max_header_bytes or n_headers > _MAX_HEADERS:
             error = HeadersTooLargeError(
-                f"the headers and the path have {n_bytes} bytes in {len(scope['headers'])} headers; at most "
-                f"{self._max_header_bytes} in {_MAX_HEADERS} are read"
+                f"the request has {n_headers} headers, at most {_MAX_HEADERS} are read"
+                if n_headers > _MAX_HEADERS
+                else f"the headers and the path have {n_bytes} bytes, at most {self._max_header_bytes} are read"
             )
             await (await answer_failure(Request(scope), error))(scope, receive, send)
             return

@@ -71,6 +71,7 @@ _WORDS_BY_STATUS = {
     400: "this is no request by the rules of HTTP/1.1",
     404: "nothing is served at this path; / says where to look",
     405: "this path takes another method; the header `allow` names it",
+    501: "`transfer-encoding` is not `chunked` alone; send the body as it is, chunked or with its `content-length`",
 }
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _MAX_FAULTS = 5

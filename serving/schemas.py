@@ -24,9 +24,19 @@ Score = Annotated[float, Field(ge=0, le=1)]
 LabelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 
 
-def _check_inputs(value: object) -> object:
+_WORD_BY_TYPE = {"NoneType": "null", "bool": "true or false", "int": "a number", "float": "a number"}
+
+
+def check_text_or_list(value: object) -> object:
+    """Refuse what is neither, in one sentence; pydantic would tell of each of the two, and name them its own way."""
     if not isinstance(value, str | list):
-        raise ValueError("expected a string or a list of strings")  # noqa: TRY004 - pydantic takes only ValueError
+        found = _WORD_BY_TYPE.get(type(value).__name__, "an object")
+        raise ValueError(f"expected a string or a list of strings, found {found}")  # noqa: TRY004 - pydantic's own
+    return value
+
+
+def _check_inputs(value: object) -> object:
+    check_text_or_list(value)
     if value == []:
         raise ValueError("the list is empty; send at least one text")
     return value

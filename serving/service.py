@@ -163,7 +163,12 @@ class Service:
         return self._require()[0]
 
     async def classify(
-        self, texts: Sequence[object], *, thresholds: Mapping[str, object] | None = None, explain: bool = False
+        self,
+        texts: Sequence[object],
+        *,
+        thresholds: Mapping[str, object] | None = None,
+        explain: bool = False,
+        check_read: Callable[[Encoded], None] | None = None,
     ) -> Answers:
         """Classify paragraphs; a bad one answers with its error in its place.
 
@@ -171,6 +176,7 @@ class Service:
             texts: raw texts, unchecked.
             thresholds: overrides, as in `with_thresholds`.
             explain: also say which sentence carries each answer.
+            check_read: is shown what was read of each text before the model is asked, and raises to refuse it.
 
         Returns:
             One prediction or error for each text.
@@ -191,6 +197,8 @@ class Service:
             # A thread that reads goes on to the end of its piece; the next piece waits for it, not beside it.
             async with engine.within(deadline_s):
                 read = await read_texts(engine, classifier, texts, limit_chars=limit_chars, explain=explain)
+            if check_read is not None:
+                check_read(read.encoded)
             sound = read.sound
             if not sound:
                 faults = [item for item in read.encoded if isinstance(item, InputError)]

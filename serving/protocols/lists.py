@@ -7,6 +7,7 @@ is answered nested, one without is TEI's, where a single text is answered flat.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -16,7 +17,8 @@ from starlette.requests import Request
 
 from serving.limits import check_media_type
 from serving.protocols.heads import Function, Ranked, apply_function, find_head, find_service, rank_labels
-from serving.schemas import TEXT_SCHEMA, parse_as, read_whole
+from serving.reading import Encoded
+from serving.schemas import TEXT_SCHEMA, check_text_or_list, parse_as, read_whole
 from serving.service import Answers
 from serving.tei_metrics import TeiAnswer
 from twohands.classifier import Classifier
@@ -52,7 +54,7 @@ class ListRequest(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
-    inputs: Annotated[str | list[Any], WithJsonSchema(_INPUTS_SCHEMA)] = Field(
+    inputs: Annotated[str | list[Any], BeforeValidator(check_text_or_list), WithJsonSchema(_INPUTS_SCHEMA)] = Field(
         description="a text, or a list of texts each of which may stand in a list of its own"
     )
     parameters: ListParameters | None = None
@@ -130,23 +132,34 @@ def _check_parameters(wanted: ListRequest) -> None:
         )
 
 
-def _check_items(answers: Answers, wanted: ListRequest, *, is_batch: bool) -> list[Prediction]:
-    """Both protocols fail a request as a whole: their answer has no place for the error of one text."""
-    predictions = []
-    for place, item in enumerate(answers.items):
-        where = f"`inputs[{place}]`" if is_batch else "`inputs`"
-        if isinstance(item, InputError):
-            raise type(item)(f"{where}: {item}")
-        if item.truncated and wanted.truncate is False:
+def _check_length(encoded: Encoded, wanted: ListRequest, *, is_batch: bool) -> None:
+    """Refuse what would be cut against the caller's will, before the model is asked."""
+    for place, item in enumerate(encoded):
+        if isinstance(item, InputError) or not item.n_tokens_cut:
+            continue
+        where = _name_place(place, is_batch=is_batch)
+        if wanted.truncate is False:
             raise TooManyTokensError(
                 f"{where} must have less than {item.n_tokens - item.n_tokens_cut + 1} tokens. Given: {item.n_tokens}"
             )
-        if item.truncated and wanted.truncation_direction.lower() == "left":
+        if wanted.truncation_direction.lower() == "left":
             raise TooManyTokensError(
                 f"{where}: too long, and this service only ever cuts the end of a text, not its start"
             )
+
+
+def _check_items(answers: Answers, *, is_batch: bool) -> list[Prediction]:
+    """Both protocols fail a request as a whole: their answer has no place for the error of one text."""
+    predictions = []
+    for place, item in enumerate(answers.items):
+        if isinstance(item, InputError):
+            raise type(item)(f"{_name_place(place, is_batch=is_batch)}: {item}")
         predictions.append(item)
     return predictions
+
+
+def _name_place(place: int, *, is_batch: bool) -> str:
+    return f"`inputs[{place}]`" if is_batch else "`inputs`"
 
 
 def _rank_all(
@@ -203,8 +216,9 @@ async def answer_lists(request: Request, *, model: str | None = None, head: str 
         raise TooManyInputsError(f"batch size {len(texts)} > maximum allowed batch size {most}")
     if tei is not None:
         tei.count_texts(len(texts))
-    answers = await service.classify(texts)
-    kept = _check_items(answers, wanted, is_batch=is_batch)
+    check_length = partial(_check_length, wanted=wanted, is_batch=is_batch)
+    answers = await service.classify(texts, check_read=check_length)
+    kept = _check_items(answers, is_batch=is_batch)
     lists = Lists(
         head=found,
         rows=_rank_all(service.classifier, found, wanted, answers, kept),

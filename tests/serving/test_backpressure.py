@@ -101,3 +101,14 @@ def test_one_request_larger_than_the_room_leaves_some_to_small_ones_of_others():
             pass
         queue.drop(flow, "large")
     assert admission.n_tokens == 0
+
+
+@pytest.mark.issue(4)
+def test_who_may_never_find_room_is_told_into_how_many_parts_to_split():
+    admission = Admission(FairShare(), DrainRate(1), max_queue_tokens=32_768, max_pending=512)
+    with admission.enter(1, n_tokens=1, caller=NOBODY):
+        with pytest.raises(OverloadedError, match="send 3 parts"):
+            admission.check_tokens(60_562, caller=NOBODY)
+        with pytest.raises(OverloadedError) as caught:
+            admission.check_tokens(24_576, caller=NOBODY)
+    assert "parts" not in str(caught.value)

@@ -53,6 +53,20 @@ def test_what_is_no_request_is_refused_in_our_own_words(served, sent, status, co
     assert f"x-request-id: {error['request_id']}".encode() in head
 
 
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        (b"transfer-encoding: gzip, chunked\r\n\r\n", "`transfer-encoding` is not `chunked` alone"),
+        (b"x-a: a\r\n" * 120 + b"\r\n", "122 headers, at most 100 "),
+        (b"".join(b"x-%d: %s\r\n" % (n, b"a" * 9000) for n in range(2)) + b"\r\n", "bytes, at most 16384 "),
+    ],
+)
+def test_refusals_say_what_was_found_and_which_bound_was_broken(served, sent, words):
+    body = exchange(served, GET + b"connection: close\r\n" + sent).partition(b"\r\n\r\n")[2]
+    assert words in json.loads(body)["error"]["message"]
+
+
 def test_what_is_no_request_is_told_with_the_id_that_its_sender_has(served, caplog):
     head = exchange(served, b"GET / HTTP/9\r\n\r\n").partition(b"\r\n\r\n")[0].decode()
     assert re.search(r"^date: \w{3}, \d\d ", head, flags=re.MULTILINE)

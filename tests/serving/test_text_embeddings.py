@@ -87,6 +87,32 @@ async def test_nothing_is_cut_against_the_callers_will(client):
     assert (await ask(client, "plan", truncation_direction="left")).status_code == 200
 
 
+@pytest.mark.issue(4)
+async def test_the_model_is_not_asked_for_what_is_not_to_be_cut(settings, classifier):
+    n_run = 0
+
+    def count(windows):
+        nonlocal n_run
+        n_run += 1
+        return np.zeros((len(windows), 7), dtype=np.float32)
+
+    async with open_client(create_app(settings, with_session(classifier, count))) as client:
+        n_before = n_run
+        for refusal in {"truncate": False}, {"truncation_direction": "Left"}:
+            assert (await ask(client, ["plan", LONG], **refusal)).status_code == 422
+        assert n_run == n_before
+        assert (await ask(client, ["plan", LONG])).status_code == 200
+        assert n_run > n_before
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(("inputs", "found"), [(None, "null"), ({"text": "plan"}, "an object"), (7, "a number")])
+async def test_wrong_inputs_are_told_in_words_of_json(client, inputs, found):
+    words = f"inputs: expected a string or a list of strings, found {found}"
+    assert (await ask(client, inputs)).json()["error"] == words
+    assert (await client.post("/v1/classify", json={"inputs": inputs})).json()["error"]["message"] == words
+
+
 @pytest.mark.parametrize(
     ("inputs", "status", "error_type"),
     [
