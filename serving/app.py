@@ -1,7 +1,7 @@
 """Owns the putting together of the app: service, routes, limits, failures. Nothing happens at import."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from serving.methods import HeadAsGet
 from serving.metrics import Metrics
 from serving.models import Models, Shared
 from serving.observe import Observer
-from serving.openapi import build_openapi
+from serving.openapi import OpenapiDocument, build_openapi
 from serving.operations import router as operations_router
 from serving.page.routes import router as page_router
 from serving.protocols import ROUTERS
@@ -85,9 +85,17 @@ def create_app(
     keyring = Keyring(settings.api_keys_file) if settings.api_keys_file is not None else None
     desk = open_desk(settings.corrections)
 
+    def describe(classifiers: Mapping[str, Classifier]) -> dict[str, Any]:
+        described = build_openapi(app, classifiers)
+        if keyring is not None:
+            describe_keys(described)
+        return described
+
+    document = OpenapiDocument(describe, lambda: {slot.name: slot.current.classifier for slot in models.slots})
+
     def show_default(models: Models) -> None:
         app.state.service = models.default
-        app.openapi_schema = None  # it names the heads and labels of the model
+        document.forget()
 
     models = Models(settings, classifier, metrics=metrics, on_change=show_default, shared=shared)
 
@@ -110,6 +118,7 @@ def create_app(
         lifespan=lifespan,
         # The pages that FastAPI brings load scripts from other hosts.
         docs_url=None,
+        openapi_url=None,  # FastAPI's route makes the document on the event loop
         redoc_url=None,
         redirect_slashes=False,
         # FastAPI's own telemetry tells queries and the words of errors, which may be a caller's text, wherever some
@@ -158,12 +167,6 @@ def create_app(
     for kind in (TwoHandsError, HTTPException, RequestValidationError, ClientDisconnect, Exception):
         app.add_exception_handler(kind, answer_failure)
 
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = build_openapi(app, {slot.name: slot.current.classifier for slot in models.slots})
-            if keyring is not None:
-                describe_keys(app.openapi_schema)
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+    app.openapi = document.make  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+    app.add_route("/openapi.json", document.answer, include_in_schema=False)
     return app

@@ -1,6 +1,7 @@
 """Owns the OpenAPI document: the schema of a loaded model's heads, and examples that hold for it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from types import GenericAlias
 from typing import Any, Literal, cast
@@ -8,6 +9,8 @@ from typing import Any, Literal, cast
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field, create_model
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from serving.corrections.schemas import CorrectionChange, CorrectionRequest
 from serving.protocols import REQUEST_BODIES
@@ -233,3 +236,50 @@ def build_openapi(app: FastAPI, classifiers: Mapping[str, Classifier]) -> dict[s
     _name_served(document, classifiers)
     document["paths"]["/"]["get"] = deepcopy(_PAGE)  # of the routes of the page, the one that is no file
     return document
+
+
+class OpenapiDocument:
+    """The document as it is answered: made off the event loop when it is first asked for, and kept.
+
+    To make it takes a second, and several on a busy machine.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[Mapping[str, Classifier]], dict[str, Any]],
+        list_classifiers: Callable[[], Mapping[str, Classifier]],
+    ) -> None:
+        """Make nothing yet.
+
+        Args:
+            build: writes the document, on any thread.
+            list_classifiers: the loaded models by name; on the event loop.
+        """
+        self._build, self._list_classifiers = build, list_classifiers
+        self._making: asyncio.Task[bytes] | None = None
+
+    def forget(self) -> None:
+        """Another model answers: it has heads and labels of its own."""
+        self._making = None
+
+    def make(self) -> dict[str, Any]:
+        """Write the document here and now."""
+        return self._build(self._list_classifiers())
+
+    async def answer(self, request: Request) -> Response:
+        """Answer with the document; who asks while it is being made waits for the same."""
+        del request
+        if self._making is None:
+            self._making = asyncio.create_task(asyncio.to_thread(self._write, self._list_classifiers()))
+        making = self._making
+        try:
+            # Shielded: who leaves must not take it from the others, or leave a thread at work for nobody.
+            content = await asyncio.shield(making)
+        except Exception:
+            if self._making is making:
+                self._making = None
+            raise
+        return Response(content, media_type="application/json")
+
+    def _write(self, classifiers: Mapping[str, Classifier]) -> bytes:
+        return bytes(JSONResponse(self._build(classifiers)).body)

@@ -1,13 +1,17 @@
+import asyncio
+import threading
+
 import pytest
 from fastapi.openapi.models import OpenAPI
 from pydantic import ValidationError
 
 from serving.app import create_app
-from serving.openapi import make_example_prediction, make_labels_schema, make_prediction_model
+from serving.openapi import OpenapiDocument, make_example_prediction, make_labels_schema, make_prediction_model
 from serving.schemas import ClassifyRequest, FailedItem, InfoResponse
 from serving.settings import ServeSettings
 from tests.serving.support import open_client
 from tests.support.tiny import build_tiny_model
+from twohands.errors import NotReadyError
 from twohands.taxonomy import Taxonomy
 
 pytestmark = pytest.mark.anyio
@@ -138,3 +142,29 @@ def test_schema_of_predictions_refuses_what_is_not_one(taxonomy):
     ):
         with pytest.raises(ValidationError):
             model.model_validate(broken)
+
+
+@pytest.mark.issue(4)
+async def test_document_is_made_once_off_the_event_loop_and_anew_for_another_model(classifier):
+    threads, asked = [], []
+
+    def build(classifiers):
+        threads.append(threading.get_ident())
+        if len(threads) == 1:
+            raise NotReadyError("not yet")
+        return {"models": [*classifiers]}
+
+    document = OpenapiDocument(build, lambda: {f"tiny-{len(asked)}": classifier})
+    with pytest.raises(NotReadyError):
+        await document.answer(None)
+    leaver = asyncio.create_task(document.answer(None))
+    await asyncio.sleep(0)
+    leaver.cancel()
+    answers = await asyncio.gather(document.answer(None), document.answer(None))
+    assert [answer.body for answer in answers] == [b'{"models":["tiny-0"]}'] * 2
+    asked.append(1)
+    assert (await document.answer(None)).body == answers[0].body
+    document.forget()
+    assert (await document.answer(None)).body == b'{"models":["tiny-1"]}'
+    assert len(threads) == 3
+    assert threading.get_ident() not in threads
