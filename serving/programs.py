@@ -19,7 +19,7 @@ def make_command(module: str, *arguments: str) -> tuple[str, ...]:
 
     Args:
         module: by its full name.
-        arguments: of the program, its `sys.argv[1:]`.
+        *arguments: of the program, its `sys.argv[1:]`.
 
     Returns:
         The program and its arguments.

@@ -386,11 +386,8 @@ class ServiceError(TwoHandsError):
             is_passing: whether asking again may help.
         """
         super().__init__(message)
-        self.code = code
-        self.status = status
-        self.request_id = request_id
-        self.retry_after_s = retry_after_s
-        self.is_passing = is_passing
+        self.code, self.status, self.request_id = code, status, request_id
+        self.retry_after_s, self.is_passing = retry_after_s, is_passing
 
 
 class ServiceUnreachableError(ServiceError):
