@@ -118,10 +118,10 @@ def warn_of_answers(
         truth, given = columns[known], answers[head.name][1][known]
         blind = score_blind(head, truth)
         value, low = macro_f1s[head.name]["value"] or 0.0, macro_f1s[head.name]["low"]
-        # Without an interval nothing is shown, but that is told by `warn_of_documents`; here what is low as it stands.
-        if (value if low is None else low) <= blind and value < 1:
+        # Without an interval nothing is shown, however high the figure: too few documents, or too few of a rare label.
+        if (low is None or low <= blind) and value < 1:
             what = "labels drawn at random" if head.problem_type is ProblemType.ONE_OF else "every label always"
-            since = "" if low is None else f", from {low:.3f} on"
+            since = " without an interval" if low is None else f", from {low:.3f} on"
             lines.append(
                 f"{head.name} is not shown to beat answers without reading: macro-F1 on dev {value:.3f}{since}, "
                 f"{blind:.3f} for {what}; more rows or steps (optim.min_steps) may mend it"

@@ -247,9 +247,9 @@ def write_card(
         *(line for sentence in recipe for line in (sentence, "")),
         "## Figures",
         "Macro-F1 is the mean over labels; in brackets the 95% interval of a bootstrap over documents, and of shares "
-        "that are 0 or 1 the exact one of so many documents. `[-]`: no interval, as there are fewer than "
-        f"{FEWEST_GROUPS} documents or all draws are alike; `-`: not defined, since no row has the label or none was "
-        "given it.",
+        "that are 0 or 1 the exact one of so many documents. `[-]`: no interval, as what it rests on "
+        f"is in fewer than {FEWEST_GROUPS} documents or all draws are alike; `-`: not defined, since no row has the "
+        "label or none was given it.",
         "",
         *figures_table(figures),
         "",

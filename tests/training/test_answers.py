@@ -87,6 +87,6 @@ def test_a_head_without_an_interval_is_told_of_and_passes_for_nothing(taxonomy, 
     ]
     logits = np.random.default_rng(6).normal(size=labels.shape).astype(np.float32)
     rules = fit_rules(logits, labels, taxonomy)
-    found = {head: {"value": 0.2, "low": None} for head in ("stance", "topics")}
+    found = {head: {"value": 0.9, "low": None} for head in ("stance", "topics")}  # high, and shows nothing
     told = warn_of_answers(logits, labels, taxonomy, rules, found)
     assert sum("is not shown to beat answers without reading" in line for line in told) == 2
