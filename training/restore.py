@@ -3,7 +3,6 @@
 import json
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from training.model import build_blank, quiet
 from training.stages import name_encoder
 from twohands.errors import CheckpointError, FileReadError, RunConflictError
 from twohands.manifest import GRAPH_NAME, TOKENIZER_NAME, load_manifest
+from twohands.scratch import open_scratch
 from twohands.session import OnnxSession
 from twohands.weight_only import dequantize, make_weight_only
 
@@ -204,8 +204,8 @@ def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> tuple[
     }
     sys.stderr.write(f"restore: exporting the network of {folder} anew, to find its weights in the graph\n")
     output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as held:
-        scratch, partial = Path(held) / "graphs", Path(held) / "checkpoint"
+    with open_scratch(output) as held:
+        scratch, partial = held / "graphs", held / "checkpoint"
         scratch.mkdir()
         model, change = restore_model(
             folder,
@@ -219,7 +219,7 @@ def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> tuple[
         for name in (TOKENIZER_NAME, CONFIG_NAME):
             shutil.copyfile(folder / name, partial / name)
         (partial / RUN_NAME).write_text(json.dumps(facts, indent=2), encoding="utf-8")
-        retired = Path(held) / "retired"
+        retired = held.with_name(held.name + "-old")  # not within: a kill here must not take the old one, too
         if output.exists():
             output.rename(retired)
         try:
@@ -228,4 +228,5 @@ def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> tuple[
             if retired.exists():
                 retired.rename(output)
             raise
+        shutil.rmtree(retired, ignore_errors=True)
     return change, name_encoder(facts)

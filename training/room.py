@@ -1,12 +1,15 @@
-"""Owns whether a folder can take what a run writes, asked before half an hour of training and not after it."""
+"""Owns whether a folder can take what a run writes, asked before and not after it, and what a stopped write leaves."""
 
 import errno
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from twohands.errors import FileWriteError
 
@@ -79,3 +82,29 @@ def telling_full_disk(folder: Path) -> Iterator[None]:
         raise FileWriteError(
             f"cannot write {folder}: {error}; make room, and give the same command again: it goes on where it was"
         ) from error
+
+
+@contextmanager
+def unwinding_on_sigterm() -> Iterator[None]:
+    """End by an exception when asked to end, so that what is half written is cleared away.
+
+    Yields:
+        Nothing. Outside the main thread, and where somebody else handles the signal, all stays as it is.
+
+    Raises:
+        SystemExit: the signal came; its code is that of a process that the signal ended.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        del frame
+        raise SystemExit(128 + number)
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

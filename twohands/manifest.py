@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from twohands.errors import ManifestError, ModelNotFoundError, RunConflictError
 from twohands.hashing import sha256_of_file
 from twohands.scores import DecisionRule, Platt
+from twohands.scratch import open_scratch
 from twohands.taxonomy import Head, ProblemType, Taxonomy, describe_faults
 from twohands.windows import WindowRule
 
@@ -179,6 +179,8 @@ def load_manifest(folder: Path) -> tuple[Manifest, str]:
 def build_folder(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Give a temporary folder that becomes `folder` when the block ends well, and vanishes when it does not.
 
+    What a process that was killed left behind is removed by the next one that builds the same folder.
+
     Args:
         folder: the model folder to be; its parent is made.
         overwrite: replace a folder that is already there.
@@ -195,8 +197,7 @@ def build_folder(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
     if is_foreign and not (folder / MANIFEST_NAME).is_file():
         raise RunConflictError(f"{folder} holds something that is not a model folder; it is left alone")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with open_scratch(folder) as temporary:
         yield temporary
         temporary.chmod(0o755)  # mkdtemp keeps others out; a served folder is read by another user
         if folder.exists():
@@ -210,9 +211,6 @@ def build_folder(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
             shutil.rmtree(retired)
         else:
             temporary.rename(folder)
-    finally:
-        if temporary.exists():
-            shutil.rmtree(temporary)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

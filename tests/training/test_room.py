@@ -1,13 +1,15 @@
 """Room on the disk: asked for before a run, and told of by name when it ends."""
 
 import errno
+import signal
 
 import pytest
 from click.testing import CliRunner
 
 from training.commands import train
-from training.room import check_room, folder_bytes, telling_full_disk
+from training.room import check_room, folder_bytes, telling_full_disk, unwinding_on_sigterm
 from twohands.errors import FileWriteError
+from twohands.manifest import build_folder
 
 
 def test_a_folder_with_room_is_taken_and_left_as_it_was(tmp_path):
@@ -50,3 +52,20 @@ def test_bytes_of_a_folder_are_those_of_all_its_files(tmp_path):
     (tmp_path / "c").write_bytes(b"678")
     assert folder_bytes(tmp_path) == 8
     assert folder_bytes(tmp_path / "absent") == 0
+
+
+@pytest.mark.issue(3)
+def test_a_write_that_is_asked_to_end_leaves_nothing_half_written(tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+
+    def write() -> None:
+        with unwinding_on_sigterm(), build_folder(tmp_path / "model") as folder:
+            (folder / "half").write_text("", encoding="utf-8")
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as ended:
+        write()
+    assert ended.value.code == 143
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) is before
