@@ -2,12 +2,25 @@
 
 import os
 import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from training.room import EXPORT_COPIES, RUN_COPIES, check_room, folder_bytes, telling_full_disk
+from training.room import (
+    EXPORT_COPIES,
+    RUN_COPIES,
+    check_room,
+    folder_bytes,
+    telling_full_disk,
+    unwinding_on_sigterm,
+)
 from twohands.errors import CheckpointError, RunConflictError
+
+if TYPE_CHECKING:
+    from twohands.examples import Example
+    from twohands.taxonomy import Taxonomy
 
 _SMOKE = {
     "optim.num_epochs": "1",
@@ -97,7 +110,7 @@ def train(
             err=True,
         )
         click.echo(f"encoder {encoder.describe(chosen.encoder.num_layers)}, sha256 {encoder.sha256[:12]}", err=True)
-        for line in describe_heads(splits.train, taxonomy):
+        for line in [*describe_heads(splits.train, taxonomy), *_describe_teacher(splits.train, taxonomy)]:
             click.echo(line, err=True)
         if splits.n_left_out:
             click.echo(f"{splits.n_left_out} rows of data.train have no label, and are left out", err=True)
@@ -111,7 +124,7 @@ def train(
     if no_export:
         click.echo(f"wrote {checkpoint}; `twohands export` makes a model folder of it", err=True)
         return
-    with telling_full_disk(target):
+    with telling_full_disk(target), unwinding_on_sigterm():
         export_checkpoint(checkpoint, chosen, taxonomy, splits, output=target, overwrite=overwrite)
     click.echo(f"wrote {target}; try: twohands classify --model {target} FILE", err=True)
 
@@ -143,7 +156,9 @@ def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite
     if (checkpoint / MANIFEST_NAME).is_file():
         raise CheckpointError(f"{checkpoint} is a model folder already; `twohands restore` makes a checkpoint of it")
     if not (checkpoint / CONFIG_NAME).is_file():
-        raise CheckpointError(f"{checkpoint} is no checkpoint of `twohands train`: it has no {CONFIG_NAME}")
+        raise CheckpointError(
+            f"{checkpoint} is no checkpoint of `twohands train`: it has no {CONFIG_NAME}{_hint_of_run(checkpoint)}"
+        )
     from training.export import refuse_restored  # noqa: PLC0415, RUF100
 
     refuse_restored(checkpoint)
@@ -155,9 +170,34 @@ def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite
     from training.export import export_checkpoint  # noqa: PLC0415, RUF100
 
     splits = load_splits(chosen.data, taxonomy, seed=chosen.seed)
-    with telling_full_disk(output):
+    with telling_full_disk(output), unwinding_on_sigterm():
         export_checkpoint(checkpoint, chosen, taxonomy, splits, output=output, overwrite=overwrite)
     click.echo(f"wrote {output}; try: twohands classify --model {output} FILE", err=True)
+
+
+def _describe_teacher(train: "Sequence[Example]", taxonomy: "Taxonomy") -> Iterator[str]:
+    """Tell apart rows that somebody labelled and those that a teacher scored alone, in a line a head with such rows."""
+    from training.labels import ONLY_SCORED  # noqa: PLC0415, RUF100
+
+    for head in taxonomy.heads:
+        labelled = [example for example in train if example.labels[head.name] is not None]
+        n_scored = sum(bool(example.columns.get(ONLY_SCORED)) for example in labelled)
+        if n_scored:
+            yield f"  {head.name}: {len(labelled) - n_scored} labelled, {n_scored} by a teacher's scores alone"
+
+
+def _hint_of_run(folder: Path) -> str:
+    """The rest of a sentence on a folder that is no checkpoint: where its run's is, or how it comes to be."""
+    from training.encoders import RUN_NAME  # noqa: PLC0415, RUF100
+    from training.loop import CHECKPOINT, CONFIG_NAME  # noqa: PLC0415, RUF100
+
+    # The run's folder, the library's own `trainer` in it, or one of the steps there.
+    for run in (folder, *folder.parents[:2]):
+        if (run / CHECKPOINT / CONFIG_NAME).is_file():
+            return f"; give {run / CHECKPOINT}"
+        if (run / RUN_NAME).is_file():
+            return f"; the run in {run} is not finished: give its `twohands train` again, and it goes on where it was"
+    return ""
 
 
 def _refuse_existing(target: Path, *, overwrite: bool) -> None:
@@ -248,7 +288,7 @@ def restore(model: str, output: Path, overwrite: bool) -> None:
     check_room(output, needed_bytes=needed_bytes, option="--output")
     from training.restore import restore_checkpoint  # noqa: PLC0415, RUF100
 
-    with telling_full_disk(output):
+    with telling_full_disk(output), unwinding_on_sigterm():
         change, encoder = restore_checkpoint(folder, output, overwrite=overwrite)
     click.echo(f"wrote {output}; a logit differs by at most {change:.1e} from {folder} in floats", err=True)
     click.echo(

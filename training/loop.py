@@ -22,8 +22,9 @@ from training.calibration import fit_rules
 from training.config import TrainConfig, dump_config, upgrade_dumped
 from training.data import Splits, repeat_examples
 from training.encoders import RUN_NAME, FoundEncoder
+from training.identity import hint_of_export, list_changes
 from training.labels import fingerprint_scores
-from training.losses import MultiHeadLoss, weigh_classes
+from training.losses import MultiHeadLoss, check_finite, weigh_classes
 from training.machine import keep_freed_memory, set_threads, uses_bf16
 from training.model import build_model, set_attention_dropout
 from training.order import EpochOrder
@@ -80,6 +81,8 @@ class _MultiHeadTrainer(Trainer):
         changed = inputs["changed"]
         as_they_were = logits[len(logits) - len(changed) :]
         loss = loss + self._consistency_weight * self._loss.compare(logits[changed], as_they_were)
+        if model.training:  # one number a step; the library reads it, too, for its log
+            check_finite(loss, step=self.state.global_step + 1)
         return (loss, {"logits": logits}) if return_outputs else loss
 
 
@@ -136,11 +139,13 @@ def _check_same_run(run_dir: Path, identity: dict[str, object]) -> None:
         before.setdefault(key, identity[key])  # runs of older releases do not say it
     if (run_dir / CHECKPOINT / CONFIG_NAME).is_file():
         before["n_processes"] = identity["n_processes"]  # nothing is left to train: one alone may export it
-    changed = sorted(key for key in identity if before.get(key) != identity[key])
+    changed = list_changes(before, identity)
     if changed:
+        checkpoint = run_dir / CHECKPOINT
+        hint = hint_of_export(changed, checkpoint) if (checkpoint / CONFIG_NAME).is_file() else ""
         raise RunConflictError(
-            f"{run_dir} holds a run with other settings ({', '.join(changed)}); pass --restart to discard it, "
-            "or --set run_name=... for a new one"
+            f"{run_dir} holds a run with other settings ({'; '.join(changed.values())}); pass --restart to discard it, "
+            f"or --set run_name=... for a new one{hint}"
         )
 
 
@@ -199,6 +204,7 @@ def fit(
         RunConflictError: `run_dir` holds a run with other settings, rows or processes, or another process trains in it.
         CheckpointError: the run cannot go on from its `start`.
         LeakError: its `start` or its encoder learnt from rows that are held out here.
+        NonFiniteLogitsError: the run diverged.
     """
     transformers.logging.set_verbosity_error()
     checkpoint = run_dir / CHECKPOINT
@@ -276,6 +282,7 @@ def _train(
 
     def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
         logits, labels = prediction.predictions, prediction.label_ids
+        check_finite(torch.from_numpy(logits), step=trainer.state.global_step)  # the last step before may have been it
         answers = decide_all(logits, taxonomy, fit_rules(logits, labels, taxonomy))
         scores = score_heads(answers, labels, taxonomy)
         correlations = correlate_heads(answers, labels, taxonomy)

@@ -16,6 +16,7 @@ from training.config import TrainConfig
 from training.data import Splits, check_labels
 from training.encoders import FoundEncoder
 from training.export import export_checkpoint
+from training.identity import list_changes
 from training.labels import ONLY_SCORED, fingerprint_scores
 from training.leaks import find_shared
 from training.loop import fit
@@ -211,11 +212,11 @@ def answer_fold(
     }
     if kept.is_file() and not restart:
         before = json.loads(kept.read_text(encoding="utf-8"))
-        changed = sorted(key for key in identity if before["identity"].get(key) != identity[key])
+        changed = list_changes(before["identity"], identity)
         if changed:
             raise RunConflictError(
-                f"{kept} was made with other settings ({', '.join(changed)}); pass --restart to discard it, or "
-                "another --output"
+                f"{kept} was made with other settings ({'; '.join(changed.values())}); pass --restart to discard it, "
+                "or another --output"
             )
         say(f"{fold.name}: answered before")
         found: Answers = before["answers"]

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from twohands.errors import NonFiniteLogitsError
 from twohands.examples import NOT_LABELLED, Labels
 from twohands.taxonomy import ProblemType, Taxonomy
 
@@ -34,6 +35,23 @@ def weigh_classes(labels: Labels, taxonomy: Taxonomy, *, powers: Mapping[str, fl
             raw = ((len(known) - positive) / positive) ** powers[head.name]
         weights[head.name] = torch.tensor(np.asarray(raw), dtype=torch.float32)
     return weights
+
+
+def check_finite(values: torch.Tensor, *, step: int) -> None:
+    """Stop a run that has diverged: no later step brings its weights back.
+
+    Args:
+        values: a loss, or logits.
+        step: of the optimizer, counted from 1.
+
+    Raises:
+        NonFiniteLogitsError: NaN or infinity is among them.
+    """
+    if not torch.isfinite(values).all():
+        raise NonFiniteLogitsError(
+            f"the run diverged: found NaN or infinity at step {step}; lower optim.learning_rate or "
+            "optim.max_grad_norm, or try --set compute.precision=fp32, with --restart"
+        )
 
 
 class MultiHeadLoss:

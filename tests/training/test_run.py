@@ -18,14 +18,16 @@ from click.testing import CliRunner
 from filelock import FileLock
 
 from tests.conftest import ROOT
-from training.commands import export, train
+from training.commands import _describe_teacher, export, train
 from training.config import load_config
 from training.data import Splits, load_splits
 from training.encoders import find_encoder
+from training.labels import ONLY_SCORED
 from training.loop import fit
 from training.model import load_checkpoint
 from twohands import Classifier
-from twohands.errors import ConfigError, RunConflictError
+from twohands.errors import CheckpointError, ConfigError, NonFiniteLogitsError, RunConflictError
+from twohands.examples import Example
 from twohands.manifest import load_manifest
 
 SUBPROCESS = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
@@ -164,6 +166,54 @@ def test_a_run_with_other_settings_is_not_continued(write_run, tmp_path):
     with pytest.raises(RunConflictError):  # the same rows, shuffled to other places
         run_fit(write_run(), tmp_path / "run", rows=dataclasses.replace(splits, train=splits.train[::-1]))
     run_fit(write_run(epochs=2), tmp_path / "run", restart=True)
+
+
+@pytest.mark.issue(3)
+def test_a_finished_run_is_taken_with_another_licence_other_notes_and_no_test(write_run, tmp_path, capsys):
+    run_fit(write_run(), tmp_path / "run")
+    run_fit(write_run(license="MIT", card_notes=["Made for mails."], data__test=None), tmp_path / "run")
+    assert "is there already" in capsys.readouterr().err
+    with pytest.raises(RunConflictError, match=r"seed \d+ there, 77 here"):
+        run_fit(write_run(seed=77), tmp_path / "run")
+
+
+@pytest.mark.issue(3)
+def test_a_run_that_diverges_stops_at_that_step(write_run, tmp_path):
+    # One evaluation, at step 8, which found it out before.
+    path = write_run(n_rows=64, optim__learning_rate=1e30, selection__evaluations_per_epoch=1)
+    with pytest.raises(NonFiniteLogitsError, match=r"at step [23];.*learning_rate.*max_grad_norm.*precision=fp32"):
+        run_fit(path, tmp_path / "run")
+
+
+@pytest.mark.issue(3)
+def test_an_export_of_a_runs_folder_says_where_its_checkpoint_is_or_how_it_comes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = Path("runs/tiny")
+    (run / "trainer" / "checkpoint-4").mkdir(parents=True)
+    (run / "run.json").write_text("{}", encoding="utf-8")
+
+    def tell(folder: Path) -> str:
+        with pytest.raises(CheckpointError) as found:
+            CliRunner().invoke(export, [str(folder), "--output", "out"], catch_exceptions=False)
+        return str(found.value)
+
+    inside = [run, run / "trainer", run / "trainer" / "checkpoint-4", run / "checkpoint"]
+    assert all("the run in runs/tiny is not finished" in tell(folder) for folder in inside)
+    (run / "checkpoint").mkdir()
+    (run / "checkpoint" / "train_config.yaml").write_text("", encoding="utf-8")
+    assert all(tell(folder).endswith("; give runs/tiny/checkpoint") for folder in inside[:3])
+    assert tell(Path("elsewhere")).endswith("no train_config.yaml")
+
+
+@pytest.mark.issue(3)
+def test_rows_that_only_a_teacher_scored_are_not_told_of_as_labelled(taxonomy):
+    def make(number: int, **columns: object) -> Example:
+        return Example(str(number), "Sell it.", {"stance": ("neutral",), "topics": None}, "s", "g", columns=columns)
+
+    rows = [make(n) for n in range(3)]
+    assert list(_describe_teacher(rows, taxonomy)) == []
+    rows += [make(n, **{ONLY_SCORED: True}) for n in range(3, 5)]
+    assert list(_describe_teacher(rows, taxonomy)) == ["  stance: 3 labelled, 2 by a teacher's scores alone"]
 
 
 @pytest.mark.issue(2)

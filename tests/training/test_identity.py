@@ -1,0 +1,51 @@
+"""Whether a run is the one that was begun: by what its weights hang on, with both values of what differs."""
+
+from pathlib import Path
+
+import pytest
+
+from training.config import load_config
+from training.identity import hint_of_export, list_changes
+
+FREE = [
+    "license=MIT", "card_notes=[Made for mails.]", "data.test=null", "data.near_duplicate_jaccard=null",
+    "version=9.9.9", "run_name=other", "compute.num_threads=3", "export.candidates=[]",
+]  # fmt: skip
+
+
+def identify(path: Path, *overrides: str, **others: object) -> dict[str, object]:
+    config, taxonomy = load_config(path, overrides=overrides)
+    settings = config.model_dump(mode="json", exclude={"compute", "export", "version"})
+    return {"settings": settings, "taxonomy": taxonomy.model_dump(mode="json"), "dev_fingerprint": "a", **others}
+
+
+@pytest.mark.issue(3)
+def test_what_no_weight_hangs_on_makes_no_other_run(write_run):
+    path = write_run()
+    assert list_changes(identify(path), identify(path, *FREE)) == {}
+    described = identify(path)
+    described["taxonomy"]["heads"][0]["labels"][0]["description"] = "Told in other words."
+    assert list_changes(identify(path), described) == {}
+
+
+@pytest.mark.issue(3)
+def test_what_differs_is_named_with_both_values(write_run):
+    path = write_run()
+    before, now = identify(path), identify(path, "optim.learning_rate=0.25", "start={checkpoint: a, replay: 1.0}")
+    now["taxonomy"]["heads"][0]["labels"].reverse()
+    found = list_changes(before, now)
+    assert found.pop("optim.learning_rate") == "optim.learning_rate 0.005 there, 0.25 here"
+    assert found.pop("heads").startswith("heads stance (single_label_classification): state-led, market-led")
+    assert set(found) == {"start", "start.checkpoint", "start.replay"}
+    del before["dev_fingerprint"]
+    assert "dev_fingerprint" in list_changes(before, identify(path))
+
+
+@pytest.mark.issue(3)
+def test_a_finished_run_with_other_rows_to_judge_by_is_pointed_to_export(write_run):
+    path = write_run()
+    moved = list_changes(identify(path), identify(path, "data.root=elsewhere", dev_fingerprint="b"))
+    told = hint_of_export(moved, Path("runs/tiny/checkpoint"))
+    assert "twohands export runs/tiny/checkpoint --set data.root=…" in told
+    learnt = list_changes(identify(path), identify(path, "data.root=elsewhere", "seed=5"))
+    assert hint_of_export(learnt, Path("runs/tiny/checkpoint")) == ""

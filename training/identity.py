@@ -1,0 +1,86 @@
+"""Owns whether a run that was begun is the one that is asked for: what its weights hang on, and what differs."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# Settings that say how a model is called, judged and described, not what it learns: rows, heads and encoder are
+# compared by their digests, whatever place they were read from.
+_NOT_LEARNT_FROM = {
+    "run_name", "version", "license", "taxonomy", "compute", "export", "card_notes", "data.test",
+    "data.near_duplicate_jaccard",
+}  # fmt: skip
+# What a finished checkpoint can be exported with, though a run could not go on with it.
+_OF_EXPORT = {"data.root", "data.train", "data.labels", "data.dev", "data.dev_fraction", "dev_fingerprint"}
+_LONGEST = 80  # of a value in a message
+
+
+def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
+    """Settings by dotted key, without those that no weight depends on."""
+    flat: dict[str, object] = {}
+    for name, value in settings.items():
+        key = prefix + name
+        if key in _NOT_LEARNT_FROM:
+            continue
+        # Of an empty section, or one that is null in one of two runs, the key itself is told.
+        flat |= _flatten(value, f"{key}.") if isinstance(value, Mapping) and value else {key: value}
+    return flat
+
+
+def _outline(taxonomy: Mapping[str, Any]) -> str:
+    """Heads and labels in their order; what describes them to people is not learnt."""
+    return "; ".join(
+        f"{head['name']} ({head['problem_type']}): {', '.join(label['name'] for label in head['labels'])}"
+        for head in taxonomy["heads"]
+    )
+
+
+def _spread(identity: Mapping[str, Any]) -> dict[str, object]:
+    flat = {key: value for key, value in identity.items() if key not in ("settings", "taxonomy")}
+    if taxonomy := identity.get("taxonomy"):
+        flat["heads"] = _outline(taxonomy)
+    return _flatten(identity.get("settings", {})) | flat
+
+
+def _show(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def list_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, str]:
+    """Find what of a run differs that its weights may depend on.
+
+    Args:
+        before: what the run that is there wrote of itself: `settings`, `taxonomy`, digests.
+        now: the same of the run that is asked for; what it does not name is not compared.
+
+    Returns:
+        By key, both values in words; nothing where it is the same run.
+    """
+    was, wanted = _spread({key: before[key] for key in now if key in before}), _spread(now)
+    absent = object()
+    return {
+        key: f"{key} {_show(was.get(key))} there, {_show(wanted.get(key))} here"
+        for key in sorted(was.keys() | wanted.keys())
+        if was.get(key, absent) != wanted.get(key, absent)
+    }
+
+
+def hint_of_export(changed: Mapping[str, str], checkpoint: Path) -> str:
+    """Point to `export` where a finished run differs in nothing but the rows that choose and judge it.
+
+    Args:
+        changed: of `list_changes`.
+        checkpoint: of the run, finished.
+
+    Returns:
+        The rest of a sentence; empty where an export would not do.
+    """
+    if not changed.keys() <= _OF_EXPORT:
+        return ""
+    options = [f"--set {key}=…" for key in changed if key.startswith("data.")]
+    return (
+        f"; the run is finished, and `twohands export {checkpoint} {' '.join(options or ['--set data.dev=…'])} "
+        "--output …` makes a model folder of it with these rows"
+    )
