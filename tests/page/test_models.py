@@ -1,5 +1,6 @@
 """Several models behind one page, and a model that is exchanged while the page is open."""
 
+import httpx
 import pytest
 
 from serving.settings import ServeSettings
@@ -93,3 +94,13 @@ def _answer_with_another_digest(route):
     content = response.json()
     content["model"]["sha256"] = "0" * 64
     route.fulfill(response=response, json=content)
+
+
+def test_a_figure_without_an_interval_is_shown(open_page, url):
+    info = httpx.get(f"{url}info").json()
+    info["metrics"] = {"dev": {"stance": {"macro_f1": {"value": 0.5, "low": None, "high": None}}}}
+    page = open_page(url)
+    page.route("**/info*", lambda route: route.fulfill(json=info))
+    page.reload()
+    page.locator("#about-button").click()
+    assert page.locator("dialog tbody tr").all_inner_texts() == ["dev, stance\t0.500\t-"]

@@ -100,7 +100,7 @@ function figures(metrics) {
     Object.entries(heads ?? {}).flatMap(([head, told]) => {
       const f1 = told?.macro_f1;
       if (typeof f1?.value !== "number") return [];
-      const range = typeof f1.low === "number" ? `${f1.low.toFixed(3)}–${f1.high.toFixed(3)}` : "–"; // none from few documents
+      const range = typeof f1.low === "number" ? `${f1.low.toFixed(3)}–${f1.high.toFixed(3)}` : "-"; // none from few documents
       return [h("tr", {}, h("th", { scope: "row" }, `${split}, ${head}`), h("td", { class: "figure" }, f1.value.toFixed(3)), h("td", { class: "figure muted" }, range))];
     }),
   );
