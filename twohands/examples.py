@@ -314,30 +314,6 @@ def check_rows(rows: Iterable[Row], taxonomy: Taxonomy, faults: list[str], *, de
     return examples
 
 
-def load_examples(paths: Iterable[Path], taxonomy: Taxonomy) -> list[Example]:
-    """Read labelled files, whole or not at all.
-
-    Args:
-        paths: files, or folders of them.
-        taxonomy: which heads and labels there are.
-
-    Returns:
-        Examples in the order of the files.
-
-    Raises:
-        FileReadError: a path is missing or of an unknown kind.
-        DataError: any row cannot be used, an `id` stands twice, or there is no row; all faults at once.
-    """
-    faults: list[str] = []
-    examples: list[Example] = []
-    files = expand_paths(paths)
-    for path in files:
-        examples += check_rows(read_rows(path, faults), taxonomy, faults, default_source=path.stem)
-    names = ", ".join(map(str, files))
-    finish_examples(examples, faults, names)
-    return examples
-
-
 def finish_examples(examples: list[Example], faults: list[str], names: str) -> None:
     """Refuse repeated ids and emptiness, and report every fault.
 

@@ -15,9 +15,9 @@ from serving.protocols.label_config import read_controls
 from serving.settings import ServeSettings
 from tests.serving.corrections import ANSWER, FULL, LABELS, MODEL, database, postgres_url  # noqa: F401 - fixtures
 from tests.serving.support import open_client
+from tests.support.rows import load_examples
 from tests.support.tiny import build_tiny_model
 from twohands.errors import MissingExtraError
-from twohands.examples import load_examples
 from twohands.taxonomy import Taxonomy
 
 pytestmark = pytest.mark.anyio

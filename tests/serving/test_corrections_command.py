@@ -10,8 +10,8 @@ from serving.corrections.store import Store
 from serving.corrections.table import CORRECTIONS
 from serving.protocols.label_config import read_controls
 from tests.serving.corrections import ANSWER, FULL, LABELS, database, postgres_url  # noqa: F401 - fixtures
+from tests.support.rows import load_examples
 from twohands.errors import ConfigError, CorrectionNotFoundError, CorrectionsUnavailableError, FileWriteError
-from twohands.examples import load_examples
 
 
 @pytest.fixture

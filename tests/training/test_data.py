@@ -5,13 +5,14 @@ from collections import Counter
 
 import pytest
 
+from tests.support.rows import load_examples
 from training.config import DataConfig
 from training.data import describe_heads, load_splits, repeat_examples, take_few
 from training.holdout import hold_out
 from training.labels import ONLY_SCORED
 from training.leaks import find_leaks, join_documents
 from twohands.errors import DataError, FileReadError, LeakError
-from twohands.examples import Example, load_examples
+from twohands.examples import Example
 
 
 def example(identifier, text, *, group=None, stance="neutral"):

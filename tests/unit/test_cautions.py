@@ -3,8 +3,8 @@ import time
 
 import pytest
 
+from tests.support.rows import load_examples
 from twohands.cautions import LIMIT_CHARS, Caution, find_cautions, is_foreign, is_markup
-from twohands.examples import load_examples
 
 ENGLISH = "The ministry will buy whatever the mills cannot sell abroad, and banks are told to lend below the rate."
 FOREIGN = {

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.support.rows import load_examples
 from twohands.errors import DataError, FileReadError, MissingExtraError
-from twohands.examples import as_words, encode_labels, expand_paths, fingerprint, load_examples, read_rows
+from twohands.examples import as_words, encode_labels, expand_paths, fingerprint, read_rows
 from twohands.row_faults import LabelWordsError
 from twohands.taxonomy import Taxonomy
 
