@@ -26,7 +26,6 @@ class Control:
     text_key: str
     head: Head
     choice_by_label: dict[str, str]
-    is_multiple: bool
 
 
 def _parse(label_config: str) -> ET.Element:
@@ -68,12 +67,11 @@ def _find_controls(root: ET.Element, taxonomy: Taxonomy) -> Iterator[Control]:
         to_name = element.get("toName", "")
         for head in taxonomy.heads:
             if choices := _read_choices(element, head):
-                is_multiple = element.get("choice") == "multiple"
-                if not is_multiple and head.problem_type is ProblemType.ANY_OF:
+                if head.problem_type is ProblemType.ANY_OF and element.get("choice") != "multiple":
                     raise ProtocolError(
                         f'label_config: {head.name} may have several labels at once; give its Choices choice="multiple"'
                     )
-                yield Control(element.get("name", ""), to_name, key_by_text[to_name], head, choices, is_multiple)
+                yield Control(element.get("name", ""), to_name, key_by_text[to_name], head, choices)
                 break
 
 
