@@ -47,7 +47,7 @@ def make_row(correction: Correction) -> dict[str, object]:
 def _make_control(name: str, answer: OneOf | AnyOf) -> Control:
     """The control of a head, made from an answer of it: the store knows corrections, not models."""
     choices = {label: label for label in answer.scores}
-    return Control(name, _TO_NAME, _TO_NAME, make_head(name, answer), choices, isinstance(answer, AnyOf))
+    return Control(name, _TO_NAME, _TO_NAME, make_head(name, answer), choices)
 
 
 def make_task(correction: Correction) -> dict[str, object]:
