@@ -103,6 +103,10 @@ class DocumentSummary(_Strict):
 
     level: float = Field(description="probability of each interval")
     n_paragraphs: int = Field(description="classified ones")
+    n_left_out: int = Field(
+        description="of these, for their warnings: `heads` are of the others, or of all if there are no others"
+    )
+    warnings: dict[str, int] = Field(description="how many paragraphs have each")
     heads: dict[str, HeadSummary]
 
 

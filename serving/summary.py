@@ -4,6 +4,7 @@ Each paragraph is taken for a draw by its calibrated scores, independent of the 
 a label is then a sum of unlike coin throws (Poisson binomial), and its distribution is computed, not sampled.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -104,17 +105,22 @@ def estimate_balance(first: Sequence[float], second: Sequence[float]) -> Estimat
 def summarise(predictions: Sequence[Prediction], taxonomy: Taxonomy) -> dict[str, object]:
     """Say what a document says as a whole.
 
+    A paragraph with a warning is one that the model cannot judge, however high its score: it counts for nothing, unless
+    all are such.
+
     Args:
         predictions: of its paragraphs; at least one.
         taxonomy: the heads.
 
     Returns:
-        For each head: share of each label with its interval, how many paragraphs were given it, how many answers
-        were abstained from, and the balance of a head that has one.
+        `n_paragraphs`, how many of them were left out (`n_left_out`), and how many have each of the `warnings`. For
+        each head, of those that count: share of each label with its interval, how many paragraphs were given it, how
+        many answers were abstained from, and the balance of a head that has one.
     """
+    counted = [prediction for prediction in predictions if not prediction.warnings] or predictions
     heads: dict[str, object] = {}
     for head in taxonomy.heads:
-        answers = [prediction.heads[head.name] for prediction in predictions]
+        answers = [prediction.heads[head.name] for prediction in counted]
         given = [[answer.label] if isinstance(answer, OneOf) else answer.labels for answer in answers]
         labels = {
             name: {
@@ -130,4 +136,10 @@ def summarise(predictions: Sequence[Prediction], taxonomy: Taxonomy) -> dict[str
                 first, second = ([answer.scores[pole] for answer in answers] for pole in POLES)
                 told["balance"] = estimate_balance(first, second).to_dict()
         heads[head.name] = told
-    return {"level": LEVEL, "n_paragraphs": len(predictions), "heads": heads}
+    return {
+        "level": LEVEL,
+        "n_paragraphs": len(predictions),
+        "n_left_out": len(predictions) - len(counted),
+        "warnings": dict(Counter(code for prediction in predictions for code in prediction.warnings)),
+        "heads": heads,
+    }

@@ -142,6 +142,37 @@ def test_warnings_say_where_the_model_is_out_of_its_depth(page):
     page.locator("dialog", has_text="Correct the labels").wait_for()
 
 
+@pytest.mark.issue(7)
+def test_what_cannot_be_judged_is_left_out_of_the_figures_and_the_headline(page):
+    english = (
+        "The ministry will nationalise the two largest banks this year and direct their credit to steel."
+    )
+    french = "Le gouvernement fixera le prix du minerai dans les mines et dans les usines de la nation cette année."
+    paste(page, "\n\n".join([english, *[french] * 5]))
+    wait_read(page)
+    summary = page.locator(".summary").inner_text()
+    assert "Clearly state-led" in summary
+    assert "Of 1 paragraph: 1 state-led, 0 market-led, 0 neutral." in summary
+    assert "5 paragraphs are left out of the figures: not English." in summary
+    by_page = page.evaluate(
+        """async (texts) => {
+            const { Taxonomy } = await import("/page/js/labels.js");
+            const { summarise } = await import("/page/js/estimate.js");
+            const taxonomy = new Taxonomy(await (await fetch("/info")).json());
+            const headers = { "content-type": "text/plain" };
+            const told = await (await fetch("/v1/documents", { method: "POST", headers, body: texts })).json();
+            return [told.summary, summarise(told.paragraphs, taxonomy)];
+        }""",
+        "\n\n".join([english, french, "See Annex B."]),
+    )
+    service, own = by_page
+    assert {key: own[key] for key in ("n_paragraphs", "n_left_out", "warnings")} == {
+        key: service[key] for key in ("n_paragraphs", "n_left_out", "warnings")
+    }
+    value = own["heads"]["stance"]["balance"]["value"]
+    assert value == pytest.approx(service["heads"]["stance"]["balance"]["value"], abs=1e-4)
+
+
 def test_readings_are_downloaded_in_three_formats(page, released, tmp_path):
     paste(page, ARTICLE)
     wait_read(page)

@@ -25,7 +25,7 @@ from twohands.errors import DocumentError
 
 pytestmark = pytest.mark.anyio
 
-TEXT = "The plan of the plan.\n\nA market, the market.\n\nThe weather of the weather."
+TEXT = "The plan of the plan.\n\nA market of the market.\n\nThe weather of the weather."
 
 
 async def send(client, content, media_type="text/plain", **more):
@@ -61,6 +61,20 @@ async def test_summary_counts_and_has_an_interval_about_each_share(client):
         assert figure["low"] <= figure["value"] <= figure["high"]
     assert abs(stance["balance"]["value"]) < 0.05
     assert set(summary["heads"]["topics"]["labels"]) >= {"sanctions", "regulation"}
+
+
+@pytest.mark.issue(4)
+async def test_what_a_warning_speaks_of_is_left_out_of_the_summary_unless_there_is_nothing_else(client):
+    french = "Le plan de la nation est un plan pour les usines et pour les mines."
+    whole = (await send(client, f"{french}\n\n{TEXT}\n\nThe plan.")).json()
+    without = (await send(client, TEXT)).json()["summary"]
+    told = {"n_paragraphs": 5, "n_left_out": 2, "warnings": {"not_english": 1, "unknown_tokens": 1, "too_short": 1}}
+    assert whole["summary"] == without | told
+    assert (without["n_left_out"], without["warnings"]) == (0, {})
+    DocumentResponse.model_validate(whole)
+    only = (await send(client, french)).json()["summary"]
+    assert (only["n_paragraphs"], only["n_left_out"], only["warnings"]["not_english"]) == (1, 0, 1)
+    assert sum(label["n_given"] for label in only["heads"]["stance"]["labels"].values()) == 1
 
 
 async def test_json_gives_the_same_as_the_document_itself_and_takes_thresholds(client):

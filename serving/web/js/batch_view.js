@@ -6,7 +6,7 @@ import { correctDialog } from "./correct.js";
 import { renderDetail } from "./detail.js";
 import { downloadButtons } from "./download.js";
 import { fileButton, takeDrops } from "./intake.js";
-import { title } from "./labels.js";
+import { chooseCounted, title } from "./labels.js";
 import { renderText, toggleEvidence } from "./paragraph.js";
 import { guessColumns, listColumns, readRows } from "./rows.js";
 import { classifyRows } from "./stream.js";
@@ -221,7 +221,7 @@ export class BatchView {
     this.summary.hidden = !answers.length;
     this.summary.replaceChildren(renderSummary(summarise(sound.map(({ answer }) => answer), taxonomy), answers, taxonomy, { unit: "row", numbers: this.table.chosen.map(({ index }) => index + 1) }));
     for (const figure of this.figures ?? []) figure.end();
-    this.figures = sound.length ? this.makeFigures(sound, taxonomy.head(this.headSelect.value) ?? taxonomy.heads[0]) : [];
+    this.figures = sound.length ? this.makeFigures(chooseCounted(sound, ({ answer }) => answer), taxonomy.head(this.headSelect.value) ?? taxonomy.heads[0]) : [];
     this.chartControls.hidden = !this.figures.length || taxonomy.heads.length < 2;
     this.charts.replaceChildren(...this.figures.map((figure) => figure.element));
     for (const figure of this.figures) figure.draw();

@@ -1,5 +1,5 @@
 // Owns the comparison of two documents: side by side, with their differences in words and as a chart.
-import { $, announce, h, openDialog, signed, svg } from "./dom.js";
+import { $, announce, count, h, openDialog, signed, svg } from "./dom.js";
 import { correctDialog } from "./correct.js";
 import { renderDetail } from "./detail.js";
 import { difference } from "./estimate.js";
@@ -151,6 +151,7 @@ export class CompareView {
     const { taxonomy } = this.service;
     const balances = taxonomy.main && [a, b].map((summary) => summary.heads[taxonomy.main.name].balance);
     const parts = balances?.every(Boolean) ? difference(...balances) : null;
+    const leftOut = [a, b].flatMap(({ n_left_out: n }, i) => (n ? `${count(n, "paragraph")} of ${NAMES[i]}` : []));
     const rows = taxonomy.heads.flatMap((head) =>
       head.labels.map((label) => {
         const [first, second] = [a, b].map((summary) => summary.heads[head.name].labels[label.name].share);
@@ -171,8 +172,9 @@ export class CompareView {
       ...(parts
         ? [
             h("p", { class: "lean-words" }, isClear(parts) ? `B is more ${parts.value > 0 ? POLES[0] : POLES[1]} than A.` : sayBalanced(taxonomy.main, a, b)),
+            leftOut.length > 0 && h("p", {}, `Left out for their warnings: ${leftOut.join(", ")}.`),
             h("p", {}, `Balance ${signed(balances[0].value)} in A and ${signed(balances[1].value)} in B: a difference of ${signed(parts.value)}, 95 % interval ${signed(parts.low)} to ${signed(parts.high)}.`),
-          ]
+          ].filter(Boolean)
         : []),
       h(
         "div",

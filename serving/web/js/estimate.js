@@ -1,7 +1,7 @@
 // Owns scores of several paragraphs -> what they say together, by the same rule as the service (serving/summary.py):
 // each paragraph is a draw by its calibrated scores. Used where the service cannot sum up: groups of rows, documents in
 // several parts, differences. A test compares it with the service's own figures.
-import { POLES } from "./labels.js";
+import { chooseCounted, POLES } from "./labels.js";
 
 export const LEVEL = 0.95;
 const NEGLIGIBLE = 1e-13;
@@ -78,9 +78,12 @@ export function difference(a, b) {
 // What /v1/documents calls `summary`, for predictions of one model; null when there are none.
 export function summarise(predictions, taxonomy) {
   if (!predictions.length) return null;
+  const counted = chooseCounted(predictions);
+  const warnings = {};
+  for (const prediction of predictions) for (const code of prediction.warnings ?? []) warnings[code] = (warnings[code] ?? 0) + 1;
   const heads = {};
   for (const head of taxonomy.heads) {
-    const answers = predictions.map((prediction) => prediction[head.name]);
+    const answers = counted.map((prediction) => prediction[head.name]);
     const labels = {};
     for (const { name } of head.labels)
       labels[name] = {
@@ -94,5 +97,5 @@ export function summarise(predictions, taxonomy) {
         heads[head.name].balance = estimateBalance(...POLES.map((pole) => answers.map((answer) => answer.scores[pole])));
     }
   }
-  return { level: LEVEL, n_paragraphs: predictions.length, heads };
+  return { level: LEVEL, n_paragraphs: predictions.length, n_left_out: predictions.length - counted.length, warnings, heads };
 }

@@ -46,6 +46,12 @@ export class Taxonomy {
 // Not to be relied on: the model abstains, or the text is one that it cannot judge.
 export const isUnsure = (prediction, head) => Boolean(prediction[head.name].abstained || prediction.warnings?.length);
 
+// Those that count for a whole, as in serving/summary.py: without those that cannot be judged, unless all are such.
+export function chooseCounted(items, answerOf = (item) => item) {
+  const counted = items.filter((item) => !answerOf(item).warnings?.length);
+  return counted.length ? counted : items;
+}
+
 export const icon = (label) =>
   svg("svg", { class: `icon tone-${label.tone}`, viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: SHAPES[label.shape] }));
 

@@ -1,6 +1,6 @@
 // Owns what a document says as a whole: in words, as a small chart, and with the uncertainty of both.
 import { count, h, percent, signed, svg } from "./dom.js";
-import { caution, icon, isUnsure, POLES, title } from "./labels.js";
+import { caution, chooseCounted, icon, isUnsure, POLES, title } from "./labels.js";
 
 const MOST_NAMED = 12; // numbers of paragraphs that could not be read
 const MANY = 0.25; // share of paragraphs with a warning from which the whole is warned about
@@ -34,7 +34,7 @@ export function sayLean(head, { balance, labels }, { sure }, unit) {
 
 // What at least half of three or more paragraphs are about; null where nothing is.
 function sayTopics(summary, taxonomy) {
-  const n = summary.n_paragraphs;
+  const n = summary.n_paragraphs - summary.n_left_out;
   const head = taxonomy.anyOf.find(({ name }) => name === "topics");
   if (!head || n < 3) return null;
   const given = head.labels.map(({ name }) => [name, summary.heads.topics.labels[name].n_given]).filter(([, nGiven]) => nGiven >= n / 2);
@@ -108,6 +108,14 @@ function sayCounts(head, { sure, nUnsure }, n, unit) {
   return `Of ${count(n, unit)}: ${given.join(", ")}.`;
 }
 
+// Which the figures leave out, and why; or that they hold those too, as there are no others.
+function sayLeftOut({ n_paragraphs: n, n_left_out: nLeftOut, warnings }, unit) {
+  const why = Object.entries(warnings).sort((a, b) => b[1] - a[1]).map(([code]) => caution(code)[0]).join(", ");
+  if (nLeftOut) return `${count(nLeftOut, `${unit} is`, `${unit}s are`)} left out of the figures: ${why}.`;
+  if (!why) return null;
+  return n === 1 ? `The only ${unit} has a warning (${why}), and is counted all the same.` : `Every ${unit} has a warning (${why}), so all are counted.`;
+}
+
 function sayBalance(balance) {
   return `Balance ${signed(balance.value)}, 95 % interval ${signed(balance.low)} to ${signed(balance.high)}; +1 would be all ${POLES[0]}, −1 all ${POLES[1]}.`;
 }
@@ -144,8 +152,9 @@ export function renderSummary(summary, paragraphs, taxonomy, options = {}) {
   const main = taxonomy.main && summary.heads[taxonomy.main.name];
   const balance = main?.balance;
   const unit = options.unit ?? "paragraph";
-  const sound = paragraphs.filter((paragraph) => !paragraph.error);
-  const counts = Object.fromEntries(taxonomy.oneOf.map((head) => [head.name, countSure(head, sound)]));
+  const counted = chooseCounted(paragraphs.filter((paragraph) => !paragraph.error));
+  const leftOut = sayLeftOut(summary, unit);
+  const counts = Object.fromEntries(taxonomy.oneOf.map((head) => [head.name, countSure(head, counted)]));
   const topics = sayTopics(summary, taxonomy);
   return h(
     "section",
@@ -157,7 +166,8 @@ export function renderSummary(summary, paragraphs, taxonomy, options = {}) {
       topics && h("p", { class: "topic-words" }, topics),
       balance && renderBalance(balance, taxonomy),
       balance && h("p", {}, sayBalance(balance)),
-      main && h("p", {}, sayCounts(taxonomy.main, counts[taxonomy.main.name], summary.n_paragraphs, unit)),
+      main && h("p", {}, sayCounts(taxonomy.main, counts[taxonomy.main.name], counted.length, unit)),
+      leftOut && h("p", { class: "left-out" }, leftOut),
       warnings,
       h("p", { class: "fine" }, "Shares add up the scores, so they may differ from the counts. True uncertainty is at least as wide as the intervals."),
     ),
