@@ -35,6 +35,7 @@ from twohands.classifier import Classifier
 from twohands.cpu import describe_cpu
 from twohands.examples import Example, expand_paths
 from twohands.locate import find_config
+from twohands.manifest import Manifest
 from twohands.taxonomy import Taxonomy, load_taxonomy
 
 Json = dict[str, object]
@@ -98,16 +99,30 @@ def _cut_heads(
     return cut_taxonomy(known, {name: examples[name] for name in (*list_needs(sides), "data")})
 
 
+def describe_learnt(manifest: Manifest) -> str:
+    """Say what a model learnt from: rows of train, and labels that stand apart from texts.
+
+    Those are of the same rows anew, or of excerpts, which are rows of their own; a manifest does not tell them apart.
+
+    Args:
+        manifest: of the model.
+
+    Returns:
+        Words of a sentence.
+    """
+    n_rows, n_labels = (
+        sum(file.n_rows for file in manifest.training_data.files if file.split == split)
+        for split in ("train", "labels")
+    )
+    apart = f" and {n_labels:,} lines of labels, of these rows or of excerpts from them" if n_labels else ""
+    return f"{manifest.name} {manifest.version} learnt from {n_rows:,} rows{apart}, by its manifest"
+
+
 def _note_learnt(sides: Sequence[Side], files: Mapping[str, LabelledFiles]) -> list[str]:
     """Who learnt from how many rows: a baseline from one file, a model from all that its manifest lists."""
     if "train" not in list_needs(sides):
         return []
-    of_models = [
-        f"{side.manifest.name} {side.manifest.version} learnt from "
-        f"{sum(file.n_rows for file in side.manifest.training_data.files if file.split == 'train'):,}, by its manifest"
-        for side in sides
-        if isinstance(side, Classifier)
-    ]
+    of_models = [describe_learnt(side.manifest) for side in sides if isinstance(side, Classifier)]
     n_rows = len(files["train"].examples)
     return [f"Baselines that are fitted learnt from {'; '.join([f'the {n_rows:,} rows of --train', *of_models])}."]
 

@@ -1,17 +1,18 @@
 """Owns the paired test: two models on the same rows, the same bootstrap draws for both, and McNemar's test."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from evaluation.deciders import Decisions
-from evaluation.rows import HeadRows, Sample, draw_macro_difference, macro_over
+from evaluation.rows import HeadRows, Sample, macro_over, subtract
 from evaluation.slices import count_slice, split_rows
-from twohands.bounds import FEWEST_GROUPS, DrawnFigure, bound_figure
+from twohands.bounds import FEWEST_GROUPS, DrawnFigure, bound_head
 from twohands.errors import TaxonomyMismatchError
 from twohands.examples import Example
-from twohands.metrics import Counts, Floats, Measure, accuracy, f1
+from twohands.metrics import Counts, Floats, Measure, accuracy, f1, macro_f1
 from twohands.taxonomy import Taxonomy
 
 Json = dict[str, object]
@@ -89,40 +90,36 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
     return min(1.0, float(2 * tail / 2**n))
 
 
-def _bootstrap_p(differences: Floats) -> float | None:
-    """Two-sided p-value: twice the smaller share of draws on one side of 0, never 0 from finitely many draws."""
+def _bootstrap_p(differences: Floats) -> tuple[float, bool]:
+    """Two-sided p-value: twice the smaller share of draws on one side of 0; and whether it is the least possible.
+
+    Never 0 from finitely many draws: where all lie on one side it is `2 / (n + 1)`, which says "at most".
+    """
     defined = differences[np.isfinite(differences)]
-    n = len(defined)
-    at_most, at_least = (defined <= 0).sum(), (defined >= 0).sum()
-    return min(1.0, 2 * (min(int(at_most), int(at_least)) + 1) / (n + 1)) if n else None
+    n_beyond = min(int((defined <= 0).sum()), int((defined >= 0).sum()))
+    return min(1.0, 2 * (n_beyond + 1) / (len(defined) + 1)), n_beyond == 0
 
 
-def _set_apart(a: DrawnFigure, b: DrawnFigure, differences: Floats, *, n_groups: int) -> Json:
-    """Both sides and A minus B; a draw that does not define the figure for both is left out of the difference."""
-    value = float(a["value"] or 0) - float(b["value"] or 0)
-    difference = bound_figure(value, differences, n_groups=n_groups)
-    difference["p"] = _bootstrap_p(differences) if n_groups >= FEWEST_GROUPS else None
-    return {"a": a, "b": b, "difference": difference}
+def _set_apart(of: Measure, a: Sample, b: Sample, *, sides: Sequence[DrawnFigure], n_groups: int) -> Json:
+    """Both sides and A minus B; no p where the difference has no interval."""
+    difference: Json = {**subtract(of, a, b, n_groups=n_groups), "p": None, "p_is_least": None}
+    if difference["low"] is not None:
+        drawn = of(a.drawn, whole=a.whole) - of(b.drawn, whole=b.whole)
+        difference["p"], difference["p_is_least"] = _bootstrap_p(drawn)
+    return {"a": sides[0], "b": sides[1], "difference": difference}
 
 
-def _compare_macro(a: Sample, b: Sample, labels: npt.NDArray[np.int64]) -> Json:
+def _compare_over(labels: npt.NDArray[np.int64], a: Sample, b: Sample) -> Json:
+    """Macro-F1 over some labels."""
     of = macro_over(labels)
-    return _set_apart(a.figure(of), b.figure(of), draw_macro_difference(a, b, labels), n_groups=a.n_groups)
+    return _set_apart(of, a, b, sides=[a.macro(of), b.macro(of)], n_groups=a.n_rarest)
 
 
-def _subtract(of: Measure, a: Sample, b: Sample) -> Floats:
-    return of(a.drawn, whole=a.whole) - of(b.drawn, whole=b.whole)
-
-
-def _compare_accuracy(a: Sample, b: Sample) -> Json:
-    return _set_apart(a.rate(accuracy), b.rate(accuracy), _subtract(accuracy, a, b), n_groups=a.n_groups)
-
-
-def _compare_label(a: Sample, b: Sample, number: int) -> Json:
+def _f1_of(number: int) -> Measure:
     def of(counts: Counts, *, whole: Counts | None = None) -> Floats:
         return f1(counts, whole=whole)[:, number]
 
-    return _set_apart(a.figure(of), b.figure(of), _subtract(of, a, b), n_groups=a.n_groups)
+    return of
 
 
 def _test_rows(a: HeadRows, b: HeadRows) -> Json:
@@ -144,20 +141,27 @@ def compare_rows(a: HeadRows, b: HeadRows, *, n_replicates: int, seed: int) -> J
         seed: of the draws.
 
     Returns:
-        `macro_f1`, `accuracy` and per label `f1` as `{"a", "b", "difference"}` (A minus B, with interval and
-        bootstrap p-value, which are None from fewer than 5 documents), `mcnemar`, `n`, `n_groups`.
+        `macro_f1`, `accuracy` and per label `f1` as `{"a", "b", "difference"}`, sides as `bound_head` has them. The
+        difference is A minus B, with interval and bootstrap p-value (`p_is_least`: no draws of this number give a lower
+        one), which are None where the figure of no draw differs and from fewer than 5 documents, for macro-F1 from
+        fewer that have the rarest label. `mcnemar`, `n`, `n_groups`.
     """
     weights = a.draw(n_replicates=n_replicates, seed=seed)
-    sample_a, sample_b = Sample.of(a, weights), Sample.of(b, weights)
+    samples = Sample.of(a, weights), Sample.of(b, weights)
+    measured: list[Any] = [bound_head(rows.head, rows.count(), weights) for rows in (a, b)]
+
+    def set_apart(of: Measure, sides: Sequence[DrawnFigure], n_groups: int) -> Json:
+        return _set_apart(of, *samples, sides=sides, n_groups=n_groups)
+
     return {
         "n": len(a.groups),
         "n_groups": a.n_groups,
-        "macro_f1": _compare_macro(sample_a, sample_b, np.arange(len(a.head.label_names))),
-        "accuracy": _compare_accuracy(sample_a, sample_b),
+        "macro_f1": set_apart(macro_f1, [side["macro_f1"] for side in measured], samples[0].n_rarest),
+        "accuracy": set_apart(accuracy, [side["accuracy"] for side in measured], a.n_groups),
         "mcnemar": _test_rows(a, b),
         "labels": {
             name: {
-                "f1": _compare_label(sample_a, sample_b, number),
+                "f1": set_apart(_f1_of(number), [side["labels"][name]["f1"] for side in measured], a.n_groups),
                 "support": int(np.sum(a.truth[:, number] == 1)),
             }
             for number, name in enumerate(a.head.label_names)
@@ -205,8 +209,10 @@ def compare_slices(
             heads[name] = {
                 "n": len(of_a.groups),
                 "n_groups": of_a.n_groups,
-                "macro_f1": _compare_macro(*samples, occurs) if len(occurs) else None,
-                "accuracy": _compare_accuracy(*samples),
+                "macro_f1": _compare_over(occurs, *samples) if len(occurs) else None,
+                "accuracy": _set_apart(
+                    accuracy, *samples, sides=[side.rate(accuracy) for side in samples], n_groups=of_a.n_groups
+                ),
                 "mcnemar": _test_rows(of_a, of_b),
             }
         slices[value] = {**count_slice(examples, has_value), "heads": heads}

@@ -11,7 +11,7 @@ from evaluation.dataset import HALVED, cut_taxonomy, halve, load_labelled, refus
 from evaluation.growth import FEWEST_POINTS, choose_sizes, grow
 from evaluation.learners import LEARNER, Learner, parse_learner
 from evaluation.linear import import_sklearn
-from evaluation.measure import note_few
+from evaluation.measure import note_few, note_rare
 from evaluation.options import (
     DEV,
     JSON,
@@ -32,9 +32,9 @@ from evaluation.report import check_report_extra
 from evaluation.report_data import name_outputs, write_data_report
 from evaluation.tables import WIDTH, make_table, show_figure, show_text
 from twohands.cpu import describe_cpu
-from twohands.examples import Example, expand_paths
+from twohands.examples import Example, encode_labels, expand_paths
 from twohands.locate import find_config
-from twohands.taxonomy import load_taxonomy
+from twohands.taxonomy import Taxonomy, load_taxonomy
 
 Json = dict[str, object]
 _KIND = "curve"
@@ -42,7 +42,7 @@ _KIND = "curve"
 
 def _judge_gain(gain: Mapping[str, Any]) -> str:
     if gain["low"] is None:
-        return "too few documents to tell"
+        return "no interval to tell by"
     return "more labels still paid" if gain["low"] > 0 else "no gain is shown"
 
 
@@ -75,6 +75,15 @@ def _print_curve(report: Mapping[str, Any]) -> None:
             )
     for note in report["notes"]:
         console.print(show_text(f"note: {note}", "yellow"))
+
+
+def _note_measured(examples: Sequence[Example], taxonomy: Taxonomy) -> list[str]:
+    truth, groups = encode_labels(examples, taxonomy), [example.group for example in examples]
+    notes = note_few(len(set(groups)))
+    for head in taxonomy.heads:
+        rare = note_rare(head.label_names, truth[:, taxonomy.slices[head.name]] == 1, groups)
+        notes += [f"{head.name}: {note[0].lower()}{note[1:]}" for note in rare]
+    return notes
 
 
 def _note_sizes(n_sizes: int, points: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -178,7 +187,7 @@ def curve(
             seed=seed,
             advance=advance,
         )
-    notes += note_few(len({example.group for example in files["data"].examples}))
+    notes += _note_measured(files["data"].examples, known)
     notes += _note_sizes(len(sizes), cast("list[dict[str, Any]]", grown["points"]))
     encoder = {} if fitter.encoder is None else fitter.encoder.identity
     found: Json = {

@@ -63,7 +63,7 @@ def draw_parts(examples: Sequence[Example], sizes: Sequence[int], *, seed: int |
 class _Fits:
     """What the fits of one size score: `whole` has shape `(n_fits,)`, `drawn` shape `(n_fits, n_replicates)`.
 
-    `n_groups` documents were drawn from; a draw that does not define the score is NaN.
+    It rests on `n_groups` documents, a mean over labels on those of its rarest; a draw that does not define it is NaN.
     """
 
     whole: Floats
@@ -82,7 +82,7 @@ def _score(samples: Sequence[Sample], of: int | None) -> _Fits:
     return _Fits(
         np.array([float(read(sample.whole)[0]) for sample in samples]),
         np.stack([read(sample.drawn, sample.whole) for sample in samples]),
-        samples[0].n_groups,
+        samples[0].n_rarest if of is None else samples[0].n_groups,
     )
 
 
@@ -137,8 +137,8 @@ def extrapolate(
 
     Returns:
         `law`: floor, scale, exponent; `points`: `n_rows`, and `macro_f1` with an interval over draws of the measured
-        documents and of the fits (None from fewer than 5 documents), which does not hold the doubt whether the law goes
-        on; None for too few sizes.
+        documents and of the fits (None from fewer than 5 documents of the rarest label), which does not hold the doubt
+        whether the law goes on; None for too few sizes.
     """
     if len(sizes) < FEWEST_POINTS:
         return None

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 
 from evaluation.dataset import LabelledFiles
 from evaluation.deciders import Decisions
@@ -147,6 +148,24 @@ def note_few(n_groups: int) -> list[str]:
     return []
 
 
+def note_rare(labels: Sequence[str], has_label: npt.NDArray[np.bool_], groups: Sequence[str]) -> list[str]:
+    """Say which labels are in too few documents for an interval of a mean over labels, if any are.
+
+    Args:
+        labels: names.
+        has_label: shape `(n, n_labels)`.
+        groups: the document of each row; of fewer than 5 nothing is said, since nothing has an interval.
+
+    Returns:
+        At most one sentence.
+    """
+    if len(set(groups)) < FEWEST_GROUPS:
+        return []
+    of_label = [{group for group, has in zip(groups, column, strict=True) if has} for column in has_label.T.tolist()]
+    rare = [name for name, found in zip(labels, of_label, strict=True) if 0 < len(found) < FEWEST_GROUPS]
+    return [f"Fewer than {FEWEST_GROUPS} documents have {', '.join(rare)}: no interval of macro-F1."] if rare else []
+
+
 def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy) -> list[str]:
     """Say what the figures cannot show.
 
@@ -166,5 +185,6 @@ def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy) -> list[str]
         without = [name for name, n in zip(head.label_names, (rows.truth == 1).sum(axis=0), strict=True) if not n]
         if without:
             notes.append(f"{head.name}: no row is {', '.join(without)}; F1 is 0 there and pulls the macro mean down.")
-        notes += [f"{head.name}: {note[0].lower()}{note[1:]}" for note in note_few(rows.n_groups)]
+        limits = [*note_few(rows.n_groups), *note_rare(head.label_names, rows.truth == 1, rows.groups)]
+        notes += [f"{head.name}: {note[0].lower()}{note[1:]}" for note in limits]
     return notes

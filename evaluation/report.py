@@ -10,7 +10,15 @@ from evaluation.output import write_whole
 from evaluation.plots import draw_histograms, draw_precision_recall, draw_reliability, draw_risk
 from evaluation.robustness.show import draw_robustness
 from evaluation.rows import TOO_FEW_GROUPS
-from evaluation.tables import list_labels, show_figure, show_number, show_p, show_range
+from evaluation.tables import (
+    list_labels,
+    say_calibration,
+    show_bootstrap_p,
+    show_figure,
+    show_number,
+    show_p,
+    show_range,
+)
 from twohands.errors import MissingExtraError
 
 METRICS_NAME = "metrics.json"
@@ -49,6 +57,13 @@ def _confusion_cells(confusion: Mapping[str, Mapping[str, int]]) -> list[dict[st
     return rows
 
 
+def _let_wrap(name: object) -> Any:  # noqa: ANN401 - markupsafe's Markup, which comes with jinja2
+    """A name that a narrow column parts after its underscores, not in the middle of a word."""
+    from markupsafe import Markup, escape
+
+    return Markup(str(escape(name)).replace("_", "_<wbr>"))  # noqa: S704 - escaped in this line
+
+
 def make_environment() -> Any:  # noqa: ANN401 - jinja2's Environment, imported only when a page is written
     """Make the environment of all pages: everything is escaped, and an unknown name is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -62,7 +77,10 @@ def make_environment() -> Any:  # noqa: ANN401 - jinja2's Environment, imported 
     environment.filters["labels"] = list_labels
     environment.filters["number"] = show_number
     environment.filters["p"] = show_p
+    environment.filters["bootstrap_p"] = show_bootstrap_p
+    environment.filters["breakable"] = _let_wrap
     environment.globals["too_few_groups"] = TOO_FEW_GROUPS
+    environment.globals["say_calibration"] = say_calibration
     return environment
 
 

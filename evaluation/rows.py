@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluation.deciders import Decisions
-from twohands.bounds import FEWEST_GROUPS, DrawnFigure, bound_certain, bound_figure
+from twohands.bounds import FEWEST_GROUPS, DrawnFigure, bound_certain, bound_figure, count_rarest, count_true
 from twohands.examples import NOT_LABELLED, Example, Labels, encode_labels
-from twohands.metrics import Counts, Floats, Measure, count_head, draw_weights, f1, mean_defined, sum_by_group
+from twohands.metrics import Counts, Floats, Measure, count_head, draw_weights, f1, sum_by_group
 from twohands.scores import Scores
 from twohands.taxonomy import Head, Taxonomy
 
-TOO_FEW_GROUPS = f"[-]: no interval and no p from fewer than {FEWEST_GROUPS} documents."
+TOO_FEW_GROUPS = f"[-]: fewer than {FEWEST_GROUPS} documents (macro-F1: of some label), or all draws alike."
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +108,15 @@ def select_rows(examples: Sequence[Example], taxonomy: Taxonomy, decisions: Deci
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Counts of all rows (`whole`, one entry) and of each bootstrap draw of documents (`drawn`, one entry each)."""
+    """Counts of all rows (`whole`, one entry) and of each bootstrap draw of documents (`drawn`, one entry each).
+
+    `n_groups` documents were drawn from; `n_rarest` of them have the rarest of the labels that any row has.
+    """
 
     whole: Counts
     drawn: Counts
     n_groups: int
+    n_rarest: int
 
     @classmethod
     def of(cls, rows: HeadRows, weights: Floats) -> "Sample":
@@ -126,7 +130,8 @@ class Sample:
             The counts.
         """
         by_document = rows.count()
-        return cls(by_document.weigh(np.ones((1, weights.shape[1]))), by_document.weigh(weights), weights.shape[1])
+        whole, n_groups = by_document.weigh(np.ones((1, weights.shape[1]))), weights.shape[1]
+        return cls(whole, by_document.weigh(weights), n_groups, count_rarest(count_true(by_document)))
 
     def figure(self, of: Measure) -> DrawnFigure:
         """One figure with its 95% interval.
@@ -139,6 +144,18 @@ class Sample:
         """
         (value,) = of(self.whole)
         return bound_figure(float(value), of(self.drawn, whole=self.whole), n_groups=self.n_groups)
+
+    def macro(self, of: Measure) -> DrawnFigure:
+        """A mean over labels that all occur or count 0, with its 95% interval, if its rarest label has one.
+
+        Args:
+            of: `macro_f1`, or one of `macro_over`.
+
+        Returns:
+            As `bound_figure`.
+        """
+        (value,) = of(self.whole)
+        return bound_figure(float(value), of(self.drawn, whole=self.whole), n_groups=self.n_rarest)
 
     def rate(self, of: Measure) -> DrawnFigure:
         """A share of the rows with its 95% interval, which is wide where few documents are all right or all wrong.
@@ -166,26 +183,26 @@ def macro_over(labels: npt.NDArray[np.int64]) -> Measure:
     """
 
     def measure(counts: Counts, *, whole: Counts | None = None) -> Floats:
-        return mean_defined(f1(counts, whole=whole)[..., labels])
+        return np.asarray(f1(counts, whole=whole)[..., labels].mean(axis=-1))
 
     return measure
 
 
-def draw_macro_difference(a: Sample, b: Sample, labels: npt.NDArray[np.int64] | None = None) -> Floats:
-    """Macro-F1 of A minus that of B by draw, over the labels that the draw defines for both.
+def subtract(of: Measure, a: Sample, b: Sample, *, n_groups: int) -> DrawnFigure:
+    """A figure of A minus that of B on the same rows and draws, which so define it for both or for neither.
 
     Args:
+        of: from counts to one number for each entry of their leading axis.
         a: the one.
-        b: the other, with the same draws.
-        labels: their places; None for all of the head.
+        b: the other.
+        n_groups: documents that the figure rests on.
 
     Returns:
-        Shape `(n_replicates,)`; NaN where the draw defines no label.
+        As `bound_figure`.
     """
-    chosen = slice(None) if labels is None else labels
-    of_a, of_b = (f1(side.drawn, whole=side.whole)[:, chosen] for side in (a, b))
-    is_defined = np.isfinite(of_a) & np.isfinite(of_b)
-    return mean_defined(np.where(is_defined, of_a, np.nan)) - mean_defined(np.where(is_defined, of_b, np.nan))
+    (value_a,), (value_b,) = of(a.whole), of(b.whole)
+    drawn = of(a.drawn, whole=a.whole) - of(b.drawn, whole=b.whole)
+    return bound_figure(float(value_a - value_b), drawn, n_groups=n_groups)
 
 
 def ratio_of(numerator: Floats, denominator: Floats, weights: Floats) -> DrawnFigure | None:

@@ -115,7 +115,7 @@ def _measure_slice(rows: HeadRows, *, n_replicates: int, seed: int) -> Json:
         "n": len(rows.groups),
         "n_groups": rows.n_groups,
         # A slice often lacks a label altogether; counting its F1 as 0 would make slices incomparable.
-        "macro_f1": sample.figure(macro_over(occurs)) if len(occurs) else None,
+        "macro_f1": sample.macro(macro_over(occurs)) if len(occurs) else None,
         "accuracy": sample.rate(accuracy),
         "labels": [rows.head.label_names[number] for number in occurs],
     }
@@ -176,7 +176,7 @@ def measure_slices(
     Returns:
         By value, the largest slice first (decades, lengths and counts in their own order): `n`, `n_groups` and by head
         `macro_f1` (over the labels that occur in the slice, None where none does), `accuracy`, `n`, `n_groups`, those
-        `labels`; from fewer than 5 documents without intervals.
+        `labels`; from fewer than 5 documents without intervals, `macro_f1` where fewer have one of its labels.
 
     Raises:
         UnknownColumnError: no row has the column.

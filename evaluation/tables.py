@@ -1,6 +1,7 @@
 """Owns how figures look in a terminal: 80 columns, each figure with its interval."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from rich import box
@@ -9,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from evaluation.rows import TOO_FEW_GROUPS
-from twohands.bounds import FEWEST_GROUPS
 
 WIDTH = 80
 Json = Mapping[str, Any]
@@ -59,6 +59,19 @@ def list_labels(head: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return listed
 
 
+def say_calibration(head: Mapping[str, Any]) -> str:
+    """Say whether a head's calibration error is one that scores which are exactly right would show, too.
+
+    Args:
+        head: of the object that `evaluate --json` prints.
+
+    Returns:
+        Some words.
+    """
+    is_beyond = head["ece"]["value"] > head["ece_by_chance"]["high"]
+    return "more than chance would show" if is_beyond else "no more than chance would show"
+
+
 def _count_given(confusion: Mapping[str, Mapping[str, int]], label: str) -> int:
     cells = confusion[label]
     if "true_positive" in cells:
@@ -71,6 +84,20 @@ def show_p(p: float | None) -> str:
     if p is None:
         return "-"
     return "<.001" if p < 0.001 else show_number(p)
+
+
+def show_bootstrap_p(difference: Mapping[str, Any]) -> str:
+    """Write the p of a difference: `≤.002` where all draws lie on one side, since more draws might give less.
+
+    Args:
+        difference: of the object that `compare --json` prints.
+
+    Returns:
+        As `show_p`.
+    """
+    if not difference["p_is_least"]:
+        return show_p(difference["p"])
+    return "≤" + show_number(math.ceil(difference["p"] * 1000) / 1000)  # never below the number that it bounds
 
 
 def make_table(*headings: str) -> Table:
@@ -102,6 +129,7 @@ def _print_head(console: Console, name: str, head: Json) -> None:
         f"{title} {show_figure(head[key])}" for key, title in (("accuracy", "accuracy"), ("ece", "ECE"))
     )
     console.print(show_text(f"{overall}; by chance {show_number(head['ece_by_chance']['value'])}"))
+    console.print(show_text(f"calibration error: {say_calibration(head)}"))
     if "abstention" in head:
         abstention = head["abstention"]
         answered, right = show_figure(abstention["coverage"]), show_figure(abstention["accuracy"])
@@ -115,9 +143,8 @@ def _print_head(console: Console, name: str, head: Json) -> None:
     console.print(table)
 
 
-def _explain_gaps(console: Console, name: str, slices: Json) -> None:
-    heads = [part["heads"][name] for part in slices.values() if name in part["heads"]]
-    if any(head["n_groups"] < FEWEST_GROUPS for head in heads):
+def _explain_gaps(console: Console, shown: Sequence[Json | None]) -> None:
+    if any(figure is not None and figure["low"] is None for figure in shown):
         console.print(show_text(TOO_FEW_GROUPS))
 
 
@@ -127,13 +154,15 @@ def _print_slices(console: Console, column: str, slices: Json) -> None:
         console.print()
         console.print(show_text(f"{name} by {column}", "bold"))
         table = make_table(column, "rows", "docs", "macro-F1 (labels that occur)", "accuracy")
+        shown = []
         for value, part in slices.items():
             if name in part["heads"]:
                 head = part["heads"][name]
-                figures = [show_figure(head[key]) for key in ("macro_f1", "accuracy")]
-                table.add_row(show_text(value), str(head["n"]), str(head["n_groups"]), *figures)
+                figures = [head[key] for key in ("macro_f1", "accuracy")]
+                table.add_row(show_text(value), str(head["n"]), str(head["n_groups"]), *map(show_figure, figures))
+                shown += figures
         console.print(table)
-        _explain_gaps(console, name, slices)
+        _explain_gaps(console, shown)
 
 
 def print_evaluation(report: Json) -> None:
@@ -164,13 +193,13 @@ def say_better(difference: Mapping[str, Any]) -> str:
     """Say which side is better, by the interval of A minus B.
 
     Args:
-        difference: `low` and `high`; None from too few documents.
+        difference: `low` and `high`; None where there is no interval.
 
     Returns:
         Some words.
     """
     if difference["low"] is None:
-        return "too few documents to tell"
+        return "no interval to tell by"
     if difference["low"] > 0:
         return "A is better"
     return "B is better" if difference["high"] < 0 else "no difference shown"
@@ -181,6 +210,7 @@ def _print_compared_slices(console: Console, column: str, slices: Json) -> None:
         console.print()
         console.print(show_text(f"{name} by {column}: macro-F1 over the labels that occur", "bold"))
         table = make_table(column, "rows", "docs", "A", "B", "A - B", "p")
+        shown = []
         for value, part in slices.items():
             head = part["heads"].get(name)
             if head is not None and head["macro_f1"] is not None:
@@ -188,9 +218,19 @@ def _print_compared_slices(console: Console, column: str, slices: Json) -> None:
                 a, b = show_number(figures["a"]["value"]), show_number(figures["b"]["value"])
                 apart = figures["difference"]
                 counts = (str(head["n"]), str(head["n_groups"]))
-                table.add_row(show_text(value), *counts, a, b, show_figure(apart, is_signed=True), show_p(apart["p"]))
+                cells = (a, b, show_figure(apart, is_signed=True), show_bootstrap_p(apart))
+                table.add_row(show_text(value), *counts, *cells)
+                shown.append(apart)
         console.print(table)
-        _explain_gaps(console, name, slices)
+        _explain_gaps(console, shown)
+
+
+def _show_apart(part: Json, *, is_defined: bool) -> list[str]:
+    """A, B, A minus B and p; dashes for F1 of a label that no row has."""
+    if not is_defined:
+        return ["-"] * 4
+    values = [show_number(part[side]["value"]) for side in ("a", "b")]
+    return [*values, show_figure(part["difference"], is_signed=True), show_bootstrap_p(part["difference"])]
 
 
 def print_comparison(report: Json) -> None:
@@ -218,9 +258,7 @@ def print_comparison(report: Json) -> None:
         parts |= {f"F1 {label}": figures["f1"] for label, figures in head["labels"].items()}
         supports = ["", "", *(str(figures["support"]) for figures in head["labels"].values())]
         for (title, part), support in zip(parts.items(), supports, strict=True):
-            a, b = show_number(part["a"]["value"]), show_number(part["b"]["value"])
-            apart = part["difference"]
-            table.add_row(show_text(title), a, b, show_figure(apart, is_signed=True), show_p(apart["p"]), support)
+            table.add_row(show_text(title), *_show_apart(part, is_defined=support != "0"), support)
         console.print(table)
         mcnemar = head["mcnemar"]
         console.print(
@@ -234,7 +272,8 @@ def print_comparison(report: Json) -> None:
     console.print()
     console.print(
         show_text(
-            "The p in the tables is the bootstrap's, which draws whole groups; McNemar takes rows as independent."
+            "The p in the tables is the bootstrap's, which draws whole groups; McNemar takes rows as independent. "
+            "None is adjusted for the number of lines."
         )
     )
     _print_notes(console, report)

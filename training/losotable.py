@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from training.loso import Answers, Source
+from twohands.bounds import bound_figure
 from twohands.examples import NOT_LABELLED, Example, encode_labels
-from twohands.metrics import Counts, Floats, count_head, draw_weights, f1, interval, mean_defined, sum_by_group
+from twohands.metrics import Counts, Floats, count_head, draw_weights, f1, sum_by_group
 from twohands.taxonomy import Head, Taxonomy
 
 N_REPLICATES = 1000
 ALL = "**all of these**"
-_FEWEST_DOCUMENTS = 5  # below, draws are too alike for an interval
 Json = dict[str, object]
 
 
@@ -28,12 +28,11 @@ def _count(examples: Sequence[Example], answers: Answers, taxonomy: Taxonomy, he
 def _figure(by_label: Floats, *, n_documents: int) -> Json:
     """Means over labels: the first row is of the rows themselves, the others of draws, NaN where one defines nothing.
 
-    A draw that has lost the few documents of a label says nothing of it, as in `twohands.metrics`.
+    A draw that has lost the few documents of a label says nothing of it, as in `twohands.metrics`; `n_documents` have
+    the rarest label.
     """
-    value, *drawn = mean_defined(by_label)
-    known = np.array(drawn)[np.isfinite(drawn)]
-    low, high = interval(known) if n_documents >= _FEWEST_DOCUMENTS and len(known) else (None, None)
-    return {"value": float(value), "low": low, "high": high}
+    value, *drawn = by_label.mean(axis=-1)
+    return dict(bound_figure(float(value), np.array(drawn), n_groups=n_documents))
 
 
 def measure_source(
@@ -49,8 +48,8 @@ def measure_source(
 
     Returns:
         By head: `n_rows`, `labels` that occur in the rows, by model the macro-F1 over those labels, and `difference`
-        (first less second) where there are two; `low` and `high` of a figure are None from fewer than 5 documents. A
-        head without a labelled row is left out.
+        (first less second) where there are two; `low` and `high` of a figure are None where fewer than 5 documents have
+        one of the labels. A head without a labelled row is left out.
     """
     n_documents = len({example.group for example in examples})
     weights = np.concatenate(
@@ -68,13 +67,16 @@ def measure_source(
         for name, answers in by_model.items():
             counts = _count(examples, answers, taxonomy, head)
             values[name] = f1(counts.weigh(weights), whole=counts.weigh(weights[:1]))[:, occurs]
-        n_known = len({example.group for example, is_known in zip(examples, known, strict=True) if is_known})
+        n_rarest = min(
+            len({examples[place].group for place in np.flatnonzero(has_label).tolist()})
+            for has_label in (truth[:, occurs] == 1).T
+        )
         labels = [name for name, is_there in zip(head.label_names, occurs, strict=True) if is_there]
         entry: Json = {"n_rows": int(known.sum()), "labels": labels}
-        entry |= {name: _figure(drawn, n_documents=n_known) for name, drawn in values.items()}
+        entry |= {name: _figure(drawn, n_documents=n_rarest) for name, drawn in values.items()}
         if len(values) == 2:
             first, second = values.values()
-            entry["difference"] = _figure(first - second, n_documents=n_known)
+            entry["difference"] = _figure(first - second, n_documents=n_rarest)
         figures[head.name] = entry
     return figures
 
@@ -145,7 +147,7 @@ def _lay_out(
         "# Leave one source out",
         "",
         "Macro-F1 over the labels that occur in the source's rows, with the 95% interval of a bootstrap over "
-        "documents (from 5 of them on). Left out: trained, selected and calibrated without the source. "
+        "documents (from 5 on that have each label). Left out: trained, selected and calibrated without the source. "
         f"In domain: {in_domain}. Difference: left out less in domain, on the same rows and draws.",
         "",
         "## All rows of the source",

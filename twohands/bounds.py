@@ -12,13 +12,14 @@ import numpy.typing as npt
 
 from twohands.examples import NOT_LABELLED, Labels
 from twohands.metrics import Counts, Floats, count_head, draw_weights, interval, measure_head, sum_by_group
-from twohands.taxonomy import Head, Taxonomy
+from twohands.taxonomy import Head, ProblemType, Taxonomy
 
 # A figure whose interval is None where it was not drawn.
 DrawnFigure = dict[str, float | None]
 # With fewer documents a draw of documents says nothing: of one document every draw is the same, whatever the doubt.
 FEWEST_GROUPS = 5
 _TAIL = 0.025  # on each side of a 95% interval
+_ALIKE = 1e-12  # draws of one value differ by rounding
 
 
 def bound_figure(value: float, drawn: Floats, *, n_groups: int) -> DrawnFigure:
@@ -30,12 +31,36 @@ def bound_figure(value: float, drawn: Floats, *, n_groups: int) -> DrawnFigure:
         n_groups: documents that were drawn from.
 
     Returns:
-        `value`, `low`, `high`; the latter two None from fewer than 5 documents. Draws that are NaN, which do not define
-        the figure, are left out.
+        `value`, `low`, `high`; the latter two None from fewer than 5 documents, and where all draws are alike, which
+        proves nothing. Draws that are NaN, which do not define the figure, are left out.
     """
     defined = drawn[np.isfinite(drawn)]
-    low, high = interval(defined) if n_groups >= FEWEST_GROUPS and len(defined) else (None, None)
-    return {"value": value, "low": low, "high": high}
+    if n_groups < FEWEST_GROUPS or not len(defined):
+        return {"value": value, "low": None, "high": None}
+    low, high = interval(defined)
+    return _drop_alike({"value": value, "low": low, "high": high})
+
+
+def count_rarest(is_counted: Floats) -> int:
+    """Count the documents that a mean over labels rests on: those of its rarest label.
+
+    From fewer than 5 its draws say nothing, however many documents there are in all: of one document that has a label,
+    every draw either lacks the label or is the same for it. Simulated intervals of macro-F1 then hold the truth far too
+    seldom, and from 5 on about as often as they say (`tests/unit/test_metrics.py`).
+
+    Args:
+        is_counted: what of each label stands in each document, shape `(n_documents, n_labels)`.
+
+    Returns:
+        The least number of documents over the labels that occur; 0 where none does.
+    """
+    n_documents = (is_counted > 0).sum(axis=0)
+    return int(n_documents[n_documents > 0].min()) if n_documents.any() else 0
+
+
+def count_true(by_document: Counts) -> Floats:
+    """Rows that have each label, by document; shape `(n_documents, n_labels)`."""
+    return np.asarray(by_document.binary[..., 0] + by_document.binary[..., 2])
 
 
 def bound_certain(rate: float, *, n_documents: int) -> DrawnFigure:
@@ -62,17 +87,41 @@ def _unbound(figure: DrawnFigure) -> DrawnFigure:
     return {"value": figure["value"], "low": None, "high": None}
 
 
-def _bound_share(figure: DrawnFigure, is_counted: Floats) -> DrawnFigure:
-    """A share: of no row it is not defined, and where it is 0 or 1 its draws are all alike."""
-    n_documents = int((is_counted > 0).sum())
+def _drop_alike(figure: DrawnFigure) -> DrawnFigure:
+    is_alike = figure["low"] is not None and figure["high"] is not None and figure["high"] - figure["low"] <= _ALIKE
+    return _unbound(figure) if is_alike else figure
+
+
+def bound_share(figure: DrawnFigure, is_counted: Floats) -> DrawnFigure:
+    """Bound a share of which every draw is the same.
+
+    Args:
+        figure: the share, by draws.
+        is_counted: the rows that it counts, by document.
+
+    Returns:
+        The bounds of `bound_certain` for 0 and 1, none for another value of which all draws are alike; else the figure.
+    """
     value = figure["value"]
-    return bound_certain(float(value or 0), n_documents=n_documents) if value in (0, 1) else figure
+    if value in (0, 1):
+        return bound_certain(float(value or 0), n_documents=int((is_counted > 0).sum()))
+    return _drop_alike(figure)
 
 
-def _bound_f1(figure: DrawnFigure, is_counted: Floats) -> DrawnFigure:
-    """F1 rises with the share j of rows that are both true and given among those that are either: 2j / (1 + j)."""
-    bounded = _bound_share(figure, is_counted)
-    if bounded is figure or bounded["low"] is None or bounded["high"] is None:
+def bound_f1(figure: DrawnFigure, is_counted: Floats) -> DrawnFigure:
+    """Bound an F1 of which every draw is the same, as `bound_share`.
+
+    F1 rises with the share j of rows that are both true and given among those that are either: 2j / (1 + j).
+
+    Args:
+        figure: F1 of a label that some row has, by draws.
+        is_counted: rows that are true or given, by document.
+
+    Returns:
+        Bounds that follow from those of j.
+    """
+    bounded = bound_share(figure, is_counted)
+    if figure["value"] not in (0, 1) or bounded["low"] is None or bounded["high"] is None:
         return bounded
     low, high = (2 * share / (1 + share) for share in (bounded["low"], bounded["high"]))
     return {"value": bounded["value"], "low": low, "high": high}
@@ -80,10 +129,10 @@ def _bound_f1(figure: DrawnFigure, is_counted: Floats) -> DrawnFigure:
 
 def _bound_label(label: dict[str, DrawnFigure], counts: Counts, number: int) -> None:
     tp, fp, fn, _ = (counts.binary[:, number, cell] for cell in range(4))
-    label["precision"] = _bound_share(label["precision"], tp + fp)
+    label["precision"] = bound_share(label["precision"], tp + fp)
     if (tp + fn).any():
-        label["recall"] = _bound_share(label["recall"], tp + fn)
-        label["f1"] = _bound_f1(label["f1"], tp + fp + fn)
+        label["recall"] = bound_share(label["recall"], tp + fn)
+        label["f1"] = bound_f1(label["f1"], tp + fp + fn)
     else:  # of a label that no row has, neither could be anything but 0
         label["recall"], label["f1"] = _unbound(label["recall"]), _unbound(label["f1"])
 
@@ -98,8 +147,9 @@ def bound_head(head: Head, by_document: Counts, weights: Floats) -> dict[str, ob
 
     Returns:
         As `measure_head`; `low` and `high` are None from fewer than 5 documents, for what is not defined (recall and F1
-        of a label that no row has, precision of one that was never given), and for macro-F1 and correlation of which
-        all draws are alike. Shares that are 0 or 1, and F1 there, have the bounds of `bound_certain`.
+        of a label that no row has, precision of one that was never given), for figures of which all draws are alike,
+        and for means over labels (macro-F1; correlation of an any-of head) whose rarest label is in fewer than 5
+        documents. Shares that are 0 or 1, and F1 there, have the bounds of `bound_certain`.
     """
     n_documents = weights.shape[1]
     measured = measure_head(head, by_document, weights)
@@ -112,10 +162,13 @@ def bound_head(head: Head, by_document: Counts, weights: Floats) -> dict[str, ob
         return measured | {key: _unbound(figure) for key, figure in overall.items()}
     for number, label in enumerate(labels.values()):
         _bound_label(label, by_document, number)
-    for key in ("macro_f1", "mcc"):
-        if overall[key]["low"] == overall[key]["high"]:
-            overall[key] = _unbound(overall[key])
-    overall["accuracy"] = _bound_share(overall["accuracy"], np.ones(n_documents))
+    rest_on = {"macro_f1": count_rarest(count_true(by_document)), "mcc": n_documents, "ece": n_documents}
+    if head.problem_type is ProblemType.ANY_OF:
+        given = by_document.binary[..., 0] + by_document.binary[..., 1]
+        rest_on["mcc"] = min(rest_on["macro_f1"], count_rarest(given))
+    for key, n in rest_on.items():
+        overall[key] = _drop_alike(overall[key]) if n >= FEWEST_GROUPS else _unbound(overall[key])
+    overall["accuracy"] = bound_share(overall["accuracy"], np.ones(n_documents))
     return measured | overall
 
 

@@ -5,7 +5,8 @@ product. Training selects by the same functions that evaluation reports. Agrees 
 (`zero_division=0`, macro over all labels of the head).
 
 A figure that a bootstrap draw does not define says nothing of it: every figure takes the sample that was drawn from as
-`whole`, and is then NaN in draws that lack what the sample has. What the sample itself lacks stays 0 in each draw.
+`whole`, and is then NaN in draws that lack what the sample has. What the sample itself lacks stays 0 in each draw. So
+a mean over labels is one over the same labels in the sample and in every draw that counts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -67,14 +68,6 @@ def _divide(numerator: Floats, denominator: Floats, of_whole: Floats | None) -> 
     return np.divide(numerator, denominator, out=nothing, where=denominator > 0)
 
 
-def mean_defined(values: Floats) -> Floats:
-    """Mean over the last axis of what is not NaN; NaN where nothing is."""
-    is_defined = np.isfinite(values)
-    n = is_defined.sum(axis=-1)
-    total = np.where(is_defined, values, 0.0).sum(axis=-1)
-    return np.asarray(np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0))
-
-
 def _given(counts: Counts) -> Floats:
     return np.asarray(counts.binary[..., 0] + counts.binary[..., 1])
 
@@ -94,18 +87,25 @@ def recall(counts: Counts, *, whole: Counts | None = None) -> Floats:
 
 
 def f1(counts: Counts, *, whole: Counts | None = None) -> Floats:
-    """Harmonic mean of precision and recall per label; shape `(..., n_labels)`; 0 where neither true nor given."""
+    """Harmonic mean of precision and recall per label; shape `(..., n_labels)`; 0 where neither true nor given.
+
+    A draw that has lost the few rows of a label does not define it, even where the label is given wrongly there: that
+    says nothing of how such rows are found.
+    """
     twice = 2 * counts.binary[..., 0]
-    of_whole = None if whole is None else _given(whole) + _true(whole)
-    return _divide(twice, twice + counts.binary[..., 1] + counts.binary[..., 2], of_whole)
+    found = _divide(twice, twice + counts.binary[..., 1] + counts.binary[..., 2], None)
+    if whole is None:
+        return found
+    return np.where((_true(counts) == 0) & (_true(whole) > 0), np.nan, found)
 
 
 def macro_f1(counts: Counts, *, whole: Counts | None = None) -> Floats:
     """Mean of F1 over the labels of the head, rare ones like frequent ones; shape `(...)`.
 
-    Of a draw over the labels that it defines: one that has lost the few rows of a label is not wrong about them.
+    Over the same labels in sample and draws: NaN in a draw that has lost the rows of one; a label that no row of the
+    sample has counts 0 in all.
     """
-    return mean_defined(f1(counts, whole=whole))
+    return np.asarray(f1(counts, whole=whole).mean(axis=-1))
 
 
 def accuracy(counts: Counts, *, whole: Counts | None = None) -> Floats:
@@ -135,14 +135,16 @@ def mcc(counts: Counts, *, whole: Counts | None = None) -> Floats:
         whole: of the sample, where `counts` are of draws.
 
     Returns:
-        In [-1, 1]; 0 where it is not defined; NaN in a draw that does not define it though the sample does.
+        In [-1, 1]; 0 where it is not defined; NaN in a draw that does not define it, or not for each label, though the
+        sample does.
 
     Source:
         Gorodkin 2004, *Comparing two K-category assignments by a K-category correlation coefficient*.
     """
     if counts.confusion.any():
         return _divide(*_correlate_classes(counts), None if whole is None else _correlate_classes(whole)[1])
-    return mean_defined(_divide(*_correlate_labels(counts), None if whole is None else _correlate_labels(whole)[1]))
+    of_labels = _divide(*_correlate_labels(counts), None if whole is None else _correlate_labels(whole)[1])
+    return np.asarray(of_labels.mean(axis=-1))
 
 
 def ece(counts: Counts, *, whole: Counts | None = None) -> Floats:

@@ -282,7 +282,7 @@ def agreement(
         "seed": seed,
         "notes": [
             *(f"Only rows whose {column} is {value}." for column, value in read.where),
-            *note_limits(read.codings, n_repeated=read.n_repeated, n_tied=read.n_tied),
+            *note_limits(read.codings, answers, n_repeated=read.n_repeated, n_tied=read.n_tied),
         ],
         "cpu": describe_cpu(),
         "versions": list_versions("krippendorff", "scipy"),

@@ -1,7 +1,7 @@
 """Owns the figures of agreement: alpha of all codes; kappa, F1 and the like of two sets of codes; each with draws.
 
-Accuracy and F1 are those that `evaluate` reports; kappa agrees with scikit-learn's. Confusions are summed by
-document, so that a bootstrap draw of documents is one matrix product.
+Accuracy and F1 are those that `evaluate` reports, with its bounds; kappa agrees with scikit-learn's. Confusions are
+summed by document, so that a bootstrap draw of documents is one matrix product.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,17 @@ from typing import Literal
 import numpy as np
 
 from evaluation.agreement.codings import Codes, Scale, Variable
-from twohands.bounds import DrawnFigure, bound_figure
+from twohands.bounds import (
+    FEWEST_GROUPS,
+    DrawnFigure,
+    bound_f1,
+    bound_figure,
+    bound_share,
+    count_rarest,
+    count_true,
+)
 from twohands.errors import MissingExtraError
-from twohands.metrics import Counts, Floats, accuracy, f1, macro_f1
+from twohands.metrics import Counts, Floats, accuracy, f1
 
 Json = dict[str, object]
 Level = Literal["nominal", "ordinal"]
@@ -41,7 +49,8 @@ def figure_of(values: Floats, *, n_groups: int) -> DrawnFigure | None:
         n_groups: documents that hold any of the items.
 
     Returns:
-        As `bound_figure`; None where the sample's own is not defined. Draws without a value are left out.
+        As `bound_figure`; None where the sample's own is not defined. Draws without a value are left out, and where all
+        are alike there is no interval.
     """
     return bound_figure(float(values[0]), values[1:], n_groups=n_groups) if np.isfinite(values[0]) else None
 
@@ -81,28 +90,48 @@ def measure_alpha(variable: Variable, groups: Codes, weights: Floats, *, level: 
 class Agreement:
     """Figures of two sets of codes, the sample's first, then each draw's; NaN where not defined.
 
-    They are of `n` items from `n_groups` documents.
+    They are of `n` items from `n_groups` documents; `n_rarest` of these have the rarest label of the first set.
+    `counted` holds, by share, what each document counts to it, shape `(n_groups,)`; `either` likewise, by label, the
+    items that one of the sets gives it, and `is_true` whether the first set ever does.
     """
 
     n: int
     n_groups: int
+    n_rarest: int
     by_name: Mapping[str, Floats]
     by_label: Mapping[str, Floats]
+    counted: Mapping[str, Floats]
+    either: Mapping[str, Floats]
+    is_true: Mapping[str, bool]
 
     def figure(self, values: Floats) -> DrawnFigure | None:
         """One figure of these items, as `figure_of`."""
         return figure_of(values, n_groups=self.n_groups)
 
+    def _figure(self, name: str, values: Floats) -> DrawnFigure | None:
+        found = figure_of(values, n_groups=self.n_rarest if name == "macro_f1" else self.n_groups)
+        is_share = found is not None and name in self.counted and self.n_groups >= FEWEST_GROUPS
+        return bound_share(found, self.counted[name]) if found is not None and is_share else found
+
+    def _figure_of_label(self, label: str) -> DrawnFigure | None:
+        found = self.figure(self.by_label[label])
+        is_bounded = self.is_true[label] and self.n_groups >= FEWEST_GROUPS
+        return bound_f1(found, self.either[label]) if found is not None and is_bounded else found
+
     def describe(self) -> Json:
-        """Each figure with its interval."""
+        """Each figure with its interval, as `bound_head` has them; None for what is not defined."""
         described: Json = {"n": self.n}
-        described |= {name: self.figure(values) for name, values in self.by_name.items()}
-        described["labels"] = {label: {"f1": self.figure(values)} for label, values in self.by_label.items()}
+        described |= {name: self._figure(name, values) for name, values in self.by_name.items()}
+        described["labels"] = {label: {"f1": self._figure_of_label(label)} for label in self.by_label}
         return described
 
     def minus(self, other: "Agreement") -> Json:
-        """This less the other, draw by draw, since both were drawn alike."""
-        return {name: self.figure(values - other.by_name[name]) for name, values in self.by_name.items()}
+        """This less the other, draw by draw, since both were drawn alike and beside the same first set."""
+        n_groups = {"macro_f1": self.n_rarest}
+        return {
+            name: figure_of(values - other.by_name[name], n_groups=n_groups.get(name, self.n_groups))
+            for name, values in self.by_name.items()
+        }
 
 
 def _as_counts(confusion: Floats) -> Counts:
@@ -145,28 +174,42 @@ def compare_codes(
     """Compare two sets of codes of the same items.
 
     Args:
-        a: places of labels, shape `(n,)`; none missing.
-        b: likewise.
+        a: places of labels, shape `(n,)`; none missing. They stand where `evaluate` has the true labels.
+        b: likewise, set beside `a`.
         groups: the document of each.
         weights: how often each document is drawn; the first row is the sample itself.
         labels: by place.
         scale: of the labels, for `same_side`; None for labels without order.
 
     Returns:
-        `accuracy`, `kappa`, `macro_f1`, `same_side`, and F1 by label.
+        `accuracy`, `kappa`, `macro_f1` (over the labels that either gives), `same_side`, and F1 by label.
     """
     confusion = np.zeros((weights.shape[1], len(labels), len(labels)))
     np.add.at(confusion, (groups, a, b), 1)
     drawn = np.tensordot(weights, confusion, axes=1)  # (1 + n_draws, n_labels, n_labels)
-    counts = _as_counts(drawn)
+    by_document, counts = _as_counts(confusion), _as_counts(drawn)
     sample = counts.weigh(np.eye(1, len(drawn)))
+    is_seen = confusion.sum(axis=(0, 1)) + confusion.sum(axis=(0, 2)) > 0
+    of_labels = f1(counts, whole=sample)
     # A draw of documents without any of these items says nothing of them; 0 would pull intervals down.
-    nothing = drawn.sum(axis=(-2, -1)) == 0
-    exact = np.where(nothing, np.nan, accuracy(counts))
-    by_name = {"accuracy": exact, "kappa": kappa(drawn), "macro_f1": macro_f1(counts, whole=sample)}
+    by_name = {
+        "accuracy": accuracy(counts, whole=sample),
+        "kappa": kappa(drawn),
+        "macro_f1": of_labels[:, is_seen].mean(axis=-1),  # that nobody gave a label is no disagreement
+    }
+    counted = {"accuracy": confusion.sum(axis=(-2, -1))}
     if scale is not None:
         by_name["same_side"] = _same_side(drawn)
-    is_seen = drawn.sum(axis=-1) + drawn.sum(axis=-2) > 0  # F1 of a label that nobody gave is not 0 but undefined
-    of_labels = np.where(is_seen, f1(counts), np.nan)
-    by_label = {label: of_labels[:, place] for place, label in enumerate(labels)}
-    return Agreement(len(a), len(np.unique(groups)), by_name, by_label)
+        counted["same_side"] = confusion[:, ::2, ::2].sum(axis=(-2, -1))
+    either = by_document.binary[..., :3].sum(axis=-1)
+    true = count_true(by_document)
+    return Agreement(
+        len(a),
+        len(np.unique(groups)),
+        count_rarest(true),
+        by_name,
+        {label: np.where(is_seen[place], of_labels[:, place], np.nan) for place, label in enumerate(labels)},
+        counted,
+        {label: either[:, place] for place, label in enumerate(labels)},
+        {label: bool(true[:, place].any()) for place, label in enumerate(labels)},
+    )

@@ -8,7 +8,7 @@ from evaluation.agreement.alternative import stand_in
 from evaluation.agreement.codings import MISSING, PRESENT, Codes, Codings, Variable, code_answers
 from evaluation.agreement.consensus import LeftOut, agree_on, leave_one_out
 from evaluation.agreement.figures import Agreement, Level, compare_codes, measure_alpha
-from evaluation.measure import note_few
+from evaluation.measure import note_few, note_rare
 from twohands.metrics import Floats, draw_weights
 from twohands.taxonomy import ProblemType
 
@@ -140,11 +140,28 @@ def measure_agreement(
     return measured
 
 
-def note_limits(codings: Codings, *, n_repeated: int, n_tied: int) -> list[str]:
+def _note_labels(codings: Codings, answers: Sequence[tuple[str, ...]] | None) -> list[str]:
+    """What macro-F1 is not made of, or cannot show, for want of codes; the F1 of one label stands for itself."""
+    if codings.head.problem_type is not ProblemType.ONE_OF:
+        return []
+    (variable,) = codings.variables()
+    n_coded = variable.count()
+    answered = {words[0] for words in answers or ()}
+    unused = [
+        name for name, n in zip(variable.labels, n_coded.sum(axis=0), strict=True) if not n and name not in answered
+    ]
+    notes = [f"Nobody gave {', '.join(unused)}; macro-F1 is the mean over the other labels."] if unused else []
+    return notes + note_rare(variable.labels, n_coded > 0, [item.group for item in codings.items])
+
+
+def note_limits(
+    codings: Codings, answers: Sequence[tuple[str, ...]] | None, *, n_repeated: int, n_tied: int
+) -> list[str]:
     """Say what the figures cannot show.
 
     Args:
         codings: what people said.
+        answers: what the model says; None without one.
         n_repeated: codes that were an annotator's second of an item.
         n_tied: times that the members of a panel were tied, over a label of an any-of head or over the only one.
 
@@ -154,6 +171,7 @@ def note_limits(codings: Codings, *, n_repeated: int, n_tied: int) -> list[str]:
     notes: list[str] = []
     n_groups = len(set(codings.groups.tolist()))
     notes += note_few(n_groups)
+    notes += _note_labels(codings, answers)
     if n_repeated:
         notes.append(f"{n_repeated} codes were an annotator's second of an item; the first counts.")
     if n_tied:

@@ -33,7 +33,7 @@ def say_verdict(model: Json) -> str:
     if difference is None:
         return "All codes that are compared are the same label, so kappa is not defined and nobody is further off."
     if difference["low"] is None:
-        return "Too few documents to tell whether the model is further from the people than they are from one another."
+        return "No interval tells whether the model is further from the people than they are from one another."
     if difference["high"] < 0:
         return "The model is further from the people than they are from one another."
     if difference["low"] > 0:

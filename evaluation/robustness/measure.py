@@ -9,8 +9,7 @@ from evaluation.deciders import run_model
 from evaluation.progress import show_progress
 from evaluation.robustness.conditions import damage_text, list_conditions
 from evaluation.robustness.names import measure_names, swap_countries
-from evaluation.rows import HeadRows, Sample, draw_macro_difference, select_rows, share_of
-from twohands.bounds import bound_figure
+from evaluation.rows import HeadRows, Sample, select_rows, share_of, subtract
 from twohands.classifier import Classifier
 from twohands.decide import decide_all
 from twohands.examples import Example
@@ -23,15 +22,10 @@ Json = dict[str, object]
 def _measure_head(as_is: HeadRows, damaged: HeadRows, *, n_replicates: int, seed: int) -> Json:
     weights = as_is.draw(n_replicates=n_replicates, seed=seed)
     before, after = Sample.of(as_is, weights), Sample.of(damaged, weights)
-    (value_before,), (value_after,) = macro_f1(before.whole), macro_f1(after.whole)
     is_other = (as_is.decided != damaged.decided).any(axis=1).astype(float)
     return {
-        "macro_f1": after.figure(macro_f1),
-        "difference": bound_figure(
-            float(value_after - value_before),
-            draw_macro_difference(after, before),
-            n_groups=before.n_groups,
-        ),
+        "macro_f1": after.macro(macro_f1),
+        "difference": subtract(macro_f1, after, before, n_groups=before.n_rarest),
         "changed": share_of(
             damaged.sum_by_document(is_other), damaged.sum_by_document(np.ones(len(is_other))), weights
         ),

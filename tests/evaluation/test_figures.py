@@ -1,17 +1,21 @@
 """Intervals of one model's figures: none where there is none, and wide where a few documents are all right."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import beta
 
 from evaluation.comparison import compare_rows
 from evaluation.growth import _Fits, extrapolate
-from evaluation.measure import note_few
+from evaluation.measure import note_few, note_gaps
 from evaluation.plots_growth import draw_growth
 from evaluation.ranking import measure_ranking
 from evaluation.rows import HeadRows, share_of
-from evaluation.tables import list_labels, show_figure, show_range
+from evaluation.slices import measure_slices
+from evaluation.tables import list_labels, say_better, show_bootstrap_p, show_figure, show_p, show_range
 from twohands.bounds import bound_head
+from twohands.examples import Example
 from twohands.metrics import draw_weights
 
 NO_BOUNDS = {"low": None, "high": None}
@@ -92,13 +96,92 @@ def test_a_learning_curve_measured_on_one_document_has_no_interval_and_is_drawn(
     assert draw_growth(points, {"stance": {"extrapolation": beyond}}).startswith("<svg")
 
 
+@pytest.mark.issue(6)
+def test_f1_of_a_label_is_drawn_from_documents_that_have_it(taxonomy):
+    truth = [0] * 97 + [1] * 3
+    rare = measure(make_rows(taxonomy, truth, [1, *truth[1:]]))["labels"][taxonomy.heads[0].label_names[1]]
+    assert rare["f1"]["value"] == pytest.approx(6 / 7)
+    assert rare["f1"]["low"] > 0.3  # a draw of the one wrong row alone has an F1 of 0
+
+
+@pytest.mark.issue(6)
+def test_macro_f1_is_a_mean_over_the_same_labels_in_sample_and_draws(taxonomy):
+    truth = [0] * 30 + [1] * 29 + [0]
+    one_bad = measure(make_rows(taxonomy, truth, [*truth[:-1], 2]))["macro_f1"]
+    assert one_bad["low"] < one_bad["value"] <= one_bad["high"] <= 2 / 3  # 1.00, where draws may leave out a label
+    flawless = measure(make_rows(taxonomy, truth, truth))["macro_f1"]
+    assert flawless == {"value": pytest.approx(2 / 3), **NO_BOUNDS}
+
+
+@pytest.mark.issue(6)
+def test_macro_f1_rests_on_the_documents_of_its_rarest_label(taxonomy):
+    def measure_with(n_rare):
+        truth = np.array([0] * 40 + [1] * 40 + [2] * n_rare)
+        given = np.where(np.arange(len(truth)) % 4 == 3, (truth + 1) % 3, truth)
+        rows = make_rows(taxonomy, truth, given)
+        other = make_rows(taxonomy, truth, np.roll(given, 1))
+        compared = compare_rows(rows, other, n_replicates=200, seed=0)["macro_f1"]
+        gaps = note_gaps({"stance": rows}, taxonomy)
+        return measure(rows)["macro_f1"], compared, any("no interval of macro-F1" in note for note in gaps)
+
+    few, compared, is_noted = measure_with(4)
+    assert (few["low"], few["high"], is_noted) == (None, None, True)
+    assert {compared[side]["low"] for side in ("a", "b", "difference")} == {compared["difference"]["p"]} == {None}
+    enough, compared, is_noted = measure_with(5)
+    assert enough["low"] < enough["value"] < enough["high"]
+    assert not is_noted
+    assert compared["a"] == enough
+    assert compared["difference"]["p"] < 1
+
+
+@pytest.mark.issue(6)
+def test_what_no_draw_contradicts_is_not_certain_in_slices_ranking_and_comparison(taxonomy):
+    truth = np.array([0, 0, 1, 1, 2] * 6)
+    right, wrong = make_rows(taxonomy, truth, truth), make_rows(taxonomy, truth, (truth + 1) % 3)
+    surely = replace(right, scores=right.decided.astype(float))
+    assert all(
+        figure == {"value": 1, **NO_BOUNDS} for figure in measure_ranking(surely, n_replicates=50, seed=0).values()
+    )
+    examples = [Example(f"{n}", "a text", {"stance": ("neutral",)}, "one", f"d{n}") for n in range(30)]
+    (part,) = measure_slices(examples, {"stance": right}, "source", n_replicates=50, seed=0).values()
+    assert part["heads"]["stance"]["macro_f1"] == {"value": 1, **NO_BOUNDS}
+    for other, apart in ((right, 0), (wrong, 1)):
+        compared = compare_rows(right, other, n_replicates=100, seed=0)
+        differences = [compared[key]["difference"] for key in ("macro_f1", "accuracy")]
+        differences += [label["f1"]["difference"] for label in compared["labels"].values()]
+        for difference in differences:
+            assert difference == {"value": apart, **NO_BOUNDS, "p": None, "p_is_least": None}
+        assert compared["macro_f1"]["b"]["low"] is None
+        assert 0 < compared["accuracy"]["a"]["low"] < 1
+        sides = measure(right)
+        assert compared["labels"]["neutral"]["f1"]["a"] == sides["labels"]["neutral"]["f1"]
+    assert say_better(differences[0]) == say_better(NO_BOUNDS)
+
+
+@pytest.mark.issue(6)
+def test_the_least_p_is_told_as_a_bound(taxonomy):
+    generator = np.random.default_rng(1)
+    truth = np.array([0, 1, 2] * 30)
+    rows = [
+        make_rows(taxonomy, truth, np.where(generator.random(90) < skill, truth, (truth + 1) % 3))
+        for skill in (0.95, 0.2, 0.25)
+    ]
+    apart = compare_rows(*rows[:2], n_replicates=1000, seed=0)["macro_f1"]["difference"]
+    assert (apart["p"], apart["p_is_least"]) == (pytest.approx(2 / 1001), True)
+    assert show_bootstrap_p(apart) == "≤.002"
+    near = compare_rows(*rows[1:], n_replicates=1000, seed=0)["macro_f1"]["difference"]
+    assert not near["p_is_least"]
+    assert show_bootstrap_p(near) == show_p(near["p"])
+    assert show_bootstrap_p({"p": None, "p_is_least": None}) == "-"
+    assert show_bootstrap_p({"p": 2 / 1401, "p_is_least": True}) == "≤.002"  # .0014 is not at most .001
+
+
 def test_draws_that_lack_a_label_are_dropped_on_both_sides(taxonomy):
     truth = np.array([0] * 58 + [1] * 2)
     slips = truth.copy()
-    slips[0] = 1  # wrong in a row of the frequent label, so that some draws define the rare one for B alone
+    slips[0] = 1  # wrong in a row of the frequent label, so that some draws would define the rare one for B alone
     compared = compare_rows(
         make_rows(taxonomy, truth, truth), make_rows(taxonomy, truth, slips), n_replicates=500, seed=0
     )
     rare = compared["labels"][taxonomy.heads[0].label_names[1]]["f1"]["difference"]
-    assert compared["macro_f1"]["difference"]["low"] >= 0  # a draw without the rare label does not favour B
     assert 0 <= rare["low"] <= rare["value"] <= rare["high"] < 1

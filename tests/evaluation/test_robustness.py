@@ -81,7 +81,7 @@ def test_figures_are_those_of_the_damaged_rows(tiny_model, rows_file):
     stance = report["heads"]["stance"]["macro_f1"]["value"]
     assert stance > 0.9
     capitals = conditions["in capitals"]["heads"]["stance"]  # the tiny tokenizer reads small letters
-    assert capitals["difference"] == {"value": 0, "low": 0, "high": 0}
+    assert capitals["difference"] == {"value": 0, "low": None, "high": None}  # no draw differs, which proves little
     assert capitals["changed"]["value"] == 0
     assert conditions["in capitals"]["n_damaged"] == 40
     cut = conditions["first 32 tokens"]["heads"]["stance"]  # the longer rows lose their last words

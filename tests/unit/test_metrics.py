@@ -5,6 +5,7 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from twohands import metrics
+from twohands.bounds import count_rarest, count_true
 from twohands.examples import NOT_LABELLED
 from twohands.taxonomy import Head, ProblemType
 
@@ -187,6 +188,42 @@ def test_intervals_over_rows_would_be_too_narrow():
     by_row, by_group = (simulate_intervals(by_group=is_grouped, n_simulations=150) for is_grouped in (False, True))
     assert ((by_row[:, 0] <= 2 / 3) & (by_row[:, 1] >= 2 / 3)).mean() < 0.93
     assert np.diff(by_group).mean() > 1.2 * np.diff(by_row).mean()
+
+
+@pytest.mark.issue(6)
+def test_macro_f1_of_a_label_in_few_documents_would_miss_the_truth():
+    """Why `bound_head` gives no interval below 5 documents of the rarest label: by draws alone it is too narrow."""
+    generator, n, skill = np.random.default_rng(10), 150, 0.75
+    share = np.array([0.48, 0.48, 0.04])  # six documents have the third label, one time with another
+    joint = share[:, None] * (np.eye(3) * skill + (1 - np.eye(3)) * (1 - skill) / 2)
+    expected = (2 * np.diag(joint) / (joint.sum(axis=0) + joint.sum(axis=1))).mean()
+    weights = metrics.draw_weights(n, n_replicates=200, seed=11)
+    head, covered = make_head(ProblemType.ONE_OF, 3), {True: [], False: []}
+    for _ in range(400):
+        truth = generator.choice(3, size=n, p=share)
+        given = np.where(generator.random(n) < skill, truth, (truth + generator.integers(1, 3, size=n)) % 3)
+        counts = metrics.count_head(head, one_hot(truth, 3), one_hot(given, 3) == 1, np.full((n, 3), 1 / 3))
+        n_rarest = count_rarest(count_true(counts))
+        drawn = metrics.macro_f1(counts.weigh(weights), whole=counts.weigh(np.ones((1, n))))
+        low, high = metrics.interval(drawn[np.isfinite(drawn)])
+        if n_rarest < 3 or n_rarest >= 5:
+            covered[n_rarest >= 5].append(low <= expected <= high)
+    assert np.mean(covered[True]) > 0.92
+    assert np.mean(covered[False]) < 0.85
+
+
+@pytest.mark.issue(6)
+def test_correlation_of_labels_is_a_mean_over_the_same_labels_in_every_draw():
+    head = make_head(ProblemType.ANY_OF, 3)
+    truth = np.tile([[1.0, 0, 0], [0, 0, 0]], (20, 1)).astype(np.float32)
+    decided = truth == 1
+    truth[0, 1], decided[0, 1] = 1, True  # one row has the second label; no row has the third
+    counts = metrics.count_head(head, truth, decided, decided.astype(float))
+    drawn = metrics.mcc(
+        counts.weigh(metrics.draw_weights(40, n_replicates=50, seed=0)), whole=counts.weigh(np.ones((1, 40)))
+    )
+    assert set(drawn[np.isfinite(drawn)].round(9)) == {round(2 / 3, 9)}
+    assert np.isnan(drawn).any()
 
 
 def test_the_interval_of_calibration_error_is_that_of_other_samples_of_this_size():
