@@ -52,6 +52,10 @@ from twohands.taxonomy import Taxonomy
 
 Json = dict[str, object]
 _GRAPH = "model.onnx"
+# The export drew by the seed of its training; two intervals of one figure look like an error unless that is said.
+_OTHER_DRAWS = (
+    "Intervals above come from other draws of the same documents, so their third digit may differ from those here."
+)
 _FRACTION = re.compile(r"\d+/\d+")  # of --cut, no path
 
 _EXAMPLE = """\b
@@ -224,7 +228,7 @@ def report(
     }
     described["command_in_brief"] = _shorten(str(described["command"]))
     if card:
-        section = f"## Measured\n{describe_origin(described)}\n\n" + write_markdown(
+        section = f"## Measured\n{describe_origin(described)} {_OTHER_DRAWS}\n\n" + write_markdown(
             summarise(parts, found, is_brief=True), level=3
         )
         after = refresh_card(folder, section)

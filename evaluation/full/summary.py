@@ -8,7 +8,7 @@ from typing import Any
 from evaluation.agreement.tables import say_verdict
 from evaluation.checklist.measure import count_held
 from evaluation.full.parts import BASELINE, BEHAVIOUR, FIGURES, PEOPLE, Part
-from evaluation.tables import list_labels, show_figure, show_number, show_p
+from evaluation.tables import list_labels, say_calibration, show_bootstrap_p, show_figure, show_number
 
 Json = Mapping[str, Any]
 _BRACKETS = "In brackets: 95% intervals"
@@ -47,7 +47,8 @@ def _summarise_figures(found: Json) -> list[Section]:
     ]
     notes.append(
         "Calibration error by chance: what these rows would show were every score exactly right (mean, 95% of draws). "
-        "The measured one is biased upwards; one within that range would be seen by chance."
+        "The measured one is biased upwards; one within that range would be seen by chance. "
+        f"{'; '.join(f'{name}: {say_calibration(head)}' for name, head in heads.items())}."
     )
     lead = f"{found['n']} rows of {found['data']['n_groups']} documents: {files}. {_BRACKETS}, whole documents drawn."
     sections = [
@@ -112,7 +113,7 @@ def _summarise_baselines(parts: Sequence[Part], found: Sequence[Json]) -> Sectio
             head,
             show_figure(compared["macro_f1"]["b"]),
             show_figure(compared["macro_f1"]["difference"], is_signed=True),
-            show_p(compared["macro_f1"]["difference"]["p"]),
+            show_bootstrap_p(compared["macro_f1"]["difference"]),
         )
         for part, each in zip(parts, found, strict=True)
         for head, compared in each["heads"].items()
@@ -121,7 +122,8 @@ def _summarise_baselines(parts: Sequence[Part], found: Sequence[Json]) -> Sectio
     own = ", ".join(f"{head} {show_figure(part['macro_f1']['a'])}" for head, part in first["heads"].items())
     lead = (
         f"On the same {first['n']} rows of {first['data']['n_groups']} documents, where the model has {own}. "
-        f"{_BRACKETS} and p of the difference, by a paired bootstrap over documents."
+        f"{_BRACKETS} and p of the difference, by a paired bootstrap over documents"
+        f"{'; p is not adjusted for the number of baselines and heads.' if len(rows) > 1 else '.'}"
     )
     notes = dict.fromkeys(note for each in found for note in each["notes"])
     return Section("Beside baselines", lead, ("", "head", "macro-F1", "model minus it", "p"), rows, tuple(notes))

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from evaluation.full.card import BEGIN, END, put_section
 from evaluation.full.commands import report
+from evaluation.tables import say_calibration
 from tests.evaluation.support import make_rows, write_rows
 from twohands import errors
 from twohands.manifest import load_manifest
@@ -105,7 +106,11 @@ def test_card_and_docs_page_hold_the_figures_that_were_measured(made):
         assert "--cut 1/3" in text
         assert str(made["folder"]) not in text  # no folder of this machine
         assert "plan plan plan" not in text  # no row
-    assert (made["folder"] / "tiny" / "README.md").read_text().startswith("# tiny\n")
+    card = (made["folder"] / "tiny" / "README.md").read_text()
+    assert card.startswith("# tiny\n")
+    assert "third digit" in card  # the figures that the export wrote above are of other draws
+    for name, head in heads.items():
+        assert f"{name}: {say_calibration(head)}" in card
 
 
 def test_what_people_said_comes_with_its_caution_and_what_it_rests_on(made):
@@ -124,7 +129,8 @@ def test_beside_baselines_stands_who_learnt_from_how_many_rows(made):
     n_rows = sum(file.n_rows for file in manifest.training_data.files if file.split == "train")
     beside = (made["folder"] / "page.md").read_text().split("Beside baselines")[1].split("##")[0]
     assert "the 120 rows of --train" in beside
-    assert f"{manifest.name} {manifest.version} learnt from {n_rows:,}, by its manifest" in beside
+    assert f"{manifest.name} {manifest.version} learnt from {n_rows:,} rows, by its manifest" in beside
+    assert "p is not adjusted" in beside  # two baselines stand together
 
 
 def test_baselines_are_tuned_on_one_half_and_measured_on_the_other(made):

@@ -12,6 +12,7 @@ from evaluation.commands import evaluate
 from evaluation.curves import trace_curves
 from evaluation.report import check_report_extra
 from evaluation.rows import HeadRows
+from evaluation.tables import say_calibration
 from tests.evaluation.support import make_rows, write_rows
 from twohands.errors import MissingExtraError
 
@@ -83,6 +84,24 @@ def test_the_page_loads_nothing_and_escapes_the_data(tiny_model, rows_file, tmp_
     for head in printed["heads"].values():
         for label in head["labels"]:
             assert label in text
+
+
+@pytest.mark.issue(6)
+def test_slices_count_rows_and_documents_apart_and_long_names_part_at_underscores(tiny_model, tmp_path):
+    rows = [{**row, "source": "a_long_name_of_a_source", "group": f"d{n // 3}"} for n, row in enumerate(make_rows(90))]
+    _, _, page = make_report(tiny_model, write_rows(tmp_path / "rows.jsonl", rows), tmp_path / "report")
+    text = page.read_text(encoding="utf-8")
+    assert "<td>a_<wbr>long_<wbr>name_<wbr>of_<wbr>a_<wbr>source</td><td>90</td><td>30</td>" in text
+
+
+@pytest.mark.issue(6)
+def test_whether_calibration_error_is_chance_is_said(tiny_model, rows_file, tmp_path):
+    printed, _, page = make_report(tiny_model, rows_file, tmp_path / "report")
+    by_chance = {"value": 0.03, "low": 0.02, "high": 0.04}
+    verdicts = [say_calibration({"ece": {"value": ece}, "ece_by_chance": by_chance}) for ece in (0.01, 0.04, 0.05)]
+    assert verdicts == ["no more than chance would show"] * 2 + ["more than chance would show"]
+    for head in printed["heads"].values():
+        assert f"Calibration error: {say_calibration(head)}." in page.read_text(encoding="utf-8")
 
 
 def test_the_page_is_the_same_bytes_again_and_leaves_other_files_alone(tiny_model, rows_file, tmp_path):
