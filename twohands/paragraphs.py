@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
+from twohands.indents import cut_at_indents
 
 LIMIT_CHARS = 100_000
 LIMIT_MARKS = 30
@@ -25,6 +26,8 @@ _LINE = re.compile(r"\r\n|\r|\n")
 _END = r"[.!?:;\u2026\u3002]['\"\u2019\u201d)\]]*"
 SENTENCE_END = re.compile(rf"{_END}$")
 _SENTENCE_END_OF_LINE = re.compile(rf"{_END}[^\S\r\n]*(?=[\r\n]|\Z)")
+# A heading of Markdown. It begins with what is rare in text, which is searched for fastest.
+_MARKED = re.compile(r"#(?<![^\r\n\f\u2029\ufeff]#)#{0,5}[^\S\r\n][^\r\n]*")
 # Every combining mark is in this set; what else is in it goes through `_cut_run` unharmed. Runs are tried where they
 # begin, else a run of almost so many is tried again from each of its characters.
 _PERHAPS_MARKS = re.compile(rf"(?<![^\w\s\x00-\x7f])[^\w\s\x00-\x7f]{{{LIMIT_MARKS + 1},}}")
@@ -145,16 +148,38 @@ def _spans(text: str, check: Check) -> Iterator[tuple[int, int]]:
     yield from _cut(text, bounds, _LINE, check)
 
 
+def _pieces(text: str, check: Check) -> Iterator[tuple[int, int, bool]]:
+    """Cut further, at headings that are marked as such and at indents; the last of three tells which are headings."""
+    for start, end in _spans(text, check):
+        begin = start
+        for number, match in enumerate(_MARKED.finditer(text, start, end)):
+            if number % _CUTS_BETWEEN_CHECKS == 0:
+                check()
+            if len(match[0].split()) >= LIST_WORDS:  # too long for one
+                continue
+            if text[begin : match.start()].strip():
+                yield from ((*bounds, False) for bounds in cut_at_indents(text, (begin, match.start()), check))
+            begin = match.end()
+            yield *match.span(), True
+        if text[begin:end].strip():
+            yield from ((*bounds, False) for bounds in cut_at_indents(text, (begin, end), check))
+
+
 def _find(text: str, *, min_words: int, limit_chars: int, check: Check) -> Iterator[tuple[int, int]]:
     """Where paragraphs stand: pieces that are no headings, and runs of those that are lists."""
     run: tuple[int, int] | None = None
     n_words_of_run = 0
-    for start, end in _spans(text, check):
+    for start, end, is_marked in _pieces(text, check):
         raw = text[start:end]
         span = (start + len(raw) - len(raw.lstrip()), end - len(raw) + len(raw.rstrip()))
+        if is_marked:
+            if n_words_of_run >= LIST_WORDS and run is not None:
+                yield run
+            run, n_words_of_run = span, 0
+            continue
         n_words = len(raw.split())
         if n_words < min_words and not SENTENCE_END.search(raw.rstrip()):
-            run = (span[0] if run is None else run[0], span[1])
+            run = (span[0] if run is None or n_words_of_run == 0 else run[0], span[1])
             n_words_of_run += n_words
             if n_words_of_run >= LIST_WORDS and run[1] - run[0] > limit_chars:
                 break  # a paragraph that is too long already, however long it gets
@@ -194,9 +219,12 @@ def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int 
     """Split a document into paragraphs.
 
     Blank lines divide; a document without any is divided at line ends, unless its lines are one wrapped
-    paragraph. Pieces of fewer than `min_words` words that do not end a sentence are headings, bylines, page numbers:
-    they belong to no paragraph, as the labels are those of a paragraph read without its title. But so many of them in
-    a row that they hold `LIST_WORDS` words are a list, and one paragraph; and so are those that nothing follows.
+    paragraph. Where prose was wrapped at a column, an indented line after a sentence's end begins a paragraph, too; a
+    word that was parted at the end of a line stays so, as offsets and evidence speak of the raw text. Lines that begin
+    with `#` are headings, however they end. Pieces of fewer than `min_words` words that do not end a sentence are
+    headings, bylines, page numbers, too: they belong to no paragraph, as the labels are those of a paragraph read
+    without its title. But so many of them in a row that they hold `LIST_WORDS` words are a list, and one paragraph;
+    and so are those that nothing follows.
 
     Args:
         text: the raw document.

@@ -134,6 +134,64 @@ def test_headings_are_not_read_with_what_follows_and_a_last_one_stands_alone():
 
 
 @pytest.mark.issue(2)
+@pytest.mark.parametrize("gap", ["\n\n", "\n", "\r\n"])
+def test_a_marked_heading_is_one_however_it_ends(gap):
+    raw = gap.join(
+        ["\ufeff# Who sets the price?", LONG_A, "### 2. And then: what now?", LONG_B, "#budget is no heading."]
+    )
+    paragraphs = split_paragraphs(raw)
+    assert [" ".join(p.text for p in paragraphs)] == [f"{LONG_A} {LONG_B} #budget is no heading."]
+    assert all(raw[p.start : p.end] == p.text for p in paragraphs)
+    assert [p.text for p in split_paragraphs(f"{LONG_A}{gap}# Who pays?")] == [LONG_A, "# Who pays?"]
+    assert [p.text for p in split_paragraphs(f"# {LONG_A} {LONG_B}")] == [f"# {LONG_A} {LONG_B}"]  # too long for one
+
+
+PROSE = """\
+and so the second plan of the harbour board had run its lib-
+eral course. Between the wars the town had sold its cranes,
+closed the weighing house and let the pilots set their fees.
+   The turn that came with the frost was not foreseen by any
+of them. The board took back two of the piers and lent the
+money of the savers to builders of wooden ships.12
+\tIn the spring half of the yards stood idle. The clerk who
+counted the ribs found fewer than the ledgers had, and the
+savers went home."""
+VERSE = """\
+The harbour slept beneath a heavy frost and all the cranes were still.
+   The board had sold the winter wheat.
+The pilots drank and counted what was lost upon the windy hill.
+   And no one asked them what to eat.
+The yards went up, the yards went down, and so the silver left the town.
+   They took it to the miller's seat."""
+POINTS = """\
+The board of the harbour has decided at its meeting what follows.
+  - The piers two and three are to be taken back before the frost.
+  - The savers are to be paid out of the fees that the pilots take.
+  - No yard may have more than a third of the credit of the savings.
+It will meet again when the ice has gone and the books are whole."""
+QUOTED = """\
+The clerk wrote to the board about what he had found in the yards.
+   The ribs that I have counted are fewer than those in the books.
+   The masts are none, and the nails have been sold to the smithy.
+The board did not answer him, and in the spring he went to the sea."""
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_wrapped_prose_is_parted_at_indents_and_verse_lists_and_quotations_are_not(line_end):
+    raw = f"{PROSE}\n\n{LONG_A}\n".replace("\n", line_end)
+    paragraphs = split_paragraphs(raw)
+    assert [p.text.split()[0] for p in paragraphs] == ["and", "The", "In", "The"]
+    assert "its lib- eral course" in paragraphs[0].text
+    for paragraph in paragraphs:
+        assert normalise(raw[paragraph.start : paragraph.end]) == paragraph.text
+    assert [p.text.split()[0] for p in split_paragraphs(PROSE)] == ["and", "The", "In"]
+    for other in VERSE, POINTS, QUOTED:
+        (whole, _) = split_paragraphs(f"{other}\n\n{LONG_A}".replace("\n", line_end))
+        assert whole.text == normalise(other)
+
+
+@pytest.mark.issue(2)
 def test_a_list_of_short_pieces_is_read():
     items = [f"- Sell the depot of town {n} to its drivers" for n in range(4)]
     assert [p.text for p in split_paragraphs("\n\n".join([*items, LONG_A]))] == [" ".join(items), LONG_A]
@@ -177,8 +235,10 @@ def test_offsets_point_at_the_paragraph_and_nothing_but_headings_is_left_out():
 
 def test_hostile_text_takes_linear_time():
     began = time.process_time()
-    for raw in ("\n" + " " * 50_000) * 2, "\r\n" * 50_000 + "x", ".'\"" * 30_000, "a\n \n" * 20_000:
+    for raw in ("\n" + " " * 50_000) * 2, "\r\n" * 50_000 + "x", ".'\"" * 30_000, "a\n \n" * 20_000, "x.\n  y" * 20_000:
         split_paragraphs(raw[:LIMIT_CHARS])
+    for raw in "#" * LIMIT_CHARS, "# " * 50_000, "\n#" * 50_000, "# a\n" * 25_000, "\n" + " " * 99_000 + "\n  x":
+        split_paragraphs(raw)
     for raw in "a" + "\u0300\u0316" * 50_000, "\u0300\u200b\u0316" * 30_000, ("a" + "\u0f73" * 29) * 3000:
         split_paragraphs(raw[:LIMIT_CHARS])
     assert time.process_time() - began < 2

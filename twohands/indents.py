@@ -1,0 +1,75 @@
+"""Owns lines that were wrapped at a column -> where an indented first line begins a paragraph, as print has it.
+
+Text copied from a PDF often has blank lines at its sections only. Knows nothing of what else parts a document.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+MIN_INDENT = 2  # columns beyond the other lines
+MIN_WIDTH = 45  # of a column of prose; verse and tables are narrower
+NEAR = (0.8, 1.15)  # of the usual width, between which a line counts as filled
+MIN_FILLED_SHARE = 0.8
+MIN_LINES = 3  # of a paragraph on average
+MAX_LINES = 100_000  # a tenth of a second of work, for which nobody can give up
+
+_CUTS_BETWEEN_CHECKS = 1000
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_INDENT = re.compile(r"[\r\n](?:\t|  )")
+_TAB_COLUMNS = 4
+# A note's number may follow the stop. Colons are none: what is indented behind one is a quotation or a list.
+_SENTENCE_END = re.compile(r"[.!?\u2026]['\"\u2019\u201d)\]]*\d{0,3}$")
+_ITEM = re.compile(r"[-*+\u2022\u2023\u25e6\u2013\u2014|>]|\(?[0-9A-Za-z]{1,3}[.)]\s")
+
+
+def _find_begins(lines: list[str]) -> list[int]:
+    """Numbers of the lines that begin a paragraph by their indent; none where the lines are no such prose."""
+    indents = [len(line) - len(line.lstrip()) for line in lines]
+    base = min(indents[1:])  # the first line may have lost its own
+    is_indented = [indent >= base + MIN_INDENT for indent in indents]
+    is_ended = [bool(_SENTENCE_END.search(line)) for line in lines]
+    n = len(lines)
+    begins = [
+        i
+        for i in range(1, n)
+        if is_indented[i]
+        and is_ended[i - 1]
+        and (i + 1 == n or not is_indented[i + 1] or is_ended[i])
+        and not _ITEM.match(lines[i].lstrip())
+    ]
+    if not begins or n < MIN_LINES * (len(begins) + 1) or sum(is_indented[1:]) > 2 * len(begins):
+        return []
+    width = sorted(map(len, lines))[9 * (n - 1) // 10]
+    last_ones = {begin - 1 for begin in begins} | {n - 1}
+    filled = [NEAR[0] * width <= len(line) <= NEAR[1] * width for i, line in enumerate(lines) if i not in last_ones]
+    return begins if width >= MIN_WIDTH and sum(filled) >= MIN_FILLED_SHARE * len(filled) else []
+
+
+def cut_at_indents(text: str, bounds: tuple[int, int], check: Callable[[], None]) -> Iterator[tuple[int, int]]:
+    """Cut prose that was wrapped at a column where an indented line follows a sentence's end.
+
+    Only where lines are of nearly equal length but for those that end a paragraph, few are indented, and paragraphs
+    have three lines or more on average: lists, verse, tables and quotations stay as they are.
+
+    Args:
+        text: the raw document.
+        bounds: of a piece of it without blank lines.
+        check: called every few milliseconds of work; raises to give up.
+
+    Yields:
+        Bounds of its paragraphs in order; those that were given where there is nothing to cut.
+    """
+    start, end = bounds
+    if not _INDENT.search(text, start, end):
+        yield bounds
+        return
+    begins, lines = [start], []
+    for number, match in enumerate(_LINE_END.finditer(text, start, end)):
+        if number % _CUTS_BETWEEN_CHECKS == 0:
+            check()
+        lines.append(text[begins[-1] : match.start()].rstrip().expandtabs(_TAB_COLUMNS))
+        begins.append(match.end())
+    lines.append(text[begins[-1] : end].rstrip().expandtabs(_TAB_COLUMNS))
+    check()
+    yield from pairwise([start, *(begins[i] for i in (_find_begins(lines) if len(lines) <= MAX_LINES else ())), end])
