@@ -19,6 +19,9 @@ MIN_ENGLISH_SHARE = 0.08
 MAX_UNKNOWN_SHARE = 0.3
 MAX_MARKUP_SHARE = 0.25
 MIN_LETTER_SHARE = 0.5
+MIN_WORDS_OF_TABLE = 12
+MIN_FIGURE_SHARE = 0.25
+MAX_ENGLISH_SHARE_OF_TABLE = 0.05
 
 
 class Caution(StrEnum):
@@ -36,6 +39,9 @@ _MARKUP = re.compile(
 )
 # Without one of these, `://` and `www.` nothing of it is found; to look for them takes a quarter of the time.
 _MARKUP_SIGN = re.compile(r"[<>&\\{}\[\]|=]")
+
+_TABLE_RULE = re.compile(r"\| ?:?-{3,}:? ?\|")
+_FIGURE = re.compile(r"(?<!\S)[^\w\s]?\d\S*")
 
 # Words so frequent that no paragraph of prose does without; those that several of the languages share are left out
 # of the lists of all but one, or of all.
@@ -108,10 +114,32 @@ def is_foreign(paragraph: str) -> bool:
     return len(words) >= MIN_WORDS_FOR_ABSENCE and n_english < MIN_ENGLISH_SHARE * len(words)
 
 
-def is_markup(paragraph: str) -> bool:
-    """Say whether a paragraph is markup, code or figures rather than prose.
+def is_table(paragraph: str) -> bool:
+    """Say whether a paragraph is the rows of a table.
 
-    Tags, entities, addresses and brackets make up a quarter of its characters, or letters less than half.
+    It has a rule as Markdown draws it; or, from 12 words on, a quarter of them are figures and fewer than 5% are
+    frequent English words.
+
+    Args:
+        paragraph: normalised.
+
+    Returns:
+        False in case of doubt.
+    """
+    if "|" in paragraph and _TABLE_RULE.search(paragraph):
+        return True
+    n_words = paragraph.count(" ") + 1
+    if n_words < MIN_WORDS_OF_TABLE or len(_FIGURE.findall(paragraph)) < MIN_FIGURE_SHARE * n_words:
+        return False
+    n_english = sum(map(_ENGLISH.__contains__, _WORD.findall(paragraph.lower())))
+    return n_english < MAX_ENGLISH_SHARE_OF_TABLE * n_words
+
+
+def is_markup(paragraph: str) -> bool:
+    """Say whether a paragraph is markup, code, figures or a table rather than prose.
+
+    Tags, entities, addresses and brackets make up a quarter of its characters, or letters less than half; or it
+    `is_table`.
 
     Args:
         paragraph: normalised.
@@ -126,7 +154,7 @@ def is_markup(paragraph: str) -> bool:
         n_letters = len(paragraph.translate(_NO_LETTERS))
     else:  # in Hindi or Thai vowels are marks, which would otherwise look like symbols
         n_letters = sum(character.isalpha() or unicodedata.category(character)[0] == "M" for character in paragraph)
-    return n_markup >= MAX_MARKUP_SHARE * solid or n_letters < MIN_LETTER_SHARE * solid
+    return n_markup >= MAX_MARKUP_SHARE * solid or n_letters < MIN_LETTER_SHARE * solid or is_table(paragraph)
 
 
 def find_cautions(paragraph: str, *, n_tokens: int, n_tokens_unknown: int) -> tuple[str, ...]:

@@ -49,6 +49,8 @@ def test_english_with_some_words_of_another_language_is_english():
         "<div class='a'><p>Hello</p><a href='http://x.y/z'>Read the rest of it</a></div>",
         "| 12.3 | 45.1 | 99 | 2021 | 2022 | 2023 |",
         '{"a": [1, 2, 3], "b": {"c": [4, 5]}, "d": 6}',
+        "| State | Tool | Our view | |---|:---:|---| | Norway | a fund that buys stakes in mines | it is mixed |",
+        "Harbour Operator Boxes 2031 Charge Oslofjord Nordic 782,000 $212 Bergensund Western 1,310,000 $188 Tromsen",
         "https://example.org/a/very/long/address see www.example.org/another/one",
         "&nbsp;&nbsp;&#160;one &amp; two&nbsp;&nbsp;",
     ],
