@@ -52,6 +52,51 @@ def test_scores_evidence_and_facts_are_told_on_demand(page):
     assert page.locator(".para mark").count() == 0
 
 
+@pytest.mark.issue(7)
+def test_what_no_sentence_carries_is_told_beside_what_one_does_and_quotations_keep_their_own_marks(page):
+    def drop_stance(route):
+        answer = route.fetch()
+        told = answer.json()
+        told["predictions"][0]["evidence"]["stance"] = None
+        route.fulfill(response=answer, json=told)
+
+    page.route("**/v1/classify", drop_stance)
+    paste(page, ARTICLE)
+    wait_read(page)
+    page.locator(".mark").nth(3).click()
+    page.get_by_role("button", name="Underline the evidence").click()
+    page.locator(".evidence li").first.wait_for()
+    told = page.locator(".evidence > p").inner_text()
+    label = page.locator(".mark .label").nth(3).inner_text().removeprefix("leans ")
+    assert told.startswith(f"No single sentence carries stance ({label})")
+    assert page.locator(".evidence q").first.evaluate("each => getComputedStyle(each).quotes") == "none"
+
+
+LINES = """\
+The measures of the ministry:
+- The lease of the port ends on 30 June, and nobody will renew it.
+- A fund will pay for cranes made in the country.
+
+Terminal\tOperator\tBoxes\tCharge
+Oslofjord\tNordic\t782,000\t$212
+Bergensund\tWestern\t1,310,000\t$188
+Tromsen\tNordic\t1,905,000\t$149"""
+WRAPPED = """\
+The ministry will lend the sawmills half the cost of new kilns, buy
+what they cannot sell abroad, and set their output by plan until the
+decade ends."""
+
+
+@pytest.mark.issue(7)
+def test_lines_of_lists_and_tables_stay_lines_and_wrapped_prose_does_not(page):
+    paste(page, f"{LINES}\n\n{WRAPPED}")
+    wait_read(page)
+    shown = page.locator(".para .text").all_inner_texts()
+    assert [text.split("\n") for text in shown[:2]] == [piece.split("\n") for piece in LINES.split("\n\n")]
+    assert shown[2] == " ".join(WRAPPED.split("\n"))
+    assert "markup" in page.locator(".para").nth(1).locator(".chips").inner_text()
+
+
 def test_offsets_hold_behind_characters_outside_the_basic_plane(page):
     paste(page, "\U0001f6a2\U0001f6a2 Ships \U0001f6a2 will call at the port again.\n\n" + "\n\n".join(PIECES))
     wait_read(page)
@@ -138,15 +183,17 @@ def test_warnings_say_where_the_model_is_out_of_its_depth(page):
     assert page.locator(".mark.unsure").count() == 2
     assert "0 market-led, 0 neutral, 2 unsure." in page.locator(".summary").inner_text()
     page.locator(".mark").first.click()
+    detail = page.locator(".detail").inner_text()
+    assert detail.count("Not to be relied on, however high: see the warning above.") == 2
+    assert "Counted as sure" not in detail
+    assert page.locator(".detail .scores").first.locator(".given").count() == 0
     page.locator(".advice", has_text="Leave it out of counts").get_by_role("button", name="Correct it").click()
     page.locator("dialog", has_text="Correct the labels").wait_for()
 
 
 @pytest.mark.issue(7)
 def test_what_cannot_be_judged_is_left_out_of_the_figures_and_the_headline(page):
-    english = (
-        "The ministry will nationalise the two largest banks this year and direct their credit to steel."
-    )
+    english = "The ministry will nationalise the two largest banks this year and direct their credit to steel."
     french = "Le gouvernement fixera le prix du minerai dans les mines et dans les usines de la nation cette année."
     paste(page, "\n\n".join([english, *[french] * 5]))
     wait_read(page)

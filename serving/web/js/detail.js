@@ -24,14 +24,12 @@ function scoreRow(label, score, { isGiven, threshold }) {
   );
 }
 
-function renderScores(head, answer) {
-  const given = head.isOneOf ? [answer.label] : answer.labels;
+function renderScores(head, answer, { isWarned }) {
+  const given = head.isOneOf ? [answer.label].filter(() => !isWarned) : answer.labels;
   const level = head.isOneOf ? head.abstention : null;
-  const note = head.isOneOf
-    ? answer.abstained
-      ? `Unsure: the score is below ${percent(level ?? 0)}, under which answers were wrong too often.`
-      : level !== null && `Counted as sure from ${percent(level)}.`
-    : "The upright line is the score from which a topic is given.";
+  const ofOne = () => (answer.abstained ? `Unsure: the score is below ${percent(level ?? 0)}, under which answers were wrong too often.` : level !== null && `Counted as sure from ${percent(level)}.`);
+  const usual = head.isOneOf ? ofOne() : "The upright line is the score from which a topic is given.";
+  const note = isWarned ? "Not to be relied on, however high: see the warning above." : usual;
   return h(
     "table",
     { class: "scores" },
@@ -40,6 +38,14 @@ function renderScores(head, answer) {
     h("tbody", {}, head.labels.map((label) => scoreRow(label, answer.scores[label.name], { isGiven: given.includes(label.name), threshold: head.isOneOf ? level : label.threshold }))),
     note && h("tfoot", {}, h("tr", {}, h("td", { colspan: 4, class: "fine" }, note))),
   );
+}
+
+// The answers that no sentence carries alone, as they would else be missed where others have one.
+function listUncarried(paragraph, taxonomy) {
+  return taxonomy.heads.flatMap((head) => {
+    const told = paragraph.evidence?.[head.name] ?? null;
+    return head.isOneOf ? (told ? [] : [`${head.name} (${paragraph[head.name].label})`]) : paragraph[head.name].labels.filter((name) => !told?.[name]);
+  });
 }
 
 function renderEvidence(paragraph, taxonomy, onEvidence) {
@@ -55,7 +61,15 @@ function renderEvidence(paragraph, taxonomy, onEvidence) {
   const items = told.map(({ from, to, because }) =>
     h("li", {}, h("q", { dir: "auto" }, paragraph.rawText.slice(from, to)), h("p", { class: "fine" }, because.map(({ name, score, drop }) => (drop === null ? `${name}: its only sentence` : `${name}: without it ${percent(Math.max(score - drop, 0))} instead of ${percent(score)}`)).join("; "))),
   );
-  return h("div", { class: "evidence" }, button, items.length ? h("ul", {}, items) : h("p", {}, "No single sentence carries an answer: leaving any one out does not lower the score."));
+  const uncarried = listUncarried(paragraph, taxonomy);
+  return h(
+    "div",
+    { class: "evidence" },
+    button,
+    items.length > 0 && h("ul", {}, items),
+    uncarried.length > 0 && h("p", {}, `No single sentence carries ${uncarried.join(", ")}: leaving any one out hardly lowers the score.`),
+    items.length + uncarried.length === 0 && h("p", {}, "There is no answer to explain: no label was given."),
+  );
 }
 
 function renderFacts(paragraph) {
@@ -86,7 +100,7 @@ export function renderDetail(paragraph, taxonomy, { onEvidence, onCorrect, model
     paragraph.corrected && h("p", { class: "saved" }, `✓ Your correction is saved (${sayCorrection(paragraph.corrected, taxonomy)}).`),
     paragraph.warnings.map((code) => h("p", { class: "caution" }, "⚠ ", caution(code)[1])),
     taxonomy.main && isUnsure(paragraph, taxonomy.main) && h("div", { class: "row advice" }, h("span", {}, "Leave it out of counts, or judge it yourself."), onCorrect && h("button", { type: "button", on: { click: () => onCorrect(paragraph) } }, "Correct it …")),
-    taxonomy.heads.map((head) => renderScores(head, paragraph[head.name])),
+    taxonomy.heads.map((head) => renderScores(head, paragraph[head.name], { isWarned: paragraph.warnings.length > 0 })),
     onEvidence && renderEvidence(paragraph, taxonomy, onEvidence),
     renderFacts(paragraph),
     h("div", { class: "row" }, renderCopy(paragraph, taxonomy, { model, place }), onCorrect && h("button", { type: "button", class: "correct-button", on: { click: () => onCorrect(paragraph) } }, "This is wrong …")),

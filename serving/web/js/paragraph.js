@@ -20,6 +20,23 @@ function cutPieces(raw) {
   return pieces.filter(({ start: from, end }) => raw.slice(from, end).trim());
 }
 
+const ITEM = /^\s*(?:[-*+\u2022\u2023\u25e6\u2013\u2014]\s|[|>]|\(?(?:\d{1,3}|[a-z])[.)]\s)/i;
+const COLUMNS = /[^\s.!?:](?:\t|[^\S\r\n]{2,})\S/; // behind the end of a sentence, two spaces are a habit of typists
+
+// Whether lines are those of a list, a table or verse, which are lost when run together, and not of wrapped prose.
+function keepsLines(text) {
+  const lines = text.trim().split(/\r\n|\r|\n/);
+  if (lines.length < 2) return false;
+  const nItems = lines.filter((line) => ITEM.test(line)).length;
+  const nRows = lines.filter((line) => COLUMNS.test(line.trim())).length;
+  if (nItems > 1 || nRows >= Math.max(2, lines.length / 2)) return true;
+  const lengths = lines.map((line) => line.trim().length);
+  const longest = Math.max(...lengths);
+  return lengths.slice(0, -1).filter((length) => length >= 0.7 * longest).length < 0.6 * (lines.length - 1);
+}
+
+const renderPiece = (kind, text, nodes) => h("p", { class: keepsLines(text) ? `${kind} lines` : kind, dir: "auto" }, ...nodes);
+
 // The sentences behind an answer, those of several labels together: [{ from, to, names, drop }].
 export function listEvidence(paragraph, taxonomy) {
   const points = new Points(paragraph.rawText);
@@ -82,8 +99,8 @@ export function renderText(paragraph, taxonomy) {
   const evidence = paragraph.showsEvidence ? listEvidence(paragraph, taxonomy) : [];
   const { above = "", rawText } = paragraph;
   return [
-    ...cutPieces(above).map(({ start, end }) => h("p", { class: "heading", dir: "auto" }, above.slice(start, end))),
-    ...cutPieces(rawText).map((piece) => h("p", { class: "text", dir: "auto" }, ...markPiece(rawText, piece, evidence))),
+    ...cutPieces(above).map(({ start, end }) => renderPiece("heading", above.slice(start, end), [above.slice(start, end)])),
+    ...cutPieces(rawText).map((piece) => renderPiece("text", rawText.slice(piece.start, piece.end), markPiece(rawText, piece, evidence))),
   ];
 }
 
