@@ -33,7 +33,7 @@ from evaluation.report import METRICS_NAME, PAGE_NAME, check_report_extra, write
 from evaluation.robustness.measure import measure_robustness
 from evaluation.robustness.show import print_robustness
 from evaluation.rows import select_rows
-from evaluation.slices import measure_slices, slice_values, usual_columns
+from evaluation.slices import MIN_ROWS, measure_slices, slice_values, usual_columns
 from evaluation.tables import print_evaluation
 from twohands.classifier import Classifier
 from twohands.cpu import describe_cpu
@@ -77,6 +77,9 @@ def _print(measured: Mapping[str, Any], report: Path | None) -> None:
 @click.option("--predictions", type=PATH, metavar="FILE", help="Also write truth, labels and scores by row (JSONL).")
 @click.option("--by", multiple=True, metavar="COLUMN", help="Figures for each value of a column; may be repeated.")
 @click.option(
+    "--min-slice", type=click.IntRange(min=1), default=MIN_ROWS, show_default=True, help="Rows of a slice of its own."
+)
+@click.option(
     "--mistakes", type=click.IntRange(min=0), default=10, show_default=True, help="How many a head the report shows."
 )
 @click.option("--without-texts", is_flag=True, help="Name mistakes in the report by id only: it quotes no row.")
@@ -96,6 +99,7 @@ def evaluate(
     report: Path | None,
     predictions: Path | None,
     by: tuple[str, ...],
+    min_slice: int,
     mistakes: int,
     without_texts: bool,
     robustness: bool,
@@ -116,8 +120,8 @@ def evaluate(
     of other samples of this size, not of the true error.
 
     A row that is not labelled for a head does not count for it. --by takes any column of the data; `decade` is
-    made from `year`, `length` from the words of the text, `n_topics` from the labels; slices of fewer than 20 rows
-    are folded into "(small)".
+    made from `year`, `length` from the words of the text, `n_topics` from the labels; slices of fewer rows than
+    --min-slice are folded into "(small)".
 
     --report writes one page that opens without a network: the figures with their intervals, confusion, reliability
     before and after calibration, risk against coverage, precision against recall, score histograms, slices (those
@@ -169,7 +173,7 @@ def evaluate(
     ]
 
     def slice_by(columns: Sequence[str]) -> Json:
-        return {column: measure_slices(examples, selected, column, **draws) for column in columns}
+        return {column: measure_slices(examples, selected, column, **draws, min_rows=min_slice) for column in columns}
 
     heads = {name: measure_rows(rows, before[name], rules[name], **draws) for name, rows in selected.items()}
     measured: Json = {
@@ -179,6 +183,7 @@ def evaluate(
         "n_truncated": n_truncated,
         "heads": heads,
         "slices": slice_by(by),
+        "min_slice_rows": min_slice,
         **({} if damaged is None else {"robustness": damaged}),
         "data": labelled.describe(),
         **draws,
@@ -191,7 +196,7 @@ def evaluate(
         write_predictions(predictions, describe_rows(examples, taxonomy, decisions))
     if report is not None:
         if not by:
-            extras["slices"] = slice_by(usual_columns(examples, taxonomy))
+            extras["slices"] = slice_by(usual_columns(examples, taxonomy, min_rows=min_slice))
         write_report(report, {**measured, **extras})
     if as_json:
         click.echo(json.dumps(measured, indent=2))

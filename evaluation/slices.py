@@ -55,12 +55,13 @@ def _cell(example: Example, column: str) -> object:
     return _derive(example, column) if value is None else value
 
 
-def usual_columns(examples: Sequence[Example], taxonomy: Taxonomy) -> list[str]:
+def usual_columns(examples: Sequence[Example], taxonomy: Taxonomy, *, min_rows: int = MIN_ROWS) -> list[str]:
     """Choose what a report slices by when nothing else is asked.
 
     Args:
         examples: checked rows.
         taxonomy: the heads.
+        min_rows: of a slice of its own.
 
     Returns:
         Those of source, genre, country, decade, length and the number of labels of each any-of head by which the
@@ -70,7 +71,7 @@ def usual_columns(examples: Sequence[Example], taxonomy: Taxonomy) -> list[str]:
     chosen = []
     for column in (*USUAL, *counts):
         is_held = any(_cell(example, column) is not None for example in examples)
-        if is_held and len(set(_fold(slice_values(examples, column)))) > 1:
+        if is_held and len(set(_fold(slice_values(examples, column), min_rows))) > 1:
             chosen.append(column)
     return chosen
 
@@ -103,9 +104,9 @@ def slice_values(examples: Sequence[Example], column: str) -> list[str]:
     return values
 
 
-def _fold(values: Sequence[str]) -> list[str]:
+def _fold(values: Sequence[str], min_rows: int) -> list[str]:
     sizes = Counter(values)
-    return [value if sizes[value] >= MIN_ROWS else SMALL for value in values]
+    return [value if sizes[value] >= min_rows else SMALL for value in values]
 
 
 def _measure_slice(rows: HeadRows, *, n_replicates: int, seed: int) -> Json:
@@ -121,12 +122,15 @@ def _measure_slice(rows: HeadRows, *, n_replicates: int, seed: int) -> Json:
     }
 
 
-def split_rows(examples: Sequence[Example], column: str) -> dict[str, npt.NDArray[np.bool_]]:
-    """Part rows by the values of one column; slices of fewer than 20 rows are folded into `(small)`.
+def split_rows(
+    examples: Sequence[Example], column: str, *, min_rows: int = MIN_ROWS
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """Part rows by the values of one column; slices of fewer than `min_rows` rows are folded into `(small)`.
 
     Args:
         examples: all rows.
         column: what to slice by.
+        min_rows: of a slice of its own.
 
     Returns:
         By value which examples have it, shape `(n,)`: the largest slice first; decades, lengths and counts in their
@@ -135,7 +139,7 @@ def split_rows(examples: Sequence[Example], column: str) -> dict[str, npt.NDArra
     Raises:
         UnknownColumnError: no row has the column.
     """
-    values = np.array(_fold(slice_values(examples, column)), dtype=object)
+    values = np.array(_fold(slice_values(examples, column), min_rows), dtype=object)
     sizes = Counter(values.tolist())
     is_ordered = column in {DECADE, LENGTH} or column.startswith(COUNT)
 
@@ -162,9 +166,15 @@ def count_slice(examples: Sequence[Example], has_value: npt.NDArray[np.bool_]) -
 
 
 def measure_slices(
-    examples: Sequence[Example], selected: Mapping[str, HeadRows], column: str, *, n_replicates: int, seed: int
+    examples: Sequence[Example],
+    selected: Mapping[str, HeadRows],
+    column: str,
+    *,
+    n_replicates: int,
+    seed: int,
+    min_rows: int = MIN_ROWS,
 ) -> Json:
-    """Measure each slice of one column; slices of fewer than 20 rows are folded into `(small)`.
+    """Measure each slice of one column; slices of fewer than `min_rows` rows are folded into `(small)`.
 
     Args:
         examples: all rows.
@@ -172,6 +182,7 @@ def measure_slices(
         column: what to slice by.
         n_replicates: bootstrap draws.
         seed: of the draws.
+        min_rows: of a slice of its own.
 
     Returns:
         By value, the largest slice first (decades, lengths and counts in their own order): `n`, `n_groups` and by head
@@ -182,7 +193,7 @@ def measure_slices(
         UnknownColumnError: no row has the column.
     """
     slices: Json = {}
-    for value, has_value in split_rows(examples, column).items():
+    for value, has_value in split_rows(examples, column, min_rows=min_rows).items():
         heads = {}
         for name, rows in selected.items():
             chosen = has_value[rows.places]

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evaluation.rows import TOO_FEW_GROUPS
+from evaluation.slices import MIN_ROWS, SMALL
 
 WIDTH = 80
 Json = Mapping[str, Any]
@@ -148,7 +149,11 @@ def _explain_gaps(console: Console, shown: Sequence[Json | None]) -> None:
         console.print(show_text(TOO_FEW_GROUPS))
 
 
-def _print_slices(console: Console, column: str, slices: Json) -> None:
+def _name_slice(value: str, min_rows: int) -> str:
+    return f"{SMALL[:-1]}, <{min_rows} rows)" if value == SMALL else value
+
+
+def _print_slices(console: Console, column: str, slices: Json, min_rows: int) -> None:
     heads = list(dict.fromkeys(name for part in slices.values() for name in part["heads"]))
     for name in heads:
         console.print()
@@ -159,7 +164,8 @@ def _print_slices(console: Console, column: str, slices: Json) -> None:
             if name in part["heads"]:
                 head = part["heads"][name]
                 figures = [head[key] for key in ("macro_f1", "accuracy")]
-                table.add_row(show_text(value), str(head["n"]), str(head["n_groups"]), *map(show_figure, figures))
+                counts = (str(head["n"]), str(head["n_groups"]))
+                table.add_row(show_text(_name_slice(value, min_rows)), *counts, *map(show_figure, figures))
                 shown += figures
         console.print(table)
         _explain_gaps(console, shown)
@@ -183,7 +189,7 @@ def print_evaluation(report: Json) -> None:
     for name, head in report["heads"].items():
         _print_head(console, name, head)
     for column, slices in report["slices"].items():
-        _print_slices(console, column, slices)
+        _print_slices(console, column, slices, report["min_slice_rows"])
     if report["notes"]:
         console.print()
     _print_notes(console, report)
@@ -219,7 +225,7 @@ def _print_compared_slices(console: Console, column: str, slices: Json) -> None:
                 apart = figures["difference"]
                 counts = (str(head["n"]), str(head["n_groups"]))
                 cells = (a, b, show_figure(apart, is_signed=True), show_bootstrap_p(apart))
-                table.add_row(show_text(value), *counts, *cells)
+                table.add_row(show_text(_name_slice(value, MIN_ROWS)), *counts, *cells)
                 shown.append(apart)
         console.print(table)
         _explain_gaps(console, shown)

@@ -171,6 +171,12 @@ def test_slices_count_their_own_rows_and_small_ones_are_folded(tiny_model, tmp_p
     report = run_json("--model", tiny_model, "--data", path, "--by", "genre", "--by", "decade")
     genres = report["slices"]["genre"]
     assert [(name, part["n"]) for name, part in genres.items()] == [("speech", 59), ("law", 25), ("(small)", 16)]
+    shown = run("--model", tiny_model, "--data", path, "--by", "genre").stdout
+    assert "(small, <20 rows)" in shown
+    lower = run_json("--model", tiny_model, "--data", path, "--by", "genre", "--min-slice", 1)["slices"]["genre"]
+    assert "(small)" not in lower
+    assert sum(part["n"] for part in lower.values()) == 100
+    assert lower["law"] == genres["law"]
     only_law = write_rows(tmp_path / "law.jsonl", [row for row in rows if row["genre"] == "law"])
     alone = run_json("--model", tiny_model, "--data", only_law)
     of_law = genres["law"]["heads"]["stance"]
