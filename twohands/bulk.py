@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from twohands.classifier import Classifier
@@ -49,50 +49,53 @@ def _try_encode(classifier: Classifier, item: Item) -> EncodedParagraph | TwoHan
         return error
 
 
-def classify_items(
+def cut_chunks(items: Iterable[Item], *, chunk: int = CHUNK) -> Iterator[list[Item]]:
+    """Cut a stream into lists of `chunk` items, the last one shorter."""
+    stream = iter(items)
+    while held := list(itertools.islice(stream, chunk)):
+        yield held
+
+
+def classify_chunk(
     classifier: Classifier,
-    items: Iterable[Item],
+    held: Sequence[Item],
     *,
     thresholds: Mapping[str, object],
     with_text: bool,
     explain: bool = False,
-    chunk: int = CHUNK,
-) -> Iterator[list[Answer]]:
-    """Classify a stream.
+) -> list[Answer]:
+    """Classify items that are held at once.
 
     Args:
         classifier: the model.
-        items: what to classify.
+        held: what to classify.
         thresholds: overrides, as in `with_thresholds`.
         with_text: put the text that was given into the answer.
         explain: also say which sentence carries each answer.
-        chunk: items that are held at once.
 
-    Yields:
-        Answers of the next items in order: `id`, where a document's paragraph stood, and the prediction or `error`.
+    Returns:
+        Answers in order: `id`, where a document's paragraph stood, and the prediction or `error`.
 
     Raises:
         ThresholdError: an override is unknown or out of range.
         NonFiniteLogitsError: the model answered NaN or infinity.
     """
-    stream = iter(items)
-    while held := list(itertools.islice(stream, chunk)):
-        encoded = [_try_encode(classifier, item) for item in held]
-        sound = [paragraph for paragraph in encoded if isinstance(paragraph, EncodedParagraph)]
-        plans = [
-            plan_evidence(classifier.encoder, str(item.text))
-            for item, paragraph in zip(held, encoded, strict=True)
-            if explain and isinstance(paragraph, EncodedParagraph)
-        ]
-        predictions = iter(classifier.predict(sound, thresholds=thresholds, plans=plans) if sound else [])
-        answers = []
-        for item, paragraph in zip(held, encoded, strict=True):
-            answer: Answer = {"id": item.id, **item.where}
-            if with_text:
-                answer["text"] = item.text if isinstance(item.text, str) else None
-            if isinstance(paragraph, TwoHandsError):
-                answer["error"] = {"code": paragraph.code, "message": str(paragraph)}
-            else:
-                answer |= next(predictions).to_dict()
-            answers.append(answer)
-        yield answers
+    encoded = [_try_encode(classifier, item) for item in held]
+    sound = [paragraph for paragraph in encoded if isinstance(paragraph, EncodedParagraph)]
+    plans = [
+        plan_evidence(classifier.encoder, str(item.text))
+        for item, paragraph in zip(held, encoded, strict=True)
+        if explain and isinstance(paragraph, EncodedParagraph)
+    ]
+    predictions = iter(classifier.predict(sound, thresholds=thresholds, plans=plans) if sound else [])
+    answers = []
+    for item, paragraph in zip(held, encoded, strict=True):
+        answer: Answer = {"id": item.id, **item.where}
+        if with_text:
+            answer["text"] = item.text if isinstance(item.text, str) else None
+        if isinstance(paragraph, TwoHandsError):
+            answer["error"] = {"code": paragraph.code, "message": str(paragraph)}
+        else:
+            answer |= next(predictions).to_dict()
+        answers.append(answer)
+    return answers

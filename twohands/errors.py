@@ -112,6 +112,12 @@ class MissingExtraError(TwoHandsError):
     code = "missing_extra"
 
 
+class RayEngineError(TwoHandsError):
+    """Ray does not start or is not reached, its machines differ from this one, or an actor died."""
+
+    code = "ray_failed"
+
+
 class BenchError(TwoHandsError):
     """What is measured does not run, or does not answer as it must; no figure is made of it."""
 
@@ -377,13 +383,7 @@ class ServiceError(TwoHandsError):
     ) -> None:  # fmt: skip
         """Keep what the service said.
 
-        Args:
-            message: for people.
-            code: stable.
-            status: of HTTP; None when there was no answer.
-            request_id: by which the service's log speaks of the request.
-            retry_after_s: seconds after which the service wants to be asked again.
-            is_passing: whether asking again may help.
+        Its log speaks of the request by `request_id`; asking it again after `retry_after_s` may help if `is_passing`.
         """
         super().__init__(message)
         self.code, self.status, self.request_id = code, status, request_id

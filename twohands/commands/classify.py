@@ -1,5 +1,6 @@
 """Owns `twohands classify`: its options, where its output goes, and its exit code."""
 
+import functools
 import itertools
 import os
 import sys
@@ -7,12 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import click
 
 from twohands import __version__
 from twohands.runtimes import DEFAULT_RUNTIME, Runtime
+
+Engine = Literal["local", "ray"]
 
 if TYPE_CHECKING:
     from twohands.bulk import Answer, Tally
@@ -140,12 +143,27 @@ def _open_items(inputs: list[Path] | None, faults: list[str], text_column: str) 
     return any(map(is_document, inputs)), read_items(inputs, faults, text_column=text_column)
 
 
+def _check_engine(engine: Engine, *, threads: int | None, num_actors: int | None) -> None:
+    """Refuse options of the other engine, and Ray where it is not installed, before anything is read."""
+    if engine == "local":
+        if num_actors is not None:
+            raise click.UsageError("--num-actors is of --engine ray; --threads bounds the local engine")
+        return
+    from twohands.bulk_ray import import_ray
+
+    if threads is not None:
+        raise click.UsageError("--threads is of --engine local; with ray each actor has one: pass --num-actors")
+    import_ray()
+
+
 def _run(
     *,
     inputs: list[Path] | None,
     model: str | None,
     output_format: "Format",
     output: Path | None,
+    engine: Engine,
+    num_actors: int | None,
     threads: int | None,
     runtime: Runtime,
     text_column: str,
@@ -154,7 +172,7 @@ def _run(
     explain: bool,
     overwrite: bool,
 ) -> int:
-    from twohands.bulk import Tally, classify_items
+    from twohands.bulk import Tally, classify_chunk, cut_chunks
     from twohands.classifier import Classifier
     from twohands.journal import open_journal
     from twohands.outputs import flat_columns, write_file
@@ -189,16 +207,18 @@ def _run(
             click.echo(f"going on after {n_done} that an earlier run classified", err=True)
         is_shown = sys.stderr.isatty() and (output is not None or not sys.stdout.isatty())
         total = _count(inputs, text_column) if is_shown else None
-        chunks = classify_items(
-            classifier,
-            itertools.islice(items, n_done, None),
-            thresholds=thresholds,
-            with_text=with_text,
-            explain=explain,
-        )
+        chunks = cut_chunks(itertools.islice(items, n_done, None))
+        classify = functools.partial(classify_chunk, thresholds=thresholds, with_text=with_text, explain=explain)
+        if engine == "ray":
+            from twohands.bulk_ray import open_pool
+
+            pool = stack.enter_context(open_pool(classifier, model, num_actors=num_actors))
+            answered = pool.classify(chunks, classify)
+        else:
+            answered = (classify(classifier, chunk) for chunk in chunks)
         with show_progress(is_shown=is_shown, total=total, n_done=n_done) as progress:
             write = journal.append if journal else _write_to_stdout(output_format, columns)
-            for answers in chunks:
+            for answers in answered:
                 write(answers)
                 if journal is None:
                     tally.add_all(answers)
@@ -223,6 +243,16 @@ def _run(
 @click.option("--output", type=click.Path(path_type=Path), help="Write a file, resumably, instead of standard output.")
 @click.option("--threads", type=click.IntRange(min=1), help="Most threads; by default all that this process may use.")
 @click.option(
+    "--engine",
+    type=click.Choice(get_args(Engine)),
+    default="local",
+    show_default=True,
+    help="Where it runs: here, or by Ray on many machines (extra `ray`; RAY_ADDRESS names the cluster).",
+)
+@click.option(
+    "--num-actors", type=click.IntRange(min=1), help="Of --engine ray: processes of one thread; one a CPU by default."
+)
+@click.option(
     "--runtime",
     type=click.Choice(get_args(Runtime)),
     default=DEFAULT_RUNTIME,
@@ -246,6 +276,8 @@ def command(
     model: str | None,
     output_format: "Format | None",
     output: Path | None,
+    engine: Engine,
+    num_actors: int | None,
     threads: int | None,
     runtime: Runtime,
     text_column: str,
@@ -276,6 +308,7 @@ def command(
     if output == Path("-"):
         output = None
     try:
+        _check_engine(engine, threads=threads, num_actors=num_actors)
         inputs = _choose_inputs(files, text_column)
         chosen = _choose_format(output_format, output)
         if output is not None:
@@ -285,6 +318,8 @@ def command(
             model=model,
             output_format=chosen,
             output=output,
+            engine=engine,
+            num_actors=num_actors,
             threads=threads,
             runtime=runtime,
             text_column=text_column,
