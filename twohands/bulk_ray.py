@@ -211,7 +211,7 @@ def _join(ray: ModuleType, num_actors: int | None) -> None:
         ray.init(address=address or "local", **options)
     except Exception as error:  # Ray raises bare Exception, among others, where a machine under load starts slowly
         where = f"is not joined at {address}" if address else "does not start on this machine"
-        hint = "try again, or take --engine local"
+        hint = "set its RAY_AUTH_MODE and token here too" if address else "try again, or take --engine local"
         raise RayEngineError(f"Ray {where}: {_shorten(error)}; {hint}") from error
 
 
