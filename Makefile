@@ -34,7 +34,10 @@ train: .venv/.done
 # The release again, from its rows: DATA=folder with the files that CONFIG names. Given again after a kill, it goes on.
 # STAGES are those that CONFIG goes on from, in order; STAGES= where CONFIG begins from the pre-trained encoder.
 STAGES ?= configs/twohands-base.yaml configs/twohands-second.yaml configs/twohands-third.yaml \
-  configs/twohands-fourth.yaml configs/twohands-fifth.yaml configs/twohands-sixth.yaml
+  configs/twohands-fourth.yaml configs/twohands-fifth.yaml configs/twohands-sixth.yaml \
+  configs/twohands-seventh.yaml configs/twohands-eighth.yaml configs/twohands-ninth.yaml
+# The checkpoints whose mean is released, described by CONFIG; MEAN= where CONFIG is the last stage itself.
+MEAN ?= runs/twohands-eighth/checkpoint runs/twohands-ninth/checkpoint
 CONFIG ?= configs/twohands.yaml
 OUTPUT ?= models/twohands
 has-data:
@@ -45,9 +48,14 @@ define newline
 
 
 endef
+TRAIN_LAST = .venv/bin/twohands train $(CONFIG) --set data.root='$(DATA)' --output $(OUTPUT) --overwrite $(ARGS)
+AVERAGE = .venv/bin/twohands average $(MEAN) --output runs/twohands-mean/checkpoint --overwrite --config $(CONFIG) \
+  --set data.root='$(DATA)' $(ARGS)
+EXPORT_MEAN = .venv/bin/twohands export runs/twohands-mean/checkpoint --output $(OUTPUT) --overwrite
+LAST = $(if $(MEAN),$(AVERAGE)$(newline)$(EXPORT_MEAN),$(TRAIN_LAST))
 release: has-data .venv/.done
 	$(foreach stage,$(STAGES),.venv/bin/twohands train $(stage) --set data.root='$(DATA)' --no-export $(ARGS)$(newline))
-	.venv/bin/twohands train $(CONFIG) --set data.root='$(DATA)' --output $(OUTPUT) --overwrite $(ARGS)
+	$(LAST)
 	.venv/bin/twohands models verify $(OUTPUT)
 	$(REPORT)
 

@@ -110,7 +110,11 @@ def describe_use(taxonomy: Taxonomy) -> tuple[str, str]:
 
 
 def describe_recipe(
-    config: TrainConfig, train: Sequence[Example], *, restored_from: Mapping[str, str] | None = None
+    config: TrainConfig,
+    train: Sequence[Example],
+    *,
+    restored_from: Mapping[str, str] | None = None,
+    averaged: Sequence[Mapping[str, str]] = (),
 ) -> list[str]:
     """Say what was done to the rows beyond learning their labels.
 
@@ -118,6 +122,7 @@ def describe_recipe(
         config: the run.
         train: its rows.
         restored_from: `name`, `version` and `sha256` of the model folder that the run went on from, if it was one.
+        averaged: `run_name` and `weights_sha256` of each run whose weights it is the mean of.
 
     Returns:
         Sentences; none for a plain run.
@@ -140,7 +145,13 @@ def describe_recipe(
             f"(manifest sha256 `{restored_from.get('sha256', 'unknown')[:16]}`), whose card names the rows that these "
             "had learnt from."
         )
-    if config.start is not None:
+    if averaged:
+        named = " and ".join(f"{run['run_name']} (sha256 `{run['weights_sha256'][:12]}`)" for run in averaged)
+        lines.append(
+            f"Its weights are the mean of {len(averaged)} runs that went on from one start: {named}. Rows are those "
+            "that any of them learnt from, and what is said of shares and repeats is not true of each."
+        )
+    elif config.start is not None:
         folder = config.start.checkpoint
         first = folder.parent.name if folder.name == "checkpoint" else folder.name
         lines.append(

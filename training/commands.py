@@ -1,4 +1,4 @@
-"""Owns the commands `train`, `export`, `pseudo-label` and `restore`; heavy imports wait until a command runs."""
+"""Owns `train`, `export`, `pseudo-label`, `restore` and `average`; heavy imports wait until a command runs."""
 
 import os
 import shlex
@@ -295,4 +295,43 @@ def restore(model: str, output: Path, overwrite: bool) -> None:
         f"go on from it: twohands train CONFIG --set run_name=NAME {encoder} "
         f"--set {shlex.quote(f'start={{checkpoint: {output}, replay: 1.0}}')}",
         err=True,
+    )
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  twohands average runs/one/checkpoint runs/two/checkpoint --output runs/mean/checkpoint
+  twohands export runs/mean/checkpoint --output models/mean --set data.root=my_rows
+
+Of runs that went on from one start (`start.checkpoint`), by other rows or seeds. See on dev whether the mean is better
+than each of them: often it is not.""",
+    no_args_is_help=True,
+)
+@click.argument("checkpoints", metavar="CHECKPOINT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="The checkpoint to write.")
+@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
+@click.option(
+    "--config", help="What it is exported by: the rows that any of them learnt from, name, notes. [the first's]"
+)
+@click.option("--set", "overrides", multiple=True, metavar="a.b=value", help="Change one key of --config; repeatable.")
+def average(
+    checkpoints: tuple[Path, ...], output: Path, overwrite: bool, config: str | None, overrides: tuple[str, ...]
+) -> None:
+    """Average the weights of checkpoints into one, which is as fast as each.
+
+    Its export must name the rows that any of them learnt from (`data.train`, `data.labels`): --config says so now, or
+    --set of `twohands export` later.
+    """
+    if overrides and config is None:
+        raise click.UsageError("--set changes keys of --config, which is not given")
+    check_room(output, needed_bytes=2 * max(map(folder_bytes, checkpoints)), option="--output")
+    from training.average import average_checkpoints  # noqa: PLC0415, RUF100
+    from training.config import load_config  # noqa: PLC0415, RUF100
+
+    described = None if config is None else load_config(config, overrides=overrides)
+    with telling_full_disk(output), unwinding_on_sigterm():
+        average_checkpoints(checkpoints, output, overwrite=overwrite, described=described)
+    click.echo(
+        f"wrote {output}, the mean of {len(checkpoints)}; `twohands export` makes a model folder of it", err=True
     )

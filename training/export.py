@@ -85,6 +85,13 @@ def _check_rows(checkpoint: Path, facts: dict[str, Any], splits: Splits) -> None
             "; point data.root, data.train and data.labels to what it learnt from, or train again"
         )
         raise DataError("the rows are not those of the checkpoint, and its card would name them", [fault])
+    if "averaged" in facts:  # of several runs, which have no fingerprint in common
+        strange = sorted({example.id for example in splits.train} - set(facts.get("train_ids", ())))
+        if strange:
+            faults = [f"{row} was learnt from by none of them" for row in strange]
+            raise DataError(
+                f"{checkpoint} did not learn from all rows of data.train, and its card would name them", faults
+            )
 
 
 def _say(line: str) -> None:
@@ -295,7 +302,9 @@ def export_checkpoint(
             kept,
             parity["max_logit_change"],
             splits,
-            recipe=describe_recipe(config, splits.train, restored_from=facts.get("start_restored_from")),
+            recipe=describe_recipe(
+                config, splits.train, restored_from=facts.get("start_restored_from"), averaged=facts.get("averaged", ())
+            ),
             near_duplicate_jaccard=config.data.near_duplicate_jaccard,
             notes=config.card_notes,
         )

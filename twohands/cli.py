@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str | None]] = {
     "pseudo-label": ("Score unlabelled rows with an ensemble of models, to train a student on.", "train"),
     "select": ("Choose the rows whose labels would teach a model most, as a sheet.", "train"),
     "restore": ("Turn a model folder back into a checkpoint, for a run to go on from.", "train"),
+    "average": ("Average the weights of checkpoints that went on from one start.", "train"),
     "encoders": ("List, show, fetch and verify the encoders that runs start from.", "train"),
     "loso": ("Train without each source in turn and test on it, beside in-domain figures.", "train"),
     "serve": ("Serve a model over HTTP.", "serve"),

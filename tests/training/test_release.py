@@ -12,7 +12,8 @@ from tests.conftest import ROOT
 from training.config import load_config
 from twohands.cli import cli
 
-STAGES = [*(f"twohands-{which}" for which in ("base", "second", "third", "fourth", "fifth", "sixth")), "twohands"]
+_ORDINALS = ("base", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+STAGES = [f"twohands-{which}" for which in _ORDINALS]
 LARGE = ["twohands-large-base", "twohands-large-second", "twohands-large-third", "twohands-large"]
 
 pytestmark = pytest.mark.skipif(
@@ -46,13 +47,14 @@ def test_what_it_runs_is_understood_by_the_command_line(tmp_path):
     (rows / "dev.jsonl").write_text("{}\n", encoding="utf-8")
     lines = make("-n", "release", f"DATA={rows}", "ARGS=--set seed=14", "HUMAN=people").stdout.splitlines()
     commands = [shlex.split(line)[1:] for line in lines if line.startswith(".venv/bin/twohands ")]
-    assert [command[0] for command in commands] == [*["train"] * len(STAGES), "models", "report"]
+    assert [command[0] for command in commands] == [*["train"] * len(STAGES), "average", "export", "models", "report"]
     assert [command[1] for command in commands[: len(STAGES)]] == [f"configs/{name}.yaml" for name in STAGES]
-    *stages, last, _, report = commands
+    *stages, mean, last, _, report = commands
     assert all("--no-export" in stage for stage in stages)
-    assert all({f"data.root={rows}", "seed=14"} <= set(command) for command in (*stages, last))
+    assert all({f"data.root={rows}", "seed=14"} <= set(command) for command in (*stages, mean))
+    assert mean[1:3] == [f"runs/{name}/checkpoint" for name in STAGES[-2:]]
+    assert last[1] == mean[mean.index("--output") + 1]
     assert "--overwrite" in last
-    assert "--no-export" not in last
     assert str(rows / "dev.jsonl") in report
     assert {"--card", "--page", str(rows / "train.jsonl")} <= set(report)
     assert report.count("--people") == 4
@@ -66,7 +68,27 @@ def test_what_it_runs_is_understood_by_the_command_line(tmp_path):
             assert understood.params
 
 
-@pytest.mark.parametrize("names", [STAGES, LARGE], ids=["twohands", "twohands-large"])
+def test_a_last_stage_is_released_itself_where_no_mean_is_asked_for(tmp_path):
+    lines = make(
+        "-n", "release", f"DATA={tmp_path}", "STAGES=", "MEAN=", "CONFIG=configs/minilm.yaml"
+    ).stdout.splitlines()
+    assert [shlex.split(line)[1] for line in lines if line.startswith(".venv/bin/twohands ")] == [
+        "train",
+        "models",
+        "report",
+    ]
+
+
+def test_the_mean_is_described_by_the_rows_of_its_stages():
+    mean, *stages = (load_config(ROOT / f"configs/{name}.yaml")[0] for name in ("twohands", *STAGES[-2:]))
+    assert set(mean.data.train) == {name for stage in stages for name in stage.data.train}
+    assert set(mean.data.labels) == {name for stage in stages for name in stage.data.labels}
+    assert all((stage.window, stage.encoder) == (mean.window, mean.encoder) for stage in stages)
+
+
+@pytest.mark.parametrize(
+    "names", [STAGES[:-1], [*STAGES[:-2], STAGES[-1]], LARGE], ids=["eighth", "ninth", "twohands-large"]
+)
 def test_each_stage_goes_on_from_the_one_before(names):
     configs = [load_config(ROOT / f"configs/{name}.yaml")[0] for name in names]
     assert [config.run_name for config in configs] == names

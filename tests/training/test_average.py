@@ -1,0 +1,103 @@
+"""The mean of checkpoints: weights, rows and refusals."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from click.testing import CliRunner
+from safetensors.torch import load_file, save_file
+
+from tests.training.test_run import run_fit
+from training.average import average_checkpoints
+from training.commands import average, export
+from training.config import load_config
+from training.data import load_splits
+from training.stages import check_not_learnt
+from twohands.errors import CheckpointError, LeakError, RunConflictError
+
+pytestmark = pytest.mark.issue(3)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Set by the first test's run; a copy with other weights and rows stands for a second one."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture
+def two(write_run, runs):
+    first, second = runs / "first", runs / "second"
+    if not first.exists():
+        run_fit(write_run(n_rows=16, epochs=1), first)
+        shutil.copytree(first, second)
+        weights = load_file(second / "checkpoint/model.safetensors")
+        save_file({name: value + 1 for name, value in weights.items()}, second / "checkpoint/model.safetensors",
+                  metadata={"format": "pt"})  # fmt: skip
+        facts = json.loads((second / "checkpoint/run.json").read_text("utf-8"))
+        facts |= {"train_ids": ["other"], "train_groups": ["other"], "train_texts": ["other"]}
+        (second / "checkpoint/run.json").write_text(json.dumps(facts), encoding="utf-8")
+    return [first / "checkpoint", second / "checkpoint"]
+
+
+def test_weights_are_the_mean_and_rows_those_of_all(two, tmp_path):
+    output = tmp_path / "mean" / "checkpoint"
+    found = CliRunner().invoke(average, [*map(str, two), "--output", str(output)], catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    mean, first = load_file(output / "model.safetensors"), load_file(two[0] / "model.safetensors")
+    for name, value in first.items():
+        torch.testing.assert_close(mean[name], value + 0.5)
+    facts, one = (json.loads((path / "run.json").read_text("utf-8")) for path in (output, two[0]))
+    assert facts["train_ids"] == sorted({"other", *one["train_ids"]})
+    assert [run["train_fingerprint"] for run in facts["averaged"]] == [one["train_fingerprint"]] * 2
+    assert "train_fingerprint" not in facts, "no one set of rows is its own"
+
+
+def test_what_any_of_them_learnt_from_is_not_held_out(two, tmp_path, write_run):
+    average_checkpoints(two, tmp_path / "mean", overwrite=False)
+    config, taxonomy = load_config(write_run(n_rows=16, epochs=1))
+    with pytest.raises(LeakError):
+        check_not_learnt(tmp_path / "mean", {"dev": load_splits(config.data, taxonomy, seed=1).train})
+
+
+def test_a_card_names_no_row_that_none_of_them_learnt_from(two, tmp_path, write_run):
+    average_checkpoints(two, tmp_path / "mean", overwrite=False)
+    path = write_run(n_rows=24, epochs=1)
+    found = CliRunner().invoke(
+        export,
+        [str(tmp_path / "mean"), "--output", str(tmp_path / "model"), "--set", f"data.root={path.parent / 'rows'}"],
+    )
+    assert found.exit_code == 1
+    assert "learnt from by none" in str(getattr(found.exception, "faults", found.exception))
+
+
+def test_a_config_says_what_it_is_exported_by(two, tmp_path, write_run):
+    described = load_config(write_run(n_rows=16, epochs=1, version="9.9.9"))
+    average_checkpoints(two, tmp_path / "mean", overwrite=False, described=described)
+    assert "9.9.9" in (tmp_path / "mean/train_config.yaml").read_text("utf-8")
+    other = load_config(write_run(n_rows=16, epochs=1), overrides=["window.max_tokens=32"])
+    with pytest.raises(CheckpointError, match="differ in window"):
+        average_checkpoints(two, tmp_path / "mean", overwrite=True, described=other)
+
+
+def test_unlike_checkpoints_have_no_mean(two, tmp_path):
+    unlike = tmp_path / "unlike"
+    shutil.copytree(two[1], unlike)
+    facts = json.loads((unlike / "run.json").read_text("utf-8"))
+    (unlike / "run.json").write_text(json.dumps(facts | {"dev_fingerprint": "0"}), encoding="utf-8")
+    with pytest.raises(CheckpointError, match="differ in dev_fingerprint"):
+        average_checkpoints([two[0], unlike], tmp_path / "mean", overwrite=False)
+    with pytest.raises(CheckpointError, match="one checkpoint has no mean"):
+        average_checkpoints([two[0]], tmp_path / "mean", overwrite=False)
+    with pytest.raises(CheckpointError, match=r"give …/checkpoint"):
+        average_checkpoints([two[0], two[0].parent], tmp_path / "mean", overwrite=False)
+
+
+def test_what_is_in_the_way_is_left_alone(two, tmp_path):
+    average_checkpoints(two, tmp_path / "mean", overwrite=False)
+    with pytest.raises(RunConflictError, match="already exists"):
+        average_checkpoints(two, tmp_path / "mean", overwrite=False)
+    average_checkpoints(two, tmp_path / "mean", overwrite=True)
+    (tmp_path / "other").mkdir()
+    with pytest.raises(RunConflictError, match="not a checkpoint"):
+        average_checkpoints(two, tmp_path / "other", overwrite=True)

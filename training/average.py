@@ -1,0 +1,151 @@
+"""Owns several checkpoints -> one with the mean of their weights, of runs that went on from one start."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from training.config import TrainConfig, dump_config
+from training.encodercache import WEIGHTS_NAME
+from training.encoders import RUN_NAME
+from training.loop import CONFIG_NAME
+from training.stages import read_run
+from twohands.errors import CheckpointError, RunConflictError
+from twohands.hashing import sha256_of_file
+from twohands.manifest import TOKENIZER_NAME
+from twohands.scratch import open_scratch
+from twohands.taxonomy import Taxonomy
+
+_NETWORK_NAME = "config.json"
+# What must be the same in all of them, or the mean of their weights would be that of unlike networks.
+_ALIKE = ("taxonomy", "encoder_sha256", "dev_fingerprint")
+_NOT_THE_NETWORK = {"_name_or_path", "transformers_version"}
+_LISTS = ("train_ids", "train_groups", "train_texts")
+
+
+def _read_network(checkpoint: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads((checkpoint / _NETWORK_NAME).read_text(encoding="utf-8"))
+    return {key: value for key, value in facts.items() if key not in _NOT_THE_NETWORK}
+
+
+def _check_alike(checkpoints: Sequence[Path]) -> list[dict[str, Any]]:
+    """See that all are checkpoints of one network, labels, tokenizer and dev rows; returns what each run wrote."""
+    for checkpoint in checkpoints:
+        missing = [
+            name
+            for name in (WEIGHTS_NAME, RUN_NAME, _NETWORK_NAME, TOKENIZER_NAME)
+            if not (checkpoint / name).is_file()
+        ]
+        if missing:
+            raise CheckpointError(
+                f"{checkpoint} is no checkpoint of twohands train: it has no {', '.join(missing)}; give …/checkpoint"
+            )
+    runs = [read_run(checkpoint) for checkpoint in checkpoints]
+    first = checkpoints[0]
+    for checkpoint, run in zip(checkpoints[1:], runs[1:], strict=True):
+        unlike = [key for key in _ALIKE if run.get(key) != runs[0].get(key)]
+        if _read_network(checkpoint) != _read_network(first):
+            unlike.append(_NETWORK_NAME)
+        if sha256_of_file(checkpoint / TOKENIZER_NAME) != sha256_of_file(first / TOKENIZER_NAME):
+            unlike.append(TOKENIZER_NAME)
+        if unlike:
+            raise CheckpointError(
+                f"{checkpoint} and {first} differ in {', '.join(unlike)}; only runs of one network, with the same "
+                "labels and dev rows, have a mean that is a model"
+            )
+    return runs
+
+
+def _mean_weights(checkpoints: Sequence[Path]) -> dict[str, torch.Tensor]:
+    total: dict[str, torch.Tensor] = {}
+    for number, checkpoint in enumerate(checkpoints):
+        weights = load_file(checkpoint / WEIGHTS_NAME)
+        if number and {name: value.shape for name, value in weights.items()} != {
+            name: value.shape for name, value in total.items()
+        }:
+            raise CheckpointError(f"{checkpoint / WEIGHTS_NAME} holds other weights than {checkpoints[0]}")
+        for name, value in weights.items():
+            # Summed in double precision, so that the order of the checkpoints moves nothing.
+            total[name] = value.double() if number == 0 else total[name] + value.double()
+    return {name: (value / len(checkpoints)).float() for name, value in total.items()}
+
+
+def _check_config(config: TrainConfig, taxonomy: Taxonomy, run: dict[str, Any]) -> None:
+    """See that a config describes the network that was trained; rows, notes and names are its own matter."""
+    settings, chosen = run["settings"], config.model_dump(mode="json")
+    unlike = [key for key in ("window", "encoder") if settings.get(key) != chosen[key]]
+    if taxonomy.model_dump(mode="json") != run["taxonomy"]:
+        unlike.append("taxonomy")
+    if unlike:
+        raise CheckpointError(f"the config and the checkpoints differ in {', '.join(unlike)}, expected the same")
+
+
+def average_checkpoints(
+    checkpoints: Sequence[Path], output: Path, *, overwrite: bool, described: tuple[TrainConfig, Taxonomy] | None = None
+) -> None:
+    """Write a checkpoint whose weights are the mean of others'.
+
+    Args:
+        checkpoints: at least two folders, of runs that went on from one start: the mean of runs that began apart is
+            no model.
+        output: the checkpoint's folder. Its `run.json` lists the rows of all of them, so that none of these can be
+            held out by an export or a later stage.
+        overwrite: replace it.
+        described: what the mean is exported by: the rows that any of them learnt from, name, version and notes; the
+            settings of the first run where there is none.
+
+    Raises:
+        CheckpointError: one of them is no checkpoint, or they differ in network, labels, tokenizer or dev rows, or
+            from what describes them.
+        RunConflictError: `output` is in the way, or is something other than a checkpoint.
+
+    Source:
+        Wortsman et al. 2022, *Model soups: averaging weights of multiple fine-tuned models improves accuracy without
+        increasing inference time* (the uniform soup).
+    """
+    if len(checkpoints) < 2:
+        raise CheckpointError("one checkpoint has no mean with others; give two or more")
+    runs = _check_alike(checkpoints)
+    if output.exists() and not (output / RUN_NAME).is_file():
+        raise RunConflictError(f"{output} holds something that is not a checkpoint; it is left alone")
+    if output.exists() and not overwrite:
+        raise RunConflictError(f"{output} already exists; choose another --output, or pass --overwrite to replace it")
+    if described is not None:
+        _check_config(*described, runs[0])
+    facts = {
+        **{key: value for key, value in runs[0].items() if key not in ("train_fingerprint", "scores_sha256", "log")},
+        **{
+            key: sorted({value for run in runs for value in run[key]})
+            for key in _LISTS
+            if all(key in run for run in runs)
+        },
+        "averaged": [
+            {
+                "run_name": run.get("settings", {}).get("run_name"),
+                "weights_sha256": sha256_of_file(checkpoint / WEIGHTS_NAME),
+                "train_fingerprint": run.get("train_fingerprint"),
+                "best_dev": run.get("best_dev"),
+            }
+            for checkpoint, run in zip(checkpoints, runs, strict=True)
+        ],
+    }
+    if described is not None:
+        facts["settings"] = described[0].model_dump(mode="json")
+    with safe_open(checkpoints[0] / WEIGHTS_NAME, framework="pt") as held:
+        metadata = held.metadata()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with open_scratch(output) as scratch:
+        partial = scratch / "checkpoint"
+        shutil.copytree(checkpoints[0], partial)
+        save_file(_mean_weights(checkpoints), partial / WEIGHTS_NAME, metadata=metadata)
+        (partial / RUN_NAME).write_text(json.dumps(facts, indent=2), encoding="utf-8")
+        if described is not None:
+            (partial / CONFIG_NAME).write_text(dump_config(*described), encoding="utf-8")
+        if output.exists():
+            shutil.rmtree(output)
+        partial.rename(output)
