@@ -11,6 +11,12 @@ from twohands.taxonomy import Taxonomy
 
 ONE, ANY = "single_label_classification", "multi_label_classification"
 TEXT = "The plan of the harbour is a plan.\n\nA market of the old kind, the market of the square."
+# Both rows can be judged: a chart leaves out those with a warning, and has nothing to compare where one row is left.
+ROWS = (
+    b"text,source\n"
+    b'"The plan of the harbour is the plan of the ministry, and it will be kept for ten years.",a\n'
+    b'"A market of the old kind sets the price of bread in the square, as it did in the past.",b\n'
+)
 
 
 def head(name, kind, *labels):
@@ -42,7 +48,7 @@ def test_other_heads_are_shown(open_page, tmp_path, heads):
             assert page.locator(".detail .scores").count() == len(heads)
             assert find_faults(page) == []
             page.get_by_role("link", name="Batch").click()
-            drop(page, ".batch-view", "a.csv", b'text,source\n"The plan of the plan.",a\n"A market, the market.",b\n')
+            drop(page, ".batch-view", "a.csv", ROWS)
             page.get_by_role("button", name="Classify 2 rows").click()
             page.locator(".progress").wait_for(state="hidden")
             assert page.locator(".batch-table tbody tr").count() == 2
