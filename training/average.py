@@ -25,6 +25,11 @@ _NETWORK_NAME = "config.json"
 # What must be the same in all of them, or the mean of their weights would be that of unlike networks.
 _ALIKE = ("taxonomy", "encoder_sha256", "dev_fingerprint")
 _NOT_THE_NETWORK = {"_name_or_path", "transformers_version"}
+# True of the first run alone; `averaged` tells of each.
+_ONE_RUNS_OWN = {
+    "train_fingerprint", "scores_sha256", "order_sha256", "log", "best_dev", "best_step", "steps", "resumed",
+    "seconds_since_start_or_resume",
+}  # fmt: skip
 _LISTS = ("train_ids", "train_groups", "train_texts")
 
 
@@ -118,7 +123,7 @@ def average_checkpoints(
     if described is not None:
         _check_config(*described, runs[0])
     facts = {
-        **{key: value for key, value in runs[0].items() if key not in ("train_fingerprint", "scores_sha256", "log")},
+        **{key: value for key, value in runs[0].items() if key not in _ONE_RUNS_OWN},
         **{
             key: sorted({value for run in runs for value in run[key]})
             for key in _LISTS
