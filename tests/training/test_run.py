@@ -366,7 +366,7 @@ def test_two_processes_show_each_row_once_an_epoch(write_run, tmp_path):
     process = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0", "--standalone",
          "recorded.py", "train", str(path), "--no-export"],
-        env=SUBPROCESS, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=480,
+        env=SUBPROCESS, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     assert process.returncode == 0, process.stderr[-3000:]
     facts = json.loads((tmp_path / "runs/tiny/checkpoint/run.json").read_text(encoding="utf-8"))
