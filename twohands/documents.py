@@ -8,13 +8,14 @@ import logging
 import re
 import statistics
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from twohands.errors import FileReadError
 from twohands.extras import import_extra
-from twohands.paragraphs import SENTENCE_END
+from twohands.paragraphs import LIST_WORDS, SENTENCE_END
 
 TEXT_SUFFIXES = (".txt", ".md")
 MARKUP_SUFFIXES = (".html", ".htm", ".pdf")
@@ -30,6 +31,7 @@ _BLOCKS = {
     "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hgroup", "hr", "html", "li", "main", "menu", "ol", "p", "pre",
     "search", "section", "summary", "table", "tbody", "tfoot", "thead", "tr", "ul",
 }  # fmt: skip
+_HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
 _SPACE = re.compile(r"\s+")
 _DIGITS = re.compile(r"\d+")
 
@@ -83,6 +85,14 @@ def _find_main(soup: Any) -> Any:  # noqa: ANN401 - a tag of an optional library
     return soup
 
 
+def _read_heading(tag: Any) -> str | None:  # noqa: ANN401 - a tag of an optional library
+    """A heading in one line, marked as Markdown does, so that it is one at any length; None if it is prose."""
+    for each in tag.find_all("br"):
+        each.replace_with(" ")
+    words = tag.get_text().split()
+    return f"{_HEADINGS[tag.name]} {' '.join(words)}" if 0 < len(words) < LIST_WORDS else None
+
+
 def _html_to_text(content: bytes) -> str:
     bs4 = import_reader(".html")
     with warnings.catch_warnings():
@@ -94,27 +104,33 @@ def _html_to_text(content: bytes) -> str:
     for tag in [*soup.find_all(_NOT_TEXT), *frames, *unseen]:
         if not tag.decomposed:
             tag.decompose()
-    pieces: list[str] = []
+    lines = [line.strip() for line in "".join(_walk(_find_main(soup), bs4)).split("\n")]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _walk(top: Any, bs4: ModuleType) -> Iterator[str]:  # noqa: ANN401 - a tag of an optional library
+    """The text below a tag in pieces: blank lines around blocks, headings marked."""
     # Own stack: pages nest deeper than Python recurses. A string on the stack is the end of a block.
-    stack: list[Any] = [_find_main(soup)]
+    stack: list[Any] = [top]
     while stack:
         node = stack.pop()
         if isinstance(node, bs4.Tag):
             is_block = node.name in _BLOCKS
+            if node.name in _HEADINGS and (heading := _read_heading(node)):
+                yield f"\n\n{heading}\n\n"
+                continue
             if is_block:
-                pieces.append("\n\n")
+                yield "\n\n"
                 stack.append("\n\n")
             elif node.name == "br":
-                pieces.append("\n")
+                yield "\n"
             elif node.name in {"td", "th"}:
-                pieces.append(" ")
+                yield " "
             stack.extend(reversed(node.contents))
         elif type(node) is bs4.NavigableString:  # its subclasses are comments, doctypes and the like
-            pieces.append(_SPACE.sub(" ", node))
+            yield _SPACE.sub(" ", node)
         elif type(node) is str:
-            pieces.append(node)
-    lines = [line.strip() for line in "".join(pieces).split("\n")]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+            yield node
 
 
 def _drop_running_lines(pages: list[list[str]]) -> list[list[str]]:

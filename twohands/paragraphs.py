@@ -15,6 +15,7 @@ from twohands.indents import cut_at_indents
 LIMIT_CHARS = 100_000
 LIMIT_MARKS = 30
 MIN_WORDS = 13
+HEADLINE_WORDS = 20
 LIST_WORDS = 30  # the fewest that the codebook has in mind for a paragraph
 
 Check = Callable[[], None]
@@ -165,10 +166,16 @@ def _pieces(text: str, check: Check) -> Iterator[tuple[int, int, bool]]:
             yield from ((*bounds, False) for bounds in cut_at_indents(text, (begin, end), check))
 
 
+def _is_headline(raw: str, n_words: int, *, is_open: bool) -> bool:
+    return is_open and n_words <= HEADLINE_WORDS and not _LINE.search(raw)
+
+
 def _find(text: str, *, min_words: int, limit_chars: int, check: Check) -> Iterator[tuple[int, int]]:
     """Where paragraphs stand: pieces that are no headings, and runs of those that are lists."""
     run: tuple[int, int] | None = None
+    headline: tuple[int, int] | None = None
     n_words_of_run = 0
+    is_front = True  # no paragraph and no long headline came yet
     for start, end, is_marked in _pieces(text, check):
         raw = text[start:end]
         span = (start + len(raw) - len(raw.lstrip()), end - len(raw) + len(raw.rstrip()))
@@ -178,18 +185,25 @@ def _find(text: str, *, min_words: int, limit_chars: int, check: Check) -> Itera
             run, n_words_of_run = span, 0
             continue
         n_words = len(raw.split())
-        if n_words < min_words and not SENTENCE_END.search(raw.rstrip()):
+        is_open = not SENTENCE_END.search(raw.rstrip())
+        if n_words < min_words and is_open:
             run = (span[0] if run is None or n_words_of_run == 0 else run[0], span[1])
             n_words_of_run += n_words
             if n_words_of_run >= LIST_WORDS and run[1] - run[0] > limit_chars:
                 break  # a paragraph that is too long already, however long it gets
             continue
-        if run is not None and n_words_of_run >= LIST_WORDS:
+        if n_words_of_run >= LIST_WORDS and run is not None:
             yield run
-        yield span
+            is_front = False
         run, n_words_of_run = None, 0
-    if run is not None:
-        yield run
+        if is_front and _is_headline(text[span[0] : span[1]], n_words, is_open=is_open):
+            headline, is_front = span, False
+            continue
+        if headline is not None and is_open:  # the text's own paragraphs end so, too
+            yield headline
+        headline, is_front = None, False
+        yield span
+    yield from filter(None, (headline, run))
 
 
 def iter_paragraphs(
@@ -224,7 +238,8 @@ def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int 
     with `#` are headings, however they end. Pieces of fewer than `min_words` words that do not end a sentence are
     headings, bylines, page numbers, too: they belong to no paragraph, as the labels are those of a paragraph read
     without its title. But so many of them in a row that they hold `LIST_WORDS` words are a list, and one paragraph;
-    and so are those that nothing follows.
+    and so are those that nothing follows. One line of at most `HEADLINE_WORDS` words before all paragraphs is a
+    heading, too, if it does not end a sentence and the paragraph behind it does.
 
     Args:
         text: the raw document.

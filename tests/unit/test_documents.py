@@ -117,6 +117,18 @@ def test_html_in_another_encoding_is_read_as_it_says(tmp_path):
     assert read_html(tmp_path, html) == [f"Caf\u00e9 {FIRST}"]
 
 
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("level", [1, 2, 6])
+def test_headings_of_html_are_headings_at_any_length(tmp_path, level):
+    long = "Ministers plan to sell<br>the <b>remain</b>ing stakes in ports and rail before the vote. Who would buy?"
+    html = f"<h{level}>{long}</h{level}><p>{FIRST}</p><h{level}><img></h{level}><p>{SECOND}</p>"
+    assert read_html(tmp_path, html) == [FIRST, SECOND]
+    marked = read_document(tmp_path / "page.html").split("\n")[0]
+    assert marked.startswith("#" * level + " Ministers plan to sell the remaining stakes")
+    prose = " ".join([FIRST] * 4)  # a page that sets its text as headings
+    assert read_html(tmp_path, f"<h{level}>{prose}</h{level}><p>{SECOND}</p>") == [prose, SECOND]
+
+
 def test_a_teaser_is_not_taken_for_the_page(tmp_path):
     html = f"<body><article>Read more</article><div>{FIRST}</div><div>{SECOND}</div></body>"
     assert read_html(tmp_path, html)[-1] == SECOND

@@ -134,6 +134,23 @@ def test_headings_are_not_read_with_what_follows_and_a_last_one_stands_alone():
 
 
 @pytest.mark.issue(2)
+@pytest.mark.parametrize("gap", ["\n\n", "\r\n\r\n"])
+def test_a_long_headline_is_no_paragraph_where_the_paragraphs_end_sentences(gap):
+    headline = "Ministers plan to sell the remaining public stakes in ports and rail before the election"
+    byline = "By our correspondent"
+    assert [p.text for p in split_paragraphs("\n".join([headline, LONG_A, LONG_B]))] == [LONG_A, LONG_B]
+    assert [p.text for p in split_paragraphs(gap.join([headline, byline, LONG_A, headline, LONG_B]))] == [
+        LONG_A, headline, LONG_B,
+    ]  # fmt: skip
+    assert [p.text for p in split_paragraphs(gap.join([headline, headline, LONG_A]))] == [headline, headline, LONG_A]
+    assert [p.text for p in split_paragraphs(gap.join([byline, headline]))] == [headline]
+    assert [p.text for p in split_paragraphs(gap.join([headline + " or after it, as others have it", LONG_A]))] != [
+        LONG_A
+    ]
+    assert split_paragraphs(f"{headline}\nin spring\n\n{LONG_A}")[0].text == f"{headline} in spring"
+
+
+@pytest.mark.issue(2)
 @pytest.mark.parametrize("gap", ["\n\n", "\n", "\r\n"])
 def test_a_marked_heading_is_one_however_it_ends(gap):
     raw = gap.join(
