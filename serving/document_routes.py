@@ -74,7 +74,7 @@ class DocumentRequest(_Strict):
 
 
 class Interval(_Strict):
-    """A figure with its interval."""
+    """A figure with its interval, which holds it; both ends stand for whole numbers of paragraphs."""
 
     value: float
     low: float
@@ -101,7 +101,7 @@ class HeadSummary(_Strict):
 class DocumentSummary(_Strict):
     """A document as a whole; intervals hold if scores are calibrated for it and its paragraphs err independently."""
 
-    level: float = Field(description="probability of each interval")
+    level: float = Field(description="least probability of each interval")
     n_paragraphs: int = Field(description="classified ones")
     n_left_out: int = Field(
         description="of these, for their warnings: `heads` are of the others, or of all if there are no others"

@@ -1,9 +1,12 @@
 """Owns paragraphs' scores -> what a whole document says, with intervals that are wide where paragraphs are uncertain.
 
 Each paragraph is taken for a draw by its calibrated scores, independent of the others. The number of paragraphs with
-a label is then a sum of unlike coin throws (Poisson binomial), and its distribution is computed, not sampled.
+a label is then a sum of unlike coin throws (Poisson binomial), and its distribution is computed, not sampled. A figure
+is its mean; its interval runs between whole numbers of paragraphs, from the 2.5% to the 97.5% quantile and at least
+from the whole number below the mean to the one above.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +18,7 @@ from twohands.prediction import OneOf, Prediction
 from twohands.taxonomy import ProblemType, Taxonomy
 
 LEVEL = 0.95
+ROUNDING = 1e-9  # of a sum, in paragraphs
 # A head with these two labels has a balance: 1 is all of the first, -1 all of the second.
 POLES = ("state-led", "market-led")
 
@@ -23,7 +27,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure and the central interval that holds it with probability `LEVEL`."""
+    """A figure within an interval that holds what it is expected of with a probability of at least `LEVEL`."""
 
     value: float
     low: float
@@ -55,13 +59,21 @@ def sum_distribution(chances: Array) -> Array:
 def estimate(chances: Array, *, lowest: float, scale: float) -> Estimate:
     """Mean and central interval of a scaled sum.
 
+    Quantiles of whole numbers leave the mean out as soon as nearly all chances lie on one of them: one paragraph at .99
+    had .99, 1 to 1. The interval is therefore widened to the whole numbers around the mean, which can only make it hold
+    more; a few paragraphs, however high their scores, keep the width of one.
+
     Args:
         chances: as `sum_distribution`.
         lowest: what the smallest sum stands for.
         scale: what one more stands for.
 
     Returns:
-        The estimate.
+        The estimate, its value within its interval.
+
+    Source:
+        Hong 2013, *On computing the distribution function for the Poisson binomial distribution*, for the quantiles;
+        the widening is ours.
     """
     distribution = sum_distribution(chances)
     rising = np.cumsum(distribution)
@@ -70,6 +82,9 @@ def estimate(chances: Array, *, lowest: float, scale: float) -> Estimate:
     low = int(np.searchsorted(rising, tail + 1e-12))
     high = min(int(np.searchsorted(rising, 1 - tail - 1e-12)), len(distribution) - 1)
     mean = float((chances * np.arange(chances.shape[1])).sum())
+    # A mean that is whole but for rounding stands alone.
+    low, high = min(low, math.floor(mean + ROUNDING)), max(high, math.ceil(mean - ROUNDING))
+    mean = min(max(mean, low), high)
     return Estimate(lowest + scale * mean, lowest + scale * low, lowest + scale * high)
 
 

@@ -235,6 +235,19 @@ def test_intervals_are_narrow_where_paragraphs_are_certain_and_wide_where_they_a
     assert (alone.low, alone.value, alone.high) == pytest.approx((1, 1, 1))
 
 
+@pytest.mark.issue(7)
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_few_sure_paragraphs_leave_the_width_of_one_and_no_value_lies_outside(n):
+    sure = estimate_share([0.995] * n)
+    assert (sure.low, sure.high) == (pytest.approx((n - 1) / n), 1.0)
+    assert sure.low < sure.value < sure.high
+    never = estimate_share([0.002] * n)
+    assert (never.low, never.high) == (0.0, pytest.approx(1 / n))
+    balance = estimate_balance([0.995] * n, [0.002] * n)
+    assert (balance.low, balance.high) == (pytest.approx((n - 1) / n), 1.0)
+    assert balance.low < balance.value < balance.high
+
+
 def test_interval_holds_what_it_promises():
     rng = np.random.default_rng(7)
     scores = rng.uniform(size=60)

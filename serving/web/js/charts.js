@@ -1,6 +1,6 @@
 // Owns the charts of a batch: shares over time as lines with their intervals, shares by source as stacked bars; drawn
 // by Chart.js. Each chart stands beside the same figures as a table.
-import { h } from "./dom.js";
+import { h, interval, percent } from "./dom.js";
 import { estimateShare } from "./estimate.js";
 import { findDayPlace, readDate } from "./rows.js";
 
@@ -80,7 +80,7 @@ function figuresTable(groups, head, first) {
         "table",
         { class: "plain" },
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, first), h("th", { scope: "col", class: "figure" }, "rows"), head.labels.map((label) => h("th", { scope: "col", class: "figure" }, label.name)))),
-        h("tbody", {}, groups.map(({ name, n, shares }) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "figure" }, n.toLocaleString("en")), head.labels.map((label) => h("td", { class: "figure" }, `${Math.round(100 * shares[label.name].value)} % (${Math.round(100 * shares[label.name].low)}–${Math.round(100 * shares[label.name].high)})`))))),
+        h("tbody", {}, groups.map(({ name, n, shares }) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "figure" }, n.toLocaleString("en")), head.labels.map((label) => h("td", { class: "figure" }, `${percent(shares[label.name].value)} (${interval(shares[label.name])})`))))),
       ),
     ),
   );
@@ -115,7 +115,7 @@ function timeConfig(groups, head) {
     ];
   });
   const scales = { x: options.axis({ maxRotation: 45 }), y: { ...options.axis({ callback: (value) => `${value} %` }), min: 0, suggestedMax: 100 } };
-  options.plugins.tooltip.callbacks = { label: (item) => { const share = groups[item.dataIndex].shares[item.dataset.label]; return `${item.dataset.label}: ${Math.round(100 * share.value)} % (${Math.round(100 * share.low)}–${Math.round(100 * share.high)})`; }, footer: (items) => (items.length ? `${groups[items[0].dataIndex].n} rows` : "") };
+  options.plugins.tooltip.callbacks = { label: (item) => { const share = groups[item.dataIndex].shares[item.dataset.label]; return `${item.dataset.label}: ${percent(share.value)} (${interval(share)})`; }, footer: (items) => (items.length ? `${groups[items[0].dataIndex].n} rows` : "") };
   return { type: "line", data: { labels: groups.map(({ name }) => name), datasets }, options: { ...options, scales, interaction: { mode: "index", intersect: false } } };
 }
 

@@ -1,5 +1,5 @@
 // Owns the comparison of two documents: side by side, with their differences in words and as a chart.
-import { $, announce, count, h, openDialog, signed, svg } from "./dom.js";
+import { $, announce, count, h, openDialog, percent, signed, svg } from "./dom.js";
 import { correctDialog } from "./correct.js";
 import { renderDetail } from "./detail.js";
 import { difference } from "./estimate.js";
@@ -7,6 +7,7 @@ import { Intake, takeDrops } from "./intake.js";
 import { icon, POLES } from "./labels.js";
 import { Reading } from "./reading.js";
 import { toggleEvidence } from "./paragraph.js";
+import { FEW } from "./summary.js";
 
 const NAMES = ["A", "B"];
 
@@ -114,6 +115,13 @@ export function sayBalanced(head, a, b) {
   return `Overall balance: no clear difference.${told && ` But ${told}.`}`;
 }
 
+// What differs is true of these paragraphs; of a few it is no more than that.
+function sayMore(parts, a, b) {
+  const [nA, nB] = [a, b].map((summary) => summary.n_paragraphs - summary.n_left_out);
+  const few = Math.min(nA, nB) < FEW ? `, by few paragraphs: ${nB.toLocaleString("en")} in B, ${nA.toLocaleString("en")} in A` : "";
+  return `B is more ${parts.value > 0 ? POLES[0] : POLES[1]} than A${few}.`;
+}
+
 // Two shares on one line: A's and B's, each with its interval.
 function pairBar(a, b, tone) {
   const row = (share, y, name) => [
@@ -161,8 +169,8 @@ export class CompareView {
           { class: isClear(told) ? "given" : null },
           h("th", { scope: "row" }, icon(label), label.name),
           h("td", { class: "bar-cell" }, pairBar(first, second, label.tone)),
-          h("td", { class: "figure" }, `${Math.round(100 * first.value)} %`),
-          h("td", { class: "figure" }, `${Math.round(100 * second.value)} %`),
+          h("td", { class: "figure" }, percent(first.value)),
+          h("td", { class: "figure" }, percent(second.value)),
           h("td", { class: "figure" }, points(told)),
           h("td", {}, isClear(told) ? `${Math.round(100 * Math.abs(told.value))} points more in ${told.value > 0 ? "B" : "A"}` : h("span", { class: "muted" }, "not told apart")),
         );
@@ -171,7 +179,7 @@ export class CompareView {
     this.verdict.replaceChildren(
       ...(parts
         ? [
-            h("p", { class: "lean-words" }, isClear(parts) ? `B is more ${parts.value > 0 ? POLES[0] : POLES[1]} than A.` : sayBalanced(taxonomy.main, a, b)),
+            h("p", { class: "lean-words" }, isClear(parts) ? sayMore(parts, a, b) : sayBalanced(taxonomy.main, a, b)),
             leftOut.length > 0 && h("p", {}, `Left out for their warnings: ${leftOut.join(", ")}.`),
             h("p", {}, `Balance ${signed(balances[0].value)} in A and ${signed(balances[1].value)} in B: a difference of ${signed(parts.value)}, 95 % interval ${signed(parts.low)} to ${signed(parts.high)}.`),
           ].filter(Boolean)

@@ -47,7 +47,15 @@ export function placeNotice(notice) {
   else $("#main").before(notice);
 }
 
-export const percent = (share) => `${Math.round(share * 100)} %`;
+// No score is certain, and no share of a label that has one: what rounds to all or nothing is told as near to it.
+export function percent(share) {
+  const n = Math.round(share * 100);
+  return n >= 100 ? ">99 %" : n <= 0 ? "<1 %" : `${n} %`;
+}
+// The ends of an interval can be all or nothing, but only where they are: else it would leave its value out.
+const lowEnd = (share) => (share >= 1 ? 100 : Math.min(Math.round(share * 100), 99));
+const highEnd = (share) => (share <= 0 ? 0 : Math.max(Math.round(share * 100), 1));
+export const interval = ({ low, high }) => `${lowEnd(low)}–${highEnd(high)}`;
 export const signed = (figure) => {
   const digits = Math.abs(figure).toFixed(2);
   return `${Number(digits) === 0 ? "" : figure > 0 ? "+" : "−"}${digits}`;

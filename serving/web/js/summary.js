@@ -1,11 +1,10 @@
 // Owns what a document says as a whole: in words, as a small chart, and with the uncertainty of both.
-import { count, h, percent, signed, svg } from "./dom.js";
+import { count, h, interval, percent, signed, svg } from "./dom.js";
 import { caution, chooseCounted, icon, isUnsure, POLES, title } from "./labels.js";
 
 const MOST_NAMED = 12; // numbers of paragraphs that could not be read
 const MANY = 0.25; // share of paragraphs with a warning from which the whole is warned about
-
-const interval = ({ low, high }) => `${Math.round(low * 100)}–${Math.round(high * 100)} %`;
+export const FEW = 5; // below, nothing is told as the lean of a whole; as few documents have no interval in `evaluate`
 
 // How many paragraphs have each label for sure, and how many are unsure; of a head that gives one label.
 function countSure(head, sound) {
@@ -18,12 +17,16 @@ function countSure(head, sound) {
   return { sure, nUnsure };
 }
 
-// A whole without a lean may be dull, of two minds, or short of evidence: these are different things to tell.
-export function sayLean(head, { balance, labels }, { sure }, unit) {
-  if (balance.low > 0) return `${balance.low > 0.4 ? "Clearly" : "Leans"} ${POLES[0]}`;
-  if (balance.high < 0) return `${balance.high < -0.4 ? "Clearly" : "Leans"} ${POLES[1]}`;
+// A whole without a lean may be dull, of two minds, or short of evidence: these are different things to tell. What a
+// few paragraphs say, however high their scores, is not told as if a whole article had said it.
+export function sayLean(head, { balance, labels }, { sure }, n, unit) {
+  if (n === 1) return `One ${unit}: ${head.labels.find(({ name }) => sure[name])?.name ?? "unsure"}`;
+  const few = n < FEW ? `Few ${unit}s: ` : "";
+  const tell = (pole, isClear) => (few ? `${few}lean ${pole}` : `${isClear ? "Clearly" : "Leans"} ${pole}`);
+  if (balance.low > 0) return tell(POLES[0], balance.low > 0.4);
+  if (balance.high < 0) return tell(POLES[1], balance.high < -0.4);
   const still = head.labels.find((label) => label.tone === "quiet");
-  if (still && labels[still.name].share.low > 0.5) return `Mostly ${still.name}: takes no side`;
+  if (still && labels[still.name].share.low > 0.5) return few ? `${few}mostly ${still.name}` : `Mostly ${still.name}: takes no side`;
   const [first, second] = POLES.map((pole) => sure[pole]);
   // Five to one is not both sides, though so few paragraphs show no lean.
   if (first && 2 * Math.min(first, second) >= Math.max(first, second)) {
@@ -89,8 +92,8 @@ function renderHead(head, told, counts, { filter, onFilter, unit = "paragraph" }
       h("th", { scope: "row" }, name),
       h("td", { class: "bar-cell" }, shareBar(share, label.tone)),
       h("td", { class: "figure" }, percent(share.value)),
-      h("td", { class: "figure muted" }, interval(share)),
-      h("td", { class: "figure muted", title: nGiven > nSure ? `and ${nGiven - nSure} unsure` : null }, nSure.toLocaleString("en")),
+      h("td", { class: "figure muted" }, `${interval(share)} %`),
+      h("td", { class: "figure muted" }, nSure.toLocaleString("en"), nGiven > nSure && [" ", h("span", { class: "and-unsure" }, `+ ${(nGiven - nSure).toLocaleString("en")} unsure`)]),
     );
   });
   return h(
@@ -162,7 +165,7 @@ export function renderSummary(summary, paragraphs, taxonomy, options = {}) {
     h(
       "div",
       { class: "verdict" },
-      balance && h("p", { class: "lean-words" }, sayLean(taxonomy.main, main, counts[taxonomy.main.name], unit)),
+      balance && h("p", { class: "lean-words" }, sayLean(taxonomy.main, main, counts[taxonomy.main.name], counted.length, unit)),
       topics && h("p", { class: "topic-words" }, topics),
       balance && renderBalance(balance, taxonomy),
       balance && h("p", {}, sayBalance(balance)),
