@@ -366,3 +366,24 @@ def test_the_interval_of_clustered_rates_covers_the_truth():
         found = rate_of(failed.ravel().tolist(), [str(case) for case in range(n_cases) for _ in range(n_of_case)])
         inside += found["low"] <= 0.2 <= found["high"]
     assert 0.93 <= inside / n_runs <= 0.995  # conservative, as its authors say
+
+
+@pytest.mark.issue(6)
+def test_a_first_failure_does_not_narrow_the_interval():
+    cases = [str(number // 17) for number in range(27 * 17)]
+    highs = [rate_of([number < n_failed for number in range(len(cases))], cases)["high"] for n_failed in range(18)]
+    assert highs == sorted(highs)  # in one case, which says little of the others; one failure gave .013 after .128
+    lows = [rate_of([number >= n_passed for number in range(len(cases))], cases)["low"] for n_passed in range(18)]
+    assert lows == sorted(lows, reverse=True)
+
+
+@pytest.mark.issue(6)
+def test_the_interval_of_few_unequal_cases_covers_the_truth():
+    n_runs, inside = 200, 0
+    for seed in range(n_runs):
+        generator = np.random.default_rng(seed)
+        rates = np.repeat(generator.beta(0.1, 1.9, size=20), sizes := generator.choice([1, 1, 1, 40], size=20))
+        failed = generator.random(len(rates)) < rates
+        found = rate_of(failed.tolist(), [str(case) for case in np.repeat(np.arange(20), sizes)])
+        inside += found["low"] <= 0.05 <= found["high"]
+    assert inside / n_runs >= 0.93  # it was .8: most cases never fail
