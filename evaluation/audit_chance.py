@@ -25,6 +25,12 @@ def _moments(expected: Floats, documents: Places) -> Floats:
     return np.array([[variances.sum(), thirds.sum()], [(together[0] ** 2).sum(), (together[1] ** 3).sum()]])
 
 
+def _count_equal(documents: Places) -> float:
+    """How many documents of equal size would say as much (Kish)."""
+    sizes = np.bincount(documents).astype(float)
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
+
+
 @dataclass(frozen=True, slots=True)
 class Chance:
     """How the labels of one kind scatter about their scores over all rows, by document.
@@ -66,6 +72,12 @@ class Chance:
         mixed: Floats = (1 - self.shared) * alone + self.shared * together
         return mixed * self.spread ** np.array([1, 1.5])
 
+    def _freedom(self, chosen: npt.NDArray[np.bool_], variances: Sequence[float]) -> float:
+        """Degrees of freedom of slice against rest, by the documents of each (Welch and Satterthwaite)."""
+        documents = [_count_equal(self.documents[chosen]), _count_equal(self.documents[~chosen])]
+        parts = [part**2 / max(1.0, n - 1) for part, n in zip(variances, documents, strict=True)]
+        return float(sum(variances) ** 2 / sum(parts))
+
     def judge(self, chosen: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
         """Set one slice against labels that follow the scores.
 
@@ -77,23 +89,25 @@ class Chance:
             the mean over all rows, of which the slice is a part.
 
         Source:
-            Pearson's type III curve through three moments, as for any skewed sum; half a row is taken off as its
-            labels are whole.
+            Pearson's type III curve through three moments, as for any skewed sum, or Student's t with the documents as
+            degrees of freedom, whichever gives the larger p; half a row is taken off as its labels are whole.
         """
-        pearson3 = import_module("scipy.stats").pearson3
+        stats = import_module("scipy.stats")
         n, share = int(chosen.sum()), float(chosen.mean())
         (own, own_third), (others, others_third) = self._moments_of(chosen), self._moments_of(~chosen)
-        variance = (1 - share) ** 2 * own + share**2 * others
+        variances = [(1 - share) ** 2 * float(own), share**2 * float(others)]
         step = (1 - share) / 2
-        if variance <= 0:
+        if sum(variances) <= 0:
             return 1.0, 0.0, 0.0
-        deviation = float(np.sqrt(variance))
+        deviation = float(np.sqrt(sum(variances)))
         skew = ((1 - share) ** 3 * own_third - share**3 * others_third) / deviation**3
+        # Type III ends where few large documents still scatter, and gave what lies beyond its end p = 0 (#6).
+        curves = (stats.pearson3(skew), stats.t(self._freedom(chosen, variances)))
         excess = float(self.apart[chosen].sum())
         nearer = np.sign(excess) * max(0.0, abs(excess) - step) / deviation
-        tail = pearson3.sf(nearer, skew) if excess > 0 else pearson3.cdf(nearer, skew)
-        low, high = pearson3.ppf([0.025, 0.975], skew) * deviation
-        return min(1.0, 2 * float(tail)), float(low - step) / n, float(high + step) / n
+        tail = max(float(curve.sf(nearer) if excess > 0 else curve.cdf(nearer)) for curve in curves)
+        low, high = (pick(curve.ppf(at) for curve in curves) for pick, at in ((min, 0.025), (max, 0.975)))
+        return min(1.0, 2 * tail), float(low * deviation - step) / n, float(high * deviation + step) / n
 
 
 def adjust(p_values: Sequence[float]) -> list[float]:

@@ -95,6 +95,26 @@ def test_rows_of_one_document_that_err_together_weigh_less():
     assert far > 1.8 * near
 
 
+@pytest.mark.issue(6)
+@pytest.mark.parametrize(("n_small", "of_small", "of_large"), [(300, 3, 20), (300, 1, 80)])
+def test_a_slice_of_few_large_documents_that_differ_is_no_drift(n_small, of_small, of_large):
+    sizes = np.r_[np.full(n_small, of_small), np.full(5, of_large)]
+    documents, n_runs, found = np.repeat(np.arange(len(sizes)), sizes), 150, []
+    for seed in range(n_runs):
+        generator = np.random.default_rng(seed)
+        expected = np.clip(generator.beta(1, 6, len(sizes))[documents], 0.01, 0.9)
+        # Who reads a document gives the label more or less often in all of it, whichever slice it is in.
+        odds = expected / (1 - expected) * np.exp(generator.normal(0, 1, len(sizes))[documents])
+        apart = (generator.random(len(documents)) < odds / (1 + odds)) - expected
+        chance = Chance.of(apart - apart.mean(), expected + apart.mean(), documents)
+        chosen = documents >= n_small
+        p, low, high = chance.judge(chosen)
+        assert (p > 0.05) == (low < chance.apart[chosen].mean() < high)
+        found.append(p)
+    assert np.mean(np.array(found) <= 0.05) <= 0.05  # it was .08 and .21
+    assert min(found) > 0.001  # it was 0 in 4% and 17%
+
+
 def test_adjusted_p_are_those_of_benjamini_and_hochberg():
     assert adjust([0.01, 0.04, 0.03, 0.9]) == pytest.approx([0.04, 0.16 / 3, 0.16 / 3, 0.9])
     assert adjust([]) == []
