@@ -143,8 +143,8 @@ def compare_rows(a: HeadRows, b: HeadRows, *, n_replicates: int, seed: int) -> J
     Returns:
         `macro_f1`, `accuracy` and per label `f1` as `{"a", "b", "difference"}`, sides as `bound_head` has them. The
         difference is A minus B, with interval and bootstrap p-value (`p_is_least`: no draws of this number give a lower
-        one), which are None where the figure of no draw differs and from fewer than 5 documents, for macro-F1 from
-        fewer that have the rarest label. `mcnemar`, `n`, `n_groups`.
+        one), which are None where the figure of no draw differs and from fewer than 5 documents, for F1 from fewer that
+        have the label, for macro-F1 from fewer that have the rarest. `mcnemar`, `n`, `n_groups`.
     """
     weights = a.draw(n_replicates=n_replicates, seed=seed)
     samples = Sample.of(a, weights), Sample.of(b, weights)
@@ -161,10 +161,10 @@ def compare_rows(a: HeadRows, b: HeadRows, *, n_replicates: int, seed: int) -> J
         "mcnemar": _test_rows(a, b),
         "labels": {
             name: {
-                "f1": set_apart(_f1_of(number), [side["labels"][name]["f1"] for side in measured], a.n_groups),
+                "f1": set_apart(_f1_of(number), [side["labels"][name]["f1"] for side in measured], n_with),
                 "support": int(np.sum(a.truth[:, number] == 1)),
             }
-            for number, name in enumerate(a.head.label_names)
+            for number, (name, n_with) in enumerate(zip(a.head.label_names, samples[0].n_with, strict=True))
         },
     }
 

@@ -63,7 +63,8 @@ def draw_parts(examples: Sequence[Example], sizes: Sequence[int], *, seed: int |
 class _Fits:
     """What the fits of one size score: `whole` has shape `(n_fits,)`, `drawn` shape `(n_fits, n_replicates)`.
 
-    It rests on `n_groups` documents, a mean over labels on those of its rarest; a draw that does not define it is NaN.
+    It rests on `n_groups` documents: those that have the label, or the rarest label of a mean over labels. A draw that
+    does not define it is NaN.
     """
 
     whole: Floats
@@ -82,7 +83,7 @@ def _score(samples: Sequence[Sample], of: int | None) -> _Fits:
     return _Fits(
         np.array([float(read(sample.whole)[0]) for sample in samples]),
         np.stack([read(sample.drawn, sample.whole) for sample in samples]),
-        samples[0].n_rarest if of is None else samples[0].n_groups,
+        samples[0].n_rarest if of is None else samples[0].n_with[of],
     )
 
 

@@ -163,7 +163,12 @@ def note_rare(labels: Sequence[str], has_label: npt.NDArray[np.bool_], groups: S
         return []
     of_label = [{group for group, has in zip(groups, column, strict=True) if has} for column in has_label.T.tolist()]
     rare = [name for name, found in zip(labels, of_label, strict=True) if 0 < len(found) < FEWEST_GROUPS]
-    return [f"Fewer than {FEWEST_GROUPS} documents have {', '.join(rare)}: no interval of macro-F1."] if rare else []
+    if not rare:
+        return []
+    return [
+        f"Fewer than {FEWEST_GROUPS} documents have {', '.join(rare)}: no interval of macro-F1, nor of recall and F1 "
+        "of the label, unless they are 0 or 1."
+    ]
 
 
 def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy) -> list[str]:

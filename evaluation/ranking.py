@@ -60,7 +60,8 @@ def measure_ranking(rows: HeadRows, *, n_replicates: int, seed: int) -> dict[str
         seed: of the draws.
 
     Returns:
-        By label, as `bound_figure`; None for a label that no row has. Draws in which no row has the label are left out.
+        By label, as `bound_figure`, of the documents that have it; None for a label that no row has. Draws in which no
+        row has the label are left out.
     """
     weights, documents = rows.draw(n_replicates=n_replicates, seed=seed), rows.documents
     once = np.ones((1, len(rows.groups)))
@@ -71,10 +72,11 @@ def measure_ranking(rows: HeadRows, *, n_replicates: int, seed: int) -> dict[str
             figures[name] = None
             continue
         # A draw without any row that has the label says nothing of how such rows are ranked.
-        is_defined = weights @ rows.sum_by_document(truth) > 0
+        of_document = rows.sum_by_document(truth)
+        is_defined = weights @ of_document > 0
         drawn = average_precision(truth, scores, weights[is_defined], documents=documents)
         value = float(average_precision(truth, scores, once)[0])
-        figures[name] = bound_figure(value, drawn, n_groups=rows.n_groups)
+        figures[name] = bound_figure(value, drawn, n_groups=int((of_document > 0).sum()))
     return figures
 
 

@@ -13,7 +13,7 @@ from twohands.metrics import Counts, Floats, Measure, count_head, draw_weights, 
 from twohands.scores import Scores
 from twohands.taxonomy import Head, Taxonomy
 
-TOO_FEW_GROUPS = f"[-]: fewer than {FEWEST_GROUPS} documents (macro-F1: of some label), or all draws alike."
+TOO_FEW_GROUPS = f"[-]: fewer than {FEWEST_GROUPS} documents (of the label; macro-F1: of any), or draws alike."
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +110,15 @@ def select_rows(examples: Sequence[Example], taxonomy: Taxonomy, decisions: Deci
 class Sample:
     """Counts of all rows (`whole`, one entry) and of each bootstrap draw of documents (`drawn`, one entry each).
 
-    `n_groups` documents were drawn from; `n_rarest` of them have the rarest of the labels that any row has.
+    `n_groups` documents were drawn from; `n_rarest` of them have the rarest of the labels that any row has, and
+    `n_with[k]` have label `k`.
     """
 
     whole: Counts
     drawn: Counts
     n_groups: int
     n_rarest: int
+    n_with: list[int]
 
     @classmethod
     def of(cls, rows: HeadRows, weights: Floats) -> "Sample":
@@ -131,7 +133,9 @@ class Sample:
         """
         by_document = rows.count()
         whole, n_groups = by_document.weigh(np.ones((1, weights.shape[1]))), weights.shape[1]
-        return cls(whole, by_document.weigh(weights), n_groups, count_rarest(count_true(by_document)))
+        is_true = count_true(by_document)
+        n_with = (is_true > 0).sum(axis=0).tolist()
+        return cls(whole, by_document.weigh(weights), n_groups, count_rarest(is_true), n_with)
 
     def figure(self, of: Measure) -> DrawnFigure:
         """One figure with its 95% interval.
@@ -214,14 +218,15 @@ def ratio_of(numerator: Floats, denominator: Floats, weights: Floats) -> DrawnFi
         weights: bootstrap draws, shape `(n_replicates, n_documents)`.
 
     Returns:
-        As `bound_figure`; None when the denominator sums to 0. Draws without any denominator are left out.
+        As `bound_figure`, of the documents that have any denominator; None when it sums to 0. Draws without any are
+        left out.
     """
     if not denominator.sum():
         return None
     above, below = weights @ numerator, weights @ denominator
     value = float(numerator.sum() / denominator.sum())
     drawn = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
-    return bound_figure(value, drawn, n_groups=weights.shape[1])
+    return bound_figure(value, drawn, n_groups=int((denominator > 0).sum()))
 
 
 def share_of(numerator: Floats, denominator: Floats, weights: Floats) -> DrawnFigure | None:

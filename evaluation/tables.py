@@ -138,10 +138,13 @@ def _print_head(console: Console, name: str, head: Json) -> None:
             show_text(f"abstaining below {show_number(abstention['level'])}: answers {answered}, right {right}")
         )
     table = make_table("label", "precision", "recall", "F1", "rows")
+    shown = []
     for label, figures in list_labels(head).items():
-        cells = [show_figure(figures[key]) for key in ("precision", "recall", "f1")]
-        table.add_row(show_text(label), *cells, str(figures["support"]))
+        of_label = [figures[key] for key in ("precision", "recall", "f1")]
+        table.add_row(show_text(label), *map(show_figure, of_label), str(figures["support"]))
+        shown += of_label
     console.print(table)
+    _explain_gaps(console, shown)
 
 
 def _explain_gaps(console: Console, shown: Sequence[Json | None]) -> None:

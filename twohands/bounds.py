@@ -83,6 +83,10 @@ def bound_certain(rate: float, *, n_documents: int) -> DrawnFigure:
     return {"value": rate, "low": 0.0 if rate == 0 else 1 - apart, "high": apart if rate == 0 else 1.0}
 
 
+def _is_shown(is_counted: Floats) -> bool:
+    return int((is_counted > 0).sum()) >= FEWEST_GROUPS
+
+
 def _unbound(figure: DrawnFigure) -> DrawnFigure:
     return {"value": figure["value"], "low": None, "high": None}
 
@@ -93,35 +97,39 @@ def _drop_alike(figure: DrawnFigure) -> DrawnFigure:
 
 
 def bound_share(figure: DrawnFigure, is_counted: Floats) -> DrawnFigure:
-    """Bound a share of which every draw is the same.
+    """Bound a share of which every draw is the same, or that few documents are counted in.
 
     Args:
         figure: the share, by draws.
         is_counted: the rows that it counts, by document.
 
     Returns:
-        The bounds of `bound_certain` for 0 and 1, none for another value of which all draws are alike; else the figure.
+        The bounds of `bound_certain` for 0 and 1, none for another value of which all draws are alike or from fewer
+        than 5 documents that are counted; else the figure.
     """
     value = figure["value"]
     if value in (0, 1):
         return bound_certain(float(value or 0), n_documents=int((is_counted > 0).sum()))
-    return _drop_alike(figure)
+    return _drop_alike(figure) if _is_shown(is_counted) else _unbound(figure)
 
 
-def bound_f1(figure: DrawnFigure, is_counted: Floats) -> DrawnFigure:
-    """Bound an F1 of which every draw is the same, as `bound_share`.
+def bound_f1(figure: DrawnFigure, is_counted: Floats, is_true: Floats) -> DrawnFigure:
+    """Bound an F1 of which every draw is the same, or whose label few documents have, as `bound_share`.
 
     F1 rises with the share j of rows that are both true and given among those that are either: 2j / (1 + j).
 
     Args:
         figure: F1 of a label that some row has, by draws.
         is_counted: rows that are true or given, by document.
+        is_true: rows that have the label, by document.
 
     Returns:
         Bounds that follow from those of j.
     """
     bounded = bound_share(figure, is_counted)
-    if figure["value"] not in (0, 1) or bounded["low"] is None or bounded["high"] is None:
+    if figure["value"] not in (0, 1):
+        return bounded if _is_shown(is_true) else _unbound(figure)
+    if bounded["low"] is None or bounded["high"] is None:
         return bounded
     low, high = (2 * share / (1 + share) for share in (bounded["low"], bounded["high"]))
     return {"value": bounded["value"], "low": low, "high": high}
@@ -132,7 +140,7 @@ def _bound_label(label: dict[str, DrawnFigure], counts: Counts, number: int) -> 
     label["precision"] = bound_share(label["precision"], tp + fp)
     if (tp + fn).any():
         label["recall"] = bound_share(label["recall"], tp + fn)
-        label["f1"] = bound_f1(label["f1"], tp + fp + fn)
+        label["f1"] = bound_f1(label["f1"], tp + fp + fn, tp + fn)
     else:  # of a label that no row has, neither could be anything but 0
         label["recall"], label["f1"] = _unbound(label["recall"]), _unbound(label["f1"])
 
@@ -148,8 +156,9 @@ def bound_head(head: Head, by_document: Counts, weights: Floats) -> dict[str, ob
     Returns:
         As `measure_head`; `low` and `high` are None from fewer than 5 documents, for what is not defined (recall and F1
         of a label that no row has, precision of one that was never given), for figures of which all draws are alike,
-        and for means over labels (macro-F1; correlation of an any-of head) whose rarest label is in fewer than 5
-        documents. Shares that are 0 or 1, and F1 there, have the bounds of `bound_certain`.
+        for recall and F1 of a label that fewer than 5 documents have and precision of one given in fewer, and for means
+        over labels (macro-F1; correlation of an any-of head) whose rarest label is in fewer than 5. Shares that are 0
+        or 1, and F1 there, have the bounds of `bound_certain`.
     """
     n_documents = weights.shape[1]
     measured = measure_head(head, by_document, weights)

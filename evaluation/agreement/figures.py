@@ -92,7 +92,7 @@ class Agreement:
 
     They are of `n` items from `n_groups` documents; `n_rarest` of these have the rarest label of the first set.
     `counted` holds, by share, what each document counts to it, shape `(n_groups,)`; `either` likewise, by label, the
-    items that one of the sets gives it, and `is_true` whether the first set ever does.
+    items that one of the sets gives it, and `true` those that the first set does.
     """
 
     n: int
@@ -102,7 +102,7 @@ class Agreement:
     by_label: Mapping[str, Floats]
     counted: Mapping[str, Floats]
     either: Mapping[str, Floats]
-    is_true: Mapping[str, bool]
+    true: Mapping[str, Floats]
 
     def figure(self, values: Floats) -> DrawnFigure | None:
         """One figure of these items, as `figure_of`."""
@@ -115,8 +115,8 @@ class Agreement:
 
     def _figure_of_label(self, label: str) -> DrawnFigure | None:
         found = self.figure(self.by_label[label])
-        is_bounded = self.is_true[label] and self.n_groups >= FEWEST_GROUPS
-        return bound_f1(found, self.either[label]) if found is not None and is_bounded else found
+        is_bounded = self.true[label].any() and self.n_groups >= FEWEST_GROUPS
+        return bound_f1(found, self.either[label], self.true[label]) if found is not None and is_bounded else found
 
     def describe(self) -> Json:
         """Each figure with its interval, as `bound_head` has them; None for what is not defined."""
@@ -127,7 +127,9 @@ class Agreement:
 
     def minus(self, other: "Agreement") -> Json:
         """This less the other, draw by draw, since both were drawn alike and beside the same first set."""
-        n_groups = {"macro_f1": self.n_rarest}
+        n_groups = {"macro_f1": self.n_rarest} | {
+            name: int(min((one > 0).sum(), (other.counted[name] > 0).sum())) for name, one in self.counted.items()
+        }
         return {
             name: figure_of(values - other.by_name[name], n_groups=n_groups.get(name, self.n_groups))
             for name, values in self.by_name.items()
@@ -211,5 +213,5 @@ def compare_codes(
         {label: np.where(is_seen[place], of_labels[:, place], np.nan) for place, label in enumerate(labels)},
         counted,
         {label: either[:, place] for place, label in enumerate(labels)},
-        {label: bool(true[:, place].any()) for place, label in enumerate(labels)},
+        {label: true[:, place] for place, label in enumerate(labels)},
     )

@@ -7,11 +7,11 @@ import pytest
 from scipy.stats import beta
 
 from evaluation.comparison import compare_rows
-from evaluation.growth import _Fits, extrapolate
-from evaluation.measure import note_few, note_gaps
+from evaluation.growth import _Fits, _score, extrapolate
+from evaluation.measure import _abstention, note_few, note_gaps
 from evaluation.plots_growth import draw_growth
 from evaluation.ranking import measure_ranking
-from evaluation.rows import HeadRows, share_of
+from evaluation.rows import HeadRows, Sample, share_of
 from evaluation.slices import measure_slices
 from evaluation.tables import list_labels, say_better, show_bootstrap_p, show_figure, show_p, show_range
 from twohands.bounds import bound_head
@@ -98,9 +98,9 @@ def test_a_learning_curve_measured_on_one_document_has_no_interval_and_is_drawn(
 
 @pytest.mark.issue(6)
 def test_f1_of_a_label_is_drawn_from_documents_that_have_it(taxonomy):
-    truth = [0] * 97 + [1] * 3
+    truth = [0] * 95 + [1] * 5
     rare = measure(make_rows(taxonomy, truth, [1, *truth[1:]]))["labels"][taxonomy.heads[0].label_names[1]]
-    assert rare["f1"]["value"] == pytest.approx(6 / 7)
+    assert rare["f1"]["value"] == pytest.approx(10 / 11)
     assert rare["f1"]["low"] > 0.3  # a draw of the one wrong row alone has an F1 of 0
 
 
@@ -177,11 +177,43 @@ def test_the_least_p_is_told_as_a_bound(taxonomy):
 
 
 def test_draws_that_lack_a_label_are_dropped_on_both_sides(taxonomy):
-    truth = np.array([0] * 58 + [1] * 2)
+    truth = np.array([0] * 58 + [1] * 5)
     slips = truth.copy()
     slips[0] = 1  # wrong in a row of the frequent label, so that some draws would define the rare one for B alone
     compared = compare_rows(
-        make_rows(taxonomy, truth, truth), make_rows(taxonomy, truth, slips), n_replicates=500, seed=0
+        make_rows(taxonomy, truth, truth), make_rows(taxonomy, truth, slips), n_replicates=1000, seed=0
     )
     rare = compared["labels"][taxonomy.heads[0].label_names[1]]["f1"]["difference"]
     assert 0 <= rare["low"] <= rare["value"] <= rare["high"] < 1
+
+
+@pytest.mark.issue(6)
+@pytest.mark.parametrize("n_rare", [4, 5])
+def test_figures_of_a_label_rest_on_the_documents_that_have_it(taxonomy, n_rare):
+    """Label 1 is in few documents and given in many, label 2 the other way round."""
+    truth = np.array([0] * 40 + [2] * 40 + [1] * n_rare)
+    given = np.array([1] * 20 + [0] * 19 + [2] * n_rare + [0] * (41 - n_rare) + [1] * (n_rare - 1) + [0])
+    scores = np.where(np.arange(3) == given[:, None], 0.6, 0.2) + np.linspace(0, 0.1, len(truth))[:, None]
+    rows = replace(make_rows(taxonomy, truth, given), scores=scores)
+    other = make_rows(taxonomy, truth, np.where(np.arange(len(truth)) == 80, 0, given))
+    _, rare, frequent = rows.head.label_names
+    measured = measure(rows)["labels"]
+    sample = Sample.of(rows, rows.draw(n_replicates=50, seed=0))
+    resting = [
+        measured[rare]["recall"],
+        measured[rare]["f1"],
+        measured[frequent]["precision"],
+        measure_ranking(rows, n_replicates=50, seed=0)[rare],
+        compare_rows(rows, other, n_replicates=50, seed=0)["labels"][rare]["f1"]["difference"],
+        _score([sample], 1).figure(),
+    ]
+    assert all(0 < abs(figure["value"]) < 1 for figure in resting)
+    assert [figure["low"] is None for figure in resting] == [n_rare < 5] * len(resting)
+    enough = [measured[rare]["precision"], measured[frequent]["recall"], measured[frequent]["f1"]]
+    assert all(figure["low"] is not None for figure in enough)
+    is_answered = np.arange(len(truth)) >= len(truth) - n_rare
+    surely = replace(rows, scores=np.where(is_answered[:, None], 0.9, 0.1) * np.ones((1, 3)))
+    abstention = _abstention(surely, 0.5, n_replicates=50, seed=0)
+    assert 0 < abstention["risk"]["value"] < 1
+    assert (abstention["risk"]["low"] is None) == (abstention["accuracy"]["low"] is None) == (n_rare < 5)
+    assert abstention["coverage"]["low"] is not None
