@@ -1,5 +1,6 @@
 """The words for a whole: dull, of two minds and short of evidence are told apart; the unsure are counted as such."""
 
+import httpx
 import pytest
 
 from tests.page.support import ARTICLE, paste, wait_read
@@ -78,17 +79,32 @@ def test_a_paragraph_is_copied_as_a_quotation(page, url):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=url.rstrip("/"))
     paste(page, ARTICLE)
     wait_read(page)
-    page.locator(".mark").nth(1).click()
+    copied = []
+    for number in (1, 4):
+        page.locator(".mark").nth(number).click()
+        page.get_by_role("button", name="Copy as quotation").click()
+        page.get_by_role("button", name="Copied").wait_for()
+        copied.append(page.evaluate("navigator.clipboard.readText()"))
+    assert copied[0].startswith(f'"{ARTICLE.split(chr(10) * 2)[2]}" (Timber and the treasury, ¶2; twohands ')
+    assert copied[0].endswith(" %)")
+    inner = (
+        "'Sell the rails,' the \u2018mill\u2019 union said of the 12\" line, 'and the forests to whoever bids most.'"
+    )
+    assert copied[1].startswith(f'"{inner}" (')
+    page.get_by_role("button", name="This is wrong").click()
+    page.get_by_role("radio", name="neutral").check()
+    page.get_by_role("button", name="Save correction").click()
     page.get_by_role("button", name="Copy as quotation").click()
     page.get_by_role("button", name="Copied").wait_for()
-    copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied.startswith(f'"{ARTICLE.split(chr(10) * 2)[2]}" (¶2; twohands ')
-    assert copied.endswith(" %)")
+    assert " %; corrected by a reader: neutral, " in page.evaluate("navigator.clipboard.readText()")
+    for each in httpx.get(f"{url}v1/corrections").json()["corrections"]:
+        httpx.delete(f"{url}v1/corrections/{each['id']}")
 
 
 def test_a_summary_fits_the_narrowest_phone(open_page, url):
     page = open_page(url, width=320, height=700)
     page.locator(".intake").wait_for()
-    paste(page, ARTICLE)
+    own = '"Sell the rails," the \u201cmill\u201d union said of the 12" line, "and the forests to whoever bids most."'
+    paste(page, f"{ARTICLE}\n\n{own}")
     wait_read(page)
     assert page.evaluate("document.documentElement.scrollWidth") == 320

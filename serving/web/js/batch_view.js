@@ -3,10 +3,12 @@ import { $, announce, count, h, openDialog, quote } from "./dom.js";
 import { explain, OfflineError, StaleModelError } from "./api.js";
 import { chartFigure, groupBySource, groupByTime, loadChartLibrary } from "./charts.js";
 import { correctDialog } from "./correct.js";
+import { findCorrected, sayCorrected } from "./corrected.js";
 import { renderDetail } from "./detail.js";
 import { downloadButtons } from "./download.js";
 import { fileButton, takeDrops } from "./intake.js";
 import { chooseCounted, title } from "./labels.js";
+import { askBeforeLeaving } from "./leaving.js";
 import { renderText, toggleEvidence } from "./paragraph.js";
 import { guessColumns, listColumns, readRows } from "./rows.js";
 import { classifyRows } from "./stream.js";
@@ -37,13 +39,18 @@ export class BatchView {
     this.element = h("div", { class: "view batch-view" }, h("h1", {}, "Classify a table of rows"), this.fault, this.drop, this.setup, this.bar, this.results);
     takeDrops(this.element, (files) => this.takeFile(files[0]));
     addEventListener("themechange", () => this.drawCharts());
+    addEventListener("corrected", () => {
+      if (!this.rows || this.results.hidden) return;
+      this.table.draw();
+      this.drawSummary();
+    });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.drawCharts());
     addEventListener("online", () => {
       if (this.wasCutOff) this.run();
       else if (this.figures?.some((figure) => figure.isMissing())) this.drawCharts();
     });
-    // Hours of work may stand here that nothing else holds.
-    addEventListener("beforeunload", (event) => this.running && event.preventDefault());
+    // Hours of work may stand here that nothing else holds, until all of it is downloaded.
+    askBeforeLeaving(() => this.running || (!this.results.hidden && this.done().some((row) => !row.isSaved)));
   }
 
   fail(text, button, action, className = "fault") {
@@ -193,7 +200,8 @@ export class BatchView {
     this.charts = h("div", { class: "charts" });
     this.headSelect = h("select", { id: "chart-head", on: { change: () => this.drawCharts() } }, taxonomy.heads.map((head) => h("option", { value: head.name }, head.name)));
     this.chartControls = h("div", { class: "controls", hidden: true }, h("div", { class: "field" }, h("label", { for: "chart-head" }, "Charts of"), this.headSelect));
-    const downloads = downloadButtons(taxonomy, () => [...this.table.chosen].sort((a, b) => a.index - b.index).map(({ own, index, corrected, answer }) => ({ own, place: { row: index + 1 }, corrected, model: this.service.info.model, answer: answer ?? {} })), this.name.replace(/\.[^.]*$/, ""));
+    const { rows } = this;
+    const downloads = downloadButtons(taxonomy, () => [...this.table.chosen].sort((a, b) => a.index - b.index).map(({ own, index, text, answer }) => ({ own, place: { row: index + 1 }, corrected: findCorrected(taxonomy, text), model: this.service.info.model, answer: answer ?? {} })), this.name.replace(/\.[^.]*$/, ""), (saved) => saved.forEach(({ place }) => { rows[place.row - 1].isSaved = true; }));
     this.heading = h("h2", { tabindex: "-1" }, this.name);
     this.results.replaceChildren(
       h("div", { class: "result-head" }, this.heading, h("div", { class: "row tools-row" }, downloads, h("button", { type: "button", on: { click: () => this.reset() } }, "Another file"))),
@@ -215,16 +223,22 @@ export class BatchView {
 
   drawCharts() {
     if (!this.rows || this.results.hidden) return;
-    const answers = this.table.chosen.map(({ answer }) => answer);
     const sound = this.table.chosen.filter(({ answer }) => !answer.error);
     const { taxonomy } = this.service;
-    this.summary.hidden = !answers.length;
-    this.summary.replaceChildren(renderSummary(summarise(sound.map(({ answer }) => answer), taxonomy), answers, taxonomy, { unit: "row", numbers: this.table.chosen.map(({ index }) => index + 1) }));
+    this.drawSummary();
     for (const figure of this.figures ?? []) figure.end();
     this.figures = sound.length ? this.makeFigures(chooseCounted(sound, ({ answer }) => answer), taxonomy.head(this.headSelect.value) ?? taxonomy.heads[0]) : [];
     this.chartControls.hidden = !this.figures.length || taxonomy.heads.length < 2;
     this.charts.replaceChildren(...this.figures.map((figure) => figure.element));
     for (const figure of this.figures) figure.draw();
+  }
+
+  drawSummary() {
+    const { chosen } = this.table;
+    const { taxonomy } = this.service;
+    const answers = chosen.map(({ answer }) => answer);
+    this.summary.hidden = !answers.length;
+    this.summary.replaceChildren(renderSummary(summarise(answers.filter(({ error }) => !error), taxonomy), answers, taxonomy, { unit: "row", numbers: chosen.map(({ index }) => index + 1), corrected: sayCorrected(chosen, taxonomy, "row") }));
   }
 
   makeFigures(sound, head) {
@@ -246,16 +260,16 @@ export class BatchView {
   open(row) {
     const { service } = this;
     const place = h("div", { class: "detail-body" });
-    const paragraph = { ...row.answer, rawText: row.text, readIndex: row.index, corrected: row.corrected };
+    const paragraph = { ...row.answer, rawText: row.text, readIndex: row.index };
     const draw = () => {
       const show = () => {
         draw();
         $(".evidence button", place)?.focus();
       };
       const onEvidence = (each) => toggleEvidence(each, { served: service.served, sha256: service.info.model.sha256, isGone: () => !place.isConnected, show });
-      const onCorrect = service.hasCorrections && row.answer && ((each) => correctDialog(service, { text: row.text, prediction: each, source: this.columns.source ? String(row.own[this.columns.source] ?? "") || null : this.name, group: row.own.group ? String(row.own.group) : null, onSaved: ({ labels }) => { row.corrected = each.corrected = labels; this.table.draw(); draw(); } }));
+      const onCorrect = service.hasCorrections && row.answer && ((each) => correctDialog(service, { text: row.text, prediction: each, source: this.columns.source ? String(row.own[this.columns.source] ?? "") || null : this.name, group: row.own.group ? String(row.own.group) : null, onSaved: draw }));
       const text = quote(row.text, { class: "tall" }, row.text ? renderText(paragraph, service.taxonomy) : "(no text)");
-      place.replaceChildren(...[text, renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, model: service.info.model, place: "row ", level: "h3" }).flat(Infinity).slice(1)].flat(Infinity).filter(Boolean));
+      place.replaceChildren(...[text, renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, model: service.info.model, from: this.name, place: "row ", level: "h3" }).flat(Infinity).slice(1)].flat(Infinity).filter(Boolean));
     };
     draw();
     // The table is drawn anew while rows come in.

@@ -1,10 +1,12 @@
 // Owns the comparison of two documents: side by side, with their differences in words and as a chart.
 import { $, announce, count, h, openDialog, percent, signed, svg } from "./dom.js";
 import { correctDialog } from "./correct.js";
+import { countCorrected } from "./corrected.js";
 import { renderDetail } from "./detail.js";
 import { difference } from "./estimate.js";
 import { Intake, takeDrops } from "./intake.js";
 import { icon, POLES } from "./labels.js";
+import { askBeforeLeaving } from "./leaving.js";
 import { Reading } from "./reading.js";
 import { toggleEvidence } from "./paragraph.js";
 import { FEW } from "./summary.js";
@@ -29,6 +31,7 @@ class Side {
       if (files.length === 2) view.sides.forEach((side, i) => side.intake.takeFiles([files[i]]));
       else this.intake.takeFiles(files);
     });
+    askBeforeLeaving(() => this.intake.isTyped || this.reading.wouldLose(this.source));
   }
 
   get summary() {
@@ -80,8 +83,8 @@ class Side {
         $(".evidence button", place)?.focus();
       };
       const onEvidence = (each) => toggleEvidence(each, { served: service.served, sha256: this.reading.model.sha256, isGone: () => !place.isConnected, show });
-      const onCorrect = service.hasCorrections && ((each) => correctDialog(service, { text: each.rawText, prediction: each, source: this.reading.source.name || null, group: this.reading.group, model: this.reading.model, onSaved: ({ labels }) => { each.corrected = labels; this.reading.redraw(each); draw(); } }));
-      place.replaceChildren(...[renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, model: this.reading.model, level: "h3" })].flat(Infinity).filter(Boolean));
+      const onCorrect = service.hasCorrections && ((each) => correctDialog(service, { text: each.rawText, prediction: each, source: this.reading.source.name || null, group: this.reading.group, model: this.reading.model, onSaved: draw }));
+      place.replaceChildren(...[renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, model: this.reading.model, from: this.reading.title, level: "h3" })].flat(Infinity).filter(Boolean));
     };
     draw();
     this.reading.mark(paragraph);
@@ -146,6 +149,7 @@ export class CompareView {
       h("div", { class: "sides" }, this.sides.map((side) => side.element)),
     );
     this.compare();
+    addEventListener("corrected", () => this.compare());
   }
 
   takeOver({ sides }) {
@@ -160,6 +164,10 @@ export class CompareView {
     const balances = taxonomy.main && [a, b].map((summary) => summary.heads[taxonomy.main.name].balance);
     const parts = balances?.every(Boolean) ? difference(...balances) : null;
     const leftOut = [a, b].flatMap(({ n_left_out: n }, i) => (n ? `${count(n, "paragraph")} of ${NAMES[i]}` : []));
+    const corrected = this.sides.flatMap(({ reading }, i) => {
+      const n = countCorrected(reading.paragraphs.map(({ rawText }) => rawText), taxonomy);
+      return n ? `${count(n, "paragraph")} of ${NAMES[i]}` : [];
+    });
     const rows = taxonomy.heads.flatMap((head) =>
       head.labels.map((label) => {
         const [first, second] = [a, b].map((summary) => summary.heads[head.name].labels[label.name].share);
@@ -181,6 +189,7 @@ export class CompareView {
         ? [
             h("p", { class: "lean-words" }, isClear(parts) ? sayMore(parts, a, b) : sayBalanced(taxonomy.main, a, b)),
             leftOut.length > 0 && h("p", {}, `Left out for their warnings: ${leftOut.join(", ")}.`),
+            corrected.length > 0 && h("p", { class: "yours" }, `These figures are the model's; you corrected ${corrected.join(", ")}.`),
             h("p", {}, `Balance ${signed(balances[0].value)} in A and ${signed(balances[1].value)} in B: a difference of ${signed(parts.value)}, 95 % interval ${signed(parts.low)} to ${signed(parts.high)}.`),
           ].filter(Boolean)
         : []),

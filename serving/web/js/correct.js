@@ -1,7 +1,9 @@
 // Owns the form by which a reader says what the labels should have been. Nothing leaves it unless Save is pressed.
 import { announce, h, openDialog, quote } from "./dom.js";
-import { explain, sendJson } from "./api.js";
+import { ask, explain, sendJson } from "./api.js";
+import { dropDraft, findCorrection, findDraft, keepCorrection, keepDraft } from "./corrected.js";
 import { icon, title } from "./labels.js";
+import { askBeforeLeaving } from "./leaving.js";
 import { OWN_KEYS } from "./paragraph.js";
 
 let serial = 0;
@@ -43,12 +45,47 @@ export function labelFields(taxonomy, labels) {
 
 const givenLabels = (taxonomy, answer) => Object.fromEntries(taxonomy.heads.map((head) => [head.name, head.isOneOf ? answer[head.name].label : answer[head.name].labels]));
 
-// Asks what the labels of a text should be, and saves it. `onSaved` gets what the service kept.
-export function correctDialog(service, { text, prediction, source = null, group = null, model, onSaved }) {
+function sayFilled(draft, before) {
+  if (draft) return "What you had begun and not saved is filled in.";
+  return before ? "What you said before is filled in; what you save now takes its place." : "The model's own are filled in.";
+}
+
+// Keeps a correction of which this tab has saved one before: in its place, to be reviewed anew. One that is about
+// another model's answer, or was deleted meanwhile, is saved beside it; of two, training rows take the newer.
+async function sendCorrection(content, before) {
+  if (before?.model?.sha256 === content.model.sha256) {
+    const { labels, confidence, note } = content;
+    const body = JSON.stringify({ labels, confidence, note, status: "pending" });
+    try {
+      return await ask(`v1/corrections/${encodeURIComponent(before.id)}`, { method: "PATCH", type: "application/json", body });
+    } catch (error) {
+      if (error.status !== 404) throw error;
+    }
+  }
+  return sendJson("v1/corrections", content);
+}
+
+// Asks what the labels of a text should be, and saves it; `onSaved` is called then. What is begun and not saved is
+// kept as a draft of the text.
+export function correctDialog(service, { text, prediction, source = null, group = null, model = service.info.model, onSaved }) {
   const { taxonomy } = service;
-  const fields = labelFields(taxonomy, givenLabels(taxonomy, prediction));
-  const note = h("textarea", { id: "correct-note", rows: 2, maxlength: 2000 });
+  const before = findCorrection(taxonomy, text);
+  const draft = findDraft(taxonomy, text);
+  const first = before ?? { labels: givenLabels(taxonomy, prediction), confidence: null, note: null };
+  const filled = draft ?? first;
+  const fields = labelFields(taxonomy, filled.labels);
+  const note = h("textarea", { id: "correct-note", rows: 2, maxlength: 2000, value: filled.note ?? "" });
   const sure = h("select", { id: "correct-sure" }, h("option", { value: "" }, "not said"), h("option", { value: "3" }, "sure"), h("option", { value: "2" }, "fairly sure"), h("option", { value: "1" }, "a guess"));
+  sure.value = filled.confidence ?? "";
+  const read = () => ({ labels: fields.read(), confidence: sure.value ? Number(sure.value) : null, note: note.value.trim() || null });
+  const unchanged = JSON.stringify({ labels: labelFields(taxonomy, first.labels).read(), confidence: first.confidence, note: first.note });
+  const isChanged = () => JSON.stringify(read()) !== unchanged;
+  let isDone = false;
+  const end = () => {
+    isDone = true;
+    dropDraft(taxonomy, text); // also where it was closed while the service was asked
+    dialog.close();
+  };
   const fault = h("p", { class: "fault", role: "alert", hidden: true });
   const save = h("button", { type: "submit", class: "primary" }, "Save correction");
   const onSubmit = async (event) => {
@@ -58,18 +95,18 @@ export function correctDialog(service, { text, prediction, source = null, group 
     try {
       const content = {
         text: text.toWellFormed(),
-        labels: fields.read(),
-        confidence: sure.value ? Number(sure.value) : null,
+        ...read(),
         note: bound(note.value.trim(), 4000),
         source: bound(source, 500),
         group: bound(group, 500),
         prediction: predictionOf(prediction),
-        model: model ?? service.info.model,
+        model,
       };
-      const kept = await (await sendJson("v1/corrections", content)).json();
-      dialog.close();
+      const kept = await (await sendCorrection(content, before)).json();
+      end();
       announce("Correction saved.");
-      onSaved?.(kept);
+      keepCorrection(taxonomy, text, kept);
+      onSaved?.();
     } catch (error) {
       fault.textContent = explain(error);
       fault.hidden = false;
@@ -81,14 +118,25 @@ export function correctDialog(service, { text, prediction, source = null, group 
     "form",
     { class: "correct", on: { submit: onSubmit } },
     quote(text.length > 400 ? `${text.slice(0, 400).toWellFormed()} …` : text),
-    h("p", {}, "What should the labels be? The model's own are filled in."),
+    h("p", {}, `What should the labels be? ${sayFilled(draft, before)}`),
     fields.element,
     h("div", { class: "pair" }, h("label", { for: "correct-sure" }, "How sure are you?"), sure),
     h("label", { for: "correct-note" }, "Note (optional)"),
     note,
     fault,
     h("p", { class: "fine" }, "Saving keeps this paragraph, your labels and your note in the service's store, so that the next model can learn from them."),
-    h("div", { class: "row" }, save),
+    h("div", { class: "row" }, save, draft && h("button", { type: "button", on: { click: end } }, "Discard the draft")),
   );
   const dialog = openDialog("Correct the labels", form);
+  const release = askBeforeLeaving(isChanged);
+  dialog.addEventListener("close", () => {
+    release();
+    if (isDone) return;
+    if (!isChanged()) {
+      dropDraft(taxonomy, text);
+      return;
+    }
+    keepDraft(taxonomy, text, read());
+    announce("What you have begun is kept as a draft.");
+  });
 }

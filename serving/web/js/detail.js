@@ -1,6 +1,7 @@
 // Owns the panel about one paragraph: every score, what was read, warnings, evidence, and the way to a correction.
 import { announce, copyText, count, h, percent, svg } from "./dom.js";
 import { caution, chip, icon, isUnsure, title } from "./labels.js";
+import { findCorrected } from "./corrected.js";
 import { listEvidence, sayCorrection, tell } from "./paragraph.js";
 
 function scoreRow(label, score, { isGiven, threshold }) {
@@ -77,10 +78,33 @@ function renderFacts(paragraph) {
   return h("dl", { class: "facts" }, h("dt", {}, "Text"), h("dd", {}, cut), h("dt", {}, "Length"), h("dd", {}, count(paragraph.rawText.length, "character")));
 }
 
-// Saves a reader the typing where a paragraph is cited: its words, its place, and who says what of it.
-function renderCopy(paragraph, taxonomy, { model, place }) {
+// What a reader says of every head that was judged.
+function listLabels(labels, taxonomy) {
+  const judged = taxonomy.heads.filter(({ name }) => labels[name] !== null && labels[name] !== undefined);
+  return judged.map(({ name }) => [labels[name]].flat().join(", ") || `no ${name}`).join(", ");
+}
+
+// Words between quotation marks: those within become single ones. After a digit a straight one that nothing opened
+// stands for inches.
+function quoteWords(words) {
+  let isOpen = false;
+  const inner = words.replace(/["\u201c\u201d]/g, (mark, at) => {
+    if (mark !== '"') return mark === "\u201c" ? "\u2018" : "\u2019";
+    if (!isOpen && /\d/.test(words[at - 1] ?? "")) return mark;
+    isOpen = !isOpen;
+    return "'";
+  });
+  return `"${inner}"`;
+}
+
+// Saves a reader the typing where a paragraph is cited: its words, its document and place, and who says what of it.
+function renderCopy(paragraph, taxonomy, { model, from, place }) {
   const words = paragraph.rawText.trim().replace(/\s+/g, " ");
-  const citation = `"${words}" (${place}${paragraph.readIndex + 1}; ${model.name} ${model.version}: ${tell(paragraph, taxonomy)})`;
+  const isNamed = from && !words.startsWith(from.replace(/ …$/, "")); // by more than its own first words
+  const corrected = findCorrected(taxonomy, paragraph.rawText);
+  const where = `${isNamed ? `${from}, ` : ""}${place}${paragraph.readIndex + 1}`;
+  const said = `${model.name} ${model.version}: ${tell(paragraph, taxonomy)}${corrected ? `; corrected by a reader: ${listLabels(corrected, taxonomy)}` : ""}`;
+  const citation = `${quoteWords(words)} (${where}; ${said})`;
   const copy = async () => {
     const isDone = await copyText(citation, button);
     button.textContent = isDone ? "✓ Copied" : "It could not be copied";
@@ -90,20 +114,22 @@ function renderCopy(paragraph, taxonomy, { model, place }) {
   return button;
 }
 
-// Nodes about one paragraph of a `model`; `place` is what its number counts. `onCorrect` is there where corrections are kept.
-export function renderDetail(paragraph, taxonomy, { onEvidence, onCorrect, model, place = "¶", level = "h2" }) {
+// Nodes about one paragraph of a `model`; `from` is the title of its document, `place` is what its number counts.
+// `onCorrect` is there where corrections are kept.
+export function renderDetail(paragraph, taxonomy, { onEvidence, onCorrect, model, from = null, place = "¶", level = "h2" }) {
   const heading = h(level, { class: "detail-title", tabindex: "-1" }, `Paragraph ${paragraph.readIndex + 1}`);
   if (paragraph.error) return [heading, h("p", { class: "fault" }, `It could not be read: ${paragraph.error.message}`)];
+  const corrected = findCorrected(taxonomy, paragraph.rawText);
   return [
     heading,
     h("p", { class: "tell" }, tell(paragraph, taxonomy)),
-    paragraph.corrected && h("p", { class: "saved" }, `✓ Your correction is saved (${sayCorrection(paragraph.corrected, taxonomy)}).`),
+    corrected && h("p", { class: "saved" }, `✓ Your correction is saved (${sayCorrection(corrected, taxonomy)}).`),
     paragraph.warnings.map((code) => h("p", { class: "caution" }, "⚠ ", caution(code)[1])),
     taxonomy.main && isUnsure(paragraph, taxonomy.main) && h("div", { class: "row advice" }, h("span", {}, "Leave it out of counts, or judge it yourself."), onCorrect && h("button", { type: "button", on: { click: () => onCorrect(paragraph) } }, "Correct it …")),
     taxonomy.heads.map((head) => renderScores(head, paragraph[head.name], { isWarned: paragraph.warnings.length > 0 })),
     onEvidence && renderEvidence(paragraph, taxonomy, onEvidence),
     renderFacts(paragraph),
-    h("div", { class: "row" }, renderCopy(paragraph, taxonomy, { model, place }), onCorrect && h("button", { type: "button", class: "correct-button", on: { click: () => onCorrect(paragraph) } }, "This is wrong …")),
+    h("div", { class: "row" }, renderCopy(paragraph, taxonomy, { model, from, place }), onCorrect && h("button", { type: "button", class: "correct-button", on: { click: () => onCorrect(paragraph) } }, corrected ? "Change your correction …" : "This is wrong …")),
   ];
 }
 

@@ -2,6 +2,7 @@
 // of `twohands classify` (twohands/outputs.py); with them which row or paragraph it is, which model answered, and what
 // the reader corrected.
 import { h, openDialog, saveFile } from "./dom.js";
+import { findCorrected } from "./corrected.js";
 import { OWN_KEYS } from "./paragraph.js";
 
 // Flat columns: { name, type, get }.
@@ -39,7 +40,7 @@ export function paragraphRows(reading) {
     own: { document: reading.title, paragraph: paragraph.readIndex, text: paragraph.rawText },
     place: { number: paragraph.readIndex + 1 },
     model: reading.model,
-    corrected: paragraph.corrected,
+    corrected: findCorrected(reading.taxonomy, paragraph.rawText),
     answer: Object.fromEntries(Object.entries(paragraph).filter(([name]) => name !== "paragraph" && !OWN_KEYS.includes(name))),
   }));
 }
@@ -116,11 +117,13 @@ const FORMATS = { csv: toCsv, jsonl: async (rows, taxonomy) => toJsonLines(rows,
 // A name of a document or a table as that of a file, on any system.
 const nameFile = (name) => name.normalize("NFC").replace(/[^\p{L}\p{M}\p{N}]+/gu, "-").slice(0, 60).toWellFormed().replace(/^-+|-+$/g, "") || "reading";
 
-// Buttons that save what `getRows` gives, in files that bear a name.
-export function downloadButtons(taxonomy, getRows, name) {
+// Buttons that save what `getRows` gives, in files that bear a name; `onSaved` gets the rows of each.
+export function downloadButtons(taxonomy, getRows, name, onSaved) {
   const save = async (format) => {
     try {
-      saveFile(`${nameFile(name)}-twohands.${format}`, await FORMATS[format](getRows(), taxonomy));
+      const rows = getRows();
+      saveFile(`${nameFile(name)}-twohands.${format}`, await FORMATS[format](rows, taxonomy));
+      onSaved(rows);
     } catch (error) {
       openDialog("No file", h("p", { class: "fault", role: "alert" }, `The file could not be made: ${error.message}`));
     }

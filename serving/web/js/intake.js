@@ -68,6 +68,10 @@ export class Intake {
     });
   }
 
+  get isTyped() {
+    return this.area.value.trim() !== "";
+  }
+
   tell(text) {
     // Where a document is being read back, the field and what would be said below it are out of sight.
     if (text && !this.element.checkVisibility()) openDialog("Not read", h("p", { class: "fault", role: "alert" }, text));
@@ -122,7 +126,7 @@ export class Intake {
 
   takeExample(number) {
     this.tell(null);
-    this.onSource({ name: "", text: EXAMPLES[number] });
+    this.onSource({ name: "", text: EXAMPLES[number], isExample: true });
   }
 
   fill(text) {

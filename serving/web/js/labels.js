@@ -32,6 +32,8 @@ export class Taxonomy {
     this.oneOf = this.heads.filter((head) => head.isOneOf);
     this.anyOf = this.heads.filter((head) => !head.isOneOf);
     this.main = this.oneOf[0] ?? null;
+    // Equal where what a reader says of one model's answers holds for those of another.
+    this.signature = JSON.stringify(this.heads.map(({ name, labels }) => [name, labels.map((label) => label.name)]));
   }
 
   head(name) {

@@ -2,10 +2,11 @@
 import { h, openDialog, percent } from "./dom.js";
 import { caution, chip, icon, isUnsure, strength } from "./labels.js";
 import { explain, sendJson, ServiceError, StaleModelError } from "./api.js";
+import { findCorrected } from "./corrected.js";
 import { Points } from "./documents.js";
 
 // What the page adds to a prediction. Heads have no capitals in their names, so none can be one of these.
-export const OWN_KEYS = ["rawText", "above", "readIndex", "showsEvidence", "hasEvidence", "isAsking", "corrected"];
+export const OWN_KEYS = ["rawText", "above", "readIndex", "showsEvidence", "hasEvidence", "isAsking"];
 const BLANK_LINE = /\n[^\S\n]*\n\s*/g;
 
 // What is one paragraph may hold blank lines: a list of short pieces, or a row of a table.
@@ -146,6 +147,7 @@ export function renderMark(paragraph, taxonomy, onOpen) {
     },
     h("span", { class: "bar" }),
     h(
+  const corrected = findCorrected(taxonomy, paragraph.rawText);
       "span",
       { class: "words" },
       h("span", { class: "unseen" }, `Paragraph ${paragraph.readIndex + 1}: `),
@@ -154,7 +156,7 @@ export function renderMark(paragraph, taxonomy, onOpen) {
       answer && h("span", { class: "label" }, icon(label), unsure ? `leans ${answer.label}` : answer.label),
       answer && h("span", { class: "score" }, ` ${percent(answer.score)}`),
       paragraph.error && h("span", { class: "label" }, "not read"),
-      paragraph.corrected && h("span", { class: "yours" }, ` ${sayCorrection(paragraph.corrected, taxonomy)}`),
+      corrected && h("span", { class: "yours" }, ` ${sayCorrection(corrected, taxonomy)}`),
     ),
   );
 }

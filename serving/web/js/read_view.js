@@ -5,6 +5,7 @@ import { renderDetail, renderLegend } from "./detail.js";
 import { downloadButtons, paragraphRows } from "./download.js";
 import { Intake, takeDrops } from "./intake.js";
 import { toggleEvidence } from "./paragraph.js";
+import { askBeforeLeaving } from "./leaving.js";
 import { Reading } from "./reading.js";
 
 const SHEET = matchMedia("(max-width: 1180px)");
@@ -39,6 +40,9 @@ export class ReadView {
     this.reading.body.append(this.detail);
     this.element = h("div", { class: "view read-view" }, this.start, this.result);
     takeDrops(this.element, (files) => this.intake.takeFiles(files));
+    askBeforeLeaving(() => this.intake.isTyped || (this.reading.wouldLose(this.source) && this.saved !== this.reading.paragraphs));
+    // In another view; here the panel is drawn anew with the focus in it.
+    addEventListener("corrected", () => this.opened && !this.element.isConnected && this.open(this.opened, { focus: false }));
     // From wherever the reader is, unless Escape has a meaning there.
     addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.opened && this.element.isConnected && !$("dialog[open]") && !event.target.closest?.("input, textarea, select")) this.close();
@@ -77,7 +81,7 @@ export class ReadView {
     this.tools.replaceChildren(
       h("button", { type: "button", on: { click: () => this.reset() } }, "New text"),
       ...(this.source.text !== undefined && this.source.text.length < 300_000 ? [h("button", { type: "button", on: { click: () => this.edit() } }, "Edit")] : []),
-      ...(this.reading.paragraphs.length ? [h("button", { type: "button", on: { click: () => print() } }, "Print"), ...downloadButtons(this.service.taxonomy, () => paragraphRows(this.reading), this.reading.title)] : []),
+      ...(this.reading.paragraphs.length ? [h("button", { type: "button", on: { click: () => print() } }, "Print"), ...downloadButtons(this.service.taxonomy, () => paragraphRows(this.reading), this.reading.title, () => { this.saved = this.reading.paragraphs; })] : []),
     );
   }
 
@@ -115,25 +119,19 @@ export class ReadView {
       h("button", { type: "button", class: "quiet", disabled: !step(1), on: { click: () => go(1) } }, "Next →"),
       h("button", { type: "button", class: "quiet close", "aria-label": "Close", on: { click: () => this.close() } }, "✕"),
     );
-    const onCorrect = this.service.hasCorrections && ((each) => correctDialog(this.service, { text: each.rawText, prediction: each, source: this.source.name || null, group: this.reading.group, model: this.reading.model, onSaved: ({ labels }) => this.wasCorrected(each, labels) }));
+    const onCorrect = this.service.hasCorrections && ((each) => correctDialog(this.service, { text: each.rawText, prediction: each, source: this.source.name || null, group: this.reading.group, model: this.reading.model, onSaved: () => this.open(each) }));
     const show = () => {
       this.reading.redraw(paragraph);
       this.open(paragraph, { focus: false });
       $(".evidence button", this.detail)?.focus({ preventScroll: true });
     };
     const onEvidence = (each) => toggleEvidence(each, { served: this.service.served, sha256: this.reading.model.sha256, isGone: () => this.opened !== each, show });
-    this.detail.replaceChildren(...[steps, renderDetail(paragraph, this.service.taxonomy, { onEvidence, onCorrect, model: this.reading.model })].flat(Infinity).filter(Boolean));
+    this.detail.replaceChildren(...[steps, renderDetail(paragraph, this.service.taxonomy, { onEvidence, onCorrect, model: this.reading.model, from: this.reading.title })].flat(Infinity).filter(Boolean));
     this.detail.classList.add("open");
     this.detail.removeAttribute("tabindex");
     this.detail.scrollTop = 0;
     if (SHEET.matches) this.reading.reveal(paragraph); // the panel lies over the lower part of the text
     if (focus) $(".detail-title", this.detail).focus({ preventScroll: true });
-  }
-
-  wasCorrected(paragraph, labels) {
-    paragraph.corrected = labels;
-    this.reading.redraw(paragraph);
-    this.open(paragraph);
   }
 
   close(withFocus = true) {

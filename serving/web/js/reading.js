@@ -2,6 +2,7 @@
 import { announce, count, h } from "./dom.js";
 import { Column, LONG } from "./column.js";
 import { explain, OfflineError, StaleModelError } from "./api.js";
+import { sayCorrected } from "./corrected.js";
 import { readDocument } from "./documents.js";
 import { summarise } from "./estimate.js";
 import { renderChips, renderMark, renderText } from "./paragraph.js";
@@ -33,6 +34,7 @@ export class Reading {
     this.element = h("div", { class: "reading" }, this.bar, this.fault, this.summary, this.body);
     this.text.addEventListener("keydown", (event) => this.onKey(event));
     addEventListener("online", () => this.wasCutOff && this.element.isConnected && this.start(this.source));
+    addEventListener("corrected", ({ detail }) => this.onCorrected(detail));
   }
 
   get sound() {
@@ -53,6 +55,11 @@ export class Reading {
 
   stop() {
     this.running?.abort(new DOMException("stopped", "AbortError"));
+  // Whether what was made of a source, or the source itself, would go with the page; of a file that was not read, nothing.
+  wouldLose(source) {
+    return Boolean(source && !source.isExample && (this.paragraphs.length || !source.name));
+  }
+
   }
 
   // Stops, and has nothing more to say: neither that it is done, nor that it begins again with the network.
@@ -148,7 +155,7 @@ export class Reading {
     const summary = this.told ?? summarise(this.sound, this.taxonomy);
     this.current = summary;
     if (!summary) this.summary.replaceChildren(...[renderDocumentWarnings(this.paragraphs)].filter(Boolean));
-    else this.summary.replaceChildren(renderSummary(summary, this.paragraphs, this.taxonomy, { filter: this.filter, onFilter: (head, label) => this.choose(head, label) }));
+    else this.summary.replaceChildren(renderSummary(summary, this.paragraphs, this.taxonomy, { filter: this.filter, onFilter: (head, label) => this.choose(head, label), corrected: sayCorrected(this.paragraphs.map((paragraph) => ({ text: paragraph.rawText, answer: paragraph })), this.taxonomy) }));
     if (focused !== null) [...this.summary.querySelectorAll("button")].find((button) => button.textContent === focused)?.focus();
   }
 
@@ -180,6 +187,13 @@ export class Reading {
 
   showMarked(section, isMarked) {
     section?.classList.toggle("open", isMarked);
+  // Here or in another view, of this paragraph or of one with the same words.
+  onCorrected({ isText }) {
+    const found = this.paragraphs.filter(({ rawText }) => isText(rawText));
+    for (const paragraph of found) this.redraw(paragraph);
+    if (found.length) this.drawSummary();
+  }
+
     section?.querySelector(".mark").setAttribute("aria-expanded", String(isMarked));
   }
 

@@ -171,6 +171,7 @@ export function renderSummary(summary, paragraphs, taxonomy, options = {}) {
       balance && h("p", {}, sayBalance(balance)),
       main && h("p", {}, sayCounts(taxonomy.main, counts[taxonomy.main.name], counted.length, unit)),
       leftOut && h("p", { class: "left-out" }, leftOut),
+      options.corrected && h("p", { class: "yours" }, options.corrected),
       warnings,
       h("p", { class: "fine" }, "Shares add up the scores, so they may differ from the counts. True uncertainty is at least as wide as the intervals."),
     ),

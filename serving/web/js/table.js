@@ -2,6 +2,7 @@
 import { $, count, h, percent } from "./dom.js";
 import { caution, chip, icon, isUnsure, title } from "./labels.js";
 import { sayCorrection } from "./paragraph.js";
+import { findCorrected } from "./corrected.js";
 
 const ROWS_OF_A_PAGE = 50;
 const IN_ORDER = new Intl.Collator("en", { numeric: true });
@@ -62,7 +63,8 @@ export class RowTable {
     const unsure = isUnsure(row.answer, head);
     const words = [h("span", { class: unsure ? "label muted" : "label" }, icon(this.taxonomy.label(head, answer.label)), unsure ? `unsure: ${answer.label}` : answer.label)];
     if (head === this.taxonomy.main) for (const code of row.answer.warnings) words.push(" ", chip(caution(code)[0], { class: "chip warn", title: caution(code)[1] }, "⚠ "));
-    if (head === this.taxonomy.main && row.corrected) words.push(" ", h("span", { class: "yours" }, sayCorrection(row.corrected, this.taxonomy)));
+    const corrected = head === this.taxonomy.main && findCorrected(this.taxonomy, row.text);
+    if (corrected) words.push(" ", h("span", { class: "yours" }, sayCorrection(corrected, this.taxonomy)));
     return words;
   }
 
