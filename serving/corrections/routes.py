@@ -117,8 +117,9 @@ async def list_corrections(
 
     def read_page(store: Any) -> bytes:  # noqa: ANN401 - the store's class would load SQLAlchemy
         found, total, following = store.list_page(status=chosen, limit=limit, after=after)
-        page = {"corrections": [each.model_dump(mode="json") for each in found], "next": following, "total": total}
-        return json.dumps(page, ensure_ascii=False).encode()
+        clashes = store.find_clashes([each.id for each in found])
+        page = CorrectionsResponse(corrections=found, next=following, total=total, clashes=clashes)
+        return json.dumps(page.model_dump(mode="json"), ensure_ascii=False).encode()
 
     return Response(await desk.run(read_page), media_type="application/json")
 

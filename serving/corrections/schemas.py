@@ -149,6 +149,15 @@ class Correction(BaseModel):
     updated_by: str | None = Field(description="id of the API key that changed it last")
 
 
+class Clash(BaseModel):
+    """How many other corrections of the same text give a head other labels, rejected ones left aside."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    n_newer: int = Field(description="whose labels were set later; training rows take the newest")
+    n_older: int
+
+
 class CorrectionsResponse(BaseModel):
     """One page of corrections, the latest first."""
 
@@ -157,3 +166,4 @@ class CorrectionsResponse(BaseModel):
     corrections: list[Correction]
     next: str | None = Field(description="`after` of the next page; null on the last")
     total: int = Field(description="all with this status, on whatever page")
+    clashes: dict[str, Clash] = Field(description="by id, those of the page that others of the same text contradict")

@@ -13,8 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from serving.corrections.address import Address
+from serving.corrections.clashes import find_clashes
 from serving.corrections.database import checkpoint, migrate, open_engine, translate_errors
-from serving.corrections.schemas import Correction, Status
+from serving.corrections.schemas import Clash, Correction, Status
 from serving.corrections.table import CORRECTIONS
 from twohands.errors import CorrectionNotFoundError, CorrectionsUnavailableError
 from twohands.paragraphs import normalise
@@ -222,6 +223,11 @@ class Store:
             total = connection.execute(counted).scalar_one()
             found = [_read(row) for row in connection.execute(listed)]
         return found[:limit], total, found[limit - 1].id if len(found) > limit else None
+
+    def find_clashes(self, ids: Sequence[str]) -> dict[str, Clash]:
+        """Find which corrections others of the same text contradict; see `clashes.find_clashes`."""
+        with self._reading() as connection:
+            return {} if connection is None else find_clashes(connection, ids)
 
     def change(self, correction_id: str, changes: Mapping[str, object], *, key_id: str | None = None) -> Correction:
         """Change one.

@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from serving.settings import ServeSettings
-from tests.page.support import ARTICLE, MARKUP, find_faults, listen, paste, save, wait_read
+from tests.page.support import ARTICLE, MARKUP, drop, find_faults, listen, paste, save, until, wait_read
+from tests.page.test_batch import classify, make_csv
 from tests.serving.running import run_server
 from twohands.locate import find_model
 
@@ -69,6 +70,140 @@ def test_a_wrong_label_is_corrected_reviewed_and_exported(page, url, tmp_path):
     dialog.get_by_role("button", name="Delete it").click()
     page.locator("p[role=status]", has_text="None is accepted").wait_for()
     assert count_kept(url) == before
+
+
+@pytest.fixture
+def emptied(url):
+    """A store without corrections, before and after."""
+
+    def empty():
+        for each in httpx.get(f"{url}v1/corrections").json()["corrections"]:
+            httpx.delete(f"{url}v1/corrections/{each['id']}")
+
+    empty()
+    yield
+    empty()
+
+
+def correct(page, label, *, button="This is wrong"):
+    page.get_by_role("button", name=button).click()
+    page.locator("dialog[open]").get_by_role("radio", name=label).check()
+    page.get_by_role("button", name="Save correction").click()
+    page.locator("form.correct").wait_for(state="detached")
+
+
+def list_kept(url):
+    return [
+        (each["labels"]["stance"], each["note"]) for each in httpx.get(f"{url}v1/corrections").json()["corrections"]
+    ]
+
+
+@pytest.mark.issue(7)
+@pytest.mark.usefixtures("emptied")
+def test_a_second_correction_begins_with_the_first_and_takes_its_place(page, url):
+    paste(page, ARTICLE)
+    wait_read(page)
+    page.locator(".mark").nth(1).click()
+    page.get_by_role("button", name="This is wrong").click()
+    page.get_by_label("Note").fill("It is about kilns.")
+    page.keyboard.press("Escape")
+    correct(page, "neutral")  # the note is as it was left
+    assert list_kept(url) == [("neutral", "It is about kilns.")]
+    (kept,) = httpx.get(f"{url}v1/corrections").json()["corrections"]
+    httpx.patch(f"{url}v1/corrections/{kept['id']}", json={"status": "accepted"})
+    page.get_by_role("button", name="Change your correction").click()
+    dialog = page.locator("dialog[open]")
+    assert dialog.get_by_role("radio", name="neutral").is_checked()
+    assert page.get_by_label("Note").input_value() == "It is about kilns."
+    assert dialog.get_by_role("button", name="Discard the draft").count() == 0
+    page.keyboard.press("Escape")
+    correct(page, "state-led", button="Change your correction")
+    (again,) = httpx.get(f"{url}v1/corrections").json()["corrections"]
+    assert (again["id"], again["labels"]["stance"], again["status"]) == (kept["id"], "state-led", "pending")
+    # What was deleted is saved anew.
+    httpx.delete(f"{url}v1/corrections/{kept['id']}")
+    correct(page, "market-led", button="Change your correction")
+    assert list_kept(url) == [("market-led", "It is about kilns.")]
+
+
+@pytest.mark.issue(7)
+@pytest.mark.usefixtures("emptied")
+def test_a_draft_can_be_discarded(page, url):
+    paste(page, ARTICLE)
+    wait_read(page)
+    page.locator(".mark").nth(1).click()
+    for _ in range(2):
+        page.get_by_role("button", name="This is wrong").click()
+        assert page.get_by_label("Note").input_value() == ""
+        page.get_by_label("Note").fill("It is about kilns.")
+        page.get_by_role("button", name="Close").last.click()
+        page.get_by_role("button", name="This is wrong").click()
+        page.get_by_role("button", name="Discard the draft").click()
+    assert list_kept(url) == []
+
+
+@pytest.mark.issue(7)
+@pytest.mark.usefixtures("emptied")
+def test_a_correction_outlasts_another_reading_and_is_told_beside_the_figures(page, tmp_path):
+    paste(page, ARTICLE)
+    wait_read(page)
+    assert page.locator(".verdict .yours").count() == 0
+    page.locator(".mark").nth(1).click()
+    correct(page, "neutral")
+    told = page.locator(".verdict .yours").inner_text()
+    assert told.startswith("These figures are the model's; you corrected 1 paragraph. With your labels: ")
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_role("button", name="Read it").click()
+    page.locator(".mark .yours").wait_for()
+    assert page.locator(".verdict .yours").inner_text() == told
+    path = save(page, page.get_by_role("button", name="JSONL"), tmp_path)
+    kept = [json.loads(line)["corrected_stance"] for line in path.read_text().splitlines()]
+    assert kept == [None, "neutral", None, None]
+    # In another view, too, and gone where it is deleted.
+    page.get_by_role("link", name="Compare").click()
+    for side, name in enumerate(("a.txt", "b.txt")):
+        drop(page, f".side >> nth={side}", name, ARTICLE.encode())
+    page.locator(".difference .yours", has_text="you corrected 1 paragraph of A, 1 paragraph of B").wait_for()
+    page.get_by_role("link", name="Corrections").click()
+    page.locator(".correction-head", has_text="Timber and the treasury").wait_for()  # which document it is of
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete it").click()
+    page.locator("p[role=status]", has_text="None yet").wait_for()
+    page.get_by_role("link", name="Read", exact=True).click()
+    page.locator(".para").first.wait_for()
+    assert page.locator(".yours, .saved").count() == 0
+
+
+@pytest.mark.issue(7)
+@pytest.mark.usefixtures("emptied")
+def test_a_row_that_was_corrected_is_so_in_the_table_that_comes_again(open_page, url):
+    page = open_page(url, view="batch")
+    for _ in range(2):
+        page.locator(".drop").wait_for()
+        drop(page, ".batch-view", "a.csv", make_csv(4))
+        classify(page, 4)
+        if page.locator("td .yours").count() == 0:
+            page.locator(".row-text").first.click()
+            correct(page, "neutral")
+            page.keyboard.press("Escape")
+        assert page.locator("td .yours").inner_text().strip() == "you: neutral"
+        assert "you corrected 1 row." in page.locator(".verdict .yours").inner_text()
+        page.get_by_role("button", name="Another file").click()
+
+
+@pytest.mark.issue(7)
+@pytest.mark.usefixtures("emptied")
+def test_corrections_of_one_paragraph_that_clash_say_so(open_page, url):
+    for label in ("neutral", "state-led"):
+        httpx.post(f"{url}v1/corrections", json={"text": "The kilns are cold.", "labels": {"stance": label}})
+    page = open_page(url, view="corrections")
+    items = page.locator(".corrections li")
+    items.nth(1).wait_for()
+    assert "An older correction of this paragraph says otherwise" in items.nth(0).inner_text()
+    assert "A newer correction of this paragraph says otherwise" in items.nth(1).inner_text()
+    assert find_faults(page) == []
+    items.nth(1).get_by_role("button", name="Reject").click()
+    until(page, "document.querySelectorAll('.clash:not([hidden])').length === 0")
 
 
 @pytest.mark.issue(7)

@@ -59,7 +59,7 @@ async def test_what_is_saved_is_answered_listed_and_shown_as_sent(settings, clas
         assert saved["status"] == "pending"
         assert response.headers["location"] == f"{PATH}/{saved['id']}"
         assert (await client.get(f"{PATH}/{saved['id']}")).json() == saved
-        assert (await client.get(PATH)).json() == {"corrections": [saved], "next": None, "total": 1}
+        assert (await client.get(PATH)).json() == {"corrections": [saved], "next": None, "total": 1, "clashes": {}}
         accepted = await client.patch(f"{PATH}/{saved['id']}", json={"status": "accepted", "note": None})
         assert accepted.status_code == 200
         assert accepted.json() == saved | {"status": "accepted", "note": None, "updated": accepted.json()["updated"]}
@@ -72,7 +72,7 @@ async def test_what_is_saved_is_answered_listed_and_shown_as_sent(settings, clas
 
 async def test_nothing_is_stored_and_no_file_made_before_the_first_save(desk, tmp_path):
     await desk.post("/v1/classify", json={"inputs": "plan market"})
-    assert (await desk.get(PATH)).json() == {"corrections": [], "next": None, "total": 0}
+    assert (await desk.get(PATH)).json() == {"corrections": [], "next": None, "total": 0, "clashes": {}}
     assert (await desk.get(f"{PATH}/export", params={"status": "all"})).content == b""
     assert code(await desk.post(PATH, json=SHORT | {"labels": {}})) == (422, "invalid_labels")
     assert not (tmp_path / "kept").exists()
@@ -214,6 +214,27 @@ async def test_pages_follow_each_other_without_gap_or_repetition(desk):
         assert (await desk.get(PATH, params={"status": every})).json()["total"] == 7
     for params in ({"limit": 0}, {"limit": 201}, {"after": "x"}, {"status": "x"}):
         assert code(await desk.get(PATH, params=params)) == (422, "invalid_request")
+
+
+@pytest.mark.issue(7)
+async def test_a_list_tells_which_corrections_of_one_text_contradict_one_another(settings, classifier, database):  # noqa: F811
+    kept_in = settings.model_copy(update={"corrections": database})
+    async with open_client(create_app(kept_in, classifier), base_url="http://localhost") as client:
+        first = (await save(client, text="Sell the  depots.", labels=LABELS))["id"]
+        second = (await save(client, text="Sell the depots.", labels={"stance": "neutral"}))["id"]
+        await save(client, text="Sell the depots.", labels={"topics": ["regulation"]})  # as the first
+        await save(client, text="Rain.", labels={"stance": "neutral"})
+
+        async def list_clashes():
+            return (await client.get(PATH, params={"limit": 200})).json()["clashes"]
+
+        assert await list_clashes() == {first: {"n_newer": 1, "n_older": 0}, second: {"n_newer": 0, "n_older": 1}}
+        # Those on other pages count, and labels that are set again are the newer.
+        await client.patch(f"{PATH}/{first}", json={"labels": LABELS, "status": "accepted"})
+        page = (await client.get(PATH, params={"status": "accepted"})).json()
+        assert page["clashes"] == {first: {"n_newer": 0, "n_older": 1}}
+        await client.patch(f"{PATH}/{second}", json={"status": "rejected"})
+        assert await list_clashes() == {}
 
 
 async def test_saved_accepted_exported_and_read_as_training_rows(settings, classifier, taxonomy, tmp_path, database):  # noqa: F811

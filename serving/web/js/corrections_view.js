@@ -2,11 +2,14 @@
 import { announce, count, h, openDialog, quote, saveFile } from "./dom.js";
 import { ask, askJson, explain } from "./api.js";
 import { labelFields } from "./correct.js";
+import { changeCorrection } from "./corrected.js";
 import { chip, icon } from "./labels.js";
+import { askBeforeLeaving } from "./leaving.js";
 
 const LIMIT = 25;
 const SHOWN = 1200; // characters of a text
 const STATUSES = ["pending", "accepted", "rejected"];
+const LONGEST_PAGE = 200; // of the service
 const CONFIDENCE = { 1: "a guess", 2: "fairly sure", 3: "sure" };
 
 export class CorrectionsView {
@@ -77,10 +80,13 @@ export class CorrectionsView {
     this.told.textContent = total ? `${count(total, "correction")}${this.status.value ? ` ${this.status.value}` : ""}.` : this.status.value ? `None is ${this.status.value}.` : "None yet. Open a paragraph in the reading view and choose “This is wrong”.";
   }
 
+  query(limit) {
+    return new URLSearchParams({ limit, ...(this.status.value ? { status: this.status.value } : {}) });
+  }
+
   async load(isMore = false) {
     this.fault.hidden = true;
-    const query = new URLSearchParams({ limit: LIMIT });
-    if (this.status.value) query.set("status", this.status.value);
+    const query = this.query(LIMIT);
     if (isMore && this.next) query.set("after", this.next);
     const asked = {};
     this.asked = asked;
@@ -91,9 +97,32 @@ export class CorrectionsView {
       if (!isMore) this.list.replaceChildren();
       const items = page.corrections.map((correction) => this.render(correction));
       this.list.append(...items);
+      this.showClashes(page.clashes, items);
       if (isMore) items[0]?.focus();
       this.more.hidden = !page.next;
       this.tell(page.total);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  showClashes(clashes, items) {
+    for (const item of items) {
+      const { n_newer: nNewer = 0, n_older: nOlder = 0 } = clashes[item.dataset.id] ?? {};
+      const line = item.querySelector(".clash");
+      line.hidden = nNewer + nOlder === 0;
+      const newer = `${nNewer === 1 ? "A newer correction" : `${nNewer} newer corrections`} of this paragraph ${nNewer === 1 ? "says" : "say"} otherwise. Training rows take the newest of those accepted.`;
+      const older = `${nOlder === 1 ? "An older correction" : `${nOlder} older corrections`} of this paragraph ${nOlder === 1 ? "says" : "say"} otherwise. Training rows take this one, once it is accepted.`;
+      line.textContent = line.hidden ? "" : `⚠ ${nNewer ? newer : older}`;
+    }
+  }
+
+  // What is changed in one may clash with others, or no longer.
+  async refreshClashes() {
+    try {
+      const page = await askJson(`v1/corrections?${this.query(LONGEST_PAGE)}`);
+      const found = new Set(page.corrections.map(({ id }) => id));
+      this.showClashes(page.clashes, [...this.list.children].filter((item) => found.has(item.dataset.id)));
     } catch (error) {
       this.fail(error);
     }
@@ -117,14 +146,15 @@ export class CorrectionsView {
   }
 
   render(correction) {
-    const { text, labels, note, source, created, confidence, status } = correction;
-    const facts = [`${created.slice(0, 16).replace("T", " ")} UTC`, source, confidence && CONFIDENCE[confidence]].filter(Boolean).join(" · ");
+    const { text, labels, note, source, group, created, confidence, status } = correction;
+    const facts = [`${created.slice(0, 16).replace("T", " ")} UTC`, ...new Set([group, source]), confidence && CONFIDENCE[confidence]].filter(Boolean).join(" · ");
     const item = h(
       "li",
       { "data-id": correction.id, tabindex: "-1", "aria-label": `${status}: ${text.slice(0, 80).toWellFormed()}` },
       h("div", { class: "correction-head" }, h("span", { class: `status ${status}` }, { pending: "○", accepted: "✓", rejected: "✕" }[status], " ", status), h("span", { class: "muted" }, facts)),
       h("p", { class: "correction-text", dir: "auto" }, text.slice(0, SHOWN).toWellFormed(), text.length > SHOWN && " …"),
       text.length > SHOWN && h("details", {}, h("summary", {}, `All ${count(text.length, "character")}`), h("p", { class: "correction-text", dir: "auto" }, text)),
+      h("p", { class: "caution clash", hidden: true }),
       this.sayModel(correction),
       h("div", { class: "said-by" }, h("span", { class: "muted" }, "reader says"), this.sayLabels(labels)),
       note && h("p", { class: "note" }, h("span", { class: "muted" }, "Note: "), note),
@@ -150,6 +180,8 @@ export class CorrectionsView {
     this.tell(this.total + isIn(kept) - isIn(correction));
     fresh.focus({ preventScroll: true });
     announce(changes.status ? `Saved: ${changes.status}.` : "Saved.");
+    if (changes.labels) changeCorrection(kept.id, kept);
+    await this.refreshClashes();
   }
 
   async change(item, correction, changes) {
@@ -161,11 +193,12 @@ export class CorrectionsView {
   }
 
   // A dialog whose button does `act` and closes; where that fails, it stays and says why.
-  openForm(title, button, content, act) {
+  openForm(title, button, content, act, isChanged = () => false) {
     const fault = h("p", { class: "fault", role: "alert", hidden: true });
     const sure = h("button", { type: "submit", class: "primary" }, button);
     const form = h("form", {}, content, fault, h("div", { class: "row" }, sure));
     const dialog = openDialog(title, form);
+    dialog.addEventListener("close", askBeforeLeaving(isChanged));
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       fault.hidden = true;
@@ -188,7 +221,8 @@ export class CorrectionsView {
       return;
     }
     const fields = labelFields(this.service.taxonomy, correction.labels);
-    this.openForm("Change the labels", "Save labels", [quote(correction.text), fields.element], (close) => this.save(item, correction, { labels: fields.read() }, close));
+    const before = JSON.stringify(fields.read());
+    this.openForm("Change the labels", "Save labels", [quote(correction.text), fields.element], (close) => this.save(item, correction, { labels: fields.read() }, close), () => JSON.stringify(fields.read()) !== before);
   }
 
   remove(item, correction) {
@@ -202,6 +236,8 @@ export class CorrectionsView {
       close();
       (next ?? this.list.querySelector("li") ?? this.heading).focus();
       announce("Deleted.");
+      changeCorrection(correction.id, null);
+      await this.refreshClashes();
     });
   }
 }
