@@ -6,7 +6,7 @@ import numpy as np
 
 from evaluation.deciders import Decisions
 from evaluation.linear import GRID, FittedHead, GridPoint, fit_head, import_sklearn, make_features, plain_rule
-from evaluation.progress import Advance
+from evaluation.progress import Advance, Tell, tell_nothing
 from twohands.decide import decide_head
 from twohands.errors import DataError
 from twohands.examples import NOT_LABELLED, Example, Labels, encode_labels
@@ -103,6 +103,7 @@ class TfidfBaseline:
         seed: int,
         advance: Advance,
         grids: Mapping[str, Sequence[GridPoint]] | None = None,
+        tell: Tell = tell_nothing,
     ) -> None:
         """Fit and tune.
 
@@ -113,6 +114,7 @@ class TfidfBaseline:
             seed: of the solver.
             advance: called with the number of fits done, `count_fits` in all.
             grids: by head the settings to choose from; None is all of them.
+            tell: called with one line before each stage.
 
         Raises:
             DataError: a head has no labelled row, or train holds no word twice.
@@ -122,6 +124,7 @@ class TfidfBaseline:
         self.taxonomy = taxonomy
         fit_on, tune_on = labelled_rows(train, taxonomy, "train"), labelled_rows(dev, taxonomy, "dev")
         self._features = make_features()
+        tell(f"tfidf: counting words and characters of {len(train):,} rows of train and {len(dev):,} of dev")
         try:
             of_train = self._features.fit_transform([example.paragraph for example in train])
         except ValueError as error:
@@ -139,6 +142,7 @@ class TfidfBaseline:
                 seed=seed,
                 advance=advance,
                 grid=None if grids is None else grids[head.name],
+                tell=lambda line: tell(f"tfidf: {line}"),
             )
 
     @staticmethod

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from evaluation.baselines import labelled_rows
 from evaluation.deciders import Decisions
 from evaluation.linear import GridPoint, fit_head, plain_rule, tune_thresholds
-from evaluation.progress import Advance
+from evaluation.progress import Advance, Tell, tell_nothing
 from twohands.decide import decide_head
 from twohands.examples import Example, Labels
 from twohands.metrics import Floats, count_head, macro_f1
@@ -213,6 +213,7 @@ def fit_frozen(
     seed: int,
     advance: Advance,
     grids: Mapping[str, Sequence[GridPoint]] | None = None,
+    tell: Tell = tell_nothing,
 ) -> VectorBaseline:
     """Fit logistic regressions on the vectors, tuned on dev as those of tfidf are.
 
@@ -224,6 +225,7 @@ def fit_frozen(
         seed: of the solver.
         advance: called with the number of texts read.
         grids: by head the settings to choose from; None is all of them.
+        tell: called with one line before each stage.
 
     Returns:
         The baseline.
@@ -232,6 +234,7 @@ def fit_frozen(
         DataError: a head has no labelled row.
     """
     fit_on, tune_on = labelled_rows(train, taxonomy, "train"), labelled_rows(dev, taxonomy, "dev")
+    tell(f"frozen: reading {len(train):,} rows of train and {len(dev):,} of dev")
     of_train, of_dev = _embed(encoder, train, advance), _embed(encoder, dev, advance)
     heads: dict[str, VectorHead] = {}
     for head in taxonomy.heads:
@@ -245,5 +248,6 @@ def fit_frozen(
             seed=seed,
             advance=lambda _: None,
             grid=None if grids is None else grids[head.name],
+            tell=lambda line: tell(f"frozen: {line}"),
         )
     return VectorBaseline("frozen", taxonomy, encoder, heads)

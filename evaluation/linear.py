@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from evaluation.progress import Advance
+from evaluation.progress import Advance, Tell, tell_nothing
 from twohands.decide import decide_head
 from twohands.examples import Labels
 from twohands.extras import import_extra
@@ -181,6 +181,7 @@ def fit_head(
     seed: int,
     advance: Advance,
     grid: Sequence[GridPoint] | None = None,
+    tell: Tell = tell_nothing,
 ) -> FittedHead:
     """Fit one head for each point of the grid, and keep the one with the highest macro-F1 on dev.
 
@@ -193,6 +194,7 @@ def fit_head(
         seed: of the solver.
         advance: called with 1 after each regression.
         grid: points of C and class weights to choose from; None is all of them.
+        tell: called with one line before each of them.
 
     Returns:
         The best; the first of the grid among equals.
@@ -201,7 +203,12 @@ def fit_head(
     targets = [truth.argmax(axis=1)] if is_one_of else list(truth.T)
     n_classes = len(head.labels) if is_one_of else 2
     candidates: list[tuple[float, FittedHead]] = []
-    for c, class_weight in GRID if grid is None else grid:
+    points = GRID if grid is None else grid
+    for number, (c, class_weight) in enumerate(points, start=1):
+        tell(
+            f"fitting {head.name} on {len(truth):,} rows, setting {number} of {len(points)}: "
+            f"C {c:g}, {class_weight or 'equal'} class weights"
+        )
         columns = []
         for target in targets:
             columns.append(_fit_column(features, target, n_classes, c=c, class_weight=class_weight, seed=seed))

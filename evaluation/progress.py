@@ -1,13 +1,34 @@
-"""Owns the progress bar: on standard error, and only where somebody watches."""
+"""Owns how progress is told, on standard error: a bar where somebody watches, else lines of what takes minutes."""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 Advance = Callable[[int], None]
+Tell = Callable[[str], None]
+
+
+def tell_stage(line: str) -> None:
+    """Tell a stage on standard error where no bar can be: what ran in a pipe for minutes was not told from a hang.
+
+    Args:
+        line: what begins.
+    """
+    if not sys.stderr.isatty():
+        click.echo(line, err=True)
+
+
+def tell_nothing(line: str) -> None:
+    """Tell no stage: what is fitted again and again would tell too many.
+
+    Args:
+        line: what begins.
+    """
+    del line
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from evaluation.neural.encoder import SentenceEncoder, find_default
 from evaluation.neural.pretrained import SequenceClassifier
 from evaluation.neural.sequence import EntailmentBaseline, PeerClassifier
 from evaluation.neural.setfit import SetFitBaseline
-from evaluation.progress import show_progress
+from evaluation.progress import show_progress, tell_stage
 from twohands.classifier import Classifier
 from twohands.examples import Example
 from twohands.taxonomy import ProblemType, Taxonomy
@@ -136,7 +136,7 @@ class Bench:
 def _make_tfidf(bench: Bench, path: str | None) -> Decider:
     del path
     with show_progress("fitting tfidf", TfidfBaseline.count_fits(bench.taxonomy)) as advance:
-        return TfidfBaseline(bench.taxonomy, bench.train, bench.dev, seed=bench.seed, advance=advance)
+        return TfidfBaseline(bench.taxonomy, bench.train, bench.dev, seed=bench.seed, advance=advance, tell=tell_stage)
 
 
 def _make_zero_shot(bench: Bench, path: str | None) -> Decider:
@@ -147,6 +147,7 @@ def _make_zero_shot(bench: Bench, path: str | None) -> Decider:
 
 def _make_neighbours(bench: Bench, path: str | None) -> Decider:
     encoder = bench.encoder(path)
+    tell_stage(f"neighbours: reading {len(bench.train):,} rows of train and {len(bench.dev):,} of dev")
     with show_progress("reading train and dev", len(bench.train) + len(bench.dev)) as advance:
         return fit_neighbours(bench.taxonomy, encoder, bench.train, bench.dev, advance=advance)
 
@@ -154,7 +155,9 @@ def _make_neighbours(bench: Bench, path: str | None) -> Decider:
 def _make_frozen(bench: Bench, path: str | None) -> Decider:
     encoder = bench.encoder(path)
     with show_progress("reading train and dev", len(bench.train) + len(bench.dev)) as advance:
-        return fit_frozen(bench.taxonomy, encoder, bench.train, bench.dev, seed=bench.seed, advance=advance)
+        return fit_frozen(
+            bench.taxonomy, encoder, bench.train, bench.dev, seed=bench.seed, advance=advance, tell=tell_stage
+        )
 
 
 def _make_setfit(bench: Bench, path: str | None) -> Decider:

@@ -1,5 +1,6 @@
 """`twohands compare`: the paired test, on arrays where the answer is known and through the command."""
 
+import io
 import json
 from dataclasses import replace
 from fractions import Fraction
@@ -11,6 +12,8 @@ from click.testing import CliRunner
 
 from evaluation.compare_command import compare, describe_learnt
 from evaluation.comparison import compare_rows, mcnemar_exact, reorder_labels, share_heads
+from evaluation.linear import GRID
+from evaluation.progress import tell_stage
 from evaluation.rows import TOO_FEW_GROUPS, HeadRows
 from evaluation.tables import say_better
 from tests.evaluation.support import make_rows, write_rows
@@ -30,7 +33,7 @@ def run(*arguments):
 def run_json(*arguments):
     outcome = run(*arguments, "--json", "--replicates", "200")
     assert outcome.exit_code == 0, outcome.output
-    assert outcome.stderr == ""
+    assert all(line.startswith("tfidf: ") for line in outcome.stderr.splitlines())
     return json.loads(outcome.stdout)
 
 
@@ -151,6 +154,22 @@ def test_two_baselines_need_no_model(files):
     assert report["train"]["n_rows"] == 200
 
 
+@pytest.mark.issue(6)
+def test_each_stage_of_fitting_is_told_where_no_bar_can_be(files, monkeypatch):
+    options = [word for name in ("data", "train", "dev") for word in (f"--{name}", files[name])]
+    told = run("tfidf", "majority", *options, "--replicates", "100").stderr.splitlines()
+    assert "200 rows of train and 80 of dev" in told[0]
+    assert len(told) == 1 + 2 * len(GRID)
+    for head, lines in (("stance", told[1 : 1 + len(GRID)]), ("topics", told[1 + len(GRID) :])):
+        for number, line in enumerate(lines, start=1):
+            assert line.startswith(f"tfidf: fitting {head} on 200 rows, setting {number} of {len(GRID)}: ")
+    said = io.StringIO()
+    said.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", said)
+    tell_stage("a bar says it")
+    assert said.getvalue() == ""
+
+
 def test_rows_labelled_for_one_head_are_compared_on_it(tiny_model, files):
     rows = [row | {"topics": None} for row in make_rows(200, seed=0, first=2000)]
     write_rows(files["train"], rows)
@@ -240,3 +259,16 @@ def test_heads_that_differ_are_refused_or_left_out(tiny_model, taxonomy, files, 
     only_topics = other_taxonomy(taxonomy, lambda heads: heads.pop(0))
     with pytest.raises(errors.TaxonomyMismatchError):
         share_heads(without_topics, only_topics)
+
+
+@pytest.mark.issue(6)
+@pytest.mark.parametrize("skip", [(), ("--skip-unlabelled",)])
+def test_two_baselines_on_rows_of_other_labels_name_the_option_for_them(tmp_path, tiny_model, skip):
+    rows = [{"text": f"The court sat on day {n}.", "branch": "civil", "group": f"d{n}"} for n in range(4)]
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    with pytest.raises(errors.DataError) as caught:
+        run("keywords", "majority", "--train", path, "--data", path, *skip)
+    assert caught.value.faults[0].endswith("; other labels than these: --taxonomy FILE")
+    with pytest.raises(errors.DataError) as caught:
+        run(tiny_model, "keywords", "--data", path, *skip)  # a model has its own: the option would be refused
+    assert "--taxonomy" not in caught.value.faults[0]
