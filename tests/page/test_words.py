@@ -77,7 +77,8 @@ def test_alike_balances_do_not_hide_shares_that_differ(open_page, url):
 
 def test_a_paragraph_is_copied_as_a_quotation(page, url):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=url.rstrip("/"))
-    paste(page, ARTICLE)
+    own = '"Sell the rails," the \u201cmill\u201d union said of the 12" line, "and the forests to whoever bids most."'
+    paste(page, f"{ARTICLE}\n\n{own}")
     wait_read(page)
     copied = []
     for number in (1, 4):
@@ -104,7 +105,6 @@ def test_a_paragraph_is_copied_as_a_quotation(page, url):
 def test_a_summary_fits_the_narrowest_phone(open_page, url):
     page = open_page(url, width=320, height=700)
     page.locator(".intake").wait_for()
-    own = '"Sell the rails," the \u201cmill\u201d union said of the 12" line, "and the forests to whoever bids most."'
-    paste(page, f"{ARTICLE}\n\n{own}")
+    paste(page, ARTICLE)
     wait_read(page)
     assert page.evaluate("document.documentElement.scrollWidth") == 320

@@ -135,6 +135,7 @@ export function renderMark(paragraph, taxonomy, onOpen) {
   const answer = head && !paragraph.error ? paragraph[head.name] : null;
   const label = answer ? taxonomy.label(head, answer.label) : { tone: "quiet", shape: "square" };
   const unsure = answer !== null && isUnsure(paragraph, head);
+  const corrected = findCorrected(taxonomy, paragraph.rawText);
   const kind = paragraph.error ? "failed" : unsure ? "unsure" : "sure";
   return h(
     "button",
@@ -147,7 +148,6 @@ export function renderMark(paragraph, taxonomy, onOpen) {
     },
     h("span", { class: "bar" }),
     h(
-  const corrected = findCorrected(taxonomy, paragraph.rawText);
       "span",
       { class: "words" },
       h("span", { class: "unseen" }, `Paragraph ${paragraph.readIndex + 1}: `),

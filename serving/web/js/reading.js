@@ -1,8 +1,8 @@
 // Owns a document read back: progress, summary, paragraphs and strip. Knows nothing of where the document came from.
 import { announce, count, h } from "./dom.js";
 import { Column, LONG } from "./column.js";
-import { explain, OfflineError, StaleModelError } from "./api.js";
 import { sayCorrected } from "./corrected.js";
+import { explain, OfflineError, StaleModelError } from "./api.js";
 import { readDocument } from "./documents.js";
 import { summarise } from "./estimate.js";
 import { renderChips, renderMark, renderText } from "./paragraph.js";
@@ -33,8 +33,8 @@ export class Reading {
     this.body = h("div", { class: "page-body" }, this.text, this.strip.element);
     this.element = h("div", { class: "reading" }, this.bar, this.fault, this.summary, this.body);
     this.text.addEventListener("keydown", (event) => this.onKey(event));
-    addEventListener("online", () => this.wasCutOff && this.element.isConnected && this.start(this.source));
     addEventListener("corrected", ({ detail }) => this.onCorrected(detail));
+    addEventListener("online", () => this.wasCutOff && this.element.isConnected && this.start(this.source));
   }
 
   get sound() {
@@ -53,13 +53,13 @@ export class Reading {
     return this.title.slice(0, 200) || null;
   }
 
-  stop() {
-    this.running?.abort(new DOMException("stopped", "AbortError"));
   // Whether what was made of a source, or the source itself, would go with the page; of a file that was not read, nothing.
   wouldLose(source) {
     return Boolean(source && !source.isExample && (this.paragraphs.length || !source.name));
   }
 
+  stop() {
+    this.running?.abort(new DOMException("stopped", "AbortError"));
   }
 
   // Stops, and has nothing more to say: neither that it is done, nor that it begins again with the network.
@@ -185,8 +185,6 @@ export class Reading {
     this.column.redraw(paragraph);
   }
 
-  showMarked(section, isMarked) {
-    section?.classList.toggle("open", isMarked);
   // Here or in another view, of this paragraph or of one with the same words.
   onCorrected({ isText }) {
     const found = this.paragraphs.filter(({ rawText }) => isText(rawText));
@@ -194,6 +192,8 @@ export class Reading {
     if (found.length) this.drawSummary();
   }
 
+  showMarked(section, isMarked) {
+    section?.classList.toggle("open", isMarked);
     section?.querySelector(".mark").setAttribute("aria-expanded", String(isMarked));
   }
 
