@@ -10,23 +10,35 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serving.asking import NOBODY, asking
 from serving.keys import ApiKey, Keyring
 from serving.limits import refuse
+from serving.probes import is_probe
 from serving.rates import RateLimiter, whole_seconds
 from twohands.errors import ForbiddenError, RateLimitedError, TwoHandsError, UnauthorizedError
 
-# Whatever is not here needs a key: a route that somebody adds later is closed until it is named.
-OPEN_PATHS = frozenset(
-    {
-        "/", "/healthz", "/readyz", "/health", "/ping", "/v2", "/v2/health/live", "/v2/health/ready",
-        "/label-studio/health",
-    }
-)  # fmt: skip
-# The page's own files; what it asks with them needs the key.
-OPEN_PREFIX = "/page/"
+# Beside what tells that the service lives, and the page's own files; what the page asks with them needs the key.
+_OPEN_PATHS = frozenset({"/", "/v2"})
+_OPEN_PREFIX = "/page/"
+# Label Studio registers it by itself and sends no credentials; it does nothing.
+WEBHOOK_PATH = "/label-studio/webhook"
 ADMIN_PREFIX = "/admin/"
 CORRECTIONS_PREFIX = "/v1/corrections"
 _LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
 # Of these each says that a proxy came between, which is on this machine where its client may not be.
 _FORWARDING = ("x-forwarded-", "x-real-ip", "forwarded", "via")
+
+
+def is_open(method: str, path: str) -> bool:
+    """Whether a request needs no key; one to a route that somebody adds later does until it is named here.
+
+    Args:
+        method: in capitals.
+        path: or the template of one.
+
+    Returns:
+        Whether it is answered without.
+    """
+    if method == "POST":
+        return path == WEBHOOK_PATH
+    return method in {"GET", "HEAD"} and (path in _OPEN_PATHS or path.startswith(_OPEN_PREFIX) or is_probe(path))
 
 
 def describe_keys(document: dict[str, Any]) -> None:
@@ -42,7 +54,7 @@ def describe_keys(document: dict[str, Any]) -> None:
     }
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            if path not in OPEN_PATHS or method not in {"get", "head"}:
+            if not is_open(method.upper(), path):
                 operation["security"] = [{"bearer": []}, {"basic": []}, {"header": []}]
                 refusal = {"description": "No API key, or an unknown one"}
                 operation["responses"].setdefault("401", refusal)
@@ -131,7 +143,7 @@ class AccessControl:
             elif path.startswith(CORRECTIONS_PREFIX) and not self._is_guarded_elsewhere:
                 _check_local(scope, "corrections are kept and read")
             return
-        if scope["method"] in {"GET", "HEAD"} and (path in OPEN_PATHS or path.startswith(OPEN_PREFIX)):
+        if is_open(scope["method"], path):
             return
         presented = read_presented_key(headers)
         if presented is None:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
-from serving.access import AccessControl, describe_keys
+from serving.access import WEBHOOK_PATH, AccessControl, describe_keys
 from serving.browsers import BrowserRules
 from serving.clients import ClientLimits
 from serving.corrections.desk import open_desk
@@ -46,6 +46,7 @@ from twohands.classifier import Classifier
 from twohands.errors import TwoHandsError
 
 STREAMED_PATHS = frozenset({STREAM_PATH})
+_MAX_WEBHOOK_BYTES = 256_000  # it needs no key; Label Studio sends the task, the annotation and the project with it
 _ROUTERS = (
     router,
     stream_router,
@@ -55,7 +56,6 @@ _ROUTERS = (
     page_router,
     *ROUTERS,
 )
-_DESCRIPTION = "Whose hand steers the economy here, the state's or the market's? Paragraphs in, stance and topics out."
 
 
 def create_app(
@@ -114,7 +114,6 @@ def create_app(
     app = FastAPI(
         title="twohands",
         version=__version__,
-        description=_DESCRIPTION,
         lifespan=lifespan,
         # The pages that FastAPI brings load scripts from other hosts.
         docs_url=None,
@@ -138,7 +137,11 @@ def create_app(
         RequestLimits,
         max_body_bytes=settings.max_body_bytes,
         # A stream has no end; each of its lines has.
-        max_bytes_by_path={DOCUMENTS_PATH: settings.max_document_bytes, STREAM_PATH: sys.maxsize},
+        max_bytes_by_path={
+            DOCUMENTS_PATH: settings.max_document_bytes,
+            STREAM_PATH: sys.maxsize,
+            WEBHOOK_PATH: min(settings.max_body_bytes, _MAX_WEBHOOK_BYTES),
+        },
     )
     # The last one added is the first one asked.
     app.add_middleware(HoldModels, models=models)

@@ -16,10 +16,16 @@ from twohands.errors import ForbiddenError
 
 _PREFLIGHT_HEADERS = {
     "access-control-allow-methods": "GET, POST, PATCH, DELETE",
-    "access-control-allow-headers": f"authorization, content-type, x-api-key, {REQUEST_ID_HEADER}",
+    "access-control-allow-headers": "authorization, content-type, x-api-key, inference-header-content-length, "
+    f"traceparent, tracestate, {REQUEST_ID_HEADER}",
     "access-control-max-age": "600",
 }
-_EXPOSED = f"retry-after, server-timing, x-model-sha256, {REQUEST_ID_HEADER}"
+# What answers tell beside their bodies, by any protocol.
+_EXPOSED = (
+    "retry-after, server-timing, content-disposition, inference-header-content-length, x-compute-characters, "
+    "x-compute-time, x-compute-tokens, x-compute-type, x-head, x-inference-time, x-model-sha256, x-queue-time, "
+    f"x-tokenization-time, x-total-time, {REQUEST_ID_HEADER}"
+)
 
 
 class BrowserRules:

@@ -5,7 +5,6 @@ where the connection is: `connections.py`.
 """
 
 import asyncio
-import re
 import time
 from collections.abc import Callable
 
@@ -15,17 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.connections import IS_TOO_MANY
 from serving.failures import answer_failure
 from serving.limits import awaits_continue, refuse
+from serving.probes import is_probe
 from twohands.errors import BodyTimeoutError, HeadersTooLargeError, TooManyConnectionsError
 
 _MAX_HEADERS = 100
 # Below this many bytes a second, waiting for a body counts against its time.
 MIN_BYTES_PER_S = 500
-# Who asks these decides whether the process lives, and gets requests: a flood of clients must not look like a dead one.
-# `/metrics` is how the flood is seen.
-_ALWAYS_ANSWERED = re.compile(
-    r"/(?:healthz|readyz|metrics|health|ping|v2/health/(?:live|ready)|v2/models/[^/]+(?:/versions/[^/]+)?/ready"
-    r"|label-studio/health)"
-)
+_METRICS_PATH = "/metrics"
 
 
 class ClientLimits:
@@ -61,7 +56,9 @@ class ClientLimits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope.get("state", {}).get(IS_TOO_MANY) and not _ALWAYS_ANSWERED.fullmatch(scope["path"]):
+        # A flood of clients must not look like a dead service, and is seen by the metrics.
+        is_answered = is_probe(scope["path"]) or scope["path"] == _METRICS_PATH
+        if scope.get("state", {}).get(IS_TOO_MANY) and not is_answered:
             crowd = TooManyConnectionsError("too many connections are open; close those not in use, and try again")
             await refuse(crowd, scope, receive, send, is_last=True)
             return

@@ -79,7 +79,10 @@ def awaits_continue(scope: Scope) -> bool:
 
 
 async def refuse(error: Exception, scope: Scope, receive: Receive, send: Send, *, is_last: bool = False) -> None:
-    """Answer a request of whose body nothing was read.
+    """Answer a request of whose body nothing was read: at once, though many clients send all before they read.
+
+    The answer ends only when the body does, within bounds: a connection that is closed with its answer would be reset
+    amid the body, and such a client would never see why.
 
     Args:
         error: why.
@@ -88,15 +91,21 @@ async def refuse(error: Exception, scope: Scope, receive: Receive, send: Send, *
         send: of the request.
         is_last: the connection ends with this answer.
     """
-    if awaits_continue(scope):
-        # Reading would ask for the body. And whether it still comes nobody knows: the next request would be read as it.
-        is_last = True
-    else:
-        await drain(receive)
+    # Reading would ask for the body. And whether it still comes nobody knows: the next request would be read as it.
+    is_unasked = awaits_continue(scope)
     response = await answer_failure(Request(scope), error)
-    if is_last:
+    if is_last or is_unasked:
         response.headers["connection"] = "close"
-    await response(scope, receive, send)
+
+    async def send_open(message: Message) -> None:
+        await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
+
+    await response(scope, receive, send_open)
+    try:
+        if not is_unasked:
+            await drain(receive)
+    finally:  # also where the service stops meanwhile: the answer is whole
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 class RequestLimits:

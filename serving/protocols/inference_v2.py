@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from serving.limits import check_media_type
+from serving.models import Models
 from serving.protocols.documented import (
     BINARY,
     INFER_FAILURES,
@@ -204,7 +205,12 @@ async def server_ready(request: Request) -> JSONResponse:
 @router.get("/models/{model}/versions/{version}/ready", responses=_IS_READY)
 async def model_ready(request: Request, model: str, version: str | None = None) -> JSONResponse:
     """Say whether a model answers."""
-    _find_model(request, model, version).check_ready()
+    models: Models = request.app.state.models
+    slot = next((slot for slot in models.slots if slot.name == model), None)
+    # Asked without a key: what else is served is not told.
+    if slot is None or version not in {None, slot.current.classifier.identity["version"]}:
+        raise UnknownModelError("no such model is served, or not in this version")
+    slot.current.check_ready()
     return JSONResponse({"name": model, "ready": True})
 
 

@@ -1,9 +1,11 @@
 import base64
+import re
 
 import pytest
 
-from serving.access import OPEN_PATHS, is_loopback
+from serving.access import WEBHOOK_PATH, is_loopback, is_open
 from serving.app import create_app
+from serving.failures import SECURITY_HEADERS
 from serving.keys import make_key, write_keys
 from serving.server import check_address
 from serving.settings import ServeSettings
@@ -67,20 +69,56 @@ async def test_without_a_known_key_nothing_is_answered(guarded, headers):
 
 async def test_every_route_is_closed_but_the_named_ones(guarded):
     app = guarded._transport.app
-    closed = 0
+    closed, opened = 0, set()
+    version = app.state.service.classifier.identity["version"]
     for path, methods in app.openapi()["paths"].items():
         for method in methods:
-            response = await guarded.request(method, path.replace("{name}", "tiny"))
-            if path in OPEN_PATHS and method == "get":
-                assert response.status_code == 200, path
-            else:
-                assert response.status_code == 401, (method, path)
+            asked = re.sub("{(?:name|model)}", "tiny", path).replace("{version}", version)
+            response = await guarded.request(method, asked)
+            if response.status_code == 401:
+                assert not is_open(method.upper(), path)
                 closed += 1
+            else:
+                assert response.status_code == (415 if path == WEBHOOK_PATH else 200), (method, path)
+                opened.add(path)
     assert closed >= 4
+    assert opened == {
+        "/", "/healthz", "/readyz", "/health", "/ping", "/v2", "/v2/health/live", "/v2/health/ready",
+        "/v2/models/{model}/ready", "/v2/models/{model}/versions/{version}/ready", "/label-studio",
+        "/label-studio/", "/label-studio/health", WEBHOOK_PATH,
+    }  # fmt: skip
     assert (await guarded.get("/metrics")).status_code == 401
     assert (await guarded.post("/")).status_code == 401
     assert (await guarded.get("/nowhere")).status_code == 401
     assert (await guarded.get("/healthz")).status_code == 200
+
+
+@pytest.mark.issue(4)
+async def test_who_asks_without_a_key_whether_a_model_is_ready_is_told_no_more(guarded):
+    for path in ("/v2/models/tiny/ready", "/v2/models/tiny/versions/0.0.1/ready"):
+        assert [(await guarded.request(method, path)).status_code for method in ("GET", "HEAD", "POST")] == [
+            200,
+            200,
+            401,
+        ]
+    for path in ("/v2/models/absent/ready", "/v2/models/tiny/versions/9/ready"):
+        refused = await guarded.get(path)
+        assert refused.status_code == 404
+        assert "tiny" not in refused.text
+    assert (await guarded.get("/v2/models/tiny/ready/more")).status_code == 401
+
+
+@pytest.mark.issue(4)
+async def test_label_studios_own_webhook_needs_no_key_and_is_bounded(guarded):
+    event = {"action": "ANNOTATION_CREATED", "project": {"id": 1}}
+    assert (await guarded.post(WEBHOOK_PATH, json=event)).status_code == 200
+    assert (await guarded.get(WEBHOOK_PATH)).status_code == 401
+    app = guarded._transport.app
+    assert 'reason="unauthorized"} 1.0' in app.state.metrics.show().decode()  # of the GET alone
+    roomy = ServeSettings(model=app.state.service.settings.model)
+    async with open_client(create_app(roomy, app.state.service.classifier)) as client:
+        assert (await client.post(WEBHOOK_PATH, json=event | {"task": "a" * 200_000})).status_code == 200
+        assert (await client.post(WEBHOOK_PATH, json=event | {"task": "a" * 300_000})).status_code == 413
 
 
 async def test_the_document_says_where_a_key_is_needed(guarded, keys, client):
@@ -196,11 +234,23 @@ async def test_a_named_site_may_ask_and_no_other(settings, classifier):
         asked = await client.options("/v1/classify", headers=preflight)
         assert asked.status_code == 204
         assert asked.headers["access-control-allow-origin"] == site
-        assert "authorization" in asked.headers["access-control-allow-headers"]
+        allowed = set(asked.headers["access-control-allow-headers"].split(", "))
+        assert allowed >= {"authorization", "inference-header-content-length", "traceparent"}
         assert "access-control-allow-credentials" not in asked.headers
         answered = await client.post("/v1/classify", json=BODY, headers={"origin": site})
         assert answered.headers["access-control-allow-origin"] == site
         assert "origin" in answered.headers["vary"].lower()
+        infer = {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["plan"]}]}
+        infer["parameters"] = {"binary_data_output": True}
+        for each in (
+            answered,
+            await client.post("/predict", json=BODY, headers={"origin": site}),
+            await client.post("/v2/models/tiny/infer", json=infer, headers={"origin": site}),
+        ):
+            exposed = set(each.headers["access-control-expose-headers"].split(", "))
+            own = {name for name in each.headers if name.startswith(("x-", "inference-", "server-"))}
+            assert own - set(SECURITY_HEADERS) - exposed == set()
+            assert len(own) >= 2
         for other in ("http://desk.example", "https://desk.example.org", "https://desk.example:444"):
             refused = await client.options("/v1/classify", headers=preflight | {"origin": other})
             assert refused.status_code == 403

@@ -11,6 +11,7 @@ import pytest
 from serving import connections
 from serving.clients import ClientLimits
 from serving.connections import TimedConnection
+from serving.keys import make_key, write_keys
 from serving.settings import ServeSettings
 from tests.serving.running import run_server
 from twohands.errors import TwoHandsError
@@ -21,7 +22,8 @@ HEAD = b"POST /v1/classify HTTP/1.1\r\nhost: service\r\ncontent-type: applicatio
 # Asked by kubelets, load balancers and SageMaker, which restart who does not answer, and by Prometheus.
 PROBED = [
     "/healthz", "/readyz", "/metrics", "/health", "/ping", "/v2/health/live", "/v2/health/ready",
-    "/v2/models/tiny/ready", "/v2/models/tiny/versions/0.0.1/ready", "/label-studio/health",
+    "/v2/models/tiny/ready", "/v2/models/tiny/versions/0.0.1/ready", "/label-studio/health", "/label-studio",
+    "/label-studio/",
 ]  # fmt: skip
 
 
@@ -184,6 +186,46 @@ def test_a_refused_body_that_stops_is_answered_all_the_same(impatient, caplog):
         connection.sendall(HEAD % 9_000_000 + b" " * 100)
         assert read_all(connection).startswith(b"HTTP/1.1 413")
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ("POST /v1/classify/stream HTTP/1.1\r\ntransfer-encoding: chunked", 401),
+        ("POST /v1/classify HTTP/1.1\r\ncontent-length: 10", 401),
+        ("POST /v1/classify/stream HTTP/1.1\r\ntransfer-encoding: chunked\r\norigin: http://evil.example", 403),
+        ("POST /v1/classify HTTP/1.1\r\ncontent-encoding: gzip\r\ncontent-length: 10\r\nx-api-key: {key}", 415),
+        ("POST /v1/classify HTTP/1.1\r\ncontent-length: 9000000\r\nx-api-key: {key}", 413),
+    ],
+)
+def test_who_is_refused_by_the_headers_hears_it_before_the_body(tiny_model, classifier, tmp_path, sent, status):
+    key, kept = make_key(name="a")
+    write_keys(tmp_path / "keys.json", [kept])
+    settings = ServeSettings(model=str(tiny_model), api_keys_file=tmp_path / "keys.json")
+    with run_server(settings, classifier) as url, connect(url) as connection:
+        started_s = time.monotonic()
+        connection.sendall(sent.format(key=key).encode() + b"\r\nhost: service\r\n\r\n")
+        assert read_one(connection)[0] == status
+        assert time.monotonic() - started_s < 5
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("is_last", [False, True])
+def test_who_sends_all_before_reading_gets_the_refusal_and_may_ask_again(impatient, is_last):
+    n_bytes = 9_000_000
+    with connect(impatient) as connection:
+        head = HEAD % n_bytes
+        connection.sendall(head.replace(b"host:", b"connection: close\r\nhost:") if is_last else head)
+        for _ in range(9):
+            connection.sendall(b" " * (n_bytes // 9))
+            time.sleep(0.02)
+        assert read_one(connection)[0] == 413
+        if is_last:
+            assert connection.recv(1) == b""
+        else:
+            connection.sendall(HEAD % len(BODY) + BODY)
+            assert read_one(connection)[0] == 200
 
 
 def test_headers_that_trickle_are_cut(impatient, monkeypatch):
