@@ -25,6 +25,7 @@ from twohands.locate import find_model
 
 _LOGGER = logging.getLogger(__name__)
 _SHADOW_NAME = "shadow"
+_MOST_SHOWN = 10  # names in a refusal
 _T = TypeVar("_T")
 
 
@@ -170,7 +171,9 @@ class Models:
         """
         slot = self._slots.get(self.default_name if name is None else name)
         if slot is None:
-            raise UnknownModelError("no model of this name is served; GET /v1/models lists those that are")
+            shown = ", ".join(list(self._slots)[:_MOST_SHOWN])
+            more = f" and {len(self._slots) - _MOST_SHOWN} more" if len(self._slots) > _MOST_SHOWN else ""
+            raise UnknownModelError(f"no model of this name is served, but {shown}{more}; /v1/models describes them")
         return slot
 
     def check_ready(self) -> None:

@@ -155,5 +155,5 @@ async def info(
             "tokenizers": tokenizers.__version__,
             "fastapi": fastapi.__version__,
         },
-        **make_tei_info(service).model_dump(),
+        **make_tei_info(service, name=models.default_name if model is None else model).model_dump(),
     )

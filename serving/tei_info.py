@@ -21,10 +21,10 @@ class TeiInfo(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
 
-    model_id: str
+    model_id: str = Field(description="as served_model_name")
     model_sha: str | None = Field(description="digest of the model's manifest")
     model_dtype: str
-    served_model_name: str
+    served_model_name: str = Field(description="for the field `model` of a request; its own name is `model.name`")
     model_type: TeiModelType
     max_concurrent_requests: int
     max_input_length: int = Field(description="tokens of all windows of a paragraph together")

@@ -18,11 +18,12 @@ from twohands.prediction import Prediction
 router = APIRouter(tags=["hugging face, text-embeddings-inference"])
 
 
-def make_tei_info(service: Service) -> TeiInfo:
+def make_tei_info(service: Service, *, name: str) -> TeiInfo:
     """Say what TEI would say of the model and the router.
 
     Args:
-        service: of the default model.
+        service: of the model.
+        name: the one it is served under, which clients send back; that of its manifest may be another.
 
     Returns:
         What stands in `/info` beside this service's own keys.
@@ -33,10 +34,10 @@ def make_tei_info(service: Service) -> TeiInfo:
     longest = window.overlap_tokens + window.max_windows * (classifier.encoder.capacity - window.overlap_tokens)
     precision = classifier.manifest.graph.precision
     return TeiInfo(
-        model_id=classifier.identity["name"],
+        model_id=name,
         model_sha=classifier.sha256,
         model_dtype="float32" if precision == "fp32" else precision,
-        served_model_name=classifier.identity["name"],
+        served_model_name=name,
         model_type=TeiModelType(
             classifier=TeiClassifier(
                 id2label={str(number): name for number, name in enumerate(names)},

@@ -17,7 +17,7 @@ from serving.settings import ServeSettings
 from tests.serving.processes import ask, start_serve
 from tests.serving.support import open_client
 from tests.support.tiny import build_tiny_model
-from twohands.errors import ConfigError, ModelNotFoundError
+from twohands.errors import ConfigError, ModelNotFoundError, UnknownModelError
 from twohands.known import KEY, PARITY_NAME
 from twohands.manifest import MANIFEST_NAME, Manifest, load_manifest, write_manifest
 from twohands.taxonomy import Taxonomy
@@ -61,6 +61,25 @@ async def test_several_models_answer_by_name(tmp_path, folder):
             await client.get("/info?model=absent"),
         ):
             assert (refused.status_code, refused.json()["error"]["code"]) == (404, "unknown_model")
+            assert "mine, other, third;" in refused.json()["error"]["message"]
+
+
+@pytest.mark.issue(4)
+async def test_info_names_a_model_as_it_is_asked_for(folder):
+    settings = ServeSettings(model=f"large={folder}", other_models=(f"third={folder}",), num_threads=1)
+    async with open_client(create_app(settings)) as client:
+        for query, name in (("", "large"), ("?model=third", "third")):
+            info = (await client.get(f"/info{query}")).json()
+            assert info["served_model_name"] == info["model_id"] == name
+            assert info["model"]["name"] != name
+            assert await version(client, model=name) == "1"
+
+
+async def test_a_refusal_names_no_more_than_a_few_models(folder):
+    others = tuple(f"m{number}={folder}" for number in range(14))
+    app = create_app(ServeSettings(model=str(folder), other_models=others, num_threads=1))
+    with pytest.raises(UnknownModelError, match=r"mine, m0, .*, m8 and 5 more;"):
+        app.state.models.get("absent")
 
 
 @pytest.mark.usefixtures("folder")

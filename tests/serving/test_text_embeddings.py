@@ -183,7 +183,7 @@ async def test_info_has_teis_keys_beside_ours(tiny_model, classifier):
             "label2id": {name: number for number, name in enumerate(names)},
         }
     }
-    assert (info["model_id"], info["model_sha"]) == ("tiny", classifier.sha256)
+    assert (info["model_id"], info["served_model_name"], info["model_sha"]) == ("tiny", "tiny", classifier.sha256)
     assert info["model_dtype"] == "float32"
     assert info["max_client_batch_size"] == info["limits"]["max_inputs"] == 8
     assert (info["max_concurrent_requests"], info["max_batch_tokens"]) == (9, 1000)
