@@ -21,6 +21,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from serving.process_metrics import WorkerCollector
 from serving.shared_folder import ensure_folder
 from serving.tei_metrics import TeiMetrics
 from twohands.encoding import EncodedParagraph, TokenIds
@@ -47,7 +48,7 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a further series for each, which nobody asks for
         registry = self._registry = CollectorRegistry()
         self.is_multiprocess = MULTIPROCESS_VARIABLE in os.environ
-        if not self.is_multiprocess:  # both describe one process only
+        if not self.is_multiprocess:  # both describe one process only; see `show` for the first
             ProcessCollector(registry=registry)
             PlatformCollector(registry=registry)
 
@@ -136,6 +137,7 @@ class Metrics:
                 _LOGGER.error("%s was removed while the service runs: only workers that start anew are counted", folder)
                 ensure_folder(folder)
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library left it so
+            registry.register(WorkerCollector(folder))
         return self.tei.name_types(generate_latest(registry))
 
     def expect_answers(self, heads: Sequence[Head], *, model: str) -> None:

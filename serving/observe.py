@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.limits import read_request_id
 from serving.metrics import Metrics
-from serving.tei_metrics import PATHS, TeiAnswer
+from serving.tei_metrics import TeiAnswer
 from serving.tracing import METHODS, NO_SPANS, Spans
 
 _LOGGER = logging.getLogger("serving.access")
@@ -77,7 +77,7 @@ class Observer:
             metrics.request_size.labels(route).observe(n_bytes_in)
         if isinstance(answer := state.get("tei_answer"), TeiAnswer):
             metrics.tei.count_answer(answer)
-        elif route in PATHS and status >= 400 and scope["method"] == "POST":
+        elif state.get("tei_is_counted") and status >= 400:
             metrics.tei.count_failure(status, code)
         if status in _REJECTIONS and code is not None:
             metrics.rejected.labels(code).inc()

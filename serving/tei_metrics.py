@@ -10,7 +10,6 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 from serving.service import Timing
 
-PATHS = frozenset({"/predict", "/invocations"})
 # 1e-5 * 1.5^k seconds, as there.
 _SECONDS = tuple(1e-5 * 1.5**power for power in range(1, 36))
 _BATCH_SIZES = tuple(float(2**power) for power in range(8))
@@ -19,8 +18,6 @@ _TOKENS = tuple(float(2**power) for power in range(4, 14))
 _ERR_BY_CODE = {
     "too_many_inputs": "batch_size",
     "client_disconnected": "dropped",
-    "body_timeout": "dropped",
-    "too_many_connections": "overloaded",
 }
 
 
@@ -91,7 +88,7 @@ class TeiMetrics:
         self._batch_tokens.observe(n_tokens)
 
     def count_request(self, *, is_batch: bool) -> None:
-        """Count a request that could be read, before anything is done for it."""
+        """Count a request that could be read, before anything is done for it; whatever is, counts its end too."""
         self._requests.labels(_name_method(is_batch=is_batch)).inc()
 
     def count_texts(self, n_texts: int) -> None:
@@ -117,7 +114,7 @@ class TeiMetrics:
             self._lengths.observe(n_tokens)
 
     def count_failure(self, status: int, code: str | None) -> None:
-        """Count a request to one of `PATHS` that was not.
+        """Count a counted request that was not.
 
         Args:
             status: that it was answered with.

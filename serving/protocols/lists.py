@@ -206,6 +206,7 @@ async def answer_lists(request: Request, *, model: str | None = None, head: str 
     tei = None if wanted.is_hugging_face else request.app.state.metrics.tei
     if tei is not None:
         tei.count_request(is_batch=not isinstance(wanted.inputs, str))
+        request.state.tei_is_counted = True  # and so will its end be, however it ends
     _check_parameters(wanted)
     service = find_service(request, model)
     found = find_head(service.classifier, head if head is not None else request.query_params.get("head"))
