@@ -12,7 +12,7 @@ from typing import Any
 from weakref import WeakSet
 
 from serving.asking import NOBODY
-from serving.backpressure import DrainRate, has_own_room, has_room, make_overloaded
+from serving.backpressure import DrainRate, find_bound, find_most_of_small, has_own_room, has_room, make_overloaded
 from serving.fair_queue import Flow
 from serving.fair_share import FairShare
 
@@ -160,11 +160,14 @@ class Admission:
     ) -> None:
         most_at_once = most * 3 // 4
         if not has_room(n_waiting=n_waiting, n_new=n_new, most=most):
+            bound = find_bound(n_new, most)
+            rest = f" (of {most}, the rest is kept for requests of at most {find_most_of_small(most)})"
             raise make_overloaded(
                 what,
                 n_waiting=n_waiting,
                 n_new=n_new,
-                most=most,
+                bound=bound,
+                kept=rest if bound < most else "",
                 most_at_once=most_at_once,
                 retry_after_s=estimate_s(),
             )
@@ -173,7 +176,7 @@ class Admission:
                 f"{what} of this API key",
                 n_waiting=n_own,
                 n_new=n_new,
-                most=most_at_once,
+                bound=most_at_once,
                 most_at_once=most_at_once,
                 retry_after_s=estimate_s(),
             )

@@ -45,12 +45,31 @@ class DrainRate:
         return 1 if rate is None else min(max(math.ceil(n_tokens / rate), 1), _MOST_RETRY_AFTER_S)
 
 
+def find_bound(n_new: int, most: int) -> int:
+    """How many may wait beside a request, itself among them.
+
+    The last quarter of the room is kept for small requests, of at most a sixteenth of it or of one: large ones can
+    fill the queue, but not shut out single paragraphs.
+
+    Args:
+        n_new: tokens or paragraphs of the request.
+        most: how many may wait.
+
+    Returns:
+        All of the room for a small one, three quarters for others.
+    """
+    return most if n_new <= find_most_of_small(most) else most * 3 // 4
+
+
+def find_most_of_small(most: int) -> int:
+    """Tokens or paragraphs of the largest request that counts as a small one, where so many may wait."""
+    return max(1, most // 16)
+
+
 def has_room(*, n_waiting: int, n_new: int, most: int) -> bool:
     """Whether a request is taken in; whole or not at all.
 
-    The last quarter of the room is kept for small requests, of at most a sixteenth of it or of one: large ones can
-    fill the queue, but not shut out single paragraphs. A request that is larger than all of the room is taken in when
-    nothing waits, else it could never be.
+    One that is larger than all of the room is taken in when nothing waits, else it could never be.
 
     Args:
         n_waiting: tokens or paragraphs that wait; of one request at most three quarters of the room are to count.
@@ -60,8 +79,7 @@ def has_room(*, n_waiting: int, n_new: int, most: int) -> bool:
     Returns:
         Whether there is room.
     """
-    is_small = n_new <= max(1, most // 16)
-    return n_waiting == 0 or n_waiting + n_new <= (most if is_small else most * 3 // 4)
+    return n_waiting == 0 or n_waiting + n_new <= find_bound(n_new, most)
 
 
 def has_own_room(*, n_own: int, n_new: int, most: int) -> bool:
@@ -79,7 +97,7 @@ def has_own_room(*, n_own: int, n_new: int, most: int) -> bool:
 
 
 def make_overloaded(
-    what: str, *, n_waiting: int, n_new: int, most: int, most_at_once: int, retry_after_s: int
+    what: str, *, n_waiting: int, n_new: int, bound: int, kept: str = "", most_at_once: int, retry_after_s: int
 ) -> OverloadedError:
     """Say that there is no room, and when to come back; or how to get in, where coming back may be in vain.
 
@@ -87,7 +105,8 @@ def make_overloaded(
         what: is counted.
         n_waiting: of it.
         n_new: of the request.
-        most: how many may wait.
+        bound: how many may wait beside this request, itself among them.
+        kept: for whom the room beyond that is, if there is any.
         most_at_once: of one request; more of them are taken in only while nothing waits, which may be never.
         retry_after_s: when there should be room.
 
@@ -99,6 +118,6 @@ def make_overloaded(
         n_parts = math.ceil(n_new / max(1, most_at_once))
         how = f"more than {most_at_once} at once are taken in only while none wait: send {n_parts} parts, or {how}"
     return OverloadedError(
-        f"{n_waiting} {what} wait already and there is no room for {n_new} more, the bound being {most}; {how}",
+        f"{n_waiting} {what} wait already and there is no room for {n_new} more, the bound being {bound}{kept}; {how}",
         retry_after_s=retry_after_s,
     )

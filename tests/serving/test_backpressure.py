@@ -112,3 +112,19 @@ def test_who_may_never_find_room_is_told_into_how_many_parts_to_split():
         with pytest.raises(OverloadedError) as caught:
             admission.check_tokens(24_576, caller=NOBODY)
     assert "parts" not in str(caught.value)
+
+
+@pytest.mark.issue(4)
+def test_the_bound_that_is_told_is_the_one_that_was_applied():
+    admission = Admission(FairShare(), DrainRate(1), max_queue_tokens=10**6, max_pending=40)
+    with admission.enter(20, n_tokens=1, caller=NOBODY):
+        with (
+            pytest.raises(OverloadedError, match=r"being 30 \(of 40, the rest is kept for requests of at most 2\)"),
+            admission.enter(12, n_tokens=1, caller=NOBODY),
+        ):
+            pass
+        with ExitStack() as opened:
+            for n_paragraphs in (10, 2, 2, 2, 2, 2):
+                opened.enter_context(admission.enter(n_paragraphs, n_tokens=1, caller=NOBODY))
+            with pytest.raises(OverloadedError, match="being 40; "):
+                opened.enter_context(admission.enter(1, n_tokens=1, caller=NOBODY))
