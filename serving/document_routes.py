@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
+from serving.accepting import prefers_lines
 from serving.extract import extract
 from serving.models import Models
 from serving.operations import get_models
@@ -314,7 +315,7 @@ async def classify_document(
     }
     answered = {"model": identity, "document": document}
     groups = _classify(service, paragraphs, wanted.thresholds)
-    if MEDIA_TYPE in request.headers.get("accept", ""):
+    if prefers_lines(request.headers.getlist("accept")):
         lines = _lines(answered, groups, taxonomy)
         first = await anext(lines)
         return NdjsonResponse(chain(first, lines), headers | {"x-accel-buffering": "no"})

@@ -334,3 +334,29 @@ async def test_a_document_of_long_paragraphs_is_asked_for_in_parts_that_can_be_d
         answer = await send(client, text)
     assert answer.status_code == 200
     assert len(answer.json()["paragraphs"]) == 32
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    ("accepted", "are_lines"),
+    [
+        ([], False),
+        (["*/*"], False),
+        (["application/x-ndjson"], True),
+        (["Application/X-NDJSON; Q=0.5"], True),
+        (["application/x-ndjson, application/json"], True),
+        (["application/json", "application/x-ndjson"], True),
+        (["application/x-ndjson, */*;q=0.1"], True),
+        (["application/x-ndjson;q=0.5, */*"], False),
+        (["application/json;q=1, application/x-ndjson;q=0.1"], False),
+        (["application/json;q=0.1, application/x-ndjson;q=1.0, */*"], True),
+        (["application/x-ndjson;q=0"], False),
+        (["application/x-ndjson;q=0, application/json;q=0"], False),
+        (["text/html;x=application/x-ndjson"], False),
+    ],
+)
+async def test_lines_come_to_who_would_rather_have_them(client, accepted, are_lines):
+    headers = [("content-type", "text/plain"), *(("accept", each) for each in accepted or [""])]
+    response = await client.post("/v1/documents", content="The plan of the plan.", headers=headers)
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("application/x-ndjson") is are_lines
