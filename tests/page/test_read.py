@@ -202,6 +202,12 @@ def test_what_cannot_be_judged_is_left_out_of_the_figures_and_the_headline(page)
     assert "Clearly" not in summary
     assert "Of 1 paragraph: 1 state-led, 0 market-led, 0 neutral." in summary
     assert "5 paragraphs are left out of the figures: not English." in summary
+    # Each button makes as many stand out as the count beside it says: none that is left out.
+    for row in page.locator(".summary tbody tr").all():
+        n_counted = sum(int(word) for word in row.locator("td").last.inner_text().split() if word.isdigit())
+        row.get_by_role("button").click()
+        assert page.locator(".para:not(.pale)").count() == n_counted
+        row.get_by_role("button").click()
     by_page = page.evaluate(
         """async (texts) => {
             const { Taxonomy } = await import("/page/js/labels.js");

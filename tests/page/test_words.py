@@ -49,6 +49,49 @@ def test_a_whole_is_told_by_why_it_has_no_lean(page):
         assert f"Of {len(rows)} paragraph{'' if len(rows) == 1 else 's'}: {counts}" in lines
 
 
+def test_a_score_is_never_certain_and_an_interval_shown_holds_its_value(page):
+    told = page.evaluate(
+        """async () => {
+            const { interval, percent } = await import("/page/js/dom.js");
+            const ends = [[0.9996, 1], [0, 0.0004], [0, 1], [0.333, 0.667]];
+            const scores = [1, 0.9954, 0.994, 0.5, 0.006, 0.0017, 0];
+            const shown = ends.map(([low, high]) => interval({ low, high }).replace("\u2013", " to "));
+            return [scores.map(percent), shown];
+        }"""
+    )
+    assert told == [
+        [">99 %", ">99 %", "99 %", "50 %", "1 %", "<1 %", "<1 %"],
+        ["99 to 100", "0 to 1", "0 to 100", "33 to 67"],
+    ]
+
+
+def test_the_count_of_a_label_tells_of_the_unsure(page):
+    counts = SUM_UP.replace(
+        '["lean-words"', '[...told.querySelectorAll("td:last-child")].map((cell) => cell.textContent); ["lean-words"'
+    )
+    assert page.evaluate(counts, [STATE, TORN, NEUTRAL])[:3] == ["1 + 1 unsure", "0", "1"]
+
+
+def test_what_is_abstained_from_is_said_to_count_by_its_scores(page):
+    told = page.evaluate(
+        """async (row) => {
+            const { Taxonomy } = await import("/page/js/labels.js");
+            const { renderDetail } = await import("/page/js/detail.js");
+            const info = await (await fetch("/info")).json();
+            const taxonomy = new Taxonomy({ ...info, heads: info.heads.slice(0, 1) });
+            const scores = Object.fromEntries(taxonomy.main.labels.map(({ name }, i) => [name, row[i]]));
+            const stance = { label: taxonomy.main.labels[0].name, score: row[0], scores, abstained: true };
+            const about = { n_tokens: 3, truncated: false, rawText: "The plan.", readIndex: 0, stance };
+            const say = (warnings) => renderDetail({ ...about, warnings }, taxonomy, { model: info.model }).flat(9)
+                .filter((node) => node?.classList?.contains("advice")).map((node) => node.textContent).join();
+            return [say([]), say(["too_short"])];
+        }""",
+        TORN,
+    )
+    assert told[0].startswith("It counts by its scores, a part to each label;")
+    assert told[1].startswith("Leave it out of counts")
+
+
 def test_the_example_shows_a_lean(page):
     page.get_by_role("button", name="Try an example").click()
     wait_read(page)

@@ -1,12 +1,13 @@
 // Owns the column of paragraphs. Of a long document only what is near the screen is drawn; the rest stands in as plain
 // text of the same height, so that the page stays light and the browser's search and "select all" still reach it.
 import { h } from "./dom.js";
+import { plainHeading } from "./paragraph.js";
 
 export const LONG = 500; // paragraphs; a shorter document is drawn whole
 const IN_A_BLOCK = 25;
 const NEAR = "1500px 0px";
 
-const textOf = (block) => block.paragraphs.flatMap(({ above, rawText }) => [above, rawText.trim()].filter(Boolean)).join("\n\n");
+const textOf = (block) => block.paragraphs.flatMap(({ above, rawText }) => [plainHeading(above), rawText.trim()].filter(Boolean)).join("\n\n");
 
 export class Column {
   // `render` makes the section of a paragraph; `onSeen` gets the numbers of the first and the last on the screen.

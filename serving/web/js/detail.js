@@ -28,7 +28,7 @@ function scoreRow(label, score, { isGiven, threshold }) {
 function renderScores(head, answer, { isWarned }) {
   const given = head.isOneOf ? [answer.label].filter(() => !isWarned) : answer.labels;
   const level = head.isOneOf ? head.abstention : null;
-  const ofOne = () => (answer.abstained ? `Unsure: the score is below ${percent(level ?? 0)}, under which answers were wrong too often.` : level !== null && `Counted as sure from ${percent(level)}.`);
+  const ofOne = () => (answer.abstained ? `Unsure: the score is below ${percent(level ?? 0)}, under which answers were wrong too often.` : level > 0 && `Counted as sure from ${percent(level)}.`);
   const usual = head.isOneOf ? ofOne() : "The upright line is the score from which a topic is given.";
   const note = isWarned ? "Not to be relied on, however high: see the warning above." : usual;
   return h(
@@ -125,7 +125,7 @@ export function renderDetail(paragraph, taxonomy, { onEvidence, onCorrect, model
     h("p", { class: "tell" }, tell(paragraph, taxonomy)),
     corrected && h("p", { class: "saved" }, `✓ Your correction is saved (${sayCorrection(corrected, taxonomy)}).`),
     paragraph.warnings.map((code) => h("p", { class: "caution" }, "⚠ ", caution(code)[1])),
-    taxonomy.main && isUnsure(paragraph, taxonomy.main) && h("div", { class: "row advice" }, h("span", {}, "Leave it out of counts, or judge it yourself."), onCorrect && h("button", { type: "button", on: { click: () => onCorrect(paragraph) } }, "Correct it …")),
+    taxonomy.main && isUnsure(paragraph, taxonomy.main) && h("div", { class: "row advice" }, h("span", {}, paragraph.warnings.length ? "Leave it out of counts, or judge it yourself." : "It counts by its scores, a part to each label; judge it yourself where one answer is needed."), onCorrect && h("button", { type: "button", on: { click: () => onCorrect(paragraph) } }, "Correct it …")),
     taxonomy.heads.map((head) => renderScores(head, paragraph[head.name], { isWarned: paragraph.warnings.length > 0 })),
     onEvidence && renderEvidence(paragraph, taxonomy, onEvidence),
     renderFacts(paragraph),

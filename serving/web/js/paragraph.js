@@ -36,7 +36,19 @@ function keepsLines(text) {
   return lengths.slice(0, -1).filter((length) => length >= 0.7 * longest).length < 0.6 * (lines.length - 1);
 }
 
-const renderPiece = (kind, text, nodes) => h("p", { class: keepsLines(text) ? `${kind} lines` : kind, dir: "auto" }, ...nodes);
+const renderPiece = (text, nodes) => h("p", { class: keepsLines(text) ? "text lines" : "text", dir: "auto" }, ...nodes);
+
+const EMPHASIS = /(?<![\w*_])(\*{1,3}|_{1,3})(?=\S)(.{1,300}?)(?<=\S)\1(?![\w*_])/g;
+
+// A heading without the marks of Markdown, which are no words of it.
+export const plainHeading = (text) =>
+  text
+    .split(/\r\n|\r|\n/)
+    .map((line) => line.trim().replace(/^#{1,6}\s+(.*?)(?:\s+#+)?$/, "$1").replace(EMPHASIS, "$2"))
+    .join("\n");
+
+// Each line of a heading is one: a byline and its date must not run together.
+const renderHeading = (text) => h("p", { class: "heading lines", dir: "auto" }, plainHeading(text));
 
 // The sentences behind an answer, those of several labels together: [{ from, to, names, drop }].
 export function listEvidence(paragraph, taxonomy) {
@@ -100,8 +112,8 @@ export function renderText(paragraph, taxonomy) {
   const evidence = paragraph.showsEvidence ? listEvidence(paragraph, taxonomy) : [];
   const { above = "", rawText } = paragraph;
   return [
-    ...cutPieces(above).map(({ start, end }) => renderPiece("heading", above.slice(start, end), [above.slice(start, end)])),
-    ...cutPieces(rawText).map((piece) => renderPiece("text", rawText.slice(piece.start, piece.end), markPiece(rawText, piece, evidence))),
+    ...cutPieces(above).map(({ start, end }) => renderHeading(above.slice(start, end))),
+    ...cutPieces(rawText).map((piece) => renderPiece(rawText.slice(piece.start, piece.end), markPiece(rawText, piece, evidence))),
   ];
 }
 

@@ -1,11 +1,12 @@
 // Owns a document read back: progress, summary, paragraphs and strip. Knows nothing of where the document came from.
 import { announce, count, h } from "./dom.js";
+import { isUnsure } from "./labels.js";
 import { Column, LONG } from "./column.js";
 import { sayCorrected } from "./corrected.js";
 import { explain, OfflineError, StaleModelError } from "./api.js";
 import { readDocument } from "./documents.js";
 import { summarise } from "./estimate.js";
-import { renderChips, renderMark, renderText } from "./paragraph.js";
+import { plainHeading, renderChips, renderMark, renderText } from "./paragraph.js";
 import { Strip } from "./strip.js";
 import { renderDocumentWarnings, renderSummary } from "./summary.js";
 
@@ -43,7 +44,8 @@ export class Reading {
 
   get title() {
     if (this.source?.name) return this.source.name;
-    const words = ((this.paragraphs[0]?.above || this.paragraphs[0]?.rawText)?.trim().split("\n")[0] ?? "").split(/\s+/);
+    const [line] = (this.paragraphs[0]?.above || this.paragraphs[0]?.rawText || "").trim().split(/\r|\n/, 1);
+    const words = plainHeading(line).split(/\s+/);
     const told = words.length > 18 ? `${words.slice(0, 8).join(" ")} …` : words.join(" ");
     return told.length > 120 ? `${told.slice(0, 118).toWellFormed()} …` : told;
   }
@@ -222,21 +224,25 @@ export class Reading {
 
   isChosen(paragraph) {
     const answer = this.filter && paragraph[this.filter.head];
+    if (answer && paragraph.warnings.length && !this.filter.isOfAll) return false;
     return !this.filter || Boolean(answer && (answer.label === this.filter.label || answer.labels?.includes(this.filter.label)));
   }
 
-  // Shows only the paragraphs that have a label; the others stay readable, but pale.
+  // Shows only the paragraphs that count for a label, as many as the summary says; the others stay readable, but pale.
   choose(head, label) {
     const isSame = this.filter?.head === head && this.filter?.label === label;
-    this.filter = isSame ? null : { head, label };
-    let n = 0;
+    const isOfAll = this.sound.every(({ warnings }) => warnings.length); // then all count
+    this.filter = isSame ? null : { head, label, isOfAll };
+    const { isOneOf } = this.taxonomy.head(head);
+    let [n, nUnsure] = [0, 0];
     for (const paragraph of this.paragraphs) {
       const isOn = this.isChosen(paragraph);
       n += isOn ? 1 : 0;
+      nUnsure += isOn && isOneOf && isUnsure(paragraph, { name: head }) ? 1 : 0;
       this.column.sections.get(paragraph.readIndex)?.classList.toggle("pale", !isOn);
     }
     this.drawSummary();
-    announce(this.filter ? `${count(n, "paragraph")} with ${label} stand out.` : "All paragraphs stand alike.");
+    announce(this.filter ? `${count(n, "paragraph")} with ${label} stand out${nUnsure ? `, ${nUnsure.toLocaleString("en")} of them unsure` : ""}.` : "All paragraphs stand alike.");
   }
 
   onKey(event) {

@@ -100,7 +100,7 @@ function renderHead(head, told, counts, { filter, onFilter, unit = "paragraph" }
     "table",
     { class: "shares" },
     h("caption", {}, title(head.name)),
-    h("thead", {}, h("tr", {}, ["label", "", "share", "95 % interval", `${unit}s`].map((name, i) => h("th", { scope: "col", class: i > 1 ? "figure" : null }, name || h("span", { class: "unseen" }, "chart"))))),
+    h("thead", {}, h("tr", {}, ["label", h("span", { class: "unseen" }, "chart"), "share", ["95 % ", h("br"), "interval"], `${unit}s`].map((name, i) => h("th", { scope: "col", class: i > 1 ? "figure" : null }, name)))),
     h("tbody", {}, rows),
   );
 }

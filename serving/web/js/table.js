@@ -5,7 +5,15 @@ import { sayCorrection } from "./paragraph.js";
 import { findCorrected } from "./corrected.js";
 
 const ROWS_OF_A_PAGE = 50;
+const LONGEST = 160; // characters of a text in its cell
 const IN_ORDER = new Intl.Collator("en", { numeric: true });
+
+// The beginning of a long text, cut between two words where there are any.
+function shorten(text) {
+  if (text.length <= LONGEST) return text;
+  const end = text.slice(0, LONGEST + 1).search(/\s+\S*$/);
+  return `${text.slice(0, end > LONGEST / 2 ? end : LONGEST).toWellFormed()} …`;
+}
 
 export class RowTable {
   // Rows are { index, text, own, answer }. `onOpen` gets one; `onFilter` is told when the choice of rows changes.
@@ -51,7 +59,7 @@ export class RowTable {
   }
 
   textButton(row) {
-    const text = row.text.length > 160 ? `${row.text.slice(0, 160)} …` : row.text;
+    const text = shorten(row.text);
     return h("button", { type: "button", class: "row-text", "data-row": row.index, dir: "auto", on: { click: () => this.onOpen(row) } }, text || "(no text)");
   }
 
@@ -61,7 +69,7 @@ export class RowTable {
     const answer = row.answer[head.name];
     if (!head.isOneOf) return h("span", { class: "chips" }, answer.labels.map((name) => chip(name, {}, icon(this.taxonomy.label(head, name)))));
     const unsure = isUnsure(row.answer, head);
-    const words = [h("span", { class: unsure ? "label muted" : "label" }, icon(this.taxonomy.label(head, answer.label)), unsure ? `unsure: ${answer.label}` : answer.label)];
+    const words = [h("span", { class: unsure ? "label muted" : "label" }, icon(this.taxonomy.label(head, answer.label)), unsure ? `unsure, leans ${answer.label}` : answer.label)];
     if (head === this.taxonomy.main) for (const code of row.answer.warnings) words.push(" ", chip(caution(code)[0], { class: "chip warn", title: caution(code)[1] }, "⚠ "));
     const corrected = head === this.taxonomy.main && findCorrected(this.taxonomy, row.text);
     if (corrected) words.push(" ", h("span", { class: "yours" }, sayCorrection(corrected, this.taxonomy)));

@@ -1,0 +1,114 @@
+"""What stands where: counts on a narrow screen, headings without their marks, and things that belong side by side."""
+
+import json
+
+import pytest
+
+from tests.page.support import ARTICLE, drop, paste, save, wait_read
+from tests.page.test_compare import MARKET, STATE, fill
+
+pytestmark = pytest.mark.issue(7)
+PARAGRAPH = "The ministry will lend the sawmills half the cost of new kilns and set their output by plan for ten years."
+MARKED = f"# The *third* kiln #\n\n_An editorial_\n\nBy Ada Holt in Lowmoor\n14 March 2025\n\n{PARAGRAPH}"
+SIZE = "element => parseFloat(getComputedStyle(element).fontSize)"
+
+
+def test_marks_of_markdown_are_no_words_of_a_title_and_lines_of_a_byline_stay_two(page, tmp_path):
+    paste(page, MARKED)
+    wait_read(page)
+    assert page.locator(".result h1").inner_text() == "The third kiln"
+    assert page.title() == "The third kiln \N{EN DASH} twohands"
+    shown = page.locator(".heading").all_inner_texts()
+    assert shown == ["The third kiln", "An editorial", "By Ada Holt in Lowmoor\n14 March 2025"]
+    rows = save(page, page.get_by_role("button", name="JSONL"), tmp_path).read_text(encoding="utf-8").splitlines()
+    assert [json.loads(row)["document"] for row in rows] == ["The third kiln"]
+
+
+def test_what_only_looks_like_a_mark_stays(page):
+    texts = ["#steel", "5 * 3 * 2", "snake_case_name", "C#", "2*3*4", "* one"]
+    code = """async (texts) => {
+        const { plainHeading } = await import("/page/js/paragraph.js");
+        return texts.map(plainHeading);
+    }"""
+    assert page.evaluate(code, texts) == texts
+
+
+@pytest.mark.parametrize("width", [640, 320])
+def test_a_narrow_screen_keeps_the_counts(open_page, url, width):
+    page = open_page(url, width=width, height=700)
+    page.locator(".intake").wait_for()
+    paste(page, ARTICLE)
+    wait_read(page)
+    for table in page.locator(".shares").all():
+        assert table.locator("thead th").last.is_visible()
+        for cell in table.locator("tbody td:last-child").all():
+            box = cell.bounding_box()
+            assert box["x"] + box["width"] <= width
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_a_long_title_pushes_no_summary_below_the_other(open_page, url):
+    page = open_page(url, view="compare")
+    title = "The ministry of works and the long road to a second plan for the northern ports"
+    fill(page, 0, f"# {title}\n\n{STATE}")
+    fill(page, 1, f"# Ports\n\n{MARKET}")
+    page.locator(".difference table").wait_for()
+    first, second = (page.locator(".side .summary").nth(side).bounding_box()["y"] for side in (0, 1))
+    assert first == pytest.approx(second, abs=1)
+    heights = [page.locator(".side h2").nth(side).bounding_box()["height"] for side in (0, 1)]
+    assert heights[0] > 1.5 * heights[1]
+
+
+def test_on_paper_tables_begin_at_one_height_and_fine_print_is_the_smallest(page):
+    paste(page, ARTICLE)
+    wait_read(page)
+    page.set_viewport_size({"width": 794, "height": 1100})
+    page.emulate_media(media="print")
+    tops = [table.locator("tbody").bounding_box()["y"] for table in page.locator(".shares").all()]
+    assert tops[0] == pytest.approx(tops[1], abs=1)
+    assert page.locator(".verdict .fine").evaluate(SIZE) < page.locator(".verdict p:not(.fine)").last.evaluate(SIZE)
+
+
+def test_a_label_stands_beside_its_shape(page):
+    paste(page, ARTICLE)
+    wait_read(page)
+    page.emulate_media(media="print")
+    label = page.locator(".mark .label").first
+    label.evaluate("element => element.lastChild.replaceWith('leans market-led')")
+    whole = label.bounding_box()
+    assert whole["height"] < 24  # one line
+    label.evaluate("element => element.lastChild.replaceWith('leans to what has a far longer name')")
+    gap = label.evaluate(
+        """element => {
+            const range = document.createRange();
+            range.selectNode(element.lastChild);
+            return range.getClientRects()[0].left - element.querySelector(".icon").getBoundingClientRect().right;
+        }"""
+    )
+    assert gap < 10
+
+
+def test_the_legend_fits_and_a_panel_that_does_not_says_so(page):
+    paste(page, ARTICLE)
+    wait_read(page)
+    heights = "element => [element.scrollHeight, element.clientHeight]"
+    whole, seen = page.locator(".detail").evaluate(heights)
+    assert whole <= seen
+    page.set_viewport_size({"width": 1280, "height": 500})
+    whole, seen = page.locator(".detail").evaluate(heights)
+    assert whole > seen
+    background = page.locator(".detail").evaluate("element => getComputedStyle(element).backgroundAttachment")
+    assert background.count("local") == 2
+
+
+def test_a_long_row_is_cut_between_words(open_page, url):
+    page = open_page(url, view="batch")
+    page.locator(".drop").wait_for()
+    text = " ".join(["Parliament"] * 30)
+    drop(page, ".batch-view", "a.csv", f"text\n{text}\n{'x' * 300}\n".encode(), "text/csv")
+    page.get_by_role("button", name="Classify 2 rows").click()
+    page.get_by_role("button", name="CSV").wait_for()
+    page.locator(".row-text").nth(1).wait_for()
+    first, second = page.locator(".row-text").all_inner_texts()
+    assert first == " ".join(["Parliament"] * 14) + " …"
+    assert second == "x" * 160 + " …"
