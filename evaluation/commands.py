@@ -12,7 +12,7 @@ from evaluation.curves import trace_curves
 from evaluation.dataset import load_labelled
 from evaluation.deciders import run_model
 from evaluation.describe import describe_examples
-from evaluation.measure import measure_rows, note_fitted, note_gaps, note_skipped, uncalibrated_rows
+from evaluation.measure import list_fitted, measure_rows, note_fitted, note_gaps, note_skipped, uncalibrated_rows
 from evaluation.mistakes import describe_mistakes
 from evaluation.options import (
     DATA,
@@ -117,7 +117,8 @@ def evaluate(
 
     ECE is biased upwards: few rows show an error even where there is none. Beside it stands what these rows would show
     by chance, were every score exactly right; an ECE no larger than that is no sign of a fault. Its interval is that
-    of other samples of this size, not of the true error.
+    of other samples of this size, not of the true error. Of a head whose rows may have several labels most scores are
+    next to 0, and right: its error over the scores of at least .05 is told, too.
 
     A row that is not labelled for a head does not count for it. --by takes any column of the data; `decade` is
     made from `year`, `length` from the words of the text, `n_topics` from the labels; slices of fewer rows than
@@ -175,7 +176,11 @@ def evaluate(
     def slice_by(columns: Sequence[str]) -> Json:
         return {column: measure_slices(examples, selected, column, **draws, min_rows=min_slice) for column in columns}
 
-    heads = {name: measure_rows(rows, before[name], rules[name], **draws) for name, rows in selected.items()}
+    fitted_on = list_fitted(labelled, classifier.manifest)
+    heads = {
+        name: measure_rows(rows, before[name], rules[name], **draws, fitted_on=fitted_on)
+        for name, rows in selected.items()
+    }
     measured: Json = {
         "model": classifier.identity,
         "runtime": classifier.session.runtime,

@@ -7,6 +7,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
+from evaluation.calibration import measure_high_scores
 from evaluation.dataset import LabelledFiles
 from evaluation.deciders import Decisions
 from evaluation.linear import plain_rule
@@ -84,7 +85,15 @@ def uncalibrated_rows(
     return select_rows(examples, taxonomy, plain)
 
 
-def measure_rows(rows: HeadRows, before: HeadRows, rule: DecisionRule, *, n_replicates: int, seed: int) -> Json:
+def measure_rows(
+    rows: HeadRows,
+    before: HeadRows,
+    rule: DecisionRule,
+    *,
+    n_replicates: int,
+    seed: int,
+    fitted_on: Sequence[str] = (),
+) -> Json:
     """Measure one head.
 
     Args:
@@ -93,10 +102,12 @@ def measure_rows(rows: HeadRows, before: HeadRows, rule: DecisionRule, *, n_repl
         rule: how it was decided.
         n_replicates: bootstrap draws.
         seed: of the draws.
+        fitted_on: files among those measured that its calibration was fitted on.
 
     Returns:
         The figures of `bound_head`, per label also `average_precision` (None where no row has the label),
-        `ece_by_chance` (what scores that are exactly right would show), `ece_before` calibration, `n`, `n_groups`,
+        `ece_by_chance` (what scores that are exactly right would show), `ece_before` calibration,
+        `calibration_fitted_on`, for an any-of head `high_scores` as `measure_high_scores`, `n`, `n_groups`,
         `confusion`, and for a one-of head that abstains `abstention`: level, coverage, risk (errors among the answered)
         and accuracy (1 - risk).
     """
@@ -109,10 +120,27 @@ def measure_rows(rows: HeadRows, before: HeadRows, rule: DecisionRule, *, n_repl
         rows.head, rows.decided, rows.scores, n_replicates=n_replicates, seed=seed
     )
     measured["ece_before"] = bound_head(before.head, before.count(), weights)["ece"]
+    measured["calibration_fitted_on"] = list(fitted_on)
+    if rows.head.problem_type is ProblemType.ANY_OF:
+        measured["high_scores"] = measure_high_scores(rows, n_replicates=n_replicates, seed=seed)
     measured |= {"n": len(rows.groups), "n_groups": rows.n_groups, "confusion": _confusion(rows)}
     if rows.head.problem_type is ProblemType.ONE_OF and rule.abstention is not None:
         measured["abstention"] = _abstention(rows, rule.abstention, n_replicates=n_replicates, seed=seed)
     return measured
+
+
+def list_fitted(data: LabelledFiles, manifest: Manifest) -> list[str]:
+    """Names of the files that the model's calibration was fitted on.
+
+    Args:
+        data: what is measured.
+        manifest: of the model.
+
+    Returns:
+        Those whose digest is that of its dev data.
+    """
+    of_dev = {file.sha256 for file in manifest.training_data.files if file.split == "dev"}
+    return [Path(str(file["name"])).name for file in data.files if file["sha256"] in of_dev]
 
 
 def note_fitted(data: LabelledFiles, manifest: Manifest) -> list[str]:

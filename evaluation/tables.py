@@ -67,10 +67,23 @@ def say_calibration(head: Mapping[str, Any]) -> str:
         head: of the object that `evaluate --json` prints.
 
     Returns:
-        Some words.
+        Some words: of all scores, where that is no test of it, and of those that are not next to 0.
     """
-    is_beyond = head["ece"]["value"] > head["ece_by_chance"]["high"]
-    return "more than chance would show" if is_beyond else "no more than chance would show"
+    said = _say_chance(head["ece"]["value"], head["ece_by_chance"])
+    if head.get("calibration_fitted_on"):
+        said += f" on {' and '.join(head['calibration_fitted_on'])}, where it was fitted: no test of it"
+    high = head.get("high_scores")
+    if high is not None:
+        said += (
+            f" (over scores of at least {show_number(high['least_score'], digits=2)} alone "
+            f"{show_number(high['ece']['value'])}, by chance {show_number(high['by_chance']['value'])}: "
+            f"{_say_chance(high['ece']['value'], high['by_chance'])})"
+        )
+    return said
+
+
+def _say_chance(ece: float, by_chance: Mapping[str, float]) -> str:
+    return f"{'' if ece > by_chance['high'] else 'no '}more than chance would show"
 
 
 def _count_given(confusion: Mapping[str, Mapping[str, int]], label: str) -> int:

@@ -12,8 +12,9 @@ from sklearn.metrics import f1_score
 
 from evaluation.commands import evaluate
 from evaluation.dataset import load_labelled
-from evaluation.measure import note_fitted
+from evaluation.measure import list_fitted, note_fitted
 from evaluation.rows import TOO_FEW_GROUPS
+from evaluation.tables import say_calibration
 from tests.evaluation.support import make_rows, write_rows
 from twohands import errors
 from twohands.manifest import DataFile, load_manifest
@@ -313,7 +314,13 @@ def test_data_that_the_model_learnt_from_is_pointed_out(tiny_model, rows_file):
         training_data = manifest.training_data.model_copy(update={"files": files})
         return manifest.model_copy(update={"training_data": training_data})
 
-    assert note_fitted(labelled, manifest) == []
+    assert note_fitted(labelled, manifest) == list_fitted(labelled, known_as("train")) == []
+    assert list_fitted(labelled, known_as("dev")) == ["rows.jsonl"]
+    by_chance = {"value": 0.03, "low": 0.02, "high": 0.04}
+    plain = {"ece": {"value": 0.01}, "ece_by_chance": by_chance, "calibration_fitted_on": []}
+    said = say_calibration(plain | {"calibration_fitted_on": ["rows.jsonl"]})
+    assert said.startswith(say_calibration(plain))
+    assert "rows.jsonl, where it was fitted" in said
     assert len(note_fitted(labelled, known_as("dev"))) == 1
     assert note_fitted(labelled, known_as("test")) == []
 

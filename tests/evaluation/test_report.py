@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from evaluation.calibration import measure_high_scores
 from evaluation.commands import evaluate
 from evaluation.curves import trace_curves
+from evaluation.linear import plain_rule
+from evaluation.measure import measure_rows
 from evaluation.report import check_report_extra
 from evaluation.rows import HeadRows
 from evaluation.tables import say_calibration
@@ -95,11 +98,41 @@ def test_slices_count_rows_and_documents_apart_and_long_names_part_at_underscore
 
 
 @pytest.mark.issue(6)
+def test_scores_near_0_do_not_hide_the_error_of_the_others(taxonomy):
+    generator = np.random.default_rng(0)
+    n, head = 1500, taxonomy.heads[1]
+    scores = np.where(generator.random((n, 4)) < 0.05, generator.uniform(0.3, 0.9, (n, 4)), 0.004)
+
+    def measure(odds):
+        truth = (generator.random((n, 4)) < np.where(scores > 0.05, scores * odds, scores)).astype(np.float32)
+        rows = HeadRows(head, np.arange(n), truth, scores >= 0.5, scores, [f"d{number // 2}" for number in range(n)])
+        rule = plain_rule(head)
+        return rows, measure_rows(rows, rows, rule, n_replicates=100, seed=0)
+
+    rows, wrong = measure(0.5)
+    high = wrong["high_scores"]
+    assert (high["n"], high["n_scores"]) == ((scores >= 0.05).sum(), 4 * n)
+    assert wrong["ece"]["value"] < 0.03
+    assert high["ece"]["low"] < high["ece"]["value"] == pytest.approx(0.3, abs=0.06)
+    assert high["ece"]["value"] > 1.5 * high["by_chance"]["high"]
+    assert ": more than chance would show)" in say_calibration(wrong)
+    every = measure_high_scores(rows, n_replicates=100, seed=0, least_score=0)
+    assert every["ece"]["value"] == pytest.approx(wrong["ece"]["value"])
+    assert every["by_chance"] == pytest.approx(wrong["ece_by_chance"])
+    assert measure_high_scores(rows, n_replicates=100, seed=0, least_score=0.99) is None
+    right = measure(1)[1]["high_scores"]
+    assert right["ece"]["value"] < 1.2 * right["by_chance"]["high"]
+
+
+@pytest.mark.issue(6)
 def test_whether_calibration_error_is_chance_is_said(tiny_model, rows_file, tmp_path):
     printed, _, page = make_report(tiny_model, rows_file, tmp_path / "report")
     by_chance = {"value": 0.03, "low": 0.02, "high": 0.04}
     verdicts = [say_calibration({"ece": {"value": ece}, "ece_by_chance": by_chance}) for ece in (0.01, 0.04, 0.05)]
     assert verdicts == ["no more than chance would show"] * 2 + ["more than chance would show"]
+    assert "high_scores" not in printed["heads"]["stance"]
+    high = printed["heads"]["topics"]["high_scores"]
+    assert f"Over the {high['n']} of {90 * 4} scores" in page.read_text(encoding="utf-8")
     for head in printed["heads"].values():
         assert f"Calibration error: {say_calibration(head)}." in page.read_text(encoding="utf-8")
 
