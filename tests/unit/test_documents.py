@@ -1,12 +1,15 @@
 """Documents of every kind become text whose blank lines are paragraphs, or an error that says what to do."""
 
+import subprocess
 import sys
 
 import pytest
 
-from twohands.documents import join_lines, read_document
+from twohands.charsets import find_codec
+from twohands.documents import extract_text, read_document
 from twohands.errors import FileReadError, MissingExtraError
 from twohands.paragraphs import split_paragraphs
+from twohands.pdf_text import join_lines
 
 FIRST = "The ministry will lend to the makers of chips, said the minister."
 SECOND = "Prices, and not plans, should say what is built, his critics answered."
@@ -14,11 +17,11 @@ THIRD = "Neither side would speak of the cost of the loans to savers this year."
 
 
 def make_pdf(path, pages):
-    """Writes a PDF with one line of text after the other on each page."""
+    """Writes a PDF with one line of text after the other on each page; a line that is None leaves a gap."""
     objects = [b"<< /Type /Catalog /Pages 2 0 R >>", b"", b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
     kids = []
     for lines in pages:
-        drawn = "".join(f"({line}) Tj T* " for line in lines)
+        drawn = "".join("T* " if line is None else f"({line}) Tj T* " for line in lines)
         content = f"BT /F1 11 Tf 14 TL 50 750 Td {drawn}ET".encode("latin-1")
         objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content))
         objects.append(
@@ -129,6 +132,106 @@ def test_headings_of_html_are_headings_at_any_length(tmp_path, level):
     assert read_html(tmp_path, f"<h{level}>{prose}</h{level}><p>{SECOND}</p>") == [prose, SECOND]
 
 
+@pytest.mark.issue(2)
+def test_html_in_a_form_is_read_without_its_controls(tmp_path):
+    controls = "<label>Find</label><input value=x><textarea>note</textarea><select><option>One</select>"
+    body = f"<div>{controls}</div><h1>Loans</h1><p>{FIRST}</p><p>{SECOND}</p>"
+    assert read_html(tmp_path, f"<body><form id=aspnetForm>{body}</form><p>Contact us.</p>") == [
+        FIRST,
+        SECOND,
+        "Contact us.",
+    ]
+    letter = "<form><p>Subscribe to our letter.</p><input></form>"
+    assert read_html(tmp_path, f"<body><p>{FIRST}</p>{letter}<p>{SECOND}</p>") == [FIRST, SECOND]
+    assert read_html(tmp_path, f"<form><main><p>{FIRST}</p></main></form><p>{SECOND} {THIRD}</p>")[0] == FIRST
+
+
+@pytest.mark.issue(2)
+def test_preformatted_html_is_split_as_plain_text_is(tmp_path):
+    lines = ["The ministry will lend to the makers", "of chips, said the minister."]
+    text = f"\n[Register of the day]\r\n\r\n    {lines[0]}\r\n{lines[1]}\n \n    {SECOND}\n\n{THIRD}\n"
+    assert read_html(tmp_path, f"<h1>Rules</h1><pre>{text}</pre><p>{FIRST}\n{SECOND}</p>") == [
+        FIRST,
+        SECOND,
+        THIRD,
+        f"{FIRST} {SECOND}",
+    ]
+    assert f"{lines[0]}\n{lines[1]}\n\n    Prices" in read_document(tmp_path / "page.html")
+    assert read_html(tmp_path, f"<pre>{FIRST}<br>{SECOND}</pre>") == [FIRST, SECOND]
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize(
+    "attribute",
+    [
+        "role=navigation", "role=banner", "role=contentinfo", "role='complementary'", "role=search", "role=Menu",
+        "role=dialog", "role=alertdialog", "aria-modal=true", "aria-hidden=true", "style='color:red; display: none'",
+        "style=VISIBILITY:hidden", "id=disqus_thread",
+    ],
+)  # fmt: skip
+def test_what_attributes_set_beside_the_article_is_left_out_unless_it_is_most_of_the_page(tmp_path, attribute):
+    beside = f"<div {attribute}>We store what you read, for you to see more of it.</div>"
+    assert read_html(tmp_path, f"<body>{beside}<p>{FIRST}</p><p>{SECOND}</p>") == [FIRST, SECOND]
+    assert read_html(tmp_path, f"<body><div {attribute}><p>{FIRST}</p><p>{SECOND}</p></div>") == [FIRST, SECOND]
+
+
+@pytest.mark.issue(2)
+def test_readers_comments_are_left_out_and_a_section_of_that_name_is_not(tmp_path):
+    said = "<h2>Comments</h2><p>What a waste of money this is!</p>"
+    article = f"<p>{FIRST}</p><p>{SECOND}</p>"
+    html = f"<article>{article}<section id=comments><div class='comment-body x'>{said}</div></section></article>"
+    assert read_html(tmp_path, html) == [FIRST, SECOND]
+    html = f"<article>{article}<section id=comments>{said}</section></article>"
+    assert read_html(tmp_path, html) == [FIRST, SECOND, "What a waste of money this is!"]
+
+
+@pytest.mark.issue(2)
+def test_a_role_names_the_article_as_its_element_does(tmp_path):
+    html = f"<div role=main><header>{FIRST}</header><p>{SECOND} {THIRD}</p></div><div>Read more of this.</div>"
+    assert read_html(tmp_path, html) == [FIRST, f"{SECOND} {THIRD}"]
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("label", ["iso-8859-1", "Latin-1", "us-ascii", "windows-1252"])
+def test_html_that_declares_latin_1_is_read_as_browsers_do(tmp_path, label):
+    html = f"<meta charset={label}><p>\u201cCaf\u00e9\u201d {FIRST}</p>".encode("cp1252")
+    assert read_html(tmp_path, html) == [f"\u201cCaf\u00e9\u201d {FIRST}"]
+    assert read_html(tmp_path, html.replace(b"</p>", b" \x81</p>"))[0].startswith("\u201cCaf\u00e9\u201d")
+
+
+@pytest.mark.issue(2)
+def test_an_encoding_that_is_known_outweighs_the_page_and_a_mark_outweighs_both():
+    pytest.importorskip("bs4")
+    told = {"suffix": ".html", "name": "x"}
+    assert (
+        extract_text("<meta charset=utf-8><p>\u201c\u0159</p>".encode("cp1250"), codec="cp1250", **told)
+        == "\u201c\u0159"
+    )
+    for encoding in ("utf-8-sig", "utf-16"):
+        page = "<meta charset=iso-8859-1><p>\u0159</p>".encode(encoding)
+        assert extract_text(page, codec="cp1252", **told) == "\u0159"
+        assert (
+            extract_text("\u0159".encode(encoding), suffix=".txt", name="x", codec="cp1252").strip("\ufeff") == "\u0159"
+        )
+    assert extract_text("<meta charset=utf-16><p>\u0159</p>".encode(), **told) == "\u0159"
+    assert extract_text(b"caf\xe9 \x93", suffix=".txt", name="x", codec="cp1252") == "caf\u00e9 \u201c"
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("label", ["hex", "zlib", "punycode", "unicode_escape", "no such", "", "a\0b", "\u00e9"])
+def test_what_is_no_encoding_of_documents_has_no_codec(label):
+    assert find_codec(label) is None
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"\x00\xd8\x81\xff" * 20])
+def test_undecodable_html_writes_nothing_on_standard_error(content):
+    pytest.importorskip("bs4")
+    code = f"from twohands.documents import extract_text; extract_text({content!r}, suffix='.html', name='x')"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
+    assert ended.stderr == b""
+
+
 def test_a_teaser_is_not_taken_for_the_page(tmp_path):
     html = f"<body><article>Read more</article><div>{FIRST}</div><div>{SECOND}</div></body>"
     assert read_html(tmp_path, html)[-1] == SECOND
@@ -160,6 +263,46 @@ def test_pdf_paragraphs_are_rebuilt_from_lines(tmp_path):
         ["Annual report 2031", "the loans to sav-", "ers this year.", "3"],
     ]
     assert paragraphs_of(make_pdf(tmp_path / "a.pdf", pages)) == [FIRST, SECOND, THIRD]
+
+
+@pytest.mark.issue(2)
+def test_gaps_of_a_pdf_part_paragraphs_and_headings(tmp_path):
+    pytest.importorskip("pypdf")
+    notes = ["The ministry will lend to the makers of", "chips, said the minister of the state.7"]
+    last = "Next it will at once sell each of its"
+    pages = [
+        ["Outlook for the markets", None, *notes, None, "Prices, and not plans, should say what", "is"],
+        ["built, his critics answered. To them", "it is clear.", None, "By hand", None, last],
+        ["own mills as well as ports.", None, "Page 3"],
+    ]  # fmt: skip
+    text = read_document(make_pdf(tmp_path / "a.pdf", pages))
+    assert text.split("\n\n") == [
+        "Outlook for the markets",
+        " ".join(notes),
+        "Prices, and not plans, should say what is built, his critics answered. To them it is clear.",
+        "By hand",
+        f"{last} own mills as well as ports.",
+        "Page 3",
+    ]
+
+
+@pytest.mark.issue(2)
+def test_lines_of_a_pdf_that_are_set_wide_are_no_gaps(tmp_path):
+    pytest.importorskip("pypdf")
+    wide = ["Prices are what they are, he said.", "Nobody can know them in a ministry.", "So let them be, and see."]
+    close = ["The cap of the fares is gone.", "Carriers set their own rates.", "All are free.", "It is done."] * 2
+    lines = [part for line in wide for part in (None, line)]
+    assert read_document(make_pdf(tmp_path / "a.pdf", [close, lines])).endswith("\n\n" + " ".join(wide))
+
+
+@pytest.mark.issue(2)
+def test_a_pdf_whose_positions_tell_nothing_is_read_as_before(tmp_path, monkeypatch):
+    pypdf = pytest.importorskip("pypdf")
+    path = make_pdf(tmp_path / "a.pdf", [["A heading", None, "Sell all the", "barges.", None, "Not ours."]])
+    assert read_document(path) == "A heading\n\nSell all the barges.\n\nNot ours."
+    real = pypdf.PageObject.extract_text
+    monkeypatch.setattr(pypdf.PageObject, "extract_text", lambda page, **_: real(page))
+    assert read_document(path) == "A heading Sell all the barges.\n\nNot ours."
 
 
 @pytest.mark.parametrize("content", [b"", b"%PDF-1.4\n", b"not a pdf", b"%PDF-1.4\n1 0 obj\n<<" + b"\x00" * 500])

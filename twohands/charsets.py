@@ -1,0 +1,47 @@
+"""Owns names of encodings, as pages and services declare them -> Python's codecs, as browsers take the names."""
+
+import codecs
+
+# What is declared as the key is read as the value, which holds more: pages that say iso-8859-1 have curly quotes.
+_READ_AS = {
+    "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874",
+    "big5": "big5hkscs", "euc_kr": "cp949", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932",
+}  # fmt: skip
+# The others that a document may name. Python knows more, among them such as unpack archives or take hours.
+_READ = {
+    "utf-8", "utf-16", "utf-16-le", "utf-16-be", "big5hkscs", "cp866", "cp874", "cp932", "cp949", "euc_jp", "gb18030",
+    "iso2022_jp", "koi8-r", "koi8-u", "mac-roman", *(f"cp125{n}" for n in range(9)),
+    *(f"iso8859-{n}" for n in (2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16)),
+}  # fmt: skip
+_BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
+
+def find_codec(label: str) -> str | None:
+    """Find what an encoding is read with.
+
+    Args:
+        label: as it stands behind `charset=`.
+
+    Returns:
+        Python's name of a codec; None for what is no encoding of documents.
+
+    Source:
+        WHATWG Encoding Standard, "Names and labels".
+    """
+    try:
+        name = codecs.lookup(label.strip()).name
+    except (LookupError, ValueError):
+        return None
+    return _READ_AS.get(name, name if name in _READ else None)
+
+
+def find_marked_codec(content: bytes) -> str | None:
+    """Find what a byte order mark says, which is more to be believed than what is said about the bytes elsewhere.
+
+    Args:
+        content: of a document.
+
+    Returns:
+        Python's name of a codec, under which a mark of UTF-8 stays the first character; None without a mark.
+    """
+    return next((codec for mark, codec in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), None)

@@ -1,0 +1,201 @@
+"""Owns PDF -> text, its paragraphs rebuilt from lines and the gaps between them. Knows nothing of files."""
+
+import io
+import logging
+import math
+import re
+import statistics
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+from twohands.errors import FileReadError
+from twohands.paragraphs import MIN_WORDS, SENTENCE_END
+
+_DIGITS = re.compile(r"\d+")
+_NOTE = re.compile(r"(?<!\d)[.!?\u2026]['\"\u2019\u201d)\]]*\d{1,3}$")  # its number, behind the end of a sentence
+_SHORT = 0.8  # of the usual width of a line, in characters
+_WIDER = 1.3  # than the usual distance of lines, by which a gap parts paragraphs
+_LEAST_DISTANCE = 0.8  # of the size of the letters; what is nearer stands on one line, or is no running text
+_Place = tuple[float, float]  # of a line: its height on the page and the size of its letters, in points
+
+
+def _drop_running_lines(pages: list[list[str]]) -> list[list[str]]:
+    """Leave out page numbers, and headers and footers that stand on at least half of three or more pages."""
+
+    def key(line: str) -> str:
+        return _DIGITS.sub("0", line)
+
+    repeated: set[str] = set()
+    if len(pages) >= 3:
+        edges = [key(line) for page in pages for line in {page[0], page[-1]}]
+        repeated = {line for line in edges if edges.count(line) * 2 >= len(pages)}
+    kept = []
+    for page in pages:
+        first, last = 0, len(page)
+        while first < last and (key(page[first]) in repeated or page[first].isdigit()):
+            first += 1
+        while first < last and (key(page[last - 1]) in repeated or page[last - 1].isdigit()):
+            last -= 1
+        kept.append(page[first:last])
+    return kept
+
+
+def _cut_blocks(page: list[str]) -> list[list[str]]:
+    """Lines between the gaps of a page."""
+    blocks: list[list[str]] = [[]]
+    for line in page:
+        if line:
+            blocks[-1].append(line)
+        elif blocks[-1]:
+            blocks.append([])
+    return [block for block in blocks if block]
+
+
+def _is_heading(blocks: list[list[str]], number: int, short: float) -> bool:
+    """Whether one of a page's blocks is a heading, rather than the begin or the end of a paragraph."""
+    text = " ".join(blocks[number])
+    if len(blocks) == 1 or len(text.split()) >= MIN_WORDS or text[0].islower() or SENTENCE_END.search(text):
+        return False
+    # At an edge of the page a full line may be one of a paragraph that stands on two.
+    return 0 < number < len(blocks) - 1 or max(map(len, blocks[number])) < short
+
+
+def _find_short(pages: list[list[str]]) -> float:
+    """Characters below which a line is short; 0 where it cannot be said."""
+    widths = [len(line) for page in pages for line in page if line]
+    return _SHORT * statistics.quantiles(widths, n=10)[-1] if len(widths) > 1 else 0
+
+
+def join_lines(pages: list[list[str]]) -> str:
+    """Rebuild paragraphs from the lines of a laid-out document.
+
+    A paragraph ends at a gap where a sentence does, too, or at a line that ends a sentence well short of the usual
+    width; it may go on over the end of a page. A few words that end no sentence and have a gap beside them are a
+    heading, parted from what is above and below. A word that is hyphenated at the end of a line is put together.
+
+    Args:
+        pages: lines of each page, stripped; empty ones where the page had a gap.
+
+    Returns:
+        Text with blank lines between paragraphs.
+    """
+    pages = _drop_running_lines([page for page in pages if page])
+    short = _find_short(pages)
+    paragraphs = [""]
+    for page in pages:
+        blocks = _cut_blocks(page)
+        for number, block in enumerate(blocks):
+            is_heading = _is_heading(blocks, number, short)
+            is_ended = SENTENCE_END.search(paragraphs[-1]) or _NOTE.search(paragraphs[-1])
+            if paragraphs[-1] and (is_heading or (number > 0 and is_ended)):
+                paragraphs.append("")
+            for line in block:
+                so_far = paragraphs[-1]
+                if so_far.endswith("-") and line[0].islower() and so_far[-2:-1].isalpha():
+                    paragraphs[-1] = so_far[:-1] + line
+                else:
+                    paragraphs[-1] = f"{so_far} {line}" if so_far else line
+                if len(line) < short and SENTENCE_END.search(line):
+                    paragraphs.append("")
+            if is_heading:
+                paragraphs.append("")
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+
+
+def _place(cm: list[float], tm: list[float], size: float) -> _Place | None:
+    """Where text stands, from its two matrices; None where it is turned or has no size."""
+    turned, scale = tm[0] * cm[1] + tm[1] * cm[3], tm[2] * cm[1] + tm[3] * cm[3]
+    height, points = tm[4] * cm[1] + tm[5] * cm[3] + cm[5], size * scale
+    is_upright = math.isfinite(height) and points > 0 and abs(turned) < 0.1 * abs(scale)
+    return (height, points) if is_upright and math.isfinite(points) else None
+
+
+def _read_lines(page: Any) -> list[tuple[str, _Place | None]]:  # noqa: ANN401 - a page of an optional library
+    """Lines of a page, stripped, and where they stand."""
+    pieces: list[tuple[str, _Place | None]] = []
+
+    def visit(text: str, cm: list[float], tm: list[float], _: object, size: float) -> None:
+        pieces.append((text, _place(cm, tm, size)))
+
+    text = page.extract_text(visitor_text=visit)
+    if "".join(piece for piece, _ in pieces) != text:  # then nobody knows which line is meant
+        return [(line.strip(), None) for line in text.splitlines()]
+    lines: list[tuple[str, _Place | None]] = []
+    line, longest, place = "", 0, None
+    for piece, where in pieces:
+        for part in piece.splitlines(keepends=True):
+            line += part
+            if len(part.strip()) > longest:  # raised figures stand on a height of their own
+                longest, place = len(part.strip()), where
+            if part.splitlines() != [part]:
+                lines.append((line.strip(), place))
+                line, longest, place = "", 0, None
+    return [*lines, (line.strip(), place)] if line else lines
+
+
+def _measure(page: list[tuple[str, _Place | None]]) -> list[float | None]:
+    """How far below the last line each stands, in sizes of their letters; None where that cannot be said."""
+    distances: list[float | None] = []
+    above: _Place | None = None
+    for text, place in page:
+        ratio = (above[0] - place[0]) / max(above[1], place[1]) if text and above and place else 0
+        distances.append(ratio if ratio >= _LEAST_DISTANCE else None)
+        above = place if text else above
+    return distances
+
+
+def _mark_gaps(pages: list[list[tuple[str, _Place | None]]]) -> list[list[str]]:
+    """Put an empty line wherever the distance of two lines is clearly larger than usual.
+
+    It is larger than that of the lines before or behind it, or, where a short line stands above it, than usual: so
+    text that is set wide stays whole beside a table that is set close.
+    """
+    measured = [_measure(page) for page in pages]
+    known = sorted(distance for distances in measured for distance in distances if distance)
+    usual = known[len(known) // 4] if known else 0  # not the median: where paragraphs are brief most may be gaps
+    short = _find_short([[text for text, _ in page] for page in pages])
+    return [list(_mark(page, distances, usual, short)) for page, distances in zip(pages, measured, strict=True)]
+
+
+def _mark(
+    page: list[tuple[str, _Place | None]], distances: list[float | None], usual: float, short: float
+) -> Iterator[str]:
+    above = ""
+    for number, ((text, _), distance) in enumerate(zip(page, distances, strict=True)):
+        others = [each for each in (*distances[number - 1 : number], *distances[number + 1 : number + 2]) if each]
+        if usual and len(above) < short:
+            others.append(usual)
+        if distance and others and distance > _WIDER * min(others):
+            yield ""
+        yield text
+        above = text
+
+
+def pdf_to_text(content: bytes, name: str, *, pypdf: ModuleType) -> str:
+    """Extract the text of a PDF.
+
+    Args:
+        content: of the file.
+        name: of the document, for messages.
+        pypdf: the library.
+
+    Returns:
+        Paragraphs and headings, parted by blank lines; never empty.
+
+    Raises:
+        FileReadError: it is no PDF, locked, or without text.
+    """
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it tells of each oddity that it mended
+    try:
+        reader = pypdf.PdfReader(io.BytesIO(content))
+        is_locked = reader.is_encrypted and not reader.decrypt("")
+        pages = [_read_lines(page) for page in ([] if is_locked else reader.pages)]
+    except Exception as error:  # a broken PDF raises almost anything
+        raise FileReadError(f"{name} cannot be read as PDF: {type(error).__name__}: {error}") from error
+    if is_locked:
+        raise FileReadError(f"{name} is locked by a password; unlock it first")
+    text = join_lines(_mark_gaps(pages))
+    if not text:
+        raise FileReadError(f"{name} holds no text, perhaps only scanned pages; run it through OCR first")
+    return text
