@@ -13,6 +13,7 @@ from evaluation.agreement.commands import check_call
 from evaluation.agreement.figures import check_agreement_extra
 from evaluation.checklist.rates import check_scipy
 from evaluation.dataset import cut_taxonomy, halve, load_labelled, refuse_overlap
+from evaluation.full.behaviour import choose_suites
 from evaluation.full.card import CARD_NAME, refresh_card
 from evaluation.full.page import PAGE_NAME, REPORT_NAME, describe_origin, rename_digest, write_docs_page, write_full
 from evaluation.full.parts import (
@@ -26,6 +27,7 @@ from evaluation.full.parts import (
     run_parts,
 )
 from evaluation.full.summary import Section, summarise, write_markdown
+from evaluation.keywords import KeywordBaseline
 from evaluation.linear import import_sklearn
 from evaluation.options import (
     DATA,
@@ -42,7 +44,7 @@ from evaluation.options import (
 )
 from evaluation.output import check_outputs
 from evaluation.report import check_report_extra
-from evaluation.sides import load_side, parse_baseline
+from evaluation.sides import KEYWORDS, load_side, parse_baseline
 from evaluation.tables import WIDTH, make_table, show_text
 from twohands.cpu import describe_cpu
 from twohands.examples import expand_paths
@@ -87,7 +89,12 @@ def _check_baselines(
     refuse_overlap({name: part.examples for name, part in files.items()})
     if not splits["dev"]:
         files["dev"], files["data"] = halve(files["data"], seed=seed)
-    cut_taxonomy(taxonomy, {name: part.examples for name, part in files.items()})
+    examples = {name: part.examples for name, part in files.items()}
+    cut_taxonomy(taxonomy, examples)
+    for baseline in filter(None, map(parse_baseline, baselines)):
+        if baseline.kind == KEYWORDS:  # its words are of the released labels, or of a file
+            learnt, _ = cut_taxonomy(taxonomy, {"data": examples["data"]})
+            KeywordBaseline(learnt, None if baseline.path is None else Path(baseline.path))
 
 
 def _shorten(command: str) -> str:
@@ -117,6 +124,8 @@ def _print_summary(report: Mapping[str, Any], sections: Sequence[Section], outpu
         console.print(table)
         for sentence in section.after:
             console.print(show_text(sentence, "yellow"))
+    for note in report["notes"]:
+        console.print(show_text(f"note: {note}", "yellow"))
     click.echo(f"Report: {output / PAGE_NAME}")
 
 
@@ -141,6 +150,8 @@ def _describe(manifest: Manifest, sha256: str) -> Json:
     metavar="NAME=OPTIONS",
     help="Texts that people coded, with the options of `agreement` for them; may be repeated.",
 )
+@click.option("--suite", "suite_files", type=PATH, multiple=True, metavar="FILE...", help="Own suites of `checklist`.")
+@click.option("--no-shipped", is_flag=True, help="Leave the shipped suites out.")
 @click.option("--no-robustness", is_flag=True, help="Leave damaged rows and other countries out; much shorter.")
 @click.option("--with-texts", is_flag=True, help="Quote rows among the mistakes; else they are named by id.")
 @click.option("--card", is_flag=True, help="Also write the summary into the model's card, and its new digests.")
@@ -160,6 +171,8 @@ def report(
     train: tuple[Path, ...],
     dev: tuple[Path, ...],
     people: tuple[str, ...],
+    suite_files: tuple[Path, ...],
+    no_shipped: bool,
     no_robustness: bool,
     with_texts: bool,
     card: bool,
@@ -184,7 +197,9 @@ def report(
     which names the model, is then another, and the report names the new one. --page writes it for docs.
 
     Baselines are fitted on --train. They are tuned on --dev and measured on --data; without --dev, one half of the
-    documents of --data tunes and the other measures. The same call with the same model and seed writes the same bytes.
+    documents of --data tunes and the other measures. Of a model with other labels than the released one's the shipped
+    suites are passed over, and the report says so; --suite takes your own. The same call with the same model and seed
+    writes the same bytes.
     """  # noqa: D301 - the escape is click's mark of lines that it must not wrap
     check_report_extra()
     check_scipy()
@@ -194,9 +209,10 @@ def report(
     folder = find_model(name)
     manifest, sha256 = load_manifest(folder)
     shared = Shared(model=name, seed=seed, replicates=replicates, threads=threads)
+    suites = choose_suites(suite_files, manifest.taxonomy, with_shipped=not no_shipped)
     parts = [
         *plan_people(people, shared),
-        plan_behaviour(shared),
+        *plan_behaviour(suites, shared),
         *plan_baselines(baselines, shared, train=train, dev=dev, data=data),
         plan_figures(data, shared, with_robustness=not no_robustness, without_texts=not with_texts),
     ]
@@ -205,7 +221,7 @@ def report(
     outputs = [output / each for each in (REPORT_NAME, PAGE_NAME, *written)]
     check_outputs(
         outputs if page is None else [*outputs, page],
-        expand_paths([path for paths in splits.values() for path in paths]),
+        [*expand_paths([path for paths in splits.values() for path in paths]), *suite_files],
     )
     for part in parts:
         if part.kind == PEOPLE:
@@ -220,6 +236,7 @@ def report(
             {"title": part.title, "kind": part.kind, "page": part.page, "command": each["command"]}
             for part, each in zip(parts, found, strict=True)
         ],
+        "notes": list(suites.notes),
         "seed": seed,
         "n_replicates": replicates,
         "cpu": describe_cpu(),
@@ -228,9 +245,8 @@ def report(
     }
     described["command_in_brief"] = _shorten(str(described["command"]))
     if card:
-        section = f"## Measured\n{describe_origin(described)} {_OTHER_DRAWS}\n\n" + write_markdown(
-            summarise(parts, found, is_brief=True), level=3
-        )
+        origin = " ".join((describe_origin(described), _OTHER_DRAWS, *suites.notes))
+        section = f"## Measured\n{origin}\n\n" + write_markdown(summarise(parts, found, is_brief=True), level=3)
         after = refresh_card(folder, section)
         rename_digest(output, written, before=sha256, after=after)
         described["model"] = _describe(manifest, after)

@@ -94,7 +94,7 @@ def write_docs_page(path: Path, report: Json, sections: Sequence[Section]) -> No
     head = (
         f"# {model['name']} {model['version']}, measured\n\n"
         f"Written by `twohands report`, not by hand. {describe_origin(report)} What the figures mean and how they are "
-        "made: [evaluation.md](evaluation.md).\n\n"
+        "made: [evaluation.md](evaluation.md).\n\n" + "".join(f"{note}\n\n" for note in report["notes"])
     )
     write_whole(path, head + write_markdown(sections, level=2))
 

@@ -19,6 +19,7 @@ from evaluation.checklist.page import PAGE_NAME as CHECKLIST_PAGE
 from evaluation.checklist.page import REPORT_NAME as CHECKLIST_NAME
 from evaluation.commands import evaluate
 from evaluation.compare_command import compare
+from evaluation.full.behaviour import ChosenSuites
 from evaluation.report import METRICS_NAME
 from evaluation.report import PAGE_NAME as METRICS_PAGE
 from evaluation.report_comparison import COMPARISON_NAME, COMPARISON_PAGE_NAME
@@ -171,17 +172,21 @@ def plan_figures(data: Sequence[Path], shared: Shared, *, with_robustness: bool,
     return Part(FIGURES, "figures", "figures", evaluate, tuple(words), METRICS_NAME, METRICS_PAGE)
 
 
-def plan_behaviour(shared: Shared) -> Part:
-    """Say how the shipped checklist is run.
+def plan_behaviour(suites: ChosenSuites, shared: Shared) -> list[Part]:
+    """Say how the checklist is run.
 
     Args:
+        suites: which; they fit the model.
         shared: options of every part.
 
     Returns:
-        The part.
+        The part; none where there is no suite.
     """
-    words = ("--model", shared.model, *shared.words(draws=False))
-    return Part(BEHAVIOUR, "checklist", "checklist", checklist, words, CHECKLIST_NAME, CHECKLIST_PAGE)
+    if suites.is_empty:
+        return []
+    words = ["--model", shared.model, *_repeat("--suite", suites.own), *shared.words(draws=False)]
+    words += [] if suites.with_shipped else ["--no-shipped"]
+    return [Part(BEHAVIOUR, "checklist", "checklist", checklist, tuple(words), CHECKLIST_NAME, CHECKLIST_PAGE)]
 
 
 def run_parts(parts: Sequence[Part], folder: Path, *, tell: Callable[[str], None]) -> list[Mapping[str, Any]]:

@@ -99,9 +99,10 @@ def _summarise_behaviour(found: Json, *, is_brief: bool) -> Section:
                 )
     lead = (
         f"`twohands checklist`: {found['n_checks']:,} checks, one behaviour at a time; {count_held(found['gates'])}. "
-        f"Beyond chance: the interval's upper end, too. {_BRACKETS}, checks of one case a cluster. The suite is hard "
-        "on purpose: its rates are not those of everyday text."
+        f"Beyond chance: the interval's upper end, too. {_BRACKETS}, checks of one case a cluster."
     )
+    if any(file["is_shipped"] for file in found["suites"]["files"]):
+        lead += " The suite is hard on purpose: its rates are not those of everyday text."
     headings = ("capability", "head", "fails", "of checks", "bar", "")
     return Section("Behaviour", lead, headings, rows, tuple(found["notes"]))
 

@@ -10,8 +10,10 @@ from evaluation.full.card import BEGIN, END, put_section
 from evaluation.full.commands import report
 from evaluation.tables import say_calibration
 from tests.evaluation.support import make_rows, write_rows
+from tests.support.tiny import build_tiny_model
 from twohands import errors
 from twohands.manifest import load_manifest
+from twohands.taxonomy import Taxonomy
 
 
 def run(*arguments):
@@ -190,6 +192,81 @@ def test_codings_that_cannot_be_read_end_it_before_anything_is_run(tiny_model, f
         == 2
     )
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    """A model of other labels than the released one's, rows for it, and a suite of its labels."""
+    folder = tmp_path_factory.mktemp("other")
+    heads = [
+        {
+            "name": "tone",
+            "problem_type": "single_label_classification",
+            "labels": [{"name": name, "description": f"It is {name}."} for name in ("calm", "loud", "plain")],
+        }
+    ]
+    words = {"state-led": "calm", "market-led": "loud", "neutral": "plain"}
+    rows = [
+        {"id": row["id"], "text": row["text"], "group": row["group"], "tone": words[row["stance"]]}
+        for row in make_rows(40, seed=5)
+    ]
+    suite = folder / "suite.yaml"
+    suite.write_text(
+        "suite: tones\ndescription: Of tones.\ntests:\n  - name: planned\n    capability: plans\n"
+        "    kind: minimum-functionality\n    description: A plan is calm.\n"
+        "    cases: [{text: The plan., expect: {tone: calm}}, {text: The market., expect: {tone: loud}}]\n"
+    )
+    return {
+        "model": build_tiny_model(folder / "tones", taxonomy=Taxonomy.model_validate({"heads": heads})),
+        "data": write_rows(folder / "tones.jsonl", rows),
+        "suite": suite,
+    }
+
+
+@pytest.mark.issue(6)
+def test_shipped_suites_are_passed_over_for_a_model_of_other_labels(other, tmp_path):
+    model = shutil.copytree(other["model"], tmp_path / "tones")
+    outcome = run(
+        *("--model", model, "--data", other["data"], "--output", tmp_path / "out", "--replicates", 100),
+        *("--no-robustness", "--card", "--page", tmp_path / "page.md"),
+    )
+    assert outcome.exit_code == 0, outcome.output
+    full = json.loads((tmp_path / "out" / "full.json").read_text())
+    assert [part["kind"] for part in full["parts"]] == ["figures"]
+    (note,) = full["notes"]
+    assert "--suite" in note
+    assert "tone" in note
+    for path in (tmp_path / "page.md", model / "README.md", tmp_path / "out" / "index.html"):
+        assert note.replace("'", "&#39;" if path.suffix == ".html" else "'") in path.read_text(), path
+    assert "behaviour was not measured" in " ".join(outcome.stdout.split())
+    load_manifest(model)
+
+
+@pytest.mark.issue(6)
+@pytest.mark.parametrize("more", [(), ("--no-shipped",)])
+def test_own_suites_are_run_in_the_place_of_the_shipped_ones(other, tmp_path, more):
+    outcome = run(
+        *("--model", other["model"], "--data", other["data"], "--output", tmp_path / "out", "--replicates", 100),
+        *("--no-robustness", "--suite", other["suite"], *more),
+    )
+    assert outcome.exit_code == 0, outcome.output
+    full = json.loads((tmp_path / "out" / "full.json").read_text())
+    assert [part["kind"] for part in full["parts"]] == ["behaviour", "figures"]
+    assert len(full["notes"]) == (not more)
+    behaviour = json.loads((tmp_path / "out" / "checklist" / "checklist.json").read_text())
+    assert list(behaviour["capabilities"]) == ["plans"]
+    assert "hard on purpose" not in (tmp_path / "out" / "index.html").read_text()
+
+
+@pytest.mark.issue(6)
+def test_suites_and_words_of_other_labels_end_it_before_anything_is_run(other, tiny_model, files, tmp_path):
+    for words in (
+        ("--model", tiny_model, "--data", files["data"], "--suite", other["suite"]),
+        ("--model", other["model"], "--data", other["data"], "--baseline", "keywords"),
+    ):
+        with pytest.raises(errors.ConfigError):
+            run(*words, "--output", tmp_path / "out")
+        assert not (tmp_path / "out").exists()
 
 
 def test_a_baseline_is_not_fitted_on_what_is_measured(tiny_model, files, tmp_path):
