@@ -13,9 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from twohands.errors import ConfigError, FileReadError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$", max_length=64)]
+# A head is a column of rows: one that is called like a column which a command reads or writes would lose its labels.
 RESERVED_NAMES = {
     "id", "text", "source", "group", "document", "paragraph", "start", "end", "error", "model",
     "heads", "n_tokens", "n_windows", "truncated", "n_tokens_cut", "evidence", "warnings",
+    "confidence", "scores", "excerpt_of", "sentences", "chosen", "row", "error_code", "error_message",
 }  # fmt: skip
 
 
@@ -94,12 +96,21 @@ class Taxonomy(BaseModel):
         return slices
 
 
+def _explain_no_string(value: object) -> str:
+    """Say why what looks like a word in YAML is none; nothing where it does not."""
+    if isinstance(value, bool):
+        return "; YAML reads yes, no, on and off as true and false: put the word in quotation marks"
+    return "; put it in quotation marks" if isinstance(value, int | float) else ""
+
+
 def describe_faults(error: ValidationError) -> list[str]:
     """Turn pydantic's errors into one line each: where, what was found, what was expected."""
     faults = []
     for fault in error.errors(include_url=False):
         where = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
         found = "" if fault["type"] in {"missing", "value_error"} else f"; found {str(fault['input'])[:80]!r}"
+        if fault["type"] == "string_type":
+            found += _explain_no_string(fault["input"])
         message = {"extra_forbidden": "unknown key", "missing": "missing key"}.get(fault["type"], fault["msg"])
         faults.append(f"{where}: {message.removeprefix('Value error, ')}{found if message != 'unknown key' else ''}")
     return faults

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from evaluation.checklist.commands import checklist
 from evaluation.checklist.expand import expand_suites, texts_of
 from evaluation.checklist.suites import SHIPPED, check_taxonomy, load_suites, variants_of
+from twohands.errors import ConfigError
 from twohands.paragraphs import normalise
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -171,3 +172,13 @@ def test_no_row_that_a_model_may_learn_from_holds_words_of_a_suite(suites):
         for line in path.read_text("utf-8").splitlines():
             row = json.loads(line)
             assert not list_runs(row.get("text") or "") & written, (path.name, row["id"])
+
+
+@pytest.mark.issue(6)
+def test_an_answer_that_yaml_reads_as_true_is_to_be_quoted(tmp_path):
+    path = tmp_path / "suite.yaml"
+    test = "{name: a, capability: a, kind: minimum-functionality, description: One., cases: [{text: T., expect: %s}]}"
+    path.write_text(f"suite: a\ndescription: One.\ntests: [{test % '{urgent: yes}'}]\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_suites([path], with_shipped=False)
+    assert any(fault.endswith("put the word in quotation marks") for fault in caught.value.faults)

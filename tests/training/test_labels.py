@@ -13,12 +13,14 @@ from tests.training.test_data import full_rows, make_config, write_rows
 from training.batches import make_dataset
 from training.commands import pseudo_label
 from training.data import load_splits
-from training.labels import fingerprint_scores, make_targets, read_labels
+from training.excerpts import Excerpt
+from training.labels import CHOSEN, fingerprint_scores, make_targets, read_labels
 from training.losses import MultiHeadLoss
 from training.pseudo import write_pseudo_labels
 from twohands import Classifier
 from twohands.errors import DataError, RunConflictError
 from twohands.examples import NOT_LABELLED
+from twohands.taxonomy import RESERVED_NAMES
 
 STANCE = {"state-led": 0.7, "market-led": 0.1, "neutral": 0.2}
 TOPICS = {"sanctions": 0.0, "self-reliance": 0.9, "industrial-policy": 0.6, "regulation": 0.2}
@@ -269,3 +271,8 @@ def test_rows_without_ids_cannot_be_scored(folder, tiny_model):
         )
     assert len(caught.value.faults) == 2
     assert not output.exists()
+
+
+@pytest.mark.issue(3)
+def test_no_head_can_be_called_like_a_column_of_labels_files_and_sheets():
+    assert {CHOSEN, "scores", *Excerpt("r1", 0, 2).cells} <= RESERVED_NAMES

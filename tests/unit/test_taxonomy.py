@@ -54,6 +54,23 @@ def test_a_head_cannot_be_called_like_a_data_column(name):
         Head.model_validate(make_head(name))
 
 
+@pytest.mark.issue(2)
+@pytest.mark.parametrize(("word", "advice"), [("yes", "YAML reads yes"), ("off", "YAML reads yes"), ("2", "put it in")])
+def test_a_label_that_yaml_reads_as_something_else_is_to_be_quoted(tmp_path, word, advice):
+    path = tmp_path / "taxonomy.yaml"
+    head = "heads:\n  - name: tone\n    problem_type: single_label_classification\n    labels:\n"
+    label = "      - {{name: {}, description: One.}}\n"
+    path.write_text(head + label.format(word) + label.format("loud"), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_taxonomy(path)
+    (fault,) = caught.value.faults
+    assert fault.startswith("heads.0.labels.0.name: ")
+    assert advice in fault
+    assert fault.endswith("in quotation marks")
+    path.write_text(head + label.format(f'"{word}"') + label.format("loud"), encoding="utf-8")
+    assert load_taxonomy(path).label_names == [word, "loud"]
+
+
 def test_every_fault_of_a_file_is_told_at_once(tmp_path):
     path = tmp_path / "taxonomy.yaml"
     path.write_text(
