@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from evaluation.options import TAXONOMY_OPTION
 from twohands.cautions import find_cautions
 from twohands.examples import Example, check_rows, expand_paths, read_rows
 from twohands.taxonomy import Taxonomy
@@ -43,7 +44,13 @@ def read_all(paths: Sequence[Path], taxonomy: Taxonomy) -> AuditedRows:
     files: list[str] = []
     faults: list[str] = []
     for path in expand_paths(paths):
-        found = check_rows(read_rows(path, faults), taxonomy, faults, default_source=path.stem)
+        found = check_rows(
+            read_rows(path, faults),
+            taxonomy,
+            faults,
+            default_source=path.stem,
+            taxonomy_option=TAXONOMY_OPTION,
+        )
         examples += found
         files += [str(path)] * len(found)
     counts = Counter(example.id for example in examples)

@@ -16,6 +16,7 @@ from evaluation.options import (
     PATH,
     REPLICATES,
     SKIP,
+    TAXONOMY_OPTION,
     THREADS,
     TRAIN,
     VariadicCommand,
@@ -80,8 +81,12 @@ def _read_files(
     splits: Mapping[str, Sequence[Path]], known: Taxonomy, sides: Sequence[Side], *, skip_unlabelled: bool, seed: int
 ) -> dict[str, LabelledFiles]:
     """All splits that were given, and `data` where it was not: half of dev."""
+    # A model brings its own labels.
+    option = None if any(isinstance(side, Classifier) for side in sides) else TAXONOMY_OPTION
     files = {
-        name: load_labelled(paths, known, skip_unlabelled=skip_unlabelled) for name, paths in splits.items() if paths
+        name: load_labelled(paths, known, skip_unlabelled=skip_unlabelled, taxonomy_option=option)
+        for name, paths in splits.items()
+        if paths
     }
     if not all(isinstance(side, Classifier) for side in sides):
         refuse_overlap({name: part.examples for name, part in files.items()})

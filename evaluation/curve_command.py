@@ -18,6 +18,7 @@ from evaluation.options import (
     PATH,
     REPLICATES,
     SKIP,
+    TAXONOMY_OPTION,
     THREADS,
     TRAIN,
     VariadicCommand,
@@ -161,7 +162,9 @@ def curve(
     check_outputs(outputs, expand_paths([path for paths in splits.values() for path in paths]))
     known = load_taxonomy(find_config(taxonomy or "taxonomy"))
     files = {
-        name: load_labelled(paths, known, skip_unlabelled=skip_unlabelled) for name, paths in splits.items() if paths
+        name: load_labelled(paths, known, skip_unlabelled=skip_unlabelled, taxonomy_option=TAXONOMY_OPTION)
+        for name, paths in splits.items()
+        if paths
     }
     refuse_overlap({name: part.examples for name, part in files.items()})
     notes = []

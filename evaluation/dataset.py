@@ -9,6 +9,7 @@ import numpy as np
 from twohands.errors import DataError, LeakError
 from twohands.examples import Example, check_rows, expand_paths, fingerprint, finish_examples, read_rows
 from twohands.hashing import sha256_of_file
+from twohands.row_faults import advise_taxonomy
 from twohands.taxonomy import Taxonomy
 
 Json = dict[str, object]
@@ -34,13 +35,17 @@ class LabelledFiles:
         }
 
 
-def load_labelled(paths: Sequence[Path], taxonomy: Taxonomy, *, skip_unlabelled: bool = False) -> LabelledFiles:
+def load_labelled(
+    paths: Sequence[Path], taxonomy: Taxonomy, *, skip_unlabelled: bool = False, taxonomy_option: str | None = None
+) -> LabelledFiles:
     """Read labelled files, whole or not at all.
 
     Args:
         paths: files, or folders of them.
         taxonomy: which heads and labels there are.
         skip_unlabelled: pass over rows that are labelled for no head, instead of refusing them.
+        taxonomy_option: how the command takes other labels, to be told where no row has any of these; None if it
+            takes none.
 
     Returns:
         The examples and their files.
@@ -61,8 +66,11 @@ def load_labelled(paths: Sequence[Path], taxonomy: Taxonomy, *, skip_unlabelled:
         if skip_unlabelled:
             n_skipped += len(rows) - len(kept)
             rows = kept
-        examples += check_rows(rows, taxonomy, faults, default_source=path.stem)
+        examples += check_rows(rows, taxonomy, faults, default_source=path.stem, taxonomy_option=taxonomy_option)
         files.append({"name": str(path), "sha256": sha256_of_file(path), "n_rows": len(rows)})
+    if n_skipped and not examples and not faults:
+        advice = "" if taxonomy_option is None else f"; {advise_taxonomy(taxonomy_option)}"
+        faults.append(f"all {n_skipped} rows are unlabelled: none has {' or '.join(names)}{advice}")
     finish_examples(examples, faults, ", ".join(map(str, paths)))
     return LabelledFiles(examples, files, n_skipped)
 

@@ -32,6 +32,7 @@ RUNTIME = click.option(
     show_default=True,
     help="What runs the model; openvino is faster on CPUs with AMX, auto takes it there.",
 )
+TAXONOMY_OPTION = "--taxonomy FILE"  # as messages name it
 SKIP = click.option("--skip-unlabelled", is_flag=True, help="Pass over rows without any label; else they are refused.")
 TRAIN = click.option("--train", type=PATH, multiple=True, metavar="FILE...", help="Rows that a baseline is fitted on.")
 DEV = click.option("--dev", type=PATH, multiple=True, metavar="FILE...", help="Rows that a baseline is tuned on.")

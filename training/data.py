@@ -120,7 +120,7 @@ def _load_split(
             laid = lay_labels(cut_excerpts(raw, excerpts, faults), labels, taxonomy, left_out)
         elif split == "train":
             laid = pass_over_open(raw, taxonomy, left_out)
-        return check_rows(laid, taxonomy, faults, default_source=source)
+        return check_rows(laid, taxonomy, faults, default_source=source, taxonomy_option="--set taxonomy=FILE")
 
     def add(rows: list[Example], name: str, digest: str, times: int) -> None:
         n_rows = sum(row.id not in excerpt_times for row in rows)

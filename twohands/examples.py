@@ -17,7 +17,15 @@ from twohands.errors import DataError, FileReadError, InputError
 from twohands.extras import import_extra
 from twohands.hashing import sha256_of_value
 from twohands.paragraphs import normalise
-from twohands.row_faults import LabelWordsError, RowError, tell_columns, tell_faults, tell_once, tell_unknown
+from twohands.row_faults import (
+    LabelWordsError,
+    RowError,
+    advise_taxonomy,
+    tell_columns,
+    tell_faults,
+    tell_once,
+    tell_unknown,
+)
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
 NOT_LABELLED = -100.0
@@ -292,25 +300,38 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
     )
 
 
-def check_rows(rows: Iterable[Row], taxonomy: Taxonomy, faults: list[str], *, default_source: str) -> list[Example]:
+def check_rows(
+    rows: Iterable[Row],
+    taxonomy: Taxonomy,
+    faults: list[str],
+    *,
+    default_source: str,
+    taxonomy_option: str | None = None,
+) -> list[Example]:
     """Check rows; those with a fault are described in `faults` and left out.
 
-    A whole file of other columns than the taxonomy's is told of once, and so is a word that is no label.
+    A whole file of other columns than the taxonomy's is told of once, and so is a word that is no label. Where no row
+    has a label, `taxonomy_option` is told: the words by which the command that reads the rows takes another taxonomy.
     """
     examples: list[Example] = []
     found: list[RowError] = []
-    n_strange = 0
+    n_strange = n_bare = 0
     for row in rows:
         try:
             examples.append(check_row(row, taxonomy, default_source=default_source))
         except RowError as error:
             found.append(error)
             is_bare = all(row.cells.get(head.name) is None for head in taxonomy.heads)
-            n_strange += is_bare or "text" not in row.list_columns()
+            has_text = "text" in row.list_columns()
+            n_strange += is_bare or not has_text
+            n_bare += is_bare and has_text
     if not examples and n_strange > 1 and len({str(error) for error in found}) == 1:
-        faults.append(f"{found[0].place} and all {len(found) - 1} rows after it: {found[0]}")
+        lines = [f"{found[0].place} and all {len(found) - 1} rows after it: {found[0]}"]
     else:
-        faults += tell_faults(found)
+        lines = tell_faults(found)
+    if taxonomy_option is not None and not examples and 0 < n_bare == len(found):
+        lines[0] += f"; {advise_taxonomy(taxonomy_option)}"
+    faults += lines
     return examples
 
 

@@ -95,6 +95,18 @@ def tell_unknown(head: str, word: object, names: tuple[str, ...]) -> str:
     return f"{head} {word!r} is none of {', '.join(names)}{suggest(word, names) if isinstance(word, str) else ''}"
 
 
+def advise_taxonomy(option: str) -> str:
+    """Say how a command is told of other labels than those it knows.
+
+    Args:
+        option: the words that name another taxonomy to it.
+
+    Returns:
+        The end of a fault.
+    """
+    return f"other labels than these: {option}"
+
+
 def _count_more(place: str, n_more: int) -> str:
     return f"{place} and {n_more} more row{'s'[: n_more != 1]}"
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from evaluation.audit_balance import rank_drift
 from evaluation.audit_labels import make_folds
-from evaluation.audit_texts import find_repeats
+from evaluation.audit_texts import find_repeats, read_all
 from evaluation.data_commands import data
 from evaluation.dataset import load_labelled
 from tests.evaluation.support import make_rows, write_rows
@@ -153,3 +153,15 @@ def test_rows_labelled_for_one_head_are_audited_for_it(tmp_path):
 def test_files_without_a_usable_row_are_refused(tmp_path):
     with pytest.raises(errors.DataError):
         run("--data", write_rows(tmp_path / "none.jsonl", [{"text": "a", "stance": "leftish"}]))
+
+
+@pytest.mark.issue(6)
+def test_rows_of_other_labels_name_the_option_for_them(tmp_path, taxonomy):
+    rows = [{"text": f"The court sat on day {n}.", "branch": "civil", "group": f"d{n}"} for n in range(3)]
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    with pytest.raises(errors.DataError) as caught:
+        run("--data", path)
+    (fault,) = caught.value.faults
+    assert fault.endswith("(columns: text, branch, group); other labels than these: --taxonomy FILE")
+    write_rows(path, [*rows, {"text": "The plan.", "stance": "neutral", "branch": "civil", "group": "d9"}])
+    assert "--taxonomy" not in "".join(read_all([path], taxonomy).faults)  # some have our labels: others lack theirs

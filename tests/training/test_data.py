@@ -370,3 +370,14 @@ def test_copies_of_a_text_that_contradict_one_another_are_counted(taxonomy):
     told = describe_heads([*rows, example("h", "another text", stance="state-led")], taxonomy)[-1]
     assert told.startswith("2 texts stand in train")
     assert "audit" not in "".join(describe_heads(rows[2:], taxonomy))
+
+
+@pytest.mark.issue(3)
+def test_rows_of_other_labels_name_the_key_for_them(tmp_path, taxonomy):
+    rows = [{"id": f"r{n}", "text": f"The court sat on day {n}.", "branch": "civil"} for n in range(3)]
+    write_rows(tmp_path / "train.jsonl", rows)
+    write_rows(tmp_path / "dev.jsonl", full_rows("d"))
+    with pytest.raises(DataError) as caught:
+        load_splits(make_config(tmp_path), taxonomy, seed=0)
+    (fault,) = caught.value.faults
+    assert fault.endswith("; other labels than these: --set taxonomy=FILE")
