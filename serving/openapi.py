@@ -1,4 +1,4 @@
-"""Owns the OpenAPI document: the schema of a loaded model's heads, and examples that hold for it."""
+"""Owns the OpenAPI document: the words and the schema of a loaded model's heads, and examples that hold for it."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,9 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from serving.corrections.exports import make_label_config
 from serving.corrections.schemas import CorrectionChange, CorrectionRequest
 from serving.protocols import REQUEST_BODIES
 from serving.schemas import AnyOfAnswer, ClassifyRequest, OneOfAnswer, Prediction, Score
+from serving.summary import POLES
 from twohands.classifier import Classifier
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
@@ -117,6 +119,33 @@ def make_request_examples(taxonomy: Taxonomy) -> dict[str, dict[str, object]]:
     }
 
 
+def describe_heads(taxonomy: Taxonomy) -> str:
+    """Say what goes in and what comes out.
+
+    Args:
+        taxonomy: the heads of the loaded model.
+
+    Returns:
+        A sentence; `Paragraphs in, stance (one of state-led, market-led, neutral) and topics (any of ...) out.`
+    """
+    told = [
+        f"{head.name} ({'one' if head.problem_type is ProblemType.ONE_OF else 'any'} of {', '.join(head.label_names)})"
+        for head in taxonomy.heads
+    ]
+    return f"Paragraphs in, {' and '.join(told)} out."
+
+
+def _show_own_labels(document: dict[str, Any], classifiers: Mapping[str, Classifier]) -> None:
+    """Where routes show labels of the released model, show those of the default one; drop what no model answers."""
+    config = make_label_config(next(iter(classifiers.values())).taxonomy)
+    for path, key in (("/label-studio/setup", "schema"), ("/label-studio/predict", "label_config")):
+        content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        content["example"] = content["example"] | {key: config}
+    heads = [head for each in classifiers.values() for head in each.taxonomy.heads]
+    if not any(head.problem_type is ProblemType.ONE_OF and set(POLES) <= set(head.label_names) for head in heads):
+        del document["components"]["schemas"]["HeadSummary"]["properties"]["balance"]
+
+
 def _drop_foreign_failures(document: dict[str, Any]) -> None:
     """FastAPI documents a 422 of its own wherever there is a parameter; every failure here has another shape."""
     for operations in document["paths"].values():
@@ -205,10 +234,11 @@ def build_openapi(app: FastAPI, classifiers: Mapping[str, Classifier]) -> dict[s
     Returns:
         OpenAPI 3.1.
     """
-    document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    schemas = document["components"]["schemas"]
     classifier = next(iter(classifiers.values()))
     taxonomy = classifier.taxonomy
+    description = describe_heads(taxonomy)
+    document = get_openapi(title=app.title, version=app.version, description=description, routes=app.routes)
+    schemas = document["components"]["schemas"]
     _drop_foreign_failures(document)
 
     def add(model: type[BaseModel]) -> None:
@@ -234,6 +264,7 @@ def build_openapi(app: FastAPI, classifiers: Mapping[str, Classifier]) -> dict[s
     content = classify["responses"]["200"]["content"]["application/json"]
     content["example"] = {"model": classifier.identity, "predictions": predictions}
     _name_served(document, classifiers)
+    _show_own_labels(document, classifiers)
     document["paths"]["/"]["get"] = deepcopy(_PAGE)  # of the routes of the page, the one that is no file
     return document
 

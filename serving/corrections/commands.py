@@ -17,6 +17,7 @@ import click
 from serving.corrections.address import Address, check_address, read_address
 from serving.corrections.schemas import STATUSES, Correction, Status
 from twohands.errors import ConfigError, CorrectionNotFoundError, CorrectionsUnavailableError, FileWriteError
+from twohands.manifest import Manifest, load_manifest
 from twohands.paragraphs import normalise
 from twohands.prediction import OneOf, read_prediction
 
@@ -54,11 +55,15 @@ class _Age(click.ParamType[int]):
         return int(found[1]) * _SECONDS_BY_UNIT[found[2]]
 
 
-def _read_database(database: str | None) -> Address:
+def _find_database(database: str | None) -> Address | None:
     try:
-        address = read_address(check_address(database))
+        return read_address(check_address(database))
     except ValueError as error:
         raise ConfigError("--database is no database of corrections", [str(error)]) from error
+
+
+def _read_database(database: str | None) -> Address:
+    address = _find_database(database)
     if address is None:
         raise ConfigError("there is nothing to do", ["corrections are off; name their database with --database"])
     return address
@@ -233,6 +238,25 @@ def _open_output(output: Path) -> Iterator[BinaryIO]:
             Path(temporary).unlink(missing_ok=True)
 
 
+def _check_labels_of_config(database: str | None, manifest: Manifest, *, is_chosen: bool) -> None:
+    """Corrections of another model's labels do not fit the config: refused, or told of where somebody chose the model.
+
+    Of any status: whoever sets a project up has reviewed none yet.
+    """
+    from serving.corrections.exports import list_unfit
+
+    if _find_database(database) is None:
+        return
+    with _open_store(database) as store:
+        unfit = list_unfit(store.iterate_latest(status=None), manifest.taxonomy)
+    if not unfit:
+        return
+    what = f"some corrections have other labels than the model {manifest.name!r}"
+    if not is_chosen:
+        raise ConfigError(f"{what}; say with --model whose labels the config is to offer", unfit)
+    click.echo(f"{what}, so that their tasks do not fit the config: {'; '.join(unfit)}", err=True)
+
+
 @corrections.command(name="export")
 @_DATABASE
 @click.option(
@@ -260,10 +284,10 @@ def export_command(database: str | None, export_format: str, status: str, output
     """  # noqa: D301 - click wants a real backspace
     from serving.corrections.exports import make_label_config, write_export
     from twohands.locate import find_model
-    from twohands.manifest import load_manifest
 
     if export_format == "label-studio-config":
         manifest, _ = load_manifest(find_model(model))
+        _check_labels_of_config(database, manifest, is_chosen=model is not None)
         with _open_output(output) as stream:
             stream.write(make_label_config(manifest.taxonomy).encode())
         return

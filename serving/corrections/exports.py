@@ -111,6 +111,29 @@ def make_label_config(taxonomy: Taxonomy) -> str:
     return "\n".join([*lines, "</View>"]) + "\n"
 
 
+def list_unfit(corrections: Iterable[Correction], taxonomy: Taxonomy) -> list[str]:
+    """Say what in corrections is none of a model's, so that their tasks would not fit its config.
+
+    Args:
+        corrections: any.
+        taxonomy: of the model.
+
+    Returns:
+        A line for each head and each label that it lacks; none where all fit.
+    """
+    heads = {head.name: head for head in taxonomy.heads}
+    faults: dict[str, None] = {}
+    for correction in corrections:
+        for name, words in correction.labels.items():
+            if name not in heads:
+                faults[f"head {name!r} is none of {', '.join(heads)}"] = None
+                continue
+            given = words if isinstance(words, list) else [words] if words is not None else []
+            known = heads[name].label_names
+            faults |= {f"{name} {word!r} is none of {', '.join(known)}": None for word in given if word not in known}
+    return list(faults)
+
+
 def write_export(corrections: Iterable[Correction], stream: BinaryIO, *, export_format: ExportFormat) -> int:
     """Write corrections one by one.
 

@@ -6,12 +6,14 @@ from click.testing import CliRunner
 
 from serving.corrections.address import read_address
 from serving.corrections.commands import corrections as command
+from serving.corrections.exports import make_row
 from serving.corrections.store import Store
 from serving.corrections.table import CORRECTIONS
 from serving.protocols.label_config import read_controls
 from tests.serving.corrections import ANSWER, FULL, LABELS, database, postgres_url  # noqa: F401 - fixtures
 from tests.support.rows import load_examples
 from twohands.errors import ConfigError, CorrectionNotFoundError, CorrectionsUnavailableError, FileWriteError
+from twohands.taxonomy import RESERVED_NAMES
 
 
 @pytest.fixture
@@ -53,6 +55,37 @@ def test_label_studio_tasks_fit_the_exported_config(invoke, kept, taxonomy, tiny
     assert {region["from_name"] for region in first["annotations"][0]["result"]} == names == set(LABELS)
     assert first["data"]["id"] == kept[0].id
     assert first["predictions"][0]["model_version"] == "unknown"  # the reader's page did not say which
+
+
+@pytest.mark.issue(4)
+def test_no_head_can_be_called_like_a_column_of_an_exported_row(kept):
+    row = make_row(kept[0])
+    assert row.keys() - kept[0].labels.keys() <= RESERVED_NAMES
+    assert "confidence" in row
+
+
+@pytest.mark.issue(4)
+def test_a_config_of_other_labels_than_the_corrections_is_not_written_in_silence(
+    invoke,
+    database,  # noqa: F811
+    tiny_model,
+    tmp_path,
+):
+    config = ("export", "--format", "label-studio-config")
+    assert "state-led" in invoke(*config).stdout  # nothing is kept yet
+    store = Store(read_address(database))
+    store.add(**FULL | {"labels": {"outcome": "granted", "stance": "both"}, "model": None, "prediction": None})
+    store.close()
+    output = tmp_path / "config.xml"
+    refused = invoke(*config, "--output", str(output))
+    assert isinstance(refused.exception, ConfigError)
+    assert [fault.split(" is none of ")[0] for fault in refused.exception.faults] == ["head 'outcome'", "stance 'both'"]
+    assert "--model" in str(refused.exception)
+    assert not output.exists()
+    chosen = invoke(*config, "--model", str(tiny_model))
+    assert "state-led" in chosen.stdout
+    assert "head 'outcome' is none of stance, topics" in chosen.stderr
+    assert invoke(*config, "--database", "off").exit_code == 0
 
 
 def test_list_and_show_say_what_is_kept_and_steer_no_terminal(invoke, kept):

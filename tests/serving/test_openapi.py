@@ -1,4 +1,5 @@
 import asyncio
+import json
 import threading
 
 import pytest
@@ -7,6 +8,7 @@ from pydantic import ValidationError
 
 from serving.app import create_app
 from serving.openapi import OpenapiDocument, make_example_prediction, make_labels_schema, make_prediction_model
+from serving.protocols.label_config import read_controls
 from serving.schemas import ClassifyRequest, FailedItem, InfoResponse
 from serving.settings import ServeSettings
 from tests.serving.support import open_client
@@ -71,6 +73,7 @@ async def test_document_is_sound_and_its_examples_hold(client, classifier):
 
 async def test_document_names_the_heads_and_labels_of_the_model(client):
     schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
+    assert "balance" in schemas["HeadSummary"]["properties"]
     assert {"stance", "topics", "n_tokens", "truncated", "evidence"} <= set(schemas["Prediction"]["required"])
     assert schemas["StanceAnswer"]["properties"]["label"]["enum"] == ["state-led", "market-led", "neutral"]
     assert set(schemas["TopicsScores"]["required"]) == {"sanctions", "self-reliance", "industrial-policy", "regulation"}
@@ -118,14 +121,23 @@ async def test_real_answers_fit_the_document(client, classifier):
     InfoResponse.model_validate_json((await client.get("/info")).content)
 
 
+@pytest.mark.issue(4)
 async def test_other_heads_with_awkward_names_are_served_and_documented(tmp_path):
     folder = build_tiny_model(tmp_path / "other", taxonomy=OTHER_TAXONOMY)
     async with open_client(create_app(ServeSettings(model=str(folder), num_threads=1))) as client:
-        check_document((await client.get("/openapi.json")).json())
+        document = (await client.get("/openapi.json")).json()
+        check_document(document)
         (prediction,) = (await client.post("/v1/classify", json={"inputs": "market"})).json()["predictions"]
     model = make_prediction_model(OTHER_TAXONOMY)
     model.model_validate(prediction)
     assert prediction["policy-area"]["label"] == "1st"
+    told = json.dumps(document)
+    assert [word for word in ("stance", "topics", "state-led", "balance", "Whose hand") if word in told] == []
+    assert "policy-area (one of 1st, 2nd, model_config)" in document["info"]["description"]
+    for path, key in (("setup", "schema"), ("predict", "label_config")):
+        body = document["paths"][f"/label-studio/{path}"]["post"]["requestBody"]["content"]["application/json"]
+        controls = read_controls(body["example"][key], OTHER_TAXONOMY)
+        assert [control.name for control in controls] == ["json", "policy-area"]
 
 
 def test_schema_of_predictions_refuses_what_is_not_one(taxonomy):
