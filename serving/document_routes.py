@@ -1,6 +1,7 @@
 """Owns POST /v1/documents: a document -> paragraphs with offsets, each classified, and a summary of the whole."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
@@ -31,6 +32,7 @@ from serving.splitting import split_in_time
 from serving.stream_routes import MEDIA_TYPE, NdjsonResponse, chain
 from serving.summary import summarise
 from twohands import prediction
+from twohands.charsets import find_codec
 from twohands.errors import DeadlineError, InputError, MediaTypeError, OverloadedError, TwoHandsError
 from twohands.outputs import encode_line
 from twohands.paragraphs import Paragraph
@@ -40,6 +42,8 @@ DOCUMENTS_PATH = "/v1/documents"
 router = APIRouter()
 
 _SUFFIXES = {"text/plain": ".txt", "text/markdown": ".txt", "text/html": ".html", "application/pdf": ".pdf"}
+_ALSO_READ = {"text/x-markdown": "text/markdown", "application/xhtml+xml": "text/html"}
+_CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
 _MAX_READERS = 2
 _MAX_WAITING = 8
 _Item = prediction.Prediction | InputError
@@ -95,7 +99,7 @@ class HeadSummary(_Strict):
     labels: dict[str, LabelSummary]
     n_abstained: int | None = Field(default=None, description="one-of: paragraphs better left to a reader")
     balance: Interval | None = Field(
-        default=None, description="stance: share of state-led minus share of market-led, from 1 to -1"
+        default=None, description="of a head with poles: share of the first minus share of the second, from 1 to -1"
     )
 
 
@@ -153,6 +157,7 @@ class _Wanted:
     media_type: str
     model: str | None
     thresholds: Mapping[str, float]
+    codec: str | None = None
 
 
 class Readers:
@@ -190,7 +195,7 @@ class Readers:
             async with self._free:
                 ends_s = time.monotonic() + timeout_s
                 suffix = _SUFFIXES[wanted.media_type]
-                text = await extract(wanted.content, suffix=suffix, timeout_s=timeout_s)
+                text = await extract(wanted.content, suffix=suffix, timeout_s=timeout_s, codec=wanted.codec)
                 left_s = ends_s - time.monotonic()
                 paragraphs = await split_in_time(
                     text, limit_chars=limit_chars, max_paragraphs=max_paragraphs, timeout_s=left_s
@@ -201,14 +206,20 @@ class Readers:
 
 
 async def read_document_request(request: Request) -> _Wanted:
-    """Read the body: a document by its media type, or JSON that holds one."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    """Read the body: a document by its media type and charset, or JSON that holds one."""
+    declared = request.headers.get("content-type", "")
+    media_type = declared.partition(";")[0].strip().lower()
     if media_type == "application/json":
         wanted = parse_as(DocumentRequest, await request.body())
         return _Wanted(wanted.text.encode(), "text/plain", wanted.model, wanted.thresholds)
+    media_type = _ALSO_READ.get(media_type, media_type)
     if media_type not in _SUFFIXES:
         raise MediaTypeError(f"send a document with its `content-type`: {', '.join(_SUFFIXES)} or application/json")
-    return _Wanted(await request.body(), media_type, request.query_params.get("model"), {})
+    charset = _CHARSET.search(declared)
+    codec = find_codec(charset[1]) if charset else None
+    if charset and codec is None:
+        raise MediaTypeError(f"found charset {charset[1][:40]!r}, which is not read here; send the document as utf-8")
+    return _Wanted(await request.body(), media_type, request.query_params.get("model"), {}, codec)
 
 
 async def _classify(

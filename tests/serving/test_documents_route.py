@@ -95,10 +95,43 @@ async def test_html_and_pdf_are_read_and_their_text_is_given_back(client, tmp_pa
     assert [p["stance"]["label"] for p in answer["paragraphs"]] == ["state-led"]
 
 
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    ("media_type", "encoding"),
+    [
+        ("text/plain; charset=windows-1252", "cp1252"),
+        ("text/plain; charset=ISO-8859-1", "cp1252"),
+        ('text/markdown; format=flowed; Charset="koi8-r"', "koi8-r"),
+        ("text/x-markdown;charset=utf-16le", "utf-16-le"),
+        ("text/html; charset=windows-1250", "cp1250"),
+        ("application/xhtml+xml; charset=utf-8", "utf-8"),
+        ("application/pdf; charset=utf-8", None),
+    ],
+)
+async def test_a_document_is_read_in_the_encoding_it_is_sent_with(client, media_type, encoding, tmp_path):
+    if encoding is None:
+        pytest.importorskip("pypdf")
+        content = make_pdf(tmp_path / "a.pdf", [["The plan of the plan."]]).read_bytes()
+    else:
+        words = "\u201cThe plan\u201d of the plan." if encoding.startswith("cp") else "The plan\u00a0of the plan."
+        content = words.encode(encoding)
+    response = await send(client, content, media_type)
+    assert response.status_code == 200, response.text
+    document, (paragraph,) = response.json()["document"], response.json()["paragraphs"]
+    assert paragraph["end"] - paragraph["start"] == len("The plan of the plan.") + 2 * (
+        encoding in {"cp1252", "cp1250"}
+    )
+    assert document["media_type"] in {"text/plain", "text/markdown", "text/html", "application/pdf"}
+    if encoding == "cp1250":
+        assert document["text"] == "\u201cThe plan\u201d of the plan."
+
+
 @pytest.mark.parametrize(
     ("content", "media_type", "status", "code"),
     [
         (b"plan", "application/msword", 415, "unsupported_media_type"),
+        (b"plan", "text/plain; charset=hex", 415, "unsupported_media_type"),
+        (b"plan", "text/html; charset=nonsense", 415, "unsupported_media_type"),
         (b"not a pdf", "application/pdf", 422, "unreadable_document"),
         (b"\xff\xff\xff", "text/plain", 422, "unreadable_document"),
         (b" \n\n ", "text/plain", 422, "unreadable_document"),
