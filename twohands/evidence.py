@@ -14,7 +14,7 @@ from twohands.encoding import EncodedParagraph, ParagraphEncoder
 from twohands.errors import EmptyParagraphError
 from twohands.prediction import OneOf, Prediction, make_predictions
 from twohands.scores import DecisionRule, Scores, calibrate
-from twohands.sentences import Sentence, group_sentences, split_sentences
+from twohands.sentences import Sentence, find_sentences, group_sentences
 from twohands.taxonomy import Taxonomy
 from twohands.windows import Logits
 
@@ -48,7 +48,7 @@ def plan_evidence(encoder: ParagraphEncoder, text: str) -> EvidencePlan:
     Returns:
         At most `MAX_PIECES` variants.
     """
-    pieces = group_sentences(text, split_sentences(text), most=MAX_PIECES)
+    pieces = group_sentences(text, find_sentences(text), most=MAX_PIECES)
     if len(pieces) < 2:
         return EvidencePlan(tuple(pieces), ())
     variants = []

@@ -2,7 +2,11 @@
 
 import itertools
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from twohands.ends import CLOSERS, NOTES
+from twohands.markers import MARKER, read_marker
 
 # An end mark with its closing quotes, then space and something that can begin a sentence; Chinese needs no space.
 # Possessive, and only from the first mark of a run: a hundred thousand dots must not be tried from each of them.
@@ -16,6 +20,25 @@ _ABBREVIATION = re.compile(
     r"Figs|Vol|pp|para|paras|cf|ca|approx|e\.g|i\.e|al|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)|"
     r"\b[A-Z]|\b(?:[A-Z]\.)+[A-Z])\.$"
 )
+# As `_END`, with the marks of notes behind the closing quotes, and names such as iPhone that begin a sentence.
+_NOTED_END = re.compile(
+    rf"(?<![.!?\u2026])[.!?\u2026]++{CLOSERS}*+{NOTES}{CLOSERS}*+"
+    r"(?=\s++[\"'\u2018\u201c(\[]*+(?:[^\W_a-z]|[a-z]{1,2}[A-Z]))|"
+    rf"[\u3002\uff01\uff1f]['\"\u2019\u201d\u300d]*+{NOTES}|"
+    r"(?>\r\n|\r|\n)[^\S\r\n]*+(?>\r\n|\r|\n)"
+)
+# Some abbreviations end a sentence, too: where a word follows that has no capital within one.
+_LAST_WORD = re.compile(
+    r"\b(?:[A-Z]|(?:[A-Z]\.)+[A-Z]|Inc|Ltd|Co|Corp|Jr|Sr|al|No|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.$"
+)
+_FIRST_WORD = re.compile(
+    r"\s*+[\"'\u2018\u201c(\[]*+(?:The|This|That|These|Those|It|Its|He|She|They|We|You|His|Her|Their|Our|There|Here|And|"
+    r"But|Yet|So|If|When|While|Where|As|At|By|For|From|In|On|To|With|After|Before|Since|Although|Though|However|An|"
+    r"Some|Many|Most|Not|Both|Each|What|Who|Why|How|[AI](?!\.))(?![\w'\u2019-])"
+)
+_ITEM = re.compile(rf"(?:(?<=[\r\n])|\A)[^\S\r\n]*+(?P<marker>{MARKER})[^\S\r\n]")
+_BARE_MARKER = re.compile(rf"\s*+{MARKER}\s*+")
+_BEFORE_CHARS = 12  # that hold an abbreviation
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,31 +53,71 @@ class Sentence:
 def _ends(text: str) -> list[int]:
     ends = []
     for found in _END.finditer(text):
-        before = text[max(0, found.start() - 12) : found.start() + 1]
+        before = text[max(0, found.start() - _BEFORE_CHARS) : found.start() + 1]
         is_dot = found.group() == "."
         if not (is_dot and _ABBREVIATION.search(before)):
             ends.append(found.end())
     return ends
 
 
-def split_sentences(text: str) -> list[Sentence]:
-    """Split a raw paragraph.
-
-    Args:
-        text: raw.
-
-    Returns:
-        Sentences in order, which hold all of the text but space; none when it holds nothing.
-    """
-    cuts = [0, *_ends(text), len(text)]
+def _make_sentences(text: str, ends: Iterable[int]) -> list[Sentence]:
     sentences = []
-    for start, end in itertools.pairwise(cuts):
+    for start, end in itertools.pairwise([0, *ends, len(text)]):
         raw = text[start:end]
         stripped = raw.strip()
         if stripped:
             first = start + len(raw) - len(raw.lstrip())
             sentences.append(Sentence(stripped, first, first + len(stripped)))
     return sentences
+
+
+def split_sentences(text: str) -> list[Sentence]:
+    """Split a paragraph as it is split for training.
+
+    Labels files count sentences by it (`excerpt_of`): another cut would give their labels to other words. What is
+    shown to readers is cut by `find_sentences`.
+
+    Args:
+        text: raw or normalised.
+
+    Returns:
+        Sentences in order, which hold all of the text but space; none when it holds nothing.
+    """
+    return _make_sentences(text, _ends(text))
+
+
+def _find_items(text: str) -> list[int]:
+    """Where lines begin that are items of a list: two of them at least are marked alike."""
+    by_marker: dict[str, list[int]] = {}
+    for match in _ITEM.finditer(text):
+        by_marker.setdefault(read_marker(match["marker"] + " "), []).append(match.start())
+    return [start for starts in by_marker.values() if len(starts) > 1 for start in starts]
+
+
+def _find_ends(text: str) -> Iterator[int]:
+    begin = 0
+    for match in _NOTED_END.finditer(text):
+        start, end = match.span()
+        before = text[max(0, start - _BEFORE_CHARS) : start + 1]
+        if match[0] == "." and _ABBREVIATION.search(before):
+            if not (_LAST_WORD.search(before) and _FIRST_WORD.match(text, end)):
+                continue
+        elif _BARE_MARKER.fullmatch(text, begin, end):  # it counts the sentence behind it
+            continue
+        yield end
+        begin = end
+
+
+def find_sentences(text: str) -> list[Sentence]:
+    """Split a paragraph for a reader, also behind the marks of notes (`Tuesday.[1]`) and at the items of a list.
+
+    Args:
+        text: raw, with its line ends.
+
+    Returns:
+        Sentences in order, which hold all of the text but space; none when it holds nothing.
+    """
+    return _make_sentences(text, sorted({*_find_ends(text), *_find_items(text)}))
 
 
 def group_sentences(text: str, sentences: list[Sentence], *, most: int) -> list[Sentence]:

@@ -1,0 +1,41 @@
+"""Owns what ends a sentence or a clause: its mark, the quotes and brackets that close, the number of a note behind."""
+
+import re
+
+CLOSERS = r"['\"\u2019\u201d)\]]"
+_TAIL_CHARS = 80  # what stands further before an end says nothing of it
+
+# Bare digits are a note's only behind a word or what closes: 3.5 is a number, and so is what follows "No." or "p.".
+_ABBREVIATIONS = ("No", "Nos", "Art", "Arts", "Sec", "Fig", "Figs", "Vol", "Ch", "pp", "para", "paras")
+_NO_NUMBER = "".join(rf"(?<!\b{word}\.)" for word in _ABBREVIATIONS)
+_DIGITS = rf"(?:(?<=[^\W\d_]{{2}}[.!?\u2026])|(?<=[.!?\u2026]{CLOSERS})){_NO_NUMBER}\d{{1,3}}(?!\d)"
+_SUPERSCRIPTS = r"[\u00b9\u00b2\u00b3\u2070\u2074-\u2079]{1,4}"
+_IN_BRACKETS = r"\[(?:\d{1,4}|[a-z]{1,2}|note \d{1,3}|\^[^\s\]]{1,20})\]"
+NOTES = rf"(?:\s?(?:{_IN_BRACKETS}|{_SUPERSCRIPTS}|{_DIGITS}))*+"
+
+SENTENCE_END = re.compile(rf"[.!?:;\u2026\u3002]{CLOSERS}*+{NOTES}{CLOSERS}*+$")
+_CLAUSE_END = re.compile(rf"[,;]{CLOSERS}*+(?:\s++(?:and|or|and/or|but))?$")
+
+
+def ends_sentence(text: str) -> bool:
+    """Say whether a text ends a sentence, or what introduces another: a stop, a colon, a semicolon.
+
+    Args:
+        text: without space at its end.
+
+    Returns:
+        True, too, where a note's mark follows: `[1]`, superscripts, up to three digits.
+    """
+    return bool(SENTENCE_END.search(text[-_TAIL_CHARS:]))
+
+
+def ends_clause(text: str) -> bool:
+    """Say whether a text ends as a clause of a law or a resolution does that goes on in the next one.
+
+    Args:
+        text: without space at its end.
+
+    Returns:
+        True behind `;` or `,`, with or without `and`, `or`, `but`.
+    """
+    return bool(_CLAUSE_END.search(text[-_TAIL_CHARS:]))
