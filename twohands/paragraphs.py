@@ -9,14 +9,20 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from twohands.columns import find_spaced_width, has_long_line, is_wrapped, join_spaced
+from twohands.ends import SENTENCE_END as SENTENCE_END
+from twohands.ends import ends_clause, ends_sentence
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
 from twohands.indents import cut_at_indents
+from twohands.markers import read_marker
+from twohands.marks import Kind, cut_at_marks, cut_comments, skip_mail_header
 
 LIMIT_CHARS = 100_000
 LIMIT_MARKS = 30
 MIN_WORDS = 13
 HEADLINE_WORDS = 20
 LIST_WORDS = 30  # the fewest that the codebook has in mind for a paragraph
+CLAUSE_WORDS = 5  # fewer before a comma are a salutation
 
 Check = Callable[[], None]
 _CUTS_BETWEEN_CHECKS = 1000
@@ -24,11 +30,6 @@ _SPACE = re.compile(r"\s+")
 # Atomic, else the regex takes one \r\n apart and finds a blank line at every Windows line end.
 _BLANK_LINE = re.compile(r"(?>\r\n|\r|\n)[^\S\r\n]*(?:(?>\r\n|\r|\n)[^\S\r\n]*)+|\u2029|\f")
 _LINE = re.compile(r"\r\n|\r|\n")
-_END = r"[.!?:;\u2026\u3002]['\"\u2019\u201d)\]]*"
-SENTENCE_END = re.compile(rf"{_END}$")
-_SENTENCE_END_OF_LINE = re.compile(rf"{_END}[^\S\r\n]*(?=[\r\n]|\Z)")
-# A heading of Markdown. It begins with what is rare in text, which is searched for fastest.
-_MARKED = re.compile(r"#(?<![^\r\n\f\u2029\ufeff]#)#{0,5}[^\S\r\n][^\r\n]*")
 # Every combining mark is in this set; what else is in it goes through `_cut_run` unharmed. Runs are tried where they
 # begin, else a run of almost so many is tried again from each of its characters.
 _PERHAPS_MARKS = re.compile(rf"(?<![^\w\s\x00-\x7f])[^\w\s\x00-\x7f]{{{LIMIT_MARKS + 1},}}")
@@ -128,74 +129,93 @@ def _cut(text: str, bounds: tuple[int, int], separator: re.Pattern[str], check: 
         yield begin, last
 
 
-def _spans(text: str, check: Check) -> Iterator[tuple[int, int]]:
-    """Cut at blank lines; without any, at line ends if the lines look like paragraphs rather than wrapped text."""
-    bounds = len(text) - len(text.lstrip()), len(text.rstrip())
+def _pieces(text: str, check: Check) -> Iterator[tuple[int, int, bool]]:
+    """What is parted by blank lines, marks, line ends or indents; the last of three tells which are marked headings."""
+    bounds = skip_mail_header(text, (len(text) - len(text.lstrip()), len(text.rstrip())))
     if bounds[0] >= bounds[1]:
         return
-    if _BLANK_LINE.search(text, *bounds):
-        yield from _cut(text, bounds, _BLANK_LINE, check)
-        return
-    # Counted where they stand, not line by line: a document of millions of lines would hold a core for a minute.
-    n_lines = 1 + sum(text.count(end, *bounds) for end in "\r\n") - text.count("\r\n", *bounds)
-    n_ended = 0
-    for _ in _SENTENCE_END_OF_LINE.finditer(text, *bounds):
-        n_ended += 1
-        if n_ended % _CUTS_BETWEEN_CHECKS == 0:
-            check()
-    if n_lines > 1 and n_ended < 0.6 * n_lines:  # most lines stop mid-sentence: one paragraph wrapped at a column
-        yield bounds
-        return
-    yield from _cut(text, bounds, _LINE, check)
+    is_one = not _BLANK_LINE.search(text, *bounds)
+    width = 0 if is_one else find_spaced_width(text, _cut(text, bounds, _BLANK_LINE, check))
+    for region in cut_comments(text, bounds, check):
+        check()
+        spans = [region] if is_one else _cut(text, region, _BLANK_LINE, check)
+        for span in join_spaced(text, spans, width) if width else spans:
+            for start, end, kind in cut_at_marks(text, span, check):
+                if kind is Kind.HEADING:
+                    yield start, end, True
+                elif kind is Kind.PROSE and text[start:end].strip():
+                    yield from ((*piece, False) for piece in _cut_prose(text, (start, end), is_one=is_one, check=check))
 
 
-def _pieces(text: str, check: Check) -> Iterator[tuple[int, int, bool]]:
-    """Cut further, at headings that are marked as such and at indents; the last of three tells which are headings."""
-    for start, end in _spans(text, check):
-        begin = start
-        for number, match in enumerate(_MARKED.finditer(text, start, end)):
-            if number % _CUTS_BETWEEN_CHECKS == 0:
-                check()
-            if len(match[0].split()) >= LIST_WORDS:  # too long for one
-                continue
-            if text[begin : match.start()].strip():
-                yield from ((*bounds, False) for bounds in cut_at_indents(text, (begin, match.start()), check))
-            begin = match.end()
-            yield *match.span(), True
-        if text[begin:end].strip():
-            yield from ((*bounds, False) for bounds in cut_at_indents(text, (begin, end), check))
+def _cut_prose(text: str, bounds: tuple[int, int], *, is_one: bool, check: Check) -> Iterator[tuple[int, int]]:
+    """Cut at line ends if the lines are a paragraph each; else, as wrapped text, at indents.
+
+    Where a document has blank lines (not `is_one`), they are most likely what parts it.
+    """
+    if (is_one or has_long_line(text, bounds, check)) and not is_wrapped(text, bounds, check):
+        return _cut(text, bounds, _LINE, check)
+    return cut_at_indents(text, bounds, check)
 
 
 def _is_headline(raw: str, n_words: int, *, is_open: bool) -> bool:
     return is_open and n_words <= HEADLINE_WORDS and not _LINE.search(raw)
 
 
+def _is_ended(raw: str, n_words: int, marker: str) -> bool:
+    return ends_sentence(raw) or (ends_clause(raw) and (n_words >= CLAUSE_WORDS or bool(marker)))
+
+
+@dataclass(slots=True)
+class _Run:
+    """Pieces in a row that are headings, unless they are so many, or counted items, that they are a list."""
+
+    start: int
+    end: int
+    n_words: int = 0
+    marker: str = ""  # of the items at the end, which begin at `items_start`
+    items_start: int = 0
+
+    def add(self, span: tuple[int, int], n_words: int, marker: str) -> None:
+        self.start, self.end = span[0] if self.n_words == 0 else self.start, span[1]
+        if marker != self.marker:
+            self.marker, self.items_start = marker, span[0]
+        self.n_words += n_words
+
+    def find_list(self, next_marker: str = "") -> tuple[int, int] | None:
+        """The list that it is, or that it ends with where an item follows that ends as a sentence or clause does."""
+        if self.n_words >= LIST_WORDS:
+            return self.start, self.end
+        return (self.items_start, self.end) if next_marker and next_marker == self.marker else None
+
+
 def _find(text: str, *, min_words: int, limit_chars: int, check: Check) -> Iterator[tuple[int, int]]:
     """Where paragraphs stand: pieces that are no headings, and runs of those that are lists."""
-    run: tuple[int, int] | None = None
+    run: _Run | None = None
     headline: tuple[int, int] | None = None
-    n_words_of_run = 0
     is_front = True  # no paragraph and no long headline came yet
+    marker_read = ""  # of the piece before, if that was read: an item behind an item is one, however it ends
     for start, end, is_marked in _pieces(text, check):
         raw = text[start:end]
         span = (start + len(raw) - len(raw.lstrip()), end - len(raw) + len(raw.rstrip()))
         if is_marked:
-            if n_words_of_run >= LIST_WORDS and run is not None:
-                yield run
-            run, n_words_of_run = span, 0
+            yield from filter(None, (run and run.find_list(),))
+            run, marker_read = _Run(*span), ""
             continue
         n_words = len(raw.split())
-        is_open = not SENTENCE_END.search(raw.rstrip())
-        if n_words < min_words and is_open:
-            run = (span[0] if run is None or n_words_of_run == 0 else run[0], span[1])
-            n_words_of_run += n_words
-            if n_words_of_run >= LIST_WORDS and run[1] - run[0] > limit_chars:
+        marker = read_marker(raw.lstrip())
+        is_open = not _is_ended(raw.rstrip(), n_words, marker)
+        if n_words < min_words and is_open and not (marker and marker == marker_read):
+            run, marker_read = run or _Run(*span), ""
+            run.add(span, n_words, marker)
+            if run.n_words >= LIST_WORDS and run.end - run.start > limit_chars:
                 break  # a paragraph that is too long already, however long it gets
             continue
-        if n_words_of_run >= LIST_WORDS and run is not None:
-            yield run
+        # What "7." counts may be chapters, and "7. Termination" a heading; in a list of clauses it is none.
+        marker_read = marker if marker != "1." or ends_clause(raw.rstrip()) else ""
+        if run and (found := run.find_list(marker_read)):
+            yield found
             is_front = False
-        run, n_words_of_run = None, 0
+        run = None
         if is_front and _is_headline(text[span[0] : span[1]], n_words, is_open=is_open):
             headline, is_front = span, False
             continue
@@ -203,7 +223,7 @@ def _find(text: str, *, min_words: int, limit_chars: int, check: Check) -> Itera
             yield headline
         headline, is_front = None, False
         yield span
-    yield from filter(None, (headline, run))
+    yield from filter(None, (headline, run and (run.start, run.end)))
 
 
 def iter_paragraphs(
@@ -232,14 +252,18 @@ def iter_paragraphs(
 def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int = LIMIT_CHARS) -> list[Paragraph]:
     """Split a document into paragraphs.
 
-    Blank lines divide; a document without any is divided at line ends, unless its lines are one wrapped
-    paragraph. Where prose was wrapped at a column, an indented line after a sentence's end begins a paragraph, too; a
-    word that was parted at the end of a line stays so, as offsets and evidence speak of the raw text. Lines that begin
-    with `#` are headings, however they end. Pieces of fewer than `min_words` words that do not end a sentence are
-    headings, bylines, page numbers, too: they belong to no paragraph, as the labels are those of a paragraph read
-    without its title. But so many of them in a row that they hold `LIST_WORDS` words are a list, and one paragraph;
-    and so are those that nothing follows. One line of at most `HEADLINE_WORDS` words before all paragraphs is a
-    heading, too, if it does not end a sentence and the paragraph behind it does.
+    Blank lines divide, unless each line of wrapped text has one behind it. A document without any is divided at line
+    ends, unless its lines were wrapped at a column (`columns.py`), and so are lines that are wider than a column. Where
+    prose was wrapped, an indented line after a sentence's end begins a paragraph, too; a word that was parted at the
+    end of a line stays so, as offsets and evidence speak of the raw text. Quotations are divided at their empty lines.
+
+    Lines that begin with `#` or are underlined by `===` or `---` are headings, however they end; the header of a mail,
+    comments and definitions of notes and links are nothing (`marks.py`). Pieces of fewer than `min_words` words that do
+    not end a sentence, or as a clause does (`; and`), are headings, bylines, page numbers, too: they belong to no
+    paragraph, as the labels are those of a paragraph read without its title. But so many of them in a row that they
+    hold `LIST_WORDS` words are a list, and one paragraph; so are those that nothing follows, and items such as `(b) …`
+    beside one that does end so. One line of at most `HEADLINE_WORDS` words before all paragraphs is a heading, too, if
+    it does not end a sentence and the paragraph behind it does.
 
     Args:
         text: the raw document.

@@ -216,6 +216,53 @@ def test_a_list_of_short_pieces_is_read():
     assert [p.text for p in split_paragraphs("\n\n".join(items[:2]))] == [" ".join(items[:2])]
 
 
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("gap", ["\n\n", "\r\n\r\n"])
+def test_clauses_of_a_law_are_read(gap):
+    law = [
+        "Article 1",
+        "The ministry shall:",
+        "(a) set the price of every good;",
+        "(b) seize any mill; and",
+        "(c) trade,",
+    ]
+    last = "(d) forbid all private trade in grain."
+    assert [p.text for p in split_paragraphs(gap.join([*law, last, "Article 2", LONG_A]))] == [*law[1:], last, LONG_A]
+    recital = "Recalling that no mill is private,"
+    assert [p.text for p in split_paragraphs(gap.join([recital, "Dear Sir,", LONG_A]))] == [recital, LONG_A]
+
+
+@pytest.mark.issue(2)
+def test_an_item_is_read_where_one_beside_it_ends_as_a_clause():
+    items = ["(a) set all prices;", "(b) seize any mill", "(ii) or two", "3. Of trade", "(c) forbid trade."]
+    assert [p.text for p in split_paragraphs("\n\n".join([*items, LONG_A]))] == [*items[:3], items[4], LONG_A]
+    raw = "\n\n".join(["Duties", *items[1:3], items[0], LONG_A])
+    paragraphs = split_paragraphs(raw)
+    assert [p.text for p in paragraphs] == ["(b) seize any mill (ii) or two", items[0], LONG_A]
+    assert [normalise(raw[p.start : p.end]) for p in paragraphs] == [p.text for p in paragraphs]
+    assert [p.text for p in split_paragraphs("\n\n".join(["1. Duties", LONG_A, "2. Rights", LONG_B]))] == [
+        LONG_A,
+        LONG_B,
+    ]
+    chapters = [f"6. Liability. {LONG_A}", "7. Termination", LONG_B]
+    assert [p.text for p in split_paragraphs("\n\n".join(chapters))] == [chapters[0], LONG_B]
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("note", ["[1]", "2", "\u00b9\u00b2", '" [3][4]', '"12', "[^note]", "[a]"])
+def test_a_note_behind_the_end_of_a_sentence_does_not_make_a_heading_of_it(note):
+    raw = f"Seize the mills at once.{note}"
+    assert [p.text for p in split_paragraphs(f"{raw}\n\n{LONG_A}")] == [raw, LONG_A]
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize(
+    "heading", ["Sector growth of 3.5", "Notice No.12", "Chapter 3.1", "See Art.5", "Goals for 2.2030"]
+)
+def test_a_number_is_no_note(heading):
+    assert [p.text for p in split_paragraphs(f"{heading}\n\n{LONG_A}")] == [LONG_A]
+
+
 def test_a_short_sentence_is_no_heading():
     assert [p.text for p in split_paragraphs(f"Prices rule.\n\n{LONG_A}")] == ["Prices rule.", LONG_A]
 

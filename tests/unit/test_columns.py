@@ -1,0 +1,85 @@
+"""Lines are told to be wrapped text or a paragraph each, and offsets point at the raw text."""
+
+import textwrap
+import time
+
+import pytest
+
+from twohands.paragraphs import normalise, split_paragraphs
+
+LONG_A = (
+    "The ministry will seize every mill and set its prices by decree, and no firm may refuse what it is told to make "
+    "or to sell at home, said the minister."
+)
+LONG_B = (
+    "Let fares be set by competition and sell the depots, as no official can know what each passenger would rather "
+    "pay for the ride to work or to the sea."
+)
+LINE_ENDS = pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+
+
+def split(raw):
+    paragraphs = split_paragraphs(raw)
+    assert [normalise(raw[p.start : p.end]) for p in paragraphs] == [p.text for p in paragraphs]
+    return [p.text for p in paragraphs]
+
+
+@pytest.mark.issue(2)
+@LINE_ENDS
+def test_a_paragraph_a_line_with_headings_between_is_parted_at_line_ends(line_end):
+    lines = ["Two views of the economy", "By Jane Doe", LONG_A, "The other side", LONG_B, "What comes next", LONG_A]
+    assert split(line_end.join(lines)) == [LONG_A, LONG_B, LONG_A]
+    assert split(line_end.join([*lines[:2], "", *lines[2:]])) == [LONG_A, LONG_B, LONG_A]
+    short = "Sell the depots to those who drive."
+    assert split(line_end.join(["Our plan", short, "And then", short, "Or so"])) == [short, short, "Or so"]
+
+
+@pytest.mark.issue(2)
+@LINE_ENDS
+@pytest.mark.parametrize("width", [30, 60, 78, 110])
+def test_wrapped_text_stays_one_even_with_a_heading_or_an_address_in_it(line_end, width):
+    lines = textwrap.wrap(f"{LONG_A} {LONG_B} {LONG_A}", width)
+    assert split(line_end.join(lines)) == [" ".join(lines)]
+    lines.insert(3, "https://example.org/" + "a" * 150)
+    assert split(line_end.join(lines)) == [" ".join(lines)]
+    assert split(line_end.join(["A heading", "", *lines])) == [" ".join(lines)]
+
+
+@pytest.mark.issue(2)
+def test_lines_that_break_at_each_clause_and_rows_of_a_table_stay_together():
+    clauses = [
+        "The ministry said on Monday,",
+        "after years of doubt,",
+        "that it would seize",
+        "every mill in the land.",
+    ]
+    assert split("\n".join(clauses)) == [" ".join(clauses)]
+    rows = ["| mill | owner |", "|---|---|", f"| of the north | {LONG_A} |", "| of the south | none |"]
+    code = ["```", "say Whatever", LONG_A + LONG_B, "```"]
+    assert split("\n".join([*code, "", LONG_B])) == [" ".join(code), LONG_B]
+    assert split("\n".join(rows)) == split("\n".join([*rows, "", LONG_B]))[:1] == [" ".join(rows)]
+
+
+@pytest.mark.issue(2)
+@LINE_ENDS
+def test_blank_lines_between_the_lines_of_wrapped_text_part_nothing(line_end):
+    first = textwrap.wrap(f"{LONG_A} {LONG_B}", 60)
+    second = textwrap.wrap(f"{LONG_B} {LONG_A}", 60)
+    gap = 2 * line_end
+    assert split(gap.join(first)) == [" ".join(first)]
+    assert split(gap.join(first) + line_end + gap + gap.join(second)) == [" ".join(first), " ".join(second)]
+    assert len(first[-1]) < 45  # stops short of the column, so the next begins a paragraph
+    assert split(gap.join([*first, *second])) == [" ".join(first), " ".join(second)]
+    items = [
+        f"- Sell the horse-drawn depots of the town of {name} to newcomers" for name in ("Ald", "Bey", "Cro", "Dun") * 2
+    ]
+    assert split(gap.join([*items, LONG_A])) == [" ".join(items), LONG_A]
+
+
+def test_hostile_lines_take_linear_time():
+    began = time.process_time()
+    for raw in "a b\n" * 50_000, "a\n\n" * 50_000, f"{'b' * 50}\n\n" * 4000, f"{'c' * 200}\n" * 1000, "|\n" * 50_000:
+        split_paragraphs(raw + "x", limit_chars=300_000)
+    for raw in ("a" + " " * 90_000 + "\n") * 2 + "b", ("a" * 121 + "\nb\n\n") * 800, "x.\n" + "[1] " * 25_000:
+        split_paragraphs(raw, limit_chars=300_000)
+    assert time.process_time() - began < 3

@@ -1,0 +1,114 @@
+"""What Markdown and mail mark in plain text is read as what it is, and offsets point at the raw text."""
+
+import time
+
+import pytest
+
+from twohands.paragraphs import normalise, split_paragraphs
+
+LONG_A = "The ministry told the state banks to lend to the makers of chips before the winter."
+LONG_B = "Shop owners answered that prices, not plans, should say what is built and by whom."
+LINE_ENDS = pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+
+
+def split(raw):
+    paragraphs = split_paragraphs(raw)
+    assert [normalise(raw[p.start : p.end]) for p in paragraphs] == [p.text for p in paragraphs]
+    return [p.text for p in paragraphs]
+
+
+@pytest.mark.issue(2)
+@LINE_ENDS
+@pytest.mark.parametrize("rule", ["===", "---", "----------  "])
+def test_an_underlined_line_above_a_paragraph_is_a_heading(line_end, rule):
+    title = "Who sets the price in the years to come, and who will pay for it?"
+    assert split(line_end.join([title, rule, LONG_A, "", title, rule, LONG_B])) == [LONG_A, LONG_B]
+    assert split(line_end.join(["\ufeff" + title, rule, "", LONG_A])) == [LONG_A]
+    assert split(line_end.join([LONG_A, title, rule, LONG_B])) == [LONG_A, LONG_B]
+
+
+@pytest.mark.issue(2)
+def test_a_rule_below_prose_is_a_break():
+    assert split(f"{LONG_A}\n---\n\n{LONG_B}") == [f"{LONG_A} ---", LONG_B]
+    wrapped = f"{LONG_A[:50]}\n{LONG_A[50:].rstrip('.')}"
+    assert split(f"{wrapped}\n---\n\n{LONG_B}") == [normalise(f"{wrapped}\n---"), LONG_B]
+    assert split(f"{LONG_A}\n\n---\n\n{LONG_B}") == [LONG_A, LONG_B]
+
+
+@pytest.mark.issue(2)
+@LINE_ENDS
+def test_comments_and_definitions_are_no_paragraphs(line_end):
+    comment = ["<!-- What no reader sees.", "", LONG_B, "-->"]
+    note = ["[^1]: The minister said so in an interview,", "as has been told before.", "[^2]: See there."]
+    links = [
+        "[bank]: https://example.org/banks 'Of all the banks that lend to the makers of chips in winter.'",
+        "[a]: /b",
+    ]
+    raw = line_end.join([*comment, LONG_A + "[^1]", "", *note, "", *links, "", LONG_B, "  " + comment[0] + " -->"])
+    assert split(raw) == [LONG_A + "[^1]", LONG_B]
+    assert split(line_end.join([LONG_A, *note, LONG_B])) == [LONG_A, LONG_B]
+    inline = f"{LONG_A} <!-- a comment --> {LONG_B}"
+    assert split(inline) == [inline]
+    assert split(f"<!-- no end\n\n{LONG_A}") == [LONG_A]
+    assert split(f"[sic]: {LONG_A}") == [f"[sic]: {LONG_A}"]
+
+
+@pytest.mark.issue(2)
+@LINE_ENDS
+def test_a_quotation_is_parted_at_its_empty_lines(line_end):
+    half = LONG_A.index("lend")
+    raw = line_end.join(["> " + LONG_A[:half].rstrip(), "> " + LONG_A[half:], "> ", f"> {LONG_B}", ">", "> > Why?"])
+    expected = [f"> {LONG_A[:half]}> {LONG_A[half:]}", f"> {LONG_B}", "> > Why?"]
+    assert split(raw) == expected
+    assert split(line_end.join([raw, "", LONG_B])) == [*expected, LONG_B]
+
+
+HEADER = """\
+From: Jane Doe <jane@example.org>
+To: All who work for the makers of chips,
+\tand those who lend to them before the winter comes
+Subject: Who sets the price?
+Date: Mon, 3 May 2025 10:00:00 +0200
+Content-Type: text/plain"""
+
+
+@pytest.mark.issue(2)
+@LINE_ENDS
+def test_the_header_of_a_mail_is_no_paragraph(line_end):
+    for gap in "\n\n", "\n":
+        assert split(f"{HEADER}{gap}{LONG_A}\n\n{LONG_B}".replace("\n", line_end)) == [LONG_A, LONG_B]
+    assert split(f"\ufeffTO: All\nFROM: Me\n\n{LONG_A}".replace("\n", line_end)) == [LONG_A]
+    assert split(HEADER) == []
+
+
+@pytest.mark.issue(2)
+def test_one_line_that_looks_like_a_header_is_text():
+    assert split(f"To: {LONG_A}\n\n{LONG_B}") == [f"To: {LONG_A}", LONG_B]
+    assert split(f"{LONG_A}\n\n{HEADER}.")[1:] == [normalise(f"{HEADER}.")]
+
+
+def test_hostile_marks_take_linear_time():
+    began = time.process_time()
+    for part in (
+        "<!--",
+        "<!-- -->\n",
+        "a\n---\n",
+        "a.\n===\n",
+        "\n[",
+        "[^a]:\n",
+        "[^a]: b\nc\n",
+        "[a]: /b\n",
+        ">\n",
+        "> >",
+    ):
+        split_paragraphs(part * (100_000 // len(part)) + "x.", limit_chars=200_000)
+    for raw in (
+        "From: a\nTo: b\n" + " a\n" * 30_000,
+        "From: a\nTo: b\n" * 5000 + "x.",
+        "a" * 99_000 + "\n---",
+        "-" * 99_000,
+    ):
+        split_paragraphs(raw)
+    for raw in "\n" + " " * 99_000 + "---", "x\n" + ">" * 99_000, "x\n" + "[" * 99_000, "<!--" + " " * 99_000 + "-->":
+        split_paragraphs(raw)
+    assert time.process_time() - began < 3

@@ -1,0 +1,169 @@
+"""Owns the marks that Markdown and mail set in plain text -> which lines are headings, and which are no text at all.
+
+Knows nothing of words or sentences but where a heading may stand.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from enum import Enum
+from heapq import merge
+from operator import itemgetter
+
+from twohands.ends import ends_sentence
+
+MAX_HEADING_WORDS = 30  # as many are a paragraph
+MAX_TITLE_CHARS = 400
+MAX_HEADER_LINES = 1000
+
+_CUTS_BETWEEN_CHECKS = 1000
+_BEFORE_CHARS = 80  # that show whether a sentence ended
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_REST = r"[^\S\r\n]*+(?=[\r\n]|\Z)"
+# A heading of Markdown. It begins with what is rare in text, which is searched for fastest.
+_NUMBER_SIGNS = re.compile(r"#(?<![^\r\n\f\u2029\ufeff]#)#{0,5}[^\S\r\n][^\r\n]*")
+_PERHAPS = re.compile(r"[#>=\[]|---")  # without one of these there is no mark
+_LINE = (
+    rf"(?P<gap>(?:>[^\S\r\n]*+)++(?=[\r\n]|\Z))"
+    r"|(?P<note>\[\^[^\]\r\n]{1,60}\]:)"
+    r"|(?P<link>\[[^\]\r\n]{1,200}\]:[^\S\r\n]*+<?(?:https?://|www\.|mailto:|ftp://|[./#])[^\r\n]*+)"
+    rf"|(?P<rule>={{3,}}+|-{{3,}}+){_REST}"
+)
+_FIRST_LINE = re.compile(rf"\ufeff?[^\S\r\n]*+(?:{_LINE})")
+_LATER_LINE = re.compile(rf"[\r\n][^\S\r\n]*+(?:{_LINE})")
+_NOTE_GOES_ON = re.compile(r"[^\r\n]*+(?:(?>\r\n|\r|\n)(?:[^\S\r\n]++[^\s]|[a-z])[^\r\n]*+)*+")
+_COMMENT_BEGINS = re.compile(r"(?:\A|[\r\n\f\ufeff])[ \t]{0,3}\Z")
+_COMMENT_ENDS = re.compile(_REST)
+_HEADER = re.compile(
+    r"(?:(?P<known>from|to|subject|date|sent)|b?cc|reply-to|sender|received|organi[sz]ation|newsgroups|references|"
+    r"importance|priority|precedence|attachments?|[a-z]{1,20}(?:-[a-z]{1,20}){1,5}):(?=\s)[^\r\n]*+"
+    r"(?:(?>\r\n|\r|\n)[ \t]++[^\s][^\r\n]*+)*+(?>\r\n|\r|\n|\Z)",
+    re.IGNORECASE,
+)
+
+Check = Callable[[], None]
+Span = tuple[int, int]
+
+
+class Kind(Enum):
+    """What a part of a text is."""
+
+    PROSE = "prose"
+    HEADING = "heading"
+    NOTHING = "nothing"  # not read and not shown as a heading: definitions, comments, empty lines of a quotation
+
+
+def skip_mail_header(text: str, bounds: Span) -> Span:
+    """Leave out the header of an e-mail or a memorandum: lines with `From:`, `To:` and the like at the beginning.
+
+    Args:
+        text: the raw document.
+        bounds: of what is not blank in it.
+
+    Returns:
+        The bounds of what is behind; as they were where there are not two of From, To, Subject, Date and Sent.
+    """
+    begin, last = bounds
+    begin += text.startswith("\ufeff", begin)
+    known = set()
+    for _ in range(MAX_HEADER_LINES):
+        if not (match := _HEADER.match(text, begin, last)):
+            break
+        begin = match.end()
+        known.add(str(match["known"]).lower())
+    return (begin, last) if len(known - {"none"}) >= 2 else bounds
+
+
+def cut_comments(text: str, bounds: Span, check: Check) -> Iterator[Span]:
+    """Leave out comments `<!-- -->` that have their lines for themselves; they may hold blank lines.
+
+    Args:
+        text: the raw document.
+        bounds: of what is looked at.
+        check: called every few milliseconds of work; raises to give up.
+
+    Yields:
+        Bounds of what is between them; those that were given where there are none.
+    """
+    begin, last = bounds
+    position = begin
+    while (start := text.find("<!--", position, last)) >= 0:
+        check()
+        # What has no end is no comment, nor is anything behind it: each of many would be looked through to the end.
+        if (end := text.find("-->", start + 4, last)) < 0:
+            break
+        position = end + 3
+        if _COMMENT_BEGINS.search(text[max(start - 4, 0) : start]) and _COMMENT_ENDS.match(text, position, last):
+            yield begin, start
+            begin = position
+    yield begin, last
+
+
+def _find_number_signs(text: str, bounds: Span, check: Check) -> Iterator[tuple[int, int, Kind]]:
+    for number, match in enumerate(_NUMBER_SIGNS.finditer(text, *bounds)):
+        if number % _CUTS_BETWEEN_CHECKS == 0:
+            check()
+        if len(match[0].split()) < MAX_HEADING_WORDS:
+            yield *match.span(), Kind.HEADING
+
+
+def _find_title(text: str, begin: int, match: re.Match[str]) -> int | None:
+    """Where the heading begins that a rule underlines; None where the rule is a break below prose."""
+    end = match.start() - text.startswith("\r\n", match.start() - 1)
+    first = max(begin, end - MAX_TITLE_CHARS)
+    last_end = max(text.rfind(line_end, first, end) for line_end in "\r\n")
+    if last_end < 0 and first > begin:
+        return None
+    start = first if last_end < 0 else last_end + 1
+    title = text[start:end].rstrip()
+    if not any(map(str.isalnum, title)) or len(title.split()) >= MAX_HEADING_WORDS:
+        return None
+    if match["rule"][0] == "-" and ends_sentence(title) and title[-1] not in "?!":
+        return None
+    above = text[max(begin, start - _BEFORE_CHARS) : start].rstrip()
+    return None if above and not ends_sentence(above) else start
+
+
+def _find_of_lines(text: str, bounds: Span, check: Check) -> Iterator[tuple[int, int, Kind]]:
+    begin, last = bounds
+    first = _FIRST_LINE.match(text, begin, last)
+    if first and first["rule"] is None:
+        yield _read_definition(text, first, last)
+    for number, match in enumerate(_LATER_LINE.finditer(text, begin, last)):
+        if number % _CUTS_BETWEEN_CHECKS == 0:
+            check()
+        if match["rule"] is None:
+            yield _read_definition(text, match, last)
+        elif (start := _find_title(text, begin, match)) is not None:
+            yield start, match.end(), Kind.HEADING
+
+
+def _read_definition(text: str, match: re.Match[str], last: int) -> tuple[int, int, Kind]:
+    end = match.end()
+    if match["note"] and (rest := _NOTE_GOES_ON.match(text, end, last)):
+        end = rest.end()
+    return match.start(str(match.lastgroup)), end, Kind.NOTHING
+
+
+def cut_at_marks(text: str, bounds: Span, check: Check) -> Iterator[tuple[int, int, Kind]]:
+    """Cut out headings that are marked by `#` or underlined, definitions of notes and links, and a quotation's gaps.
+
+    Args:
+        text: the raw document.
+        bounds: of a piece of it without blank lines.
+        check: called every few milliseconds of work; raises to give up.
+
+    Yields:
+        Bounds of its parts in order, and what they are; parts may be blank.
+    """
+    begin, last = bounds
+    if not _PERHAPS.search(text, begin, last):
+        yield begin, last, Kind.PROSE
+        return
+    marks = merge(_find_number_signs(text, bounds, check), _find_of_lines(text, bounds, check), key=itemgetter(0))
+    for start, end, kind in marks:
+        if start < begin:
+            continue
+        yield begin, start, Kind.PROSE
+        yield start, end, kind
+        begin = end
+    yield begin, last, Kind.PROSE
