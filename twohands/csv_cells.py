@@ -1,14 +1,18 @@
 """Owns how CSV becomes cells by column: streamed, by the delimiter that its header shows, each fault told of by row."""
 
 import csv
+import io
 import re
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from twohands.row_faults import FileFault
+from twohands.row_files import open_bytes, plain_suffix
 
 _FIELD_CHARS = 10_000_000
+_SAID = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)  # the first line, by which Excel is told
 _NOT_UTF_8 = re.compile(r"[\udc80-\udcff]")  # as "surrogateescape" has the bytes that are none
 
 
@@ -50,31 +54,49 @@ def _find_delimiter(header: str) -> str:
     return others[0] if len(others) == 1 and "," not in header else ","
 
 
-def _read_header(lines: _Lines) -> tuple[list[str], Iterator[list[str]], str]:
+def _read_header(lines: _Lines, path: Path) -> tuple[list[str], Iterator[list[str]], str]:
     """The names, the reader of all that follows, and the delimiter."""
     csv.field_size_limit(_FIELD_CHARS)
-    delimiter = _find_delimiter(next(lines, ""))
-    lines.go_back(0)
+    first = next(lines, "")
+    if said := _SAID.fullmatch(first):
+        delimiter = said[1]
+        lines.record.clear()
+    else:
+        delimiter = "\t" if plain_suffix(path) == ".tsv" else _find_delimiter(first)
+        lines.go_back(0)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     names = next(reader, [])
     lines.check()
     return names, reader, delimiter
 
 
+@contextmanager
+def _open_text(path: Path) -> Iterator[io.TextIOWrapper]:
+    """Open a file in UTF-8, or in UTF-16 where it begins with its byte order mark, as Excel's "Unicode Text" does."""
+    with open_bytes(path) as content:
+        start = content.peek(2)[:2]  # type: ignore[attr-defined]  # all that open_bytes gives has it
+        is_utf_16 = start in {b"\xff\xfe", b"\xfe\xff"}
+        encoding, errors = ("utf-16", "strict") if is_utf_16 else ("utf-8-sig", "surrogateescape")
+        with io.TextIOWrapper(content, encoding=encoding, errors=errors, newline="") as stream:
+            yield stream
+
+
 def read_csv_header(path: Path) -> list[str]:
     """Read the names of the columns alone.
 
     Args:
-        path: the file, in UTF-8.
+        path: as in `read_csv_cells`.
 
     Returns:
         As the header has them; none where the file is empty.
 
     Raises:
         csv.Error: it is no CSV in UTF-8.
+        UnicodeDecodeError: it begins as UTF-16 and is none.
+        PackedError: it is packed, and cannot be unpacked.
     """
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-        return _read_header(_Lines(stream))[0]
+    with _open_text(path) as stream:
+        return _read_header(_Lines(stream), path)[0]
 
 
 def _drop_blank_columns(names: list[str]) -> list[str]:
@@ -87,17 +109,22 @@ def read_csv_cells(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[st
     """Stream the rows of a CSV file; those that are wholly blank, as Excel leaves behind a table, are passed over.
 
     Args:
-        path: the file, in UTF-8.
+        path: the file, in UTF-8, or in UTF-16 with its byte order mark; tabs part the cells of `.tsv`, and of any file
+            what a first line `sep=;` says; `.gz` is unpacked.
         faults: rows that cannot be read are described here and passed over.
 
     Yields:
         The place of a row, its cells by column, and the header; an empty cell is an absent value, as CSV knows no
         null.
+
+    Raises:
+        UnicodeDecodeError: it begins as UTF-16 and is none.
+        PackedError: it is packed, and cannot be unpacked.
     """
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+    with _open_text(path) as stream:
         lines = _Lines(stream)
         try:
-            names, reader, delimiter = _read_header(lines)
+            names, reader, delimiter = _read_header(lines, path)
         except csv.Error as error:
             faults.append(f"{path}:1: the header is not CSV ({error})")
             return

@@ -1,6 +1,6 @@
 """Owns what a labelled row is: rows of a file -> checked `Example`s, with every fault named by file and line.
 
-Reads JSONL, CSV and Parquet, whole or nothing. Readers stream, so that bulk classification shares them.
+Reads JSONL, CSV, TSV and Parquet, whole or nothing. Readers stream, so that bulk classification shares them.
 """
 
 import json
@@ -26,11 +26,11 @@ from twohands.row_faults import (
     tell_once,
     tell_unknown,
 )
+from twohands.row_files import ROW_SUFFIXES, PackedError, open_bytes, plain_suffix, read_suffix, tell_remedy
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
 NOT_LABELLED = -100.0
 _NAMES = ("id", "source", "group")
-ROW_SUFFIXES = (".jsonl", ".ndjson", ".csv", ".parquet")
 
 Labels = npt.NDArray[np.float32]
 
@@ -132,13 +132,16 @@ def read_jsonl_lines(lines: Iterable[bytes], name: str, faults: list[str]) -> It
 
 
 def _read_jsonl(path: Path, faults: list[str]) -> Iterator[Row]:
-    with path.open("rb") as stream:
+    with open_bytes(path) as stream:
         yield from read_jsonl_lines(stream, str(path), faults)
 
 
 def _read_csv(path: Path, faults: list[str]) -> Iterator[Row]:
-    for place, cells, header in read_csv_cells(path, faults):
-        yield Row(cells, place, header)
+    try:
+        for place, cells, header in read_csv_cells(path, faults):
+            yield Row(cells, place, header)
+    except UnicodeDecodeError as error:  # of UTF-16; what is no UTF-8 is told of by row
+        faults.append(f"{path}: not text in UTF-16 ({error.reason}); save the file as UTF-8 (in Excel: CSV UTF-8)")
 
 
 def _read_parquet(path: Path, faults: list[str]) -> Iterator[Row]:
@@ -170,14 +173,15 @@ def expand_paths(paths: Iterable[Path], suffixes: tuple[str, ...] = ROW_SUFFIXES
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in suffixes)
+            found = sorted(p for p in path.rglob("*") if p.is_file() and read_suffix(p) in suffixes)
             if not found:
                 raise FileReadError(f"{path} holds no file that ends in {', '.join(suffixes)}")
             files += found
         elif not path.is_file():
             raise FileReadError(f"{path} does not exist")
-        elif path.suffix.lower() not in suffixes:
-            raise FileReadError(f"{path} ends in {path.suffix!r}; expected one of {', '.join(suffixes)}")
+        elif (suffix := read_suffix(path)) not in suffixes:
+            remedy = tell_remedy(suffix, suffixes)
+            raise FileReadError(f"{path} ends in {suffix!r}; expected one of {', '.join(suffixes)}{remedy}")
         else:
             files.append(path)
     return files
@@ -187,7 +191,7 @@ def read_rows(path: Path, faults: list[str]) -> Iterator[Row]:
     """Stream the rows of one file.
 
     Args:
-        path: `.jsonl`, `.ndjson`, `.csv` or `.parquet`.
+        path: ends in one of `ROW_SUFFIXES`.
         faults: rows that cannot be read are described here and passed over.
 
     Yields:
@@ -197,9 +201,11 @@ def read_rows(path: Path, faults: list[str]) -> Iterator[Row]:
         FileReadError: the file cannot be opened.
         MissingExtraError: Parquet without pyarrow.
     """
-    readers = {".csv": _read_csv, ".parquet": _read_parquet}
+    readers = {".csv": _read_csv, ".tsv": _read_csv, ".parquet": _read_parquet}
     try:
-        yield from readers.get(path.suffix.lower(), _read_jsonl)(path, faults)
+        yield from readers.get(plain_suffix(path), _read_jsonl)(path, faults)
+    except PackedError as error:
+        faults.append(f"{path}: not packed by gzip, or cut off ({error}); pack it again")
     except OSError as error:
         raise FileReadError(f"cannot read {path}: {error}") from error
 

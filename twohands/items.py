@@ -6,13 +6,21 @@ Rows are streamed; a document is held one at a time. Reading twice gives the sam
 import csv
 import functools
 import itertools
+import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from twohands.csv_cells import read_csv_header
-from twohands.documents import DOCUMENT_SUFFIXES, TEXT_SUFFIXES, decode_text, import_reader, read_document
+from twohands.documents import (
+    DOCUMENT_SUFFIXES,
+    TEXT_SUFFIXES,
+    extract_text,
+    import_reader,
+    read_document,
+)
 from twohands.errors import (
     EmptyParagraphError,
     FileReadError,
@@ -21,10 +29,12 @@ from twohands.errors import (
     ParagraphTooLongError,
     TwoHandsError,
 )
-from twohands.examples import ROW_SUFFIXES, Row, expand_paths, import_pyarrow, read_jsonl_lines, read_rows
+from twohands.examples import Row, expand_paths, import_pyarrow, read_jsonl_lines, read_rows
 from twohands.paragraphs import split_paragraphs
+from twohands.row_files import ROW_SUFFIXES, PackedError, plain_suffix
 
 STDIN_NAME = "stdin"
+_HTML = re.compile(r"(<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +59,11 @@ def is_document(path: Path) -> bool:
 def _read_columns(path: Path) -> list[str] | None:
     """Names of the columns, where the kind of file has them once for all rows."""
     try:
-        if path.suffix.lower() == ".csv":
+        if plain_suffix(path) in {".csv", ".tsv"}:
             return read_csv_header(path)
         if path.suffix.lower() == ".parquet":
             return list(import_pyarrow(f"reading {path}").read_schema(path).names)
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error, *PackedError) as error:
         raise FileReadError(f"cannot read {path}: {error}") from error
     return None
 
@@ -141,8 +151,35 @@ def read_items(files: Iterable[Path], faults: list[str], *, text_column: str) ->
                 yield _item_from_row(row, text_column)
 
 
+def _read_lines(stream: BinaryIO) -> Iterator[bytes]:
+    try:
+        yield from stream
+    except OSError as error:
+        raise FileReadError(f"cannot read standard input: {error.strerror or error}") from error
+
+
+def _find_kind(content: bytes) -> str:
+    """The suffix of the document that standard input is; an array of JSON is refused, which went for prose."""
+    if content.startswith(b"%PDF-"):
+        return ".pdf"
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    start = content[:4000].decode(encoding, errors="ignore").lstrip()
+    if re.match(r"\[\s*[{\"\]]", start):
+        try:
+            is_array = start[1:].lstrip().startswith("{") or isinstance(json.loads(content), list)
+        except (ValueError, RecursionError):
+            is_array = False  # prose may begin with ["
+        if is_array:
+            raise FileReadError(
+                "standard input is a JSON array; one object a line is expected: jq -c '.[]' FILE | twohands classify -"
+            )
+    return ".html" if _HTML.match(start) else ".txt"
+
+
 def read_stdin(stream: BinaryIO, faults: list[str], *, text_column: str) -> tuple[bool, Iterator[Item]]:
     """Stream the items of standard input: JSONL if its first line that is not blank begins with `{`, else a document.
+
+    A document is HTML if it begins with `<!DOCTYPE html` or `<html`, PDF if it begins as one, else plain text.
 
     Args:
         stream: bytes.
@@ -151,17 +188,24 @@ def read_stdin(stream: BinaryIO, faults: list[str], *, text_column: str) -> tupl
 
     Returns:
         Whether it is a document, and its items.
+
+    Raises:
+        FileReadError: it cannot be read, or is an array of JSON.
+        MissingExtraError: HTML or PDF without the extra `documents`.
     """
+    lines = _read_lines(stream)
     head: list[bytes] = []
-    for line in stream:
+    for line in lines:
         head.append(line)
         if line.removeprefix(b"\xef\xbb\xbf").strip():
             break
     if head and head[-1].removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
-        rows = read_jsonl_lines(itertools.chain(head, stream), STDIN_NAME, faults)
+        rows = read_jsonl_lines(itertools.chain(head, lines), STDIN_NAME, faults)
         return False, (_item_from_row(row, text_column) for row in rows)
 
-    def read() -> str:
-        return decode_text(b"".join(head) + stream.read(), STDIN_NAME)
-
-    return True, _items_from_document(STDIN_NAME, read, faults, has_offsets=True)
+    content = b"".join([*head, *lines])
+    suffix = _find_kind(content)
+    if suffix not in TEXT_SUFFIXES:
+        import_reader(suffix)
+    read = functools.partial(extract_text, content, suffix=suffix, name=STDIN_NAME)
+    return True, _items_from_document(STDIN_NAME, read, faults, has_offsets=suffix in TEXT_SUFFIXES)

@@ -215,9 +215,7 @@ def test_a_bad_row_of_csv_costs_no_other(tmp_path, line, n_faults, n_after):
 
 
 @pytest.mark.issue(2)
-@pytest.mark.parametrize(
-    "header", [b"id,t\xe9xt,stance", b'id,"tail"xt,stance', b"id,text,text", "id,text".encode("utf-16")]
-)
+@pytest.mark.parametrize("header", [b"id,t\xe9xt,stance", b'id,"tail"xt,stance', b"id,text,text"])
 def test_a_bad_header_of_csv_is_one_fault(tmp_path, header):
     path, faults = tmp_path / "a.csv", []
     path.write_bytes(header + b"\nr0,A.,neutral\nr1,B.,neutral\n")

@@ -1,5 +1,6 @@
 """Every input gives its items in order, each named by its place, and what cannot be read is told and passed over."""
 
+import gzip
 import io
 import sys
 
@@ -176,3 +177,87 @@ def test_rows_of_standard_input_are_streamed():
 
     _, items = read_stdin(io.BufferedReader(Endless()), [], text_column="text")
     assert [next(items).text for _ in range(3)] == ["A."] * 3
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.tsv", b"id\ttext\n1\tA, and more.\n2\tB.\n"),
+        ("a.tsv", b"id\ttext, as it was\ttext\n1\t\tA, and more.\n2\t\tB.\n"),
+        ("a.csv.gz", gzip.compress(b'id,text\n1,"A, and more."\n2,B.\n', mtime=0)),
+        ("a.TSV.GZ", gzip.compress(b"id\ttext\n1\tA, and more.\n2\tB.\n", mtime=0)),
+        ("a.jsonl.gz", gzip.compress(b'{"id": 1, "text": "A, and more."}\n{"id": 2, "text": "B."}\n', mtime=0)),
+        ("a.csv", 'id,text\n1,"A, and more."\n2,B.\n'.encode("utf-16")),
+        ("a.csv", "id\ttext\r\n1\tA, and more.\r\n2\tB.\r\n".encode("utf-16")),
+        ("a.csv", b"sep=;\r\nid;text\r\n1;A, and more.\r\n2;B.\r\n"),
+        ("a.csv", b'\xef\xbb\xbf"sep=|"\nid|text\n1|A, and more.\n2|B.\n'),
+    ],
+)
+def test_tables_as_people_have_them_are_read(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert find_inputs([tmp_path], text_column="text") == [path]
+    items, faults = read_all(path)
+    assert ([(item.id, item.text) for item in items], faults) == ([("1", "A, and more."), ("2", "B.")], [])
+
+
+@pytest.mark.issue(2)
+def test_a_table_that_cannot_be_decoded_is_told(tmp_path):
+    packed = gzip.compress(b'{"text": "A."}\n' * 20_000, mtime=0)
+    files = {
+        "cut.jsonl.gz": packed[:-40],
+        "plain.jsonl.gz": b'{"text": "A."}\n',
+        "odd.csv": "text\nA.\n".encode("utf-16"),
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content[:-1] if name == "odd.csv" else content)
+        _, faults = read_all(tmp_path / name)
+        assert [fault.partition(": ")[0] for fault in faults] == [str(tmp_path / name)]
+    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(b"text\nA.\n")[:12])
+    with pytest.raises(FileReadError):
+        find_inputs([tmp_path / "cut.csv.gz"], text_column="text")
+
+
+@pytest.mark.issue(2)
+def test_a_file_of_another_kind_is_refused_with_what_to_do(tmp_path):
+    for name, remedy in {"a.docx": ".html", "a.eml": ".txt", "a.json": "one object a line", "a.xlsx": "CSV"}.items():
+        (tmp_path / name).touch()
+        with pytest.raises(FileReadError) as caught:
+            find_inputs([tmp_path / name], text_column="text")
+        assert remedy in str(caught.value).partition(";")[2]
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize(
+    "content", [b'[{"text": "A."}]', b' [\n  {"text": "A."},\n', b'["A.", "B."]', b"\xef\xbb\xbf[]"]
+)
+def test_an_array_of_json_is_no_prose(content):
+    with pytest.raises(FileReadError):
+        read_bytes(content)
+
+
+@pytest.mark.parametrize("start", ["[Applause] ", '["Never", he said.] '])
+def test_prose_in_brackets_is_prose(start):
+    _, (item,), _ = read_bytes(f"{start}{FIRST}".encode())
+    assert item.text == start + FIRST
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize(
+    "start", ["<!DOCTYPE html>", "<html lang='en'>", "\n<?xml version='1.0'?>\n<!-- a\nb --><!doctype HTML>"]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_html_on_standard_input_is_read_as_html(start, encoding, monkeypatch):
+    pytest.importorskip("bs4")
+    content = f"{start}<head><title>T</title></head><body><p>{FIRST}</p></body>".encode(encoding)
+    is_document, (item,), faults = read_bytes(content)
+    assert (is_document, item.text, item.where["start"], faults) == (True, FIRST, None, [])
+    monkeypatch.setitem(sys.modules, "bs4", None)
+    with pytest.raises(MissingExtraError):
+        read_bytes(content)
+
+
+def test_standard_input_that_cannot_be_read_is_a_fault(tmp_path):
+    with (tmp_path / "a").open("wb") as stream, pytest.raises(FileReadError):
+        read_stdin(io.BufferedReader(io.FileIO(stream.fileno(), "r", closefd=False)), [], text_column="text")

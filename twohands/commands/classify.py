@@ -58,6 +58,10 @@ def _choose_format(output_format: "Format | None", output: Path | None) -> "Form
     from twohands.examples import import_pyarrow
     from twohands.outputs import FORMAT_BY_SUFFIX
 
+    if output is not None and output_format is None and output.suffix.lower() == ".gz":
+        raise click.UsageError(
+            f"--output {output} ends in .gz, but output is not packed; pack it afterwards: gzip FILE"
+        )
     chosen = output_format or (FORMAT_BY_SUFFIX.get(output.suffix.lower(), "jsonl") if output else "jsonl")
     if chosen == "parquet":
         if output is None:
@@ -288,9 +292,9 @@ def command(
 ) -> None:
     """Classify paragraphs of FILES, of folders, or of standard input.
 
-    Rows come from .jsonl, .ndjson, .csv and .parquet, in the column `text`, and are named by their `id`, else
-    FILE:LINE. Documents (.txt, .md, and with the extra `documents` .html and .pdf) are split into paragraphs, named
-    FILE#NUMBER. Standard input is JSONL if its first line begins with {, else one document.
+    Rows come from .jsonl, .ndjson, .csv, .tsv (each also .gz) and .parquet, in the column `text`, and are named by
+    their `id`, else FILE:LINE. Documents (.txt, .md, and with the extra `documents` .html and .pdf) are split into
+    paragraphs, named FILE#NUMBER. Standard input is JSONL if its first line begins with {, else one document.
 
     \b
       twohands classify speeches.csv --output speeches.classified.csv
