@@ -1,5 +1,6 @@
 """Owns the command line: composed from the entry points `twohands.commands`, each loaded only when it is called."""
 
+import contextlib
 import importlib.metadata
 import sys
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ import click
 
 from twohands import __version__
 from twohands.errors import MissingExtraError, TwoHandsError
+from twohands.standard_streams import open_closed_streams, watch_stdout
 
 GROUP = "twohands.commands"
 ROOMS = ("twohands", "training", "serving", "evaluation")
@@ -100,14 +102,23 @@ def cli() -> None:
     """
 
 
+def _say_error(error: TwoHandsError) -> None:
+    with contextlib.suppress(OSError):  # where standard error is full there is nobody to tell
+        click.echo(f"error [{error.code}]: {error}", err=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a fault that has a name ends with exit code 1 and one message on standard error.
+
+    That holds for a standard output that is full or closed, too; a closed standard error changes nothing.
 
     Args:
         arguments: without the program's name; None takes the process's own.
     """
+    open_closed_streams()
     try:
-        cli.main(args=None if arguments is None else list(arguments), prog_name="twohands")
+        with watch_stdout():
+            cli.main(args=None if arguments is None else list(arguments), prog_name="twohands")
     except ModuleNotFoundError as error:
         # A command loads heavy packages only once it runs, past the look at its extra.
         given = sys.argv[1:] if arguments is None else list(arguments)
@@ -116,8 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if extra is None or not package or package in ROOMS:
             raise
         missing = MissingExtraError(_say_missing(given[0], f"the package {package!r}"))
-        click.echo(f"error [{missing.code}]: {missing}", err=True)
+        _say_error(missing)
         sys.exit(1)
     except TwoHandsError as error:
-        click.echo(f"error [{error.code}]: {error}", err=True)
+        _say_error(error)
         sys.exit(1)

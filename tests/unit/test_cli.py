@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import os
 import subprocess
 import sys
 
@@ -125,3 +126,45 @@ def test_a_named_fault_is_one_message_and_exit_code_1(run, tmp_path):
     assert finished.stderr.startswith("error [unreadable_file]: ")
     assert "Traceback" not in finished.stderr
     assert finished.stdout == b""
+
+
+def run_shell(redirected, tmp_path, tiny_model, **environment):
+    """Run `twohands` as a shell does with redirections; `{rows}` is a file of two rows."""
+    rows = tmp_path / "a.csv"
+    rows.write_text("id,text\na,plan\nb,market\n", encoding="utf-8")
+    line = redirected.format(twohands=f"'{sys.executable}' -m twohands", rows=rows, model=tiny_model)
+    return subprocess.run(["sh", "-c", line], capture_output=True, text=True, env=os.environ | environment)
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "redirected",
+    [
+        "{twohands} classify {rows} --model {model} > /dev/full",
+        "{twohands} classify --help > /dev/full",
+        "{twohands} models list > /dev/full",
+        "{twohands} classify {rows} --model {model} >&-",
+        "{twohands} --help >&-",
+        "{twohands} classify - --model {model} <&-",
+    ],
+)
+def test_streams_that_are_full_or_closed_are_one_line(redirected, unbuffered, tmp_path, tiny_model):
+    if "/dev/full" in redirected and not os.path.exists("/dev/full"):  # noqa: PTH110
+        pytest.skip("needs /dev/full")
+    done = run_shell(redirected, tmp_path, tiny_model, PYTHONUNBUFFERED=unbuffered)
+    code = "unreadable_file" if "<&-" in redirected else "unwritable_file"
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+    assert done.stderr.startswith(f"error [{code}]: ")
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("closed", ["2>&-", "2>&- <&-"])
+def test_a_closed_standard_error_changes_nothing(closed, tmp_path, tiny_model):
+    done = run_shell(f"{{twohands}} classify {{rows}} --model {{model}} {closed}", tmp_path, tiny_model)
+    assert (done.returncode, [json.loads(line)["id"] for line in done.stdout.splitlines()]) == (0, ["a", "b"])
+
+
+def test_a_reader_that_has_gone_is_no_fault(tmp_path, tiny_model):
+    done = run_shell("( {twohands} --help; echo $? >&2 ) | true", tmp_path, tiny_model)
+    assert done.stderr.split() == ["141"]
