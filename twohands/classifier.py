@@ -1,7 +1,9 @@
 """Owns the way of a text through the contract: paragraphs -> token ids -> logits -> predictions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Self
 
 from twohands.encoding import EncodedParagraph, ParagraphEncoder
 from twohands.errors import InputError, ManifestError
@@ -9,6 +11,7 @@ from twohands.evidence import EvidencePlan, list_runs, make_explained_prediction
 from twohands.known import check_known
 from twohands.locate import find_model
 from twohands.manifest import GRAPH_NAME, TOKENIZER_NAME, Manifest, load_manifest
+from twohands.misuse import ArgumentError, ClosedError
 from twohands.prediction import Prediction
 from twohands.runtimes import DEFAULT_RUNTIME, Runtime, open_session
 from twohands.scores import with_thresholds
@@ -19,9 +22,12 @@ _BATCH = 128  # the more, the nearer in length are those that a runtime puts tog
 
 
 class Classifier:
-    """A model folder, loaded and verified.
+    """A model folder, loaded and verified; `with Classifier.load() as classifier:` closes it at the end.
 
-    `classify` may be called from several threads at once.
+    `classify` may be called from several threads at once. Other processes may have it, too: one that is forked loads
+    the graph anew on first use (with OpenVINO it is refused), and pickling takes along where the folder stands, from
+    which it is loaded where it is unpickled. So pools of `multiprocessing` (fork or spawn), joblib and Ray work, if the
+    folder is there; each process takes `num_threads`, so pass 1 for as many processes as there are cores.
     """
 
     def __init__(self, manifest: Manifest, sha256: str, encoder: ParagraphEncoder, session: Session) -> None:
@@ -38,6 +44,19 @@ class Classifier:
         self.encoder = encoder
         self.session = session
         self.taxonomy = manifest.taxonomy
+        self._origin: tuple[Path, int | None, Runtime] | None = None  # how it was loaded
+        self._is_closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        if self._origin is None:
+            raise TypeError("only a classifier that `Classifier.load` made can be pickled")
+        return _load_same, (*self._origin, self.sha256)
 
     @classmethod
     def load(
@@ -59,6 +78,7 @@ class Classifier:
             The classifier.
 
         Raises:
+            ArgumentError: `model` is no path, there is no such runtime, or `num_threads` is no whole number from 1 on.
             ModelNotFoundError: there is no such model.
             ManifestError: the folder is incomplete or altered.
             FileReadError: the graph or the tokenizer cannot be read, or the runtime cannot run the graph.
@@ -66,9 +86,13 @@ class Classifier:
             WrongAnswersError: the graph is computed otherwise here than where it was exported.
             NonFiniteLogitsError: the model answers NaN or infinity.
         """
+        if model is not None and not (isinstance(model, str | Path) and str(model)):
+            raise ArgumentError(f"model is {model!r}; expected a folder, a name, or None for the released model")
         folder = find_model(model)
         manifest, sha256 = load_manifest(folder)
-        encoder = ParagraphEncoder.from_file(folder / TOKENIZER_NAME, manifest.window)
+        encoder = ParagraphEncoder.from_file(
+            folder / TOKENIZER_NAME, manifest.window, usual_cautions=manifest.usual_cautions
+        )
         session = open_session(
             folder / GRAPH_NAME, runtime=runtime, num_threads=num_threads, max_tokens=manifest.window.max_tokens
         )
@@ -85,6 +109,7 @@ class Classifier:
         except BaseException:
             classifier.close()
             raise
+        classifier._origin = folder.absolute(), num_threads, runtime
         return classifier
 
     @property
@@ -102,8 +127,13 @@ class Classifier:
             Shape `(len(paragraphs), n_labels)`, uncalibrated.
 
         Raises:
+            ClosedError: the classifier was closed.
+            FileReadError: this process was forked, and the graph cannot be loaded anew.
+            ForkError: this process was forked, and the runtime is OpenVINO.
             NonFiniteLogitsError: the model answered NaN or infinity.
         """
+        if self._is_closed:
+            raise ClosedError("the classifier was closed; load it again")
         return run_paragraphs(self.session.run_batch, paragraphs)
 
     def predict(
@@ -133,38 +163,39 @@ class Classifier:
         return make_explained_predictions(logits, paragraphs, plans, self.taxonomy, rules)
 
     def classify(
-        self, texts: Sequence[str], *, thresholds: Mapping[str, object] | None = None, explain: bool = False
+        self, texts: Iterable[str], *, thresholds: Mapping[str, object] | None = None, explain: bool = False
     ) -> list[Prediction]:
         """Classify paragraphs.
 
         Args:
-            texts: raw text, one paragraph each.
-            thresholds: label of an any-of head -> threshold, one-of head -> abstention level.
+            texts: raw text, one paragraph each; a list, a generator, a column of a table.
+            thresholds: label of an any-of head -> threshold, one-of head -> abstention level; any real numbers.
             explain: also say which sentence carries each answer; up to 17 times the work.
 
         Returns:
             One prediction for each text, in order.
 
         Raises:
-            TypeError: `texts` is one string; a list is expected.
+            ArgumentError: `texts` is one string, a mapping, or nothing to go through.
+            ClosedError: the classifier was closed.
             EmptyParagraphError: a text is empty; the message names its place.
             ParagraphTooLongError: a text is too long.
             InputTypeError: a text is not a string.
             ThresholdError: an override is unknown or out of range.
+            FileReadError: this process was forked, and the graph cannot be loaded anew.
+            ForkError: this process was forked, and the runtime is OpenVINO.
             NonFiniteLogitsError: the model answered NaN or infinity.
         """
-        if isinstance(texts, str):
-            raise TypeError("classify takes a list of texts; wrap the one text in a list")
+        remaining = _go_through(texts)
         predictions: list[Prediction] = []
-        for start in range(0, len(texts), _BATCH):
+        while held := list(islice(remaining, _BATCH)):
             encoded = []
-            for place, text in enumerate(texts[start : start + _BATCH], start=start):
+            for place, text in enumerate(held, start=len(predictions)):
                 try:
                     encoded.append(self.encoder.encode(text))
                 except InputError as error:
                     raise type(error)(f"text {place}: {error}") from error
-            held = texts[start : start + _BATCH] if explain else []
-            plans = [plan_evidence(self.encoder, text) for text in held]
+            plans = [plan_evidence(self.encoder, text) for text in held] if explain else []
             predictions += self.predict(encoded, thresholds=thresholds, plans=plans)
         return predictions
 
@@ -179,5 +210,29 @@ class Classifier:
         return encoded
 
     def close(self) -> None:
-        """End the session's threads."""
+        """End the session's threads; nothing can be classified afterwards. May be called again."""
+        self._is_closed = True
         self.session.close()
+
+
+def _go_through(texts: Iterable[str]) -> Iterator[str]:
+    """Iterate over texts; what would be gone through by its letters or keys is refused."""
+    if isinstance(texts, str | bytes):
+        raise ArgumentError("classify takes several texts; wrap the one text in a list: classify([text])")
+    if isinstance(texts, Mapping):
+        raise ArgumentError("classify takes texts, found a mapping; pass list(texts.values())")
+    try:
+        return iter(texts)
+    except TypeError as error:
+        found = type(texts).__name__
+        raise ArgumentError(f"classify takes texts, found {found}; pass a list or any other iterable") from error
+
+
+def _load_same(folder: Path, num_threads: int | None, runtime: Runtime, sha256: str) -> Classifier:
+    """Load what was pickled; refuse another model in its place."""
+    classifier = Classifier.load(folder, num_threads=num_threads, runtime=runtime)
+    if classifier.sha256 != sha256:
+        classifier.close()
+        fault = f"found {classifier.sha256}, expected {sha256}"
+        raise ManifestError(f"{folder} is another model than the one that was pickled", [fault])
+    return classifier

@@ -19,6 +19,8 @@ from twohands.batches import cut_batches, pad_length
 from twohands.encoding import TokenIds
 from twohands.errors import FileReadError, NonFiniteLogitsError
 from twohands.extras import import_extra
+from twohands.forks import never_free, tell_of_forks
+from twohands.misuse import ForkError
 from twohands.pages import huge_pages
 from twohands.session import Crowd
 from twohands.threads import count_threads
@@ -64,7 +66,7 @@ class OpenVinoSession:
     there are threads; each length is padded to a full tile of the processor. Padding is masked, so neighbours and
     padding change a window's logits by the rounding of bf16 alone: by at most 0.011 of logits of up to 6.3, with 64
     windows of the released model; in f32 by 3e-6. A window that finds nothing else running, nor lately, gets all
-    threads.
+    threads. A forked child is refused: OpenVINO's threads are not there, and loaded anew there it hung at the exit.
     """
 
     def __init__(
@@ -118,6 +120,20 @@ class OpenVinoSession:
         self._has_wide = threading.Lock()
         self._crowd = Crowd()
         self._pool = ThreadPoolExecutor(self.num_threads, "twohands") if self.num_threads > 1 else None
+        self._is_forked = False
+        tell_of_forks(self)
+
+    def leave_behind(self) -> None:
+        """In a forked child: refuse from now on."""
+        never_free(self._core, self._compiled, self._requests, self._wide, self._pool)
+        self._is_forked = True
+
+    def _check_process(self) -> None:
+        if self._is_forked:
+            raise ForkError(
+                "OpenVINO was loaded before this process was forked, and does not work here; load the classifier in "
+                'this process alone (start method "spawn"), or with runtime="onnxruntime"'
+            )
 
     def _choose_precision(self) -> Precision:
         # OpenVINO emulates bf16 on a CPU with AVX-512 that does not multiply it: a paragraph takes over a second then.
@@ -167,7 +183,11 @@ class OpenVinoSession:
 
         Returns:
             Shape `(batch, n_labels)`.
+
+        Raises:
+            ForkError: the session was opened before this process was forked.
         """
+        self._check_process()
         request = self._requests.get()
         try:
             return self._infer(request, input_ids, attention_mask)
@@ -210,8 +230,10 @@ class OpenVinoSession:
             Shape `(len(token_ids), n_labels)`, in the order given.
 
         Raises:
+            ForkError: the session was opened before this process was forked.
             NonFiniteLogitsError: a logit is NaN or infinite.
         """
+        self._check_process()
         if len(token_ids) == 1:
             logits = self._run_alone(token_ids[0])
         else:
@@ -233,5 +255,5 @@ class OpenVinoSession:
 
     def close(self) -> None:
         """End the threads; the session cannot run several windows afterwards."""
-        if self._pool is not None:
+        if self._pool is not None and not self._is_forked:
             self._pool.shutdown()

@@ -2,9 +2,10 @@
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from twohands.cpu import CPU_FILE, read_cpu
+from twohands.misuse import ArgumentError
 
 if TYPE_CHECKING:
     from twohands.session import Session
@@ -46,7 +47,12 @@ def choose_runtime(runtime: Runtime) -> Literal["onnxruntime", "openvino"]:
 
     Returns:
         The runtime.
+
+    Raises:
+        ArgumentError: there is no such runtime.
     """
+    if runtime not in get_args(Runtime):
+        raise ArgumentError(f"runtime is {runtime!r}; expected one of {', '.join(get_args(Runtime))}")
     if runtime != "auto":
         return runtime
     is_installed = all(importlib.util.find_spec(name) is not None for name in ("openvino", "onnx"))
@@ -68,6 +74,7 @@ def open_session(
         The session.
 
     Raises:
+        ArgumentError: there is no such runtime, or `num_threads` is no whole number of at least 1.
         FileReadError: the file is missing or is not a graph that this runtime can run.
         MissingExtraError: OpenVINO is not installed.
     """

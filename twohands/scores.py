@@ -1,6 +1,7 @@
 """Owns logits -> calibrated scores -> decisions, once for training, evaluation and serving."""
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Annotated, Literal
 
 import numpy as np
@@ -120,24 +121,28 @@ def with_thresholds(
         New rules by head name.
 
     Raises:
-        ThresholdError: an unknown key, or a value that is no number in [0, 1].
+        ThresholdError: an unknown key, a value that is no real number in [0, 1], or no mapping at all.
     """
     known = {head.name for head in heads if head.problem_type is ProblemType.ONE_OF}
     known |= {label for head in heads if head.problem_type is ProblemType.ANY_OF for label in head.label_names}
+    if not isinstance(overrides, Mapping):
+        raise ThresholdError(f"thresholds are {type(overrides).__name__}; expected a mapping of label to number")
+    asked: dict[str, float] = {}
     for key, value in overrides.items():
         if key not in known:
             raise ThresholdError(f"threshold for {key!r}, which is none of {', '.join(sorted(known))}")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        is_real = isinstance(value, Real) and not isinstance(value, bool)
+        if not is_real or not 0 <= value <= 1:  # type: ignore[operator]  # a real number can be compared
             raise ThresholdError(f"threshold for {key!r} is {value!r}; expected a number from 0 to 1")
+        asked[key] = float(value)  # type: ignore[arg-type]  # and made a float
     changed = dict(rules)
     for head in heads:
         rule = rules[head.name]
-        if head.problem_type is ProblemType.ONE_OF and head.name in overrides:
-            changed[head.name] = rule.model_copy(update={"abstention": float(str(overrides[head.name]))})
+        if head.problem_type is ProblemType.ONE_OF and head.name in asked:
+            changed[head.name] = rule.model_copy(update={"abstention": asked[head.name]})
         elif rule.thresholds is not None:
             thresholds = [
-                float(str(overrides.get(name, threshold)))
-                for name, threshold in zip(head.label_names, rule.thresholds, strict=True)
+                asked.get(name, threshold) for name, threshold in zip(head.label_names, rule.thresholds, strict=True)
             ]
             changed[head.name] = rule.model_copy(update={"thresholds": thresholds})
     return changed

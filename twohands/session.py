@@ -14,6 +14,7 @@ import onnxruntime as ort
 
 from twohands.encoding import EncodedParagraph, TokenIds
 from twohands.errors import FileReadError, NonFiniteLogitsError
+from twohands.forks import check_same, never_free, stamp_file, tell_of_forks
 from twohands.overflow import sums_overflow
 from twohands.pages import huge_pages
 from twohands.threads import count_threads
@@ -98,15 +99,16 @@ def _share_arena() -> None:
     ort.create_and_register_allocator(where, None)
 
 
-def _load(path: Path, *, num_threads: int) -> ort.InferenceSession:
+def _load(path: Path, *, num_threads: int, shares_arena: bool) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = num_threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # A pattern is kept for every length that ever came: some 25 MB a session, and no time is saved by it.
     options.enable_mem_pattern = False
-    _share_arena()
-    options.add_session_config_entry("session.use_env_allocators", "1")
+    if shares_arena:
+        _share_arena()
+        options.add_session_config_entry("session.use_env_allocators", "1")
     if sums_overflow():  # a model whose weights are large answered neutral to everything on such a CPU
         options.add_session_config_entry("session.x64quantprecision", "1")
     # Spinning would burn the core of a neighbour run, and of an idle service.
@@ -125,7 +127,7 @@ class OnnxSession:
     Each window is its own run: nothing is padded, and a paragraph's logits cannot depend on its neighbours,
     which they would with dynamic int8 (one activation range for the whole batch). Runs go side by side, one
     thread each, since that beats several threads in one run; a window that finds nothing else running, nor lately,
-    gets all threads, since then latency is all that counts.
+    gets all threads, since then latency is all that counts. In a forked child the graph is loaded anew on first use.
     """
 
     def __init__(self, path: Path, *, num_threads: int | None = None) -> None:
@@ -140,15 +142,38 @@ class OnnxSession:
         """
         self.num_threads = count_threads(num_threads)
         self.runtime, self.version, self.most_windows = "onnxruntime", str(ort.__version__), 1
-        with huge_pages():
-            self._session = _load(path, num_threads=1)
-            # For a window that has the machine to itself: two threads answer it in some 0.65 of the time of one.
-            self._wide = _load(path, num_threads=self.num_threads) if self.num_threads > 1 else self._session
-        self._crowd = Crowd()
+        self._path, self._stamp = path.absolute(), stamp_file(path)
+        self._open(shares_arena=True)
         self.input_names = [graph_input.name for graph_input in self._session.get_inputs()]
         width = next((output.shape[-1] for output in self._session.get_outputs() if output.name == "logits"), None)
         self.n_labels = width if isinstance(width, int) else None  # None: the graph leaves it open
+        self._is_left_behind, self._renewing = False, threading.Lock()
+        tell_of_forks(self)
+
+    def _open(self, *, shares_arena: bool) -> None:
+        with huge_pages():
+            self._session = _load(self._path, num_threads=1, shares_arena=shares_arena)
+            # For a window that has the machine to itself: two threads answer it in some 0.65 of the time of one.
+            self._wide = (
+                _load(self._path, num_threads=self.num_threads, shares_arena=shares_arena)
+                if self.num_threads > 1
+                else self._session
+            )
+        self._crowd = Crowd()
         self._pool = ThreadPoolExecutor(self.num_threads, "twohands") if self.num_threads > 1 else None
+
+    def leave_behind(self) -> None:
+        """In a forked child: have the graph loaded anew on first use."""
+        never_free(self._session, self._wide, self._pool)
+        self._is_left_behind, self._renewing = True, threading.Lock()
+
+    def _renew(self) -> None:
+        with self._renewing:
+            if self._is_left_behind:
+                check_same(self._path, self._stamp)
+                # Another thread of the parent may have held the lock of the shared arena when it was forked.
+                self._open(shares_arena=False)
+                self._is_left_behind = False
 
     def run_padded(self, input_ids: TokenIds, attention_mask: TokenIds) -> Logits:
         """Run one padded batch as it is; for parity checks and benchmarks.
@@ -160,6 +185,8 @@ class OnnxSession:
         Returns:
             Shape `(batch, n_labels)`.
         """
+        if self._is_left_behind:
+            self._renew()
         return self._run(self._session, input_ids, attention_mask)
 
     def _run(self, session: ort.InferenceSession, input_ids: TokenIds, attention_mask: TokenIds) -> Logits:
@@ -185,8 +212,11 @@ class OnnxSession:
             Shape `(len(token_ids), n_labels)`, in the order given.
 
         Raises:
+            FileReadError: this process was forked, and the graph cannot be loaded anew.
             NonFiniteLogitsError: a logit is NaN or infinite.
         """
+        if self._is_left_behind:
+            self._renew()
         if self._pool is None or len(token_ids) == 1:
             rows = [self._run_one(ids, may_be_wide=True) for ids in token_ids]
         else:
@@ -202,7 +232,7 @@ class OnnxSession:
 
     def close(self) -> None:
         """End the threads; the session cannot run several windows afterwards."""
-        if self._pool is not None:
+        if self._pool is not None and not self._is_left_behind:
             self._pool.shutdown()
 
 

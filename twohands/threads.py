@@ -3,6 +3,9 @@
 import math
 import os
 from pathlib import Path
+from typing import SupportsIndex
+
+from twohands.misuse import ArgumentError
 
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
@@ -62,8 +65,14 @@ def count_threads(requested: int | None = None, *, quota: float | None = None) -
 
     Returns:
         At least 1.
+
+    Raises:
+        ArgumentError: `requested` is no whole number of at least 1.
     """
+    is_whole = isinstance(requested, SupportsIndex) and not isinstance(requested, bool)
+    if requested is not None and (not is_whole or requested < 1):
+        raise ArgumentError(f"num_threads is {requested!r}; expected a whole number from 1 on, or None for all")
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     granted = quota if quota is not None else read_cpu_quota()
     n_free = affinity if granted is None else min(affinity, max(1, math.floor(granted)))
-    return max(1, n_free if requested is None else min(n_free, requested))
+    return n_free if requested is None else min(n_free, int(requested))

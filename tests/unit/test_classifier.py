@@ -2,7 +2,9 @@
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from tests.support.tiny import build_tiny_model
@@ -17,6 +19,7 @@ from twohands.errors import (
     ThresholdError,
 )
 from twohands.manifest import load_manifest, write_manifest
+from twohands.misuse import ArgumentError, ClosedError
 from twohands.taxonomy import Taxonomy
 
 
@@ -65,9 +68,51 @@ def test_no_text_gives_no_answer(classifier):
     assert classifier.classify([]) == []
 
 
-def test_one_string_is_a_mistake(classifier):
-    with pytest.raises(TypeError):
-        classifier.classify("the plan")
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("texts", ["the plan", b"the plan", {"the plan": 1}, None, 5])
+def test_what_is_no_list_of_texts_is_a_mistake(classifier, texts):
+    with pytest.raises(ArgumentError) as caught:
+        classifier.classify(texts)
+    assert isinstance(caught.value, TypeError)
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("explain", [False, True])
+@pytest.mark.parametrize("make", [iter, tuple, np.array, lambda texts: dict.fromkeys(texts).keys()])
+def test_any_iterable_of_texts_will_do(classifier, make, explain):
+    texts = [f"plan {'of ' * n}market" for n in range(3)]
+    assert classifier.classify(make(texts), explain=explain) == classifier.classify(texts, explain=explain)
+
+
+def test_a_generator_is_read_over_many_batches(classifier):
+    words = ["plan", "market", "weather"] * 67
+    assert classifier.classify(word for word in words) == classifier.classify(words)
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize(
+    "arguments",
+    [{"runtime": "OpenVINO"}, {"runtime": "foo"}, {"runtime": None}, {"num_threads": 0}, {"num_threads": 1.5}],
+)
+def test_arguments_that_mean_nothing_are_refused(tiny_model, arguments):
+    with pytest.raises(ArgumentError):
+        Classifier.load(tiny_model, **arguments)
+
+
+@pytest.mark.parametrize("model", [5, "", b"twohands"])
+def test_a_model_is_named_by_a_path(model):
+    with pytest.raises(ArgumentError):
+        Classifier.load(model)
+
+
+@pytest.mark.issue(2)
+def test_after_closing_nothing_is_classified(tiny_model):
+    with Classifier.load(tiny_model, num_threads=np.int64(2)) as classifier:
+        assert len(classifier.classify(["plan", "market"])) == 2
+    for texts in (["plan"], ["plan", "market"]):
+        with pytest.raises(ClosedError):
+            classifier.classify(texts)
+    classifier.close()
 
 
 @pytest.mark.parametrize(("bad", "error"), [("", EmptyParagraphError), (None, InputTypeError)])
@@ -88,8 +133,17 @@ def test_thresholds_change_decisions_and_not_scores(classifier):
     assert changed.topics.labels == ["regulation"]
     assert (plain.stance.abstained, changed.stance.abstained) == (False, True)
     assert changed.topics.scores == plain.topics.scores
-    with pytest.raises(ThresholdError):
-        classifier.classify(["plan"], thresholds={"tariffs": 0.5})
+    for nonsense in ({"tariffs": 0.5}, {"sanctions": True}, {"sanctions": "0.5"}, [("sanctions", 0.5)]):
+        with pytest.raises(ThresholdError):
+            classifier.classify(["plan"], thresholds=nonsense)
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("number", [np.float32(1), np.int64(1), Fraction(1)])
+def test_any_real_number_is_a_threshold(classifier, number):
+    thresholds = {"sanctions": number, "regulation": 0, "stance": number}
+    (prediction,) = classifier.classify(["a plan of embargo"], thresholds=thresholds)
+    assert (prediction.topics.labels, prediction.stance.abstained) == (["regulation"], True)
 
 
 def test_long_text_says_what_was_cut(classifier):

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from twohands.misuse import ArgumentError
 from twohands.threads import count_threads, read_cpu_quota
 
 N_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -83,11 +84,17 @@ def test_a_group_outside_the_mount_is_harmless(groups):
         (1000, 1.0, 1),
         (1000, 1e9, N_CORES),
         (None, 1e9, N_CORES),
-        (0, 4.0, 1),
     ],
 )
 def test_never_more_than_asked_for_or_granted(requested, quota, expected):
     assert count_threads(requested, quota=quota) == expected
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("requested", [0, -3, 1.5, "2", True])
+def test_what_is_no_number_of_threads_is_refused(requested):
+    with pytest.raises(ArgumentError):
+        count_threads(requested)
 
 
 def test_affinity_binds(monkeypatch):
