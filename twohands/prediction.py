@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from twohands.encoding import EncodedParagraph
+from twohands.errors import UnknownHeadError
 from twohands.scores import DecisionRule, calibrate
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 from twohands.windows import Logits
@@ -42,7 +43,11 @@ class AnyOf:
 
 @dataclass(frozen=True)
 class Prediction:
-    """All heads' answers for one paragraph; `prediction.stance` is `prediction.heads["stance"]`."""
+    """All heads' answers for one paragraph; `prediction.stance` is `prediction.heads["stance"]`.
+
+    Which heads there are is the model's to say, so a type checker takes `prediction.stance` for anything;
+    `prediction.one_of("stance")` and `prediction.any_of("topics")` are the same answers, typed.
+    """
 
     heads: dict[str, OneOf | AnyOf]
     n_tokens: int
@@ -52,11 +57,50 @@ class Prediction:
     evidence: dict[str, object] | None = None
     warnings: list[str] = field(default_factory=list)
 
-    def __getattr__(self, name: str) -> OneOf | AnyOf:
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - a union has neither `label` nor `labels` for a checker
         heads: Mapping[str, OneOf | AnyOf] = self.__dict__.get("heads", {})
         if name in heads:
             return heads[name]
         raise AttributeError(f"no field or head {name!r}; heads: {', '.join(heads)}")
+
+    def one_of(self, name: str) -> OneOf:
+        """The answer of a one-of head.
+
+        Args:
+            name: of the head.
+
+        Returns:
+            Its answer.
+
+        Raises:
+            UnknownHeadError: there is no such head, or it is an any-of head.
+        """
+        answer = self.heads.get(name)
+        if not isinstance(answer, OneOf):
+            raise self._refuse(name, "one-of", "any_of")
+        return answer
+
+    def any_of(self, name: str) -> AnyOf:
+        """The answer of an any-of head.
+
+        Args:
+            name: of the head.
+
+        Returns:
+            Its answer.
+
+        Raises:
+            UnknownHeadError: there is no such head, or it is a one-of head.
+        """
+        answer = self.heads.get(name)
+        if not isinstance(answer, AnyOf):
+            raise self._refuse(name, "any-of", "one_of")
+        return answer
+
+    def _refuse(self, name: str, kind: str, other: str) -> UnknownHeadError:
+        if name in self.heads:
+            return UnknownHeadError(f"{name!r} is no {kind} head; take {other}({name!r})")
+        return UnknownHeadError(f"no head {name!r}; heads: {', '.join(self.heads)}")
 
     def to_dict(self) -> dict[str, object]:
         """The JSON shape of the interface."""

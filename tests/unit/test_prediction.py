@@ -1,8 +1,14 @@
 """Predictions decide as evaluation does, and have the JSON shape of the interface."""
 
 import copy
+import importlib.util
 import json
+import os
 import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +16,10 @@ import pytest
 from tests.support.tiny import make_rules
 from twohands.decide import decide_all
 from twohands.encoding import EncodedParagraph
-from twohands.errors import NonFiniteLogitsError
+from twohands.errors import NonFiniteLogitsError, UnknownHeadError
 from twohands.prediction import make_predictions
 
+README = Path(__file__).resolve().parents[2] / "README.md"
 ONE = EncodedParagraph(windows=(np.array([2, 4, 3]),), n_tokens=1, n_tokens_cut=0, n_tokens_unknown=0)
 CUT = EncodedParagraph(windows=(np.array([2, 4, 3]),) * 3, n_tokens=50, n_tokens_cut=16, n_tokens_unknown=2)
 LOGITS = np.array([[9, 0, 0, 9, -9, -9, 9], [0.1, 0.2, 0.1, -9, -9, -9, -9]], dtype=np.float32)
@@ -49,6 +56,37 @@ def test_heads_are_attributes(taxonomy):
         _ = prediction.mood
     assert copy.deepcopy(prediction) == prediction
     assert pickle.loads(pickle.dumps(prediction)) == prediction  # noqa: S301 - its own bytes
+
+
+def test_heads_are_asked_for_by_kind(taxonomy):
+    (prediction,) = make_predictions(LOGITS[:1], [ONE], taxonomy, make_rules(taxonomy))
+    assert prediction.one_of("stance") is prediction.stance
+    assert prediction.any_of("topics") is prediction.topics
+    for ask, name in ((prediction.one_of, "topics"), (prediction.any_of, "stance"), (prediction.one_of, "mood")):
+        with pytest.raises(UnknownHeadError):
+            ask(name)
+
+
+TYPED = """
+
+def decide(text: str) -> tuple[str, list[str]]:
+    (prediction,) = classifier.classify([text])
+    return prediction.one_of("stance").label, prediction.any_of("topics").labels
+"""
+
+
+@pytest.mark.issue(2)
+@pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed")
+def test_the_readmes_example_passes_a_type_checker(tmp_path):
+    (example,) = re.findall(
+        r"```python\n(from twohands import Classifier\n.*?)```", README.read_text("utf-8"), re.DOTALL
+    )
+    (tmp_path / "example.py").write_text(example + TYPED, encoding="utf-8")
+    # What other packages say of themselves is left out, which takes most of the time and is not asked about.
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-site-packages", "--follow-imports=silent", "example.py"]
+    environment = os.environ | {"MYPYPATH": str(README.parent), "MYPY_CACHE_DIR": str(tmp_path / "cache")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
 
 
 def test_no_abstention_level_means_never(taxonomy):
