@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -33,11 +33,14 @@ from serving.openapi import OpenapiDocument, build_openapi
 from serving.operations import router as operations_router
 from serving.page.routes import router as page_router
 from serving.protocols import ROUTERS
+from serving.queries import check_query
 from serving.rates import RateLimiter
+from serving.refusals import describe_refusals
 from serving.routes import router
 from serving.service import Phase
 from serving.settings import ServeSettings
 from serving.shared_folder import RATES_FOLDER
+from serving.slashes import TakeSlashes
 from serving.stream_routes import STREAM_PATH
 from serving.stream_routes import router as stream_router
 from serving.tracing import NO_SPANS, open_tracing
@@ -87,6 +90,7 @@ def create_app(
 
     def describe(classifiers: Mapping[str, Classifier]) -> dict[str, Any]:
         described = build_openapi(app, classifiers)
+        describe_refusals(described)
         if keyring is not None:
             describe_keys(described)
         return described
@@ -128,7 +132,7 @@ def create_app(
     app.state.readers, app.state.corrections = Readers(), desk
     show_default(models)
     for each in _ROUTERS:
-        app.include_router(each)
+        app.include_router(each, dependencies=[Depends(check_query)])
     app.state.methods_by_path = list_methods(_ROUTERS)
     app.state.observed_routes = [route for each in _ROUTERS for route in each.routes if isinstance(route, Route)]
     app.add_middleware(HeadAsGet)
@@ -162,6 +166,7 @@ def create_app(
     app.add_middleware(BrowserRules, cors_origins=settings.cors_origins)
     app.state.unfinished = Unfinished()
     app.add_middleware(AnswerAtTheEnd, unfinished=app.state.unfinished)
+    app.add_middleware(TakeSlashes)  # before any goes by the path
     spans, build_observed = open_tracing() if settings.tracing else NO_SPANS, app.build_middleware_stack
     # Around all, not by `add_middleware`: Starlette answers what nobody expected outside of what is added so.
     app.build_middleware_stack = lambda: Observer(  # type: ignore[method-assign]  # Starlette has no other way

@@ -14,13 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.connections import IS_TOO_MANY
 from serving.failures import answer_failure
 from serving.limits import awaits_continue, refuse
+from serving.operations import METRICS_PATH
 from serving.probes import is_probe
 from twohands.errors import BodyTimeoutError, HeadersTooLargeError, TooManyConnectionsError
 
 _MAX_HEADERS = 100
 # Below this many bytes a second, waiting for a body counts against its time.
 MIN_BYTES_PER_S = 500
-_METRICS_PATH = "/metrics"
 
 
 class ClientLimits:
@@ -57,7 +57,7 @@ class ClientLimits:
             await self._app(scope, receive, send)
             return
         # A flood of clients must not look like a dead service, and is seen by the metrics.
-        is_answered = is_probe(scope["path"]) or scope["path"] == _METRICS_PATH
+        is_answered = is_probe(scope["path"]) or scope["path"] == METRICS_PATH
         if scope.get("state", {}).get(IS_TOO_MANY) and not is_answered:
             crowd = TooManyConnectionsError("too many connections are open; close those not in use, and try again")
             await refuse(crowd, scope, receive, send, is_last=True)

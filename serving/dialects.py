@@ -57,6 +57,11 @@ _DIALECT_BY_PREFIX: dict[str, Dialect] = {
 }
 
 
+def is_of_protocol(path: str) -> bool:
+    """Whether a path belongs to a protocol of other people's clients."""
+    return path in _DIALECT_BY_PATH or path.startswith(tuple(_DIALECT_BY_PREFIX))
+
+
 def tell_failure(path: str, *, status: int, code: str, message: str, request_id: str) -> Told:
     """Put a failure into the words of the protocol that a path belongs to.
 

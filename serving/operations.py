@@ -10,6 +10,7 @@ from serving.metrics import CONTENT_TYPE, Metrics
 from serving.models import Models, Slot
 from serving.schemas import FailureResponse, ModelIdentity
 
+METRICS_PATH = "/metrics"
 router = APIRouter()
 
 _FAILURES: dict[int | str, dict[str, Any]] = {
@@ -67,7 +68,12 @@ def _describe(slot: Slot, models: Models) -> ServedModel:
     )
 
 
-@router.get("/metrics", include_in_schema=False)
+@router.get(
+    METRICS_PATH,
+    response_class=Response,
+    responses={200: {"description": "All metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+    tags=["state"],
+)
 async def show_metrics(request: Request, models: _Models) -> Response:
     """Show all metrics in Prometheus' text format."""
     models.tell_depth()

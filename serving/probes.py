@@ -8,7 +8,7 @@ import re
 
 _PROBE = re.compile(
     r"/(?:healthz|readyz|health|ping|v2/health/(?:live|ready)|v2/models/[^/]+(?:/versions/[^/]+)?/ready"
-    r"|label-studio(?:/|/health)?)"
+    r"|label-studio(?:/health)?)/?"
 )
 
 

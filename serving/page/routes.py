@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from serving.page.files import INDEX, WebFile, load_files
+from serving.protocols.heads import find_service
 from twohands import __version__
 
 PAGE_PREFIX = "/page/"
@@ -57,7 +58,13 @@ def wants_json(headers: Mapping[str, str]) -> bool:
 
 @router.api_route("/", methods=["GET", "HEAD"])
 async def page(request: Request) -> Response:
-    """The page; to a program that accepts JSON only, where to look."""
+    """The page; to a program that accepts JSON only, where to look.
+
+    For text-embeddings-inference this is a health path, and load balancers ask it where they are told no other: who
+    does not ask for HTML hears whether requests are answered.
+    """
+    if "text/html" not in request.headers.get("accept", "").lower():
+        find_service(request).check_ready()
     if wants_json(request.headers):
         return JSONResponse(
             {
