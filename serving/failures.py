@@ -65,7 +65,9 @@ SECURITY_HEADERS = {
 _WORDS_BY_FAULT = {
     "extra_forbidden": "unknown field",
     "missing": "missing field",
-    "model_type": 'expected an object such as {"inputs": "..."}',
+    "model_type": "expected an object",
+    "dict_type": "expected an object",
+    "list_type": "expected a list",
 }
 _WORDS_BY_STATUS = {
     400: "this is no request by the rules of HTTP/1.1",
@@ -86,7 +88,7 @@ def describe_validation(faults: Sequence[Mapping[str, Any]]) -> str:
     """Name each field and what is wrong with it, without its value.
 
     Args:
-        faults: pydantic's errors.
+        faults: pydantic's errors; `known` and `required` of one are the fields of the object that it is of.
 
     Returns:
         One line, the first faults in full.
@@ -96,6 +98,10 @@ def describe_validation(faults: Sequence[Mapping[str, Any]]) -> str:
         parts = [str(part) for part in fault["loc"] if part not in {"body", "[key]"}]
         where = ".".join(part if _NAME.fullmatch(part) else "(unprintable name)" for part in parts) or "body"
         what = _WORDS_BY_FAULT.get(fault["type"], fault["msg"])
+        if fault["type"] == "model_type" and (required := fault.get("required")):
+            what += " such as {" + ", ".join(f'"{name}": ...' for name in required) + "}"
+        elif known := fault.get("known"):
+            what += f"; known are {', '.join(known)}"
         lines.append(f"{where}: {what.removeprefix('Value error, ')}")
     if len(faults) > _MAX_FAULTS:
         lines.append(f"and {len(faults) - _MAX_FAULTS} more")

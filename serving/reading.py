@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from serving.engine import Engine
+from serving.schemas import name_kind
 from serving.waiting import do_here
 from twohands.classifier import Classifier
 from twohands.encoding import EncodedParagraph
-from twohands.errors import InputError, ParagraphTooLongError
+from twohands.errors import InputError, InputTypeError, ParagraphTooLongError
 from twohands.evidence import MAX_PIECES, EvidencePlan, plan_evidence
 from twohands.windows import WindowRule, cut_windows
 
@@ -117,6 +118,8 @@ def encode_inputs(classifier: Classifier, limit_chars: int, texts: Sequence[obje
         if isinstance(text, str) and len(text) > limit_chars:
             fault = f"found {len(text)} characters, at most {limit_chars} are read as one paragraph; split it first"
             encoded.append(ParagraphTooLongError(fault))
+        elif not isinstance(text, str):  # the library would name a type of Python's
+            encoded.append(InputTypeError(f"found {name_kind(text)}, expected a string of text"))
         else:
             encoded += classifier.try_encode([text])
     return encoded

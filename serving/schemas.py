@@ -1,6 +1,7 @@
 """Owns what requests and answers look like, whatever heads a model has; `openapi.py` adds those of a loaded one."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import (
@@ -12,7 +13,7 @@ from pydantic import (
     ValidationError,
     WithJsonSchema,
 )
-from pydantic_core import from_json
+from pydantic_core import ErrorDetails, from_json
 
 from serving.tei_info import TeiInfo
 from twohands.cautions import Caution
@@ -24,13 +25,20 @@ Score = Annotated[float, Field(ge=0, le=1)]
 LabelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 
 
-_WORD_BY_TYPE = {"NoneType": "null", "bool": "true or false", "int": "a number", "float": "a number"}
+_WORD_BY_TYPE = {
+    type(None): "null", bool: "true or false", int: "a number", float: "a number", str: "a string", list: "a list"
+}  # fmt: skip
+
+
+def name_kind(value: object) -> str:
+    """What a value of a body is, in JSON's words and not Python's."""
+    return _WORD_BY_TYPE.get(type(value), "an object")
 
 
 def check_text_or_list(value: object) -> object:
     """Refuse what is neither, in one sentence; pydantic would tell of each of the two, and name them its own way."""
     if not isinstance(value, str | list):
-        found = _WORD_BY_TYPE.get(type(value).__name__, "an object")
+        found = name_kind(value)
         raise ValueError(f"expected a string or a list of strings, found {found}")  # noqa: TRY004 - pydantic's own
     return value
 
@@ -236,6 +244,31 @@ class InfoResponse(TeiInfo):
     versions: dict[str, str]
 
 
+def _find_schemas(annotation: object) -> Iterator[type[BaseModel]]:
+    """The schemas of objects that a field, or each of its items, may be."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _find_schemas(part)
+
+
+def _tell_object(schema: type[BaseModel], fault: ErrorDetails) -> dict[str, Any]:
+    """Add to a fault what the object that it is of may hold and must hold, where it holds another field or is none."""
+    told: dict[str, Any] = {**fault}
+    place = fault["loc"][:-1] if fault["type"] == "extra_forbidden" else fault["loc"]
+    if fault["type"] not in {"extra_forbidden", "model_type"}:
+        return told
+    found: type[BaseModel] | None = schema
+    for part in place:
+        if isinstance(part, str) and found is not None:
+            field = found.model_fields.get(part)
+            found = next(_find_schemas(field.annotation), None) if field is not None else None
+    if found is not None:
+        described = found.model_json_schema()
+        told |= {"known": [*described.get("properties", {})], "required": described.get("required", [])}
+    return told
+
+
 def parse_request(body: bytes) -> ClassifyRequest:
     """Read the body of /v1/classify; see `parse_as`."""
     return parse_as(ClassifyRequest, body)
@@ -263,4 +296,5 @@ def parse_as(schema: type[SchemaT], body: bytes) -> SchemaT:
     try:
         return schema.model_validate(content)
     except ValidationError as error:
-        raise RequestValidationError(error.errors(include_url=False, include_input=False)) from error
+        faults = error.errors(include_url=False, include_input=False)
+        raise RequestValidationError([_tell_object(schema, fault) for fault in faults]) from error

@@ -141,6 +141,7 @@ class BackendSetup(_Strict):
     """The model that will pre-annotate."""
 
     model_version: str
+    warnings: list[str] | None = Field(default=None, description="labels for which the config has no choice")
 
 
 class TickedChoices(_Strict):

@@ -1,7 +1,9 @@
 """Owns what a Label Studio labelling config asks for: which `Choices` belong to which head, and where the text is.
 
 A `Choices` belongs to the head whose labels stand among its choices, whatever its name; label words are unique across
-heads, so this is never ambiguous. Labels that the config does not offer are left out of answers.
+heads, so this is never ambiguous. Upper and lower case are one where the `Choices` has all labels of the head, or
+others as they are written; a lone `Neutral` may be of anything. Labels that the config does not offer are left out of
+answers.
 """
 
 import re
@@ -27,6 +29,11 @@ class Control:
     head: Head
     choice_by_label: dict[str, str]
 
+    @property
+    def missing(self) -> list[str]:
+        """Labels of the head that the config does not offer."""
+        return [name for name in self.head.label_names if name not in self.choice_by_label]
+
 
 def _parse(label_config: str) -> ET.Element:
     if _FORBIDDEN.search(label_config):  # entities could make a small config an endless one
@@ -39,12 +46,16 @@ def _parse(label_config: str) -> ET.Element:
 
 def _read_choices(element: ET.Element, head: Head) -> dict[str, str]:
     """What is ticked for each label: the alias of a choice stands for its value in results."""
-    choices = {}
+    names = set(head.label_names)  # in lower case, by their pattern
+    exact: dict[str, str] = {}
+    alike: dict[str, str] = {}
     for choice in element.iter("Choice"):
         value, alias = choice.get("value", ""), choice.get("alias")
-        for label in {value, alias or ""} & set(head.label_names):
-            choices[label] = alias or value
-    return choices
+        for word in {value, alias or ""}:
+            if word.lower() in names:
+                (exact if word in names else alike)[word.lower()] = alias or value
+    choices = alike | exact
+    return choices if exact or len(choices) == len(names) else {}
 
 
 def _check_elements(elements: Sequence[ET.Element]) -> None:

@@ -6,6 +6,7 @@ learnt from annotations: /webhook takes them and does nothing.
 """
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -36,6 +37,7 @@ from twohands.errors import DeadlineError, InputError, MissingTextError
 from twohands.prediction import AnyOf, OneOf, Prediction
 
 router = APIRouter(prefix="/label-studio", tags=["label studio"])
+_LOGGER = logging.getLogger(__name__)
 _DIGITS = 6
 _MAX_TASKS = 1000  # by as many controls: what an answer may grow to, however small the tasks
 _CONFIG = (
@@ -162,8 +164,18 @@ def _make_response(
     return JSONResponse({"results": results})
 
 
+def _warn_of_missing(controls: Sequence[Control]) -> list[str]:
+    """Say which labels have no choice, in the log too: Label Studio shows its users nothing of an answer."""
+    missing = dict.fromkeys((control.head.name, ", ".join(control.missing)) for control in controls if control.missing)
+    for head, labels in missing:
+        _LOGGER.warning("label studio: a labelling config has no choice for %s of %s", labels, head)
+    return [
+        f"label_config: no Choice for {labels} of {head}; where that is the answer, tasks come back without one"
+        for head, labels in missing
+    ]
+
+
 @router.get("", responses=_HEALTHY)
-@router.get("/", responses=_HEALTHY)
 @router.get("/health", responses=_HEALTHY)
 async def health(request: Request) -> JSONResponse:
     """Say that the backend is up."""
@@ -183,13 +195,16 @@ async def versions(request: Request) -> JSONResponse:
     openapi_extra=take("SetupRequest", example={"project": "1.1700000000", "schema": _CONFIG}),
 )
 async def setup(request: Request) -> JSONResponse:
-    """Check that the labelling config asks for something that the model can answer."""
+    """Check that the labelling config asks for something that the model can answer; warn of labels without a choice."""
     check_media_type(request.headers)
     wanted = parse_as(SetupRequest, await request.body())
     classifier = find_service(request).classifier
+    warnings = []
     if wanted.label_config:
-        await asyncio.to_thread(read_controls, wanted.label_config, classifier.taxonomy)
-    return JSONResponse({"model_version": name_version(classifier)})
+        controls = await asyncio.to_thread(read_controls, wanted.label_config, classifier.taxonomy)
+        warnings = _warn_of_missing(controls)
+    answer: dict[str, object] = {"model_version": name_version(classifier)}
+    return JSONResponse(answer | ({"warnings": warnings} if warnings else {}))
 
 
 @router.post(

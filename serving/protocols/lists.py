@@ -11,7 +11,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
@@ -36,6 +36,27 @@ _ITEM_SCHEMA = {"anyOf": [TEXT_SCHEMA, {"type": "array", "items": TEXT_SCHEMA, "
 _INPUTS_SCHEMA = {"anyOf": [TEXT_SCHEMA, {"type": "array", "items": _ITEM_SCHEMA, "minItems": 1}]}
 
 
+# What other clients of Hugging Face's send by habit, and which values ask for no more than is done anyway.
+_DONE_ANYWAY: dict[str, tuple[object, ...]] = {
+    "truncation": (True, False, "longest_first", "only_first", "do_not_truncate"),
+    "padding": (True, False, "longest", "max_length", "do_not_pad"),
+    "return_all_scores": (True,),
+}
+
+
+def _check_habit(value: object, info: ValidationInfo) -> object:
+    """Take what changes nothing; another value would change the answer, or mean nothing."""
+    known = _DONE_ANYWAY[str(info.field_name)]
+    # By type too: 1 equals True.
+    if value is not None and not any(type(value) is type(one) and value == one for one in known):
+        words = ", ".join("true" if one is True else "false" if one is False else f"'{one}'" for one in known)
+        raise ValueError(f"only {words} {'is' if len(known) == 1 else 'are'} taken; top_k says how many labels")
+    return value
+
+
+_Habit = SkipJsonSchema[Annotated[Any, AfterValidator(_check_habit)]]
+
+
 class ListParameters(BaseModel):
     """What the Hub's client sends beside the text; `candidate_labels` and `multi_label` are of zero-shot requests."""
 
@@ -43,6 +64,10 @@ class ListParameters(BaseModel):
 
     function_to_apply: Function | None = None
     top_k: Annotated[int, Field(ge=1), BeforeValidator(read_whole)] | None = None
+    truncation: _Habit = None
+    padding: _Habit = None
+    return_all_scores: _Habit = None
+    max_length: SkipJsonSchema[Annotated[int, Field(ge=1), BeforeValidator(read_whole)] | None] = None
     # Read only to be refused in words that say why.
     candidate_labels: SkipJsonSchema[Any] = None
     multi_label: SkipJsonSchema[Any] = None
@@ -66,6 +91,12 @@ class ListRequest(BaseModel):
     def is_hugging_face(self) -> bool:
         """Whether the Hub's client, or one that speaks as it does, sent this."""
         return "parameters" in self.model_fields_set
+
+    @property
+    def refuses_cuts(self) -> bool:
+        """Whether a text that is too long to be read whole is to be refused."""
+        truncation = None if self.parameters is None else self.parameters.truncation
+        return self.truncate is False or truncation in (False, "do_not_truncate")
 
     @property
     def function(self) -> Function | None:
@@ -132,13 +163,21 @@ def _check_parameters(wanted: ListRequest) -> None:
         )
 
 
-def _check_length(encoded: Encoded, wanted: ListRequest, *, is_batch: bool) -> None:
-    """Refuse what would be cut against the caller's will, before the model is asked."""
+def _check_length(encoded: Encoded, wanted: ListRequest, *, is_batch: bool, n_special: int) -> None:
+    """Refuse what would be cut, or not be cut, against the caller's will, before the model is asked."""
+    max_length = wanted.parameters.max_length if wanted.parameters is not None else None
     for place, item in enumerate(encoded):
-        if isinstance(item, InputError) or not item.n_tokens_cut:
+        if isinstance(item, InputError):
             continue
         where = _name_place(place, is_batch=is_batch)
-        if wanted.truncate is False:
+        if max_length is not None and item.n_tokens + n_special > max_length:
+            raise TooManyTokensError(
+                f"{where}: {item.n_tokens + n_special} tokens, and this service does not cut at max_length; leave it "
+                "out to have longer text read too"
+            )
+        if not item.n_tokens_cut:
+            continue
+        if wanted.refuses_cuts:
             raise TooManyTokensError(
                 f"{where} must have less than {item.n_tokens - item.n_tokens_cut + 1} tokens. Given: {item.n_tokens}"
             )
@@ -198,7 +237,8 @@ async def answer_lists(request: Request, *, model: str | None = None, head: str 
         UnknownHeadError: the model has no such head.
         TooManyInputsError: it has too many texts.
         InputError: a text cannot be classified.
-        TooManyTokensError: a text is longer than is read, and the caller wants none cut.
+        TooManyTokensError: a text is longer than is read, and the caller wants none cut; or longer than the caller's
+            `max_length`, at which none is cut.
     """
     started_s = time.perf_counter()
     check_media_type(request.headers)
@@ -217,7 +257,9 @@ async def answer_lists(request: Request, *, model: str | None = None, head: str 
         raise TooManyInputsError(f"batch size {len(texts)} > maximum allowed batch size {most}")
     if tei is not None:
         tei.count_texts(len(texts))
-    check_length = partial(_check_length, wanted=wanted, is_batch=is_batch)
+    encoder = service.classifier.encoder
+    n_special = encoder.rule.max_tokens - encoder.capacity
+    check_length = partial(_check_length, wanted=wanted, is_batch=is_batch, n_special=n_special)
     answers = await service.classify(texts, check_read=check_length)
     kept = _check_items(answers, is_batch=is_batch)
     lists = Lists(

@@ -115,13 +115,19 @@ def _read_binary(tensor: TensorIn, raw: bytes) -> list[object]:
     return texts
 
 
-def _flatten(values: list[Any], *, depth: int) -> list[object]:
-    if depth == 0 or not any(isinstance(value, list) for value in values):
+def _flatten(tensor: TensorIn, values: list[Any]) -> list[object]:
+    """Elements row by row; flat values are those already, and nested ones must nest as the shape says."""
+    if not any(isinstance(value, list) for value in values):
         return values
-    flat: list[object] = []
-    for value in values:
-        flat += _flatten(value, depth=depth - 1) if isinstance(value, list) else [value]
-    return flat
+    flat: list[Any] = [values]
+    for size in tensor.shape:
+        if not all(isinstance(value, list) and len(value) == size for value in flat):
+            break
+        flat = [value for row in flat for value in row]
+    else:
+        if not any(isinstance(value, list) for value in flat):
+            return flat
+    raise ProtocolError(f"input '{tensor.name}': its data nest otherwise than its shape says; nest them so, or not")
 
 
 def read_texts(tensor: TensorIn, raw: bytes) -> list[object]:
@@ -135,7 +141,7 @@ def read_texts(tensor: TensorIn, raw: bytes) -> list[object]:
         Its elements, row by row, unchecked but for being as many as the shape says.
 
     Raises:
-        ProtocolError: another datatype, a shape that does not fit, bytes too many or too few.
+        ProtocolError: another datatype, a shape that does not fit, data that nest otherwise, bytes too many or too few.
     """
     if tensor.datatype != "BYTES":
         raise ProtocolError(f"input '{tensor.name}': expected datatype BYTES")
@@ -147,7 +153,7 @@ def read_texts(tensor: TensorIn, raw: bytes) -> list[object]:
     if declared is None:
         if tensor.data is None:
             raise ProtocolError(f"input '{tensor.name}': no data")
-        texts, declared = _flatten(tensor.data, depth=len(tensor.shape)), 0
+        texts, declared = _flatten(tensor, tensor.data), 0
     elif tensor.data is not None:
         raise ProtocolError(f"input '{tensor.name}': data comes as JSON or as bytes, not both")
     else:

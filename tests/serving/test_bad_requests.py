@@ -82,6 +82,36 @@ async def test_message_names_the_field(client, content, field):
     assert response.json()["error"]["message"].startswith(f"{field}: ")
 
 
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    ("item", "kind"),
+    [(None, "null"), ({"text": "a"}, "an object"), (["a"], "a list"), (3, "a number"), (False, "true or false")],
+)
+async def test_faults_are_told_in_the_words_of_json(client, item, kind):
+    (answer,) = (await client.post("/v1/classify", json={"inputs": [item]})).json()["predictions"]
+    assert answer["error"] == {"code": "input_not_a_string", "message": f"found {kind}, expected a string of text"}
+    tensor = {"name": "text", "shape": [1], "datatype": "BYTES", "data": [item]}
+    response = await client.post("/v2/models/tiny/infer", json={"inputs": [tensor]})
+    assert item == ["a"] or f"found {kind}, " in response.json()["error"]
+    config = (
+        '<View><Text name="t" value="$t"/><Choices name="c" toName="t"><Choice value="state-led"/></Choices></View>'
+    )
+    tasks = {"tasks": [{"data": {"t": item}}], "label_config": config}
+    (result,) = (await client.post("/label-studio/predict", json=tasks)).json()["results"]
+    assert item is None or f"found {kind}, " in result["error"]["message"]
+
+
+@pytest.mark.issue(4)
+async def test_an_unknown_field_is_told_beside_the_known_ones(client):
+    response = await client.post("/v1/classify", json={"inputs": "plan", "explains": True})
+    known = "explains: unknown field; known are inputs, explain, model, thresholds"
+    assert response.json()["error"]["message"] == known
+    response = await client.post("/label-studio/predict", json={"tasks": [7], "label_config": "<View/>"})
+    assert response.json()["error"] == 'tasks.0: expected an object such as {"data": ...}'
+    response = await client.post("/v1/classify", json={"inputs": "plan", "thresholds": []})
+    assert response.json()["error"]["message"] == "thresholds: expected an object"
+
+
 @pytest.mark.parametrize(
     "media_type",
     [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonp", "application/json2", ""],

@@ -125,6 +125,40 @@ async def test_wrong_parameters_are_named_in_the_protocols_shape(client, paramet
     assert failure["error_type"] == "Validation"
 
 
+@pytest.mark.issue(4)
+async def test_habits_of_other_clients_are_taken_where_they_ask_for_what_is_done_anyway(client):
+    plain = (await client.post("/", json={"inputs": "plan", "parameters": {}})).json()
+    for parameters in (
+        {"truncation": True, "max_length": 512},
+        {"truncation": "longest_first", "padding": "max_length", "max_length": 64.0},
+        {"truncation": False, "padding": True},
+        {"return_all_scores": True},
+        {"return_all_scores": None, "truncation": None, "max_length": None},
+    ):
+        response = await client.post("/", json={"inputs": "plan", "parameters": parameters})
+        assert (response.status_code, response.json()) == (200, plain)
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ({"inputs": "a", "parameters": {"t": 1}}, "parameters.t: unknown field; known are function_to_apply, top_k"),
+        ({"inputs": "a", "parameters": []}, "parameters: expected an object; known are function_to_apply, top_k"),
+        ([], 'body: expected an object such as {"inputs": ...}'),
+        ({"inputs": "a", "parameters": {"return_all_scores": False}}, "return_all_scores: only true is taken"),
+        ({"inputs": "a", "parameters": {"truncation": 1}}, "parameters.truncation: only true, false, 'longest_first'"),
+        ({"inputs": "plan " * 9, "parameters": {"max_length": 10}}, "11 tokens, and this service does not cut"),
+        ({"inputs": "plan " * 99, "parameters": {"truncation": False}}, "`inputs` must have less than"),
+        ({"inputs": [{"text": "a"}], "parameters": {}}, "`inputs[0]`: found an object, expected a string of text"),
+    ],
+)  # fmt: skip
+async def test_a_refusal_says_what_is_taken(client, wanted, words):
+    response = await client.post("/", json=wanted)
+    assert response.status_code == 422
+    assert words in response.json()["error"]
+
+
 async def test_leaked_token_is_in_no_answer(client):
     response = await client.post("/", json={"inputs": " "}, headers={"authorization": "Bearer hf_leaked"})
     assert "hf_leaked" not in response.text + str(response.headers)

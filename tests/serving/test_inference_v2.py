@@ -179,6 +179,20 @@ async def test_json_as_kserve_writes_it(client, classifier):
     }  # fmt: skip
 
 
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    ("shape", "data"),
+    [
+        ([3, 1], [["a"], ["b", "c"]]), ([3], [["a"], ["b", "c"]]), ([2], ["a", ["b"]]), ([1], [["a"]]),
+        ([2, 1], [["a", "b"]]), ([1, 2], [["a"], ["b"]]), ([2, 1, 1], [["a"], ["b"]]), ([0, 2], [[]]),
+    ],
+)  # fmt: skip
+async def test_nested_data_must_nest_as_the_shape_says(client, shape, data):
+    response = await client.post(URL, json={"inputs": [make_input(data, shape=shape)]})
+    assert response.status_code == 400
+    assert "nest otherwise than its shape says" in response.json()["error"]
+
+
 @pytest.mark.parametrize(
     ("shape", "data"), [([2, 1], [["plan"], ["market"]]), ([1, 2], [["plan", "market"]]), ([2, 1], ["plan", "market"])]
 )

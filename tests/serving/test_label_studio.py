@@ -146,6 +146,30 @@ async def test_answers_are_written_off_the_event_loop(client, monkeypatch):
     assert set(threads).isdisjoint({threading.get_ident()})
 
 
+@pytest.mark.issue(4)
+async def test_labels_are_known_in_upper_case_where_the_choices_are_those_of_the_head(client):
+    config = """<View><Text name="text" value="$text"/>
+    <Choices name="a" toName="text"><Choice value="State-led"/><Choice value="MARKET-LED"/><Choice value="Neutral"/>
+    </Choices>
+    <Choices name="b" toName="text"><Choice value="state-led"/><Choice value="Market-Led"/></Choices>
+    <Choices name="mood" toName="text"><Choice value="Good"/><Choice value="Neutral"/></Choices></View>"""
+    results = (await predict(client, ["plan", "market"], config)).json()["results"]
+    assert [choices_of(result) for result in results] == [
+        {"a": ["State-led"], "b": ["state-led"]},
+        {"a": ["MARKET-LED"], "b": ["Market-Led"]},
+    ]
+
+
+@pytest.mark.issue(4)
+async def test_setup_warns_of_labels_without_a_choice(client, caplog):
+    config = CONFIG.replace('<Choice value="state-led"/>', '<Choice value="state led"/>')
+    response = await client.post("/label-studio/setup", json={"project": "1.17", "schema": config})
+    assert response.json()["warnings"] == [
+        "label_config: no Choice for state-led of stance; where that is the answer, tasks come back without one"
+    ]
+    assert "a labelling config has no choice for state-led of stance" in caplog.text
+
+
 async def test_setup_health_versions_and_webhook(client, classifier):
     version = f"tiny-0.0.1-{classifier.sha256[:8]}"
     response = await client.post("/label-studio/setup", json={"project": "1.17", "schema": CONFIG, "extra_params": {}})

@@ -17,7 +17,7 @@ ROUTES = {
     "/v2/models/{model}": {"get"}, "/v2/models/{model}/ready": {"get"}, "/v2/models/{model}/infer": {"post"},
     "/v2/models/{model}/versions/{version}": {"get"}, "/v2/models/{model}/versions/{version}/ready": {"get"},
     "/v2/models/{model}/versions/{version}/infer": {"post"},
-    "/label-studio": {"get"}, "/label-studio/": {"get"}, "/label-studio/health": {"get"},
+    "/label-studio": {"get"}, "/label-studio/health": {"get"},
     "/label-studio/versions": {"get"}, "/label-studio/setup": {"post"}, "/label-studio/predict": {"post"},
     "/label-studio/webhook": {"post"},
 }  # fmt: skip
