@@ -16,7 +16,6 @@ from serving.corrections.exports import make_label_config
 from serving.corrections.schemas import CorrectionChange, CorrectionRequest
 from serving.protocols import REQUEST_BODIES
 from serving.schemas import AnyOfAnswer, ClassifyRequest, OneOfAnswer, Prediction, Score
-from serving.summary import POLES
 from twohands.classifier import Classifier
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
@@ -142,7 +141,7 @@ def _show_own_labels(document: dict[str, Any], classifiers: Mapping[str, Classif
         content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
         content["example"] = content["example"] | {key: config}
     heads = [head for each in classifiers.values() for head in each.taxonomy.heads]
-    if not any(head.problem_type is ProblemType.ONE_OF and set(POLES) <= set(head.label_names) for head in heads):
+    if not any(head.balance_poles for head in heads):
         del document["components"]["schemas"]["HeadSummary"]["properties"]["balance"]
 
 

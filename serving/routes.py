@@ -112,7 +112,13 @@ def _describe_head(head: HeadEntry) -> HeadInfo:
         LabelInfo(name=label.name, description=label.description, threshold=threshold)
         for label, threshold in zip(head.labels, thresholds, strict=True)
     ]
-    return HeadInfo(name=head.name, problem_type=head.problem_type, labels=labels, abstention=head.decision.abstention)
+    return HeadInfo(
+        name=head.name,
+        problem_type=head.problem_type,
+        labels=labels,
+        abstention=head.decision.abstention,
+        poles=None if head.balance_poles is None else list(head.balance_poles),
+    )
 
 
 @router.get("/info", response_model=InfoResponse, responses={404: _FAILURES[404], 503: _FAILURES[503]}, tags=["state"])

@@ -203,6 +203,7 @@ class HeadInfo(_Schema):
     problem_type: ProblemType
     labels: list[LabelInfo]
     abstention: Score | None = Field(description="one-of: below this score the answer is marked as abstained")
+    poles: list[str] | None = Field(description="labels that a document is weighed between, 1 and -1; null for none")
 
 
 class WindowInfo(_Schema):

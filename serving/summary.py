@@ -19,8 +19,6 @@ from twohands.taxonomy import ProblemType, Taxonomy
 
 LEVEL = 0.95
 ROUNDING = 1e-9  # of a sum, in paragraphs
-# A head with these two labels has a balance: 1 is all of the first, -1 all of the second.
-POLES = ("state-led", "market-led")
 
 Array = npt.NDArray[np.float64]
 
@@ -130,7 +128,7 @@ def summarise(predictions: Sequence[Prediction], taxonomy: Taxonomy) -> dict[str
     Returns:
         `n_paragraphs`, how many of them were left out (`n_left_out`), and how many have each of the `warnings`. For
         each head, of those that count: share of each label with its interval, how many paragraphs were given it, how
-        many answers were abstained from, and the balance of a head that has one.
+        many answers were abstained from, and the balance of a head that has poles.
     """
     counted = [prediction for prediction in predictions if not prediction.warnings] or predictions
     heads: dict[str, object] = {}
@@ -147,8 +145,8 @@ def summarise(predictions: Sequence[Prediction], taxonomy: Taxonomy) -> dict[str
         told: dict[str, object] = {"labels": labels}
         if head.problem_type is ProblemType.ONE_OF:
             told["n_abstained"] = sum(isinstance(answer, OneOf) and answer.abstained for answer in answers)
-            if set(POLES) <= set(head.label_names):
-                first, second = ([answer.scores[pole] for answer in answers] for pole in POLES)
+            if head.balance_poles is not None:
+                first, second = ([answer.scores[pole] for answer in answers] for pole in head.balance_poles)
                 told["balance"] = estimate_balance(first, second).to_dict()
         heads[head.name] = told
     return {

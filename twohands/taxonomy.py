@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Annotated, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from twohands.errors import ConfigError, FileReadError
 
@@ -19,6 +28,10 @@ RESERVED_NAMES = {
     "heads", "n_tokens", "n_windows", "truncated", "n_tokens_cut", "evidence", "warnings",
     "confidence", "scores", "excerpt_of", "sentences", "chosen", "row", "error_code", "error_message",
 }  # fmt: skip
+
+
+# The poles of a head that has both labels, where its taxonomy names none.
+OUR_POLES = ("state-led", "market-led")
 
 
 class ProblemType(StrEnum):
@@ -45,6 +58,15 @@ class Head(BaseModel):
     name: Name
     problem_type: ProblemType = Field(description="softmax over the labels (single) or a sigmoid for each (multi)")
     labels: list[Label] = Field(min_length=1)
+    poles: tuple[str, str] | None = Field(
+        default=None, description="one-of: two of the labels, between which a document has a balance from 1 to -1"
+    )
+
+    @property
+    def balance_poles(self) -> tuple[str, str] | None:
+        """The labels of which a document's balance is 1 and -1; None where it has no balance."""
+        is_ours = self.problem_type is ProblemType.ONE_OF and set(OUR_POLES) <= set(self.label_names)
+        return self.poles or (OUR_POLES if is_ours else None)
 
     @property
     def label_names(self) -> list[str]:
@@ -57,7 +79,19 @@ class Head(BaseModel):
             raise ValueError(f"head {self.name!r} is one-of and needs at least 2 labels")
         if self.name in RESERVED_NAMES:
             raise ValueError(f"head name {self.name!r} is the name of a data column; choose another")
+        if self.poles is not None:
+            are_labels = len(set(self.poles)) == 2 and set(self.poles) <= set(self.label_names)
+            if self.problem_type is not ProblemType.ONE_OF or not are_labels:
+                raise ValueError(f"head {self.name!r}: poles are two labels of a one-of head; found {self.poles}")
         return self
+
+    @model_serializer(mode="wrap")
+    def _leave_out_no_poles(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        # Runs and folders of older releases know no such key: it would look like another taxonomy, or be refused.
+        content: dict[str, object] = handler(self)
+        if self.poles is None:
+            content.pop("poles", None)
+        return content
 
 
 class Taxonomy(BaseModel):

@@ -5,7 +5,7 @@ import { countCorrected } from "./corrected.js";
 import { renderDetail } from "./detail.js";
 import { difference } from "./estimate.js";
 import { Intake, takeDrops } from "./intake.js";
-import { icon, POLES } from "./labels.js";
+import { icon } from "./labels.js";
 import { askBeforeLeaving } from "./leaving.js";
 import { Reading } from "./reading.js";
 import { toggleEvidence } from "./paragraph.js";
@@ -119,10 +119,10 @@ export function sayBalanced(head, a, b) {
 }
 
 // What differs is true of these paragraphs; of a few it is no more than that.
-function sayMore(parts, a, b) {
+function sayMore(head, parts, a, b) {
   const [nA, nB] = [a, b].map((summary) => summary.n_paragraphs - summary.n_left_out);
   const few = Math.min(nA, nB) < FEW ? `, by few paragraphs: ${nB.toLocaleString("en")} in B, ${nA.toLocaleString("en")} in A` : "";
-  return `B is more ${parts.value > 0 ? POLES[0] : POLES[1]} than A${few}.`;
+  return `B is more ${head.poles[parts.value > 0 ? 0 : 1]} than A${few}.`;
 }
 
 // Two shares on one line: A's and B's, each with its interval.
@@ -187,7 +187,7 @@ export class CompareView {
     this.verdict.replaceChildren(
       ...(parts
         ? [
-            h("p", { class: "lean-words" }, isClear(parts) ? sayMore(parts, a, b) : sayBalanced(taxonomy.main, a, b)),
+            h("p", { class: "lean-words" }, isClear(parts) ? sayMore(taxonomy.main, parts, a, b) : sayBalanced(taxonomy.main, a, b)),
             leftOut.length > 0 && h("p", {}, `Left out for their warnings: ${leftOut.join(", ")}.`),
             corrected.length > 0 && h("p", { class: "yours" }, `These figures are the model's; you corrected ${corrected.join(", ")}.`),
             h("p", {}, `Balance ${signed(balances[0].value)} in A and ${signed(balances[1].value)} in B: a difference of ${signed(parts.value)}, 95 % interval ${signed(parts.low)} to ${signed(parts.high)}.`),

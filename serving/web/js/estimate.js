@@ -2,7 +2,7 @@
 // each paragraph is a draw by its calibrated scores; intervals run between whole numbers of paragraphs, and hold the
 // value. Used where the service cannot sum up: groups of rows, documents in
 // several parts, differences. A test compares it with the service's own figures.
-import { chooseCounted, POLES } from "./labels.js";
+import { chooseCounted } from "./labels.js";
 
 export const LEVEL = 0.95;
 const NEGLIGIBLE = 1e-13;
@@ -96,8 +96,8 @@ export function summarise(predictions, taxonomy) {
     heads[head.name] = { labels };
     if (head.isOneOf) {
       heads[head.name].n_abstained = answers.filter((answer) => answer.abstained).length;
-      if (POLES.every((pole) => pole in labels))
-        heads[head.name].balance = estimateBalance(...POLES.map((pole) => answers.map((answer) => answer.scores[pole])));
+      if (head.poles)
+        heads[head.name].balance = estimateBalance(...head.poles.map((pole) => answers.map((answer) => answer.scores[pole])));
     }
   }
   return { level: LEVEL, n_paragraphs: predictions.length, n_left_out: predictions.length - counted.length, warnings, heads };

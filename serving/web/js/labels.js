@@ -4,7 +4,8 @@ import { h, svg } from "./dom.js";
 
 const TONES = ["a", "b", "c", "d", "e", "f"];
 const QUIET_NAMES = new Set(["neutral", "none", "other", "unclear"]);
-export const POLES = ["state-led", "market-led"]; // of the balance that the service gives, as it has them
+// Of the taxonomy that is shipped: what is said of texts, answers and errors is known for these alone (training/card.py).
+const OUR_LABELS = ["state-led market-led neutral", "sanctions self-reliance industrial-policy regulation"];
 
 const SHAPES = {
   triangle: "M8 2 14.5 13.5h-13Z",
@@ -31,7 +32,9 @@ export class Taxonomy {
     });
     this.oneOf = this.heads.filter((head) => head.isOneOf);
     this.anyOf = this.heads.filter((head) => !head.isOneOf);
-    this.main = this.oneOf[0] ?? null;
+    this.main = this.oneOf.find((head) => head.poles) ?? this.oneOf[0] ?? null; // whose answers the margins show
+    const named = new Set(this.heads.map((head) => head.labels.map((label) => label.name).join(" ")));
+    this.isOurs = named.size === OUR_LABELS.length && OUR_LABELS.every((names) => named.has(names));
     // Equal where what a reader says of one model's answers holds for those of another.
     this.signature = JSON.stringify(this.heads.map(({ name, labels }) => [name, labels.map((label) => label.name)]));
   }

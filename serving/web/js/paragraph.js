@@ -124,7 +124,7 @@ export function renderChips(paragraph, taxonomy) {
       const label = taxonomy.label(head, name);
       chips.push(h("li", {}, chip(name, { title: `${head.name}: ${label.description}` }, icon(label))));
     }
-  for (const head of taxonomy.oneOf.slice(1)) chips.push(h("li", {}, chip(paragraph[head.name].label, { title: head.name })));
+  for (const head of taxonomy.oneOf.filter((each) => each !== taxonomy.main)) chips.push(h("li", {}, chip(paragraph[head.name].label, { title: head.name })));
   for (const code of paragraph.warnings) chips.push(h("li", {}, chip(caution(code)[0], { class: "chip warn", title: caution(code)[1] }, "⚠ ")));
   if (paragraph.truncated) chips.push(h("li", {}, chip("end not read", { class: "chip warn" }, "⚠ ")));
   return chips.length ? h("ul", { class: "chips", "aria-label": "Topics and warnings" }, chips) : null;

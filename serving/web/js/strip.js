@@ -1,7 +1,7 @@
 // Owns the strip beside the text: the whole document at a glance, each paragraph in the lane of its label. It is a
 // slider: arrow keys go from paragraph to paragraph, a click jumps.
 import { h, svg } from "./dom.js";
-import { icon, isUnsure, POLES, strength } from "./labels.js";
+import { icon, isUnsure, strength } from "./labels.js";
 import { tell } from "./paragraph.js";
 
 const NARROW = matchMedia("(max-width: 760px)");
@@ -9,7 +9,7 @@ const MOST_CELLS = 1500;
 
 // Poles at the two sides, what lies between them in the middle.
 export function orderLanes(head) {
-  const [first, second] = POLES.map((name) => head.labels.find((label) => label.name === name));
+  const [first, second] = (head.poles ?? []).map((name) => head.labels.find((label) => label.name === name));
   if (!first || !second) return head.labels;
   return [first, ...head.labels.filter((label) => label !== first && label !== second), second];
 }

@@ -1,6 +1,6 @@
 // Owns what a document says as a whole: in words, as a small chart, and with the uncertainty of both.
 import { count, h, interval, percent, signed, svg } from "./dom.js";
-import { caution, chooseCounted, icon, isUnsure, POLES, title } from "./labels.js";
+import { caution, chooseCounted, icon, isUnsure, title } from "./labels.js";
 
 const MOST_NAMED = 12; // numbers of paragraphs that could not be read
 const MANY = 0.25; // share of paragraphs with a warning from which the whole is warned about
@@ -23,14 +23,14 @@ export function sayLean(head, { balance, labels }, { sure }, n, unit) {
   if (n === 1) return `One ${unit}: ${head.labels.find(({ name }) => sure[name])?.name ?? "unsure"}`;
   const few = n < FEW ? `Few ${unit}s: ` : "";
   const tell = (pole, isClear) => (few ? `${few}lean ${pole}` : `${isClear ? "Clearly" : "Leans"} ${pole}`);
-  if (balance.low > 0) return tell(POLES[0], balance.low > 0.4);
-  if (balance.high < 0) return tell(POLES[1], balance.high < -0.4);
+  if (balance.low > 0) return tell(head.poles[0], balance.low > 0.4);
+  if (balance.high < 0) return tell(head.poles[1], balance.high < -0.4);
   const still = head.labels.find((label) => label.tone === "quiet");
-  if (still && labels[still.name].share.low > 0.5) return few ? `${few}mostly ${still.name}` : `Mostly ${still.name}: takes no side`;
-  const [first, second] = POLES.map((pole) => sure[pole]);
+  if (still && labels[still.name].share.low > 0.5) return few ? `${few}mostly ${still.name}` : `Mostly ${still.name}${still.name === "neutral" ? ": takes no side" : ""}`;
+  const [first, second] = head.poles.map((pole) => sure[pole]);
   // Five to one is not both sides, though so few paragraphs show no lean.
   if (first && 2 * Math.min(first, second) >= Math.max(first, second)) {
-    return `Both sides: ${count(first, unit)} ${POLES[0]}, ${second.toLocaleString("en")} ${POLES[1]}`;
+    return `Both sides: ${count(first, unit)} ${head.poles[0]}, ${second.toLocaleString("en")} ${head.poles[1]}`;
   }
   return "Too close to call";
 }
@@ -62,7 +62,7 @@ function shareBar(share, tone) {
 
 export function renderBalance(balance, taxonomy) {
   const x = (figure) => 50 - 47 * figure; // the first pole stands at the left, as in the strip
-  const [first, second] = POLES.map((name) => taxonomy.label(taxonomy.main, name));
+  const [first, second] = taxonomy.main.poles.map((name) => taxonomy.label(taxonomy.main, name));
   return h(
     "figure",
     { class: "balance", role: "img", "aria-label": `Balance ${signed(balance.value)}, between ${signed(balance.low)} and ${signed(balance.high)}` },
@@ -119,8 +119,8 @@ function sayLeftOut({ n_paragraphs: n, n_left_out: nLeftOut, warnings }, unit) {
   return n === 1 ? `The only ${unit} has a warning (${why}), and is counted all the same.` : `Every ${unit} has a warning (${why}), so all are counted.`;
 }
 
-function sayBalance(balance) {
-  return `Balance ${signed(balance.value)}, 95 % interval ${signed(balance.low)} to ${signed(balance.high)}; +1 would be all ${POLES[0]}, −1 all ${POLES[1]}.`;
+function sayBalance(balance, poles) {
+  return `Balance ${signed(balance.value)}, 95 % interval ${signed(balance.low)} to ${signed(balance.high)}; +1 would be all ${poles[0]}, −1 all ${poles[1]}.`;
 }
 
 // Which have no text, and which could not be read for another reason.
@@ -168,7 +168,7 @@ export function renderSummary(summary, paragraphs, taxonomy, options = {}) {
       balance && h("p", { class: "lean-words" }, sayLean(taxonomy.main, main, counts[taxonomy.main.name], counted.length, unit)),
       topics && h("p", { class: "topic-words" }, topics),
       balance && renderBalance(balance, taxonomy),
-      balance && h("p", {}, sayBalance(balance)),
+      balance && h("p", {}, sayBalance(balance, taxonomy.main.poles)),
       main && h("p", {}, sayCounts(taxonomy.main, counts[taxonomy.main.name], counted.length, unit)),
       leftOut && h("p", { class: "left-out" }, leftOut),
       options.corrected && h("p", { class: "yours" }, options.corrected),
