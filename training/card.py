@@ -233,6 +233,7 @@ def write_card(
     """
     last = list(figures)[-1]
     what, use = describe_use(manifest.taxonomy)
+    usual = manifest.usual_cautions
     groups = {split: len({e.group for e in getattr(splits, split)}) for split in ("train", "dev", "test")}
     size_mb = manifest.graph.size_bytes / 1e6
     graph = "fp32" if kept.reference is None else f"{manifest.graph.precision}, {manifest.graph.recipe}"
@@ -269,6 +270,7 @@ def write_card(
         "## Decisions",
         "Fitted on dev, by the graph that is served.",
         *_decision_lines(manifest),
+        *(f"- no warning `{caution}`: a twentieth of the training rows or more have it" for caution in usual),
         f"- text longer than {manifest.window.max_tokens} tokens is read in overlapping windows, at most "
         f"{manifest.window.max_windows}, whose logits are averaged; what is cut is counted in every answer.",
         "",

@@ -21,6 +21,7 @@ from training.model import load_checkpoint
 from training.public import publish_config
 from training.stages import check_not_learnt, read_run
 from twohands.bounds import measure_heads
+from twohands.cautions import find_usual
 from twohands.cpu import read_cpu
 from twohands.decide import decide_all
 from twohands.encoding import EncodedParagraph, ParagraphEncoder
@@ -52,6 +53,7 @@ Figures = dict[str, dict[str, object]]
 
 _FEW_ROWS = 300  # of dev: below, one answer that turns moves macro-F1 by some .005
 _LOOSE_DROP = 0.05
+_MOST_LOOKED_AT = 10_000  # of train, for its usual warnings
 
 
 def refuse_restored(checkpoint: Path) -> dict[str, Any]:
@@ -216,6 +218,10 @@ def export_checkpoint(
     model = load_checkpoint(checkpoint)
     encoder = ParagraphEncoder.from_file(checkpoint / TOKENIZER_NAME, config.window)
     dev_encoded = encoder.encode_many([example.paragraph for example in splits.dev])
+    learnt = splits.train[:: -(-len(splits.train) // _MOST_LOOKED_AT)]
+    usual = find_usual(each.cautions for each in encoder.encode_many([example.paragraph for example in learnt]))
+    if usual:
+        _say(f"export: no warning of {', '.join(usual)}, which a twentieth or more of the training rows would have")
     with build_folder(output, overwrite=overwrite) as folder:
         work = folder / "work"
         work.mkdir()
@@ -294,6 +300,7 @@ def export_checkpoint(
                 cpu_model=cpu_model, cpu_flags=cpu_flags, onnxruntime=package_version("onnxruntime")
             ),
             files={},
+            usual_cautions=usual,
         )
         write_card(
             folder,

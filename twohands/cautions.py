@@ -1,4 +1,4 @@
-"""Owns the warnings of an answer: signs that a paragraph lies outside what the models of this project are made for.
+"""Owns the warnings of an answer: signs that a paragraph lies outside what models of English prose are made for.
 
 Rules of thumb, each cheap and each stated with its threshold. A warning never changes an answer. Knows nothing of
 models beyond how many tokens of a paragraph their vocabulary holds.
@@ -7,6 +7,7 @@ models beyond how many tokens of a paragraph their vocabulary holds.
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 
 LIMIT_CHARS = 4000
@@ -22,6 +23,7 @@ MIN_LETTER_SHARE = 0.5
 MIN_WORDS_OF_TABLE = 12
 MIN_FIGURE_SHARE = 0.25
 MAX_ENGLISH_SHARE_OF_TABLE = 0.05
+MIN_USUAL_SHARE = 0.05
 
 
 class Caution(StrEnum):
@@ -157,13 +159,32 @@ def is_markup(paragraph: str) -> bool:
     return n_markup >= MAX_MARKUP_SHARE * solid or n_letters < MIN_LETTER_SHARE * solid or is_table(paragraph)
 
 
-def find_cautions(paragraph: str, *, n_tokens: int, n_tokens_unknown: int) -> tuple[str, ...]:
+def find_usual(cautions: Iterable[Collection[str]]) -> list[Caution]:
+    """Say which warnings a model should not give, as they would call usual texts odd: German mails, or short tickets.
+
+    Args:
+        cautions: of the rows that it learnt from, all of them or a fair sample.
+
+    Returns:
+        Those that a twentieth of the rows or more would get, in the order of `Caution`.
+    """
+    counts, n_rows = Counter[str](), 0
+    for found in cautions:
+        counts.update(found)
+        n_rows += 1
+    return [caution for caution in Caution if n_rows and counts[caution] >= MIN_USUAL_SHARE * n_rows]
+
+
+def find_cautions(
+    paragraph: str, *, n_tokens: int, n_tokens_unknown: int, usual: Collection[str] = ()
+) -> tuple[str, ...]:
     """Say what is odd about a paragraph.
 
     Args:
         paragraph: normalised; its first 4000 characters are looked at, which bounds the cost.
         n_tokens: as the model's tokenizer counts them; at least 1.
         n_tokens_unknown: how many are outside its vocabulary.
+        usual: values of `Caution` that are not odd for the model: see `find_usual`.
 
     Returns:
         Values of `Caution`, in its order; none for ordinary English prose.
@@ -177,4 +198,4 @@ def find_cautions(paragraph: str, *, n_tokens: int, n_tokens_unknown: int) -> tu
         Caution.UNKNOWN_TOKENS: n_tokens_unknown >= MAX_UNKNOWN_SHARE * n_tokens,
         Caution.MARKUP: is_markup(paragraph),
     }
-    return tuple(caution.value for caution, is_found in found.items() if is_found)
+    return tuple(caution.value for caution, is_found in found.items() if is_found and caution not in usual)

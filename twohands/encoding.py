@@ -1,6 +1,6 @@
 """Owns paragraph -> token ids, once for training and serving, with the `tokenizers` library alone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,17 +43,19 @@ class EncodedParagraph:
 class ParagraphEncoder:
     """Turns text into token ids by one tokenizer and one window rule."""
 
-    def __init__(self, tokenizer: Tokenizer, rule: WindowRule) -> None:
+    def __init__(self, tokenizer: Tokenizer, rule: WindowRule, *, usual_cautions: Collection[str] = ()) -> None:
         """Take over a tokenizer; its own padding and truncation are switched off.
 
         Args:
             tokenizer: a fast tokenizer; sentence encoders often carry a fixed padding that would cut in silence.
             rule: how long text is cut.
+            usual_cautions: those that no paragraph is given, as the model's manifest says.
         """
         tokenizer.no_padding()
         tokenizer.no_truncation()
         self._tokenizer = tokenizer
         self.rule = rule
+        self._usual_cautions = frozenset(usual_cautions)
         bare = tokenizer.encode("a", add_special_tokens=False).ids
         full = tokenizer.encode("a").ids
         at = next(i for i in range(len(full) - len(bare) + 1) if full[i : i + len(bare)] == bare)
@@ -62,12 +64,13 @@ class ParagraphEncoder:
         self.capacity = rule.max_tokens - len(self._prefix) - len(self._suffix)
 
     @classmethod
-    def from_file(cls, path: Path, rule: WindowRule) -> "ParagraphEncoder":
+    def from_file(cls, path: Path, rule: WindowRule, *, usual_cautions: Collection[str] = ()) -> "ParagraphEncoder":
         """Read `tokenizer.json`.
 
         Args:
             path: the file.
             rule: how long text is cut.
+            usual_cautions: those that no paragraph is given, as the model's manifest says.
 
         Returns:
             The encoder.
@@ -76,7 +79,7 @@ class ParagraphEncoder:
             FileReadError: the file is missing or is not a tokenizer.
         """
         try:
-            return cls(Tokenizer.from_file(str(path)), rule)
+            return cls(Tokenizer.from_file(str(path)), rule, usual_cautions=usual_cautions)
         except Exception as error:  # the library raises bare Exception for any fault of the file
             raise FileReadError(f"cannot read the tokenizer {path}: {error}") from error
 
@@ -140,5 +143,7 @@ class ParagraphEncoder:
             n_tokens=len(ids),
             n_tokens_cut=len(ids) - ranges[-1][1],
             n_tokens_unknown=n_tokens_unknown,
-            cautions=find_cautions(paragraph, n_tokens=len(ids), n_tokens_unknown=n_tokens_unknown),
+            cautions=find_cautions(
+                paragraph, n_tokens=len(ids), n_tokens_unknown=n_tokens_unknown, usual=self._usual_cautions
+            ),
         )

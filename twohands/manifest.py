@@ -10,6 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from twohands.cautions import Caution
 from twohands.errors import ManifestError, ModelNotFoundError, RunConflictError
 from twohands.hashing import sha256_of_file
 from twohands.scores import DecisionRule, Platt
@@ -110,6 +111,9 @@ class Manifest(_Section):
     metrics: dict[str, object] = Field(description="headline figures with intervals, by split; all in metrics.json")
     export_machine: ExportMachine
     files: dict[FileName, Sha256] = Field(description="every other file of the folder")
+    usual_cautions: list[Caution] = Field(
+        default=[], description="warnings that it does not give, as many of its training rows would get them"
+    )
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -225,7 +229,9 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST_NAME)
     full = manifest.model_copy(update={"files": {name: sha256_of_file(folder / name) for name in names}})
-    text = json.dumps(full.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+    # A key that came later stands only where it says something: older releases read all other folders as before.
+    later = set() if full.usual_cautions else {"usual_cautions"}
+    text = json.dumps(full.model_dump(mode="json", exclude=later), indent=2, ensure_ascii=False) + "\n"
     with (folder / MANIFEST_NAME).open("w", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()

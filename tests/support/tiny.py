@@ -4,6 +4,7 @@ Logits are the mean over tokens of a per-word row, so a test can say what a text
 state-led, "market" market-led, "weather" neutral, and each topic has a word of its own.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
+from twohands.cautions import Caution
 from twohands.locate import find_config
 from twohands.manifest import (
     SCHEMA_VERSION,
@@ -85,7 +87,13 @@ def make_rules(taxonomy: Taxonomy, *, abstention: float = 0.5) -> dict[str, Deci
     return rules
 
 
-def build_tiny_model(folder: Path, *, taxonomy: Taxonomy | None = None, version: str = "0.0.1") -> Path:
+def build_tiny_model(
+    folder: Path,
+    *,
+    taxonomy: Taxonomy | None = None,
+    version: str = "0.0.1",
+    usual_cautions: Sequence[Caution] = (),
+) -> Path:
     taxonomy = taxonomy or load_taxonomy(find_config("taxonomy"))
     rules = make_rules(taxonomy)
     with build_folder(folder, overwrite=True) as temporary:
@@ -114,6 +122,7 @@ def build_tiny_model(folder: Path, *, taxonomy: Taxonomy | None = None, version:
                 metrics={},
                 export_machine=ExportMachine(cpu_model="none", cpu_flags=[], onnxruntime="none"),
                 files={},
+                usual_cautions=list(usual_cautions),
             ),
         )
     return folder

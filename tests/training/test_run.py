@@ -271,6 +271,9 @@ def test_the_command_leaves_a_folder_that_answers_like_the_checkpoint(write_run,
 def test_export_makes_the_same_folder_from_the_checkpoint_alone(write_run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = write_run(encoder__num_layers=1)  # an export takes as long as there are layers
+    rows = [json.loads(line) for line in Path("rows/train.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows[:2] = [row | {"text": " ".join(row["text"].split()[:3])} for row in rows[:2]]
+    Path("rows/train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     runner = CliRunner()
     assert runner.invoke(train, [str(path), "--output", "a"], catch_exceptions=False).exit_code == 0
     # Elsewhere there need be no encoder: the checkpoint says what it came from.
@@ -279,6 +282,9 @@ def test_export_makes_the_same_folder_from_the_checkpoint_alone(write_run, tmp_p
     first, second = load_manifest(Path("a"))[0], load_manifest(Path("b"))[0]
     assert first.rules == second.rules or first.graph.recipe != second.graph.recipe
     assert first.training_data == second.training_data
+    # Two in 24 rows are short: what a model has learnt of is nothing to warn of.
+    assert "too_short" in first.usual_cautions == second.usual_cautions
+    assert "no warning `too_short`" in Path("a/README.md").read_text(encoding="utf-8")
     with pytest.raises(RunConflictError):
         runner.invoke(export, arguments, catch_exceptions=False)
     assert second.encoder == first.encoder

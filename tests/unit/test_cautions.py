@@ -4,7 +4,10 @@ import time
 import pytest
 
 from tests.support.rows import load_examples
-from twohands.cautions import LIMIT_CHARS, Caution, find_cautions, is_foreign, is_markup
+from tests.support.tiny import build_tiny_model
+from twohands.cautions import LIMIT_CHARS, Caution, find_cautions, find_usual, is_foreign, is_markup
+from twohands.classifier import Classifier
+from twohands.manifest import MANIFEST_NAME
 
 ENGLISH = "The ministry will buy whatever the mills cannot sell abroad, and banks are told to lend below the rate."
 FOREIGN = {
@@ -78,6 +81,27 @@ def test_the_starter_corpus_is_what_the_models_are_made_for(request, taxonomy):
     rows = load_examples([request.config.rootpath / "data" / "starter" / "train.jsonl"], taxonomy)
     assert len(rows) > 100
     assert [row.id for row in rows if cautions(row.paragraph)] == []
+
+
+@pytest.mark.issue(3)
+def test_what_a_twentieth_of_the_training_rows_has_is_usual():
+    rows = [("too_short", "markup")] * 5 + [("not_english",)] * 4 + [()] * 91
+    assert find_usual(rows) == [Caution.TOO_SHORT, Caution.MARKUP]
+    assert find_usual([]) == []
+    assert find_cautions("The plan.", n_tokens=3, n_tokens_unknown=3, usual=["too_short"]) == ("unknown_tokens",)
+
+
+@pytest.mark.issue(3)
+def test_a_model_of_short_texts_warns_of_none(tmp_path):
+    folder = build_tiny_model(tmp_path / "short", usual_cautions=[Caution.TOO_SHORT])
+    plain = build_tiny_model(tmp_path / "plain")
+    answers = [Classifier.load(each, num_threads=1).classify(["plan .", "Lieferung ."]) for each in (folder, plain)]
+    assert [[each.warnings for each in told] for told in answers] == [
+        [[], ["unknown_tokens"]],
+        [["too_short"], ["too_short", "unknown_tokens"]],
+    ]
+    # A release that does not know the key reads every folder that has no need of it.
+    assert "usual_cautions" not in (plain / MANIFEST_NAME).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("text", ["<a " * 33_000, "." * 100_000, "die " * 25_000, "&#1" * 33_000, "http://" * 14_000])
