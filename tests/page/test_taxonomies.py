@@ -19,8 +19,13 @@ ROWS = (
 )
 
 
-def head(name, kind, *labels):
-    return {"name": name, "problem_type": kind, "labels": [{"name": label, "description": label} for label in labels]}
+CLAIMANT = "subsidy subsidy subsidy weather weather weather ."
+DEFENDANT = CLAIMANT.replace("subsidy", "licence")
+
+
+def head(name, kind, *labels, **more):
+    words = [{"name": label, "description": label} for label in labels]
+    return {"name": name, "problem_type": kind, "labels": words} | more
 
 
 @pytest.mark.parametrize(
@@ -55,5 +60,53 @@ def test_other_heads_are_shown(open_page, tmp_path, heads):
             assert page.locator(".chart canvas").count() == 1
             page.locator(".sort[data-column={}]".format(heads[0]["name"])).click()
             assert page.locator("th[aria-sort=ascending]").inner_text().startswith(heads[0]["name"])
+    finally:
+        classifier.close()
+
+
+@pytest.mark.issue(7)
+def test_a_foreign_model_is_told_of_in_its_own_words(open_page, tmp_path):
+    heads = [
+        head("kind", ONE, "brief", "ruling"),
+        head("events", ANY, "appeal", "bail", "fee"),
+        head("side", ONE, "claimant", "defendant", poles=["defendant", "claimant"]),
+    ]
+    folder = build_tiny_model(tmp_path / "court", taxonomy=Taxonomy.model_validate({"heads": heads}))
+    classifier = Classifier.load(folder, num_threads=1)
+    settings = ServeSettings(model=str(folder), corrections="off")
+    try:
+        with run_server(settings, classifier) as url:
+            page = open_page(f"{url}/")
+            page.locator(".intake").wait_for()
+            assert "Whose hand" not in page.locator("main").inner_text()
+            assert "policy" not in page.locator("meta[name=description]").get_attribute("content")
+            assert page.get_by_role("button", name="Try an example").count() == 0
+            paste(page, "\n\n".join([CLAIMANT] * 6))
+            wait_read(page)
+            summary = page.locator(".summary").inner_text()
+            assert "Clearly claimant" in summary
+            assert "+1 would be all defendant, \u22121 all claimant." in summary
+            assert "Events of half or more: appeal (6 of 6)." in summary
+            # The margin shows the head with poles; what the other one-of head says stands below the text.
+            assert "claimant" in page.locator(".mark").first.inner_text()
+            assert page.locator(".chips").first.inner_text().split() == ["appeal", "brief"]
+            assert find_faults(page) == []
+            first, second = page.locator(".summary .shares").all()[:2]
+            right = first.bounding_box()["x"] + first.evaluate("table => table.scrollWidth")
+            assert right <= second.bounding_box()["x"]
+            detail = page.locator(".detail")
+            assert "Any of appeal, bail, fee." in detail.inner_text()
+            for claim in ("policy", "calibrated", "Where it often errs", "topic", "%"):
+                assert claim not in detail.inner_text()
+            page.locator(".mark").first.click()
+            assert "the score from which a label is given" in detail.inner_text()
+            page.get_by_role("link", name="Compare").click()
+            assert page.get_by_role("button", name="Try an example").count() == 0
+            assert "speeches" not in page.locator("main").inner_text()
+            for i, text in enumerate((CLAIMANT, DEFENDANT)):
+                page.locator(".side").nth(i).locator("textarea").fill("\n\n".join([text] * 6))
+                page.locator(".side").nth(i).get_by_role("button", name="Read it").click()
+            page.locator(".difference .lean-words").wait_for()
+            assert page.locator(".difference .lean-words").inner_text() == "B is more defendant than A."
     finally:
         classifier.close()

@@ -15,9 +15,9 @@ const NAMES = ["A", "B"];
 
 class Side {
   constructor(view, number) {
-    const { limits } = view.service;
+    const { limits, taxonomy } = view.service;
     Object.assign(this, { view, number });
-    this.intake = new Intake({ limits, label: `Document ${NAMES[number]}`, example: number, onSource: (source) => this.read(source) });
+    this.intake = new Intake({ limits, label: `Document ${NAMES[number]}`, example: taxonomy.isOurs ? number : null, onSource: (source) => this.read(source) });
     this.reading = new Reading({ service: view.service, onOpen: (paragraph) => this.open(paragraph), onBegun: () => this.name(), onDone: () => this.done() });
     this.heading = h("h2", { tabindex: "-1", dir: "auto" });
     this.result = h(
@@ -144,7 +144,7 @@ export class CompareView {
       "div",
       { class: "view compare-view" },
       h("h1", {}, "Compare two documents"),
-      h("p", { class: "lead" }, "Two speeches, two years, two papers on one event. Differences are stated only where the intervals allow it."),
+      h("p", { class: "lead" }, `${service.taxonomy.isOurs ? "Two speeches, two years, two papers on one event. " : ""}Differences are stated only where the intervals allow it.`),
       this.verdict,
       h("div", { class: "sides" }, this.sides.map((side) => side.element)),
     );

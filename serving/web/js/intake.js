@@ -42,8 +42,8 @@ export function fileButton(text, accept, onFiles) {
 }
 
 export class Intake {
-  // `onSource` gets { name, text } or { name, file, mediaType }.
-  constructor({ limits, onSource, label = "Article or speech", example = 0, action = "Read it" }) {
+  // `onSource` gets { name, text } or { name, file, mediaType }; `example` is the number of one, null where none fits.
+  constructor({ limits, onSource, label = "Text", example = null, action = "Read it" }) {
     Object.assign(this, { limits, onSource });
     const id = `intake-${(serial += 1)}`;
     this.area = h("textarea", { id, rows: 10, dir: "auto", spellcheck: "false", placeholder: "Paste the text here, or drop a text, HTML or PDF file …" });
@@ -59,7 +59,7 @@ export class Intake {
         { class: "row" },
         h("button", { type: "submit", class: "primary" }, action),
         fileButton("Choose a file …", ACCEPT, (files) => this.takeFiles(files)),
-        h("button", { type: "button", class: "quiet", on: { click: () => this.takeExample(example) } }, "Try an example"),
+        example !== null && h("button", { type: "button", class: "quiet", on: { click: () => this.takeExample(example) } }, "Try an example"),
       ),
     );
     this.area.addEventListener("paste", (event) => this.onPaste(event));

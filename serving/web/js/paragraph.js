@@ -125,9 +125,9 @@ export function renderChips(paragraph, taxonomy) {
       chips.push(h("li", {}, chip(name, { title: `${head.name}: ${label.description}` }, icon(label))));
     }
   for (const head of taxonomy.oneOf.filter((each) => each !== taxonomy.main)) chips.push(h("li", {}, chip(paragraph[head.name].label, { title: head.name })));
-  for (const code of paragraph.warnings) chips.push(h("li", {}, chip(caution(code)[0], { class: "chip warn", title: caution(code)[1] }, "⚠ ")));
+  for (const code of paragraph.warnings) chips.push(h("li", {}, chip(caution(code)[0], { class: "chip warn", title: caution(code, taxonomy)[1] }, "⚠ ")));
   if (paragraph.truncated) chips.push(h("li", {}, chip("end not read", { class: "chip warn" }, "⚠ ")));
-  return chips.length ? h("ul", { class: "chips", "aria-label": "Topics and warnings" }, chips) : null;
+  return chips.length ? h("ul", { class: "chips", "aria-label": "Labels and warnings" }, chips) : null;
 }
 
 // The words of a paragraph's main answer, for eyes and ears alike.

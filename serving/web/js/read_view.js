@@ -16,18 +16,18 @@ function listWords(words) {
 
 function introduce(taxonomy) {
   const told = taxonomy.heads.map((head) => `${head.isOneOf ? "its" : "any"} ${head.name} (${listWords(head.labels.map((label) => label.name))})`);
-  return `Paste an article or a speech, or drop a file. Each paragraph is read back with ${told.join(" and ")}, and how sure the model is of it.`;
+  return `Paste ${taxonomy.isOurs ? "an article or a speech" : "a text"}, or drop a file. Each paragraph is read back with ${told.join(" and ")}, and how sure the model is of it.`;
 }
 
 export class ReadView {
   constructor(service) {
     this.service = service;
     const { taxonomy, limits } = service;
-    this.intake = new Intake({ limits, onSource: (source) => this.read(source) });
+    this.intake = new Intake({ limits, ...(taxonomy.isOurs ? { label: "Article or speech", example: 0 } : {}), onSource: (source) => this.read(source) });
     this.start = h(
       "div",
       { class: "start" },
-      h("h1", {}, "Whose hand is on the tiller?"),
+      h("h1", {}, taxonomy.isOurs ? "Whose hand is on the tiller?" : "Read a text, paragraph by paragraph"),
       h("p", { class: "lead" }, introduce(taxonomy)),
       this.intake.element,
       h("p", { class: "fine" }, "The text goes to this service and to no other, and is not kept."),

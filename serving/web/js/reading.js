@@ -156,7 +156,7 @@ export class Reading {
     const focused = this.summary.contains(document.activeElement) ? document.activeElement.textContent : null;
     const summary = this.told ?? summarise(this.sound, this.taxonomy);
     this.current = summary;
-    if (!summary) this.summary.replaceChildren(...[renderDocumentWarnings(this.paragraphs)].filter(Boolean));
+    if (!summary) this.summary.replaceChildren(...[renderDocumentWarnings(this.paragraphs, this.taxonomy)].filter(Boolean));
     else this.summary.replaceChildren(renderSummary(summary, this.paragraphs, this.taxonomy, { filter: this.filter, onFilter: (head, label) => this.choose(head, label), corrected: sayCorrected(this.paragraphs.map((paragraph) => ({ text: paragraph.rawText, answer: paragraph })), this.taxonomy) }));
     if (focused !== null) [...this.summary.querySelectorAll("button")].find((button) => button.textContent === focused)?.focus();
   }

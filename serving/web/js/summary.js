@@ -35,15 +35,16 @@ export function sayLean(head, { balance, labels }, { sure }, n, unit) {
   return "Too close to call";
 }
 
-// What at least half of three or more paragraphs are about; null where nothing is.
+// What at least half of three or more paragraphs are about, by the first any-of head; null where nothing is.
 function sayTopics(summary, taxonomy) {
   const n = summary.n_paragraphs - summary.n_left_out;
-  const head = taxonomy.anyOf.find(({ name }) => name === "topics");
+  const head = taxonomy.anyOf[0];
   if (!head || n < 3) return null;
-  const given = head.labels.map(({ name }) => [name, summary.heads.topics.labels[name].n_given]).filter(([, nGiven]) => nGiven >= n / 2);
+  const given = head.labels.map(({ name }) => [name, summary.heads[head.name].labels[name].n_given]).filter(([, nGiven]) => nGiven >= n / 2);
   if (!given.length) return null;
   const told = given.sort((a, b) => b[1] - a[1]).map(([name, nGiven]) => `${name} (${nGiven.toLocaleString("en")} of ${n.toLocaleString("en")})`);
-  return `Mainly about ${told.length > 1 ? `${told.slice(0, -1).join(", ")} and ${told.at(-1)}` : told[0]}.`;
+  const about = head.name === "topics" ? "Mainly about" : `${title(head.name)} of half or more:`;
+  return `${about} ${told.length > 1 ? `${told.slice(0, -1).join(", ")} and ${told.at(-1)}` : told[0]}.`;
 }
 
 // One share with its interval: a bar, and a line over it from the low end to the high end.
@@ -136,13 +137,13 @@ function sayFailed(paragraphs, unit, numbers) {
 
 // Warnings about the whole, where the model is out of its depth.
 // `numbers` are those that the paragraphs are known by, where they are not 1, 2, 3 ...
-export function renderDocumentWarnings(paragraphs, unit = "paragraph", numbers = null) {
+export function renderDocumentWarnings(paragraphs, taxonomy, unit = "paragraph", numbers = null) {
   const sound = paragraphs.filter((paragraph) => !paragraph.error);
   const told = new Map();
   for (const { warnings } of sound) for (const code of warnings) told.set(code, (told.get(code) ?? 0) + 1);
   const lines = [...told]
     .filter(([, n]) => n >= MANY * sound.length)
-    .map(([code, n]) => `${n === sound.length ? `Every ${unit}` : `${n} of ${count(sound.length, unit)}`}: ${caution(code)[1]} Take the answers for guesses.`);
+    .map(([code, n]) => `${n === sound.length ? `Every ${unit}` : `${n} of ${count(sound.length, unit)}`}: ${caution(code, taxonomy)[1]} Take the answers for guesses.`);
   const nCut = sound.filter((paragraph) => paragraph.truncated).length;
   if (nCut) lines.push(`${count(nCut, `${unit} is`, `${unit}s are`)} longer than the model reads; the end was left out.`);
   lines.push(...sayFailed(paragraphs, unit, numbers));
@@ -150,7 +151,7 @@ export function renderDocumentWarnings(paragraphs, unit = "paragraph", numbers =
 }
 
 export function renderSummary(summary, paragraphs, taxonomy, options = {}) {
-  const warnings = renderDocumentWarnings(paragraphs, options.unit, options.numbers);
+  const warnings = renderDocumentWarnings(paragraphs, taxonomy, options.unit, options.numbers);
   if (!summary) return h("section", { class: "summary", "aria-label": "Summary" }, warnings);
   const main = taxonomy.main && summary.heads[taxonomy.main.name];
   const balance = main?.balance;

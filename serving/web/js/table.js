@@ -70,7 +70,7 @@ export class RowTable {
     if (!head.isOneOf) return h("span", { class: "chips" }, answer.labels.map((name) => chip(name, {}, icon(this.taxonomy.label(head, name)))));
     const unsure = isUnsure(row.answer, head);
     const words = [h("span", { class: unsure ? "label muted" : "label" }, icon(this.taxonomy.label(head, answer.label)), unsure ? `unsure, leans ${answer.label}` : answer.label)];
-    if (head === this.taxonomy.main) for (const code of row.answer.warnings) words.push(" ", chip(caution(code)[0], { class: "chip warn", title: caution(code)[1] }, "⚠ "));
+    if (head === this.taxonomy.main) for (const code of row.answer.warnings) words.push(" ", chip(caution(code)[0], { class: "chip warn", title: caution(code, this.taxonomy)[1] }, "⚠ "));
     const corrected = head === this.taxonomy.main && findCorrected(this.taxonomy, row.text);
     if (corrected) words.push(" ", h("span", { class: "yours" }, sayCorrection(corrected, this.taxonomy)));
     return words;
