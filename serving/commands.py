@@ -14,6 +14,7 @@ from serving.supervisor import run_workers
 from twohands.errors import ConfigError
 from twohands.paragraphs import LIMIT_CHARS
 from twohands.runtimes import Runtime
+from twohands.standard_streams import drop_stdout
 from twohands.taxonomy import describe_faults
 
 _LOGGER = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ def announce(line: str) -> None:
         click.echo(line)
     except OSError as error:
         _LOGGER.warning("standard output cannot be written: %s", error.strerror)
+        drop_stdout()
 
 
 def name_models(options: dict[str, Any]) -> dict[str, Any]:

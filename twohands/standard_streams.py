@@ -71,11 +71,17 @@ def _watch() -> _Output | None:
     return output
 
 
-def _drop_stdout() -> None:
-    """Have what is left go nowhere: Python would try once more when it ends, and complain."""
+def drop_stdout() -> None:
+    """Have what is left of standard output go nowhere, and all that follows: Python would try once more when it ends.
+
+    For a command that goes on without it; none of it counts as a fault afterwards.
+    """
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.stdout.flush()
+        raw = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+        if isinstance(raw, _Output):
+            raw.failed = None
 
 
 @contextlib.contextmanager
@@ -97,7 +103,7 @@ def watch_stdout() -> Iterator[None]:
         failed = output.failed if output is not None else None
         if failed is None or (isinstance(error, SystemExit) and error.code == PIPE_CLOSED):
             raise
-        _drop_stdout()
+        drop_stdout()
         if isinstance(failed, BrokenPipeError):
             sys.exit(PIPE_CLOSED)
         raise FileWriteError(f"cannot write standard output: {failed.strerror or failed}") from failed

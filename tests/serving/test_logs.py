@@ -94,7 +94,7 @@ def test_a_full_disk_ends_neither_the_service_nor_its_start(tiny_model):
         try:
             assert wait_until_ready(port, process)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) in {0, 120}  # 120: Python itself could not write what was left
+            assert process.wait(30) == 0
         finally:
             process.kill()
 
