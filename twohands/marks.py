@@ -21,6 +21,7 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _REST = r"[^\S\r\n]*+(?=[\r\n]|\Z)"
 # A heading of Markdown. It begins with what is rare in text, which is searched for fastest.
 _NUMBER_SIGNS = re.compile(r"#(?<![^\r\n\f\u2029\ufeff]#)#{0,5}[^\S\r\n][^\r\n]*")
+_SIGNS = re.compile(r"#{1,6}(?:\s+|\Z)")
 _PERHAPS = re.compile(r"[#>=\[]|---")  # without one of these there is no mark
 _LINE = (
     rf"(?P<gap>(?:>[^\S\r\n]*+)++(?=[\r\n]|\Z))"
@@ -102,7 +103,7 @@ def _find_number_signs(text: str, bounds: Span, check: Check) -> Iterator[tuple[
     for number, match in enumerate(_NUMBER_SIGNS.finditer(text, *bounds)):
         if number % _CUTS_BETWEEN_CHECKS == 0:
             check()
-        if len(match[0].split()) < MAX_HEADING_WORDS:
+        if len(match[0].split()) <= MAX_HEADING_WORDS:  # the mark is one of these
             yield *match.span(), Kind.HEADING
 
 
@@ -121,6 +122,24 @@ def _find_title(text: str, begin: int, match: re.Match[str]) -> int | None:
         return None
     above = text[max(begin, start - _BEFORE_CHARS) : start].rstrip()
     return None if above and not ends_sentence(above) else start
+
+
+def cut_heading(text: str, span: Span) -> Span:
+    """Leave out the marks of a heading, where it stands for a paragraph.
+
+    Args:
+        text: the raw document.
+        span: of a heading from `cut_at_marks`, without space around it.
+
+    Returns:
+        Where its words stand; what was given where it has none.
+    """
+    raw = text[slice(*span)]
+    rule_begins = max(map(raw.rfind, "\r\n"))
+    words = raw if rule_begins < 0 else raw[:rule_begins].rstrip()
+    signs = _SIGNS.match(words)
+    begin = signs.end() if signs else 0
+    return (span[0] + begin, span[0] + len(words)) if begin < len(words) else span
 
 
 def _find_of_lines(text: str, bounds: Span, check: Check) -> Iterator[tuple[int, int, Kind]]:

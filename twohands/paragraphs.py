@@ -15,7 +15,7 @@ from twohands.ends import ends_clause, ends_sentence
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
 from twohands.indents import cut_at_indents
 from twohands.markers import read_marker
-from twohands.marks import Kind, cut_at_marks, cut_comments, skip_mail_header
+from twohands.marks import Kind, cut_at_marks, cut_comments, cut_heading, skip_mail_header
 
 LIMIT_CHARS = 100_000
 LIMIT_MARKS = 30
@@ -199,7 +199,7 @@ def _find(text: str, *, min_words: int, limit_chars: int, check: Check) -> Itera
         span = (start + len(raw) - len(raw.lstrip()), end - len(raw) + len(raw.rstrip()))
         if is_marked:
             yield from filter(None, (run and run.find_list(),))
-            run, marker_read = _Run(*span), ""
+            run, marker_read = _Run(*cut_heading(text, span)), ""
             continue
         n_words = len(raw.split())
         marker = read_marker(raw.lstrip())

@@ -87,6 +87,24 @@ def test_one_line_that_looks_like_a_header_is_text():
     assert split(f"{LONG_A}\n\n{HEADER}.")[1:] == [normalise(f"{HEADER}.")]
 
 
+@pytest.mark.parametrize("n_words", [1, 28, 29, 30])
+def test_the_mark_of_a_heading_is_none_of_its_words(n_words):
+    words = " ".join(["word"] * n_words)
+    assert split(f"# {words}\n\n{LONG_A}") == ([] if n_words < 30 else [f"# {words}"]) + [LONG_A]
+
+
+@pytest.mark.parametrize("mark", ["# ", "###### ", "#\t", "\n===", "\r\n ---"])
+def test_a_heading_that_stands_alone_is_a_paragraph_without_its_mark(mark):
+    for before in ("", f"{LONG_A}\n\n"):
+        raw = before + (f"Question #4{mark}" if mark.strip()[0] in "=-" else f"{mark}Question #4") + "\n"
+        found = split_paragraphs(raw)[-1]
+        assert (found.text, raw[found.start : found.end]) == ("Question #4", "Question #4")
+
+
+def test_marks_of_headings_without_words_stay():
+    assert split("# \n\n<!-- a -->") == ["#"]
+
+
 def test_hostile_marks_take_linear_time():
     began = time.process_time()
     for part in (
