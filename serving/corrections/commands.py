@@ -238,23 +238,37 @@ def _open_output(output: Path) -> Iterator[BinaryIO]:
             Path(temporary).unlink(missing_ok=True)
 
 
-def _check_labels_of_config(database: str | None, manifest: Manifest, *, is_chosen: bool) -> None:
-    """Corrections of another model's labels do not fit the config: refused, or told of where somebody chose the model.
-
-    Of any status: whoever sets a project up has reviewed none yet.
-    """
+def _list_unfit(database: str | None, manifest: Manifest) -> list[str]:
+    """What in the corrections is none of a model's; of any status: who sets a project up has reviewed none yet."""
     from serving.corrections.exports import list_unfit
 
     if _find_database(database) is None:
-        return
+        return []
     with _open_store(database) as store:
-        unfit = list_unfit(store.iterate_latest(status=None), manifest.taxonomy)
-    if not unfit:
-        return
+        return list_unfit(store.list_labels(), manifest.taxonomy)
+
+
+def _export_config(database: str | None, output: Path, model: str | None) -> None:
+    """Corrections of other labels do not fit the config: refused, or told of behind it where somebody chose a model."""
+    from serving.corrections.exports import make_label_config
+    from twohands.locate import find_model
+
+    _find_database(database)  # a wrong address is refused before anything is written
+    manifest, _ = load_manifest(find_model(model))
     what = f"some corrections have other labels than the model {manifest.name!r}"
-    if not is_chosen:
+    if model is None and (unfit := _list_unfit(database, manifest)):
         raise ConfigError(f"{what}; say with --model whose labels the config is to offer", unfit)
-    click.echo(f"{what}, so that their tasks do not fit the config: {'; '.join(unfit)}", err=True)
+    with _open_output(output) as stream:
+        stream.write(make_label_config(manifest.taxonomy).encode())
+    if model is None:
+        return
+    try:
+        unfit = _list_unfit(database, manifest)
+    except CorrectionsUnavailableError as error:  # a config of a chosen model needs no corrections
+        click.echo(f"whether the corrections fit the config is not known: {error}", err=True)
+        return
+    if unfit:
+        click.echo(f"{what}, so that their tasks do not fit the config: {'; '.join(unfit)}", err=True)
 
 
 @corrections.command(name="export")
@@ -282,14 +296,10 @@ def export_command(database: str | None, export_format: str, status: str, output
     twohands corrections export --format label-studio --output tasks.json
     twohands corrections export --format label-studio-config --output config.xml
     """  # noqa: D301 - click wants a real backspace
-    from serving.corrections.exports import make_label_config, write_export
-    from twohands.locate import find_model
+    from serving.corrections.exports import write_export
 
     if export_format == "label-studio-config":
-        manifest, _ = load_manifest(find_model(model))
-        _check_labels_of_config(database, manifest, is_chosen=model is not None)
-        with _open_output(output) as stream:
-            stream.write(make_label_config(manifest.taxonomy).encode())
+        _export_config(database, output, model)
         return
     chosen = None if status == "all" else cast("Status", status)
     wanted = cast("ExportFormat", export_format)  # click let nothing else through

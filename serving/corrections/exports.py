@@ -111,11 +111,11 @@ def make_label_config(taxonomy: Taxonomy) -> str:
     return "\n".join([*lines, "</View>"]) + "\n"
 
 
-def list_unfit(corrections: Iterable[Correction], taxonomy: Taxonomy) -> list[str]:
+def list_unfit(labels: Iterable[Mapping[str, object]], taxonomy: Taxonomy) -> list[str]:
     """Say what in corrections is none of a model's, so that their tasks would not fit its config.
 
     Args:
-        corrections: any.
+        labels: of corrections, by head.
         taxonomy: of the model.
 
     Returns:
@@ -123,8 +123,8 @@ def list_unfit(corrections: Iterable[Correction], taxonomy: Taxonomy) -> list[st
     """
     heads = {head.name: head for head in taxonomy.heads}
     faults: dict[str, None] = {}
-    for correction in corrections:
-        for name, words in correction.labels.items():
+    for each in labels:
+        for name, words in each.items():
             if name not in heads:
                 faults[f"head {name!r} is none of {', '.join(heads)}"] = None
                 continue

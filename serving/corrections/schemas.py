@@ -150,12 +150,12 @@ class Correction(BaseModel):
 
 
 class Clash(BaseModel):
-    """How many other corrections of the same text give a head other labels, rejected ones left aside."""
+    """How many of the newest 1,000 corrections of the same text give a head other labels, rejected ones left aside."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    n_newer: int = Field(description="whose labels were set later; training rows take the newest")
-    n_older: int
+    n_newer: int = Field(description="labelled later, pending ones too; training rows take the newest accepted one")
+    n_older: int = Field(description="labelled before, pending ones too")
 
 
 class CorrectionsResponse(BaseModel):

@@ -1,6 +1,7 @@
 """Owns the corrections in a database: save, find, change, delete. Blocking; knows nothing of HTTP."""
 
 import hashlib
+import json
 import secrets
 import threading
 import time
@@ -15,8 +16,9 @@ import sqlalchemy as sa
 from serving.corrections.address import Address
 from serving.corrections.clashes import find_clashes
 from serving.corrections.database import checkpoint, migrate, open_engine, translate_errors
+from serving.corrections.latest import is_latest
 from serving.corrections.schemas import Clash, Correction, Status
-from serving.corrections.table import CORRECTIONS
+from serving.corrections.table import CORRECTIONS, LABELS_TEXT
 from twohands.errors import CorrectionNotFoundError, CorrectionsUnavailableError
 from twohands.paragraphs import normalise
 
@@ -286,21 +288,19 @@ class Store:
         Raises:
             CorrectionsUnavailableError: the database cannot be used.
         """
-        later = CORRECTIONS.alias("later")
-        overruled = [
-            later.c.text_sha256 == CORRECTIONS.c.text_sha256,
-            sa.tuple_(later.c.labelled, later.c.id) > sa.tuple_(CORRECTIONS.c.labelled, CORRECTIONS.c.id),
-        ]
-        wanted = []
-        if status is not None:
-            wanted.append(CORRECTIONS.c.status == status)
-            overruled.append(later.c.status == status)
-        chosen = sa.select(*_COLUMNS).where(*wanted, ~sa.exists().where(*overruled)).order_by(CORRECTIONS.c.id)
+        wanted = [is_latest(status=status), *_choose(status, None)]
+        chosen = sa.select(*_COLUMNS).where(*wanted).order_by(CORRECTIONS.c.id)
         with self._reading() as connection:
             if connection is None:
                 return
             for rows in connection.execute(chosen, execution_options={"yield_per": n_at_once}).partitions():
                 yield from map(_read, rows)
+
+    def list_labels(self) -> list[dict[str, object]]:
+        """List the labels, by head and each set once, of all that an export of any status would hold."""
+        chosen = sa.select(LABELS_TEXT).where(is_latest(status=None, within_status=True)).distinct()
+        with self._reading() as connection:
+            return [] if connection is None else [json.loads(each) for each in connection.execute(chosen).scalars()]
 
     def count(self, *, status: Status | None = None, before: datetime | None = None) -> int:
         """Count corrections; see `purge`."""

@@ -52,3 +52,5 @@ CORRECTIONS = sa.Table(
     sa.Index("corrections_by_status", "status", "id"),
     sa.Index("corrections_by_text", "text_sha256", "labelled", "id"),
 )
+LABELS_TEXT = sa.cast(CORRECTIONS.c.labels, sa.Text)
+"""The labels as they are kept, not decoded: to be compared as a whole, which PostgreSQL cannot do with JSON."""

@@ -88,6 +88,21 @@ def test_a_config_of_other_labels_than_the_corrections_is_not_written_in_silence
     assert invoke(*config, "--database", "off").exit_code == 0
 
 
+@pytest.mark.issue(4)
+def test_a_config_of_a_chosen_model_needs_no_database(invoke, tiny_model, tmp_path):
+    (tmp_path / "other.sqlite3").write_bytes(b"no database" * 100)
+    away = ("export", "--format", "label-studio-config", "--database", f"sqlite:///{tmp_path}/other.sqlite3")
+    done = invoke(*away, "--model", str(tiny_model))
+    assert (done.exit_code, done.stderr.count("\n")) == (0, 1), done.stderr
+    assert "state-led" in done.stdout
+    assert "not known" in done.stderr
+    assert isinstance(invoke(*away).exception, CorrectionsUnavailableError)
+    output = tmp_path / "config.xml"
+    wrong = invoke(*away[:-1], "mysql://x", "--model", str(tiny_model), "--output", str(output))
+    assert isinstance(wrong.exception, ConfigError)
+    assert not output.exists()
+
+
 def test_list_and_show_say_what_is_kept_and_steer_no_terminal(invoke, kept):
     listed = invoke("list", "--limit", "2")
     assert [line.split()[0] for line in listed.stdout.split("\n") if line[:1].strip()] == [kept[2].id, kept[1].id]

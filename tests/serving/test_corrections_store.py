@@ -14,12 +14,13 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from serving.corrections import clashes
 from serving.corrections import database as database_module
 from serving.corrections import store as store_module
 from serving.corrections.address import check_address, find_default_path, read_address
 from serving.corrections.database import HEAD, migrate, open_engine
 from serving.corrections.store import Store, make_id
-from serving.corrections.table import METADATA
+from serving.corrections.table import CORRECTIONS, METADATA
 from tests.serving.corrections import database, postgres_url  # noqa: F401 - fixtures
 from tests.serving.saving import add, save_many
 from twohands.errors import CorrectionNotFoundError, CorrectionsUnavailableError
@@ -298,3 +299,62 @@ def test_the_file_stands_in_the_users_data_folder_unless_another_is_named(monkey
     monkeypatch.chdir(tmp_path)
     assert read_address("sqlite:///b.db").path == tmp_path / "b.db"
     assert read_address("off") is None
+
+
+def _save_labels(store, n_rows, *, text="Sell the depots.", labels=({"stance": "neutral"}, {"stance": "market-led"})):
+    """So many corrections of one text, whose labels take turns; their ids, the oldest first."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = [
+        {
+            "id": make_id(1_767_225_600_000_000_000 + n * 1_000_000), "created": start, "updated": start,
+            "labelled": start + timedelta(seconds=n), "status": "pending", "text": text, "text_sha256": text,
+            "labels": labels[n % len(labels)],
+        }
+        for n in range(n_rows)
+    ]  # fmt: skip
+    with store._writing() as connection:
+        connection.execute(CORRECTIONS.insert(), rows)
+    return [row["id"] for row in rows]
+
+
+@pytest.mark.issue(4)
+def test_clashes_are_counted_among_the_newest_of_a_text(store, monkeypatch):
+    ids = _save_labels(store, 7)
+    found = store.find_clashes(ids)
+    assert [(found[each].n_older, found[each].n_newer) for each in ids] == [
+        (0, 3), (1, 3), (1, 2), (2, 2), (2, 1), (3, 1), (3, 0)
+    ]  # fmt: skip
+    monkeypatch.setattr(clashes, "MOST_OF_A_TEXT", 3)
+    assert {each: (clash.n_older, clash.n_newer) for each, clash in store.find_clashes([*ids[:2], ids[6]]).items()} == {
+        ids[0]: (0, 1),
+        ids[1]: (0, 2),
+        ids[6]: (1, 0),
+    }
+
+
+@pytest.mark.issue(4)
+def test_clashes_of_many_corrections_of_one_text_are_no_quadratic_work(file_store, monkeypatch):
+    n_compared = 0
+    real = clashes._contradicts
+
+    def compare(*labels):
+        nonlocal n_compared
+        n_compared += 1
+        return real(*labels)
+
+    monkeypatch.setattr(clashes, "_contradicts", compare)
+    ids = _save_labels(file_store, 3000)
+    found = file_store.find_clashes(ids[-200:])
+    assert n_compared <= 4
+    assert found[ids[-1]].n_older == clashes.MOST_OF_A_TEXT // 2
+
+
+@pytest.mark.issue(4)
+def test_labels_of_what_can_be_exported_are_listed_once(store):
+    _save_labels(store, 4, labels=({"stance": "neutral"}, {"stance": "both"}))
+    assert store.list_labels() == [{"stance": "both"}]  # the latest of its text
+    # What is accepted is exported though a pending one is newer.
+    accepted, _ = _save_labels(store, 2, text="Rain.", labels=({"stance": "neutral"}, {"stance": "both"}))
+    assert store.list_labels() == [{"stance": "both"}]
+    store.change(accepted, {"status": "accepted"})
+    assert sorted(each["stance"] for each in store.list_labels()) == ["both", "neutral"]

@@ -1,0 +1,28 @@
+"""Owns which of the corrections of one text is the latest, the one that is exported."""
+
+import sqlalchemy as sa
+
+from serving.corrections.schemas import Status
+from serving.corrections.table import CORRECTIONS
+
+
+def is_latest(*, status: Status | None, within_status: bool = False) -> sa.ColumnElement[bool]:
+    """Whether no other correction of the same text had its labels set later.
+
+    Args:
+        status: the others are only these; None is all.
+        within_status: the others are those of its own status, whatever that is.
+
+    Returns:
+        A condition on the table of corrections.
+    """
+    later = CORRECTIONS.alias("later")
+    overruled = [
+        later.c.text_sha256 == CORRECTIONS.c.text_sha256,
+        sa.tuple_(later.c.labelled, later.c.id) > sa.tuple_(CORRECTIONS.c.labelled, CORRECTIONS.c.id),
+    ]
+    if status is not None:
+        overruled.append(later.c.status == status)
+    if within_status:
+        overruled.append(later.c.status == CORRECTIONS.c.status)
+    return ~sa.exists().where(*overruled)
