@@ -144,6 +144,9 @@ class AccessControl:
                 _check_local(scope, "corrections are kept and read")
             return
         if is_open(scope["method"], path):
+            # With a key more is read of it; any other request that needs none is answered alike.
+            if path == WEBHOOK_PATH and (key := self._keyring.find(read_presented_key(headers) or "")) is not None:
+                scope.setdefault("state", {})["key_id"] = key.id
             return
         presented = read_presented_key(headers)
         if presented is None:

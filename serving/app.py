@@ -141,11 +141,8 @@ def create_app(
         RequestLimits,
         max_body_bytes=settings.max_body_bytes,
         # A stream has no end; each of its lines has.
-        max_bytes_by_path={
-            DOCUMENTS_PATH: settings.max_document_bytes,
-            STREAM_PATH: sys.maxsize,
-            WEBHOOK_PATH: min(settings.max_body_bytes, _MAX_WEBHOOK_BYTES),
-        },
+        max_bytes_by_path={DOCUMENTS_PATH: settings.max_document_bytes, STREAM_PATH: sys.maxsize},
+        max_open_bytes_by_path={WEBHOOK_PATH: settings.max_body_bytes if keyring is None else _MAX_WEBHOOK_BYTES},
     )
     # The last one added is the first one asked.
     app.add_middleware(HoldModels, models=models)

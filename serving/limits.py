@@ -16,6 +16,7 @@ _SANE_ID = re.compile(rb"[A-Za-z0-9._:=-]{1,128}")
 _JSON_TYPE = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json", re.IGNORECASE)
 # A file as it is; no browser form of another site can declare that either.
 _LINES_TYPE = re.compile(r"application/(?:(?:x-)?(?:ndjson|jsonl|jsonlines|json-lines)|octet-stream)", re.IGNORECASE)
+_ADVICE = "; send fewer paragraphs in one request"
 _DRAIN_BYTES = 64 * 1024 * 1024
 _DRAIN_TIMEOUT_S = 10.0
 
@@ -112,7 +113,12 @@ class RequestLimits:
     """ASGI middleware: gives each request its id and bounds its body, by its declared and by its counted size."""
 
     def __init__(
-        self, app: ASGIApp, *, max_body_bytes: int, max_bytes_by_path: Mapping[str, int] | None = None
+        self,
+        app: ASGIApp,
+        *,
+        max_body_bytes: int,
+        max_bytes_by_path: Mapping[str, int] | None = None,
+        max_open_bytes_by_path: Mapping[str, int] | None = None,
     ) -> None:
         """Wrap an app.
 
@@ -120,10 +126,12 @@ class RequestLimits:
             app: what is called within the limits.
             max_body_bytes: largest body.
             max_bytes_by_path: where another bound holds.
+            max_open_bytes_by_path: where another holds for who has shown no key; no paragraphs are sent there.
         """
         self._app = app
         self._max_body_bytes = max_body_bytes
         self._max_bytes_by_path = dict(max_bytes_by_path or {})
+        self._max_open_bytes_by_path = dict(max_open_bytes_by_path or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection; anything but HTTP passes unchanged."""
@@ -143,18 +151,26 @@ class RequestLimits:
                     message["headers"] = [*message["headers"], (name, request_id.encode())]
             await send(message)
 
-        max_bytes = self._max_bytes_by_path.get(scope["path"], self._max_body_bytes)
-        error = _find_fault(headers, max_bytes)
+        path = scope["path"]
+        max_bytes, advice = self._max_bytes_by_path.get(path, self._max_body_bytes), _ADVICE
+        if path in self._max_open_bytes_by_path:
+            advice = ""
+            if "key_id" not in state:
+                max_bytes = min(max_bytes, self._max_open_bytes_by_path[path])
+        too_large = f"the body is larger than {max_bytes} bytes{advice}"
+        error = _find_fault(headers, max_bytes, too_large)
         if error is not None:
             await refuse(error, scope, receive, send)
             return
-        await self._app(scope, _count(receive, max_bytes), send_with_id)
+        await self._app(scope, _count(receive, max_bytes, too_large), send_with_id)
 
 
-def _find_fault(headers: Mapping[bytes, bytes], max_bytes: int) -> BodyTooLargeError | MediaTypeError | None:
+def _find_fault(
+    headers: Mapping[bytes, bytes], max_bytes: int, too_large: str
+) -> BodyTooLargeError | MediaTypeError | None:
     """What is wrong with a body, by what its headers say of it."""
     if _is_declared_too_large(headers.get(b"content-length", b""), max_bytes):
-        return _make_error(max_bytes)
+        return BodyTooLargeError(too_large)
     # A small one can unpack to anything; and without this the answer would be that it is no JSON.
     if headers.get(b"content-encoding", b"").strip().lower() not in {b"", b"identity"}:
         return MediaTypeError("compressed bodies are not read; send the request as it is, without `content-encoding`")
@@ -166,7 +182,7 @@ def _is_declared_too_large(declared: bytes, max_bytes: int) -> bool:
     return declared.isdigit() and (len(declared) > 18 or int(declared) > max_bytes)
 
 
-def _count(receive: Receive, max_bytes: int) -> Receive:
+def _count(receive: Receive, max_bytes: int, too_large: str) -> Receive:
     n_bytes = 0
 
     async def receive_counted() -> Message:
@@ -176,11 +192,7 @@ def _count(receive: Receive, max_bytes: int) -> Receive:
         if n_bytes > max_bytes:
             if message.get("more_body", False):
                 await drain(receive)
-            raise _make_error(max_bytes)
+            raise BodyTooLargeError(too_large)
         return message
 
     return receive_counted
-
-
-def _make_error(max_bytes: int) -> BodyTooLargeError:
-    return BodyTooLargeError(f"the body is larger than {max_bytes} bytes; send fewer paragraphs in one request")

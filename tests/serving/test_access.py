@@ -109,16 +109,25 @@ async def test_who_asks_without_a_key_whether_a_model_is_ready_is_told_no_more(g
 
 
 @pytest.mark.issue(4)
-async def test_label_studios_own_webhook_needs_no_key_and_is_bounded(guarded):
+async def test_label_studios_own_webhook_needs_no_key_and_is_bounded_without(guarded, keys):
     event = {"action": "ANNOTATION_CREATED", "project": {"id": 1}}
     assert (await guarded.post(WEBHOOK_PATH, json=event)).status_code == 200
     assert (await guarded.get(WEBHOOK_PATH)).status_code == 401
     app = guarded._transport.app
     assert 'reason="unauthorized"} 1.0' in app.state.metrics.show().decode()  # of the GET alone
     roomy = ServeSettings(model=app.state.service.settings.model)
-    async with open_client(create_app(roomy, app.state.service.classifier)) as client:
+    large, larger = (event | {"task": "a" * n_chars} for n_chars in (300_000, roomy.max_body_bytes))
+    classifier, keys_file = app.state.service.classifier, app.state.service.settings.api_keys_file
+    async with open_client(create_app(roomy, classifier)) as client:
+        assert (await client.post(WEBHOOK_PATH, json=large)).status_code == 200
+        assert (await client.post(WEBHOOK_PATH, json=larger)).status_code == 413
+    async with open_client(create_app(roomy.model_copy(update={"api_keys_file": keys_file}), classifier)) as client:
         assert (await client.post(WEBHOOK_PATH, json=event | {"task": "a" * 200_000})).status_code == 200
-        assert (await client.post(WEBHOOK_PATH, json=event | {"task": "a" * 300_000})).status_code == 413
+        assert (await client.post(WEBHOOK_PATH, json=large, headers={"x-api-key": keys["plain"]})).status_code == 200
+        for headers, body in (({}, large), ({"x-api-key": "unknown"}, large), ({"x-api-key": keys["plain"]}, larger)):
+            refused = await client.post(WEBHOOK_PATH, json=body, headers=headers)
+            assert refused.status_code == 413
+            assert "paragraphs" not in refused.text
 
 
 async def test_the_document_says_where_a_key_is_needed(guarded, keys, client):
