@@ -3,7 +3,17 @@
 import re
 from collections.abc import Iterable
 
-_QUALITY = re.compile(r"q=([01](?:\.[0-9]{0,3})?)", re.IGNORECASE)
+# One that is not closed goes to the end: else each of many would be looked for there.
+_QUOTED = r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)'
+_ENTRY = re.compile(rf'(?:{_QUOTED}|[^",])+', re.DOTALL)
+_PART = re.compile(rf'(?:{_QUOTED}|[^";])+', re.DOTALL)
+_QUALITY = re.compile(r"[01](?:\.[0-9]*)?|\.[0-9]+")
+
+
+def _read_quality(written: str) -> float:
+    """A quality from 0 to 1; what cannot be read is the least: that somebody gave one says that it is not the most."""
+    quality = float(written) if _QUALITY.fullmatch(written) else 0.0
+    return quality if quality <= 1 else 0.0
 
 
 def prefers_lines(accepted: Iterable[str]) -> bool:
@@ -19,10 +29,10 @@ def prefers_lines(accepted: Iterable[str]) -> bool:
         RFC 9110, section 12.5.1.
     """
     qualities: dict[str, float] = {}
-    for entry in ",".join(accepted).split(","):
-        media_type, *parameters = (part.strip() for part in entry.split(";"))
-        found = [match[1] for parameter in parameters if (match := _QUALITY.fullmatch(parameter))]
-        qualities[media_type.lower()] = float(found[0]) if found else 1.0
+    for entry in (match[0] for header in accepted for match in _ENTRY.finditer(header)):
+        media_type, *parameters = _PART.findall(entry) or [""]
+        named = [(name.strip().lower(), value.strip()) for name, _, value in (p.partition("=") for p in parameters)]
+        qualities[media_type.strip().lower()] = next((_read_quality(v) for name, v in named if name == "q"), 1.0)
     lines = qualities.get("application/x-ndjson", 0.0)
     # The most specific range that covers a type decides.
     ranges = ("application/json", "application/*", "*/*")

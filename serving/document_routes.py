@@ -44,6 +44,7 @@ router = APIRouter()
 _SUFFIXES = {"text/plain": ".txt", "text/markdown": ".txt", "text/html": ".html", "application/pdf": ".pdf"}
 _ALSO_READ = {"text/x-markdown": "text/markdown", "application/xhtml+xml": "text/html"}
 _CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
+_UNDECLARED = {"binary", "unknown-8bit"}  # what `file` and libmagic write of bytes whose encoding they do not know
 _MAX_READERS = 2
 _MAX_WAITING = 8
 _Item = prediction.Prediction | InputError
@@ -157,7 +158,7 @@ class _Wanted:
     media_type: str
     model: str | None
     thresholds: Mapping[str, float]
-    codec: str | None = None
+    charset: str | None = None
 
 
 class Readers:
@@ -195,7 +196,7 @@ class Readers:
             async with self._free:
                 ends_s = time.monotonic() + timeout_s
                 suffix = _SUFFIXES[wanted.media_type]
-                text = await extract(wanted.content, suffix=suffix, timeout_s=timeout_s, codec=wanted.codec)
+                text = await extract(wanted.content, suffix=suffix, timeout_s=timeout_s, charset=wanted.charset)
                 left_s = ends_s - time.monotonic()
                 paragraphs = await split_in_time(
                     text, limit_chars=limit_chars, max_paragraphs=max_paragraphs, timeout_s=left_s
@@ -215,11 +216,17 @@ async def read_document_request(request: Request) -> _Wanted:
     media_type = _ALSO_READ.get(media_type, media_type)
     if media_type not in _SUFFIXES:
         raise MediaTypeError(f"send a document with its `content-type`: {', '.join(_SUFFIXES)} or application/json")
-    charset = _CHARSET.search(declared)
-    codec = find_codec(charset[1]) if charset else None
-    if charset and codec is None:
-        raise MediaTypeError(f"found charset {charset[1][:40]!r}, which is not read here; send the document as utf-8")
-    return _Wanted(await request.body(), media_type, request.query_params.get("model"), {}, codec)
+    charset = _read_charset(declared) if media_type != "application/pdf" else None
+    return _Wanted(await request.body(), media_type, request.query_params.get("model"), {}, charset)
+
+
+def _read_charset(declared: str) -> str | None:
+    found = _CHARSET.search(declared)
+    if found is None or found[1].lower() in _UNDECLARED:
+        return None
+    if find_codec(found[1]) is None:
+        raise MediaTypeError(f"found charset {found[1][:40]!r}, which is not read here; send the document as utf-8")
+    return found[1]
 
 
 async def _classify(

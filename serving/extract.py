@@ -1,7 +1,7 @@
 """Owns the reading of foreign documents: HTML and PDF in a process of their own, with bounds on time and memory.
 
 A file from anywhere may be made to cost hours or gigabytes; the process that reads it is the only one it can harm.
-Run as a program with SUFFIX, SECONDS and perhaps CODEC, it reads the document from standard input.
+Run as a program with SUFFIX, SECONDS and perhaps CHARSET, it reads the document from standard input.
 """
 
 import asyncio
@@ -26,14 +26,14 @@ _STARTED = b"+"
 _MAX_TOLD_CHARS = 2000
 
 
-async def extract(content: bytes, *, suffix: str, timeout_s: float, codec: str | None = None) -> str:
+async def extract(content: bytes, *, suffix: str, timeout_s: float, charset: str | None = None) -> str:
     """Read one document; once this has ended, however it did, no process goes on with it.
 
     Args:
         content: its bytes.
         suffix: `.txt`, `.html` or `.pdf`.
         timeout_s: longest time it may take.
-        codec: Python's name of the encoding of text or HTML, where it was declared.
+        charset: the encoding of text or HTML where it was declared, by a name that `find_codec` knows.
 
     Returns:
         Its text, paragraphs parted by blank lines.
@@ -45,11 +45,11 @@ async def extract(content: bytes, *, suffix: str, timeout_s: float, codec: str |
     """
     if suffix == ".txt":
         try:
-            return await asyncio.to_thread(extract_text, content, suffix=suffix, name=_NAME, codec=codec)
+            return await asyncio.to_thread(extract_text, content, suffix=suffix, name=_NAME, charset=charset)
         except FileReadError as error:
             raise DocumentError(str(error)) from error
     process = await asyncio.create_subprocess_exec(
-        *make_command("serving.extract", suffix, str(max(1, round(timeout_s))), *([codec] if codec else [])),
+        *make_command("serving.extract", suffix, str(max(1, round(timeout_s))), *([charset] if charset else [])),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -98,13 +98,13 @@ def _bound_resources(timeout_s: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def main(suffix: str, timeout_s: int, codec: str | None = None) -> int:
+def main(suffix: str, timeout_s: int, charset: str | None = None) -> int:
     """Read a document from standard input and write its text, or what is wrong with it, to standard output.
 
     Args:
         suffix: what the document is.
         timeout_s: CPU seconds.
-        codec: as in `extract`.
+        charset: as in `extract`.
 
     Returns:
         The exit code.
@@ -112,7 +112,7 @@ def main(suffix: str, timeout_s: int, codec: str | None = None) -> int:
     content = sys.stdin.buffer.read()
     _bound_resources(timeout_s)
     try:
-        text = extract_text(content, suffix=suffix, name=_NAME, codec=codec)
+        text = extract_text(content, suffix=suffix, name=_NAME, charset=charset)
     except (FileReadError, MissingExtraError) as error:
         sys.stdout.write(json.dumps({"code": error.code, "message": str(error)}))
         return _FAILED

@@ -1,11 +1,16 @@
-"""Owns names of encodings, as pages and services declare them -> Python's codecs, as browsers take the names."""
+"""Owns encodings of documents: names, as pages and services declare them -> codecs, and bytes -> text, as browsers do.
+
+Knows nothing of what documents are.
+"""
 
 import codecs
+from functools import cache
 
 # What is declared as the key is read as the value, which holds more: pages that say iso-8859-1 have curly quotes.
 _READ_AS = {
     "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874",
     "big5": "big5hkscs", "euc_kr": "cp949", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932",
+    "utf-8-sig": "utf-8",
 }  # fmt: skip
 # The others that a document may name. Python knows more, among them such as unpack archives or take hours.
 _READ = {
@@ -28,6 +33,8 @@ def find_codec(label: str) -> str | None:
     Source:
         WHATWG Encoding Standard, "Names and labels".
     """
+    if not label.isascii():  # Python passes over other letters
+        return None
     try:
         name = codecs.lookup(label.strip()).name
     except (LookupError, ValueError):
@@ -45,3 +52,40 @@ def find_marked_codec(content: bytes) -> str | None:
         Python's name of a codec, under which a mark of UTF-8 stays the first character; None without a mark.
     """
     return next((codec for mark, codec in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), None)
+
+
+@cache
+def _make_table(codec: str) -> str:
+    """What each byte of a Windows code page is; U+FFFE stands for none."""
+    characters = [bytes([byte]).decode(codec, "replace") for byte in range(256)]
+    return "".join(
+        each if each != "\ufffd" else chr(byte) if 0x80 <= byte < 0xA0 else "\ufffe"
+        for byte, each in enumerate(characters)
+    )
+
+
+def decode(content: bytes, codec: str) -> str:
+    """Decode a document.
+
+    In Windows code pages a byte from 80 to 9F (hexadecimal) without a character of its own is the control character of
+    that number: windows-1252 has five of these, and with them no bytes that it does not take.
+
+    Args:
+        content: of the document.
+        codec: from `find_codec` or `find_marked_codec`.
+
+    Returns:
+        Its text.
+
+    Raises:
+        UnicodeDecodeError: it is in another encoding.
+
+    Source:
+        WHATWG Encoding Standard, "Indexes".
+    """
+    try:
+        return content.decode(codec)
+    except UnicodeDecodeError:
+        if codec != "cp874" and not codec.startswith("cp125"):
+            raise
+        return codecs.charmap_decode(content, "strict", _make_table(codec))[0]

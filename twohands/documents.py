@@ -6,7 +6,7 @@ Plain text needs nothing; HTML and PDF need the extra `documents`.
 from pathlib import Path
 from types import ModuleType
 
-from twohands.charsets import find_marked_codec
+from twohands.charsets import decode, find_codec, find_marked_codec
 from twohands.errors import FileReadError
 from twohands.extras import import_extra
 from twohands.html_text import html_to_text
@@ -33,13 +33,13 @@ def import_reader(suffix: str) -> ModuleType:
     return import_extra(name, use=f"reading {suffix} documents", extra="documents")
 
 
-def decode_text(content: bytes, name: str, *, codec: str | None = None) -> str:
+def decode_text(content: bytes, name: str, *, charset: str | None = None) -> str:
     """Decode plain text.
 
     Args:
         content: UTF-8, or UTF-16 that begins with its byte order mark.
         name: of the document, for the message.
-        codec: what else it is where it has no such mark, a name of Python's.
+        charset: what else it is where it has no such mark, by a name that `find_codec` knows.
 
     Returns:
         The text; a byte order mark of UTF-8 stays its first character, so that offsets count in what was sent.
@@ -47,37 +47,42 @@ def decode_text(content: bytes, name: str, *, codec: str | None = None) -> str:
     Raises:
         FileReadError: it is not.
     """
-    found = find_marked_codec(content) or codec or "utf-8"
+    marked = find_marked_codec(content)
+    found = marked or find_codec(charset or "") or "utf-8"
     try:
-        return content.decode(found)
+        return decode(content, found)
     except UnicodeDecodeError as error:
+        said = charset[:40] if charset and not marked else found.upper()
         raise FileReadError(
-            f"{name} is not text in {found.upper()} ({error.reason} at byte {error.start}); "
+            f"{name} is not text in {said} ({error.reason} at byte {error.start}); "
             "convert it first, for example with iconv"
         ) from error
 
 
-def extract_text(content: bytes, *, suffix: str, name: str, codec: str | None = None) -> str:
+def extract_text(content: bytes, *, suffix: str, name: str, charset: str | None = None) -> str:
     """Read one document that is already in memory.
 
     Args:
         content: its bytes.
         suffix: what it is, one of `DOCUMENT_SUFFIXES`.
         name: of the document, for messages.
-        codec: Python's name of the encoding of text or HTML, where it is known from elsewhere.
+        charset: the encoding of text or HTML where it is known from elsewhere, by a name that `find_codec` knows.
 
     Returns:
         As `read_document`.
 
     Raises:
-        FileReadError: it is not what its suffix says, or a PDF without text.
+        FileReadError: it is not what its suffix or `charset` says, or a PDF without text.
         MissingExtraError: HTML or PDF without the extra `documents`.
     """
+    codec = find_codec(charset) if charset else None
+    if charset and codec is None:
+        raise FileReadError(f"{name} is declared as {charset[:40]!r}, which is not read here; convert it to utf-8")
     kind = suffix.lower()
     if kind == ".pdf":
         return pdf_to_text(content, name, pypdf=import_reader(kind))
     if kind in TEXT_SUFFIXES:
-        return decode_text(content, name, codec=codec)
+        return decode_text(content, name, charset=charset)
     return html_to_text(content, bs4=import_reader(kind), codec=codec)
 
 

@@ -105,7 +105,11 @@ async def test_html_and_pdf_are_read_and_their_text_is_given_back(client, tmp_pa
         ("text/x-markdown;charset=utf-16le", "utf-16-le"),
         ("text/html; charset=windows-1250", "cp1250"),
         ("application/xhtml+xml; charset=utf-8", "utf-8"),
+        ("text/plain; charset=utf-8-sig", "utf-8"),
+        ("text/plain; charset=binary", "utf-8"),
+        ("text/html; charset=Unknown-8bit", "utf-8"),
         ("application/pdf; charset=utf-8", None),
+        ("application/pdf; charset=binary", None),
     ],
 )
 async def test_a_document_is_read_in_the_encoding_it_is_sent_with(client, media_type, encoding, tmp_path):
@@ -386,6 +390,14 @@ async def test_a_document_of_long_paragraphs_is_asked_for_in_parts_that_can_be_d
         (["application/x-ndjson;q=0"], False),
         (["application/x-ndjson;q=0, application/json;q=0"], False),
         (["text/html;x=application/x-ndjson"], False),
+        (['text/html;x=", application/x-ndjson"'], False),
+        (['text/html;x="\\", application/x-ndjson,'], False),
+        (['application/x-ndjson;x=";q=0";q=1, application/json'], True),
+        (["application/x-ndjson ; q = 0.1, application/json"], False),
+        (["application/x-ndjson;q=.5, application/json"], False),
+        (["application/x-ndjson;q=.5, application/json;q=0.4"], True),
+        (["application/x-ndjson;q=high"], False),
+        (["application/json;q=1.5, application/x-ndjson;q=0.1"], True),
     ],
 )
 async def test_lines_come_to_who_would_rather_have_them(client, accepted, are_lines):

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -131,9 +130,6 @@ def test_headings_of_html_are_headings_at_any_length(tmp_path, level):
     assert marked.startswith("#" * level + " Ministers plan to sell the remaining stakes")
     prose = " ".join([FIRST] * 4)  # a page that sets its text as headings
     assert read_html(tmp_path, f"<h{level}>{prose}</h{level}><p>{SECOND}</p>") == [prose, SECOND]
-    almost = " ".join(["word"] * 29)
-    assert read_html(tmp_path, f"<h{level}>{almost}</h{level}><p>{SECOND}</p>") == [SECOND]
-    assert read_html(tmp_path, f"<p>{SECOND}</p><h{level}>Question 4?</h{level}>") == [SECOND, "Question 4?"]
 
 
 @pytest.mark.issue(2)
@@ -175,45 +171,8 @@ def test_preformatted_html_is_split_as_plain_text_is(tmp_path):
 )  # fmt: skip
 def test_what_attributes_set_beside_the_article_is_left_out_unless_it_is_most_of_the_page(tmp_path, attribute):
     beside = f"<div {attribute}>We store what you read, for you to see more of it.</div>"
-    article = f"<p>{FIRST}</p><p>{SECOND}</p><p>{THIRD}</p>"
-    assert read_html(tmp_path, f"<body>{beside}{article}") == [FIRST, SECOND, THIRD]
-    assert read_html(tmp_path, f"<body><div {attribute}>{article}</div>") == [FIRST, SECOND, THIRD]
-
-
-@pytest.mark.issue(2)
-def test_hidden_parts_that_together_are_much_of_the_page_are_read(tmp_path):
-    parts = [FIRST, "No, it will not.", SECOND, THIRD]
-    for attribute in ("style='display:none'", "aria-hidden=true", "role=complementary"):
-        hidden = "".join(f"<div {attribute}><p>{part}</p></div>" for part in parts)
-        assert read_html(tmp_path, f"<body><p>{FIRST}</p><p>{SECOND}</p>{hidden}") == [FIRST, SECOND, *parts]
-
-
-@pytest.mark.issue(2)
-def test_a_paragraph_that_a_style_hides_is_read_and_a_line_is_not(tmp_path):
-    article = f"<p>{FIRST}</p><p>{SECOND}</p>" * 4
-    more = f"<div style='display:none'><p>Read <b>less</b>.</p><p>{THIRD}</p></div>"
-    less = "<span style='display:none'>Advertisement</span>"
-    assert read_html(tmp_path, article + less + more) == [FIRST, SECOND] * 4 + ["Read less.", THIRD]
-    assert read_html(tmp_path, f"{article}<div role=dialog>{more}</div>") == [FIRST, SECOND] * 4
-
-
-@pytest.mark.issue(2)
-@pytest.mark.parametrize(
-    "tag",
-    [
-        "<h1>", "<h1><br>", "<h2>a", "<div role=menu>", "<div role=dialog>a", "<div style='display:none'>a",
-        "<div aria-hidden=true>a", "<form>", "<form><label>a", "<div class=comments>",
-        "<div class='comments comment-x'>", "<header>", "<article><header>",
-    ],
-)  # fmt: skip
-def test_nested_html_takes_linear_time(tag):
-    pytest.importorskip("bs4")
-    times_s = []
-    for depth in (1000, 4000):
-        start_s = time.process_time()
-        extract_text((tag * depth + FIRST).encode(), suffix=".html", name="x")
-        times_s.append(time.process_time() - start_s)
-    assert times_s[1] < 8 * times_s[0] + 0.5
+    assert read_html(tmp_path, f"<body>{beside}<p>{FIRST}</p><p>{SECOND}</p>") == [FIRST, SECOND]
+    assert read_html(tmp_path, f"<body><div {attribute}><p>{FIRST}</p><p>{SECOND}</p></div>") == [FIRST, SECOND]
 
 
 @pytest.mark.issue(2)
@@ -245,21 +204,41 @@ def test_an_encoding_that_is_known_outweighs_the_page_and_a_mark_outweighs_both(
     pytest.importorskip("bs4")
     told = {"suffix": ".html", "name": "x"}
     assert (
-        extract_text("<meta charset=utf-8><p>\u201c\u0159</p>".encode("cp1250"), codec="cp1250", **told)
+        extract_text("<meta charset=utf-8><p>\u201c\u0159</p>".encode("cp1250"), charset="cp1250", **told)
         == "\u201c\u0159"
     )
     for encoding in ("utf-8-sig", "utf-16"):
         page = "<meta charset=iso-8859-1><p>\u0159</p>".encode(encoding)
-        assert extract_text(page, codec="cp1252", **told) == "\u0159"
-        assert (
-            extract_text("\u0159".encode(encoding), suffix=".txt", name="x", codec="cp1252").strip("\ufeff") == "\u0159"
-        )
+        assert extract_text(page, charset="cp1252", **told) == "\u0159"
+        text = extract_text("\u0159".encode(encoding), suffix=".txt", name="x", charset="cp1252")
+        assert text.strip("\ufeff") == "\u0159"
     assert extract_text("<meta charset=utf-16><p>\u0159</p>".encode(), **told) == "\u0159"
-    assert extract_text(b"caf\xe9 \x93", suffix=".txt", name="x", codec="cp1252") == "caf\u00e9 \u201c"
+    assert extract_text(b"caf\xe9 \x93", suffix=".txt", name="x", charset="cp1252") == "caf\u00e9 \u201c"
 
 
 @pytest.mark.issue(2)
-@pytest.mark.parametrize("label", ["hex", "zlib", "punycode", "unicode_escape", "no such", "", "a\0b", "\u00e9"])
+def test_text_and_html_of_one_charset_hold_the_same_characters():
+    pytest.importorskip("bs4")
+    words = b"caf\xe9 \x81\x8d\x8f\x90\x9d."
+    for charset in ("iso-8859-1", "windows-1252"):
+        found = {extract_text(words, suffix=suffix, name="x", charset=charset) for suffix in (".txt", ".html")}
+        assert found == {"caf\u00e9 \x81\x8d\x8f\x90\x9d."}
+    with pytest.raises(FileReadError, match="not text in windows-1253 "):  # no browser knows a character for it
+        extract_text(b"caf\xd2", suffix=".txt", name="x", charset="windows-1253")
+    with pytest.raises(FileReadError, match="'hex'"):
+        extract_text(b"cafe", suffix=".txt", name="x", charset="hex")
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("label", ["utf-8-sig", "UTF_8_SIG", "utf8"])
+def test_utf_8_goes_by_the_names_that_pythons_programs_write(label):
+    assert find_codec(label) == "utf-8"
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize(
+    "label", ["hex", "zlib", "punycode", "unicode_escape", "no such", "", "a\0b", "\u00e9", "utf-8\u00e9"]
+)
 def test_what_is_no_encoding_of_documents_has_no_codec(label):
     assert find_codec(label) is None
 
