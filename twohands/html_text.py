@@ -3,7 +3,9 @@
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from types import ModuleType
 from typing import Any
@@ -16,10 +18,11 @@ _NOT_TEXT = [
     "head", "script", "style", "noscript", "template", "svg", "math", "iframe", "object", "canvas", "audio", "video",
     "nav", "aside", "button", "select", "textarea", "datalist", "dialog", "search",
 ]  # fmt: skip
+_FRAMES = {"header", "footer"}
 # Elements of other names that stand for some of these, or for the header and footer of the page.
-_NOT_TEXT_ROLES = {
-    "navigation", "complementary", "dialog", "alertdialog", "banner", "contentinfo", "search", "menu", "menubar",
-}  # fmt: skip
+_FRAME_ROLES = {"navigation", "complementary", "banner", "contentinfo", "search", "menu", "menubar"}
+_DIALOG_ROLES = {"dialog", "alertdialog"}
+_HIDDEN_SHARE = 0.2  # of the page's text; what is hidden in one way, or framed, and is as much, is text
 _UNSEEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.IGNORECASE)
 _COMMENTS = {"comments", "comments-area", "comments-section", "comment-section", "comment-list", "commentlist"}
 _COMMENT = re.compile(r"comment(?:$|[-_])", re.IGNORECASE)
@@ -30,112 +33,183 @@ _BLOCKS = {
 }  # fmt: skip
 _HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
 _MARKS = dict.fromkeys(_BLOCKS, "\n\n") | {"br": "\n", "td": " ", "th": " "}  # what an element begins with
+_OPEN = dict.fromkeys(_HEADINGS, "heading") | {"pre": "pre"}  # what is counted while it lasts
 _SPACE = re.compile(r"\s+")
 _LINE_END = re.compile(r"\r\n?")
 
 
-def _count_chars(tag: Any) -> int:  # noqa: ANN401 - a tag of an optional library
-    return len(tag.get_text(strip=True))
+@dataclass(slots=True)
+class _Size:
+    """What stands in an element, everything below it included."""
+
+    n_chars: int = 0
+    n_words: int = 0
+    n_line_words: int = 0  # of these, not in blocks within
+    max_line_words: int = 0  # of itself or a block within
+    has_main: bool = False
+    has_comment: bool = False  # marked as one of a reader
+
+
+def _measure(soup: Any, bs4: ModuleType) -> dict[int, _Size]:  # noqa: ANN401 - a tag of an optional library
+    """Sizes by `id` of element, all in one pass: to read the text of each is quadratic where they are nested."""
+    sizes: dict[int, _Size] = defaultdict(_Size)
+    for node in reversed([*soup.descendants]):  # what is within comes first
+        above = sizes[id(node.parent)]
+        if type(node) is bs4.NavigableString:  # its subclasses are comments, doctypes and the like
+            n_words = len(node.split())
+            above.n_chars += len(node.strip())
+            above.n_words += n_words
+            above.n_line_words += n_words
+        elif isinstance(node, bs4.Tag):
+            size = sizes[id(node)]
+            size.max_line_words = max(size.max_line_words, size.n_line_words)
+            above.n_chars += size.n_chars
+            above.n_words += size.n_words
+            above.n_line_words += 0 if node.name in _BLOCKS else size.n_line_words
+            above.max_line_words = max(above.max_line_words, size.max_line_words)
+            above.has_main |= size.has_main or _is_main(node)
+            above.has_comment |= size.has_comment or any(map(_COMMENT.search, _classes(node)))
+    return sizes
+
+
+def _find_outermost(top: Any, is_wanted: Callable[[Any], bool], bs4: ModuleType) -> list[Any]:  # noqa: ANN401 - as above
+    found: list[Any] = []
+    stack = [top]
+    while stack:
+        for child in stack.pop().contents:
+            if isinstance(child, bs4.Tag):
+                (found if is_wanted(child) else stack).append(child)
+    return found
 
 
 def _role(tag: Any) -> str:  # noqa: ANN401 - a tag of an optional library
     return (str(tag.get("role") or "").lower().split() or [""])[0]
 
 
+def _classes(tag: Any) -> list[str]:  # noqa: ANN401 - a tag of an optional library
+    return tag.get("class") or []
+
+
 def _is_main(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
     return not {tag.name, _role(tag)}.isdisjoint({"main", "article"})
 
 
-def _find_main(soup: Any) -> Any:  # noqa: ANN401 - a tag of an optional library
+def _find_main(soup: Any, bs4: ModuleType) -> Any:  # noqa: ANN401 - a tag of an optional library
     """The one element that holds most of the page's text, or the whole page where there is none or are several."""
-    n_all = _count_chars(soup)
+    sizes = _measure(soup, bs4)
     marked = soup.find_all(_is_main)
     for name in ("main", "article"):
         found = [tag for tag in marked if name in {tag.name, _role(tag)}]
-        if len(found) == 1 and _count_chars(found[0]) * 2 >= n_all:
+        if len(found) == 1 and sizes[id(found[0])].n_chars * 2 >= sizes[id(soup)].n_chars:
             return found[0]
     return soup
 
 
-def _names(tag: Any) -> set[str]:  # noqa: ANN401 - a tag of an optional library
-    classes = tag.get("class") or []
-    return {str(tag.get("id") or "").lower(), *(name.lower() for name in classes)}
+def _is_dialog(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
+    return bool(tag.get("aria-modal") == "true") or _role(tag) in _DIALOG_ROLES
 
 
-def _is_beside(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
-    """Whether its attributes say that an element is not shown, or beside the article."""
-    if tag.get("aria-hidden") == "true" or tag.get("aria-modal") == "true" or _role(tag) in _NOT_TEXT_ROLES:
-        return True
-    if _UNSEEN.search(str(tag.get("style") or "")):
-        return True
-    names = _names(tag)
-    if "disqus_thread" in names:
-        return True
-    # A section of that name may be the article's own, as of a ruling; readers' comments are each marked as one.
-    return bool(names & _COMMENTS) and tag.find(class_=_COMMENT) is not None
+def _is_readers(tag: Any, size: _Size) -> bool:  # noqa: ANN401 - a tag of an optional library
+    """Whether it holds readers' comments; a section of that name may be the article's own, as of a ruling."""
+    names = {str(tag.get("id") or "").lower(), *(name.lower() for name in _classes(tag))}
+    return "disqus_thread" in names or (size.has_comment and bool(names & _COMMENTS))
 
 
-def _drop_beside(soup: Any) -> None:  # noqa: ANN401 - a tag of an optional library
-    """Take away what is not the article, but nothing that only an attribute speaks against if it is most of the page.
+def _is_unseen(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
+    return _UNSEEN.search(str(tag.get("style") or "")) is not None
 
-    Pages hide or frame their whole body until a script has run, and set it aside while a dialog is open.
-    """
-    # The page's header is its menu; an article's is its title and lead.
-    frames = [tag for tag in soup.find_all(["header", "footer"]) if not tag.find_parent(_is_main)]
-    for tag in [*soup.find_all(_NOT_TEXT), *frames, *soup.find_all(hidden=True)]:
+
+def _is_aria_hidden(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
+    return bool(tag.get("aria-hidden") == "true")
+
+
+def _is_frame(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
+    return _role(tag) in _FRAME_ROLES
+
+
+def _drop(tags: list[Any]) -> None:
+    for tag in tags:
         if not tag.decomposed:
             tag.decompose()
-    n_all = _count_chars(soup)
-    for tag in soup.find_all(_is_beside):
-        if not tag.decomposed and _count_chars(tag) * 2 < n_all:
-            tag.decompose()
-    n_all = _count_chars(soup)  # without what was dropped, which may have been most of the text outside a form
-    for form in soup.find_all("form"):
-        if form.decomposed:
-            continue
-        if _count_chars(form) * 2 < n_all and form.find(_is_main) is None:
-            form.decompose()
-            continue
-        for label in form.find_all("label"):
-            if len(label.get_text().split()) < MIN_WORDS:
-                label.decompose()
 
 
-def _read_heading(tag: Any) -> str | None:  # noqa: ANN401 - a tag of an optional library
+def _drop_beside(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of an optional library
+    """Take away what is not the article, but nothing that only an attribute speaks against if it may be text.
+
+    Pages hide or frame their whole body until a script has run, set it aside while a dialog is open, and hide answers
+    and the rest of an article until they are asked for.
+    """
+    # The page's header is its menu; an article's is its title and lead.
+    frames = _find_outermost(soup, lambda tag: tag.name in _FRAMES or _is_main(tag), bs4)
+    _drop([*soup.find_all(_NOT_TEXT), *(tag for tag in frames if tag.name in _FRAMES), *soup.find_all(hidden=True)])
+    sizes = _measure(soup, bs4)
+    n_all = sizes[id(soup)].n_chars
+
+    def is_apart(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
+        size = sizes[id(tag)]
+        return size.n_chars * 2 < n_all and (_is_dialog(tag) or _is_readers(tag, size))
+
+    beside = _find_outermost(soup, is_apart, bs4)
+    for is_hidden in (_is_unseen, _is_aria_hidden, _is_frame):
+        found = _find_outermost(soup, is_hidden, bs4)
+        # Together: each of many answers is a small part of the page.
+        if sum(sizes[id(tag)].n_chars for tag in found) < n_all * _HIDDEN_SHARE:
+            beside += [tag for tag in found if is_hidden != _is_unseen or sizes[id(tag)].max_line_words < MIN_WORDS]
+    _drop(beside)
+    _drop_forms(soup, bs4)
+
+
+def _drop_forms(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of an optional library
+    """Take away forms, and from one that holds the article only its labels."""
+    sizes = _measure(soup, bs4)  # without what was dropped, which may have been most of the text outside a form
+    n_all = sizes[id(soup)].n_chars
+
+    def is_small(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
+        size = sizes[id(tag)]
+        return tag.name == "form" and size.n_chars * 2 < n_all and not size.has_main
+
+    _drop(_find_outermost(soup, is_small, bs4))
+    for form in _find_outermost(soup, lambda tag: tag.name == "form", bs4):
+        _drop(_find_outermost(form, lambda tag: tag.name == "label" and sizes[id(tag)].n_words < MIN_WORDS, bs4))
+
+
+def _read_heading(tag: Any, bs4: ModuleType) -> str | None:  # noqa: ANN401 - a tag of an optional library
     """A heading in one line, marked as Markdown does, so that it is one at any length; None if it is prose or none."""
     if tag.name not in _HEADINGS:
         return None
-    for each in tag.find_all("br"):
-        each.replace_with(" ")
-    words = tag.get_text().split()
+    words = "".join(
+        str(node) if type(node) is bs4.NavigableString else " " if node.name in _MARKS else ""
+        for node in tag.descendants
+    ).split()
     return f"{_HEADINGS[tag.name]} {' '.join(words)}" if 0 < len(words) < LIST_WORDS else None
 
 
 def _walk(top: Any, bs4: ModuleType) -> Iterator[tuple[str, bool]]:  # noqa: ANN401 - a tag of an optional library
     """The text below a tag in pieces: blank lines around blocks, headings marked, and whether lines are its own."""
-    # Own stack: pages nest deeper than Python recurses. A string on the stack is the end of a block, None that of
-    # preformatted text.
+    # Own stack: pages nest deeper than Python recurses. A string on the stack is the end of a block, a tuple that of
+    # what is counted.
     stack: list[Any] = [top]
-    n_pre = 0
+    n_open = dict.fromkeys(_OPEN.values(), 0)
     while stack:
         node = stack.pop()
-        if node is None:
-            n_pre -= 1
+        if type(node) is tuple:
+            n_open[node[0]] -= 1
         elif type(node) is str:
             yield node, False
         elif type(node) is bs4.NavigableString:  # its subclasses are comments, doctypes and the like
-            yield (_LINE_END.sub("\n", node), True) if n_pre else (_SPACE.sub(" ", node), False)
+            yield (_LINE_END.sub("\n", node), True) if n_open["pre"] else (_SPACE.sub(" ", node), False)
         elif isinstance(node, bs4.Tag):
-            if heading := _read_heading(node):
+            # Not within another: a heading without an end tag holds the rest of the page, and each was read to its end.
+            if not n_open["heading"] and (heading := _read_heading(node, bs4)):
                 yield f"\n\n{heading}\n\n", False
                 continue
             if mark := _MARKS.get(node.name):
-                yield mark, n_pre > 0
+                yield mark, n_open["pre"] > 0
             if node.name in _BLOCKS:
                 stack.append("\n\n")
-            if node.name == "pre":
-                n_pre += 1
-                stack.append(None)
+            if kind := _OPEN.get(node.name):
+                n_open[kind] += 1
+                stack.append((kind,))
             stack.extend(reversed(node.contents))
 
 
@@ -176,6 +250,6 @@ def html_to_text(content: bytes, *, bs4: ModuleType, codec: str | None = None) -
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         soup = bs4.BeautifulSoup(_decode(content, bs4, codec), "html.parser")
-    _drop_beside(soup)
-    text = "".join(_to_lines(_walk(_find_main(soup), bs4)))
+    _drop_beside(soup, bs4)
+    text = "".join(_to_lines(_walk(_find_main(soup, bs4), bs4)))
     return re.sub(r"\n{3,}", "\n\n", text).strip()

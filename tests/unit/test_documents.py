@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -130,6 +131,9 @@ def test_headings_of_html_are_headings_at_any_length(tmp_path, level):
     assert marked.startswith("#" * level + " Ministers plan to sell the remaining stakes")
     prose = " ".join([FIRST] * 4)  # a page that sets its text as headings
     assert read_html(tmp_path, f"<h{level}>{prose}</h{level}><p>{SECOND}</p>") == [prose, SECOND]
+    almost = " ".join(["word"] * 29)
+    assert read_html(tmp_path, f"<h{level}>{almost}</h{level}><p>{SECOND}</p>") == [SECOND]
+    assert read_html(tmp_path, f"<p>{SECOND}</p><h{level}>Question 4?</h{level}>") == [SECOND, "Question 4?"]
 
 
 @pytest.mark.issue(2)
@@ -171,8 +175,45 @@ def test_preformatted_html_is_split_as_plain_text_is(tmp_path):
 )  # fmt: skip
 def test_what_attributes_set_beside_the_article_is_left_out_unless_it_is_most_of_the_page(tmp_path, attribute):
     beside = f"<div {attribute}>We store what you read, for you to see more of it.</div>"
-    assert read_html(tmp_path, f"<body>{beside}<p>{FIRST}</p><p>{SECOND}</p>") == [FIRST, SECOND]
-    assert read_html(tmp_path, f"<body><div {attribute}><p>{FIRST}</p><p>{SECOND}</p></div>") == [FIRST, SECOND]
+    article = f"<p>{FIRST}</p><p>{SECOND}</p><p>{THIRD}</p>"
+    assert read_html(tmp_path, f"<body>{beside}{article}") == [FIRST, SECOND, THIRD]
+    assert read_html(tmp_path, f"<body><div {attribute}>{article}</div>") == [FIRST, SECOND, THIRD]
+
+
+@pytest.mark.issue(2)
+def test_hidden_parts_that_together_are_much_of_the_page_are_read(tmp_path):
+    parts = [FIRST, "No, it will not.", SECOND, THIRD]
+    for attribute in ("style='display:none'", "aria-hidden=true", "role=complementary"):
+        hidden = "".join(f"<div {attribute}><p>{part}</p></div>" for part in parts)
+        assert read_html(tmp_path, f"<body><p>{FIRST}</p><p>{SECOND}</p>{hidden}") == [FIRST, SECOND, *parts]
+
+
+@pytest.mark.issue(2)
+def test_a_paragraph_that_a_style_hides_is_read_and_a_line_is_not(tmp_path):
+    article = f"<p>{FIRST}</p><p>{SECOND}</p>" * 4
+    more = f"<div style='display:none'><p>Read <b>less</b>.</p><p>{THIRD}</p></div>"
+    less = "<span style='display:none'>Advertisement</span>"
+    assert read_html(tmp_path, article + less + more) == [FIRST, SECOND] * 4 + ["Read less.", THIRD]
+    assert read_html(tmp_path, f"{article}<div role=dialog>{more}</div>") == [FIRST, SECOND] * 4
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "<h1>", "<h1><br>", "<h2>a", "<div role=menu>", "<div role=dialog>a", "<div style='display:none'>a",
+        "<div aria-hidden=true>a", "<form>", "<form><label>a", "<div class=comments>",
+        "<div class='comments comment-x'>", "<header>", "<article><header>",
+    ],
+)  # fmt: skip
+def test_nested_html_takes_linear_time(tag):
+    pytest.importorskip("bs4")
+    times_s = []
+    for depth in (1000, 4000):
+        start_s = time.process_time()
+        extract_text((tag * depth + FIRST).encode(), suffix=".html", name="x")
+        times_s.append(time.process_time() - start_s)
+    assert times_s[1] < 8 * times_s[0] + 0.5
 
 
 @pytest.mark.issue(2)
