@@ -4,6 +4,7 @@ Knows nothing of what documents are.
 """
 
 import codecs
+from contextlib import suppress
 from functools import cache
 
 # What is declared as the key is read as the value, which holds more: pages that say iso-8859-1 have curly quotes.
@@ -68,7 +69,9 @@ def decode(content: bytes, codec: str) -> str:
     """Decode a document.
 
     In Windows code pages a byte from 80 to 9F (hexadecimal) without a character of its own is the control character of
-    that number: windows-1252 has five of these, and with them no bytes that it does not take.
+    that number: windows-1252 has five of these, and with them no bytes that it does not take. What is said to be that,
+    or Latin-1 or ASCII, but is valid UTF-8 is read as such, other than by browsers: clients name one of them by
+    default, and hardly any other text is valid by chance.
 
     Args:
         content: of the document.
@@ -83,6 +86,9 @@ def decode(content: bytes, codec: str) -> str:
     Source:
         WHATWG Encoding Standard, "Indexes".
     """
+    if codec == "cp1252":
+        with suppress(UnicodeDecodeError):
+            return content.decode("utf-8")
     try:
         return content.decode(codec)
     except UnicodeDecodeError:

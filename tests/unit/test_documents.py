@@ -271,6 +271,17 @@ def test_text_and_html_of_one_charset_hold_the_same_characters():
 
 
 @pytest.mark.issue(2)
+@pytest.mark.parametrize("charset", ["us-ascii", "iso-8859-1", "windows-1252"])
+@pytest.mark.parametrize("suffix", [".txt", ".html"])
+def test_utf_8_that_old_clients_call_something_else_is_read_as_utf_8(charset, suffix):
+    pytest.importorskip("bs4")
+    text = "The state \u2014 \u201cours\u201d \u2014 pays for the caf\u00e9."
+    assert extract_text(text.encode(), suffix=suffix, name="x", charset=charset) == text
+    page = f"<meta charset={charset}><p>{text}</p>".encode()
+    assert extract_text(page, suffix=".html", name="x") == text
+
+
+@pytest.mark.issue(2)
 @pytest.mark.parametrize("label", ["utf-8-sig", "UTF_8_SIG", "utf8"])
 def test_utf_8_goes_by_the_names_that_pythons_programs_write(label):
     assert find_codec(label) == "utf-8"
