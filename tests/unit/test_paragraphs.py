@@ -159,7 +159,7 @@ def test_a_marked_heading_is_one_however_it_ends(gap):
     paragraphs = split_paragraphs(raw)
     assert [" ".join(p.text for p in paragraphs)] == [f"{LONG_A} {LONG_B} #budget is no heading."]
     assert all(raw[p.start : p.end] == p.text for p in paragraphs)
-    assert [p.text for p in split_paragraphs(f"{LONG_A}{gap}# Who pays?")] == [LONG_A, "# Who pays?"]
+    assert [p.text for p in split_paragraphs(f"{LONG_A}{gap}# Who pays?")] == [LONG_A, "Who pays?"]
     assert [p.text for p in split_paragraphs(f"# {LONG_A} {LONG_B}")] == [f"# {LONG_A} {LONG_B}"]  # too long for one
 
 
