@@ -4,42 +4,25 @@ Knows nothing of what else parts a document.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice, pairwise
 
 from twohands.ends import ends_sentence
+from twohands.lines import FENCES, MAX_WIDTH, Check, Span, goes_on_as, is_row, read_lines
 
 MIN_WIDTH = 45  # of a column of prose; lists of headings are narrower
-MAX_WIDTH = 120  # of a column; beyond it lines are not wrapped, but paragraphs
 NEAR = 0.8  # of the usual width, from which on a line counts as filled
 MIN_FILLED_SHARE = 0.8
 MIN_LOWER_SHARE = 0.5  # of lines that go on in lower case
 MIN_ENDED_SHARE = 0.6  # of lines that end sentences, from which on each is a paragraph
+MIN_NARROW_SHARE = 0.8  # of lines in verse
 MIN_PIECES = 6  # of text with blank lines between its lines
 MIN_SINGLE_SHARE = 0.9
 MAX_LINES = 2000  # by which a text is judged: some 10 ms of work
 MAX_PIECES = 1000  # by which a text is judged that has blank lines
 
-_LINES_BETWEEN_CHECKS = 1000
-_FENCES = ("```", "~~~")
 _LONG_WORD = 25
-_BEFORE_LINE = "> \t\u00a0"  # in quotations
 _LINE_END = re.compile(r"\r\n|\r|\n")
-
-Check = Callable[[], None]
-Span = tuple[int, int]
-
-
-def _read_lines(text: str, bounds: Span, check: Check) -> Iterator[str]:
-    begin, last = bounds
-    for number, match in enumerate(_LINE_END.finditer(text, begin, last)):
-        if number % _LINES_BETWEEN_CHECKS == 0:
-            check()
-        if line := text[begin : match.start()].rstrip().lstrip(_BEFORE_LINE):
-            yield line
-        begin = match.end()
-    if line := text[begin:last].rstrip().lstrip(_BEFORE_LINE):
-        yield line
 
 
 def _find_width(lines: list[str]) -> int:
@@ -56,15 +39,15 @@ def _is_filled(line: str, following: str, width: int) -> bool:
 def _share_filled_and_lower(joints: list[tuple[str, str]], width: int) -> tuple[float, float]:
     n = max(len(joints), 1)
     n_filled = sum(_is_filled(line, following, width) for line, following in joints)
-    return n_filled / n, sum(following[0].islower() for _, following in joints) / n
+    return n_filled / n, sum(goes_on_as(following) for _, following in joints) / n
 
 
 def is_wrapped(text: str, bounds: Span, check: Check) -> bool:
     """Say whether lines without blank ones between them are one text that was wrapped, rather than a paragraph each.
 
     They are a paragraph each where most of them end a sentence, where they are wider than a column, and where those
-    that end none stop well before it and the next begins with a capital: headings, bylines, lists. Rows of a table
-    and lines of fenced code stay together.
+    that end none stop well before it and the next begins with a capital: headings, bylines, lists. Rows of a table,
+    lines of fenced code and, as verse, lines that are narrower than a column of prose stay together.
 
     Args:
         text: the raw document.
@@ -74,41 +57,20 @@ def is_wrapped(text: str, bounds: Span, check: Check) -> bool:
     Returns:
         True for a single line, too.
     """
-    lines = list(islice(_read_lines(text, bounds, check), MAX_LINES))
-    is_code = bool(lines) and lines[0].startswith(_FENCES)
-    if len(lines) < 2 or is_code or sum(line[0] == "|" for line in lines) * 2 > len(lines):
+    lines = list(islice(read_lines(text, bounds, check), MAX_LINES))
+    is_code = bool(lines) and lines[0].startswith(FENCES)
+    if len(lines) < 2 or is_code or sum(map(is_row, lines)) * 2 > len(lines):
         return True
     is_ended = [ends_sentence(line) for line in lines]
     if sum(is_ended) >= MIN_ENDED_SHARE * len(lines):
         return False
+    n_narrow = sum(len(line) < MIN_WIDTH for line in lines)
+    if n_narrow >= MIN_NARROW_SHARE * len(lines) and max(map(len, lines)) <= MAX_WIDTH:
+        return True
     width = _find_width(lines)
     joints = [joint for joint, is_end in zip(pairwise(lines), is_ended, strict=False) if not is_end]
     share_filled, share_lower = _share_filled_and_lower(joints, width)
     return share_lower >= MIN_LOWER_SHARE or (width <= MAX_WIDTH and share_filled >= MIN_FILLED_SHARE)
-
-
-def has_long_line(text: str, bounds: Span, check: Check) -> bool:
-    """Say whether a piece has several lines, one of them wider than a column is.
-
-    Args:
-        text: the raw document.
-        bounds: of the piece.
-        check: called every few milliseconds of work; raises to give up.
-
-    Returns:
-        False for a piece of one line.
-    """
-    begin, last = bounds
-    if last - begin <= MAX_WIDTH:
-        return False
-    begin_of_line = begin
-    for number, match in enumerate(_LINE_END.finditer(text, begin, last)):
-        if number % _LINES_BETWEEN_CHECKS == 0:
-            check()
-        if match.start() - begin_of_line > MAX_WIDTH:
-            return True
-        begin_of_line = match.end()
-    return begin_of_line > begin and last - begin_of_line > MAX_WIDTH
 
 
 def find_spaced_width(text: str, spans: Iterable[Span]) -> int:

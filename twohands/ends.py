@@ -13,7 +13,13 @@ _SUPERSCRIPTS = r"[\u00b9\u00b2\u00b3\u2070\u2074-\u2079]{1,4}"
 _IN_BRACKETS = r"\[(?:\d{1,4}|[a-z]{1,2}|note \d{1,3}|\^[^\s\]]{1,20})\]"
 NOTES = rf"(?:\s?(?:{_IN_BRACKETS}|{_SUPERSCRIPTS}|{_DIGITS}))*+"
 
+# What else closes and stops in other scripts and in Markdown: asked for only where a wrong "no" would lose text.
+_ALL_CLOSERS = r"['\"\u2019\u201d)\]*_\u00bb\u203a\u300d\u300f]"
+_ANY_END = re.compile(
+    rf"[.!?:;\u2026\u3002\u061f\u06d4\u0964\uff01\uff1f\uff1a](?:[^\S\r\n]?{_ALL_CLOSERS})*+{NOTES}{_ALL_CLOSERS}*+$"
+)
 SENTENCE_END = re.compile(rf"[.!?:;\u2026\u3002]{CLOSERS}*+{NOTES}{CLOSERS}*+$")
+_COMMA = re.compile(rf",{CLOSERS}*+(?:\s++(?:and|or|and/or|but))?$")
 _CLAUSE_END = re.compile(rf"[,;]{CLOSERS}*+(?:\s++(?:and|or|and/or|but))?$")
 
 
@@ -27,6 +33,30 @@ def ends_sentence(text: str) -> bool:
         True, too, where a note's mark follows: `[1]`, superscripts, up to three digits.
     """
     return bool(SENTENCE_END.search(text[-_TAIL_CHARS:]))
+
+
+def may_end_sentence(text: str) -> bool:
+    """Say whether a text may end a sentence in any script, behind quotes of any kind or Markdown's marks of emphasis.
+
+    Args:
+        text: without space at its end.
+
+    Returns:
+        True wherever `ends_sentence` says so, too.
+    """
+    return bool(_ANY_END.search(text[-_TAIL_CHARS:])) or ends_sentence(text)
+
+
+def ends_with_comma(text: str) -> bool:
+    """Say whether a text ends as `ends_clause` has it, but with a comma, as salutations and verse do, too.
+
+    Args:
+        text: without space at its end.
+
+    Returns:
+        True behind `,`, with or without `and`, `or`, `but`.
+    """
+    return bool(_COMMA.search(text[-_TAIL_CHARS:]))
 
 
 def ends_clause(text: str) -> bool:

@@ -5,6 +5,9 @@ import re
 MARKER = r"(?:[-*+\u2022\u2023\u25e6\u2013\u2014]|\(?(?:\d{1,3}|[a-zA-Z]|[ivxlc]{1,6})[.)])"
 _MARKER_CHARS = 10
 _BEGIN = re.compile(rf"{MARKER}(?=\s)")
+_CAPITAL = re.compile(r"[A-Z]\.")
+_DASHES = frozenset("-\u2013\u2014")
+_DASH_WORDS = 5  # fewer behind a dash are who said it, or a page's number
 _LETTERS = re.compile(r"[^\W\d_]+")
 _DIGITS = re.compile(r"\d+")
 
@@ -20,3 +23,24 @@ def read_marker(text: str) -> str:
     """
     match = _BEGIN.match(text[:_MARKER_CHARS])
     return _DIGITS.sub("1", _LETTERS.sub("a", match[0])) if match else ""
+
+
+def read_item(text: str, n_words: int, number: int, *, is_ended: bool) -> str:
+    """Say how a piece of a document is marked as an item, whatever its number.
+
+    "J. Smith" and "Q. Thanks" are none, nor is a dash before a name or a page's number: capitals with a dot go on from
+    each other in a list.
+
+    Args:
+        text: without space before it.
+        n_words: how many words it has.
+        number: how many pieces came before it.
+        is_ended: whether it ends as a sentence or a clause does.
+
+    Returns:
+        As `read_marker` has it, but for B. behind A. the same, for J. behind A. another; empty where it is no item.
+    """
+    marker = read_marker(text)
+    if marker in _DASHES:
+        return marker if is_ended or n_words > _DASH_WORDS else ""
+    return f"A.{ord(text[0]) - number}" if marker and _CAPITAL.match(text) else marker

@@ -1,4 +1,4 @@
-"""Owns the marks that Markdown and mail set in plain text -> which lines are headings, and which are no text at all.
+"""Owns the marks that Markdown sets in plain text -> which lines are headings, and which are no text at all.
 
 Knows nothing of words or sentences but where a heading may stand.
 """
@@ -9,11 +9,11 @@ from enum import Enum
 from heapq import merge
 from operator import itemgetter
 
-from twohands.ends import ends_sentence
+from twohands.ends import ends_sentence, may_end_sentence
 
 MAX_HEADING_WORDS = 30  # as many are a paragraph
 MAX_TITLE_CHARS = 400
-MAX_HEADER_LINES = 1000
+MAX_UNDERLINED_WORDS = {"=": 20, "-": 12}  # more are a paragraph above a break
 
 _CUTS_BETWEEN_CHECKS = 1000
 _BEFORE_CHARS = 80  # that show whether a sentence ended
@@ -31,15 +31,10 @@ _LINE = (
 )
 _FIRST_LINE = re.compile(rf"\ufeff?[^\S\r\n]*+(?:{_LINE})")
 _LATER_LINE = re.compile(rf"[\r\n][^\S\r\n]*+(?:{_LINE})")
-_NOTE_GOES_ON = re.compile(r"[^\r\n]*+(?:(?>\r\n|\r|\n)(?:[^\S\r\n]++[^\s]|[a-z])[^\r\n]*+)*+")
+_NOTE_GOES_ON = re.compile(r"(?>\r\n|\r|\n)(?: {0,3}\t| {4})[^\S\r\n]*+\S[^\r\n]*+")
+_REST_OF_LINE = re.compile(r"[^\r\n]*+")
 _COMMENT_BEGINS = re.compile(r"(?:\A|[\r\n\f\ufeff])[ \t]{0,3}\Z")
 _COMMENT_ENDS = re.compile(_REST)
-_HEADER = re.compile(
-    r"(?:(?P<known>from|to|subject|date|sent)|b?cc|reply-to|sender|received|organi[sz]ation|newsgroups|references|"
-    r"importance|priority|precedence|attachments?|[a-z]{1,20}(?:-[a-z]{1,20}){1,5}):(?=\s)[^\r\n]*+"
-    r"(?:(?>\r\n|\r|\n)[ \t]++[^\s][^\r\n]*+)*+(?>\r\n|\r|\n|\Z)",
-    re.IGNORECASE,
-)
 
 Check = Callable[[], None]
 Span = tuple[int, int]
@@ -51,27 +46,6 @@ class Kind(Enum):
     PROSE = "prose"
     HEADING = "heading"
     NOTHING = "nothing"  # not read and not shown as a heading: definitions, comments, empty lines of a quotation
-
-
-def skip_mail_header(text: str, bounds: Span) -> Span:
-    """Leave out the header of an e-mail or a memorandum: lines with `From:`, `To:` and the like at the beginning.
-
-    Args:
-        text: the raw document.
-        bounds: of what is not blank in it.
-
-    Returns:
-        The bounds of what is behind; as they were where there are not two of From, To, Subject, Date and Sent.
-    """
-    begin, last = bounds
-    begin += text.startswith("\ufeff", begin)
-    known = set()
-    for _ in range(MAX_HEADER_LINES):
-        if not (match := _HEADER.match(text, begin, last)):
-            break
-        begin = match.end()
-        known.add(str(match["known"]).lower())
-    return (begin, last) if len(known - {"none"}) >= 2 else bounds
 
 
 def cut_comments(text: str, bounds: Span, check: Check) -> Iterator[Span]:
@@ -116,9 +90,10 @@ def _find_title(text: str, begin: int, match: re.Match[str]) -> int | None:
         return None
     start = first if last_end < 0 else last_end + 1
     title = text[start:end].rstrip()
-    if not any(map(str.isalnum, title)) or len(title.split()) >= MAX_HEADING_WORDS:
+    mark = match["rule"][0]
+    if not any(map(str.isalnum, title)) or len(title.split()) > MAX_UNDERLINED_WORDS[mark]:
         return None
-    if match["rule"][0] == "-" and ends_sentence(title) and title[-1] not in "?!":
+    if mark == "-" and may_end_sentence(title):
         return None
     above = text[max(begin, start - _BEFORE_CHARS) : start].rstrip()
     return None if above and not ends_sentence(above) else start
@@ -158,8 +133,13 @@ def _find_of_lines(text: str, bounds: Span, check: Check) -> Iterator[tuple[int,
 
 def _read_definition(text: str, match: re.Match[str], last: int) -> tuple[int, int, Kind]:
     end = match.end()
-    if match["note"] and (rest := _NOTE_GOES_ON.match(text, end, last)):
-        end = rest.end()
+    if match["note"]:
+        line = _REST_OF_LINE.match(text, end, last)
+        while line:
+            end = line.end()
+            # What is indented below a sentence's end may be a paragraph of the text.
+            is_ended = ends_sentence(line[0].rstrip())
+            line = None if is_ended else _NOTE_GOES_ON.match(text, end, last)
     return match.start(str(match.lastgroup)), end, Kind.NOTHING
 
 

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from twohands.columns import find_spaced_width, has_long_line, is_wrapped, join_spaced
+from twohands.columns import find_spaced_width, is_wrapped, join_spaced
 from twohands.ends import SENTENCE_END as SENTENCE_END
-from twohands.ends import ends_clause, ends_sentence
+from twohands.ends import ends_clause, ends_sentence, ends_with_comma, may_end_sentence
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
 from twohands.indents import cut_at_indents
-from twohands.markers import read_marker
-from twohands.marks import Kind, cut_at_marks, cut_comments, cut_heading, skip_mail_header
+from twohands.lines import are_paragraphs, cut_at_line_ends
+from twohands.mail_header import skip_mail_header
+from twohands.markers import read_item
+from twohands.marks import Kind, cut_at_marks, cut_comments, cut_heading
 
 LIMIT_CHARS = 100_000
 LIMIT_MARKS = 30
@@ -26,10 +28,11 @@ CLAUSE_WORDS = 5  # fewer before a comma are a salutation
 
 Check = Callable[[], None]
 _CUTS_BETWEEN_CHECKS = 1000
+_TAIL = 1000  # characters in which a piece's last ones are looked for
 _SPACE = re.compile(r"\s+")
 # Atomic, else the regex takes one \r\n apart and finds a blank line at every Windows line end.
 _BLANK_LINE = re.compile(r"(?>\r\n|\r|\n)[^\S\r\n]*(?:(?>\r\n|\r|\n)[^\S\r\n]*)+|\u2029|\f")
-_LINE = re.compile(r"\r\n|\r|\n")
+_LINE = re.compile(r"[\r\n]")
 # Every combining mark is in this set; what else is in it goes through `_cut_run` unharmed. Runs are tried where they
 # begin, else a run of almost so many is tried again from each of its characters.
 _PERHAPS_MARKS = re.compile(rf"(?<![^\w\s\x00-\x7f])[^\w\s\x00-\x7f]{{{LIMIT_MARKS + 1},}}")
@@ -152,17 +155,34 @@ def _cut_prose(text: str, bounds: tuple[int, int], *, is_one: bool, check: Check
 
     Where a document has blank lines (not `is_one`), they are most likely what parts it.
     """
-    if (is_one or has_long_line(text, bounds, check)) and not is_wrapped(text, bounds, check):
-        return _cut(text, bounds, _LINE, check)
-    return cut_at_indents(text, bounds, check)
+    is_parted = not is_wrapped(text, bounds, check) if is_one else are_paragraphs(text, bounds, check)
+    return cut_at_line_ends(text, bounds, check) if is_parted else cut_at_indents(text, bounds, check)
+
+
+def _look_ahead(text: str, pieces: Iterator[tuple[int, int, bool]]) -> Iterator[tuple[int, int, bool, bool]]:
+    """The pieces, and of each whether it stands beside one that ends with a comma, as clauses of a preamble do."""
+    is_comma = False  # the piece before
+    held: tuple[int, int, bool, bool] | None = None
+    for start, end, is_marked in pieces:
+        was_comma, is_comma = is_comma, not is_marked and ends_with_comma(text[max(start, end - _TAIL) : end].rstrip())
+        if held:
+            yield *held[:3], held[3] or is_comma
+        held = start, end, is_marked, was_comma
+    if held:
+        yield held
 
 
 def _is_headline(raw: str, n_words: int, *, is_open: bool) -> bool:
-    return is_open and n_words <= HEADLINE_WORDS and not _LINE.search(raw)
+    return is_open and n_words <= HEADLINE_WORDS and not _LINE.search(raw) and not may_end_sentence(raw)
 
 
-def _is_ended(raw: str, n_words: int, marker: str) -> bool:
-    return ends_sentence(raw) or (ends_clause(raw) and (n_words >= CLAUSE_WORDS or bool(marker)))
+def _is_ended(raw: str, n_words: int, *, is_item: bool, is_beside_comma: bool) -> bool:
+    """Whether a piece ends as a sentence or a clause does; a comma alone may be a salutation's or that of verse."""
+    if ends_sentence(raw):
+        return True
+    if not ends_clause(raw) or (n_words < CLAUSE_WORDS and not is_item):
+        return False
+    return is_item or is_beside_comma or not ends_with_comma(raw)
 
 
 @dataclass(slots=True)
@@ -194,7 +214,8 @@ def _find(text: str, *, min_words: int, limit_chars: int, check: Check) -> Itera
     headline: tuple[int, int] | None = None
     is_front = True  # no paragraph and no long headline came yet
     marker_read = ""  # of the piece before, if that was read: an item behind an item is one, however it ends
-    for start, end, is_marked in _pieces(text, check):
+    pieces = _look_ahead(text, _pieces(text, check))
+    for number, (start, end, is_marked, is_beside_comma) in enumerate(pieces):
         raw = text[start:end]
         span = (start + len(raw) - len(raw.lstrip()), end - len(raw) + len(raw.rstrip()))
         if is_marked:
@@ -202,8 +223,10 @@ def _find(text: str, *, min_words: int, limit_chars: int, check: Check) -> Itera
             run, marker_read = _Run(*cut_heading(text, span)), ""
             continue
         n_words = len(raw.split())
-        marker = read_marker(raw.lstrip())
-        is_open = not _is_ended(raw.rstrip(), n_words, marker)
+        stripped = raw.strip()
+        marker = read_item(stripped, n_words, number, is_ended=ends_sentence(stripped) or ends_clause(stripped))
+        is_item = bool(marker) and not stripped[0].isupper()
+        is_open = not _is_ended(stripped, n_words, is_item=is_item, is_beside_comma=is_beside_comma)
         if n_words < min_words and is_open and not (marker and marker == marker_read):
             run, marker_read = run or _Run(*span), ""
             run.add(span, n_words, marker)
@@ -216,7 +239,7 @@ def _find(text: str, *, min_words: int, limit_chars: int, check: Check) -> Itera
             yield found
             is_front = False
         run = None
-        if is_front and _is_headline(text[span[0] : span[1]], n_words, is_open=is_open):
+        if is_front and not marker and _is_headline(text[span[0] : span[1]], n_words, is_open=is_open):
             headline, is_front = span, False
             continue
         if headline is not None and is_open:  # the text's own paragraphs end so, too
@@ -253,17 +276,19 @@ def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int 
     """Split a document into paragraphs.
 
     Blank lines divide, unless each line of wrapped text has one behind it. A document without any is divided at line
-    ends, unless its lines were wrapped at a column (`columns.py`), and so are lines that are wider than a column. Where
-    prose was wrapped, an indented line after a sentence's end begins a paragraph, too; a word that was parted at the
-    end of a line stays so, as offsets and evidence speak of the raw text. Quotations are divided at their empty lines.
+    ends, unless its lines were wrapped at a column (`columns.py`) or are verse, and so are lines in a row that are
+    mostly wider than a column and end sentences (`lines.py`). Where prose was wrapped, an indented line after a
+    sentence's end begins a paragraph, too; a word that was parted at the end of a line stays so, as offsets and
+    evidence speak of the raw text. Quotations are divided at their empty lines.
 
     Lines that begin with `#` or are underlined by `===` or `---` are headings, however they end; the header of a mail,
-    comments and definitions of notes and links are nothing (`marks.py`). Pieces of fewer than `min_words` words that do
-    not end a sentence, or as a clause does (`; and`), are headings, bylines, page numbers, too: they belong to no
-    paragraph, as the labels are those of a paragraph read without its title. But so many of them in a row that they
-    hold `LIST_WORDS` words are a list, and one paragraph; so are those that nothing follows, and items such as `(b) …`
-    beside one that does end so. One line of at most `HEADLINE_WORDS` words before all paragraphs is a heading, too, if
-    it does not end a sentence and the paragraph behind it does.
+    comments and definitions of notes and links are nothing (`mail_header.py`, `marks.py`). Pieces of fewer than
+    `min_words` words that do not end a sentence, or as a clause does (`; and`; a comma in an item or beside another),
+    are headings, bylines, page numbers, too: they belong to no paragraph, as the labels are those of a paragraph read
+    without its title. But so many of them in a row that they hold `LIST_WORDS` words are a list, and one paragraph; so
+    are those that nothing follows, and items such as `(b) …` beside one that does end so. One line of at most
+    `HEADLINE_WORDS` words before all paragraphs is a heading, too, if it does not end a sentence and the paragraph
+    behind it does.
 
     Args:
         text: the raw document.

@@ -233,6 +233,53 @@ def test_clauses_of_a_law_are_read(gap):
 
 
 @pytest.mark.issue(2)
+def test_a_comma_ends_a_clause_beside_another_or_in_an_item_only():
+    salutation = "Mr President, honourable members of the House, ladies and gentlemen,"
+    clauses = ["Recalling that no mill is private,", "Concerned at the price of bread, and"]
+    for before in [], ["By our own correspondent"], [LONG_B]:
+        assert [p.text for p in split_paragraphs("\n\n".join([*before, salutation, LONG_A]))][-1:] == [LONG_A]
+        assert salutation not in [p.text for p in split_paragraphs("\n\n".join([*before, salutation, LONG_A]))]
+    assert [p.text for p in split_paragraphs("\n\n".join([*clauses, LONG_A]))] == [*clauses, LONG_A]
+    assert [p.text for p in split_paragraphs(f"(a) all trade,\n\n{LONG_A}")] == ["(a) all trade,", LONG_A]
+    assert [p.text for p in split_paragraphs(f"Mills, carts and ships; and\n\n{LONG_A}")][1:] == [LONG_A]
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("no_item", ["- 3 -", "\u2014 Jane Doe, minister", "Q. Thanks", "J. Smith"])
+def test_a_name_or_a_page_number_is_no_item(no_item):
+    marker = no_item[0] if no_item[1] == " " else "K."
+    for pieces in ([f"{marker} {LONG_A}", no_item, LONG_B], [LONG_A, no_item, f"{marker} {LONG_B}"]):
+        if pieces[2].startswith("K. ") and no_item[0] == "J":
+            continue  # the letters go on
+        assert [p.text for p in split_paragraphs("\n\n".join(pieces))] == [pieces[0], pieces[2]]
+
+
+@pytest.mark.issue(2)
+def test_items_by_capitals_go_on_from_each_other():
+    items = [f"A. {LONG_A}", "B. Of mills", "C. Of carts"]
+    assert [p.text for p in split_paragraphs("\n\n".join([*items, LONG_B]))] == [*items, LONG_B]
+    dash = ["- to sell no mill to newcomers", f"- {LONG_A}"]
+    assert [p.text for p in split_paragraphs("\n\n".join([*dash, LONG_B]))] == [*dash, LONG_B]
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize(
+    "first",
+    [
+        "**The state will keep control of the mills, the ministry said on Tuesday, as frost came.**",
+        "\u00ab L'\u00c9tat doit garder la main sur le rail, les ports et les moulins du pays. \u00bb",
+        "\u300c" + "a b c d e f g h i j k l m n\u3002\u300d",
+        "a b c d e f g h i j k l m n\u061f",
+        "a b c d e f g h i j k l m n\u0964",
+        "a b c d e f g h i j k l m n\uff01",
+        "\u2014 Will the state sell? asked the clerk, who had come from the north with a list",
+    ],
+)
+def test_a_first_paragraph_that_ends_a_sentence_is_no_headline(first):
+    assert [p.text for p in split_paragraphs(f"{first}\n\n{LONG_A}")] == [first, LONG_A]
+
+
+@pytest.mark.issue(2)
 def test_an_item_is_read_where_one_beside_it_ends_as_a_clause():
     items = ["(a) set all prices;", "(b) seize any mill", "(ii) or two", "3. Of trade", "(c) forbid trade."]
     assert [p.text for p in split_paragraphs("\n\n".join([*items, LONG_A]))] == [*items[:3], items[4], LONG_A]

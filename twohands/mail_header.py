@@ -1,0 +1,63 @@
+"""Owns the header of an e-mail or a memorandum -> where the text begins behind it."""
+
+import re
+
+from twohands.ends import ends_sentence
+
+MAX_HEADER_LINES = 1000
+PROSE_WORDS = 13  # of a field or of what it goes on with; so many are text
+
+_BLANK = re.compile(r"[^\S\r\n]*+(?:[\r\n]|\Z)")
+_BLANK_LINES = re.compile(r"(?:[^\S\r\n]*+[\r\n])*+")
+# Names that a text gives its paragraphs ("Self-reliance: ...") are none.
+_FIELD = re.compile(
+    r"(?:(?P<known>from|to|subject|date|sent)|b?cc|reply-to|sender|organi[sz]ation|newsgroups|importance|priority|"
+    r"attachments?|(?P<technical>received|references|precedence|message-id|in-reply-to|return-path|delivered-to|"
+    r"user-agent|received-spf|authentication-results|auto-submitted|dkim-signature|domainkey-signature|"
+    r"disposition-notification-to|(?:x|list|mime|content|arc|resent|thread)(?:-[a-z0-9]{1,40}){1,8})):(?=\s)"
+    r"(?P<value>[^\r\n]*+)(?P<fold>(?:(?>\r\n|\r|\n)[ \t]++[^\s][^\r\n]*+)*+)(?>\r\n|\r|\n|\Z)",
+    re.IGNORECASE,
+)
+
+Span = tuple[int, int]
+
+
+def _is_prose(match: re.Match[str], part: str) -> bool:
+    """Whether a field's value, or what it goes on with, is text rather than names and addresses."""
+    words = match[part].split()
+    is_ended = part == "fold" and bool(words) and words[-1][-1] != ";" and ends_sentence(words[-1])
+    return not match["technical"] and "@" not in match[part] and (is_ended or len(words) >= PROSE_WORDS)
+
+
+def skip_mail_header(text: str, bounds: Span) -> Span:
+    """Leave out the header of an e-mail or a memorandum: lines with `From:`, `To:` and the like at the beginning.
+
+    Indented lines go on with a field where another field or a blank line follows them. What is as long as a sentence
+    is text, but in fields that only machines write.
+
+    Args:
+        text: the raw document.
+        bounds: of what is not blank in it.
+
+    Returns:
+        The bounds of what is behind; as they were where there are not two of From, To, Subject, Date and Sent, and
+        where nothing is behind.
+    """
+    begin, last = bounds
+    begin += text.startswith("\ufeff", begin)
+    known = set()
+    match = _FIELD.match(text, begin, last)
+    for _ in range(MAX_HEADER_LINES):
+        if not match or _is_prose(match, "value"):
+            break
+        known.add(str(match["known"]).lower())
+        begin, following = match.end(), _FIELD.match(text, match.end(), last)
+        if match["fold"] and (_is_prose(match, "fold") or not (following or _BLANK.match(text, begin, last))):
+            begin = match.start("fold")
+            break
+        match = following
+    if len(known - {"none"}) < 2 or not text[begin:last].strip():
+        return bounds
+    # An indent stays; blank lines would be taken for such of the text.
+    behind = _BLANK_LINES.match(text, begin, last)
+    return (behind.end() if behind else begin), last
