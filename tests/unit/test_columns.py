@@ -149,4 +149,4 @@ def test_hostile_lines_take_linear_time():
         split_paragraphs(raw, limit_chars=500_000)
     for raw in ("a" + " " * 90_000 + "\n") * 2 + "b", ("a" * 121 + "\nb\n\n") * 800, "x.\n" + "[1] " * 25_000:
         split_paragraphs(raw, limit_chars=300_000)
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 12  # a second and a half on a busy Xeon; minutes were it quadratic

@@ -167,4 +167,4 @@ def test_hostile_marks_take_linear_time():
         split_paragraphs(raw)
     for raw in "\n" + " " * 99_000 + "---", "x\n" + ">" * 99_000, "x\n" + "[" * 99_000, "<!--" + " " * 99_000 + "-->":
         split_paragraphs(raw)
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 12  # a second and a half on a busy Xeon; minutes were it quadratic
