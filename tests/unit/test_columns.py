@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tests.support.paragraphs import LINE_ENDS, split
 from twohands.paragraphs import normalise, split_paragraphs
 
 LONG_A = (
@@ -15,13 +16,6 @@ LONG_B = (
     "Let fares be set by competition and sell the depots, as no official can know what each passenger would rather "
     "pay for the ride to work or to the sea."
 )
-LINE_ENDS = pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
-
-
-def split(raw):
-    paragraphs = split_paragraphs(raw)
-    assert [normalise(raw[p.start : p.end]) for p in paragraphs] == [p.text for p in paragraphs]
-    return [p.text for p in paragraphs]
 
 
 @pytest.mark.issue(2)

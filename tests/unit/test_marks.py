@@ -4,17 +4,11 @@ import time
 
 import pytest
 
+from tests.support.paragraphs import LINE_ENDS, split
 from twohands.paragraphs import normalise, split_paragraphs
 
 LONG_A = "The ministry told the state banks to lend to the makers of chips before the winter."
 LONG_B = "Shop owners answered that prices, not plans, should say what is built and by whom."
-LINE_ENDS = pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
-
-
-def split(raw):
-    paragraphs = split_paragraphs(raw)
-    assert [normalise(raw[p.start : p.end]) for p in paragraphs] == [p.text for p in paragraphs]
-    return [p.text for p in paragraphs]
 
 
 @pytest.mark.issue(2)

@@ -352,7 +352,7 @@ def test_hostile_text_takes_linear_time():
         split_paragraphs(raw)
     for raw in "a" + "\u0300\u0316" * 50_000, "\u0300\u200b\u0316" * 30_000, ("a" + "\u0f73" * 29) * 3000:
         split_paragraphs(raw[:LIMIT_CHARS])
-    assert time.process_time() - began < 6
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.issue(4)

@@ -126,4 +126,4 @@ def test_no_text_takes_long(text):
     before_s = time.process_time()
     split_sentences(text)
     find_sentences(text)
-    assert time.process_time() - before_s < 3
+    assert time.process_time() - before_s < 1.0
