@@ -70,6 +70,7 @@ class Metrics:
         self.queue_wait = histogram("queue_wait_seconds", "Waiting for a thread, of one request.", (), _SECONDS)
         self.tokenize = histogram("tokenize_seconds", "Tokenizing of one request.", (), _SECONDS)
         self.inference = histogram("inference_seconds", "Model runs of one request, first to last.", (), _SECONDS)
+        self.model_cpu = counter("model_cpu_seconds_total", "CPU time of the threads that asked for model runs.")
         self.batch_size = histogram("batch_size", "Windows of one model run.", (), _BATCH_SIZES)
         self.batch_tokens = histogram("batch_tokens", "Tokens of one model run, padding not counted.", (), _TOKENS)
         self.queue_depth = Gauge(
@@ -156,12 +157,14 @@ class Metrics:
             if head.problem_type is ProblemType.ONE_OF:
                 self.abstained.labels(head.name, model)
 
-    def count_run(self, windows: Sequence[TokenIds]) -> None:
+    def count_run(self, windows: Sequence[TokenIds], *, cpu_s: float) -> None:
         """Count one model run.
 
         Args:
             windows: shape `(length,)` each, unpadded.
+            cpu_s: of the thread that asked for it; what other threads did for it is not in it.
         """
+        self.model_cpu.inc(cpu_s)
         n_tokens = sum(len(window) for window in windows)
         self.batch_size.observe(len(windows))
         self.batch_tokens.observe(n_tokens)

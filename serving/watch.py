@@ -6,6 +6,7 @@ Sits at the seam of `Service`, so that every protocol is seen; the engine knows 
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from serving.drift import Drift
@@ -151,7 +152,10 @@ class Watch:
 
     def _count_runs(self, run_batch: RunBatch) -> RunBatch:
         def run_counted(windows: Sequence[TokenIds]) -> Logits:
-            self._metrics.count_run(windows)
-            return run_batch(windows)
+            began_s = time.thread_time()
+            try:
+                return run_batch(windows)
+            finally:
+                self._metrics.count_run(windows, cpu_s=time.thread_time() - began_s)
 
         return run_counted

@@ -17,6 +17,7 @@ def make_dataset(
     taxonomy: Taxonomy,
     *,
     teacher_weight: float | None = None,
+    label_smoothing: float = 0.0,
     originals: Sequence[Example] | None = None,
 ) -> datasets.Dataset:
     """Encode rows.
@@ -27,6 +28,8 @@ def make_dataset(
         taxonomy: the order of the labels.
         teacher_weight: share of a teacher's scores in the target of a row that has both, in [0, 1]; None for the
             labels alone, as rows are judged by.
+        label_smoothing: share of each label that goes to all answers of its head alike, in [0, 1]; not where rows are
+            judged.
         originals: the same rows as they were before augmentation, for those that it changed to be shown both ways;
             None for each row once.
 
@@ -38,7 +41,7 @@ def make_dataset(
     if teacher_weight is None:
         targets = encode_labels(examples, taxonomy)
     else:
-        targets = make_targets(examples, taxonomy, teacher_weight=teacher_weight)
+        targets = make_targets(examples, taxonomy, teacher_weight=teacher_weight, label_smoothing=label_smoothing)
     columns = {
         "windows": [[window.tolist() for window in paragraph.windows] for paragraph in encoded],
         "labels": targets.tolist(),

@@ -131,6 +131,10 @@ class LossConfig(_Section):
         description="share of a teacher's scores in the target of a row that has labels and scores; a row with scores "
         "only is learnt from them alone"
     )
+    label_smoothing: Fraction = Field(
+        description="share of each label that goes to all answers alike (Szegedy et al. 2016); a teacher's scores stay "
+        "as they are; 0 takes labels as they stand"
+    )
     consistency_weight: float = Field(
         ge=0,
         le=100,
@@ -211,6 +215,7 @@ _KEYS_SINCE: dict[tuple[str, str], object] = {
     ("optim", "min_steps"): 0,
     ("loss", "teacher_weight"): 0.0,
     ("loss", "consistency_weight"): 0.0,
+    ("loss", "label_smoothing"): 0.0,
 }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from training.excerpts import Excerpt, read_excerpt
 from twohands.errors import DataError
-from twohands.examples import Example, Labels, Row, as_words, encode_labels, read_rows
+from twohands.examples import NOT_LABELLED, Example, Labels, Row, as_words, encode_labels, read_rows
 from twohands.hashing import sha256_of_value
 from twohands.row_faults import LabelWordsError, RowError, tell_faults, tell_once
 from twohands.taxonomy import Head, ProblemType, Taxonomy
@@ -219,21 +219,31 @@ def fingerprint_scores(examples: Iterable[Example]) -> str:
     return sha256_of_value(sorted(scored.items()))
 
 
-def make_targets(examples: Sequence[Example], taxonomy: Taxonomy, *, teacher_weight: float) -> Labels:
+def make_targets(
+    examples: Sequence[Example], taxonomy: Taxonomy, *, teacher_weight: float, label_smoothing: float = 0.0
+) -> Labels:
     """Lay out what the loss aims at: the labels, drawn towards a teacher's scores where there are any.
 
     Args:
         examples: checked rows.
         taxonomy: the order of the logits.
         teacher_weight: share of the scores in the target of a row that has both, in [0, 1].
+        label_smoothing: share of each label that goes to all answers of its head alike, in [0, 1]: all labels of a
+            one-of head, yes and no of each label of another. Scores are not smoothed.
 
     Returns:
         Shape `(n, n_labels)` in [0, 1], or -100 throughout a head that is not labelled.
 
     Source:
-        Hinton et al. 2015, *Distilling the Knowledge in a Neural Network*, at temperature 1.
+        Hinton et al. 2015, *Distilling the Knowledge in a Neural Network*, at temperature 1; Szegedy et al. 2016,
+        *Rethinking the Inception Architecture for Computer Vision*, for the smoothing.
     """
     targets = encode_labels(examples, taxonomy)
+    for head in taxonomy.heads if label_smoothing else ():
+        part = targets[:, taxonomy.slices[head.name]]  # a view
+        n_answers = len(head.label_names) if head.problem_type is ProblemType.ONE_OF else 2
+        is_labelled = part != NOT_LABELLED
+        part[is_labelled] = (1 - label_smoothing) * part[is_labelled] + label_smoothing / n_answers
     for number, example in enumerate(examples):
         scores = example.columns.get(TEACHER_SCORES)
         if not isinstance(scores, Mapping):

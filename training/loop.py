@@ -273,6 +273,7 @@ def _train(
         paragraph_encoder,
         taxonomy,
         teacher_weight=config.loss.teacher_weight,
+        label_smoothing=config.loss.label_smoothing,
         originals=originals if config.loss.consistency_weight else None,
     )
     dev = make_dataset(splits.dev, paragraph_encoder, taxonomy)

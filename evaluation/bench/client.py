@@ -162,18 +162,34 @@ class LoadClient:
             BenchError: it does not answer with one.
         """
         url = self._url.removesuffix(_CLASSIFY_PATH) + path
-
-        async def ask() -> tuple[int, Any]:
-            async with self._session.get(url) as answer:
-                return answer.status, await answer.json(content_type=None)
-
         try:
-            status, content = self._call(ask())
+            status, text = self._call(self._get(url))
+            content = json.loads(text)
         except (self._aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise BenchError(f"{url} does not answer with JSON: {error}; is a twohands server up there?") from error
         if status != 200 or not isinstance(content, dict):
             raise BenchError(f"{url} answered {status} and {type(content).__name__}; expected 200 and an object")
         return content
+
+    async def _get(self, url: str) -> tuple[int, str]:
+        async with self._session.get(url) as answer:
+            return answer.status, await answer.text()
+
+    def read_counter(self, name: str) -> float | None:
+        """Ask the server for one of its metrics.
+
+        Args:
+            name: of a series without labels.
+
+        Returns:
+            Its value; None where the server shows no metrics, not to everybody, or not this one.
+        """
+        try:
+            status, text = self._call(self._get(self._url.removesuffix(_CLASSIFY_PATH) + "/metrics"))
+        except (self._aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return None
+        lines = text.splitlines() if status == 200 else []
+        return next((float(line.split()[1]) for line in lines if line.startswith(f"{name} ")), None)
 
     def close(self) -> None:
         """End the thread."""

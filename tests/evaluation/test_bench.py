@@ -49,8 +49,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
-        body = b'{"model": null}'
-        self.send_response(200 if self.path == "/info" else 404)
+        body = {"/info": b'{"model": null}', "/metrics": self.server.metrics}.get(self.path, b"")
+        self.send_response(200 if body else 404)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -62,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def stub():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.n_seen, server.fail_every, server.counting = 0, 0, threading.Lock()
+    server.n_seen, server.fail_every, server.metrics, server.counting = 0, 0, b"", threading.Lock()
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -165,6 +165,13 @@ def test_the_client_is_faster_than_any_server_here():
     assert measured["cpu_ms_per_request"] < 10
 
 
+def test_a_server_that_shows_no_metrics_has_none(stub, client):
+    assert client.read_counter("twohands_model_cpu_seconds_total") is None
+    stub.metrics = b"# TYPE a_total counter\na_total_of_all 9\na_total 2.5\n"
+    assert client.read_counter("a_total") == 2.5
+    assert client.read_counter("another_total") is None
+
+
 def test_a_server_that_is_not_there_or_is_another_is_an_error(stub, client):
     client.check()
     assert client.get_json("/info") == {"model": None}
@@ -230,7 +237,9 @@ def test_server_from_the_command_line_starts_one_measures_it_and_ends_it(tiny_mo
         assert f"{measured['client']['cpu_ms_per_request']:.2f}" in text
     assert served["client"]["late_p99_ms"] > 0
     assert report["server"]["memory_kind"].upper() in text
-    assert offline["server_cpu_ms_per_request"] > 0
+    # Both are counted from outside and from within: ticks of 10 ms on the one side, so no closer than this.
+    assert 0 < report["model_cpu_ms_served"] < report["offline_cpu_ms"] == offline["server_cpu_ms_per_request"]
+    assert report["overhead_share"] == pytest.approx(1 - report["model_cpu_ms_served"] / report["offline_cpu_ms"])
     assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
 
 

@@ -64,6 +64,7 @@ async def test_requests_and_answers_are_counted_by_the_agreed_names(client, clas
         assert value(samples, f"{name}_count") == 1
     assert value(samples, "batch_size_sum") >= 5
     assert value(samples, "batch_tokens_count") >= 1
+    assert 0 < value(samples, "model_cpu_seconds_total") < 10
     assert ("twohands_queue_depth", ()) in samples
     identity = classifier.identity
     info = {"model": "tiny", "version": identity["version"], "sha256": identity["sha256"], "quantized": "false"}

@@ -97,6 +97,10 @@ def test_targets_blend_labels_and_scores_by_weight(folder, taxonomy):
     assert targets[1] == pytest.approx([0.175, 0.025, 0.8, 0.0, 0.225, 0.15, 0.05])
     assert targets[2] == pytest.approx([0, 0, 1, *[NOT_LABELLED] * 4])
     assert make_targets(pool, taxonomy, teacher_weight=0.0)[1] == pytest.approx([0, 0, 1, 0, 0, 0, 0])
+    smooth = make_targets(pool, taxonomy, teacher_weight=0.25, label_smoothing=0.3)
+    assert smooth[0] == pytest.approx(targets[0]), "scores stay as they are"
+    assert smooth[1] == pytest.approx([0.25, 0.1, 0.65, 0.1125, 0.3375, 0.2625, 0.1625])
+    assert smooth[2] == pytest.approx([0.1, 0.1, 0.8, *[NOT_LABELLED] * 4])
 
 
 @pytest.mark.parametrize(
