@@ -36,9 +36,14 @@ def make_dataset(
     Returns:
         Columns `windows` (lists of token ids), `labels` (in [0, 1], or -100) and `length` (tokens of the longest
         window); with `originals`, `original_windows`, too, without a window where the row was not changed.
+
+    Raises:
+        ValueError: `label_smoothing` without `teacher_weight`.
     """
     encoded = encoder.encode_many([example.paragraph for example in examples])
     if teacher_weight is None:
+        if label_smoothing:
+            raise ValueError("label_smoothing without teacher_weight; what rows are judged by is not smoothed")
         targets = encode_labels(examples, taxonomy)
     else:
         targets = make_targets(examples, taxonomy, teacher_weight=teacher_weight, label_smoothing=label_smoothing)

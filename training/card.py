@@ -135,6 +135,8 @@ def describe_recipe(
     if n_both and config.loss.teacher_weight:
         share = f"{config.loss.teacher_weight:.0%}"
         lines.append(f"{n_both} rows have labels and a teacher's scores, which make up {share} of what they teach.")
+    if config.loss.label_smoothing:
+        lines.append(f"{config.loss.label_smoothing:.0%} of each label went to all answers of its head alike.")
     n_again = sum(count_copies(example) > 1 for example in train)
     if n_again:
         n_shown = sum(map(count_copies, train))

@@ -76,7 +76,7 @@ class MultiHeadLoss:
 
         Args:
             logits: shape `(batch, n_labels)`, float32.
-            labels: the same shape, in [0, 1] (between 0 and 1 where a teacher spoke), or -100.
+            labels: the same shape, in [0, 1] (between 0 and 1 where a teacher spoke or labels are smoothed), or -100.
 
         Returns:
             A scalar; a head without a labelled row in the batch adds nothing.

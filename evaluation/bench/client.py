@@ -186,10 +186,10 @@ class LoadClient:
         """
         try:
             status, text = self._call(self._get(self._url.removesuffix(_CLASSIFY_PATH) + "/metrics"))
+            lines = text.splitlines() if status == 200 else []
+            return next((float(line.split()[1]) for line in lines if line.startswith(f"{name} ")), None)
         except (self._aiohttp.ClientError, TimeoutError, OSError, ValueError):
             return None
-        lines = text.splitlines() if status == 200 else []
-        return next((float(line.split()[1]) for line in lines if line.startswith(f"{name} ")), None)
 
     def close(self) -> None:
         """End the thread."""

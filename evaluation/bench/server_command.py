@@ -85,7 +85,7 @@ def _share_out(before_s: float | None, after_s: float | None, run: Mapping[str, 
 
 
 def _measure(served: Served, client: LoadClient, plan: Plan, *, n_texts: int, logs: Path | None, number: int) -> Json:
-    before_s, model_before_s = served.read_cpu_s(), client.read_counter(_MODEL_CPU)
+    model_before_s, before_s = client.read_counter(_MODEL_CPU), served.read_cpu_s()
     keep = None if logs is None else logs / "loadgen" / f"{number:02}-{plan.scenario}"
     run = run_loadgen(plan, client, n_texts=n_texts, keep=keep)
     after_s, model_after_s = served.read_cpu_s(), client.read_counter(_MODEL_CPU)
@@ -166,9 +166,9 @@ def print_server(report: Mapping[str, Any]) -> None:
             f"idle {describe_idle(server['idle_cpu_share'], server['idle_seconds'])}"
         )
     if report["overhead_share"] is not None:
-        alone = f"{report['model_cpu_ms']:.1f} ms on an idle machine"
+        alone = f"{report['model_cpu_ms']:.1f} ms alone, before the server was started"
         if report["model_cpu_ms_served"] is None:
-            said = f"the model alone takes {alone}"
+            said = f"the model takes {alone}"
         else:
             said = f"the model's runs take {report['model_cpu_ms_served']:.1f} ms, as the server counts them ({alone})"
         console.print(
@@ -347,7 +347,9 @@ def server(
         memory_after_mb = served.read_memory_mb()
     # What a run costs hangs on what the other threads do, so the server's own count says more than a model at rest.
     offline_cpu_ms, served_cpu_ms = found["offline_cpu_ms"], found["model_cpu_ms_served"]
-    of_model_ms = model_cpu_ms if served_cpu_ms is None else served_cpu_ms
+    of_model_ms: float | None = model_cpu_ms if served_cpu_ms is None else served_cpu_ms
+    if not str(told.get("runtime", "onnxruntime")).startswith("onnxruntime"):
+        of_model_ms = found["model_cpu_ms_served"] = None  # OpenVINO's threads are its own: no count holds them
     figures: Json = {
         "server": {
             "url": served.url,
@@ -368,7 +370,7 @@ def server(
         **found,
         "first_failure": failure or None,
         "model_cpu_ms": model_cpu_ms,
-        "overhead_share": None if offline_cpu_ms is None else 1 - of_model_ms / offline_cpu_ms,
+        "overhead_share": None if None in (offline_cpu_ms, of_model_ms) else 1 - of_model_ms / offline_cpu_ms,
         "client": client_alone,
         "versions": list_versions("mlcommons-loadgen", "aiohttp"),
         "command": describe_command(ctx),

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,28 @@ async def test_requests_and_answers_are_counted_by_the_agreed_names(client, clas
     assert value(samples, "model_info", **info) == 1
     # The library reads them where the system tells: on Linux.
     assert any(name.startswith("process_") for name, _ in samples) == TELLS_OF_PROCESSES
+
+
+async def test_the_models_cpu_is_what_its_thread_computes_and_not_what_it_waits_for(settings, classifier):
+    is_warm, n_runs = False, 2
+
+    def wait_and_fail(windows):
+        if not is_warm:
+            return np.zeros((len(windows), 7), dtype=np.float32)
+        time.sleep(0.2)
+        raise RuntimeError("the model broke")
+
+    async with open_client(create_app(settings, with_session(classifier, wait_and_fail, num_threads=1))) as client:
+        is_warm = True
+        before = await read_metrics(client)
+        for _ in range(n_runs):
+            await client.post("/v1/classify", json={"inputs": ["plan"]})
+        after = await read_metrics(client)
+    runs, spent_s = (
+        value(after, name) - value(before, name) for name in ("batch_size_count", "model_cpu_seconds_total")
+    )
+    assert runs == n_runs, "a run that fails is counted, too"
+    assert 0 < spent_s < 0.2
 
 
 async def test_dashboards_of_text_embeddings_inference_find_their_names(client):

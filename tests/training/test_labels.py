@@ -192,6 +192,8 @@ def test_rows_that_only_a_teacher_scored_are_never_held_out_to_judge_by(folder, 
     assert sum(example.id.startswith("p") for example in splits.train) == 14, "those of the documents held out are gone"
     judged = np.array(make_dataset(splits.dev, Classifier.load(tiny_model).encoder, taxonomy)["labels"])
     assert set(judged.ravel()) == {0.0, 1.0}
+    with pytest.raises(ValueError, match="label_smoothing"):
+        make_dataset(splits.dev, Classifier.load(tiny_model).encoder, taxonomy, label_smoothing=0.1)
 
 
 def test_other_scores_are_another_run_though_the_labels_are_the_same(folder, taxonomy):

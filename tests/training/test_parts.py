@@ -331,6 +331,12 @@ def test_who_gets_fp32_for_want_of_rows_learns_what_int8_would_save():
     assert weigh_refusal(reference, [far, slow], gates, 57) is None  # another gate, or too great a loss
 
 
+def test_the_card_tells_how_far_labels_were_smoothed():
+    assert describe_recipe(load_config("minilm")[0], []) == []
+    (told,) = describe_recipe(load_config("minilm", overrides=["loss.label_smoothing=0.1"])[0], [])
+    assert told.startswith("10% of each label")
+
+
 def test_the_card_names_the_model_that_the_first_stage_went_on_from():
     origin = {"name": "twohands", "version": "0.4.0", "sha256": "ab" * 32}
     config = load_config("minilm", overrides=["start={checkpoint: runs/second/checkpoint, replay: 0.3}"])[0]

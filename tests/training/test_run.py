@@ -91,6 +91,16 @@ def test_answers_to_a_changed_row_and_to_the_row_as_it_was_are_drawn_together(wr
     assert first[5.0] - first[3.0] == pytest.approx(step, rel=1e-2)
 
 
+def test_smoothed_labels_are_what_a_run_aims_at(write_run, tmp_path):
+    first = {}
+    for smoothing in (0.0, 0.2, 0.4):
+        path = write_run(n_rows=32, epochs=1, optim__batch_size=32, loss__label_smoothing=smoothing)
+        first[smoothing] = losses(run_fit(path, tmp_path / str(smoothing)))[0]
+    step = first[0.2] - first[0.0]
+    assert abs(step) > 1e-4
+    assert abs(first[0.4] - first[0.0]) > 1.5 * abs(step)
+
+
 # At so small a rate dev is never answered better than at first: patience ends the run at step 18 of 24.
 @pytest.mark.issue(3)
 @pytest.mark.parametrize(
