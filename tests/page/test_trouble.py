@@ -134,6 +134,7 @@ def test_a_reading_that_is_cut_off_keeps_what_was_read(open_page, url):
     with open_wire(int(url.rstrip("/").rpartition(":")[2])) as wire:
         page = open_page(wire.url)
         page.locator(".intake").wait_for()
+        wire.hold_after(200_000)  # else all may have come before the cut, where the browser is slow
         paste(page, "\n\n".join([ARTICLE] * 400))
         until(page, "document.querySelectorAll('.para').length > 0")
         wire.cut()
