@@ -258,6 +258,28 @@ def run_scenarios(
     return found
 
 
+def share_overhead(found: Mapping[str, Any], *, alone_cpu_ms: float, runtime: str) -> Json:
+    """Tell what share of a request's CPU time is the service around the model.
+
+    What a run costs hangs on what the other threads do, so the server's own count says more than a model at rest, which
+    stands in for it where the server counts nothing. OpenVINO computes on threads of its own, which no count holds: by
+    either figure the share would be wrong, so there is none.
+
+    Args:
+        found: by `run_scenarios`.
+        alone_cpu_ms: by `measure_model_cpu`.
+        runtime: what the server says runs its model.
+
+    Returns:
+        `model_cpu_ms_served` in milliseconds a request and `overhead_share` from 0 to 1; None where it is not known.
+    """
+    asked_ms, served_ms = found["offline_cpu_ms"], found["model_cpu_ms_served"]
+    if not runtime.startswith("onnxruntime"):
+        return {"model_cpu_ms_served": None, "overhead_share": None}
+    share = None if asked_ms is None else 1 - (alone_cpu_ms if served_ms is None else served_ms) / asked_ms
+    return {"model_cpu_ms_served": served_ms, "overhead_share": share}
+
+
 @click.command(
     cls=VariadicCommand,
     epilog="Example: twohands bench server --model twohands --slo-ms 130 --report out/",
@@ -345,11 +367,7 @@ def server(
             client.close()
             offline_client.close()
         memory_after_mb = served.read_memory_mb()
-    # What a run costs hangs on what the other threads do, so the server's own count says more than a model at rest.
-    offline_cpu_ms, served_cpu_ms = found["offline_cpu_ms"], found["model_cpu_ms_served"]
-    of_model_ms: float | None = model_cpu_ms if served_cpu_ms is None else served_cpu_ms
-    if not str(told.get("runtime", "onnxruntime")).startswith("onnxruntime"):
-        of_model_ms = found["model_cpu_ms_served"] = None  # OpenVINO's threads are its own: no count holds them
+    overhead = share_overhead(found, alone_cpu_ms=model_cpu_ms, runtime=str(told.get("runtime", "onnxruntime")))
     figures: Json = {
         "server": {
             "url": served.url,
@@ -370,7 +388,7 @@ def server(
         **found,
         "first_failure": failure or None,
         "model_cpu_ms": model_cpu_ms,
-        "overhead_share": None if None in (offline_cpu_ms, of_model_ms) else 1 - of_model_ms / offline_cpu_ms,
+        **overhead,
         "client": client_alone,
         "versions": list_versions("mlcommons-loadgen", "aiohttp"),
         "command": describe_command(ctx),

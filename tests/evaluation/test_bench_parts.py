@@ -24,7 +24,7 @@ from evaluation.bench.peers_command import _try_export, parse_pythons
 from evaluation.bench.quantiles import tell_percentiles
 from evaluation.bench.roster import Files, list_engines
 from evaluation.bench.served import Served, describe_idle, run_server
-from evaluation.bench.server_command import search_rate
+from evaluation.bench.server_command import search_rate, share_overhead
 from evaluation.bench.speed import Case, check_ceiling, measure_ceiling, measure_padding
 from evaluation.bench.speed_command import make_ceiling_case
 from evaluation.bench.texts import describe_texts, list_mix_lengths, make_mix, make_paragraph, read_texts
@@ -95,6 +95,24 @@ def test_the_search_closes_in_on_the_highest_valid_rate(limit):
     best = max((run["target_qps"] for run in runs if run["verdict"] == "VALID"), default=0.0)
     assert best <= limit
     assert limit - best < 1.5
+
+
+@pytest.mark.parametrize(
+    ("found", "runtime", "served_ms", "share"),
+    [
+        ((20.0, 15.0), "onnxruntime 1.30", 15.0, 0.25),
+        ((20.0, None), "onnxruntime 1.30", None, 0.5),
+        ((None, 15.0), "onnxruntime 1.30", 15.0, None),
+        ((20.0, 15.0), "openvino 2026.4", None, None),
+    ],
+)
+def test_the_services_share_goes_by_the_servers_count_and_is_not_told_where_threads_are_not_counted(
+    found, runtime, served_ms, share
+):
+    told = share_overhead(
+        dict(zip(("offline_cpu_ms", "model_cpu_ms_served"), found, strict=True)), alone_cpu_ms=10.0, runtime=runtime
+    )
+    assert told == {"model_cpu_ms_served": served_ms, "overhead_share": share}
 
 
 def test_every_product_of_the_graph_is_in_the_ceiling(released):
