@@ -12,13 +12,14 @@ import numpy.typing as npt
 
 from evaluation.baselines import labelled_rows
 from evaluation.deciders import Decisions
-from evaluation.linear import GridPoint, fit_head, plain_rule, tune_thresholds
+from evaluation.linear import GridPoint, fit_head, plain_rule
 from evaluation.progress import Advance, Tell, tell_nothing
 from twohands.decide import decide_head
 from twohands.examples import Example, Labels
 from twohands.metrics import Floats, count_head, macro_f1
 from twohands.scores import DecisionRule, Scores, sigmoid, softmax
 from twohands.taxonomy import Head, ProblemType, Taxonomy
+from twohands.thresholds import fit_score_thresholds
 
 N_NEIGHBOURS = (1, 5, 10, 20, 50)
 # Cosines of sentence encoders differ by hundredths; without it all scores would be one third.
@@ -128,7 +129,7 @@ class VectorBaseline:
 
 def _reach(head: Head, truth: Labels, scores: Scores) -> tuple[DecisionRule, float]:
     """The rule that dev chooses for these scores, and the macro-F1 that it reaches there."""
-    thresholds = None if head.problem_type is ProblemType.ONE_OF else tune_thresholds(truth, scores)
+    thresholds = None if head.problem_type is ProblemType.ONE_OF else fit_score_thresholds(scores, truth)
     rule = plain_rule(head, thresholds)
     counts = count_head(head, truth, decide_head(head, rule, scores), scores).weigh(np.ones((1, len(truth))))
     return rule, float(macro_f1(counts)[0])

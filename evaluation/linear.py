@@ -15,6 +15,7 @@ from twohands.extras import import_extra
 from twohands.metrics import Floats, count_head, macro_f1
 from twohands.scores import DecisionRule, Platt, Scores, Temperature
 from twohands.taxonomy import Head, ProblemType
+from twohands.thresholds import fit_score_thresholds
 
 C_VALUES = (0.3, 1.0, 5.0, 30.0)
 CLASS_WEIGHTS = (None, "balanced")
@@ -138,39 +139,6 @@ def _fit_column(
     return _Column(model, constant, present.astype(int).tolist())
 
 
-def best_threshold(truth: Labels, scores: Floats) -> float:
-    """Find the threshold of one label with the highest F1.
-
-    Args:
-        truth: shape `(n,)` of 0 and 1.
-        scores: shape `(n,)`, each in [0, 1].
-
-    Returns:
-        Halfway between two neighbouring scores, above 0: a row that scores 0 is never given the label. One half where
-        no threshold finds any row that has it.
-    """
-    order = np.argsort(-scores, kind="stable")
-    ranked, hits = scores[order], np.cumsum(truth[order], dtype=np.float64)
-    f1 = 2 * hits / (np.arange(1, len(hits) + 1) + hits[-1])
-    below = np.append(ranked[1:], 0.0)
-    f1[ranked == below] = 0  # rows of one score are given the label together
-    best = int(f1.argmax())
-    return float((ranked[best] + below[best]) / 2) if f1[best] > 0 else 0.5
-
-
-def tune_thresholds(truth: Labels, scores: Floats) -> list[float]:
-    """The best threshold of each label of an any-of head.
-
-    Args:
-        truth: shape `(n, n_labels)` of 0 and 1.
-        scores: of the same shape.
-
-    Returns:
-        One for each label.
-    """
-    return [best_threshold(truth[:, number], scores[:, number]) for number in range(truth.shape[1])]
-
-
 def fit_head(
     head: Head,
     features: Features,
@@ -217,7 +185,7 @@ def fit_head(
         fitted = FittedHead(head, columns, plain_rule(head), settings)
         if not is_one_of:
             scores = fitted.score(features_dev)
-            thresholds = tune_thresholds(truth_dev, scores)
+            thresholds = fit_score_thresholds(scores, truth_dev)
             settings["thresholds"] = thresholds
             fitted = replace(fitted, rule=plain_rule(head, thresholds))
         scores, decided = fitted.decide(features_dev)

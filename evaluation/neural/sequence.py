@@ -6,7 +6,7 @@ import numpy as np
 
 from evaluation.baselines import labelled_rows
 from evaluation.deciders import Decisions
-from evaluation.linear import plain_rule, tune_thresholds
+from evaluation.linear import plain_rule
 from evaluation.neural.pretrained import SequenceClassifier
 from evaluation.progress import Advance
 from twohands.decide import decide_head
@@ -15,6 +15,7 @@ from twohands.examples import Example
 from twohands.metrics import Floats
 from twohands.scores import DecisionRule, Scores, sigmoid, softmax
 from twohands.taxonomy import Head, ProblemType, Taxonomy
+from twohands.thresholds import fit_score_thresholds
 
 HYPOTHESIS = "This text: {description}"
 
@@ -116,7 +117,7 @@ class EntailmentBaseline:
         for head in any_of:
             truth, rows = labelled[head.name]
             scores = self._score(head, [dev[row].paragraph for row in rows], advance)
-            self._rules[head.name] = plain_rule(head, tune_thresholds(truth, scores))
+            self._rules[head.name] = plain_rule(head, fit_score_thresholds(scores, truth))
 
     @property
     def identity(self) -> dict[str, object]:

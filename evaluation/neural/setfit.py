@@ -15,7 +15,7 @@ import numpy as np
 
 from evaluation.baselines import labelled_rows
 from evaluation.deciders import Decisions
-from evaluation.linear import plain_rule, tune_thresholds
+from evaluation.linear import plain_rule
 from evaluation.progress import Advance
 from twohands.decide import decide_head
 from twohands.errors import DataError
@@ -26,6 +26,7 @@ from twohands.metrics import Floats
 from twohands.scores import DecisionRule
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 from twohands.threads import count_threads
+from twohands.thresholds import fit_score_thresholds
 
 _BATCH = 16
 _MOST_TOKENS = 128  # pairs are run again and again; more would take hours without a GPU
@@ -107,7 +108,7 @@ class SetFitBaseline:
             if head.problem_type is ProblemType.ANY_OF:
                 truth_dev, places_dev = tune_on[head.name]
                 scores = self._score(head, [dev[row].paragraph for row in places_dev])
-                self._rules[head.name] = plain_rule(head, tune_thresholds(truth_dev, scores))
+                self._rules[head.name] = plain_rule(head, fit_score_thresholds(scores, truth_dev))
             advance(1)
 
     @property

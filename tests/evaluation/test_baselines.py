@@ -8,7 +8,6 @@ import pytest
 from evaluation import linear
 from evaluation.baselines import MajorityBaseline, TfidfBaseline
 from evaluation.dataset import load_labelled
-from evaluation.linear import best_threshold
 from evaluation.rows import select_rows
 from tests.evaluation.support import make_rows, write_rows
 from twohands.errors import DataError, MissingExtraError
@@ -139,20 +138,3 @@ def test_majority_gives_the_most_frequent_answer(taxonomy, splits):
     assert scores[0] == pytest.approx(expected)
     assert (decided.argmax(axis=1) == int(np.argmax(expected))).all()
     assert not decisions["topics"][1].any()  # no topic stands in half of the rows
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_the_threshold_is_the_best_there_is(seed):
-    generator = np.random.default_rng(seed)
-    scores = generator.integers(0, 12, size=60) / 12  # with ties, and with rows that score 0
-    truth = (generator.random(60) < scores).astype(np.float32)
-
-    def f1_at(threshold):
-        given = scores >= threshold
-        return 2 * (given * truth).sum() / (given.sum() + truth.sum())
-
-    assert f1_at(best_threshold(truth, scores)) == pytest.approx(max(f1_at(at) for at in np.unique(scores) if at > 0))
-
-
-def test_the_threshold_of_a_label_that_no_row_has_is_one_half():
-    assert best_threshold(np.zeros(5, dtype=np.float32), np.linspace(0, 1, 5)) == 0.5

@@ -9,15 +9,7 @@ import pytest
 import torch
 
 from training.batches import WindowCollator, average_windows, make_dataset
-from training.calibration import (
-    best_threshold,
-    fit_abstention,
-    fit_platt,
-    fit_rules,
-    fit_temperature,
-    fit_thresholds,
-    warn_of_rules,
-)
+from training.calibration import fit_abstention, fit_rules, fit_temperature, warn_of_rules
 from training.card import compare_served, describe_recipe
 from training.config import load_config
 from training.encoders import find_encoder
@@ -29,7 +21,7 @@ from training.order import EpochOrder
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import EncoderError
 from twohands.examples import NOT_LABELLED, Example
-from twohands.scores import DecisionRule, Platt, Temperature, sigmoid, softmax
+from twohands.scores import DecisionRule, Platt, Temperature, softmax
 from twohands.windows import WindowRule, aggregate_windows
 
 
@@ -206,38 +198,6 @@ def test_a_fit_at_the_end_of_its_range_is_pointed_out():
     stance, topics = warn_of_rules(rules, 50)
     assert stance.startswith("stance: the temperature of its calibration is at the end")
     assert topics.startswith("topics: the slope of its calibration is at the end")
-
-
-def test_platt_is_recovered():
-    generator = np.random.default_rng(0)
-    logits = generator.normal(size=(6000, 1)) * 2
-    labels = (generator.random((6000, 1)) < sigmoid(2 * logits - 1)).astype(np.float32)
-    fitted = fit_platt(logits, labels)
-    assert fitted.slopes[0] == pytest.approx(2, rel=0.15)
-    assert fitted.intercepts[0] == pytest.approx(-1, abs=0.2)
-
-
-def test_best_threshold_is_that_of_brute_force():
-    generator = np.random.default_rng(1)
-    for _ in range(20):
-        scores = generator.random(30).round(1)
-        positive = generator.random(30) < 0.4
-        positive[0] = True
-
-        def f1_at(threshold, scores=scores, positive=positive):
-            given = scores >= threshold
-            return 2 * (given & positive).sum() / (given.sum() + positive.sum())
-
-        threshold, f1 = best_threshold(scores, positive)
-        assert f1 == pytest.approx(max(f1_at(t) for t in scores))
-        assert f1_at(threshold) == pytest.approx(f1)
-
-
-def test_thresholds_stay_inside():
-    generator = np.random.default_rng(2)
-    scores = generator.random((50, 2))
-    labels = (scores > 0.7).astype(np.float32)
-    assert all(0.02 <= threshold <= 0.5 for threshold in fit_thresholds(scores, labels))
 
 
 def test_abstention_level_is_where_answers_become_reliable():

@@ -1,0 +1,70 @@
+"""Thresholds and calibration of any-of heads: the rule that models and baselines share."""
+
+import numpy as np
+import pytest
+
+from twohands.scores import sigmoid
+from twohands.thresholds import best_threshold, fit_platt, fit_score_thresholds, fit_thresholds
+
+
+def test_platt_is_recovered():
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(6000, 1)) * 2
+    labels = (generator.random((6000, 1)) < sigmoid(2 * logits - 1)).astype(np.float32)
+    fitted = fit_platt(logits, labels)
+    assert fitted.slopes[0] == pytest.approx(2, rel=0.15)
+    assert fitted.intercepts[0] == pytest.approx(-1, abs=0.2)
+
+
+def test_best_threshold_is_that_of_brute_force():
+    generator = np.random.default_rng(1)
+    for _ in range(20):
+        scores = generator.random(30).round(1)
+        positive = generator.random(30) < 0.4
+        positive[0] = True
+
+        def f1_at(threshold, scores=scores, positive=positive):
+            given = scores >= threshold
+            return 2 * (given & positive).sum() / (given.sum() + positive.sum())
+
+        threshold, f1 = best_threshold(scores, positive)
+        assert f1 == pytest.approx(max(f1_at(t) for t in scores))
+        assert f1_at(threshold) == pytest.approx(f1)
+
+
+def test_thresholds_stay_inside():
+    generator = np.random.default_rng(2)
+    scores = generator.random((50, 2))
+    labels = (scores > 0.7).astype(np.float32)
+    assert all(0.02 <= threshold <= 0.5 for threshold in fit_thresholds(scores, labels))
+
+
+@pytest.mark.parametrize("distort", [lambda scores: scores, np.sqrt, lambda scores: 0.2 + 0.3 * scores])
+def test_scores_of_any_scale_get_the_threshold_that_their_calibrated_ones_would(distort):
+    generator = np.random.default_rng(4)
+    log_odds = generator.normal(size=(4000, 1)) * 2 - 1
+    labels = (generator.random((4000, 1)) < sigmoid(log_odds)).astype(np.float32)
+    true_scores = sigmoid(log_odds)  # calibrated by how the labels were drawn
+    (threshold,) = fit_score_thresholds(distort(true_scores), labels)
+    _, best = best_threshold(true_scores[:, 0], labels[:, 0] == 1)
+    given, wanted = distort(true_scores) >= threshold, true_scores >= best / 2
+    assert (given == wanted).mean() > 0.97
+
+
+def test_one_rule_for_models_and_baselines():
+    generator = np.random.default_rng(5)
+    log_odds = generator.normal(size=(300, 3)) * 3
+    labels = (generator.random((300, 3)) < sigmoid(0.7 * log_odds - 1)).astype(np.float32)
+    platt = fit_platt(log_odds, labels)
+    calibrated = sigmoid(log_odds * platt.slopes + platt.intercepts)
+    by_model = calibrated >= fit_thresholds(calibrated, labels)
+    scores = sigmoid(log_odds)
+    assert ((scores >= fit_score_thresholds(scores, labels)) == by_model).all()
+
+
+def test_a_label_that_no_row_has_is_given_at_one_half_and_a_score_of_0_never():
+    scores = np.stack([np.linspace(0, 1, 5), np.array([0, 0, 0.2, 0.9, 1.0])], axis=1)
+    labels = np.array([[0, 1], [0, 1], [0, 1], [0, 1], [0, 1]], dtype=np.float32)
+    none, all_rows = fit_score_thresholds(scores, labels)
+    assert none == 0.5
+    assert 0 < all_rows <= 0.5
