@@ -80,7 +80,7 @@ class DocumentRequest(_Strict):
 
 
 class Interval(_Strict):
-    """A figure with its interval, which holds it; both ends stand for whole numbers of paragraphs."""
+    """A figure with its interval, which reaches at least half a paragraph to either side of it, where there is room."""
 
     value: float
     low: float

@@ -2,11 +2,9 @@
 
 Each paragraph is taken for a draw by its calibrated scores, independent of the others. The number of paragraphs with
 a label is then a sum of unlike coin throws (Poisson binomial), and its distribution is computed, not sampled. A figure
-is its mean; its interval runs between whole numbers of paragraphs, from the 2.5% to the 97.5% quantile and at least
-from the whole number below the mean to the one above.
+is its mean; its interval runs from the 2.5% to the 97.5% quantile, and at least half a paragraph to either side.
 """
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from twohands.prediction import OneOf, Prediction
 from twohands.taxonomy import ProblemType, Taxonomy
 
 LEVEL = 0.95
-ROUNDING = 1e-9  # of a sum, in paragraphs
+LEAST_SIDE = 0.5  # of an interval, in paragraphs
 
 Array = npt.NDArray[np.float64]
 
@@ -58,8 +56,9 @@ def estimate(chances: Array, *, lowest: float, scale: float) -> Estimate:
     """Mean and central interval of a scaled sum.
 
     Quantiles of whole numbers leave the mean out as soon as nearly all chances lie on one of them: one paragraph at .99
-    had .99, 1 to 1. The interval is therefore widened to the whole numbers around the mean, which can only make it hold
-    more; a few paragraphs, however high their scores, keep the width of one.
+    had .99, 1 to 1. The interval therefore reaches half a paragraph to either side of the mean, as far as there is
+    room, which can only make it hold more: a few paragraphs, however high their scores, keep the width of one, and no
+    side is favoured for a thousandth of a score.
 
     Args:
         chances: as `sum_distribution`.
@@ -80,10 +79,10 @@ def estimate(chances: Array, *, lowest: float, scale: float) -> Estimate:
     low = int(np.searchsorted(rising, tail + 1e-12))
     high = min(int(np.searchsorted(rising, 1 - tail - 1e-12)), len(distribution) - 1)
     mean = float((chances * np.arange(chances.shape[1])).sum())
-    # A mean that is whole but for rounding stands alone.
-    low, high = min(low, math.floor(mean + ROUNDING)), max(high, math.ceil(mean - ROUNDING))
-    mean = min(max(mean, low), high)
-    return Estimate(lowest + scale * mean, lowest + scale * low, lowest + scale * high)
+    most = len(distribution) - 1
+    mean = min(max(mean, 0.0), most)  # but for rounding
+    ends = max(0.0, min(low, mean - LEAST_SIDE)), min(most, max(high, mean + LEAST_SIDE))
+    return Estimate(*(lowest + scale * figure for figure in (mean, *ends)))
 
 
 def estimate_share(scores: Sequence[float]) -> Estimate:

@@ -19,6 +19,7 @@ MIN_WORDS_FOR_ABSENCE = 20
 MIN_ENGLISH_SHARE = 0.08
 MAX_UNKNOWN_SHARE = 0.3
 MAX_MARKUP_SHARE = 0.25
+MIN_CODE_SIGNS = 0.125  # a word, of what is fenced
 MIN_LETTER_SHARE = 0.5
 MIN_WORDS_OF_TABLE = 12
 MIN_FIGURE_SHARE = 0.25
@@ -41,6 +42,11 @@ _MARKUP = re.compile(
 )
 # Without one of these, `://` and `www.` nothing of it is found; to look for them takes a quarter of the time.
 _MARKUP_SIGN = re.compile(r"[<>&\\{}\[\]|=]")
+
+# Code as Markdown fences it, to its end or the paragraph's, and pictures.
+_FENCED = re.compile(r"(?<!\S)(?:```|~~~)(?P<code>.*?)(?:```|~~~|\Z)")
+_PICTURE = re.compile(r"!\[[^\[\]]*\]\([^()\s]*\)")
+_CODE_SIGN = re.compile(r"[=(){}\[\];<>+*/_$#]")
 
 _TABLE_RULE = re.compile(r"\| ?:?-{3,}:? ?\|")
 _FIGURE = re.compile(r"(?<!\S)[^\w\s]?\d\S*")
@@ -137,11 +143,21 @@ def is_table(paragraph: str) -> bool:
     return n_english < MAX_ENGLISH_SHARE_OF_TABLE * n_words
 
 
+def _count_code(paragraph: str) -> int:
+    """Characters without spaces that are fenced code, or pictures; prose that stands in a fence is none."""
+    n_characters = sum(len(found) for found in _PICTURE.findall(paragraph)) if "![" in paragraph else 0
+    for found in _FENCED.finditer(paragraph) if "```" in paragraph or "~~~" in paragraph else ():
+        n_words = len(found["code"].split())
+        if n_words < MIN_WORDS_FOR_LANGUAGE or len(_CODE_SIGN.findall(found["code"])) >= MIN_CODE_SIGNS * n_words:
+            n_characters += len(found[0].replace(" ", ""))
+    return n_characters
+
+
 def is_markup(paragraph: str) -> bool:
     """Say whether a paragraph is markup, code, figures or a table rather than prose.
 
-    Tags, entities, addresses and brackets make up a quarter of its characters, or letters less than half; or it
-    `is_table`.
+    Tags, entities, addresses and brackets make up a quarter of its characters, or code that is fenced and pictures
+    do, or letters less than half; or it `is_table`.
 
     Args:
         paragraph: normalised.
@@ -156,6 +172,7 @@ def is_markup(paragraph: str) -> bool:
         n_letters = len(paragraph.translate(_NO_LETTERS))
     else:  # in Hindi or Thai vowels are marks, which would otherwise look like symbols
         n_letters = sum(character.isalpha() or unicodedata.category(character)[0] == "M" for character in paragraph)
+    n_markup = max(n_markup, _count_code(paragraph))
     return n_markup >= MAX_MARKUP_SHARE * solid or n_letters < MIN_LETTER_SHARE * solid or is_table(paragraph)
 
 

@@ -1,5 +1,6 @@
 """Corrections on the page, against the real store: save, review, export; nothing is kept unless Save is pressed."""
 
+import csv
 import json
 
 import httpx
@@ -163,7 +164,7 @@ def test_a_correction_outlasts_another_reading_and_is_told_beside_the_figures(pa
     page.get_by_role("link", name="Compare").click()
     for side, name in enumerate(("a.txt", "b.txt")):
         drop(page, f".side >> nth={side}", name, ARTICLE.encode())
-    page.locator(".difference .yours", has_text="you corrected 1 paragraph of A, 1 paragraph of B").wait_for()
+    page.locator(".difference .yours", has_text="you corrected 1 paragraph of A, corrected 1 paragraph of B").wait_for()
     page.get_by_role("link", name="Corrections").click()
     page.locator(".correction-head", has_text="Timber and the treasury").wait_for()  # which document it is of
     page.get_by_role("button", name="Delete").click()
@@ -172,6 +173,50 @@ def test_a_correction_outlasts_another_reading_and_is_told_beside_the_figures(pa
     page.get_by_role("link", name="Read", exact=True).click()
     page.locator(".para").first.wait_for()
     assert page.locator(".yours, .saved").count() == 0
+
+
+@pytest.mark.usefixtures("emptied")
+def test_an_answer_that_is_saved_as_it_stands_is_confirmed_and_not_corrected(page, url):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=url.rstrip("/"))
+    paste(page, ARTICLE)
+    wait_read(page)
+    page.locator(".mark").nth(1).click()
+    page.get_by_role("button", name="This is wrong").click()
+    dialog = page.locator("dialog[open]")
+    given = dialog.locator("input[type=checkbox]:checked").count()
+    dialog.get_by_role("button", name="Save correction").click()
+    page.locator(".saved", has_text="Your confirmation is saved").wait_for()
+    assert (
+        page.locator(".verdict .yours")
+        .inner_text()
+        .startswith("These figures are the model's; you confirmed 1 paragraph. With your labels: ")
+    )
+    page.get_by_role("button", name="Copy as quotation").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    assert "; confirmed by a reader: " in page.evaluate("navigator.clipboard.readText()")
+    page.get_by_role("button", name="Change your correction").click()
+    for _ in range(given):
+        dialog.locator("input[type=checkbox]:checked").first.uncheck()
+    if not given:
+        dialog.locator("input[type=checkbox]").first.check()
+    dialog.get_by_role("button", name="Save correction").click()
+    page.locator(".saved", has_text="Your correction is saved").wait_for()
+    assert "you corrected 1 paragraph. " in page.locator(".verdict .yours").inner_text()
+
+
+@pytest.mark.usefixtures("emptied")
+def test_no_topic_is_written_in_csv_as_the_readers_of_rows_know_it(page, tmp_path):
+    paste(page, ARTICLE)
+    wait_read(page)
+    page.locator(".mark").nth(1).click()
+    page.get_by_role("button", name="This is wrong").click()
+    dialog = page.locator("dialog[open]")
+    while dialog.locator("input[type=checkbox]:checked").count():
+        dialog.locator("input[type=checkbox]:checked").first.uncheck()
+    dialog.get_by_role("button", name="Save correction").click()
+    page.locator(".saved").wait_for()
+    with save(page, page.get_by_role("button", name="CSV"), tmp_path).open(newline="", encoding="utf-8-sig") as stream:
+        assert [row["corrected_topics"] for row in csv.DictReader(stream)] == ["", "-", "", ""]
 
 
 @pytest.mark.issue(7)

@@ -92,6 +92,15 @@ def test_what_is_abstained_from_is_said_to_count_by_its_scores(page):
     assert told[1].startswith("Leave it out of counts")
 
 
+def test_a_text_that_is_mostly_left_out_is_not_headed_by_its_rest_alone(page):
+    german = (
+        "Der Minister hat gesagt, dass die Regierung den Stahl nicht mit Geld stützen wird, und das ist gut."
+    )
+    paste(page, "\n\n".join((german, ARTICLE.split("\n\n")[3], german.replace("Stahl", "Weizen"))))
+    wait_read(page)
+    assert page.locator(".lean-words").inner_text() == "One paragraph: neutral (2 of 3 cannot be judged)"
+
+
 def test_the_example_shows_a_lean(page):
     page.get_by_role("button", name="Try an example").click()
     wait_read(page)

@@ -263,26 +263,32 @@ def test_distribution_is_that_of_every_outcome_counted_out():
 
 def test_intervals_are_narrow_where_paragraphs_are_certain_and_wide_where_they_are_not():
     certain, torn = estimate_share([1.0] * 10 + [0.0] * 10), estimate_share([0.5] * 20)
-    assert (certain.low, certain.value, certain.high) == pytest.approx((0.5, 0.5, 0.5))
+    assert (certain.low, certain.value, certain.high) == pytest.approx((0.475, 0.5, 0.525))  # half of one of 20
     assert torn.value == pytest.approx(0.5)
     assert torn.high - torn.low == pytest.approx(0.4)  # 6 to 14 of 20
     balance = estimate_balance([1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
-    assert (balance.low, balance.value, balance.high) == pytest.approx((0, 0, 0))
+    assert (balance.low, balance.value, balance.high) == pytest.approx((-1 / 6, 0, 1 / 6))
     alone = estimate_balance([1.0], [0.0])
-    assert (alone.low, alone.value, alone.high) == pytest.approx((1, 1, 1))
+    assert (alone.low, alone.value, alone.high) == pytest.approx((0.5, 1, 1))
 
 
 @pytest.mark.issue(7)
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_a_few_sure_paragraphs_leave_the_width_of_one_and_no_value_lies_outside(n):
+def test_a_few_sure_paragraphs_leave_half_of_one_on_either_side_and_no_value_lies_outside(n):
     sure = estimate_share([0.995] * n)
-    assert (sure.low, sure.high) == (pytest.approx((n - 1) / n), 1.0)
+    assert (sure.low, sure.high) == (pytest.approx(0.995 - 0.5 / n), 1.0)
     assert sure.low < sure.value < sure.high
     never = estimate_share([0.002] * n)
-    assert (never.low, never.high) == (0.0, pytest.approx(1 / n))
+    assert (never.low, never.high) == (0.0, pytest.approx(0.002 + 0.5 / n))
     balance = estimate_balance([0.995] * n, [0.002] * n)
-    assert (balance.low, balance.high) == (pytest.approx((n - 1) / n), 1.0)
+    assert (balance.low, balance.high) == (pytest.approx(0.993 - 0.5 / n), 1.0)
     assert balance.low < balance.value < balance.high
+
+
+def test_which_side_an_interval_reaches_to_hangs_on_no_rounding():
+    told = [estimate_share([score, score, 0.001, 0.001, 0.001, 0.001]) for score in (0.997, 1.0)]
+    for one in told:
+        assert one.value - one.low == pytest.approx(one.high - one.value)
 
 
 def test_interval_holds_what_it_promises():

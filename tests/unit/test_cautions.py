@@ -56,10 +56,24 @@ def test_english_with_some_words_of_another_language_is_english():
         "Harbour Operator Boxes 2031 Charge Oslofjord Nordic 782,000 $212 Bergensund Western 1,310,000 $188 Tromsen",
         "https://example.org/a/very/long/address see www.example.org/another/one",
         "&nbsp;&nbsp;&#160;one &amp; two&nbsp;&nbsp;",
+        "![output of the mills](mills.png) ``` tonnes = 12 ```",
+        "```python for row in rows: total += row.value print(total) return the total when it is more than the limit",
     ],
 )
 def test_markup_is_noticed(text):
     assert Caution.MARKUP.value in cautions(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"``` {ENGLISH} ```",  # prose that was pasted within a fence
+        f"{ENGLISH} ![mills](mills.png)",
+        f"{ENGLISH} It stands in the file as ``` rate = 3 ``` since then.",
+    ],
+)
+def test_prose_with_a_fence_or_a_picture_is_no_markup(text):
+    assert Caution.MARKUP.value not in cautions(text)
 
 
 @pytest.mark.parametrize(("text", "is_short"), [("plan", True), ("one two three four", True), ("a b c d e", False)])

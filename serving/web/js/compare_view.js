@@ -165,8 +165,8 @@ export class CompareView {
     const parts = balances?.every(Boolean) ? difference(...balances) : null;
     const leftOut = [a, b].flatMap(({ n_left_out: n }, i) => (n ? `${count(n, "paragraph")} of ${NAMES[i]}` : []));
     const corrected = this.sides.flatMap(({ reading }, i) => {
-      const n = countCorrected(reading.paragraphs.map(({ rawText }) => rawText), taxonomy);
-      return n ? `${count(n, "paragraph")} of ${NAMES[i]}` : [];
+      const told = countCorrected(reading.paragraphs.map((paragraph) => ({ text: paragraph.rawText, answer: paragraph })), taxonomy);
+      return told ? `${told} of ${NAMES[i]}` : [];
     });
     const rows = taxonomy.heads.flatMap((head) =>
       head.labels.map((label) => {
@@ -189,7 +189,7 @@ export class CompareView {
         ? [
             h("p", { class: "lean-words" }, isClear(parts) ? sayMore(taxonomy.main, parts, a, b) : sayBalanced(taxonomy.main, a, b)),
             leftOut.length > 0 && h("p", {}, `Left out for their warnings: ${leftOut.join(", ")}.`),
-            corrected.length > 0 && h("p", { class: "yours" }, `These figures are the model's; you corrected ${corrected.join(", ")}.`),
+            corrected.length > 0 && h("p", { class: "yours" }, `These figures are the model's; you ${corrected.join(", ")}.`),
             h("p", {}, `Balance ${signed(balances[0].value)} in A and ${signed(balances[1].value)} in B: a difference of ${signed(parts.value)}, 95 % interval ${signed(parts.low)} to ${signed(parts.high)}.`),
           ].filter(Boolean)
         : []),

@@ -41,14 +41,33 @@ export const keepDraft = (taxonomy, text, draft) => drafts.set(keyOf(taxonomy, t
 export const dropDraft = (taxonomy, text) => drafts.delete(keyOf(taxonomy, text));
 askBeforeLeaving(() => drafts.size > 0);
 
-export const countCorrected = (texts, taxonomy) => (saved.size ? texts.filter((text) => findCorrection(taxonomy, text)).length : 0);
+const listGiven = (answer) => (answer ? [answer.labels ?? answer.label].flat() : null);
 
-// What is to be said beside figures, which are the model's: how many the reader corrected, and the counts with these.
-// `items` are { text, answer }; null where none is corrected.
+// Whether a reader says of every head that was judged what the model does: then nothing was corrected.
+export function isConfirmed(taxonomy, labels, answer) {
+  const same = (told, given) => told.length === given.length && told.every((label) => given.includes(label));
+  return taxonomy.heads.every(({ name }) => {
+    const [told, given] = [labels[name] ?? null, listGiven(answer[name])];
+    return told === null || given === null || same([told].flat(), given);
+  });
+}
+
+// How many the reader corrected and how many confirmed, as words behind "you"; null where none. `items` are
+// { text, answer }.
+export function countCorrected(items, taxonomy, unit = "paragraph") {
+  const isJudged = saved.size ? items.filter(({ text }) => findCorrection(taxonomy, text)) : [];
+  const nConfirmed = isJudged.filter(({ text, answer }) => isConfirmed(taxonomy, findCorrected(taxonomy, text), answer)).length;
+  const nCorrected = isJudged.length - nConfirmed;
+  const told = [nCorrected && `corrected ${count(nCorrected, unit)}`, nConfirmed && `confirmed ${count(nConfirmed, unit)}`];
+  return told.filter(Boolean).join(" and ") || null;
+}
+
+// What is to be said beside figures, which are the model's: how many the reader judged, and the counts with these.
+// `items` are { text, answer }; null where none was judged.
 export function sayCorrected(items, taxonomy, unit = "paragraph") {
-  const n = countCorrected(items.map(({ text }) => text), taxonomy);
-  if (!n) return null;
-  const told = `These figures are the model's; you corrected ${count(n, unit)}.`;
+  const judged = countCorrected(items, taxonomy, unit);
+  if (!judged) return null;
+  const told = `These figures are the model's; you ${judged}.`;
   const head = taxonomy.main;
   if (!head) return told;
   const counted = new Set(chooseCounted(items.filter(({ answer }) => !answer.error), ({ answer }) => answer));

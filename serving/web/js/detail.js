@@ -1,7 +1,7 @@
 // Owns the panel about one paragraph: every score, what was read, warnings, evidence, and the way to a correction.
 import { announce, copyText, count, h, percent, svg } from "./dom.js";
 import { caution, chip, icon, isUnsure, title } from "./labels.js";
-import { findCorrected } from "./corrected.js";
+import { findCorrected, isConfirmed } from "./corrected.js";
 import { listEvidence, sayCorrection, tell } from "./paragraph.js";
 
 function scoreRow(label, score, { isGiven, threshold }) {
@@ -103,7 +103,7 @@ function renderCopy(paragraph, taxonomy, { model, from, place }) {
   const isNamed = from && !words.startsWith(from.replace(/ …$/, "")); // by more than its own first words
   const corrected = findCorrected(taxonomy, paragraph.rawText);
   const where = `${isNamed ? `${from}, ` : ""}${place}${paragraph.readIndex + 1}`;
-  const said = `${model.name} ${model.version}: ${tell(paragraph, taxonomy)}${corrected ? `; corrected by a reader: ${listLabels(corrected, taxonomy)}` : ""}`;
+  const said = `${model.name} ${model.version}: ${tell(paragraph, taxonomy)}${corrected ? `; ${isConfirmed(taxonomy, corrected, paragraph) ? "confirmed" : "corrected"} by a reader: ${listLabels(corrected, taxonomy)}` : ""}`;
   const citation = `${quoteWords(words)} (${where}; ${said})`;
   const copy = async () => {
     const isDone = await copyText(citation, button);
@@ -123,7 +123,7 @@ export function renderDetail(paragraph, taxonomy, { onEvidence, onCorrect, model
   return [
     heading,
     h("p", { class: "tell" }, tell(paragraph, taxonomy)),
-    corrected && h("p", { class: "saved" }, `✓ Your correction is saved (${sayCorrection(corrected, taxonomy)}).`),
+    corrected && h("p", { class: "saved" }, `✓ Your ${isConfirmed(taxonomy, corrected, paragraph) ? "confirmation" : "correction"} is saved (${sayCorrection(corrected, taxonomy)}).`),
     paragraph.warnings.map((code) => h("p", { class: "caution" }, "⚠ ", caution(code, taxonomy)[1])),
     taxonomy.main && isUnsure(paragraph, taxonomy.main) && h("div", { class: "row advice" }, h("span", {}, paragraph.warnings.length ? "Leave it out of counts, or judge it yourself." : "It counts by its scores, a part to each label; judge it yourself where one answer is needed."), onCorrect && h("button", { type: "button", on: { click: () => onCorrect(paragraph) } }, "Correct it …")),
     taxonomy.heads.map((head) => renderScores(head, paragraph[head.name], { isWarned: paragraph.warnings.length > 0 })),

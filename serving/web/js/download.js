@@ -77,7 +77,8 @@ export function layOut(rows, taxonomy) {
   return [...own, ...answers];
 }
 
-const FORMULA = /^(?![+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$)[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/; // the last four: full-width
+// A lone minus is the mark of no label, and computes nothing.
+const FORMULA = /^(?!-$)(?![+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$)[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/; // the last four: full-width
 const BOM = "\ufeff"; // without it, Excel reads UTF-8 in the machine's own alphabet
 const asText = (value) => (value === null || value === undefined ? null : typeof value === "object" ? JSON.stringify(value) : String(value));
 

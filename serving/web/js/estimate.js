@@ -1,12 +1,12 @@
 // Owns scores of several paragraphs -> what they say together, by the same rule as the service (serving/summary.py):
-// each paragraph is a draw by its calibrated scores; intervals run between whole numbers of paragraphs, and hold the
+// each paragraph is a draw by its calibrated scores; intervals reach at least half a paragraph to either side of the
 // value. Used where the service cannot sum up: groups of rows, documents in
 // several parts, differences. A test compares it with the service's own figures.
 import { chooseCounted } from "./labels.js";
 
 export const LEVEL = 0.95;
 const NEGLIGIBLE = 1e-13;
-const ROUNDING = 1e-9; // of a sum, in rows
+const LEAST_SIDE = 0.5; // of an interval, in rows
 const MOST_EXACT = 2000; // rows; beyond, a normal distribution gives the same interval to within one row
 const NORMAL_95 = 1.959964;
 
@@ -38,15 +38,16 @@ function quantile({ from, chances }, level) {
 
 function estimate(rows, lowest, scale) {
   const moments = rows.map((row) => [row.reduce((sum, chance, i) => sum + chance * i, 0), row.reduce((sum, chance, i) => sum + chance * i * i, 0)]);
-  const mean = moments.reduce((sum, [first]) => sum + first, 0);
+  const most = rows.length * (rows[0].length - 1);
+  const mean = Math.min(moments.reduce((sum, [first]) => sum + first, 0), most);
   // Quantiles alone leave the mean out once nearly all chances lie on one whole number, such as that of all rows.
   const around = (low, high) => {
-    const [from, to] = [Math.min(low, Math.floor(mean + ROUNDING)), Math.max(high, Math.ceil(mean - ROUNDING))];
-    return { value: lowest + scale * Math.min(Math.max(mean, from), to), low: lowest + scale * from, high: lowest + scale * to };
+    const [from, to] = [Math.max(0, Math.min(low, mean - LEAST_SIDE)), Math.min(most, Math.max(high, mean + LEAST_SIDE))];
+    return { value: lowest + scale * mean, low: lowest + scale * from, high: lowest + scale * to };
   };
   if (rows.length > MOST_EXACT) {
     const width = NORMAL_95 * Math.sqrt(moments.reduce((sum, [first, second]) => sum + second - first * first, 0));
-    const [low, high] = [mean - width, mean + width].map((sum) => Math.min(Math.max(Math.round(sum), 0), rows.length * (rows[0].length - 1)));
+    const [low, high] = [mean - width, mean + width].map((sum) => Math.min(Math.max(Math.round(sum), 0), most));
     return around(low, high);
   }
   const distribution = sumDistribution(rows);

@@ -72,7 +72,7 @@ const CAUTIONS = {
   not_english: ["not English", "This does not read like English, and the model may have learnt no other language."],
   too_short: ["too short", "Fewer than five words: there is little to judge by."],
   unknown_tokens: ["unknown words", "Many of its words are outside the model's vocabulary."],
-  markup: ["markup", "Much of it is markup, addresses, figures or a table rather than prose."],
+  markup: ["markup", "Much of it is markup, code, addresses, figures or a table rather than prose."],
 };
 const OUR_CAUTIONS = { not_english: ["not English", "This does not read like English, the only language the model has learnt."] };
 export const caution = (code, { isOurs } = {}) => (isOurs && OUR_CAUTIONS[code]) || (CAUTIONS[code] ?? [code.replaceAll("_", " "), `The service warns: ${code}.`]);

@@ -35,6 +35,11 @@ export function sayLean(head, { balance, labels }, { sure }, n, unit) {
   return "Too close to call";
 }
 
+// What few paragraphs say of a document that is mostly left out must not be quoted for all of it.
+function sayUnjudged({ n_paragraphs: n, n_left_out: nLeftOut }) {
+  return 2 * nLeftOut >= n && nLeftOut ? ` (${nLeftOut.toLocaleString("en")} of ${n.toLocaleString("en")} cannot be judged)` : "";
+}
+
 // What at least half of three or more paragraphs are about, by the first any-of head; null where nothing is.
 function sayTopics(summary, taxonomy) {
   const n = summary.n_paragraphs - summary.n_left_out;
@@ -166,7 +171,7 @@ export function renderSummary(summary, paragraphs, taxonomy, options = {}) {
     h(
       "div",
       { class: "verdict" },
-      balance && h("p", { class: "lean-words" }, sayLean(taxonomy.main, main, counts[taxonomy.main.name], counted.length, unit)),
+      balance && h("p", { class: "lean-words" }, sayLean(taxonomy.main, main, counts[taxonomy.main.name], counted.length, unit) + sayUnjudged(summary)),
       topics && h("p", { class: "topic-words" }, topics),
       balance && renderBalance(balance, taxonomy),
       balance && h("p", {}, sayBalance(balance, taxonomy.main.poles)),
