@@ -1,5 +1,6 @@
 """Owns the paired test: two models on the same rows, the same bootstrap draws for both, and McNemar's test."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,7 +77,7 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
         only_b: rows that B alone has right.
 
     Returns:
-        In (0, 1]; 1 when the two never differ.
+        In (0, 1]; 1 when the two never differ, and the least float there is where it is smaller than any.
 
     Source:
         McNemar 1947, *Note on the sampling error of the difference between correlated proportions*; exact form:
@@ -87,7 +88,7 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
     for k in range(min(only_a, only_b)):
         term = term * (n - k) // (k + 1)
         tail += term
-    return min(1.0, float(2 * tail / 2**n))
+    return min(1.0, max(float(2 * tail / 2**n), math.nextafter(0.0, 1.0)))
 
 
 def _bootstrap_p(differences: Floats) -> tuple[float, bool]:

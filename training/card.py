@@ -186,23 +186,28 @@ def compare_served(kept: Candidate) -> str:
     )
 
 
-def describe_splits(n_documents: Mapping[str, int], *, near_duplicate_jaccard: float | None) -> str:
+def describe_splits(n_documents: Mapping[str, int], *, n_unnamed: int = 0, near_duplicate_jaccard: float | None) -> str:
     """Say what the splits share, and what each was for.
 
     Args:
         n_documents: of `train`, `dev` and `test`.
+        n_unnamed: those of train that are single rows which name no document: of what they are part nobody can tell.
         near_duplicate_jaccard: overlap of word 5-grams from which texts of two splits were refused; None where none
             was looked for.
 
     Returns:
         Sentences.
     """
-    unshared = "no document and no text stands in two of them, but nearly the same texts were not looked for"
+    document, unnamed = "no document", ""
+    if n_unnamed:
+        document = "no document, as far as rows name theirs,"
+        unnamed = f" ({n_unnamed} of them rows that name none, each taken for its own)"
+    unshared = f"{document} and no text stands in two of them, but nearly the same texts were not looked for"
     if near_duplicate_jaccard is not None:
-        unshared = "no document and no near-duplicate stands in two of them"
+        unshared = f"{document} and no near-duplicate stands in two of them"
     return (
-        f"Documents: {n_documents['train']} in train, {n_documents['dev']} in dev, {n_documents['test']} in test; "
-        f"{unshared}. Train was fitted; dev chose the step, the graph, calibration and thresholds, so its figures "
+        f"Documents: {n_documents['train']} in train{unnamed}, {n_documents['dev']} in dev, {n_documents['test']} in "
+        f"test; {unshared}. Train was fitted; dev chose the step, the graph, calibration and thresholds, so its figures "
         # Whether someone read test to choose among runs, or this one's start, no export can know.
         "flatter; this run chose nothing by test."
     )
@@ -237,6 +242,8 @@ def write_card(
     what, use = describe_use(manifest.taxonomy)
     usual = manifest.usual_cautions
     groups = {split: len({e.group for e in getattr(splits, split)}) for split in ("train", "dev", "test")}
+    ids = {example.id for example in splits.train}
+    n_unnamed = len(ids & {example.group for example in splits.train})
     size_mb = manifest.graph.size_bytes / 1e6
     graph = "fp32" if kept.reference is None else f"{manifest.graph.precision}, {manifest.graph.recipe}"
     lines = [
@@ -256,7 +263,7 @@ def write_card(
         "| --- | --- | --- | --- |",
         *(f"| {f.split} | {f.name} | {f.n_rows} | `{f.sha256[:16]}…` |" for f in manifest.training_data.files),
         "",
-        describe_splits(groups, near_duplicate_jaccard=near_duplicate_jaccard),
+        describe_splits(groups, n_unnamed=n_unnamed, near_duplicate_jaccard=near_duplicate_jaccard),
         "",
         *(line for sentence in recipe for line in (sentence, "")),
         "## Figures",

@@ -124,6 +124,7 @@ def test_mcnemar_is_the_binomial_test(only_a, only_b):
 def test_mcnemar_of_very_many_rows_does_not_overflow():
     assert mcnemar_exact(5000, 5000) == 1
     assert 0 < mcnemar_exact(4700, 5000) < 0.01
+    assert 0 < mcnemar_exact(0, 1100) < 1e-300
 
 
 def test_a_model_against_itself_differs_in_nothing_and_proves_nothing(tiny_model, files):

@@ -40,6 +40,14 @@ def test_a_card_claims_no_check_that_was_not_made():
     assert "no near-duplicate" not in describe_splits(counts, near_duplicate_jaccard=None)
 
 
+def test_a_card_claims_no_more_of_documents_than_rows_name():
+    counts = {"train": 9, "dev": 2, "test": 1}
+    told = describe_splits(counts, n_unnamed=4, near_duplicate_jaccard=0.5)
+    assert told.startswith("Documents: 9 in train (4 of them rows that name none, each taken for its own), 2 in dev,")
+    assert "no document, as far as rows name theirs, and no near-duplicate stands in two of them" in told
+    assert "name" not in describe_splits(counts, near_duplicate_jaccard=0.5)
+
+
 @pytest.mark.issue(3)
 def test_a_card_claims_of_test_only_what_its_own_run_knows():
     told = describe_splits({"train": 3, "dev": 2, "test": 1}, near_duplicate_jaccard=0.5)
