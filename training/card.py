@@ -207,9 +207,9 @@ def describe_splits(n_documents: Mapping[str, int], *, n_unnamed: int = 0, near_
         unshared = f"{document} and no near-duplicate stands in two of them"
     return (
         f"Documents: {n_documents['train']} in train{unnamed}, {n_documents['dev']} in dev, {n_documents['test']} in "
-        f"test; {unshared}. Train was fitted; dev chose the step, the graph, calibration and thresholds, so its figures "
+        f"test; {unshared}. Train was fitted; dev chose the step, the graph, calibration and thresholds, so its "
         # Whether someone read test to choose among runs, or this one's start, no export can know.
-        "flatter; this run chose nothing by test."
+        "figures flatter; this run chose nothing by test."
     )
 
 
