@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from twohands.errors import ConfigError
 from twohands.locate import find_config, find_rows
-from twohands.row_faults import suggest
+from twohands.repeated_keys import RepeatedKeysError, load_yaml
+from twohands.row_faults import find_like, suggest
 from twohands.taxonomy import Taxonomy, describe_faults, load_taxonomy, read_yaml
 from twohands.windows import WindowRule
 
@@ -19,7 +20,8 @@ Recipe = Literal["plain-int8", "fused-int8", "fused-int8-early", "plain-int8-ffn
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # YAML has words for infinity and no number, and a gate of infinity would never fail.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataConfig(_Section):
@@ -109,7 +111,7 @@ class OptimConfig(_Section):
     learning_rate: Positive = Field(description="peak, per step")
     weight_decay: float = Field(ge=0)
     warmup_fraction: Fraction = Field(description="share of all optimizer steps")
-    num_epochs: Positive
+    num_epochs: Positive = Field(le=1_000_000)
     min_steps: int = Field(
         ge=0,
         description="where num_epochs come to fewer optimizer steps, the run is made that long, with as many "
@@ -245,6 +247,18 @@ def _list_keys(content: Mapping[str, object], section: str = "") -> Iterator[str
             yield from _list_keys(value, f"{section}{key}.")
 
 
+def _suggest_key(content: Mapping[str, object], key: str, section: object) -> str:
+    """The end of a fault on a key that is none: the likeliest one, else those of its section, where there is one."""
+    *parents, last = key.split(".")
+    if not parents or not isinstance(section, dict) or not section:
+        return suggest(key, tuple(_list_keys(content)))
+    place = ".".join(parents)
+    if like := find_like(last, tuple(map(str, section))):
+        return f"; did you mean {f'{place}.{like}'!r}?"
+    elsewhere = [name for name in _list_keys(content) if "." in name and not f"{name}.".startswith(f"{place}.")]
+    return suggest(key, tuple(elsewhere)) or f"; {place} has {', '.join(map(str, section))}"
+
+
 def _apply_override(content: dict[str, object], override: str) -> None:
     """Set `a.b=value`; the value is YAML. Raises ValueError that says what is wrong."""
     key, separator, raw = override.partition("=")
@@ -258,12 +272,14 @@ def _apply_override(content: dict[str, object], override: str) -> None:
             raise ValueError(f"--set {override!r}: {place} is null here; set it whole: {place}={{{last}: ..., ...}}")
         section = section.get(parent) if isinstance(section, dict) else None
     if not isinstance(section, dict) or last not in section:
-        like = suggest(key.strip(), tuple(_list_keys(content)))
+        like = _suggest_key(content, key.strip(), section)
         raise ValueError(f"--set {override!r}: the config has no key {key.strip()!r}{like}")
     try:
-        section[last] = yaml.safe_load(raw)
+        section[last] = load_yaml(raw)
     except yaml.YAMLError as error:
         raise ValueError(f"--set {override!r}: the value is not YAML: {error}") from error
+    except RepeatedKeysError as error:
+        raise ValueError(f"--set {override!r}: {error}") from error
 
 
 def load_config(name_or_path: str | Path, *, overrides: Sequence[str] = ()) -> tuple[TrainConfig, Taxonomy]:
@@ -278,7 +294,8 @@ def load_config(name_or_path: str | Path, *, overrides: Sequence[str] = ()) -> t
 
     Raises:
         FileReadError: a file is missing or is not YAML.
-        ConfigError: keys are missing, misspelt or out of range, or do not fit the taxonomy; all faults at once.
+        ConfigError: keys stand twice; or are missing, misspelt or out of range, or do not fit the taxonomy, all faults
+            at once.
     """
     path = find_config(name_or_path)
     config = _validate(read_yaml(path), overrides, str(path))

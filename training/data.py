@@ -244,7 +244,7 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
         FileReadError: a file is missing or of an unknown kind.
         DataError: rows cannot be used, a split is empty, train lacks a label, or a labels file speaks of none of its
             rows; all faults at once.
-        LeakError: two splits share a document or a text; the pairs are named.
+        LeakError: two splits share a document or a text; the pairs are named, and the labels that train or dev lack.
     """
     labels = None
     by_file: dict[Path, LabelsById] = {}
@@ -279,9 +279,15 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
         held = {joined[example.group] for example in dev}
         train = [example for example in train if joined[example.group] not in held]
     leaks = find_leaks({"train": train, "dev": dev, "test": test}, near_duplicate_jaccard=config.near_duplicate_jaccard)
+    shared = "the splits share rows; a document or a text may stand in one of them alone: take it out of the other"
+    try:
+        check_labels(train, dev, taxonomy, is_dev_held_out=config.dev_fraction is not None)
+    except DataError as error:
+        if leaks:  # a misspelt column should not be learnt of only after them
+            raise LeakError(f"{shared}; and {error.heading}", [*error.faults, *leaks]) from error
+        raise
     if leaks:
-        raise LeakError("the splits share rows; remove them from one side, or give them one group", leaks)
-    check_labels(train, dev, taxonomy, is_dev_held_out=config.dev_fraction is not None)
+        raise LeakError(shared, leaks)
     return Splits(train, dev, test, files, len(left_out))
 
 

@@ -14,6 +14,7 @@ from training.excerpts import Excerpt, read_excerpt
 from twohands.errors import DataError
 from twohands.examples import NOT_LABELLED, Example, Labels, Row, as_words, encode_labels, read_rows
 from twohands.hashing import sha256_of_value
+from twohands.open_cells import is_open
 from twohands.row_faults import LabelWordsError, RowError, tell_faults, tell_once
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
@@ -42,12 +43,17 @@ def _check_scores(value: object, head: Head) -> dict[str, float]:
     return scores
 
 
+def _is_bare(cells: Mapping[str, object], taxonomy: Taxonomy) -> bool:
+    """Whether no head is filled."""
+    return all(is_open(cells.get(head.name), head) for head in taxonomy.heads)
+
+
 def _check_line(row: Row, taxonomy: Taxonomy) -> dict[str, object]:
     """The cells that one line lays over its row; raises ValueError that says what was found and expected."""
     heads = {head.name: head for head in taxonomy.heads}
     if row.cells.get("id") is None:
         raise ValueError("no id; labels are laid over rows by their id")
-    cells: dict[str, object] = {name: row.cells[name] for name in heads if row.cells.get(name) is not None}
+    cells: dict[str, object] = {n: row.cells[n] for n, head in heads.items() if not is_open(row.cells.get(n), head)}
     of_labels: list[str] = []
     for name, value in cells.items():
         try:  # here, as the row it is laid over would be blamed for an unknown word
@@ -87,12 +93,11 @@ def read_labels(paths: Iterable[Path], taxonomy: Taxonomy) -> dict[Path, LabelsB
             of its file; all faults at once.
     """
     faults: list[str] = []
-    names = [head.name for head in taxonomy.heads]
     found: dict[Path, LabelsById] = {path: {} for path in paths}
     for path, by_id in found.items():
         unknown: list[RowError] = []
         for row in read_rows(path, faults):
-            if CHOSEN in row.cells and all(row.cells.get(name) is None for name in (*names, _SCORES)):
+            if CHOSEN in row.cells and row.cells.get(_SCORES) is None and _is_bare(row.cells, taxonomy):
                 continue  # of a sheet, and nobody filled it in yet
             try:
                 cells = _check_line(row, taxonomy)
@@ -176,9 +181,9 @@ def lay_labels(rows: Iterable[Row], labels: LabelsById, taxonomy: Taxonomy, left
     for row in rows:
         identifier = row.cells.get("id")
         laid = {} if identifier is None else labels.get(str(identifier), {})
-        open_cells = {n: value for n, value in laid.items() if n != _EXCERPT and row.cells.get(n) is None}
-        cells = {**row.cells, **open_cells}
-        if all(cells.get(head.name) is None for head in taxonomy.heads):
+        given = {head.name for head in taxonomy.heads if not is_open(row.cells.get(head.name), head)}
+        cells = {**row.cells, **{n: value for n, value in laid.items() if n != _EXCERPT and n not in given}}
+        if _is_bare(cells, taxonomy):
             scores = laid.get(TEACHER_SCORES)
             if not isinstance(scores, Mapping):
                 left_out.append(row.place)
@@ -200,7 +205,7 @@ def pass_over_open(rows: Iterable[Row], taxonomy: Taxonomy, left_out: list[str])
         The other rows.
     """
     for row in rows:
-        if CHOSEN in row.cells and all(row.cells.get(head.name) is None for head in taxonomy.heads):
+        if CHOSEN in row.cells and _is_bare(row.cells, taxonomy):
             left_out.append(row.place)
         else:
             yield row

@@ -23,6 +23,7 @@ class Leak:
     first: Example
     second_split: str
     second: Example
+    is_of_id: bool = False  # both rows have no group, and their id, which is the same, stands for it
 
     def __str__(self) -> str:
         """One line with ids and splits; texts are not shown."""
@@ -84,7 +85,8 @@ def find_shared(splits: Mapping[str, Sequence[Example]], *, near_duplicate_jacca
         first = groups.setdefault(example.group, {}).setdefault(split, example)
         if first is example and len(groups[example.group]) == 2:
             (split_a, example_a), (split_b, example_b) = groups[example.group].items()
-            found.append(Leak(f"group {example.group!r}", split_a, example_a, split_b, example_b))
+            is_of_id = example_a.id == example_b.id == example.group
+            found.append(Leak(f"group {example.group!r}", split_a, example_a, split_b, example_b, is_of_id))
         key = _words(example)
         split_a, example_a = texts.setdefault(key, (split, example))
         if split_a != split:
@@ -165,6 +167,18 @@ def find_leaks(splits: Mapping[str, Sequence[Example]], *, near_duplicate_jaccar
         near_duplicate_jaccard: as there.
 
     Returns:
-        One line a leak.
+        One line a leak, after one for all ids that two splits share: files that count their rows from 0 share them all.
     """
-    return [str(leak) for leak in find_shared(splits, near_duplicate_jaccard=near_duplicate_jaccard)]
+    found = find_shared(splits, near_duplicate_jaccard=near_duplicate_jaccard)
+    of_ids: dict[tuple[str, str], list[str]] = {}
+    for leak in found:
+        if leak.is_of_id:
+            of_ids.setdefault((leak.first_split, leak.second_split), []).append(leak.second.id)
+    lines = []
+    for (first, second), ids in of_ids.items():
+        named = f"id {ids[0]!r} stands" if len(ids) == 1 else f"id {ids[0]!r} and {len(ids) - 1} more stand"
+        lines.append(
+            f"{named} in {first} and in {second}, and an id names the document where there is no `group`: make ids "
+            "differ across files, drop the column, or give `group`"
+        )
+    return lines + [str(leak) for leak in found if not leak.is_of_id]

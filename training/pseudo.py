@@ -97,13 +97,16 @@ def load_teachers(models: Sequence[Path]) -> list[Classifier]:
         Models of one taxonomy.
 
     Raises:
-        DataError: the models differ in their heads.
+        DataError: the models differ in the names or kinds of their heads, or in the order of their labels.
     """
     teachers = [Classifier.load(model) for model in models]
-    heads = teachers[0].taxonomy.heads
-    differing = [model for teacher, model in zip(teachers, models, strict=True) if teacher.taxonomy.heads != heads]
+    # Descriptions and poles change no score.
+    heads = [
+        [(head.name, head.problem_type, head.label_names) for head in teacher.taxonomy.heads] for teacher in teachers
+    ]
+    differing = [model for own, model in zip(heads, models, strict=True) if own != heads[0]]
     if differing:
-        faults = [f"{model} has other heads or labels than {models[0]}" for model in differing]
+        faults = [f"{model} has other heads or labels, or in another order, than {models[0]}" for model in differing]
         raise DataError("the teachers do not fit together", faults)
     return teachers
 

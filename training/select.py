@@ -18,6 +18,7 @@ from training.labels import CHOSEN
 from training.pseudo import load_teachers, read_texts, score_in_chunks
 from twohands.errors import DataError, FileWriteError
 from twohands.examples import Row, as_words, expand_paths, read_rows
+from twohands.open_cells import is_open
 from twohands.row_faults import LabelWordsError, RowError, tell_faults, tell_once
 from twohands.scores import Scores
 from twohands.taxonomy import ProblemType, Taxonomy
@@ -64,8 +65,9 @@ def measure_uncertainty(scores: Mapping[str, Scores], taxonomy: Taxonomy) -> npt
 
 
 def _describe(identifier: str, row: Row) -> dict[str, object]:
-    group, source = row.cells.get("group") or identifier, row.cells.get("source")
-    return {"group": str(group), **({"source": source} if source else {})}
+    given = {name: row.cells.get(name) for name in ("group", "source")}
+    group, source = (None if value == "" else value for value in given.values())  # 0 is a name, too
+    return {"group": identifier if group is None else str(group), **({} if source is None else {"source": source})}
 
 
 def _take_known(row: Row, taxonomy: Taxonomy, wrong: list[RowError]) -> dict[str, object]:
@@ -75,7 +77,7 @@ def _take_known(row: Row, taxonomy: Taxonomy, wrong: list[RowError]) -> dict[str
     for head in taxonomy.heads:
         value = row.cells.get(head.name)
         try:
-            words = None if value is None else as_words(value, head)
+            words = None if is_open(value, head) else as_words(value, head)
         except LabelWordsError as error:
             faults += error.faults
         else:
@@ -116,9 +118,12 @@ def read_candidates(
     labelled = {str(row.cells.get("id")) for path in expand_paths(known) for row in read_rows(path, faults)}
     if faults:
         raise DataError("rows cannot be chosen from; nothing was written", tell_once(faults))
-    names = [head.name for head in taxonomy.heads]
     if n_excerpts is None:
-        labelled |= {i for i, (row, _) in rows.items() if all(row.cells.get(name) is not None for name in names)}
+        labelled |= {
+            i
+            for i, (row, _) in rows.items()
+            if not any(is_open(row.cells.get(head.name), head) for head in taxonomy.heads)
+        }
         wrong: list[RowError] = []
         found = [
             (i, paragraph, _describe(i, row) | ({} if i in labelled else _take_known(row, taxonomy, wrong)))

@@ -16,7 +16,9 @@ from twohands.csv_cells import read_csv_cells
 from twohands.errors import DataError, FileReadError, InputError
 from twohands.extras import import_extra
 from twohands.hashing import sha256_of_value
+from twohands.open_cells import is_answer, is_open
 from twohands.paragraphs import normalise
+from twohands.repeated_keys import RepeatedKeysError, refuse_repeats
 from twohands.row_faults import (
     LabelWordsError,
     RowError,
@@ -88,19 +90,6 @@ def take_whole(cells: Mapping[str, object]) -> Mapping[str, object]:
     return {**cells, **whole} if whole else cells
 
 
-class _RepeatedKeyError(ValueError):
-    """A JSON object names a key twice."""
-
-
-def _refuse_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    cells = dict(pairs)
-    if len(cells) < len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        raise _RepeatedKeyError(f"{', '.join(map(repr, repeated))} stands twice in one object, expected once; keep one")
-    return cells
-
-
 def read_jsonl_lines(lines: Iterable[bytes], name: str, faults: list[str]) -> Iterator[Row]:
     """Stream the rows of JSONL.
 
@@ -118,8 +107,8 @@ def read_jsonl_lines(lines: Iterable[bytes], name: str, faults: list[str]) -> It
         if not line:
             continue
         try:
-            cells = json.loads(line, object_pairs_hook=_refuse_repeats)
-        except _RepeatedKeyError as error:  # the last of them would win in silence
+            cells = json.loads(line, object_pairs_hook=refuse_repeats)
+        except RepeatedKeysError as error:
             faults.append(f"{place}: {error}")
             continue
         except (ValueError, RecursionError) as error:
@@ -220,8 +209,8 @@ def as_words(value: object, head: Head) -> tuple[str, ...]:
     """Read the label words of one cell.
 
     Args:
-        value: one word for a one-of head; a list, or words joined by `|`, for an any-of head, `-` for none. A label
-            that is a whole number may stand as one.
+        value: of a cell that is not open. One word for a one-of head; a list, or words joined by `|`, for an any-of
+            head, `-` for none. A label that is a whole number may stand as one.
         head: which head.
 
     Returns:
@@ -234,7 +223,10 @@ def as_words(value: object, head: Head) -> tuple[str, ...]:
     if head.problem_type is ProblemType.ONE_OF:
         words: list[object] = [value]
     elif isinstance(value, str):  # CSV: joined by a bar; an explicit dash is "labelled, none applies"
-        words = [] if value.strip() in {"-", "[]"} else [word.strip() for word in value.split("|") if word.strip()]
+        words = [word.strip() for word in value.split("|") if word.strip()]
+        if not words:
+            raise LabelWordsError([f"{head.name} {value!r} names no label; - says that none applies"])
+        words = [] if value.strip() in {"-", "[]"} else words
     elif isinstance(value, list | tuple):
         words = [_spell(word, head) for word in value]
     else:
@@ -277,7 +269,10 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
     for head in taxonomy.heads:
         value = row.cells.get(head.name)
         try:
-            labels[head.name] = None if value is None else as_words(value, head)
+            if is_open(value, head):
+                labels[head.name] = () if is_answer(row.cells, head) else None
+            else:
+                labels[head.name] = as_words(value, head)
         except LabelWordsError as error:
             of_labels += error.faults
     if not faults and not of_labels and all(words is None for words in labels.values()):
@@ -327,7 +322,7 @@ def check_rows(
             examples.append(check_row(row, taxonomy, default_source=default_source))
         except RowError as error:
             found.append(error)
-            is_bare = all(row.cells.get(head.name) is None for head in taxonomy.heads)
+            is_bare = all(is_open(row.cells.get(head.name), head) for head in taxonomy.heads)
             has_text = "text" in row.list_columns()
             n_strange += is_bare or not has_text
             n_bare += is_bare and has_text

@@ -43,6 +43,24 @@ class RowError(ValueError):
 
 
 @functools.lru_cache(maxsize=4096)
+def find_like(word: str, names: tuple[str, ...]) -> str | None:
+    """Find the likeliest name.
+
+    Args:
+        word: what was found.
+        names: what was expected, at least one.
+
+    Returns:
+        One of the names, or None where the word is like none.
+    """
+    plain = word.strip().casefold()
+    if plain in names:
+        return plain
+    if len(plain) > 2 * max(map(len, names)):  # a text in the column of labels is like none of them
+        return None
+    return next(iter(difflib.get_close_matches(plain, names, 1, _LIKE)), None)
+
+
 def suggest(word: str, names: tuple[str, ...]) -> str:
     """Ask for the likeliest name.
 
@@ -53,12 +71,8 @@ def suggest(word: str, names: tuple[str, ...]) -> str:
     Returns:
         The end of a fault, `; did you mean 'praise'?`, or nothing.
     """
-    plain = word.strip().casefold()
-    if plain in names:
-        return f"; did you mean {plain!r}?"
-    if len(plain) > 2 * max(map(len, names)):  # a text in the column of labels is like none of them
-        return ""
-    return "".join(f"; did you mean {like!r}?" for like in difflib.get_close_matches(plain, names, 1, _LIKE))
+    like = find_like(word, names)
+    return "" if like is None else f"; did you mean {like!r}?"
 
 
 @functools.lru_cache(maxsize=256)

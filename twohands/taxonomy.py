@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from twohands.errors import ConfigError, FileReadError
+from twohands.repeated_keys import RepeatedKeysError, load_yaml
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$", max_length=64)]
 # A head is a column of rows: one that is called like a column which a command reads or writes would lose its labels.
@@ -161,13 +162,16 @@ def read_yaml(path: Path) -> object:
 
     Raises:
         FileReadError: the file cannot be read or is not YAML in UTF-8.
+        ConfigError: a key stands twice; all such keys at once.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise FileReadError(f"cannot read {path}: {error}") from error
     except yaml.YAMLError as error:
         raise FileReadError(f"{path} is not valid YAML: {error}") from error
+    except RepeatedKeysError as error:
+        raise ConfigError(f"{path} names keys twice, of which only one could count", error.faults) from error
 
 
 def load_taxonomy(path: Path) -> Taxonomy:

@@ -13,6 +13,7 @@ from evaluation.agreement.codings import Codings, Item, Scale
 from twohands.errors import DataError, InputError, UnknownColumnError
 from twohands.examples import Row, as_words, expand_paths, read_rows
 from twohands.hashing import sha256_of_file, sha256_of_value
+from twohands.open_cells import is_open
 from twohands.paragraphs import normalise
 from twohands.taxonomy import Head, ProblemType
 
@@ -163,7 +164,7 @@ class _Reader:
         yield from cell
 
     def _code(self, found: _Found, panel: str, annotator: str, value: object, place: str) -> None:
-        if value is None or value == "" or self._is_gap(value):
+        if value == "" or is_open(value, self.head) or self._is_gap(value):
             return
         given = found.codes.setdefault(panel, {})
         if annotator in given:

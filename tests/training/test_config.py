@@ -65,6 +65,53 @@ def test_a_misspelt_key_is_asked_about(given, meant):
 
 
 @pytest.mark.issue(3)
+@pytest.mark.parametrize(
+    ("given", "end"),
+    [("optim.lr=1", "; optim has learning_rate, weight_decay, warmup_fraction, num_epochs, min_steps, batch_size, "
+                    "gradient_accumulation_steps, max_grad_norm"),
+     ("loss.head_weights.tone=1", "; loss.head_weights has stance, topics"),
+     ("optim.teacher_weight=1", "; did you mean 'loss.teacher_weight'?"),
+     ("optim.LEARNING_RATE=1", "; did you mean 'optim.learning_rate'?")],
+)  # fmt: skip
+def test_a_key_that_its_section_has_not_is_looked_for_there(given, end):
+    with pytest.raises(ConfigError) as caught:
+        load_config("minilm", overrides=[given])
+    (fault,) = caught.value.faults
+    assert fault == f"--set {given!r}: the config has no key {given.partition('=')[0]!r}{end}"
+
+
+@pytest.mark.issue(3)
+@pytest.mark.parametrize(
+    "given",
+    ["optim.num_epochs=.inf", "optim.learning_rate=.inf", "optim.weight_decay=.nan", "export.min_int8_speedup=.inf",
+     "export.max_fp32_logit_change=.inf", "loss.head_weights={stance: 1, topics: .inf}", "optim.num_epochs=1.0e+300"],
+)  # fmt: skip
+def test_a_number_that_bounds_nothing_is_refused(given):
+    with pytest.raises(ConfigError) as caught:
+        load_config("minilm", overrides=[given])
+    (fault,) = caught.value.faults
+    assert fault.startswith(given.partition("=")[0])
+    assert ("finite number" in fault) != given.endswith("300")
+
+
+@pytest.mark.issue(3)
+def test_a_key_that_stands_twice_is_refused_in_a_file_and_in_a_value(tmp_path):
+    path = tmp_path / "twice.yaml"
+    text = (ROOT / "configs/minilm.yaml").read_text(encoding="utf-8")
+    path.write_text(f"{text.rstrip()}\nseed: 14\n", encoding="utf-8")
+    lines = [n for n, line in enumerate(path.read_text("utf-8").splitlines(), start=1) if line.startswith("seed:")]
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert caught.value.faults == [f"seed: stands twice (lines {lines[0]} and {lines[1]}), expected once; keep one"]
+    given = "loss.head_weights={stance: 1, topics: 1, stance: 2}"
+    with pytest.raises(ConfigError) as caught:
+        load_config("minilm", overrides=[given, "seed=-1"])
+    twice, seed = caught.value.faults
+    assert twice == f"--set {given!r}: stance: stands twice (line 1), expected once; keep one"
+    assert seed.startswith("seed: ")
+
+
+@pytest.mark.issue(3)
 def test_a_missing_taxonomy_is_told_of_as_one():
     with pytest.raises(FileReadError) as caught:
         load_config("minilm", overrides=["taxonomy=nails.yaml"])

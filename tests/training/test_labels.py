@@ -16,7 +16,7 @@ from training.data import load_splits
 from training.excerpts import Excerpt
 from training.labels import CHOSEN, fingerprint_scores, make_targets, read_labels
 from training.losses import MultiHeadLoss
-from training.pseudo import write_pseudo_labels
+from training.pseudo import load_teachers, write_pseudo_labels
 from twohands import Classifier
 from twohands.errors import DataError, RunConflictError
 from twohands.examples import NOT_LABELLED
@@ -73,6 +73,24 @@ def test_labels_are_laid_over_rows_by_id_and_unknown_rows_are_left_out(folder, t
         ("labels", "labels.jsonl", 3),
         ("dev", "dev.jsonl", 3),
     ]
+
+
+@pytest.mark.issue(3)
+def test_a_blank_cell_is_open_to_labels_and_lays_none(folder, taxonomy):
+    texts = [{"id": f"p{n}", "text": f"the market of a pool row, number {n}", "topics": ""} for n in range(4)]
+    write_rows(folder / "pool.jsonl", texts)
+    lines = [{"id": "p0", "topics": ["regulation"]}, {"id": "p1", "stance": "neutral", "topics": " "},
+             {"id": "p2", "scores": {"topics": TOPICS}}]  # fmt: skip
+    splits = load(folder, taxonomy, lines)
+    found = {example.id: example.labels for example in splits.train if example.id.startswith("p")}
+    assert found == {
+        "p0": {"stance": None, "topics": ("regulation",)},
+        "p1": {"stance": ("neutral",), "topics": None},
+        "p2": {"stance": None, "topics": ("self-reliance", "industrial-policy")},
+    }
+    assert splits.n_left_out == 1
+    with pytest.raises(DataError, match="no label: neither"):
+        load(folder, taxonomy, [{"id": "p0", "topics": " "}])
 
 
 def test_without_labels_files_an_unlabelled_row_is_still_a_fault(folder, taxonomy):
@@ -264,6 +282,24 @@ def test_teachers_read_by_their_own_windows(folder, tiny_model, tmp_path):
     expected = np.mean(scores, axis=0)
     found = json.loads(output.read_text("utf-8"))["scores"]["topics"].values()
     assert list(found) == pytest.approx(expected.tolist(), abs=1e-3)
+
+
+@pytest.mark.issue(3)
+def test_teachers_may_describe_their_labels_otherwise_but_not_have_others(tiny_model, other_model):
+    def change(mend):
+        content = json.loads((other_model / "manifest.json").read_text("utf-8"))
+        mend(content["heads"])
+        (other_model / "manifest.json").write_text(json.dumps(content), encoding="utf-8")
+
+    def describe(heads):
+        heads[0]["labels"][0]["description"] = "In other words."
+        heads[0]["poles"] = ["market-led", "state-led"]
+
+    change(describe)
+    assert len(load_teachers([tiny_model, other_model])) == 2
+    change(lambda heads: heads[1]["labels"].reverse())
+    with pytest.raises(DataError, match="do not fit together"):
+        load_teachers([tiny_model, other_model])
 
 
 def test_rows_without_ids_cannot_be_scored(folder, tiny_model):

@@ -84,6 +84,22 @@ def test_rows_with_every_label_and_rows_that_are_known_are_passed_over(pool, tmp
         read_candidates([pool], taxonomy, known=[pool])
 
 
+@pytest.mark.issue(3)
+def test_nought_is_a_document_and_a_blank_cell_no_label(tmp_path, taxonomy):
+    rows = [{"id": "z0", "text": "One.", "group": 0, "source": 0, "stance": "neutral", "topics": ""},
+            {"id": "z1", "text": "Two.", "group": 0.0, "stance": "neutral", "topics": " "},
+            {"id": "z2", "text": "Three.", "group": "", "source": "", "stance": "neutral", "topics": []},
+            {"id": "z3", "text": "Four.", "group": "", "source": "", "topics": "-"}]  # fmt: skip
+    write_rows(tmp_path / "rows.jsonl", rows)
+    found, n_passed = read_candidates([tmp_path / "rows.jsonl"], taxonomy)
+    assert n_passed == 1
+    assert {candidate.id: candidate.cells for candidate in found} == {
+        "z0": {"group": "0", "source": 0, "stance": "neutral"},
+        "z1": {"group": "0", "stance": "neutral"},
+        "z3": {"group": "z3", "topics": []},
+    }
+
+
 def test_faults_of_rows_are_told_all_at_once(tmp_path, taxonomy):
     write_rows(tmp_path / "bad.jsonl", [{"text": "No id."}, {"id": "a", "text": " "}, {"id": "b", "text": "B."},
                                         {"id": "b", "text": "B."}])  # fmt: skip

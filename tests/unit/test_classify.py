@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.runtimes import skip_without_openvino
 from twohands import Classifier
+from twohands.examples import check_rows, read_rows
 from twohands.journal import journal_path
 
 FIRST = "The ministry will lend to the makers of chips, said the plan."
@@ -93,6 +94,21 @@ def test_every_output_format_holds_the_same(classify, rows, tmp_path):
     assert classify(rows, "--format", "csv").stdout == (tmp_path / "out.csv").read_bytes()
     assert classify(rows).stdout == (tmp_path / "out.jsonl").read_bytes()
     assert sorted(path.suffix for path in tmp_path.iterdir() if path.stem == "out") == [".csv", ".jsonl", ".parquet"]
+
+
+@pytest.mark.issue(2)
+def test_answers_by_which_no_label_applies_are_rows_that_say_so(classify, rows, tmp_path, taxonomy):
+    """They were an empty cell, which says of a row to learn from or to measure by that nobody looked."""
+    for kind in ("jsonl", "csv", "parquet"):
+        assert classify(rows, "--output", tmp_path / f"out.{kind}", "--with-text").code == 0
+    answers = read_lines((tmp_path / "out.jsonl").read_bytes())
+    given = {answer["id"]: tuple(answer["topics"]["labels"]) for answer in answers if "error" not in answer}
+    assert () in given.values()
+    for kind in ("csv", "parquet"):
+        found = [row for row in read_rows(tmp_path / f"out.{kind}", []) if not row.cells.get("error_code")]
+        examples = check_rows(found, taxonomy, faults := [], default_source="s")
+        assert not faults
+        assert {example.id: example.labels["topics"] for example in examples} == given
 
 
 def test_the_format_can_differ_from_the_name(classify, rows, tmp_path):

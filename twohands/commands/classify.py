@@ -302,7 +302,8 @@ def command(
       echo "The ministry will steer credit to chip makers." | twohands classify
 
     With --output, work is kept in OUTPUT.partial: the same command goes on where a killed one stopped. A text that
-    cannot be classified gets {"id", "error"} in its place.
+    cannot be classified gets {"id", "error"} in its place. In CSV and Parquet, labels of a head of which any number
+    applies are joined by |; a blank beside their scores says that none does.
 
     Exit code: 0 when all was read; 1 when a row or document could not be read (named on standard error, all others
     are written), when nothing at all could be classified, or on an error; 2 for wrong usage; 130 when interrupted.

@@ -1,0 +1,58 @@
+"""What splits share is told in words that say what to do, and with it what labels they lack."""
+
+import pytest
+
+from tests.training.test_data import example, full_rows, make_config, write_rows
+from training.data import load_splits
+from training.leaks import find_leaks
+from twohands.errors import LeakError
+
+
+def number(rows, **changes):
+    return [row | {"id": str(n)} | changes for n, row in enumerate(rows)]
+
+
+def told_of(folder, taxonomy, **changes):
+    with pytest.raises(LeakError) as caught:
+        load_splits(make_config(folder, **changes), taxonomy, seed=1)
+    assert "one group" not in str(caught.value), "of rows in two splits that would be the very fault"
+    return caught.value.faults
+
+
+@pytest.mark.issue(3)
+def test_ids_that_begin_anew_in_each_file_are_told_of_as_ids_and_once(tmp_path, taxonomy):
+    for split in ("train", "dev", "test"):
+        write_rows(tmp_path / f"{split}.jsonl", number(full_rows(split)))
+    (fault,) = told_of(tmp_path, taxonomy)
+    assert fault.startswith("id '0' and 2 more stand in train and in dev, and an id names the document where there is")
+    assert "make ids differ across files, drop the column" in fault
+    write_rows(tmp_path / "dev.jsonl", [{**row, "id": f"d{n}"} for n, row in enumerate(full_rows("dev"))])
+    write_rows(tmp_path / "test.jsonl", number(full_rows("test"))[:1])
+    (fault,) = told_of(tmp_path, taxonomy, test=["test.jsonl"])
+    assert fault.startswith("id '0' stands in train and in test, and ")
+
+
+@pytest.mark.issue(3)
+def test_what_the_advice_says_is_what_works(tmp_path, taxonomy):
+    bare = [[{k: v for k, v in row.items() if k != "id"} for row in full_rows(split)] for split in ("t", "d")]
+    grouped = [number(full_rows(split), group=split) for split in ("t", "d")]
+    for train, dev in (bare, grouped):
+        write_rows(tmp_path / "train.jsonl", train)
+        write_rows(tmp_path / "dev.jsonl", dev)
+        assert len(load_splits(make_config(tmp_path), taxonomy, seed=1).dev) == 3
+
+
+@pytest.mark.issue(3)
+def test_a_group_that_rows_name_is_told_of_as_a_group():
+    rows = {"train": [example("0", "one thing", group="g")], "dev": [example("0", "another thing", group="g")]}
+    assert find_leaks(rows, near_duplicate_jaccard=None) == ["group 'g' is in train (0) and in dev (0)"]
+
+
+@pytest.mark.issue(3)
+def test_a_misspelt_column_is_told_of_with_the_leaks(tmp_path, taxonomy):
+    misspelt = [{**{k: v for k, v in row.items() if k != "topics"}, "topcs": row["topics"]} for row in full_rows("t")]
+    write_rows(tmp_path / "train.jsonl", misspelt)
+    write_rows(tmp_path / "dev.jsonl", [*full_rows("d"), full_rows("t")[0] | {"id": "again"}])
+    absent, leak = told_of(tmp_path, taxonomy)
+    assert absent == "train has no row with topics sanctions, self-reliance, industrial-policy, regulation"
+    assert leak == "the same text is in train (t0) and in dev (again)"
