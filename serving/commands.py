@@ -1,6 +1,8 @@
 """Owns the command `twohands serve`: options and environment -> settings -> server."""
 
 import logging
+import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -8,6 +10,8 @@ from typing import Any, get_args
 import click
 from pydantic import ValidationError
 
+from serving.environment import PREFIX, describe_unknown
+from serving.logs import set_up_logs
 from serving.server import run_server
 from serving.settings import LogFormat, LogLevel, ServeSettings
 from serving.supervisor import run_workers
@@ -21,10 +25,19 @@ _LOGGER = logging.getLogger(__name__)
 _Command = Callable[..., None]
 
 
+def _require_finite(_context: click.Context, _option: click.Parameter, number: float) -> float:
+    """Refuse what `float` reads and no clock can wait for: click's ranges take `inf`, and `nan` is in every one."""
+    if not math.isfinite(number):
+        raise click.BadParameter(f"{number} is not a finite number.")
+    return number
+
+
 def _option(flag: str, field: str, **attributes: Any) -> Callable[[_Command], _Command]:  # noqa: ANN401 - as click has it
     """An option with the default and the description of a field of the settings."""
     described = ServeSettings.model_fields[field]
     text = described.description or ""
+    if isinstance(attributes.get("type"), click.FloatRange):
+        attributes["callback"] = _require_finite
     is_shown = described.default not in {None, False, ()} and not attributes.get("multiple", False)
     return click.option(
         flag,
@@ -32,7 +45,7 @@ def _option(flag: str, field: str, **attributes: Any) -> Callable[[_Command], _C
         default=() if attributes.get("multiple", False) else described.default,
         show_default=is_shown,
         # Not TWOHANDS_PORT: Kubernetes sets that to a URL in every pod beside a service called twohands.
-        envvar=f"TWOHANDS_SERVE_{flag.removeprefix('--').replace('-', '_').upper()}",
+        envvar=f"{PREFIX}{flag.removeprefix('--').replace('-', '_').upper()}",
         show_envvar=True,
         help=f"{text[:1].upper()}{text[1:]}.",
         **attributes,
@@ -113,4 +126,8 @@ def serve(**options: Any) -> None:  # noqa: ANN401 - checked by ServeSettings
         settings = ServeSettings(**name_models(options))
     except ValidationError as error:
         raise ConfigError("these options cannot be served with", describe_faults(error)) from error
+    known = {str(option.envvar) for option in click.get_current_context().command.params if option.envvar}
+    if unknown := describe_unknown(os.environ, known):
+        set_up_logs(level=settings.log_level, log_format=settings.log_format)
+        _LOGGER.warning("%s", unknown)
     (run_server if settings.workers == 1 else run_workers)(settings, announce)

@@ -11,6 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.failures import answer_failure
 from twohands.errors import EngineStoppedError
 
+# In the state of a request's scope: what an answer that was begun ends with if it is broken off, in its own shape.
+LAST_WORDS = "last_words"
+
 
 class Unfinished:
     """The tasks of the requests that are being answered. All belong to one event loop."""
@@ -18,6 +21,8 @@ class Unfinished:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[object]] = set()
         self._is_over = False
+        # Set once the service ends: what lasts for as long as its client likes is to come to an end by itself.
+        self.ending = asyncio.Event()
 
     def add(self, task: asyncio.Task[object]) -> None:
         """Take in a request."""
@@ -26,6 +31,10 @@ class Unfinished:
     def discard(self, task: asyncio.Task[object]) -> None:
         """Forget one that is answered."""
         self._tasks.discard(task)
+
+    def ask_to_end(self) -> None:
+        """Let what has no end of its own end where nobody is owed an answer; on the event loop."""
+        self.ending.set()
 
     def break_off(self) -> None:
         """Cancel all; on the event loop."""
@@ -57,24 +66,29 @@ class AnswerAtTheEnd:
         if scope["type"] != "http" or task is None:
             await self._app(scope, receive, send)
             return
-        has_begun = False
+        has_begun = has_ended = False
 
         async def send_noted(message: Message) -> None:
-            nonlocal has_begun
+            nonlocal has_begun, has_ended
+            await send(message)  # one that is broken off while it waits for room was not sent
             has_begun = True
-            await send(message)
+            has_ended = message["type"] == "http.response.body" and not message.get("more_body", False)
 
         self._unfinished.add(task)
         try:
             await self._app(scope, receive, send_noted)
         except asyncio.CancelledError:
-            # An answer that was begun can only break off, as the server does with what ends before its end.
             if not self._unfinished.was_broken_off(task):
                 raise
+            state = scope.get("state", {})
             if not has_begun:
                 error = EngineStoppedError("the service stopped before this was answered; send it again elsewhere")
                 response = await answer_failure(Request(scope), error)
                 response.headers["connection"] = "close"
                 await response(scope, receive, send)
+            # Any other answer that was begun can only break off, as the server does with what ends before its end.
+            elif LAST_WORDS in state and not has_ended:
+                state["failure_code"] = EngineStoppedError.code
+                await send({"type": "http.response.body", "body": state[LAST_WORDS], "more_body": False})
         finally:
             self._unfinished.discard(task)

@@ -6,7 +6,7 @@ Bodies never repeat what the caller sent: field names that could be anything are
 import http
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter
@@ -81,7 +81,23 @@ _MAX_FAULTS = 5
 
 def find_status(error: Exception) -> int:
     """The status of an error by its class or nearest parent in the table; 500 for all others."""
-    return next((STATUS_BY_ERROR[kind] for kind in type(error).__mro__ if kind in STATUS_BY_ERROR), 500)
+    return _find_status(type(error))
+
+
+def _find_status(found: type[Exception]) -> int:
+    return next((STATUS_BY_ERROR[kind] for kind in found.__mro__ if kind in STATUS_BY_ERROR), 500)
+
+
+def list_codes(statuses: Collection[int]) -> list[str]:
+    """The codes of all errors that are answered with one of some statuses."""
+
+    def walk(kind: type[Exception]) -> Iterable[type[Exception]]:
+        yield kind
+        for child in kind.__subclasses__():
+            yield from walk(child)
+
+    kinds = {each for kind in STATUS_BY_ERROR for each in walk(kind)}
+    return sorted({str(getattr(kind, "code", "")) for kind in kinds if _find_status(kind) in statuses})
 
 
 def describe_validation(faults: Sequence[Mapping[str, Any]]) -> str:

@@ -6,7 +6,7 @@ from typing import get_args
 import click
 
 from serving.keys import CorrectionsRight, lock_keys, make_key, read_keys, write_keys
-from twohands.errors import FileReadError
+from twohands.errors import UnknownKeyError
 
 _FILE = click.option(
     "--file",
@@ -82,6 +82,6 @@ def revoke(key_id: str, path: Path) -> None:
         known = read_keys(path)
         kept = [key for key in known if key.id != key_id]
         if len(kept) == len(known):
-            raise FileReadError(f"{path} has no key {key_id!r}; `twohands keys list` shows those it has")
+            raise UnknownKeyError(f"{path} has no key {key_id!r}; `twohands keys list` shows those it has")
         write_keys(path, kept)
     click.echo(f"revoked {key_id}", err=True)

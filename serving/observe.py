@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.failures import list_codes
 from serving.limits import read_request_id
 from serving.metrics import Metrics
+from serving.operations import METRICS_PATH
+from serving.probes import is_probe
 from serving.tei_metrics import TeiAnswer
 from serving.tracing import METHODS, NO_SPANS, Spans
 
 _LOGGER = logging.getLogger("serving.access")
 _UNROUTED = "(none)"
-_QUIET_ROUTES = {"/healthz", "/readyz", "/metrics", "/health"}  # asked every few seconds by machines
 _REJECTIONS = {401, 403, 408, 413, 415, 429, 431, 503}
+# Of who hung up before the answer began: nobody reads a status, and it was no fault of the request. As nginx has it.
+_HUNG_UP = 499
 
 
 class Observer:
@@ -32,6 +36,8 @@ class Observer:
         self._app = app
         self._metrics = metrics
         self._spans = spans
+        for reason in list_codes(_REJECTIONS):  # a rate misses the first event of a series that begins with it
+            metrics.rejected.labels(reason)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection; anything but HTTP passes unchanged."""
@@ -63,6 +69,7 @@ class Observer:
             finally:
                 self._metrics.in_flight.dec()
                 route = read_route(scope)
+                status = _HUNG_UP if state.get("failure_code") == "client_disconnected" else status
                 span.close(route=route, status=status, request_id=state["request_id"])
                 self._tell(scope, route, status, n_bytes_in, n_bytes_out, time.perf_counter() - started_s)
 
@@ -92,7 +99,9 @@ class Observer:
             "n_bytes_in": n_bytes_in,
             "n_bytes_out": n_bytes_out,
         }
-        level = logging.DEBUG if route in _QUIET_ROUTES and status < 400 else logging.INFO
+        # Machines ask these every few seconds.
+        is_routine = (route == METRICS_PATH or is_probe(route)) and status < 400
+        level = logging.DEBUG if is_routine else logging.INFO
         told = {name: fact for name, fact in facts.items() if fact is not None}
         _LOGGER.log(level, "%(method)s %(route)s %(status)s", told, extra={"facts": told})
 

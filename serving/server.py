@@ -171,39 +171,56 @@ class ModelServer(uvicorn.Server):
 
     async def _go_on(self) -> None:
         """Serve for a while longer, so that load balancers see /readyz at 503."""
-        self._loop = asyncio.get_running_loop()
-        ends_s = self._loop.time() + self.service.settings.drain_delay_s
-        while (left_s := ends_s - self._loop.time()) > 0 and not self.force_exit:
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + self.service.settings.drain_delay_s
+        while (left_s := ends_s - loop.time()) > 0 and not self._hurrying.is_set():
             await self.on_tick(counter=0)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurrying.wait(), min(left_s, TICK_S))
-        self._loop = None
+            await self._sleep(min(left_s, TICK_S))
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep until somebody cannot wait any longer."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurrying.wait(), seconds)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to stop; a second Ctrl-C stops at once."""
+        """Begin to stop; Ctrl-C while it stops answers what is left with an error, at once."""
         del frame
         # uvicorn would raise the signal again once it is done, and a stop in good order would not exit with 0.
         self.service.begin_stop()
-        if self.should_exit and sig == signal.SIGINT:
-            self.force_exit = True
+        # Not by uvicorn's `force_exit`, which leaves all that runs to be cancelled with the loop: answered by nobody.
+        told = self._hurrying if self.should_exit and sig == signal.SIGINT else self._stopping
         self.should_exit = True
-        if self._loop is not None:
+        if self._loop is None:
+            told.set()  # for who will look at it; nobody waits for it
+        else:
             # A signal's handler runs between two steps of the loop, which may be asleep.
-            self._loop.call_soon_threadsafe((self._hurrying if self.force_exit else self._stopping).set)
+            self._loop.call_soon_threadsafe(told.set)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wait for what was taken in, and when that takes too long answer it with an error rather than not at all."""
-        await self._go_on()
-        loop, timeout_s = asyncio.get_running_loop(), self.service.settings.shutdown_timeout_s
-        timers = (
-            loop.call_later(timeout_s, self.service.abandon),
-            loop.call_later(timeout_s + _BREAK_OFF_GRACE_S, self._unfinished.break_off),
-        )
+        self._loop = asyncio.get_running_loop()
         try:
-            await super().shutdown(sockets=sockets)
+            await self._go_on()
+            ending = self._loop.create_task(self._end_requests())
+            try:
+                await super().shutdown(sockets=sockets)
+            finally:
+                ending.cancel()
         finally:
-            for timer in timers:
-                timer.cancel()
+            self._loop = None
+
+    async def _end_requests(self) -> None:
+        """End what does not end in time, beside uvicorn, which waits for it."""
+        self._unfinished.ask_to_end()
+        await self._sleep(self.service.settings.shutdown_timeout_s)
+        self.service.abandon()
+        await asyncio.sleep(_BREAK_OFF_GRACE_S)
+        self._unfinished.break_off()
+        if self._hurrying.is_set():
+            # uvicorn's own time for those who do not read their answer is counted from the first signal.
+            await asyncio.sleep(_BREAK_OFF_GRACE_S)
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
 
 
 def check_address(settings: ServeSettings) -> None:

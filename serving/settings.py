@@ -17,7 +17,8 @@ Origin = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-\[\]:
 class ServeSettings(BaseModel):
     """Settings of one service process."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # No time without end either: JSON cannot say it to workers and clients, and what waits for it could not be ended.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     model: str | None = Field(
         default=None, description="a model folder or the name of one; the released model if not given"

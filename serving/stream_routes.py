@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from serving.endings import LAST_WORDS
 from serving.limits import check_media_type
 from serving.models import Models
 from serving.ndjson import RowReader, StreamRow
@@ -32,6 +33,9 @@ from twohands.scores import with_thresholds
 
 STREAM_PATH = "/v1/classify/stream"
 MEDIA_TYPE = "application/x-ndjson"
+# At the end of the service: how long the next piece is waited for where all rows that came are answered.
+QUIET_S = 1.0
+_STOPPED = "the service is stopping; send the rows that were not answered again elsewhere"
 
 router = APIRouter()
 _FAILURES: dict[int | str, dict[str, Any]] = {
@@ -92,10 +96,24 @@ def parse_thresholds(pairs: Sequence[str]) -> dict[str, object]:
     return thresholds
 
 
+def tell_end(error: TwoHandsError) -> bytes:
+    """The last line of a stream that ends before its body does: it belongs to no row."""
+    return encode_line({"id": None, "error": {"code": error.code, "message": str(error)}})
+
+
 class StreamClassifier:
     """One stream: reads rows, keeps a few groups of them in work, and gives their answers in order."""
 
-    def __init__(self, service: Service, receive: Receive, *, thresholds: Mapping[str, object], explain: bool) -> None:
+    def __init__(
+        self,
+        service: Service,
+        receive: Receive,
+        *,
+        thresholds: Mapping[str, object],
+        explain: bool,
+        ending: asyncio.Event,
+        on_failure: Callable[[TwoHandsError], None],
+    ) -> None:
         """Do nothing yet.
 
         Args:
@@ -103,9 +121,13 @@ class StreamClassifier:
             receive: of the request; nothing of its body was read.
             thresholds: overrides, as in `with_thresholds`.
             explain: also say which sentence carries each answer.
+            ending: set once the service ends.
+            on_failure: is told why the stream ended before its body did.
         """
         self._service = service
         self._receive = receive
+        self._ending = ending
+        self._on_failure = on_failure
         self._patient = PatientClassifier(service, thresholds=thresholds, explain=explain)
         # Groups that were begun and whose answers are not yet sent, and when the last of them was.
         self._begun: deque[asyncio.Task[bytes]] = deque()
@@ -134,8 +156,11 @@ class StreamClassifier:
                 await reading
             except ClientDisconnect:
                 return
-            except TwoHandsError as error:  # of the body: too slow
-                yield encode_line({"id": None, "error": {"code": error.code, "message": str(error)}})
+            except TwoHandsError as error:  # the body is too slow, or the service ends
+                if isinstance(error, EngineStoppedError) and self._sent_s == -math.inf:
+                    raise
+                self._on_failure(error)
+                yield tell_end(error)
         finally:
             for unfinished in (reading, *self._begun):
                 unfinished.cancel()
@@ -164,7 +189,7 @@ class StreamClassifier:
         ahead = asyncio.create_task(self._receive_next())
         try:
             while message.get("more_body", False):
-                message = await ahead
+                message = await self._wait_for(ahead)
                 if message.get("more_body", False):
                     ahead = asyncio.create_task(self._receive_next())
                 yield reader.feed(message.get("body", b""))
@@ -172,6 +197,20 @@ class StreamClassifier:
         finally:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
+
+    async def _wait_for(self, ahead: asyncio.Task[Message]) -> Message:
+        """Wait for the next piece; at the end of the service only for a moment, where nobody is owed an answer."""
+        if not ahead.done():
+            ending = asyncio.create_task(self._ending.wait())
+            try:
+                await asyncio.wait({ahead, ending}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                ending.cancel()
+        while not ahead.done():
+            await asyncio.wait({ahead}, timeout=QUIET_S)
+            if not ahead.done() and not self._begun:
+                raise EngineStoppedError(_STOPPED)
+        return await ahead
 
     async def _receive_next(self) -> Message:
         while True:
@@ -253,8 +292,20 @@ async def classify_stream(
     thresholds = parse_thresholds(threshold)
     classifier = service.classifier
     with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds)  # before anything is read
-    stream = StreamClassifier(service, request.receive, thresholds=thresholds, explain=explain)
+
+    def note(error: TwoHandsError) -> None:
+        request.state.failure_code = error.code  # for the log: the status is sent by then
+
+    stream = StreamClassifier(
+        service,
+        request.receive,
+        thresholds=thresholds,
+        explain=explain,
+        ending=request.app.state.unfinished.ending,
+        on_failure=note,
+    )
     answers = stream.answers()
     first = await anext(answers, b"")  # a refusal is then still a refusal, with its own status
+    request.scope["state"][LAST_WORDS] = tell_end(EngineStoppedError(_STOPPED))
     headers = {"x-model-sha256": classifier.sha256, "x-accel-buffering": "no"}
     return NdjsonResponse(chain(first, answers), headers)

@@ -78,6 +78,15 @@ class Supervisor:
         self._is_stopping.set()
         self._signal(signal.SIGTERM)
 
+    def hurry(self) -> None:
+        """Tell workers that stop to wait for nobody."""
+        self._signal(signal.SIGINT)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether they were told to stop."""
+        return self._is_stopping.is_set()
+
     def _signal(self, number: signal.Signals) -> None:
         for process in self._processes:
             # One that has ended stays here until its output is read; the others must hear of it all the same.
@@ -211,14 +220,17 @@ async def _supervise(
 ) -> None:
     loop = asyncio.get_running_loop()
 
-    def stop() -> None:
+    def stop(number: signal.Signals) -> None:
+        if supervisor.is_stopping and number is signal.SIGINT:
+            supervisor.hurry()  # a terminal's Ctrl-C reaches the workers too, that of `kill` only us
+            return
         # Held open it would take in connections that no worker accepts any more, and break them off at the end.
         listener.close()
         supervisor.stop()
         loop.call_later(stop_timeout_s, supervisor.kill)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, stop, number)
     order = json.dumps({"event": RELOAD_ALL}).encode() + b"\n"
     loop.add_signal_handler(signal.SIGHUP, supervisor.order, order)
     if take_hangup():

@@ -19,6 +19,7 @@ _ERR_BY_CODE = {
     "too_many_inputs": "batch_size",
     "client_disconnected": "dropped",
 }
+_ERRS = ("overloaded", "inference", "validation", *_ERR_BY_CODE.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,12 @@ class TeiMetrics:
         self._requests = count("request_count", "Requests.", ("method",))
         self._successes = count("request_success", "Requests answered.", ("method",))
         self._failures = count("request_failure", "Requests that failed.", ("err",))
+        # Shown at zero: a rate misses the first event of a series that begins with it.
+        for method in ("single", "batch"):
+            self._requests.labels(method)
+            self._successes.labels(method)
+        for err in _ERRS:
+            self._failures.labels(err)
         self._predicted = count("predict_count", "Texts to classify.")
         self._predict_successes = count("predict_success", "Texts classified.")
         self._durations = {

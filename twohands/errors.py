@@ -23,8 +23,7 @@ class FaultsError(TwoHandsError):
         self.heading = heading
         self.faults = list(faults)
         shown = [f"  - {fault}" for fault in self.faults[:limit]]
-        if len(self.faults) > limit:
-            shown.append(f"  - and {len(self.faults) - limit} more")
+        shown += [f"  - and {len(self.faults) - limit} more"] if len(self.faults) > limit else []
         super().__init__("\n".join([f"{heading} ({len(self.faults)} fault{'s'[: len(self.faults) != 1]}):", *shown]))
 
 
@@ -283,8 +282,13 @@ class UnauthorizedError(TwoHandsError):
     """A request carries no API key, or one that is not known."""
 
     code = "unauthorized"
-
     headers: Mapping[str, str] = {"www-authenticate": "Bearer"}
+
+
+class UnknownKeyError(TwoHandsError):
+    """A key file has no key of the id that was asked for."""
+
+    code = "unknown_key"
 
 
 class ForbiddenError(TwoHandsError):
@@ -309,7 +313,6 @@ class BodyTimeoutError(TwoHandsError):
     """A request's body came too slowly to be waited for."""
 
     code = "body_timeout"
-
     headers: Mapping[str, str] = {"connection": "close"}
 
 
@@ -381,10 +384,7 @@ class ServiceError(TwoHandsError):
         self, message: str, code: str, *, status: int | None = None, request_id: str | None = None,
         retry_after_s: float | None = None, is_passing: bool = False,
     ) -> None:  # fmt: skip
-        """Keep what the service said.
-
-        Its log speaks of the request by `request_id`; asking it again after `retry_after_s` may help if `is_passing`.
-        """
+        """Keep what it said; its log names the `request_id`, and asking again may help if `is_passing`."""
         super().__init__(message)
         self.code, self.status, self.request_id = code, status, request_id
         self.retry_after_s, self.is_passing = retry_after_s, is_passing

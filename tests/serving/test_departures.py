@@ -1,4 +1,5 @@
 import asyncio
+import logging
 import socket
 import time
 from urllib.parse import urlsplit
@@ -43,6 +44,7 @@ class Client:
 
 
 async def test_client_that_leaves_costs_no_more_than_what_runs(settings, classifier, caplog):
+    caplog.set_level(logging.INFO, "serving.access")
     gate = Gate(7, n_free=1)
     app = create_app(settings, with_session(classifier, gate.run_batch, num_threads=1))
     async with open_client(app) as other:
@@ -55,7 +57,12 @@ async def test_client_that_leaves_costs_no_more_than_what_runs(settings, classif
         gate.opened.set()
         assert (await other.post("/v1/classify", json={"inputs": "plan"})).status_code == 200
     assert gate.n_begun == 3  # the warm-up, the first paragraph of who left, and the one of who stayed
-    assert client.sent[0]["status"] == 400
+    assert client.sent[0]["status"] == 400  # which nobody reads; counts and log tell it from a bad request
+    shown = app.state.metrics.show().decode()
+    assert '\ntwohands_requests_total{code="499",route="/v1/classify"} 1.0\n' in shown
+    assert 'code="400"' not in shown
+    (told,) = [record.facts for record in caplog.records if getattr(record, "facts", {}).get("status") == 499]
+    assert told["code"] == "client_disconnected"
     assert [record for record in caplog.records if record.levelname in {"ERROR", "CRITICAL"}] == []
 
 

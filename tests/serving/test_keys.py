@@ -12,7 +12,7 @@ from serving import keys as keys_module
 from serving.keycommands import keys as command
 from serving.keys import Keyring, lock_keys, make_key, read_keys, write_keys
 from serving.rates import RateLimiter
-from twohands.errors import ConfigError, FileReadError, FileWriteError
+from twohands.errors import ConfigError, FileReadError, FileWriteError, UnknownKeyError
 
 
 def invoke(path, *arguments):
@@ -43,7 +43,9 @@ def test_a_revoked_key_is_gone_and_the_others_stay(tmp_path):
     ring = Keyring(path)
     assert ring.find(first) is None
     assert ring.find(second).name == "b"
-    assert isinstance(invoke(path, "revoke", key_id).exception, FileReadError)
+    error = invoke(path, "revoke", key_id).exception
+    assert isinstance(error, UnknownKeyError)
+    assert error.code == "unknown_key"  # the file itself can be read
 
 
 def test_two_keys_are_never_alike():

@@ -143,8 +143,8 @@ async def test_tei_counts_requests_as_they_come_and_calls_only_faults_of_the_mod
             "te_predict_success 0.0",
         ):
             assert f"\n{line}\n" in shown
-        assert "inference" not in "".join(re.findall("te_request_failure{.*", shown))
-        assert "te_request_success{" not in shown
+        assert '\nte_request_failure{err="inference"} 0.0\n' in shown
+        assert re.findall(r"^te_request_success\{.*\} (\S+)$", shown, re.MULTILINE) == ["0.0", "0.0"]
         calls.append(1)
         assert (await client.post("/predict", json={"inputs": "plan"})).status_code == 424
     assert '\nte_request_failure{err="inference"} 1.0\n' in app.state.metrics.show().decode()
@@ -201,7 +201,8 @@ async def test_what_is_refused_before_it_has_a_route_counts_under_the_route_of_i
         ("(none)", 401),
     ):
         assert f'\ntwohands_requests_total{{code="{code}",route="{route}"}} 1.0\n' in shown
-    assert "te_request_failure{" not in shown  # as none of them was counted
+    failures = re.findall(r"^te_request_failure\{.*\} (\S+)$", shown, re.MULTILINE)
+    assert set(failures) == {"0.0"}  # as none of them was counted
     assert "Zanzibar" not in shown
 
 
@@ -235,6 +236,21 @@ async def test_what_can_be_counted_is_shown_at_zero_from_the_start(client):
     for label in ("state-led", "market-led", "neutral"):
         labels = (("head", "stance"), ("label", label), ("model", "tiny"))
         assert samples["twohands_predictions_total", labels] == 0
+    refused = {dict(labels)["reason"]: n for (name, labels), n in samples.items() if name == "twohands_rejected_total"}
+    assert set(refused.values()) == {0}
+    assert set(refused) == {
+        "body_timeout", "body_too_large", "corrections_unavailable", "deadline_exceeded", "engine_stopped", "forbidden",
+        "headers_too_large", "not_ready", "overloaded", "rate_limited", "too_many_connections", "unauthorized",
+        "unsupported_media_type",
+    }  # fmt: skip
+    for name, label, values in (
+        ("count", "method", ("single", "batch")),
+        ("success", "method", ("single", "batch")),
+        ("failure", "err", ("overloaded", "inference", "validation", "batch_size", "dropped")),
+    ):
+        shown = {labels for found, labels in samples if found.removesuffix("_total") == f"te_request_{name}"}
+        assert shown == {((label, each),) for each in values}
+        assert all(n == 0 for (found, _), n in samples.items() if found.removesuffix("_total") == f"te_request_{name}")
     shown = [dict(labels)["head"] for name, labels in samples if name == "twohands_abstained_total"]
     assert shown == ["stance"]  # only one-of heads abstain
     assert not [name for name, _ in samples if name.endswith("_created")]
@@ -296,6 +312,32 @@ async def test_each_request_is_one_json_line_with_its_id(client, caplog):
     }.items() <= (entry.items())
     assert entry["duration_ms"] > 0
     assert entry["n_bytes_out"] > entry["n_bytes_in"] > 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/healthz", "/readyz", "/health", "/ping", "/metrics", "/v2/health/live", "/v2/health/ready",
+        "/v2/models/tiny/ready", "/v2/models/tiny/versions/0.0.1/ready", "/label-studio", "/label-studio/health",
+    ],
+)  # fmt: skip
+async def test_probes_that_find_all_well_are_told_at_debug_alone(client, caplog, path):
+    caplog.set_level(logging.DEBUG, "serving.access")
+    assert (await client.get(path)).status_code == 200
+    assert (await client.head(path)).status_code == 200
+    await client.get("/info")
+    told = [(record.levelname, record.facts["route"]) for record in caplog.records if record.name == "serving.access"]
+    assert [level for level, _ in told] == ["DEBUG", "DEBUG", "INFO"]
+    assert told[-1] == ("INFO", "/info")
+
+
+async def test_a_probe_that_finds_fault_is_told(client, app, caplog):
+    caplog.set_level(logging.DEBUG, "serving.access")
+    app.state.models.begin_stop()
+    for path in ("/readyz", "/v2/health/ready"):
+        caplog.clear()
+        assert (await client.get(path)).status_code >= 400
+        assert [record.levelname for record in caplog.records if record.name == "serving.access"] == ["INFO"]
 
 
 @pytest.mark.issue(4)

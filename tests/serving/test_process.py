@@ -1,5 +1,6 @@
 import http.client
 import json
+import logging
 import os
 import re
 import shutil
@@ -10,9 +11,12 @@ import threading
 
 import pytest
 from click.testing import CliRunner
+from pydantic import ValidationError
 
 from serving.commands import serve
+from serving.environment import describe_unknown
 from serving.server import open_socket
+from serving.settings import ServeSettings
 from twohands.errors import AddressError, ConfigError, ManifestError, ModelNotFoundError
 
 HEAVY = ["torch", "transformers", "datasets", "training", "evaluation", "sklearn", "pyarrow", "pandas"]
@@ -105,6 +109,78 @@ def test_options_that_contradict_each_other_are_refused(tiny_model):
 @pytest.mark.parametrize("arguments", [["--port", "65536"], ["--port", "x"], ["--threads", "0"], ["--max-input", "1"]])
 def test_wrong_options_are_refused_by_the_command_line(arguments):
     assert invoke(*arguments).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "field"),
+    [
+        ("--request-timeout", "request_timeout_s"),
+        ("--document-timeout", "document_timeout_s"),
+        ("--body-timeout", "body_timeout_s"),
+        ("--drain-delay", "drain_delay_s"),
+        ("--shadow-share", "shadow_share"),
+    ],
+)
+@pytest.mark.parametrize("number", ["inf", "nan"])
+def test_no_time_is_without_end(option, field, number, tiny_model, monkeypatch):
+    monkeypatch.setattr("serving.commands.run_server", lambda *_: pytest.fail("it serves"))
+    variable = f"TWOHANDS_SERVE_{option[2:].replace('-', '_').upper()}"
+    for ended in (
+        invoke(option, number),
+        CliRunner(env={variable: number}).invoke(serve, ["--model", str(tiny_model)]),
+    ):
+        assert ended.exit_code == 2
+        assert option in ended.stderr
+        if option != "--shadow-share" or number == "nan":  # that has an upper bound
+            assert f"{number} is not a finite number" in ended.stderr
+    with pytest.raises(ValidationError, match="finite"):
+        ServeSettings(**{field: float(number)})
+
+
+def test_a_misspelt_variable_is_told_once_at_the_start_and_changes_nothing(monkeypatch, capsys):
+    served = []
+    monkeypatch.setattr("serving.commands.run_server", lambda settings, _: served.append(settings))
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    unknown = {
+        "TWOHANDS_SERVE_MAX_INPUT": "7",
+        "TWOHANDS_SERVE_MAX_INPUTS": "9",
+        "TWOHANDS_SERVE_SERVICE_HOST": "10.0.0.7",
+    }
+    try:
+        for name, content in unknown.items():
+            monkeypatch.setenv(name, content)
+        serve.main([], standalone_mode=False)
+        for handler in root.handlers:
+            handler.close()
+    finally:
+        root.handlers[:], root.level = handlers, level
+    (line,) = capsys.readouterr().err.splitlines()
+    told = json.loads(line)
+    assert told["level"] == "warning"
+    assert "TWOHANDS_SERVE_MAX_INPUT (is it TWOHANDS_SERVE_MAX_INPUTS?)" in told["message"]
+    assert "SERVICE_HOST" not in told["message"]
+    assert [settings.max_inputs for settings in served] == [9]
+
+
+def test_variables_of_kubernetes_services_are_no_misspelt_options():
+    known = ["TWOHANDS_SERVE_PORT", "TWOHANDS_SERVE_HOST"]
+    of_services = {
+        "TWOHANDS_SERVE_PORT": "tcp://10.0.0.7:80",
+        "TWOHANDS_SERVE_PORT_80_TCP": "tcp://10.0.0.7:80",
+        "TWOHANDS_SERVE_PORT_80_TCP_ADDR": "10.0.0.7",
+        "TWOHANDS_SERVE_SERVICE_PORT": "80",
+        "TWOHANDS_SERVE_SERVICE_PORT_HTTP": "80",
+        "TWOHANDS_SERVE_METRICS_SERVICE_HOST": "10.0.0.7",
+        "TWOHANDS_SERVE_METRICS_PORT": "tcp://10.0.0.7:80",
+        "TWOHANDS_PORT": "tcp://10.0.0.7:80",
+        "HOME": "/",
+    }
+    assert describe_unknown(of_services, known) == ""
+    told = describe_unknown(of_services | {"TWOHANDS_SERVE_PROT": "secret", "TWOHANDS_SERVE_QXZJ": "secret"}, known)
+    assert "TWOHANDS_SERVE_PROT (is it TWOHANDS_SERVE_PORT?)" in told
+    assert "TWOHANDS_SERVE_QXZJ;" in told  # nothing is like it
+    assert "secret" not in told
 
 
 def test_help_teaches():

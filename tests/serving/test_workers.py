@@ -83,6 +83,16 @@ def test_several_workers_share_an_address_and_survive_each_other(tmp_path):
     assert not any(psutil.pid_exists(pid) for pid in first)
 
 
+def test_ctrl_c_while_workers_serve_on_ends_them_at_once(tiny_model):
+    with start_serve(tiny_model, "--workers", "2", "--drain-delay", "300", seconds=150) as (process, port):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            assert ask(port, "POST", "/v1/classify", BODY)[0] == 200
+            process.send_signal(number)
+            time.sleep(1)
+        _, errors = process.communicate(timeout=60)
+        assert (process.returncode, errors) == (0, "")
+
+
 def find_versions(port, n=10):
     return {ask(port, "POST", "/v1/classify", BODY)[1]["model"]["version"] for _ in range(n)}
 
