@@ -47,6 +47,25 @@ def test_a_narrow_screen_keeps_the_counts(open_page, url, width):
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+def test_no_table_runs_out_of_its_summary_at_any_width(page):
+    paste(page, ARTICLE)
+    wait_read(page)
+    for cell in page.locator(".shares td:nth-child(4)").all():
+        cell.evaluate("element => element.replaceChildren('49\u2013100 %')")  # as wide as they come
+    for width in (761, 800, 860, 1000, 1100, 1200, 1219, 1220, 1280):
+        page.set_viewport_size({"width": width, "height": 700})
+        summary = page.locator(".summary").bounding_box()
+        for table in page.locator(".shares").all():
+            box = table.bounding_box()
+            assert box["x"] + box["width"] < summary["x"] + summary["width"], width
+
+
+def test_a_rule_is_no_title(page):
+    paste(page, f"---\n\nKilns\n\n{PARAGRAPH}")
+    wait_read(page)
+    assert page.locator(".result h1").inner_text() == "Kilns"
+
+
 def test_a_long_title_pushes_no_summary_below_the_other(open_page, url):
     page = open_page(url, view="compare")
     title = "The ministry of works and the long road to a second plan for the northern ports"

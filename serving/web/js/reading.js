@@ -44,7 +44,8 @@ export class Reading {
 
   get title() {
     if (this.source?.name) return this.source.name;
-    const [line] = (this.paragraphs[0]?.above || this.paragraphs[0]?.rawText || "").trim().split(/\r|\n/, 1);
+    const lines = (this.paragraphs[0]?.above || this.paragraphs[0]?.rawText || "").trim().split(/\r|\n/);
+    const line = lines.find((each) => /[\p{L}\p{N}]/u.test(each)) ?? lines[0]; // a rule is no title
     const words = plainHeading(line).split(/\s+/);
     const told = words.length > 18 ? `${words.slice(0, 8).join(" ")} …` : words.join(" ");
     return told.length > 120 ? `${told.slice(0, 118).toWellFormed()} …` : told;
