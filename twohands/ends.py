@@ -15,9 +15,10 @@ NOTES = rf"(?:\s?(?:{_IN_BRACKETS}|{_SUPERSCRIPTS}|{_DIGITS}))*+"
 
 # What else closes and stops in other scripts and in Markdown: asked for only where a wrong "no" would lose text.
 _ALL_CLOSERS = r"['\"\u2019\u201d)\]*_\u00bb\u203a\u300d\u300f]"
-_ANY_END = re.compile(
-    rf"[.!?:;\u2026\u3002\u061f\u06d4\u0964\uff01\uff1f\uff1a](?:[^\S\r\n]?{_ALL_CLOSERS})*+{NOTES}{_ALL_CLOSERS}*+$"
-)
+_STOPS = r".!?\u2026\u3002\u061f\u06d4\u0964\uff01\uff1f"
+_ALL_CLOSED = rf"(?:[^\S\r\n]?{_ALL_CLOSERS})*+{NOTES}{_ALL_CLOSERS}*+$"
+_ANY_END = re.compile(rf"[{_STOPS}:;\uff1a]{_ALL_CLOSED}")
+_ANY_STOP = re.compile(rf"[{_STOPS}]{_ALL_CLOSED}")
 SENTENCE_END = re.compile(rf"[.!?:;\u2026\u3002]{CLOSERS}*+{NOTES}{CLOSERS}*+$")
 _COMMA = re.compile(rf",{CLOSERS}*+(?:\s++(?:and|or|and/or|but))?$")
 _CLAUSE_END = re.compile(rf"[,;]{CLOSERS}*+(?:\s++(?:and|or|and/or|but))?$")
@@ -45,6 +46,18 @@ def may_end_sentence(text: str) -> bool:
         True wherever `ends_sentence` says so, too.
     """
     return bool(_ANY_END.search(text[-_TAIL_CHARS:])) or ends_sentence(text)
+
+
+def ends_with_stop(text: str) -> bool:
+    """Say whether a text ends with a stop of any script, behind quotes of any kind or Markdown's marks of emphasis.
+
+    Args:
+        text: without space at its end.
+
+    Returns:
+        False behind a colon or a semicolon, as headings that are set bold end with a colon.
+    """
+    return bool(_ANY_STOP.search(text[-_TAIL_CHARS:]))
 
 
 def ends_with_comma(text: str) -> bool:

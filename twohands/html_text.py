@@ -13,9 +13,10 @@ from typing import Any
 from twohands.charsets import decode, find_codec, find_marked_codec
 from twohands.paragraphs import LIST_WORDS, MIN_WORDS
 
-# What a reader of the page would not call its text.
+# What a reader of the page would not call its text. Not `head`: its end tag is optional, and without one the parser
+# has the body in it.
 _NOT_TEXT = [
-    "head", "script", "style", "noscript", "template", "svg", "math", "iframe", "object", "canvas", "audio", "video",
+    "title", "script", "style", "noscript", "template", "svg", "math", "iframe", "object", "canvas", "audio", "video",
     "nav", "aside", "button", "select", "textarea", "datalist", "dialog", "search",
 ]  # fmt: skip
 _FRAMES = {"header", "footer"}
@@ -119,6 +120,10 @@ def _is_unseen(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
     return _UNSEEN.search(str(tag.get("style") or "")) is not None
 
 
+def _is_hidden(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
+    return tag.has_attr("hidden") and str(tag["hidden"]).strip().lower() != "until-found"
+
+
 def _is_aria_hidden(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
     return bool(tag.get("aria-hidden") == "true")
 
@@ -141,7 +146,8 @@ def _drop_beside(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of
     """
     # The page's header is its menu; an article's is its title and lead.
     frames = _find_outermost(soup, lambda tag: tag.name in _FRAMES or _is_main(tag), bs4)
-    _drop([*soup.find_all(_NOT_TEXT), *(tag for tag in frames if tag.name in _FRAMES), *soup.find_all(hidden=True)])
+    _drop([*soup.find_all(_NOT_TEXT), *(tag for tag in frames if tag.name in _FRAMES)])
+    _drop_hidden(soup, bs4)
     sizes = _measure(soup, bs4)
     n_all = sizes[id(soup)].n_chars
 
@@ -157,6 +163,19 @@ def _drop_beside(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of
             beside += [tag for tag in found if is_hidden != _is_unseen or sizes[id(tag)].max_line_words < MIN_WORDS]
     _drop(beside)
     _drop_forms(soup, bs4)
+
+
+def _drop_hidden(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of an optional library
+    """Take away what has the attribute `hidden`, but paragraphs only where they are a small part of the page.
+
+    Pages that are streamed send the article hidden, and a script puts it where it belongs.
+    """
+    sizes = _measure(soup, bs4)
+    found = _find_outermost(soup, _is_hidden, bs4)
+    has_prose = [sizes[id(tag)].max_line_words >= MIN_WORDS for tag in found]
+    n_chars = sum(sizes[id(tag)].n_chars for tag, is_prose in zip(found, has_prose, strict=True) if is_prose)
+    is_small = n_chars < sizes[id(soup)].n_chars * _HIDDEN_SHARE
+    _drop([tag for tag, is_prose in zip(found, has_prose, strict=True) if is_small or not is_prose])
 
 
 def _drop_forms(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of an optional library

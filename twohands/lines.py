@@ -15,6 +15,8 @@ MIN_SHARE = 0.6  # of lines that are wide, and that end sentences, where each is
 MIN_INNER = 0.5  # sentences that end within a line; paragraphs have more than one, lines broken at sentences have not
 MAX_HEADING_WORDS = 20
 MAX_LINES = 2000  # by which a piece is judged
+MIN_ALONE_SHARE = 0.7  # of a document, which a piece has that is judged as if it were all of it
+MIN_ALONE_LINES = 4
 FENCES = ("```", "~~~")
 
 _LINES_BETWEEN_CHECKS = 1000
@@ -146,6 +148,29 @@ def are_paragraphs(text: str, bounds: Span, check: Check) -> bool:
     if len(spans) < 2 or max(end - begin for begin, end in spans) <= MAX_WIDTH:
         return False
     return _are_paragraphs(list(islice(read_lines(text, bounds, check), MAX_LINES)))
+
+
+def is_as_if_alone(text: str, bounds: Span, whole: Span, check: Check) -> bool:
+    """Say whether a piece is so much of a document that the blank lines elsewhere say nothing of it.
+
+    They part a title or a byline from the text then. Text that was broken at sentences has many pieces, and a list is
+    one piece wherever it stands.
+
+    Args:
+        text: the raw document.
+        bounds: of a piece without blank lines.
+        whole: of the document.
+        check: called every few milliseconds of work; raises to give up.
+
+    Returns:
+        False for few lines, where the first `MAX_LINES` are no wider than a column, and where most are items.
+    """
+    if bounds[1] - bounds[0] < MIN_ALONE_SHARE * (whole[1] - whole[0]):
+        return False
+    lines = list(islice(read_lines(text, bounds, check), MAX_LINES))
+    if len(lines) < MIN_ALONE_LINES or max(map(len, lines)) <= MAX_WIDTH:
+        return False
+    return sum(bool(read_marker(line)) for line in lines) * 2 <= len(lines)
 
 
 def cut_at_line_ends(text: str, bounds: Span, check: Check) -> Iterator[Span]:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from twohands.columns import find_spaced_width, is_wrapped, join_spaced
 from twohands.ends import SENTENCE_END as SENTENCE_END
-from twohands.ends import ends_clause, ends_sentence, ends_with_comma, may_end_sentence
+from twohands.ends import ends_clause, ends_sentence, ends_with_comma, ends_with_stop, may_end_sentence
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
+from twohands.front_matter import skip_front_matter
 from twohands.indents import cut_at_indents
-from twohands.lines import are_paragraphs, cut_at_line_ends
+from twohands.lines import are_paragraphs, cut_at_line_ends, is_as_if_alone
 from twohands.mail_header import skip_mail_header
 from twohands.markers import read_item
 from twohands.marks import Kind, cut_at_marks, cut_comments, cut_heading
@@ -134,7 +135,8 @@ def _cut(text: str, bounds: tuple[int, int], separator: re.Pattern[str], check: 
 
 def _pieces(text: str, check: Check) -> Iterator[tuple[int, int, bool]]:
     """What is parted by blank lines, marks, line ends or indents; the last of three tells which are marked headings."""
-    bounds = skip_mail_header(text, (len(text) - len(text.lstrip()), len(text.rstrip())))
+    bounds = skip_front_matter(text, (len(text) - len(text.lstrip()), len(text.rstrip())))
+    bounds = skip_mail_header(text, bounds)
     if bounds[0] >= bounds[1]:
         return
     is_one = not _BLANK_LINE.search(text, *bounds)
@@ -147,15 +149,20 @@ def _pieces(text: str, check: Check) -> Iterator[tuple[int, int, bool]]:
                 if kind is Kind.HEADING:
                     yield start, end, True
                 elif kind is Kind.PROSE and text[start:end].strip():
-                    yield from ((*piece, False) for piece in _cut_prose(text, (start, end), is_one=is_one, check=check))
+                    whole = None if is_one else bounds
+                    yield from ((*piece, False) for piece in _cut_prose(text, (start, end), whole, check))
 
 
-def _cut_prose(text: str, bounds: tuple[int, int], *, is_one: bool, check: Check) -> Iterator[tuple[int, int]]:
+def _cut_prose(
+    text: str, bounds: tuple[int, int], whole: tuple[int, int] | None, check: Check
+) -> Iterator[tuple[int, int]]:
     """Cut at line ends if the lines are a paragraph each; else, as wrapped text, at indents.
 
-    Where a document has blank lines (not `is_one`), they are most likely what parts it.
+    Where a document has blank lines (then `whole` is given), they are most likely what parts it.
     """
-    is_parted = not is_wrapped(text, bounds, check) if is_one else are_paragraphs(text, bounds, check)
+    is_parted = whole is not None and are_paragraphs(text, bounds, check)
+    if not is_parted and (whole is None or is_as_if_alone(text, bounds, whole, check)):
+        is_parted = not is_wrapped(text, bounds, check)
     return cut_at_line_ends(text, bounds, check) if is_parted else cut_at_indents(text, bounds, check)
 
 
@@ -178,7 +185,7 @@ def _is_headline(raw: str, n_words: int, *, is_open: bool) -> bool:
 
 def _is_ended(raw: str, n_words: int, *, is_item: bool, is_beside_comma: bool) -> bool:
     """Whether a piece ends as a sentence or a clause does; a comma alone may be a salutation's or that of verse."""
-    if ends_sentence(raw):
+    if ends_sentence(raw) or ends_with_stop(raw):
         return True
     if not ends_clause(raw) or (n_words < CLAUSE_WORDS and not is_item):
         return False
@@ -277,18 +284,18 @@ def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int 
 
     Blank lines divide, unless each line of wrapped text has one behind it. A document without any is divided at line
     ends, unless its lines were wrapped at a column (`columns.py`) or are verse, and so are lines in a row that are
-    mostly wider than a column and end sentences (`lines.py`). Where prose was wrapped, an indented line after a
-    sentence's end begins a paragraph, too; a word that was parted at the end of a line stays so, as offsets and
-    evidence speak of the raw text. Quotations are divided at their empty lines.
+    mostly wider than a column and end sentences, and those that are most of the document (`lines.py`). Where prose was
+    wrapped, an indented line after a sentence's end begins a paragraph, too; a word that was parted at the end of a
+    line stays so, as offsets and evidence speak of the raw text. Quotations are divided at their empty lines.
 
-    Lines that begin with `#` or are underlined by `===` or `---` are headings, however they end; the header of a mail,
-    comments and definitions of notes and links are nothing (`mail_header.py`, `marks.py`). Pieces of fewer than
-    `min_words` words that do not end a sentence, or as a clause does (`; and`; a comma in an item or beside another),
-    are headings, bylines, page numbers, too: they belong to no paragraph, as the labels are those of a paragraph read
-    without its title. But so many of them in a row that they hold `LIST_WORDS` words are a list, and one paragraph; so
-    are those that nothing follows, and items such as `(b) …` beside one that does end so. One line of at most
-    `HEADLINE_WORDS` words before all paragraphs is a heading, too, if it does not end a sentence and the paragraph
-    behind it does.
+    Lines that begin with `#` or are underlined by `===` or `---` are headings, however they end; front matter, the
+    header of a mail, comments and definitions of notes and links are nothing (`front_matter.py`, `mail_header.py`,
+    `marks.py`). Pieces of fewer than `min_words` words that do not end a sentence, or as a clause does (`; and`; a
+    comma in an item or beside another), are headings, bylines, page numbers, too: they belong to no paragraph, as the
+    labels are those of a paragraph read without its title. But so many of them in a row that they hold `LIST_WORDS`
+    words are a list, and one paragraph; so are those that nothing follows, and items such as `(b) …` beside one that
+    does end so. One line of at most `HEADLINE_WORDS` words before all paragraphs is a heading, too, if it does not end
+    a sentence and the paragraph behind it does.
 
     Args:
         text: the raw document.

@@ -10,35 +10,19 @@ from types import ModuleType
 from typing import Any
 
 from twohands.errors import FileReadError
+from twohands.hyphens import find_words, join_word
 from twohands.paragraphs import MIN_WORDS, SENTENCE_END
+from twohands.running_lines import drop_running_lines
 
-_DIGITS = re.compile(r"\d+")
 _NOTE = re.compile(r"(?<!\d)[.!?\u2026]['\"\u2019\u201d)\]]*\d{1,3}$")  # its number, behind the end of a sentence
 _SHORT = 0.8  # of the usual width of a line, in characters
 _WIDER = 1.3  # than the usual distance of lines, by which a gap parts paragraphs
 _LEAST_DISTANCE = 0.8  # of the size of the letters; what is nearer stands on one line, or is no running text
+# No tokenizer's vocabulary has them, and words that hold one are unknown to it.
+_LIGATURES = str.maketrans(
+    {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"}
+)
 _Place = tuple[float, float]  # of a line: its height on the page and the size of its letters, in points
-
-
-def _drop_running_lines(pages: list[list[str]]) -> list[list[str]]:
-    """Leave out page numbers, and headers and footers that stand on at least half of three or more pages."""
-
-    def key(line: str) -> str:
-        return _DIGITS.sub("0", line)
-
-    repeated: set[str] = set()
-    if len(pages) >= 3:
-        edges = [key(line) for page in pages for line in {page[0], page[-1]}]
-        repeated = {line for line in edges if edges.count(line) * 2 >= len(pages)}
-    kept = []
-    for page in pages:
-        first, last = 0, len(page)
-        while first < last and (key(page[first]) in repeated or page[first].isdigit()):
-            first += 1
-        while first < last and (key(page[last - 1]) in repeated or page[last - 1].isdigit()):
-            last -= 1
-        kept.append(page[first:last])
-    return kept
 
 
 def _cut_blocks(page: list[str]) -> list[list[str]]:
@@ -72,7 +56,8 @@ def join_lines(pages: list[list[str]]) -> str:
 
     A paragraph ends at a gap where a sentence does, too, or at a line that ends a sentence well short of the usual
     width; it may go on over the end of a page. A few words that end no sentence and have a gap beside them are a
-    heading, parted from what is above and below. A word that is hyphenated at the end of a line is put together.
+    heading, parted from what is above and below. A word that is hyphenated at the end of a line is put together, and a
+    compound keeps its hyphen.
 
     Args:
         pages: lines of each page, stripped; empty ones where the page had a gap.
@@ -80,8 +65,9 @@ def join_lines(pages: list[list[str]]) -> str:
     Returns:
         Text with blank lines between paragraphs.
     """
-    pages = _drop_running_lines([page for page in pages if page])
+    pages = drop_running_lines(pages)
     short = _find_short(pages)
+    words = find_words(line for page in pages for line in page)
     paragraphs = [""]
     for page in pages:
         blocks = _cut_blocks(page)
@@ -92,10 +78,8 @@ def join_lines(pages: list[list[str]]) -> str:
                 paragraphs.append("")
             for line in block:
                 so_far = paragraphs[-1]
-                if so_far.endswith("-") and line[0].islower() and so_far[-2:-1].isalpha():
-                    paragraphs[-1] = so_far[:-1] + line
-                else:
-                    paragraphs[-1] = f"{so_far} {line}" if so_far else line
+                joined = join_word(so_far, line, words)
+                paragraphs[-1] = joined or (f"{so_far} {line}" if so_far else line)
                 if len(line) < short and SENTENCE_END.search(line):
                     paragraphs.append("")
             if is_heading:
@@ -135,12 +119,16 @@ def _read_lines(page: Any) -> list[tuple[str, _Place | None]]:  # noqa: ANN401 -
 
 
 def _measure(page: list[tuple[str, _Place | None]]) -> list[float | None]:
-    """How far below the last line each stands, in sizes of their letters; None where that cannot be said."""
+    """How far below the last line each stands, in sizes of the smaller letters; None where that cannot be said.
+
+    In sizes of the larger ones the text below a title would be near to it.
+    """
     distances: list[float | None] = []
     above: _Place | None = None
     for text, place in page:
-        ratio = (above[0] - place[0]) / max(above[1], place[1]) if text and above and place else 0
-        distances.append(ratio if ratio >= _LEAST_DISTANCE else None)
+        distance = above[0] - place[0] if text and above and place else 0
+        is_below = above is not None and place is not None and distance >= _LEAST_DISTANCE * place[1]
+        distances.append(distance / min(above[1], place[1]) if is_below and above and place else None)
         above = place if text else above
     return distances
 
@@ -195,7 +183,7 @@ def pdf_to_text(content: bytes, name: str, *, pypdf: ModuleType) -> str:
         raise FileReadError(f"{name} cannot be read as PDF: {type(error).__name__}: {error}") from error
     if is_locked:
         raise FileReadError(f"{name} is locked by a password; unlock it first")
-    text = join_lines(_mark_gaps(pages))
+    text = join_lines([[line.translate(_LIGATURES) for line in page] for page in _mark_gaps(pages)])
     if not text:
         raise FileReadError(f"{name} holds no text, perhaps only scanned pages; run it through OCR first")
     return text

@@ -20,6 +20,10 @@ _ABBREVIATION = re.compile(
     r"Figs|Vol|pp|para|paras|cf|ca|approx|e\.g|i\.e|al|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)|"
     r"\b[A-Z]|\b(?:[A-Z]\.)+[A-Z])\.$"
 )
+# What `_ABBREVIATION` lacks and may not have, as sentences are counted by it.
+_FURTHER_ABBREVIATION = re.compile(r"\b(?:v|Sens|Reps|Fed|Reg|Pub|Adm|Maj|Capt|Rev|Messrs|[ap]\.m)\.$")
+_PAGE = re.compile(r"\bp\.$")
+_NUMBER = re.compile(r"\s++\d")
 # As `_END`, with the marks of notes behind the closing quotes, and names such as iPhone that begin a sentence.
 _NOTED_END = re.compile(
     rf"(?<![.!?\u2026])[.!?\u2026]++{CLOSERS}*+{NOTES}{CLOSERS}*+"
@@ -29,7 +33,8 @@ _NOTED_END = re.compile(
 )
 # Some abbreviations end a sentence, too: where a word follows that has no capital within one.
 _LAST_WORD = re.compile(
-    r"\b(?:[A-Z]|(?:[A-Z]\.)+[A-Z]|Inc|Ltd|Co|Corp|Jr|Sr|al|No|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.$"
+    r"\b(?:[A-Z]|(?:[A-Z]\.)+[A-Z]|[ap]\.m|Fed|Inc|Ltd|Co|Corp|Jr|Sr|al|No|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|"
+    r"Dec)\.$"
 )
 _FIRST_WORD = re.compile(
     r"\s*+[\"'\u2018\u201c(\[]*+(?:The|This|That|These|Those|It|Its|He|She|They|We|You|His|Her|Their|Our|There|Here|And|"
@@ -94,12 +99,19 @@ def _find_items(text: str) -> list[int]:
     return [start for starts in by_marker.values() if len(starts) > 1 for start in starts]
 
 
+def _is_abbreviated(before: str, text: str, end: int) -> bool:
+    """Whether a dot behind `before`, which ends at `end` of the text, stands for an abbreviation."""
+    if _ABBREVIATION.search(before) or _FURTHER_ABBREVIATION.search(before):
+        return True
+    return bool(_PAGE.search(before) and _NUMBER.match(text, end))
+
+
 def _find_ends(text: str) -> Iterator[int]:
     begin = 0
     for match in _NOTED_END.finditer(text):
         start, end = match.span()
         before = text[max(0, start - _BEFORE_CHARS) : start + 1]
-        if match[0] == "." and _ABBREVIATION.search(before):
+        if match[0] == "." and _is_abbreviated(before, text, end):
             if not (_LAST_WORD.search(before) and _FIRST_WORD.match(text, end)):
                 continue
         elif _BARE_MARKER.fullmatch(text, begin, end):  # it counts the sentence behind it

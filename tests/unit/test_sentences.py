@@ -63,6 +63,26 @@ def test_a_reader_is_shown_sentences_with_the_marks_of_their_notes(expected):
     assert [sentence.text for sentence in find_sentences(gap.join(expected))] == expected
 
 
+@pytest.mark.parametrize(
+    "expected",
+    [
+        ["The vote began at 5 p.m. Monday and at 9 a.m. Eastern.", "It ended late."],
+        ["The vote ended at 5 p.m.", "The house rose.", "It met at 9 a.m.", "\u201cWe won\u201d, said the clerk."],
+        [
+            "In Mill v. Harbour Board the court ruled.",
+            "In Sens. Dale and Doe it had friends, as in Reps. Hill and Lee.",
+        ],
+        ["See 89 Fed. Reg. 1234 and Pub. L. 117-2 of last year.", "All waited for the Fed.", "It did nothing."],
+        ["He quoted p. 5 of it to Adm. Dale, Maj. Doe, Capt. Lee, Rev. Hill and Messrs. Moss.", "They left."],
+        ["It ended with p.", "So be it."],
+    ],
+)
+def test_a_reader_is_shown_no_sentence_that_is_cut_at_an_abbreviation(expected):
+    text = " ".join(expected)
+    assert [sentence.text for sentence in find_sentences(text)] == expected
+    assert texts("In Mill v. Harbour it ruled.") == ["In Mill v.", "Harbour it ruled."]  # as labels files count them
+
+
 @pytest.mark.issue(2)
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize(

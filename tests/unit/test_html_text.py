@@ -1,0 +1,48 @@
+"""Pages whose head has no end and pages that are streamed hidden are read; what is hidden in passing is not."""
+
+import pytest
+
+from twohands.documents import extract_text
+from twohands.paragraphs import split_paragraphs
+
+FIRST = "The ministry will take a third of the shares in both of the yards that it has kept, said the minister."
+SECOND = "Who is to pay for it all, asked his critics, and why should a loss that no bank would touch be theirs?"
+HIDDEN = "Sign up for our letter and get the news of the day, each day, before you have had your first cup of tea."
+
+
+def read(html):
+    pytest.importorskip("bs4")
+    return [p.text for p in split_paragraphs(extract_text(html.encode(), suffix=".html", name="x"))]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "<html><head><title>A title that is long enough to be a paragraph of its own, were it one. No.</title><body>",
+        "<html><head><meta charset=utf-8><title>Yards.</title><style>p {}</style><script>1.</script>",
+        "<head><title>Yards.</title></head><body>",
+        "<meta charset=utf-8><title>A title that is long enough to be a paragraph of its own, were it one.</title>",
+    ],
+)
+def test_a_head_without_its_end_tag_does_not_take_the_page_with_it(head):
+    assert read(f"<!doctype html>{head}<h1>Yards</h1><p>{FIRST}<p>{SECOND}") == [FIRST, SECOND]
+
+
+def test_an_article_that_is_streamed_hidden_is_read():
+    streamed = f'<div id=root>Loading</div><div hidden id="S:0"><article><p>{FIRST}</p><p>{SECOND}</p></article></div>'
+    assert read(streamed) == [FIRST, SECOND]
+    halves = f'<p>{FIRST}</p><div hidden id="S:0"><p>{SECOND}</p></div><p hidden>Read more of this.</p>'
+    assert read(halves) == [FIRST, SECOND]
+
+
+@pytest.mark.parametrize("attribute", ["hidden", "hidden=hidden", "hidden=''"])
+def test_what_is_hidden_and_small_or_without_prose_is_not_read(attribute):
+    article = f"<p>{FIRST}</p><p>{SECOND}</p>"
+    assert read(f"{article * 3}<div {attribute}><p>{HIDDEN}</p></div>") == [FIRST, SECOND] * 3
+    menu = "".join(f"<li>Read more of part {n}." for n in range(40))
+    assert read(f"{article}<ul {attribute}>{menu}</ul>") == [FIRST, SECOND]
+
+
+def test_what_is_hidden_until_it_is_found_is_text():
+    article = f"<p>{FIRST}</p><p>{SECOND}</p>" * 3
+    assert read(f"{article}<p hidden=until-found>Nobody.</p>") == [*[FIRST, SECOND] * 3, "Nobody."]

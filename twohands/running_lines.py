@@ -1,0 +1,68 @@
+"""Owns lines of pages -> those that are no page numbers, headers or footers. Knows nothing of sentences."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+MIN_PAGES = 3  # of fewer nobody can say what runs through them
+MAX_ROUNDS = 8  # of dropping what stands outermost
+
+_Key = Callable[[str], str]  # of a line: those that have the same are one
+
+_DIGITS = re.compile(r"\d+")
+
+
+def _key(line: str) -> str:
+    return _DIGITS.sub("0", line)
+
+
+def _strict_key(line: str) -> str:
+    """As `_key`, but what ends as a sentence does is text wherever its numbers differ."""
+    return line if line.endswith((".", "!", "?")) else _key(line)
+
+
+def _count(pages: Iterable[list[str]], key: _Key) -> Counter[str]:
+    """On how many pages each line stands first or last."""
+    return Counter(line for page in pages if page for line in {key(page[0]), key(page[-1])})
+
+
+def _find_repeated(pages: list[list[str]], key: _Key) -> set[str]:
+    """Keys of lines at an edge of at least half of the pages, or of those left or right in an opened book."""
+    repeated = {line for line, n in _count(pages, key).items() if n * 2 >= len(pages)}
+    for side in (pages[::2], pages[1::2]):
+        repeated |= {line for line, n in _count(side, _strict_key).items() if n > 1 and n * 2 >= len(side)}
+    return repeated
+
+
+def _strip(page: list[str], repeated: set[str], key: _Key) -> list[str]:
+    def is_running(line: str) -> bool:
+        return not line or line.isdigit() or key(line) in repeated
+
+    first, last = 0, len(page)
+    while first < last and is_running(page[first]):
+        first += 1
+    while first < last and is_running(page[last - 1]):
+        last -= 1
+    return page[first:last]
+
+
+def drop_running_lines(pages: list[list[str]]) -> list[list[str]]:
+    """Leave out page numbers, and headers and footers that stand on at least half of the pages or of every second one.
+
+    They may have several lines with gaps between: what is dropped uncovers the next.
+
+    Args:
+        pages: lines of each page, stripped; empty ones where the page had a gap.
+
+    Returns:
+        What is left of the pages, without gaps at their edges and without pages that hold nothing else.
+    """
+    kept = [page for page in pages if page]
+    has_many = len(kept) >= MIN_PAGES
+    for number in range(MAX_ROUNDS):
+        key = _strict_key if number else _key  # what is dropped last is nearest to the text
+        repeated = _find_repeated(kept, key) if has_many else set()
+        before, kept = kept, [_strip(page, repeated, key) for page in kept]
+        if kept == before and number:
+            break
+    return [page for page in kept if page]
