@@ -11,7 +11,7 @@ from twohands.evidence import EvidencePlan, list_runs, make_explained_prediction
 from twohands.known import check_known
 from twohands.locate import find_model
 from twohands.manifest import GRAPH_NAME, TOKENIZER_NAME, Manifest, load_manifest
-from twohands.misuse import ArgumentError, ClosedError
+from twohands.misuse import ArgumentError, ClosedError, check_texts
 from twohands.prediction import Prediction
 from twohands.runtimes import DEFAULT_RUNTIME, Runtime, open_session
 from twohands.scores import with_thresholds
@@ -176,7 +176,7 @@ class Classifier:
             One prediction for each text, in order.
 
         Raises:
-            ArgumentError: `texts` is one string, a mapping, or nothing to go through.
+            ArgumentError: `texts` is one string, a mapping, a table, or nothing to go through.
             ClosedError: the classifier was closed.
             EmptyParagraphError: a text is empty; the message names its place.
             ParagraphTooLongError: a text is too long.
@@ -216,16 +216,9 @@ class Classifier:
 
 
 def _go_through(texts: Iterable[str]) -> Iterator[str]:
-    """Iterate over texts; what would be gone through by its letters or keys is refused."""
-    if isinstance(texts, str | bytes):
-        raise ArgumentError("classify takes several texts; wrap the one text in a list: classify([text])")
-    if isinstance(texts, Mapping):
-        raise ArgumentError("classify takes texts, found a mapping; pass list(texts.values())")
-    try:
-        return iter(texts)
-    except TypeError as error:
-        found = type(texts).__name__
-        raise ArgumentError(f"classify takes texts, found {found}; pass a list or any other iterable") from error
+    """Iterate over texts; what would be gone through by its letters, keys or names of columns is refused."""
+    check_texts(texts)
+    return iter(texts)
 
 
 def _load_same(folder: Path, num_threads: int | None, runtime: Runtime, sha256: str) -> Classifier:

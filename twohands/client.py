@@ -9,14 +9,14 @@ sent and how an answer is read stands once, in `exchange.py` and `exchange_long.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from twohands.client_async import AsyncClient
 from twohands.errors import ServiceError
-from twohands.exchange import Call, Retries, cut_batches, make_classify_call, read_items
+from twohands.exchange import BatchSize, Call, Retries, cut_batches, make_classify_call, read_items
 from twohands.exchange_long import (
     Document,
     Item,
@@ -28,12 +28,12 @@ from twohands.exchange_long import (
     read_document,
     read_part,
 )
+from twohands.misuse import ClosedError, check_texts, check_whole
 from twohands.prediction import Prediction
 from twohands.transport import (
     DEFAULT_URL,
     INFO,
     Items,
-    check_texts,
     describe_failure,
     import_httpx,
     make_options,
@@ -67,22 +67,25 @@ class Client:
 
         Args:
             url: of the service.
-            api_key: sent with each request.
+            api_key: sent with each request, without white space around it.
             timeout_s: for each step of a request: connecting, sending, waiting for the answer.
-            max_retries: how often a request is sent again.
+            max_retries: how often a request is sent again. From 1 on, a batch that takes the service too long is halved
+                in place of that, until it is one text.
             max_wait_s: longest wait before one is.
             batch_size: most texts of one request.
             transport: in place of the network.
 
         Raises:
             MissingExtraError: httpx is not installed.
+            ArgumentError: the url is none, the key fits in no header, or a number is none that can be worked with.
         """
         self._httpx = import_httpx()
+        options = make_options(self._httpx, url, api_key=api_key, timeout_s=timeout_s, max_wait_s=max_wait_s)
+        check_whole("max_retries", max_retries, least=0)
+        check_whole("batch_size", batch_size, least=1)
         self._batch_size = batch_size
         self._begin = partial(Retries, max_retries=max_retries, max_wait_s=max_wait_s)
-        self._client: httpx.Client = self._httpx.Client(
-            transport=transport, **make_options(url, api_key=api_key, timeout_s=timeout_s)
-        )
+        self._client: httpx.Client = self._httpx.Client(transport=transport, **options)
 
     def __enter__(self) -> Self:
         return self
@@ -120,16 +123,19 @@ class Client:
             One prediction for each text in order, or in its place the error why it has none.
 
         Raises:
-            TypeError: `texts` is one string.
-            InputTypeError: a text is no string.
+            ArgumentError: `texts` is one string, a mapping, a table, or nothing to go through.
+            ClosedError: the client was closed.
+            InputTypeError: a text is no string; of a list that is said before anything is sent.
+            ThresholdError: a threshold is no number from 0 to 1.
             ServiceError: the service refused a request, or gave no answer; its `code` says why.
         """
         check_texts(texts)
-        items: Items = []
-        for batch in cut_batches(texts, max_texts=self._batch_size):
-            call = make_classify_call(batch, thresholds=thresholds, explain=explain, model=model)
-            items += self._ask(call, partial(read_items, n_texts=len(batch)))
-        return items
+        make = partial(make_classify_call, thresholds=thresholds, explain=explain, model=model)
+        size = BatchSize(self._batch_size, self._begin)
+        batches = cut_batches(texts, max_texts=self._batch_size)
+        if isinstance(texts, Collection):  # a fault in the last text would cost the answers to all before it
+            batches = iter(list(batches))
+        return [item for batch in batches for item in self._classify_batch(batch, make, size)]
 
     def classify_one(
         self,
@@ -162,8 +168,10 @@ class Client:
             Name and answer of each row, in order: a prediction, or the error why it has none.
 
         Raises:
-            TypeError: `rows` is one string.
+            ArgumentError: `rows` is one string, a mapping, a table, or nothing to go through.
+            ClosedError: the client was closed.
             InputTypeError: a row is no text.
+            ThresholdError: a threshold is no number from 0 to 1.
             ServiceError: the service refused a part, or gave no answer; what was yielded before holds.
         """
         check_texts(rows)
@@ -197,15 +205,26 @@ class Client:
         call = make_document_call(content, media_type=media_type, thresholds=thresholds, model=model)
         return self._ask(call, read_document)
 
-    def _ask(self, call: Call, read: Callable[[bytes], T]) -> T:
-        retries = self._begin()
+    def _classify_batch(self, batch: list[str], make: Callable[[list[str]], Call], size: BatchSize) -> Items:
+        items: Items = []
+        while part := batch[len(items) :][: size.most]:
+            try:
+                items += self._ask(make(part), partial(read_items, n_texts=len(part)), is_halved=len(part) > 1)
+            except ServiceError as failure:
+                time.sleep(size.halve(len(part), failure))
+        return items
+
+    def _ask(self, call: Call, read: Callable[[bytes], T], *, is_halved: bool = False) -> T:
+        retries = self._begin(is_halved=is_halved)
         while True:
+            if self._client.is_closed:
+                raise ClosedError("the client was closed; make another one")
             try:
                 response = self._client.request(
                     call.method, call.path, content=call.body, headers=call.headers, params=call.query or None
                 )
                 return read_answer(response, read)
-            except self._httpx.TransportError as error:
+            except self._httpx.RequestError as error:
                 failure = describe_failure(self._httpx, error)
             except ServiceError as error:
                 failure = error

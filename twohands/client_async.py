@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from twohands.errors import ServiceError
-from twohands.exchange import Call, Retries, cut_batches, make_classify_call, read_items
+from twohands.exchange import BatchSize, Call, Retries, cut_batches, make_classify_call, read_items
 from twohands.exchange_long import (
     Document,
     Item,
@@ -22,12 +22,12 @@ from twohands.exchange_long import (
     read_document,
     read_part,
 )
+from twohands.misuse import ClosedError, check_texts, check_whole
 from twohands.prediction import Prediction
 from twohands.transport import (
     DEFAULT_URL,
     INFO,
     Items,
-    check_texts,
     describe_failure,
     import_httpx,
     make_options,
@@ -74,9 +74,10 @@ class AsyncClient:
 
         Args:
             url: of the service.
-            api_key: sent with each request.
+            api_key: sent with each request, without white space around it.
             timeout_s: for each step of a request: connecting, sending, waiting for the answer.
-            max_retries: how often a request is sent again.
+            max_retries: how often a request is sent again. From 1 on, a batch that takes the service too long is halved
+                in place of that, until it is one text.
             max_wait_s: longest wait before one is.
             batch_size: most texts of one request.
             max_concurrency: most requests at once of one call.
@@ -84,14 +85,17 @@ class AsyncClient:
 
         Raises:
             MissingExtraError: httpx is not installed.
+            ArgumentError: the url is none, the key fits in no header, or a number is none that can be worked with.
         """
         self._httpx = import_httpx()
+        options = make_options(self._httpx, url, api_key=api_key, timeout_s=timeout_s, max_wait_s=max_wait_s)
+        check_whole("max_retries", max_retries, least=0)
+        check_whole("batch_size", batch_size, least=1)
+        check_whole("max_concurrency", max_concurrency, least=1)
         self._batch_size = batch_size
         self._max_concurrency = max_concurrency
         self._begin = partial(Retries, max_retries=max_retries, max_wait_s=max_wait_s)
-        self._client: httpx.AsyncClient = self._httpx.AsyncClient(
-            transport=transport, **make_options(url, api_key=api_key, timeout_s=timeout_s)
-        )
+        self._client: httpx.AsyncClient = self._httpx.AsyncClient(transport=transport, **options)
 
     async def __aenter__(self) -> Self:
         return self
@@ -129,17 +133,21 @@ class AsyncClient:
             One prediction for each text in order, or in its place the error why it has none.
 
         Raises:
-            TypeError: `texts` is one string.
-            InputTypeError: a text is no string.
+            ArgumentError: `texts` is one string, a mapping, a table, or nothing to go through.
+            ClosedError: the client was closed.
+            InputTypeError: a text is no string; of a list that is said before anything is sent.
+            ThresholdError: a threshold is no number from 0 to 1.
             ServiceError: the service refused a request, or gave no answer; what was still on its way is given up.
         """
         check_texts(texts)
         room = asyncio.Semaphore(self._max_concurrency)
 
+        make = partial(make_classify_call, thresholds=thresholds, explain=explain, model=model)
+        size = BatchSize(self._batch_size, self._begin)
+
         async def classify_batch(batch: list[str]) -> Items:
-            call = make_classify_call(batch, thresholds=thresholds, explain=explain, model=model)
             async with room:
-                return await self._ask(call, partial(read_items, n_texts=len(batch)))
+                return await self._classify_batch(batch, make, size)
 
         batches = list(cut_batches(texts, max_texts=self._batch_size))
         tasks = [asyncio.create_task(classify_batch(batch)) for batch in batches]
@@ -180,11 +188,13 @@ class AsyncClient:
             Name and answer of each row, in order.
 
         Raises:
-            TypeError: `rows` is one string.
+            ArgumentError: `rows` is one string, a mapping, a table, or nothing to go through.
+            ClosedError: the client was closed.
             InputTypeError: a row is no text.
+            ThresholdError: a threshold is no number from 0 to 1.
             ServiceError: the service refused a part, or gave no answer; what was yielded before holds.
         """
-        check_texts(rows)
+        check_texts(rows, is_async=True)
         begun: deque[asyncio.Task[list[tuple[RowId, Item]]]] = deque()
         try:
             async for part in _cut_rows_async(rows):
@@ -213,15 +223,26 @@ class AsyncClient:
         call = make_document_call(content, media_type=media_type, thresholds=thresholds, model=model)
         return await self._ask(call, read_document)
 
-    async def _ask(self, call: Call, read: Callable[[bytes], T]) -> T:
-        retries = self._begin()
+    async def _classify_batch(self, batch: list[str], make: Callable[[list[str]], Call], size: BatchSize) -> Items:
+        items: Items = []
+        while part := batch[len(items) :][: size.most]:
+            try:
+                items += await self._ask(make(part), partial(read_items, n_texts=len(part)), is_halved=len(part) > 1)
+            except ServiceError as failure:
+                await asyncio.sleep(size.halve(len(part), failure))
+        return items
+
+    async def _ask(self, call: Call, read: Callable[[bytes], T], *, is_halved: bool = False) -> T:
+        retries = self._begin(is_halved=is_halved)
         while True:
+            if self._client.is_closed:
+                raise ClosedError("the client was closed; make another one")
             try:
                 response = await self._client.request(
                     call.method, call.path, content=call.body, headers=call.headers, params=call.query or None
                 )
                 return read_answer(response, read)
-            except self._httpx.TransportError as error:
+            except self._httpx.RequestError as error:
                 failure = describe_failure(self._httpx, error)
             except ServiceError as error:
                 failure = error

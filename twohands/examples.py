@@ -28,7 +28,17 @@ from twohands.row_faults import (
     tell_once,
     tell_unknown,
 )
-from twohands.row_files import ROW_SUFFIXES, PackedError, open_bytes, plain_suffix, read_suffix, tell_remedy
+from twohands.row_files import (
+    ROW_SUFFIXES,
+    PackedError,
+    open_bytes,
+    plain_suffix,
+    read_parquet_cells,
+    read_suffix,
+    show_unread,
+    tell_remedy,
+    tell_unread,
+)
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
 NOT_LABELLED = -100.0
@@ -135,15 +145,8 @@ def _read_csv(path: Path, faults: list[str]) -> Iterator[Row]:
 
 def _read_parquet(path: Path, faults: list[str]) -> Iterator[Row]:
     parquet = import_pyarrow(f"reading {path}")
-    try:
-        table = parquet.ParquetFile(path)
-        number = 0
-        for batch in table.iter_batches(batch_size=1000):
-            for cells in batch.to_pylist():
-                number += 1
-                yield Row(take_whole(cells), f"{path}:row {number}")
-    except (OSError, ValueError) as error:
-        faults.append(f"{path}: not Parquet ({error})")
+    for place, cells in read_parquet_cells(parquet, path, faults):
+        yield Row(take_whole(cells), place)
 
 
 def expand_paths(paths: Iterable[Path], suffixes: tuple[str, ...] = ROW_SUFFIXES) -> list[Path]:
@@ -252,12 +255,14 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
     Raises:
         RowError: all faults of the row.
     """
+    names = [head.name for head in taxonomy.heads]
+    wanted = ("text", *names, *_NAMES)
+    if unread := tell_unread(row.cells, wanted):
+        raise RowError(row.place, unread, ())
     faults = []
     of_labels: list[str] = []
     paragraph = ""
-    names = [head.name for head in taxonomy.heads]
     columns = row.list_columns()
-    wanted = ("text", *names, *_NAMES)
     try:
         if "text" not in columns:
             faults.append(f"no column 'text' {tell_columns(columns, wanted)}")
@@ -296,7 +301,7 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
         labels=labels,
         source=cell("source", default_source),
         group=cell("group", identifier),
-        columns={name: value for name, value in row.cells.items() if name not in wanted},
+        columns=show_unread({name: value for name, value in row.cells.items() if name not in wanted}),
         place=row.place,
     )
 

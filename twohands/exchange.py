@@ -4,8 +4,9 @@ import email.utils
 import json
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from twohands import errors
@@ -13,6 +14,7 @@ from twohands.errors import InputError, InputTypeError, ServiceError
 from twohands.prediction import Prediction, read_prediction
 
 RETRY_STATUSES = frozenset({429, 503})
+_TOO_COSTLY = "deadline_exceeded"
 _BACKOFF_S, _MAX_BACKOFF_S = 0.5, 20.0
 _MAX_BATCH_BYTES = 1_000_000
 
@@ -24,13 +26,15 @@ class Retries:
         M. Brooker, *Exponential Backoff And Jitter*, AWS Architecture Blog, 2015.
     """
 
-    def __init__(self, *, max_retries: int, max_wait_s: float) -> None:
+    def __init__(self, *, max_retries: int, max_wait_s: float, is_halved: bool = False) -> None:
         """Begin with the first attempt.
 
         Args:
             max_retries: how often a request is sent again.
             max_wait_s: longest wait; a service that asks for more is given up at once.
+            is_halved: whether less is sent, by `BatchSize`, in place of what took the service too long.
         """
+        self._is_halved = is_halved
         self._n_left = max_retries
         self._max_wait_s = max_wait_s
         self._backoff_s = _BACKOFF_S
@@ -48,13 +52,51 @@ class Retries:
             ServiceError: the failure itself, when sending it again would not help or has been tried enough.
         """
         asked_s = failure.retry_after_s or 0.0
-        if not failure.is_passing or self._n_left == 0 or asked_s > self._max_wait_s:
+        if self._is_halved and failure.code == _TOO_COSTLY:
+            raise failure
+        if not failure.is_passing or self._n_left <= 0 or asked_s > self._max_wait_s:
             raise failure
         self._n_left -= 1
         # Everybody was told the same time to come back: the jitter keeps them from coming back together.
         wait_s = asked_s + random.uniform(0, self._backoff_s)  # noqa: S311 - nobody gains by guessing it
         self._backoff_s = min(2 * self._backoff_s, _MAX_BACKOFF_S)
         return min(wait_s, self._max_wait_s)
+
+
+class BatchSize:
+    """How many texts one call sends at once: half as many once the service said that a request takes too long.
+
+    The same request would take as long again. What was learnt holds for the rest of the call.
+    """
+
+    def __init__(self, most: int, begin: Callable[[], Retries]) -> None:
+        """Begin with whole batches.
+
+        Args:
+            most: texts of one request.
+            begin: gives what says how long to wait before less is sent.
+        """
+        self.most = most
+        self._begin = begin
+
+    def halve(self, n_texts: int, failure: ServiceError) -> float:
+        """Send less from now on.
+
+        Args:
+            n_texts: of the request that failed.
+            failure: what came of it.
+
+        Returns:
+            Seconds to wait before.
+
+        Raises:
+            ServiceError: the failure itself, when less would not help, or nothing is to be sent again.
+        """
+        if failure.code != _TOO_COSTLY or n_texts == 1:
+            raise failure
+        wait_s = self._begin().next_wait_s(failure)
+        self.most = min(self.most, (n_texts + 1) // 2)
+        return wait_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +136,31 @@ def encode_text(text: object, *, where: str) -> bytes:
         raise InputTypeError(f"{where}: has half a surrogate pair; it was decoded wrongly") from error
 
 
+def read_thresholds(thresholds: object) -> dict[str, float]:
+    """Check thresholds as `Classifier` does, but for which labels there are, which the service knows.
+
+    Args:
+        thresholds: by label or head; any real numbers, as of numpy.
+
+    Returns:
+        The same as JSON can carry them.
+
+    Raises:
+        ThresholdError: a value is no real number in [0, 1], or there is no mapping at all.
+    """
+    if not thresholds:
+        return {}
+    if not isinstance(thresholds, Mapping):
+        found = type(thresholds).__name__
+        raise errors.ThresholdError(f"thresholds are {found}; expected a mapping of label to number")
+    given: Mapping[str, object] = thresholds
+    for key, value in given.items():
+        is_real = isinstance(value, Real) and not isinstance(value, bool)
+        if not is_real or not 0 <= value <= 1:  # type: ignore[operator]  # a real number can be compared
+            raise errors.ThresholdError(f"threshold for {key!r} is {value!r}; expected a number from 0 to 1")
+    return {key: float(value) for key, value in thresholds.items()}
+
+
 def cut_batches(texts: Sequence[str], *, max_texts: int) -> Iterator[list[str]]:
     """Cut a long list into requests that a service takes.
 
@@ -126,7 +193,7 @@ def make_classify_call(
     """The request for one batch."""
     wanted: dict[str, object] = {"inputs": list(texts)}
     if thresholds:
-        wanted["thresholds"] = dict(thresholds)
+        wanted["thresholds"] = read_thresholds(thresholds)
     if explain:
         wanted["explain"] = True
     if model is not None:
@@ -169,7 +236,7 @@ def read_items(content: bytes, *, n_texts: int) -> list[Prediction | InputError]
     try:
         items = [read_item(item) for item in json.loads(content)["predictions"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ServiceError("the answer is not one of this service; is the address right?", "invalid_answer") from error
+        raise make_invalid_answer() from error
     if len(items) != n_texts:
         raise ServiceError(f"{n_texts} texts were sent and {len(items)} answers came", "invalid_answer")
     return items
@@ -212,6 +279,11 @@ def read_failure(status: int, headers: Mapping[str, str], content: bytes) -> Ser
         retry_after_s=read_retry_after(headers.get("retry-after")),
         is_passing=status in RETRY_STATUSES,
     )
+
+
+def make_invalid_answer() -> ServiceError:
+    """Say that what answered is no service of ours."""
+    return ServiceError("the answer is not one of this service; is the address right?", "invalid_answer")
 
 
 def make_unreachable(error: Exception, *, is_passing: bool) -> errors.ServiceUnreachableError:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twohands.errors import InputError, InputTypeError, ServiceError
-from twohands.exchange import Call, encode_text, read_item
+from twohands.exchange import Call, encode_text, make_invalid_answer, read_item, read_thresholds
 from twohands.prediction import Prediction
 
 STREAM_PATH, DOCUMENTS_PATH = "/v1/classify/stream", "/v1/documents"
@@ -43,6 +43,8 @@ def name_row(row: Row, place: int) -> tuple[RowId, str]:
     name, text = row if isinstance(row, tuple) and len(row) == 2 else (place, row)
     if isinstance(name, bool) or not isinstance(name, str | int):
         raise InputTypeError(f"row {place}: a row's name is a string or a whole number")
+    if isinstance(name, str):
+        encode_text(name, where=f"row {place}: its name")
     encode_text(text, where=f"row {place}")
     return name, str(text)
 
@@ -103,7 +105,7 @@ def cut_rows(rows: Iterable[Row]) -> Iterator[Part]:
 
 def make_stream_call(part: Part, *, thresholds: Mapping[str, float] | None, explain: bool, model: str | None) -> Call:
     """The request for one part."""
-    query = [("threshold", f"{label}={float(value)!r}") for label, value in (thresholds or {}).items()]
+    query = [("threshold", f"{label}={value!r}") for label, value in read_thresholds(thresholds).items()]
     query += [("explain", "true")] if explain else []
     query += [("model", model)] if model is not None else []
     lines = (json.dumps({"id": name, "text": text}, ensure_ascii=False) for name, text in part)
@@ -136,7 +138,7 @@ def read_part(content: bytes, *, part: Part) -> list[tuple[RowId, Item]]:
             raise ServiceError("the answer ended before all rows were answered", "invalid_answer", is_passing=True)
         return [(name, read_item(answer)) for (name, _), answer in zip(part, answers, strict=True)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ServiceError("the answer is not one of this service; is the address right?", "invalid_answer") from error
+        raise make_invalid_answer() from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +188,13 @@ def make_document_call(
         encode_text(content, where="the document")
         if media_type not in {None, "text/plain"}:
             raise InputTypeError(f"a document of type {media_type} is sent as bytes; encode it")
-        wanted = {"text": content} | ({"thresholds": dict(thresholds)} if thresholds else {})
+        wanted = {"text": content} | ({"thresholds": read_thresholds(thresholds)} if thresholds else {})
         wanted |= {"model": model} if model is not None else {}
         return Call("POST", DOCUMENTS_PATH, json.dumps(wanted, ensure_ascii=False).encode())
     if media_type is None:
         raise InputTypeError("bytes need a media type: text/plain, text/markdown, text/html or application/pdf")
+    if not (media_type.isascii() and media_type.isprintable()):
+        raise InputTypeError(f"no document is of the type {media_type!r}")
     if thresholds:
         raise InputTypeError("thresholds go with a document sent as text, not as bytes")
     return Call("POST", DOCUMENTS_PATH, content, media_type, (("model", model),) if model is not None else ())
@@ -220,4 +224,4 @@ def read_document(content: bytes) -> Document:
             model=dict(answer["model"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ServiceError("the answer is not one of this service; is the address right?", "invalid_answer") from error
+        raise make_invalid_answer() from error

@@ -24,6 +24,7 @@ from twohands.documents import (
 from twohands.errors import (
     EmptyParagraphError,
     FileReadError,
+    InputTypeError,
     InvalidIdError,
     MissingTextError,
     ParagraphTooLongError,
@@ -31,7 +32,7 @@ from twohands.errors import (
 )
 from twohands.examples import Row, expand_paths, import_pyarrow, read_jsonl_lines, read_rows
 from twohands.paragraphs import split_paragraphs
-from twohands.row_files import ROW_SUFFIXES, PackedError, plain_suffix
+from twohands.row_files import ROW_SUFFIXES, PackedError, plain_suffix, tell_unread
 
 STDIN_NAME = "stdin"
 _HTML = re.compile(r"(<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
@@ -99,11 +100,15 @@ def find_inputs(paths: Iterable[Path], *, text_column: str) -> list[Path]:
 
 
 def _item_from_row(row: Row, text_column: str) -> Item:
+    if unread := tell_unread(row.cells, ["id"]):
+        return Item(row.place, None, InvalidIdError(unread[0]))
     identifier = row.cells.get("id")
     if identifier is not None and (isinstance(identifier, bool) or not isinstance(identifier, str | int)):
         found = type(identifier).__name__
         return Item(row.place, None, InvalidIdError(f"id is {found}, expected a string or a whole number"))
     name = row.place if identifier is None or identifier == "" else str(identifier)
+    if unread := tell_unread(row.cells, [text_column]):
+        return Item(name, None, InputTypeError(f"{row.place}: column {unread[0]}"))
     if row.cells.get(text_column) is None:
         return Item(name, None, MissingTextError(f"{row.place} has nothing in column {text_column!r}"))
     return Item(name, row.cells[text_column])

@@ -6,6 +6,7 @@ Its first line says which run it is; each further line is one answer. Knows noth
 import importlib
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -14,7 +15,12 @@ from twohands.bulk import Answer, Tally
 from twohands.errors import FileWriteError, RunConflictError
 from twohands.outputs import encode_line
 
+_OWNERS = stat.S_IRUSR | stat.S_IWUSR
 _MARK = b'{"twohands_journal": '
+
+
+def _mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 def journal_path(output: Path) -> Path:
@@ -88,18 +94,24 @@ class Journal:
         """Make the output out of the journal, whole or not at all, and remove the journal.
 
         Args:
-            output: replaced in one step.
+            output: replaced in one step, with its mode kept; of a symbolic link, what it points to.
             write: writes the file at the path that it is given.
 
         Raises:
             FileWriteError: the disk is full or gone; the journal stays.
         """
-        temporary = output.with_name(f".{output.name}.tmp")
+        place = Path(os.path.realpath(output))
+        temporary = place.with_name(f".{place.name}.tmp")
         try:
+            if place.exists():
+                temporary.touch()
+                temporary.chmod(_mode_of(place) | _OWNERS)  # before there is anything to read in it
             write(temporary)
             with temporary.open("rb") as stream:
                 os.fsync(stream.fileno())
-            temporary.replace(output)
+            if place.exists():
+                temporary.chmod(_mode_of(place))
+            temporary.replace(place)
         except OSError as error:
             raise FileWriteError(f"cannot write {output}: {error}; the same command goes on later") from error
         finally:
@@ -198,6 +210,8 @@ def open_journal(output: Path, run: dict[str, object], *, overwrite: bool) -> Jo
     header = encode_line({"twohands_journal": 1, **run})
     try:
         stream = path.open("a+b")
+        if output.exists():  # the answers that it gathers are as private as those that they replace
+            path.chmod(_mode_of(output) | _OWNERS)
     except OSError as error:
         raise FileWriteError(f"cannot write {path}: {error}") from error
     journal = Journal(path, stream)

@@ -1,4 +1,7 @@
-"""Owns the errors of who calls the library from Python as it cannot be called; a branch of the tree in `errors.py`."""
+"""Owns what is refused to who calls the library from Python: a branch of the tree in `errors.py`, and shared checks."""
+
+from collections.abc import AsyncIterable, Mapping
+from typing import SupportsIndex
 
 from twohands.errors import TwoHandsError
 
@@ -10,7 +13,7 @@ class ArgumentError(TwoHandsError, TypeError, ValueError):
 
 
 class ClosedError(TwoHandsError):
-    """A classifier is used after it was closed."""
+    """A classifier or a client is used after it was closed."""
 
     code = "classifier_closed"
 
@@ -19,3 +22,44 @@ class ForkError(TwoHandsError):
     """A classifier was loaded before this process was forked, and its runtime does not work here."""
 
     code = "forked"
+
+
+def check_texts(texts: object, *, is_async: bool = False) -> None:
+    """Refuse what would be gone through by its letters, its keys or the names of its columns, or not at all.
+
+    Args:
+        texts: what was given for several texts.
+        is_async: whether an async iterator may give them.
+
+    Raises:
+        ArgumentError: it is one string, a mapping, a table, or nothing to go through.
+    """
+    if isinstance(texts, str | bytes):
+        raise ArgumentError("classify takes several texts; wrap the one text in a list: classify([text])")
+    if isinstance(texts, Mapping):
+        raise ArgumentError("classify takes texts, found a mapping; pass list(texts.values())")
+    if hasattr(texts, "columns") and hasattr(texts, "iterrows"):  # pandas; it need not be here to be known
+        raise ArgumentError("classify takes texts, found a table; pass the column that holds them: table['text']")
+    if is_async and isinstance(texts, AsyncIterable):
+        return
+    try:
+        iter(texts)  # type: ignore[call-overload]  # whether it can be gone through is the question
+    except TypeError as error:
+        found = type(texts).__name__
+        raise ArgumentError(f"classify takes texts, found {found}; pass a list or any other iterable") from error
+
+
+def check_whole(name: str, value: object, *, least: int) -> None:
+    """Refuse an argument that is no whole number, or is too small.
+
+    Args:
+        name: of the argument, for the message.
+        value: what was given.
+        least: the smallest that is taken.
+
+    Raises:
+        ArgumentError: it is no whole number from `least` on.
+    """
+    is_whole = isinstance(value, SupportsIndex) and not isinstance(value, bool)
+    if not is_whole or value < least:  # type: ignore[operator]  # a whole number can be compared
+        raise ArgumentError(f"{name} is {value!r}; expected a whole number from {least} on")

@@ -2,7 +2,6 @@
 
 import csv
 import importlib
-import io
 import itertools
 import json
 from collections.abc import Iterable, Iterator
@@ -18,6 +17,7 @@ from twohands.taxonomy import Head, ProblemType, Taxonomy
 Format = Literal["jsonl", "csv", "parquet"]
 FORMAT_BY_SUFFIX: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 _ROWS_PER_GROUP = 10_000
+_ROW_END = "\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +115,33 @@ def flatten(answer: Answer, columns: Iterable[Column]) -> list[object]:
     return cells
 
 
+class _Rows:
+    """Gathers what `csv.writer` writes, a row at a time, each ended by a line feed alone.
+
+    The writer is told that rows end in both marks: before 3.13 Python quotes a lone carriage return only if its rows
+    end in one, and readers take one that is not quoted for the end of the row.
+    """
+
+    def __init__(self) -> None:
+        self._written: list[str] = []
+        self.writer = csv.writer(self, lineterminator=_ROW_END)
+
+    def write(self, row: str) -> None:
+        self._written.append(row.removesuffix(_ROW_END) + "\n")
+
+    def encode(self) -> bytes:
+        return "".join(self._written).encode("utf-8")
+
+
 def csv_lines(answers: Iterable[Answer], columns: list[Column], *, has_header: bool) -> bytes:
     """Write rows of CSV; True and False as JSON spells them, None as an empty cell."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    rows = _Rows()
     if has_header:
-        writer.writerow(column.name for column in columns)
+        rows.writer.writerow(column.name for column in columns)
     for answer in answers:
         cells = flatten(answer, columns)
-        writer.writerow(str(cell).lower() if isinstance(cell, bool) else cell for cell in cells)
-    return buffer.getvalue().encode("utf-8")
+        rows.writer.writerow(str(cell).lower() if isinstance(cell, bool) else cell for cell in cells)
+    return rows.encode()
 
 
 def _write_parquet(path: Path, answers: Iterator[Answer], columns: list[Column]) -> None:

@@ -1,9 +1,12 @@
-"""Owns which files hold rows, by how their names end, and how their bytes are opened: plain, or packed by gzip."""
+"""Owns which files hold rows, by how their names end, how their bytes are opened, and how Parquet becomes cells."""
 
 import gzip
 import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from types import ModuleType
+from typing import Any, BinaryIO, cast
 
 PACKED = ".gz"
 _PLAIN = (".jsonl", ".ndjson", ".csv", ".tsv")
@@ -65,3 +68,93 @@ def tell_remedy(suffix: str, suffixes: tuple[str, ...]) -> str:
     """
     wanted, remedy = _REMEDIES.get(suffix, ("", ""))
     return f"; {remedy}" if wanted in suffixes else ""
+
+
+# What Arrow raises where Python has no such value: dates beyond the year 9999, unknown time zones, bytes that are no
+# UTF-8, nanoseconds without pandas.
+_UNREADABLE = (ArithmeticError, ValueError, LookupError, NotImplementedError, ImportError)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class UnreadableCell:
+    """A cell that is there, and of which Python can make no value; no string, so that none takes it for a text.
+
+    `shown` is how Arrow spells the value, or its type in angle brackets; `reason` says what is wrong.
+    """
+
+    shown: str
+    reason: str
+
+    def __str__(self) -> str:
+        return self.shown
+
+    def __repr__(self) -> str:
+        return f"cannot be read ({self.reason})"
+
+
+def _read_cell(scalar: Any) -> object:  # noqa: ANN401 - of pyarrow, which the bare install lacks
+    try:
+        return scalar.as_py()
+    except _UNREADABLE as error:
+        try:
+            shown = str(scalar.cast("string").as_py())
+        except _UNREADABLE:
+            shown = f"<{scalar.type}>"
+        return UnreadableCell(shown, str(error))
+
+
+def _read_batch(batch: Any) -> Iterator[dict[str, object]]:  # noqa: ANN401 - of pyarrow, too
+    columns: list[list[object]] = []
+    for column in batch.columns:
+        try:
+            columns.append(column.to_pylist())
+        except _UNREADABLE:
+            columns.append([_read_cell(scalar) for scalar in column])
+    names = batch.schema.names
+    for number in range(batch.num_rows):
+        yield {name: cells[number] for name, cells in zip(names, columns, strict=True)}
+
+
+def read_parquet_cells(parquet: ModuleType, path: Path, faults: list[str]) -> Iterator[tuple[str, dict[str, object]]]:
+    """Stream the rows of a Parquet file.
+
+    Args:
+        parquet: the module `pyarrow.parquet`.
+        path: the file.
+        faults: that it is none, or where it breaks off, is described here.
+
+    Yields:
+        The place of a row, and its cells by column; an `UnreadableCell` stands where Python has no such value, so that
+        one which nobody asked for costs nothing.
+    """
+    try:
+        table = parquet.ParquetFile(path)
+    except (OSError, ValueError) as error:
+        faults.append(f"{path}: not Parquet ({error})")
+        return
+    number = 0
+    try:
+        for batch in table.iter_batches(batch_size=1000):
+            for cells in _read_batch(batch):
+                number += 1
+                yield f"{path}:row {number}", cells
+    except (OSError, ValueError, NotImplementedError) as error:
+        faults.append(f"{path}: row {number + 1} and all after it cannot be read ({error})")
+
+
+def tell_unread(cells: Mapping[str, object], names: Iterable[str]) -> list[str]:
+    """Describe those of the cells that are needed and cannot be read.
+
+    Args:
+        cells: of a row.
+        names: of the columns that are needed.
+
+    Returns:
+        A fault for each.
+    """
+    return [f"{name} {cells[name]!r}" for name in names if isinstance(cells.get(name), UnreadableCell)]
+
+
+def show_unread(cells: Mapping[str, object]) -> dict[str, object]:
+    """Put the words of Arrow in the place of cells that cannot be read."""
+    return {name: str(cell) if isinstance(cell, UnreadableCell) else cell for name, cell in cells.items()}

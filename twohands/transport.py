@@ -1,13 +1,16 @@
 """Owns what is the same of httpx for the sync and the async client: options, and what an answer or a failure says."""
 
 import json
+import math
 from collections.abc import Callable
+from numbers import Real
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twohands.errors import InputError, ServiceError
-from twohands.exchange import Call, make_unreachable, read_failure
+from twohands.exchange import Call, make_invalid_answer, make_unreachable, read_failure
 from twohands.extras import import_extra
+from twohands.misuse import ArgumentError
 from twohands.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -24,23 +27,56 @@ def import_httpx() -> ModuleType:
     return import_extra("httpx", use="the client", extra="client")
 
 
-def make_options(url: str, *, api_key: str | None, timeout_s: float) -> dict[str, Any]:
-    """What either of httpx' clients is made with."""
-    headers = {"accept": "application/json"} | ({"authorization": f"Bearer {api_key}"} if api_key else {})
+def _clean_key(api_key: object) -> str:
+    """An API key without white space around it, as files have it; no message quotes a key."""
+    if not isinstance(api_key, str):
+        raise ArgumentError(f"api_key is {type(api_key).__name__}, expected a string")
+    key = api_key.strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ArgumentError("api_key holds characters that no header can carry; expected printable ASCII on one line")
+    return key
+
+
+def make_options(
+    httpx: ModuleType, url: str, *, api_key: str | None, timeout_s: float, max_wait_s: float
+) -> dict[str, Any]:
+    """What either of httpx' clients is made with.
+
+    Args:
+        httpx: the module.
+        url: of the service.
+        api_key: sent with each request; None or an empty one sends none.
+        timeout_s: for each step of a request.
+        max_wait_s: longest wait before one is sent again, which is checked here and used elsewhere.
+
+    Returns:
+        Arguments by name.
+
+    Raises:
+        ArgumentError: the address is none, the key fits in no header, or a time is no number that can be waited for.
+    """
+    times: dict[str, object] = {"timeout_s": timeout_s, "max_wait_s": max_wait_s}
+    for name, seconds in times.items():
+        is_real = isinstance(seconds, Real) and not isinstance(seconds, bool)
+        if not is_real or not 0 <= seconds < math.inf:  # type: ignore[operator]  # a real number can be compared
+            raise ArgumentError(f"{name} is {seconds!r}; expected a number of seconds")
+    if timeout_s == 0:
+        raise ArgumentError("timeout_s is 0, in which no answer comes; expected a number of seconds above 0")
+    try:
+        base_url = httpx.URL(url)
+        base_url.host.encode("idna")  # as connecting does
+    except (httpx.InvalidURL, TypeError, UnicodeError):  # none of them is quoted: an address may hold a password
+        raise ArgumentError(f"the url is none that can be read; expected one such as {DEFAULT_URL}") from None
+    key = _clean_key(api_key) if api_key is not None else ""
+    headers = {"accept": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
     # Redirects are not followed: the key would go with the request, wherever it leads.
-    return {"base_url": url, "headers": headers, "timeout": timeout_s, "follow_redirects": False}
+    return {"base_url": base_url, "headers": headers, "timeout": float(timeout_s), "follow_redirects": False}
 
 
 def describe_failure(httpx: ModuleType, error: Exception) -> ServiceError:
     """Make of a fault on the way an error of ours, which says whether trying again may help."""
     passing = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
     return make_unreachable(error, is_passing=isinstance(error, passing))
-
-
-def check_texts(texts: object) -> None:
-    """Refuse one string where many are meant: it would be read as many texts of one letter."""
-    if isinstance(texts, str | bytes):
-        raise TypeError("expected a list of texts; use classify_one for one")
 
 
 def read_one(items: Items) -> Prediction:
@@ -52,8 +88,23 @@ def read_one(items: Items) -> Prediction:
 
 
 def read_info(content: bytes) -> dict[str, Any]:
-    """The answer of GET /info."""
-    answer: dict[str, Any] = json.loads(content)
+    """Read the answer of GET /info.
+
+    Args:
+        content: its body.
+
+    Returns:
+        What is served.
+
+    Raises:
+        ServiceError: it is no such answer; its code is `invalid_answer`.
+    """
+    try:
+        answer: object = json.loads(content)
+    except ValueError as error:
+        raise make_invalid_answer() from error
+    if not isinstance(answer, dict):
+        raise make_invalid_answer()
     return answer
 
 

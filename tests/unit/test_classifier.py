@@ -183,3 +183,11 @@ def test_a_folder_that_is_not_sound_is_refused(tiny_model, tmp_path):
     write_manifest(folder, load_manifest(tiny_model)[0])  # the digest now fits, the graph still does not
     with pytest.raises(FileReadError):
         Classifier.load(folder)
+
+
+def test_a_table_is_refused_and_its_column_is_not(classifier):
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"id": ["a"], "text": ["the plan"]})
+    with pytest.raises(ArgumentError, match="column"):
+        classifier.classify(table)
+    assert len(classifier.classify(table["text"])) == 1

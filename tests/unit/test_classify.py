@@ -310,3 +310,18 @@ def test_another_runtime_gives_the_same_labels(classify, rows):
     )
     assert len(ours) == 300
     assert other == ours
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_a_file_that_is_replaced_keeps_its_mode_and_its_links(classify, rows, tmp_path, suffix):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "answers").write_text("old")
+    (kept / "answers").chmod(0o600)
+    output = tmp_path / f"answers{suffix}"
+    output.symlink_to(kept / "answers")
+    assert classify(rows, "--overwrite", "--output", output).code == 0
+    assert output.is_symlink()
+    assert (kept / "answers").stat().st_mode & 0o777 == 0o600
+    assert (kept / "answers").stat().st_size > 1000
+    assert [path.name for path in kept.iterdir()] == ["answers"]

@@ -120,3 +120,21 @@ def test_a_taxonomy_whose_columns_collide_is_refused(taxonomy):
     heads = [taxonomy.heads[0].model_dump(), head]
     with pytest.raises(ConfigError):
         flat_columns(Taxonomy.model_validate({"heads": heads}), has_documents=False, with_text=False)
+
+
+def test_a_carriage_return_tears_no_row_of_csv(taxonomy):
+    columns = flat_columns(taxonomy, has_documents=False, with_text=True)
+    answers = [
+        BAD | {"id": f"a{mark}b", "text": f"{mark}one{mark}"} for mark in ("\r", "\n", "\r\n", "", " ", ",", '"')
+    ]
+    content = csv_lines(answers, columns, has_header=True).decode()
+    _, *rows = csv.reader(io.StringIO(content, newline=""), strict=True)
+    assert [(row[0], row[1]) for row in rows] == [(answer["id"], answer["text"]) for answer in answers]
+    assert '"a\rb","\rone\r",' in content
+    assert content.endswith(",nothing\n")  # rows end in a line feed alone
+    assert ",nothing\r" not in content
+    # All else is quoted as it was: where it must, and nowhere else.
+    assert "\nab,one," in content
+    assert "\na b, one ," in content
+    assert '\n"a,b",",one,",' in content
+    assert '\n"a""b","""one""",' in content
