@@ -18,7 +18,7 @@ if not DEPLOY.is_dir():
 # Options of pip, useradd, docker, kubectl, systemctl and `twohands keys`.
 OF_OTHERS = """
 --no-cache-dir --disable-pip-version-check --system --uid --home-dir --shell --from --interval --timeout --start-period
---retries --read-only --tmpfs --stop-timeout --from-file --now --file
+--retries --read-only --tmpfs --stop-timeout --from-file --now --file --rm --user --entrypoint
 """
 OPTIONS = {name: option for option in serve.params for name in option.opts}
 VARIABLES = {option.envvar for option in serve.params}
