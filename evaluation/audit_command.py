@@ -15,6 +15,7 @@ from evaluation.audit_labels import (
     find_suspects,
     import_cleanlab,
     make_folds,
+    measure_floor,
     measure_learner,
     score_out_of_fold,
 )
@@ -52,6 +53,7 @@ _KIND = "audit"
 SUSPECTS_NAME = "suspects.jsonl"
 _SHOWN = 8
 _WEAK = 0.8  # below it a learner is wrong more often than labels made with care are
+_LEAST_MENDED = 1 / 3  # of what the most frequent answer gets wrong: .97 is little where .96 of the labels are "no"
 
 
 def _describe_suspects(
@@ -90,12 +92,30 @@ def _count_suspects(
     return counts
 
 
-def _note_weak(agreement: Mapping[str, float]) -> list[str]:
-    return [
-        f"{head}: the learner itself agrees with only {share:.2f} of the labels; most of its doubts are its own faults."
-        for head, share in agreement.items()
-        if share < _WEAK
-    ]
+def note_weak(agreement: Mapping[str, float], floors: Mapping[str, float]) -> list[str]:
+    """Warn of heads that the learner reads too badly for its doubts to say much.
+
+    Args:
+        agreement: by head, from `measure_learner`.
+        floors: by head, from `measure_floor`.
+
+    Returns:
+        A sentence for each head where it agrees with less than .80 of the labels, or mends less than a third of what
+        the most frequent answer gets wrong.
+    """
+    notes = []
+    for head, share in agreement.items():
+        if share < _WEAK:
+            notes.append(
+                f"{head}: the learner itself agrees with only {share:.2f} of the labels; most of its doubts are its "
+                "own faults."
+            )
+        elif floors[head] < 1 and share - floors[head] < _LEAST_MENDED * (1 - floors[head]):
+            notes.append(
+                f"{head}: the learner agrees with {share:.3f} of the labels, and always giving the most frequent "
+                f"answer with {floors[head]:.3f}: it knows little more, and many of its doubts are its own faults."
+            )
+    return notes
 
 
 def _draw(report: Mapping[str, Any], counts: Sequence[tuple[str, int, int]]) -> dict[str, str]:
@@ -116,7 +136,8 @@ def _print_audit(report: Mapping[str, Any]) -> None:
     )
     leaks = report["leaks"]
     for title, n in (
-        ("rows that cannot be used", len(report["faults"])),
+        ("rows that cannot be used", report["n_left_out"]),
+        ("ids that stand more than once", len(report["repeated_ids"])),
         ("odd rows", len(report["odd"])),
         ("pairs of texts that are the same or nearly", len(report["repeats"])),
         ("  of these with differing labels", sum(bool(pair["differs"]) for pair in report["repeats"])),
@@ -128,8 +149,8 @@ def _print_audit(report: Mapping[str, Any]) -> None:
         console.print()
         share = show_number(len(found) / max(1, report["n_labelled"][name]))
         console.print(show_text(f"{name}: {len(found)} labels are in doubt ({share} a row)", "bold"))
-        agrees = show_number(report["agreement"].get(name, 0.0))
-        console.print(show_text(f"the learner agrees with {agrees} of the labels"))
+        agrees, floor = (show_number(report[key].get(name, 0.0)) for key in ("agreement", "agreement_floor"))
+        console.print(show_text(f"the learner agrees with {agrees} of the labels; the most frequent answer: {floor}"))
         if not found:
             continue
         table = make_table("id", "given", "suggested", "quality")
@@ -235,7 +256,7 @@ def audit(
         scores = score_out_of_fold(make, examples, known, parted, advance=advance)
     suspects = find_suspects(examples, known, scores)
     pairs = find_repeats([example.paragraph for example in examples], least=alike)
-    agreement = measure_learner(examples, known, scores)
+    agreement, floors = measure_learner(examples, known, scores), measure_floor(examples, known)
     balance = measure_balance(rows, known)
     columns = drift_columns(examples, known, by)
     drift = {
@@ -254,7 +275,10 @@ def audit(
         "fingerprint": fingerprint(examples),
         "learner": {"name": learner, **({} if fitter.encoder is None else fitter.encoder.identity)},
         "agreement": agreement,
-        "faults": rows.faults,
+        "agreement_floor": floors,
+        "faults": rows.all_faults,
+        "n_left_out": rows.n_left_out,
+        "repeated_ids": rows.repeated_ids,
         "odd": find_odd(rows),
         "repeats": describe_repeats(rows, pairs),
         "leaks": find_leaks(rows, pairs),
@@ -266,7 +290,7 @@ def audit(
         "alike": alike,
         "n_replicates": replicates,
         "seed": seed,
-        "notes": [*left_out, *_note_weak(agreement), *note_balance(balance)],
+        "notes": [*left_out, *note_weak(agreement, floors), *note_balance(balance)],
         "cpu": describe_cpu(),
         "versions": list_versions("scikit-learn", "cleanlab", *(() if fitter.encoder is None else ("torch",))),
         "command": describe_command(ctx),

@@ -142,6 +142,30 @@ def measure_learner(examples: Sequence[Example], taxonomy: Taxonomy, scores: Map
     return shares
 
 
+def measure_floor(examples: Sequence[Example], taxonomy: Taxonomy) -> dict[str, float]:
+    """Say what always giving the most frequent answer would agree with: of rare labels, nearly all.
+
+    Args:
+        examples: all rows.
+        taxonomy: the heads.
+
+    Returns:
+        By head, a share as that of `measure_learner`: of rows with the most frequent label for a one-of head, of all
+        labels for an any-of head where each is given or withheld throughout.
+    """
+    encoded = encode_labels(examples, taxonomy)
+    floors = {}
+    for head in taxonomy.heads:
+        truth = encoded[:, taxonomy.slices[head.name]]
+        rows = truth[:, 0] != NOT_LABELLED
+        if not rows.any():
+            continue
+        shares = (truth[rows] == 1).mean(axis=0)
+        one_of = head.problem_type is ProblemType.ONE_OF
+        floors[head.name] = float(shares.max() if one_of else np.maximum(shares, 1 - shares).mean())
+    return floors
+
+
 @dataclass(frozen=True, slots=True)
 class Suspect:
     """One label that is likely wrong: the row, what it says, what it should probably say, and how good the label is.

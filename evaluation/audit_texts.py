@@ -1,6 +1,5 @@
 """Owns what is wrong with the texts of a data set: repeats, leaks between files, odd rows and unusable ones."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +15,33 @@ Json = dict[str, object]
 _SHINGLE_WORDS = 3
 _BLOCK = 500
 _MANY_WORDS = 400
+_MOST_PLACES = 5  # of one repeated id
 
 
 @dataclass(frozen=True, slots=True)
 class AuditedRows:
-    """All rows of all files that can be used; `files` holds the file of each, `faults` what cannot be used."""
+    """All rows of all files that can be used; `files` holds the file of each, `faults` what cannot be used.
+
+    `n_left_out` rows cannot be used: several that share a fault are told of in one line, so it is not the number of
+    faults. A file that breaks off counts as one. `repeated_ids` holds the places of rows, all used, that share an id.
+    """
 
     examples: list[Example]
     files: list[str]
     faults: list[str]
+    n_left_out: int
+    repeated_ids: dict[str, list[str]]
+
+    @property
+    def all_faults(self) -> list[str]:
+        """Those of rows left out, then one for each id that stands more than once."""
+        return [*self.faults, *(_tell_repeated(*repeated) for repeated in self.repeated_ids.items())]
+
+
+def _tell_repeated(identifier: str, places: Sequence[str]) -> str:
+    shown = ", ".join(places[:_MOST_PLACES])
+    more = f" and {len(places) - _MOST_PLACES} more" if len(places) > _MOST_PLACES else ""
+    return f"id {identifier!r} stands {len(places)} times: {shown}{more}"
 
 
 def read_all(paths: Sequence[Path], taxonomy: Taxonomy) -> AuditedRows:
@@ -35,7 +52,7 @@ def read_all(paths: Sequence[Path], taxonomy: Taxonomy) -> AuditedRows:
         taxonomy: which heads and labels there are.
 
     Returns:
-        What can be used, and every fault with file and line. A repeated `id` is a fault, and its row is kept.
+        What can be used, and every fault with file and line. A row whose `id` is repeated is kept.
 
     Raises:
         FileReadError: a path is missing or of an unknown kind.
@@ -43,19 +60,20 @@ def read_all(paths: Sequence[Path], taxonomy: Taxonomy) -> AuditedRows:
     examples: list[Example] = []
     files: list[str] = []
     faults: list[str] = []
+    n_left_out = 0
     for path in expand_paths(paths):
-        found = check_rows(
-            read_rows(path, faults),
-            taxonomy,
-            faults,
-            default_source=path.stem,
-            taxonomy_option=TAXONOMY_OPTION,
-        )
+        unread: list[str] = []
+        rows = list(read_rows(path, unread))
+        faults += unread
+        found = check_rows(rows, taxonomy, faults, default_source=path.stem, taxonomy_option=TAXONOMY_OPTION)
+        n_left_out += len(unread) + len(rows) - len(found)
         examples += found
         files += [str(path)] * len(found)
-    counts = Counter(example.id for example in examples)
-    faults += [f"id {identifier!r} stands {n} times" for identifier, n in counts.items() if n > 1]
-    return AuditedRows(examples, files, faults)
+    places: dict[str, list[str]] = {}
+    for example in examples:
+        places.setdefault(example.id, []).append(example.place)
+    repeated = {identifier: found for identifier, found in places.items() if len(found) > 1}
+    return AuditedRows(examples, files, faults, n_left_out, repeated)
 
 
 def find_odd(rows: AuditedRows) -> list[Json]:

@@ -1,6 +1,8 @@
 """Owns how every drawing looks: ink, colours that the colour-blind tell apart, and SVG of the same bytes each time."""
 
 import io
+import unicodedata
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ INK, MUTED, GRID = "#1c2733", "#6b7785", "#dde3e9"
 # Of Okabe and Ito's palette; each also has its own marker and dash, so that a grey print says the same.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#8E4585"
 SERIES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D", ":"))
+_MOST_COLUMNS = 34
 # Text stays text (small, selectable, in the page's font); a fixed salt keeps ids, and so the file, the same.
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -38,7 +41,9 @@ def styled() -> Iterator[None]:
     """Draw in the house style while the block runs; also `to_svg` belongs into it."""
     import matplotlib as mpl
 
-    with mpl.rc_context(_STYLE):
+    # matplotlib only measures text (a glyph that it lacks as 1.15 em); the browser draws it, in a font that has it.
+    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         yield
 
 
@@ -55,6 +60,23 @@ def new_figure(width_inches: float, height_inches: float) -> "Figure":
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width_inches, height_inches), layout="constrained")
+
+
+def fit_name(name: str) -> str:
+    """Shorten a name that would leave a drawing no room.
+
+    Args:
+        name: in any script.
+
+    Returns:
+        The name, or its beginning and an ellipsis, at most as wide as 34 letters, of which a Chinese one takes two.
+    """
+    n_columns = 0
+    for place, character in enumerate(name):
+        n_columns += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        if n_columns > _MOST_COLUMNS:
+            return name[: place - 1] + "…"  # in the place of the character before
+    return name
 
 
 def to_svg(figure: "Figure", description: str) -> str:

@@ -1,17 +1,28 @@
 """Owns the drawing of figures with their intervals side by side: slices of a data set, labels, differences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from evaluation.drawing import GRID, MUTED, SERIES, new_figure, styled, to_svg
+from evaluation.drawing import GRID, MUTED, SERIES, fit_name, new_figure, styled, to_svg
 
 Figures = Mapping[str, Mapping[str, Any] | None]
 _ROW_INCHES, _MARGIN_INCHES, _WIDTH_INCHES = 0.34, 0.75, 7.2
-_MOST_CHARS = 34
+MOST_DRAWN = 40  # of hundreds of slices a drawing is taller than any screen, and no line is found in it
 
 
-def _shorten(name: str) -> str:
-    return name if len(name) <= _MOST_CHARS else name[: _MOST_CHARS - 1] + "…"
+def choose_drawn(slices: Mapping[str, Mapping[str, Any]], *, kept: Collection[str] = ()) -> list[str]:
+    """Choose the slices of a drawing.
+
+    Args:
+        slices: each with its rows, `n`.
+        kept: names of those that are drawn before larger ones.
+
+    Returns:
+        At most `MOST_DRAWN` names, the largest (of equals the first), in the order of `slices`.
+    """
+    ranked = sorted(slices, key=lambda name: (name not in kept, -slices[name]["n"]))
+    chosen = set(ranked[:MOST_DRAWN])
+    return [name for name in slices if name in chosen]
 
 
 def draw_forest(
@@ -57,7 +68,7 @@ def draw_forest(
             axes.axvline(0, color=MUTED, linewidth=1)
         else:
             axes.set_xlim(0, 1.01)
-        axes.set_yticks(range(len(names)), [_shorten(name) for name in names])
+        axes.set_yticks(range(len(names)), [fit_name(name) for name in names])
         axes.set(ylim=(len(names) - 0.5, -0.5), xlabel=xlabel)
         axes.tick_params(axis="y", length=0)
         if len(series) > 1:

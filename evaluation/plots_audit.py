@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from evaluation.audit_balance import FALSE_SHARE
 from evaluation.drawing import BLUE, GRID, SERIES, new_figure, styled, to_svg
-from evaluation.forest import draw_forest
+from evaluation.forest import choose_drawn, draw_forest
 
 _HATCHES = ("", "////", "....", "xxxx")
 
@@ -79,6 +80,6 @@ def draw_drift(values: Mapping[str, Any], label: str) -> str:
         An `<svg>` element.
     """
     figures = {value: part["excess"] for value, part in values.items()}
-    return draw_forest(
-        {label: figures}, names=list(values), xlabel=f"{label}: share beyond what texts suggest", zero=True
-    )
+    apart = {value for value, part in values.items() if part["q"] is not None and part["q"] <= FALSE_SHARE}
+    names = choose_drawn(values, kept=apart)
+    return draw_forest({label: figures}, names=names, xlabel=f"{label}: share beyond what texts suggest", zero=True)

@@ -53,11 +53,13 @@ def draw_growth(points: Sequence[Mapping[str, Any]], heads: Mapping[str, Any]) -
             ends = [point["macro_f1"] for point in beyond["points"]]
             axes.plot(far, [end["value"] for end in ends], marker, markerfacecolor="white", color=color, markersize=5)
             ticks = sorted({*ticks, *far})
-        if len(ticks) > len(sizes):
+        is_extrapolated = len(ticks) > len(sizes)
+        if is_extrapolated:
             axes.plot([], [], color=MUTED, linewidth=1.2, linestyle=":", label="extrapolated, not measured")
             axes.axvspan(sizes[-1] * 1.12, ticks[-1] * 1.12, color=MUTED, alpha=0.08, linewidth=0)
         axes.set_xticks(ticks, [_show_size(tick) for tick in ticks])
         axes.minorticks_off()
         axes.set(xlabel="training rows (each step doubles them)", ylabel="macro-F1")
         axes.legend(loc="lower right", fontsize=8)
-        return to_svg(figure, "Macro-F1 against the number of training rows, measured and extrapolated")
+        said = "measured and extrapolated" if is_extrapolated else "measured"
+        return to_svg(figure, f"Macro-F1 against the number of training rows, {said}")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evaluation.forest import draw_forest
+from evaluation.forest import MOST_DRAWN, choose_drawn, draw_forest
 from evaluation.output import write_whole
 from evaluation.plots import draw_histograms, draw_precision_recall, draw_reliability, draw_risk
 from evaluation.robustness.show import draw_robustness
@@ -80,6 +80,7 @@ def make_environment() -> Any:  # noqa: ANN401 - jinja2's Environment, imported 
     environment.filters["bootstrap_p"] = show_bootstrap_p
     environment.filters["breakable"] = _let_wrap
     environment.globals["too_few_groups"] = TOO_FEW_GROUPS
+    environment.globals["most_drawn"] = MOST_DRAWN
     environment.globals["say_calibration"] = say_calibration
     return environment
 
@@ -103,7 +104,7 @@ def _draw_slices(slices: Mapping[str, Any], heads: Mapping[str, Any]) -> str:
         name: {value: part["heads"].get(name, {}).get("macro_f1") for value, part in slices.items()} for name in heads
     }
     whole = {name: head["macro_f1"]["value"] for name, head in heads.items()}
-    return draw_forest(series, names=list(slices), xlabel="macro-F1", reference=whole)
+    return draw_forest(series, names=choose_drawn(slices), xlabel="macro-F1", reference=whole)
 
 
 def render_page(report: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evaluation.forest import draw_forest
+from evaluation.forest import choose_drawn, draw_forest
 from evaluation.output import write_whole
 from evaluation.report import make_environment
 from evaluation.tables import say_better
@@ -28,7 +28,7 @@ def _draw_slices(slices: Mapping[str, Any], heads: Mapping[str, Any]) -> str:
     for name in heads:
         found = {value: part["heads"].get(name, {}).get("macro_f1") for value, part in slices.items()}
         series[name] = {value: None if figure is None else figure["difference"] for value, figure in found.items()}
-    return draw_forest(series, names=list(slices), xlabel=f"macro-F1, {_XLABEL}", zero=True)
+    return draw_forest(series, names=choose_drawn(slices), xlabel=f"macro-F1, {_XLABEL}", zero=True)
 
 
 def render_comparison(report: Mapping[str, Any]) -> str:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
+from evaluation.checklist.bars import check_bar_capabilities, check_bar_heads, read_bars
 from evaluation.checklist.expand import expand_suites, texts_of
-from evaluation.checklist.measure import EVERY_HEAD, describe_outcome, measure_outcomes
+from evaluation.checklist.measure import describe_outcome, measure_outcomes
 from evaluation.checklist.page import PAGE_NAME, REPORT_NAME, write_page
 from evaluation.checklist.rates import check_scipy
 from evaluation.checklist.rows import RowTexts, load_texts
@@ -23,7 +24,6 @@ from twohands.errors import ChecklistGateError
 from twohands.runtimes import Runtime
 
 Json = dict[str, object]
-Bars = dict[str, float | dict[str, float]]
 
 _EXAMPLE = """\b
 A suite of your own, mine.yaml:
@@ -66,26 +66,6 @@ Run it alone, or with those that are shipped:
   twohands checklist --suite mine.yaml --no-shipped
   twohands checklist --suite mine.yaml --rows my_rows.jsonl --report out
 """
-
-
-def _read_bars(values: tuple[str, ...]) -> Bars:
-    """Read `negation=0.2` for every head of a capability, `negation:stance=0.2` for one."""
-    bars: Bars = {}
-    for value in values:
-        name, _, rate = value.partition("=")
-        capability, _, head = name.partition(":")
-        try:
-            bar = float(rate)
-        except ValueError:
-            bar = -1.0
-        if not capability or not 0 <= bar <= 1:
-            raise click.BadParameter(
-                param_hint="--bar", message=f"{value!r}; expected CAPABILITY[:HEAD]=RATE, such as negation:stance=0.2"
-            )
-        known = bars.get(capability, {})
-        by_head = known if isinstance(known, dict) else {EVERY_HEAD: known}
-        bars[capability] = {**by_head, head or EVERY_HEAD: bar}
-    return bars
 
 
 def _refuse_missed(report: Json) -> None:
@@ -197,8 +177,9 @@ def checklist(
       rows      true: change the rows of --rows, too
       gates     {CAPABILITY: highest failure rate, or {HEAD: rate}}
     """  # noqa: D301 - click knows a block that is not rewrapped by the control character itself
-    chosen_bars = _read_bars(bars)
+    chosen_bars = read_bars(bars)
     suites = load_suites(suite_files, with_shipped=not no_shipped).only(capability)
+    check_bar_capabilities(chosen_bars, suites)
     if is_list:
         print_tests(suites)
         return
@@ -211,6 +192,7 @@ def checklist(
     classifier = Classifier.load(model, num_threads=threads, runtime=runtime)
     try:
         check_taxonomy(suites, classifier.taxonomy)
+        check_bar_heads(chosen_bars, classifier.taxonomy)
         checks = expand_suites(suites, classifier.taxonomy, rows=rows.texts if rows else [], seed=seed)
         n_texts = len(texts_of(checks))
         with show_progress("answering", n_texts) as advance:

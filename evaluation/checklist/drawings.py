@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from evaluation.drawing import BLUE, GRID, MUTED, ORANGE, new_figure, styled, to_svg
+from evaluation.drawing import BLUE, GRID, MUTED, ORANGE, fit_name, new_figure, styled, to_svg
 from evaluation.forest import draw_forest
 
 _ROW_INCHES, _MARGIN_INCHES, _WIDTH_INCHES = 0.2, 0.75, 7.2
@@ -48,7 +48,7 @@ def draw_swap(entries: Mapping[str, Any], labels: list[str]) -> str:
             shifts = [entries[name]["mean_shift"][label] for name in names]
             axes.plot(shifts, range(len(names)), marker, color=color, markersize=4.5, label=label)
         reach = max(0.05, *(abs(entries[name]["mean_shift"][label]) for name in names for label in labels)) * 1.15
-        axes.set_yticks(range(len(names)), names)
+        axes.set_yticks(range(len(names)), [fit_name(name) for name in names])
         axes.set(xlim=(-reach, reach), ylim=(-0.7, len(names) - 0.3), xlabel="mean shift of the score")
         axes.tick_params(axis="y", length=0)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(labels), fontsize=8, borderaxespad=0.2)

@@ -11,6 +11,7 @@ from evaluation.checklist.lexicons import Entry, check_slots
 from evaluation.checklist.schema import AnyOfExpectation, Case, Expectation, Suite, Test, Variant
 from twohands.errors import ConfigError, FileReadError
 from twohands.hashing import sha256_of_file, sha256_of_value
+from twohands.row_faults import suggest, tell_unknown
 from twohands.taxonomy import Head, ProblemType, Taxonomy, describe_faults, read_yaml
 
 SHIPPED = Path(__file__).resolve().parent.parent / "suites"
@@ -45,6 +46,15 @@ class Suites:
             for test in file.suite.tests:
                 yield file, test
 
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """Those of all tests, also of tests that are not to be run; sorted."""
+        return tuple(sorted({test.capability for _, test in self.tests()}))
+
+    def suggest(self, capability: str) -> str:
+        """The end of a fault that asks for the likeliest capability; nothing where none is like it."""
+        return suggest(capability, known) if (known := self.capabilities) else ""
+
     def only(self, capabilities: Sequence[str]) -> "Suites":
         """Keep the tests of some capabilities; none named keeps all.
 
@@ -59,9 +69,9 @@ class Suites:
         """
         if not capabilities:
             return self
-        known = {test.capability for _, test in self.tests()}
-        if unknown := sorted(set(capabilities) - known):
-            faults = [f"{name!r} is none of {', '.join(sorted(known))}" for name in unknown]
+        known = self.capabilities
+        if unknown := sorted(set(capabilities) - set(known)):
+            faults = [f"{name!r} is none of {', '.join(known)}{self.suggest(name)}" for name in unknown]
             raise ConfigError("no test has this capability", faults)
         return replace(self, chosen=frozenset(capabilities))
 
@@ -141,7 +151,7 @@ def load_suites(paths: Sequence[Path], *, with_shipped: bool) -> Suites:
 def _faults_between(suites: Suites) -> list[str]:
     faults = []
     seen: dict[str, Path] = {}
-    capabilities = {test.capability for _, test in suites.tests()}
+    capabilities = set(suites.capabilities)
     for file, test in suites.tests():
         where = f"{file.path}: test {test.name!r}"
         if test.name in seen:
@@ -163,7 +173,7 @@ def _faults_between(suites: Suites) -> list[str]:
                 f"{where}: no test has the capability {name!r}, whose texts are to be reused" for name in unknown
             ]
     faults += [
-        f"gate of {name!r}: no test has this capability"
+        f"gate of {name!r}: no test has this capability{suites.suggest(name)}"
         for file in suites.files
         for name in file.suite.gates
         if name not in capabilities
@@ -204,28 +214,53 @@ def check_taxonomy(suites: Suites, taxonomy: Taxonomy) -> None:
     """
     heads = {head.name: head for head in taxonomy.heads}
     faults = []
+    is_shipped = False
     for file, test in suites.tests():
         where = f"{file.path.name}: test {test.name!r}"
-        named = [fault for name in test.heads for fault in _faults_of_head(name, heads)]
+        named = [fault for name in test.heads for fault in faults_of_head(name, heads)]
         for case in test.cases:
             named += _faults_of_expectation(case.expect or {}, heads)
             for variant in variants_of(case):
                 named += _faults_of_expectation(variant.expect or {}, heads) + _faults_of_moves(variant, heads)
         faults += [f"{where}: {fault}" for fault in dict.fromkeys(named)]
+        is_shipped |= bool(named) and file.is_shipped
+    for file in suites.files:
+        named = _faults_of_gates(file.suite, heads)
+        faults += [f"{file.path.name}: {fault}" for fault in named]
+        is_shipped |= bool(named) and file.is_shipped
     if faults:
-        advice = "give your own with --suite and leave the shipped ones out with --no-shipped"
-        raise ConfigError(f"the suite does not fit the model's labels; {advice}", faults)
+        # Who wrote the suite needs no other.
+        advice = "; give your own with --suite and leave the shipped ones out with --no-shipped" if is_shipped else ""
+        raise ConfigError(f"the suite does not fit the model's labels{advice}", faults)
 
 
-def _faults_of_head(name: str, heads: Mapping[str, Head]) -> list[str]:
-    return [] if name in heads else [f"the model has no head {name!r}; it has {', '.join(heads)}"]
+def faults_of_head(name: str, heads: Mapping[str, Head]) -> list[str]:
+    """Say that a head is none of the model's.
+
+    Args:
+        name: of the head.
+        heads: the model's, by name.
+
+    Returns:
+        One fault, or none.
+    """
+    if name in heads:
+        return []
+    return [f"the model has no head {name!r}; it has {', '.join(heads)}{suggest(name, tuple(heads))}"]
+
+
+def _faults_of_gates(suite: Suite, heads: Mapping[str, Head]) -> list[str]:
+    return [
+        f"gate of {capability!r}: {fault}"
+        for capability, bar in suite.gates.items()
+        for head in (bar if isinstance(bar, dict) else ())
+        for fault in faults_of_head(head, heads)
+    ]
 
 
 def _faults_of_labels(labels: Sequence[str], head: Head) -> list[str]:
     return [
-        f"{head.name} {label!r} is none of {', '.join(head.label_names)}"
-        for label in labels
-        if label not in head.label_names
+        tell_unknown(head.name, label, tuple(head.label_names)) for label in labels if label not in head.label_names
     ]
 
 
@@ -233,7 +268,7 @@ def _faults_of_expectation(expectation: Expectation, heads: Mapping[str, Head]) 
     faults = []
     for name, expected in expectation.items():
         if name not in heads:
-            faults += _faults_of_head(name, heads)
+            faults += faults_of_head(name, heads)
             continue
         head = heads[name]
         is_any_of = head.problem_type is ProblemType.ANY_OF
@@ -250,5 +285,5 @@ def _faults_of_moves(variant: Variant, heads: Mapping[str, Head]) -> list[str]:
     return [
         fault
         for name, moves in variant.moves.items()
-        for fault in (_faults_of_labels(list(moves), heads[name]) if name in heads else _faults_of_head(name, heads))
+        for fault in (_faults_of_labels(list(moves), heads[name]) if name in heads else faults_of_head(name, heads))
     ]

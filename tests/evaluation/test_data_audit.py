@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from evaluation.audit_balance import rank_drift
-from evaluation.audit_labels import make_folds
+from evaluation.audit_command import note_weak
+from evaluation.audit_labels import make_folds, measure_floor
 from evaluation.audit_texts import find_repeats, read_all
 from evaluation.data_commands import data
 from evaluation.dataset import load_labelled
@@ -101,6 +102,59 @@ def test_repeats_leaks_faults_and_odd_rows_are_told(report):
     assert odd["id"] == "row-242"
 
 
+def test_repeated_ids_are_counted_apart_from_rows_left_out(planted, report):
+    found, folder = report
+    assert found["n_left_out"] == 1
+    assert found["repeated_ids"] == {"row-244": [f"{planted[1]}:5", f"{planted[1]}:6"]}
+    assert found["faults"][-1] == f"id 'row-244' stands 2 times: {planted[1]}:5, {planted[1]}:6"
+    page = (folder / "audit.html").read_text()
+    assert "rows that cannot be used <b>1</b>" in page
+    assert "ids that stand more than once <b>1</b>" in page
+    unusable, repeated = page.split("<h3>Ids that stand more than once</h3>")
+    assert "leftish" in unusable.split("<h3>Rows that cannot be used</h3>")[1]
+    assert "row-244" in repeated.split("</ul>")[0]
+
+
+def test_rows_left_out_are_counted_though_they_share_a_fault(tmp_path, taxonomy):
+    rows = make_rows(6)
+    for row in rows[:3]:
+        row["stance"] = "leftish"
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    path.write_text(path.read_text() + "{not json\n")
+    found = read_all([path, write_rows(tmp_path / "more.jsonl", rows[5:] * 7)], taxonomy)
+    assert len(found.faults) == 2
+    assert (found.n_left_out, len(found.examples)) == (4, 10)
+    (fault,) = found.all_faults[2:]
+    assert fault.startswith(f"id 'row-5' stands 8 times: {path}:6, ")
+    assert fault.endswith(f"{tmp_path / 'more.jsonl'}:4 and 3 more")
+
+
+def test_what_the_most_frequent_answer_reaches_stands_beside_the_learner(planted, report, taxonomy):
+    rows = planted[2]
+    examples = load_labelled([planted[0]], taxonomy).examples
+    floors = measure_floor(examples, taxonomy)
+    counts = [sum(row["stance"] == name for row in rows) for name in WRONG]
+    assert floors["stance"] == pytest.approx(max(counts) / len(rows))
+    shares = [sum(label.name in row["topics"] for row in rows) / len(rows) for label in taxonomy.heads[1].labels]
+    assert floors["topics"] == pytest.approx(sum(max(share, 1 - share) for share in shares) / len(shares))
+    found = report[0]
+    assert set(found["agreement_floor"]) == set(found["agreement"])
+    shown = f"{found['agreement_floor']['topics']:.3f}"[1:]
+    assert (
+        f"of the labels of topics (always giving the most frequent answer: {shown})"
+        in (report[1] / "audit.html").read_text()
+    )
+
+
+def test_a_learner_hardly_above_the_most_frequent_answer_is_warned_of():
+    assert note_weak({"topics": 0.97}, {"topics": 0.9}) == []
+    (note,) = note_weak({"topics": 0.97}, {"topics": 0.96})
+    assert ".970 of the labels, and always giving the most frequent answer with 0.960" in note
+    (note,) = note_weak({"stance": 0.7}, {"stance": 0.4})
+    assert "agrees with only 0.70" in note
+    assert note_weak({"stance": 1.0}, {"stance": 1.0}) == []  # one label throughout: there is nothing to doubt
+
+
 def test_the_page_stands_alone_and_is_the_same_again(planted, report):
     folder = report[1]
     names = ("audit.json", "audit.html", "audit.svg", "suspects.jsonl")
@@ -118,6 +172,8 @@ def test_the_page_stands_alone_and_is_the_same_again(planted, report):
 def test_without_texts_nothing_written_quotes_a_row(planted, tmp_path):
     outcome = run("--data", planted[0], "--report", tmp_path, "--without-texts", "--replicates", "100")
     assert outcome.exit_code == 0
+    assert "ids that stand more than once" in outcome.stdout
+    assert "of the labels; the most frequent answer: ." in outcome.stdout
     assert max(map(len, outcome.stdout.splitlines()[:-1])) <= 80  # the last names the report, however long its path
     assert not any("plan plan" in path.read_text() for path in tmp_path.iterdir())
 

@@ -112,6 +112,9 @@ def test_the_curve_rises_and_is_the_same_again(files, tmp_path):
     assert "extrapolated" in page
     assert "<script" not in page
     assert page.count("<svg") == 1
+    assert "Mean over 2 parts of each size but the largest, which is one fit of all rows, and" in page
+    assert "Shaded and dotted: extrapolated" in page
+    assert "measured and extrapolated" in page
     assert written[2].startswith(b"<?xml")
     assert report["command"].startswith("twohands data curve") or report["command"].startswith("twohands curve")
 
@@ -131,6 +134,17 @@ def test_sizes_that_do_not_grow_are_measured_once_and_lead_nowhere(files, tmp_pa
         assert head["last_doubling"] is None
     assert [note for note in report["notes"] if "left out" in note]
     assert [note for note in report["notes"] if "too few to extrapolate" in note]
+
+
+def test_the_page_says_only_what_is_drawn(files, tmp_path):
+    options = [word for name in files for word in (f"--{name}", files[name])]
+    more = ("--learner", "majority", "--points", "2", "--fits", "1", "--replicates", "100", "--report", tmp_path)
+    assert run(*options, *more).exit_code == 0
+    page = (tmp_path / "curve.html").read_text(encoding="utf-8")
+    assert "One fit of each size" in page
+    assert "Mean over" not in page
+    assert "Shaded" not in page
+    assert "and extrapolated" not in page
 
 
 def test_rows_labelled_for_one_head_have_a_curve(files, tmp_path):

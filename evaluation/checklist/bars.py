@@ -1,0 +1,78 @@
+"""Owns the bars of `--bar`: how they are written, and that each is for something that there is."""
+
+import click
+
+from evaluation.checklist.measure import EVERY_HEAD
+from evaluation.checklist.suites import Suites, faults_of_head
+from twohands.errors import ConfigError
+from twohands.taxonomy import Taxonomy
+
+Bars = dict[str, float | dict[str, float]]
+
+
+def read_bars(values: tuple[str, ...]) -> Bars:
+    """Read `negation=0.2` for every head of a capability, `negation:stance=0.2` for one.
+
+    Args:
+        values: as they were given.
+
+    Returns:
+        By capability a rate, by head.
+
+    Raises:
+        click.BadParameter: one is not written so, or its rate is not in [0, 1].
+    """
+    bars: Bars = {}
+    for value in values:
+        name, _, rate = value.partition("=")
+        capability, _, head = name.partition(":")
+        try:
+            bar = float(rate)
+        except ValueError:
+            bar = -1.0
+        if not capability or not 0 <= bar <= 1:
+            raise click.BadParameter(
+                param_hint="--bar", message=f"{value!r}; expected CAPABILITY[:HEAD]=RATE, such as negation:stance=0.2"
+            )
+        known = bars.get(capability, {})
+        by_head = known if isinstance(known, dict) else {EVERY_HEAD: known}
+        bars[capability] = {**by_head, head or EVERY_HEAD: bar}
+    return bars
+
+
+def check_bar_capabilities(bars: Bars, suites: Suites) -> None:
+    """Refuse a bar that no test could miss: a misspelt one would hold for ever.
+
+    Args:
+        bars: as read.
+        suites: all that are loaded; a capability that `--capability` leaves out is one of theirs.
+
+    Raises:
+        ConfigError: a capability is that of no test; all faults at once.
+    """
+    known = suites.capabilities
+    if unknown := [name for name in bars if name not in known]:
+        faults = [f"--bar {name!r} is none of {', '.join(known)}{suites.suggest(name)}" for name in unknown]
+        raise ConfigError("no test has this capability", faults)
+
+
+def check_bar_heads(bars: Bars, taxonomy: Taxonomy) -> None:
+    """Refuse a bar for a head that the model does not have.
+
+    Args:
+        bars: as read.
+        taxonomy: the model's.
+
+    Raises:
+        ConfigError: a head is unknown; all faults at once.
+    """
+    heads = {head.name: head for head in taxonomy.heads}
+    faults = [
+        f"--bar {capability}:{head}: {fault}"
+        for capability, bar in bars.items()
+        for head in (bar if isinstance(bar, dict) else ())
+        if head != EVERY_HEAD
+        for fault in faults_of_head(head, heads)
+    ]
+    if faults:
+        raise ConfigError("a bar is for a head that the model does not have", faults)

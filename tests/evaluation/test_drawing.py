@@ -1,0 +1,69 @@
+"""Drawings: names in any script are text that the browser draws, and of hundreds of slices the largest are drawn."""
+
+import re
+import unicodedata
+import warnings
+
+import pytest
+
+from evaluation.forest import MOST_DRAWN, choose_drawn, draw_forest
+from evaluation.report import make_environment
+from evaluation.report_comparison import _draw_slices
+
+CHINESE = "中华人民共和国商务部新闻办公室"
+FIGURE = {"value": 0.5, "low": 0.4, "high": 0.6}
+
+
+def draw(names):
+    return draw_forest({"one": dict.fromkeys(names, FIGURE)}, names=names, xlabel="share")
+
+
+def test_names_in_chinese_stay_text_and_nothing_is_warned_of():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        svg = draw([CHINESE, "plain", "हिन्दी"])
+    assert [str(warning.message) for warning in caught] == []
+    assert re.search(rf"<text [^>]*>{CHINESE}</text>", svg)
+    (family,) = set(re.findall(r"font-family: ([^;\"]*)", svg))
+    assert family.endswith("sans-serif")  # the browser's own, which has what the others lack
+
+
+def test_a_chinese_name_lies_inside_the_drawing():
+    """Right-aligned at x, of characters as wide as they are high: its left end is not cut off."""
+    svg = draw([CHINESE, "plain"])
+    (x,) = re.findall(rf"<text [^>]*?x=\"([\d.]+)\"[^>]*>{CHINESE}</text>", svg)
+    (size,) = set(re.findall(r"font-size: ([\d.]+)px", svg))
+    assert float(x) >= len(CHINESE) * float(size)
+
+
+@pytest.mark.parametrize("name", ["国" * 60, "a" * 60, "국a" * 30])
+def test_long_names_are_shortened_by_the_room_they_take(name):
+    shown = next(text for text in re.findall(r">([^<>]*…)</text>", draw([name])))
+    width = sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in shown)
+    assert shown[:-1] == name[: len(shown) - 1]
+    assert 31 <= width <= 34
+
+
+def slice_of(n):
+    return {"n": n, "n_groups": 1, "heads": {"stance": {"macro_f1": {"difference": FIGURE}}}}
+
+
+def test_of_many_slices_the_largest_are_drawn_and_the_page_counts_the_others():
+    slices = {f"s{number:03}": slice_of(20 + number % 100) for number in range(300)}
+    chosen = choose_drawn(slices)
+    assert len(chosen) == MOST_DRAWN == 40
+    assert chosen == [name for name in slices if name in set(chosen)]
+    assert min(slices[name]["n"] for name in chosen) >= max(slices[n]["n"] for n in slices if n not in chosen)
+    assert "s000" in choose_drawn(slices, kept={"s000"})
+    svg = _draw_slices(slices, {"stance": {}})
+    assert sum(f">{name}</text>" in svg for name in slices) == MOST_DRAWN
+    said = make_environment().get_template("parts.html.j2").module.not_drawn
+    assert "40 of 300 slices, the largest; 260 are not drawn; the table" in said(slices, "the table has them all")
+    assert said({name: slices[name] for name in chosen}, "").strip() == ""
+    assert choose_drawn({name: slices[name] for name in chosen}) == chosen
+
+
+def test_links_at_the_top_wrap_on_a_narrow_screen():
+    page = make_environment().from_string('{% extends "base.html.j2" %}').render()
+    (rule,) = re.findall(r"^nav \{([^}]*)\}", page, re.MULTILINE)
+    assert "flex-wrap: wrap" in rule
