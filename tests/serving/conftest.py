@@ -1,10 +1,15 @@
-"""Fixtures of the serving room: the tiny model, loaded, and its app, opened."""
+"""Fixtures of the serving room: the tiny model, loaded, its app, opened, and our client, which waits no time."""
+
+import asyncio
+from types import SimpleNamespace
 
 import pytest
 
 from serving.app import create_app
 from serving.settings import ServeSettings
 from tests.serving.support import open_client
+from twohands import client as client_module
+from twohands import client_async
 from twohands.classifier import Classifier
 
 
@@ -34,3 +39,16 @@ def app(settings, classifier):
 async def client(app):
     async with open_client(app) as client:
         yield client
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """How long our client waited, which took no time; the server's threads sleep as they please."""
+    waited = []
+
+    async def sleep(wait_s):
+        waited.append(wait_s)
+
+    monkeypatch.setattr(client_module, "time", SimpleNamespace(sleep=waited.append))
+    monkeypatch.setattr(client_async, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep}))
+    return waited

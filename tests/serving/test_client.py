@@ -4,7 +4,6 @@ import json
 import random
 import threading
 import time
-from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -13,8 +12,7 @@ from serving.app import create_app
 from serving.settings import ServeSettings
 from tests.serving.running import run_server
 from tests.serving.support import open_client
-from twohands import client as client_module
-from twohands import client_async, exchange
+from twohands import exchange
 from twohands.client import AsyncClient, Client
 from twohands.errors import (
     EmptyParagraphError,
@@ -37,19 +35,6 @@ def url(tiny_model, classifier):
     settings = ServeSettings(model=str(tiny_model), max_inputs=8, max_pending=64, limit_chars=500)
     with run_server(settings, classifier) as url:
         yield url
-
-
-@pytest.fixture
-def waits(monkeypatch):
-    """How long our client waited, which took no time; the server's threads sleep as they please."""
-    waited = []
-
-    async def sleep(wait_s):
-        waited.append(wait_s)
-
-    monkeypatch.setattr(client_module, "time", SimpleNamespace(sleep=waited.append))
-    monkeypatch.setattr(client_async, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep}))
-    return waited
 
 
 def make_answer(n_texts=1):

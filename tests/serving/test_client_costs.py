@@ -1,32 +1,15 @@
 """A batch that takes the service too long is sent by halves, since the same request would take as long again."""
 
-import asyncio
 import json
-from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from tests.serving.test_client import make_answer
-from twohands import client as client_module
-from twohands import client_async
 from twohands.client import AsyncClient, Client
 from twohands.errors import EmptyParagraphError, ServiceError
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def waits(monkeypatch):
-    """How long our client waited, which took no time."""
-    waited = []
-
-    async def sleep(wait_s):
-        waited.append(wait_s)
-
-    monkeypatch.setattr(client_module, "time", SimpleNamespace(sleep=waited.append))
-    monkeypatch.setattr(client_async, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep}))
-    return waited
 
 
 class Slow:
