@@ -6,12 +6,12 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 from twohands import errors
 from twohands.errors import InputError, InputTypeError, ServiceError
 from twohands.prediction import Prediction, read_prediction
+from twohands.scores import check_threshold
 
 RETRY_STATUSES = frozenset({429, 503})
 _TOO_COSTLY = "deadline_exceeded"
@@ -155,9 +155,7 @@ def read_thresholds(thresholds: object) -> dict[str, float]:
         raise errors.ThresholdError(f"thresholds are {found}; expected a mapping of label to number")
     given: Mapping[str, object] = thresholds
     for key, value in given.items():
-        is_real = isinstance(value, Real) and not isinstance(value, bool)
-        if not is_real or not 0 <= value <= 1:  # type: ignore[operator]  # a real number can be compared
-            raise errors.ThresholdError(f"threshold for {key!r} is {value!r}; expected a number from 0 to 1")
+        check_threshold(key, value)
     return {key: float(value) for key, value in thresholds.items()}
 
 

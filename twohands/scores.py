@@ -107,6 +107,21 @@ def calibrate(logits: Logits, calibration: Temperature | Platt) -> Scores:
     return sigmoid(logits.astype(np.float64) * np.array(calibration.slopes) + np.array(calibration.intercepts))
 
 
+def check_threshold(key: object, value: object) -> None:
+    """Refuse what is no threshold, for the library and its clients alike.
+
+    Args:
+        key: the label or head that it is for.
+        value: any real number in [0, 1], as of numpy.
+
+    Raises:
+        ThresholdError: it is none.
+    """
+    is_real = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_real or not 0 <= value <= 1:  # type: ignore[operator]  # a real number can be compared
+        raise ThresholdError(f"threshold for {key!r} is {value!r}; expected a number from 0 to 1")
+
+
 def with_thresholds(
     heads: list[Head], rules: Mapping[str, DecisionRule], overrides: Mapping[str, object]
 ) -> dict[str, DecisionRule]:
@@ -131,9 +146,7 @@ def with_thresholds(
     for key, value in overrides.items():
         if key not in known:
             raise ThresholdError(f"threshold for {key!r}, which is none of {', '.join(sorted(known))}")
-        is_real = isinstance(value, Real) and not isinstance(value, bool)
-        if not is_real or not 0 <= value <= 1:  # type: ignore[operator]  # a real number can be compared
-            raise ThresholdError(f"threshold for {key!r} is {value!r}; expected a number from 0 to 1")
+        check_threshold(key, value)
         asked[key] = float(value)  # type: ignore[arg-type]  # and made a float
     changed = dict(rules)
     for head in heads:
