@@ -1,5 +1,6 @@
-"""Runs the examples of docs/serving.md as they stand, against a real server."""
+"""Runs the examples of docs/serving.md as they stand, against a real server; links and figures that stand twice."""
 
+import json
 import os
 import re
 import shlex
@@ -11,11 +12,20 @@ import pytest
 
 from serving.commands import name_models, serve
 from serving.settings import ServeSettings
+from tests.conftest import ROOT
 from tests.serving.running import run_server
 from tests.support.tiny import build_tiny_model
 from twohands.classifier import Classifier
+from twohands.hashing import sha256_of_file
 
-DOCUMENT = Path(__file__).resolve().parent.parent.parent / "docs" / "serving.md"
+DOCUMENT = ROOT / "docs" / "serving.md"
+LARGE = ROOT / "models" / "twohands-large"
+DOCUMENTS = [
+    *ROOT.glob("*.md"),
+    *(ROOT / "docs").glob("*.md"),
+    ROOT / "data" / "README.md",
+    ROOT / "deploy" / "README.md",
+]
 HEADINGS = ["Serving", "Our own client", "Other people's clients", "Under load", "Streams of any length"]
 HEADINGS += ["Evidence, abstention, warnings", "Documents", "Corrections"]
 NEEDS = {"huggingface_hub": "huggingface_hub", "tritonclient": "tritonclient.http"}
@@ -113,6 +123,49 @@ def test_metrics_are_found_as_the_document_says(address):
     run("bash", "curl -s http://127.0.0.1:8000/info", address)  # a series of requests begins with the first
     shown = [run("bash", code, address) for _, code in list_blocks("Metrics, logs and traces") if "curl" in code]
     assert [("twohands_requests_total" in each, "twohands_model_info" in each) for each in shown] == [(True, True)]
+
+
+@pytest.mark.issue(4)
+def test_every_metric_of_ours_is_in_the_document(address):
+    shown = run("bash", "curl -s http://127.0.0.1:8000/metrics", address)
+    names = re.findall(r"^# TYPE (twohands_\w+)", shown, flags=re.MULTILINE)
+    assert len(names) > 20
+    assert not [name for name in names if name not in DOCUMENT.read_text(encoding="utf-8")]
+
+
+def list_anchors(text):
+    """What GitHub makes of headings; code blocks are left out."""
+    headings = re.findall(r"^#{1,6} (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(document):
+    text = document.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!\w+:)([^)\s]+)\)", text):
+        path, _, anchor = target.partition("#")
+        linked = document.parent / path if path else document
+        # The source distribution carries the default alone.
+        if "twohands-large" in path and not LARGE.exists():
+            continue
+        assert linked.exists(), target
+        assert not anchor or anchor in list_anchors(linked.read_text(encoding="utf-8")), target
+
+
+@pytest.mark.issue(6)
+def test_the_readme_has_the_released_models_own_figures():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in ("twohands", *([LARGE.name] if LARGE.exists() else [])):
+        manifest, metrics = (
+            json.loads((ROOT / "models" / name / f"{file}.json").read_text(encoding="utf-8"))
+            for file in ("manifest", "metrics")
+        )
+        (row,) = re.findall(rf"^\| `{name}` {re.escape(manifest['version'])}.*$", readme, flags=re.MULTILINE)
+        for head in ("stance", "topics"):
+            figure = metrics["test"][head]["macro_f1"]
+            value, low, high = (f"{figure[key]:.3f}".lstrip("0") for key in ("value", "low", "high"))
+            assert f"{value} [{low}, {high}]" in row
+    assert f'"sha256": "{sha256_of_file(ROOT / "models" / "twohands" / "manifest.json")}"' in readme
 
 
 COMMANDS = re.findall(
