@@ -6,7 +6,7 @@ PORT ?= 8000
 ARGS ?=
 INSTALL = install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: serve test train release report has-data lint docs-check clean
+.PHONY: serve test train release report has-data lint clean
 
 # The serving environment holds neither torch nor transformers.
 .venv-serve/.done: pyproject.toml constraints.txt
