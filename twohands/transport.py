@@ -65,8 +65,13 @@ def make_options(
     try:
         base_url = httpx.URL(url)
         base_url.host.encode("idna")  # as connecting does
+        # A query would end in the path of each request, which another route would answer.
+        if base_url.scheme not in {"http", "https"} or not base_url.host or base_url.query or base_url.fragment:
+            raise httpx.InvalidURL("not of a service")
     except (httpx.InvalidURL, TypeError, UnicodeError):  # none of them is quoted: an address may hold a password
-        raise ArgumentError(f"the url is none that can be read; expected one such as {DEFAULT_URL}") from None
+        raise ArgumentError(
+            f"the url is none of a service; expected http:// or https://, a host and at most a path, as {DEFAULT_URL}"
+        ) from None
     key = _clean_key(api_key) if api_key is not None else ""
     headers = {"accept": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
     # Redirects are not followed: the key would go with the request, wherever it leads.

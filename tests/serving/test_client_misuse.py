@@ -145,7 +145,21 @@ def test_numbers_at_their_bounds_are_taken():
 
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.1:abc", "http://user:secret/word@service", "http://a..b", "http://service\n", b"http://a", None],
+    [
+        "http://127.0.0.1:abc",
+        "http://user:secret/word@service",
+        "http://a..b",
+        "http://service\n",
+        b"http://a",
+        None,
+        "127.0.0.1:8000",
+        "localhost:8000",
+        "ftp://service",
+        "",
+        "http://",
+        "http://service/?key=secret",
+        "http://s/#v1",
+    ],
 )
 def test_what_is_no_address_is_refused_and_never_told(url):
     for kind in (Client, AsyncClient):
