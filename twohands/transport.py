@@ -75,7 +75,10 @@ def make_options(
     key = _clean_key(api_key) if api_key is not None else ""
     headers = {"accept": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
     # Redirects are not followed: the key would go with the request, wherever it leads.
-    return {"base_url": base_url, "headers": headers, "timeout": float(timeout_s), "follow_redirects": False}
+    # httpx opens 100 connections, and who waits for one waits for requests of ours, each of which has its own bounds:
+    # of a thousand calls at once those at the end would fail, though the service answers one after the other.
+    timeout = httpx.Timeout(float(timeout_s), pool=None)
+    return {"base_url": base_url, "headers": headers, "timeout": timeout, "follow_redirects": False}
 
 
 def describe_failure(httpx: ModuleType, error: Exception) -> ServiceError:

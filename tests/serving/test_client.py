@@ -275,6 +275,17 @@ def test_one_client_serves_several_threads(url, classifier):
     assert found == [wanted] * 4
 
 
+@pytest.mark.issue(4)
+async def test_waiting_for_a_connection_of_ones_own_is_no_fault_of_the_service():
+    service = Scripted()
+    with service.open(timeout_s=7) as client:
+        client.classify(["plan"])
+    async with AsyncClient("http://service", transport=httpx.MockTransport(service), timeout_s=7) as client:
+        await client.classify(["plan"])
+    for request in service.requests:
+        assert request.extensions["timeout"] == {"connect": 7, "read": 7, "write": 7, "pool": None}
+
+
 def test_without_httpx_the_extra_is_named(monkeypatch):
     import sys
 
