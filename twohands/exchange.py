@@ -13,7 +13,9 @@ from twohands.errors import InputError, InputTypeError, ServiceError
 from twohands.prediction import Prediction, read_prediction
 from twohands.scores import check_threshold
 
-RETRY_STATUSES = frozenset({429, 503})
+# 502 is a proxy's word for the broken connection that is tried again without one: nothing was answered. Its 504 is not
+# among them: the service has worked on the request all that time, and would again.
+RETRY_STATUSES = frozenset({429, 502, 503})
 _TOO_COSTLY = "deadline_exceeded"
 _BACKOFF_S, _MAX_BACKOFF_S = 0.5, 20.0
 _MAX_BATCH_BYTES = 1_000_000

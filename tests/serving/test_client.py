@@ -112,7 +112,7 @@ def test_refused_request_says_code_status_and_id(url):
     assert failure.value.request_id
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [429, 502, 503])
 def test_busy_service_is_asked_again_and_never_too_soon(waits, status):
     service = Scripted(httpx.Response(status, headers={"retry-after": "7"}), httpx.Response(status))
     with service.open() as client:
@@ -140,7 +140,7 @@ def test_broken_connection_is_tried_again(waits, error):
             "internal_error",
         ),
         (httpx.Response(401, json={"error": {"code": "unauthorized", "message": "m"}}), "unauthorized"),
-        (httpx.Response(502, text="<html>"), "http_502"),
+        (httpx.Response(504, text="<html>"), "http_504"),
         (httpx.Response(404, json=[]), "http_404"),
         (httpx.Response(307, headers={"location": "http://elsewhere/"}), "http_307"),
         (httpx.ReadTimeout("slow"), "service_unreachable"),
