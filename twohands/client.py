@@ -4,8 +4,8 @@
         for item in client.classify(["The ministry will buy what the mills cannot sell."]):
             print(item.stance.label)
 
-Long lists are sent in batches, and rows without end in parts; 429, 502, 503 and broken connections are tried again. What
-is sent and how an answer is read stands once, in `exchange.py` and `exchange_long.py`. Needs the extra `client`
+Long lists are sent in batches, and rows without end in parts; 429, 502, 503 and broken connections are tried again.
+What is sent and how an answer is read stands once, in `exchange.py` and `exchange_long.py`. Needs the extra `client`
 (httpx).
 """
 

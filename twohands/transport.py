@@ -37,6 +37,21 @@ def _clean_key(api_key: object) -> str:
     return key
 
 
+def _read_url(httpx: ModuleType, url: str) -> Any:  # noqa: ANN401 - the module is given, so it names no type
+    """The address of a service; none is quoted in an error, as it may hold a password."""
+    try:
+        base_url = httpx.URL(url)
+        base_url.host.encode("idna")  # as connecting does
+    except (httpx.InvalidURL, TypeError, UnicodeError):
+        base_url = httpx.URL("")
+    # A query would end in the path of each request, which another route would answer.
+    if base_url.scheme not in {"http", "https"} or not base_url.host or base_url.query or base_url.fragment:
+        raise ArgumentError(
+            f"the url is none of a service; expected http:// or https://, a host and at most a path, as {DEFAULT_URL}"
+        )
+    return base_url
+
+
 def make_options(
     httpx: ModuleType, url: str, *, api_key: str | None, timeout_s: float, max_wait_s: float
 ) -> dict[str, Any]:
@@ -62,16 +77,7 @@ def make_options(
             raise ArgumentError(f"{name} is {seconds!r}; expected a number of seconds")
     if timeout_s == 0:
         raise ArgumentError("timeout_s is 0, in which no answer comes; expected a number of seconds above 0")
-    try:
-        base_url = httpx.URL(url)
-        base_url.host.encode("idna")  # as connecting does
-        # A query would end in the path of each request, which another route would answer.
-        if base_url.scheme not in {"http", "https"} or not base_url.host or base_url.query or base_url.fragment:
-            raise httpx.InvalidURL("not of a service")
-    except (httpx.InvalidURL, TypeError, UnicodeError):  # none of them is quoted: an address may hold a password
-        raise ArgumentError(
-            f"the url is none of a service; expected http:// or https://, a host and at most a path, as {DEFAULT_URL}"
-        ) from None
+    base_url = _read_url(httpx, url)
     key = _clean_key(api_key) if api_key is not None else ""
     headers = {"accept": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
     # Redirects are not followed: the key would go with the request, wherever it leads.
