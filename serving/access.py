@@ -2,6 +2,7 @@
 
 import base64
 import ipaddress
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -73,17 +74,16 @@ def is_loopback(host: str) -> bool:
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
-def read_presented_key(headers: Headers) -> str | None:
-    """The key of a request: `Authorization: Bearer KEY`, the password of `Basic`, else `X-API-Key: KEY`; None if none.
+def read_presented_keys(headers: Headers) -> list[str]:
+    """What may be the key of a request: what follows `Bearer`, or the password of `Basic`, and `X-API-Key`.
 
-    Label Studio can send a backend nothing but a user name and a password.
+    Label Studio can send a backend nothing but a user name and a password. And where there are both headers, the first
+    may be for a proxy on the way, which a browser sends with all that the page asks, or a token that the Hub's client
+    found stored.
     """
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and credentials.strip():
-        return credentials.strip()
-    if scheme.lower() == "basic" and (password := _read_password(credentials)):
-        return password
-    return headers.get("x-api-key") or None
+    by_scheme = {"bearer": credentials.strip(), "basic": _read_password(credentials)}
+    return [key for key in (by_scheme.get(scheme.lower()), headers.get("x-api-key")) if key]
 
 
 def _read_password(credentials: str) -> str | None:
@@ -145,13 +145,13 @@ class AccessControl:
             return
         if is_open(scope["method"], path):
             # With a key more is read of it; any other request that needs none is answered alike.
-            if path == WEBHOOK_PATH and (key := self._keyring.find(read_presented_key(headers) or "")) is not None:
+            if path == WEBHOOK_PATH and (key := self._find_key(read_presented_keys(headers))) is not None:
                 scope.setdefault("state", {})["key_id"] = key.id
             return
-        presented = read_presented_key(headers)
-        if presented is None:
+        presented = read_presented_keys(headers)
+        if not presented:
             raise UnauthorizedError("send an API key: `Authorization: Bearer KEY` or `X-API-Key: KEY`")
-        key = self._keyring.find(presented)
+        key = self._find_key(presented)
         if key is None:
             raise UnauthorizedError("this API key is not known; it may have been revoked")
         scope.setdefault("state", {})["key_id"] = key.id
@@ -162,6 +162,11 @@ class AccessControl:
             )
         if path.startswith(CORRECTIONS_PREFIX):
             _check_corrections_right(key, scope["method"])
+
+    def _find_key(self, presented: Sequence[str]) -> ApiKey | None:
+        """The first of what was presented that is a key."""
+        found = (self._keyring.find(each) for each in presented) if self._keyring is not None else ()
+        return next((key for key in found if key is not None), None)
 
     def _check_rate(self, key: ApiKey) -> None:
         per_minute = key.requests_per_minute or self._requests_per_minute

@@ -79,7 +79,9 @@ def make_options(
         raise ArgumentError("timeout_s is 0, in which no answer comes; expected a number of seconds above 0")
     base_url = _read_url(httpx, url)
     key = _clean_key(api_key) if api_key is not None else ""
-    headers = {"accept": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
+    # httpx makes a header of the user name and password of an address, which are for a proxy, in place of this one.
+    key_header = {"x-api-key": key} if base_url.userinfo else {"authorization": f"Bearer {key}"}
+    headers = {"accept": "application/json"} | (key_header if key else {})
     # Redirects are not followed: the key would go with the request, wherever it leads.
     # httpx opens 100 connections, and who waits for one waits for requests of ours, each of which has its own bounds:
     # of a thousand calls at once those at the end would fail, though the service answers one after the other.

@@ -46,6 +46,14 @@ async def test_either_header_lets_in(guarded, keys):
         assert (await guarded.post("/v1/classify", json=BODY, headers=headers)).status_code == 200
 
 
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("of_others", ["Basic " + base64.b64encode(b"desk:proxy").decode(), "Bearer hf_stored"])
+async def test_credentials_of_a_proxy_do_not_hide_the_key(guarded, keys, of_others):
+    for name, status in (("plain", 200), ("unknown", 401)):
+        headers = {"authorization": of_others, "x-api-key": keys.get(name, "th_00000000_wrong")}
+        assert (await guarded.post("/v1/classify", json=BODY, headers=headers)).status_code == status
+
+
 @pytest.mark.parametrize(
     "headers",
     [

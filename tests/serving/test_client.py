@@ -276,6 +276,16 @@ def test_one_client_serves_several_threads(url, classifier):
 
 
 @pytest.mark.issue(4)
+def test_the_key_goes_beside_what_the_address_has_for_a_proxy():
+    service = Scripted()
+    with Client("http://desk:proxy@service", api_key="th_key", transport=httpx.MockTransport(service)) as client:
+        client.classify(["plan"])
+    sent = service.requests[0].headers
+    assert sent["x-api-key"] == "th_key"
+    assert sent["authorization"].startswith("Basic ")
+
+
+@pytest.mark.issue(4)
 async def test_waiting_for_a_connection_of_ones_own_is_no_fault_of_the_service():
     service = Scripted()
     with service.open(timeout_s=7) as client:
