@@ -30,10 +30,15 @@ LINES = {"content-type": "application/x-ndjson"}
         ("POST", "/admin/models/tiny/reload?dry=1", b"", {}, 422, "query.dry"),
         ("GET", "/v2/models/tiny?verison=7", b"", {}, 400, "query.verison: unknown parameter; known are version"),
         ("POST", "/label-studio/predict?model=zz", b"{}", JSON, 422, "query.model"),
+        ("POST", "/predict?head=topics&head=stance", b'{"inputs": "plan"}', JSON, 422, "query.head: given more than"),
+        ("GET", "/v1/corrections/export?status=accepted&status=pending", b"", {}, 422, "query.status: given more than"),
+        ("GET", "/info?modle=a&modle=b", b"", {}, 422, "query.modle: unknown parameter; known are model"),
         ("GET", "/v1/models?%22x%22=1", b"", {}, 422, "query.(unprintable name)"),
     ],
 )  # fmt: skip
-async def test_a_query_parameter_that_is_not_known_is_refused(app, method, url, content, headers, status, words):
+async def test_a_query_parameter_that_is_not_known_or_given_twice_is_refused(
+    app, method, url, content, headers, status, words
+):
     async with open_client(app, base_url="http://localhost") as client:
         response = await client.request(method, url, content=content, headers=headers)
     assert response.status_code == status
