@@ -21,6 +21,7 @@ from evaluation.report import check_report_extra
 from twohands.classifier import Classifier
 from twohands.cpu import describe_cpu
 from twohands.errors import ChecklistGateError
+from twohands.examples import expand_paths
 from twohands.runtimes import Runtime
 
 Json = dict[str, object]
@@ -187,7 +188,8 @@ def checklist(
     if report is not None:
         check_report_extra()
     outputs = [] if report is None else [report / REPORT_NAME, report / PAGE_NAME]
-    check_outputs([*outputs, *([] if outcomes is None else [outcomes])], [*suite_files, *row_files])
+    # A folder stands for its files: what is written into it must not take the place of one of them (#6).
+    check_outputs([*outputs, *([] if outcomes is None else [outcomes])], [*suite_files, *expand_paths(row_files)])
     rows = load_texts(row_files, at_most=most_rows, seed=seed) if row_files else None
     classifier = Classifier.load(model, num_threads=threads, runtime=runtime)
     try:

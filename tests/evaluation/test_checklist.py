@@ -226,6 +226,16 @@ def test_an_output_never_replaces_a_suite(tiny_model, suite_file):
         run("--model", tiny_model, "--suite", suite_file, "--outcomes", suite_file)
 
 
+@pytest.mark.issue(6)
+def test_outcomes_never_replace_a_file_of_a_folder_of_rows(tiny_model, suite_file, tmp_path):
+    rows = tmp_path / "rows" / "mine.jsonl"
+    rows.parent.mkdir()
+    rows.write_text('{"text": "the plan"}\n')
+    with pytest.raises(RunConflictError):
+        run("--model", tiny_model, "--suite", suite_file, "--no-shipped", "--rows", rows.parent, "--outcomes", rows)
+    assert rows.read_text() == '{"text": "the plan"}\n'
+
+
 def test_rows_without_text_are_all_named(tiny_model, suite_file, tmp_path):
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"id": "a"}\n{"text": ""}\n{"text": "the plan"}\n')
