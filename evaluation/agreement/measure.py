@@ -7,8 +7,16 @@ import numpy as np
 from evaluation.agreement.alternative import stand_in
 from evaluation.agreement.codings import MISSING, PRESENT, Codes, Codings, Variable, code_answers
 from evaluation.agreement.consensus import LeftOut, agree_on, leave_one_out
-from evaluation.agreement.figures import Agreement, Level, compare_codes, measure_alpha
+from evaluation.agreement.figures import (
+    Agreement,
+    Level,
+    compare_codes,
+    count_departing,
+    count_pairable,
+    measure_alpha,
+)
 from evaluation.measure import note_few, note_rare
+from twohands.bounds import FEWEST_GROUPS
 from twohands.metrics import Floats, draw_weights
 from twohands.taxonomy import ProblemType
 
@@ -94,7 +102,7 @@ class _Measurer:
             apart = machine.minus(person)
             if PRESENT in variable.labels:
                 apart.pop("macro_f1")
-                apart["f1"] = machine.figure(machine.by_label[PRESENT] - person.by_label[PRESENT])
+                apart["f1"] = machine.minus_of_label(person, PRESENT)
             measured |= {"against_rest": self.describe(machine), "model_minus_person": apart}
         return measured
 
@@ -154,6 +162,23 @@ def _note_labels(codings: Codings, answers: Sequence[tuple[str, ...]] | None) ->
     return notes + note_rare(variable.labels, n_coded > 0, [item.group for item in codings.items])
 
 
+def _note_departing(codings: Codings) -> list[str]:
+    """Of what alpha and kappa have no interval, though there are documents enough in all."""
+    groups = codings.groups
+    if len(set(groups.tolist())) < FEWEST_GROUPS:
+        return []
+    notes = []
+    for variable in codings.variables():
+        given = count_pairable(variable, groups)
+        if 0 < count_departing(given) < FEWEST_GROUPS:
+            most = variable.labels[int(given.sum(axis=0).argmax())]
+            notes.append(
+                f"{variable.name}: fewer than {FEWEST_GROUPS} documents are coded {most}, or fewer anything else: no "
+                "interval of alpha and kappa."
+            )
+    return notes
+
+
 def note_limits(
     codings: Codings, answers: Sequence[tuple[str, ...]] | None, *, n_repeated: int, n_tied: int
 ) -> list[str]:
@@ -171,7 +196,7 @@ def note_limits(
     notes: list[str] = []
     n_groups = len(set(codings.groups.tolist()))
     notes += note_few(n_groups)
-    notes += _note_labels(codings, answers)
+    notes += _note_labels(codings, answers) + _note_departing(codings)
     if n_repeated:
         notes.append(f"{n_repeated} codes were an annotator's second of an item; the first counts.")
     if n_tied:

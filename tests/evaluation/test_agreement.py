@@ -17,7 +17,7 @@ from evaluation.agreement.codings import MISSING, Codings, Item, Scale, Variable
 from evaluation.agreement.commands import agreement
 from evaluation.agreement.consensus import agree_on, leave_one_out
 from evaluation.agreement.figures import compare_codes, measure_alpha
-from evaluation.agreement.measure import measure_agreement
+from evaluation.agreement.measure import measure_agreement, note_limits
 from evaluation.agreement.tables import say_verdict
 from tests.evaluation.support import WORD_OF_STANCE
 from twohands.errors import DataError, RunConflictError, UnknownColumnError, UnknownHeadError
@@ -198,6 +198,34 @@ def test_one_document_gives_neither_interval_nor_verdict():
     assert apart["kappa"]["value"] < 0
     assert apart["kappa"]["low"] is apart["kappa"]["high"] is None
     assert say_verdict({"model_minus_person": apart}).startswith("No interval")
+
+
+@pytest.mark.issue(6)
+def test_a_label_of_three_documents_gives_no_verdict_however_many_lack_it():
+    labels = [Label(name=name, description=name) for name in ("sanctions", "regulation")]
+    topics = Head(name="topics", problem_type=ProblemType.ANY_OF, labels=labels)
+    given = [
+        {name: tuple(label for label, n in (("sanctions", 3), ("regulation", 15)) if number < n) for name in NAMES}
+        for number in range(40)
+    ]
+    given[0]["anna"] = ()
+    items = [Item(str(number), None, f"d{number}") for number in range(40)]
+    codings = Codings(topics, items, list(NAMES), given, None)
+    # The model gives either label to five documents more.
+    answers = [tuple(label for label in ("sanctions", "regulation") if n in (0, *range(12, 20))) for n in range(40)]
+    found = measure_agreement(codings, answers, n_replicates=100, seed=0, epsilon=0.1)
+    rare, common = (found[label] for label in ("sanctions", "regulation"))
+    apart = rare["model"]["model_minus_person"]
+    sides = rare["people"]["one_against_rest"], rare["model"]["against_rest"]
+    for figure in (rare["people"]["alpha"]["nominal"], apart["kappa"], apart["f1"], *(side["f1"] for side in sides)):
+        assert figure["low"] is figure["high"] is None
+    assert sides[0]["kappa"]["low"] is None
+    assert apart["accuracy"]["low"] is not None
+    assert say_verdict(rare["model"]).startswith("No interval")
+    assert common["model"]["model_minus_person"]["f1"]["high"] < 0
+    assert "further from the people" in say_verdict(common["model"])
+    _, note = note_limits(codings, answers, n_repeated=0, n_tied=0)  # the other: 40 documents in all
+    assert note.startswith("sanctions: fewer than 5 documents")
 
 
 def test_that_everybody_always_said_one_label_is_not_called_a_lack_of_codes():
