@@ -80,7 +80,7 @@ def _print_curve(report: Mapping[str, Any]) -> None:
 
 def _note_measured(examples: Sequence[Example], taxonomy: Taxonomy) -> list[str]:
     truth, groups = encode_labels(examples, taxonomy), [example.group for example in examples]
-    notes = note_few(len(set(groups)))
+    notes = note_few(groups)
     for head in taxonomy.heads:
         rare = note_rare(head.label_names, truth[:, taxonomy.slices[head.name]] == 1, groups)
         notes += [f"{head.name}: {note[0].lower()}{note[1:]}" for note in rare]

@@ -194,8 +194,7 @@ def note_limits(
         One sentence for each limit.
     """
     notes: list[str] = []
-    n_groups = len(set(codings.groups.tolist()))
-    notes += note_few(n_groups)
+    notes += note_few(codings.groups.tolist())
     notes += _note_labels(codings, answers) + _note_departing(codings)
     if n_repeated:
         notes.append(f"{n_repeated} codes were an annotator's second of an item; the first counts.")

@@ -80,8 +80,15 @@ def test_fewer_than_five_documents_give_no_interval_to_any_figure(taxonomy):
     figures += measure_ranking(rows, n_replicates=50, seed=0).values()
     assert all(figure["low"] is figure["high"] is None for figure in figures)
     assert show_range(figures[0]) == "-"
-    assert len(note_few(1)) == len(note_few(20)) == 1
-    assert note_few(50) == []
+    assert len(note_few("a" * 9)) == len(note_few(range(20))) == 1
+    assert note_few(range(50)) == []
+
+
+@pytest.mark.issue(6)
+def test_many_documents_of_which_one_holds_most_rows_are_called_few():
+    (note,) = note_few(["statute"] * 540 + list(range(59)))
+    assert note.startswith("Of 60 groups (documents) the largest holds 90% of the rows: they say as much as 1 of one")
+    assert note_few([number for number in range(60) for _ in range(number % 2 + 1)]) == []
 
 
 def test_a_learning_curve_measured_on_one_document_has_no_interval_and_is_drawn():
