@@ -295,7 +295,8 @@ def print_comparison(report: Json) -> None:
     console.print(
         show_text(
             "The p in the tables is the bootstrap's, which draws whole groups; McNemar takes rows as independent. "
-            "None is adjusted for the number of lines."
+            "None is adjusted for the number of lines, and the bootstrap's is too small where fewer than 50 documents "
+            "are drawn, in slices too."
         )
     )
     _print_notes(console, report)

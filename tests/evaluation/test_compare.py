@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from evaluation.compare_command import compare, describe_learnt
-from evaluation.comparison import compare_rows, mcnemar_exact, reorder_labels, share_heads
+from evaluation.comparison import _bootstrap_p, compare_rows, mcnemar_exact, reorder_labels, share_heads
 from evaluation.linear import GRID
 from evaluation.progress import tell_stage
 from evaluation.rows import TOO_FEW_GROUPS, HeadRows
@@ -20,6 +20,7 @@ from tests.evaluation.support import make_rows, write_rows
 from tests.support.tiny import build_tiny_model
 from twohands import errors
 from twohands.manifest import load_manifest
+from twohands.metrics import draw_weights
 from twohands.taxonomy import Taxonomy
 
 
@@ -191,6 +192,7 @@ def test_tables_fit_eighty_columns(tiny_model, files):
     assert outcome.exit_code == 0
     assert max(map(len, outcome.stdout.splitlines())) <= 80
     assert "A is better" in outcome.stdout
+    assert "too small where fewer than 50 documents are drawn" in " ".join(outcome.stdout.split())
 
 
 @pytest.mark.parametrize("given", [[], ["train"], ["dev"]])
@@ -273,3 +275,16 @@ def test_two_baselines_on_rows_of_other_labels_name_the_option_for_them(tmp_path
     with pytest.raises(errors.DataError) as caught:
         run(tiny_model, "keywords", "--data", path, *skip)  # a model has its own: the option would be refused
     assert "--taxonomy" not in caught.value.faults[0]
+
+
+@pytest.mark.issue(6)
+def test_p_of_few_documents_is_too_small_as_readers_are_told():
+    def share_found(n_documents):
+        """How often p is .05 or less between two sides that are equally good."""
+        generator = np.random.default_rng(0)
+        apart = generator.laplace(size=(500, n_documents))
+        weights = draw_weights(n_documents, n_replicates=200, seed=0)
+        return np.mean([_bootstrap_p(weights @ of_documents)[0] <= 0.05 for of_documents in apart])
+
+    assert share_found(6) > 0.1
+    assert share_found(100) < 0.07
