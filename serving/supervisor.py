@@ -17,6 +17,7 @@ from pathlib import Path
 from prometheus_client.multiprocess import mark_process_dead
 
 from serving.archive import Archive
+from serving.counting_room import give_back
 from serving.folders import name_each, name_folders
 from serving.logs import set_up_logs
 from serving.metrics import MULTIPROCESS_VARIABLE
@@ -171,17 +172,25 @@ class Supervisor:
                     self._note_served(fact["name"], fact["sha256"])
                     if fact["event"] == "exchanged":
                         self.order(line, but=process)
-                elif fact["event"] == "failed" and not has_served:
-                    self.failure = EngineStoppedError(f"a worker could not serve [{fact['code']}]: {fact['message']}")
+                elif fact["event"] == "failed":
+                    self._note_failure(fact, has_served=has_served)
             code = await self._wait(process)
         finally:
             self._processes.discard(process)
             mark_process_dead(process.pid, str(self._metrics_folder))  # type: ignore[no-untyped-call]  # so in the library
+            give_back(self._metrics_folder, process.pid)
         if not self._is_stopping.is_set():
             _LOGGER.error("worker %d ended with %d; another takes its place", process.pid, code)
         if not was_ready and not has_served and self.failure is None and not self._is_stopping.is_set():
             self.failure = EngineStoppedError(f"a worker ended with {code} before it was ready; the log says why")
         return was_ready
+
+    def _note_failure(self, fact: Mapping[str, str], *, has_served: bool) -> None:
+        why = f"a worker could not serve [{fact['code']}]: {fact['message']}"
+        if has_served:  # the others go on
+            _LOGGER.error("%s", why)
+        else:
+            self.failure = EngineStoppedError(why)
 
     async def _wait(self, process: Process) -> int:
         """Wait for the end of one that closed its output; while stopping, no longer than was asked for."""

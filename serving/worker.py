@@ -17,11 +17,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from serving.archive import Archive
+from serving.counting_room import take_room
 from serving.folders import name_folders
 from serving.logs import set_up_logs
 from serving.models import Shared
 from serving.server import Listener, ModelServer, hold_hangup, make_server, make_url
 from serving.settings import ServeSettings
+from serving.shared_folder import METRICS_FOLDER
 from twohands.classifier import Classifier
 from twohands.errors import ReloadError, TwoHandsError, UnknownModelError
 
@@ -88,6 +90,7 @@ def serve(number: int, runtime: Path) -> None:
     settings = ServeSettings.model_validate_json(orders.readline())
     shared = Shared(Archive(runtime / MODELS_FOLDER), json.loads(orders.readline()))
     set_up_logs(level=settings.log_level, log_format=settings.log_format)
+    take_room(runtime / METRICS_FOLDER)
     name, folder = next(iter(name_folders(settings).items()))
     classifier = Classifier.load(
         shared.find_folder(name) or folder, num_threads=settings.num_threads, runtime=settings.runtime

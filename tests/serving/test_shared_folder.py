@@ -1,12 +1,17 @@
+import errno
 import fcntl
 import os
+import resource
 import subprocess
 import sys
 
 import pytest
+from prometheus_client.mmap_dict import MmapedDict
 
 from serving import shared_folder
+from serving.counting_room import ROOM_BYTES, give_back, take_room
 from serving.shared_folder import ensure_folder, open_shared_folder
+from twohands.errors import FileWriteError
 
 pytestmark = pytest.mark.issue(4)
 
@@ -42,7 +47,8 @@ def test_a_folder_of_another_user_is_not_taken_for_ours(tmp_path, monkeypatch):
 
 def test_metrics_are_shown_after_the_folder_was_cleaned_away(tmp_path):
     code = (
-        "import shutil, sys\nfrom serving.metrics import Metrics\nmetrics = Metrics()\n"
+        "import os, shutil, sys\nfrom serving.metrics import Metrics\nmetrics = Metrics()\n"
+        "print(*os.listdir(os.environ['PROMETHEUS_MULTIPROC_DIR']), file=sys.stderr)\n"
         "shutil.rmtree(sys.argv[1])\nprint(metrics.show().decode())\n"
     )
     folder = tmp_path / "shared" / "metrics"
@@ -54,3 +60,35 @@ def test_metrics_are_shown_after_the_folder_was_cleaned_away(tmp_path):
     assert ended.returncode == 0, ended.stderr
     assert str(folder) in ended.stderr
     assert folder.is_dir()
+    # Of each file that was made, room is taken before it is used.
+    made = {name.rpartition("_")[0] for name in ended.stderr.splitlines()[0].split()}
+    assert {"counter", "histogram"} <= made <= set(ROOM_BYTES)
+
+
+def test_room_for_counts_is_taken_before_they_come_and_given_back_without_them(tmp_path):
+    take_room(tmp_path)
+    files = {kind: tmp_path / f"{kind}_{os.getpid()}.db" for kind in ROOM_BYTES}
+    for kind, path in files.items():
+        assert path.stat().st_blocks * 512 >= path.stat().st_size == ROOM_BYTES[kind]
+    counts = MmapedDict(str(files["counter"]))
+    for number in range(100):
+        counts.write_value(f"count {number}", float(number), 0.0)
+    counts.close()
+    assert files["counter"].stat().st_size == ROOM_BYTES["counter"]
+    give_back(tmp_path, os.getpid())
+    assert {path.name for path in tmp_path.iterdir()} == {files["counter"].name}
+    assert files["counter"].stat().st_size < 10_000
+    take_room(tmp_path)  # a later process of the same number
+    kept = [(name, value) for name, value, *_ in MmapedDict.read_all_values_from_file(str(files["counter"]))]
+    assert kept == [(f"count {number}".ljust(len(name)), number) for number, (name, _) in enumerate(kept)]
+
+
+def test_who_finds_no_room_for_counts_says_so_and_leaves_nothing(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(FileWriteError, match=os.strerror(errno.EFBIG)):
+            take_room(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []

@@ -101,6 +101,17 @@ async def test_a_line_that_is_no_workers_word_is_passed_over(play, caplog, line)
     await stop(supervisor, task)
 
 
+@pytest.mark.issue(4)
+async def test_why_a_worker_cannot_take_the_place_of_another_is_told_and_ends_nothing(play, caplog):
+    failed = json.dumps({"event": "failed", "code": "unwritable_file", "message": "there is no room"})
+    supervisor, left = play("sys.exit(3)", f"print({failed!r})", workers=1)
+    task = asyncio.create_task(supervisor.run())
+    await wait_until(lambda: "there is no room" in caplog.text)
+    assert supervisor.failure is None
+    assert not left
+    await stop(supervisor, task)
+
+
 async def test_a_worker_that_has_ended_keeps_no_other_from_being_told(play):
     class Ended:
         def send_signal(self, _):
