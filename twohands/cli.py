@@ -2,6 +2,8 @@
 
 import contextlib
 import importlib.metadata
+import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -107,6 +109,16 @@ def _say_error(error: TwoHandsError) -> None:
         click.echo(f"error [{error.code}]: {error}", err=True)
 
 
+def _heed_terminate() -> None:
+    """Let SIGTERM end process 1, which a container's is, as it ends any other.
+
+    The system gives that one no signal which it has not asked for. One that came while a command's packages or its
+    model are loaded would be lost, and a service begin after it was told to stop.
+    """
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a fault that has a name ends with exit code 1 and one message on standard error.
 
@@ -115,6 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: without the program's name; None takes the process's own.
     """
+    _heed_terminate()
     open_closed_streams()
     try:
         with watch_stdout():

@@ -3,13 +3,14 @@
 import importlib.metadata
 import json
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
 from twohands import __version__
-from twohands.cli import COMMANDS, GROUP
+from twohands.cli import COMMANDS, GROUP, cli, main
 
 HEAVY = ["numpy", "onnxruntime", "tokenizers", "pydantic", "pyarrow", "rich", "torch", "transformers", "fastapi"]
 
@@ -118,6 +119,25 @@ def test_commands_of_other_packages_are_listed_and_run(run, monkeypatch, tmp_pat
     fake_entry_points(monkeypatch, ("hello", "plugin:hello"))
     assert b"  hello" in run("--help").stdout
     assert run("hello").stdout == b"hello there\n"
+
+
+@pytest.mark.issue(4)
+def test_process_1_is_ended_by_a_signal_to_stop_whatever_it_does(monkeypatch):
+    own, went_on = os.getpid(), []
+
+    def load(**_):
+        os.kill(own, signal.SIGTERM)
+        went_on.append(True)
+
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    monkeypatch.setattr(cli, "main", load)
+    before = signal.signal(signal.SIGTERM, lambda *_: None)  # as process 1 has it
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main(["serve"])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (ended.value.code, went_on) == (143, [])
 
 
 def test_a_named_fault_is_one_message_and_exit_code_1(run, tmp_path):
