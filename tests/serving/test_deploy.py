@@ -7,6 +7,8 @@ import yaml
 from fastapi.routing import APIRoute
 
 from serving.commands import serve
+from serving.document_routes import _MAX_READERS
+from serving.extract import _MAX_MEMORY_BYTES
 from serving.routes import router
 from serving.server import CLOSE_GRACE_S
 from tests.conftest import ROOT
@@ -48,6 +50,14 @@ def test_the_cluster_starts_the_service_with_options_that_it_has(monkeypatch):
     assert POD["spec"]["terminationGracePeriodSeconds"] > needed_s
     ready = CONTAINER["readinessProbe"]
     assert served["drain_delay_s"] > ready["periodSeconds"] * ready["failureThreshold"]
+
+
+@pytest.mark.issue(4)
+def test_the_container_survives_documents_that_take_all_the_memory_they_may():
+    asked, most = (CONTAINER["resources"][kind]["memory"] for kind in ("requests", "limits"))
+    requested_bytes, limit_bytes = (int(each[:-2]) * {"Mi": 2**20, "Gi": 2**30}[each[-2:]] for each in (asked, most))
+    # Twice the service itself: a model that takes the place of another is loaded while that serves.
+    assert limit_bytes > 2 * requested_bytes + _MAX_READERS * _MAX_MEMORY_BYTES
 
 
 def test_the_probes_ask_routes_that_are_there_and_need_no_key():
