@@ -41,6 +41,7 @@ class TimedConnection(H11Protocol):
     write_timeout_s = WRITE_TIMEOUT_S
     least_idle_s = LEAST_IDLE_S
     max_connections = sys.maxsize
+    max_refused = N_REFUSED_AT_ONCE
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - as uvicorn makes it
         """Take what uvicorn gives."""
@@ -60,9 +61,10 @@ class TimedConnection(H11Protocol):
         with contextlib.suppress(OSError):  # macOS refuses it for a client that has gone already
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         n_open = len(self.connections)
-        if n_open > self.max_connections and self._close_longest_idle():
+        # More than one where there were probes beyond the bound, which are answered and kept.
+        while n_open > self.max_connections and self._close_longest_idle():
             n_open -= 1
-        if n_open > self.max_connections + N_REFUSED_AT_ONCE:
+        if n_open > self.max_connections + self.max_refused:
             transport.abort()
             return
         if n_open > self.max_connections:
@@ -174,13 +176,16 @@ class TimedConnection(H11Protocol):
             timer.cancel()
 
 
-def bound_connections(max_connections: int) -> type[TimedConnection]:
+def bound_connections(max_connections: int, max_refused: int = N_REFUSED_AT_ONCE) -> type[TimedConnection]:
     """Make the class that uvicorn makes connections of, with a bound.
 
     Args:
         max_connections: those that are served at once.
+        max_refused: those beyond them that are told so at once.
 
     Returns:
         For uvicorn's `http`.
     """
-    return type("BoundedConnection", (TimedConnection,), {"max_connections": max_connections})
+    return type(
+        "BoundedConnection", (TimedConnection,), {"max_connections": max_connections, "max_refused": max_refused}
+    )

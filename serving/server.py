@@ -239,6 +239,28 @@ def check_address(settings: ServeSettings) -> None:
         )
 
 
+def _bound_by_files(max_connections: int) -> tuple[int, int]:
+    """How many connections are served, of those that are wanted, and how many beyond them are told that they are not.
+
+    Fewer where the system grants too few open files: once those are used up nobody is accepted, probes neither, and
+    idle connections make room for nobody.
+    """
+    n_others = N_REFUSED_AT_ONCE + _OTHER_FILES
+    n_wanted = max_connections + n_others
+    n_allowed = allow_open_files(n_wanted)
+    if n_allowed >= n_wanted:
+        return max_connections, N_REFUSED_AT_ONCE
+    n_served = min(max_connections, max(n_allowed - n_others, n_allowed // 4, 1))
+    _LOGGER.warning(
+        "this process may open %d files, and --max-connections %d wants %d; it serves %d connections at once",
+        n_allowed,
+        max_connections,
+        n_wanted,
+        n_served,
+    )
+    return n_served, min(N_REFUSED_AT_ONCE, n_allowed // 4)
+
+
 def make_server(
     settings: ServeSettings,
     classifier: Classifier,
@@ -261,14 +283,7 @@ def make_server(
     Returns:
         The server; its `run` takes the listening socket.
     """
-    n_files = settings.max_connections + N_REFUSED_AT_ONCE + _OTHER_FILES
-    if (n_allowed := allow_open_files(n_files)) < n_files:
-        _LOGGER.warning(
-            "this process may open %d files, and --max-connections %d wants %d; beyond that, connections wait",
-            n_allowed,
-            settings.max_connections,
-            n_files,
-        )
+    max_connections, max_refused = _bound_by_files(settings.max_connections)
     app = create_app(settings, classifier, runtime=runtime, shared=shared)
     identity, num_threads = classifier.identity, classifier.session.num_threads
     line = (
@@ -287,7 +302,7 @@ def make_server(
         access_log=False,
         server_header=False,
         backlog=1,  # what asyncio accepts in one go; see `Listener`
-        http=bound_connections(settings.max_connections),
+        http=bound_connections(max_connections, max_refused),
         h11_max_incomplete_event_size=settings.max_header_bytes,
         timeout_keep_alive=settings.keep_alive_timeout_s,
         timeout_graceful_shutdown=settings.shutdown_timeout_s + CLOSE_GRACE_S,

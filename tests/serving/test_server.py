@@ -251,10 +251,16 @@ def test_a_name_of_both_versions_is_served_where_127_0_0_1_is_looked_for(monkeyp
         assert listener.getsockname()[0] == "127.0.0.1"
 
 
-def test_a_bound_on_open_files_is_told_where_it_is_too_low(settings, classifier, monkeypatch, caplog):
-    monkeypatch.setattr("serving.server.allow_open_files", lambda n_files: n_files // 2)
-    make_server(settings.model_copy(update={"max_connections": 700}), classifier, url="", announce=str)
-    assert "may open 500 files, and --max-connections 700 wants 1000" in caplog.text
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(("n_allowed", "n_served", "n_refused"), [(500, 200, 100), (64, 16, 16), (999, 699, 100)])
+def test_fewer_connections_are_served_where_the_bound_on_open_files_is_too_low(
+    settings, classifier, monkeypatch, caplog, n_allowed, n_served, n_refused
+):
+    monkeypatch.setattr("serving.server.allow_open_files", lambda _: n_allowed)
+    server = make_server(settings.model_copy(update={"max_connections": 700}), classifier, url="", announce=str)
+    assert f"may open {n_allowed} files, and --max-connections 700 wants 1000" in caplog.text
+    connection = server.config.http
+    assert (connection.max_connections, connection.max_refused) == (n_served, n_refused)
 
 
 @pytest.mark.parametrize(

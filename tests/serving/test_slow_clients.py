@@ -8,7 +8,6 @@ from http.client import HTTPResponse
 
 import pytest
 
-from serving import connections
 from serving.clients import ClientLimits
 from serving.connections import TimedConnection
 from serving.keys import make_key, write_keys
@@ -121,7 +120,7 @@ def test_two_hundred_at_once_do_not_notice_one_who_stalls(tiny_model, classifier
 
 
 def test_connections_beyond_the_bound_are_told_so_and_those_within_do_not_notice(tiny_model, classifier, monkeypatch):
-    monkeypatch.setattr(connections, "N_REFUSED_AT_ONCE", 2)
+    monkeypatch.setattr("serving.server.N_REFUSED_AT_ONCE", 2)
     get = b"GET %s HTTP/1.1\r\nhost: service\r\n\r\n"
     settings = ServeSettings(model=str(tiny_model), max_connections=3)
     with run_server(settings, classifier) as url, ExitStack() as opened:
@@ -179,6 +178,19 @@ def test_connections_on_which_nothing_is_asked_make_room_for_others(tiny_model, 
         assert ask_anew()[1] == 503
         busy.sendall(BODY[5:])
         assert read_one(busy)[0] == 200
+
+
+@pytest.mark.issue(4)
+def test_probes_beyond_the_bound_that_are_kept_open_keep_nobody_out(tiny_model, classifier, monkeypatch):
+    monkeypatch.setattr(TimedConnection, "least_idle_s", 0.0)
+    settings = ServeSettings(model=str(tiny_model), max_connections=2)
+    with run_server(settings, classifier) as url, ExitStack() as opened:
+        for probe in [opened.enter_context(connect(url)) for _ in range(5)]:
+            probe.sendall(b"GET /healthz HTTP/1.1\r\nhost: service\r\n\r\n")
+            assert read_one(probe)[0] == 200
+        with connect(url) as connection:
+            connection.sendall(HEAD % len(BODY) + BODY)
+            assert read_one(connection)[0] == 200
 
 
 def test_a_refused_body_that_stops_is_answered_all_the_same(impatient, caplog):
