@@ -1,6 +1,7 @@
 """Owns the command line: composed from the entry points `twohands.commands`, each loaded only when it is called."""
 
 import contextlib
+import errno
 import importlib.metadata
 import os
 import signal
@@ -10,11 +11,13 @@ from collections.abc import Sequence
 import click
 
 from twohands import __version__
-from twohands.errors import MissingExtraError, TwoHandsError
+from twohands.errors import FileReadError, MissingExtraError, TwoHandsError
 from twohands.standard_streams import open_closed_streams, watch_stdout
 
 GROUP = "twohands.commands"
 ROOMS = ("twohands", "training", "serving", "evaluation")
+# Why a path that the user gave cannot even be looked at, which any command may meet wherever it asks for one.
+_OF_PATHS = {errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG, errno.EPERM}
 
 # One line and the extra of each command, so that `--help` needs no import and an absent room can be named.
 COMMANDS: dict[str, tuple[str, str | None]] = {
@@ -122,7 +125,8 @@ def _heed_terminate() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a fault that has a name ends with exit code 1 and one message on standard error.
 
-    That holds for a standard output that is full or closed, too; a closed standard error changes nothing.
+    That holds for a standard output that is full or closed, too, and for paths that cannot be looked at; a closed
+    standard error changes nothing.
 
     Args:
         arguments: without the program's name; None takes the process's own.
@@ -141,6 +145,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         missing = MissingExtraError(_say_missing(given[0], f"the package {package!r}"))
         _say_error(missing)
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None or error.errno not in _OF_PATHS:
+            raise
+        _say_error(FileReadError(f"cannot use {error.filename}: {error.strerror}"))
         sys.exit(1)
     except TwoHandsError as error:
         _say_error(error)

@@ -38,6 +38,7 @@ from twohands.row_files import (
     show_unread,
     tell_remedy,
     tell_unread,
+    tell_unusable,
 )
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
@@ -160,17 +161,16 @@ def expand_paths(paths: Iterable[Path], suffixes: tuple[str, ...] = ROW_SUFFIXES
         Files.
 
     Raises:
-        FileReadError: a path does not exist, a folder holds no such file, or a file is of another kind.
+        FileReadError: a path is no file or folder, a folder holds no such file, or a file is of another kind.
     """
     files: list[Path] = []
     for path in paths:
+        if fault := tell_unusable(path):
+            raise FileReadError(f"{path} {fault}")
         if path.is_dir():
-            found = sorted(p for p in path.rglob("*") if p.is_file() and read_suffix(p) in suffixes)
-            if not found:
+            if not (found := sorted(p for p in path.rglob("*") if p.is_file() and read_suffix(p) in suffixes)):
                 raise FileReadError(f"{path} holds no file that ends in {', '.join(suffixes)}")
             files += found
-        elif not path.is_file():
-            raise FileReadError(f"{path} does not exist")
         elif (suffix := read_suffix(path)) not in suffixes:
             remedy = tell_remedy(suffix, suffixes)
             raise FileReadError(f"{path} ends in {suffix!r}; expected one of {', '.join(suffixes)}{remedy}")

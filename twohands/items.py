@@ -32,9 +32,10 @@ from twohands.errors import (
 )
 from twohands.examples import Row, expand_paths, import_pyarrow, read_jsonl_lines, read_rows
 from twohands.paragraphs import split_paragraphs
-from twohands.row_files import ROW_SUFFIXES, PackedError, plain_suffix, tell_unread
+from twohands.row_files import ROW_SUFFIXES, PackedError, plain_suffix, read_suffix, tell_unread, tell_unusable
 
 STDIN_NAME = "stdin"
+_SHOWN_CHARS = 60
 _HTML = re.compile(r"(<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
 
 
@@ -69,6 +70,12 @@ def _read_columns(path: Path) -> list[str] | None:
     return None
 
 
+def _is_text(path: Path) -> bool:
+    """Whether it is a text that was given in the place of a file."""
+    has_words = len(str(path).split()) > 1 and read_suffix(path) not in ROW_SUFFIXES + DOCUMENT_SUFFIXES
+    return has_words and tell_unusable(path) is not None
+
+
 def find_inputs(paths: Iterable[Path], *, text_column: str) -> list[Path]:
     """Expand folders, and refuse what can be seen to fail before anything is classified.
 
@@ -83,6 +90,12 @@ def find_inputs(paths: Iterable[Path], *, text_column: str) -> list[Path]:
         FileReadError: a path is missing or of an unknown kind, stands twice, or has no such column.
         MissingExtraError: a file needs a package that is not installed.
     """
+    paths = list(paths)
+    if text := next(filter(_is_text, paths), None):
+        raise FileReadError(
+            f"there is no file {str(text)[:_SHOWN_CHARS]!r}; to classify a text itself, pipe it in: "
+            "echo TEXT | twohands classify"
+        )
     files = expand_paths(paths, ROW_SUFFIXES + DOCUMENT_SUFFIXES)
     seen: set[Path] = set()
     for path in files:

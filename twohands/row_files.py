@@ -1,6 +1,7 @@
 """Owns which files hold rows, by how their names end, how their bytes are opened, and how Parquet becomes cells."""
 
 import gzip
+import stat
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -54,6 +55,26 @@ def open_bytes(path: Path) -> BinaryIO:
         OSError: it cannot be opened.
     """
     return cast("BinaryIO", gzip.open(path, "rb")) if path.suffix.lower() == PACKED else path.open("rb")
+
+
+def tell_unusable(path: Path) -> str | None:
+    """Say what is wrong with a path that is to be read.
+
+    Args:
+        path: of a file or folder.
+
+    Returns:
+        What follows its name in a message; None where there is such a file or folder.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "does not exist"
+    except OSError as error:
+        return f"cannot be looked at ({error.strerror})"
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return None
+    return "is no plain file, and files are read more than once; write what it gives to one first"
 
 
 def tell_remedy(suffix: str, suffixes: tuple[str, ...]) -> str:

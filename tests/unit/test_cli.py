@@ -148,6 +148,16 @@ def test_a_named_fault_is_one_message_and_exit_code_1(run, tmp_path):
     assert finished.stdout == b""
 
 
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("command", ["classify", "models show"])
+def test_a_path_that_cannot_be_looked_at_is_one_message(run, command):
+    too_long = "m" * 300
+    options = ["--model", too_long, "-"] if command == "classify" else [too_long]
+    finished = run(*command.split(), *options)
+    assert (finished.code, len(finished.stderr.splitlines())) == (1, 1)
+    assert finished.stderr.startswith("error [unreadable_file]: ")
+
+
 def run_shell(redirected, tmp_path, tiny_model, **environment):
     """Run `twohands` as a shell does with redirections; `{rows}` is a file of two rows."""
     rows = tmp_path / "a.csv"

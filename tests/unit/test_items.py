@@ -2,7 +2,9 @@
 
 import gzip
 import io
+import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -129,6 +131,25 @@ def test_what_will_fail_is_refused_before_anything_is_classified(tmp_path, monke
     monkeypatch.setitem(sys.modules, "bs4", None)
     with pytest.raises(MissingExtraError):
         find_inputs([tmp_path / "d.html"], text_column="text")
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("n_times", [1, 9])
+def test_a_text_in_the_place_of_a_file_is_sent_to_standard_input(n_times):
+    with pytest.raises(FileReadError) as caught:
+        find_inputs([Path(f"{FIRST} " * n_times)], text_column="text")
+    assert "| twohands classify" in str(caught.value)
+    with pytest.raises(FileReadError) as caught:
+        find_inputs([Path("two words.txt")], text_column="text")
+    assert "does not exist" in str(caught.value)
+
+
+@pytest.mark.issue(2)
+def test_a_pipe_is_not_said_to_be_absent(tmp_path):
+    os.mkfifo(tmp_path / "rows.jsonl")
+    with pytest.raises(FileReadError) as caught:
+        find_inputs([tmp_path / "rows.jsonl"], text_column="text")
+    assert "no plain file" in str(caught.value)
 
 
 def read_bytes(content):
