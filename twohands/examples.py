@@ -31,6 +31,7 @@ from twohands.row_faults import (
 from twohands.row_files import (
     ROW_SUFFIXES,
     PackedError,
+    find_files,
     open_bytes,
     plain_suffix,
     read_parquet_cells,
@@ -151,7 +152,7 @@ def _read_parquet(path: Path, faults: list[str]) -> Iterator[Row]:
 
 
 def expand_paths(paths: Iterable[Path], suffixes: tuple[str, ...] = ROW_SUFFIXES) -> list[Path]:
-    """Replace each folder by the files in it that can be read, in order of name.
+    """Replace each folder by the files in it that can be read and are not hidden, in order of name.
 
     Args:
         paths: files and folders.
@@ -167,15 +168,13 @@ def expand_paths(paths: Iterable[Path], suffixes: tuple[str, ...] = ROW_SUFFIXES
     for path in paths:
         if fault := tell_unusable(path):
             raise FileReadError(f"{path} {fault}")
-        if path.is_dir():
-            if not (found := sorted(p for p in path.rglob("*") if p.is_file() and read_suffix(p) in suffixes)):
-                raise FileReadError(f"{path} holds no file that ends in {', '.join(suffixes)}")
-            files += found
-        elif (suffix := read_suffix(path)) not in suffixes:
+        found = find_files(path, suffixes) if path.is_dir() else [path]
+        if not found:
+            raise FileReadError(f"{path} holds no file that ends in {', '.join(suffixes)} and is not hidden")
+        if (suffix := read_suffix(found[0])) not in suffixes:
             remedy = tell_remedy(suffix, suffixes)
             raise FileReadError(f"{path} ends in {suffix!r}; expected one of {', '.join(suffixes)}{remedy}")
-        else:
-            files.append(path)
+        files += found
     return files
 
 

@@ -57,6 +57,25 @@ def open_bytes(path: Path) -> BinaryIO:
     return cast("BinaryIO", gzip.open(path, "rb")) if path.suffix.lower() == PACKED else path.open("rb")
 
 
+def find_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """Find files in a folder and below it, but hidden ones and those in hidden folders.
+
+    These are of programs, not of people: `.git`, `.venv`, the copies in `.ipynb_checkpoints`, the `._NAME` that macOS
+    puts beside each file on other disks. So are the `~$NAME` by which Office marks a file that is open.
+
+    Args:
+        folder: may be hidden itself.
+        suffixes: by which names end.
+
+    Returns:
+        Files in order of name.
+    """
+    found = (path for path in folder.rglob("*") if read_suffix(path) in suffixes and path.is_file())
+    return sorted(
+        path for path in found if not any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts)
+    )
+
+
 def tell_unusable(path: Path) -> str | None:
     """Say what is wrong with a path that is to be read.
 

@@ -120,6 +120,18 @@ def test_folders_are_expanded_in_order(tmp_path):
     assert [str(path.relative_to(tmp_path)) for path in found] == ["a/b.md", "a/z.jsonl", "b.txt"]
 
 
+@pytest.mark.issue(2)
+def test_hidden_files_of_a_folder_are_read_only_where_they_are_named(tmp_path):
+    folder = tmp_path / ".texts"
+    for name in ("a.txt", "._a.txt", ".git/b.md", "c/.ipynb_checkpoints/d.csv", "~$a.md"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    assert find_inputs([folder], text_column="text") == [folder / "a.txt"]
+    assert find_inputs([folder / ".git/b.md"], text_column="text") == [folder / ".git/b.md"]
+    with pytest.raises(FileReadError):
+        find_inputs([folder / "c"], text_column="text")
+
+
 def test_what_will_fail_is_refused_before_anything_is_classified(tmp_path, monkeypatch):
     (tmp_path / "a.csv").write_text("id,body\n1,A.\n")
     (tmp_path / "b.docx").touch()

@@ -290,7 +290,7 @@ def command(
     explain: bool,
     overwrite: bool,
 ) -> None:
-    """Classify paragraphs of FILES, of folders, or of standard input.
+    """Classify paragraphs of FILES, of folders (but what is hidden in them), or of standard input.
 
     Rows come from .jsonl, .ndjson, .csv, .tsv (each also .gz) and .parquet, in the column `text`, and are named by
     their `id`, else FILE:LINE. Documents (.txt, .md, and with the extra `documents` .html and .pdf) are split into
