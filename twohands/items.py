@@ -103,7 +103,7 @@ def find_inputs(paths: Iterable[Path], *, text_column: str) -> list[Path]:
             raise FileReadError(f"{path} is given twice; each input is read once, so that ids stay unique")
         seen.add(path.resolve())
         columns = _read_columns(path)
-        if columns is not None and text_column not in columns:
+        if columns and text_column not in columns:  # a file that holds nothing has no row to miss it in
             raise FileReadError(
                 f"{path} has no column {text_column!r}; name the right one with --text-column: {', '.join(columns)}"
             )

@@ -132,6 +132,14 @@ def test_hidden_files_of_a_folder_are_read_only_where_they_are_named(tmp_path):
         find_inputs([folder / "c"], text_column="text")
 
 
+@pytest.mark.issue(2)
+def test_a_table_that_holds_nothing_stops_no_other(tmp_path):
+    (tmp_path / "a.csv").touch()
+    (tmp_path / "b.csv").write_text("text\nA.\n")
+    items, faults = read_all(*find_inputs([tmp_path], text_column="text"))
+    assert ([item.text for item in items], faults) == (["A."], [])
+
+
 def test_what_will_fail_is_refused_before_anything_is_classified(tmp_path, monkeypatch):
     (tmp_path / "a.csv").write_text("id,body\n1,A.\n")
     (tmp_path / "b.docx").touch()
