@@ -83,7 +83,7 @@ def classify_chunk(
     encoded = [_try_encode(classifier, item) for item in held]
     sound = [paragraph for paragraph in encoded if isinstance(paragraph, EncodedParagraph)]
     plans = [
-        plan_evidence(classifier.encoder, str(item.text))
+        plan_evidence(classifier.encoder, str(item.text), raw=item.raw)
         for item, paragraph in zip(held, encoded, strict=True)
         if explain and isinstance(paragraph, EncodedParagraph)
     ]

@@ -12,6 +12,7 @@ import numpy as np
 
 from twohands.encoding import EncodedParagraph, ParagraphEncoder
 from twohands.errors import EmptyParagraphError
+from twohands.paragraphs import normalise
 from twohands.prediction import OneOf, Prediction, make_predictions
 from twohands.scores import DecisionRule, Scores, calibrate
 from twohands.sentences import Sentence, find_sentences, group_sentences
@@ -38,17 +39,36 @@ class EvidencePlan:
     variants: tuple[EncodedParagraph, ...]
 
 
-def plan_evidence(encoder: ParagraphEncoder, text: str) -> EvidencePlan:
+def _place_sentences(paragraph: str, raw: str) -> list[Sentence]:
+    """The sentences of raw text, which may end at its lines, as they stand in its paragraph."""
+    sentences: list[Sentence] = []
+    end = 0
+    for sentence in find_sentences(raw):
+        try:
+            words = normalise(sentence.text)
+        except EmptyParagraphError:  # nothing of it is in the paragraph
+            continue
+        start = paragraph.find(words, end)
+        if start < 0 or paragraph[end:start].strip():  # an accent went to the letter before
+            return find_sentences(paragraph)
+        end = start + len(words)
+        sentences.append(Sentence(words, start, end))
+    return find_sentences(paragraph) if paragraph[end:].strip() else sentences
+
+
+def plan_evidence(encoder: ParagraphEncoder, text: str, *, raw: str | None = None) -> EvidencePlan:
     """Cut a paragraph and encode what is left without each part.
 
     Args:
         encoder: the one that encoded the paragraph itself.
         text: raw text, which could be encoded.
+        raw: what `text` was before it was normalised, if it was: items of a list are parted by line ends.
 
     Returns:
-        At most `MAX_PIECES` variants.
+        At most `MAX_PIECES` variants; places are of `text`.
     """
-    pieces = group_sentences(text, find_sentences(text), most=MAX_PIECES)
+    sentences = find_sentences(text) if raw is None else _place_sentences(text, raw)
+    pieces = group_sentences(text, sentences, most=MAX_PIECES)
     if len(pieces) < 2:
         return EvidencePlan(tuple(pieces), ())
     variants = []

@@ -44,13 +44,15 @@ class Item:
     """One text to classify, or the fault that stands in its place.
 
     `where` holds `document`, `paragraph` (from 0), `start` and `end` (characters of the raw text; None where the
-    text was extracted from HTML or PDF) for a document, and nothing for a row.
+    text was extracted from HTML or PDF) for a document, and nothing for a row. `raw` is a document's paragraph with its
+    line ends, by which evidence is cut, and None for a row.
     """
 
     id: str
     text: object
     error: TwoHandsError | None = None
     where: Mapping[str, object] = field(default_factory=dict)
+    raw: str | None = None
 
 
 def is_document(path: Path) -> bool:
@@ -130,7 +132,8 @@ def _item_from_row(row: Row, text_column: str) -> Item:
 def _items_from_document(name: str, read: Callable[[], str], faults: list[str], *, has_offsets: bool) -> Iterator[Item]:
     where: dict[str, object] = {"document": name, "paragraph": None, "start": None, "end": None}
     try:
-        paragraphs = split_paragraphs(read())
+        text = read()
+        paragraphs = split_paragraphs(text)
     except (FileReadError, ParagraphTooLongError) as error:
         if isinstance(error, FileReadError):
             faults.append(str(error))
@@ -140,7 +143,8 @@ def _items_from_document(name: str, read: Callable[[], str], faults: list[str], 
         yield Item(name, None, EmptyParagraphError("the document holds no text"), where)
     for number, paragraph in enumerate(paragraphs):
         offsets = {"start": paragraph.start, "end": paragraph.end} if has_offsets else {}
-        yield Item(f"{name}#{number}", paragraph.text, None, where | {"paragraph": number} | offsets)
+        raw = text[paragraph.start : paragraph.end]
+        yield Item(f"{name}#{number}", paragraph.text, None, where | {"paragraph": number} | offsets, raw)
 
 
 def read_items(files: Iterable[Path], faults: list[str], *, text_column: str) -> Iterator[Item]:
