@@ -16,6 +16,7 @@ from twohands.errors import FileWriteError, RunConflictError
 from twohands.outputs import encode_line
 
 _OWNERS = stat.S_IRUSR | stat.S_IWUSR
+STANDARD_INPUT = "standard input"  # what stands first of the inputs, where they cannot be read again
 _MARK = b'{"twohands_journal": '
 
 
@@ -173,6 +174,11 @@ class Journal:
         if not first.endswith(b"\n"):
             return  # killed before the first answer
         was = json.loads(first)
+        if was.get("inputs") and was["inputs"][0][0] == STANDARD_INPUT:
+            raise RunConflictError(
+                f"{self.path} was left by a run that read standard input, which cannot go on; pass --overwrite to "
+                "begin anew, and name a file instead of a pipe for a run that can"
+            )
         changed = [name for name in run if was.get(name) != run[name]]
         raise RunConflictError(
             f"{self.path} was left by another run: not the same {', '.join(changed) or 'kind of journal'}. Repeat that "

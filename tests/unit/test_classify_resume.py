@@ -80,9 +80,11 @@ def test_standard_input_is_not_resumed(classify, rows, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         stop_early(patched, KeyboardInterrupt)
         assert classify("--output", output, stdin=rows.read_bytes()).code == 130
-    finished = classify("--output", output, stdin=rows.read_bytes())
-    assert finished.code == 1
-    assert "[run_conflict]" in finished.stderr
+    for arguments in (["--output", output], [rows, "--output", output]):
+        finished = classify(*arguments, stdin=rows.read_bytes())
+        assert finished.code == 1
+        assert "[run_conflict]" in finished.stderr
+        assert "Repeat" not in finished.stderr
     assert classify("--output", output, "--overwrite", stdin=rows.read_bytes()).code == 0
     assert output.read_bytes() == classify(rows).stdout
 

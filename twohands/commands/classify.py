@@ -73,10 +73,11 @@ def _choose_format(output_format: "Format | None", output: Path | None) -> "Form
 def _describe_run(inputs: list[Path] | None, **options: object) -> dict[str, object]:
     """What must be the same for a journal to be resumed."""
     from twohands.hashing import sha256_of_file
+    from twohands.journal import STANDARD_INPUT
 
     if inputs is None:
         # It cannot be read again, so no other run is ever the same.
-        described: list[list[str]] = [["standard input", f"read by process {os.getpid()} at {time.time_ns()}"]]
+        described: list[list[str]] = [[STANDARD_INPUT, f"read by process {os.getpid()} at {time.time_ns()}"]]
     else:
         described = [[str(path), sha256_of_file(path)] for path in inputs]
     return {"release": __version__, "inputs": described, **options}
