@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -14,6 +14,7 @@ import click
 
 from twohands import __version__
 from twohands.runtimes import DEFAULT_RUNTIME, Runtime
+from twohands.standard_streams import PIPE_CLOSED, drop_stdout
 
 Engine = Literal["local", "ray"]
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 _MOST_FAULTS_SHOWN = 20
 _INTERRUPTED = 130  # 128 + SIGINT, as shells say it
-_PIPE_CLOSED = 141  # 128 + SIGPIPE: what `yes | head` leaves too
 
 
 def _parse_thresholds(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, object]:
@@ -340,8 +340,6 @@ def command(
         click.echo(f"\ninterrupted{hint}", err=True)
         code = _INTERRUPTED
     except BrokenPipeError:
-        # Python would try to flush what is left when it ends, and complain.
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = _PIPE_CLOSED
+        drop_stdout()
+        code = PIPE_CLOSED
     sys.exit(code)
