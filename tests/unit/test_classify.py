@@ -214,6 +214,8 @@ def test_thresholds(classify):
         (["rows.jsonl", "rows.jsonl"], 1, "unreadable_file"),
         (["rows.jsonl", "--format", "parquet"], 2, ""),
         (["rows.jsonl", "--format", "xml"], 2, ""),
+        (["rows.jsonl", "--output", "out.tsv"], 2, ""),
+        (["rows.jsonl", "--output", "out.XLSX"], 2, ""),
         (["rows.jsonl", "--threads", "0"], 2, ""),
         (["rows.jsonl", "--output", "rows.jsonl", "--overwrite"], 1, "run_conflict"),
         (["rows.jsonl", "--output", "none/out.jsonl"], 1, "unwritable_file"),

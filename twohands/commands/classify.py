@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from twohands.outputs import Column, Format
 
 _MOST_FAULTS_SHOWN = 20
+_OTHER_TABLES = {".tsv", ".xlsx", ".xls", ".ods"}  # JSON lines under such a name would be read as a broken table
 _INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 
@@ -61,6 +62,11 @@ def _choose_format(output_format: "Format | None", output: Path | None) -> "Form
     if output is not None and output_format is None and output.suffix.lower() == ".gz":
         raise click.UsageError(
             f"--output {output} ends in .gz, but output is not packed; pack it afterwards: gzip FILE"
+        )
+    if output is not None and output_format is None and output.suffix.lower() in _OTHER_TABLES:
+        raise click.UsageError(
+            f"--output {output} ends in {output.suffix}, which is not written; end it in .csv, .parquet or .jsonl, or "
+            "say by --format what it is to hold"
         )
     chosen = output_format or (FORMAT_BY_SUFFIX.get(output.suffix.lower(), "jsonl") if output else "jsonl")
     if chosen == "parquet":
