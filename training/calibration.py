@@ -115,12 +115,12 @@ def _is_at_bound(value: float) -> bool:
     return not 1.02 * LEAST_SCALE < value < 0.98 * MOST_SCALE
 
 
-def warn_of_rules(rules: Mapping[str, DecisionRule], n_dev: int) -> list[str]:
+def warn_of_rules(rules: Mapping[str, DecisionRule], n_dev: Mapping[str, int]) -> list[str]:
     """Say which fits came to nothing: heads that abstain from every answer, calibration at the end of its range.
 
     Args:
         rules: of `fit_rules`.
-        n_dev: rows that they were fitted on.
+        n_dev: by head name, the labelled rows that its rule was fitted on.
 
     Returns:
         One line for each of both in a head.
@@ -129,8 +129,8 @@ def warn_of_rules(rules: Mapping[str, DecisionRule], n_dev: int) -> list[str]:
     for name, rule in rules.items():
         if rule.abstention is not None and rule.abstention >= 1:
             lines.append(
-                f"{name} abstains from every answer: at no score were {ABSTENTION_PRECISION:.0%} of {n_dev} dev rows "
-                "right; labels are given all the same, and more rows mend it"
+                f"{name} abstains from every answer: at no score were {ABSTENTION_PRECISION:.0%} of {n_dev[name]} dev "
+                "rows right; labels are given all the same, and more rows mend it"
             )
         fitted = rule.calibration
         scales = fitted.slopes if isinstance(fitted, Platt) else [fitted.temperature]
@@ -138,7 +138,7 @@ def warn_of_rules(rules: Mapping[str, DecisionRule], n_dev: int) -> list[str]:
             what = "slope" if isinstance(fitted, Platt) else "temperature"
             lines.append(
                 f"{name}: the {what} of its calibration is at the end of its range ({LEAST_SCALE:g} to "
-                f"{MOST_SCALE:g}), so its scores are no probabilities: {n_dev} dev rows cannot tell it, or logits do "
-                "not hang on the text"
+                f"{MOST_SCALE:g}), so its scores are no probabilities: {n_dev[name]} dev rows cannot tell it, or "
+                "logits do not hang on the text"
             )
     return lines

@@ -195,7 +195,9 @@ def test_a_fit_at_the_end_of_its_range_is_pointed_out():
             calibration=Platt(slopes=[1.0, 20.0, 1.0, 1.0], intercepts=[0.0] * 4), thresholds=[0.5] * 4, abstention=None
         ),
     }
-    stance, topics = warn_of_rules(rules, 50)
+    stance, topics = warn_of_rules(rules, {"stance": 6, "topics": 50})
+    assert " 6 dev rows" in stance, "those that say something of the head"
+    assert " 50 dev rows" in topics
     assert stance.startswith("stance: the temperature of its calibration is at the end")
     assert topics.startswith("topics: the slope of its calibration is at the end")
 
@@ -223,14 +225,16 @@ def test_a_head_that_would_never_answer_is_pointed_out(taxonomy):
         columns = taxonomy.slices[head.name]
         wrong = logits[:, columns].argmin(axis=1)
         labels[np.arange(60), columns.start + wrong] = 1
-    told, *at_bounds = warn_of_rules(fit_rules(logits, labels, taxonomy), 60)
+    n_dev = {"stance": 60, "topics": 50}
+    told, *at_bounds = warn_of_rules(fit_rules(logits, labels, taxonomy), n_dev)
     assert told.startswith("stance abstains")
+    assert "of 60 dev rows" in told
     assert all("at the end of its range" in line for line in at_bounds)
     right = np.zeros_like(logits)
     for head in taxonomy.heads:
         columns = taxonomy.slices[head.name]
         right[np.arange(60), columns.start + logits[:, columns].argmax(axis=1)] = 1
-    assert warn_of_rules(fit_rules(logits, right, taxonomy), 60) == []
+    assert warn_of_rules(fit_rules(logits, right, taxonomy), n_dev) == []
 
 
 def test_rules_leave_out_rows_without_a_label(taxonomy):
@@ -283,12 +287,14 @@ def test_who_gets_fp32_for_want_of_rows_learns_what_int8_would_save():
     near = make_candidate("fused-int8", latency_ms=10.0, speedup=2.0, reference="fp32", macro_f1=0.67)
     far = make_candidate("plain-int8", latency_ms=9.0, speedup=2.2, reference="fp32", macro_f1=0.4)
     slow = make_candidate("plain-int8", latency_ms=19.0, speedup=1.05, reference="fp32", macro_f1=0.7)
-    hint = weigh_refusal(reference, [far, near, slow], gates, 57)
+    hint = weigh_refusal(reference, [far, near, slow], gates, {"stance": 57, "topics": 958})
     assert "57 rows" in hint
     assert "max_int8_f1_drop=0.05, fused-int8 would take 23 MB" in hint
     assert "2.00 times as fast" in hint
-    assert weigh_refusal(reference, [far, near, slow], gates, 958) is None
-    assert weigh_refusal(reference, [far, slow], gates, 57) is None  # another gate, or too great a loss
+    assert weigh_refusal(reference, [far, near, slow], gates, {"stance": 958, "topics": 57}) is None
+    assert (
+        weigh_refusal(reference, [far, slow], gates, {"stance": 57, "topics": 958}) is None
+    )  # another gate, or too great a loss
 
 
 def test_the_card_tells_how_far_labels_were_smoothed():
