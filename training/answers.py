@@ -1,6 +1,6 @@
 """Owns what is odd in a model's answers on dev: labels given always or never, heads no better than chance."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -88,12 +88,23 @@ def warn_of_documents(figures: Mapping[str, Mapping[str, Mapping[str, object]]])
     ]
 
 
+def _list_rare(head: Head, truth: Labels, groups: Sequence[str]) -> str:
+    """Name the labels of a head that stand in too few documents for any interval; empty where there is none."""
+    held: list[set[str]] = [set() for _ in head.label_names]
+    for row, group in zip(truth, groups, strict=True):
+        for place in np.flatnonzero(row == 1):
+            held[place].add(group)
+    counted = zip(head.label_names, map(len, held), strict=True)
+    return ", ".join(f"{name} ({n})" for name, n in counted if n < FEWEST_GROUPS)
+
+
 def warn_of_answers(
     logits: Logits,
     labels: Labels,
     taxonomy: Taxonomy,
     rules: Mapping[str, DecisionRule],
     macro_f1s: Mapping[str, Mapping[str, float | None]],
+    groups: Sequence[str],
 ) -> list[str]:
     """Say where figures on dev look better than the answers are.
 
@@ -103,6 +114,7 @@ def warn_of_answers(
         taxonomy: the heads.
         rules: of `fit_rules`, on the same rows.
         macro_f1s: of each head on these rows: `value`, and `low` of its interval, None where it has none.
+        groups: the document of each row.
 
     Returns:
         One line for each finding: a head that is not shown to beat answers without reading, a label that is given to
@@ -122,9 +134,16 @@ def warn_of_answers(
         if (low is None or low <= blind) and value < 1:
             what = "labels drawn at random" if head.problem_type is ProblemType.ONE_OF else "every label always"
             since = " without an interval" if low is None else f", from {low:.3f} on"
+            remedy = "more rows or steps (optim.min_steps) may mend it"
+            # No step brings an interval: the head may answer well, and more of what dev lacks alone can show it.
+            if low is None and (rare := _list_rare(head, truth, np.asarray(groups)[known].tolist())):
+                remedy = (
+                    f"an interval needs {FEWEST_GROUPS} documents of dev with each label, and there are fewer with "
+                    f"{rare}"
+                )
             lines.append(
                 f"{head.name} is not shown to beat answers without reading: macro-F1 on dev {value:.3f}{since}, "
-                f"{blind:.3f} for {what}; more rows or steps (optim.min_steps) may mend it"
+                f"{blind:.3f} for {what}; {remedy}"
             )
         lines += [f"{head.name}: {line}" for line in _warn_of_labels(head, truth, given)]
         if (given == (truth == 1)).all():

@@ -269,7 +269,8 @@ def export_checkpoint(
         figures = {"dev": _measure(kept.logits, splits.dev, taxonomy, rules, config.seed)}
         _say_all(warn_of_documents(figures))
         macro_f1s: dict[str, Any] = {head: values["macro_f1"] for head, values in figures["dev"].items()}
-        _say_all(warn_of_answers(kept.logits, dev_labels, taxonomy, rules, macro_f1s))
+        groups = [example.group for example in splits.dev]
+        _say_all(warn_of_answers(kept.logits, dev_labels, taxonomy, rules, macro_f1s, groups))
         # What it answers on rows that it was not fitted on, so that the service can tell when traffic drifts away.
         reference = measure_reference(make_predictions(kept.logits, dev_encoded, taxonomy, rules), dev_encoded)
         if splits.test:

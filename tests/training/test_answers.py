@@ -22,11 +22,15 @@ def labels(taxonomy):
     return drawn
 
 
+def name_groups(labels, n_groups=N_ROWS):
+    return [f"doc-{number % n_groups}" for number in range(len(labels))]
+
+
 def tell(logits, labels, taxonomy, *, low):
     rules = fit_rules(logits, labels, taxonomy)
     scores = score_heads(decide_all(logits, taxonomy, rules), labels, taxonomy)
     found = {name: {"value": value, "low": low if low is not None else value} for name, value in scores.items()}
-    return warn_of_answers(logits, labels, taxonomy, rules, found)
+    return warn_of_answers(logits, labels, taxonomy, rules, found, name_groups(labels))
 
 
 def test_logits_that_do_not_hang_on_the_text_are_found_out(taxonomy, labels):
@@ -68,7 +72,8 @@ def test_a_head_without_a_labelled_row_is_passed_over(taxonomy, labels):
     logits = np.random.default_rng(8).normal(size=labels.shape).astype(np.float32)
     whole = fit_rules(logits, np.where(labels == NOT_LABELLED, logits > 0, labels), taxonomy)
     found = {"stance": {"value": 0.3, "low": 0.2}}
-    assert not [line for line in warn_of_answers(logits, labels, taxonomy, whole, found) if "topics" in line]
+    told = warn_of_answers(logits, labels, taxonomy, whole, found, name_groups(labels))
+    assert not [line for line in told if "topics" in line]
 
 
 def test_answers_without_reading_score_as_the_textbook_says(taxonomy, labels):
@@ -88,5 +93,27 @@ def test_a_head_without_an_interval_is_told_of_and_passes_for_nothing(taxonomy, 
     logits = np.random.default_rng(6).normal(size=labels.shape).astype(np.float32)
     rules = fit_rules(logits, labels, taxonomy)
     found = {head: {"value": 0.9, "low": None} for head in ("stance", "topics")}  # high, and shows nothing
-    told = warn_of_answers(logits, labels, taxonomy, rules, found)
+    told = warn_of_answers(logits, labels, taxonomy, rules, found, name_groups(labels))
     assert sum("is not shown to beat answers without reading" in line for line in told) == 2
+
+
+@pytest.mark.issue(3)
+def test_a_label_of_few_documents_is_named_where_it_is_why_nothing_is_shown(taxonomy, labels):
+    labels = labels.copy()
+    labels[::20, :3] = NOT_LABELLED  # documents are counted among the rows that say something of the head
+    rare = np.flatnonzero(labels[:, 0] == 1)[8:]
+    labels[rare, :2] = [0, 1]
+    logits = np.random.default_rng(6).normal(size=labels.shape).astype(np.float32)
+    rules = fit_rules(logits, labels, taxonomy)
+    found = {head: {"value": 0.9, "low": None} for head in ("stance", "topics")}
+    groups = np.array(name_groups(labels))
+    groups[labels[:, 0] == 1] = ["doc-0", "doc-1"] * 4
+    stance, topics = (
+        line
+        for line in warn_of_answers(logits, labels, taxonomy, rules, found, groups.tolist())
+        if "is not shown" in line
+    )
+    assert stance.endswith(
+        "an interval needs 5 documents of dev with each label, and there are fewer with state-led (2)"
+    )
+    assert topics.endswith("more rows or steps (optim.min_steps) may mend it")
