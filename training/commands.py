@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -177,13 +177,16 @@ def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite
 
 def _describe_teacher(train: "Sequence[Example]", taxonomy: "Taxonomy") -> Iterator[str]:
     """Tell apart rows that somebody labelled and those that a teacher scored alone, in a line a head with such rows."""
-    from training.labels import ONLY_SCORED  # noqa: PLC0415, RUF100
+    from training.labels import ONLY_SCORED, TEACHER_SCORES  # noqa: PLC0415, RUF100
 
     for head in taxonomy.heads:
         labelled = [example for example in train if example.labels[head.name] is not None]
         n_scored = sum(bool(example.columns.get(ONLY_SCORED)) for example in labelled)
-        if n_scored:
-            yield f"  {head.name}: {len(labelled) - n_scored} labelled, {n_scored} by a teacher's scores alone"
+        # A row that somebody labelled for other heads alone is learnt from by its scores of this one.
+        open_scores = [example.columns.get(TEACHER_SCORES) for example in train if example.labels[head.name] is None]
+        n_open = sum(isinstance(scores, Mapping) and head.name in scores for scores in open_scores)
+        if n_scored + n_open:
+            yield f"  {head.name}: {len(labelled) - n_scored} labelled, {n_scored + n_open} by a teacher's scores alone"
 
 
 def _hint_of_run(folder: Path) -> str:

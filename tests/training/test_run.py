@@ -22,7 +22,7 @@ from training.commands import _describe_teacher, export, train
 from training.config import load_config
 from training.data import Splits, load_splits
 from training.encoders import find_encoder
-from training.labels import ONLY_SCORED
+from training.labels import ONLY_SCORED, TEACHER_SCORES
 from training.loop import fit
 from training.model import load_checkpoint
 from twohands import Classifier
@@ -224,6 +224,11 @@ def test_rows_that_only_a_teacher_scored_are_not_told_of_as_labelled(taxonomy):
     assert list(_describe_teacher(rows, taxonomy)) == []
     rows += [make(n, **{ONLY_SCORED: True}) for n in range(3, 5)]
     assert list(_describe_teacher(rows, taxonomy)) == ["  stance: 3 labelled, 2 by a teacher's scores alone"]
+    rows += [make(5, **{TEACHER_SCORES: {"topics": {}}}), make(6, **{TEACHER_SCORES: {"stance": {}}})]
+    assert list(_describe_teacher(rows, taxonomy)) == [
+        "  stance: 5 labelled, 2 by a teacher's scores alone",
+        "  topics: 0 labelled, 1 by a teacher's scores alone",  # of a row that somebody labelled for the other head
+    ]
 
 
 @pytest.mark.issue(2)
