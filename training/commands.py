@@ -39,7 +39,7 @@ _RESTORE_COPIES = {"fp32": 2, "int8": 8}
 Examples:
   twohands train configs/minilm.yaml
   twohands train minilm --set data.root=my_rows --set run_name=mine
-  twohands train minilm --smoke --output smoke-model
+  twohands train minilm --smoke
   torchrun --nproc-per-node 2 -m twohands train minilm
 
 \b
@@ -63,7 +63,11 @@ A run that was killed goes on where it was when the same command is given again.
 @click.option("--restart", is_flag=True, help="Discard a run that was begun.")
 @click.option("--overwrite", is_flag=True, help="Replace the model folder if it exists.")
 @click.option("--no-export", is_flag=True, help="Stop at the checkpoint, for a second stage to go on from.")
-@click.option("--smoke", is_flag=True, help=f"The whole chain on {SMOKE_ROWS} rows of each split, within a minute.")
+@click.option(
+    "--smoke",
+    is_flag=True,
+    help=f"The whole chain on {SMOKE_ROWS} rows of each split, within a minute, as RUN_NAME-smoke.",
+)
 def train(
     config: str,
     overrides: tuple[str, ...],
@@ -84,7 +88,9 @@ def train(
     from training.config import load_config  # noqa: PLC0415, RUF100 - as below: --help must not import torch
 
     chosen, taxonomy = load_config(config, overrides=[*(f"{k}={v}" for k, v in _SMOKE.items() if smoke), *overrides])
-    target = output or Path("models") / chosen.run_name
+    # A model that a minute made must not take the place of the run's own, nor stand in its way.
+    run_name = f"{chosen.run_name}-smoke" if smoke else chosen.run_name
+    target = output or Path("models") / run_name
     _refuse_existing(target, overwrite=overwrite or no_export)
 
     from training.data import Splits, describe_heads, load_splits, take_few  # noqa: PLC0415, RUF100
@@ -92,7 +98,7 @@ def train(
 
     encoder = find_encoder(chosen.encoder.name, revision=chosen.encoder.revision, sha256=chosen.encoder.sha256)
     encoder.check_fit(max_tokens=chosen.window.max_tokens, num_layers=chosen.encoder.num_layers)
-    run_dir = runs / (f"{chosen.run_name}-smoke" if smoke else chosen.run_name)
+    run_dir = runs / run_name
     if restart or smoke or not (run_dir / "checkpoint").is_dir():
         needed_bytes = RUN_COPIES * encoder.weights_bytes(chosen.encoder.num_layers) - folder_bytes(run_dir)
         check_room(run_dir, needed_bytes=needed_bytes, option="--runs")

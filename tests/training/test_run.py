@@ -323,6 +323,19 @@ def test_an_existing_output_is_refused_before_training(write_run, tmp_path, monk
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.issue(3)
+def test_a_smoke_run_leaves_the_runs_own_folder_alone(write_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = str(write_run())
+    Path("models/tiny").mkdir(parents=True)  # of the real run
+    written = []
+    monkeypatch.setattr("training.loop.fit", lambda *_, run_dir, **__: run_dir)
+    monkeypatch.setattr("training.export.export_checkpoint", lambda *_, output, **__: written.append(output))
+    for options in ([], ["--output", "models/other"]):
+        assert CliRunner().invoke(train, [path, "--smoke", *options], catch_exceptions=False).exit_code == 0
+    assert written == [Path("models/tiny-smoke"), Path("models/other")]
+
+
 def test_windows_longer_than_the_encoder_reads_are_refused(write_run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match="at most 80"):
