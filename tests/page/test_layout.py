@@ -131,3 +131,11 @@ def test_a_long_row_is_cut_between_words(open_page, url):
     first, second = page.locator(".row-text").all_inner_texts()
     assert first == " ".join(["Parliament"] * 14) + " …"
     assert second == "x" * 160 + " …"
+
+
+@pytest.mark.parametrize("width", [700, 390])
+def test_on_a_phone_one_document_stands_below_the_other(open_page, url, width):
+    page = open_page(url, view="compare", width=width)
+    first, second = (page.locator(".side textarea").nth(side).bounding_box() for side in (0, 1))
+    assert first["width"] == second["width"] > 0.85 * width
+    assert second["y"] > first["y"] + first["height"]
