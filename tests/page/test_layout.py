@@ -139,3 +139,16 @@ def test_on_a_phone_one_document_stands_below_the_other(open_page, url, width):
     first, second = (page.locator(".side textarea").nth(side).bounding_box() for side in (0, 1))
     assert first["width"] == second["width"] > 0.85 * width
     assert second["y"] > first["y"] + first["height"]
+
+
+def test_the_warning_of_a_row_is_not_cut_off(open_page, url):
+    page = open_page(url, view="batch")
+    page.locator(".drop").wait_for()
+    foreign = "Wir werden den Markt nicht allein lassen, sagte der Minister, und kaufen die Werke zurück."
+    drop(page, ".batch-view", "a.csv", f'text\n"{foreign}"\n'.encode(), "text/csv")
+    page.get_by_role("button", name="Classify 1 row").click()
+    page.locator(".row-text").wait_for()
+    cell = page.locator(".batch-table td").nth(2)
+    warning = cell.locator(".chip.warn").bounding_box()
+    assert warning["x"] + warning["width"] <= cell.bounding_box()["x"] + cell.bounding_box()["width"]
+    assert cell.evaluate("cell => cell.scrollWidth <= cell.clientWidth")
