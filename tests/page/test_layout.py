@@ -66,6 +66,29 @@ def test_a_rule_is_no_title(page):
     assert page.locator(".result h1").inner_text() == "Kilns"
 
 
+NOTES = "[^1]: The paper on kilns, page 14.\n\n[^2]: The paper on saws, page 2."
+
+
+def test_notes_behind_the_last_paragraph_are_kept_and_none_is_a_heading(open_page, url):
+    page = open_page(url, width=390)
+    page.locator(".intake").wait_for()
+    quoted = f"> {PARAGRAPH}\n>\n> {PARAGRAPH}"
+    paste(page, f"Kilns\n=====\n\n{PARAGRAPH}\n\n[^0]: A note in between.\n\n{quoted}\n\n{NOTES}")
+    wait_read(page)
+    assert page.locator(".heading").all_inner_texts() == ["Kilns"]
+    assert page.locator(".aside").all_inner_texts() == ["[^0]: A note in between.", *NOTES.split("\n\n")]
+    text, note = (page.locator(each).last.bounding_box() for each in (".para .text", ".tail .aside"))
+    assert (note["x"], note["y"] > text["y"] + text["height"]) == (text["x"], True)
+
+
+def test_front_matter_is_no_heading_and_its_title_is_the_documents(page):
+    paste(page, f'---\ntitle: "The third kiln"\nauthor: Ada Holt\n---\n\n{PARAGRAPH}')
+    wait_read(page)
+    assert page.locator(".result h1").inner_text() == "The third kiln"
+    assert page.locator(".para .aside").inner_text().endswith("author: Ada Holt\n---")
+    assert page.locator(".heading").count() == 0
+
+
 def test_a_long_title_pushes_no_summary_below_the_other(open_page, url):
     page = open_page(url, view="compare")
     title = "The ministry of works and the long road to a second plan for the northern ports"

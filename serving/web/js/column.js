@@ -49,6 +49,11 @@ export class Column {
     if (this.n > LONG && this.n - paragraphs.length <= LONG) this.fold();
   }
 
+  // What stands behind the last paragraph, and belongs to none.
+  close(element) {
+    this.element.append(element);
+  }
+
   make(paragraph) {
     const section = this.render(paragraph);
     this.sections.set(paragraph.readIndex, section);

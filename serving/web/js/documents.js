@@ -95,14 +95,17 @@ async function* readPart(request, served, signal) {
   }
 }
 
+const join = (...pieces) => pieces.filter(Boolean).join("\n\n");
+
 // Yields { text, nExpected, model } once a part is opened, { paragraphs } as they come, { summary } when the service
-// has summed up the whole. Paragraphs get `from` and `to`, in UTF-16 units of the text that is shown.
+// has summed up the whole, { tail } where notes stand behind the last paragraph. Paragraphs get `from` and `to`, in UTF-16 units of the text that is shown.
 export async function* readDocument(source, { limits, served, signal }) {
   const isFile = Boolean(source.file);
   const parts = isFile ? [null] : cutParts(source.text.toWellFormed(), limits);
   if (!isFile && !parts.some((part) => part.text.trim())) throw new BadFileError("There is no text to read.");
   let nBefore = 0;
   let nRead = 0;
+  let held = ""; // what stands behind the last paragraph of a part
   for (const part of parts) {
     if (part && !part.text.trim()) continue;
     const request = isFile
@@ -122,7 +125,8 @@ export async function* readDocument(source, { limits, served, signal }) {
           yield { text, nExpected, model: value.model, isFirst: nBefore === 0 };
         } else if ("paragraph" in value) {
           const start = points.at(value.start);
-          const above = text.slice(end, start).trim();
+          const above = join(held, text.slice(end, start).trim());
+          held = "";
           end = points.at(value.end);
           paragraphs.push({ ...value, rawText: text.slice(start, end), above, readIndex: nRead });
           nRead += 1;
@@ -132,6 +136,8 @@ export async function* readDocument(source, { limits, served, signal }) {
       }
       if (paragraphs.length) yield { paragraphs };
     }
+    held = join(held, text?.slice(end).trim());
     nBefore += 1;
   }
+  if (held) yield { tail: held };
 }

@@ -40,15 +40,41 @@ const renderPiece = (text, nodes) => h("p", { class: keepsLines(text) ? "text li
 
 const EMPHASIS = /(?<![\w*_])(\*{1,3}|_{1,3})(?=\S)(.{1,300}?)(?<=\S)\1(?![\w*_])/g;
 
+const RULE = /^\s*(?:={3,}|-{3,})\s*$/;
+
 // A heading without the marks of Markdown, which are no words of it.
 export const plainHeading = (text) =>
   text
     .split(/\r\n|\r|\n/)
+    .filter((line, i) => !(i && RULE.test(line))) // it underlines the line above
     .map((line) => line.trim().replace(/^#{1,6}\s+(.*?)(?:\s+#+)?$/, "$1").replace(EMPHASIS, "$2"))
     .join("\n");
 
 // Each line of a heading is one: a byline and its date must not run together.
 const renderHeading = (text) => h("p", { class: "heading lines", dir: "auto" }, plainHeading(text));
+
+const FRONT = /^\ufeff?---[^\S\r\n]*\r?\n[\w-]+:[^]*?\n(?:---|\.\.\.)[^\S\r\n]*(?=[\r\n]|$)/;
+const TITLE = /^title:[^\S\r\n]*(["']?)(\S.*?)\1[^\S\r\n]*$/m;
+// Notes, targets of links, comments, rules.
+const ASIDE = /^\s*(?:\[[^\]\r\n]{1,200}\]:|<!--|[-=*_\s]{3,}$)/;
+const GAP = /^[>\s]+$/; // an empty line of a quotation
+
+export const isAside = (text) => ASIDE.test(text);
+
+// The front matter of a Markdown file, and the title in it; what is above the first paragraph otherwise.
+export function cutFront(above) {
+  const front = FRONT.exec(above)?.[0] ?? "";
+  return { front, title: TITLE.exec(front)?.[2] ?? "", rest: above.slice(front.length) };
+}
+
+const renderAside = (text) => h("p", { class: "aside lines", dir: "auto" }, text.trim());
+
+// What stands between paragraphs and is not read: headings, and what is beside the text, which is none.
+export function renderAbove(above) {
+  const { front, rest } = cutFront(above);
+  const pieces = cutPieces(rest).map(({ start, end }) => rest.slice(start, end)).filter((piece) => !GAP.test(piece));
+  return [front && renderAside(front), ...pieces.map((piece) => (isAside(piece) ? renderAside(piece) : renderHeading(piece)))].filter(Boolean);
+}
 
 // The sentences behind an answer, those of several labels together: [{ from, to, names, drop }].
 export function listEvidence(paragraph, taxonomy) {
@@ -112,7 +138,7 @@ export function renderText(paragraph, taxonomy) {
   const evidence = paragraph.showsEvidence ? listEvidence(paragraph, taxonomy) : [];
   const { above = "", rawText } = paragraph;
   return [
-    ...cutPieces(above).map(({ start, end }) => renderHeading(above.slice(start, end))),
+    ...renderAbove(above),
     ...cutPieces(rawText).map((piece) => renderPiece(rawText.slice(piece.start, piece.end), markPiece(rawText, piece, evidence))),
   ];
 }

@@ -6,7 +6,7 @@ import { sayCorrected } from "./corrected.js";
 import { explain, OfflineError, StaleModelError } from "./api.js";
 import { readDocument } from "./documents.js";
 import { summarise } from "./estimate.js";
-import { plainHeading, renderChips, renderMark, renderText } from "./paragraph.js";
+import { cutFront, plainHeading, isAside, renderAbove, renderChips, renderMark, renderText } from "./paragraph.js";
 import { Strip } from "./strip.js";
 import { renderDocumentWarnings, renderSummary } from "./summary.js";
 
@@ -44,8 +44,10 @@ export class Reading {
 
   get title() {
     if (this.source?.name) return this.source.name;
-    const lines = (this.paragraphs[0]?.above || this.paragraphs[0]?.rawText || "").trim().split(/\r|\n/);
-    const line = lines.find((each) => /[\p{L}\p{N}]/u.test(each)) ?? lines[0]; // a rule is no title
+    const { above = "", rawText = "" } = this.paragraphs[0] ?? {};
+    const { title, rest } = cutFront(above);
+    const lines = [title, rest, rawText].flatMap((each) => each.trim().split(/\r|\n/));
+    const line = lines.find((each) => /[\p{L}\p{N}]/u.test(each) && !isAside(each)) ?? rawText.trim(); // a rule is no title
     const words = plainHeading(line).split(/\s+/);
     const told = words.length > 18 ? `${words.slice(0, 8).join(" ")} …` : words.join(" ");
     return told.length > 120 ? `${told.slice(0, 118).toWellFormed()} …` : told;
@@ -106,6 +108,7 @@ export class Reading {
       this.model = news.model;
     }
     if (news.summary) this.told = news.summary;
+    if (news.tail) this.column.close(h("div", { class: "tail" }, renderAbove(news.tail)));
     if (news.paragraphs) {
       this.append(news.paragraphs);
       if (this.paragraphs.length === news.paragraphs.length) this.onBegun();
