@@ -143,6 +143,20 @@ def test_the_legend_fits_and_a_panel_that_does_not_says_so(page):
     assert background.count("local") == 2
 
 
+def test_how_to_read_it_is_told_where_there_is_no_room_beside_the_text(page):
+    paste(page, ARTICLE)
+    wait_read(page)
+    folded = page.locator(".read-view .how")
+    assert not folded.is_visible()
+    page.set_viewport_size({"width": 1100, "height": 700})
+    assert not page.locator(".detail").is_visible()
+    folded.locator("summary").click()
+    assert folded.get_by_text("A hatched margin: the score is too low to rely on").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 1100
+    page.emulate_media(media="print")
+    assert not folded.is_visible()
+
+
 def test_a_long_row_is_cut_between_words(open_page, url):
     page = open_page(url, view="batch")
     page.locator(".drop").wait_for()

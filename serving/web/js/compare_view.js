@@ -2,7 +2,7 @@
 import { $, announce, count, h, openDialog, percent, signed, svg } from "./dom.js";
 import { correctDialog } from "./correct.js";
 import { countCorrected } from "./corrected.js";
-import { renderDetail } from "./detail.js";
+import { foldLegend, renderDetail } from "./detail.js";
 import { difference } from "./estimate.js";
 import { Intake, takeDrops } from "./intake.js";
 import { icon } from "./labels.js";
@@ -146,6 +146,7 @@ export class CompareView {
       h("h1", {}, "Compare two documents"),
       h("p", { class: "lead" }, `${service.taxonomy.isOurs ? "Two speeches, two years, two papers on one event. " : ""}Differences are stated only where the intervals allow it.`),
       this.verdict,
+      foldLegend(service.taxonomy),
       h("div", { class: "sides" }, this.sides.map((side) => side.element)),
     );
     this.compare();

@@ -133,6 +133,9 @@ export function renderDetail(paragraph, taxonomy, { onEvidence, onCorrect, model
   ];
 }
 
+// The same, to be opened where there is no room for it beside the text.
+export const foldLegend = (taxonomy) => h("details", { class: "how" }, h("summary", {}, "How to read this"), renderLegend(taxonomy).slice(1));
+
 // What the panel holds before anything is chosen: how to read the page.
 export function renderLegend(taxonomy) {
   const head = taxonomy.main;

@@ -1,7 +1,7 @@
 // Owns the reading view: one document in, read back with a panel about the chosen paragraph.
 import { $, h } from "./dom.js";
 import { correctDialog } from "./correct.js";
-import { renderDetail, renderLegend } from "./detail.js";
+import { foldLegend, renderDetail, renderLegend } from "./detail.js";
 import { downloadButtons, paragraphRows } from "./download.js";
 import { Intake, takeDrops } from "./intake.js";
 import { toggleEvidence } from "./paragraph.js";
@@ -38,6 +38,7 @@ export class ReadView {
     this.tools = h("div", { class: "row tools-row" });
     this.result = h("div", { class: "result", hidden: true }, h("div", { class: "result-head" }, this.heading, this.tools), this.reading.element);
     this.reading.body.append(this.detail);
+    this.reading.summary.after(foldLegend(taxonomy));
     this.element = h("div", { class: "view read-view" }, this.start, this.result);
     takeDrops(this.element, (files) => this.intake.takeFiles(files));
     askBeforeLeaving(() => this.intake.isTyped || (this.reading.wouldLose(this.source) && this.saved !== this.reading.paragraphs));
