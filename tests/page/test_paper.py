@@ -35,6 +35,17 @@ def test_a_reading_fits_its_page(page):
     assert page.locator(".mark .number").first.is_visible()
 
 
+def test_a_label_that_is_chosen_weakens_no_margin_on_paper(page):
+    paste(page, ARTICLE)
+    wait_read(page)
+    page.locator(".summary").get_by_role("button", name="market-led").click()
+    margin = page.locator(".para.pale .bar").first
+    opacity = "bar => getComputedStyle(bar).opacity"
+    assert margin.evaluate(opacity) == "0.4"
+    page.emulate_media(media="print")
+    assert margin.evaluate(opacity) == "1"
+
+
 def test_two_documents_stand_one_below_the_other(open_page, url):
     page = open_page(url, view="compare")
     fill(page, 0, STATE)
