@@ -56,6 +56,9 @@ class _Connection:
     def close(self) -> None:
         if self._watch is not None:
             self._watch.cancel()
+        # A task that was cancelled keeps its exception, and by the frames of that this connection and all that its
+        # request held. Held here, it would be a ring, which only the garbage collector takes apart (#5).
+        self._watch = self._request_task = None
 
 
 class CancelWhenGone:

@@ -1,7 +1,9 @@
 import asyncio
+import gc
 import logging
 import socket
 import time
+import weakref
 from urllib.parse import urlsplit
 
 import httpx
@@ -132,6 +134,26 @@ async def test_departure_after_the_answer_cancels_nothing():
     client = Client()
     await asyncio.wait_for(run(app, client), 5)
     assert ended == [True]
+
+
+@pytest.mark.issue(5)
+async def test_what_a_request_held_is_freed_at_once_and_not_by_the_garbage_collector():
+    async def app(_scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    gc.disable()
+    try:
+        client = Client()
+        held = weakref.ref(client)
+        await run(app, client)
+        for _ in range(5):  # the task that watched the connection ends within a few turns of the loop
+            await asyncio.sleep(0)
+        del client
+        assert held() is None
+    finally:
+        gc.enable()
 
 
 def test_broken_connection_to_a_real_server_ends_the_work(tiny_model, classifier):
