@@ -266,11 +266,12 @@ def peers(
     """Race a model against other engines and servers: the same weights, texts, threads and machine.
 
     In process: the transformers pipeline (fp32; bf16 too where the CPU multiplies it), in batches of 16 and one text a
-    run, ONNX Runtime on the fp32 graph likewise, and OpenVINO. Served: a plain FastAPI endpoint, LitServe and Ray
-    Serve with the file of our int8 graph, loaded with ONNX Runtime's defaults and not with our session's settings, and
-    infinity with the fp32 weights. Each runs in a process of its own, in turn by rounds; ratios are of medians. How
-    each is configured is printed, with versions; one that is not installed is named. Before a server is timed it is
-    asked for some texts, and one that says something else than our model is not raced. What failed is no answer.
+    run, ONNX Runtime on the fp32 graph likewise, and OpenVINO. Served: a plain FastAPI endpoint, LitServe (in batches
+    of 8 and one text a run) and Ray Serve with the file of our int8 graph, loaded with ONNX Runtime's defaults and not
+    with our session's settings, and infinity with the fp32 weights. Each runs in a process of its own, in turn by
+    rounds; ratios are of medians. How each is configured is printed, with versions; one that is not installed is named.
+    Before a server is timed it is asked for some texts, and one that says something else than our model is not raced.
+    What failed is no answer.
 
     Peers that need an environment of their own are given by --python, such as --python litserve=/opt/ls/bin/python.
     Without a checkpoint there are no fp32 weights, and only servers of the int8 graph can be raced.

@@ -137,29 +137,27 @@ def list_servers(files: Files, pythons: Mapping[str, str], *, own: str, workers:
         served.append(
             ServedPeer(name, US, own, command, None, "/v1/classify", "/readyz", plain, said, Answer.PREDICTIONS)
         )
-    for name, program, path, said in (
+    each = f"{_count(workers, 'worker')} of one thread"
+    for name, package, path, said, more in (
         (
             "fastapi",
-            "serve_fastapi.py",
+            "fastapi",
             "/classify",
             f"uvicorn with {_count(workers, 'worker')}, each with a pool of 40 threads, one unpadded run on each",
+            (),
         ),
-        (
-            "litserve",
-            "serve_litserve.py",
-            "/predict",
-            f"{_count(workers, 'worker')} of one thread, batches of 8 within 10 ms",
-        ),
-        ("ray", "serve_ray.py", "/", f"{_count(workers, 'replica')} of one thread, @serve.batch of 8 within 10 ms"),
+        ("litserve", "litserve", "/predict", f"{each}, batches of 8 within 10 ms", ("8",)),
+        # Its default is not to batch; batches of mixed lengths, which are padded, can cost more than they save.
+        ("litserve, one a run", "litserve", "/predict", f"{each}, one unpadded text a run (its default)", ("1",)),
+        ("ray", "ray", "/", f"{_count(workers, 'replica')} of one thread, @serve.batch of 8 within 10 ms", ()),
     ):
-        port, python = free_port(), pythons.get(name, own)
+        port, python = free_port(), pythons.get(package, own)
         loaded = (files.graph, files.tokenizer, str(files.max_tokens))
-        command = (python, str(PROGRAMS / program), *loaded, str(port), str(workers))
-        health = "/" if name == "ray" else "/health"
+        command = (python, str(PROGRAMS / f"serve_{package}.py"), *loaded, str(port), str(workers), *more)
+        health = "/" if package == "ray" else "/health"
         url = f"http://127.0.0.1:{port}"
-        served.append(
-            ServedPeer(name, name, python, command, url, path, health, plain, f"{said}; {_THEIR_GRAPH}", Answer.LOGITS)
-        )
+        said = f"{said}; {_THEIR_GRAPH}"
+        served.append(ServedPeer(name, package, python, command, url, path, health, plain, said, Answer.LOGITS))
     if files.checkpoint is not None:
         port, python = free_port(), pythons.get("infinity", own)
         command = (

@@ -327,7 +327,7 @@ def test_peers_that_are_not_installed_are_named(tiny_model, tmp_path):
     assert max(map(len, text.splitlines())) <= 80
     for name in ("litserve", "ray[serve]"):
         assert name in text
-    assert text.count("not installed") == 2
+    assert text.count("not installed") == 3  # LitServe in batches, LitServe one text a run, Ray Serve
     report = json.loads((tmp_path / "out" / "peers.json").read_text(encoding="utf-8"))
     ours, fastapi = report["servers"]
     assert (ours["name"], fastapi["name"], report["broken"]) == ("twohands", "fastapi", [])

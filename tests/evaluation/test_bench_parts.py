@@ -22,7 +22,7 @@ from evaluation.bench.machine import describe_machine, read_commit
 from evaluation.bench.options import check_threads
 from evaluation.bench.peers_command import _try_export, parse_pythons
 from evaluation.bench.quantiles import tell_percentiles
-from evaluation.bench.roster import Files, list_engines
+from evaluation.bench.roster import Files, list_engines, list_servers
 from evaluation.bench.served import Served, describe_idle, run_server
 from evaluation.bench.server_command import search_rate, share_overhead
 from evaluation.bench.speed import Case, check_ceiling, measure_ceiling, measure_padding
@@ -194,6 +194,14 @@ def test_the_pipeline_is_raced_in_batches_and_one_text_a_run(monkeypatch, tmp_pa
     _, batches, single = list_engines(Files(tmp_path, tmp_path, None, 16), {}, own=sys.executable, threads=1)
     assert (batches.name, batches.words[-1]) == ("transformers fp32", "16")
     assert (single.name, single.words[-1]) == ("transformers fp32, one a run", "1")
+
+
+@pytest.mark.issue(5)
+def test_litserve_is_raced_in_batches_and_by_its_default_which_is_not_to_batch(tmp_path):
+    served = list_servers(Files(tmp_path, None, None, 256), {"litserve": "other"}, own="python", workers=2)
+    size_by_name = {one.name: one.command[-1] for one in served if one.package == "litserve"}
+    assert size_by_name == {"litserve": "8", "litserve, one a run": "1"}
+    assert {one.python for one in served if one.package == "litserve"} == {"other"}
 
 
 def test_the_commit_is_that_of_this_project_and_of_no_checkout_around_it(tmp_path, monkeypatch):

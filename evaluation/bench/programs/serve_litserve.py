@@ -1,4 +1,4 @@
-"""Program: LitServe, batching as its documentation advises, one worker for each CPU."""
+"""Program: LitServe, batching as its documentation advises or not at all, its default; one worker for each CPU."""
 
 import sys
 
@@ -9,9 +9,9 @@ from onnx_model import load
 class Api(ls.LitAPI):
     """The four verbs of LitServe around one graph."""
 
-    def __init__(self, graph: str, tokenizer: str, max_tokens: int) -> None:
-        """Batches of at most 8, waiting at most 10 ms."""
-        super().__init__(max_batch_size=8, batch_timeout=0.01, api_path="/predict")
+    def __init__(self, graph: str, tokenizer: str, max_tokens: int, batch: int) -> None:
+        """Batches of at most so many, waiting at most 10 ms; 1 for none."""
+        super().__init__(max_batch_size=batch, batch_timeout=0.01 if batch > 1 else 0.0, api_path="/predict")
         self.graph, self.tokenizer, self.max_tokens = graph, tokenizer, max_tokens
 
     def setup(self, device: str) -> None:
@@ -23,9 +23,9 @@ class Api(ls.LitAPI):
         """Take the text."""
         return request["inputs"]
 
-    def predict(self, texts: list[str]) -> list[list[float]]:
-        """Run a batch."""
-        return self.run_texts(texts)
+    def predict(self, texts: list[str] | str) -> list[list[float]] | list[float]:
+        """Run a batch, or the one text that LitServe hands over where it does not batch."""
+        return self.run_texts([texts])[0] if isinstance(texts, str) else self.run_texts(texts)
 
     def encode_response(self, row: list[float]) -> dict[str, list[float]]:
         """Give the logits."""
@@ -33,8 +33,8 @@ class Api(ls.LitAPI):
 
 
 def main() -> None:
-    """Run: `serve_litserve.py GRAPH TOKENIZER MAX_TOKENS PORT WORKERS`."""
-    api = Api(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    """Run: `serve_litserve.py GRAPH TOKENIZER MAX_TOKENS PORT WORKERS BATCH`."""
+    api = Api(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[6]))
     server = ls.LitServer(api, accelerator="cpu", workers_per_device=int(sys.argv[5]), timeout=120)
     server.run(host="127.0.0.1", port=int(sys.argv[4]), generate_client_file=False, log_level="warning")
 
