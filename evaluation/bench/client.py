@@ -108,6 +108,16 @@ class LoadClient:
         """
         self._loop.call_soon_threadsafe(self._begin, tickets, time.perf_counter(), done)
 
+    def call_later(self, delay_s: float, call: Callable[[int], None], ticket: int) -> None:
+        """Call on the client's thread, after a while; only from that thread, as `done` is called on it.
+
+        Args:
+            delay_s: from now.
+            call: what to call.
+            ticket: what with.
+        """
+        self._loop.call_later(delay_s, call, ticket)
+
     def ask(self, number: int) -> bytes:
         """Send one request and wait for its answer.
 

@@ -1,4 +1,9 @@
-"""Owns the command `bench` and its five: options in, one report out."""
+"""Owns the command `bench` and its five: options in, one report out; told to end, it ends what it has started."""
+
+import signal
+import sys
+import threading
+from types import FrameType
 
 import click
 
@@ -9,16 +14,26 @@ from evaluation.bench.server_command import server
 from evaluation.bench.speed_command import speed
 
 
+def _end(number: int, frame: FrameType | None) -> None:
+    del frame
+    sys.exit(128 + number)
+
+
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Start with `twohands bench speed`. Figures hold for the machine, the load and the commit they name.",
 )
-def bench() -> None:
+@click.pass_context
+def bench(context: click.Context) -> None:
     """Measure how fast a model is: alone, behind HTTP, beside its peers, and for what it answers.
 
     Every report names the processor, its flags, the threads, the commit and the digest of the model. Compare only
     what was measured in one run: on shared machines ratios hold, absolute times do not.
     """
+    # By itself SIGTERM, which `timeout` sends, ends a process without its `finally`: servers of a race would live on.
+    if threading.current_thread() is threading.main_thread():
+        before = signal.signal(signal.SIGTERM, _end)
+        context.call_on_close(lambda: signal.signal(signal.SIGTERM, before))
 
 
 bench.add_command(speed)

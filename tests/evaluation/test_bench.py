@@ -1,11 +1,14 @@
 """The benches from the command line: real models, a real server under LoadGen, real peers; seconds, not minutes."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -100,6 +103,31 @@ def test_a_request_that_fails_is_late_for_loadgen(stub, client):
     assert made["verdict"] == "INVALID"
     assert made["latency"]["p95_ms"] >= 2000, "ten times the bound"
     assert "503" in client.first_failure
+
+
+@pytest.mark.parametrize("scenario", [Scenario.OFFLINE, Scenario.SINGLE_STREAM])
+def test_a_server_that_refuses_is_not_valid_where_nothing_can_be_late(stub, client, scenario):
+    stub.fail_every = 2
+    made = run_loadgen(Plan(scenario, 200.0, 5.0, 0.05, 20), client, n_texts=2)
+    assert made["verdict"] == "INVALID"
+    assert f"{made['n_errors']} of {made['n_samples']} requests were not answered with 200" in made["reasons"]
+    assert made["qps"] * made["seconds"] <= made["n_samples"] - made["n_errors"] + 1, "refusals are no answers"
+
+
+def test_a_bench_that_is_told_to_end_ends_what_it_has_started(monkeypatch):
+    ended = []
+
+    def race():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            ended.append("server")
+
+    monkeypatch.setitem(bench.commands, "race", click.Command("race", callback=race))
+    before = signal.getsignal(signal.SIGTERM)
+    assert CliRunner().invoke(bench, ["race"]).exit_code == 128 + signal.SIGTERM
+    assert ended == ["server"]
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.parametrize("scenario", [pytest.param(Scenario.OFFLINE, marks=pytest.mark.slow), Scenario.SINGLE_STREAM])
