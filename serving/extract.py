@@ -14,7 +14,13 @@ import sys
 
 from serving.programs import make_command
 from twohands.documents import extract_text
-from twohands.errors import DocumentError, DocumentReaderError, FileReadError, MissingExtraError
+from twohands.errors import (
+    DocumentError,
+    DocumentReaderError,
+    FileReadError,
+    MissingExtraError,
+    ReaderUnavailableError,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -42,18 +48,23 @@ async def extract(content: bytes, *, suffix: str, timeout_s: float, charset: str
         DocumentError: it cannot be read, holds no text, or takes too long or too much memory.
         MissingExtraError: HTML or PDF without the extra `documents`.
         DocumentReaderError: the process that would read it did not start; the log says why.
+        ReaderUnavailableError: the system grants no process or file for it now.
     """
     if suffix == ".txt":
         try:
             return await asyncio.to_thread(extract_text, content, suffix=suffix, name=_NAME, charset=charset)
         except FileReadError as error:
             raise DocumentError(str(error)) from error
-    process = await asyncio.create_subprocess_exec(
-        *make_command("serving.extract", suffix, str(max(1, round(timeout_s))), *([charset] if charset else [])),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    command = make_command("serving.extract", suffix, str(max(1, round(timeout_s))), *([charset] if charset else []))
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+    except OSError as error:  # too many processes or open files, or no memory, for a moment
+        _LOGGER.error("the reader of documents could not be started: %s", error.strerror)  # noqa: TRY400 - all there is
+        raise ReaderUnavailableError(
+            "the service can start no reader of documents at this moment; send it again, or the text alone"
+        ) from error
     try:
         async with asyncio.timeout(timeout_s):
             output, told = await process.communicate(content)

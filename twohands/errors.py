@@ -346,6 +346,12 @@ class DocumentReaderError(TwoHandsError):
     code = "reader_failed"
 
 
+class ReaderUnavailableError(TwoHandsError):
+    """The system starts no process to read a foreign document at this moment; it may in the next."""
+
+    code = "reader_unavailable"
+
+
 class CorrectionsDisabledError(TwoHandsError):
     """The service keeps no corrections."""
 

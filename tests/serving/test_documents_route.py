@@ -206,6 +206,18 @@ async def test_a_reader_that_does_not_start_is_no_fault_of_the_document(client, 
     assert any("No module named this" in record.getMessage() for record in caplog.records)
 
 
+@pytest.mark.issue(4)
+async def test_where_no_reader_can_be_started_now_the_client_is_told_to_come_back(client, monkeypatch, caplog):
+    async def start(*_, **__):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("serving.extract.asyncio.create_subprocess_exec", start)
+    answer = await send(client, "<p>The plan of the plan.</p>", "text/html")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "reader_unavailable")
+    assert int(answer.headers["retry-after"]) >= 1
+    assert any("Too many open files" in record.getMessage() for record in caplog.records)
+
+
 async def test_documents_of_clients_who_left_are_read_no_further(monkeypatch):
     n_clients = 5
     begun = read_with(monkeypatch, "sh", "-c", "yes | head -c 1000000; exec sleep 20")  # more than a pipe holds
