@@ -30,7 +30,15 @@ from serving.protocols.documented import (
     take,
 )
 from serving.protocols.heads import find_head, find_service
-from serving.protocols.tensors import Datatype, Parameters, TensorIn, TensorOut, read_texts, split_body
+from serving.protocols.tensors import (
+    Datatype,
+    Parameters,
+    TensorIn,
+    TensorOut,
+    check_content_type,
+    read_texts,
+    split_body,
+)
 from serving.schemas import parse_as
 from serving.service import Service
 from twohands import __version__
@@ -150,6 +158,7 @@ def _check_parameters(wanted: InferRequest, known: dict[str, Any]) -> None:
             raise ProtocolError(f"output '{output.name}': binary_data must be true or false")
     if len(wanted.inputs) != 1 or wanted.inputs[0].name != "text":
         raise ProtocolError("expected one input, 'text'")
+    check_content_type(wanted.parameters, "parameters")
     if any(name.startswith("sequence_") for name in wanted.parameters):
         raise ProtocolError("the model keeps no state between requests; leave the sequence parameters out")
 

@@ -4,7 +4,7 @@ Knows nothing of models: BYTES come in as texts; BYTES, FP32, INT64 and BOOL go 
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Annotated, Any, Literal
@@ -18,6 +18,8 @@ from twohands.errors import ProtocolError
 _NUMPY_BY_DATATYPE = {"FP32": "<f4", "INT64": "<i8", "BOOL": "?"}
 _LENGTH = struct.Struct("<I")
 _MAX_RANK = 8
+_CONTENT_TYPE = "content_type"
+_READ = {"binary_data_size", _CONTENT_TYPE}  # parameters of an input
 
 Datatype = Literal["BYTES", "FP32", "INT64", "BOOL"]
 
@@ -97,6 +99,20 @@ def split_body(body: bytes, json_length: str | None) -> tuple[bytes, bytes]:
     return body[: int(json_length)], body[int(json_length) :]
 
 
+def check_content_type(parameters: Mapping[str, Any], place: str) -> None:
+    """Refuse what is no plain text by its own word: base64 would be classified as it stands.
+
+    Args:
+        parameters: of a request or an input.
+        place: how to call it.
+
+    Raises:
+        ProtocolError: it declares another content than text.
+    """
+    if parameters.get(_CONTENT_TYPE) not in (None, "str"):  # of any type
+        raise ProtocolError(f"{place}: content_type must be 'str' or left out; send the text itself")
+
+
 def _read_binary(tensor: TensorIn, raw: bytes) -> list[object]:
     texts: list[object] = []
     at = 0
@@ -141,7 +157,8 @@ def read_texts(tensor: TensorIn, raw: bytes) -> list[object]:
         Its elements, row by row, unchecked but for being as many as the shape says.
 
     Raises:
-        ProtocolError: another datatype, a shape that does not fit, data that nest otherwise, bytes too many or too few.
+        ProtocolError: another datatype, a shape that does not fit, data that nest otherwise, bytes too many or too few,
+            or a parameter that would have it read otherwise.
     """
     if tensor.datatype != "BYTES":
         raise ProtocolError(f"input '{tensor.name}': expected datatype BYTES")
@@ -149,6 +166,12 @@ def read_texts(tensor: TensorIn, raw: bytes) -> list[object]:
         raise ProtocolError(f"input '{tensor.name}': a shape has no negative size")
     if "shared_memory_region" in tensor.parameters:
         raise ProtocolError("shared memory is not supported; send the data with the request")
+    check_content_type(tensor.parameters, f"input '{tensor.name}'")
+    # Null is not given, for clients that write all their fields down.
+    if {name for name, value in tensor.parameters.items() if value is not None} - _READ:
+        raise ProtocolError(
+            f"input '{tensor.name}': other parameters not supported; only {' and '.join(sorted(_READ))} are"
+        )
     declared = tensor.parameters.get("binary_data_size")
     if declared is None:
         if tensor.data is None:

@@ -124,6 +124,7 @@ KSERVE = {"id": "0a1b", "model_name": "tiny", "inputs": [make_input(["plan", "ma
             "inputs": [make_input(["plan", "market"], parameters=None)],
         },
         {"model_name": "", "model_version": "", "outputs": [{"name": "label", "parameters": None}]},
+        {"inputs": [make_input(["plan", "market"], parameters={"content_type": None, "headers": None})]},
     ],
 )  # fmt: skip
 async def test_bodies_of_kserves_client_are_answered(client, more):
@@ -285,6 +286,8 @@ BROKEN = {
     "shared memory out": {
         "inputs": [make_input(["plan"])], "outputs": [{"name": "label", "parameters": {"shared_memory_region": "x"}}]
     },
+    "parameter of an input": {"inputs": [make_input(["plan"], parameters={"encoding": "base64"})]},
+    "content type of no text": {"inputs": [make_input(["plan"], parameters={"content_type": ["str"]})]},
     "sequence": {"inputs": [make_input(["plan"])], "parameters": {"sequence_id": 1}},
     "binary of no truth": {
         "inputs": [make_input(["plan"])], "outputs": [{"name": "label", "parameters": {"binary_data": 1}}]
@@ -298,6 +301,16 @@ async def test_broken_requests_are_refused_in_the_protocols_shape(client, wanted
     assert response.status_code == 400
     assert set(response.json()) == {"error"}
     assert response.json()["error"]
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("at", ["request", "input"])
+async def test_a_text_that_is_said_to_be_something_else_is_not_taken_for_the_text_itself(client, at):
+    parameters = {"content_type": "base64"}
+    wanted = {"inputs": [make_input(["cGxhbg=="], **({"parameters": parameters} if at == "input" else {}))]}
+    response = await client.post(URL, json=wanted | ({"parameters": parameters} if at == "request" else {}))
+    assert response.status_code == 400
+    assert "content_type" in response.json()["error"]
 
 
 async def test_bodies_of_forms_and_compressed_ones_are_refused(client):
