@@ -41,6 +41,8 @@ def _tell_label_studio(status: int, code: str, message: str, request_id: str) ->
     return status, {"error": message, "code": code, "request_id": request_id}
 
 
+# Routes of text-embeddings-inference for other kinds of models: what is not served here its clients read, too.
+_NOT_SERVED = ("/decode", "/embed", "/embed_all", "/embed_sparse", "/rerank", "/similarity", "/tokenize", "/vertex")
 _DIALECT_BY_PATH: dict[str, Dialect] = {
     "/": _tell_hugging_face,
     "/predict": _tell_text_embeddings,
@@ -49,6 +51,7 @@ _DIALECT_BY_PATH: dict[str, Dialect] = {
     "/ping": _tell_text_embeddings,
     "/v2": _tell_inference_v2,
     "/label-studio": _tell_label_studio,
+    **dict.fromkeys(_NOT_SERVED, _tell_text_embeddings),
 }
 _DIALECT_BY_PREFIX: dict[str, Dialect] = {
     "/models/": _tell_hugging_face,

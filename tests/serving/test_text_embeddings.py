@@ -223,7 +223,15 @@ async def test_missing_key_is_told_in_each_protocols_shape(tmp_path, settings, c
         assert response.status_code == 200
 
 
-OWN = {"/v1/classify", "/info", "/healthz", "/nowhere", "/predictor", "/modelsx", "/v2x", "/label-studios"}
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("path", ["/embed", "/embed/", "/embed_sparse", "/rerank", "/similarity", "/tokenize"])
+async def test_routes_of_other_kinds_of_models_are_refused_in_teis_shape(client, path):
+    response = await client.post(path, json={"inputs": "plan"})
+    assert (response.status_code, response.json()["error_type"]) == (404, "Validation")
+    assert set(response.json()) == {"error", "error_type"}
+
+
+OWN = {"/v1/classify", "/info", "/healthz", "/nowhere", "/predictor", "/embedder", "/modelsx", "/v2x", "/label-studios"}
 
 
 @pytest.mark.parametrize("path", sorted(OWN))
