@@ -19,6 +19,7 @@ from serving.connections import N_REFUSED_AT_ONCE, bound_connections
 from serving.endings import Unfinished
 from serving.folders import name_folders
 from serving.logs import set_up_logs
+from serving.merging import Merged
 from serving.models import Models, Shared
 from serving.settings import ServeSettings
 from twohands.classifier import Classifier
@@ -126,7 +127,7 @@ class ModelServer(uvicorn.Server):
         self.service = service
         self._unfinished = unfinished
         self._on_ready = on_ready
-        self._reloads: set[asyncio.Task[None]] = set()
+        self._reloading = Merged(service.reload_all)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping, self._hurrying = asyncio.Event(), asyncio.Event()
 
@@ -144,16 +145,9 @@ class ModelServer(uvicorn.Server):
         """On SIGHUP, load every model again; changed keys count by themselves."""
         if not can_hang_up():
             return
-        loop = asyncio.get_running_loop()
-
-        def begin() -> None:
-            task = loop.create_task(self.service.reload_all())
-            self._reloads.add(task)
-            task.add_done_callback(self._reloads.discard)
-
-        loop.add_signal_handler(signal.SIGHUP, begin)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reloading.ask)
         if take_hangup():
-            begin()
+            self._reloading.ask()
 
     async def main_loop(self) -> None:
         """Renew the answers' date once a second, until told to stop.

@@ -50,17 +50,33 @@ async def follow(server: ModelServer) -> None:
         server: of this process.
     """
     reader = asyncio.StreamReader()
+    orders: asyncio.Queue[Mapping[str, str]] = asyncio.Queue()
     try:
-        orders, _ = await asyncio.get_running_loop().connect_read_pipe(
+        pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
         )
-        with contextlib.closing(orders):
-            while line := await reader.readline():
-                await _obey(server, json.loads(line))
+        with contextlib.closing(pipe):
+            async with asyncio.TaskGroup() as group:
+                obeying = group.create_task(_obey_all(server, orders))
+                while line := await reader.readline():
+                    orders.put_nowait(json.loads(line))
+                obeying.cancel()
     except Exception:
         _LOGGER.exception("the supervisor's orders could not be followed; this worker stops")
     finally:
         server.handle_exit(signal.SIGTERM, None)
+
+
+async def _obey_all(server: ModelServer, orders: asyncio.Queue[Mapping[str, str]]) -> None:
+    """One after the other; of the reloads that came while one ran only the last, which loads what all would."""
+    while True:
+        waiting = [await orders.get()]
+        while not orders.empty():
+            waiting.append(orders.get_nowait())
+        places = [place for place, order in enumerate(waiting) if order["event"] == RELOAD_ALL]
+        for place, order in enumerate(waiting):
+            if place not in places[:-1]:
+                await _obey(server, order)
 
 
 async def _obey(server: ModelServer, order: Mapping[str, str]) -> None:

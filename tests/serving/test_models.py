@@ -11,6 +11,7 @@ from serving.app import create_app
 from serving.archive import Archive
 from serving.commands import name_models
 from serving.folders import name_each, name_folders
+from serving.merging import Merged
 from serving.models import Shared
 from serving.service import Phase
 from serving.settings import ServeSettings
@@ -311,6 +312,29 @@ def test_hangup_reloads_a_running_service(folder):
         while ask(port, "GET", "/info")[1]["model"]["version"] != "2":
             assert time.monotonic() < end_s
             time.sleep(0.05)
+
+
+@pytest.mark.issue(4)
+async def test_what_is_asked_for_while_it_runs_is_done_once_more_and_wholly_after():
+    begun, may_end = [], asyncio.Event()
+
+    async def work():
+        begun.append(True)
+        await may_end.wait()
+
+    merged = Merged(work)
+    for _ in range(5):
+        merged.ask()
+        await asyncio.sleep(0)
+    assert len(begun) == 1
+    may_end.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert len(begun) == 2
+    merged.ask()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert len(begun) == 3
 
 
 def test_a_hangup_that_comes_before_all_is_loaded_waits_for_it(folder):

@@ -232,6 +232,39 @@ def test_a_worker_that_cannot_follow_orders_stops(monkeypatch, caplog, order):
     assert bool(caplog.records) == bool(order)  # a supervisor that is gone is no fault
 
 
+@pytest.mark.issue(4)
+def test_reloads_asked_for_while_one_runs_are_done_as_one(monkeypatch):
+    done = []
+    orders, ours = os.pipe()
+
+    class Service:
+        slots = ()
+
+        async def reload_all(self):
+            done.append("reload")
+
+        async def serve_version(self, name, sha256):
+            done.append(name + sha256)
+            if sha256 == "c":
+                os.close(ours)
+
+    class Server:
+        service = Service()
+
+        def handle_exit(self, *_):
+            done.append("end")
+
+    told = {"event": "reload_all"}, {"event": "exchanged", "name": "mine", "sha256": "b"}
+    last = {"event": "exchanged", "name": "mine", "sha256": "c"}
+    with os.fdopen(orders) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        for order in (*[told[0]] * 9, told[1], *[told[0]] * 9, last):
+            os.write(ours, json.dumps(order).encode() + b"\n")
+        asyncio.run(asyncio.wait_for(follow(Server()), 10))
+    assert done[-4:] == ["mineb", "reload", "minec", "end"]
+    assert done.count("reload") <= 2
+
+
 def test_workers_go_on_for_the_delay_that_is_set(tmp_path):
     folder = build_tiny_model(tmp_path / "mine")
     with start_serve(folder, "--workers", "2", "--drain-delay", "3") as (process, port):
