@@ -19,6 +19,7 @@ ROOM_BYTES = {
     "histogram": 512 * _KIB,
     "gauge_livesum": 64 * _KIB,
     "gauge_livemax": 64 * _KIB,
+    "gauge_livemostrecent": 64 * _KIB,
     "gauge_sum": 64 * _KIB,
 }
 _USED = 4  # bytes at the beginning of a file, which tell how many are used

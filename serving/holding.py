@@ -73,5 +73,4 @@ class HoldModels:
         try:
             await self._app(scope, receive, send)
         finally:
-            self._models.tell_depth()
             self._models.holdings.end(token)

@@ -114,7 +114,8 @@ class Metrics:
             "Population stability index of recent traffic against the training data; above 0.2 it has shifted.",
             ("model", "figure"),
             registry=registry,
-            multiprocess_mode="livemax",
+            # Of the worker that told it last: one to which little comes would show old traffic for as long as it lives.
+            multiprocess_mode="livemostrecent",
         )
 
         self.tei = TeiMetrics(registry)

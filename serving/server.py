@@ -150,7 +150,7 @@ class ModelServer(uvicorn.Server):
             self._reloading.ask()
 
     async def main_loop(self) -> None:
-        """Renew the answers' date once a second, until told to stop.
+        """Renew the answers' date, and what of the metrics hangs on no request, once a second, until told to stop.
 
         uvicorn wakes ten times a second to see whether it should stop, which is all that an idle server of ours costs.
         """
@@ -158,6 +158,7 @@ class ModelServer(uvicorn.Server):
         try:
             # `on_tick` renews the date on every tenth count only.
             while not await self.on_tick(counter=0):
+                self.service.tell_depth()  # another worker, which is asked for the metrics, knows no better
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), TICK_S)
         finally:
@@ -169,6 +170,7 @@ class ModelServer(uvicorn.Server):
         ends_s = loop.time() + self.service.settings.drain_delay_s
         while (left_s := ends_s - loop.time()) > 0 and not self._hurrying.is_set():
             await self.on_tick(counter=0)
+            self.service.tell_depth()
             await self._sleep(min(left_s, TICK_S))
 
     async def _sleep(self, seconds: float) -> None:

@@ -392,6 +392,7 @@ def test_counts_of_several_processes_are_added_up(tmp_path):
         "import sys\nfrom serving.metrics import Metrics\nmetrics = Metrics()\n"
         "metrics.requests.labels('/a', '200').inc(int(sys.argv[1]))\n"
         "metrics.model_info.labels('m', '1', 'x', 'true').set(1)\n"
+        "metrics.drift.labels('m', 'f').set(1 / int(sys.argv[1]))\n"
         "print(metrics.show().decode())\n"
     )
     for n_requests in ("3", "4"):
@@ -400,6 +401,8 @@ def test_counts_of_several_processes_are_added_up(tmp_path):
         )
     assert 'twohands_requests_total{code="200",route="/a"} 7.0' in ended.stdout
     assert 'twohands_model_info{model="m",quantized="true",sha256="x",version="1"} 1.0' in ended.stdout
+    # That of the last to tell it, not the highest: a worker may have had no traffic since.
+    assert 'twohands_drift_stability_index{figure="f",model="m"} 0.25' in ended.stdout
 
 
 @pytest.mark.issue(4)

@@ -61,6 +61,13 @@ class Running:
 BODY = json.dumps({"inputs": "plan"})
 
 
+def wait_until(condition, seconds=10):
+    end_s = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end_s
+        time.sleep(0.01)
+
+
 def test_real_server_answers_and_says_once_that_it_does(settings, classifier):
     with Running(settings, classifier) as running:
         (line,) = running.lines
@@ -114,6 +121,27 @@ def test_idle_server_sleeps_and_still_stops_at_once(settings, classifier):
         running.stop()
         running.thread.join(10)
         assert time.perf_counter() - started < TICK_S / 2
+
+
+@pytest.mark.issue(4)
+def test_what_waits_is_shown_though_nobody_asks_this_process_for_the_metrics(settings, classifier, monkeypatch):
+    monkeypatch.setattr("serving.server.TICK_S", 0.02)
+    gate = Gate(7, n_free=2)
+    with Running(settings, with_session(classifier, gate.run_batch)) as running:
+
+        def show():
+            return running.server.config.app.state.metrics.show().decode()
+
+        answers = []
+        thread = running.post_aside(BODY, answers)
+        try:
+            assert gate.reached.wait(10)
+            wait_until(lambda: "\ntwohands_queue_depth 1.0\n" in show())
+        finally:
+            gate.opened.set()
+            thread.join(10)
+        wait_until(lambda: "\ntwohands_queue_depth 0.0\n" in show())
+    assert answers[0][0] == 200
 
 
 def test_date_of_the_answers_moves_on(settings, classifier):
