@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from serving.access import WEBHOOK_PATH, AccessControl, describe_keys
+from serving.body_room import BodyRoom
 from serving.browsers import BrowserRules
 from serving.clients import ClientLimits
 from serving.corrections.desk import open_desk
@@ -142,6 +143,8 @@ def create_app(
         max_body_bytes=settings.max_body_bytes,
         # A stream has no end; each of its lines has.
         max_bytes_by_path={DOCUMENTS_PATH: settings.max_document_bytes, STREAM_PATH: sys.maxsize},
+        room=BodyRoom(settings.max_bodies_bytes),
+        streamed_paths=STREAMED_PATHS,
         max_open_bytes_by_path={WEBHOOK_PATH: settings.max_body_bytes if keyring is None else _MAX_WEBHOOK_BYTES},
     )
     # The last one added is the first one asked.

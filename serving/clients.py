@@ -5,6 +5,7 @@ where the connection is: `connections.py`.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 
@@ -19,6 +20,8 @@ from serving.probes import is_probe
 from twohands.errors import BodyTimeoutError, HeadersTooLargeError, TooManyConnectionsError
 
 _MAX_HEADERS = 100
+# Longer no body may take, however fast it came at first: what has come of it is held meanwhile.
+LONGEST_BODY_S = 600.0
 # Below this many bytes a second, waiting for a body counts against its time.
 MIN_BYTES_PER_S = 500
 
@@ -34,6 +37,7 @@ class ClientLimits:
         body_timeout_s: float,
         streamed_paths: frozenset[str],
         is_stopping: Callable[[], bool] = bool,
+        longest_body_s: float = LONGEST_BODY_S,
     ) -> None:
         """Wrap an app.
 
@@ -44,10 +48,12 @@ class ClientLimits:
                 second take.
             streamed_paths: where a body may take for ever, as long as its next piece comes in time.
             is_stopping: whether the service stops, so that no connection should be used again.
+            longest_body_s: longest wait for all of a body, or `body_timeout_s` where that is longer.
         """
         self._app = app
         self._max_header_bytes = max_header_bytes
         self._body_timeout_s = body_timeout_s
+        self._longest_body_s = max(longest_body_s, body_timeout_s)
         self._streamed_paths = streamed_paths
         self._is_stopping = is_stopping
 
@@ -97,14 +103,19 @@ class ClientLimits:
             if has_ended:  # from here on it is only about whether the client is still there
                 return await receive()
             # Only the time spent here counts: while the service is busy, the client waits for us.
-            allowed_s = self._body_timeout_s
+            allowed_s, left_s = self._body_timeout_s, math.inf
             if not is_streamed:
-                allowed_s += n_bytes / MIN_BYTES_PER_S - waited_s
+                allowed_s += min(0.0, n_bytes / MIN_BYTES_PER_S - waited_s)
+                left_s = self._longest_body_s - waited_s
             started_s = time.monotonic()
             try:
-                async with asyncio.timeout(max(0.0, min(allowed_s, self._body_timeout_s))):
+                async with asyncio.timeout(max(0.0, min(allowed_s, left_s))):
                     message = await receive()
             except TimeoutError:
+                if left_s <= allowed_s:
+                    raise BodyTimeoutError(
+                        f"the body took longer than {self._longest_body_s:g} s to arrive; send less in one request"
+                    ) from None
                 raise BodyTimeoutError(
                     f"the body came too slowly: its next piece within {self._body_timeout_s:g} s, "
                     f"and {MIN_BYTES_PER_S} bytes a second over all; send the request again"

@@ -75,6 +75,7 @@ def name_models(options: dict[str, Any]) -> dict[str, Any]:
 @_option("--threads", "num_threads", type=click.IntRange(1))
 @_option("--runtime", "runtime", type=click.Choice(get_args(Runtime)))
 @_option("--max-body-bytes", "max_body_bytes", type=click.IntRange(1))
+@_option("--max-bodies-bytes", "max_bodies_bytes", type=click.IntRange(1))
 @_option("--max-inputs", "max_inputs", type=click.IntRange(1))
 @_option("--flat-list", "flat_list", type=click.Choice(["batch", "pair"]))
 @_option("--limit-chars", "limit_chars", type=click.IntRange(1, LIMIT_CHARS))

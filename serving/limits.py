@@ -2,14 +2,16 @@
 
 import asyncio
 import re
+import sys
 import uuid
 from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.body_room import HELD_BODY, BodyRoom, HeldBody
 from serving.failures import REQUEST_ID_HEADER, answer_failure
-from twohands.errors import BodyTimeoutError, BodyTooLargeError, MediaTypeError
+from twohands.errors import BodyTimeoutError, BodyTooLargeError, MediaTypeError, TwoHandsError
 
 # Logs and headers carry the id: nothing that could break a line or a quote is taken over.
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:=-]{1,128}")
@@ -110,7 +112,7 @@ async def refuse(error: Exception, scope: Scope, receive: Receive, send: Send, *
 
 
 class RequestLimits:
-    """ASGI middleware: gives each request its id and bounds its body, by its declared and by its counted size."""
+    """ASGI middleware: gives each request its id, and bounds each body and all together, as declared and as counted."""
 
     def __init__(
         self,
@@ -119,6 +121,8 @@ class RequestLimits:
         max_body_bytes: int,
         max_bytes_by_path: Mapping[str, int] | None = None,
         max_open_bytes_by_path: Mapping[str, int] | None = None,
+        room: BodyRoom | None = None,
+        streamed_paths: frozenset[str] = frozenset(),
     ) -> None:
         """Wrap an app.
 
@@ -127,11 +131,15 @@ class RequestLimits:
             max_body_bytes: largest body.
             max_bytes_by_path: where another bound holds.
             max_open_bytes_by_path: where another holds for who has shown no key; no paragraphs are sent there.
+            room: for all bodies together; None for no bound.
+            streamed_paths: where a body is not held as a whole; who reads it says what is.
         """
         self._app = app
         self._max_body_bytes = max_body_bytes
         self._max_bytes_by_path = dict(max_bytes_by_path or {})
         self._max_open_bytes_by_path = dict(max_open_bytes_by_path or {})
+        self._room = BodyRoom(sys.maxsize) if room is None else room
+        self._streamed_paths = streamed_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection; anything but HTTP passes unchanged."""
@@ -158,23 +166,30 @@ class RequestLimits:
             if "key_id" not in state:
                 max_bytes = min(max_bytes, self._max_open_bytes_by_path[path])
         too_large = f"the body is larger than {max_bytes} bytes{advice}"
-        error = _find_fault(headers, max_bytes, too_large)
-        if error is not None:
+        state[HELD_BODY] = held = HeldBody(self._room)
+        is_streamed = path in self._streamed_paths
+        try:
+            _check_head(headers, max_bytes, too_large, held=None if is_streamed else held)
+        except TwoHandsError as error:
             await refuse(error, scope, receive, send)
             return
-        await self._app(scope, _count(receive, max_bytes, too_large), send_with_id)
+        try:
+            counted = _count(receive, max_bytes, too_large, held=None if is_streamed else held)
+            await self._app(scope, counted, send_with_id)
+        finally:
+            held.hold(0)
 
 
-def _find_fault(
-    headers: Mapping[bytes, bytes], max_bytes: int, too_large: str
-) -> BodyTooLargeError | MediaTypeError | None:
-    """What is wrong with a body, by what its headers say of it."""
-    if _is_declared_too_large(headers.get(b"content-length", b""), max_bytes):
-        return BodyTooLargeError(too_large)
+def _check_head(headers: Mapping[bytes, bytes], max_bytes: int, too_large: str, *, held: HeldBody | None) -> None:
+    """Refuse a body by what its headers say of it."""
+    declared = headers.get(b"content-length", b"")
+    if _is_declared_too_large(declared, max_bytes):
+        raise BodyTooLargeError(too_large)
     # A small one can unpack to anything; and without this the answer would be that it is no JSON.
     if headers.get(b"content-encoding", b"").strip().lower() not in {b"", b"identity"}:
-        return MediaTypeError("compressed bodies are not read; send the request as it is, without `content-encoding`")
-    return None
+        raise MediaTypeError("compressed bodies are not read; send the request as it is, without `content-encoding`")
+    if held is not None and declared.isdigit():
+        held.check(int(declared))
 
 
 def _is_declared_too_large(declared: bytes, max_bytes: int) -> bool:
@@ -182,17 +197,22 @@ def _is_declared_too_large(declared: bytes, max_bytes: int) -> bool:
     return declared.isdigit() and (len(declared) > 18 or int(declared) > max_bytes)
 
 
-def _count(receive: Receive, max_bytes: int, too_large: str) -> Receive:
+def _count(receive: Receive, max_bytes: int, too_large: str, *, held: HeldBody | None) -> Receive:
     n_bytes = 0
 
     async def receive_counted() -> Message:
         nonlocal n_bytes
         message = await receive()
         n_bytes += len(message.get("body", b""))
-        if n_bytes > max_bytes:
+        try:
+            if n_bytes > max_bytes:
+                raise BodyTooLargeError(too_large)
+            if held is not None:
+                held.hold(n_bytes)
+        except TwoHandsError:
             if message.get("more_body", False):
                 await drain(receive)
-            raise BodyTooLargeError(too_large)
+            raise
         return message
 
     return receive_counted

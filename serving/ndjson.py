@@ -29,6 +29,11 @@ class RowReader:
         self._is_too_long = False
         self._n_lines = 0
 
+    @property
+    def n_held_bytes(self) -> int:
+        """How much of a line has come whose end has not."""
+        return len(self._held)
+
     def feed(self, piece: bytes) -> list[StreamRow]:
         """Take the next bytes.
 

@@ -32,6 +32,7 @@ _REFUSALS = (
     _Refusal(413, "The body is too large", _always),
     _Refusal(415, "The body is compressed", _always),
     _Refusal(422, "A parameter is wrong or unknown; the message names it", lambda *asked: is_checked(*asked[:2])),
+    _Refusal(429, "Bodies of other requests take up the room", lambda _, __, operation: "requestBody" in operation),
     _Refusal(431, "The headers and the path are too large", _always),
     _Refusal(
         503,

@@ -36,6 +36,12 @@ class ServeSettings(BaseModel):
         "which takes openvino there",
     )
     max_body_bytes: int = Field(default=2_000_000, ge=1, description="largest request body")
+    max_bodies_bytes: int = Field(
+        default=128_000_000,
+        ge=1,
+        description="bytes of all bodies that each worker holds at once, beyond which requests are refused; the first "
+        "64 kB of each do not count",
+    )
     max_inputs: int = Field(default=128, ge=1, description="most paragraphs of one request")
     flat_list: Literal["batch", "pair"] = Field(
         default="batch",
@@ -95,7 +101,8 @@ class ServeSettings(BaseModel):
     body_timeout_s: float = Field(
         default=20,
         gt=0,
-        description="seconds for the next piece of a body, and for all of it beyond 500 bytes a second",
+        description="seconds for the next piece of a body, and for all of it beyond 500 bytes a second; all of it may "
+        "take 600",
     )
     max_document_bytes: int = Field(default=10_000_000, ge=1, description="largest document")
     max_document_paragraphs: int = Field(default=2000, ge=1, description="most paragraphs of one document")

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from serving.body_room import HELD_BODY
 from serving.endings import LAST_WORDS
 from serving.limits import check_media_type
 from serving.models import Models
@@ -113,6 +114,7 @@ class StreamClassifier:
         explain: bool,
         ending: asyncio.Event,
         on_failure: Callable[[TwoHandsError], None],
+        hold: Callable[[int], None],
     ) -> None:
         """Do nothing yet.
 
@@ -123,11 +125,13 @@ class StreamClassifier:
             explain: also say which sentence carries each answer.
             ending: set once the service ends.
             on_failure: is told why the stream ended before its body did.
+            hold: is told how many bytes are held of a line that is to be read yet; refuses them by an error.
         """
         self._service = service
         self._receive = receive
         self._ending = ending
         self._on_failure = on_failure
+        self._hold = hold
         self._patient = PatientClassifier(service, thresholds=thresholds, explain=explain)
         # Groups that were begun and whose answers are not yet sent, and when the last of them was.
         self._begun: deque[asyncio.Task[bytes]] = deque()
@@ -140,7 +144,8 @@ class StreamClassifier:
             Lines, one for each row, in order; after a body that broke off, one with the error alone.
 
         Raises:
-            OverloadedError: there is no room for the first rows; later ones wait for it.
+            OverloadedError: there is no room for the first rows; later ones wait for it. Or a long line had none, and
+                none was answered.
             EngineStoppedError: the service stopped before the first rows were classified.
         """
         # Bounded: what is not yet sent holds back what is read, through all buffers to the client.
@@ -156,8 +161,8 @@ class StreamClassifier:
                 await reading
             except ClientDisconnect:
                 return
-            except TwoHandsError as error:  # the body is too slow, or the service ends
-                if isinstance(error, EngineStoppedError) and self._sent_s == -math.inf:
+            except TwoHandsError as error:  # the body is too slow, has no room, or the service ends
+                if isinstance(error, EngineStoppedError | OverloadedError) and self._sent_s == -math.inf:
                     raise
                 self._on_failure(error)
                 yield tell_end(error)
@@ -193,6 +198,7 @@ class StreamClassifier:
                 if message.get("more_body", False):
                     ahead = asyncio.create_task(self._receive_next())
                 yield reader.feed(message.get("body", b""))
+                self._hold(reader.n_held_bytes)
             yield reader.end()
         finally:
             ahead.cancel()
@@ -303,6 +309,7 @@ async def classify_stream(
         explain=explain,
         ending=request.app.state.unfinished.ending,
         on_failure=note,
+        hold=request.scope["state"][HELD_BODY].hold,
     )
     answers = stream.answers()
     first = await anext(answers, b"")  # a refusal is then still a refusal, with its own status

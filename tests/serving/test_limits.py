@@ -1,10 +1,15 @@
+import asyncio
 import gzip
+import json
 import re
 
 import pytest
 
+from serving.app import create_app
+from serving.body_room import FREE_BYTES
 from serving.limits import RequestLimits
-from tests.serving.support import JSON
+from serving.settings import ServeSettings
+from tests.serving.support import JSON, open_client
 
 pytestmark = pytest.mark.anyio
 
@@ -95,6 +100,85 @@ async def test_draining_ends_when_the_client_goes():
 
 async def test_length_of_thousands_of_digits_is_refused():
     assert await run_middleware([(b"content-length", b"9" * 5000), (b"expect", b"100-continue")]) == (0, 413)
+
+
+@pytest.fixture
+async def crowded(tiny_model, classifier):
+    """A client of a service that has room for half a large body, and a function that holds a large one in it."""
+    settings = ServeSettings(model=str(tiny_model), max_bodies_bytes=100_000)
+    app = create_app(settings, classifier)
+    async with open_client(app) as client:
+        begun, may_end = asyncio.Event(), asyncio.Event()
+
+        async def pieces():
+            yield b'{"inputs": "plan"' + b" " * (FREE_BYTES + 60_000)
+            begun.set()
+            await may_end.wait()
+            yield b"}"
+
+        async with asyncio.TaskGroup() as group:
+            held = group.create_task(client.post("/v1/classify", content=pieces(), headers=JSON))
+            await begun.wait()
+            yield client
+            may_end.set()
+        assert held.result().status_code == 200
+        # Its room is free again.
+        again = await client.post("/v1/classify", content=pad(FREE_BYTES + 90_000), headers=JSON)
+        assert again.status_code == 200
+
+
+def pad(n_bytes):
+    return b'{"inputs": "plan"}'.ljust(n_bytes)
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("is_declared", [True, False])
+async def test_large_bodies_share_one_room_and_small_ones_need_none(crowded, is_declared):
+    async def pieces(content):
+        yield content
+
+    for path, is_told in (
+        ("/v1/classify", lambda told: told["error"]["code"] == "overloaded"),
+        ("/v1/documents", lambda told: told["error"]["code"] == "overloaded"),
+        ("/predict", lambda told: told["error_type"] == "Overloaded"),
+        ("/v2/models/tiny/infer", lambda told: set(told) == {"error"}),
+    ):
+        large = pad(FREE_BYTES + 50_000)
+        refused = await crowded.post(path, content=large if is_declared else pieces(large), headers=JSON)
+        assert refused.status_code == 429
+        assert is_told(refused.json())
+        assert int(refused.headers["retry-after"]) >= 1
+    for n_bytes in (FREE_BYTES, FREE_BYTES + 30_000):
+        content = pad(n_bytes)
+        answer = await crowded.post("/v1/classify", content=content if is_declared else pieces(content), headers=JSON)
+        assert answer.status_code == 200
+
+
+@pytest.mark.issue(4)
+async def test_a_line_of_a_stream_shares_the_room_of_bodies_and_lines_that_are_read_do_not(crowded):
+    row = b'{"text": "plan"}\n'
+
+    async def pieces(*parts):
+        for part in parts:
+            yield part
+
+    headers = JSON | {"content-type": "application/x-ndjson"}
+    line = b'{"text": "' + b"a" * (FREE_BYTES + 50_000)
+    refused = await crowded.post("/v1/classify/stream", content=pieces(line, b'"}\n'), headers=headers)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "overloaded")
+    broken_off = await crowded.post("/v1/classify/stream", content=pieces(row, line, b'"}\n'), headers=headers)
+    first, last = (json.loads(line) for line in broken_off.text.splitlines())
+    assert first["id"] == 1
+    assert (last["id"], last["error"]["code"]) == (None, "overloaded")
+    many = await crowded.post("/v1/classify/stream", content=pieces(*[row.rjust(50_000)] * 4), headers=headers)
+    assert len(many.text.splitlines()) == 4
+
+
+async def test_a_body_that_is_larger_than_the_room_is_held_alone(tiny_model, classifier):
+    app = create_app(ServeSettings(model=str(tiny_model), max_bodies_bytes=1), classifier)
+    async with open_client(app) as client:
+        answer = await client.post("/v1/classify", content=pad(FREE_BYTES + 50_000), headers=JSON)
+        assert answer.status_code == 200
 
 
 @pytest.mark.usefixtures("client")

@@ -278,7 +278,7 @@ def test_one_who_does_not_read_the_answer_is_cut(tiny_model, classifier, monkeyp
         assert is_cut.wait(60)
 
 
-async def run_limits(messages, *, is_streamed, body_timeout_s=0.4, app_pause_s=0.0):
+async def run_limits(messages, *, is_streamed, body_timeout_s=0.4, app_pause_s=0.0, longest_body_s=9.0):
     """What an app, itself pausing for each, gets of a body whose pieces come after pauses; a code when it is cut."""
     pieces = iter(messages)
 
@@ -301,12 +301,18 @@ async def run_limits(messages, *, is_streamed, body_timeout_s=0.4, app_pause_s=0
         pass
 
     streamed = frozenset({"/stream"} if is_streamed else set())
-    limits = ClientLimits(app, max_header_bytes=1000, body_timeout_s=body_timeout_s, streamed_paths=streamed)
+    limits = ClientLimits(
+        app,
+        max_header_bytes=1000,
+        body_timeout_s=body_timeout_s,
+        streamed_paths=streamed,
+        longest_body_s=longest_body_s,
+    )
     scope = {"type": "http", "method": "POST", "path": "/stream", "headers": []}
     try:
         await limits(scope, receive, send)
     except TwoHandsError as error:
-        return error.code
+        return f"{error.code}: {error}" if "longer than" in str(error) else error.code
     return sum(got)
 
 
@@ -316,6 +322,17 @@ async def test_pace_is_asked_of_a_body_but_not_of_a_stream():
     assert await run_limits(slow, is_streamed=True) == 6
     assert await run_limits([(0.15, 1000, True)] * 5 + [(0, 1, False)], is_streamed=False) == 5001
     assert await run_limits([(5, 1, False)], is_streamed=True) == "body_timeout"
+
+
+@pytest.mark.issue(4)
+async def test_a_body_has_an_end_though_its_size_would_pay_for_hours_but_a_stream_has_none():
+    fast_at_first = [(0, 1_000_000, True)] + [(0.02, 1, True)] * 7 + [(0, 1, False)]
+    bounds = {"body_timeout_s": 0.05, "longest_body_s": 0.1}
+    assert "longer than 0.1 s" in await run_limits(fast_at_first, is_streamed=False, **bounds)
+    assert await run_limits(fast_at_first, is_streamed=True, **bounds) == 1_000_008
+    # What the service's operator grants for one piece is granted for all of it.
+    bounds["body_timeout_s"] = 5
+    assert await run_limits(fast_at_first, is_streamed=False, **bounds) == 1_000_008
 
 
 @pytest.mark.parametrize("is_streamed", [False, True])
