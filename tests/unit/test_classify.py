@@ -204,6 +204,8 @@ def test_thresholds(classify):
         assert "[invalid_threshold]" in finished.stderr
     for bad in ("sanctions", "sanctions=", "=0.5", "sanctions=high", ""):
         assert classify("--threshold", bad, stdin=b"embargo").code == 2
+    finished = classify("--threshold", "stance=.5", "--threshold", "stance=.6", stdin=b"embargo")
+    assert (finished.code, finished.stdout) == (2, b""), "the last would win in silence"
 
 
 @pytest.mark.parametrize(

@@ -33,12 +33,15 @@ def _parse_thresholds(ctx: click.Context, param: click.Parameter, values: tuple[
     thresholds: dict[str, object] = {}
     for value in values:
         label, _, number = value.rpartition("=")
+        is_twice = label in thresholds
         try:
             thresholds[label] = float(number)
         except ValueError:
             label = ""
         if not label:
             raise click.BadParameter(f"{value!r} is not LABEL=VALUE, for example regulation=0.6", ctx, param)
+        if is_twice:  # only the last would count
+            raise click.BadParameter(f"{label!r} is given twice; give it once", ctx, param)
     return dict(sorted(thresholds.items()))  # the order does not make another run
 
 
