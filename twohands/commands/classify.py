@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from twohands.outputs import Column, Format
 
 _MOST_FAULTS_SHOWN = 20
-_OTHER_TABLES = {".tsv", ".xlsx", ".xls", ".ods"}  # JSON lines under such a name would be read as a broken table
+# JSON lines under such a name would be read as a broken table, or as one JSON value that ends after its first line.
+_NOT_WRITTEN = {".tsv", ".xlsx", ".xls", ".ods", ".json"}
 _INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 
@@ -62,11 +63,11 @@ def _choose_format(output_format: "Format | None", output: Path | None) -> "Form
     from twohands.examples import import_pyarrow
     from twohands.outputs import FORMAT_BY_SUFFIX
 
-    if output is not None and output_format is None and output.suffix.lower() == ".gz":
+    if output is not None and output.suffix.lower() == ".gz":  # with --format, too: nothing would unpack it
         raise click.UsageError(
             f"--output {output} ends in .gz, but output is not packed; pack it afterwards: gzip FILE"
         )
-    if output is not None and output_format is None and output.suffix.lower() in _OTHER_TABLES:
+    if output is not None and output_format is None and output.suffix.lower() in _NOT_WRITTEN:
         raise click.UsageError(
             f"--output {output} ends in {output.suffix}, which is not written; end it in .csv, .parquet or .jsonl, or "
             "say by --format what it is to hold"
