@@ -99,11 +99,12 @@ def find_inputs(paths: Iterable[Path], *, text_column: str) -> list[Path]:
             "echo TEXT | twohands classify"
         )
     files = expand_paths(paths, ROW_SUFFIXES + DOCUMENT_SUFFIXES)
-    seen: set[Path] = set()
+    seen: dict[Path, Path] = {}
     for path in files:
-        if path.resolve() in seen:
-            raise FileReadError(f"{path} is given twice; each input is read once, so that ids stay unique")
-        seen.add(path.resolve())
+        if earlier := seen.get(path.resolve()):
+            what = "is given twice" if earlier == path else f"is the same file as {earlier}, which is given, too"
+            raise FileReadError(f"{path} {what}; each input is read once, so that ids stay unique")
+        seen[path.resolve()] = path
         columns = _read_columns(path)
         if columns and text_column not in columns:  # a file that holds nothing has no row to miss it in
             raise FileReadError(

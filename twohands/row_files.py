@@ -61,19 +61,22 @@ def find_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     """Find files in a folder and below it, but hidden ones and those in hidden folders.
 
     These are of programs, not of people: `.git`, `.venv`, the copies in `.ipynb_checkpoints`, the `._NAME` that macOS
-    puts beside each file on other disks. So are the `~$NAME` by which Office marks a file that is open.
+    puts beside each file on other disks. So are the `~$NAME` by which Office marks a file that is open. A link to
+    another of the files, such as `latest.txt`, is that file, which is read once.
 
     Args:
         folder: may be hidden itself.
         suffixes: by which names end.
 
     Returns:
-        Files in order of name.
+        Files in order of name, each once.
     """
     found = (path for path in folder.rglob("*") if read_suffix(path) in suffixes and path.is_file())
-    return sorted(
-        path for path in found if not any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts)
-    )
+    shown = (path for path in found if not any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts))
+    by_file: dict[Path, Path] = {}
+    for path in sorted(shown, key=lambda path: (path.is_symlink(), path)):  # by its own name, not by a link's
+        by_file.setdefault(path.resolve(), path)
+    return sorted(by_file.values())
 
 
 def tell_unusable(path: Path) -> str | None:

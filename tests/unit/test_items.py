@@ -121,6 +121,21 @@ def test_folders_are_expanded_in_order(tmp_path):
 
 
 @pytest.mark.issue(2)
+def test_a_link_to_another_file_of_the_folder_is_not_read_again(tmp_path):
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "b.txt").touch()
+    (folder / "a_latest.txt").symlink_to("b.txt")
+    (tmp_path / "elsewhere.txt").touch()
+    for name in ("c.txt", "d.txt"):
+        (folder / name).symlink_to("../elsewhere.txt")
+    assert find_inputs([folder], text_column="text") == [folder / "b.txt", folder / "c.txt"]
+    assert find_inputs([folder / "a_latest.txt"], text_column="text") == [folder / "a_latest.txt"]
+    with pytest.raises(FileReadError, match="a_latest.txt is the same file as .*b.txt"):
+        find_inputs([folder, folder / "a_latest.txt"], text_column="text")
+
+
+@pytest.mark.issue(2)
 def test_hidden_files_of_a_folder_are_read_only_where_they_are_named(tmp_path):
     folder = tmp_path / ".texts"
     for name in ("a.txt", "._a.txt", ".git/b.md", "c/.ipynb_checkpoints/d.csv", "~$a.md"):
