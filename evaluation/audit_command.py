@@ -186,7 +186,11 @@ def _read(paths: Sequence[Path], taxonomy: Taxonomy) -> AuditedRows:
 
 
 @click.command(
-    cls=VariadicCommand, epilog="Example: twohands data audit --data train.jsonl dev.jsonl test.jsonl --report out"
+    cls=VariadicCommand,
+    epilog="""\b
+Example:
+  twohands data audit --data train.jsonl dev.jsonl test.jsonl \\
+    --report out""",
 )
 @DATA
 @LEARNER

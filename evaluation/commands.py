@@ -68,7 +68,10 @@ def _print(measured: Mapping[str, Any], report: Path | None) -> None:
 
 @click.command(
     cls=VariadicCommand,
-    epilog="Example: twohands evaluate --model twohands --data dev.jsonl test.jsonl --by source --report report/",
+    epilog="""\b
+Example:
+  twohands evaluate --model twohands --data dev.jsonl test.jsonl \\
+    --by source --report report/""",
 )
 @click.option("--model", metavar="DIR", help="Model folder or name; default: the released model.")
 @DATA

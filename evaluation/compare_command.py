@@ -134,7 +134,10 @@ def _note_learnt(sides: Sequence[Side], files: Mapping[str, LabelledFiles]) -> l
 
 @click.command(
     cls=VariadicCommand,
-    epilog="Example: twohands compare twohands tfidf --data test.jsonl --train train.jsonl --dev dev.jsonl --by source",
+    epilog="""\b
+Example:
+  twohands compare twohands tfidf --data test.jsonl \\
+    --train train.jsonl --dev dev.jsonl --by source""",
 )
 @click.argument("a")
 @click.argument("b")

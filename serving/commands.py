@@ -111,8 +111,9 @@ def serve(**options: Any) -> None:  # noqa: ANN401 - checked by ServeSettings
 
     \b
     twohands serve
-    curl -s http://127.0.0.1:8000/v1/classify -H 'content-type: application/json' \\
-      -d '{"inputs": "The government will fund every domestic chip plant and set its prices."}'
+    curl -s http://127.0.0.1:8000/v1/classify \\
+      -H 'content-type: application/json' \\
+      -d '{"inputs": "The government will fund every domestic chip plant."}'
 
     --model can be given several times, and --models serves every model folder in DIR: a request's field `model`
     names one. SIGHUP loads them all again; a folder that cannot be served changes nothing.

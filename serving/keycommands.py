@@ -29,7 +29,7 @@ def keys() -> None:
     """
 
 
-@keys.command(name="add")
+@keys.command(name="add", short_help="Make a key for NAME, and print it.")
 @click.argument("name")
 @_FILE
 @click.option("--admin", "is_admin", is_flag=True, help="The key may reload models.")

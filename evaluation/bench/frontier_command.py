@@ -113,8 +113,13 @@ def print_frontier(report: Mapping[str, Any]) -> None:
 
 @click.command(
     cls=VariadicCommand,
-    epilog="Example: twohands bench frontier twohands models/half models/early --data dev.jsonl --report out/   "
-    "writes frontier.json and frontier.png",
+    short_help="Say what accuracy costs: models on the same rows, timed.",
+    epilog="""\b
+Example:
+  twohands bench frontier twohands models/half models/early \\
+    --data dev.jsonl --report out/
+
+--report writes frontier.json and frontier.png.""",
 )
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...")
 @DATA

@@ -224,7 +224,11 @@ def print_peers(report: Mapping[str, Any]) -> None:
 
 @click.command(
     cls=VariadicCommand,
-    epilog="Example: twohands bench peers --checkpoint runs/twohands/checkpoint --python ray=/opt/ray/bin/python",
+    short_help="Race a model against other engines and servers.",
+    epilog="""\b
+Example:
+  twohands bench peers --checkpoint runs/twohands/checkpoint \\
+    --python ray=/opt/ray/bin/python""",
 )
 @MODEL
 @click.option(

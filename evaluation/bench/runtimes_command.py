@@ -79,6 +79,7 @@ def print_runtimes(report: Mapping[str, Any]) -> None:
 
 @click.command(
     cls=VariadicCommand,
+    short_help="Say which runtime to take: ONNX Runtime or OpenVINO.",
     epilog="Example: twohands bench runtimes --model twohands --data my_texts.jsonl",
 )
 @MODEL

@@ -142,7 +142,11 @@ def make_ceiling_case(classifier: Classifier, *, seed: int) -> tuple[int, Case]:
 
 @click.command(
     cls=VariadicCommand,
-    epilog="Example: twohands bench speed --model twohands --report out/   writes speed.json and speed.png",
+    epilog="""\b
+Example:
+  twohands bench speed --model twohands --report out/
+
+--report writes speed.json and speed.png.""",
 )
 @MODEL
 @DATA

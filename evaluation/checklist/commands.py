@@ -154,7 +154,8 @@ def checklist(
 
     \b
     minimum-functionality  the answer of each text is known: `expect`
-    invariance             a change of the text keeps the answer: `changes`, `variants`
+    invariance             a change of the text keeps the answer: `changes`,
+                           `variants`
     directional            a change moves a label's score: `moves`
 
     Reported is the share of checks that fail, by capability and head, with a 95% interval that takes the checks of

@@ -124,7 +124,7 @@ def corrections() -> None:
     """  # noqa: D301 - click wants a real backspace
 
 
-@corrections.command(name="list")
+@corrections.command(name="list", short_help="List corrections, the latest first.")
 @_DATABASE
 @click.option("--status", type=click.Choice(STATUSES), help="Only these; all if not given.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Most that are shown.")
@@ -271,7 +271,7 @@ def _export_config(database: str | None, output: Path, model: str | None) -> Non
         click.echo(f"{what}, so that their tasks do not fit the config: {'; '.join(unfit)}", err=True)
 
 
-@corrections.command(name="export")
+@corrections.command(name="export", short_help="Export corrections, one for each text.")
 @_DATABASE
 @click.option(
     "--format",

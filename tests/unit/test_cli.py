@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+import click
 import pytest
 
 from twohands import __version__
@@ -61,6 +62,25 @@ def test_every_declared_command_is_known(run):
     assert {"classify", "models"} <= declared <= set(COMMANDS)
     for name in ("classify", "models"):
         assert run(name, "--help").code == 0
+
+
+def walk_commands(command, above=None, name="twohands"):
+    context = click.Context(command, info_name=name, parent=above, terminal_width=80)
+    yield context
+    if isinstance(command, click.Group):
+        for each in command.list_commands(context):
+            yield from walk_commands(command.get_command(context, each), context, each)
+
+
+@pytest.mark.issue(6)
+def test_help_is_whole_in_80_columns():
+    contexts = list(walk_commands(cli))
+    assert {"twohands models show", "twohands bench peers"} <= {context.command_path for context in contexts}
+    for context in contexts:
+        _, *lines = context.get_help().splitlines()  # usage ends in ARGS...
+        assert [line for line in lines if len(line) > 80 or line.endswith("...")] == [], context.command_path
+        # Words that are filled anew part a command that is to be copied, without the backslash it needs.
+        assert "Example: twohands" not in (context.command.epilog or "")[:20] or len(context.command.epilog) <= 78
 
 
 def test_an_unknown_command_is_wrong_usage(run):

@@ -131,7 +131,7 @@ def test_a_link_to_another_file_of_the_folder_is_not_read_again(tmp_path):
         (folder / name).symlink_to("../elsewhere.txt")
     assert find_inputs([folder], text_column="text") == [folder / "b.txt", folder / "c.txt"]
     assert find_inputs([folder / "a_latest.txt"], text_column="text") == [folder / "a_latest.txt"]
-    with pytest.raises(FileReadError, match="a_latest.txt is the same file as .*b.txt"):
+    with pytest.raises(FileReadError, match=r"a_latest.txt is the same file as .*b.txt"):
         find_inputs([folder, folder / "a_latest.txt"], text_column="text")
 
 

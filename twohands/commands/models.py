@@ -83,7 +83,7 @@ def list_command(*, as_json: bool) -> None:
         click.echo(f"no models; looked in: {', '.join(map(str, model_roots())) or 'no folder that exists'}", err=True)
 
 
-@command.command(name="show")
+@command.command(name="show", short_help="Show one model, by default the released one.")
 @click.argument("model", required=False, metavar="[NAME_OR_DIR]")
 @click.option("--json", "as_json", is_flag=True, help="The manifest, with its path and digest.")
 def show_command(*, model: str | None, as_json: bool) -> None:
@@ -101,7 +101,7 @@ def show_command(*, model: str | None, as_json: bool) -> None:
         click.echo(describe_model(folder, manifest, sha256))
 
 
-@command.command(name="verify")
+@command.command(name="verify", short_help="Check every digest of a model, or of all, and that it answers.")
 @click.argument("model", required=False, metavar="[NAME_OR_DIR]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list.")
 def verify_command(*, model: str | None, as_json: bool) -> None:
