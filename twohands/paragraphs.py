@@ -19,6 +19,7 @@ from twohands.lines import are_paragraphs, cut_at_line_ends, is_as_if_alone
 from twohands.mail_header import skip_mail_header
 from twohands.markers import read_item
 from twohands.marks import Kind, cut_at_marks, cut_comments, cut_heading
+from twohands.running_lines import is_no_text
 
 LIMIT_CHARS = 100_000
 LIMIT_MARKS = 30
@@ -227,10 +228,13 @@ def _find(text: str, *, min_words: int, limit_chars: int, check: Check) -> Itera
         span = (start + len(raw) - len(raw.lstrip()), end - len(raw) + len(raw.rstrip()))
         if is_marked:
             yield from filter(None, (run and run.find_list(),))
-            run, marker_read = _Run(*cut_heading(text, span)), ""
+            words = cut_heading(text, span)
+            run, marker_read = None if is_no_text(text[slice(*words)]) else _Run(*words), ""
+            continue
+        stripped = raw.strip()
+        if is_no_text(stripped):  # at the end it would be read as what nothing follows
             continue
         n_words = len(raw.split())
-        stripped = raw.strip()
         marker = read_item(stripped, n_words, number, is_ended=ends_sentence(stripped) or ends_clause(stripped))
         is_item = bool(marker) and not stripped[0].isupper()
         is_open = not _is_ended(stripped, n_words, is_item=is_item, is_beside_comma=is_beside_comma)
@@ -295,7 +299,8 @@ def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int 
     labels are those of a paragraph read without its title. But so many of them in a row that they hold `LIST_WORDS`
     words are a list, and one paragraph; so are those that nothing follows, and items such as `(b) …` beside one that
     does end so. One line of at most `HEADLINE_WORDS` words before all paragraphs is a heading, too, if it does not end
-    a sentence and the paragraph behind it does.
+    a sentence and the paragraph behind it does. Rules, page numbers and what has no letter are never read
+    (`running_lines.py`).
 
     Args:
         text: the raw document.

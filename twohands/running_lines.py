@@ -1,4 +1,4 @@
-"""Owns lines of pages -> those that are no page numbers, headers or footers. Knows nothing of sentences."""
+"""Owns which lines are page numbers, rules, headers or footers, and no text. Knows nothing of sentences."""
 
 import re
 from collections import Counter
@@ -10,6 +10,23 @@ MAX_ROUNDS = 8  # of dropping what stands outermost
 _Key = Callable[[str], str]  # of a line: those that have the same are one
 
 _DIGITS = re.compile(r"\d+")
+_MARK_CHARS = 40
+# "Page 3 of 9", "p. 3", "The End", "ENDS", with whatever is set around it.
+_MARK = re.compile(
+    r"[\W_]*(?:(?:page|pg\.?|p\.)\s*\d{1,4}(?:\s*(?:of|/)\s*\d{1,4})?|(?:the\s)?ends?)[\W_]*", re.IGNORECASE
+)
+
+
+def is_no_text(piece: str) -> bool:
+    """Say whether a piece of a document is a rule, a page number, bare figures or what marks the end.
+
+    Args:
+        piece: what stands between blank lines.
+
+    Returns:
+        True where it has no letter, as `***`, `- 3 -` and `12.5 | 13.1`, or no words but "Page 3 of 9" or "The End".
+    """
+    return not any(map(str.isalpha, piece)) or (len(piece) <= _MARK_CHARS and _MARK.fullmatch(piece) is not None)
 
 
 def _key(line: str) -> str:

@@ -130,8 +130,9 @@ def test_a_heading_that_stands_alone_is_a_paragraph_without_its_mark(mark):
         assert (found.text, raw[found.start : found.end]) == ("Question #4", "Question #4")
 
 
-def test_marks_of_headings_without_words_stay():
-    assert split("# \n\n<!-- a -->") == ["#"]
+def test_marks_of_headings_without_words_are_no_paragraph():
+    assert split("# \n\n<!-- a -->") == []
+    assert split(f"{LONG_A}\n\n## 3\n") == [LONG_A]
 
 
 def test_hostile_marks_take_linear_time():
