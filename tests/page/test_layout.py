@@ -81,6 +81,14 @@ def test_notes_behind_the_last_paragraph_are_kept_and_none_is_a_heading(open_pag
     assert (note["x"], note["y"] > text["y"] + text["height"]) == (text["x"], True)
 
 
+@pytest.mark.issue(2)
+def test_the_mark_of_a_heading_that_is_read_does_not_stand_alone_above_it(page):
+    paste(page, f"{ARTICLE}\n\n## Of harbours")
+    wait_read(page)
+    assert page.locator(".para .text").last.inner_text() == "Of harbours"
+    assert page.locator(".para").last.locator(".heading").count() == 0
+
+
 def test_front_matter_is_no_heading_and_its_title_is_the_documents(page):
     paste(page, f'---\ntitle: "The third kiln"\nauthor: Ada Holt\n---\n\n{PARAGRAPH}')
     wait_read(page)

@@ -41,14 +41,16 @@ const renderPiece = (text, nodes) => h("p", { class: keepsLines(text) ? "text li
 const EMPHASIS = /(?<![\w*_])(\*{1,3}|_{1,3})(?=\S)(.{1,300}?)(?<=\S)\1(?![\w*_])/g;
 
 const RULE = /^\s*(?:={3,}|-{3,})\s*$/;
+const SIGNS = /^\s*#{1,6}\s*$/; // of a heading that nothing follows: its words are read as a paragraph
 
 // A heading without the marks of Markdown, which are no words of it.
 export const plainHeading = (text) =>
   text
     .split(/\r\n|\r|\n/)
-    .filter((line, i) => !(i && RULE.test(line))) // it underlines the line above
+    .filter((line, i) => !(i && RULE.test(line)) && !SIGNS.test(line)) // a rule underlines the line above
     .map((line) => line.trim().replace(/^#{1,6}\s+(.*?)(?:\s+#+)?$/, "$1").replace(EMPHASIS, "$2"))
-    .join("\n");
+    .join("\n")
+    .trimEnd();
 
 // Each line of a heading is one: a byline and its date must not run together.
 const renderHeading = (text) => h("p", { class: "heading lines", dir: "auto" }, plainHeading(text));
@@ -72,7 +74,7 @@ const renderAside = (text) => h("p", { class: "aside lines", dir: "auto" }, text
 // What stands between paragraphs and is not read: headings, and what is beside the text, which is none.
 export function renderAbove(above) {
   const { front, rest } = cutFront(above);
-  const pieces = cutPieces(rest).map(({ start, end }) => rest.slice(start, end)).filter((piece) => !GAP.test(piece));
+  const pieces = cutPieces(rest).map(({ start, end }) => rest.slice(start, end)).filter((piece) => !GAP.test(piece) && !SIGNS.test(piece));
   return [front && renderAside(front), ...pieces.map((piece) => (isAside(piece) ? renderAside(piece) : renderHeading(piece)))].filter(Boolean);
 }
 
