@@ -35,6 +35,8 @@ _BLOCKS = {
 _HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
 _MARKS = dict.fromkeys(_BLOCKS, "\n\n") | {"br": "\n", "td": " ", "th": " "}  # what an element begins with
 _OPEN = dict.fromkeys(_HEADINGS, "heading") | {"pre": "pre"}  # what is counted while it lasts
+_CELLS = {"td", "th"}
+_FIGURES_SHARE = 1 / 3  # of the words in a table's cells, from which on these are figures and what they are of
 _SPACE = re.compile(r"\s+")
 _LINE_END = re.compile(r"\r\n?")
 
@@ -192,6 +194,46 @@ def _drop_forms(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of 
         _drop(_find_outermost(form, lambda tag: tag.name == "label" and sizes[id(tag)].n_words < MIN_WORDS, bs4))
 
 
+def _count_figures(words: list[str]) -> int:
+    """How many words of a cell are figures, or their units: `EUR 3 bn`."""
+    figures = [word for word in words if any(map(str.isdigit, word)) or not any(map(str.isalpha, word))]
+    is_measure = bool(figures) and len(words) <= 3 and all(len(word) <= 3 for word in words if word not in figures)
+    return len(words) if is_measure else len(figures)
+
+
+def _holds_figures(table: Any, bs4: ModuleType) -> bool:  # noqa: ANN401 - a tag of an optional library
+    """Whether a table without another in it holds figures, and nothing with as many words as a paragraph has."""
+    within: dict[int, list[str]] = defaultdict(list)  # words by `id` of the element, but for those of cells in it
+    n_words = n_figures = 0
+    for node in reversed([*table.descendants]):  # what is within comes first
+        if type(node) is bs4.NavigableString:
+            within[id(node.parent)] += node.split()
+        elif isinstance(node, bs4.Tag) and node.name != "caption":
+            words = within.pop(id(node), [])
+            if len(words) >= MIN_WORDS:
+                return False
+            if node.name not in _CELLS:
+                within[id(node.parent)] += words
+            elif node.name == "td":  # what heads the columns is as long however many rows there are
+                n_words += len(words)
+                n_figures += _count_figures(words)
+    # A table without its end tag has the rest of the page in it.
+    return len(within[id(table)]) < MIN_WORDS and 0 < n_words <= n_figures / _FIGURES_SHARE
+
+
+def _drop_figures(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of an optional library
+    """Take away the rows of tables of figures: short ones passed for headings, many together for a paragraph."""
+    tables: list[Any] = []  # that have none within
+    outer: set[int] = set()  # by `id` the elements that have one within
+    for node in reversed([*soup.descendants]):  # what is within comes first, so that each is looked at once
+        if isinstance(node, bs4.Tag) and (node.name == "table" or id(node) in outer):
+            outer.add(id(node.parent))
+            tables += [node] if id(node) not in outer else []
+    for table in tables:
+        if _holds_figures(table, bs4):
+            _drop(_find_outermost(table, lambda tag: tag.name != "caption", bs4))
+
+
 def _read_heading(tag: Any, bs4: ModuleType) -> str | None:  # noqa: ANN401 - a tag of an optional library
     """A heading in one line, marked as Markdown does, so that it is one at any length; None if it is prose or none."""
     if tag.name not in _HEADINGS:
@@ -262,7 +304,8 @@ def html_to_text(content: bytes, *, bs4: ModuleType, codec: str | None = None) -
         codec: Python's name of the encoding, where it is known from elsewhere; what the page says is not heeded then.
 
     Returns:
-        Blocks parted by blank lines, headings marked with `#`; empty when there is no text.
+        Blocks parted by blank lines, headings marked with `#`, the cells of a table's row joined by spaces and tables
+        of figures left out; empty when there is no text.
     """
     # It tells of characters that cannot be decoded, on standard error, and of guesses what else the bytes might be.
     logging.getLogger("bs4").setLevel(logging.CRITICAL)
@@ -270,5 +313,6 @@ def html_to_text(content: bytes, *, bs4: ModuleType, codec: str | None = None) -
         warnings.simplefilter("ignore")
         soup = bs4.BeautifulSoup(_decode(content, bs4, codec), "html.parser")
     _drop_beside(soup, bs4)
+    _drop_figures(soup, bs4)
     text = "".join(_to_lines(_walk(_find_main(soup, bs4), bs4)))
     return re.sub(r"\n{3,}", "\n\n", text).strip()

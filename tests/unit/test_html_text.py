@@ -46,3 +46,39 @@ def test_what_is_hidden_and_small_or_without_prose_is_not_read(attribute):
 def test_what_is_hidden_until_it_is_found_is_text():
     article = f"<p>{FIRST}</p><p>{SECOND}</p>" * 3
     assert read(f"{article}<p hidden=until-found>Nobody.</p>") == [*[FIRST, SECOND] * 3, "Nobody."]
+
+
+def make_table(*rows, head="td"):
+    cells = [
+        [f"<{head}>{cell}</{head}>" for cell in rows[0]],
+        *([f"<td>{cell}</td>" for cell in row] for row in rows[1:]),
+    ]
+    return "<table><caption>Aid</caption>" + "".join(f"<tr>{''.join(row)}</tr>" for row in cells) + "</table>"
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("head", ["td", "th"])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("a", "b"), (1, 2)],
+        [("Land", "2023", "2024"), *((f"Upper <b>Orra</b> {n}", "12.5 %", "\u2013") for n in range(20))],
+        [("Land", "Paid out"), *(("Orra", "EUR 3 bn") for _ in range(20))],
+    ],
+)
+def test_a_table_of_figures_is_neither_a_paragraph_nor_headings(rows, head):
+    pytest.importorskip("bs4")
+    html = f"<p>{FIRST}</p>{make_table(*rows, head=head)}<p>{SECOND}</p>"
+    assert extract_text(html.encode(), suffix=".html", name="x") == f"{FIRST}\n\nAid\n\n{SECOND}"
+
+
+@pytest.mark.issue(2)
+def test_tables_of_words_and_pages_set_in_tables_are_read():
+    measures = [("Measure", "Year"), *(("Ban on the export of lathes", year) for year in range(2011, 2016))]
+    listed = " ".join(f"{what} {when}" for what, when in measures)
+    assert read(make_table(*measures)) == [f"Aid {listed}"]
+    assert read(make_table(("1", FIRST), ("2", SECOND))) == [f"1 {FIRST}", f"2 {SECOND}"]
+    figures = "<table><tr><td>1</td><td>2</td></tr></table>"
+    assert read(f"<table><tr><td>7</td><td><p>{FIRST}</p>{figures}<p>{SECOND}</p></td></tr></table>") == [FIRST, SECOND]
+    unclosed = f"<table><tr><td>1</td><td>2</td></tr><p>{FIRST}</p><p>{SECOND}</p>"
+    assert read(unclosed) == [FIRST, SECOND]
