@@ -108,7 +108,7 @@ def train(
     splits = load_splits(chosen.data, taxonomy, seed=chosen.seed)
     if smoke:
         fewer, dev, test = (take_few(rows, SMOKE_ROWS, taxonomy) for rows in (splits.train, splits.dev, splits.test))
-        splits = Splits(fewer, dev, test, splits.files, splits.n_left_out)
+        splits = Splits(fewer, dev, test, splits.files, splits.n_left_out, splits.overruled)
     is_main = int(os.environ.get("RANK", "0")) == 0
     if is_main:
         click.echo(
@@ -120,6 +120,8 @@ def train(
             click.echo(line, err=True)
         if splits.n_left_out:
             click.echo(f"{splits.n_left_out} rows of data.train have no label, and are left out", err=True)
+        for file, head, n in splits.overruled:
+            click.echo(f"{n} rows of {file} have another label of their own for {head}, which wins", err=True)
     from training.export import export_checkpoint  # noqa: PLC0415, RUF100
     from training.loop import fit  # noqa: PLC0415, RUF100
 

@@ -15,6 +15,7 @@ from training.labels import (
     LabelsById,
     lay_labels,
     list_excerpts,
+    list_overruled,
     merge_labels,
     pass_over_open,
     read_labels,
@@ -30,13 +31,17 @@ from twohands.taxonomy import ProblemType, Taxonomy
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """The rows of a run. `files` says where they came from, `n_left_out` how many of train have no label."""
+    """The rows of a run. `files` says where they came from, `n_left_out` how many of train have no label.
+
+    `overruled` tells by labels file and head how many rows have another label of their own, which wins.
+    """
 
     train: list[Example]
     dev: list[Example]
     test: list[Example]
     files: list[DataFile]
     n_left_out: int = 0
+    overruled: Sequence[tuple[str, str, int]] = ()
 
 
 def _name_classes(value: object, feature: object) -> object:
@@ -271,6 +276,7 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
     if strange:
         faults = [f"{path}: none of its {len(by_file[path])} ids is one of a row in data.train" for path in strange]
         raise DataError("labels are laid over no row", faults)
+    overruled = [(name_file(p, config.root), head, n) for p, head, n in list_overruled(train, by_file, taxonomy)]
     if config.dev_fraction is not None:
         # A teacher's guess is no truth to select and calibrate by; its row leaves with the document all the same.
         known = [example for example in train if not example.columns.get(ONLY_SCORED)]
@@ -288,7 +294,7 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
         raise
     if leaks:
         raise LeakError(shared, leaks)
-    return Splits(train, dev, test, files, len(left_out))
+    return Splits(train, dev, test, files, len(left_out), overruled)
 
 
 def check_labels(

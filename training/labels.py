@@ -6,6 +6,7 @@ One JSON object a line: `id`, then the heads as in a row (`"stance": "neutral", 
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -191,6 +192,33 @@ def lay_labels(rows: Iterable[Row], labels: LabelsById, taxonomy: Taxonomy, left
             hard = {h.name: _harden(scores[h.name], h) for h in taxonomy.heads if h.name in scores}
             cells = {**cells, **hard, ONLY_SCORED: True}
         yield replace(row, cells=cells)
+
+
+def _differs(example: Example, labels: LabelsById, head: Head) -> bool:
+    cells = labels.get(example.id, {})
+    return head.name in cells and as_words(cells[head.name], head) != example.labels[head.name]
+
+
+def list_overruled(
+    examples: Iterable[Example], files: Mapping[Path, LabelsById], taxonomy: Taxonomy
+) -> list[tuple[Path, str, int]]:
+    """Count the rows whose own label wins over another one that a labels file has.
+
+    Args:
+        examples: rows over which the labels were laid.
+        files: of `read_labels`.
+        taxonomy: the heads.
+
+    Returns:
+        File, head and number of rows, in the order of the files; none where no row has a label of its own that differs.
+    """
+    merged = merge_labels(files.values())
+    counts: Counter[tuple[Path, str]] = Counter()
+    for example in examples:
+        for head in taxonomy.heads:
+            if _differs(example, merged, head):  # what a later file replaced is not overruled by the row
+                counts.update((path, head.name) for path, by_id in files.items() if _differs(example, by_id, head))
+    return [(path, head.name, n) for path in files for head in taxonomy.heads if (n := counts[path, head.name])]
 
 
 def pass_over_open(rows: Iterable[Row], taxonomy: Taxonomy, left_out: list[str]) -> Iterator[Row]:

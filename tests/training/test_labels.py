@@ -67,6 +67,7 @@ def test_labels_are_laid_over_rows_by_id_and_unknown_rows_are_left_out(folder, t
     assert found["p1"].labels == {"stance": ("market-led",), "topics": ("regulation",)}
     assert found["p2"].labels == {"stance": ("state-led",), "topics": ("self-reliance", "industrial-policy")}
     assert found["t0"].labels["stance"] == ("state-led",), "what stands in the row itself wins"
+    assert [tuple(told) for told in splits.overruled] == [("labels.jsonl", "stance", 1), ("labels.jsonl", "topics", 1)]
     assert [(file.split, file.name, file.n_rows) for file in splits.files] == [
         ("train", "train.jsonl", 3),
         ("train", "pool.jsonl", 2),
