@@ -241,7 +241,7 @@ def audit(
     if report is not None:
         check_report_extra()
     outputs = [] if report is None else [report / name for name in (*name_outputs(_KIND), SUSPECTS_NAME)]
-    check_outputs(outputs, expand_paths(data))
+    check_outputs(outputs, [*expand_paths(data), *([] if taxonomy is None else [Path(taxonomy)])])
     known = load_taxonomy(find_config(taxonomy or "taxonomy"))
     rows = _read(data, known)
     examples = rows.examples

@@ -27,7 +27,7 @@ from evaluation.options import (
     list_versions,
     seed_option,
 )
-from evaluation.output import check_outputs, describe_rows, write_predictions
+from evaluation.output import check_outputs, describe_rows, list_model_files, write_predictions
 from evaluation.progress import show_progress
 from evaluation.report import METRICS_NAME, PAGE_NAME, check_report_extra, write_report
 from evaluation.robustness.measure import measure_robustness
@@ -48,14 +48,17 @@ def _note_truncated(n_truncated: int) -> list[str]:
     return [f"{n_truncated} rows are longer than the model reads; their ends were cut."] if n_truncated else []
 
 
-def _check_beforehand(report: Path | None, predictions: Path | None, data: Sequence[Path], *, robustness: bool) -> None:
+def _check_beforehand(
+    report: Path | None, predictions: Path | None, data: Sequence[Path], model: str | None, *, robustness: bool
+) -> None:
     """Whatever would end the command after minutes ends it now."""
     if robustness:
         check_scipy()
     if report is not None:
         check_report_extra()
     outputs = [] if report is None else [report / METRICS_NAME, report / PAGE_NAME]
-    check_outputs(outputs if predictions is None else [*outputs, predictions], expand_paths(data))
+    outputs += [] if predictions is None else [predictions]
+    check_outputs(outputs, [*expand_paths(data), *list_model_files(model)])
 
 
 def _print(measured: Mapping[str, Any], report: Path | None) -> None:
@@ -136,7 +139,7 @@ def evaluate(
     in capitals, and with 5, 10 and 20% of their words misread as by a scanner, each beside the rows as they are; and
     it puts other countries' names into rows that name one, to see whether a name moves an answer.
     """
-    _check_beforehand(report, predictions, data, robustness=robustness)
+    _check_beforehand(report, predictions, data, model, robustness=robustness)
     draws = {"n_replicates": replicates, "seed": seed}
     extras: Json = {}
     classifier = Classifier.load(model, num_threads=threads, runtime=runtime)

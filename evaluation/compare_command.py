@@ -29,7 +29,7 @@ from evaluation.progress import show_progress
 from evaluation.report import check_report_extra
 from evaluation.report_comparison import COMPARISON_NAME, COMPARISON_PAGE_NAME, write_comparison
 from evaluation.rows import select_rows
-from evaluation.sides import Bench, Side, examples_of, list_needs, load_side, make_decider
+from evaluation.sides import Bench, Side, examples_of, list_needs, list_side_files, load_side, make_decider
 from evaluation.slices import slice_values
 from evaluation.tables import print_comparison
 from twohands.classifier import Classifier
@@ -204,8 +204,10 @@ def compare(
     if not data and not dev:
         raise click.UsageError("compare needs --data, or --dev to measure on one half of it")
     splits = {"train": train, "dev": dev, "data": data}
-    check_outputs(outputs, expand_paths([path for paths in splits.values() for path in paths]))
     names, mapped = (a, b), _read_map(label_map)
+    inputs = expand_paths([path for paths in splits.values() for path in paths])
+    inputs += [path for name in names for path in list_side_files(name)]
+    check_outputs(outputs, [*inputs, *([] if taxonomy is None else [Path(taxonomy)])])
     sides = [load_side(name, num_threads=threads, splits=splits) for name in names]
     models = [side for side in sides if isinstance(side, Classifier)]
     known = _choose_taxonomy(models, taxonomy)

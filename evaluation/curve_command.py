@@ -159,7 +159,8 @@ def curve(
         check_report_extra()
     outputs = [] if report is None else [report / name for name in name_outputs(_KIND)]
     splits = {"train": train, "dev": dev, "data": data}
-    check_outputs(outputs, expand_paths([path for paths in splits.values() for path in paths]))
+    inputs = expand_paths([path for paths in splits.values() for path in paths])
+    check_outputs(outputs, [*inputs, *([] if taxonomy is None else [Path(taxonomy)])])
     known = load_taxonomy(find_config(taxonomy or "taxonomy"))
     files = {
         name: load_labelled(paths, known, skip_unlabelled=skip_unlabelled, taxonomy_option=TAXONOMY_OPTION)

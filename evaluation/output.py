@@ -12,25 +12,54 @@ import numpy as np
 from evaluation.deciders import Decisions
 from twohands.errors import FileWriteError, RunConflictError
 from twohands.examples import Example
+from twohands.locate import find_model
+from twohands.manifest import MANIFEST_NAME, load_manifest
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
 _DIGITS = 6  # as answers show scores
 
 
-def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
-    """Refuse outputs that would replace an input, before anything is run.
+def list_model_files(name: str | None) -> list[Path]:
+    """The files of a model folder: an output that replaced one of them would make the folder unsound.
 
     Args:
-        outputs: files to be written.
-        inputs: files that are read.
+        name: a folder, or the name of one; None is the released model.
+
+    Returns:
+        The manifest and the files that it lists. Others may stand in the folder, such as a report.
 
     Raises:
-        RunConflictError: an output is one of the inputs.
+        ModelNotFoundError: there is no such model.
+        ManifestError: the model folder is incomplete or altered.
     """
-    taken = {path.resolve() for path in inputs}
-    for output in outputs:
-        if output.resolve() in taken:
+    folder = find_model(name)
+    manifest, _ = load_manifest(folder)
+    return [folder / each for each in (MANIFEST_NAME, *manifest.files)]
+
+
+def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], *, replaced: Path | None = None) -> None:
+    """Refuse outputs that would replace what is read, or one another, before anything is run.
+
+    Args:
+        outputs: all files that the command will write.
+        inputs: files that it reads, those of a model as `list_model_files`.
+        replaced: a folder that the command replaces as a whole, with all that stands in it.
+
+    Raises:
+        RunConflictError: an output is one of the inputs, is written twice, stands where a folder is or must be, or in
+            the folder that is replaced.
+    """
+    read, places = {path.resolve() for path in inputs}, [path.resolve() for path in outputs]
+    folders = {parent for place in places for parent in place.parents}
+    for output, place in zip(outputs, places, strict=True):
+        if place in read:
             raise RunConflictError(f"{output} is one of the files that are read; choose another name")
+        if places.count(place) > 1:
+            raise RunConflictError(f"{output} would be written twice, the second time over the first; choose two names")
+        if place in folders or place.is_dir():
+            raise RunConflictError(f"{output} is a folder, or will be one; choose another name for the file")
+        if replaced is not None and replaced.resolve() in place.parents:
+            raise RunConflictError(f"{output} stands in {replaced}, which is replaced as a whole; choose another place")
 
 
 def write_whole(path: Path, text: str) -> None:

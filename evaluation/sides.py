@@ -15,6 +15,7 @@ from evaluation.neural.encoder import SentenceEncoder, find_default
 from evaluation.neural.pretrained import SequenceClassifier
 from evaluation.neural.sequence import EntailmentBaseline, PeerClassifier
 from evaluation.neural.setfit import SetFitBaseline
+from evaluation.output import list_model_files
 from evaluation.progress import show_progress, tell_stage
 from twohands.classifier import Classifier
 from twohands.examples import Example
@@ -70,6 +71,26 @@ def parse_baseline(name: str) -> Baseline | None:
     if colon and (kind in _NEVER_WITH_PATH or not path):
         raise click.UsageError(f"{kind} takes no folder; found {name!r}")
     return Baseline(kind, path or None)
+
+
+def list_side_files(name: str) -> list[Path]:
+    """The files of a side that an output could replace.
+
+    Args:
+        name: as `parse_baseline`.
+
+    Returns:
+        Those of a model, or the file of keywords. None of an encoder's folder, where no report has a file's name.
+
+    Raises:
+        UsageError: as `parse_baseline`.
+        ModelNotFoundError: there is no such model.
+        ManifestError: the model folder is incomplete or altered.
+    """
+    baseline = parse_baseline(name)
+    if baseline is None:
+        return list_model_files(name)
+    return [] if baseline.path is None or Path(baseline.path).is_dir() else [Path(baseline.path)]
 
 
 def load_side(name: str, *, num_threads: int | None, splits: Mapping[str, object]) -> Side:

@@ -24,7 +24,7 @@ from evaluation.options import (
     list_versions,
     seed_option,
 )
-from evaluation.output import check_outputs
+from evaluation.output import check_outputs, list_model_files
 from evaluation.progress import show_progress
 from evaluation.report import check_report_extra
 from twohands.classifier import Classifier
@@ -136,12 +136,15 @@ def _lay_out(
     )
 
 
-def check_call(words: Sequence[str], taxonomy: Taxonomy) -> None:
+def check_call(words: Sequence[str], taxonomy: Taxonomy) -> list[Path]:
     """Read whatever a call would read, without the model: its options and its files.
 
     Args:
         words: of the command line.
         taxonomy: of the model.
+
+    Returns:
+        The files, which no output may replace.
 
     Raises:
         UsageError: an option is unknown or wrong.
@@ -158,6 +161,7 @@ def check_call(words: Sequence[str], taxonomy: Taxonomy) -> None:
         layout = _lay_out(head, **{name: given[name] for name in names})
         scale = _read_scale(given["scale"], given["cut"], head)
         read_codings(given["data"], layout=layout, head=head, scale=scale, with_texts=True)
+        return expand_paths(given["data"])
 
 
 @click.command(cls=VariadicCommand, epilog=_EXAMPLE)
@@ -248,7 +252,8 @@ def agreement(
     check_agreement_extra()
     if report is not None:
         check_report_extra()
-    check_outputs([] if report is None else [report / REPORT_NAME, report / PAGE_NAME], expand_paths(data))
+    outputs = [] if report is None else [report / REPORT_NAME, report / PAGE_NAME]
+    check_outputs(outputs, [*expand_paths(data), *([] if no_model else list_model_files(model))])
     classifier = None if no_model else Classifier.load(model, num_threads=threads)
     try:
         taxonomy = classifier.taxonomy if classifier else load_taxonomy(find_config("taxonomy"))

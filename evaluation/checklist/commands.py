@@ -15,7 +15,7 @@ from evaluation.checklist.run import run_checks
 from evaluation.checklist.suites import Suites, check_taxonomy, load_suites
 from evaluation.checklist.tables import print_checklist, print_tests
 from evaluation.options import JSON, PATH, RUNTIME, THREADS, VariadicCommand, describe_command, list_versions
-from evaluation.output import check_outputs, write_predictions
+from evaluation.output import check_outputs, list_model_files, write_predictions
 from evaluation.progress import show_progress
 from evaluation.report import check_report_extra
 from twohands.classifier import Classifier
@@ -190,7 +190,8 @@ def checklist(
         check_report_extra()
     outputs = [] if report is None else [report / REPORT_NAME, report / PAGE_NAME]
     # A folder stands for its files: what is written into it must not take the place of one of them (#6).
-    check_outputs([*outputs, *([] if outcomes is None else [outcomes])], [*suite_files, *expand_paths(row_files)])
+    inputs = [*suite_files, *expand_paths(row_files), *list_model_files(model)]
+    check_outputs([*outputs, *([] if outcomes is None else [outcomes])], inputs)
     rows = load_texts(row_files, at_most=most_rows, seed=seed) if row_files else None
     classifier = Classifier.load(model, num_threads=threads, runtime=runtime)
     try:

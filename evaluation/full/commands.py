@@ -44,7 +44,7 @@ from evaluation.options import (
 )
 from evaluation.output import check_outputs
 from evaluation.report import check_report_extra
-from evaluation.sides import KEYWORDS, load_side, parse_baseline
+from evaluation.sides import KEYWORDS, list_side_files, load_side, parse_baseline
 from evaluation.tables import WIDTH, make_table, show_text
 from twohands.cpu import describe_cpu
 from twohands.examples import expand_paths
@@ -218,14 +218,12 @@ def report(
     ]
     splits = {"train": train, "dev": dev, "data": data}
     written = _list_written(parts)
+    coded = [path for part in parts if part.kind == PEOPLE for path in check_call(part.words, manifest.taxonomy)]
+    inputs = [*expand_paths([path for paths in splits.values() for path in paths]), *suite_files, *coded]
+    inputs += [path for side in (name, *baselines) for path in list_side_files(side)]
     outputs = [output / each for each in (REPORT_NAME, PAGE_NAME, *written)]
-    check_outputs(
-        outputs if page is None else [*outputs, page],
-        [*expand_paths([path for paths in splits.values() for path in paths]), *suite_files],
-    )
-    for part in parts:
-        if part.kind == PEOPLE:
-            check_call(part.words, manifest.taxonomy)
+    # A card comes with a new model folder, which holds nothing but the model.
+    check_outputs(outputs if page is None else [*outputs, page], inputs, replaced=folder if card else None)
     load_labelled(data, manifest.taxonomy)
     _check_baselines(baselines, splits, manifest.taxonomy, seed=seed)
     found = run_parts(parts, output, tell=lambda line: click.echo(line, err=True))
