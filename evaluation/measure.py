@@ -14,7 +14,7 @@ from evaluation.deciders import Decisions
 from evaluation.linear import plain_rule
 from evaluation.ranking import measure_ranking
 from evaluation.rows import HeadRows, select_rows, share_of
-from twohands.bounds import FEWEST_GROUPS, bound_head
+from twohands.bounds import FEWEST_GROUPS, bound_head, count_departing, count_given, count_true
 from twohands.examples import Example
 from twohands.manifest import Manifest
 from twohands.metrics import ece_by_chance
@@ -219,6 +219,21 @@ def note_rare(labels: Sequence[str], has_label: npt.NDArray[np.bool_], groups: S
     ]
 
 
+def _note_departing(rows: HeadRows) -> list[str]:
+    """Of what correlation has no interval, though there are documents enough in all; said of one-of heads."""
+    if rows.head.problem_type is not ProblemType.ONE_OF or rows.n_groups < FEWEST_GROUPS:
+        return []
+    by_document = rows.count()
+    sets = (count_true(by_document), count_given(by_document))
+    if not 0 < min(map(count_departing, sets)) < FEWEST_GROUPS:
+        return []
+    most = dict.fromkeys(rows.head.label_names[int(each.sum(axis=0).argmax())] for each in sets)
+    return [
+        f"Fewer than {FEWEST_GROUPS} documents are (or are given) {' or '.join(most)}, or fewer anything else: no "
+        "interval of MCC."
+    ]
+
+
 def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy) -> list[str]:
     """Say what the figures cannot show.
 
@@ -238,6 +253,7 @@ def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy) -> list[str]
         without = [name for name, n in zip(head.label_names, (rows.truth == 1).sum(axis=0), strict=True) if not n]
         if without:
             notes.append(f"{head.name}: no row is {', '.join(without)}; F1 is 0 there and pulls the macro mean down.")
-        limits = [*note_few(rows.groups), *note_rare(head.label_names, rows.truth == 1, rows.groups)]
+        rare = note_rare(head.label_names, rows.truth == 1, rows.groups)
+        limits = [*note_few(rows.groups), *rare, *_note_departing(rows)]
         notes += [f"{head.name}: {note[0].lower()}{note[1:]}" for note in limits]
     return notes

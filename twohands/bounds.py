@@ -58,9 +58,32 @@ def count_rarest(is_counted: Floats) -> int:
     return int(n_documents[n_documents > 0].min()) if n_documents.any() else 0
 
 
+def count_departing(counted: Floats) -> int:
+    """Count the documents that a figure beyond chance rests on (alpha, kappa, correlation of a one-of head).
+
+    What is beyond chance is seen where documents have the most frequent label and where they have any other, however
+    many hold one alone. From fewer than 5 a model that was simulated as good as the people was called nearer to them or
+    further off in 14 to 19% of data sets, and intervals of correlation held the truth in .86 of them (#6).
+
+    Args:
+        counted: how often each label stands in each document, shape `(n_documents, n_labels)`.
+
+    Returns:
+        The smaller of the two numbers; 0 where all labels are alike.
+    """
+    most = counted.sum(axis=0).argmax()
+    others = np.delete(counted, most, axis=1).sum(axis=1)
+    return int(min((counted[:, most] > 0).sum(), (others > 0).sum()))
+
+
 def count_true(by_document: Counts) -> Floats:
     """Rows that have each label, by document; shape `(n_documents, n_labels)`."""
     return np.asarray(by_document.binary[..., 0] + by_document.binary[..., 2])
+
+
+def count_given(by_document: Counts) -> Floats:
+    """Rows that were given each label, by document; shape `(n_documents, n_labels)`."""
+    return np.asarray(by_document.binary[..., 0] + by_document.binary[..., 1])
 
 
 def bound_certain(rate: float, *, n_documents: int) -> DrawnFigure:
@@ -156,9 +179,10 @@ def bound_head(head: Head, by_document: Counts, weights: Floats) -> dict[str, ob
     Returns:
         As `measure_head`; `low` and `high` are None from fewer than 5 documents, for what is not defined (recall and F1
         of a label that no row has, precision of one that was never given), for figures of which all draws are alike,
-        for recall and F1 of a label that fewer than 5 documents have and precision of one given in fewer, and for means
-        over labels (macro-F1; correlation of an any-of head) whose rarest label is in fewer than 5. Shares that are 0
-        or 1, and F1 there, have the bounds of `bound_certain`.
+        for recall and F1 of a label that fewer than 5 documents have and precision of one given in fewer, for means
+        over labels (macro-F1; correlation of an any-of head) whose rarest label is in fewer than 5, and for correlation
+        of a one-of head from fewer than 5 of `count_departing`, of true or of given labels. Shares that are 0 or 1, and
+        F1 there, have the bounds of `bound_certain`.
     """
     n_documents = weights.shape[1]
     measured = measure_head(head, by_document, weights)
@@ -171,10 +195,10 @@ def bound_head(head: Head, by_document: Counts, weights: Floats) -> dict[str, ob
         return measured | {key: _unbound(figure) for key, figure in overall.items()}
     for number, label in enumerate(labels.values()):
         _bound_label(label, by_document, number)
-    rest_on = {"macro_f1": count_rarest(count_true(by_document)), "mcc": n_documents, "ece": n_documents}
-    if head.problem_type is ProblemType.ANY_OF:
-        given = by_document.binary[..., 0] + by_document.binary[..., 1]
-        rest_on["mcc"] = min(rest_on["macro_f1"], count_rarest(given))
+    true, given = count_true(by_document), count_given(by_document)
+    count_of_mcc = count_rarest if head.problem_type is ProblemType.ANY_OF else count_departing
+    of_mcc = min(count_of_mcc(true), count_of_mcc(given))
+    rest_on = {"macro_f1": count_rarest(true), "mcc": of_mcc, "ece": n_documents}
     for key, n in rest_on.items():
         overall[key] = _drop_alike(overall[key]) if n >= FEWEST_GROUPS else _unbound(overall[key])
     overall["accuracy"] = bound_share(overall["accuracy"], np.ones(n_documents))

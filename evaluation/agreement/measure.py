@@ -11,12 +11,11 @@ from evaluation.agreement.figures import (
     Agreement,
     Level,
     compare_codes,
-    count_departing,
     count_pairable,
     measure_alpha,
 )
 from evaluation.measure import note_few, note_rare
-from twohands.bounds import FEWEST_GROUPS
+from twohands.bounds import FEWEST_GROUPS, count_departing
 from twohands.metrics import Floats, draw_weights
 from twohands.taxonomy import ProblemType
 

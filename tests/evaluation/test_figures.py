@@ -121,6 +121,18 @@ def test_macro_f1_is_a_mean_over_the_same_labels_in_sample_and_draws(taxonomy):
 
 
 @pytest.mark.issue(6)
+@pytest.mark.parametrize(("n_true", "n_given"), [(4, 20), (20, 4), (5, 5)])
+def test_correlation_rests_on_the_documents_that_depart_from_the_most_frequent_label(taxonomy, n_true, n_given):
+    places = np.arange(60)
+    truth, given = (np.where(places % 60 < n, 1 + places % 2, 0) for n in (n_true, n_given))
+    rows = make_rows(taxonomy, truth, np.where(places == 59, 1, given) if n_given == n_true else given)
+    mcc, notes = measure(rows)["mcc"], note_gaps({"stance": rows}, taxonomy)
+    is_few = min(n_true, n_given) < 5
+    assert (mcc["low"] is mcc["high"] is None) == is_few
+    assert any("no interval of MCC" in note for note in notes) == is_few
+
+
+@pytest.mark.issue(6)
 def test_macro_f1_rests_on_the_documents_of_its_rarest_label(taxonomy):
     def measure_with(n_rare):
         truth = np.array([0] * 40 + [1] * 40 + [2] * n_rare)
