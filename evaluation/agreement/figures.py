@@ -196,7 +196,14 @@ def _same_side(confusion: Floats) -> Floats:
 
 
 def compare_codes(
-    a: Codes, b: Codes, *, groups: Codes, weights: Floats, labels: Sequence[str], scale: Scale | None
+    a: Codes,
+    b: Codes,
+    *,
+    groups: Codes,
+    weights: Floats,
+    labels: Sequence[str],
+    scale: Scale | None,
+    is_reference: bool = False,
 ) -> Agreement:
     """Compare two sets of codes of the same items.
 
@@ -207,6 +214,8 @@ def compare_codes(
         weights: how often each document is drawn; the first row is the sample itself.
         labels: by place.
         scale: of the labels, for `same_side`; None for labels without order.
+        is_reference: whether others than `b` are set beside `a`, too. Then `macro_f1` is over the labels of `a`: by
+            those that either gives, a label that one of the others gave alone would count 0 for it and not for `b`.
 
     Returns:
         `accuracy`, `kappa`, `macro_f1` (over the labels that either gives), `same_side`, and F1 by label.
@@ -217,12 +226,13 @@ def compare_codes(
     by_document, counts = _as_counts(confusion), _as_counts(drawn)
     sample = counts.weigh(np.eye(1, len(drawn)))
     is_seen = confusion.sum(axis=(0, 1)) + confusion.sum(axis=(0, 2)) > 0
+    is_in_mean = confusion.sum(axis=(0, 2)) > 0 if is_reference else is_seen
     of_labels = f1(counts, whole=sample)
     # A draw of documents without any of these items says nothing of them; 0 would pull intervals down.
     by_name = {
         "accuracy": accuracy(counts, whole=sample),
         "kappa": kappa(drawn),
-        "macro_f1": of_labels[:, is_seen].mean(axis=-1),  # that nobody gave a label is no disagreement
+        "macro_f1": of_labels[:, is_in_mean].mean(axis=-1),  # that nobody gave a label is no disagreement
     }
     counted = {"accuracy": confusion.sum(axis=(-2, -1))}
     if scale is not None:

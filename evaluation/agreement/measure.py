@@ -31,11 +31,21 @@ class _Measurer:
         self.variable, self.weights, self.groups = variable, weights, codings.groups
         self.names = codings.annotators
 
-    def compare(self, a: Codes, b: Codes, item: Codes) -> Agreement:
+    def compare(self, a: Codes, b: Codes, item: Codes, *, is_reference: bool = False) -> Agreement:
         variable = self.variable
         return compare_codes(
-            a, b, groups=self.groups[item], weights=self.weights, labels=variable.labels, scale=variable.scale
+            a,
+            b,
+            groups=self.groups[item],
+            weights=self.weights,
+            labels=variable.labels,
+            scale=variable.scale,
+            is_reference=is_reference,
         )
+
+    def against_rest(self, rest: LeftOut, codes: Codes) -> Agreement:
+        """What the others say beside one set of codes: the person's own, or the model's of the same items."""
+        return self.compare(rest.rest, codes, rest.item, is_reference=True)
 
     def describe(self, agreement: Agreement) -> Json:
         """Of a label that is there or not, only the F1 of its being there says anything."""
@@ -61,7 +71,7 @@ class _Measurer:
                     if found is not None:
                         pairs.append({"a": self.names[first], "b": self.names[second], **found})
         per_item = variable.count().sum(axis=1)
-        against = self.describe(self.compare(rest.rest, rest.code, rest.item)) if len(rest.item) else None
+        against = self.describe(self.against_rest(rest, rest.code)) if len(rest.item) else None
         levels: list[Level] = ["nominal", "ordinal"] if variable.scale else ["nominal"]
         return {
             "n_items": int((per_item > 0).sum()),
@@ -96,8 +106,7 @@ class _Measurer:
             "stand_in": stand_in(variable, model, self.names, epsilon=epsilon),
         }
         if len(rest.item):
-            person = self.compare(rest.rest, rest.code, rest.item)
-            machine = self.compare(rest.rest, model[rest.item], rest.item)
+            person, machine = self.against_rest(rest, rest.code), self.against_rest(rest, model[rest.item])
             apart = machine.minus(person)
             if PRESENT in variable.labels:
                 apart.pop("macro_f1")

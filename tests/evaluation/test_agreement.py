@@ -228,6 +228,26 @@ def test_a_label_of_three_documents_gives_no_verdict_however_many_lack_it():
     assert note.startswith("sanctions: fewer than 5 documents")
 
 
+@pytest.mark.issue(6)
+@pytest.mark.parametrize("who", ["one person", "the model"])
+def test_macro_f1_of_people_and_model_is_a_mean_over_the_same_labels(who):
+    labels = [Label(name=name, description=name) for name in STANCES]
+    sure = [STANCES[number % 2 * 2] for number in range(40)]
+    odd = ["neutral" if number % 10 == 7 else code for number, code in enumerate(sure)]  # which nobody else says
+    coders = {"anna": sure, "ben": sure, "carl": odd if who == "one person" else sure}
+    given = [{name: (codes[number],) for name, codes in coders.items()} for number in range(40)]
+    items = [Item(str(number), None, f"d{number}") for number in range(40)]
+    codings = Codings(Head(name="stance", problem_type=ProblemType.ONE_OF, labels=labels), items, [*NAMES], given, None)
+    answers = [(code,) for code in (odd if who == "the model" else sure)]
+    (part,) = measure_agreement(codings, answers, n_replicates=100, seed=0, epsilon=0.1).values()
+    people, model = part["people"]["one_against_rest"], part["model"]["against_rest"]
+    for side in (people, model):
+        of_labels = [side["labels"][name]["f1"]["value"] for name in (STANCES[0], STANCES[2])]
+        assert side["macro_f1"]["value"] == pytest.approx(np.mean(of_labels))
+    apart = part["model"]["model_minus_person"]["macro_f1"]["value"]
+    assert apart == pytest.approx(model["macro_f1"]["value"] - people["macro_f1"]["value"])
+
+
 def test_that_everybody_always_said_one_label_is_not_called_a_lack_of_codes():
     alike = say_verdict({"model_minus_person": {"kappa": None}})
     assert "same label" in alike
