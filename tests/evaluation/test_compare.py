@@ -19,6 +19,7 @@ from evaluation.tables import say_better
 from tests.evaluation.support import make_rows, write_rows
 from tests.support.tiny import build_tiny_model
 from twohands import errors
+from twohands.hashing import sha256_of_file
 from twohands.manifest import load_manifest
 from twohands.metrics import draw_weights
 from twohands.taxonomy import Taxonomy
@@ -94,6 +95,14 @@ def test_few_documents_show_no_difference_however_many_rows(taxonomy, tiny_model
     assert shown.exit_code == 0
     assert "better" not in shown.stdout
     assert TOO_FEW_GROUPS in (tmp_path / "out" / "comparison.html").read_text()
+
+
+@pytest.mark.issue(6)
+def test_the_page_names_the_files_of_every_split(files, tmp_path):
+    splits = [word for name, path in files.items() for word in (f"--{name}", path)]
+    assert run("majority", "keywords", *splits, "--report", tmp_path, "--replicates", "100").exit_code == 0
+    page = (tmp_path / "comparison.html").read_text()
+    assert [sha256_of_file(path) in page for path in files.values()] == [True] * 3  # train, dev, data
 
 
 def test_models_of_equal_skill_are_seldom_told_apart(taxonomy):
