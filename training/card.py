@@ -38,12 +38,13 @@ def figures_table(figures: Mapping[str, Mapping[str, Mapping[str, object]]]) -> 
         Lines of Markdown; `[-]` where a figure has no interval.
     """
     lines = [
-        "| split | head | macro-F1 | accuracy | MCC | calibration error |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| split | head | macro-F1 | accuracy | MCC | calibration error | by chance |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
+    keys = ("macro_f1", "accuracy", "mcc", "ece", "ece_by_chance")
     for split, heads in figures.items():
         for head, values in heads.items():
-            cells = [_figure(values[key]) for key in ("macro_f1", "accuracy", "mcc", "ece")]  # type: ignore[arg-type] # figures are JSON values
+            cells = [_figure(values[key]) for key in keys]  # type: ignore[arg-type] # figures are JSON values
             lines.append(f"| {split} | {head} | {' | '.join(cells)} |")
     return lines
 
@@ -270,7 +271,8 @@ def write_card(
         "Macro-F1 is the mean over labels; in brackets the 95% interval of a bootstrap over documents, and of shares "
         "that are 0 or 1 the exact one of so many documents. `[-]`: no interval, as what it rests on "
         f"is in fewer than {FEWEST_GROUPS} documents or all draws are alike; `-`: not defined, since no row has the "
-        "label or none was given it.",
+        "label or none was given it. Calibration error is biased upwards: by chance these rows would show as much were "
+        "every score exactly right (mean, 95% of draws).",
         "",
         *figures_table(figures),
         "",

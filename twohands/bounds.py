@@ -11,7 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from twohands.examples import NOT_LABELLED, Labels
-from twohands.metrics import Counts, Floats, count_head, draw_weights, interval, measure_head, sum_by_group
+from twohands.metrics import (
+    Counts,
+    Floats,
+    count_head,
+    draw_weights,
+    ece_by_chance,
+    interval,
+    measure_head,
+    sum_by_group,
+)
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
 # A figure whose interval is None where it was not drawn.
@@ -225,8 +234,8 @@ def measure_heads(
         seed: of the draws.
 
     Returns:
-        By head name, as `bound_head`, and `n_groups`: the documents drawn from. A head without a labelled row is left
-        out.
+        By head name, as `bound_head`, with `ece_by_chance`, and `n_groups`: the documents drawn from. A head without a
+        labelled row is left out.
     """
     figures = {}
     for head in taxonomy.heads:
@@ -239,5 +248,6 @@ def measure_heads(
         counts = sum_by_group(count_head(head, of_head[known], decided[known], scores[known]), of_known)
         n_groups = len(set(of_known))
         weights = draw_weights(n_groups, n_replicates=n_replicates, seed=seed)
-        figures[head.name] = bound_head(head, counts, weights) | {"n_groups": n_groups}
+        by_chance = ece_by_chance(head, decided[known], scores[known], n_replicates=n_replicates, seed=seed)
+        figures[head.name] = bound_head(head, counts, weights) | {"ece_by_chance": by_chance, "n_groups": n_groups}
     return figures

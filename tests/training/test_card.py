@@ -131,3 +131,15 @@ def test_one_document_has_no_interval_in_figures_and_card(mails):
     one = measure(mails, kinds, [0, 1, 1] * 10, groups=["a"] * 30)["kind"]
     assert all(one[key]["low"] is one[key]["high"] is None for key in ("macro_f1", "accuracy", "mcc", "ece"))
     assert figures_table({"dev": {"kind": one}})[-1].count("[-]") == 4
+
+
+@pytest.mark.issue(6)
+def test_a_card_sets_what_chance_gives_beside_the_calibration_error_of_every_split(mails):
+    # Every score is a third and every third answer right: no error at all, but such rows show one.
+    kinds = [0, 1, 2] * 10
+    figures = measure(mails, kinds, [0] * 30, groups=[str(n) for n in range(30)], areas=1)
+    assert figures["kind"]["ece"]["value"] == pytest.approx(0)
+    assert 0.02 < figures["kind"]["ece_by_chance"]["value"] < 0.15
+    heading, _, *rows = figures_table({"dev": figures, "test": figures})
+    assert heading.endswith("calibration error | by chance |")
+    assert [row.split(" | ")[6].startswith("0.000") for row in rows] == [False] * 4
