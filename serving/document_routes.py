@@ -59,7 +59,7 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
         422: "The document cannot be read, holds no text, or has too many paragraphs",
         429: "Too much work waits already; `retry-after` says when to try again",
         501: "The service cannot read this kind of document: an extra is not installed",
-        503: "Not ready yet, or stopping, or no process can be started to read the document",
+        503: "Not ready yet, or stopping, or the process that reads documents did not start",
     }.items()
 }
 
@@ -188,7 +188,7 @@ class Readers:
             DocumentError: it cannot be read, holds no text or too many paragraphs, or takes too long.
             ParagraphTooLongError: a paragraph has more than `limit_chars` characters.
             MissingExtraError: its kind needs the extra `documents`.
-            ReaderUnavailableError: no process can be started to read it now.
+            DocumentReaderError: the process that would read it did not start.
         """
         if self._n_here >= _MAX_READERS + _MAX_WAITING:
             raise OverloadedError("too many documents wait to be read already; try again in a moment")

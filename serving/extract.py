@@ -14,13 +14,7 @@ import sys
 
 from serving.programs import make_command
 from twohands.documents import extract_text
-from twohands.errors import (
-    DocumentError,
-    DocumentReaderError,
-    FileReadError,
-    MissingExtraError,
-    ReaderUnavailableError,
-)
+from twohands.errors import DocumentError, DocumentReaderError, FileReadError, MissingExtraError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -30,6 +24,7 @@ _FAILED = 3
 # What the program writes first: one that ends without it never came to the document, whose fault it is not then.
 _STARTED = b"+"
 _MAX_TOLD_CHARS = 2000
+_NOT_STARTED = "the reader of documents did not start; send the document again in a while, or its text alone"
 
 
 async def extract(content: bytes, *, suffix: str, timeout_s: float, charset: str | None = None) -> str:
@@ -48,7 +43,6 @@ async def extract(content: bytes, *, suffix: str, timeout_s: float, charset: str
         DocumentError: it cannot be read, holds no text, or takes too long or too much memory.
         MissingExtraError: HTML or PDF without the extra `documents`.
         DocumentReaderError: the process that would read it did not start; the log says why.
-        ReaderUnavailableError: the system grants no process or file for it now.
     """
     if suffix == ".txt":
         try:
@@ -62,9 +56,7 @@ async def extract(content: bytes, *, suffix: str, timeout_s: float, charset: str
         )
     except OSError as error:  # too many processes or open files, or no memory, for a moment
         _LOGGER.error("the reader of documents could not be started: %s", error.strerror)  # noqa: TRY400 - all there is
-        raise ReaderUnavailableError(
-            "the service can start no reader of documents at this moment; send it again, or the text alone"
-        ) from error
+        raise DocumentReaderError(_NOT_STARTED) from error
     try:
         async with asyncio.timeout(timeout_s):
             output, told = await process.communicate(content)
@@ -79,7 +71,7 @@ async def extract(content: bytes, *, suffix: str, timeout_s: float, charset: str
     if not output.startswith(_STARTED):
         why = told.decode("utf-8", "replace")[-_MAX_TOLD_CHARS:].strip()  # from before it was given anything to read
         _LOGGER.error("the reader of documents ended with %s before it began: %s", process.returncode, why)
-        raise DocumentReaderError(f"the reader of documents did not start; it ended with {process.returncode}")
+        raise DocumentReaderError(_NOT_STARTED)
     if process.returncode == 0:
         return await asyncio.to_thread(_decode, output)
     if process.returncode != _FAILED:

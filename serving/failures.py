@@ -41,7 +41,7 @@ STATUS_BY_ERROR: dict[type[Exception], int] = {
     errors.BodyTimeoutError: 408,
     errors.ReloadError: 409,
     errors.DocumentError: 422,
-    errors.ReaderUnavailableError: 503,
+    errors.DocumentReaderError: 503,
     errors.HeadersTooLargeError: 431,
     errors.TooManyConnectionsError: 503,
     errors.MissingExtraError: 501,

@@ -346,12 +346,6 @@ class DocumentReaderError(TwoHandsError):
     code = "reader_failed"
 
 
-class ReaderUnavailableError(TwoHandsError):
-    """The system starts no process to read a foreign document at this moment; it may in the next."""
-
-    code = "reader_unavailable"
-
-
 class CorrectionsDisabledError(TwoHandsError):
     """The service keeps no corrections."""
 

@@ -202,7 +202,7 @@ async def test_a_document_is_read_whatever_the_current_folder_holds(tmp_path, mo
 async def test_a_reader_that_does_not_start_is_no_fault_of_the_document(client, monkeypatch, caplog):
     read_with(monkeypatch, "sh", "-c", "echo No module named this >&2; exit 1")
     answer = await send(client, "<p>The plan of the plan.</p>", "text/html")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "reader_failed")
     assert any("No module named this" in record.getMessage() for record in caplog.records)
 
 
@@ -213,7 +213,7 @@ async def test_where_no_reader_can_be_started_now_the_client_is_told_to_come_bac
 
     monkeypatch.setattr("serving.extract.asyncio.create_subprocess_exec", start)
     answer = await send(client, "<p>The plan of the plan.</p>", "text/html")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "reader_unavailable")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "reader_failed")
     assert int(answer.headers["retry-after"]) >= 1
     assert any("Too many open files" in record.getMessage() for record in caplog.records)
 
