@@ -1,4 +1,4 @@
-"""Owns several worker processes behind one address: starts them, starts them again when they die, and stops them.
+"""Owns several worker processes behind one address: starts them, again when they die or hang, and stops them.
 
 All accept from one listening socket, so what waits there when a worker dies is answered by another.
 """
@@ -12,6 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from prometheus_client.multiprocess import mark_process_dead
@@ -22,6 +23,7 @@ from serving.folders import name_each, name_folders
 from serving.logs import set_up_logs
 from serving.metrics import MULTIPROCESS_VARIABLE
 from serving.programs import make_command
+from serving.pulse import BEAT_S, N_SILENT, Pulse, watch
 from serving.server import CLOSE_GRACE_S, check_address, hold_hangup, make_url, open_socket, take_hangup
 from serving.settings import ServeSettings
 from serving.shared_folder import METRICS_FOLDER, RATES_FOLDER, ensure_folder, open_shared_folder
@@ -37,7 +39,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 30.0
 _STEADY_S = 60.0
 _KILL_GRACE_S = 5.0
 _N_KEPT = 3
-_TOLD = {"ready", "exchanged", "serving", "failed"}
+_TOLD = {"ready", "alive", "exchanged", "serving", "failed"}
 _MAX_SHOWN_BYTES = 200
 
 Process = asyncio.subprocess.Process
@@ -105,6 +107,13 @@ class Supervisor:
             if process is not but and process.stdin is not None and not process.stdin.is_closing():
                 process.stdin.write(line)
 
+    def _take_over(self, fact: Mapping[str, str], line: bytes, *, teller: Process) -> None:
+        """Remember what a worker came to serve, and have the others serve it, unless they were told, too."""
+        if fact["event"] in {"exchanged", "serving"}:
+            self._note_served(fact["name"], fact["sha256"])
+        if fact["event"] == "exchanged":
+            self.order(line, but=teller)
+
     def _note_served(self, name: str, sha256: str) -> None:
         """Remember what is served under a name, and what was before."""
         served = self._served.get(name, [])
@@ -158,6 +167,7 @@ class Supervisor:
         if process is None:
             return False
         was_ready = False
+        pulse, watching = Pulse(), asyncio.Future[None]()
         try:
             if process.stdin is None or process.stdout is None:
                 raise EngineStoppedError("a worker has no pipes")
@@ -168,14 +178,18 @@ class Supervisor:
                 if fact["event"] == "ready":
                     was_ready = True
                     self._count_ready(has_served=has_served)
-                elif fact["event"] in {"exchanged", "serving"}:
-                    self._note_served(fact["name"], fact["sha256"])
-                    if fact["event"] == "exchanged":
-                        self.order(line, but=process)
+                    watching = asyncio.ensure_future(
+                        watch(process.pid, pulse, on_death=partial(self._replace, process), beat_s=BEAT_S)
+                    )
+                elif fact["event"] == "alive":
+                    pulse.beat()
                 elif fact["event"] == "failed":
                     self._note_failure(fact, has_served=has_served)
+                else:
+                    self._take_over(fact, line, teller=process)
             code = await self._wait(process)
         finally:
+            watching.cancel()
             self._processes.discard(process)
             mark_process_dead(process.pid, str(self._metrics_folder))  # type: ignore[no-untyped-call]  # so in the library
             give_back(self._metrics_folder, process.pid)
@@ -184,6 +198,15 @@ class Supervisor:
         if not was_ready and not has_served and self.failure is None and not self._is_stopping.is_set():
             self.failure = EngineStoppedError(f"a worker ended with {code} before it was ready; the log says why")
         return was_ready
+
+    def _replace(self, process: Process, why: str) -> None:
+        """End a worker that answers no more; another takes its place. While all stop, that has a time of its own."""
+        if not self._is_stopping.is_set():
+            _LOGGER.error(
+                "worker %d gave no sign of life for %g s and %s; it is ended", process.pid, N_SILENT * BEAT_S, why
+            )
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
 
     def _note_failure(self, fact: Mapping[str, str], *, has_served: bool) -> None:
         why = f"a worker could not serve [{fact['code']}]: {fact['message']}"

@@ -2,7 +2,7 @@
 
 Settings come as the first line of standard input, and as the second which models the other workers serve. Later lines
 are what these came to serve; the end of input means that the supervisor is gone, and so must we be. Standard output
-says when requests are answered, and what is served here from now on.
+says when requests are answered, that they still are, and what is served here from now on.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import io
 import json
 import logging
 import os
+import select
 import signal
 import sys
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from serving.counting_room import take_room
 from serving.folders import name_folders
 from serving.logs import set_up_logs
 from serving.models import Shared
+from serving.pulse import BEAT_S
 from serving.server import Listener, ModelServer, hold_hangup, make_server, make_url
 from serving.settings import ServeSettings
 from serving.shared_folder import METRICS_FOLDER
@@ -38,6 +40,15 @@ def tell(**fact: object) -> None:
     with contextlib.suppress(BrokenPipeError):
         # Not through a buffer, which would keep what could not be written and fail with it again at the end.
         os.write(sys.stdout.fileno(), json.dumps(fact).encode() + b"\n")
+
+
+async def live() -> None:
+    """Give signs of life, for as long as the event loop runs."""
+    while True:
+        # To a supervisor that reads nothing for hours, none: what has no room in the pipe would be waited for.
+        if select.select([], [sys.stdout.fileno()], [], 0)[1]:
+            tell(event="alive")
+        await asyncio.sleep(BEAT_S)
 
 
 async def follow(server: ModelServer) -> None:
@@ -111,12 +122,13 @@ def serve(number: int, runtime: Path) -> None:
     classifier = Classifier.load(
         shared.find_folder(name) or folder, num_threads=settings.num_threads, runtime=settings.runtime
     )
-    tasks = []
+    tasks: list[asyncio.Task[None]] = []
     with Listener(fileno=number) as listener:
 
         def begin(_: str) -> None:
             tasks.append(asyncio.get_running_loop().create_task(follow(server)))
             tell(event="ready")
+            tasks.append(asyncio.get_running_loop().create_task(live()))
 
         server = make_server(
             settings, classifier, url=make_url(listener), announce=begin, runtime=runtime, shared=shared

@@ -1,11 +1,13 @@
 import asyncio
 import json
+import os
 import shutil
 import sys
 
 import pytest
 
 from serving import supervisor as supervising
+from serving.pulse import N_SILENT, Pulse, Vitals, read_vitals
 from serving.settings import ServeSettings
 from serving.supervisor import Supervisor
 
@@ -110,6 +112,64 @@ async def test_why_a_worker_cannot_take_the_place_of_another_is_told_and_ends_no
     assert supervisor.failure is None
     assert not left
     await stop(supervisor, task)
+
+
+@pytest.mark.issue(4)
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of other processes what is asked here")
+async def test_a_worker_that_is_stopped_is_replaced(play, caplog, monkeypatch):
+    monkeypatch.setattr(supervising, "BEAT_S", 0.02)
+    stopped = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"
+    supervisor, left = play(stopped, 'while True: print(\'{"event": "alive"}\'); time.sleep(.005)', workers=1)
+    task = asyncio.create_task(supervisor.run())
+    await asyncio.wait_for(supervisor.all_ready.wait(), 30)
+    first = set(supervisor._processes)
+    await wait_until(lambda: not left and supervisor._processes and supervisor._processes.isdisjoint(first))
+    assert "is stopped" in caplog.text
+    await stop(supervisor, task)
+
+
+def still(state="S"):
+    return [Vitals(state, 1.0, 2.0)] * (N_SILENT + 1)
+
+
+def working(loop_s, all_s, state="R"):
+    return [Vitals(state, 1 + n * loop_s, 2 + n * all_s) for n in range(N_SILENT + 1)]
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    ("seen", "why"),
+    [
+        (still("T"), "is stopped"),
+        (still("S"), "is asleep"),
+        (working(4, 4), "is caught"),
+        (working(4, 4, "S"), "is caught"),  # each time on its way to the lock of the interpreter
+        (still("R"), None),  # waits for its turn
+        (working(0.5, 0.5), None),  # has it seldom
+        (still("D"), None),  # waits for a disk
+        (still("t"), None),  # is looked at by a debugger
+        (working(0, 4, "S"), None),  # another thread loads a model, and holds the lock of the interpreter
+        ([*still("S")[:-1], Vitals("R", 1.0, 2.0)], None),
+        ([*still("S")[:-1], None], None),
+        (still("S")[:-1], None),  # not long enough
+    ],
+)
+async def test_a_silent_worker_is_taken_for_hung_only_where_it_can_be_nothing_else(seen, why):
+    pulse = Pulse()
+    said = [pulse.judge(vitals) for vitals in seen]
+    assert said[:-1] == [None] * (len(seen) - 1)
+    assert (said[-1] or "").startswith(why or "")
+    assert bool(said[-1]) == bool(why)
+    pulse.beat()
+    assert pulse.judge(seen[0]) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of other processes what is asked here")
+async def test_vitals_are_those_of_a_process():
+    vitals = read_vitals(os.getpid())
+    assert vitals.state == "R"
+    assert 0 < vitals.loop_cpu_s <= vitals.all_cpu_s
+    assert read_vitals(2**22 + 1) is None  # more than any number of a process
 
 
 async def test_a_worker_that_has_ended_keeps_no_other_from_being_told(play):
