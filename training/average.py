@@ -90,9 +90,18 @@ def _check_config(config: TrainConfig, taxonomy: Taxonomy, run: dict[str, Any]) 
         raise CheckpointError(f"the config and the checkpoints differ in {', '.join(unlike)}, expected the same")
 
 
+def _have_one_start(weights_sha256: Sequence[str], runs: Sequence[dict[str, Any]]) -> bool:
+    """Whether all went on from the same weights, which may be those of one of them, or from the encoder by one seed."""
+    begins = [
+        {digest, run.get("start_sha256") or f"seed {run.get('settings', {}).get('seed')}"}
+        for digest, run in zip(weights_sha256, runs, strict=True)
+    ]
+    return bool(set.intersection(*begins))
+
+
 def average_checkpoints(
     checkpoints: Sequence[Path], output: Path, *, overwrite: bool, described: tuple[TrainConfig, Taxonomy] | None = None
-) -> None:
+) -> bool:
     """Write a checkpoint whose weights are the mean of others'.
 
     Args:
@@ -103,6 +112,9 @@ def average_checkpoints(
         overwrite: replace it.
         described: what the mean is exported by: the rows that any of them learnt from, name, version and notes; the
             settings of the first run where there is none.
+
+    Returns:
+        Whether the runs went on from one start.
 
     Raises:
         CheckpointError: one of them is no checkpoint, or they differ in network, labels, tokenizer or dev rows, or
@@ -122,6 +134,7 @@ def average_checkpoints(
         raise RunConflictError(f"{output} already exists; choose another --output, or pass --overwrite to replace it")
     if described is not None:
         _check_config(*described, runs[0])
+    weights_sha256 = [sha256_of_file(checkpoint / WEIGHTS_NAME) for checkpoint in checkpoints]
     facts = {
         **{key: value for key, value in runs[0].items() if key not in _ONE_RUNS_OWN},
         **{
@@ -132,11 +145,11 @@ def average_checkpoints(
         "averaged": [
             {
                 "run_name": run.get("settings", {}).get("run_name"),
-                "weights_sha256": sha256_of_file(checkpoint / WEIGHTS_NAME),
+                "weights_sha256": digest,
                 "train_fingerprint": run.get("train_fingerprint"),
                 "best_dev": run.get("best_dev"),
             }
-            for checkpoint, run in zip(checkpoints, runs, strict=True)
+            for digest, run in zip(weights_sha256, runs, strict=True)
         ],
     }
     if described is not None:
@@ -154,3 +167,4 @@ def average_checkpoints(
         if output.exists():
             shutil.rmtree(output)
         partial.rename(output)
+    return _have_one_start(weights_sha256, runs)

@@ -347,7 +347,9 @@ def average(
 
     described = None if config is None else load_config(config, overrides=overrides)
     with telling_full_disk(output), unwinding_on_sigterm():
-        average_checkpoints(checkpoints, output, overwrite=overwrite, described=described)
+        have_one_start = average_checkpoints(checkpoints, output, overwrite=overwrite, described=described)
+    if not have_one_start:
+        click.echo("warning: the runs did not go on from one start, so their mean is most likely no model", err=True)
     click.echo(
         f"wrote {output}, the mean of {len(checkpoints)}; `twohands export` makes a model folder of it", err=True
     )

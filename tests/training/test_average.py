@@ -15,6 +15,7 @@ from training.config import load_config
 from training.data import load_splits
 from training.stages import check_not_learnt
 from twohands.errors import CheckpointError, LeakError, RunConflictError
+from twohands.hashing import sha256_of_file
 
 pytestmark = pytest.mark.issue(3)
 
@@ -51,6 +52,29 @@ def test_weights_are_the_mean_and_rows_those_of_all(two, tmp_path):
     assert facts["train_ids"] == sorted({"other", *one["train_ids"]})
     assert [run["train_fingerprint"] for run in facts["averaged"]] == [one["train_fingerprint"]] * 2
     assert "train_fingerprint" not in facts, "no one set of rows is its own"
+
+
+@pytest.mark.parametrize(
+    ("starts", "seeds", "is_told"),
+    [
+        ((None, None), (1, 2), True),
+        (("a", "b"), (1, 1), True),
+        (("a", "a"), (1, 2), False),
+        (("first", None), (1, 2), False),
+    ],
+)
+def test_runs_that_began_apart_are_told_of(two, tmp_path, starts, seeds, is_told):
+    copies = []
+    for number, (checkpoint, start, seed) in enumerate(zip(two, starts, seeds, strict=True)):
+        copies.append(shutil.copytree(checkpoint, tmp_path / str(number)))
+        facts = json.loads((checkpoint / "run.json").read_text("utf-8"))
+        facts["settings"]["seed"] = seed
+        if start is not None:  # "first" is what the other run ended with
+            facts["start_sha256"] = sha256_of_file(two[1] / "model.safetensors") if start == "first" else start
+        (copies[-1] / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    found = CliRunner().invoke(average, [*map(str, copies), "--output", str(tmp_path / "mean")], catch_exceptions=False)
+    assert found.exit_code == 0
+    assert ("did not go on from one start" in found.output) is is_told
 
 
 def test_what_any_of_them_learnt_from_is_not_held_out(two, tmp_path, write_run):
