@@ -1,7 +1,7 @@
 """Owns the splits of a run: read, checked, divided by document, and proved to share nothing."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -33,7 +33,8 @@ from twohands.taxonomy import ProblemType, Taxonomy
 class Splits:
     """The rows of a run. `files` says where they came from, `n_left_out` how many of train have no label.
 
-    `overruled` tells by labels file and head how many rows have another label of their own, which wins.
+    `overruled` tells by labels file and head how many rows have another label of their own, which wins; `unsourced`
+    names the sources that are names of files, of rows without one.
     """
 
     train: list[Example]
@@ -42,6 +43,7 @@ class Splits:
     files: list[DataFile]
     n_left_out: int = 0
     overruled: Sequence[tuple[str, str, int]] = ()
+    unsourced: Collection[str] = ()
 
 
 def _name_classes(value: object, feature: object) -> object:
@@ -89,6 +91,13 @@ def _name_rows(rows: Iterable[Row], path: Path, root: Path | None) -> Iterator[R
             yield row
 
 
+def _note_unsourced(rows: Iterable[Row], source: str, unsourced: set[str]) -> Iterator[Row]:
+    for row in rows:
+        if row.cells.get("source") is None:
+            unsourced.add(source)
+        yield row
+
+
 # Of `Example.columns`: how often an epoch shows the row, where that is more than once.
 _TIMES = "twohands.times"
 
@@ -103,6 +112,7 @@ def _load_split(
     root: Path | None,
     taxonomy: Taxonomy,
     split: str,
+    unsourced: set[str],
     labels: LabelsById | None = None,
     repeat: Mapping[str, int] = MappingProxyType({}),
     excerpt_times: Mapping[str, int] = MappingProxyType({}),
@@ -120,7 +130,7 @@ def _load_split(
     excerpts = {} if labels is None else list_excerpts(labels)
 
     def check(raw: Iterable[Row], source: str) -> list[Example]:
-        laid = raw
+        raw = laid = _note_unsourced(raw, source, unsourced)
         if labels is not None:
             laid = lay_labels(cut_excerpts(raw, excerpts, faults), labels, taxonomy, left_out)
         elif split == "train":
@@ -151,7 +161,11 @@ _WITHOUT = {
 
 
 def _load_row_splits(
-    config: DataConfig, taxonomy: Taxonomy, labels: LabelsById | None, excerpt_times: Mapping[str, int]
+    config: DataConfig,
+    taxonomy: Taxonomy,
+    labels: LabelsById | None,
+    excerpt_times: Mapping[str, int],
+    unsourced: set[str],
 ) -> tuple[dict[str, list[Example]], dict[str, list[DataFile]], list[str]]:
     """Rows and files by split, and the places of rows of train that stay without a label.
 
@@ -170,6 +184,7 @@ def _load_row_splits(
                 config.root,
                 taxonomy,
                 split,
+                unsourced,
                 labels if split == "train" else None,
                 (config.repeat if split == "train" else None) or {},
                 excerpt_times if split == "train" else {},
@@ -268,7 +283,8 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
             for path in paths
         ]
     excerpt_times = _count_excerpts(config, by_file)
-    rows, row_files, left_out = _load_row_splits(config, taxonomy, labels, excerpt_times)
+    unsourced: set[str] = set()
+    rows, row_files, left_out = _load_row_splits(config, taxonomy, labels, excerpt_times, unsourced)
     train, dev, test = rows["train"], rows["dev"], rows["test"]
     files = row_files["train"] + files + row_files["dev"] + row_files["test"]
     ids = {example.id for example in train}
@@ -294,7 +310,7 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
         raise
     if leaks:
         raise LeakError(shared, leaks)
-    return Splits(train, dev, test, files, len(left_out), overruled)
+    return Splits(train, dev, test, files, len(left_out), overruled, sorted(unsourced))
 
 
 def check_labels(

@@ -8,6 +8,8 @@ import click
 from twohands.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from training.loso import Answers, Fold, Source
 
 
@@ -26,6 +28,11 @@ def _choose(sources: "list[Source]", names: tuple[str, ...], *, min_rows: int) -
 
 def _say(line: str) -> None:
     click.echo(f"loso: {line}", err=True)
+
+
+def _tell_unsourced(names: "Collection[str]") -> None:
+    if names:
+        _say(f"rows without a column `source` are taken to come from their file: {', '.join(names)}")
 
 
 @click.command(
@@ -101,7 +108,7 @@ def loso(
     )
 
     splits = tell_apart(loaded)
-
+    _tell_unsourced(loaded.unsourced)
     sources, passed_over = _choose(list_sources(splits), names, min_rows=min_rows)
     groups = deal_sources(sources, n_folds or len(sources))
     if only_list:

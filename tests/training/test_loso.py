@@ -234,6 +234,18 @@ def invoke(*arguments: object):
     return CliRunner().invoke(loso, [str(a) for a in arguments], catch_exceptions=False)
 
 
+@pytest.mark.issue(3)
+def test_files_that_are_taken_for_sources_are_told_of(write_run):
+    config = write_run(n_rows=32, n_dev=32)
+    for split in ("dev", "test", "train"):
+        file = config.parent / f"rows/{split}.jsonl"
+        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        rows = [row | {"source": None if n % 2 and split != "test" else "forum"} for n, row in enumerate(rows)]
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    listed = invoke(config, "--list").output
+    assert "loso: rows without a column `source` are taken to come from their file: dev, train\n" in listed
+
+
 def test_the_command_leaves_a_source_out_and_goes_on_where_it_was(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     listed = invoke(config, "--list").output
