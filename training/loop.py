@@ -13,7 +13,7 @@ import datasets
 import torch
 import transformers
 from filelock import FileLock, Timeout
-from transformers import EvalPrediction, Trainer, TrainingArguments
+from transformers import EvalPrediction, Trainer, TrainerState, TrainingArguments
 
 from training.answers import correlate_heads
 from training.augment import augment_examples
@@ -30,7 +30,7 @@ from training.model import build_model, set_attention_dropout
 from training.order import EpochOrder
 from training.progress import ProgressBar
 from training.stages import check_not_learnt, check_start, draw_replay, list_rows, load_start, read_origin
-from training.steps import Patience, StepPlan, plan_steps, warn_of_end
+from training.steps import Patience, StepPlan, is_over, plan_steps, warn_of_end
 from twohands.decide import decide_all
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import RunConflictError
@@ -56,6 +56,27 @@ class _MultiHeadTrainer(Trainer):
         self._loss = loss
         self._consistency_weight = consistency_weight
         self._steps_per_epoch = steps_per_epoch
+
+    def take_up_ended(self, last: Path, patience: int, *, min_steps: int) -> bool:
+        """Take up a run that was killed between its last step and its end: to train it further makes a step too many.
+
+        Args:
+            last: its newest checkpoint.
+            patience: evaluations without gain that end it.
+            min_steps: before which they do not.
+
+        Returns:
+            False where it had steps to make, and nothing was taken up.
+        """
+        state = TrainerState.load_from_json(str(last / "trainer_state.json"))
+        # By its name, as the folder may have been moved since.
+        best = last.parent / Path(state.best_model_checkpoint or "none").name
+        if not best.is_dir() or not is_over(state, key=f"eval_{_SCORE}", patience=patience, min_steps=min_steps):
+            return False
+        state.best_model_checkpoint = str(best)
+        self.state = state
+        self._load_best_model()
+        return True
 
     def _get_train_sampler(self, train_dataset: datasets.Dataset | None = None) -> EpochOrder:
         table = self.train_dataset if train_dataset is None else train_dataset
@@ -324,7 +345,8 @@ def _train(
     last = _last_whole_checkpoint(run_dir / "trainer")
     if last and is_main:
         sys.stderr.write(f"train: going on from step {last.name.rpartition('-')[2]} of {run_dir}\n")
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    if not (last and trainer.take_up_ended(last, config.selection.patience, min_steps=config.optim.min_steps)):
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
 
     if is_main:
         ended = warn_of_end(

@@ -43,6 +43,32 @@ def plan_steps(*, steps_per_epoch: int, num_epochs: float, evaluations_per_epoch
     return StepPlan(total=every * n_evaluations, every=every, n_floored=every * n_evaluations)
 
 
+def _count_without_gain(state: TrainerState, key: str) -> int:
+    n_without = 0
+    scores = [entry[key] for entry in state.log_history if key in entry]
+    for number, score in enumerate(scores):
+        gained = number == 0 or score > max(scores[:number])
+        n_without = 0 if gained else n_without + 1
+    return n_without
+
+
+def is_over(state: TrainerState, *, key: str, patience: int, min_steps: int) -> bool:
+    """Say whether a run was killed between its last step and its end: the Trainer would make a step more.
+
+    Args:
+        state: that it saved last.
+        key: of its scores on dev in the log.
+        patience: evaluations without gain that end it.
+        min_steps: before which its patience does not.
+
+    Returns:
+        True where it made all its steps, or its patience was at its end.
+    """
+    if state.global_step >= state.max_steps:
+        return True
+    return state.global_step >= min_steps and _count_without_gain(state, key) >= patience
+
+
 class Patience(EarlyStoppingCallback):
     """Stops a run that gains nothing, but not before its floor of steps."""
 
@@ -61,14 +87,7 @@ class Patience(EarlyStoppingCallback):
     ) -> None:
         """Count anew what a run that goes on was judged by before: else a kill would give it all its patience back."""
         super().on_train_begin(args, state, control, **kwargs)
-        self.early_stopping_patience_counter = 0
-        scores = [entry[key] for entry in state.log_history if (key := f"eval_{args.metric_for_best_model}") in entry]
-        for number, score in enumerate(scores):
-            gained = number == 0 or score > max(scores[:number])
-            self.early_stopping_patience_counter = 0 if gained else self.early_stopping_patience_counter + 1
-        has_none_left = self.early_stopping_patience_counter >= self.early_stopping_patience
-        if has_none_left and state.global_step >= self._min_steps:  # killed between its last step and its end
-            control.should_training_stop = True
+        self.early_stopping_patience_counter = _count_without_gain(state, f"eval_{args.metric_for_best_model}")
 
     def on_evaluate(
         self,

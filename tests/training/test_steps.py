@@ -1,6 +1,7 @@
 """How long a run is: few rows get steps enough, many the epochs that were asked for, and one too short is told."""
 
 import json
+import shutil
 
 import pytest
 from transformers import TrainerControl, TrainerState, TrainingArguments
@@ -9,7 +10,7 @@ from training.config import load_config
 from training.data import load_splits
 from training.encoders import find_encoder
 from training.loop import fit
-from training.steps import Patience, plan_steps, warn_of_end
+from training.steps import Patience, is_over, plan_steps, warn_of_end
 
 
 def test_few_rows_are_shown_until_the_floor_and_judged_as_often_as_before():
@@ -54,24 +55,33 @@ def test_a_run_that_goes_on_has_the_patience_that_was_left(tmp_path):
     assert control.should_training_stop is False
     patience.on_evaluate(arguments, state, control, {"eval_mean_f1": 0.5})
     assert control.should_training_stop is True
-    for min_steps in (0, 60):
-        control = TrainerControl()
-        Patience(2, min_steps=min_steps).on_train_begin(arguments, state, control)
-        assert control.should_training_stop is (min_steps == 0), "killed when its patience was at its end"
+    state.max_steps = 80
+    for min_steps, patience, ended in ((0, 2, True), (60, 2, False), (0, 3, False)):
+        assert is_over(state, key="eval_mean_f1", patience=patience, min_steps=min_steps) is ended
+    state.max_steps = 40
+    assert is_over(state, key="eval_mean_f1", patience=9, min_steps=0)
 
 
 def test_a_run_makes_the_steps_of_its_floor(write_run, tmp_path, capsys):
-    path = write_run(n_rows=16, epochs=2, optim__min_steps=9, selection__patience=1)
+    path = write_run(n_rows=24, epochs=2, optim__min_steps=9, selection__patience=1)  # three steps an epoch
     config, taxonomy = load_config(path)
     splits = load_splits(config.data, taxonomy, seed=config.seed)
     run_dir = tmp_path / "run"
     checkpoint = fit(config, taxonomy, splits, find_encoder(config.encoder.name), run_dir=run_dir, restart=False)
     facts = json.loads((checkpoint / "run.json").read_text(encoding="utf-8"))
-    assert facts["steps"] == 10  # two evaluations, as in two epochs of two steps
+    assert facts["steps"] == 10  # two evaluations, as in two epochs of three steps
     assert [entry["step"] for entry in facts["log"] if "eval_mean_f1" in entry] == [5, 10]
     told = capsys.readouterr().err
     assert "10 are made (optim.min_steps)" in told
     assert "correlation (MCC) on dev: stance" in told
+
+    # Killed between the last step, which ends no epoch, and the end.
+    weights = (checkpoint / "model.safetensors").read_bytes()
+    shutil.rmtree(checkpoint)
+    fit(config, taxonomy, splits, find_encoder(config.encoder.name), run_dir=run_dir, restart=False)
+    again = json.loads((checkpoint / "run.json").read_text(encoding="utf-8"))
+    assert (again["steps"], again["best_step"], again["resumed"]) == (10, facts["best_step"], True)
+    assert (checkpoint / "model.safetensors").read_bytes() == weights
 
 
 def log_of(losses):
