@@ -220,7 +220,8 @@ def report(
     written = _list_written(parts)
     coded = [path for part in parts if part.kind == PEOPLE for path in check_call(part.words, manifest.taxonomy)]
     inputs = [*expand_paths([path for paths in splits.values() for path in paths]), *suite_files, *coded]
-    inputs += [path for side in (name, *baselines) for path in list_side_files(side)]
+    known = [each for each in baselines if parse_baseline(each) is not None]  # others are refused below, as such
+    inputs += [path for side in (name, *known) for path in list_side_files(side)]
     outputs = [output / each for each in (REPORT_NAME, PAGE_NAME, *written)]
     # A card comes with a new model folder, which holds nothing but the model.
     check_outputs(outputs if page is None else [*outputs, page], inputs, replaced=folder if card else None)
