@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 import yaml
 
+# libyaml's reads the shipped suites in a sixth of the time; not every build of PyYAML has it.
+_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 class RepeatedKeysError(Exception):
     """An object names a key twice; `faults` has one line a key."""
@@ -73,7 +76,10 @@ def load_yaml(text: str) -> object:
         yaml.YAMLError: it is not YAML.
         RepeatedKeysError: a mapping names a key twice; all such keys at once, with their lines.
     """
-    loader = yaml.SafeLoader(text)
+    try:
+        loader = _Loader(text)
+    except UnicodeEncodeError:  # half a character, of which libyaml's does not say that it is no YAML
+        loader = yaml.SafeLoader(text)
     try:
         node = loader.get_single_node()
         if node is None:

@@ -33,7 +33,7 @@ def test_every_key_that_stands_twice_is_told_of_with_its_lines():
 def test_what_stands_once_is_read_as_before():
     for text in ("", "a", "- 1\n- 2", "{1: a, '1': b}", "x: &x {a: 1, b: 2}\ny: {<<: *x, a: 3}\nz: *x", "a: &a [*a]"):
         assert repr(load_yaml(text)) == repr(yaml.safe_load(text))
-    for text in ("a: [", "a: !!python/object:os.system {}", "{[a]: 1}", "a: *b"):
+    for text in ("a: [", "a: !!python/object:os.system {}", "{[a]: 1}", "a: *b", "a: \ud800"):
         with pytest.raises(yaml.YAMLError):
             load_yaml(text)
 
