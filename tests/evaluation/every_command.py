@@ -31,8 +31,8 @@ def list_calls(rows, model):
         "curve": (data, "curve", "--train", train, "--dev", dev, "--fits", 2, "--points", 2, *few),
         "audit": (data, "audit", "--data", train, dev, *few),
         "report": (
-            *(report, "--model", model, "--data", dev, "--no-robustness", "--output", rows / "full", *few),
-            *("--people", "p=" + " ".join(map(str, people))),
+            *(report, "--model", model, "--data", dev, "--no-robustness", "--output", "full", *few),
+            *("--no-shipped", "--suite", suite, "--people", "p=" + " ".join(map(str, people))),
         ),
     }
     for name in BASELINES:

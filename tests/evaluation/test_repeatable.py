@@ -42,17 +42,17 @@ def written(tiny_model, tmp_path_factory):
     write_rows(rows / "coded.jsonl", coded)
     (rows / "suite.yaml").write_text(SUITE, encoding="utf-8")
     make_word_encoder(rows / "encoder")
-    outputs = []
-    for hash_seed in ("1", "2"):
-        output = tmp_path_factory.mktemp(f"hash-{hash_seed}")
-        subprocess.run(
+    outputs = {hash_seed: tmp_path_factory.mktemp(f"hash-{hash_seed}") for hash_seed in ("1", "2")}
+    processes = [
+        subprocess.Popen(
             [sys.executable, "-m", "tests.evaluation.every_command", rows, tiny_model, output],
-            env=os.environ | {"PYTHONHASHSEED": hash_seed, "HF_HUB_OFFLINE": "1"},
-            cwd=ROOT,
-            check=True,
+            env=os.environ | {"PYTHONHASHSEED": hash_seed, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)},
+            cwd=output,
         )
-        outputs.append(output)
-    return outputs
+        for hash_seed, output in outputs.items()
+    ]
+    assert [process.wait() for process in processes] == [0, 0]
+    return list(outputs.values())
 
 
 @pytest.mark.parametrize("name", sorted(list_calls(Path(), "")))
