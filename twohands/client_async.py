@@ -27,6 +27,7 @@ from twohands.prediction import Prediction
 from twohands.transport import (
     DEFAULT_URL,
     INFO,
+    MOST_CONNECTIONS,
     Items,
     describe_failure,
     import_httpx,
@@ -96,6 +97,9 @@ class AsyncClient:
         self._max_concurrency = max_concurrency
         self._begin = partial(Retries, max_retries=max_retries, max_wait_s=max_wait_s)
         self._client: httpx.AsyncClient = self._httpx.AsyncClient(transport=transport, **options)
+        # Calls wait here, and not in httpx, which loses the connection of one that is cancelled as its turn comes: once
+        # all are lost, every call would wait for ever (#4).
+        self._room = asyncio.Semaphore(MOST_CONNECTIONS)
 
     async def __aenter__(self) -> Self:
         return self
@@ -235,15 +239,18 @@ class AsyncClient:
     async def _ask(self, call: Call, read: Callable[[bytes], T], *, is_halved: bool = False) -> T:
         retries = self._begin(is_halved=is_halved)
         while True:
-            if self._client.is_closed:
-                raise ClosedError("the client was closed; make another one")
             try:
-                response = await self._client.request(
-                    call.method, call.path, content=call.body, headers=call.headers, params=call.query or None
-                )
-                return read_answer(response, read)
+                return read_answer(await self._send(call), read)
             except self._httpx.RequestError as error:
                 failure = describe_failure(self._httpx, error)
             except ServiceError as error:
                 failure = error
             await asyncio.sleep(retries.next_wait_s(failure))
+
+    async def _send(self, call: Call) -> "httpx.Response":
+        async with self._room:
+            if self._client.is_closed:
+                raise ClosedError("the client was closed; make another one")
+            return await self._client.request(
+                call.method, call.path, content=call.body, headers=call.headers, params=call.query or None
+            )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import httpx
 
 DEFAULT_URL = "http://127.0.0.1:8000"
+MOST_CONNECTIONS, _MOST_IDLE = 100, 20  # as httpx has them by default
 INFO = Call("GET", "/info")
 Items = list[Prediction | InputError]
 T = TypeVar("T")
@@ -83,10 +84,11 @@ def make_options(
     key_header = {"x-api-key": key} if base_url.userinfo else {"authorization": f"Bearer {key}"}
     headers = {"accept": "application/json"} | (key_header if key else {})
     # Redirects are not followed: the key would go with the request, wherever it leads.
-    # httpx opens 100 connections, and who waits for one waits for requests of ours, each of which has its own bounds:
-    # of a thousand calls at once those at the end would fail, though the service answers one after the other.
+    # Who waits for a connection waits for requests of ours, each of which has its own bounds: of a thousand calls at
+    # once those at the end would fail, though the service answers one after the other.
     timeout = httpx.Timeout(float(timeout_s), pool=None)
-    return {"base_url": base_url, "headers": headers, "timeout": timeout, "follow_redirects": False}
+    limits = httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=_MOST_IDLE)
+    return {"base_url": base_url, "headers": headers, "timeout": timeout, "limits": limits, "follow_redirects": False}
 
 
 def describe_failure(httpx: ModuleType, error: Exception) -> ServiceError:

@@ -296,6 +296,31 @@ async def test_waiting_for_a_connection_of_ones_own_is_no_fault_of_the_service()
         assert request.extensions["timeout"] == {"connect": 7, "read": 7, "write": 7, "pool": None}
 
 
+@pytest.mark.issue(4)
+async def test_a_call_that_is_cancelled_as_its_turn_comes_leaves_a_connection_for_those_behind_it(monkeypatch):
+    for module in ("transport", "client_async"):
+        monkeypatch.setattr(f"twohands.{module}.MOST_CONNECTIONS", 1)
+    calls = []
+
+    def cancel_the_next(_):
+        calls[1].cancel()
+        return {}
+
+    monkeypatch.setattr("twohands.client_async.read_info", cancel_the_next)
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as service:
+        port = service.sockets[0].getsockname()[1]
+        async with AsyncClient(f"http://127.0.0.1:{port}", max_retries=0) as client:
+            calls += [asyncio.create_task(client.info()) for _ in range(3)]
+            await asyncio.wait(calls, timeout=5)
+            assert [call.done() and not call.cancelled() for call in calls] == [True, False, True]
+
+
 def test_without_httpx_the_extra_is_named(monkeypatch):
     import sys
 
