@@ -109,6 +109,9 @@ class OptimConfig(_Section):
     """AdamW with linear warm-up and decay."""
 
     learning_rate: Positive = Field(description="peak, per step")
+    layer_decay: float = Field(
+        gt=0, le=1, description="each layer learns at so much of the rate of the one above; 1 lets all learn alike"
+    )
     weight_decay: float = Field(ge=0)
     warmup_fraction: Fraction = Field(description="share of all optimizer steps")
     num_epochs: Positive = Field(le=1_000_000)
@@ -214,6 +217,7 @@ _KEYS_SINCE: dict[tuple[str, str], object] = {
     ("data", "repeat"): None,
     ("encoder", "num_layers"): None,
     ("encoder", "attention_dropout"): None,
+    ("optim", "layer_decay"): 1.0,
     ("optim", "min_steps"): 0,
     ("loss", "teacher_weight"): 0.0,
     ("loss", "consistency_weight"): 0.0,

@@ -27,6 +27,7 @@ from training.labels import fingerprint_scores
 from training.losses import MultiHeadLoss, check_finite, weigh_classes
 from training.machine import keep_freed_memory, set_threads, uses_bf16
 from training.model import build_model, set_attention_dropout
+from training.optimizer import choose_optimizer
 from training.order import EpochOrder
 from training.progress import ProgressBar
 from training.stages import check_not_learnt, check_start, draw_replay, list_rows, load_start, read_origin
@@ -328,9 +329,11 @@ def _train(
             f"train: {config.optim.num_epochs:g} epochs of {len(train)} rows are too few steps; "
             f"{plan.n_floored} are made (optim.min_steps)\n"
         )
+    arguments = _arguments(config, run_dir, plan)
     trainer = _MultiHeadTrainer(
         model=model,
-        args=_arguments(config, run_dir, plan),
+        args=arguments,
+        optimizer_cls_and_kwargs=choose_optimizer(model, arguments, layer_decay=config.optim.layer_decay),
         train_dataset=train,
         eval_dataset=dev,
         data_collator=WindowCollator(model.config.pad_token_id or 0),

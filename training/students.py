@@ -11,7 +11,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from twohands.errors import EncoderError
 
-_LAYER_KEY = re.compile(r"^(?P<before>(?:.*\.)?layers?\.)(?P<number>\d+)(?P<after>\..*)$")
+LAYER_KEY = re.compile(r"^(?P<before>(?:.*\.)?layers?\.)(?P<number>\d+)(?P<after>\..*)$")
 
 
 def choose_layers(n_layers: int, n_kept: int) -> list[int]:
@@ -50,7 +50,7 @@ def _shorten_state(state: Mapping[str, torch.Tensor], kept: list[int], n_layers:
     found: set[int] = set()
     short: dict[str, torch.Tensor] = {}
     for key, tensor in state.items():
-        match = _LAYER_KEY.match(key)
+        match = LAYER_KEY.match(key)
         if match is None:
             short[key] = tensor
             continue
@@ -84,7 +84,7 @@ def shorten_model(model: PreTrainedModel, n_kept: int) -> PreTrainedModel:
     short = type(model)(_shorten_config(model.config, kept)).to(model.dtype)
     loaded = short.load_state_dict(_shorten_state(model.state_dict(), kept, n_layers), strict=False, assign=True)
     # What `model` itself lacks, as a pooler that was taken off, may be missing; a layer's weights may not.
-    odd = [*loaded.unexpected_keys, *(key for key in loaded.missing_keys if _LAYER_KEY.match(key))]
+    odd = [*loaded.unexpected_keys, *(key for key in loaded.missing_keys if LAYER_KEY.match(key))]
     if odd:
         raise EncoderError(
             f"layers {', '.join(map(str, kept))} of {n_layers} cannot stand as an encoder of their own: "
