@@ -1,5 +1,6 @@
 """Owns the command `bench` and its five: options in, one report out; told to end, it ends what it has started."""
 
+import os
 import signal
 import sys
 import threading
@@ -8,6 +9,7 @@ from types import FrameType
 import click
 
 from evaluation.bench.frontier_command import frontier
+from evaluation.bench.loadgen import is_running
 from evaluation.bench.peers_command import peers
 from evaluation.bench.runtimes_command import runtimes
 from evaluation.bench.server_command import server
@@ -17,6 +19,15 @@ from evaluation.bench.speed_command import speed
 def _end(number: int, frame: FrameType | None) -> None:
     del frame
     sys.exit(128 + number)
+
+
+def _leave() -> None:
+    """End the process here where LoadGen still runs: it would crash in an interpreter that is being taken down (#5)."""
+    if is_running():
+        error = sys.exc_info()[1]
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 128 + signal.SIGINT)
 
 
 @click.group(
@@ -34,6 +45,7 @@ def bench(context: click.Context) -> None:
     if threading.current_thread() is threading.main_thread():
         before = signal.signal(signal.SIGTERM, _end)
         context.call_on_close(lambda: signal.signal(signal.SIGTERM, before))
+        context.call_on_close(_leave)
 
 
 bench.add_command(speed)

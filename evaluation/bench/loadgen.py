@@ -2,8 +2,9 @@
 
 import json
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +18,8 @@ from twohands.extras import import_extra
 _LATE_FACTOR = 10  # an error is answered to LoadGen after so many times the bound: it is over-latency, not absent
 _MARK = ":::MLLOG "
 _KEEP_QUERIES = 2**20
+_RUNNING = threading.Lock()
+_POLL_S = 0.2
 Json = dict[str, Any]
 
 
@@ -106,8 +109,11 @@ class _Sut:
     def __init__(self, lg: Any, client: LoadClient, *, late_s: float) -> None:  # noqa: ANN401 - as above
         self._lg, self._client, self._late_s = lg, client, late_s
         self.n_samples = self.n_errors = 0
+        self.is_left = False
 
     def issue(self, samples: Sequence[Any]) -> None:
+        if self.is_left:  # the client is closed, or about to be
+            return
         self.n_samples += len(samples)
         self._client.submit([(sample.id, sample.index) for sample in samples], self._done)
 
@@ -120,6 +126,31 @@ class _Sut:
 
     def _complete(self, ticket: int) -> None:
         self._lg.QuerySamplesComplete([self._lg.QuerySampleResponse(ticket, 0, 0)])
+
+
+def is_running() -> bool:
+    """Whether LoadGen runs, which nothing can stop, and under which an interpreter cannot be taken down."""
+    return _RUNNING.locked()
+
+
+def _run_beside(run: Callable[[], None]) -> None:
+    """Run LoadGen on a thread of its own: so a signal is heard at once, and what it raises crashes no LoadGen (#5)."""
+    has_ended, faults = threading.Event(), list[Exception]()
+
+    def run_whole() -> None:
+        try:
+            with _RUNNING:
+                run()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where it was asked for
+            faults.append(error)
+        finally:
+            has_ended.set()
+
+    threading.Thread(target=run_whole, daemon=True).start()
+    while not has_ended.wait(_POLL_S):  # without a bound it could sleep through a signal that came between
+        pass
+    if faults:
+        raise faults[0]
 
 
 def _tell_latency(log: Json, n_queries: int) -> Json:
@@ -181,11 +212,14 @@ def run_loadgen(plan: Plan, client: LoadClient, *, n_texts: int, keep: Path | No
         handle = lg.ConstructSUT(sut.issue, lambda: None)
         library = lg.ConstructQSL(n_texts, n_texts, lambda _: None, lambda _: None)
         started_s, cpu_s = time.perf_counter(), time.process_time()
+        audit = str(folder / "audit.config")
         try:
-            lg.StartTestWithLogSettings(handle, library, settings, log_settings, str(folder / "audit.config"))
+            _run_beside(lambda: lg.StartTestWithLogSettings(handle, library, settings, log_settings, audit))
         finally:
-            lg.DestroyQSL(library)
-            lg.DestroySUT(handle)
+            sut.is_left = True
+            if not is_running():
+                lg.DestroyQSL(library)
+                lg.DestroySUT(handle)
         spent_s, cpu_s = time.perf_counter() - started_s, time.process_time() - cpu_s
         log = read_log(folder)
     rates = ("result_completed_samples_per_sec", "result_samples_per_second")

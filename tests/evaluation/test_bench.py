@@ -12,13 +12,14 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from evaluation.bench import loadgen
 from evaluation.bench.answers import Answer
 from evaluation.bench.client import LoadClient, make_bodies, measure_client
 from evaluation.bench.closed_loop import drive
 from evaluation.bench.commands import bench
 from evaluation.bench.engines import PROGRAMS, Engine, Peer
 from evaluation.bench.frontier import mark_frontier
-from evaluation.bench.loadgen import Plan, Scenario, read_log, run_loadgen
+from evaluation.bench.loadgen import Plan, Scenario, import_loadgen, read_log, run_loadgen
 from evaluation.bench.peers import race_engines, race_servers
 from evaluation.bench.roster import TEXT, US, Files, ServedPeer, list_engines
 from evaluation.commands import evaluate
@@ -131,6 +132,31 @@ def test_a_bench_that_is_told_to_end_ends_what_it_has_started(monkeypatch):
     assert CliRunner().invoke(bench, ["race"]).exit_code == 128 + signal.SIGTERM
     assert ended == ["server"]
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.issue(5)
+def test_a_bench_that_is_told_to_end_amid_loadgen_ends_at_once_and_without_a_crash(client, monkeypatch):
+    told, tickets = [], []
+
+    def submit(given, _done):
+        tickets.extend(number for number, _ in given)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def race():
+        try:
+            run_loadgen(Plan(Scenario.OFFLINE, 1.0, 5.0, 0.0, 1), client, n_texts=2)
+        finally:
+            told.append("server")
+
+    monkeypatch.setattr(client, "submit", submit)
+    monkeypatch.setitem(bench.commands, "race", click.Command("race", callback=race))
+    monkeypatch.setattr("evaluation.bench.commands.os._exit", told.append)
+    assert CliRunner().invoke(bench, ["race"]).exit_code == 128 + signal.SIGTERM
+    assert told == ["server", 128 + signal.SIGTERM]
+    lg = import_loadgen()
+    lg.QuerySamplesComplete([lg.QuerySampleResponse(ticket, 0, 0) for ticket in tickets])  # or it would never end
+    with loadgen._RUNNING:
+        pass
 
 
 @pytest.mark.parametrize("scenario", [pytest.param(Scenario.OFFLINE, marks=pytest.mark.slow), Scenario.SINGLE_STREAM])
