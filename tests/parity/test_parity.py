@@ -192,7 +192,8 @@ def test_the_fastest_graph_that_passes_is_kept(checkpoint, graph, tmp_path):
     assert kept.speedup == max(candidate.speedup for candidate in measured[1:])
 
 
-def test_a_batch_row_is_the_same_row_alone(checkpoint, tmp_path):
+def test_a_batch_row_is_the_same_row_alone(checkpoint, give_graph, tmp_path):
+    give_graph()
     export_to(checkpoint, tmp_path / "model")
     classifier = Classifier.load(tmp_path / "model", num_threads=2)
     texts = [example.paragraph for example in checkpoint[3].test[:9]]
