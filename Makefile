@@ -23,7 +23,7 @@ serve: .venv-serve/.done
 	.venv-serve/bin/twohands serve --host $(HOST) --port $(PORT) $(ARGS)
 
 # Files of tests run side by side, as most of them wait most of the time; JOBS=0 runs them one after another.
-JOBS ?= 2
+JOBS ?= 3
 test: .venv/.done
 	.venv/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
