@@ -36,7 +36,8 @@ from twohands.row_files import ROW_SUFFIXES, PackedError, plain_suffix, read_suf
 
 STDIN_NAME = "stdin"
 _SHOWN_CHARS = 60
-_HTML = re.compile(r"(<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
+# Atomic, else a comment is tried as the begin of all behind it, and time doubles with each of them.
+_HTML = re.compile(r"(?><\?xml[^>]*>\s*|<!--.*?-->\s*)*+<(!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,14 @@ def test_other_standard_input_is_a_document(start):
     assert is_document
     assert [(item.id, item.text) for item in items] == [("stdin#0", FIRST), ("stdin#1", SECOND)]
     assert faults == []
+
+
+@pytest.mark.issue(2)
+def test_comments_before_what_is_no_html_take_linear_time():
+    began_s = time.process_time()
+    _, items, _ = read_bytes(b"<!-- a -->\n" * 22 + f"\n{FIRST}\n\n{SECOND}".encode())
+    assert [item.text for item in items] == [FIRST, SECOND]
+    assert time.process_time() - began_s < 2  # it doubled with each comment: ten seconds
 
 
 @pytest.mark.parametrize(("content", "n_faults"), [(b"", 0), (b"\n\n", 0), (b"\xff\x00", 1)])
