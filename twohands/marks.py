@@ -119,28 +119,37 @@ def cut_heading(text: str, span: Span) -> Span:
 
 def _find_of_lines(text: str, bounds: Span, check: Check) -> Iterator[tuple[int, int, Kind]]:
     begin, last = bounds
+    read_to = begin  # what stands in a note is its text: each of many marks there would be read to the note's end
     first = _FIRST_LINE.match(text, begin, last)
     if first and first["rule"] is None:
-        yield _read_definition(text, first, last)
+        start, read_to = _read_definition(text, first, last, check)
+        yield start, read_to, Kind.NOTHING
     for number, match in enumerate(_LATER_LINE.finditer(text, begin, last)):
         if number % _CUTS_BETWEEN_CHECKS == 0:
             check()
+        if match.start() < read_to:
+            continue
         if match["rule"] is None:
-            yield _read_definition(text, match, last)
-        elif (start := _find_title(text, begin, match)) is not None:
-            yield start, match.end(), Kind.HEADING
+            start, read_to = _read_definition(text, match, last, check)
+            yield start, read_to, Kind.NOTHING
+        elif (title_start := _find_title(text, begin, match)) is not None:
+            yield title_start, match.end(), Kind.HEADING
 
 
-def _read_definition(text: str, match: re.Match[str], last: int) -> tuple[int, int, Kind]:
+def _read_definition(text: str, match: re.Match[str], last: int, check: Check) -> Span:
     end = match.end()
     if match["note"]:
         line = _REST_OF_LINE.match(text, end, last)
+        n_lines = 0
         while line:
+            if n_lines % _CUTS_BETWEEN_CHECKS == 0:
+                check()
+            n_lines += 1
             end = line.end()
             # What is indented below a sentence's end may be a paragraph of the text.
             is_ended = ends_sentence(line[0].rstrip())
             line = None if is_ended else _NOTE_GOES_ON.match(text, end, last)
-    return match.start(str(match.lastgroup)), end, Kind.NOTHING
+    return match.start(str(match.lastgroup)), end
 
 
 def cut_at_marks(text: str, bounds: Span, check: Check) -> Iterator[tuple[int, int, Kind]]:

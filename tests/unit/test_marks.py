@@ -156,6 +156,7 @@ def test_hostile_marks_take_linear_time():
         "From: a\n b\n" * 5000 + "x.",
         "From: a\nTo: b\n" + "\n" * 90_000 + "x.",
         "[^a]: b\n" + "    c\n" * 15_000 + "x.",
+        "a.\n" + "    [^a]: b\n" * 8000 + "x.",
         "a" * 99_000 + "\n---",
         "-" * 99_000,
     ):
