@@ -1,6 +1,7 @@
 """Owns token ids -> logits: one ONNX Runtime session, run unpadded on as many threads as are free."""
 
 import functools
+import mmap
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -99,6 +100,12 @@ def _share_arena() -> None:
     ort.create_and_register_allocator(where, None)
 
 
+def _may_name_files(path: Path) -> bool:
+    """Whether a graph may keep weights in other files: it names such a one behind this word, which others hold, too."""
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(b"location") >= 0
+
+
 def _load(path: Path, *, num_threads: int, shares_arena: bool) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = num_threads
@@ -113,12 +120,19 @@ def _load(path: Path, *, num_threads: int, shares_arena: bool) -> ort.InferenceS
         options.add_session_config_entry("session.x64quantprecision", "1")
     # Spinning would burn the core of a neighbour run, and of an idle service.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    graph: str | bytes = str(path)
     try:
+        if _may_name_files(path):
+            # The manifest vouches for none of them: the weights could change, and the model's digest would not. So they
+            # are looked for where nothing can be, which the runtime only does for a graph that it is given in memory.
+            graph = path.read_bytes()
+            options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path))
         return ort.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=_SLOWER_FUSIONS
+            graph, options, providers=["CPUExecutionProvider"], disabled_optimizers=_SLOWER_FUSIONS
         )
     except Exception as error:  # ONNX Runtime raises its own untyped classes
-        raise FileReadError(f"ONNX Runtime cannot load {path}: {error}") from error
+        hint = "; weights that are kept in other files are not read" if isinstance(graph, bytes) else ""
+        raise FileReadError(f"ONNX Runtime cannot load {path}: {error}{hint}") from error
 
 
 class OnnxSession:

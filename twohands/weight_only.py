@@ -161,15 +161,17 @@ def read_weight_only(path: Path) -> bytes:
         The graph, as a file of ONNX would hold it.
 
     Raises:
-        FileReadError: the file is missing or is no ONNX graph, or holds quantised operators in an order that is not
-            known.
+        FileReadError: the file is missing or is no ONNX graph, keeps weights in other files, or holds quantised
+            operators in an order that is not known.
         MissingExtraError: the package onnx is not installed.
     """
     onnx = import_extra("onnx", use="the runtime openvino", extra="openvino")
     try:
-        model = onnx.load(str(path))
+        model = onnx.load(str(path), load_external_data=False)
     except Exception as error:  # protobuf raises its own classes, and OSError
         raise FileReadError(f"{path} cannot be read as an ONNX graph: {error}") from error
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):
+        raise FileReadError(f"{path} keeps weights in other files, which are not read; export it again")
     if not model.graph.node:  # protobuf reads much that is none of ours
         raise FileReadError(f"{path} cannot be read as an ONNX graph: it holds no operator; fetch or export it again")
     try:

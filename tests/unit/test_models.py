@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.external_data_helper
 import pytest
 
 from tests.support.tiny import build_tiny_model, make_graph
+from twohands.errors import FileReadError
 from twohands.inspection import find_faults, format_figure, headline, headline_split
 from twohands.manifest import load_manifest, write_manifest
+from twohands.weight_only import read_weight_only
 
 FIGURES = {
     "dev": {"stance": {"macro_f1": {"value": 0.9, "low": 0.8, "high": 1.0}}},
@@ -126,6 +129,28 @@ def test_a_folder_whose_digests_fit_but_whose_graph_does_not_work_is_bad(places,
     assert find_faults(places / "tiny") == []
     replace(places / "tiny", "model.onnx", make().SerializeToString())
     assert len(find_faults(places / "tiny")) == 1
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_weights_that_no_digest_vouches_for_are_not_read(places, monkeypatch, runtime):
+    graph, folder = make_graph(7), places / "tiny"
+    table = graph.graph.initializer[0]
+    content = table.raw_data
+    onnx.external_data_helper.set_external_data(table, "table.bin")
+    table.ClearField("raw_data")
+    replace(folder, "model.onnx", graph.SerializeToString())
+    (folder / "table.bin").write_bytes(content)  # after the manifest, which lists all that is there
+    monkeypatch.chdir(folder)  # where a graph that is loaded from memory looks
+    if runtime == "openvino":
+        with pytest.raises(FileReadError):
+            read_weight_only(folder / "model.onnx")
+    else:
+        assert len(find_faults(folder)) == 1
+    named = make_graph(7)
+    named.graph.node[0].name = "/location/Gather"
+    replace(folder, "model.onnx", named.SerializeToString())
+    assert find_faults(folder) == []
 
 
 def test_a_tokenizer_or_graph_that_cannot_be_read_is_bad(places):
