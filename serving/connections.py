@@ -118,6 +118,10 @@ class TimedConnection(H11Protocol):
         answer = h11.Response(status_code=status, headers=headers, reason=HTTPStatus(status).phrase.encode())
         for event in (answer, h11.Data(data=bytes(response.body)), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
+        if self.cycle is not None and not self.cycle.response_complete:
+            # Its body broke before its task ran: that would answer, too, and the failure be told as one of the service.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         self.transport.close()
         self._watch_end()
 

@@ -131,6 +131,18 @@ def test_a_stream_whose_body_breaks_is_cut_and_logged_as_no_fault_of_ours(served
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("media_type", [b"text/plain", b"application/json"])  # the one is refused by its headers
+def test_a_body_that_breaks_with_its_headers_is_answered_once_and_no_fault_of_ours(served, caplog, media_type):
+    head = b"POST /v1/classify HTTP/1.1\r\nhost: service\r\ncontent-type: " + media_type + b"\r\n" + CHUNKED
+    answer = exchange(served, head + b"-1\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    # Answered behind it on the loop of the service: by then the request's own task is done.
+    assert exchange(served, GET + b"connection: close\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
 def test_a_body_that_goes_on_behind_its_answer_is_cut(served, monkeypatch):
     monkeypatch.setattr(TimedConnection, "header_timeout_s", 0.5)
     with connect(served) as connection:
