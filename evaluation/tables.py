@@ -11,6 +11,7 @@ from rich.text import Text
 
 from evaluation.rows import TOO_FEW_GROUPS
 from evaluation.slices import MIN_ROWS, SMALL
+from twohands.printable import make_printable
 
 WIDTH = 80
 Json = Mapping[str, Any]
@@ -123,8 +124,8 @@ def make_table(*headings: str) -> Table:
 
 
 def show_text(value: object, style: str = "") -> Text:
-    """Words as they are: values come from the user's data, and as Text they are never read as markup."""
-    return Text(str(value), style=style)
+    """Words as they are: values come from the user's data, and as Text they are never read as markup, nor obeyed."""
+    return Text(make_printable(str(value)), style=style)
 
 
 def _print_notes(console: Console, report: Json) -> None:

@@ -12,6 +12,7 @@ import click
 
 from twohands import __version__
 from twohands.errors import FileReadError, MissingExtraError, TwoHandsError
+from twohands.printable import make_printable
 from twohands.standard_streams import open_closed_streams, watch_stdout
 
 GROUP = "twohands.commands"
@@ -109,7 +110,7 @@ def cli() -> None:
 
 def _say_error(error: TwoHandsError) -> None:
     with contextlib.suppress(OSError):  # where standard error is full there is nobody to tell
-        click.echo(f"error [{error.code}]: {error}", err=True)
+        click.echo(make_printable(f"error [{error.code}]: {error}"), err=True)
 
 
 def _heed_terminate() -> None:

@@ -1,4 +1,4 @@
-"""Owns how words from elsewhere, such as names of files and models, are shown to people: so that they steer no terminal.
+"""Owns how words from elsewhere, as names of files and models, are shown to people: so that they steer no terminal.
 
 Data that is written for programs stays as it is.
 """
@@ -10,7 +10,7 @@ _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u
 
 
 def make_printable(text: str) -> str:
-    """Write control characters as Python does in source code, `\\x1b`, which a terminal would obey.
+    """Write control characters, which a terminal would obey, as Python writes them in source code.
 
     Args:
         text: one line or several.

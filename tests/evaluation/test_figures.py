@@ -13,7 +13,7 @@ from evaluation.plots_growth import draw_growth
 from evaluation.ranking import measure_ranking
 from evaluation.rows import HeadRows, Sample, share_of
 from evaluation.slices import measure_slices
-from evaluation.tables import list_labels, say_better, show_bootstrap_p, show_figure, show_p, show_range
+from evaluation.tables import list_labels, say_better, show_bootstrap_p, show_figure, show_p, show_range, show_text
 from twohands.bounds import bound_head
 from twohands.examples import Example
 from twohands.metrics import draw_weights
@@ -236,3 +236,8 @@ def test_figures_of_a_label_rest_on_the_documents_that_have_it(taxonomy, n_rare)
     assert 0 < abstention["risk"]["value"] < 1
     assert (abstention["risk"]["low"] is None) == (abstention["accuracy"]["low"] is None) == (n_rare < 5)
     assert abstention["coverage"]["low"] is not None
+
+
+@pytest.mark.issue(6)
+def test_words_from_rows_are_neither_markup_nor_obeyed():
+    assert show_text("[bold]a[/] \x1b[2J \u202eb\tc\n").plain == "[bold]a[/] \\x1b[2J \\u202eb\tc\n"

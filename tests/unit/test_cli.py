@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from twohands import __version__
 from twohands.cli import COMMANDS, GROUP, cli, main
+from twohands.manifest import load_manifest, write_manifest
 
 HEAVY = ["numpy", "onnxruntime", "tokenizers", "pydantic", "pyarrow", "rich", "torch", "transformers", "fastapi"]
 
@@ -166,6 +168,21 @@ def test_a_named_fault_is_one_message_and_exit_code_1(run, tmp_path):
     assert finished.stderr.startswith("error [unreadable_file]: ")
     assert "Traceback" not in finished.stderr
     assert finished.stdout == b""
+
+
+@pytest.mark.issue(2)
+def test_names_of_files_and_models_steer_no_terminal(run, tmp_path, tiny_model, monkeypatch):
+    monkeypatch.setenv("TWOHANDS_MODELS", str(tmp_path))
+    folder = shutil.copytree(tiny_model, tmp_path / "tiny")
+    write_manifest(folder, load_manifest(folder)[0].model_copy(update={"name": "a\x1b]0;b\x07", "license": "\x9b2J"}))
+    rows = tmp_path / "c\x1b[2J.jsonl"
+    rows.write_text("no row\n")
+    told = [run("classify", "--model", folder, rows), run("classify", f"{rows}.txt"), run("models", "verify", folder)]
+    told += [run("models", "list"), run("models", "show", folder), run("models", "show", f"{folder}\x1b[2J")]
+    shown = "".join(each.stdout.decode() + each.stderr for each in told)
+    assert not set("\x1b\x07\x9b") & set(shown)
+    for name in (r"c\x1b[2J.jsonl:1", r"c\x1b[2J.jsonl.txt", r"a\x1b]0;b\x07", r"\x9b2J", r"tiny\x1b[2J"):
+        assert name in shown
 
 
 @pytest.mark.issue(2)

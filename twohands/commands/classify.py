@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import click
 
 from twohands import __version__
+from twohands.printable import make_printable
 from twohands.runtimes import DEFAULT_RUNTIME, Runtime
 from twohands.standard_streams import PIPE_CLOSED, drop_stdout
 
@@ -104,7 +105,7 @@ class _Report:
         for fault in self._faults:
             self.n_unreadable += 1
             if self.n_unreadable <= _MOST_FAULTS_SHOWN:
-                say(f"unreadable: {fault}")
+                say(make_printable(f"unreadable: {fault}"))
         self._faults.clear()
 
     def finish(self, tally: "Tally", output: Path | None) -> int:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from twohands.printable import make_printable
+
 if TYPE_CHECKING:
     from twohands.errors import TwoHandsError
     from twohands.manifest import Manifest
@@ -78,7 +80,7 @@ def list_command(*, as_json: bool) -> None:
         click.echo(json.dumps([_as_json(*model) for model in models], indent=2, ensure_ascii=False))
     elif models:
         heading = ["NAME", "VERSION", "PRECISION", "SIZE", "MACRO-F1", "PATH"]
-        click.echo(_table([heading, *(_as_cells(*model) for model in models)]))
+        click.echo(make_printable(_table([heading, *(_as_cells(*model) for model in models)])))
     else:
         click.echo(f"no models; looked in: {', '.join(map(str, model_roots())) or 'no folder that exists'}", err=True)
 
@@ -98,7 +100,7 @@ def show_command(*, model: str | None, as_json: bool) -> None:
         shown = {"path": str(folder), "sha256": sha256, "manifest": manifest.model_dump(mode="json")}
         click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
     else:
-        click.echo(describe_model(folder, manifest, sha256))
+        click.echo(make_printable(describe_model(folder, manifest, sha256)))
 
 
 @command.command(name="verify", short_help="Check every digest of a model, or of all, and that it answers.")
@@ -116,7 +118,7 @@ def verify_command(*, model: str | None, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
         for folder, faults in checked:
-            click.echo(f"{folder}: {'sound' if not faults else f'{len(faults)} faults'}")
+            click.echo(make_printable(f"{folder}: {'sound' if not faults else f'{len(faults)} faults'}"))
             for fault in faults:
-                click.echo(f"  - {fault}")
+                click.echo(make_printable(f"  - {fault}"))
     sys.exit(int(any(faults for _, faults in checked)))
