@@ -17,6 +17,8 @@ from twohands.scores import check_threshold
 # among them: the service has worked on the request all that time, and would again.
 RETRY_STATUSES = frozenset({429, 502, 503})
 _TOO_COSTLY = "deadline_exceeded"
+# What reading a foreign answer raises: it is no JSON, or of another shape, or has numbers or lists beyond all bounds.
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 _BACKOFF_S, _MAX_BACKOFF_S = 0.5, 20.0
 _MAX_BATCH_BYTES = 1_000_000
 
@@ -235,7 +237,7 @@ def read_items(content: bytes, *, n_texts: int) -> list[Prediction | InputError]
     """
     try:
         items = [read_item(item) for item in json.loads(content)["predictions"]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except UNREADABLE as error:
         raise make_invalid_answer() from error
     if len(items) != n_texts:
         raise ServiceError(f"{n_texts} texts were sent and {len(items)} answers came", "invalid_answer")
@@ -250,7 +252,7 @@ def read_retry_after(value: str | None) -> float | None:
         return float(value)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError):
+    except UNREADABLE:
         return None
 
 
@@ -269,7 +271,7 @@ def read_failure(status: int, headers: Mapping[str, str], content: bytes) -> Ser
     try:
         told = json.loads(content)["error"]
         code, message = str(told["code"]), str(told["message"])
-    except (ValueError, KeyError, TypeError):
+    except UNREADABLE:
         pass  # a proxy's page: the status says enough
     return ServiceError(
         message,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twohands.errors import InputError, InputTypeError, ServiceError
-from twohands.exchange import Call, encode_text, make_invalid_answer, read_item, read_thresholds
+from twohands.exchange import UNREADABLE, Call, encode_text, make_invalid_answer, read_item, read_thresholds
 from twohands.prediction import Prediction
 
 STREAM_PATH, DOCUMENTS_PATH = "/v1/classify/stream", "/v1/documents"
@@ -137,7 +137,7 @@ def read_part(content: bytes, *, part: Part) -> list[tuple[RowId, Item]]:
             # Fewer than were sent: the connection was closed in good order, but too early.
             raise ServiceError("the answer ended before all rows were answered", "invalid_answer", is_passing=True)
         return [(name, read_item(answer)) for (name, _), answer in zip(part, answers, strict=True)]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except UNREADABLE as error:
         raise make_invalid_answer() from error
 
 
@@ -223,5 +223,5 @@ def read_document(content: bytes) -> Document:
             text=answer["document"]["text"],
             model=dict(answer["model"]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except UNREADABLE as error:
         raise make_invalid_answer() from error

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twohands.errors import InputError, ServiceError
-from twohands.exchange import Call, make_invalid_answer, make_unreachable, read_failure
+from twohands.exchange import UNREADABLE, Call, make_invalid_answer, make_unreachable, read_failure
 from twohands.extras import import_extra
 from twohands.misuse import ArgumentError
 from twohands.prediction import Prediction
@@ -119,7 +119,7 @@ def read_info(content: bytes) -> dict[str, Any]:
     """
     try:
         answer: object = json.loads(content)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise make_invalid_answer() from error
     if not isinstance(answer, dict):
         raise make_invalid_answer()

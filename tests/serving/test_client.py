@@ -148,6 +148,9 @@ def test_broken_connection_is_tried_again(waits, error):
         (httpx.Response(200, json={"predictions": [{}]}), "invalid_answer"),
         (httpx.Response(200, json={"predictions": [None]}), "invalid_answer"),
         (httpx.Response(200, json=make_answer(2)), "invalid_answer"),
+        (httpx.Response(200, content=json.dumps(make_answer()).replace("0.9", "9" * 400)), "invalid_answer"),
+        (httpx.Response(200, content="[" * 100_000), "invalid_answer"),
+        (httpx.Response(500, content="[" * 100_000), "http_500"),
     ],
 )
 def test_what_trying_again_would_not_mend_is_raised_at_once(waits, answer, code):
@@ -192,7 +195,7 @@ def test_retry_after_as_number_date_or_nonsense():
     date = email.utils.formatdate(time.time() + 100, usegmt=True)
     assert read_retry_after(date) == pytest.approx(100, abs=10)
     assert read_retry_after(email.utils.formatdate(0, usegmt=True)) == 0
-    for value in (None, "", "soon", "-1", "\u0661"):
+    for value in (None, "", "soon", "-1", "\u0661", f"Wed, 21 Oct {'9' * 20} 07:28:00 GMT"):
         assert read_retry_after(value) is None
     assert read_failure(429, {"retry-after": "3"}, b"").retry_after_s == 3
 

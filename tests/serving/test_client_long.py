@@ -151,7 +151,11 @@ async def test_a_part_that_fails_in_passing_is_sent_again_and_no_row_twice(fault
         assert [name for name, _ in await collect(client.stream(texts))] == list(range(300))
 
 
-@pytest.mark.parametrize("content", [b"<html>\n" * 3, b"[]\n" * 3, b"{}\n" * 3, b'{"id":0}\n{"id":1}\n{"id":2}\n'])
+@pytest.mark.parametrize(
+    "content",
+    [b"<html>\n" * 3, b"[]\n" * 3, b"{}\n" * 3, b'{"id":0}\n{"id":1}\n{"id":2}\n', b"[" * 100_000 + b"\n"],
+    ids=lambda content: str(content[:8]),
+)
 def test_what_is_no_answer_of_the_service_is_said_to_be_none(content):
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=content))
     with Client("http://service", transport=transport) as client, pytest.raises(ServiceError) as failure:

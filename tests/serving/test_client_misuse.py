@@ -169,7 +169,7 @@ def test_what_is_no_address_is_refused_and_never_told(url):
         assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
-@pytest.mark.parametrize("content", [b"<!doctype html>", b"", b"[]", b"\xff"])
+@pytest.mark.parametrize("content", [b"<!doctype html>", b"", b"[]", b"\xff", b"[" * 100_000], ids=len)
 async def test_what_is_no_answer_to_info_is_said_to_be_none(content):
     service = Scripted(httpx.Response(200, content=content), httpx.Response(200, content=content))
     with service.open() as client, pytest.raises(ServiceError) as failure:
