@@ -4,6 +4,7 @@ import email.utils
 import json
 import random
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -256,6 +257,16 @@ def read_retry_after(value: str | None) -> float | None:
         return None
 
 
+def _tell_redirect(location: str) -> str:
+    """Say where a redirect leads, which is not followed: its host alone, as the rest may hold a ticket of a login."""
+    try:
+        found = urllib.parse.urlsplit(location)
+    except ValueError:
+        return ""
+    where = f" to {found.scheme}://{found.netloc.rpartition('@')[2]}" if found.scheme and found.netloc else ""
+    return f", a redirect{where}; none is followed, as the key would go along: pass the address of the service itself"
+
+
 def read_failure(status: int, headers: Mapping[str, str], content: bytes) -> ServiceError:
     """Read the answer to a request that failed.
 
@@ -268,6 +279,8 @@ def read_failure(status: int, headers: Mapping[str, str], content: bytes) -> Ser
         The error to raise, with the service's own code where it has one.
     """
     code, message = f"http_{status}", f"the service answered with status {status}"
+    if location := headers.get("location") if 300 <= status < 400 else None:  # often from http:// to https://
+        message += _tell_redirect(location)
     try:
         told = json.loads(content)["error"]
         code, message = str(told["code"]), str(told["message"])

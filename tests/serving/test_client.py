@@ -161,6 +161,21 @@ def test_what_trying_again_would_not_mend_is_raised_at_once(waits, answer, code)
     assert (len(service.requests), waits) == (1, [])
 
 
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("https://name:secret@service:8443/v1/classify?ticket=secret", "redirect to https://service:8443;"),
+        ("/login?ticket=secret", "a redirect;"),
+        ("//[secret", "status 308"),
+    ],
+)
+def test_a_redirect_is_said_to_be_one_and_where_it_leads(location, told):
+    failure = read_failure(308, httpx.Headers({"location": location}), b"")
+    assert told in str(failure)
+    assert "secret" not in str(failure)
+
+
 def test_retries_end_and_a_long_wait_is_given_up(waits):
     service = Scripted(*[httpx.Response(503)] * 10)
     with service.open(max_retries=3) as client, pytest.raises(ServiceError) as failure:
