@@ -128,6 +128,10 @@ def read_info(content: bytes) -> dict[str, Any]:
 
 def read_answer(response: "httpx.Response", read: Callable[[bytes], T]) -> T:
     """What an answer says; a refusal, or one that broke off, is raised."""
+    content = response.content
     if not response.is_success:
-        raise read_failure(response.status_code, response.headers, response.content)
-    return read(response.content)
+        raise read_failure(response.status_code, response.headers, content)
+    # Of an answer without its length, as HTTP/1.0 has them, and of a packed one, httpx takes the first part for all.
+    if content.startswith(b"{") and not content.rstrip().endswith(b"}"):
+        raise ServiceError("the answer broke off", "invalid_answer", is_passing=True)
+    return read(content)

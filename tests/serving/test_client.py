@@ -176,6 +176,19 @@ def test_a_redirect_is_said_to_be_one_and_where_it_leads(location, told):
     assert "secret" not in str(failure)
 
 
+@pytest.mark.issue(4)
+def test_an_answer_that_breaks_off_unnoticed_is_asked_for_again(waits):
+    whole = json.dumps(make_answer()).encode()
+    cut = [httpx.Response(200, content=whole[: len(whole) // 2]) for _ in range(3)]
+    service = Scripted(*cut[:2])
+    with service.open() as client:
+        assert client.classify_one("plan").stance.label == "neutral"
+    assert (len(service.requests), len(waits)) == (3, 2)
+    with Scripted(cut[2]).open(max_retries=0) as client, pytest.raises(ServiceError, match="broke off") as failure:
+        client.classify(["plan"])
+    assert failure.value.code == "invalid_answer"
+
+
 def test_retries_end_and_a_long_wait_is_given_up(waits):
     service = Scripted(*[httpx.Response(503)] * 10)
     with service.open(max_retries=3) as client, pytest.raises(ServiceError) as failure:
