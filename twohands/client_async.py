@@ -76,7 +76,8 @@ class AsyncClient:
         Args:
             url: of the service.
             api_key: sent with each request, without white space around it.
-            timeout_s: for each step of a request: connecting, sending, waiting for the answer.
+            timeout_s: for each step of a request: connecting, sending, waiting for the next piece of the answer. One
+                that comes in many pieces may take longer in all.
             max_retries: how often a request is sent again. From 1 on, a batch that takes the service too long is halved
                 in place of that, until it is one text.
             max_wait_s: longest wait before one is.
