@@ -1,9 +1,12 @@
-"""Owns the progress bar of bulk runs, on standard error and only where somebody looks at it."""
+"""Owns how progress of bulk runs is told, on standard error: a bar where somebody looks at it, else a line at times."""
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
+
+TELL_EVERY_S = 300.0  # a line; most runs end before, and say nothing
 
 
 class Progress(Protocol):
@@ -16,11 +19,20 @@ class Progress(Protocol):
         """Tell one line without breaking the bar."""
 
 
-class _Silent:
-    """No bar; lines still go to standard error."""
+class _Log:
+    """No bar, but a line now and then: of hours in a log file nothing told whether a run went on or hung."""
+
+    def __init__(self, n_done: int) -> None:
+        self._n_done = n_done
+        self._n_told, self._told_s = n_done, time.monotonic()
 
     def advance(self, n_items: int) -> None:
-        del n_items
+        self._n_done += n_items
+        now_s = time.monotonic()
+        if now_s - self._told_s >= TELL_EVERY_S and not sys.stderr.isatty():  # there, it would stand amid the answers
+            speed = (self._n_done - self._n_told) / (now_s - self._told_s)
+            self.say(f"{self._n_done:,} done so far, {speed:,.1f} rows/s")
+            self._n_told, self._told_s = self._n_done, now_s
 
     def say(self, message: str) -> None:
         sys.stderr.write(message + "\n")
@@ -28,7 +40,7 @@ class _Silent:
 
 @contextmanager
 def show_progress(*, is_shown: bool, total: int | None, n_done: int) -> Iterator[Progress]:
-    """Show a bar with rows per second, and the time left where the total is known.
+    """Show a bar with rows per second, and the time left where the total is known; else tell a line every five minutes.
 
     Args:
         is_shown: whether standard error is a terminal that nothing else writes to.
@@ -39,7 +51,7 @@ def show_progress(*, is_shown: bool, total: int | None, n_done: int) -> Iterator
         Where to tell progress.
     """
     if not is_shown:
-        yield _Silent()
+        yield _Log(n_done)
         return
     # Costs a tenth of a second, which a run in a pipe need not pay.
     from rich.console import Console

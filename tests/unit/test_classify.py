@@ -289,6 +289,19 @@ def test_a_progress_bar_is_shown_on_a_terminal_only(tiny_model, rows, tmp_path):
     assert b"rows/s" in shown
 
 
+@pytest.mark.issue(2)
+def test_a_long_run_that_nobody_watches_tells_of_itself_now_and_then(classify, rows, monkeypatch):
+    assert "so far" not in classify(rows).stderr
+    monkeypatch.setattr("twohands.progress.TELL_EVERY_S", 0)
+    finished = classify(rows)
+    assert [line.split(",")[0] for line in finished.stderr.splitlines() if "so far" in line] == [
+        "128 done so far",
+        "256 done so far",
+        "300 done so far",
+    ]
+    assert len(read_lines(finished.stdout)) == 300
+
+
 def test_evidence_is_written_in_every_format_and_equals_the_library(classify, tiny_model, tmp_path):
     text = "The weather of the. A plan of plan plan.\nThe weather."
     (tmp_path / "in.jsonl").write_text(json.dumps({"id": "a", "text": text}) + "\n" + '{"id": "b", "text": ""}\n')
