@@ -5,6 +5,8 @@ from typing import SupportsIndex
 
 from twohands.errors import TwoHandsError
 
+_OF_TABLES = ("iterrows", "iter_rows", "to_pylist", "collect")  # pandas, polars, Arrow, lazy ones of polars and Spark
+
 
 class ArgumentError(TwoHandsError, TypeError, ValueError):
     """A call from Python is given what it cannot take; also what Python itself would raise for a type or a value."""
@@ -32,14 +34,18 @@ def check_texts(texts: object, *, is_async: bool = False) -> None:
         is_async: whether an async iterator may give them.
 
     Raises:
-        ArgumentError: it is one string, a mapping, a table, or nothing to go through.
+        ArgumentError: it is one string, a mapping, a table, a column of Arrow, or nothing to go through.
     """
     if isinstance(texts, str | bytes):
         raise ArgumentError("classify takes several texts; wrap the one text in a list: classify([text])")
     if isinstance(texts, Mapping):
         raise ArgumentError("classify takes texts, found a mapping; pass list(texts.values())")
-    if hasattr(texts, "columns") and hasattr(texts, "iterrows"):  # pandas; it need not be here to be known
+    # None of these need be here to be known. By their type: a lazy table would read its files to name its columns.
+    kind = type(texts)
+    if hasattr(kind, "columns") and any(hasattr(kind, method) for method in _OF_TABLES):
         raise ArgumentError("classify takes texts, found a table; pass the column that holds them: table['text']")
+    if hasattr(kind, "to_pylist"):  # Arrow, whose cells are no strings of Python
+        raise ArgumentError(f"classify takes texts, found {kind.__name__}; pass its strings: column.to_pylist()")
     if is_async and isinstance(texts, AsyncIterable):
         return
     try:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from tests.support.tiny import build_tiny_model
@@ -191,3 +192,22 @@ def test_a_table_is_refused_and_its_column_is_not(classifier):
     with pytest.raises(ArgumentError, match="column"):
         classifier.classify(table)
     assert len(classifier.classify(table["text"])) == 1
+
+
+class Polars:
+    """What of a table of polars tells that it is one; going through it gives its columns."""
+
+    columns = property(lambda _: pytest.fail("a lazy table reads its files for this"))
+    iter_rows = __iter__ = lambda _: iter([["the plan"]])
+
+
+@pytest.mark.issue(2)
+def test_tables_of_other_libraries_and_columns_of_arrow_are_told_how_to_be_passed(classifier):
+    table = pa.table({"text": ["the plan"]})
+    for texts in (table, table.to_batches()[0], Polars()):
+        with pytest.raises(ArgumentError, match="a table; pass the column"):
+            classifier.classify(texts)
+    for texts in (table["text"], table["text"].chunk(0)):
+        with pytest.raises(ArgumentError, match="to_pylist"):
+            classifier.classify(texts)
+    assert len(classifier.classify(table["text"].to_pylist())) == 1
