@@ -4,8 +4,10 @@ Knows nothing of what documents are.
 """
 
 import codecs
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
+from itertools import chain
 
 # What is declared as the key is read as the value, which holds more: pages that say iso-8859-1 have curly quotes.
 _READ_AS = {
@@ -95,3 +97,26 @@ def decode(content: bytes, codec: str) -> str:
         if codec != "cp874" and not codec.startswith("cp125"):
             raise
         return codecs.charmap_decode(content, "strict", _make_table(codec))[0]
+
+
+def read_utf_8_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Turn lines of UTF-16 that begin with its byte order mark, as PowerShell writes them, into lines of UTF-8.
+
+    Args:
+        lines: as they come of a file, each up to a byte 0A; not all of them need be held.
+
+    Yields:
+        Other lines as they are; half a surrogate pair as `json` reads it. What breaks off amid a letter is left out.
+    """
+    remaining = iter(lines)
+    first = next(remaining, b"")
+    if find_marked_codec(first) != "utf-16":
+        yield first
+        yield from remaining
+        return
+    decoder = codecs.getincrementaldecoder("utf-16")("surrogatepass")
+    held = ""
+    for piece in chain([first], remaining):  # of which each begins with the half of the line feed before it
+        *whole, held = (held + decoder.decode(piece)).split("\n")
+        yield from (f"{line}\n".encode("utf-8", "surrogatepass") for line in whole)
+    yield held.encode("utf-8", "surrogatepass")

@@ -12,6 +12,7 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
+from twohands.charsets import read_utf_8_lines
 from twohands.csv_cells import read_csv_cells
 from twohands.errors import DataError, FileReadError, InputError
 from twohands.extras import import_extra
@@ -106,14 +107,14 @@ def read_jsonl_lines(lines: Iterable[bytes], name: str, faults: list[str]) -> It
     """Stream the rows of JSONL.
 
     Args:
-        lines: lines of a file or of standard input.
+        lines: lines of a file or of standard input, in UTF-8, or in UTF-16 with its byte order mark.
         name: how places are named.
         faults: lines that cannot be read are described here and passed over.
 
     Yields:
         Raw rows.
     """
-    for number, raw in enumerate(lines, start=1):
+    for number, raw in enumerate(read_utf_8_lines(lines), start=1):
         place = f"{name}:{number}"
         line = raw.removeprefix(b"\xef\xbb\xbf").strip()
         if not line:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from twohands.charsets import read_utf_8_lines
 from twohands.csv_cells import read_csv_header
 from twohands.documents import (
     DOCUMENT_SUFFIXES,
@@ -223,7 +224,8 @@ def read_stdin(stream: BinaryIO, faults: list[str], *, text_column: str) -> tupl
         head.append(line)
         if line.removeprefix(b"\xef\xbb\xbf").strip():
             break
-    if head and head[-1].removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+    first = b"".join(read_utf_8_lines(head))
+    if first.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
         rows = read_jsonl_lines(itertools.chain(head, lines), STDIN_NAME, faults)
         return False, (_item_from_row(row, text_column) for row in rows)
 

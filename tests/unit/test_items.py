@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import os
 import sys
 import time
@@ -265,6 +266,21 @@ def test_tables_as_people_have_them_are_read(tmp_path, name, content):
     assert find_inputs([tmp_path], text_column="text") == [path]
     items, faults = read_all(path)
     assert ([(item.id, item.text) for item in items], faults) == ([("1", "A, and more."), ("2", "B.")], [])
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
+def test_rows_in_utf_16_are_rows_in_files_and_on_standard_input(tmp_path, encoding, end):
+    texts = ["A plan\u2028of \u0a05\u010a.", "\U0001f680 B."]  # with the byte of a line feed in its letters
+    lines = [json.dumps({"text": text}, ensure_ascii=False) + end for text in texts]
+    content = ("\ufeff" + "".join(lines) + '{"text": "cut"').encode(encoding)
+    (tmp_path / "a.jsonl").write_bytes(content[:-1])
+    items, faults = read_all(tmp_path / "a.jsonl")
+    assert [item.text for item in items] == texts
+    assert len(faults) == 1
+    is_document, items, faults = read_bytes(content)
+    assert (is_document, [item.text for item in items], len(faults)) == (False, texts, 1)
 
 
 @pytest.mark.issue(2)
