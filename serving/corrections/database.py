@@ -25,6 +25,7 @@ N_CONNECTIONS = 4
 _BUSY_TIMEOUT_S = 10
 _CONNECT_TIMEOUT_S = 5
 _LOCK_TIMEOUT_S = 60
+_SET_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '{}s'"
 _ADVISORY_LOCK = 0x74776F68616E6473  # "twohands"
 # Alembic keeps its context in a global of the module.
 _ALEMBIC_LOCK = threading.Lock()
@@ -92,6 +93,14 @@ def _begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
 
 
+def _bound_locks(connection: sa.Connection) -> None:
+    """Wait for who holds rows or the table as long as on SQLite, not without end.
+
+    By each transaction: a pooler in between may refuse parameters of a connection, and hand its settings to others.
+    """
+    connection.exec_driver_sql(_SET_LOCK_TIMEOUT.format(_BUSY_TIMEOUT_S))
+
+
 def _make_file(path: Path) -> None:
     """Make the file so that its owner alone can read it; its WAL takes over the mode."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -129,9 +138,11 @@ def open_engine(address: Address) -> sa.Engine:
             return engine
         url = sa.make_url(address.url or "")
         arguments = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_TIMEOUT_S}
-        return sa.create_engine(
+        engine = sa.create_engine(
             url, hide_parameters=True, pool_pre_ping=True, pool_size=N_CONNECTIONS, connect_args=arguments
         )
+        sa.event.listen(engine, "begin", _bound_locks)
+        return engine
 
 
 def checkpoint(engine: sa.Engine) -> bool:
@@ -188,7 +199,7 @@ def migrate(engine: sa.Engine) -> tuple[str | None, str]:
         # On SQLite the transaction itself is the lock: it begins IMMEDIATE.
         with engine.begin() as connection:
             if connection.dialect.name == "postgresql":
-                connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_S}s'"))
+                connection.exec_driver_sql(_SET_LOCK_TIMEOUT.format(_LOCK_TIMEOUT_S))
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
             before = read_revision(connection)
             _upgrade(connection)

@@ -6,6 +6,7 @@ SQLAlchemy is loaded in such a thread at the first use, so that a service that n
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 _N_THREADS = 4
 _MAX_HERE = 64
+_PATIENCE_S = 60.0
+_STOP_S = 1.0
 _T = TypeVar("_T")
 
 
@@ -36,7 +39,9 @@ class Desk:
         self.address = address
         self._threads = ThreadPoolExecutor(_N_THREADS, thread_name_prefix="corrections")
         self._n_here = 0
-        self._lock = threading.Lock()  # of the count; the event loop takes it, so it is never held for long
+        self._lock = threading.Lock()  # of what is counted; the event loop takes it, so it is never held for long
+        self._begun: dict[int, float] = {}  # by thread, when what it works at was begun
+        self._watching: asyncio.TimerHandle | None = None
         self._opening = threading.Lock()  # taken in threads only: the first of them loads SQLAlchemy
         self._store: Store | None = None
 
@@ -46,8 +51,13 @@ class Desk:
             self._threads.submit(self._prepare)
 
     async def stop(self) -> None:
-        """Finish what was begun, and let go of the database."""
-        await asyncio.to_thread(self._threads.shutdown)
+        """Finish what was begun, if the database answers in a moment, and let go of it."""
+        if self._watching is not None:
+            self._watching.cancel()
+        # Nobody waits for its answers any more, but the process could not end before its threads.
+        ending = asyncio.ensure_future(asyncio.to_thread(self._threads.shutdown, cancel_futures=True))
+        while not (await asyncio.wait({ending}, timeout=_STOP_S))[0]:
+            self._break_off(for_good=True)
         if self._store is not None:
             await asyncio.to_thread(self._store.close)
 
@@ -62,7 +72,7 @@ class Desk:
 
         Raises:
             OverloadedError: too much waits already.
-            CorrectionsUnavailableError: the database cannot be used.
+            CorrectionsUnavailableError: the database cannot be used, or took longer than is waited for.
         """
         with self._lock:
             if self._n_here >= _MAX_HERE:
@@ -74,12 +84,30 @@ class Desk:
             self._leave()
             raise CorrectionsUnavailableError("the service is stopping", reason="stopping") from error
         future.add_done_callback(self._leave)
+        if self._watching is None and self.address.path is None:  # on SQLite every wait has an end of its own
+            self._watching = asyncio.get_running_loop().call_later(_PATIENCE_S, self._watch)
         return await asyncio.wrap_future(future)
 
     def _leave(self, future: "Future[_T] | None" = None) -> None:
         del future
         with self._lock:
             self._n_here -= 1
+
+    def _watch(self) -> None:
+        """Let nothing wait for longer than is fitting, whether its caller is still there or not."""
+        with self._lock:
+            begun_s, is_idle = min(self._begun.values(), default=None), self._n_here == 0
+        waited_s = 0.0 if begun_s is None else time.monotonic() - begun_s
+        if waited_s >= _PATIENCE_S:
+            _LOGGER.error("corrections in %s: no end after %.0f s, broken off", self.address.describe(), waited_s)
+            self._break_off()
+            waited_s = 0.0
+        loop = asyncio.get_running_loop()
+        self._watching = None if is_idle else loop.call_later(_PATIENCE_S - waited_s, self._watch)
+
+    def _break_off(self, *, for_good: bool = False) -> None:
+        if self._store is not None:
+            self._store.connections.cut(for_good=for_good)
 
     def _get_store(self) -> "Store":
         with self._opening:
@@ -90,11 +118,17 @@ class Desk:
             return self._store
 
     def _work(self, work: "Callable[[Store], _T]") -> _T:
+        thread = threading.get_ident()
+        with self._lock:
+            self._begun[thread] = time.monotonic()
         try:
             return work(self._get_store())
         except CorrectionsUnavailableError as error:
             _LOGGER.error("corrections in %s: %s", self.address.describe(), error.reason)  # noqa: TRY400 - a trace would say no more
             raise
+        finally:
+            with self._lock:
+                del self._begun[thread]
 
     def _prepare(self) -> None:
         try:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from serving.corrections.address import Address
 from serving.corrections.clashes import find_clashes
+from serving.corrections.cutting import Connections
 from serving.corrections.database import checkpoint, migrate, open_engine, translate_errors
 from serving.corrections.latest import is_latest
 from serving.corrections.schemas import Clash, Correction, Status
@@ -64,6 +65,7 @@ class Store:
         """
         self.address = address
         self._engine: sa.Engine | None = None
+        self.connections = Connections()
         self._lock = threading.Lock()
         self._is_log_due = False
 
@@ -77,7 +79,10 @@ class Store:
             CorrectionsUnavailableError: it cannot be reached, or is of a later version.
         """
         with self._lock:
-            engine = self._engine or open_engine(self.address)
+            engine = self._engine
+            if engine is None:
+                engine = open_engine(self.address)
+                self.connections.note_those_of(engine)
             try:
                 revisions = migrate(engine)
             except BaseException:

@@ -6,6 +6,7 @@ import time
 import xml.etree.ElementTree as ET
 
 import pytest
+import sqlalchemy as sa
 
 from serving.app import create_app
 from serving.corrections.address import OFF
@@ -409,6 +410,53 @@ async def test_a_database_that_is_held_stalls_no_classification_and_is_bounded(d
         release.set()
     assert {(await task).status_code for task in waiting} == {404}
     assert (await desk.get(PATH)).status_code == 200
+
+
+@pytest.mark.issue(4)
+async def test_postgresql_that_gives_no_answer_holds_neither_a_caller_nor_the_end(
+    settings,
+    classifier,
+    postgres_url,  # noqa: F811
+    monkeypatch,
+    caplog,
+):
+    """As one that froze, whose host vanished, or where somebody keeps the table locked."""
+    import psycopg
+
+    begun = threading.Event()
+
+    def hang(store, correction_id):
+        del correction_id
+        with store._reading() as connection:
+            begun.set()
+            connection.execute(sa.text("SELECT pg_sleep(60)"))
+
+    monkeypatch.setattr(Store, "get", hang)
+    path, refused = f"{PATH}/01a21384-194b-77b3-b304-a2a03368d4cc", (503, "corrections_unavailable")
+    app = create_app(settings.model_copy(update={"corrections": postgres_url}), classifier)
+    async with open_client(app, base_url="http://localhost") as client:
+        await save(client)
+        with psycopg.connect(postgres_url) as other, monkeypatch.context() as patch:
+            patch.setattr("serving.corrections.database._BUSY_TIMEOUT_S", 0.01)
+            other.execute("LOCK TABLE corrections")
+            assert code(await client.get(PATH)) == refused
+        assert "LockNotAvailable" in caplog.text
+
+        waiting = asyncio.create_task(client.get(path))
+        await asyncio.to_thread(begun.wait, 20)
+        with monkeypatch.context() as patch:
+            patch.setattr("serving.corrections.desk._PATIENCE_S", 0)
+            app.state.corrections._watch()
+            assert code(await waiting) == refused
+        assert "broken off" in caplog.text
+        assert (await client.get(PATH)).status_code == 200
+
+        begun.clear()
+        left = asyncio.create_task(client.get(path))
+        await asyncio.to_thread(begun.wait, 20)
+        monkeypatch.setattr("serving.corrections.desk._STOP_S", 0.01)
+        await app.state.corrections.stop()
+        assert code(await left) == refused
 
 
 async def test_the_first_use_loads_the_database_library_beside_the_event_loop(desk, monkeypatch):
