@@ -182,3 +182,13 @@ def test_options_of_a_command_are_ones_that_it_has(line):
     arguments = shlex.split(line.partition(" 2> ")[0], comments=True)
     with serve.make_context("serve", arguments) as context:
         ServeSettings(**name_models(context.params))
+
+
+@pytest.mark.issue(4)
+def test_the_proxy_that_is_shown_bounds_no_body_itself():
+    """Its own bound, 1 MB, cut streams and refused half of what the service takes."""
+    (shown,) = re.findall(r"```nginx\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert re.search(r"^ *client_max_body_size 0;", shown, re.MULTILINE)
+    settings = ServeSettings()
+    patience_s = int(re.search(r"^ *proxy_read_timeout (\d+)s;", shown, re.MULTILINE)[1])
+    assert patience_s > 2 * settings.document_timeout_s + settings.request_timeout_s
