@@ -1,5 +1,6 @@
 """Owns the putting together of the app: service, routes, limits, failures. Nothing happens at import."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -115,6 +116,7 @@ def create_app(
             if desk is not None:
                 await desk.stop()
             await models.stop()
+            await asyncio.to_thread(spans.end)
 
     app = FastAPI(
         title="twohands",

@@ -4,6 +4,8 @@ The extra `tracing` brings it; the OTEL_* variables of its own documentation say
 """
 
 import importlib
+import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -12,6 +14,8 @@ from starlette.types import Scope
 
 from twohands.errors import MissingExtraError
 
+_LOGGER = logging.getLogger(__name__)
+_END_S = 2.0
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -28,6 +32,9 @@ class Spans(Protocol):
     def open(self, scope: Scope) -> Any:  # noqa: ANN401 - a context manager of a Span
         """Open one around a request."""
 
+    def end(self) -> None:
+        """Send what is left; blocking, for a moment."""
+
 
 class _NoSpans:
     """Traces nothing."""
@@ -39,6 +46,9 @@ class _NoSpans:
 
     def close(self, *, route: str, status: int, request_id: str) -> None:
         del route, status, request_id
+
+    def end(self) -> None:
+        return
 
 
 NO_SPANS: Spans = _NoSpans()
@@ -92,6 +102,14 @@ class OtelSpans:
         ) as span:
             yield _OtelSpan(span, self._trace.Status(self._trace.StatusCode.ERROR), method)
 
+    def end(self) -> None:
+        """Send what is left, if the collector takes it in a moment: one that is away must not hold up the end."""
+        sending = threading.Thread(target=self.provider.shutdown, name="twohands-spans", daemon=True)
+        sending.start()
+        sending.join(_END_S)
+        if sending.is_alive():
+            _LOGGER.warning("the collector of traces does not answer; the last spans are lost")
+
 
 def open_tracing() -> OtelSpans:
     """Set OpenTelemetry up to send spans by OTLP over HTTP.
@@ -112,6 +130,7 @@ def open_tracing() -> OtelSpans:
     resource = resources.Resource.create()  # of OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES, whose words win
     if str(resource.attributes["service.name"]).startswith("unknown_service"):
         resource = resource.merge(resources.Resource({"service.name": "twohands"}))
-    provider = sdk.TracerProvider(resource=resource)
+    # At the exit of the process it would wait for a collector that is away for ten seconds and more; see `end`.
+    provider = sdk.TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(export.BatchSpanProcessor(otlp.OTLPSpanExporter()))
     return OtelSpans(provider)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import socket
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -102,3 +103,22 @@ def test_a_collector_that_is_not_there_costs_no_request(tiny_model, monkeypatch)
             assert ask(port, "POST", "/v1/classify", json.dumps({"inputs": "plan"}))[0] == 200
         process.terminate()
         assert process.wait(40) == 0
+
+
+@pytest.mark.issue(4)
+def test_a_collector_that_does_not_answer_holds_up_no_end(monkeypatch, caplog):
+    at_exit = []
+    monkeypatch.setattr("atexit.register", at_exit.append)
+    monkeypatch.setattr("serving.tracing._END_S", 0.02)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.2")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        spans = open_tracing()
+        with spans.open({"method": "GET", "headers": []}) as span:
+            span.close(route="/info", status=200, request_id="job-1")
+        spans.end()
+        assert "the last spans are lost" in caplog.text
+        assert spans.provider.shutdown not in at_exit
+        for thread in threading.enumerate():
+            if thread.name == "twohands-spans":
+                thread.join(10)
