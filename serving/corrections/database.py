@@ -52,7 +52,8 @@ def translate_errors(*, is_telling: bool = False) -> Iterator[None]:
     except (sa.exc.SQLAlchemyError, OSError) as error:
         # Words of these are of files, hosts and locks; those of others may be of rows.
         is_safe = is_telling or isinstance(error, sa.exc.OperationalError | sa.exc.TimeoutError | OSError)
-        reason = describe_database_error(error) if is_safe else type(error).__name__
+        # The name at least tells what is missing: of PostgreSQL's, a right, a table, or that it is read-only.
+        reason = describe_database_error(error) if is_safe else type(getattr(error, "orig", None) or error).__name__
         raise CorrectionsUnavailableError(
             "the database of corrections cannot be used now; nothing was changed", reason=reason
         ) from error
