@@ -17,6 +17,7 @@ import h11
 from starlette.exceptions import HTTPException
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from serving.departures import LOSE_CONNECTION
 from serving.failures import shape_failure
 from serving.request_lines import LenientConnection
 from twohands.errors import HeadersTooLargeError
@@ -73,10 +74,14 @@ class TimedConnection(H11Protocol):
         self._watch_header()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timers."""
+        """Forget the timers, and tell a request that reads no more of its body."""
         self._header_timer = self._cancel(self._header_timer)
         self._write_timer = self._cancel(self._write_timer)
         super().connection_lost(exc)
+        if self.cycle is not None and not self.cycle.response_complete:
+            lose = self.cycle.scope["state"].get(LOSE_CONNECTION)
+            if lose is not None:
+                lose()
 
     def handle_events(self) -> None:
         """Read on; bytes alone buy no more time, only a whole request does."""

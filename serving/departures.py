@@ -7,6 +7,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.failures import answer_failure
 
+# In the state of a request's scope: to be called where its connection is lost.
+LOSE_CONNECTION = "lose_connection"
+
 
 class _Connection:
     """One request's connection, watched from the end of its body on.
@@ -44,6 +47,14 @@ class _Connection:
             pass
         self._leave()
 
+    def lose(self) -> None:
+        """Leave amid a body of which nobody asks for more yet: a stream reads on only when it has answered.
+
+        Before an answer begins whoever reads the body learns of it in time.
+        """
+        if self.has_begun:
+            self._leave()
+
     def _leave(self) -> None:
         if self._request_task is not None and not self._is_done and not self.is_gone:
             self.is_gone = True
@@ -64,7 +75,8 @@ class _Connection:
 class CancelWhenGone:
     """ASGI middleware: cancels the request when its connection breaks.
 
-    From the end of a body on it watches the connection; amid a body it sees what a task beside the request's reads.
+    From the end of a body on it watches the connection; amid a body it sees what a task beside the request's reads, and
+    of an answer that has begun meanwhile, as streams have it, it is told by `LOSE_CONNECTION`.
 
     Neither FastAPI nor uvicorn does: an answer would be computed to its end and thrown away, which under overload,
     when clients give up and ask again, is most of the work.
@@ -84,6 +96,8 @@ class CancelWhenGone:
             await self._app(scope, receive, send)
             return
         connection = _Connection(receive, send)
+        state = scope.setdefault("state", {})
+        state[LOSE_CONNECTION] = connection.lose
         try:
             await self._app(scope, connection.receive, connection.send)
         except asyncio.CancelledError:
@@ -92,4 +106,5 @@ class CancelWhenGone:
             if not connection.has_begun:  # nobody reads it; it tells metrics and logs what became of the request
                 await (await answer_failure(Request(scope), ClientDisconnect()))(scope, receive, send)
         finally:
+            del state[LOSE_CONNECTION]  # else a ring as well
             connection.close()

@@ -171,3 +171,23 @@ def test_broken_connection_to_a_real_server_ends_the_work(tiny_model, classifier
         headers = {"content-type": "application/json"}
         assert httpx.post(f"{url}/v1/classify", content=BODY, headers=headers).status_code == 200
     assert gate.n_begun == 1 + 1 + 3  # the warm-up, one of who left, three of who came after
+
+
+def test_broken_connection_amid_a_stream_ends_the_work(tiny_model, classifier):
+    gate = Gate(7, n_free=2)
+    slow = with_session(classifier, gate.run_batch, num_threads=1)
+    rows = b"".join(b'{"id": %d, "text": "plan"}\n' % number for number in range(2000))
+    with run_server(ServeSettings(model=str(tiny_model)), slow) as url:
+        address = urlsplit(url)
+        with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+            head = b"POST /v1/classify/stream HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-ndjson\r\n"
+            connection.sendall(head + b"content-length: 1000000000\r\n\r\n" + rows[:26])
+            assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")  # the answer has begun
+            connection.sendall(rows[26:] + b'"more"\n' * 50_000)  # more than is read ahead
+            assert gate.reached.wait(10)
+        n_begun = gate.n_begun
+        gate.opened.set()
+        waited_until_s = time.monotonic() + 10
+        while "twohands_queue_depth 0.0" not in httpx.get(f"{url}/metrics").text:
+            assert time.monotonic() < waited_until_s
+        assert gate.n_begun < n_begun + 500  # of the 2,000 and more that were read
