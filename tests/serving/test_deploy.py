@@ -5,6 +5,7 @@ import re
 import pytest
 import yaml
 from fastapi.routing import APIRoute
+from prometheus_client.parser import text_string_to_metric_families
 
 from serving.commands import serve
 from serving.document_routes import _MAX_READERS
@@ -109,3 +110,29 @@ def test_every_option_that_is_named_exists(name):
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
     others = set(OF_OTHERS.split())
     assert not named - set(OPTIONS) - others
+
+
+@pytest.mark.issue(4)
+@pytest.mark.anyio
+async def test_the_alerts_ask_for_metrics_labels_and_values_that_are_told(app, client):
+    await client.post("/v1/classify", json={"inputs": "plan"})
+    told = {}  # name -> label -> values
+    for family in text_string_to_metric_families((await client.get("/metrics")).text):
+        for sample in family.samples:
+            labels = told.setdefault(sample.name, {})
+            for label, value in sample.labels.items():
+                labels.setdefault(label, set()).add(value)
+    told["twohands_drift_stability_index"] = told["twohands_drift_reference"]  # told once some paragraphs were read
+    rules = yaml.safe_load((DEPLOY / "prometheus-rules.yaml").read_text("utf-8"))["groups"][0]["rules"]
+    asked = [found for rule in rules for found in re.findall(r"(twohands_\w+)(?:\{(.*?)\}[\[)])?", rule["expr"])]
+    assert len(asked) >= len(rules)
+    for name, matchers in asked:
+        assert name in told, name
+        for label, operator, value in re.findall(r'(\w+)(=~|!~|=)"(.*?)"', matchers):
+            assert label in told[name], f"{name} has no {label}"
+            if operator == "=" and label != "route":
+                assert value in told[name][label], f"{label} of {name} is never {value}"
+            elif operator == "=~" and label != "code":
+                assert set(value.split("|")) <= told[name][label], f"{label} of {name} is never one of {value}"
+    for rule in rules:
+        assert set(rule["annotations"]) == {"summary", "action"}
