@@ -29,7 +29,7 @@ from evaluation.progress import show_progress
 from evaluation.report import check_report_extra
 from evaluation.report_comparison import COMPARISON_NAME, COMPARISON_PAGE_NAME, write_comparison
 from evaluation.rows import select_rows
-from evaluation.sides import Bench, Side, examples_of, list_needs, list_side_files, load_side, make_decider
+from evaluation.sides import Bench, Side, examples_of, list_needs, list_peers, list_side_files, load_side, make_decider
 from evaluation.slices import slice_values
 from evaluation.tables import print_comparison
 from twohands.classifier import Classifier
@@ -55,7 +55,21 @@ def _read_map(pairs: Sequence[str]) -> dict[str, str]:
     faulty = [pair for pair in pairs if not all(pair.partition("="))]
     if faulty:
         raise click.UsageError(f"--map {faulty[0]!r}; expected THEIRS=OURS, as in --map LABEL_0=state-led")
-    return {theirs: ours for theirs, _, ours in (pair.partition("=") for pair in pairs)}
+    mapped: dict[str, str] = {}
+    for theirs, _, ours in (pair.rpartition("=") for pair in pairs):
+        if mapped.setdefault(theirs, ours) != ours:
+            raise click.UsageError(f"--map says of {theirs} both {mapped[theirs]} and {ours}; expected one")
+    return mapped
+
+
+def _check_map(mapped: Mapping[str, str], sides: Sequence[Side], known: Taxonomy) -> None:
+    """A map that nothing reads, or of a misspelt label, would leave a head out, and say that the model lacks it."""
+    if mapped and not list_peers(sides):
+        raise click.UsageError("--map is for hf:FOLDER, and neither side is one")
+    labels = [name for head in known.heads for name in head.label_names]
+    unknown = sorted(set(mapped.values()) - set(labels))
+    if unknown:
+        raise click.UsageError(f"--map to {', '.join(unknown)}; expected one of {', '.join(labels)}")
 
 
 def _decide_both(
@@ -211,6 +225,7 @@ def compare(
     sides = [load_side(name, num_threads=threads, splits=splits) for name in names]
     models = [side for side in sides if isinstance(side, Classifier)]
     known = _choose_taxonomy(models, taxonomy)
+    _check_map(mapped, sides, known)
     files = _read_files(splits, known, sides, skip_unlabelled=skip_unlabelled, seed=seed)
     labelled = files["data"]
     for column in by:
@@ -219,6 +234,7 @@ def compare(
     learnt, left_out = _cut_heads(known, sides, examples)
     cut = {head.name for head in known.heads} - {head.name for head in learnt.heads}
     bench = Bench(learnt, examples, seed=seed, num_threads=threads, label_map=mapped, shots=shots)
+    bench.load_peers(list_peers(sides))
     first = make_decider(sides[0], bench)
     deciders = [first, first if a == b else make_decider(sides[1], bench)]
     decisions = _decide_both(names, deciders, labelled.examples)

@@ -18,6 +18,7 @@ from evaluation.neural.setfit import SetFitBaseline
 from evaluation.output import list_model_files
 from evaluation.progress import show_progress, tell_stage
 from twohands.classifier import Classifier
+from twohands.errors import TaxonomyMismatchError
 from twohands.examples import Example
 from twohands.taxonomy import ProblemType, Taxonomy
 
@@ -136,6 +137,7 @@ class Bench:
     label_map: Mapping[str, str] = field(default_factory=dict)
     shots: int = 8
     _encoders: dict[str | None, SentenceEncoder] = field(default_factory=dict)
+    _peers: dict[str, PeerClassifier] = field(default_factory=dict)
 
     @property
     def train(self) -> Sequence[Example]:
@@ -152,6 +154,30 @@ class Bench:
         if path not in self._encoders:
             self._encoders[path] = SentenceEncoder(path, num_threads=self.num_threads)
         return self._encoders[path]
+
+    def load_peers(self, paths: Sequence[str]) -> None:
+        """Load other people's classifiers, whose labels may not fit, before others are fitted for minutes.
+
+        Args:
+            paths: their folders.
+
+        Raises:
+            EncoderError: a folder is no classifier.
+            MissingExtraError: transformers or torch is not installed.
+            TaxonomyMismatchError: labels do not fit, or the map names one that no classifier has.
+        """
+        loaded = {path: SequenceClassifier.load(path, num_threads=self.num_threads) for path in dict.fromkeys(paths)}
+        strange = sorted(set(self.label_map).difference(*(each.labels for each in loaded.values())))
+        if strange:
+            held = "; ".join(f"{each.name} has {', '.join(each.labels)}" for each in loaded.values())
+            raise TaxonomyMismatchError(f"--map names {', '.join(strange)}; {held}")
+        for path, each in loaded.items():
+            own = {theirs: ours for theirs, ours in self.label_map.items() if theirs in each.labels}
+            self._peers[path] = PeerClassifier(each, self.taxonomy, own)
+
+    def peer(self, path: str | None) -> PeerClassifier:
+        """A classifier that was loaded."""
+        return self._peers[str(path)]
 
 
 def _make_tfidf(bench: Bench, path: str | None) -> Decider:
@@ -195,12 +221,6 @@ def _make_setfit(bench: Bench, path: str | None) -> Decider:
         )
 
 
-def _make_peer(bench: Bench, path: str | None) -> Decider:
-    return PeerClassifier(
-        SequenceClassifier.load(str(path), num_threads=bench.num_threads), bench.taxonomy, bench.label_map
-    )
-
-
 def _make_entailment(bench: Bench, path: str | None) -> Decider:
     classifier = SequenceClassifier.load(str(path), num_threads=bench.num_threads)
     n_any_of = sum(len(head.labels) for head in bench.taxonomy.heads if head.problem_type is ProblemType.ANY_OF)
@@ -216,13 +236,18 @@ _MAKERS: Mapping[str, Callable[[Bench, str | None], Decider]] = {
     NEIGHBOURS: _make_neighbours,
     FROZEN: _make_frozen,
     SETFIT: _make_setfit,
-    PEER: _make_peer,
+    PEER: lambda bench, path: bench.peer(path),
     ENTAILMENT: _make_entailment,
 }
 
 
+def list_peers(sides: Sequence[Side]) -> list[str]:
+    """Folders of other people's classifiers among the sides."""
+    return [str(side.path) for side in sides if isinstance(side, Baseline) and side.kind == PEER]
+
+
 def make_decider(side: Side, bench: Bench) -> Decider:
-    """Make a side ready to decide.
+    """Make a side ready to decide; `bench.load_peers` comes first.
 
     Args:
         side: from `load_side`.
@@ -235,7 +260,7 @@ def make_decider(side: Side, bench: Bench) -> Decider:
         DataError: a head has no labelled row to fit or to tune on.
         EncoderError: a folder is no encoder or no classifier.
         MissingExtraError: a package that the side needs is not installed.
-        TaxonomyMismatchError: somebody else's model has other labels.
+        TaxonomyMismatchError: an NLI model has other labels.
     """
     return ModelDecider(side) if isinstance(side, Classifier) else _MAKERS[side.kind](bench, side.path)
 

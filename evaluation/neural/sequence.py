@@ -37,22 +37,31 @@ class PeerClassifier:
             label_map: the model's label -> ours, where names differ.
 
         Raises:
-            TaxonomyMismatchError: the model has all labels of no head, or the map names a label that is not there.
+            TaxonomyMismatchError: the model has all labels of no head, the map names a label that is not there, or two
+                of the model's labels stand for one.
         """
         strange = sorted(set(label_map) - set(classifier.labels))
         if strange:
             raise TaxonomyMismatchError(f"--map names {', '.join(strange)}; {classifier.name} has {classifier.labels}")
-        place_of = {_plain_word(label_map.get(label, label)): n for n, label in enumerate(classifier.labels)}
-        heads = [head for head in taxonomy.heads if set(head.label_names) <= set(place_of)]
+        places_of: dict[str, list[int]] = {}
+        for number, label in enumerate(classifier.labels):
+            places_of.setdefault(_plain_word(label_map.get(label, label)), []).append(number)
+        heads = [head for head in taxonomy.heads if set(map(_plain_word, head.label_names)) <= set(places_of)]
         if not heads:
             wanted = "; ".join(f"{head.name}: {', '.join(head.label_names)}" for head in taxonomy.heads)
             raise TaxonomyMismatchError(
                 f"{classifier.name} answers {', '.join(classifier.labels)}, which are all labels of no head "
                 f"({wanted}); say which is which, as in --map LABEL_0=state-led"
             )
+        for name in (name for head in heads for name in head.label_names):
+            theirs = [classifier.labels[number] for number in places_of[_plain_word(name)]]
+            if len(theirs) > 1:
+                raise TaxonomyMismatchError(
+                    f"{' and '.join(theirs)} of {classifier.name} all stand for {name}; expected one of them"
+                )
         self.taxonomy = Taxonomy(heads=heads)
         self._classifier = classifier
-        self._columns = {head.name: [place_of[name] for name in head.label_names] for head in heads}
+        self._columns = {head.name: [places_of[_plain_word(name)][0] for name in head.label_names] for head in heads}
 
     @property
     def identity(self) -> dict[str, object]:

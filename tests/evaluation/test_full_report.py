@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from evaluation.full.card import BEGIN, END, put_section
 from evaluation.full.commands import report
 from evaluation.tables import say_calibration
+from tests.evaluation.peers import make_sequence_classifier
 from tests.evaluation.support import make_rows, write_rows
 from tests.support.tiny import build_tiny_model
 from twohands import errors
@@ -267,6 +268,10 @@ def test_suites_and_words_of_other_labels_end_it_before_anything_is_run(other, t
         with pytest.raises(errors.ConfigError):
             run(*words, "--output", tmp_path / "out")
         assert not (tmp_path / "out").exists()
+    peer = make_sequence_classifier(tmp_path / "peer", ["LABEL_0", "LABEL_1", "LABEL_2"])
+    with pytest.raises(errors.TaxonomyMismatchError):
+        run("--model", tiny_model, "--data", files["data"], "--baseline", f"hf:{peer}", "--output", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_baseline_is_not_fitted_on_what_is_measured(tiny_model, files, tmp_path):

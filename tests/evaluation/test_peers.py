@@ -188,6 +188,13 @@ def test_labels_of_a_peer_can_be_mapped_and_strange_ones_are_told(tmp_path, taxo
         PeerClassifier(classifier, taxonomy, {})
     with pytest.raises(errors.TaxonomyMismatchError):
         PeerClassifier(classifier, taxonomy, {"LABEL_9": "neutral"})
+    with pytest.raises(errors.TaxonomyMismatchError):  # the last of the two would win
+        PeerClassifier(classifier, taxonomy, label_map | {"LABEL_0": "neutral", "LABEL_1": "neutral"})
+    joined = taxonomy.model_dump(mode="json")
+    for label in joined["heads"][0]["labels"]:
+        label["name"] = label["name"].replace("-", "_")
+    label_map = {theirs: ours.replace("-", "_") for theirs, ours in label_map.items()}
+    assert len(PeerClassifier(classifier, Taxonomy.model_validate(joined), label_map).taxonomy.heads) == 1
 
 
 def test_entailment_is_that_of_the_models_logits(tmp_path, taxonomy, words, splits):
@@ -299,6 +306,15 @@ def test_a_peer_is_compared_on_the_heads_that_both_have(tmp_path, files, tiny_mo
     assert [note for note in report["notes"] if note.startswith("topics")]
     assert report["b"]["name"] == "hf:peer"
     assert run(tiny_model, f"hf:{folder}", "--data", files["data"], "--map", "x").exit_code == 2
+    assert run(tiny_model, f"hf:{folder}", "--data", files["data"], *maps, "--map", "x=neutral").exit_code == 2
+    misspelt = [*maps[:-1], "z=neutrall"]
+    assert run(tiny_model, f"hf:{folder}", "--data", files["data"], *misspelt).exit_code == 2
+    assert run(tiny_model, "keywords", "--data", files["data"], *maps).exit_code == 2
+    named = make_sequence_classifier(tmp_path / "named", list(WORD_OF_STANCE))
+    both = run(f"hf:{folder}", f"hf:{named}", "--data", files["data"], *maps, "--json", "--replicates", "100")
+    assert list(json.loads(both.stdout)["heads"]) == ["stance"]
+    with pytest.raises(errors.TaxonomyMismatchError):
+        run(f"hf:{folder}", f"hf:{named}", "--data", files["data"], *maps, "--map", "w=neutral")
 
 
 def test_setfit_learns_from_a_few_rows(tmp_path, files):
