@@ -20,12 +20,17 @@ _MOST_TOKENS = 512
 
 @dataclass(frozen=True, slots=True)
 class SequenceClassifier:
-    """A loaded model with its tokenizer; `labels` in the order of its logits."""
+    """A loaded model with its tokenizer; `labels` in the order of its logits.
+
+    `is_exclusive` says that one of its labels applies, so that its scores are a softmax over all of them.
+    """
 
     name: str
     sha256: str
     labels: list[str]
     max_tokens: int
+    is_exclusive: bool
+    batch_size: int
     _model: Any
     _tokenizer: Any
 
@@ -69,12 +74,18 @@ class SequenceClassifier:
             )
         config = model.config
         positions = getattr(config, "max_position_embeddings", _MOST_TOKENS)
+        if positions <= 0:  # relative positions, as XLNet's: -1 once cut every text to 8 tokens (#6)
+            positions = _MOST_TOKENS
         reserved = config.pad_token_id + 1 if config.model_type in {"roberta", "xlm-roberta"} else 0
         return cls(
             name=path.name,
             sha256=sha256_of_file(weights),
             labels=[str(config.id2label[number]) for number in range(config.num_labels)],
             max_tokens=max(8, min(_MOST_TOKENS, positions - reserved)),
+            # As transformers' pipeline, where the config does not say.
+            is_exclusive=config.num_labels > 1 and config.problem_type in {None, "single_label_classification"},
+            # Decoders often have no token to pad with, and then run one text at a time only.
+            batch_size=1 if config.pad_token_id is None or tokenizer.pad_token is None else _BATCH,
             _model=model.eval(),
             _tokenizer=tokenizer,
         )
@@ -94,15 +105,15 @@ class SequenceClassifier:
 
         logits = []
         order = sorted(range(len(texts)), key=lambda place: (len(texts[place]), place))
-        for start in range(0, len(order), _BATCH):
-            places = order[start : start + _BATCH]
+        for start in range(0, len(order), self.batch_size):
+            places = order[start : start + self.batch_size]
             pair = None if seconds is None else [seconds[place] for place in places]
             encoded = self._tokenizer(
                 [texts[place] for place in places],
                 pair,
                 truncation=True if pair is None else "only_first",
                 max_length=self.max_tokens,
-                padding=True,
+                padding=self.batch_size > 1,
                 return_tensors="pt",
             )
             with torch.inference_mode():

@@ -71,6 +71,9 @@ class PeerClassifier:
     def decide(self, examples: Sequence[Example], *, advance: Advance) -> Decisions:
         """Score and label examples; an any-of head's label is given from one half on.
 
+        Where one of the model's labels applies, scores of an any-of head are shares of all its labels, as in
+        transformers' pipeline: a logit above 0 says nothing there.
+
         Args:
             examples: checked rows; at least one.
             advance: called with the number of examples done.
@@ -81,8 +84,13 @@ class PeerClassifier:
         logits = self._classifier.run([example.paragraph for example in examples], advance=advance)
         decisions = {}
         for head in self.taxonomy.heads:
-            own = logits[:, self._columns[head.name]]
-            scores = softmax(own) if head.problem_type is ProblemType.ONE_OF else sigmoid(own)
+            columns = self._columns[head.name]
+            if head.problem_type is ProblemType.ONE_OF:
+                scores = softmax(logits[:, columns])
+            elif self._classifier.is_exclusive:
+                scores = softmax(logits)[:, columns]
+            else:
+                scores = sigmoid(logits[:, columns])
             decisions[head.name] = (scores, decide_head(head, plain_rule(head), scores))
         return decisions
 

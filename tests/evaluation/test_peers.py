@@ -197,6 +197,38 @@ def test_labels_of_a_peer_can_be_mapped_and_strange_ones_are_told(tmp_path, taxo
     assert len(PeerClassifier(classifier, Taxonomy.model_validate(joined), label_map).taxonomy.heads) == 1
 
 
+def test_a_peer_of_one_label_a_text_gives_topics_by_its_own_shares(tmp_path, taxonomy, splits):
+    labels = [*taxonomy.heads[1].label_names, "other"]
+    folder = make_sequence_classifier(tmp_path / "peer", labels)
+    classifier = SequenceClassifier.load(str(folder), num_threads=1)
+    examples = splits["data"][:20]
+    logits = classifier.run([example.paragraph for example in examples], advance=ignore)
+    powers = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    scores, decided = PeerClassifier(classifier, taxonomy, {}).decide(examples, advance=ignore)["topics"]
+    np.testing.assert_allclose(scores, powers[:, :4], atol=1e-12)
+    assert (decided.sum(axis=1) <= 1).all()
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"problem_type": "multi_label_classification"}))
+    several = PeerClassifier(SequenceClassifier.load(str(folder), num_threads=1), taxonomy, {})
+    (scores, _) = several.decide(examples, advance=ignore)["topics"]
+    np.testing.assert_allclose(scores, 1 / (1 + np.exp(-logits[:, :4])), atol=1e-6)
+
+
+@pytest.mark.issue(6)
+def test_decoders_without_padding_run_and_relative_positions_cut_nothing(tmp_path):
+    folder = make_sequence_classifier(tmp_path / "peer", ["a", "b"])
+    texts = ["the plan " * 12, "market"]
+    expected = SequenceClassifier.load(str(folder), num_threads=1).run(texts, advance=ignore)
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    del settings["pad_token"]
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    unpadded = SequenceClassifier.load(str(folder), num_threads=1)
+    np.testing.assert_allclose(unpadded.run(texts, advance=ignore), expected, atol=1e-5)
+    sizes = {"vocab_size": unpadded._model.config.vocab_size, "d_model": 8, "n_layer": 1, "n_head": 2, "d_inner": 8}
+    transformers.XLNetForSequenceClassification(transformers.XLNetConfig(**sizes)).save_pretrained(folder)
+    assert SequenceClassifier.load(str(folder), num_threads=1).max_tokens == 512
+
+
 def test_entailment_is_that_of_the_models_logits(tmp_path, taxonomy, words, splits):
     folder = make_sequence_classifier(tmp_path / "nli", ["contradiction", "neutral", "entailment"])
     classifier = SequenceClassifier.load(str(folder), num_threads=1)
