@@ -157,7 +157,7 @@ def evaluate(
         damaged = measure_robustness(classifier, examples, selected, **draws) if robustness else None
         if report is not None:
             extras = {
-                "curves": {name: trace_curves(rows, before[name]) for name, rows in selected.items()},
+                "curves": {name: trace_curves(rows, before[name], **draws) for name, rows in selected.items()},
                 "thresholds": {name: rules[name].thresholds for name in selected},
                 "mistakes": describe_mistakes(
                     classifier, examples, selected, most=mistakes, with_texts=not without_texts

@@ -1,35 +1,46 @@
 """Owns the points of the plots: reliability, risk against coverage, precision against recall, score histograms."""
 
+from typing import cast
+
 import numpy as np
 
 from evaluation.ranking import count_scores, trace_precision_recall
-from evaluation.rows import HeadRows
-from twohands.metrics import N_BINS
+from evaluation.rows import HeadRows, share_of
+from twohands.bounds import DrawnFigure
+from twohands.metrics import N_BINS, Floats
 from twohands.taxonomy import ProblemType
 
 Json = dict[str, object]
 _MAX_POINTS = 200
 
 
-def _trace_reliability(rows: HeadRows) -> Json:
-    """Filled bins of each curve: bounds, rows, mean score, hit rate."""
-    by_document = rows.count()
-    bins = by_document.weigh(np.ones((1, rows.n_groups))).bins[0]  # (n_curves, N_BINS, 3)
+def _bound_bin(cells: Floats, place: int, weights: Floats) -> Json:
+    """One filled bin; `cells` has shape `(n_groups, 3)`: rows, sum of scores, sum of hits."""
+    n, scores, _ = cells.sum(axis=0)
+    rate = cast("DrawnFigure", share_of(cells[:, 2], cells[:, 0], weights))  # the bin is filled
+    return {
+        "low": place / N_BINS,
+        "high": (place + 1) / N_BINS,
+        "n": int(n),
+        "score": float(scores / n),
+        "hit_rate": rate["value"],
+        "hit_rate_low": rate["low"],
+        "hit_rate_high": rate["high"],
+    }
+
+
+def _trace_reliability(rows: HeadRows, weights: Floats) -> Json:
+    """Filled bins of each curve: bounds, rows, mean score, hit rate with its interval."""
+    bins = rows.count().bins  # (n_groups, n_curves, N_BINS, 3)
     is_one_of = rows.head.problem_type is ProblemType.ONE_OF
     names = [rows.head.name] if is_one_of else rows.head.label_names
     return {
         name: [
-            {
-                "low": place / N_BINS,
-                "high": (place + 1) / N_BINS,
-                "n": int(n),
-                "score": float(scores / n),
-                "hit_rate": float(hits / n),
-            }
-            for place, (n, scores, hits) in enumerate(curve)
-            if n
+            _bound_bin(bins[:, curve, place], place, weights)
+            for place in range(N_BINS)
+            if bins[:, curve, place, 0].any()
         ]
-        for name, curve in zip(names, bins, strict=True)
+        for curve, name in enumerate(names)
     }
 
 
@@ -46,21 +57,25 @@ def _trace_risk(rows: HeadRows) -> list[Json]:
     return [{"level": float(sureness[order][k]), "coverage": float((k + 1) / n), "risk": float(risks[k])} for k in kept]
 
 
-def trace_curves(rows: HeadRows, before: HeadRows) -> Json:
+def trace_curves(rows: HeadRows, before: HeadRows, *, n_replicates: int, seed: int) -> Json:
     """Trace what the report draws of one head.
 
     Args:
         rows: labelled for it.
         before: the same rows with the scores that they have without calibration.
+        n_replicates: bootstrap draws of documents.
+        seed: of the draws.
 
     Returns:
         `reliability` and `reliability_before`: by curve (the head's name for the chosen label, or each label of an
-        any-of head) its filled bins; `precision_recall` and `histogram` by label; `risk_coverage` for a one-of head:
-        points from the surest row on, with the score `level` that answers so many.
+        any-of head) its filled bins, `hit_rate_low` and `hit_rate_high` as `share_of`; `precision_recall` and
+        `histogram` by label; `risk_coverage` for a one-of head: points from the surest row on, with the score `level`
+        that answers so many.
     """
+    weights = rows.draw(n_replicates=n_replicates, seed=seed)
     curves: Json = {
-        "reliability": _trace_reliability(rows),
-        "reliability_before": _trace_reliability(before),
+        "reliability": _trace_reliability(rows, weights),
+        "reliability_before": _trace_reliability(before, weights),
         "precision_recall": trace_precision_recall(rows),
         "histogram": count_scores(rows),
     }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _SIZE_INCHES = 2.6
 _TITLE_INCHES = 0.15
-# A line through bins of fewer rows would be a line through chance.
+# A line to a bin of fewer rows would be a line to chance, and one across it would show scores that nothing was seen of.
 _MIN_BIN_ROWS = 5
 _MAX_COLUMNS = 4
 _TICKS = (0, 0.25, 0.5, 0.75, 1)
@@ -46,8 +46,19 @@ def _legend_above(figure: "Figure", axes: "Axes") -> None:
     figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), fontsize=8)
 
 
+def _join_neighbours(bins: Points) -> Points:
+    """Firm bins in order, with a gap where one between them is empty or has too few rows."""
+    joined: list[Mapping[str, float]] = []
+    firm = [point for point in bins if point["n"] >= _MIN_BIN_ROWS]
+    for point in firm:
+        if joined and not math.isclose(joined[-1]["high"], point["low"]):
+            joined.append({"score": math.nan, "hit_rate": math.nan})
+        joined.append(point)
+    return joined
+
+
 def draw_reliability(after: Mapping[str, Points], before: Mapping[str, Points]) -> str:
-    """Draw score against hit rate, one panel for each curve; a bigger dot holds more rows.
+    """Draw score against hit rate, one panel for each curve; a bigger dot holds more rows, a bar is its interval.
 
     Args:
         after: filled bins by title, with calibration.
@@ -63,9 +74,14 @@ def draw_reliability(after: Mapping[str, Points], before: Mapping[str, Points]) 
             axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
             total = sum(point["n"] for point in bins)
             for kind, color, dash, points in (("before", ORANGE, "--", before[title]), ("after", BLUE, "-", bins)):
-                firm = [point for point in points if point["n"] >= _MIN_BIN_ROWS]
-                scores, rates = [point["score"] for point in firm], [point["hit_rate"] for point in firm]
-                axes.plot(scores, rates, color=color, linewidth=1.2, linestyle=dash, label=kind)
+                joined = _join_neighbours(points)
+                scores, rates = [point["score"] for point in joined], [point["hit_rate"] for point in joined]
+                # Small dots, since a bin between gaps has no line.
+                (line,) = axes.plot(scores, rates, color=color, linewidth=1.2, linestyle=dash, label=kind)
+                line.set(marker=".", markersize=3)
+            bounded = [point for point in bins if point["n"] >= _MIN_BIN_ROWS and point["hit_rate_low"] is not None]
+            lows, highs = ([point[key] for point in bounded] for key in ("hit_rate_low", "hit_rate_high"))
+            axes.vlines([point["score"] for point in bounded], lows, highs, color=BLUE, alpha=0.5, linewidth=1)
             sizes = [4 + 110 * math.sqrt(point["n"] / total) for point in bins]
             scores, rates = [point["score"] for point in bins], [point["hit_rate"] for point in bins]
             axes.scatter(scores, rates, s=sizes, color=BLUE, alpha=0.6, linewidths=0)

@@ -13,6 +13,7 @@ from evaluation.commands import evaluate
 from evaluation.curves import trace_curves
 from evaluation.linear import plain_rule
 from evaluation.measure import measure_rows
+from evaluation.plots import _join_neighbours
 from evaluation.report import check_report_extra
 from evaluation.rows import HeadRows
 from evaluation.tables import say_calibration
@@ -67,11 +68,34 @@ def test_risk_is_that_of_the_surest_rows_and_ties_are_answered_together(taxonomy
     truth = np.array([[1, 0, 0] if right else [0, 1, 0] for right in is_right], dtype=np.float32)
     decided = np.tile([True, False, False], (4, 1))
     rows = HeadRows(taxonomy.heads[0], np.arange(4), truth, decided, scores, ["a", "b", "c", "d"])
-    assert trace_curves(rows, rows)["risk_coverage"] == [
+    assert trace_curves(rows, rows, n_replicates=100, seed=0)["risk_coverage"] == [
         {"level": 0.9, "coverage": 0.25, "risk": 0},
         {"level": 0.6, "coverage": 0.75, "risk": pytest.approx(1 / 3)},
         {"level": 0.5, "coverage": 1, "risk": 0.5},
     ]
+
+
+@pytest.mark.issue(6)
+def test_bins_have_intervals_and_no_line_runs_across_scores_that_no_row_has(taxonomy):
+    sureness = np.repeat([0.35, 0.95, 0.99], [8, 8, 4])
+    scores = np.stack([sureness, 1 - sureness, 0 * sureness], axis=1)
+    decided = np.tile([True, False, False], (20, 1))
+    truth = np.where(np.arange(20)[:, None] % 8 < 6, [1, 0, 0], [0, 1, 0]).astype(np.float32)
+    rows = HeadRows(
+        taxonomy.heads[0], np.arange(20), truth, decided, scores, [f"d{n}" for n in range(8)] * 2 + ["e"] * 4
+    )
+    bins = trace_curves(rows, rows, n_replicates=200, seed=0)["reliability"]["stance"]
+    assert [point["n"] for point in bins] == [8, 12]
+    for point in bins:
+        assert point["hit_rate_low"] < point["hit_rate"] < point["hit_rate_high"]
+    joined = _join_neighbours(bins)
+    assert [point["score"] for point in joined][::2] == [point["score"] for point in bins]
+    assert np.isnan(joined[1]["hit_rate"])
+    close = [point | {"low": place / 15, "high": (place + 1) / 15} for place, point in enumerate(bins)]
+    assert _join_neighbours(close) == close
+    one = rows.take(np.arange(20) > 15)
+    few = trace_curves(one, one, n_replicates=200, seed=0)["reliability"]["stance"]
+    assert few[0]["hit_rate_low"] is None
 
 
 def test_the_page_loads_nothing_and_escapes_the_data(tiny_model, rows_file, tmp_path):
