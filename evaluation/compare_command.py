@@ -258,7 +258,7 @@ def compare(
         "slices": {column: compare_slices(labelled.examples, answers[0], answers[1], column, **draws) for column in by},
         **{name: part.describe() for name, part in files.items()},
         **draws,
-        "notes": [*dict.fromkeys(notes), *note_gaps(answers[0], shared), *note_skipped(labelled)],
+        "notes": [*dict.fromkeys(notes), *note_gaps(answers[0], shared, with_mcc=False), *note_skipped(labelled)],
         "cpu": describe_cpu(),
         "versions": list_versions("scikit-learn", *(() if len(models) == len(sides) else ("torch", "transformers"))),
         "command": describe_command(ctx),

@@ -234,12 +234,13 @@ def _note_departing(rows: HeadRows) -> list[str]:
     ]
 
 
-def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy) -> list[str]:
+def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy, *, with_mcc: bool = True) -> list[str]:
     """Say what the figures cannot show.
 
     Args:
         selected: rows by head.
         taxonomy: all heads of the model.
+        with_mcc: whether correlation is among the figures.
 
     Returns:
         One sentence for each gap.
@@ -254,6 +255,6 @@ def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy) -> list[str]
         if without:
             notes.append(f"{head.name}: no row is {', '.join(without)}; F1 is 0 there and pulls the macro mean down.")
         rare = note_rare(head.label_names, rows.truth == 1, rows.groups)
-        limits = [*note_few(rows.groups), *rare, *_note_departing(rows)]
+        limits = [*note_few(rows.groups), *rare, *(_note_departing(rows) if with_mcc else [])]
         notes += [f"{head.name}: {note[0].lower()}{note[1:]}" for note in limits]
     return notes

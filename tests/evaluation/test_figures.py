@@ -130,6 +130,8 @@ def test_correlation_rests_on_the_documents_that_depart_from_the_most_frequent_l
     is_few = min(n_true, n_given) < 5
     assert (mcc["low"] is mcc["high"] is None) == is_few
     assert any("no interval of MCC" in note for note in notes) == is_few
+    compared = note_gaps({"stance": rows}, taxonomy, with_mcc=False)
+    assert not any("MCC" in note for note in compared)  # a comparison shows none
 
 
 @pytest.mark.issue(6)
