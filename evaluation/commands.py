@@ -33,7 +33,7 @@ from evaluation.report import METRICS_NAME, PAGE_NAME, check_report_extra, write
 from evaluation.robustness.measure import measure_robustness
 from evaluation.robustness.show import print_robustness
 from evaluation.rows import select_rows
-from evaluation.slices import MIN_ROWS, measure_slices, slice_values, usual_columns
+from evaluation.slices import MIN_ROWS, measure_slices, note_folded, slice_values, usual_columns
 from evaluation.tables import print_evaluation
 from twohands.classifier import Classifier
 from twohands.cpu import describe_cpu
@@ -182,6 +182,8 @@ def evaluate(
     def slice_by(columns: Sequence[str]) -> Json:
         return {column: measure_slices(examples, selected, column, **draws, min_rows=min_slice) for column in columns}
 
+    slices = slice_by(by)
+    notes += note_folded(slices, min_rows=min_slice)
     fitted_on = list_fitted(labelled, classifier.manifest)
     heads = {
         name: measure_rows(rows, before[name], rules[name], **draws, fitted_on=fitted_on)
@@ -193,7 +195,7 @@ def evaluate(
         "n": len(examples),
         "n_truncated": n_truncated,
         "heads": heads,
-        "slices": slice_by(by),
+        "slices": slices,
         "min_slice_rows": min_slice,
         **({} if damaged is None else {"robustness": damaged}),
         "data": labelled.describe(),

@@ -30,7 +30,7 @@ from evaluation.report import check_report_extra
 from evaluation.report_comparison import COMPARISON_NAME, COMPARISON_PAGE_NAME, write_comparison
 from evaluation.rows import select_rows
 from evaluation.sides import Bench, Side, examples_of, list_needs, list_peers, list_side_files, load_side, make_decider
-from evaluation.slices import slice_values
+from evaluation.slices import note_folded, slice_values
 from evaluation.tables import print_comparison
 from twohands.classifier import Classifier
 from twohands.cpu import describe_cpu
@@ -250,12 +250,14 @@ def compare(
     notes += _list_omitted([known, *(decider.taxonomy for decider in deciders)], shared, cut)
     notes += [note for model in models for note in note_fitted(labelled, model.manifest)]
     draws = {"n_replicates": replicates, "seed": seed}
+    slices = {column: compare_slices(labelled.examples, answers[0], answers[1], column, **draws) for column in by}
+    notes += note_folded(slices)
     compared: Json = {
         "a": deciders[0].identity,
         "b": deciders[1].identity,
         "n": len(labelled.examples),
         "heads": {name: compare_rows(rows, answers[1][name], **draws) for name, rows in answers[0].items()},
-        "slices": {column: compare_slices(labelled.examples, answers[0], answers[1], column, **draws) for column in by},
+        "slices": slices,
         **{name: part.describe() for name, part in files.items()},
         **draws,
         "notes": [*dict.fromkeys(notes), *note_gaps(answers[0], shared, with_mcc=False), *note_skipped(labelled)],

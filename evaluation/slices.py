@@ -4,6 +4,7 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -149,6 +150,24 @@ def split_rows(
         return value == SMALL, value == NO_VALUE and is_ordered, by, value
 
     return {value: values == value for value in sorted(sizes, key=place)}
+
+
+def note_folded(slices: Mapping[str, Any], *, min_rows: int = MIN_ROWS) -> list[str]:
+    """Say by which columns nothing is told apart, as by numbers and dates, of which nearly every row has its own.
+
+    Args:
+        slices: by column, then by value.
+        min_rows: of a slice of its own.
+
+    Returns:
+        One sentence for each column whose rows are all in `(small)`.
+    """
+    return [
+        f"{column}: no value has {min_rows} rows, so that {SMALL} is all of them; slice numbers and dates by a column "
+        "that holds ranges."
+        for column, found in slices.items()
+        if list(found) == [SMALL]
+    ]
 
 
 def count_slice(examples: Sequence[Example], has_value: npt.NDArray[np.bool_]) -> dict[str, object]:

@@ -166,6 +166,7 @@ def test_a_head_that_no_row_is_labelled_for_is_left_out_and_noted(tiny_model, tm
 def test_slices_count_their_own_rows_and_small_ones_are_folded(tiny_model, tmp_path):
     rows = make_rows(100)
     for number, row in enumerate(rows):
+        row["text_number"] = number / 10
         row["genre"] = "speech" if number < 60 else "law" if number < 85 else f"genre {number}"
     rows[0]["genre"] = None
     path = write_rows(tmp_path / "rows.jsonl", rows)
@@ -184,6 +185,9 @@ def test_slices_count_their_own_rows_and_small_ones_are_folded(tiny_model, tmp_p
     assert of_law["macro_f1"] == alone["heads"]["stance"]["macro_f1"]
     assert of_law["accuracy"] == alone["heads"]["stance"]["accuracy"]
     assert set(report["slices"]["decade"]) == {"1980s", "1990s"}
+    assert not [note for note in report["notes"] if "(small)" in note]
+    none = run_json("--model", tiny_model, "--data", only_law, "--by", "text_number", "--by", "genre")["notes"]
+    assert [note.split(":")[0] for note in none if "(small)" in note] == ["text_number"]
 
 
 def test_cells_that_hold_lists_make_slices_and_no_traceback(tiny_model, tmp_path):
