@@ -1,10 +1,12 @@
 """What splits share is told in words that say what to do, and with it what labels they lack."""
 
+import random
+
 import pytest
 
 from tests.training.test_data import example, full_rows, make_config, write_rows
 from training.data import load_splits
-from training.leaks import find_leaks
+from training.leaks import _find_near_duplicates, find_leaks, find_shared
 from twohands.errors import LeakError
 
 
@@ -56,3 +58,47 @@ def test_a_misspelt_column_is_told_of_with_the_leaks(tmp_path, taxonomy):
     absent, leak = told_of(tmp_path, taxonomy)
     assert absent == "train has no row with topics sanctions, self-reliance, industrial-policy, regulation"
     assert leak == "the same text is in train (t0) and in dev (again)"
+
+
+@pytest.mark.issue(3)
+def test_near_duplicates_are_all_pairs_of_two_splits_and_no_other():
+    draw = random.Random(1)
+    texts = [[draw.choice("ab") for _ in range(draw.randint(1, 30))] for _ in range(60)]
+    rows = [(("train", "dev")[n % 2], example(str(n), " ".join(text))) for n, text in enumerate(texts)]
+
+    def cut(text):
+        return {tuple(text[start : start + 5]) for start in range(max(1, len(text) - 4))}
+
+    alike = set()
+    for b, text in enumerate(texts):
+        for a in range(1 - b % 2, b, 2):
+            first, second = cut(texts[a]), cut(text)
+            if len(first & second) >= 0.4 * len(first | second):
+                alike.add(frozenset((str(a), str(b))))
+    splits = {name: [row for split, row in rows if split == name] for name in ("train", "dev")}
+    found = find_shared(splits, near_duplicate_jaccard=0.4)
+    assert {frozenset((leak.first.id, leak.second.id)) for leak in found} == alike
+    assert len(alike) > 10
+
+
+@pytest.mark.issue(3)
+def test_what_many_texts_share_costs_no_comparison():
+    """Of 2,200 mails by one form each was compared with all others, and 20,000 took a quarter of an hour."""
+    form = "we write that order {0} from you of {0} has left us and is to reach {0} today by noon or so"
+    asked = []
+    rows = [example(str(n), form.format(f"n{n}")) for n in range(50)]
+    assert list(_find_near_duplicates(rows, 0.5, lambda a, b: asked.append((a, b)) or False)) == []
+    assert asked == []
+
+
+@pytest.mark.issue(3)
+def test_scripts_without_spaces_and_texts_of_signs_are_told_apart_as_others_are():
+    first, near, far = (
+        "五月三日的发票上金额重复了两次。请更正",
+        "五月四日的发票上金额重复了两次、请更正",
+        "包裹在仓库里放了好几天",
+    )
+    rows = {"train": [example("a", first)], "dev": [example("b", near), example("c", far)]}
+    assert [leak.second.id for leak in find_shared(rows, near_duplicate_jaccard=0.5)] == ["b"]
+    signs = {"train": [example("a", "👍")], "dev": [example("b", "👎")], "test": [example("c", "👍")]}
+    assert [leak.second.id for leak in find_shared(signs, near_duplicate_jaccard=0.5)] == ["c"]
