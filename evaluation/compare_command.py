@@ -133,8 +133,11 @@ def describe_learnt(manifest: Manifest) -> str:
         sum(file.n_rows for file in manifest.training_data.files if file.split == split)
         for split in ("train", "labels")
     )
+    # Without dev files dev was held out of train's (data.dev_fraction), and a manifest does not say how much that was.
+    is_held_out = n_rows and all(file.split != "dev" for file in manifest.training_data.files)
+    held = ", less those held out as dev" if is_held_out else ""
     apart = f" and {n_labels:,} lines of labels, of these rows or of excerpts from them" if n_labels else ""
-    return f"{manifest.name} {manifest.version} learnt from {n_rows:,} rows{apart}, by its manifest"
+    return f"{manifest.name} {manifest.version} learnt from {n_rows:,} rows{held}{apart}, by its manifest"
 
 
 def _note_learnt(sides: Sequence[Side], files: Mapping[str, LabelledFiles]) -> list[str]:

@@ -230,6 +230,14 @@ def test_labels_apart_from_their_texts_count_among_what_a_model_learnt_from(tiny
     learnt = manifest.training_data.model_copy(update={"files": [*manifest.training_data.files, apart]})
     assert "lines of labels" not in describe_learnt(manifest)  # as in the manifests of old
     assert "67,472 lines of labels" in describe_learnt(manifest.model_copy(update={"training_data": learnt}))
+    with_dev, without = (
+        manifest.training_data.model_copy(
+            update={"files": [apart.model_copy(update={"split": split}) for split in splits]}
+        )
+        for splits in (("train", "dev"), ("train",))
+    )
+    assert "held out" not in describe_learnt(manifest.model_copy(update={"training_data": with_dev}))
+    assert "67,472 rows, less those held out" in describe_learnt(manifest.model_copy(update={"training_data": without}))
 
 
 def test_a_baseline_is_not_measured_on_what_it_learnt(tiny_model, files):
