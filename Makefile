@@ -32,14 +32,17 @@ train: .venv/.done
 	.venv/bin/twohands train configs/minilm.yaml $(if $(DATA),--set data.root=$(DATA)) $(ARGS)
 
 # The release again, from its rows: DATA=folder with the files that CONFIG names. Given again after a kill, it goes on.
-# STAGES are those that CONFIG goes on from, in order; STAGES= where CONFIG begins from the pre-trained encoder.
-STAGES ?= configs/twohands-base.yaml configs/twohands-second.yaml configs/twohands-third.yaml \
-  configs/twohands-fourth.yaml configs/twohands-fifth.yaml configs/twohands-sixth.yaml \
-  configs/twohands-seventh.yaml configs/twohands-eighth.yaml configs/twohands-ninth.yaml
-# The checkpoints whose mean is released, described by CONFIG; MEAN= where CONFIG is the last stage itself.
-MEAN ?= runs/twohands-eighth/checkpoint runs/twohands-ninth/checkpoint
+# What CONFIG does not say itself has the release's values for the release alone: stages, means, page and keywords of
+# other labels would be learnt from, and our model be replaced, after hours and in silence (#3).
 CONFIG ?= configs/twohands.yaml
-OUTPUT ?= models/twohands
+OF_RELEASE = $(filter configs/twohands.yaml,$(CONFIG))
+OUTPUT ?= models/$(basename $(notdir $(CONFIG)))
+# STAGES are those that CONFIG goes on from, in order; empty where CONFIG begins from the pre-trained encoder.
+STAGES ?= $(if $(OF_RELEASE),configs/twohands-base.yaml configs/twohands-second.yaml configs/twohands-third.yaml \
+  configs/twohands-fourth.yaml configs/twohands-fifth.yaml configs/twohands-sixth.yaml \
+  configs/twohands-seventh.yaml configs/twohands-eighth.yaml configs/twohands-ninth.yaml)
+# The checkpoints whose mean is released, described by CONFIG; empty where CONFIG is the last stage itself.
+MEAN ?= $(if $(OF_RELEASE),runs/twohands-eighth/checkpoint runs/twohands-ninth/checkpoint)
 has-data:
 	$(if $(DATA),,$(error make release needs DATA=folder, with the files that $(CONFIG) names, such as train.jsonl and dev.jsonl))
 	@test -d '$(DATA)' || { echo "make release: DATA=$(DATA) is no folder" >&2; exit 1; }
@@ -48,10 +51,11 @@ define newline
 
 
 endef
+MEAN_OUTPUT = runs/$(notdir $(OUTPUT))-mean/checkpoint
 TRAIN_LAST = .venv/bin/twohands train $(CONFIG) --set data.root='$(DATA)' --output $(OUTPUT) --overwrite $(ARGS)
-AVERAGE = .venv/bin/twohands average $(MEAN) --output runs/twohands-mean/checkpoint --overwrite --config $(CONFIG) \
+AVERAGE = .venv/bin/twohands average $(MEAN) --output $(MEAN_OUTPUT) --overwrite --config $(CONFIG) \
   --set data.root='$(DATA)' $(ARGS)
-EXPORT_MEAN = .venv/bin/twohands export runs/twohands-mean/checkpoint --output $(OUTPUT) --overwrite
+EXPORT_MEAN = .venv/bin/twohands export $(MEAN_OUTPUT) --output $(OUTPUT) --overwrite
 LAST = $(if $(MEAN),$(AVERAGE)$(newline)$(EXPORT_MEAN),$(TRAIN_LAST))
 release: has-data .venv/.done
 	$(foreach stage,$(STAGES),.venv/bin/twohands train $(stage) --set data.root='$(DATA)' --no-export $(ARGS)$(newline))
@@ -61,9 +65,9 @@ release: has-data .venv/.done
 
 # The full report of OUTPUT on DATA's dev.jsonl, its summary in the model's card and in PAGE. BASELINES are fitted on
 # DATA's train.jsonl and tuned on one half of dev. HUMAN=folder with the people's codings sets the model beside them.
-BASELINES ?= majority keywords tfidf zero-shot
+BASELINES ?= majority $(if $(filter configs/twohands%,$(CONFIG)),keywords) tfidf zero-shot
 HUMAN ?=
-PAGE ?= docs/model-report.md
+PAGE ?= $(if $(filter models/twohands,$(OUTPUT)),docs/model-report.md)
 comma := ,
 SCALE = --scale market-led,neutral,state-led --cut 1/3
 PEOPLE = --people 'debate$(comma) two panels=--data $(HUMAN)/coal_debate_windows.jsonl \

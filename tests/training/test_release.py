@@ -79,6 +79,20 @@ def test_a_last_stage_is_released_itself_where_no_mean_is_asked_for(tmp_path):
     ]
 
 
+@pytest.mark.issue(3)
+def test_another_config_takes_nothing_of_the_release(tmp_path):
+    """It was trained after our nine stages, left out of the mean of two of ours, and put in our model's place."""
+    shown = make("-n", "release", f"DATA={tmp_path}", "CONFIG=my/mails.yaml", "STAGES=my/first.yaml").stdout
+    first, last, verify, report = (
+        shlex.split(line)[1:] for line in shown.splitlines() if line.startswith(".venv/bin/twohands ")
+    )
+    assert (first[1], last[1]) == ("my/first.yaml", "my/mails.yaml")
+    assert last[last.index("--output") + 1] == verify[-1] == report[report.index("--model") + 1] == "models/mails"
+    assert not {"keywords", "--page"} & set(report)
+    mean = make("-n", "release", f"DATA={tmp_path}", "CONFIG=my/mails.yaml", "MEAN=a/checkpoint b/checkpoint").stdout
+    assert "average a/checkpoint b/checkpoint --output runs/mails-mean/checkpoint" in mean
+
+
 def test_the_mean_is_described_by_the_rows_of_its_stages():
     mean, *stages = (load_config(ROOT / f"configs/{name}.yaml")[0] for name in ("twohands", *STAGES[-2:]))
     assert set(mean.data.train) == {name for stage in stages for name in stage.data.train}
