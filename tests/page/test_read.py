@@ -6,7 +6,18 @@ import re
 
 import pytest
 
-from tests.page.support import ARTICLE, MARKUP, drop, find_faults, paste, save, until, wait_read
+from tests.page.support import (
+    ARTICLE,
+    MARKUP,
+    drop,
+    find_faults,
+    listen,
+    paste,
+    save,
+    until,
+    until_told,
+    wait_read,
+)
 from tests.unit.test_documents import make_pdf
 
 PIECES = ARTICLE.split("\n\n")[1:]
@@ -159,6 +170,19 @@ def test_everything_is_reached_by_keyboard(page):
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.textContent") == "Paragraph 2"
     assert page.locator(".mark").nth(1).get_attribute("aria-expanded") == "true"
+    page.get_by_role("button", name="Next").focus()
+    listen(page)
+    for number, focused in ((3, "Next →"), (4, "Paragraph 4")):  # behind the last there is no next
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.textContent") == focused
+        until_told(page, f"Paragraph {number}: ")
+    for _ in range(2):
+        page.get_by_role("button", name="Previous").press("Enter")
+    page.set_viewport_size({"width": 1280, "height": 500})
+    page.evaluate("scrollTo(0, 300)")
+    page.get_by_role("link", name="Read", exact=True).focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate("scrollY") == 300  # the head of the page is in sight wherever the reader is
     page.get_by_role("link", name="Read", exact=True).focus()  # Escape closes it from anywhere
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.textContent").startswith("Paragraph 2:")

@@ -1,10 +1,10 @@
 // Owns the reading view: one document in, read back with a panel about the chosen paragraph.
-import { $, h } from "./dom.js";
+import { $, announce, h } from "./dom.js";
 import { correctDialog } from "./correct.js";
 import { foldLegend, renderDetail, renderLegend } from "./detail.js";
 import { downloadButtons, paragraphRows } from "./download.js";
 import { Intake, takeDrops } from "./intake.js";
-import { toggleEvidence } from "./paragraph.js";
+import { tell, toggleEvidence } from "./paragraph.js";
 import { askBeforeLeaving } from "./leaving.js";
 import { Reading } from "./reading.js";
 
@@ -109,15 +109,19 @@ export class ReadView {
     this.opened = paragraph;
     this.reading.mark(paragraph);
     const step = (by) => this.reading.paragraphs[paragraph.readIndex + by];
+    // The button pressed keeps the focus, to be pressed again; what is shown now is told instead.
     const go = (by) => {
-      this.open(step(by));
-      this.reading.jump(step(by));
+      const next = step(by);
+      this.open(next, { focus: false });
+      this.reading.jump(next);
+      ($(`.steps [data-step="${by}"]:enabled`, this.detail) ?? $(".detail-title", this.detail)).focus({ preventScroll: true });
+      announce(`Paragraph ${next.readIndex + 1}: ${tell(next, this.service.taxonomy)}`);
     };
     const steps = h(
       "div",
       { class: "row steps" },
-      h("button", { type: "button", class: "quiet", disabled: !step(-1), on: { click: () => go(-1) } }, "← Previous"),
-      h("button", { type: "button", class: "quiet", disabled: !step(1), on: { click: () => go(1) } }, "Next →"),
+      h("button", { type: "button", class: "quiet", "data-step": -1, disabled: !step(-1), on: { click: () => go(-1) } }, "← Previous"),
+      h("button", { type: "button", class: "quiet", "data-step": 1, disabled: !step(1), on: { click: () => go(1) } }, "Next →"),
       h("button", { type: "button", class: "quiet close", "aria-label": "Close", on: { click: () => this.close() } }, "✕"),
     );
     const onCorrect = this.service.hasCorrections && ((each) => correctDialog(this.service, { text: each.rawText, prediction: each, source: this.source.name || null, group: this.reading.group, model: this.reading.model, onSaved: () => this.open(each) }));
