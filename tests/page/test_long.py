@@ -54,6 +54,17 @@ def test_a_long_text_is_read_to_its_end_and_only_what_is_near_is_drawn(page):
     assert page.locator(".para.here").get_attribute("data-number") == str(N_SHORT - 31)
     assert page.evaluate(IS_SEEN)
     until(page, f"document.querySelectorAll('.para').length < {MOST_DRAWN}")
+    # In another view nothing has a height that could be kept; the place is there again behind it.
+    height = page.evaluate("document.documentElement.scrollHeight")
+    for leave, come_back in (("Compare", None), ("Batch", page.go_back)):
+        page.get_by_role("link", name=leave).click()
+        page.locator(f".{leave.lower()}-view").wait_for()
+        assert page.evaluate("scrollY") == 0
+        page.wait_for_timeout(100)  # for what watches what is near the screen
+        (come_back or page.get_by_role("link", name="Read", exact=True).click)()
+        page.locator(".read-view").wait_for()
+        until(page, IS_SEEN)
+        assert page.evaluate("document.documentElement.scrollHeight") == pytest.approx(height, rel=0.01)
 
 
 def test_what_a_reader_holds_in_a_long_text_is_not_taken_away(page):

@@ -85,7 +85,7 @@ export class Column {
 
   // Takes what is far away out of the page, except where the reader has the focus or selects text.
   fold() {
-    if (this.n <= LONG || this.isPrinted) return;
+    if (this.n <= LONG || this.isPrinted || !this.element.isConnected) return; // in another view nothing has a height
     const selection = getSelection();
     const isHeld = ({ element }) => element.contains(document.activeElement) || (!selection.isCollapsed && selection.containsNode(element, true));
     const far = [...this.drawn].filter((block) => !block.isNear && !isHeld(block));

@@ -12,6 +12,7 @@ const VIEWS = {
 const main = $("#main");
 const views = new Map(); // by model and name: the views of each model stay
 const latest = new Map(); // by name: the one that was shown last
+const places = new Map(); // by view: how far down the reader was
 let service = null;
 let shown = null;
 
@@ -77,8 +78,12 @@ async function show(withFocus = true) {
   if (!views.has(place)) views.set(place, new View(service));
   const [before, view] = [latest.get(name), views.get(place)];
   latest.set(name, view);
+  if (shown) places.set(shown, scrollY);
+  // A dialog is about what is shown below it; one that holds a form may hold what was typed.
+  if (shown !== view && !$("dialog[open] form")) document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
   shown = view;
   main.replaceChildren(view.element);
+  scrollTo(0, places.get(view) ?? 0);
   if (before && before !== view) view.takeOver?.(before);
   view.shown?.();
   sign();
@@ -126,6 +131,7 @@ function tryToShow() {
   show().catch((error) => main.replaceChildren(h("div", { class: "fault", role: "alert" }, h("p", {}, `This view could not be loaded: ${error.message}`), h("div", { class: "row" }, h("button", { type: "button", on: { click: () => location.reload() } }, "Reload the page")))));
 }
 
+history.scrollRestoration = "manual"; // the browser's own comes before the view is there, and is cut short
 addEventListener("hashchange", tryToShow);
 addEventListener("beforeprint", sign); // a tab may be open for days
 addEventListener("modelexchange", () => changeModel(service.served));
