@@ -91,6 +91,32 @@ def test_bad_files_and_short_words_cost_neither_what_is_typed_nor_what_was_read(
     assert page.locator(".result").is_visible()
 
 
+def test_words_that_are_dragged_into_the_field_go_in(page):
+    box = page.locator(".read-view textarea").bounding_box()
+    words = {"items": [{"mimeType": "text/plain", "data": "Sell the kilns."}], "dragOperationsMask": 1}
+    session = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        at = {"x": box["x"] + 40, "y": box["y"] + 40}
+        session.send("Input.dispatchDragEvent", {"type": kind, "data": words, **at})
+    until(page, "document.querySelector('.read-view textarea').value === 'Sell the kilns.'")
+
+
+def test_a_dialog_does_not_outlast_the_view_below_it_unless_it_holds_a_form(page):
+    page.get_by_role("link", name="Batch").click()
+    page.get_by_role("button", name="Model").click()
+    page.go_back()
+    page.locator(".read-view").wait_for()
+    assert page.locator("dialog").count() == 0
+    paste(page, ARTICLE)
+    wait_read(page)
+    page.locator(".mark").first.click()
+    page.get_by_role("button", name="This is wrong").click()
+    page.locator("#correct-note").fill("Begun")
+    page.go_forward()
+    page.locator(".batch-view").wait_for()
+    assert page.locator("#correct-note").input_value() == "Begun"
+
+
 def test_a_drop_on_the_field_leaves_no_frame_behind(page):
     drop(page, ".intake textarea", "a.txt", ARTICLE.encode())
     wait_read(page)

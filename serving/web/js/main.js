@@ -152,7 +152,12 @@ addEventListener("offline", () => {
 });
 addEventListener("online", () => notify(null));
 // A file that misses its place must not replace the page.
-for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault());
+for (const type of ["dragover", "drop"]) {
+  addEventListener(type, (event) => {
+    const isWords = event.target.closest?.("input, textarea") && !event.dataTransfer?.types.includes("Files");
+    if (!isWords) event.preventDefault(); // words that are dragged into a field go in
+  });
+}
 // Pasted anywhere, read where it belongs.
 addEventListener("paste", (event) => {
   if (!shown?.intake || $("dialog[open]") || event.target.closest?.("input, textarea")) return;
