@@ -50,6 +50,25 @@ def test_a_reading_is_told_when_it_begins_is_done_and_fails(page):
     until_told(page, "a.docx is no kind of document")  # in a dialog: the field is out of sight
 
 
+@pytest.mark.parametrize(
+    ("view", "suffix", "words"), [("read", "txt", "One document at a time"), ("batch", "csv", "One table at a time")]
+)
+def test_files_that_are_left_out_are_told(open_page, url, view, suffix, words):
+    page = open_page(url, view=view)
+    page.locator(f".{view}-view").wait_for()
+    listen(page)
+    page.locator(f".{view}-view").evaluate(
+        """(target, suffix) => {
+            const data = new DataTransfer();
+            for (const name of ["a", "b"]) data.items.add(new File(["text\\nCold kilns."], `${name}.${suffix}`));
+            target.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+        }""",
+        suffix,
+    )
+    until_told(page, f"{words}: only a.{suffix} is read.")
+    assert page.locator(".notice").is_visible()
+
+
 def test_a_busy_service_is_told_once_and_not_each_second(page):
     told = listen(page)
     with busy(page, "**/v1/documents") as asked:

@@ -98,14 +98,14 @@ function pause(ms, signal) {
   });
 }
 
-// A line under the header: what is waited for, and perhaps a button. It counts down, so it is no live region itself.
-export function notify(text, { button, action, kind = "wait" } = {}) {
+// A line under the header: what is waited for, and perhaps a button. It may count down, so it is told only as `role` says.
+export function notify(text, { button, action, kind = "wait", role = null } = {}) {
   const notice = $("#notice");
   const hadFocus = notice.contains(document.activeElement);
   placeNotice(notice);
   notice.hidden = !text;
   notice.dataset.kind = kind;
-  notice.replaceChildren(...(text ? [h("span", {}, text)] : []));
+  notice.replaceChildren(...(text ? [h("span", { role }, text)] : []));
   if (text && button) notice.append(h("button", { type: "button", on: { click: action } }, button));
   if (hadFocus && !text) $("#main").focus({ preventScroll: true });
 }

@@ -6,7 +6,7 @@ import { correctDialog } from "./correct.js";
 import { findCorrected, sayCorrected } from "./corrected.js";
 import { renderDetail } from "./detail.js";
 import { downloadButtons } from "./download.js";
-import { fileButton, takeDrops } from "./intake.js";
+import { fileButton, takeDrops, takeFirst } from "./intake.js";
 import { chooseCounted, title } from "./labels.js";
 import { askBeforeLeaving } from "./leaving.js";
 import { renderText, toggleEvidence } from "./paragraph.js";
@@ -37,7 +37,7 @@ export class BatchView {
     this.bar = h("div", { class: "progress", role: "group", "aria-label": "Progress", tabindex: "-1", hidden: true }, this.progress, this.said, this.stopButton);
     this.results = h("div", { class: "batch-results", hidden: true });
     this.element = h("div", { class: "view batch-view" }, h("h1", {}, "Classify a table of rows"), this.fault, this.drop, this.setup, this.bar, this.results);
-    takeDrops(this.element, (files) => this.takeFile(files[0]));
+    takeDrops(this.element, (files) => this.takeFile(takeFirst(files, "table")));
     addEventListener("themechange", () => this.drawCharts());
     addEventListener("corrected", () => {
       if (!this.rows || this.results.hidden) return;

@@ -41,6 +41,12 @@ export function fileButton(text, accept, onFiles) {
   return [h("button", { type: "button", on: { click: () => input.click() } }, text), input];
 }
 
+// Of several files the first is taken: that the others are not must be seen, and heard.
+export function takeFirst([file, ...others], unit, more = "") {
+  if (others.length) notify(`One ${unit} at a time: only ${file.name} is read.${more}`, { button: "Close", action: () => notify(null), role: "alert" });
+  return file;
+}
+
 export class Intake {
   // `onSource` gets { name, text } or { name, file, mediaType }; `example` is the number of one, null where none fits.
   constructor({ limits, onSource, label = "Text", example = null, action = "Read it" }) {
@@ -106,8 +112,8 @@ export class Intake {
     }
   }
 
-  async takeFiles([file, ...others]) {
-    if (others.length) notify(`One document at a time: only ${file.name} is read. Batch takes many rows.`, { button: "Close", action: () => notify(null) });
+  async takeFiles(files) {
+    const file = takeFirst(files, "document", " Batch takes many rows.");
     const asked = {};
     this.asked = asked;
     this.tell(null);
