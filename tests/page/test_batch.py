@@ -90,6 +90,10 @@ def test_a_csv_is_classified_filtered_sorted_charted_and_saved(batch, released, 
     until(batch, f"[...document.querySelectorAll('.chart canvas')].every({painted})")
     years = batch.locator(".chart").first.locator("tbody th")
     assert years.all_text_contents() == ["2020", "2021", "2022"]
+    batch.locator(".figures summary").first.click()
+    batch.locator("#filter-state").select_option(label="sure only")
+    assert [each.get_attribute("open") for each in batch.locator(".figures").all()] == ["", None]
+    batch.locator("#filter-state").select_option(label="all answers")
     batch.locator(".row-text").first.click()
     assert batch.locator("dialog .scores").count() == 2
     assert find_faults(batch) == []

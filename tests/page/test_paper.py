@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.page.support import ARTICLE, drop, paste, wait_read
+from tests.page.support import ARTICLE, drop, paste, until, wait_read
 from tests.page.test_batch import classify, make_csv
 from tests.page.test_compare import MARKET, STATE, fill
 
@@ -54,6 +54,36 @@ def test_two_documents_stand_one_below_the_other(open_page, url):
     put_on_paper(page)
     above, below = (page.locator(".side").nth(number).bounding_box() for number in (0, 1))
     assert below["y"] >= above["y"] + above["height"]
+
+
+# The colour of words, and per label its mark in the legend, how that is turned, and what is painted amid its first bar.
+DRAWN = """() => {
+    const chart = Chart.getChart(document.querySelector(".chart:last-child canvas"));
+    const { options, legend, ctx, canvas } = chart;
+    const amid = legend.legendItems.map((_, i) => {
+        const { x, y, base } = chart.getDatasetMeta(i).data[0].getProps(["x", "y", "base"]);
+        const share = canvas.width / chart.width;
+        return [...ctx.getImageData(Math.round(share * (x + base) / 2), Math.round(share * y), 1, 1).data].slice(0, 3);
+    });
+    const marks = legend.legendItems.map(({ strokeStyle, rotation }) => [strokeStyle, rotation]);
+    return [options.plugins.legend.labels.color, marks, amid];
+}"""
+
+
+def test_charts_are_printed_dark_on_white_and_tell_labels_by_their_shapes(open_page, url):
+    page = open_page(url, view="batch", scheme="dark")
+    page.locator(".drop").wait_for()
+    drop(page, ".batch-view", "a.csv", make_csv(8))
+    classify(page, 8)
+    page.locator("#chart-head").select_option("topics")
+    until(page, "Boolean(globalThis.Chart?.getChart(document.querySelector('.chart:last-child canvas')))")
+    for kind, ink in (("beforeprint", "rgb(31, 32, 35)"), ("afterprint", "rgb(231, 229, 223)")):
+        color, marks, amid = page.evaluate(f"() => {{ dispatchEvent(new Event('{kind}')); return ({DRAWN})(); }}")
+        assert color == ink
+        assert len({stroke for stroke, _ in marks}) == 4
+        assert [turn for _, turn in marks] == [0, 0, 180, 0]
+    bar = marks[2][0]  # industrial policy, of which every text has some
+    assert amid[2] != [int(each) for each in bar.removeprefix("rgb(").rstrip(")").split(",")]
 
 
 def test_a_table_keeps_all_its_columns(open_page, url):

@@ -1,7 +1,7 @@
 // Owns the batch view: a table of rows in, progress, then the table, the charts and the downloads.
 import { $, announce, count, h, openDialog, quote } from "./dom.js";
 import { explain, OfflineError, StaleModelError } from "./api.js";
-import { chartFigure, groupBySource, groupByTime, loadChartLibrary } from "./charts.js";
+import { chartFigure, groupBySource, groupByTime, loadChartLibrary, onPaper } from "./charts.js";
 import { correctDialog } from "./correct.js";
 import { findCorrected, sayCorrected } from "./corrected.js";
 import { renderDetail } from "./detail.js";
@@ -39,6 +39,8 @@ export class BatchView {
     this.element = h("div", { class: "view batch-view" }, h("h1", {}, "Classify a table of rows"), this.fault, this.drop, this.setup, this.bar, this.results);
     takeDrops(this.element, (files) => this.takeFile(takeFirst(files, "table")));
     addEventListener("themechange", () => this.drawCharts());
+    addEventListener("beforeprint", () => this.figures?.forEach((figure) => onPaper(figure.draw)));
+    addEventListener("afterprint", () => this.figures?.forEach((figure) => figure.draw()));
     addEventListener("corrected", () => {
       if (!this.rows || this.results.hidden) return;
       this.table.draw();
@@ -227,10 +229,16 @@ export class BatchView {
     const { taxonomy } = this.service;
     this.drawSummary();
     for (const figure of this.figures ?? []) figure.end();
+    // A table of figures that is open stays so: rows come in and filters change while it is read.
+    const before = new Map((this.figures ?? []).map(({ kind, table }) => [kind, { isOpen: table.open, hasFocus: table.contains(document.activeElement) }]));
     this.figures = sound.length ? this.makeFigures(chooseCounted(sound, ({ answer }) => answer), taxonomy.head(this.headSelect.value) ?? taxonomy.heads[0]) : [];
     this.chartControls.hidden = !this.figures.length || taxonomy.heads.length < 2;
     this.charts.replaceChildren(...this.figures.map((figure) => figure.element));
-    for (const figure of this.figures) figure.draw();
+    for (const figure of this.figures) {
+      figure.draw();
+      figure.table.open = before.get(figure.kind)?.isOpen ?? false;
+      if (before.get(figure.kind)?.hasFocus) $("summary", figure.table).focus({ preventScroll: true });
+    }
   }
 
   drawSummary() {

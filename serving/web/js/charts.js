@@ -2,13 +2,16 @@
 // by Chart.js. Each chart stands beside the same figures as a table.
 import { h, interval, percent } from "./dom.js";
 import { estimateShare } from "./estimate.js";
+import { SHAPES } from "./labels.js";
 import { findDayPlace, readDate } from "./rows.js";
 
 const MOST_SOURCES = 12;
 const MOST_BINS = 36;
 const LEAST_ROWS = 25; // of a bin, on average; fewer make intervals that say nothing
-const POINTS = { triangle: "triangle", circle: "circle", square: "rect", diamond: "rectRot", cross: "cross", down: "star", star: "star" };
+const POINTS = { triangle: "triangle", circle: "circle", square: "rect", diamond: "rectRot", cross: "cross", down: "triangle", star: "star" };
 const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4]];
+
+const pointOf = ({ shape }) => ({ pointStyle: POINTS[shape], pointRotation: shape === "down" ? 180 : 0 });
 
 export const loadChartLibrary = () => import("../vendor/chart.umd.min.js").then(() => globalThis.Chart);
 
@@ -19,6 +22,16 @@ function css(name) {
   const { color } = getComputedStyle(probe);
   probe.remove();
   return color;
+}
+
+// Draws in the colours of paper whatever the theme, as a canvas follows no style sheet.
+export function onPaper(draw) {
+  const { dataset } = document.documentElement;
+  const { theme } = dataset;
+  dataset.theme = "light";
+  draw();
+  if (theme === undefined) delete dataset.theme;
+  else dataset.theme = theme;
 }
 
 const pale = (color) => color.replace("rgb(", "rgba(").replace(")", ", 0.14)");
@@ -86,6 +99,36 @@ function figuresTable(groups, head, first) {
   );
 }
 
+// Crosses and stars are lines alone, which the border of a bar, drawn in the colour of the page, would hide.
+function legendOf(chart) {
+  return globalThis.Chart.defaults.plugins.legend.labels.generateLabels(chart).map((item) => {
+    const { backgroundColor, pointRotation } = chart.data.datasets[item.datasetIndex];
+    return { ...item, strokeStyle: backgroundColor, lineWidth: 2, lineDash: [], rotation: pointRotation };
+  });
+}
+
+// The shape of its label on each bar that has room for it, as colours alone tell nothing to many, and on grey paper.
+const shapesOnBars = {
+  id: "shapesOnBars",
+  afterDatasetsDraw(chart) {
+    const { ctx } = chart;
+    chart.data.datasets.forEach(({ shape, borderColor }, i) => {
+      if (!chart.isDatasetVisible(i)) return;
+      for (const bar of chart.getDatasetMeta(i).data) {
+        const { x, y, base, height } = bar.getProps(["x", "y", "base", "height"]);
+        const size = Math.min(height - 4, 12);
+        if (x - base < size + 6) continue;
+        ctx.save();
+        ctx.translate((x + base - size) / 2, y - size / 2);
+        ctx.scale(size / 16, size / 16);
+        ctx.fillStyle = borderColor;
+        ctx.fill(new Path2D(shape));
+        ctx.restore();
+      }
+    });
+  },
+};
+
 function commonOptions() {
   const [ink, soft, line] = [css("ink"), css("soft"), css("line")];
   const font = { family: getComputedStyle(document.body).fontFamily, size: 13 };
@@ -94,7 +137,7 @@ function commonOptions() {
     maintainAspectRatio: false,
     animation: false,
     plugins: {
-      legend: { position: "top", align: "start", labels: { color: ink, font, usePointStyle: true, boxHeight: 8, filter: (item) => !item.text.startsWith("~") } },
+      legend: { position: "top", align: "start", labels: { color: ink, font, usePointStyle: true, boxHeight: 8, generateLabels: legendOf, filter: (item) => !item.text.startsWith("~") } },
       tooltip: { titleFont: font, bodyFont: font, filter: (item) => !item.dataset.label.startsWith("~") },
     },
     font,
@@ -109,7 +152,7 @@ function timeConfig(groups, head) {
     const points = (end) => groups.map(({ shares }) => 100 * shares[label.name][end]);
     const band = { borderWidth: 0, pointRadius: 0, pointHitRadius: 0, tension: 0.2 };
     return [
-      { label: label.name, data: points("value"), borderColor: color, backgroundColor: color, borderDash: DASHES[i % DASHES.length], borderWidth: 2, pointStyle: POINTS[label.shape], pointRadius: 5, tension: 0.2 },
+      { label: label.name, data: points("value"), borderColor: color, backgroundColor: color, borderDash: DASHES[(i + Math.floor(i / DASHES.length)) % DASHES.length], borderWidth: 2, ...pointOf(label), pointRadius: 5, tension: 0.2 },
       { ...band, label: `~${label.name} low`, data: points("low"), fill: false },
       { ...band, label: `~${label.name} high`, data: points("high"), fill: "-1", backgroundColor: pale(color) },
     ];
@@ -121,13 +164,13 @@ function timeConfig(groups, head) {
 
 function sourceConfig(groups, head) {
   const options = commonOptions();
-  const datasets = head.labels.map((label) => ({ label: label.name, data: groups.map(({ shares }) => 100 * shares[label.name].value), backgroundColor: css(label.tone), borderColor: css("paper"), borderWidth: 1, pointStyle: POINTS[label.shape], stack: head.isOneOf ? "all" : label.name, maxBarThickness: 22 }));
+  const datasets = head.labels.map((label) => ({ label: label.name, data: groups.map(({ shares }) => 100 * shares[label.name].value), backgroundColor: css(label.tone), borderColor: css("paper"), borderWidth: 1, ...pointOf(label), shape: SHAPES[label.shape], stack: head.isOneOf ? "all" : label.name, maxBarThickness: 22 }));
   const short = (name) => (name.length > 26 ? `${name.slice(0, 25)}…` : name);
   const scales = {
     x: { ...options.axis({ callback: (value) => `${value} %` }), min: 0, max: head.isOneOf ? 100 : undefined, stacked: head.isOneOf },
     y: { ...options.axis(), stacked: head.isOneOf, grid: { display: false } },
   };
-  return { type: "bar", data: { labels: groups.map(({ name, n }) => `${short(name)} (${n})`), datasets }, options: { ...options, indexAxis: "y", scales } };
+  return { type: "bar", data: { labels: groups.map(({ name, n }) => `${short(name)} (${n})`), datasets }, options: { ...options, indexAxis: "y", scales }, plugins: [shapesOnBars] };
 }
 
 // One chart in a figure; `draw` must be called again when the theme changes, `end` when it is thrown away. Where it
@@ -135,12 +178,13 @@ function sourceConfig(groups, head) {
 export function chartFigure({ title, note, label, height, groups, head, first, kind }) {
   const canvas = h("canvas", { role: "img", "aria-label": label });
   const place = h("div", { class: "canvas-place", style: { height: `${height}px` } }, canvas);
+  const table = figuresTable(groups, head, first);
   const missing = h("p", { class: "caution", hidden: true }, "⚠ The chart could not be drawn; its figures are in the table.");
-  const element = h("figure", { class: "chart" }, h("figcaption", {}, h("h3", {}, title), note && h("p", { class: "fine" }, note)), missing, place, figuresTable(groups, head, first));
+  const element = h("figure", { class: "chart" }, h("figcaption", {}, h("h3", {}, title), note && h("p", { class: "fine" }, note)), missing, place, table);
   let chart = null;
   const draw = async () => {
     try {
-      const Chart = await loadChartLibrary();
+      const Chart = globalThis.Chart ?? (await loadChartLibrary()); // what is drawn for paper is not waited for
       chart?.destroy();
       chart = new Chart(canvas, kind === "time" ? timeConfig(groups, head) : sourceConfig(groups, head));
     } catch (error) {
@@ -150,5 +194,5 @@ export function chartFigure({ title, note, label, height, groups, head, first, k
     missing.hidden = chart !== null;
     place.hidden = chart === null;
   };
-  return { element, draw, isMissing: () => !missing.hidden, end: () => chart?.destroy() };
+  return { element, table, kind, draw, isMissing: () => !missing.hidden, end: () => chart?.destroy() };
 }

@@ -7,7 +7,7 @@ const QUIET_NAMES = new Set(["neutral", "none", "other", "unclear"]);
 // Of the taxonomy that is shipped: what is said of texts, answers and errors is known for these alone (training/card.py).
 const OUR_LABELS = ["state-led market-led neutral", "sanctions self-reliance industrial-policy regulation"];
 
-const SHAPES = {
+export const SHAPES = {
   triangle: "M8 2 14.5 13.5h-13Z",
   circle: "M8 1.8a6.2 6.2 0 1 1 0 12.4A6.2 6.2 0 0 1 8 1.8Z",
   square: "M2.5 6h11v4h-11Z",
