@@ -19,6 +19,7 @@ ROWS = (
 )
 
 
+LOOKS = "icons => icons.map((icon) => icon.getAttribute('class') + icon.firstChild.getAttribute('d'))"
 CLAIMANT = "subsidy subsidy subsidy weather weather weather ."
 DEFENDANT = CLAIMANT.replace("subsidy", "licence")
 
@@ -32,9 +33,9 @@ def head(name, kind, *labels, **more):
     "heads",
     [
         [head("score", ONE, "calm", "angry"), head("raw", ONE, "old", "new", "none")],
-        [head("number", ANY, "first", "second", "third")],
+        [head("number", ANY, "first", *(f"quarterly-telegraphadministration-{n}" for n in range(20)))],
     ],
-    ids=["two one-of heads", "one any-of head"],
+    ids=["two one-of heads", "one any-of head of many long names"],
 )
 def test_other_heads_are_shown(open_page, tmp_path, heads):
     folder = build_tiny_model(tmp_path / "other", taxonomy=Taxonomy.model_validate({"heads": heads}))
@@ -51,6 +52,13 @@ def test_other_heads_are_shown(open_page, tmp_path, heads):
             assert "neutral" not in page.locator("main").inner_text()
             page.locator(".mark").first.click()
             assert page.locator(".detail .scores").count() == len(heads)
+            # No two labels look alike, and no name pushes a figure out of sight.
+            looks = page.locator(".shares tbody .icon").evaluate_all(LOOKS)
+            assert len(set(looks)) == len(looks)
+            assert page.locator(".detail").evaluate("panel => panel.scrollWidth - panel.clientWidth") <= 0
+            for width in (320, 1280):
+                page.set_viewport_size({"width": width, "height": 900})
+                assert page.evaluate("document.documentElement.scrollWidth") == width
             assert find_faults(page) == []
             page.get_by_role("link", name="Batch").click()
             drop(page, ".batch-view", "a.csv", ROWS)

@@ -5,7 +5,7 @@ import { countCorrected } from "./corrected.js";
 import { foldLegend, renderDetail } from "./detail.js";
 import { difference } from "./estimate.js";
 import { Intake, takeDrops } from "./intake.js";
-import { icon } from "./labels.js";
+import { icon, nameClass } from "./labels.js";
 import { askBeforeLeaving } from "./leaving.js";
 import { Reading } from "./reading.js";
 import { toggleEvidence } from "./paragraph.js";
@@ -176,7 +176,7 @@ export class CompareView {
         return h(
           "tr",
           { class: isClear(told) ? "given" : null },
-          h("th", { scope: "row" }, icon(label), label.name),
+          h("th", { scope: "row", class: nameClass(label) }, icon(label), label.name),
           h("td", { class: "bar-cell" }, pairBar(first, second, label.tone)),
           h("td", { class: "figure" }, percent(first.value)),
           h("td", { class: "figure" }, percent(second.value)),

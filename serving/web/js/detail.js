@@ -1,6 +1,6 @@
 // Owns the panel about one paragraph: every score, what was read, warnings, evidence, and the way to a correction.
 import { announce, copyText, count, h, percent, svg } from "./dom.js";
-import { caution, chip, icon, isUnsure, title } from "./labels.js";
+import { caution, chip, icon, isUnsure, nameClass, title } from "./labels.js";
 import { findCorrected, isConfirmed } from "./corrected.js";
 import { listEvidence, sayCorrection, tell } from "./paragraph.js";
 
@@ -8,7 +8,7 @@ function scoreRow(label, score, { isGiven, threshold }) {
   return h(
     "tr",
     { class: isGiven ? "given" : null },
-    h("th", { scope: "row", title: label.description }, icon(label), label.name),
+    h("th", { scope: "row", class: nameClass(label), title: label.description }, icon(label), label.name),
     h(
       "td",
       { class: "bar-cell" },

@@ -20,11 +20,11 @@ const ORDER = ["triangle", "circle", "diamond", "cross", "down", "star"];
 
 export class Taxonomy {
   constructor(info) {
-    let place = 0; // goes on from head to head, so that no topic looks like a stance
+    let place = 0; // goes on from head to head, so that no topic looks like a stance; each round pairs them anew
     this.heads = info.heads.map((head) => {
       const labels = head.labels.map((label) => {
         const isQuiet = QUIET_NAMES.has(label.name);
-        const found = isQuiet ? { tone: "quiet", shape: "square" } : { tone: TONES[place % TONES.length], shape: ORDER[place % ORDER.length] };
+        const found = isQuiet ? { tone: "quiet", shape: "square" } : { tone: TONES[place % TONES.length], shape: ORDER[(place + Math.floor(place / ORDER.length)) % ORDER.length] };
         if (!isQuiet) place += 1;
         return { ...label, ...found };
       });
@@ -65,6 +65,9 @@ export function strength(score, nLabels) {
   const chance = 1 / nLabels;
   return Math.round(22 + 78 * Math.max(0, Math.min(1, (score - chance) / (1 - chance))));
 }
+
+// What a name's cell is called where the name is too long for one line beside figures.
+export const nameClass = ({ name }) => (name.length > 20 ? "long" : null);
 
 export const chip = (text, attributes = {}, ...before) => h("span", { class: "chip", ...attributes }, ...before, text);
 

@@ -1,6 +1,6 @@
 // Owns what a document says as a whole: in words, as a small chart, and with the uncertainty of both.
 import { count, h, interval, percent, signed, svg } from "./dom.js";
-import { caution, chooseCounted, icon, isUnsure, title } from "./labels.js";
+import { caution, chooseCounted, icon, isUnsure, nameClass, title } from "./labels.js";
 
 const MOST_NAMED = 12; // numbers of paragraphs that could not be read
 const MANY = 0.25; // share of paragraphs with a warning from which the whole is warned about
@@ -95,7 +95,7 @@ function renderHead(head, told, counts, { filter, onFilter, unit = "paragraph" }
     return h(
       "tr",
       {},
-      h("th", { scope: "row" }, name),
+      h("th", { scope: "row", class: nameClass(label) }, name),
       h("td", { class: "bar-cell" }, shareBar(share, label.tone)),
       h("td", { class: "figure" }, percent(share.value)),
       h("td", { class: "figure muted" }, `${interval(share)} %`),
