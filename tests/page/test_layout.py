@@ -58,6 +58,11 @@ def test_no_table_runs_out_of_its_summary_at_any_width(page):
         for table in page.locator(".shares").all():
             box = table.bounding_box()
             assert box["x"] + box["width"] < summary["x"] + summary["width"], width
+    # Of a reader whose browser is set to larger letters; none stay small, or get larger than what they are finer than.
+    for size in ("20px", "24px"):
+        page.evaluate(f"document.documentElement.style.fontSize = '{size}'")
+        assert page.evaluate("getComputedStyle(document.body).fontSize") == size
+        assert page.evaluate("document.documentElement.scrollWidth") == 1280
 
 
 def test_a_rule_is_no_title(page):
