@@ -116,8 +116,11 @@ def test_a_table_that_is_laid_out_as_cards_is_a_table_still(open_page, url):
 
 
 def test_rows_that_could_not_be_read_are_told_and_an_empty_choice_leaves_no_empty_box(batch):
-    drop(batch, ".batch-view", "a.csv", f'text,n\n"{TEXTS[0]}",1\n" ",2\n'.encode())
+    source = "The Herald of the Transport Unions and Yards"
+    drop(batch, ".batch-view", "a.csv", f'text,source\n"{TEXTS[0]}",{source}\n" ",2\n'.encode())
     classify(batch, 2)
+    cut = "cells => cells.filter((each) => each.scrollWidth > each.clientWidth + 1).length"
+    assert batch.locator(".batch-table td").evaluate_all(cut) == 0
     assert "1 row has no text: 2." in batch.locator(".summary").inner_text()
     batch.locator("#filter-text").fill("nowhere to be found")
     batch.locator("p[role=status]", has_text="0 of 2 rows").wait_for()

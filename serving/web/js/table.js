@@ -140,7 +140,7 @@ export class RowTable {
         );
       })),
     );
-    this.body.replaceChildren(...shown.map((row) => h("tr", { role: "row" }, columns.map(({ id, name, isFigure, isAnswer, value, cell }) => h("td", { role: "cell", class: `${isFigure ? "figure" : ""} ${id === "text" ? "text-cell" : isAnswer ? "answer" : ""}`, "data-label": id.startsWith("own:") ? name : null }, cell ? cell(row) : String(id === "#" ? value(row) + 1 : value(row)))))));
+    this.body.replaceChildren(...shown.map((row) => h("tr", { role: "row" }, columns.map(({ id, name, isFigure, isAnswer, value, cell }) => h("td", { role: "cell", class: `${isFigure ? "figure" : ""} ${id === "text" ? "text-cell" : isAnswer ? "answer" : String(value(row)).length > 24 ? "long" : ""}`, "data-label": id.startsWith("own:") ? name : null }, cell ? cell(row) : String(id === "#" ? value(row) + 1 : value(row)))))));
     this.told.textContent = this.chosen.length === this.rows.length ? `${count(this.rows.length, "row")}.` : `${this.chosen.length.toLocaleString("en")} of ${count(this.rows.length, "row")} shown${this.chosen.length ? "; charts and downloads hold these" : ""}.`;
     this.pager.hidden = nPages < 2;
     const go = (page) => {
