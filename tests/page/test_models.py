@@ -102,5 +102,6 @@ def test_a_figure_without_an_interval_is_shown(open_page, url):
     page = open_page(url)
     page.route("**/info*", lambda route: route.fulfill(json=info))
     page.reload()
+    page.locator(".intake").wait_for()  # until the service has said which model it serves, there is nothing to tell
     page.locator("#about-button").click()
     assert page.locator("dialog tbody tr").all_inner_texts() == ["dev, stance\t0.500\t-"]
