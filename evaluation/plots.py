@@ -110,7 +110,12 @@ def draw_precision_recall(curves: Mapping[str, Mapping[str, Any]], thresholds: M
             if chosen["precision"] is not None:
                 axes.plot([chosen["recall"]], [chosen["precision"]], "s", color=ORANGE)
             word = "highest score" if threshold is None else f"threshold {threshold:.2f}"
-            axes.text(0.03, 0.04, word, color=ORANGE, transform=axes.transAxes)
+            backing = {
+                "facecolor": "white",
+                "edgecolor": "none",
+                "pad": 1,
+            }  # the dotted line of a rare label runs there
+            axes.text(0.03, 0.04, word, color=ORANGE, transform=axes.transAxes, bbox=backing)
         return to_svg(figure, "Precision against recall by label, with the point at which labels are given")
 
 

@@ -9,9 +9,10 @@ from evaluation.forest import MOST_DRAWN, choose_drawn, draw_forest
 from evaluation.output import write_whole
 from evaluation.plots import draw_histograms, draw_precision_recall, draw_reliability, draw_risk
 from evaluation.robustness.show import draw_robustness
-from evaluation.rows import TOO_FEW_GROUPS
 from evaluation.tables import (
+    explain_gaps,
     list_labels,
+    never_abstains,
     say_calibration,
     show_bootstrap_p,
     show_figure,
@@ -79,8 +80,9 @@ def make_environment() -> Any:  # noqa: ANN401 - jinja2's Environment, imported 
     environment.filters["p"] = show_p
     environment.filters["bootstrap_p"] = show_bootstrap_p
     environment.filters["breakable"] = _let_wrap
-    environment.globals["too_few_groups"] = TOO_FEW_GROUPS
+    environment.globals["explain_gaps"] = explain_gaps
     environment.globals["most_drawn"] = MOST_DRAWN
+    environment.globals["never_abstains"] = never_abstains
     environment.globals["say_calibration"] = say_calibration
     return environment
 
@@ -90,7 +92,8 @@ def _draw_head(curves: Mapping[str, Any], head: Mapping[str, Any], thresholds: l
     if thresholds is not None:
         by_label |= dict(zip(head["labels"], thresholds, strict=True))
     ranked = curves["precision_recall"]
-    risk = draw_risk(curves["risk_coverage"], head.get("abstention")) if "risk_coverage" in curves else None
+    abstention = None if "abstention" not in head or never_abstains(head) else head["abstention"]
+    risk = draw_risk(curves["risk_coverage"], abstention) if "risk_coverage" in curves else None
     return {
         "reliability": draw_reliability(curves["reliability"], curves["reliability_before"]),
         "risk": risk,

@@ -1,7 +1,7 @@
 """Owns how figures look in a terminal: 80 columns, each figure with its interval."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from rich import box
@@ -59,6 +59,18 @@ def list_labels(head: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             shown["precision"] = None
         listed[label] = shown
     return listed
+
+
+def never_abstains(head: Mapping[str, Any]) -> bool:
+    """Whether a one-of head answers every row: its highest score is never below one part in so many labels.
+
+    Args:
+        head: of the object that `evaluate --json` prints, with `abstention`.
+
+    Returns:
+        True for a level of 0, which the export writes where even the least certain answers were right often enough.
+    """
+    return bool(head["abstention"]["level"] <= 1 / len(head["labels"]))
 
 
 def say_calibration(head: Mapping[str, Any]) -> str:
@@ -148,9 +160,8 @@ def _print_head(console: Console, name: str, head: Json) -> None:
     if "abstention" in head:
         abstention = head["abstention"]
         answered, right = show_figure(abstention["coverage"]), show_figure(abstention["accuracy"])
-        console.print(
-            show_text(f"abstaining below {show_number(abstention['level'])}: answers {answered}, right {right}")
-        )
+        below = "never abstains" if never_abstains(head) else f"abstaining below {show_number(abstention['level'])}"
+        console.print(show_text(f"{below}: answers {answered}, right {right}"))
     table = make_table("label", "precision", "recall", "F1", "rows")
     shown = []
     for label, figures in list_labels(head).items():
@@ -161,9 +172,15 @@ def _print_head(console: Console, name: str, head: Json) -> None:
     _explain_gaps(console, shown)
 
 
+def explain_gaps(shown: Iterable[Json | None]) -> str:
+    """What `[-]` means, where one of the figures that are shown has it; else nothing."""
+    has_gap = any(figure is not None and figure["low"] is None for figure in shown)
+    return TOO_FEW_GROUPS if has_gap else ""
+
+
 def _explain_gaps(console: Console, shown: Sequence[Json | None]) -> None:
-    if any(figure is not None and figure["low"] is None for figure in shown):
-        console.print(show_text(TOO_FEW_GROUPS))
+    if meaning := explain_gaps(shown):
+        console.print(show_text(meaning))
 
 
 def _name_slice(value: str, min_rows: int) -> str:

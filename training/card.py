@@ -81,8 +81,10 @@ def _decision_lines(manifest: Manifest) -> list[str]:
             )
         else:
             always = rule.abstention is not None and rule.abstention >= 1
+            never = rule.abstention is None or rule.abstention <= 1 / len(head.labels)  # no highest score is below
             level = "always: on dev no score was right often enough" if always else f"below {rule.abstention}"
-            lines.append(f"- {head.name}: temperature {rule.calibration.temperature:.3f}; abstains {level}")
+            abstains = "never abstains" if never else f"abstains {level}"
+            lines.append(f"- {head.name}: temperature {rule.calibration.temperature:.3f}; {abstains}")
     return lines
 
 

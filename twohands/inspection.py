@@ -64,7 +64,8 @@ def _describe_heads(manifest: Manifest) -> Iterator[str]:
         else:
             yield "  calibration: Platt, per label"
         if rule.thresholds is None:
-            yield f"  abstains below: {'never' if rule.abstention is None else f'{rule.abstention:.4g}'}"
+            never = rule.abstention is None or rule.abstention <= 1 / len(head.labels)  # no highest score is below
+            yield f"  abstains below: {'never' if never else f'{rule.abstention:.4g}'}"
         for number, label in enumerate(head.labels):
             at = "" if rule.thresholds is None else f" (from {rule.thresholds[number]:.4g})"
             platt = ""

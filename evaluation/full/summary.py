@@ -8,7 +8,7 @@ from typing import Any
 from evaluation.agreement.tables import say_verdict
 from evaluation.checklist.measure import count_held
 from evaluation.full.parts import BASELINE, BEHAVIOUR, FIGURES, PEOPLE, Part
-from evaluation.tables import list_labels, say_calibration, show_bootstrap_p, show_figure, show_number
+from evaluation.tables import list_labels, never_abstains, say_calibration, show_bootstrap_p, show_figure, show_number
 
 Json = Mapping[str, Any]
 _BRACKETS = "In brackets: 95% intervals"
@@ -39,7 +39,9 @@ def _summarise_figures(found: Json) -> list[Section]:
         for name, label in list_labels(head).items()
     ]
     notes = [
-        f"{name}: below a score of {show_number(head['abstention']['level'])} it abstains. It answers "
+        f"{name}: it never abstains."
+        if never_abstains(head)
+        else f"{name}: below a score of {show_number(head['abstention']['level'])} it abstains. It answers "
         f"{show_figure(head['abstention']['coverage'])} of the rows, and of these "
         f"{show_figure(head['abstention']['accuracy'])} are right."
         for name, head in found["heads"].items()

@@ -18,6 +18,7 @@ from evaluation.report import check_report_extra
 from evaluation.rows import HeadRows
 from evaluation.tables import say_calibration
 from tests.evaluation.support import make_rows, write_rows
+from tests.support.tiny import build_tiny_model
 from twohands.errors import MissingExtraError
 
 
@@ -114,11 +115,20 @@ def test_the_page_loads_nothing_and_escapes_the_data(tiny_model, rows_file, tmp_
 
 
 @pytest.mark.issue(6)
-def test_slices_count_rows_and_documents_apart_and_long_names_part_at_underscores(tiny_model, tmp_path):
+def test_slices_have_a_table_a_head_and_only_what_needs_it_is_explained(tmp_path):
+    """Of two heads in one table the page was too narrow; `[-]` was explained where no figure had it."""
+    model = build_tiny_model(tmp_path / "tiny", abstention=0.0)
     rows = [{**row, "source": "a_long_name_of_a_source", "group": f"d{n // 3}"} for n, row in enumerate(make_rows(90))]
-    _, _, page = make_report(tiny_model, write_rows(tmp_path / "rows.jsonl", rows), tmp_path / "report")
+    printed, _, page = make_report(model, write_rows(tmp_path / "rows.jsonl", rows), tmp_path / "report")
     text = page.read_text(encoding="utf-8")
-    assert "<td>a_<wbr>long_<wbr>name_<wbr>of_<wbr>a_<wbr>source</td><td>90</td><td>30</td>" in text
+    assert text.count("<td>a_<wbr>long_<wbr>name_<wbr>of_<wbr>a_<wbr>source</td><td>90</td><td>30</td>") == 2
+    for table, explained in re.findall(r"(<table.*?</table>)</div>\s*(<p class=\"sub\">\[-\])?", text, re.DOTALL):
+        assert ("[-]" in table) == bool(explained)
+    # The model's level is 0, which no highest score is below.
+    assert printed["heads"]["stance"]["abstention"]["level"] == 0
+    assert "The model never abstains. It answers" in text
+    assert "Below a score of" not in text
+    assert "at its own level" not in text
 
 
 @pytest.mark.issue(6)

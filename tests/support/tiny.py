@@ -93,9 +93,10 @@ def build_tiny_model(
     taxonomy: Taxonomy | None = None,
     version: str = "0.0.1",
     usual_cautions: Sequence[Caution] = (),
+    abstention: float = 0.5,
 ) -> Path:
     taxonomy = taxonomy or load_taxonomy(find_config("taxonomy"))
-    rules = make_rules(taxonomy)
+    rules = make_rules(taxonomy, abstention=abstention)
     with build_folder(folder, overwrite=True) as temporary:
         make_tokenizer().save(str(temporary / "tokenizer.json"))
         onnx.save(make_graph(taxonomy.n_labels), str(temporary / "model.onnx"))
