@@ -17,6 +17,7 @@ from twohands.taxonomy import Head, ProblemType, Taxonomy, describe_faults, read
 SHIPPED = Path(__file__).resolve().parent.parent / "suites"
 LEXICONS = "lexicons.yaml"
 _SUFFIXES = (".yaml", ".yml")
+_SHIPPED_NAME = "the shipped suites"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,23 +214,31 @@ def check_taxonomy(suites: Suites, taxonomy: Taxonomy) -> None:
         ConfigError: a head or a label is unknown; all faults at once.
     """
     heads = {head.name: head for head in taxonomy.heads}
-    faults = []
-    is_shipped = False
+    places: dict[tuple[str, str], list[str]] = {}
+
+    def note(file: SuiteFile, place: str, named: Sequence[str]) -> None:
+        for fault in dict.fromkeys(named):
+            places.setdefault((_SHIPPED_NAME if file.is_shipped else file.path.name, fault), []).append(place)
+
     for file, test in suites.tests():
-        where = f"{file.path.name}: test {test.name!r}"
         named = [fault for name in test.heads for fault in faults_of_head(name, heads)]
         for case in test.cases:
             named += _faults_of_expectation(case.expect or {}, heads)
             for variant in variants_of(case):
                 named += _faults_of_expectation(variant.expect or {}, heads) + _faults_of_moves(variant, heads)
-        faults += [f"{where}: {fault}" for fault in dict.fromkeys(named)]
-        is_shipped |= bool(named) and file.is_shipped
+        note(file, f"test {test.name!r}", named)
     for file in suites.files:
-        named = _faults_of_gates(file.suite, heads)
-        faults += [f"{file.path.name}: {fault}" for fault in named]
-        is_shipped |= bool(named) and file.is_shipped
-    if faults:
+        for capability, bar in file.suite.gates.items():
+            named = [fault for head in (bar if isinstance(bar, dict) else ()) for fault in faults_of_head(head, heads)]
+            note(file, f"gate of {capability!r}", named)
+    if places:
+        # A head that is called otherwise is one fault, not one for each test and gate (#6).
+        faults = [
+            f"{name}: {found[0]}{f' and {n_more} more' if (n_more := len(found) - 1) else ''}: {fault}"
+            for (name, fault), found in places.items()
+        ]
         # Who wrote the suite needs no other.
+        is_shipped = any(name == _SHIPPED_NAME for name, _ in places)
         advice = "; give your own with --suite and leave the shipped ones out with --no-shipped" if is_shipped else ""
         raise ConfigError(f"the suite does not fit the model's labels{advice}", faults)
 
@@ -247,15 +256,6 @@ def faults_of_head(name: str, heads: Mapping[str, Head]) -> list[str]:
     if name in heads:
         return []
     return [f"the model has no head {name!r}; it has {', '.join(heads)}{suggest(name, tuple(heads))}"]
-
-
-def _faults_of_gates(suite: Suite, heads: Mapping[str, Head]) -> list[str]:
-    return [
-        f"gate of {capability!r}: {fault}"
-        for capability, bar in suite.gates.items()
-        for head in (bar if isinstance(bar, dict) else ())
-        for fault in faults_of_head(head, heads)
-    ]
 
 
 def _faults_of_labels(labels: Sequence[str], head: Head) -> list[str]:

@@ -95,13 +95,16 @@ def _summarise_behaviour(found: Json, *, is_brief: bool) -> Section:
     for capability, measured in found["capabilities"].items():
         for head, counted in measured["heads"].items():
             bar, verdict = _find_bar(found, capability, head)
-            if bar or not is_brief:
+            if bar or not is_brief or not found["gates"]:  # own suites may set none
                 rows.append(
                     (capability, head, show_figure(counted["failure_rate"]), f"{counted['n_checks']:,}", bar, verdict)
                 )
+    held = "no bar is set. "
+    if found["gates"]:
+        held = f"{count_held(found['gates'])}. Beyond chance: the interval's upper end, too. "
     lead = (
-        f"`twohands checklist`: {found['n_checks']:,} checks, one behaviour at a time; {count_held(found['gates'])}. "
-        f"Beyond chance: the interval's upper end, too. {_BRACKETS}, checks of one case a cluster."
+        f"`twohands checklist`: {found['n_checks']:,} checks, one behaviour at a time; {held}"
+        f"{_BRACKETS}, checks of one case a cluster."
     )
     if any(file["is_shipped"] for file in found["suites"]["files"]):
         lead += " The suite is hard on purpose: its rates are not those of everyday text."

@@ -91,3 +91,16 @@ def test_shipped_suites_that_do_not_fit_can_be_left_out(taxonomy):
     with pytest.raises(ConfigError) as error:
         check_taxonomy(load_suites([], with_shipped=True), stance_alone)
     assert error.value.heading.endswith("; give your own with --suite and leave the shipped ones out with --no-shipped")
+    (fault,) = error.value.faults
+    assert fault.startswith("the shipped suites: test 'markets-blamed' and ")
+
+
+@pytest.mark.issue(6)
+def test_a_head_that_the_model_does_not_have_is_one_fault_of_a_file(tmp_path, taxonomy):
+    tests = [SUITE["tests"][0] | {"name": name} for name in ("first", "second", "third")]
+    topics_alone = taxonomy.model_copy(update={"heads": taxonomy.heads[1:]})
+    with pytest.raises(ConfigError) as error:
+        check_taxonomy(load_suites([write_suite(tmp_path, tests=tests)], with_shipped=False), topics_alone)
+    assert error.value.faults == [
+        "mine.yaml: test 'first' and 2 more: the model has no head 'stance'; it has topics",
+    ]

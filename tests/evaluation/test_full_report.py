@@ -256,7 +256,9 @@ def test_own_suites_are_run_in_the_place_of_the_shipped_ones(other, tmp_path, mo
     assert len(full["notes"]) == (not more)
     behaviour = json.loads((tmp_path / "out" / "checklist" / "checklist.json").read_text())
     assert list(behaviour["capabilities"]) == ["plans"]
-    assert "hard on purpose" not in (tmp_path / "out" / "index.html").read_text()
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "hard on purpose" not in page
+    assert "one behaviour at a time; no bar is set." in page
 
 
 @pytest.mark.issue(6)
