@@ -300,8 +300,9 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
         _, dev = hold_out(known, fraction=config.dev_fraction, seed=seed, joined=joined)
         held = {joined[example.group] for example in dev}
         train = [example for example in train if joined[example.group] not in held]
-    leaks = find_leaks({"train": train, "dev": dev, "test": test}, near_duplicate_jaccard=config.near_duplicate_jaccard)
-    shared = "the splits share rows; a document or a text may stand in one of them alone: take it out of the other"
+    shared, leaks = find_leaks(
+        {"train": train, "dev": dev, "test": test}, near_duplicate_jaccard=config.near_duplicate_jaccard
+    )
     try:
         check_labels(train, dev, taxonomy, is_dev_held_out=config.dev_fraction is not None)
     except DataError as error:

@@ -28,6 +28,8 @@ class Leak:
     second_split: str
     second: Example
     is_of_id: bool = False  # both rows have no group, and their id, which is the same, stands for it
+    is_of_group: bool = False
+    is_near: bool = False
 
     def __str__(self) -> str:
         """One line with ids and splits; texts are not shown."""
@@ -94,7 +96,8 @@ def find_shared(splits: Mapping[str, Sequence[Example]], *, near_duplicate_jacca
         if first is example and len(groups[example.group]) == 2:
             (split_a, example_a), (split_b, example_b) = groups[example.group].items()
             is_of_id = example_a.id == example_b.id == example.group
-            found.append(Leak(f"group {example.group!r}", split_a, example_a, split_b, example_b, is_of_id))
+            what = f"group {example.group!r}"
+            found.append(Leak(what, split_a, example_a, split_b, example_b, is_of_id, is_of_group=True))
         key = _words(example)
         split_a, example_a = texts.setdefault(key, (split, example))
         if split_a != split:
@@ -106,12 +109,11 @@ def find_shared(splits: Mapping[str, Sequence[Example]], *, near_duplicate_jacca
         def is_known(a: int, b: int) -> bool:
             return (examples[a].id, examples[b].id) in exact
 
-        found += [
-            Leak(f"nearly the same text (overlap {overlap:.2f})", rows[a][0], examples[a], rows[b][0], examples[b])
-            for a, b, overlap in _find_near_duplicates(
-                examples, near_duplicate_jaccard, is_known, splits=[split for split, _ in rows]
-            )
-        ]
+        for a, b, overlap in _find_near_duplicates(
+            examples, near_duplicate_jaccard, is_known, splits=[split for split, _ in rows]
+        ):
+            what = f"nearly the same text (overlap {overlap:.2f})"
+            found.append(Leak(what, rows[a][0], examples[a], rows[b][0], examples[b], is_near=True))
     return found
 
 
@@ -199,7 +201,20 @@ def _find_near_duplicates(
             index.setdefault(rank, []).append(number)
 
 
-def find_leaks(splits: Mapping[str, Sequence[Example]], *, near_duplicate_jaccard: float | None) -> list[str]:
+def _count_touched(found: Sequence[Leak], splits: Mapping[str, Sequence[Example]]) -> list[str]:
+    """How many rows a later split shares: pairs do not say, as a document is one, and one text may be a hundred."""
+    groups = {(leak.second_split, leak.second.group) for leak in found if leak.is_of_group}
+    rows = {id(leak.second) for leak in found if not leak.is_of_group}
+    counted = [
+        (sum(id(row) in rows or (split, row.group) in groups for row in examples), len(examples), split)
+        for split, examples in splits.items()
+    ]
+    return [f"{n} of {n_rows:,} rows of {split}" for n, n_rows, split in counted if n]
+
+
+def find_leaks(
+    splits: Mapping[str, Sequence[Example]], *, near_duplicate_jaccard: float | None
+) -> tuple[str, list[str]]:
     """Say what `find_shared` found.
 
     Args:
@@ -207,9 +222,18 @@ def find_leaks(splits: Mapping[str, Sequence[Example]], *, near_duplicate_jaccar
         near_duplicate_jaccard: as there.
 
     Returns:
-        One line a leak, after one for all ids that two splits share: files that count their rows from 0 share them all.
+        A heading, and one line a leak, after one for all ids that two splits share: files that count their rows from 0
+        share them all. No line where nothing is shared.
     """
     found = find_shared(splits, near_duplicate_jaccard=near_duplicate_jaccard)
+    heading = "the splits share rows; a document or a text may stand in one of them alone: take it out of the other"
+    heading += f". Shared are {' and '.join(_count_touched(found, splits))}"
+    if any(leak.is_near for leak in found):
+        heading += f"; texts are nearly the same from data.near_duplicate_jaccard on, which is {near_duplicate_jaccard}"
+    return heading, _list_leaks(found)
+
+
+def _list_leaks(found: Sequence[Leak]) -> list[str]:
     of_ids: dict[tuple[str, str], list[str]] = {}
     for leak in found:
         if leak.is_of_id:
