@@ -91,7 +91,7 @@ def tell_unusable(path: Path) -> str | None:
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        return "does not exist"
+        return "does not exist" if path.is_absolute() else f"does not exist in {Path.cwd()}"
     except OSError as error:
         return f"cannot be looked at ({error.strerror})"
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):

@@ -178,7 +178,7 @@ def test_a_text_in_the_place_of_a_file_is_sent_to_standard_input(n_times):
     assert "| twohands classify" in str(caught.value)
     with pytest.raises(FileReadError) as caught:
         find_inputs([Path("two words.txt")], text_column="text")
-    assert "does not exist" in str(caught.value)
+    assert f"does not exist in {Path.cwd()}" in str(caught.value)
 
 
 @pytest.mark.issue(2)
