@@ -25,6 +25,7 @@ DECADE, LENGTH, COUNT = "decade", "length", "n_"
 # What a report slices by when nothing else is asked, as far as the rows hold it; counts of any-of heads follow.
 USUAL = ("source", "genre", "country", DECADE, LENGTH)
 _MAX_CHARS = 200
+_YEAR = re.compile(r"\d{4}(?=[-/])|\d{1,4}(?=(?:\.\d*)?$)")  # of 1987, 1987.0, 1987-05-03, 1986/87
 _WORD_BOUNDS = (25, 50, 100, 200)
 
 
@@ -37,10 +38,8 @@ def _name_length(n_words: int) -> str:
 def _derive(example: Example, column: str) -> object:
     """A value that few data sets hold but all imply: the decade, the length, the number of labels of an any-of head."""
     if column == DECADE:
-        try:
-            return f"{int(float(str(example.columns.get('year')))) // 10 * 10}s"
-        except (ValueError, OverflowError):
-            return None
+        year = _YEAR.match(str(example.columns.get("year")).strip())
+        return None if year is None else f"{int(year[0]) // 10 * 10}s"
     if column == LENGTH:
         return _name_length(len(example.paragraph.split()))
     words = example.labels.get(column.removeprefix(COUNT)) if column.startswith(COUNT) else None

@@ -14,9 +14,11 @@ from evaluation.commands import evaluate
 from evaluation.dataset import load_labelled
 from evaluation.measure import list_fitted, note_fitted
 from evaluation.rows import TOO_FEW_GROUPS
+from evaluation.slices import slice_values
 from evaluation.tables import say_calibration
 from tests.evaluation.support import make_rows, write_rows
 from twohands import errors
+from twohands.examples import Example
 from twohands.manifest import DataFile, load_manifest
 
 
@@ -188,6 +190,13 @@ def test_slices_count_their_own_rows_and_small_ones_are_folded(tiny_model, tmp_p
     assert not [note for note in report["notes"] if "(small)" in note]
     none = run_json("--model", tiny_model, "--data", only_law, "--by", "text_number", "--by", "genre")["notes"]
     assert [note.split(":")[0] for note in none if "(small)" in note] == ["text_number"]
+
+
+@pytest.mark.issue(6)
+def test_a_date_in_the_place_of_a_year_has_its_decade():
+    written = ["1987-05-03", "1987-05-03T10:00:00", "1986/87", 1987, "1987.0", "19870503", "03/05/1987", "n. d.", None]
+    dated = [Example(str(n), "a text", {}, "s", "g", {"year": year}) for n, year in enumerate(written)]
+    assert slice_values(dated, "decade") == ["1980s"] * 5 + ["(none)"] * 4
 
 
 def test_cells_that_hold_lists_make_slices_and_no_traceback(tiny_model, tmp_path):
