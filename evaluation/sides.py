@@ -116,7 +116,9 @@ def load_side(name: str, *, num_threads: int | None, splits: Mapping[str, object
         return Classifier.load(name, num_threads=num_threads)
     missing = [f"--{split}" for split in _NEEDS[baseline.kind] if not splits[split]]
     if missing:
-        raise click.UsageError(f"the baseline {name} needs {' and '.join(missing)}")
+        # As after `data.dev_fraction`, which leaves no file.
+        halves = "; without such rows give --dev those of --data and leave --data out: one half tunes, one measures"
+        raise click.UsageError(f"the baseline {name} needs {' and '.join(missing)}{halves * ('--dev' in missing)}")
     return baseline
 
 

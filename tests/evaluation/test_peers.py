@@ -2,6 +2,7 @@
 
 import json
 
+import click
 import numpy as np
 import pytest
 import torch
@@ -295,6 +296,8 @@ def test_names_of_sides_are_read():
     assert parse_baseline("./tfidf") is None
     assert parse_baseline("nli:a/b:c").path == "a/b:c"
     assert load_side("keywords", num_threads=None, splits={}).path is None
+    with pytest.raises(click.UsageError, match=r"^the baseline tfidf needs --dev; without such rows .* leave --data"):
+        load_side("tfidf", num_threads=None, splits={"train": ["a"], "dev": [], "data": ["b"]})
 
 
 def run(*arguments):
