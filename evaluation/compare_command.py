@@ -29,7 +29,17 @@ from evaluation.progress import show_progress
 from evaluation.report import check_report_extra
 from evaluation.report_comparison import COMPARISON_NAME, COMPARISON_PAGE_NAME, write_comparison
 from evaluation.rows import select_rows
-from evaluation.sides import Bench, Side, examples_of, list_needs, list_peers, list_side_files, load_side, make_decider
+from evaluation.sides import (
+    Bench,
+    Side,
+    check_map,
+    examples_of,
+    list_needs,
+    list_side_files,
+    load_side,
+    make_decider,
+    note_peers,
+)
 from evaluation.slices import note_folded, slice_values
 from evaluation.tables import print_comparison
 from twohands.classifier import Classifier
@@ -60,16 +70,6 @@ def _read_map(pairs: Sequence[str]) -> dict[str, str]:
         if mapped.setdefault(theirs, ours) != ours:
             raise click.UsageError(f"--map says of {theirs} both {mapped[theirs]} and {ours}; expected one")
     return mapped
-
-
-def _check_map(mapped: Mapping[str, str], sides: Sequence[Side], known: Taxonomy) -> None:
-    """A map that nothing reads, or of a misspelt label, would leave a head out, and say that the model lacks it."""
-    if mapped and not list_peers(sides):
-        raise click.UsageError("--map is for hf:FOLDER, and neither side is one")
-    labels = [name for head in known.heads for name in head.label_names]
-    unknown = sorted(set(mapped.values()) - set(labels))
-    if unknown:
-        raise click.UsageError(f"--map to {', '.join(unknown)}; expected one of {', '.join(labels)}")
 
 
 def _decide_both(
@@ -163,7 +163,9 @@ Example:
 @DEV
 @click.option("--taxonomy", metavar="FILE", help="Heads of two baselines; default: those of the models, or shipped.")
 @click.option("--by", multiple=True, metavar="COLUMN", help="Differences for each value of a column; may be repeated.")
-@click.option("--map", "label_map", multiple=True, metavar="THEIRS=OURS", help="A label of hf:FOLDER; repeatable.")
+@click.option(
+    "--map", "label_map", multiple=True, metavar="THEIRS=OURS", help="A label of hf: or nli:FOLDER; repeatable."
+)
 @click.option(
     "--shots", type=click.IntRange(min=1), default=8, show_default=True, help="Rows of each label that setfit sees."
 )
@@ -228,7 +230,7 @@ def compare(
     sides = [load_side(name, num_threads=threads, splits=splits) for name in names]
     models = [side for side in sides if isinstance(side, Classifier)]
     known = _choose_taxonomy(models, taxonomy)
-    _check_map(mapped, sides, known)
+    check_map(mapped, sides, known)
     files = _read_files(splits, known, sides, skip_unlabelled=skip_unlabelled, seed=seed)
     labelled = files["data"]
     for column in by:
@@ -237,7 +239,7 @@ def compare(
     learnt, left_out = _cut_heads(known, sides, examples)
     cut = {head.name for head in known.heads} - {head.name for head in learnt.heads}
     bench = Bench(learnt, examples, seed=seed, num_threads=threads, label_map=mapped, shots=shots)
-    bench.load_peers(list_peers(sides))
+    bench.load_peers(sides)
     first = make_decider(sides[0], bench)
     deciders = [first, first if a == b else make_decider(sides[1], bench)]
     decisions = _decide_both(names, deciders, labelled.examples)
@@ -251,6 +253,7 @@ def compare(
     notes = [] if data else [HALVED]
     notes += [*_note_learnt(sides, files), *left_out]
     notes += _list_omitted([known, *(decider.taxonomy for decider in deciders)], shared, cut)
+    notes += note_peers(deciders)
     notes += [note for model in models for note in note_fitted(labelled, model.manifest)]
     draws = {"n_replicates": replicates, "seed": seed}
     slices = {column: compare_slices(labelled.examples, answers[0], answers[1], column, **draws) for column in by}

@@ -13,7 +13,7 @@ from evaluation.embedding import fit_frozen, fit_neighbours, fit_zero_shot
 from evaluation.keywords import KeywordBaseline
 from evaluation.neural.encoder import SentenceEncoder, find_default
 from evaluation.neural.pretrained import SequenceClassifier
-from evaluation.neural.sequence import EntailmentBaseline, PeerClassifier
+from evaluation.neural.sequence import ENTAILMENT_LABELS, EntailmentBaseline, PeerClassifier, find_entailment
 from evaluation.neural.setfit import SetFitBaseline
 from evaluation.output import list_model_files
 from evaluation.progress import show_progress, tell_stage
@@ -139,6 +139,7 @@ class Bench:
     label_map: Mapping[str, str] = field(default_factory=dict)
     shots: int = 8
     _encoders: dict[str | None, SentenceEncoder] = field(default_factory=dict)
+    _loaded: dict[str, SequenceClassifier] = field(default_factory=dict)
     _peers: dict[str, PeerClassifier] = field(default_factory=dict)
 
     @property
@@ -157,29 +158,38 @@ class Bench:
             self._encoders[path] = SentenceEncoder(path, num_threads=self.num_threads)
         return self._encoders[path]
 
-    def load_peers(self, paths: Sequence[str]) -> None:
+    def load_peers(self, sides: Sequence[Side]) -> None:
         """Load other people's classifiers, whose labels may not fit, before others are fitted for minutes.
 
         Args:
-            paths: their folders.
+            sides: of which those of `hf` and `nli` are loaded.
 
         Raises:
             EncoderError: a folder is no classifier.
             MissingExtraError: transformers or torch is not installed.
             TaxonomyMismatchError: labels do not fit, or the map names one that no classifier has.
         """
-        loaded = {path: SequenceClassifier.load(path, num_threads=self.num_threads) for path in dict.fromkeys(paths)}
-        strange = sorted(set(self.label_map).difference(*(each.labels for each in loaded.values())))
+        asked = {kind: list_peers(sides, kind) for kind in (PEER, ENTAILMENT)}
+        for path in dict.fromkeys(path for paths in asked.values() for path in paths):
+            self._loaded[path] = SequenceClassifier.load(path, num_threads=self.num_threads)
+        strange = sorted(set(self.label_map).difference(*(each.labels for each in self._loaded.values())))
         if strange:
-            held = "; ".join(f"{each.name} has {', '.join(each.labels)}" for each in loaded.values())
+            held = "; ".join(f"{each.name} has {', '.join(each.labels)}" for each in self._loaded.values())
             raise TaxonomyMismatchError(f"--map names {', '.join(strange)}; {held}")
-        for path, each in loaded.items():
+        for path in asked[PEER]:
+            each = self._loaded[path]
             own = {theirs: ours for theirs, ours in self.label_map.items() if theirs in each.labels}
             self._peers[path] = PeerClassifier(each, self.taxonomy, own)
+        for path in asked[ENTAILMENT]:
+            find_entailment(self._loaded[path], self.label_map)
 
     def peer(self, path: str | None) -> PeerClassifier:
         """A classifier that was loaded."""
         return self._peers[str(path)]
+
+    def classifier(self, path: str | None) -> SequenceClassifier:
+        """An NLI model that was loaded."""
+        return self._loaded[str(path)]
 
 
 def _make_tfidf(bench: Bench, path: str | None) -> Decider:
@@ -224,10 +234,11 @@ def _make_setfit(bench: Bench, path: str | None) -> Decider:
 
 
 def _make_entailment(bench: Bench, path: str | None) -> Decider:
-    classifier = SequenceClassifier.load(str(path), num_threads=bench.num_threads)
     n_any_of = sum(len(head.labels) for head in bench.taxonomy.heads if head.problem_type is ProblemType.ANY_OF)
     with show_progress("thresholds on dev, in pairs", len(bench.dev) * n_any_of) as advance:
-        return EntailmentBaseline(classifier, bench.taxonomy, bench.dev, advance=advance)
+        return EntailmentBaseline(
+            bench.classifier(path), bench.taxonomy, bench.dev, label_map=bench.label_map, advance=advance
+        )
 
 
 _MAKERS: Mapping[str, Callable[[Bench, str | None], Decider]] = {
@@ -243,9 +254,41 @@ _MAKERS: Mapping[str, Callable[[Bench, str | None], Decider]] = {
 }
 
 
-def list_peers(sides: Sequence[Side]) -> list[str]:
-    """Folders of other people's classifiers among the sides."""
-    return [str(side.path) for side in sides if isinstance(side, Baseline) and side.kind == PEER]
+def list_peers(sides: Sequence[Side], kind: str) -> list[str]:
+    """Folders of other people's classifiers among the sides, of one kind."""
+    return [str(side.path) for side in sides if isinstance(side, Baseline) and side.kind == kind]
+
+
+def check_map(mapped: Mapping[str, str], sides: Sequence[Side], known: Taxonomy) -> None:
+    """Check the words of --map before anything is loaded.
+
+    A map that nothing reads, or of a misspelt label, would leave a head out, and say that the model lacks it.
+
+    Args:
+        mapped: somebody's label -> ours, or what an NLI model means by it.
+        sides: both.
+        known: the heads that are compared.
+
+    Raises:
+        UsageError: no side is somebody's classifier, or a word is no label.
+    """
+    if mapped and not (list_peers(sides, PEER) or list_peers(sides, ENTAILMENT)):
+        raise click.UsageError("--map is for hf:FOLDER and nli:FOLDER, and neither side is one")
+    labels = [name for head in known.heads for name in head.label_names] if list_peers(sides, PEER) else []
+    labels += ENTAILMENT_LABELS if list_peers(sides, ENTAILMENT) else ()
+    unknown = sorted(set(mapped.values()) - set(labels))
+    if unknown:
+        raise click.UsageError(f"--map to {', '.join(unknown)}; expected one of {', '.join(dict.fromkeys(labels))}")
+
+
+def note_peers(deciders: Sequence[Decider]) -> list[str]:
+    """What must be known of other people's classifiers: labels that are never given, rows that were cut."""
+    return [
+        note
+        for decider in deciders
+        if isinstance(decider, PeerClassifier | EntailmentBaseline)
+        for note in decider.notes
+    ]
 
 
 def make_decider(side: Side, bench: Bench) -> Decider:

@@ -44,7 +44,7 @@ from evaluation.options import (
 )
 from evaluation.output import check_outputs
 from evaluation.report import check_report_extra
-from evaluation.sides import KEYWORDS, Bench, list_peers, list_side_files, load_side, parse_baseline
+from evaluation.sides import KEYWORDS, Bench, list_side_files, load_side, parse_baseline
 from evaluation.tables import WIDTH, make_table, show_text
 from twohands.cpu import describe_cpu
 from twohands.examples import expand_paths
@@ -93,7 +93,7 @@ def _check_baselines(
     cut_taxonomy(taxonomy, examples)
     asked = [baseline for baseline in map(parse_baseline, baselines) if baseline is not None]
     learnt, _ = cut_taxonomy(taxonomy, {"data": examples["data"]})
-    Bench(learnt, examples).load_peers(list_peers(asked))  # their labels may be others
+    Bench(learnt, examples).load_peers(asked)  # their labels may be others
     for baseline in asked:
         if baseline.kind == KEYWORDS:  # its words are of the released labels, or of a file
             KeywordBaseline(learnt, None if baseline.path is None else Path(baseline.path))

@@ -90,6 +90,20 @@ class SequenceClassifier:
             _tokenizer=tokenizer,
         )
 
+    def count_cut(self, texts: Sequence[str], second: str | None = None) -> int:
+        """Count the texts that `run` cuts at `max_tokens`.
+
+        Args:
+            texts: as those of `run`.
+            second: of every pair; None for single texts.
+
+        Returns:
+            A number of texts.
+        """
+        pair = None if second is None else [second] * len(texts)
+        encoded = self._tokenizer(list(texts), pair, truncation=False, verbose=False)
+        return sum(len(token_ids) > self.max_tokens for token_ids in encoded["input_ids"])
+
     def run(self, texts: Sequence[str], seconds: Sequence[str] | None = None, *, advance: Advance) -> Floats:
         """Run texts, or pairs of texts.
 

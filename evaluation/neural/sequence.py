@@ -18,11 +18,17 @@ from twohands.taxonomy import Head, ProblemType, Taxonomy
 from twohands.thresholds import fit_score_thresholds
 
 HYPOTHESIS = "This text: {description}"
+ENTAILMENT_LABELS = ("entailment", "contradiction", "neutral")  # what --map may call an NLI model's labels
+_MOST_NAMED = 10
 
 
 def _plain_word(label: str) -> str:
     """Labels are the same word whatever their case and joints: `State_Led` is `state-led`."""
     return "-".join(label.lower().replace("_", " ").replace("-", " ").split())
+
+
+def _note_cut(name: str, n_cut: int, n_rows: int, max_tokens: int) -> list[str]:
+    return [f"{name} reads {max_tokens} tokens at most, and {n_cut} of {n_rows} rows are longer."] if n_cut else []
 
 
 class PeerClassifier:
@@ -61,6 +67,14 @@ class PeerClassifier:
                 )
         self.taxonomy = Taxonomy(heads=heads)
         self._classifier = classifier
+        self.notes: list[str] = []
+        known = {_plain_word(name) for head in heads for name in head.label_names}
+        others = [classifier.labels[number] for word in places_of if word not in known for number in places_of[word]]
+        if others:
+            named = ", ".join(others[:_MOST_NAMED]) + f" and {len(others) - _MOST_NAMED} more" * (
+                len(others) > _MOST_NAMED
+            )
+            self.notes.append(f"hf:{classifier.name} also answers {named}: no labels here, and never given.")
         self._columns = {head.name: [places_of[_plain_word(name)][0] for name in head.label_names] for head in heads}
 
     @property
@@ -81,7 +95,10 @@ class PeerClassifier:
         Returns:
             By head name.
         """
-        logits = self._classifier.run([example.paragraph for example in examples], advance=advance)
+        texts = [example.paragraph for example in examples]
+        name, n_cut = f"hf:{self._classifier.name}", self._classifier.count_cut(texts)
+        self.notes += _note_cut(name, n_cut, len(texts), self._classifier.max_tokens)
+        logits = self._classifier.run(texts, advance=advance)
         decisions = {}
         for head in self.taxonomy.heads:
             columns = self._columns[head.name]
@@ -95,6 +112,29 @@ class PeerClassifier:
         return decisions
 
 
+def find_entailment(classifier: SequenceClassifier, label_map: Mapping[str, str]) -> tuple[int, int | None]:
+    """Find which logits say that a text entails and contradicts.
+
+    Args:
+        classifier: an NLI model.
+        label_map: the model's label -> one of `ENTAILMENT_LABELS`.
+
+    Returns:
+        The place of entailment, and that of contradiction or of no entailment, None where there is neither.
+
+    Raises:
+        TaxonomyMismatchError: no label, or two, stand for entailment.
+    """
+    words = [label_map.get(label, label).lower()[:6] for label in classifier.labels]
+    if words.count("entail") != 1:
+        raise TaxonomyMismatchError(
+            f"{classifier.name} answers {', '.join(classifier.labels)}; one label of an NLI model is entailment: say "
+            "which by its card, as in --map LABEL_2=entailment --map LABEL_0=contradiction"
+        )
+    against = next((word for word in ("contra", "not_en") if word in words), None)
+    return words.index("entail"), None if against is None else words.index(against)
+
+
 class EntailmentBaseline:
     """Zero-shot by an NLI model: does the text entail the description of the label?
 
@@ -103,29 +143,31 @@ class EntailmentBaseline:
     """
 
     def __init__(
-        self, classifier: SequenceClassifier, taxonomy: Taxonomy, dev: Sequence[Example], *, advance: Advance
+        self,
+        classifier: SequenceClassifier,
+        taxonomy: Taxonomy,
+        dev: Sequence[Example],
+        *,
+        label_map: Mapping[str, str],
+        advance: Advance,
     ) -> None:
         """Set thresholds of any-of heads on dev; nothing else sees a label.
 
         Args:
-            classifier: an NLI model, with a label that begins with "entail".
+            classifier: an NLI model, with a label that begins with "entail", by its own name or by the map's.
             taxonomy: the heads, with a description of each label.
             dev: labelled rows.
+            label_map: the model's label -> one of `ENTAILMENT_LABELS`.
             advance: called with the number of pairs run.
 
         Raises:
             TaxonomyMismatchError: the model has no such label.
             DataError: a head has no labelled row.
         """
-        places = {label.lower()[:6]: number for number, label in enumerate(classifier.labels)}
-        if "entail" not in places:
-            raise TaxonomyMismatchError(
-                f"{classifier.name} answers {', '.join(classifier.labels)}; an NLI model has a label entailment"
-            )
         self.taxonomy = taxonomy
+        self.notes: list[str] = []
         self._classifier = classifier
-        self._entailment = places["entail"]
-        self._contradiction = places.get("contra", places.get("not_en"))
+        self._entailment, self._contradiction = find_entailment(classifier, label_map)
         labelled = labelled_rows(dev, taxonomy, "dev")
         self._rules: dict[str, DecisionRule] = {}
         any_of = [head for head in taxonomy.heads if head.problem_type is ProblemType.ANY_OF]
@@ -171,6 +213,10 @@ class EntailmentBaseline:
             By head name.
         """
         texts = [example.paragraph for example in examples]
+        descriptions = [label.description for head in self.taxonomy.heads for label in head.labels]
+        longest = HYPOTHESIS.format(description=max(descriptions, key=len))
+        name, n_cut = f"nli:{self._classifier.name}", self._classifier.count_cut(texts, longest)
+        self.notes += _note_cut(f"{name}, with a description,", n_cut, len(texts), self._classifier.max_tokens)
         n_done, n_told = 0, 0
 
         def tell(n_pairs: int) -> None:

@@ -1,6 +1,7 @@
 """Further sides of a comparison: keyword rules, baselines on a frozen encoder, other people's classifiers."""
 
 import json
+from dataclasses import replace
 
 import click
 import numpy as np
@@ -15,7 +16,7 @@ from evaluation.embedding import fit_frozen, fit_neighbours, fit_zero_shot
 from evaluation.keywords import SHIPPED, KeywordBaseline
 from evaluation.neural.encoder import SentenceEncoder
 from evaluation.neural.pretrained import SequenceClassifier
-from evaluation.neural.sequence import EntailmentBaseline, PeerClassifier
+from evaluation.neural.sequence import EntailmentBaseline, PeerClassifier, find_entailment
 from evaluation.neural.setfit import draw_shots
 from evaluation.rows import select_rows
 from evaluation.sides import load_side, parse_baseline
@@ -216,6 +217,33 @@ def test_a_peer_of_one_label_a_text_gives_topics_by_its_own_shares(tmp_path, tax
 
 
 @pytest.mark.issue(6)
+def test_what_a_peer_is_not_asked_for_and_does_not_read_is_noted(tmp_path, taxonomy, splits):
+    folder = make_sequence_classifier(tmp_path / "peer", [*taxonomy.heads[0].label_names, "irony", "sanctions"])
+    peer = PeerClassifier(SequenceClassifier.load(str(folder), num_threads=1), taxonomy, {})
+    assert peer.notes == ["hf:peer also answers irony, sanctions: no labels here, and never given."]
+    long = replace(splits["data"][0], paragraph="the plan " * 20)
+    peer.decide([*splits["data"][:2], long], advance=ignore)
+    assert peer.notes[1:] == ["hf:peer reads 40 tokens at most, and 1 of 3 rows are longer."]
+
+
+@pytest.mark.issue(6)
+def test_labels_of_an_nli_model_can_be_mapped(tmp_path, files):
+    folder = make_sequence_classifier(tmp_path / "nli", ["LABEL_0", "LABEL_1", "LABEL_2"])
+    arguments = (f"nli:{folder}", "keywords", "--dev", files["dev"], "--data", files["data"], "--replicates", "100")
+    with pytest.raises(errors.TaxonomyMismatchError, match="--map LABEL_2=entailment"):
+        run(*arguments)
+    assert run(*arguments, "--map", "LABEL_2=state-led").exit_code == 2
+    maps = ("--map", "LABEL_2=entailment", "--map", "LABEL_0=contradiction")
+    with pytest.raises(errors.TaxonomyMismatchError):
+        run(*arguments, *maps, "--map", "LABEL_9=neutral")
+    classifier = SequenceClassifier.load(str(folder), num_threads=1)
+    assert find_entailment(classifier, {"LABEL_2": "entailment", "LABEL_0": "contradiction"}) == (2, 0)
+    assert find_entailment(classifier, {"LABEL_1": "entailment"}) == (1, None)
+    with pytest.raises(errors.TaxonomyMismatchError):
+        find_entailment(classifier, {"LABEL_1": "entailment", "LABEL_2": "entailment"})
+
+
+@pytest.mark.issue(6)
 def test_decoders_without_padding_run_and_relative_positions_cut_nothing(tmp_path):
     folder = make_sequence_classifier(tmp_path / "peer", ["a", "b"])
     texts = ["the plan " * 12, "market"]
@@ -233,7 +261,7 @@ def test_decoders_without_padding_run_and_relative_positions_cut_nothing(tmp_pat
 def test_entailment_is_that_of_the_models_logits(tmp_path, taxonomy, words, splits):
     folder = make_sequence_classifier(tmp_path / "nli", ["contradiction", "neutral", "entailment"])
     classifier = SequenceClassifier.load(str(folder), num_threads=1)
-    baseline = EntailmentBaseline(classifier, words, splits["dev"][:10], advance=ignore)
+    baseline = EntailmentBaseline(classifier, words, splits["dev"][:10], label_map={}, advance=ignore)
     steps = []
     examples = splits["data"][:6]
     decisions = baseline.decide(examples, advance=steps.append)
@@ -244,7 +272,7 @@ def test_entailment_is_that_of_the_models_logits(tmp_path, taxonomy, words, spli
     np.testing.assert_allclose(decisions["stance"][0], powers / powers.sum(axis=1, keepdims=True), atol=1e-9)
     other = SequenceClassifier.load(str(make_sequence_classifier(tmp_path / "other", ["a", "b"])), num_threads=1)
     with pytest.raises(errors.TaxonomyMismatchError):
-        EntailmentBaseline(other, taxonomy, splits["dev"], advance=ignore)
+        EntailmentBaseline(other, taxonomy, splits["dev"], label_map={}, advance=ignore)
 
 
 def test_folders_that_are_no_models_are_refused(tmp_path):
