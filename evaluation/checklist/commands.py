@@ -182,6 +182,8 @@ def checklist(
     chosen_bars = read_bars(bars)
     suites = load_suites(suite_files, with_shipped=not no_shipped).only(capability)
     check_bar_capabilities(chosen_bars, suites)
+    if gate and not suites.gates and not chosen_bars:
+        raise click.UsageError("--gate has no bar to hold; set `gates` in the suite, or give --bar CAPABILITY=RATE")
     if is_list:
         print_tests(suites)
         return

@@ -60,6 +60,15 @@ def test_a_bar_for_a_capability_that_is_left_out_stays_accepted(arguments):
     assert run(arguments, "--capability", "ports", "--bar", "canals:stance=0.0").exit_code == 0
 
 
+@pytest.mark.issue(6)
+def test_a_gate_without_any_bar_does_not_pass(arguments):
+    """In a script it would look held for ever."""
+    refused = run(arguments)
+    assert refused.exit_code == 2
+    assert "--gate has no bar to hold" in refused.output
+    assert run(arguments, "--bar", "ports=1.0").exit_code == 0
+
+
 def test_a_misspelt_capability_is_told_the_likely_one(arguments, tmp_path):
     with pytest.raises(ConfigError) as error:
         run(arguments, "--capability", "canal")
