@@ -18,8 +18,9 @@ from evaluation.neural.setfit import SetFitBaseline
 from evaluation.output import list_model_files
 from evaluation.progress import show_progress, tell_stage
 from twohands.classifier import Classifier
-from twohands.errors import TaxonomyMismatchError
+from twohands.errors import ModelNotFoundError, TaxonomyMismatchError
 from twohands.examples import Example
+from twohands.row_faults import suggest
 from twohands.taxonomy import ProblemType, Taxonomy
 
 KEYWORDS, ZERO_SHOT, NEIGHBOURS, FROZEN = "keywords", "zero-shot", "neighbours", "frozen"
@@ -90,7 +91,10 @@ def list_side_files(name: str) -> list[Path]:
     """
     baseline = parse_baseline(name)
     if baseline is None:
-        return list_model_files(name)
+        try:
+            return list_model_files(name)
+        except ModelNotFoundError as error:
+            raise ModelNotFoundError(f"{error}{suggest(name.partition(':')[0], tuple(_NEEDS))}") from error
     return [] if baseline.path is None or Path(baseline.path).is_dir() else [Path(baseline.path)]
 
 

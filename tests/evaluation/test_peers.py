@@ -19,7 +19,7 @@ from evaluation.neural.pretrained import SequenceClassifier
 from evaluation.neural.sequence import EntailmentBaseline, PeerClassifier, find_entailment
 from evaluation.neural.setfit import draw_shots
 from evaluation.rows import select_rows
-from evaluation.sides import load_side, parse_baseline
+from evaluation.sides import list_side_files, load_side, parse_baseline
 from tests.evaluation.peers import make_sequence_classifier, make_word_encoder
 from tests.evaluation.support import WORD_OF_STANCE, WORD_OF_TOPIC, make_rows, write_rows
 from tests.support.encoders import make_encoder
@@ -326,6 +326,12 @@ def test_names_of_sides_are_read():
     assert load_side("keywords", num_threads=None, splits={}).path is None
     with pytest.raises(click.UsageError, match=r"^the baseline tfidf needs --dev; without such rows .* leave --data"):
         load_side("tfidf", num_threads=None, splits={"train": ["a"], "dev": [], "data": ["b"]})
+
+
+@pytest.mark.issue(6)
+def test_a_misspelt_baseline_is_told_the_likely_one():
+    with pytest.raises(errors.ModelNotFoundError, match=r"; did you mean 'tfidf'\?$"):
+        list_side_files("tf-idf")
 
 
 def run(*arguments):
