@@ -128,7 +128,9 @@ class TfidfBaseline:
         try:
             of_train = self._features.fit_transform([example.paragraph for example in train])
         except ValueError as error:
-            raise DataError("tfidf cannot be fitted on train", [str(error)]) from error
+            # The library's own words name its settings, of which nobody here has heard.
+            fault = f"no word stands in two of its rows, of which there are {len(train):,}"
+            raise DataError("tfidf cannot be fitted on train", [fault]) from error
         of_dev = self._features.transform([example.paragraph for example in dev])
         self._fitted: dict[str, FittedHead] = {}
         for head in taxonomy.heads:

@@ -90,12 +90,15 @@ def _note_measured(examples: Sequence[Example], taxonomy: Taxonomy) -> list[str]
 def _note_sizes(n_sizes: int, points: Sequence[Mapping[str, Any]]) -> list[str]:
     notes = []
     if len(points) < n_sizes:
+        n_left_out = n_sizes - len(points)
+        left_out = "1 size is" if n_left_out == 1 else f"{n_left_out} sizes are"
         notes.append(
-            f"{n_sizes - len(points)} sizes are left out: whole documents, some of them long, filled their parts with "
-            "as many rows as those of the next size."
+            f"{left_out} left out: whole documents, some of them long, filled their parts with as many rows as those "
+            "of the next size."
         )
     if len(points) < FEWEST_POINTS:
-        notes.append(f"{len(points)} sizes are too few to extrapolate; {FEWEST_POINTS} are needed.")
+        found = "1 size is" if len(points) == 1 else f"{len(points)} sizes are"
+        notes.append(f"{found} too few to extrapolate; {FEWEST_POINTS} are needed.")
     return notes
 
 

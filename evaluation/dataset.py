@@ -173,4 +173,11 @@ def refuse_overlap(splits: Mapping[str, Sequence[Example]]) -> None:
                     faults.append(f"{kind} {value[:80]!r} stands in {first_seen[value]} and in {split}")
                 first_seen.setdefault(value, split)
     if faults:
-        raise LeakError(f"{', '.join(splits)} overlap; a document belongs to one of them", faults)
+        counted = []
+        for place, (split, examples) in enumerate(splits.items()):
+            earlier = [example for before in list(splits.values())[:place] for example in before]
+            groups, texts = {example.group for example in earlier}, {example.paragraph for example in earlier}
+            n_shared = sum(example.group in groups or example.paragraph in texts for example in examples)
+            counted += [f"{n_shared} of {len(examples):,} rows of {split}"] if n_shared else []
+        shared = f"shared are {' and '.join(counted)}"
+        raise LeakError(f"{', '.join(splits)} overlap; a document belongs to one of them; {shared}", faults)

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from evaluation import growth
+from evaluation.curve_command import _note_sizes
 from evaluation.data_commands import data
 from evaluation.dataset import halve, load_labelled, refuse_overlap
 from evaluation.growth import FEWEST_POINTS, choose_sizes, draw_parts, fit_power_law
@@ -208,5 +209,7 @@ def test_halves_share_no_text_and_are_what_they_were_where_none_repeats(tmp_path
 def test_wrong_use_is_told(files):
     assert run("--train", files["train"]).exit_code == 2
     assert run("--train", files["train"], "--dev", files["dev"], "--learner", "keywords").exit_code == 2
-    with pytest.raises(errors.LeakError):
+    with pytest.raises(errors.LeakError, match=r"; shared are (\d+) of \1 rows of dev \("):
         run("--train", files["train"], "--dev", files["train"])
+    notes = _note_sizes(3, [{}])
+    assert [note.split(" ", 2)[:2] for note in notes] == [["2", "sizes"], ["1", "size"]]
