@@ -12,6 +12,7 @@ from twohands import Classifier
 from twohands.errors import DataError, FileWriteError, InputError
 from twohands.examples import Row, expand_paths, read_rows
 from twohands.paragraphs import normalise
+from twohands.row_faults import FileFault, tell_columns, tell_once
 from twohands.scores import Scores, calibrate
 
 _CHUNK = 64
@@ -34,9 +35,14 @@ def read_texts(paths: Iterable[Path], faults: list[str]) -> dict[str, tuple[Row,
     for path in expand_paths(paths):
         for row in read_rows(path, faults):
             identifier = row.cells.get("id")
-            if identifier is None or str(identifier) in found:
-                what = "no id" if identifier is None else f"id {identifier!r} stands twice"
-                faults.append(f"{row.place}: {what}; labels are laid over rows by their id")
+            if identifier is None:  # of one row it is of all, most often
+                columns = tell_columns(row.list_columns(), ("id", "text"))
+                faults.append(
+                    FileFault(f"{path}: no id", row.place, f"no id, by which labels are laid over rows {columns}")
+                )
+                continue
+            if str(identifier) in found:
+                faults.append(f"{row.place}: id {identifier!r} stands twice; labels are laid over rows by their id")
                 continue
             try:
                 found[str(identifier)] = (row, normalise(row.cells.get("text")))
@@ -61,7 +67,7 @@ def read_unlabelled(paths: Iterable[Path]) -> list[tuple[str, str]]:
     faults: list[str] = []
     found = read_texts(paths, faults)
     if faults or not found:
-        raise DataError("rows cannot be scored; nothing was written", faults or ["no row at all"])
+        raise DataError("rows cannot be scored; nothing was written", tell_once(faults) or ["no row at all"])
     return [(identifier, paragraph) for identifier, (_, paragraph) in found.items()]
 
 

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from tests.training.test_data import full_rows, make_config, write_rows
 from tests.training.test_excerpts import SENTENCES
 from training.data import load_splits
+from training.pseudo import read_unlabelled
 from training.select import choose, measure_uncertainty, read_candidates
 from training.selectcommands import select
 from twohands.errors import DataError
@@ -106,6 +107,17 @@ def test_faults_of_rows_are_told_all_at_once(tmp_path, taxonomy):
     with pytest.raises(DataError) as caught:
         read_candidates([tmp_path / "bad.jsonl"], taxonomy)
     assert [part in str(caught.value) for part in ("no id", "bad.jsonl:2", "'b' stands twice")] == [True] * 3
+
+
+@pytest.mark.issue(3)
+def test_a_file_without_ids_is_one_fault(tmp_path, taxonomy):
+    write_rows(tmp_path / "bare.jsonl", [{"ids": str(n), "text": f"Text {n}."} for n in range(60)])
+    for read in (lambda path: read_candidates([path], taxonomy), lambda path: read_unlabelled([path])):
+        with pytest.raises(DataError) as caught:
+            read(tmp_path / "bare.jsonl")
+        (fault,) = caught.value.faults
+        assert "bare.jsonl:1 and 59 more rows: no id, " in fault
+        assert "(columns: ids, text)" in fault
 
 
 def test_a_sheet_of_csv_is_filled_in_and_trained_on(pool, tmp_path, taxonomy):
