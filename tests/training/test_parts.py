@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from tests.support.tiny import build_tiny_model
 from training.batches import WindowCollator, average_windows, make_dataset
 from training.calibration import fit_abstention, fit_rules, fit_temperature, warn_of_rules
-from training.card import compare_served, describe_recipe
+from training.card import _decision_lines, compare_served, describe_recipe
 from training.config import load_config
 from training.encoders import find_encoder
 from training.export import weigh_refusal
@@ -21,6 +22,8 @@ from training.order import EpochOrder
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import EncoderError
 from twohands.examples import NOT_LABELLED, Example
+from twohands.inspection import _describe_heads
+from twohands.manifest import load_manifest
 from twohands.scores import DecisionRule, Platt, Temperature, softmax
 from twohands.windows import WindowRule, aggregate_windows
 
@@ -235,6 +238,13 @@ def test_a_head_that_would_never_answer_is_pointed_out(taxonomy):
         columns = taxonomy.slices[head.name]
         right[np.arange(60), columns.start + logits[:, columns].argmax(axis=1)] = 1
     assert warn_of_rules(fit_rules(logits, right, taxonomy), n_dev) == []
+
+
+@pytest.mark.issue(3)
+def test_a_level_of_0_is_no_score_below_which_anything_lies(tmp_path):
+    manifest, _ = load_manifest(build_tiny_model(tmp_path / "tiny", abstention=0.0))
+    assert _decision_lines(manifest)[0].endswith("; never abstains")
+    assert "  abstains below: never" in list(_describe_heads(manifest))
 
 
 def test_rules_leave_out_rows_without_a_label(taxonomy):
