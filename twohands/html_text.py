@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from twohands.charsets import decode, find_codec, find_marked_codec
+from twohands.html_markup import simplify_markup
 from twohands.paragraphs import LIST_WORDS, MIN_WORDS
 
 # What a reader of the page would not call its text. Not `head`: its end tag is optional, and without one the parser
@@ -25,6 +26,7 @@ _FRAME_ROLES = {"navigation", "complementary", "banner", "contentinfo", "search"
 _DIALOG_ROLES = {"dialog", "alertdialog"}
 _HIDDEN_SHARE = 0.2  # of the page's text; what is hidden in one way, or framed, and is as much, is text
 _UNSEEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.IGNORECASE)
+_ATTRIBUTES = {"aria-hidden", "aria-modal", "class", "hidden", "id", "role", "style"}  # all that are read below
 _COMMENTS = {"comments", "comments-area", "comments-section", "comment-section", "comment-list", "commentlist"}
 _COMMENT = re.compile(r"comment(?:$|[-_])", re.IGNORECASE)
 _BLOCKS = {
@@ -53,10 +55,22 @@ class _Size:
     has_comment: bool = False  # marked as one of a reader
 
 
+def _descend(top: Any, bs4: ModuleType) -> list[Any]:  # noqa: ANN401 - a tag of an optional library
+    """All within a tag, in the order of the page, by what each holds: `_drop` mends no other links."""
+    found: list[Any] = []
+    stack = [top]
+    while stack:
+        node = stack.pop()
+        found.append(node)
+        if isinstance(node, bs4.Tag):
+            stack.extend(reversed(node.contents))
+    return found[1:]
+
+
 def _measure(soup: Any, bs4: ModuleType) -> dict[int, _Size]:  # noqa: ANN401 - a tag of an optional library
     """Sizes by `id` of element, all in one pass: to read the text of each is quadratic where they are nested."""
     sizes: dict[int, _Size] = defaultdict(_Size)
-    for node in reversed([*soup.descendants]):  # what is within comes first
+    for node in reversed(_descend(soup, bs4)):  # what is within comes first
         above = sizes[id(node.parent)]
         if type(node) is bs4.NavigableString:  # its subclasses are comments, doctypes and the like
             n_words = len(node.split())
@@ -100,7 +114,7 @@ def _is_main(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
 def _find_main(soup: Any, bs4: ModuleType) -> Any:  # noqa: ANN401 - a tag of an optional library
     """The one element that holds most of the page's text, or the whole page where there is none or are several."""
     sizes = _measure(soup, bs4)
-    marked = soup.find_all(_is_main)
+    marked = [node for node in _descend(soup, bs4) if isinstance(node, bs4.Tag) and _is_main(node)]
     for name in ("main", "article"):
         found = [tag for tag in marked if name in {tag.name, _role(tag)}]
         if len(found) == 1 and sizes[id(found[0])].n_chars * 2 >= sizes[id(soup)].n_chars:
@@ -135,9 +149,10 @@ def _is_frame(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
 
 
 def _drop(tags: list[Any]) -> None:
-    for tag in tags:
-        if not tag.decomposed:
-            tag.decompose()
+    """Take tags out of what holds them, once for each holder: one by one the rest moved up each time."""
+    dropped = {id(tag) for tag in tags}
+    for holder in {id(tag.parent): tag.parent for tag in tags}.values():
+        holder.contents = [node for node in holder.contents if id(node) not in dropped]
 
 
 def _drop_beside(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of an optional library
@@ -205,7 +220,7 @@ def _holds_figures(table: Any, bs4: ModuleType) -> bool:  # noqa: ANN401 - a tag
     """Whether a table without another in it holds figures, and nothing with as many words as a paragraph has."""
     within: dict[int, list[str]] = defaultdict(list)  # words by `id` of the element, but for those of cells in it
     n_words = n_figures = 0
-    for node in reversed([*table.descendants]):  # what is within comes first
+    for node in reversed(_descend(table, bs4)):  # what is within comes first
         if type(node) is bs4.NavigableString:
             within[id(node.parent)] += node.split()
         elif isinstance(node, bs4.Tag) and node.name != "caption":
@@ -225,7 +240,7 @@ def _drop_figures(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag o
     """Take away the rows of tables of figures: short ones passed for headings, many together for a paragraph."""
     tables: list[Any] = []  # that have none within
     outer: set[int] = set()  # by `id` the elements that have one within
-    for node in reversed([*soup.descendants]):  # what is within comes first, so that each is looked at once
+    for node in reversed(_descend(soup, bs4)):  # what is within comes first, so that each is looked at once
         if isinstance(node, bs4.Tag) and (node.name == "table" or id(node) in outer):
             outer.add(id(node.parent))
             tables += [node] if id(node) not in outer else []
@@ -240,7 +255,7 @@ def _read_heading(tag: Any, bs4: ModuleType) -> str | None:  # noqa: ANN401 - a 
         return None
     words = "".join(
         str(node) if type(node) is bs4.NavigableString else " " if node.name in _MARKS else ""
-        for node in tag.descendants
+        for node in _descend(tag, bs4)
     ).split()
     return f"{_HEADINGS[tag.name]} {' '.join(words)}" if 0 < len(words) < LIST_WORDS else None
 
@@ -281,8 +296,8 @@ def _to_lines(pieces: Iterator[tuple[str, bool]]) -> Iterator[str]:
         yield "\n".join(line.rstrip() if has_lines else line.strip() for line in lines)
 
 
-def _decode(content: bytes, bs4: ModuleType, codec: str | None) -> bytes | str:
-    """As browsers do where an encoding is known; bytes where it must be guessed."""
+def _decode(content: bytes, bs4: ModuleType, codec: str | None) -> str:
+    """As browsers do where an encoding is known; else it is guessed."""
     marked = find_marked_codec(content)
     if not marked and not codec:
         declared = bs4.dammit.EncodingDetector.find_declared_encoding(content, is_html=True)
@@ -292,7 +307,7 @@ def _decode(content: bytes, bs4: ModuleType, codec: str | None) -> bytes | str:
     try:
         return decode(content, marked or codec or "utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError:
-        return content
+        return bs4.dammit.UnicodeDammit(content, is_html=True).unicode_markup or ""
 
 
 def html_to_text(content: bytes, *, bs4: ModuleType, codec: str | None = None) -> str:
@@ -311,7 +326,8 @@ def html_to_text(content: bytes, *, bs4: ModuleType, codec: str | None = None) -
     logging.getLogger("bs4").setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        soup = bs4.BeautifulSoup(_decode(content, bs4, codec), "html.parser")
+        markup = simplify_markup(_decode(content, bs4, codec), attributes=_ATTRIBUTES)
+        soup = bs4.BeautifulSoup(markup, "html.parser")
     _drop_beside(soup, bs4)
     _drop_figures(soup, bs4)
     text = "".join(_to_lines(_walk(_find_main(soup, bs4), bs4)))

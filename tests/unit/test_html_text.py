@@ -1,8 +1,11 @@
 """Pages whose head has no end and pages that are streamed hidden are read; what is hidden in passing is not."""
 
+import re
+
 import pytest
 
 from twohands.documents import extract_text
+from twohands.html_markup import simplify_markup
 from twohands.paragraphs import split_paragraphs
 
 FIRST = "The ministry will take a third of the shares in both of the yards that it has kept, said the minister."
@@ -82,3 +85,41 @@ def test_tables_of_words_and_pages_set_in_tables_are_read():
     assert read(f"<table><tr><td>7</td><td><p>{FIRST}</p>{figures}<p>{SECOND}</p></td></tr></table>") == [FIRST, SECOND]
     unclosed = f"<table><tr><td>1</td><td>2</td></tr><p>{FIRST}</p><p>{SECOND}</p>"
     assert read(unclosed) == [FIRST, SECOND]
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize(
+    "opening",
+    ["<!--", "<!-- - ", "<?", "<!x", "<![CDATA[", "</a", "</ ", "<a b=", "<a b='>'", '<a b="', "<style>", "<script>"],
+)
+def test_nothing_is_begun_that_does_not_end_for_the_parser_to_look_for_its_end_again(opening):
+    kept = simplify_markup(f"<p>{FIRST}</p>{opening * 9}", attributes=set())
+    assert kept.startswith(f"<p>{FIRST}</p>")
+    assert re.fullmatch(r"(<a>)?", kept.removeprefix(f"<p>{FIRST}</p>"))
+    assert read(f"<p>{FIRST}</p>{opening * 9}") == [FIRST]
+
+
+@pytest.mark.issue(2)
+def test_tags_are_dropped_without_looking_for_each_among_its_siblings(monkeypatch):
+    bs4 = pytest.importorskip("bs4")
+    monkeypatch.setattr(bs4.Tag, "index", None)  # what `decompose` calls, which made 10,000 of them take 6 seconds
+    assert simplify_markup("a<br>b</br><IMG src=x>", attributes=set()) == "a<br/>b</br><img/>"
+    assert read("a<br><svg></svg>" * 3 + f"<p>{FIRST}</p><nav>a</nav><p hidden>b</p><p>{SECOND}") == [FIRST, SECOND]
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("<p>a &#; b</p><p>c &#; d</p><p>e</p>", "a &#; b\n\nc &#; d\n\ne"),  # the second one made text of all tags
+        (f"<p title='&#{'9' * 5000};'>a &#{'9' * 5000}; &#{'0' * 5000}66; &#x42 b</p>", "a \ufffd B B b"),
+        ("<p>a<![1]>b<![x[ c ]]></p>", "ab"),
+        ("<p>a <!--> b <!---> c <!-- > --> d <!-- --!> e <!-- -- > f", "a b c d e f"),
+        ("<p>1 < 2 <3> </>&lt;i></p x='y'>z", "1 < 2 <3> <i>\n\nz"),
+        ("a<script>'<!--' <a b='</script >b<STYLE>x</style>c<svg><style/></svg>d", "abcd"),
+        ("<p/ hidden =\"hidden\" title='>'>a</p><p CLASS = x ID='>' hidden=until-found>b<p title=\">c", "b\n\nc"),
+    ],
+)
+def test_broken_markup_is_read_alike_by_every_version_of_the_parser(markup, text):
+    pytest.importorskip("bs4")
+    assert extract_text(markup.encode(), suffix=".html", name="x") == text
