@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from twohands.errors import ConfigError
+from twohands.errors import ConfigError, FileReadError
 from twohands.repeated_keys import RepeatedKeysError, load_yaml
 from twohands.taxonomy import load_taxonomy, read_yaml
 
@@ -36,6 +36,30 @@ def test_what_stands_once_is_read_as_before():
     for text in ("a: [", "a: !!python/object:os.system {}", "{[a]: 1}", "a: *b", "a: \ud800"):
         with pytest.raises(yaml.YAMLError):
             load_yaml(text)
+
+
+@pytest.mark.issue(3)
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (
+            "2026-02-30",
+            "line 2: '2026-02-30' cannot be read (day is out of range for month); put it in quotation marks",
+        ),
+        ("!!bool x", "line 2: 'x' cannot be read ("),
+        ("!!int ''", "line 2: '' cannot be read ("),
+        ("9" * 5000, f"line 2: '{'9' * 40}' has more than 300 digits"),
+        ("1" + ":59" * 5000, "line 2: '1:59:59:59"),
+        ("0x" + "f" * 5000, "line 2: '0xff"),
+        ("[&a0 []" + "".join(f", &a{n} [{f'*a{n - 1},' * 10}]" for n in range(1, 8)) + "]", "make more than 1,000,000"),
+    ],
+)
+def test_values_that_python_cannot_hold_are_told_of_by_line(value, message, tmp_path):
+    path = tmp_path / "taxonomy.yaml"
+    path.write_text(f"# Heads.\nheads: {value}\n", encoding="utf-8")
+    with pytest.raises(FileReadError) as caught:
+        load_taxonomy(path)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("path", [p for p in SHIPPED if p.name != "kubernetes.yaml"], ids=lambda path: path.stem)
