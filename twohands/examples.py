@@ -4,7 +4,7 @@ Reads JSONL, CSV, TSV and Parquet, whole or nothing. Readers stream, so that bul
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -146,9 +146,8 @@ def _read_csv(path: Path, faults: list[str]) -> Iterator[Row]:
         faults.append(f"{path}: not text in UTF-16 ({error.reason}); save the file as UTF-8 (in Excel: CSV UTF-8)")
 
 
-def _read_parquet(path: Path, faults: list[str]) -> Iterator[Row]:
-    parquet = import_pyarrow(f"reading {path}")
-    for place, cells in read_parquet_cells(parquet, path, faults):
+def _read_parquet(path: Path, faults: list[str], columns: Collection[str] | None) -> Iterator[Row]:
+    for place, cells in read_parquet_cells(import_pyarrow(f"reading {path}"), path, faults, columns):
         yield Row(take_whole(cells), place)
 
 
@@ -179,12 +178,13 @@ def expand_paths(paths: Iterable[Path], suffixes: tuple[str, ...] = ROW_SUFFIXES
     return files
 
 
-def read_rows(path: Path, faults: list[str]) -> Iterator[Row]:
+def read_rows(path: Path, faults: list[str], *, columns: Collection[str] | None = None) -> Iterator[Row]:
     """Stream the rows of one file.
 
     Args:
         path: ends in one of `ROW_SUFFIXES`.
         faults: rows that cannot be read are described here and passed over.
+        columns: those that are needed; others may be left out, which of Parquet cost nothing then.
 
     Yields:
         Raw rows.
@@ -193,9 +193,9 @@ def read_rows(path: Path, faults: list[str]) -> Iterator[Row]:
         FileReadError: the file cannot be opened.
         MissingExtraError: Parquet without pyarrow.
     """
-    readers = {".csv": _read_csv, ".tsv": _read_csv, ".parquet": _read_parquet}
+    read = _read_csv if plain_suffix(path) in {".csv", ".tsv"} else _read_jsonl
     try:
-        yield from readers.get(plain_suffix(path), _read_jsonl)(path, faults)
+        yield from _read_parquet(path, faults, columns) if path.suffix.lower() == ".parquet" else read(path, faults)
     except PackedError as error:
         faults.append(f"{path}: not packed by gzip, or cut off ({error}); pack it again")
     except OSError as error:

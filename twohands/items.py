@@ -172,7 +172,7 @@ def read_items(files: Iterable[Path], faults: list[str], *, text_column: str) ->
                 str(path), functools.partial(read_document, path), faults, has_offsets=has_offsets
             )
         else:
-            for row in read_rows(path, faults):
+            for row in read_rows(path, faults, columns={"id", text_column}):
                 yield _item_from_row(row, text_column)
 
 

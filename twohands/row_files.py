@@ -3,13 +3,15 @@
 import gzip
 import stat
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO, cast
 
 PACKED = ".gz"
+# Of Parquet at once: as fast as 1,000, of which a file of 400 bytes made 5 GB, by one long text that all rows refer to.
+_ROWS_AT_ONCE = 32
 _PLAIN = (".jsonl", ".ndjson", ".csv", ".tsv")
 ROW_SUFFIXES = (*_PLAIN, ".parquet", *(suffix + PACKED for suffix in _PLAIN))
 
@@ -158,13 +160,16 @@ def _read_batch(batch: Any) -> Iterator[dict[str, object]]:  # noqa: ANN401 - of
         yield {name: cells[number] for name, cells in zip(names, columns, strict=True)}
 
 
-def read_parquet_cells(parquet: ModuleType, path: Path, faults: list[str]) -> Iterator[tuple[str, dict[str, object]]]:
+def read_parquet_cells(
+    parquet: ModuleType, path: Path, faults: list[str], columns: Collection[str] | None = None
+) -> Iterator[tuple[str, dict[str, object]]]:
     """Stream the rows of a Parquet file.
 
     Args:
         parquet: the module `pyarrow.parquet`.
         path: the file.
         faults: that it is none, or where it breaks off, is described here.
+        columns: those that are read; all if None.
 
     Yields:
         The place of a row, and its cells by column; an `UnreadableCell` stands where Python has no such value, so that
@@ -177,11 +182,12 @@ def read_parquet_cells(parquet: ModuleType, path: Path, faults: list[str]) -> It
         return
     number = 0
     try:
-        for batch in table.iter_batches(batch_size=1000):
+        chosen = None if columns is None else [name for name in table.schema_arrow.names if name in columns]
+        for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE, columns=chosen):
             for cells in _read_batch(batch):
                 number += 1
                 yield f"{path}:row {number}", cells
-    except (OSError, ValueError, NotImplementedError) as error:
+    except (OSError, ValueError, NotImplementedError, MemoryError) as error:
         faults.append(f"{path}: row {number + 1} and all after it cannot be read ({error})")
 
 

@@ -81,13 +81,26 @@ def test_a_strange_id_or_label_is_the_fault_of_its_row(tmp_path, taxonomy, colum
 
 def test_parquet_that_breaks_off_is_not_called_another_kind_of_file(tmp_path):
     path = tmp_path / "a.parquet"
-    table = pa.table({"text": [f"{TEXT} {n}" for n in range(2000)]})
-    pq.write_table(table, path, row_group_size=1000, compression="none", use_dictionary=False)
+    table = pa.table({"text": [f"{TEXT} {n}" for n in range(2048)]})
+    pq.write_table(table, path, row_group_size=1024, compression="none", use_dictionary=False)
     start = pq.ParquetFile(path).metadata.row_group(1).column(0).data_page_offset
     content = bytearray(path.read_bytes())
     content[start : start + 200] = b"\xff" * 200
     path.write_bytes(content)
     faults = []
-    assert len(list(read_rows(path, faults))) == 1000
+    assert len(list(read_rows(path, faults))) == 1024
     (fault,) = faults
-    assert fault.startswith(f"{path}: row 1001 and all after it cannot be read (")
+    assert fault.startswith(f"{path}: row 1025 and all after it cannot be read (")
+
+
+@pytest.mark.issue(2)
+def test_a_long_text_of_many_rows_is_not_held_once_for_each(tmp_path):
+    long = pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int32()), pa.array(["a" * 100_000]))
+    bomb = pa.table({"text": [TEXT] * 1000, "note": long})  # 100 MB in a file of a kilobyte
+    pq.write_table(bomb, tmp_path / "a.parquet", store_schema=False)
+    held = pa.total_allocated_bytes()
+    rows = read_rows(tmp_path / "a.parquet", [])
+    assert len(next(rows).cells["note"]) == 100_000
+    assert pa.total_allocated_bytes() - held < 10_000_000
+    assert len(list(rows)) == 999
+    assert list(next(read_rows(tmp_path / "a.parquet", [], columns={"id", "text"})).cells) == ["text"]
