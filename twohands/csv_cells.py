@@ -3,13 +3,13 @@
 import csv
 import io
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from twohands.row_faults import FileFault
-from twohands.row_files import open_bytes, plain_suffix
+from twohands.row_files import MAX_LINE, open_bytes, plain_suffix, skip_line
 
 _FIELD_CHARS = 10_000_000
 _SAID = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)  # the first line, by which Excel is told
@@ -19,7 +19,7 @@ _NOT_UTF_8 = re.compile(r"[\udc80-\udcff]")  # as "surrogateescape" has the byte
 class _Lines:
     """Lines of a file, counted; those of the record in hand can be read again."""
 
-    def __init__(self, stream: Iterator[str]) -> None:
+    def __init__(self, stream: io.TextIOWrapper) -> None:
         self._stream = stream
         self._again: deque[str] = deque()
         self.number = 0
@@ -29,9 +29,15 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._stream)
+        line = self._again.popleft() if self._again else self._stream.readline(MAX_LINE)
+        if not line:
+            raise StopIteration
+        is_whole = len(line) < MAX_LINE or line[-1] in "\r\n"
         self.number += 1
-        self.record.append(line)
+        self.record.append(line if is_whole else "\n")
+        if not is_whole:
+            skip_line(self._stream)
+            raise csv.Error(f"a line has more than {MAX_LINE:,} characters")
         return line
 
     def go_back(self, n_kept: int) -> None:
@@ -131,7 +137,7 @@ def read_csv_cells(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[st
         n_cells = len(names)
         names = _drop_blank_columns(names)
         header = tuple(names)
-        repeated = sorted({name for name in names if names.count(name) > 1})
+        repeated = sorted(name for name, count in Counter(names).items() if count > 1)
         if repeated:  # the last of them would win in silence
             faults.append(f"{path}:1: the header names {', '.join(map(repr, repeated))} twice")
             return

@@ -33,8 +33,8 @@ from twohands.row_files import (
     ROW_SUFFIXES,
     PackedError,
     find_files,
-    open_bytes,
     plain_suffix,
+    read_byte_lines,
     read_parquet_cells,
     read_suffix,
     show_unread,
@@ -134,8 +134,7 @@ def read_jsonl_lines(lines: Iterable[bytes], name: str, faults: list[str]) -> It
 
 
 def _read_jsonl(path: Path, faults: list[str]) -> Iterator[Row]:
-    with open_bytes(path) as stream:
-        yield from read_jsonl_lines(stream, str(path), faults)
+    yield from read_jsonl_lines(read_byte_lines(path, faults), str(path), faults)
 
 
 def _read_csv(path: Path, faults: list[str]) -> Iterator[Row]:

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 PACKED = ".gz"
+MAX_LINE = 40_000_000  # bytes or characters: a packed file of some megabytes may have a line of as many gigabytes
 # Of Parquet at once: as fast as 1,000, of which a file of 400 bytes made 5 GB, by one long text that all rows refer to.
 _ROWS_AT_ONCE = 32
 _PLAIN = (".jsonl", ".ndjson", ".csv", ".tsv")
@@ -57,6 +58,39 @@ def open_bytes(path: Path) -> BinaryIO:
         OSError: it cannot be opened.
     """
     return cast("BinaryIO", gzip.open(path, "rb")) if path.suffix.lower() == PACKED else path.open("rb")
+
+
+def skip_line(stream: TextIO | BinaryIO) -> None:
+    """Read on to the end of a line, and hold nothing of it."""
+    while (rest := stream.readline(MAX_LINE)) and rest[-1:] not in {"\n", "\r", b"\n"}:
+        pass
+
+
+def read_byte_lines(path: Path, faults: list[str]) -> Iterator[bytes]:
+    """Stream the lines of a file, unpacked as by `open_bytes`.
+
+    Args:
+        path: the file.
+        faults: a line of more than `MAX_LINE` bytes is described here.
+
+    Yields:
+        Lines with their ends; a blank one in the place of one that is too long.
+
+    Raises:
+        OSError: it cannot be opened or read.
+        PackedError: it is packed, and cannot be unpacked.
+    """
+    with open_bytes(path) as stream:
+        number = 0
+        while line := stream.readline(MAX_LINE):
+            number += 1
+            if len(line) == MAX_LINE and not line.endswith(b"\n"):
+                faults.append(
+                    f"{path}:{number}: a line has more than {MAX_LINE:,} bytes; one object a line is expected"
+                )
+                line = b"\n"
+                skip_line(stream)
+            yield line
 
 
 def find_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:

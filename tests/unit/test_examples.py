@@ -1,5 +1,6 @@
 """Rows of every kind of file are read alike, and each bad one is named by file and line, all at once."""
 
+import gzip
 import json
 import sys
 
@@ -380,3 +381,22 @@ def test_the_fingerprint_knows_texts_and_labels_and_no_order(tmp_path, taxonomy)
     assert fingerprint(examples) == fingerprint(reversed(examples))
     assert fingerprint(examples) != fingerprint(changed)
     assert fingerprint(examples) != fingerprint(examples[:1])
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.csv.gz"])
+@pytest.mark.parametrize("n_chars", [200, 201, 5000])
+def test_a_line_without_bound_is_told_of_and_held_by_nobody(name, n_chars, tmp_path, monkeypatch):
+    monkeypatch.setattr("twohands.row_files.MAX_LINE", 200)
+    monkeypatch.setattr("twohands.csv_cells.MAX_LINE", 200)
+    before, long, behind = ({"text": text} for text in ("First.", "a" * n_chars, "Last."))
+    lines = [json.dumps(row) for row in (before, long, behind)]
+    if name == "a.csv.gz":
+        lines = ["text", "First.", "a" * n_chars, "Last."]
+    path = tmp_path / name
+    path.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode()))
+    faults = []
+    assert [row.cells for row in read_rows(path, faults)] == [before, behind]
+    assert len(faults) == 1
+    assert faults[0].startswith(f"{path}:{len(lines) - 1}: ")
+    assert "a line has more than 200 " in faults[0]
