@@ -17,6 +17,7 @@ TokenIds = npt.NDArray[np.int64]
 # From here on a text goes as a batch of one: `Tokenizer.encode` lets no other thread run meanwhile, for a tenth of a
 # second at the longest. A shorter text takes a millisecond or two, and would lose the way to another thread.
 _LONG_CHARS = 2_000
+_STRANGE = "\u2603 \ue000\U00013000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class ParagraphEncoder:
         self._tokenizer = tokenizer
         self.rule = rule
         self._usual_cautions = frozenset(usual_cautions)
+        tokenizer.encode(_STRANGE)  # raises where the vocabulary has no token for what it does not know
         bare = tokenizer.encode("a", add_special_tokens=False).ids
         full = tokenizer.encode("a").ids
         at = next(i for i in range(len(full) - len(bare) + 1) if full[i : i + len(bare)] == bare)
@@ -80,7 +82,10 @@ class ParagraphEncoder:
         """
         try:
             return cls(Tokenizer.from_file(str(path)), rule, usual_cautions=usual_cautions)
-        except Exception as error:  # the library raises bare Exception for any fault of the file
+        except BaseException as error:
+            # The library raises bare Exception for faults of the file, and for some what no `except Exception` catches.
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
             raise FileReadError(f"cannot read the tokenizer {path}: {error}") from error
 
     def save(self, path: Path) -> None:

@@ -118,3 +118,19 @@ def test_a_file_that_is_no_tokenizer_is_unreadable(tmp_path, content):
         ParagraphEncoder.from_file(path, RULE)
     with pytest.raises(FileReadError):
         ParagraphEncoder.from_file(tmp_path / "none.json", RULE)
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize(
+    ("part", "content"),
+    [
+        ("normalizer", {"type": "Precompiled", "precompiled_charsmap": "AAAA"}),  # a panic of Rust
+        ("model", {"type": "BPE", "vocab": {"a": 0}, "merges": [["a", "a"]]}),  # one, too
+        ("model", {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "[UNK]"}),  # failed at the first unknown word
+    ],
+)
+def test_a_tokenizer_that_fails_at_some_texts_is_refused_before_any(tmp_path, part, content):
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps(json.loads(make_tokenizer().to_str()) | {part: content}), encoding="utf-8")
+    with pytest.raises(FileReadError, match="cannot read the tokenizer"):
+        ParagraphEncoder.from_file(path, RULE)
