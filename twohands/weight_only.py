@@ -151,6 +151,18 @@ def make_weight_only(model: Node) -> int:
     return len(replaced)
 
 
+def _names_files(message: Node, *, external: int) -> bool:
+    """Whether a tensor anywhere in a graph, also in an attribute of a node or of a function, lies in another file."""
+    if getattr(message, "data_location", None) == external:
+        return True
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            inner = [value] if hasattr(value, "ListFields") else value
+            if any(_names_files(each, external=external) for each in inner):
+                return True
+    return False
+
+
 def read_weight_only(path: Path) -> bytes:
     """Read a graph with its int8 products made float ones.
 
@@ -170,7 +182,7 @@ def read_weight_only(path: Path) -> bytes:
         model = onnx.load(str(path), load_external_data=False)
     except Exception as error:  # protobuf raises its own classes, and OSError
         raise FileReadError(f"{path} cannot be read as an ONNX graph: {error}") from error
-    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):
+    if _names_files(model, external=onnx.TensorProto.EXTERNAL):
         raise FileReadError(f"{path} keeps weights in other files, which are not read; export it again")
     if not model.graph.node:  # protobuf reads much that is none of ours
         raise FileReadError(f"{path} cannot be read as an ONNX graph: it holds no operator; fetch or export it again")

@@ -143,8 +143,14 @@ def test_weights_that_no_digest_vouches_for_are_not_read(places, monkeypatch, ru
     (folder / "table.bin").write_bytes(content)  # after the manifest, which lists all that is there
     monkeypatch.chdir(folder)  # where a graph that is loaded from memory looks
     if runtime == "openvino":
-        with pytest.raises(FileReadError):
-            read_weight_only(folder / "model.onnx")
+        inner = graph.graph.node.add(op_type="Constant", output=[table.name])  # weights stand in attributes, too
+        inner.attribute.add(name="value", type=onnx.AttributeProto.TENSOR).t.CopyFrom(table)
+        del graph.graph.initializer[0]
+        (folder / "inner.onnx").write_bytes(graph.SerializeToString())
+        for name in ("model.onnx", "inner.onnx"):
+            with pytest.raises(FileReadError, match="in other files"):
+                read_weight_only(folder / name)
+        (folder / "inner.onnx").unlink()
     else:
         assert len(find_faults(folder)) == 1
     named = make_graph(7)
