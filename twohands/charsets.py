@@ -115,8 +115,11 @@ def read_utf_8_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
         yield from remaining
         return
     decoder = codecs.getincrementaldecoder("utf-16")("surrogatepass")
-    held = ""
+    held: list[str] = []  # joined once: each letter of Gujarati and Gurmukhi has that byte, and ends a piece
     for piece in chain([first], remaining):  # of which each begins with the half of the line feed before it
-        *whole, held = (held + decoder.decode(piece)).split("\n")
-        yield from (f"{line}\n".encode("utf-8", "surrogatepass") for line in whole)
-    yield held.encode("utf-8", "surrogatepass")
+        *whole, rest = decoder.decode(piece).split("\n")
+        for end in whole:
+            yield f"{''.join(held)}{end}\n".encode("utf-8", "surrogatepass")
+            held.clear()
+        held.append(rest)
+    yield "".join(held).encode("utf-8", "surrogatepass")

@@ -37,6 +37,7 @@ from twohands.row_files import ROW_SUFFIXES, PackedError, plain_suffix, read_suf
 
 STDIN_NAME = "stdin"
 _SHOWN_CHARS = 60
+_BLANK_IN_ANY_UTF = b"\xff\xfe\0 \t\n\r\x0b\x0c"
 # Atomic, else a comment is tried as the begin of all behind it, and time doubles with each of them.
 _HTML = re.compile(r"(?><\?xml[^>]*>\s*|<!--.*?-->\s*)*+<(!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
 
@@ -222,7 +223,7 @@ def read_stdin(stream: BinaryIO, faults: list[str], *, text_column: str) -> tupl
     head: list[bytes] = []
     for line in lines:
         head.append(line)
-        if line.removeprefix(b"\xef\xbb\xbf").strip():
+        if line.removeprefix(b"\xef\xbb\xbf").strip(_BLANK_IN_ANY_UTF):
             break
     first = b"".join(read_utf_8_lines(head))
     if first.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):

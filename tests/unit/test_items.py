@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from twohands.charsets import read_utf_8_lines
 from twohands.errors import FileReadError, MissingExtraError
 from twohands.items import find_inputs, read_items, read_stdin
 
@@ -279,8 +280,17 @@ def test_rows_in_utf_16_are_rows_in_files_and_on_standard_input(tmp_path, encodi
     items, faults = read_all(tmp_path / "a.jsonl")
     assert [item.text for item in items] == texts
     assert len(faults) == 1
-    is_document, items, faults = read_bytes(content)
-    assert (is_document, [item.text for item in items], len(faults)) == (False, texts, 1)
+    for each in (content, ("\ufeff" + end).encode(encoding) + content[2:]):  # a blank line before is no document
+        is_document, items, faults = read_bytes(each)
+        assert (is_document, [item.text for item in items], len(faults)) == (False, texts, 1)
+
+
+@pytest.mark.issue(2)
+def test_a_long_line_of_utf_16_takes_linear_time():
+    content = ("\ufeff" + "\u0a85" * 80_000).encode("utf-16-le")  # a byte of a line feed in each letter
+    began_s = time.process_time()
+    assert b"".join(read_utf_8_lines(io.BytesIO(content))).decode() == "\u0a85" * 80_000
+    assert time.process_time() - began_s < 1  # it grew with its square: three seconds
 
 
 @pytest.mark.issue(2)
