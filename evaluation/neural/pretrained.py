@@ -76,6 +76,8 @@ class SequenceClassifier:
         positions = getattr(config, "max_position_embeddings", _MOST_TOKENS)
         if positions <= 0:  # relative positions, as XLNet's: -1 once cut every text to 8 tokens (#6)
             positions = _MOST_TOKENS
+        # Where a config is of several parts, as Gemma 3's, its text's says so; some say nothing at all.
+        pad_id = getattr(config.get_text_config(), "pad_token_id", None)
         reserved = config.pad_token_id + 1 if config.model_type in {"roberta", "xlm-roberta"} else 0
         return cls(
             name=path.name,
@@ -85,7 +87,7 @@ class SequenceClassifier:
             # As transformers' pipeline, where the config does not say.
             is_exclusive=config.num_labels > 1 and config.problem_type in {None, "single_label_classification"},
             # Decoders often have no token to pad with, and then run one text at a time only.
-            batch_size=1 if config.pad_token_id is None or tokenizer.pad_token is None else _BATCH,
+            batch_size=1 if pad_id is None or tokenizer.pad_token is None else _BATCH,
             _model=model.eval(),
             _tokenizer=tokenizer,
         )

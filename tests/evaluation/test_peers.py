@@ -256,6 +256,13 @@ def test_decoders_without_padding_run_and_relative_positions_cut_nothing(tmp_pat
     sizes = {"vocab_size": unpadded._model.config.vocab_size, "d_model": 8, "n_layer": 1, "n_head": 2, "d_inner": 8}
     transformers.XLNetForSequenceClassification(transformers.XLNetConfig(**sizes)).save_pretrained(folder)
     assert SequenceClassifier.load(str(folder), num_threads=1).max_tokens == 512
+    # Perceiver's config says nothing of padding, as those of several parts do not either.
+    sizes = {"d_latents": 8, "d_model": 8, "num_latents": 2, "num_blocks": 1, "num_self_attends_per_block": 1}
+    config = transformers.PerceiverConfig(
+        **sizes, num_self_attention_heads=1, num_cross_attention_heads=1, max_position_embeddings=40
+    )
+    transformers.PerceiverForSequenceClassification(config).save_pretrained(folder)
+    assert SequenceClassifier.load(str(folder), num_threads=1).labels == ["LABEL_0", "LABEL_1"]
 
 
 def test_entailment_is_that_of_the_models_logits(tmp_path, taxonomy, words, splits):
