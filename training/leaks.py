@@ -84,7 +84,6 @@ def find_shared(splits: Mapping[str, Sequence[Example]], *, near_duplicate_jacca
 
     Returns:
         One leak for each document, and one for each text that an earlier split holds.
-
     """
     found: list[Leak] = []
     rows = [(split, example) for split, examples in splits.items() for example in examples]
@@ -105,15 +104,11 @@ def find_shared(splits: Mapping[str, Sequence[Example]], *, near_duplicate_jacca
             found.append(Leak("the same text", split_a, example_a, split, example))
     if near_duplicate_jaccard is not None:
         examples = [example for _, example in rows]
-
-        def is_known(a: int, b: int) -> bool:
-            return (examples[a].id, examples[b].id) in exact
-
-        for a, b, overlap in _find_near_duplicates(
-            examples, near_duplicate_jaccard, is_known, splits=[split for split, _ in rows]
-        ):
-            what = f"nearly the same text (overlap {overlap:.2f})"
-            found.append(Leak(what, rows[a][0], examples[a], rows[b][0], examples[b], is_near=True))
+        near = _find_near_duplicates(examples, near_duplicate_jaccard, lambda number: rows[number][0])
+        for b, a, overlap in sorted((b, a, overlap) for a, b, overlap in near):
+            if (examples[a].id, examples[b].id) not in exact:
+                what = f"nearly the same text (overlap {overlap:.2f})"
+                found.append(Leak(what, rows[a][0], examples[a], rows[b][0], examples[b], is_near=True))
     return found
 
 
@@ -128,27 +123,29 @@ def join_documents(examples: Sequence[Example], *, near_duplicate_jaccard: float
         By document the first by name of all that it must stay with: those that share a text, and theirs in turn.
     """
     joined = {example.group: example.group for example in examples}
+    places = {group: place for place, group in enumerate(joined)}
 
     def find(group: str) -> str:
         while joined[group] != group:
-            group = joined[group]
+            joined[group] = group = joined[joined[group]]
         return group
 
     def join(a: Example, b: Example) -> None:
-        first, later = sorted((find(a.group), find(b.group)))
+        # The earlier one goes on, so that a set which grows row by row keeps its name.
+        first, later = sorted((find(a.group), find(b.group)), key=places.__getitem__)
         joined[later] = first
 
     first_with: dict[str, Example] = {}
     for example in examples:
         join(first_with.setdefault(_words(example), example), example)
     if near_duplicate_jaccard is not None:
-
-        def is_joined(a: int, b: int) -> bool:
-            return find(examples[a].group) == find(examples[b].group)
-
-        for a, b, _ in _find_near_duplicates(examples, near_duplicate_jaccard, is_joined):
+        near = _find_near_duplicates(examples, near_duplicate_jaccard, lambda number: find(examples[number].group))
+        for a, b, _ in near:
             join(examples[a], examples[b])
-    return {group: find(group) for group in joined}
+    named: dict[str, str] = {}
+    for group in sorted(joined):
+        named.setdefault(find(group), group)
+    return {group: named[find(group)] for group in joined}
 
 
 def _rank_shingles(examples: Sequence[Example]) -> tuple[list[IntArray], int]:
@@ -162,17 +159,14 @@ def _rank_shingles(examples: Sequence[Example]) -> tuple[list[IntArray], int]:
 
 
 def _find_near_duplicates(
-    examples: Sequence[Example],
-    jaccard: float,
-    is_known: Callable[[int, int], bool],
-    *,
-    splits: Sequence[str] | None = None,
+    examples: Sequence[Example], jaccard: float, family: Callable[[int], str]
 ) -> Iterator[tuple[int, int, float]]:
-    """Places of two texts and their overlap, but for pairs that are known when their turn comes.
+    """Places of two texts and their overlap, but for pairs of one family, in no order.
 
-    With `splits`, by text, pairs of one split are passed over. All others are found: of two texts that share enough,
-    the rarer shingles of each, all but the share that counts, have one in common. Only these are looked up, so that
-    what many texts share, as forms and templates do, costs little.
+    Families, by the place of a text, may become one while pairs are told, but never part: of a family that a text has
+    joined no more is compared. All other pairs are found: of two texts that share enough, the rarer shingles of each,
+    all but the share that counts, have one in common. Only these are looked up, so that what many texts share, as forms
+    and templates do, costs little.
 
     Source:
         Chaudhuri et al. 2006, *A Primitive Operator for Similarity Joins in Data Cleaning* (prefix filter).
@@ -180,25 +174,29 @@ def _find_near_duplicates(
     if not examples:
         return
     ranked, n_single = _rank_shingles(examples)
-    indices: dict[str | None, dict[int, list[int]]] = {}
+    index: dict[int, dict[str, list[int]]] = {}  # by shingle, then by the family's name when a text came
     for number, shingles in enumerate(ranked):
-        split = None if splits is None else splits[number]
         # A hair less than the share: it must not be lost to rounding.
         n_rare = len(shingles) - math.ceil(jaccard * len(shingles) - 1e-9) + 1
         rare = [rank for rank in shingles[:n_rare].tolist() if rank >= n_single]
-        others = [index for name, index in indices.items() if splits is None or name != split]
         own = set(shingles.tolist())
-        for other in sorted({other for index in others for rank in rare for other in index.get(rank, ())}):
-            longer, shorter = sorted((len(own), len(ranked[other])), reverse=True)
-            if shorter < jaccard * longer or is_known(other, number):
-                continue
-            n_shared = len(own.intersection(ranked[other].tolist()))
-            overlap = n_shared / (longer + shorter - n_shared)
-            if overlap >= jaccard:
-                yield other, number, overlap
-        index = indices.setdefault(split, {})
+        asked: set[int] = set()
+        for members in (members for rank in rare for members in index.get(rank, {}).values()):
+            for other in members:
+                if other in asked:
+                    continue
+                if family(other) == family(number):
+                    break  # and so are all that came under this name
+                asked.add(other)
+                longer, shorter = sorted((len(own), len(ranked[other])), reverse=True)
+                if shorter / longer < jaccard:
+                    continue
+                n_shared = len(own.intersection(ranked[other].tolist()))
+                overlap = n_shared / (longer + shorter - n_shared)
+                if overlap >= jaccard:
+                    yield other, number, overlap
         for rank in rare:
-            index.setdefault(rank, []).append(number)
+            index.setdefault(rank, {}).setdefault(family(number), []).append(number)
 
 
 def _count_touched(found: Sequence[Leak], splits: Mapping[str, Sequence[Example]]) -> list[str]:
