@@ -35,8 +35,11 @@ train: .venv/.done
 # What CONFIG does not say itself has the release's values for the release alone: stages, means, page and keywords of
 # other labels would be learnt from, and our model be replaced, after hours and in silence (#3).
 CONFIG ?= configs/twohands.yaml
-OF_RELEASE = $(filter configs/twohands.yaml,$(CONFIG))
+OF_RELEASE = $(filter $(abspath configs/twohands.yaml),$(abspath $(CONFIG)))
 OUTPUT ?= models/$(basename $(notdir $(CONFIG)))
+ifeq ($(origin OUTPUT) $(OUTPUT)$(OF_RELEASE),file models/twohands)
+$(error $(CONFIG) would replace the released model, as a copy of its config that kept its name: pass OUTPUT=folder)
+endif
 # STAGES are those that CONFIG goes on from, in order; empty where CONFIG begins from the pre-trained encoder.
 STAGES ?= $(if $(OF_RELEASE),configs/twohands-base.yaml configs/twohands-second.yaml configs/twohands-third.yaml \
   configs/twohands-fourth.yaml configs/twohands-fifth.yaml configs/twohands-sixth.yaml \
@@ -65,7 +68,7 @@ release: has-data .venv/.done
 
 # The full report of OUTPUT on DATA's dev.jsonl, its summary in the model's card and in PAGE. BASELINES are fitted on
 # DATA's train.jsonl and tuned on one half of dev. HUMAN=folder with the people's codings sets the model beside them.
-BASELINES ?= majority $(if $(filter configs/twohands%,$(CONFIG)),keywords) tfidf zero-shot
+BASELINES ?= majority $(if $(filter $(abspath configs)/twohands%,$(abspath $(CONFIG))),keywords) tfidf zero-shot
 HUMAN ?=
 PAGE ?= $(if $(filter models/twohands,$(OUTPUT)),docs/model-report.md)
 comma := ,

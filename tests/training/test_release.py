@@ -91,6 +91,13 @@ def test_another_config_takes_nothing_of_the_release(tmp_path):
     assert not {"keywords", "--page"} & set(report)
     mean = make("-n", "release", f"DATA={tmp_path}", "CONFIG=my/mails.yaml", "MEAN=a/checkpoint b/checkpoint").stdout
     assert "average a/checkpoint b/checkpoint --output runs/mails-mean/checkpoint" in mean
+    copied = make("-n", "release", f"DATA={tmp_path}", "CONFIG=my/twohands.yaml")
+    assert (copied.returncode, "pass OUTPUT=" in copied.stderr) == (2, True)
+    assert make("-n", "release", f"DATA={tmp_path}", "CONFIG=my/twohands.yaml", "OUTPUT=models/mine").returncode == 0
+    release, same = (
+        make("-n", "release", f"DATA={tmp_path}", *config).stdout for config in ([], ["CONFIG=./configs/twohands.yaml"])
+    )
+    assert same.replace("./configs", "configs") == release
 
 
 def test_the_mean_is_described_by_the_rows_of_its_stages():
