@@ -62,7 +62,7 @@ def _choose_taxonomy(models: Sequence[Classifier], taxonomy: str | None) -> Taxo
 
 
 def _read_map(pairs: Sequence[str]) -> dict[str, str]:
-    faulty = [pair for pair in pairs if not all(pair.partition("="))]
+    faulty = [pair for pair in pairs if not all(pair.rpartition("="))]
     if faulty:
         raise click.UsageError(f"--map {faulty[0]!r}; expected THEIRS=OURS, as in --map LABEL_0=state-led")
     mapped: dict[str, str] = {}

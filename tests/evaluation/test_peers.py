@@ -382,6 +382,7 @@ def test_a_peer_is_compared_on_the_heads_that_both_have(tmp_path, files, tiny_mo
     assert [note for note in report["notes"] if note.startswith("topics")]
     assert report["b"]["name"] == "hf:peer"
     assert run(tiny_model, f"hf:{folder}", "--data", files["data"], "--map", "x").exit_code == 2
+    assert "expected THEIRS=OURS" in run(tiny_model, f"hf:{folder}", "--data", files["data"], "--map", "x=y=").output
     assert run(tiny_model, f"hf:{folder}", "--data", files["data"], *maps, "--map", "x=neutral").exit_code == 2
     misspelt = [*maps[:-1], "z=neutrall"]
     assert run(tiny_model, f"hf:{folder}", "--data", files["data"], *misspelt).exit_code == 2
