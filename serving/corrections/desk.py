@@ -27,6 +27,10 @@ _STOP_S = 1.0
 _T = TypeVar("_T")
 
 
+def _make_stopping() -> CorrectionsUnavailableError:
+    return CorrectionsUnavailableError("the service is stopping", reason="stopping")
+
+
 class Desk:
     """The store of corrections for an event loop."""
 
@@ -82,11 +86,18 @@ class Desk:
             future = self._threads.submit(self._work, work)
         except RuntimeError as error:  # shut down
             self._leave()
-            raise CorrectionsUnavailableError("the service is stopping", reason="stopping") from error
+            raise _make_stopping() from error
         future.add_done_callback(self._leave)
         if self._watching is None and self.address.path is None:  # on SQLite every wait has an end of its own
             self._watching = asyncio.get_running_loop().call_later(_PATIENCE_S, self._watch)
-        return await asyncio.wrap_future(future)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not future.cancelled() or (task is not None and task.cancelling()):
+                raise
+            # It was `stop` that called it off; to whoever called, nobody would answer.
+            raise _make_stopping() from None
 
     def _leave(self, future: "Future[_T] | None" = None) -> None:
         del future

@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from serving.app import create_app
-from serving.corrections.address import OFF
+from serving.corrections.address import OFF, Address
+from serving.corrections.desk import Desk
 from serving.corrections.store import Store
 from serving.keys import make_key, write_keys
 from serving.protocols.label_config import read_controls
@@ -18,7 +19,7 @@ from tests.serving.corrections import ANSWER, FULL, LABELS, MODEL, database, pos
 from tests.serving.support import open_client
 from tests.support.rows import load_examples
 from tests.support.tiny import build_tiny_model
-from twohands.errors import MissingExtraError
+from twohands.errors import CorrectionsUnavailableError, MissingExtraError
 from twohands.taxonomy import Taxonomy
 
 pytestmark = pytest.mark.anyio
@@ -457,6 +458,24 @@ async def test_postgresql_that_gives_no_answer_holds_neither_a_caller_nor_the_en
         monkeypatch.setattr("serving.corrections.desk._STOP_S", 0.01)
         await app.state.corrections.stop()
         assert code(await left) == refused
+
+
+@pytest.mark.issue(4)
+async def test_whoever_waits_at_the_end_of_the_service_is_answered(tmp_path):
+    """As under a server that, unlike ours, waits for no request: it was cancelled, which is a bare 500."""
+    release, begun = threading.Event(), threading.Event()
+    desk = Desk(Address(tmp_path / "kept.sqlite3", None))
+    working = [asyncio.create_task(desk.run(lambda _: begun.set() or release.wait(20))) for _ in range(5)]
+    await asyncio.to_thread(begun.wait, 20)
+    left, stopping = working[3], asyncio.create_task(desk.stop())
+    with pytest.raises(CorrectionsUnavailableError):
+        await working[4]
+    left.cancel()  # who is cancelled himself stays so
+    release.set()
+    await stopping
+    answers = await asyncio.gather(*working[:4], return_exceptions=True)
+    assert [answer is True for answer in answers] == [True, True, True, False]
+    assert isinstance(answers[3], asyncio.CancelledError)
 
 
 async def test_the_first_use_loads_the_database_library_beside_the_event_loop(desk, monkeypatch):
