@@ -10,6 +10,12 @@ from tests.page.test_compare import MARKET, STATE, fill
 pytestmark = pytest.mark.issue(7)
 PARAGRAPH = "The ministry will lend the sawmills half the cost of new kilns and set their output by plan for ten years."
 MARKED = f"# The *third* kiln #\n\n_An editorial_\n\nBy Ada Holt in Lowmoor\n14 March 2025\n\n{PARAGRAPH}"
+SPACED = """() => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync("* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }");
+    document.adoptedStyleSheets = [sheet];
+    document.documentElement.style.removeProperty("font-size");
+}"""
 SIZE = "element => parseFloat(getComputedStyle(element).fontSize)"
 
 
@@ -51,7 +57,7 @@ def test_no_table_runs_out_of_its_summary_at_any_width(page):
     paste(page, ARTICLE)
     wait_read(page)
     for cell in page.locator(".shares td:nth-child(4)").all():
-        cell.evaluate("element => element.replaceChildren('49\u2013100 %')")  # as wide as they come
+        cell.evaluate("element => element.firstChild.replaceWith('49\u2013100')")  # as wide as they come
     for width in (761, 800, 860, 1000, 1100, 1200, 1219, 1220, 1280):
         page.set_viewport_size({"width": width, "height": 700})
         summary = page.locator(".summary").bounding_box()
@@ -63,6 +69,12 @@ def test_no_table_runs_out_of_its_summary_at_any_width(page):
         page.evaluate(f"document.documentElement.style.fontSize = '{size}'")
         assert page.evaluate("getComputedStyle(document.body).fontSize") == size
         assert page.evaluate("document.documentElement.scrollWidth") == 1280
+    for spaced in (False, True):  # larger letters, then wider gaps (WCAG 2.2, 1.4.12): nothing scrolls sideways
+        if spaced:
+            page.evaluate(SPACED)
+        for width in (320, 390, 768):
+            page.set_viewport_size({"width": width, "height": 700})
+            assert page.evaluate("document.documentElement.scrollWidth") == width, spaced
 
 
 def test_a_rule_is_no_title(page):
@@ -112,6 +124,10 @@ def test_a_long_title_pushes_no_summary_below_the_other(open_page, url):
     assert first == pytest.approx(second, abs=1)
     heights = [page.locator(".side h2").nth(side).bounding_box()["height"] for side in (0, 1)]
     assert heights[0] > 1.5 * heights[1]
+    # What is for ears alone, at the end of the wide table, lies beyond the edge, and must not widen the page.
+    page.set_viewport_size({"width": 640, "height": 700})
+    page.evaluate("document.documentElement.style.fontSize = '24px'")
+    assert page.evaluate("document.documentElement.scrollWidth") == 640
 
 
 def test_on_paper_tables_begin_at_one_height_and_fine_print_is_the_smallest(page):

@@ -98,17 +98,18 @@ function renderHead(head, told, counts, { filter, onFilter, unit = "paragraph" }
       h("th", { scope: "row", class: nameClass(label) }, name),
       h("td", { class: "bar-cell" }, shareBar(share, label.tone)),
       h("td", { class: "figure" }, percent(share.value)),
-      h("td", { class: "figure muted" }, `${interval(share)} %`),
+      h("td", { class: "figure muted" }, interval(share), h("span", { class: "unit" }, " %")),
       h("td", { class: "figure muted" }, nSure.toLocaleString("en"), nGiven > nSure && [" ", h("span", { class: "and-unsure" }, `+ ${(nGiven - nSure).toLocaleString("en")} unsure`)]),
     );
   });
-  return h(
+  const table = h(
     "table",
     { class: "shares" },
     h("caption", {}, title(head.name)),
     h("thead", {}, h("tr", {}, ["label", h("span", { class: "unseen" }, "chart"), "share", ["95 % ", h("br"), "interval"], `${unit}s`].map((name, i) => h("th", { scope: "col", class: i > 1 ? "figure" : null }, name)))),
     h("tbody", {}, rows),
   );
+  return h("div", { class: "shares-place" }, table); // by whose width the columns are laid out
 }
 
 function sayCounts(head, { sure, nUnsure }, n, unit) {
