@@ -26,6 +26,9 @@ def test_marks_of_markdown_are_no_words_of_a_title_and_lines_of_a_byline_stay_tw
     assert page.title() == "The third kiln \N{EN DASH} twohands"
     shown = page.locator(".heading").all_inner_texts()
     assert shown == ["The third kiln", "An editorial", "By Ada Holt in Lowmoor\n14 March 2025"]
+    # A screen reader goes from heading to heading, and is not stopped by who wrote it and when.
+    names = [heading.evaluate("element => element.tagName") for heading in page.locator(".heading").all()]
+    assert names == ["H2", "H2", "P"]
     rows = save(page, page.get_by_role("button", name="JSONL"), tmp_path).read_text(encoding="utf-8").splitlines()
     assert [json.loads(row)["document"] for row in rows] == ["The third kiln"]
 
@@ -37,6 +40,12 @@ def test_what_only_looks_like_a_mark_stays(page):
         return texts.map(plainHeading);
     }"""
     assert page.evaluate(code, texts) == texts
+    above = "## Of kilns\nBy Ada Holt\n\n### By the numbers\n\nBy the numbers\n\n\u56de\u5e94\n\nMay 4, 2031 | 5 min read\n\nMay is over"
+    code = """async (above) => {
+        const { renderAbove } = await import("/page/js/paragraph.js");
+        return renderAbove(above, 3).map((element) => element.tagName);
+    }"""
+    assert page.evaluate(code, above) == ["H4", "P", "H5", "H3", "H3", "P", "H3"]
 
 
 @pytest.mark.parametrize("width", [640, 320])

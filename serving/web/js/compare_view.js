@@ -18,7 +18,7 @@ class Side {
     const { limits, taxonomy } = view.service;
     Object.assign(this, { view, number });
     this.intake = new Intake({ limits, label: `Document ${NAMES[number]}`, example: taxonomy.isOurs ? number : null, onSource: (source) => this.read(source) });
-    this.reading = new Reading({ service: view.service, onOpen: (paragraph) => this.open(paragraph), onBegun: () => this.name(), onDone: () => this.done() });
+    this.reading = new Reading({ service: view.service, onOpen: (paragraph) => this.open(paragraph), onBegun: () => this.name(), onDone: () => this.done(), top: 3 });
     this.heading = h("h2", { tabindex: "-1", dir: "auto" });
     this.result = h(
       "div",

@@ -43,17 +43,33 @@ const EMPHASIS = /(?<![\w*_])(\*{1,3}|_{1,3})(?=\S)(.{1,300}?)(?<=\S)\1(?![\w*_]
 const RULE = /^\s*(?:={3,}|-{3,})\s*$/;
 const SIGNS = /^\s*#{1,6}\s*$/; // of a heading that nothing follows: its words are read as a paragraph
 
-// A heading without the marks of Markdown, which are no words of it.
-export const plainHeading = (text) =>
-  text
-    .split(/\r\n|\r|\n/)
-    .filter((line, i) => !(i && RULE.test(line)) && !SIGNS.test(line)) // a rule underlines the line above
-    .map((line) => line.trim().replace(/^#{1,6}\s+(.*?)(?:\s+#+)?$/, "$1").replace(EMPHASIS, "$2"))
-    .join("\n")
-    .trimEnd();
+const listLines = (text) => text.split(/\r\n|\r|\n/).filter((line, i) => !(i && RULE.test(line)) && !SIGNS.test(line)); // a rule underlines the line above
+const plainLine = (line) => line.trim().replace(/^#{1,6}\s+(.*?)(?:\s+#+)?$/, "$1").replace(EMPHASIS, "$2");
 
-// Each line of a heading is one: a byline and its date must not run together.
-const renderHeading = (text) => h("p", { class: "heading lines", dir: "auto" }, plainHeading(text));
+// A heading without the marks of Markdown, which are no words of it.
+export const plainHeading = (text) => listLines(text).map(plainLine).join("\n").trimEnd();
+
+const MARKED = /^\s*(#{1,6})\s/;
+const MONTH = "(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\\.?";
+const DAY = `(?:\\d{1,2}(?:st|nd|rd|th)?\\.? ${MONTH}|${MONTH} \\d{1,2}(?:st|nd|rd|th)?)`;
+const DATED = new RegExp(`^(?:(?:last )?(?:updated|published|posted)\\b.*|(?:\\p{L}+,? )?${DAY}(?:,? \\d{4})?(?:[ ,|\u00b7]+\\d.*)?|.*\\bmin(?:ute)?s? read|[^\\p{L}]+)$`, "iu");
+const SIGNED = /^(?:[Bb]y|BY) (?:\p{Lu}|our |staff )/u;
+const isByline = (words) => SIGNED.test(words) || DATED.test(words);
+
+// Each line is one: a byline and its date must not run together. `top` is the level of the document's chief headings
+// on the page, by which a screen reader goes from one to the next; who wrote it and when is no stop on that way.
+function renderHeadings(text, top) {
+  const found = [];
+  for (const line of listLines(text)) {
+    const words = plainLine(line);
+    const depth = MARKED.exec(line)?.[1].length ?? 0;
+    const name = !depth && isByline(words) ? "p" : `h${Math.min(top + Math.max(depth, 1) - 1, 6)}`;
+    const last = found.at(-1);
+    if (last && !depth && !last.depth && last.name === name) last.lines.push(words);
+    else found.push({ name, depth, lines: [words] });
+  }
+  return found.map(({ name, lines }) => h(name, { class: "heading lines", dir: "auto" }, lines.join("\n").trimEnd()));
+}
 
 const FRONT = /^\ufeff?---[^\S\r\n]*\r?\n[\w-]+:[^]*?\n(?:---|\.\.\.)[^\S\r\n]*(?=[\r\n]|$)/;
 const TITLE = /^title:[^\S\r\n]*(["']?)(\S.*?)\1[^\S\r\n]*$/m;
@@ -72,10 +88,10 @@ export function cutFront(above) {
 const renderAside = (text) => h("p", { class: "aside lines", dir: "auto" }, text.trim());
 
 // What stands between paragraphs and is not read: headings, and what is beside the text, which is none.
-export function renderAbove(above) {
+export function renderAbove(above, top = 2) {
   const { front, rest } = cutFront(above);
   const pieces = cutPieces(rest).map(({ start, end }) => rest.slice(start, end)).filter((piece) => !GAP.test(piece) && !SIGNS.test(piece));
-  return [front && renderAside(front), ...pieces.map((piece) => (isAside(piece) ? renderAside(piece) : renderHeading(piece)))].filter(Boolean);
+  return [front && renderAside(front), ...pieces.flatMap((piece) => (isAside(piece) ? renderAside(piece) : renderHeadings(piece, top)))].filter(Boolean);
 }
 
 // The sentences behind an answer, those of several labels together: [{ from, to, names, drop }].
@@ -136,11 +152,11 @@ function markPiece(raw, piece, evidence) {
 }
 
 // Headings and text; evidence is underlined where it was asked for.
-export function renderText(paragraph, taxonomy) {
+export function renderText(paragraph, taxonomy, top = 2) {
   const evidence = paragraph.showsEvidence ? listEvidence(paragraph, taxonomy) : [];
   const { above = "", rawText } = paragraph;
   return [
-    ...renderAbove(above),
+    ...renderAbove(above, top),
     ...cutPieces(rawText).map((piece) => renderPiece(rawText.slice(piece.start, piece.end), markPiece(rawText, piece, evidence))),
   ];
 }

@@ -13,10 +13,11 @@ import { renderDocumentWarnings, renderSummary } from "./summary.js";
 const SUM_UP_EVERY_MS = 600;
 
 export class Reading {
-  // `onOpen` is called with a paragraph that is to be shown in detail, `onBegun` once the title is known.
-  constructor({ service, onOpen, onBegun, onDone }) {
+  // `onOpen` is called with a paragraph that is to be shown in detail, `onBegun` once the title is known; `top` is the
+  // level of the document's headings below that of its title.
+  constructor({ service, onOpen, onBegun, onDone, top = 2 }) {
     const { taxonomy, limits, served } = service;
-    Object.assign(this, { taxonomy, limits, served, expected: service.info.model, onOpen, onBegun, onDone });
+    Object.assign(this, { taxonomy, limits, served, top, expected: service.info.model, onOpen, onBegun, onDone });
     this.paragraphs = [];
     this.filter = null;
     this.marked = null; // the paragraph that is shown in detail
@@ -108,7 +109,7 @@ export class Reading {
       this.model = news.model;
     }
     if (news.summary) this.told = news.summary;
-    if (news.tail) this.column.close(h("div", { class: "tail" }, renderAbove(news.tail)));
+    if (news.tail) this.column.close(h("div", { class: "tail" }, renderAbove(news.tail, this.top)));
     if (news.paragraphs) {
       this.append(news.paragraphs);
       if (this.paragraphs.length === news.paragraphs.length) this.onBegun();
@@ -172,7 +173,7 @@ export class Reading {
   }
 
   renderSection(paragraph) {
-    const body = h("div", { class: "body" }, renderText(paragraph, this.taxonomy), !paragraph.error && renderChips(paragraph, this.taxonomy));
+    const body = h("div", { class: "body" }, renderText(paragraph, this.taxonomy, this.top), !paragraph.error && renderChips(paragraph, this.taxonomy));
     const section = h("section", { class: "para", "data-number": paragraph.readIndex }, renderMark(paragraph, this.taxonomy, (each) => this.onOpen(each, this)), body);
     section.classList.toggle("pale", !this.isChosen(paragraph));
     section.classList.toggle("here", this.here === paragraph);
