@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.page.support import ARTICLE, drop, paste, press_to, until
+from tests.page.support import ARTICLE, drop, paste, press_to, until, wait_read
 from tests.page.test_batch import make_csv
 from tests.page.test_compare import MARKET, STATE
 
@@ -35,6 +35,12 @@ def test_two_documents_are_compared_explained_and_replaced(open_page, url):
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.locator("dialog[open] .scores").first.wait_for()
+    press_to(page, "\u2190 Previous", key="Shift+Tab")
+    page.keyboard.press("Enter")
+    text = page.locator(".side").nth(1).locator(".para .text").nth(1).inner_text()
+    assert page.locator("dialog[open] blockquote").inner_text() == text
+    press_to(page, "Next")
+    page.keyboard.press("Enter")
     press_to(page, "Underline the evidence")
     page.keyboard.press("Enter")
     until_focused(page, "Hide the evidence")
@@ -44,6 +50,31 @@ def test_two_documents_are_compared_explained_and_replaced(open_page, url):
     press_to(page, "Replace document B", key="Shift+Tab")
     page.keyboard.press("Enter")
     assert page.evaluate(f"{FOCUS}.tagName") == "TEXTAREA"
+
+
+def test_what_stands_out_is_gone_through_from_one_to_the_next(page):
+    foreign = "Der Minister sagte, dass die Werke bald wieder dem Staat gehören sollen."
+    paste(page, "\n\n".join([ARTICLE, foreign, ARTICLE, foreign]))
+    wait_read(page)
+    chosen = "[...document.querySelectorAll('.para:not(.pale)')].map((each) => Number(each.dataset.number))"
+    pale = "document.querySelectorAll('.strip-map rect.pale').length"
+    shown = "Number(document.querySelector('.para.open').dataset.number)"
+    assert page.evaluate(pale) == 0
+    for name, button in (("market-led", "market-led"), ("unsure", "Show what is unsure (2)")):
+        page.locator(".summary").get_by_role("button", name=button).click()
+        first, second, *more = page.evaluate(chosen)
+        assert (more, page.evaluate(pale)) == ([], 8)  # of ten
+        press_to(page, f"Go to the first: {name}")
+        page.keyboard.press("Enter")
+        assert page.evaluate(shown) == first
+        press_to(page, f"Next: {name}", key="Shift+Tab")
+        page.keyboard.press("Enter")
+        assert page.evaluate(shown) == second
+        until_focused(page, f"\u2190 {name}")  # there is no further one
+        page.keyboard.press("Escape")
+        until_focused(page, f"Paragraph {second + 1}:")
+        page.keyboard.press("Shift+ArrowUp")
+        until_focused(page, f"Paragraph {first + 1}:")
 
 
 def test_a_table_is_chosen_classified_filtered_sorted_and_corrected(open_page, url):
@@ -67,6 +98,13 @@ def test_a_table_is_chosen_classified_filtered_sorted_and_corrected(open_page, u
     row = focused(page)
     page.keyboard.press("Enter")
     page.locator("dialog[open] .scores").first.wait_for()
+    number = page.locator("dialog[open] h2").inner_text()
+    press_to(page, "Next", key="Shift+Tab")
+    page.keyboard.press("Enter")
+    assert page.locator("dialog[open] h2").inner_text() != number
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")  # Previous, which is disabled now: its fellow has the focus
+    assert (focused(page), page.locator("dialog[open] h2").inner_text()) == ("Next \u2192", number)
     press_to(page, "This is wrong")
     page.keyboard.press("Enter")
     page.locator("dialog[open] form.correct").wait_for()

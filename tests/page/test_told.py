@@ -38,7 +38,7 @@ def test_a_reading_is_told_when_it_begins_is_done_and_fails(page):
     until_told(page, "4 paragraphs read.")
     assert told().index("Reading \u2026") < told().index("4 paragraphs read.")
     page.locator(".summary").get_by_role("button", name="sanctions").click()
-    until_told(page, "with sanctions stand out.")
+    until_told(page, "1 paragraph with sanctions stands out.")
     page.context.set_offline(True)
     until_told(page, "This computer is offline.")
     drop(page, ".read-view", "mill.txt", ARTICLE.encode())

@@ -9,8 +9,9 @@ import { downloadButtons } from "./download.js";
 import { fileButton, takeDrops, takeFirst } from "./intake.js";
 import { chooseCounted, title } from "./labels.js";
 import { askBeforeLeaving } from "./leaving.js";
-import { renderText, toggleEvidence } from "./paragraph.js";
+import { renderText, tell, toggleEvidence } from "./paragraph.js";
 import { guessColumns, listColumns, readRows } from "./rows.js";
+import { keepStep, renderSteps } from "./steps.js";
 import { classifyRows } from "./stream.js";
 import { renderSummary } from "./summary.js";
 import { summarise } from "./estimate.js";
@@ -265,22 +266,36 @@ export class BatchView {
     return figures;
   }
 
-  open(row) {
+  open(first) {
     const { service } = this;
     const place = h("div", { class: "detail-body" });
-    const paragraph = { ...row.answer, rawText: row.text, readIndex: row.index };
+    let [row, paragraph] = [];
+    const take = (next) => {
+      row = next;
+      paragraph = { ...row.answer, rawText: row.text, readIndex: row.index };
+    };
+    const go = (next, step) => {
+      take(next);
+      draw();
+      $("h2", dialog).textContent = `Row ${row.index + 1}`;
+      keepStep(place, step, ".close");
+      announce(`Row ${row.index + 1}: ${tell(paragraph, service.taxonomy)}`);
+    };
     const draw = () => {
       const show = () => {
         draw();
         $(".evidence button", place)?.focus();
       };
-      const onEvidence = (each) => toggleEvidence(each, { served: service.served, sha256: service.info.model.sha256, isGone: () => !place.isConnected, show });
-      const onCorrect = service.hasCorrections && row.answer && ((each) => correctDialog(service, { text: row.text, prediction: each, source: this.columns.source ? String(row.own[this.columns.source] ?? "") || null : this.name, group: row.own.group ? String(row.own.group) : null, onSaved: draw }));
+      const onEvidence = (each) => toggleEvidence(each, { served: service.served, sha256: service.info.model.sha256, isGone: () => !place.isConnected || paragraph !== each, show });
+      const onCorrect = service.hasCorrections && row.answer && ((each) => correctDialog(service, { text: each.rawText, prediction: each, source: this.columns.source ? String(row.own[this.columns.source] ?? "") || null : this.name, group: row.own.group ? String(row.own.group) : null, onSaved: draw }));
       const text = quote(row.text, { class: "tall" }, row.text ? renderText(paragraph, service.taxonomy) : "(no text)");
-      place.replaceChildren(...[text, renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, model: service.info.model, from: this.name, place: "row ", level: "h3" }).flat(Infinity).slice(1)].flat(Infinity).filter(Boolean));
+      const steps = renderSteps({ seek: (by) => this.table.seek(row, by), go });
+      place.replaceChildren(...[steps, text, renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, model: service.info.model, from: this.name, place: "row ", level: "h3" }).flat(Infinity).slice(1)].flat(Infinity).filter(Boolean));
     };
+    take(first);
     draw();
     // The table is drawn anew while rows come in.
-    openDialog(`Row ${row.index + 1}`, place, () => $(`[data-row="${row.index}"]`, this.results));
+    const dialog = openDialog(`Row ${row.index + 1}`, place, () => $(`[data-row="${row.index}"]`, this.results));
+    dialog.addEventListener("close", () => row !== first && this.table.reveal(row));
   }
 }

@@ -1,5 +1,5 @@
 // Owns the comparison of two documents: side by side, with their differences in words and as a chart.
-import { $, announce, count, h, openDialog, percent, signed, svg } from "./dom.js";
+import { $, announce, count, h, openDialog, percent, quote, signed, svg } from "./dom.js";
 import { correctDialog } from "./correct.js";
 import { countCorrected } from "./corrected.js";
 import { foldLegend, renderDetail } from "./detail.js";
@@ -8,7 +8,8 @@ import { Intake, takeDrops } from "./intake.js";
 import { icon, nameClass } from "./labels.js";
 import { askBeforeLeaving } from "./leaving.js";
 import { Reading } from "./reading.js";
-import { toggleEvidence } from "./paragraph.js";
+import { renderText, tell, toggleEvidence } from "./paragraph.js";
+import { keepStep, renderSteps } from "./steps.js";
 import { FEW } from "./summary.js";
 
 const NAMES = ["A", "B"];
@@ -73,27 +74,45 @@ class Side {
     this.view.compare();
   }
 
-  open(paragraph) {
+  open(first) {
     const { service } = this.view;
     const place = h("div", { class: "detail-body" });
+    let paragraph = first;
+    const leave = () => {
+      if (!paragraph.showsEvidence) return;
+      paragraph.showsEvidence = false;
+      this.reading.redraw(paragraph);
+    };
+    const go = (next, step) => {
+      leave();
+      paragraph = next;
+      this.reading.mark(next);
+      this.reading.jump(next);
+      draw();
+      keepStep(place, step, ".detail-title");
+      announce(`Paragraph ${next.readIndex + 1}: ${tell(next, service.taxonomy)}`);
+    };
     const draw = () => {
+      const shown = paragraph;
       const show = () => {
-        this.reading.redraw(paragraph);
+        this.reading.redraw(shown);
         draw();
         $(".evidence button", place)?.focus();
       };
-      const onEvidence = (each) => toggleEvidence(each, { served: service.served, sha256: this.reading.model.sha256, isGone: () => !place.isConnected, show });
+      const onEvidence = (each) => toggleEvidence(each, { served: service.served, sha256: this.reading.model.sha256, isGone: () => !place.isConnected || paragraph !== each, show });
       const onCorrect = service.hasCorrections && ((each) => correctDialog(service, { text: each.rawText, prediction: each, source: this.reading.source.name || null, group: this.reading.group, model: this.reading.model, onSaved: draw }));
-      place.replaceChildren(...[renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, model: this.reading.model, from: this.reading.title, level: "h3" })].flat(Infinity).filter(Boolean));
+      const steps = renderSteps({ ...this.reading.stepsFrom(shown), go });
+      // The dialog lies over the text, and one goes from paragraph to paragraph within it.
+      const text = quote(shown.rawText, { class: "tall" }, renderText({ ...shown, above: "" }, service.taxonomy));
+      place.replaceChildren(...[steps, text, renderDetail(shown, service.taxonomy, { onEvidence, onCorrect, model: this.reading.model, from: this.reading.title, level: "h3" })].flat(Infinity).filter(Boolean));
     };
     draw();
     this.reading.mark(paragraph);
     const dialog = openDialog(`Document ${NAMES[this.number]}`, place, () => this.reading.has(paragraph) && this.reading.column.reach(paragraph.readIndex).querySelector(".mark"));
     dialog.addEventListener("close", () => {
+      leave();
       this.reading.mark(null);
-      if (!paragraph.showsEvidence) return;
-      paragraph.showsEvidence = false;
-      this.reading.redraw(paragraph);
+      if (paragraph !== first && this.reading.has(paragraph)) this.reading.focus(paragraph);
     });
   }
 }

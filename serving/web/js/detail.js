@@ -142,7 +142,7 @@ export function renderLegend(taxonomy) {
   const still = head?.labels.find((label) => label.tone === "quiet");
   return [
     h("h2", {}, "How to read this"),
-    h("p", {}, "Choose a paragraph for its scores, its evidence and what was read of it. ↑ ↓ next margin, Enter details, Esc close."),
+    h("p", {}, "Choose a paragraph for its scores, its evidence and what was read of it. ↑ ↓ next margin, with Shift the next that stands out, Enter details, Esc close."),
     head && h("dl", { class: "legend" }, head.labels.map((label) => [h("dt", {}, icon(label), label.name), h("dd", {}, label.description)])),
     h(
       "dl",

@@ -7,6 +7,7 @@ import { Intake, takeDrops } from "./intake.js";
 import { tell, toggleEvidence } from "./paragraph.js";
 import { askBeforeLeaving } from "./leaving.js";
 import { Reading } from "./reading.js";
+import { keepStep, renderSteps } from "./steps.js";
 
 const SHEET = matchMedia("(max-width: 1180px)");
 
@@ -33,7 +34,7 @@ export class ReadView {
       h("p", { class: "fine" }, "The text goes to this service and to no other, and is not kept."),
     );
     this.detail = h("aside", { class: "detail", id: "detail", "aria-label": "About the paragraph" });
-    this.reading = new Reading({ service, onOpen: (paragraph) => this.open(paragraph), onBegun: () => this.name(), onDone: () => this.showTools() });
+    this.reading = new Reading({ service, onOpen: (paragraph) => this.open(paragraph), onBegun: () => this.name(), onDone: () => this.showTools(), onChosen: () => this.opened && this.open(this.opened, { focus: false }) });
     this.heading = h("h1", { tabindex: "-1", dir: "auto" });
     this.tools = h("div", { class: "row tools-row" });
     this.result = h("div", { class: "result", hidden: true }, h("div", { class: "result-head" }, this.heading, this.tools), this.reading.element);
@@ -108,22 +109,13 @@ export class ReadView {
     }
     this.opened = paragraph;
     this.reading.mark(paragraph);
-    const step = (by) => this.reading.paragraphs[paragraph.readIndex + by];
-    // The button pressed keeps the focus, to be pressed again; what is shown now is told instead.
-    const go = (by) => {
-      const next = step(by);
+    const go = (next, step) => {
       this.open(next, { focus: false });
       this.reading.jump(next);
-      ($(`.steps [data-step="${by}"]:enabled`, this.detail) ?? $(".detail-title", this.detail)).focus({ preventScroll: true });
+      keepStep(this.detail, step, ".detail-title");
       announce(`Paragraph ${next.readIndex + 1}: ${tell(next, this.service.taxonomy)}`);
     };
-    const steps = h(
-      "div",
-      { class: "row steps" },
-      h("button", { type: "button", class: "quiet", "data-step": -1, disabled: !step(-1), on: { click: () => go(-1) } }, "← Previous"),
-      h("button", { type: "button", class: "quiet", "data-step": 1, disabled: !step(1), on: { click: () => go(1) } }, "Next →"),
-      h("button", { type: "button", class: "quiet close", "aria-label": "Close", on: { click: () => this.close() } }, "✕"),
-    );
+    const steps = renderSteps({ ...this.reading.stepsFrom(paragraph), go, onClose: () => this.close() });
     const onCorrect = this.service.hasCorrections && ((each) => correctDialog(this.service, { text: each.rawText, prediction: each, source: this.source.name || null, group: this.reading.group, model: this.reading.model, onSaved: () => this.open(each) }));
     const show = () => {
       this.reading.redraw(paragraph);

@@ -13,11 +13,11 @@ import { renderDocumentWarnings, renderSummary } from "./summary.js";
 const SUM_UP_EVERY_MS = 600;
 
 export class Reading {
-  // `onOpen` is called with a paragraph that is to be shown in detail, `onBegun` once the title is known; `top` is the
-  // level of the document's headings below that of its title.
-  constructor({ service, onOpen, onBegun, onDone, top = 2 }) {
+  // `onOpen` is called with a paragraph that is to be shown in detail, `onBegun` once the title is known; `onChosen`
+  // when others stand out; `top` is the level of the document's headings below that of its title.
+  constructor({ service, onOpen, onBegun, onDone, onChosen, top = 2 }) {
     const { taxonomy, limits, served } = service;
-    Object.assign(this, { taxonomy, limits, served, top, expected: service.info.model, onOpen, onBegun, onDone });
+    Object.assign(this, { taxonomy, limits, served, top, expected: service.info.model, onOpen, onBegun, onDone, onChosen });
     this.paragraphs = [];
     this.filter = null;
     this.marked = null; // the paragraph that is shown in detail
@@ -30,7 +30,7 @@ export class Reading {
     this.summary = h("div", { class: "summary-place" });
     this.column = new Column({ render: (paragraph) => this.renderSection(paragraph), onSeen: (first, last) => this.strip.element.hidden || this.strip.showWindow(first, last) });
     this.text = this.column.element;
-    this.strip = new Strip(taxonomy, (paragraph) => this.jump(paragraph));
+    this.strip = new Strip(taxonomy, (paragraph) => this.jump(paragraph), (paragraph) => this.isChosen(paragraph));
     // What is beside the text, such as a panel, is put in by the view.
     this.body = h("div", { class: "page-body" }, this.text, this.strip.element);
     this.element = h("div", { class: "reading" }, this.bar, this.fault, this.summary, this.body);
@@ -162,7 +162,7 @@ export class Reading {
     const summary = this.told ?? summarise(this.sound, this.taxonomy);
     this.current = summary;
     if (!summary) this.summary.replaceChildren(...[renderDocumentWarnings(this.paragraphs, this.taxonomy)].filter(Boolean));
-    else this.summary.replaceChildren(renderSummary(summary, this.paragraphs, this.taxonomy, { filter: this.filter, onFilter: (head, label) => this.choose(head, label), corrected: sayCorrected(this.paragraphs.map((paragraph) => ({ text: paragraph.rawText, answer: paragraph })), this.taxonomy) }));
+    else this.summary.replaceChildren(renderSummary(summary, this.paragraphs, this.taxonomy, { filter: this.filter, onFilter: (filter) => this.choose(filter), onFirst: () => this.openFirst(), corrected: sayCorrected(this.paragraphs.map((paragraph) => ({ text: paragraph.rawText, answer: paragraph })), this.taxonomy) }));
     if (focused !== null) [...this.summary.querySelectorAll("button")].find((button) => button.textContent === focused)?.focus();
   }
 
@@ -228,17 +228,20 @@ export class Reading {
   }
 
   isChosen(paragraph) {
-    const answer = this.filter && paragraph[this.filter.head];
-    if (answer && paragraph.warnings.length && !this.filter.isOfAll) return false;
-    return !this.filter || Boolean(answer && (answer.label === this.filter.label || answer.labels?.includes(this.filter.label)));
+    if (!this.filter) return true;
+    if (this.filter.isUnsure) return !paragraph.error && isUnsure(paragraph, this.taxonomy.main);
+    const answer = paragraph[this.filter.head];
+    if (!answer || (paragraph.warnings.length && !this.filter.isOfAll)) return false;
+    return Boolean(answer.label === this.filter.label || answer.labels?.includes(this.filter.label));
   }
 
-  // Shows only the paragraphs that count for a label, as many as the summary says; the others stay readable, but pale.
-  choose(head, label) {
+  // Shows only the paragraphs that count for a label, as many as the summary says, or those that are unsure; the
+  // others stay readable, but pale. What stands out already is what no longer does.
+  choose({ head, label, isUnsure: isOfUnsure = false }) {
     const isSame = this.filter?.head === head && this.filter?.label === label;
     const isOfAll = this.sound.every(({ warnings }) => warnings.length); // then all count
-    this.filter = isSame ? null : { head, label, isOfAll };
-    const { isOneOf } = this.taxonomy.head(head);
+    this.filter = isSame ? null : { head, label, isUnsure: isOfUnsure, isOfAll };
+    const isOneOf = !isOfUnsure && this.taxonomy.head(head).isOneOf;
     let [n, nUnsure] = [0, 0];
     for (const paragraph of this.paragraphs) {
       const isOn = this.isChosen(paragraph);
@@ -246,18 +249,40 @@ export class Reading {
       nUnsure += isOn && isOneOf && isUnsure(paragraph, { name: head }) ? 1 : 0;
       this.column.sections.get(paragraph.readIndex)?.classList.toggle("pale", !isOn);
     }
-    this.drawSummary();
-    announce(this.filter ? `${count(n, "paragraph")} with ${label} stand out${nUnsure ? `, ${nUnsure.toLocaleString("en")} of them unsure` : ""}.` : "All paragraphs stand alike.");
+    this.draw();
+    this.onChosen?.();
+    const stand = n === 1 ? "stands" : "stand";
+    announce(this.filter ? `${count(n, "paragraph")} ${isOfUnsure ? `that ${n === 1 ? "is" : "are"}` : "with"} ${label} ${stand} out${nUnsure ? `, ${nUnsure.toLocaleString("en")} of them unsure` : ""}.` : "All paragraphs stand alike.");
+  }
+
+  // The nearest paragraph in a direction, 1 or -1; where some stand out, of those alone if so asked.
+  seek(from, by, isOfChosen) {
+    let place = from + by;
+    while (isOfChosen && this.paragraphs[place] && !this.isChosen(this.paragraphs[place])) place += by;
+    return this.paragraphs[place] ?? null;
+  }
+
+  // Where one can go from a paragraph that is shown in detail.
+  stepsFrom({ readIndex }) {
+    const seek = (by) => this.seek(readIndex, by, false);
+    return { seek, chosen: this.filter && { name: this.filter.label, seek: (by) => this.seek(readIndex, by, true) } };
+  }
+
+  openFirst() {
+    const first = this.seek(-1, 1, true);
+    if (!first) return;
+    this.jump(first);
+    this.onOpen(first, this);
   }
 
   onKey(event) {
     const mark = event.target.closest?.(".mark");
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!mark || !step) return;
-    const number = Number(mark.closest(".para").dataset.number) + step;
-    const next = this.column.reach(number);
-    if (!next) return;
+    const found = this.seek(Number(mark.closest(".para").dataset.number), step, event.shiftKey);
+    if (!found) return;
     event.preventDefault();
+    const next = this.column.reach(found.readIndex);
     next.querySelector(".mark").focus();
     next.scrollIntoView({ block: "nearest" });
   }

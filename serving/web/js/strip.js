@@ -15,9 +15,8 @@ export function orderLanes(head) {
 }
 
 export class Strip {
-  constructor(taxonomy, onJump) {
-    this.taxonomy = taxonomy;
-    this.onJump = onJump;
+  constructor(taxonomy, onJump, isChosen) {
+    Object.assign(this, { taxonomy, onJump, isChosen });
     this.paragraphs = [];
     this.current = 0;
     this.lanes = taxonomy.main ? orderLanes(taxonomy.main) : [];
@@ -58,6 +57,8 @@ export class Strip {
   }
 
   drawCell(paragraph, first, last) {
+    // Where one cell stands for several, it stands out if any of them does.
+    const isPale = !this.paragraphs.slice(first, last + 1).some((each) => this.isChosen(each));
     const head = this.taxonomy.main;
     const answer = head && !paragraph.error ? paragraph[head.name] : null;
     const unsure = answer !== null && isUnsure(paragraph, head);
@@ -67,8 +68,8 @@ export class Strip {
     const tone = answer ? this.lanes[lane].tone : "quiet";
     const box = this.isFlat ? { x: from, y: 12 * lane + 1, width: size, height: 10 } : { x: 12 * lane + 1, y: from, width: 10, height: size };
     return svg("rect", {
-      class: `tone-${tone} ${unsure ? "unsure" : "sure"}`,
-      "fill-opacity": unsure ? 0.25 : answer ? strength(answer.score, head.labels.length) / 100 : 0.2,
+      class: `tone-${isPale ? "quiet pale" : tone} ${unsure ? "unsure" : "sure"}`,
+      "fill-opacity": isPale ? 0.15 : unsure ? 0.25 : answer ? strength(answer.score, head.labels.length) / 100 : 0.2,
       ...box,
     });
   }

@@ -90,7 +90,7 @@ function renderHead(head, told, counts, { filter, onFilter, unit = "paragraph" }
     const nSure = counts ? counts.sure[label.name] : nGiven;
     const isOn = filter?.head === head.name && filter?.label === label.name;
     const name = onFilter
-      ? h("button", { type: "button", class: "label-button", "aria-pressed": String(isOn), title: `${label.description} Press to show these paragraphs only.`, on: { click: () => onFilter(head.name, label.name) } }, icon(label), label.name)
+      ? h("button", { type: "button", class: "label-button", "aria-pressed": String(isOn), title: `${label.description} Press to show these paragraphs only.`, on: { click: () => onFilter({ head: head.name, label: label.name }) } }, icon(label), label.name)
       : h("span", { class: "label-button", title: label.description }, icon(label), label.name);
     return h(
       "tr",
@@ -156,6 +156,19 @@ export function renderDocumentWarnings(paragraphs, taxonomy, unit = "paragraph",
   return lines.length ? h("div", { class: "caution", role: "note" }, lines.map((line) => h("p", {}, "⚠ ", line))) : null;
 }
 
+// What is unsure can be made to stand out too; and what stands out can be gone to.
+function renderFinder(taxonomy, paragraphs, { filter, onFilter, onFirst }) {
+  if (!onFilter || !taxonomy.main) return null;
+  const nUnsure = paragraphs.filter((paragraph) => !paragraph.error && isUnsure(paragraph, taxonomy.main)).length;
+  const isOn = Boolean(filter?.isUnsure);
+  return h(
+    "div",
+    { class: "row finder" },
+    nUnsure > 0 && h("button", { type: "button", "aria-pressed": String(isOn), on: { click: () => onFilter({ label: "unsure", isUnsure: true }) } }, `Show what is unsure (${nUnsure.toLocaleString("en")})`),
+    filter && h("button", { type: "button", on: { click: onFirst } }, `Go to the first: ${filter.label}`),
+  );
+}
+
 export function renderSummary(summary, paragraphs, taxonomy, options = {}) {
   const warnings = renderDocumentWarnings(paragraphs, taxonomy, options.unit, options.numbers);
   if (!summary) return h("section", { class: "summary", "aria-label": "Summary" }, warnings);
@@ -180,6 +193,7 @@ export function renderSummary(summary, paragraphs, taxonomy, options = {}) {
       leftOut && h("p", { class: "left-out" }, leftOut),
       options.corrected && h("p", { class: "yours" }, options.corrected),
       warnings,
+      renderFinder(taxonomy, paragraphs, options),
       h("p", { class: "fine" }, "Shares add up the scores, so they may differ from the counts. True uncertainty is at least as wide as the intervals."),
     ),
     taxonomy.heads.map((head) => renderHead(head, summary.heads[head.name], counts[head.name], options)),

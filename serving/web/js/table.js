@@ -156,6 +156,23 @@ export class RowTable {
     focus?.();
   }
 
+  // The row before (-1) or behind (1) another, in the order and of the choice that the table shows.
+  seek(row, by) {
+    const place = this.chosen.indexOf(row);
+    return (place >= 0 && this.chosen[place + by]) || null;
+  }
+
+  // Turns to the page with a row, and gives it the focus.
+  reveal(row) {
+    const place = this.chosen.indexOf(row);
+    if (place < 0) return;
+    this.page = Math.floor(place / ROWS_OF_A_PAGE);
+    this.draw();
+    const button = $(`[data-row="${row.index}"]`, this.body);
+    button.scrollIntoView({ block: "nearest" });
+    button.focus({ preventScroll: true });
+  }
+
   // What is drawn anew must not drop the focus of who walks through it by keyboard.
   findFocus() {
     const focused = document.activeElement;
