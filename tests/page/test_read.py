@@ -42,6 +42,12 @@ def test_a_pasted_article_is_read_back_as_the_model_reads_it(page, released):
         assert f"{sure}{prediction.stance.label} {'>99' if score == 100 else score} %" in told
         assert sorted(section.locator(".chips li").all_inner_texts()) == sorted(prediction.topics.labels)
     assert "Of 4 paragraphs" in page.locator(".summary").inner_text()
+    page.get_by_role("button", name="New text").click()
+    paste(
+        page,
+        "\u56fd\u5bb6\u5c06\u5411\u9020\u8239\u5382\u63d0\u4f9b\u8d37\u6b3e\uff0c\u5e76\u8981\u6c42\u6e2f\u53e3\u8d2d\u4e70\u56fd\u4ea7\u8d77\u91cd\u673a\u3002",
+    )  # no blanks part its words
+    wait_read(page)
 
 
 def test_scores_evidence_and_facts_are_told_on_demand(page):

@@ -5,7 +5,16 @@ import { openFile } from "./documents.js";
 import { EXAMPLES } from "./example.js";
 
 const ACCEPT = ".txt,.md,.html,.htm,.pdf,text/plain,text/html,application/pdf";
+const ENOUGH = 12; // words from which what is pasted is a text to be read, not a word to go on from
 let serial = 0;
+
+// Whether a text has so many words, in alphabets too that leave no blanks between them.
+function hasEnough(text) {
+  const words = new Intl.Segmenter(undefined, { granularity: "word" }).segment(text.trim().slice(0, 1000));
+  let n = 0;
+  for (const { isWordLike } of words) if (isWordLike && (n += 1) === ENOUGH) return true;
+  return false;
+}
 
 // Takes files that are dropped anywhere on an element.
 export function takeDrops(element, onFiles) {
@@ -105,7 +114,7 @@ export class Intake {
     if (!text && files.length) {
       event.preventDefault();
       this.takeFiles(files);
-    } else if (!this.area.value.trim() && text.trim().split(/\s+/, 12).length >= 12) {
+    } else if (!this.area.value.trim() && hasEnough(text)) {
       event.preventDefault();
       this.tell(null);
       this.onSource({ name: "", text: text.replace(/\r\n?/g, "\n").replace(/^\ufeff/, "") });
