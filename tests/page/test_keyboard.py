@@ -196,6 +196,7 @@ def test_corrections_are_reviewed_mended_and_deleted(open_page, url, kept):
     page.keyboard.press("Enter")
     until_focused(page, "Corrections")  # the heading
     assert page.locator("p[role=status]").inner_text().startswith("None yet")
+    assert page.get_by_role("list", name="Corrections").count() == 0  # none, rather than an empty one
 
 
 def test_a_deletion_or_change_that_fails_is_told_where_it_was_asked_for(open_page, url, kept):

@@ -100,8 +100,13 @@ def test_a_figure_without_an_interval_is_shown(open_page, url):
     info = httpx.get(f"{url}info").json()
     info["metrics"] = {"dev": {"stance": {"macro_f1": {"value": 0.5, "low": None, "high": None}}}}
     page = open_page(url)
-    page.route("**/info*", lambda route: route.fulfill(json=info))
+    could_ask = []  # whether the button could be pressed before the service had said which model it serves
+    page.route(
+        "**/info*",
+        lambda route: (could_ask.append(page.locator("#about-button").is_enabled()), route.fulfill(json=info)),
+    )
     page.reload()
-    page.locator(".intake").wait_for()  # until the service has said which model it serves, there is nothing to tell
+    page.locator(".intake").wait_for()
+    assert could_ask == [False]
     page.locator("#about-button").click()
     assert page.locator("dialog tbody tr").all_inner_texts() == ["dev, stance\t0.500\t-"]

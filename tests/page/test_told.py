@@ -67,6 +67,9 @@ def test_files_that_are_left_out_are_told(open_page, url, view, suffix, words):
     )
     until_told(page, f"{words}: only a.{suffix} is read.")
     assert page.locator(".notice").is_visible()
+    page.locator("nav [data-view=compare]").click()
+    page.locator(".side").first.wait_for()
+    assert not page.locator(".notice").is_visible()  # it is about the view before
 
 
 def test_a_busy_service_is_told_once_and_not_each_second(page):

@@ -110,6 +110,12 @@ export function notify(text, { button, action, kind = "wait", role = null } = {}
   if (hadFocus && !text) $("#main").focus({ preventScroll: true });
 }
 
+// Takes back a line of one kind, and none that something else has put in its place.
+export function unnotify(kind) {
+  const notice = $("#notice");
+  if (!notice.hidden && notice.dataset.kind === kind) notify(null);
+}
+
 async function waitBusy(seconds, signal) {
   announce(`The service is busy. Trying again in ${seconds} seconds.`);
   for (let left = seconds; left > 0; left -= 1) {

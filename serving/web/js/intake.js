@@ -1,6 +1,6 @@
 // Owns how a document comes in: pasted, typed, dropped or chosen as a file, or the example.
 import { h, openDialog } from "./dom.js";
-import { explain, notify } from "./api.js";
+import { explain, notify, unnotify } from "./api.js";
 import { openFile } from "./documents.js";
 import { EXAMPLES } from "./example.js";
 
@@ -50,16 +50,17 @@ export function fileButton(text, accept, onFiles) {
   return [h("button", { type: "button", on: { click: () => input.click() } }, text), input];
 }
 
-// Of several files the first is taken: that the others are not must be seen, and heard.
+// Of several files the first is taken: that the others are not must be seen, and heard, until something else is read.
 export function takeFirst([file, ...others], unit, more = "") {
-  if (others.length) notify(`One ${unit} at a time: only ${file.name} is read.${more}`, { button: "Close", action: () => notify(null), role: "alert" });
+  unnotify("left-out");
+  if (others.length) notify(`One ${unit} at a time: only ${file.name} is read.${more}`, { button: "Close", action: () => notify(null), kind: "left-out", role: "alert" });
   return file;
 }
 
 export class Intake {
   // `onSource` gets { name, text } or { name, file, mediaType }; `example` is the number of one, null where none fits.
   constructor({ limits, onSource, label = "Text", example = null, action = "Read it" }) {
-    Object.assign(this, { limits, onSource });
+    Object.assign(this, { limits, onSource, begin: (source) => { unnotify("left-out"); onSource(source); } });
     const id = `intake-${(serial += 1)}`;
     this.area = h("textarea", { id, rows: 10, dir: "auto", spellcheck: "false", placeholder: "Paste the text here, or drop a text, HTML or PDF file …" });
     this.fault = h("p", { class: "fault", role: "alert", hidden: true });
@@ -103,7 +104,7 @@ export class Intake {
       return;
     }
     this.tell(null);
-    this.onSource({ name: "", text });
+    this.begin({ name: "", text });
   }
 
   // What is pasted into an empty field is read at once. It is taken from the clipboard, not through the field: a field
@@ -117,7 +118,7 @@ export class Intake {
     } else if (!this.area.value.trim() && hasEnough(text)) {
       event.preventDefault();
       this.tell(null);
-      this.onSource({ name: "", text: text.replace(/\r\n?/g, "\n").replace(/^\ufeff/, "") });
+      this.begin({ name: "", text: text.replace(/\r\n?/g, "\n").replace(/^\ufeff/, "") });
     }
   }
 
@@ -141,7 +142,7 @@ export class Intake {
 
   takeExample(number) {
     this.tell(null);
-    this.onSource({ name: "", text: EXAMPLES[number], isExample: true });
+    this.begin({ name: "", text: EXAMPLES[number], isExample: true });
   }
 
   fill(text) {

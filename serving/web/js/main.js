@@ -1,6 +1,6 @@
 // Owns the page as a whole: asks what is served, shows one view at a time, and the dialog about the model.
 import { $, announce, h, openDialog } from "./dom.js";
-import { askJson, explain, forgetKey, hasKey, notify } from "./api.js";
+import { askJson, explain, forgetKey, hasKey, notify, unnotify } from "./api.js";
 import { icon, Taxonomy, title } from "./labels.js";
 
 const VIEWS = {
@@ -35,6 +35,7 @@ async function begin() {
     );
     return;
   }
+  $("#about-button").disabled = false;
   $("[data-view=corrections]").hidden = !service.hasCorrections;
   $("#key-button").hidden = !hasKey();
   await show(false);
@@ -81,6 +82,7 @@ async function show(withFocus = true) {
   if (shown) places.set(shown, scrollY);
   // A dialog is about what is shown below it; one that holds a form may hold what was typed.
   if (shown !== view && !$("dialog[open] form")) document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
+  if (shown !== view) unnotify("left-out"); // it is about a file of the view before
   shown = view;
   main.replaceChildren(view.element);
   scrollTo(0, places.get(view) ?? 0);
