@@ -30,18 +30,19 @@ def find_chromium():
     )
 
 
-def paste(page, text):
+def paste(page, text, html=None):
     """Pastes into the field of the reading view, as Ctrl+V does, whatever the length."""
     page.locator(".read-view textarea").evaluate(
-        """(area, text) => {
+        """(area, [text, html]) => {
             const data = new DataTransfer();
             data.setData("text/plain", text);
+            if (html) data.setData("text/html", html);
             area.focus();
             for (const button of document.querySelectorAll(".tools-row button")) button.dataset.former = "";
             const event = new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true });
             area.dispatchEvent(event);
         }""",
-        text,
+        [text, html],
     )
 
 

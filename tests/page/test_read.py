@@ -50,6 +50,23 @@ def test_a_pasted_article_is_read_back_as_the_model_reads_it(page, released):
     wait_read(page)
 
 
+def test_headings_and_lists_of_what_is_copied_from_a_page_stand_apart(page):
+    heading, item = "Of kilns", "The state buys every plank that is left over."
+    html = f"<h1>{heading}</h1><ul><li>{item}</li></ul><h2>Of mills</h2><p>{PIECES[1]}</p>"
+    plain = f"{heading}\n{item}\nOf mills\n{PIECES[1]}\n\n{PIECES[0]}"  # as browsers write it, and one piece more
+    paste(page, plain, html)
+    wait_read(page)
+    assert page.locator(".para .heading").all_inner_texts() == [heading, "Of mills"]
+    assert page.locator(".para .text").all_inner_texts() == [item, PIECES[1]]
+    # Where there is no article in it, its plain text is read; that is also what Edit gives.
+    page.get_by_role("button", name="New text").click()
+    paste(page, ARTICLE, "<nav><ul><li>Home</li></ul></nav>")
+    wait_read(page)
+    assert page.locator(".para .text").all_inner_texts() == PIECES
+    page.get_by_role("button", name="Edit").click()
+    assert page.locator(".read-view textarea").input_value() == ARTICLE
+
+
 def test_scores_evidence_and_facts_are_told_on_demand(page):
     paste(page, ARTICLE)
     wait_read(page)

@@ -97,9 +97,26 @@ async function* readPart(request, served, signal) {
 
 const join = (...pieces) => pieces.filter(Boolean).join("\n\n");
 
+// Of what was copied from a page the text is read where its HTML cannot be: it holds no article, is too long, or the
+// service reads none.
+export async function* readDocument(source, options) {
+  let hasBegun = false;
+  try {
+    for await (const news of readSource(source, options)) {
+      hasBegun = true;
+      yield news;
+    }
+  } catch (error) {
+    const isRefused = error instanceof ServiceError && error.status < 500 && ![401, 403].includes(error.status);
+    const isUnable = error instanceof ServiceError && error.status === 501;
+    if (hasBegun || !source.file || source.text === undefined || !(isRefused || isUnable)) throw error;
+    yield* readSource({ name: source.name, text: source.text }, options);
+  }
+}
+
 // Yields { text, nExpected, model } once a part is opened, { paragraphs } as they come, { summary } when the service
 // has summed up the whole, { tail } where notes stand behind the last paragraph. Paragraphs get `from` and `to`, in UTF-16 units of the text that is shown.
-export async function* readDocument(source, { limits, served, signal }) {
+async function* readSource(source, { limits, served, signal }) {
   const isFile = Boolean(source.file);
   const parts = isFile ? [null] : cutParts(source.text.toWellFormed(), limits);
   if (!isFile && !parts.some((part) => part.text.trim())) throw new BadFileError("There is no text to read.");

@@ -57,8 +57,12 @@ export function takeFirst([file, ...others], unit, more = "") {
   return file;
 }
 
+// Headings and items of lists, which stand line by line in the plain text of what is copied from a page: there they
+// run into the paragraphs beside them.
+const STRUCTURE = /<(?:h[1-6]|li)[\s>]/i;
+
 export class Intake {
-  // `onSource` gets { name, text } or { name, file, mediaType }; `example` is the number of one, null where none fits.
+  // `onSource` gets { name, text }, { name, file, mediaType } or, of what was copied from a page, both; `example` is the number of one, null where none fits.
   constructor({ limits, onSource, label = "Text", example = null, action = "Read it" }) {
     Object.assign(this, { limits, onSource, begin: (source) => { unnotify("left-out"); onSource(source); } });
     const id = `intake-${(serial += 1)}`;
@@ -118,7 +122,10 @@ export class Intake {
     } else if (!this.area.value.trim() && hasEnough(text)) {
       event.preventDefault();
       this.tell(null);
-      this.begin({ name: "", text: text.replace(/\r\n?/g, "\n").replace(/^\ufeff/, "") });
+      const html = event.clipboardData.getData("text/html");
+      const file = STRUCTURE.test(html) && new Blob([html.toWellFormed()], { type: "text/html" });
+      const isRich = file && file.size <= this.limits.max_document_bytes;
+      this.begin({ name: "", text: text.replace(/\r\n?/g, "\n").replace(/^\ufeff/, ""), ...(isRich ? { file, mediaType: "text/html; charset=utf-8" } : {}) });
     }
   }
 
