@@ -168,6 +168,9 @@ def kept(url):
 def test_corrections_are_reviewed_mended_and_deleted(open_page, url, kept):
     page = open_page(url, view="corrections")
     page.locator(".corrections li").nth(2).wait_for()
+    page.emulate_media(media="print")
+    assert page.get_by_role("button").count() == 0  # paper has nothing to press
+    page.emulate_media(media="screen")
     press_to(page, "Accept")
     page.keyboard.press("Enter")
     until_focused(page, "\u2713 accepted")

@@ -51,7 +51,7 @@ export const plainHeading = (text) => listLines(text).map(plainLine).join("\n").
 
 const MARKED = /^\s*(#{1,6})\s/;
 const MONTH = "(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\\.?";
-const DAY = `(?:\\d{1,2}(?:st|nd|rd|th)?\\.? ${MONTH}|${MONTH} \\d{1,2}(?:st|nd|rd|th)?)`;
+const DAY = `(?:\\d{1,2}(?:st|[nr]d|th)?\\.? ${MONTH}|${MONTH} \\d{1,2}(?:st|[nr]d|th)?)`;
 const DATED = new RegExp(`^(?:(?:last )?(?:updated|published|posted)\\b.*|(?:\\p{L}+,? )?${DAY}(?:,? \\d{4})?(?:[ ,|\u00b7]+\\d.*)?|.*\\bmin(?:ute)?s? read|[^\\p{L}]+)$`, "iu");
 const SIGNED = /^(?:[Bb]y|BY) (?:\p{Lu}|our |staff )/u;
 const isByline = (words) => SIGNED.test(words) || DATED.test(words);
