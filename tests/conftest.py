@@ -1,5 +1,6 @@
 """Fixtures that several rooms' tests share."""
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -15,6 +16,16 @@ os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="twohands-tests-")
 os.environ.pop("TWOHANDS_SERVE_CORRECTIONS", None)
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+# Modules and tests are there to the end. A training run asks for collections of garbage time and again, and looking
+# through all of these each time took half of its time; nor is there garbage worth a search before the tests begin.
+gc.disable()
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
