@@ -16,7 +16,7 @@ def browser():
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
     chromium = find_chromium()
     if chromium is None:
-        pytest.skip("no Chromium is found: apt-get install chromium")
+        pytest.skip("no Chromium is found: apt-get install chromium-headless-shell")
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         yield browser

@@ -24,10 +24,9 @@ MARKUP = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script><
 
 
 def find_chromium():
-    """Where a Chromium is, or None."""
-    return next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-    )
+    """Where a Chromium is, or None: first the one without windows, which opens a page at a third of the cost."""
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if (path := shutil.which(name))), None)
 
 
 def paste(page, text, html=None):
