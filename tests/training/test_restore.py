@@ -129,7 +129,7 @@ def test_each_family_is_restored(family, pooling, taxonomy, tmp_path, monkeypatc
             restore_model(tmp_path, scratch, recipe=recipe, opset=18, max_tokens=64)
     monkeypatch.undo()
     config = json.loads((tmp_path / "config.json").read_text())
-    config["encoder"]["num_hidden_layers"] -= 1
+    config["encoder"]["num_hidden_layers"] = 0  # an export takes as long as there are layers
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match="products, expected"):
         restore_model(tmp_path, scratch, recipe=recipe, opset=18, max_tokens=64)
