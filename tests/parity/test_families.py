@@ -1,10 +1,12 @@
-"""Every family of encoders, by config alone: rows -> checkpoint -> gates -> folder -> service."""
+"""Every family of encoders, by config alone: rows -> checkpoint -> gates -> folder -> service, and by OpenVINO."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -12,6 +14,8 @@ from serving.app import create_app
 from serving.settings import ServeSettings
 from tests.serving.support import open_client
 from tests.support.encoders import FAMILIES, make_encoder
+from tests.support.runtimes import skip_without_openvino
+from training import graphs
 from training.config import TrainConfig, load_config
 from training.data import load_splits
 from training.encoders import FoundEncoder, find_encoder
@@ -23,6 +27,9 @@ from twohands import Classifier
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import ConfigError, EncoderError
 from twohands.manifest import load_manifest
+from twohands.openvino_session import OpenVinoSession
+from twohands.session import OnnxSession
+from twohands.weight_only import make_weight_only
 
 # What must hold in every run stands here for mean pooling; the other head of each family takes as long again. RoBERTa
 # stands here with the other head, and MiniLM is a BERT of another shape, as the released model is.
@@ -57,6 +64,12 @@ def encoders(tmp_path_factory):
     return get
 
 
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory) -> Path:
+    """The fp32 graphs by family, of mean pooling, that runs have exported: an export takes seconds."""
+    return tmp_path_factory.mktemp("exports")
+
+
 @dataclass
 class Made:
     config: TrainConfig
@@ -65,7 +78,7 @@ class Made:
 
 
 @pytest.fixture
-def make(write_run, tmp_path):
+def make(write_run, tmp_path, exports, monkeypatch):
     """Train and export, as the command does."""
 
     def run(encoder: FoundEncoder, *, pooling: str, num_layers: int | None = None) -> Made:
@@ -76,6 +89,13 @@ def make(write_run, tmp_path):
         encoder.check_fit(max_tokens=config.window.max_tokens, num_layers=num_layers)
         splits = load_splits(config.data, taxonomy, seed=config.seed)
         checkpoint = fit(config, taxonomy, splits, encoder, run_dir=tmp_path / "run", restart=False)
+
+        def export_and_keep(model, path, **settings):
+            graphs.export_graph(model, path, **settings)
+            if pooling == "mean":
+                shutil.copyfile(path, exports / f"{encoder.folder.name}.onnx")
+
+        monkeypatch.setattr("training.export.export_graph", export_and_keep)
         export_checkpoint(checkpoint, config, taxonomy, splits, output=tmp_path / "model", overwrite=False)
         return Made(config, checkpoint, tmp_path / "model")
 
@@ -115,6 +135,57 @@ async def test_a_family_is_trained_exported_and_served(family, pooling, encoders
         response = await client.post("/v1/classify", json={"inputs": texts})
     assert response.json()["predictions"] == [prediction.to_dict() for prediction in classifier.classify(texts)]
     classifier.close()
+
+
+RECIPES = ["plain-int8", "plain-int8-ffn", "fused-int8", "fused-int8-early"]
+INT8 = {"MatMulInteger", "DynamicQuantizeLinear"}
+FIRST = {"bert", "mpnet"}  # the rest of them holds the same products
+LEAST_VOCABULARY = 390
+
+
+def make_windows(seed=0):
+    generator = np.random.default_rng(seed)
+    return [
+        generator.integers(5, LEAST_VOCABULARY, size=int(length))
+        for length in (3, 61, 16, 33, 60, 7, 59, 15, 17, 62, 31)
+    ]
+
+
+@pytest.mark.parametrize(
+    "family", [family if family in FIRST else pytest.param(family, marks=pytest.mark.slow) for family in FAMILIES]
+)
+def test_openvino_answers_as_the_graph_of_each_family_does(family, exports, encoders, taxonomy, tmp_path):
+    skip_without_openvino()
+    exported = exports / f"{family}.onnx"
+    if not exported.is_file():  # run alone
+        model = build_model(encoders(family), taxonomy, pooling="mean", num_layers=_N_LAYERS.get(family))
+        graphs.export_graph(model.eval(), exported, opset=18)
+    windows = make_windows()
+    fp32 = OnnxSession(exported, num_threads=1).run_batch(windows)
+    np.testing.assert_allclose(
+        OpenVinoSession(exported, num_threads=1, precision="f32").run_batch(windows), fp32, atol=1e-4
+    )
+    for recipe in RECIPES:
+        path = graphs.make_candidate(exported, tmp_path, recipe)
+        model = onnx.load(str(path))
+        tables = [
+            tensor for tensor in model.graph.initializer if len(tensor.dims) == 2 and tensor.dims[0] >= LEAST_VOCABULARY
+        ]
+        assert [tensor.data_type for tensor in tables] == [onnx.TensorProto.UINT8], "embeddings are int8, too"
+        assert make_weight_only(model) > 0
+        assert not INT8 & {node.op_type for node in model.graph.node}
+        onnx.save(model, str(tmp_path / "rewritten.onnx"))
+        # The same float graph in both runtimes: what OpenVINO reads is what was meant.
+        expected = OnnxSession(tmp_path / "rewritten.onnx", num_threads=1).run_batch(windows)
+        found = OpenVinoSession(path, num_threads=1, precision="f32").run_batch(windows)
+        np.testing.assert_allclose(found, expected, atol=1e-4, err_msg=recipe)
+        # int8 activations against float ones: apart by rounding, and no farther from fp32 than int8 itself.
+        dynamic = OnnxSession(path, num_threads=1).run_batch(windows)
+        spread = float(np.abs(fp32).max())
+        assert np.abs(found - dynamic).max() < 0.15 * spread, recipe
+        assert np.abs(found - fp32).mean() <= 1.1 * np.abs(dynamic - fp32).mean(), recipe
+        half = OpenVinoSession(path, num_threads=1).run_batch(windows)
+        assert np.abs(half - found).max() < 0.05 * spread, recipe
 
 
 @pytest.mark.parametrize("pooling", ["first", "mean"])
