@@ -6,7 +6,10 @@ import struct
 import pytest
 from pydantic import TypeAdapter
 
+from serving.app import create_app
 from serving.protocols import documented as told
+from serving.settings import ServeSettings
+from tests.serving.support import open_client
 
 pytestmark = pytest.mark.anyio
 
@@ -39,9 +42,11 @@ def find_answer_model(path):
     return {"ready": told.ModelReady, "infer": told.InferAnswer}.get(end, told.ModelMetadata)
 
 
-@pytest.fixture
-async def document(client):
-    return (await client.get("/openapi.json")).json()
+@pytest.fixture(scope="module")
+async def document(tiny_model, classifier):
+    """Asked for once: to write it takes the service half a second."""
+    async with open_client(create_app(ServeSettings(model=str(tiny_model)), classifier)) as client:
+        return (await client.get("/openapi.json")).json()
 
 
 async def test_every_route_of_a_protocol_stands_in_the_document(document):
