@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 # Modules and tests are there to the end. A training run asks for collections of garbage time and again, and looking
-# through all of these each time took half of its time; nor is there garbage worth a search before the tests begin.
+# through all of these each time took half of its time; nor is there garbage worth a search before the tests begin. In
+# them it is looked for less often than usual, but it is: 50,000 objects are not much.
 gc.disable()
 
 
@@ -31,6 +32,7 @@ def pytest_collection_modifyitems(items):
 def pytest_collection_finish():
     gc.freeze()
     gc.enable()
+    gc.set_threshold(50_000, 20)
 
 
 @pytest.fixture(scope="session")
