@@ -15,7 +15,6 @@ from twohands.taxonomy import ProblemType, Taxonomy
 
 MAJORITY = "majority"
 TFIDF = "tfidf"
-BASELINES = (MAJORITY, TFIDF)
 
 
 def labelled_rows(examples: Sequence[Example], taxonomy: Taxonomy, split: str) -> dict[str, tuple[Labels, list[int]]]:

@@ -59,7 +59,7 @@ class LoadClient:
         self._thread.start()
         self._session: Any = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self.n_sent = self.n_failed = 0
+        self.n_failed = 0
         self.first_failure = ""
         self.lags_ms: list[float] = []
         """From being handed over until its own turn on the event loop: the client's own lateness."""
@@ -79,7 +79,6 @@ class LoadClient:
     async def _send(self, ticket: int, number: int, handed_s: float, done: Done) -> None:
         self.lags_ms.append(1e3 * (time.perf_counter() - handed_s))
         async with self._free:
-            self.n_sent += 1
             failure = ""
             try:
                 async with self._session.post(self._url, data=self._bodies[number]) as answer:

@@ -15,7 +15,6 @@ from twohands.prediction import AnyOf, OneOf, read_prediction
 from twohands.taxonomy import ProblemType, Taxonomy
 
 ExportFormat = Literal["jsonl", "label-studio"]
-FORMATS: tuple[ExportFormat, ...] = ("jsonl", "label-studio")
 DEFAULT_SOURCE = "corrections"
 _TO_NAME = "text"
 MEDIA_TYPES: Mapping[ExportFormat, str] = {"jsonl": "application/x-ndjson", "label-studio": "application/json"}
