@@ -4,6 +4,8 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 ARGS ?=
+# Hundreds of processes that tests start would compile all that they import, each time.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL = install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: serve test train release report has-data lint clean
