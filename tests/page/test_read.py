@@ -195,7 +195,7 @@ def test_everything_is_reached_by_keyboard(page):
     assert page.locator(".mark").nth(1).get_attribute("aria-expanded") == "true"
     page.get_by_role("button", name="Next").focus()
     listen(page)
-    for number, focused in ((3, "Next →"), (4, "Paragraph 4")):  # behind the last there is no next
+    for number, focused in ((3, "Next →"), (4, "← Previous")):  # behind the last there is no next
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.textContent") == focused
         until_told(page, f"Paragraph {number}: ")
