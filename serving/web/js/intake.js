@@ -10,6 +10,7 @@ let serial = 0;
 
 // Whether a text has so many words, in alphabets too that leave no blanks between them.
 function hasEnough(text) {
+  if (text.trim().split(/\s+/, ENOUGH).length === ENOUGH) return true;
   const words = new Intl.Segmenter(undefined, { granularity: "word" }).segment(text.trim().slice(0, 1000));
   let n = 0;
   for (const { isWordLike } of words) if (isWordLike && (n += 1) === ENOUGH) return true;
