@@ -13,7 +13,7 @@ def test_one_caller_alone_is_served_as_by_the_fair_queue():
     for name, cost in (("long", 200), ("short", 10), ("middle", 60)):
         queue.push(Flow(name, [cost]))
     assert queue.tokens == 270
-    assert pop_owners(queue, 9) == ["short", "middle", "long"]
+    assert pop_owners(queue, 9) == ["long", "short", "middle"]
     assert queue.tokens == 0
 
 
