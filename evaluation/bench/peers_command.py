@@ -319,9 +319,8 @@ def peers(
             if fp32 is None and only != "servers":
                 fp32 = _try_export(exporter, prepared, Path(place) / "fp32.onnx", figures)
         files = Files(folder.resolve(), prepared, fp32.resolve() if fp32 else None, max_tokens)
+        has_second = choose_runtime("auto") == "openvino"  # where that takes it, it is ours, too
         if only != "servers":
-            # Where `--runtime auto` takes it, it is ours, too.
-            has_second = choose_runtime("auto") == "openvino"
             listed = list_engines(files, found, own=sys.executable, threads=count, with_openvino=has_second)
             engines, absent, versions = find_present(listed, _INSTALLS)
             figures["absent"] += absent
@@ -332,7 +331,7 @@ def peers(
             figures["broken"] += broken
             _add_versions(figures["engines"], versions)
         if only != "engines":
-            served = list_servers(files, found, own=sys.executable, workers=count)
+            served = list_servers(files, found, own=sys.executable, workers=count, with_openvino=has_second)
             servers, absent, versions = find_present(served, _INSTALLS)
             figures["absent"] += absent
             with show_progress("racing servers", len(servers) * server_rounds) as advance:

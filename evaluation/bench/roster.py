@@ -34,6 +34,10 @@ class Files:
         return str(self.model / "model.onnx")
 
 
+def _name_second() -> str:
+    return f"{US} openvino {'bf16' if multiplies_bf16() else 'f32'}"
+
+
 def list_engines(
     files: Files, pythons: Mapping[str, str], *, own: str, threads: int, with_openvino: bool = False
 ) -> list[Peer]:
@@ -58,7 +62,7 @@ def list_engines(
     words: tuple[str, ...]
     if with_openvino:
         words = (program("engine_twohands.py"), str(files.model), count, "openvino")
-        peers.append(Peer(f"{US} openvino {'bf16' if multiplies_bf16() else 'f32'}", US, own, words))
+        peers.append(Peer(_name_second(), US, own, words))
     if files.checkpoint is not None:
         python = pythons.get("transformers", own)
         for precision in ("fp32", "bf16") if multiplies_bf16() else ("fp32",):
@@ -109,7 +113,9 @@ def _count(n: int, word: str) -> str:
     return f"{n} {word}{'s'[: n != 1]}"
 
 
-def list_servers(files: Files, pythons: Mapping[str, str], *, own: str, workers: int) -> list[ServedPeer]:
+def list_servers(
+    files: Files, pythons: Mapping[str, str], *, own: str, workers: int, with_openvino: bool = False
+) -> list[ServedPeer]:
     """Name the servers; ourselves first. Each gets as many workers of one thread as we have threads.
 
     Args:
@@ -117,26 +123,28 @@ def list_servers(files: Files, pythons: Mapping[str, str], *, own: str, workers:
         pythons: interpreters by peer.
         own: the interpreter of this process.
         workers: processes of each peer.
+        with_openvino: also race ourselves with our second runtime.
 
     Returns:
         Those that the files allow for.
     """
     plain = {"inputs": TEXT}
-    served = [
-        ServedPeer(
-            US, US, own, tuple(make_serve_command(str(files.model.resolve()), threads=workers, workers=1)),
-            None, "/v1/classify", "/readyz", plain,
-            f"one process of {_count(workers, 'thread')}, one paragraph a run, unpadded; the int8 graph",
-            Answer.PREDICTIONS,
-        )
-    ]  # fmt: skip
+    folder = str(files.model.resolve())
+    one_process = f"one process of {_count(workers, 'thread')}"
+    command = make_serve_command(folder, threads=workers, workers=1)
+    ours = [(US, command, f"{one_process}, one paragraph a run, unpadded; the int8 graph")]
+    if with_openvino:
+        command = make_serve_command(folder, threads=workers, workers=1, runtime="openvino")
+        said = f"{one_process}, --runtime openvino: up to 8 paragraphs of nearly equal length a run"
+        ours.append((_name_second(), command, said))
     if workers > 1:
-        command = tuple(make_serve_command(str(files.model.resolve()), threads=workers, workers=workers))
+        command = make_serve_command(folder, threads=workers, workers=workers)
         said = f"--workers {workers}: processes of one thread, as the peers have them; the int8 graph"
-        name = f"{US} --workers {workers}"
-        served.append(
-            ServedPeer(name, US, own, command, None, "/v1/classify", "/readyz", plain, said, Answer.PREDICTIONS)
-        )
+        ours.append((f"{US} --workers {workers}", command, said))
+    served = [
+        ServedPeer(name, US, own, tuple(command), None, "/v1/classify", "/readyz", plain, said, Answer.PREDICTIONS)
+        for name, command, said in ours
+    ]
     each = f"{_count(workers, 'worker')} of one thread"
     for name, package, path, said, more in (
         (
@@ -153,14 +161,14 @@ def list_servers(files: Files, pythons: Mapping[str, str], *, own: str, workers:
     ):
         port, python = free_port(), pythons.get(package, own)
         loaded = (files.graph, files.tokenizer, str(files.max_tokens))
-        command = (python, str(PROGRAMS / f"serve_{package}.py"), *loaded, str(port), str(workers), *more)
+        words = (python, str(PROGRAMS / f"serve_{package}.py"), *loaded, str(port), str(workers), *more)
         health = "/" if package == "ray" else "/health"
         url = f"http://127.0.0.1:{port}"
         said = f"{said}; {_THEIR_GRAPH}"
-        served.append(ServedPeer(name, package, python, command, url, path, health, plain, said, Answer.LOGITS))
+        served.append(ServedPeer(name, package, python, words, url, path, health, plain, said, Answer.LOGITS))
     if files.checkpoint is not None:
         port, python = free_port(), pythons.get("infinity", own)
-        command = (
+        words = (
             python, "-m", "infinity_emb.cli", "v2", "--model-id", str(files.checkpoint), "--served-model-name", "peer",
             "--engine", "torch", "--device", "cpu", "--dtype", "float32", "--no-bettertransformer",
             "--trust-remote-code", "--batch-size", "32", "--host", "127.0.0.1", "--port", str(port),
@@ -168,7 +176,7 @@ def list_servers(files: Files, pythons: Mapping[str, str], *, own: str, workers:
         )  # fmt: skip
         served.append(
             ServedPeer(
-                "infinity", "infinity-emb", python, command, f"http://127.0.0.1:{port}", "/classify", "/health",
+                "infinity", "infinity-emb", python, words, f"http://127.0.0.1:{port}", "/classify", "/health",
                 {"model": "peer", "input": [TEXT], "raw_scores": True},
                 "engine torch, fp32, dynamic batches of up to 32; its ONNX engine was not tried with this model",
                 Answer.SCORES,

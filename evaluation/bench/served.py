@@ -209,16 +209,18 @@ def run_server(
             process.stdout.close()
 
 
-def make_serve_command(model: str, *, threads: int | None, workers: int) -> list[str]:
+def make_serve_command(model: str, *, threads: int | None, workers: int, runtime: str | None = None) -> list[str]:
     """The command that serves a model on a free port.
 
     Args:
         model: folder.
         threads: most threads; None for the default.
         workers: processes.
+        runtime: as `--runtime` has it; None for the default.
 
     Returns:
         Words.
     """
     words = [sys.executable, "-m", "twohands", "serve", "--port", "0", "--model", model, "--workers", str(workers)]
-    return words + ([] if threads is None else ["--threads", str(threads)])
+    words += [] if threads is None else ["--threads", str(threads)]
+    return words + ([] if runtime is None else ["--runtime", runtime])

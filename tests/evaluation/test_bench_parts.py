@@ -204,6 +204,23 @@ def test_litserve_is_raced_in_batches_and_by_its_default_which_is_not_to_batch(t
     assert {one.python for one in served if one.package == "litserve"} == {"other"}
 
 
+@pytest.mark.issue(5)
+def test_our_second_runtime_is_raced_among_the_servers_where_it_is_there(tmp_path):
+    files = Files(tmp_path, None, None, 256)
+    without, with_it = (
+        [
+            one
+            for one in list_servers(files, {}, own="python", workers=2, with_openvino=has)
+            if one.package == "twohands"
+        ]
+        for has in (False, True)
+    )
+    assert [one.name for one in without] == ["twohands", "twohands --workers 2"]
+    assert not any("--runtime" in one.command for one in without)
+    (second,) = [one for one in with_it if "openvino" in one.name]
+    assert second.command[second.command.index("--runtime") + 1] == "openvino"
+
+
 def test_the_commit_is_that_of_this_project_and_of_no_checkout_around_it(tmp_path, monkeypatch):
     def git(*words):
         subprocess.run(["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a@b.c", *words], check=True)
