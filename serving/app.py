@@ -150,7 +150,7 @@ def create_app(
         max_open_bytes_by_path={WEBHOOK_PATH: settings.max_body_bytes if keyring is None else _MAX_WEBHOOK_BYTES},
     )
     # The last one added is the first one asked.
-    app.add_middleware(HoldModels, models=models)
+    app.add_middleware(HoldModels, holdings=models.holdings)
     app.add_middleware(
         AccessControl,
         keyring=keyring,

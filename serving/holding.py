@@ -6,14 +6,10 @@ A context variable, and no argument of every call: it follows a request into the
 import asyncio
 from collections import Counter
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.service import Service
-
-if TYPE_CHECKING:
-    from serving.models import Models
 
 _Held = set[Service]
 _HELD: ContextVar[_Held | None] = ContextVar("twohands_held", default=None)
@@ -52,25 +48,25 @@ class Holdings:
 
 
 class HoldModels:
-    """ASGI middleware: tells the models when requests begin and end."""
+    """ASGI middleware: tells who holds models when requests begin and end."""
 
-    def __init__(self, app: ASGIApp, *, models: "Models") -> None:
+    def __init__(self, app: ASGIApp, *, holdings: Holdings) -> None:
         """Wrap an app.
 
         Args:
             app: what is called.
-            models: who is told.
+            holdings: of the models; they are told.
         """
         self._app = app
-        self._models = models
+        self._holdings = holdings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection; anything but HTTP passes unchanged."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        token = self._models.holdings.begin()
+        token = self._holdings.begin()
         try:
             await self._app(scope, receive, send)
         finally:
-            self._models.holdings.end(token)
+            self._holdings.end(token)
