@@ -5,29 +5,34 @@ import re
 import pytest
 import yaml
 from fastapi.routing import APIRoute
-from prometheus_client.parser import text_string_to_metric_families
 
 from serving.commands import serve
 from serving.document_routes import _MAX_READERS
 from serving.extract import _MAX_MEMORY_BYTES
+from serving.operations import METRICS_PATH
 from serving.routes import router
 from serving.server import CLOSE_GRACE_S
 from tests.conftest import ROOT
+from twohands import __version__
 
 DEPLOY = ROOT / "deploy"
 if not DEPLOY.is_dir():
     pytest.skip("deploy/ is no part of this folder", allow_module_level=True)
 
-# Options of pip, useradd, docker, kubectl, systemctl and `twohands keys`.
+FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and path.parent != DEPLOY / "secrets")
+# Options of pip, useradd, docker, kubectl, systemctl, promtool, wget and `twohands keys`; of Prometheus up to the dot.
 OF_OTHERS = """
 --no-cache-dir --disable-pip-version-check --system --uid --home-dir --shell --from --interval --timeout --start-period
---retries --read-only --tmpfs --stop-timeout --from-file --now --file --rm --user --entrypoint
+--retries --read-only --tmpfs --stop-timeout --from-file --now --file --rm --user --entrypoint --build --detach --spider
+--url --config --storage --from-literal --syntax-only
 """
 OPTIONS = {name: option for option in serve.params for name in option.opts}
 VARIABLES = {option.envvar for option in serve.params}
 MANIFESTS = {each["kind"]: each for each in yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text("utf-8"))}
 POD = MANIFESTS["Deployment"]["spec"]["template"]
 (CONTAINER,) = POD["spec"]["containers"]
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+SERVICES = COMPOSE["services"]
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
 UNIT = (DEPLOY / "twohands.service").read_text("utf-8")
 
@@ -77,6 +82,11 @@ def test_the_parts_of_the_cluster_name_one_another():
     labels = POD["metadata"]["labels"]
     assert MANIFESTS["Deployment"]["spec"]["selector"]["matchLabels"] == labels
     assert MANIFESTS["Service"]["spec"]["selector"] == labels
+    (spread,) = POD["spec"]["topologySpreadConstraints"]
+    assert spread["labelSelector"]["matchLabels"] == labels
+    assert MANIFESTS["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"] == labels
+    (way_in,) = MANIFESTS["NetworkPolicy"]["spec"]["ingress"]
+    assert [port["port"] for port in way_in["ports"]] == [CONTAINER["ports"][0]["name"]]
     assert MANIFESTS["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
     target = MANIFESTS["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]
     assert (target["kind"], target["name"]) == ("Deployment", MANIFESTS["Deployment"]["metadata"]["name"])
@@ -104,35 +114,82 @@ def test_the_unit_starts_the_service_with_options_that_it_has():
     assert served["api_keys_file"]
 
 
-@pytest.mark.parametrize("name", ["README.md", "Dockerfile", "kubernetes.yaml", "twohands.service"])
-def test_every_option_that_is_named_exists(name):
-    text = (DEPLOY / name).read_text("utf-8")
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_option_that_is_named_exists(path):
+    text = path.read_text("utf-8")
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
     others = set(OF_OTHERS.split())
     assert not named - set(OPTIONS) - others
 
 
 @pytest.mark.issue(4)
-@pytest.mark.anyio
-async def test_the_alerts_ask_for_metrics_labels_and_values_that_are_told(client):
-    await client.post("/v1/classify", json={"inputs": "plan"})
-    told = {}  # name -> label -> values
-    for family in text_string_to_metric_families((await client.get("/metrics")).text):
-        told[family.name] = {}  # also without a sample yet, such as drift
-        for sample in family.samples:
-            labels = told.setdefault(sample.name, {})
-            for label, value in sample.labels.items():
-                labels.setdefault(label, set()).add(value)
-    rules = yaml.safe_load((DEPLOY / "prometheus-rules.yaml").read_text("utf-8"))["groups"][0]["rules"]
-    asked = [found for rule in rules for found in re.findall(r"(twohands_\w+)(?:\{(.*?)\}[\[)])?", rule["expr"])]
-    assert len(asked) >= len(rules)
-    for name, matchers in asked:
-        assert name in told, name
-        for label, operator, value in re.findall(r'(\w+)(=~|!~|=)"(.*?)"', matchers):
-            assert label in told[name], f"{name} has no {label}"
-            if operator == "=" and label != "route":
-                assert value in told[name][label], f"{label} of {name} is never {value}"
-            elif operator == "=~" and label != "code":
-                assert set(value.split("|")) <= told[name][label], f"{label} of {name} is never one of {value}"
-    for rule in rules:
-        assert set(rule["annotations"]) == {"summary", "action"}
+def test_every_service_of_the_composition_is_bounded_and_watched():
+    for name, service in SERVICES.items():
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["mem_limit"] == service["memswap_limit"], name
+        assert service["healthcheck"]["test"][0] == "CMD", name
+        # A tag that names a version, so that the same comes up tomorrow.
+        assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+", service["image"]), name
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"]), name
+        # What is no file is copied into the container, and that fails where its root is read-only.
+        for kind in ("configs", "secrets"):
+            sources = {each["source"] if isinstance(each, dict) else each for each in service.get(kind, ())}
+            assert all(set(COMPOSE[kind][source]) == {"file"} for source in sources), name
+    for source in COMPOSE["configs"].values():
+        assert (DEPLOY / source["file"]).is_file()
+    ignored = (ROOT / ".gitignore").read_text("utf-8").splitlines()
+    assert all(source["file"].startswith("./secrets/") for source in COMPOSE["secrets"].values())
+    assert "/deploy/secrets/" in ignored
+
+
+@pytest.mark.issue(4)
+def test_the_composition_starts_the_service_with_options_that_it_has():
+    service = SERVICES["twohands"]
+    served = read_served(service["command"])
+    (secret,) = service["secrets"]
+    assert str(served["api_keys_file"]) == f"/run/secrets/{secret}"
+    assert int(service["stop_grace_period"].removesuffix("s")) > served["shutdown_timeout_s"] + CLOSE_GRACE_S
+    # As much as in the cluster, where a test says why.
+    assert service["mem_limit"].replace("g", "Gi") == CONTAINER["resources"]["limits"]["memory"]
+    assert service["image"] == CONTAINER["image"]
+    port = re.search(r"TWOHANDS_SERVE_PORT=(\d+)", DOCKERFILE)[1]
+    assert service["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert f"127.0.0.1:{port}/readyz" in service["healthcheck"]["test"][-1]
+
+
+@pytest.mark.issue(4)
+def test_the_parts_of_the_composition_name_one_another():
+    placed = {name: {each["target"] for each in SERVICES[name]["configs"]} for name in ("prometheus", "grafana")}
+    assert "--config.file=/etc/prometheus/prometheus.yaml" in SERVICES["prometheus"]["command"]
+    prometheus = yaml.safe_load((DEPLOY / "prometheus.yaml").read_text("utf-8"))
+    assert {*prometheus["rule_files"], "/etc/prometheus/prometheus.yaml"} == placed["prometheus"]
+    (job,) = prometheus["scrape_configs"]
+    assert job["static_configs"] == [{"targets": ["twohands:" + SERVICES["twohands"]["ports"][0].rsplit(":", 1)[1]]}]
+    assert job["authorization"]["credentials_file"] == f"/run/secrets/{SERVICES['prometheus']['secrets'][0]}"
+    (source,) = yaml.safe_load((DEPLOY / "grafana/datasource.yaml").read_text("utf-8"))["datasources"]
+    assert source["url"] == "http://prometheus:" + SERVICES["prometheus"]["ports"][0].rsplit(":", 1)[1]
+    assert source["jsonData"]["timeInterval"] == prometheus["global"]["scrape_interval"]
+    (provider,) = yaml.safe_load((DEPLOY / "grafana/dashboards.yaml").read_text("utf-8"))["providers"]
+    variables = SERVICES["grafana"]["environment"]
+    home = variables["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert home.startswith(provider["options"]["path"] + "/")
+    assert home in placed["grafana"]
+    assert variables["GF_SECURITY_ADMIN_PASSWORD__FILE"] == f"/run/secrets/{SERVICES['grafana']['secrets'][0]}"
+
+
+@pytest.mark.issue(4)
+def test_the_monitor_finds_the_service_of_the_cluster():
+    monitor = yaml.safe_load((DEPLOY / "servicemonitor.yaml").read_text("utf-8"))["spec"]
+    service = MANIFESTS["Service"]
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    (endpoint,) = monitor["endpoints"]
+    assert endpoint["port"] == service["spec"]["ports"][0]["name"]
+    assert endpoint["path"] == METRICS_PATH
+
+
+@pytest.mark.issue(4)
+def test_images_are_of_this_version():
+    for path in FILES:
+        assert set(re.findall(r"\btwohands:(\d+\.[\w.]+)", path.read_text("utf-8"))) <= {__version__}, path.name
