@@ -24,7 +24,7 @@ FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and path.par
 OF_OTHERS = """
 --no-cache-dir --disable-pip-version-check --system --uid --home-dir --shell --from --interval --timeout --start-period
 --retries --read-only --tmpfs --stop-timeout --from-file --now --file --rm --user --entrypoint --build --detach --spider
---url --config --storage --from-literal --syntax-only
+--url --config --storage --from-literal --syntax-only --version --admin
 """
 OPTIONS = {name: option for option in serve.params for name in option.opts}
 VARIABLES = {option.envvar for option in serve.params}
@@ -114,7 +114,7 @@ def test_the_unit_starts_the_service_with_options_that_it_has():
     assert served["api_keys_file"]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*FILES, ROOT / "SECURITY.md"], ids=lambda path: path.name)
 def test_every_option_that_is_named_exists(path):
     text = path.read_text("utf-8")
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
