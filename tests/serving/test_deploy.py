@@ -2,10 +2,12 @@
 
 import re
 
+import numpy as np
 import pytest
 import yaml
 from fastapi.routing import APIRoute
 
+from serving.app import create_app
 from serving.commands import serve
 from serving.document_routes import _MAX_READERS
 from serving.extract import _MAX_MEMORY_BYTES
@@ -13,6 +15,7 @@ from serving.operations import METRICS_PATH
 from serving.routes import router
 from serving.server import CLOSE_GRACE_S
 from tests.conftest import ROOT
+from tests.serving.support import open_client, with_session
 from twohands import __version__
 
 DEPLOY = ROOT / "deploy"
@@ -193,3 +196,29 @@ def test_the_monitor_finds_the_service_of_the_cluster():
 def test_images_are_of_this_version():
     for path in FILES:
         assert set(re.findall(r"\btwohands:(\d+\.[\w.]+)", path.read_text("utf-8"))) <= {__version__}, path.name
+
+
+class Died(BaseException):
+    """Nothing that a runner expects."""
+
+
+@pytest.mark.issue(4)
+@pytest.mark.anyio
+async def test_a_service_that_can_answer_nothing_any_more_is_seen_and_started_anew(settings, classifier):
+    n_labels = sum(len(head.labels) for head in classifier.taxonomy.heads)
+    is_broken = False
+
+    def run_batch(windows):
+        if is_broken:
+            raise Died
+        return np.zeros((len(windows), n_labels), dtype=np.float32)
+
+    async with open_client(create_app(settings, with_session(classifier, run_batch))) as client:
+        asked = {CONTAINER["livenessProbe"]["httpGet"]["path"], *re.findall(r"/(?:healthz|readyz)\b", DOCKERFILE)}
+        assert {(await client.get(path)).status_code for path in asked} == {200}
+        is_broken = True
+        assert (await client.post("/v1/classify", json={"inputs": "plan"})).status_code == 503
+        assert {(await client.get(path)).status_code for path in asked} == {503}
+    # Not while it only drains: from the signal to the end of the process.
+    probe = CONTAINER["livenessProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] > POD["spec"]["terminationGracePeriodSeconds"]
