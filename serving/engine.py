@@ -107,6 +107,11 @@ class Engine:
         """Paragraphs admitted and not yet answered."""
         return self._admission.n_pending
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether a runner died: this process will answer nothing any more."""
+        return self._is_dead
+
     def check_alive(self) -> None:
         """Refuse when nothing can be answered any more.
 

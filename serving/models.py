@@ -20,7 +20,7 @@ from serving.service import Phase, Service
 from serving.settings import ServeSettings
 from serving.watch import Shadow, Watch
 from twohands.classifier import Classifier
-from twohands.errors import ReloadError, TwoHandsError, UnknownModelError
+from twohands.errors import EngineStoppedError, ReloadError, TwoHandsError, UnknownModelError
 from twohands.locate import find_model
 
 _LOGGER = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ class Models:
 
     @property
     def failure(self) -> TwoHandsError | None:
-        """Why a model could not be started."""
+        """Why a model could not be started, or answers no more."""
         services = [slot.current for slot in self._slots.values()]
         services += [self._shadow_service] if self._shadow_service else []
         return next((service.failure for service in services if service.failure is not None), None)
@@ -185,6 +185,13 @@ class Models:
         """
         for slot in self._slots.values():
             slot.current.check_ready()
+
+    def note_death(self) -> bool:
+        """Whether a model that is served died; if so that is the `failure` from now on."""
+        dead = [slot.current for slot in self._slots.values() if slot.current.is_dead]
+        for service in dead:
+            service.failure = EngineStoppedError("a thread of the model died; the log above says of what")
+        return bool(dead)
 
     async def start(self) -> None:
         """Load and warm up every model.

@@ -159,6 +159,10 @@ class ModelServer(uvicorn.Server):
             # `on_tick` renews the date on every tenth count only.
             while not await self.on_tick(counter=0):
                 self.service.tell_depth()  # another worker, which is asked for the metrics, knows no better
+                if self.service.note_death():
+                    # To answer 503 for good would look like a service; whoever started it starts another.
+                    _LOGGER.critical("a model answers nothing any more; the service ends, to be started again")
+                    self.handle_exit(signal.SIGTERM, None)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), TICK_S)
         finally:
@@ -324,7 +328,7 @@ def run_server(settings: ServeSettings, announce: Callable[[str], None]) -> None
         AddressError: the address cannot be listened on.
         NonFiniteLogitsError: the model does not answer with numbers.
         WrongAnswersError: the model answers otherwise here than where it was exported.
-        EngineStoppedError: the service ended before it was ready.
+        EngineStoppedError: the service ended before it was ready, or a thread of a model died.
     """
     check_address(settings)
     set_up_logs(level=settings.log_level, log_format=settings.log_format)

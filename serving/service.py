@@ -88,6 +88,11 @@ class Service:
         """How many paragraphs were admitted and are not yet answered."""
         return 0 if self._engine is None else self._engine.n_pending
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether its model can answer nothing any more, which only another process mends."""
+        return self._engine is not None and self._engine.is_dead
+
     async def start(self) -> None:
         """Load and warm up the model; only then is the service ready.
 

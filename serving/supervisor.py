@@ -184,7 +184,7 @@ class Supervisor:
                 elif fact["event"] == "alive":
                     pulse.beat()
                 elif fact["event"] == "failed":
-                    self._note_failure(fact, has_served=has_served)
+                    self._note_failure(fact, has_served=has_served or was_ready)
                 else:
                     self._take_over(fact, line, teller=process)
             code = await self._wait(process)
