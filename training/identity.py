@@ -1,9 +1,19 @@
 """Owns whether a run that was begun is the one that is asked for: what its weights hang on, and what differs."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from training.config import TrainConfig
+from training.data import Splits
+from training.encoders import FoundEncoder
+from training.labels import fingerprint_scores
+from training.stages import check_not_learnt, check_start
+from twohands.examples import fingerprint
+from twohands.hashing import sha256_of_value
+from twohands.taxonomy import Taxonomy
 
 # Settings that say how a model is called, judged and described, not what it learns: rows, heads and encoder are
 # compared by their digests, whatever place they were read from.
@@ -14,6 +24,46 @@ _NOT_LEARNT_FROM = {
 # What a finished checkpoint can be exported with, though a run could not go on with it.
 _OF_EXPORT = {"data.root", "data.train", "data.labels", "data.dev", "data.dev_fraction", "dev_fingerprint"}
 _LONGEST = 80  # of a value in a message
+
+
+def identify_run(config: TrainConfig, taxonomy: Taxonomy, splits: Splits, encoder: FoundEncoder) -> dict[str, object]:
+    """Say what the weights of a run hang on, for `list_changes`; refuse one that may not begin.
+
+    Args:
+        config: the run.
+        taxonomy: the heads.
+        splits: checked rows.
+        encoder: checked weights.
+
+    Returns:
+        Settings, heads and digests.
+
+    Raises:
+        CheckpointError: the run cannot go on from its `start`.
+        LeakError: its `start` or its encoder learnt from rows that are held out here.
+    """
+    identity: dict[str, object] = {
+        "settings": config.model_dump(mode="json", exclude={"compute", "export", "version"}),
+        "taxonomy": taxonomy.model_dump(mode="json"),
+        "train_fingerprint": fingerprint(splits.train),
+        "dev_fingerprint": fingerprint(splits.dev),
+        "scores_sha256": fingerprint_scores(splits.train),
+        # Rows are shuffled by place and changed by id, and processes share a step's rows.
+        "order_sha256": sha256_of_value([example.id for example in splits.train]),
+        "n_processes": int(os.environ.get("WORLD_SIZE", "1")),
+        "encoder_sha256": encoder.sha256,
+    }
+    held_out = {"dev": splits.dev, "test": splits.test}
+    check_not_learnt(encoder.folder, held_out)
+    if config.start is not None:
+        identity["start_sha256"] = check_start(
+            config.start.checkpoint,
+            encoder_sha256=encoder.sha256,
+            num_layers=config.encoder.num_layers,
+            pooling=config.encoder.pooling,
+            held_out=held_out,
+        )
+    return identity
 
 
 def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, object]:

@@ -22,21 +22,19 @@ from training.calibration import fit_rules
 from training.config import TrainConfig, dump_config, upgrade_dumped
 from training.data import Splits, repeat_examples
 from training.encoders import RUN_NAME, FoundEncoder
-from training.identity import hint_of_export, list_changes
-from training.labels import fingerprint_scores
+from training.identity import hint_of_export, identify_run, list_changes
 from training.losses import MultiHeadLoss, check_finite, weigh_classes
 from training.machine import keep_freed_memory, set_threads, uses_bf16
 from training.model import build_model, set_attention_dropout
 from training.optimizer import choose_optimizer
 from training.order import EpochOrder
 from training.progress import ProgressBar
-from training.stages import check_not_learnt, check_start, draw_replay, list_rows, load_start, read_origin
+from training.stages import draw_replay, list_rows, load_start, read_origin
 from training.steps import Patience, StepPlan, is_over, plan_steps, warn_of_end
 from twohands.decide import decide_all
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import RunConflictError
-from twohands.examples import encode_labels, fingerprint
-from twohands.hashing import sha256_of_value
+from twohands.examples import encode_labels
 from twohands.metrics import score_heads
 from twohands.taxonomy import Taxonomy
 
@@ -231,29 +229,7 @@ def fit(
     transformers.logging.set_verbosity_error()
     checkpoint = run_dir / CHECKPOINT
     is_main = int(os.environ.get("RANK", "0")) == 0
-    settings = config.model_dump(mode="json", exclude={"compute", "export", "version"})
-    n_processes = int(os.environ.get("WORLD_SIZE", "1"))
-    identity: dict[str, object] = {
-        "settings": settings,
-        "taxonomy": taxonomy.model_dump(mode="json"),
-        "train_fingerprint": fingerprint(splits.train),
-        "dev_fingerprint": fingerprint(splits.dev),
-        "scores_sha256": fingerprint_scores(splits.train),
-        # Rows are shuffled by place and changed by id, and processes share a step's rows.
-        "order_sha256": sha256_of_value([example.id for example in splits.train]),
-        "n_processes": n_processes,
-        "encoder_sha256": encoder.sha256,
-    }
-    held_out = {"dev": splits.dev, "test": splits.test}
-    check_not_learnt(encoder.folder, held_out)
-    if config.start is not None:
-        identity["start_sha256"] = check_start(
-            config.start.checkpoint,
-            encoder_sha256=encoder.sha256,
-            num_layers=config.encoder.num_layers,
-            pooling=config.encoder.pooling,
-            held_out=held_out,
-        )
+    identity = identify_run(config, taxonomy, splits, encoder)
     with _claim_run(run_dir, identity, restart=restart) if is_main else nullcontext():
         # With restart it is gone, or about to go: another process of this run must not take it for the result.
         if not restart and (checkpoint / CONFIG_NAME).is_file():

@@ -5,7 +5,6 @@ texts.
 """
 
 import dataclasses
-import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,13 +15,13 @@ from training.config import TrainConfig
 from training.data import Splits, check_labels
 from training.encoders import FoundEncoder
 from training.export import export_checkpoint
-from training.identity import list_changes
+from training.kept import read_kept, write_kept
 from training.labels import ONLY_SCORED, fingerprint_scores
 from training.leaks import find_shared
 from training.loop import fit
 from twohands import Classifier
 from twohands.decide import decide_all
-from twohands.errors import DataError, RunConflictError
+from twohands.errors import DataError
 from twohands.examples import Example, fingerprint
 from twohands.hashing import sha256_of_value
 from twohands.taxonomy import Taxonomy
@@ -210,14 +209,8 @@ def answer_fold(
         "asked_ids_sha256": sha256_of_value(sorted(example.id for example in fold.asked)),
         "encoder_sha256": encoder.sha256,
     }
-    if kept.is_file() and not restart:
-        before = json.loads(kept.read_text(encoding="utf-8"))
-        changed = list_changes(before["identity"], identity)
-        if changed:
-            raise RunConflictError(
-                f"{kept} was made with other settings ({'; '.join(changed.values())}); pass --restart to discard it, "
-                "or another --output"
-            )
+    before = None if restart else read_kept(kept, identity)
+    if before is not None:
         say(f"{fold.name}: answered before")
         found: Answers = before["answers"]
         return found
@@ -230,9 +223,7 @@ def answer_fold(
     as_fp32 = config.model_copy(update={"export": config.export.model_copy(update={"candidates": []})})
     export_checkpoint(checkpoint, as_fp32, taxonomy, splits, output=work / "model", overwrite=True)
     answers = answer(Classifier.load(work / "model", num_threads=config.compute.num_threads), fold.asked)
-    partial = kept.with_name(kept.name + ".partial")
-    partial.write_text(json.dumps({"identity": identity, "answers": answers}, indent=1), encoding="utf-8")
-    partial.replace(kept)
+    write_kept(kept, {"identity": identity, "answers": answers})
     shutil.rmtree(work)
     return answers
 

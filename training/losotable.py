@@ -8,31 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from training.loso import Answers, Source
-from twohands.bounds import bound_figure
-from twohands.examples import NOT_LABELLED, Example, encode_labels
-from twohands.metrics import Counts, Floats, count_head, draw_weights, f1, sum_by_group
-from twohands.taxonomy import Head, Taxonomy
+from training.paired import draw_macro_f1
+from twohands.examples import Example
+from twohands.taxonomy import Taxonomy
 
-N_REPLICATES = 1000
 ALL = "**all of these**"
 Json = dict[str, object]
-
-
-def _count(examples: Sequence[Example], answers: Answers, taxonomy: Taxonomy, head: Head) -> Counts:
-    """Counts by document."""
-    truth = encode_labels(examples, taxonomy)[:, taxonomy.slices[head.name]]
-    given = np.array([[name in answers[e.id][head.name] for name in head.label_names] for e in examples])
-    return sum_by_group(count_head(head, truth, given, given.astype(float)), [e.group for e in examples])
-
-
-def _figure(by_label: Floats, *, n_documents: int) -> Json:
-    """Means over labels: the first row is of the rows themselves, the others of draws, NaN where one defines nothing.
-
-    A draw that has lost the few documents of a label says nothing of it, as in `twohands.metrics`; `n_documents` have
-    the rarest label.
-    """
-    value, *drawn = by_label.mean(axis=-1)
-    return dict(bound_figure(float(value), np.array(drawn), n_groups=n_documents))
 
 
 def measure_source(
@@ -51,33 +32,21 @@ def measure_source(
         (first less second) where there are two; `low` and `high` of a figure are None where fewer than 5 documents have
         one of the labels. A head without a labelled row is left out.
     """
-    n_documents = len({example.group for example in examples})
-    weights = np.concatenate(
-        [np.ones((1, n_documents)), draw_weights(n_documents, n_replicates=N_REPLICATES, seed=seed)]
-    )
+    models = {
+        model: {
+            head.name: np.array([[name in answers[e.id][head.name] for name in head.label_names] for e in examples])
+            for head in taxonomy.heads
+        }
+        for model, answers in by_model.items()
+    }
     figures: dict[str, Json] = {}
-    for head in taxonomy.heads:
-        truth = encode_labels(examples, taxonomy)[:, taxonomy.slices[head.name]]
-        known = truth[:, 0] != NOT_LABELLED
-        occurs = (truth[known] == 1).any(axis=0)
-        if not occurs.any():
-            continue
-        # Macro over the labels that occur: one that a source never has would count as an F1 of 0 for any model.
-        values: dict[str, Floats] = {}
-        for name, answers in by_model.items():
-            counts = _count(examples, answers, taxonomy, head)
-            values[name] = f1(counts.weigh(weights), whole=counts.weigh(weights[:1]))[:, occurs]
-        n_rarest = min(
-            len({examples[place].group for place in np.flatnonzero(has_label).tolist()})
-            for has_label in (truth[:, occurs] == 1).T
-        )
-        labels = [name for name, is_there in zip(head.label_names, occurs, strict=True) if is_there]
-        entry: Json = {"n_rows": int(known.sum()), "labels": labels}
-        entry |= {name: _figure(drawn, n_documents=n_rarest) for name, drawn in values.items()}
-        if len(values) == 2:
-            first, second = values.values()
-            entry["difference"] = _figure(first - second, n_documents=n_rarest)
-        figures[head.name] = entry
+    for head_name, drawn in draw_macro_f1(examples, models, taxonomy, seed=seed).items():
+        entry: Json = {"n_rows": drawn.n_rows, "labels": drawn.labels}
+        entry |= {name: drawn.bound(values) for name, values in drawn.by_model.items()}
+        if len(drawn.by_model) == 2:
+            first, second = drawn.by_model.values()
+            entry["difference"] = drawn.bound(first - second)
+        figures[head_name] = entry
     return figures
 
 

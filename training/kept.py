@@ -1,0 +1,48 @@
+"""Owns what a measured run leaves when its checkpoints go: written whole, and read again for the same run alone."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from training.config import upgrade_dumped
+from training.identity import list_changes
+from twohands.errors import RunConflictError
+
+
+def read_kept(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Read what an earlier call kept of a run.
+
+    Args:
+        path: its file.
+        identity: what the weights of the run that is asked for hang on, and what it is asked about.
+
+    Returns:
+        The content; None where there is no such file.
+
+    Raises:
+        RunConflictError: the file is of a run with other settings or rows.
+    """
+    if not path.is_file():
+        return None
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    before = content["identity"]
+    changed = list_changes(before | {"settings": upgrade_dumped(before["settings"])}, identity)
+    if changed:
+        raise RunConflictError(
+            f"{path} was made with other settings ({'; '.join(changed.values())}); pass --restart to discard it, "
+            "or another --output"
+        )
+    return content
+
+
+def write_kept(path: Path, content: Mapping[str, object]) -> None:
+    """Write what is kept of a run, whole or not at all.
+
+    Args:
+        path: its file.
+        content: JSON, with the run's `identity`.
+    """
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
