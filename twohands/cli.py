@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str | None]] = {
     "average": ("Average the weights of checkpoints that went on from one start.", "train"),
     "encoders": ("List, show, fetch and verify the encoders that runs start from.", "train"),
     "loso": ("Train without each source in turn and test on it, beside in-domain figures.", "train"),
+    "ablate": ("Train with and without steps of a recipe over several seeds, and compare.", "train"),
     "serve": ("Serve a model over HTTP.", "serve"),
     "keys": ("Make, list and revoke the API keys of a service.", "serve"),
     "corrections": ("Review, export and purge what readers corrected.", "serve"),
