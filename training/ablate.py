@@ -2,7 +2,7 @@
 
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from training.stages import read_run
 from twohands import __version__
 from twohands.cpu import describe_cpu
 from twohands.encoding import ParagraphEncoder, TokenIds
-from twohands.errors import ConfigError
+from twohands.errors import ConfigError, NonFiniteLogitsError
 from twohands.examples import Example, encode_labels
 from twohands.hashing import sha256_of_value
 from twohands.session import run_paragraphs
@@ -201,7 +201,7 @@ def read_answered(run: Run, taxonomy: Taxonomy, output: Path) -> Answered | None
 
 
 def has_begun(run: Run, output: Path) -> bool:
-    """Whether a run was broken off, and goes on where it was."""
+    """Whether a run was broken off: it goes on where it was, or where it was answered, is cleared away."""
     return (output / run.name / "trainer").is_dir()
 
 
@@ -233,6 +233,13 @@ def check_room_for(runs: Sequence[Run], output: Path, *, keep_checkpoints: bool)
     check_room(output, needed_bytes=needed_bytes, option="--output")
 
 
+def clear(run: Run, output: Path, *, keep_checkpoint: bool) -> None:
+    """Remove what a run that was answered no longer needs; a kill may have come before it."""
+    work = output / run.name
+    if has_begun(run, output):
+        shutil.rmtree(work / "trainer" if keep_checkpoint else work, ignore_errors=True)
+
+
 def answer_run(run: Run, taxonomy: Taxonomy, *, output: Path, restart: bool, keep_checkpoint: bool) -> Answered:
     """Train one run and ask it about dev.
 
@@ -248,9 +255,14 @@ def answer_run(run: Run, taxonomy: Taxonomy, *, output: Path, restart: bool, kee
 
     Raises:
         RunConflictError: `output` holds it with other settings, or another process trains it.
+        NonFiniteLogitsError: it diverged; nothing of it is left.
     """
     work = output / run.name
-    checkpoint = fit(run.config, taxonomy, run.splits, run.encoder, run_dir=work, restart=restart)
+    try:
+        checkpoint = fit(run.config, taxonomy, run.splits, run.encoder, run_dir=work, restart=restart)
+    except NonFiniteLogitsError:
+        shutil.rmtree(work)  # nothing to go on from; and the step can be given again with a lower rate
+        raise
     told = read_run(checkpoint)
     facts = {
         "seconds": told["seconds_since_start_or_resume"],
@@ -266,11 +278,48 @@ def answer_run(run: Run, taxonomy: Taxonomy, *, output: Path, restart: bool, kee
     }
     logits = ask_checkpoint(checkpoint, run.splits.dev, run.config)
     write_kept(_file_of(run, output), {"identity": run.identity, "facts": facts, "logits": logits.tolist()})
-    shutil.rmtree(work / "trainer" if keep_checkpoint else work, ignore_errors=True)
+    clear(run, output, keep_checkpoint=keep_checkpoint)
     return _decide(run, taxonomy, logits, facts)
 
 
-def estimate_minutes(left: Sequence[Run], answered: dict[tuple[str, int], Answered]) -> float | None:
+def answer_left(
+    runs: Sequence[Run],
+    answered: dict[tuple[str, int], Answered],
+    taxonomy: Taxonomy,
+    *,
+    output: Path,
+    restart: bool,
+    keep_checkpoints: bool,
+    say: Callable[[str], None],
+) -> Iterator[Run]:
+    """Train and ask the runs that have no answers yet, in their order.
+
+    Args:
+        runs: all.
+        answered: by step and seed; grows.
+        taxonomy: the heads.
+        output: as in `answer_run`.
+        restart: as there.
+        keep_checkpoints: as there.
+        say: is told which run it is, and how long the rest may take.
+
+    Yields:
+        Each run that has ended; one that is not in `answered` then has diverged.
+    """
+    left = [run for run in runs if (run.step, run.seed) not in answered]
+    for number, run in enumerate(left, start=1):
+        place = len(runs) - len(left) + number
+        say(f"run {place} of {len(runs)}: {run.step}, seed {run.seed}{tell_left(left[number - 1 :], answered)}")
+        try:
+            found = answer_run(run, taxonomy, output=output, restart=restart, keep_checkpoint=keep_checkpoints)
+        except NonFiniteLogitsError as error:
+            say(f"{run.name}: {error}")
+        else:
+            answered[run.step, run.seed] = found
+        yield run
+
+
+def estimate_minutes(left: Sequence[Run], answered: Mapping[tuple[str, int], Answered]) -> float | None:
     """Say how long the runs that are left may take.
 
     Args:
@@ -290,3 +339,11 @@ def estimate_minutes(left: Sequence[Run], answered: dict[tuple[str, int], Answer
         return sum(alike) / len(alike)
 
     return sum(expect(run.step) for run in left)
+
+
+def tell_left(left: Sequence[Run], answered: Mapping[tuple[str, int], Answered]) -> str:
+    """The end of a sentence on the runs that are left: how long they may take, where that is known."""
+    minutes = estimate_minutes(left, answered)
+    if minutes is None:
+        return ""
+    return f", some {minutes:.0f} min left" if minutes < 100 else f", some {minutes / 60:.1f} h left"

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from training.room import telling_full_disk
+from twohands.errors import NonFiniteLogitsError
+
 if TYPE_CHECKING:
     from training.ablate import Answered, Run
     from training.ablatesteps import Step
@@ -42,17 +45,11 @@ def _spell_command(
     return [f"twohands ablate {shlex.quote(config)}", *(f"{name} {shlex.quote(value)}" for name, value in options)]
 
 
-def _tell_left(minutes: float | None) -> str:
-    if minutes is None:
-        return ""
-    return f", some {minutes:.0f} min left" if minutes < 100 else f", some {minutes / 60:.1f} h left"
-
-
 def _list_runs(
     runs: "Sequence[Run]", answered: "Mapping[tuple[str, int], Answered]", steps: "Sequence[Step]", output: Path
 ) -> None:
     """What would run, and what would not."""
-    from training.ablate import estimate_minutes, has_begun  # noqa: PLC0415, RUF100
+    from training.ablate import has_begun, tell_left  # noqa: PLC0415, RUF100
 
     click.echo(f"{'SEED':<10} {'STEP':<16} STATE")
     for run in runs:
@@ -63,7 +60,7 @@ def _list_runs(
         if step.changes:
             click.echo(f"{step.name}: {' '.join(step.changes)}")
     left = [run for run in runs if (run.step, run.seed) not in answered]
-    click.echo(f"{len(left)} of {len(runs)} to run{_tell_left(estimate_minutes(left, dict(answered)))}")
+    click.echo(f"{len(left)} of {len(runs)} to run{tell_left(left, answered)}")
 
 
 def _tell_run(content: Mapping[str, Any], run: "Run") -> str:
@@ -74,6 +71,24 @@ def _tell_run(content: Mapping[str, Any], run: "Run") -> str:
         apart = f" ({figures['difference']:+.3f})" if "difference" in figures else ""
         told.append(f"{name} {figures['macro_f1']:.3f}{apart}")
     return f"{run.step}, seed {run.seed}: {', '.join(told)}"
+
+
+def _prepare(runs: "Sequence[Run]", left: "Sequence[Run]", output: Path, *, keep_checkpoints: bool) -> None:
+    """See that there is room, and say what is there."""
+    from training.ablate import check_room_for, clear, has_checkpoint  # noqa: PLC0415, RUF100
+
+    check_room_for(left, output, keep_checkpoints=keep_checkpoints)
+    output.mkdir(parents=True, exist_ok=True)
+    splits = runs[0].splits
+    _say(f"{len(splits.train)} rows to fit by the base, {len(splits.dev)} of dev to select by and to answer")
+    done = [run for run in runs if run not in left]
+    for run in done:
+        clear(run, output, keep_checkpoint=keep_checkpoints)
+    if done:
+        _say(f"{len(done)} of {len(runs)} runs were answered before")
+    gone = [run.name for run in done if not has_checkpoint(run, output)]
+    if keep_checkpoints and gone:
+        _say(f"no checkpoint is left of {', '.join(gone)}, which were answered without --keep-checkpoints")
 
 
 @click.command(
@@ -143,15 +158,7 @@ def ablate(
     chosen = seeds or tuple(base.seed + number for number in range(3))
     target = output or Path("runs") / f"{base.run_name}-ablate"
 
-    from training.ablate import (  # noqa: PLC0415, RUF100
-        answer_run,
-        check_room_for,
-        discard,
-        estimate_minutes,
-        has_checkpoint,
-        plan_runs,
-        read_answered,
-    )
+    from training.ablate import discard, plan_runs, read_answered  # noqa: PLC0415, RUF100
 
     runs = plan_runs(steps, taxonomy, chosen)
     if restart and not only_list:
@@ -161,20 +168,13 @@ def ablate(
     if only_list:
         _list_runs(runs, answered, steps, target)
         return
-
-    from training.ablatetable import write_tables  # noqa: PLC0415, RUF100
-    from training.room import telling_full_disk  # noqa: PLC0415, RUF100
-
     left = [run for run in runs if (run.step, run.seed) not in answered]
-    check_room_for(left, target, keep_checkpoints=keep_checkpoints)
-    target.mkdir(parents=True, exist_ok=True)
-    splits = runs[0].splits
-    _say(f"{len(splits.train)} rows to fit by the base, {len(splits.dev)} of dev to select by and to answer")
-    if answered:
-        _say(f"{len(answered)} of {len(runs)} runs were answered before")
-    gone = [run.name for run in runs if (run.step, run.seed) in answered and not has_checkpoint(run, target)]
-    if keep_checkpoints and gone:
-        _say(f"no checkpoint is left of {', '.join(gone)}, which were answered without --keep-checkpoints")
+    _prepare(runs, left, target, keep_checkpoints=keep_checkpoints)
+
+    from training.ablate import answer_left  # noqa: PLC0415, RUF100
+    from training.ablatetable import write_tables  # noqa: PLC0415, RUF100
+
+    diverged: list[str] = []
 
     def write() -> tuple[dict[str, Any], str]:
         return write_tables(
@@ -185,16 +185,22 @@ def ablate(
             changes={step.name: step.changes for step in steps},
             command=_spell_command(config, overrides, chosen, given, target),
             run_name=base.run_name,
+            diverged=diverged,
         )
 
     with telling_full_disk(target):
-        for number, run in enumerate(left):
-            minutes_left = _tell_left(estimate_minutes(left[number:], answered))
-            _say(f"run {len(runs) - len(left) + number + 1} of {len(runs)}: {run.step}, seed {run.seed}{minutes_left}")
-            answered[run.step, run.seed] = answer_run(
-                run, taxonomy, output=target, restart=restart, keep_checkpoint=keep_checkpoints
-            )
-            _say(_tell_run(write()[0], run))
-        _, text = write()
-    click.echo(text)
-    _say(f"wrote ablate.md and ablate.json to {target}")
+        for run in answer_left(
+            runs, answered, taxonomy, output=target, restart=restart, keep_checkpoints=keep_checkpoints, say=_say
+        ):
+            if (run.step, run.seed) in answered:
+                _say(_tell_run(write()[0], run))
+            else:
+                diverged.append(run.name)
+        if answered:
+            click.echo(write()[1])
+            _say(f"wrote ablate.md and ablate.json to {target}")
+    if diverged:
+        raise NonFiniteLogitsError(
+            f"{len(diverged)} of {len(runs)} runs diverged: {', '.join(diverged)}; the others were measured. Give the "
+            "step a lower optim.learning_rate, or leave it out"
+        )

@@ -69,7 +69,8 @@ def _measure_step(drawn: DrawnF1, step: str, seeds: Sequence[int]) -> Json:
     both = [seed for seed in own if f"{BASE}-{seed}" in drawn.by_model]
     measured: Json = {
         "by_seed": {str(seed): {"macro_f1": float(of(step, seed)[0])} for seed in own},
-        "macro_f1": drawn.bound(np.mean([of(step, seed) for seed in own], axis=0)) if own else None,
+        "macro_f1": drawn.bound(np.mean([of(step, seed) for seed in own], axis=0)),
+        "sd_over_seeds": bound_over_seeds([float(of(step, seed)[0]) for seed in own])["sd"],
     }
     if step == BASE or not both:
         return measured
@@ -90,10 +91,11 @@ def measure(dev: Sequence[Example], answered: Mapping[tuple[str, int], Answered]
         taxonomy: the heads.
 
     Returns:
-        By head `n_rows`, `labels` that occur, and `steps`: by name `macro_f1` by seed and its mean with the interval
-        over rows, and `difference` from the base with the same seed: by seed, its mean with `low` and `high` over rows
-        (a bootstrap over documents, of the same draws for all), `over_seeds` as `bound_over_seeds`, and
-        `is_beyond_chance`, whether both intervals lie on one side of 0 (None where one is not known).
+        By head `n_rows`, `labels` that occur, and `steps`. Of each step `macro_f1` by seed, and its mean with the
+        interval over rows and `sd_over_seeds`; and `difference` from the base with the same seed: by seed, its mean
+        with `low` and `high` over rows (a bootstrap over documents, of the same draws for all), `over_seeds` as
+        `bound_over_seeds`, and `is_beyond_chance`, whether both intervals lie on one side of 0 (None where one is not
+        known).
     """
     models = {f"{step}-{seed}": found.given for (step, seed), found in answered.items()}
     steps = list(dict.fromkeys(step for step, _ in answered))
@@ -150,7 +152,9 @@ def _lay_out_head(head: Json, minutes: Mapping[str, float | None]) -> list[str]:
         told = "-" if taken is None else f"{taken:.1f}" if taken < 100 else f"{taken:.0f}"
         difference = step.get("difference")
         if difference is None:
-            rows.append((name, _short(step["macro_f1"]["value"]), "", "", told))
+            sd = step["sd_over_seeds"]
+            apart = "" if sd is None else f"sd {_short(sd)}"
+            rows.append((name, _short(step["macro_f1"]["value"]), "", apart, told))
             continue
         apart = f"{_short(difference['value'], '+')} {_between(difference)}"
         rows.append((name, _short(step["macro_f1"]["value"]), apart, _between(step["over_seeds"]), told))
@@ -227,8 +231,9 @@ def lay_out(content: Json, dev: Sequence[Example], taxonomy: Taxonomy, machines:
     seeds: list[int] = content["seeds"]
     lines = [f"# Steps of {content['run_name']} over {len(seeds)} seeds", ""]
     lines += _explain(dev, taxonomy, n_seeds=len(seeds))
-    if content["not_yet"]:
-        lines += ["", *_wrap(f"**Not yet run**: {', '.join(content['not_yet'])}.")]
+    for key, words in (("not_yet", "Not yet run"), ("diverged", "Diverged, and so not measured")):
+        if content[key]:
+            lines += ["", *_wrap(f"**{words}**: {', '.join(content[key])}.")]
     lines += ["", "What each step changes:", ""]
     for name, changes in content["steps"].items():
         lines += _list_item(f"{name}: {' '.join(f'`{change}`' for change in changes) or 'nothing'}")
@@ -254,6 +259,7 @@ def write_tables(
     changes: Mapping[str, Sequence[str]],
     command: Sequence[str],
     run_name: str,
+    diverged: Sequence[str],
 ) -> tuple[Json, str]:
     """Write `ablate.json` and `ablate.md`.
 
@@ -265,6 +271,7 @@ def write_tables(
         changes: by step, the base first.
         command: that repeats it, in parts that stand on a line each.
         run_name: of the base.
+        diverged: names of runs that have no answers, as they came to NaN.
 
     Returns:
         The content of the one, and the text of the other.
@@ -280,7 +287,8 @@ def write_tables(
         "n_dev_documents": len({example.group for example in dev}),
         "n_replicates": N_REPLICATES,
         "n_folds": N_FOLDS,
-        "not_yet": [run.name for run in runs if (run.step, run.seed) not in answered],
+        "not_yet": [r.name for r in runs if (r.step, r.seed) not in answered and r.name not in diverged],
+        "diverged": list(diverged),
         "minutes": {name: _mean_minutes(name, answered) for name in changes},
         "heads": measure(dev, answered, taxonomy),
         "fingerprints": {

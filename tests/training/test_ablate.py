@@ -19,7 +19,7 @@ from training.crossfit import decide_crossfitted
 from training.data import load_splits
 from training.encoders import find_encoder
 from training.loop import fit
-from twohands.errors import ConfigError, LeakError, RunConflictError
+from twohands.errors import ConfigError, LeakError, NonFiniteLogitsError, RunConflictError
 from twohands.examples import NOT_LABELLED, Example, encode_labels
 
 SMOOTHING = "smoothing=loss.label_smoothing=0.1"
@@ -185,6 +185,8 @@ def test_figures_are_those_of_scikit_learn_and_differences_are_of_one_seed(taxon
         assert [good["over_seeds"]["low"], good["over_seeds"]["high"]] == pytest.approx(list(of_scipy))
         assert good["is_beyond_chance"] == (of_scipy.low > 0)
         assert "difference" not in steps["base"]
+        base = [expected["base", seed] for seed in (13, 14, 15)]
+        assert steps["base"]["sd_over_seeds"] == pytest.approx(np.std(base, ddof=1))
         # One seed says nothing of seeds, and two answers alike nothing at all.
         alike = steps["alike"]
         assert alike["difference"] == {"value": 0.0, "low": None, "high": None}
@@ -320,6 +322,37 @@ def test_a_run_is_the_one_that_train_would_make(config, tmp_path):
     kept = read_answered(runs[1], taxonomy, out)
     assert (kept.logits == second.logits).all()
     assert kept.minutes == second.minutes > 0
+
+
+@pytest.mark.issue(3)
+def test_a_step_that_diverges_leaves_the_others_to_be_measured(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = (config, "--step", "fast=optim.learning_rate=1.0e+30 optim.num_epochs=2", "--seeds", "1,2")
+    asked = (*asked, "--output", "out")
+    with pytest.raises(NonFiniteLogitsError):
+        invoke(*asked)
+    report = json.loads(Path("out/ablate.json").read_text(encoding="utf-8"))
+    assert (report["diverged"], report["not_yet"]) == (["fast-1", "fast-2"], [])
+    assert set(report["heads"]["stance"]["steps"]["base"]["by_seed"]) == {"1", "2"}
+    assert report["heads"]["stance"]["steps"]["base"]["sd_over_seeds"] > 0
+    # What it was is forgotten: with a lower rate the step has the same name.
+    assert invoke(config, "--step", "fast=optim.num_epochs=2", "--seeds", "1", "--output", "out").exit_code == 0
+
+
+@pytest.mark.issue(3)
+def test_what_a_kill_left_of_an_answered_run_is_cleared(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runs_of, "clear", lambda *_, **__: None)
+    asked = (config, "--set", "optim.num_epochs=0.3", "--seeds", "1", "--output", "out")
+    assert invoke(*asked).exit_code == 0
+    assert Path("out/base-1/trainer").is_dir()
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert invoke(*asked, "--keep-checkpoints").exit_code == 0
+    assert {path.name for path in Path("out/base-1").iterdir()} >= {"checkpoint"}
+    assert not Path("out/base-1/trainer").exists()
+    assert invoke(*asked).exit_code == 0
+    assert Path("out/base-1/checkpoint").is_dir(), "what was asked for to be kept stays"
 
 
 @pytest.mark.issue(3)

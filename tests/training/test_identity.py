@@ -6,6 +6,8 @@ import pytest
 
 from training.config import load_config
 from training.identity import hint_of_export, list_changes
+from training.kept import read_kept, write_kept
+from twohands.errors import RunConflictError
 
 FREE = [
     "license=MIT", "card_notes=[Made for mails.]", "data.test=null", "data.near_duplicate_jaccard=null",
@@ -49,3 +51,18 @@ def test_a_finished_run_with_other_rows_to_judge_by_is_pointed_to_export(write_r
     assert "twohands export runs/tiny/checkpoint --set data.root=…" in told
     learnt = list_changes(identify(path), identify(path, "data.root=elsewhere", "seed=5"))
     assert hint_of_export(learnt, Path("runs/tiny/checkpoint")) == ""
+
+
+@pytest.mark.issue(3)
+def test_what_was_kept_of_a_run_is_read_again_for_the_same_run_alone(write_run, tmp_path):
+    path, kept = write_run(), tmp_path / "kept.json"
+    now = identify(path)
+    assert read_kept(kept, now) is None
+    before = identify(path)
+    del before["settings"]["loss"]["label_smoothing"]  # an older release had no such key
+    write_kept(kept, {"identity": before, "answers": [1]})
+    assert read_kept(kept, now)["answers"] == [1]
+    with pytest.raises(RunConflictError):
+        read_kept(kept, identify(path, "loss.label_smoothing=0.1"))
+    with pytest.raises(RunConflictError):
+        read_kept(kept, now | {"dev_fingerprint": "b"})
