@@ -102,8 +102,8 @@ Examples:
     --step topics='loss.head_weights={stance: 1, topics: 3}'
 
 Given again, it goes on where it was. Further seeds and steps reuse the runs that are there, other settings are refused.
-Of dev held out by data.dev_fraction, the config's own seed draws the rows for all runs. With steps of which one in
-twenty would pass by chance, test the one you take on rows that had no say.""",
+Dev that is held out by data.dev_fraction is drawn by the config's own seed, for all runs. Of twenty steps without
+effect one may be called beyond chance: show a step that was picked from many again, with other seeds.""",
     no_args_is_help=True,
 )
 @click.argument("config", metavar="CONFIG")

@@ -13,7 +13,7 @@ from training import ablate as runs_of
 from training.ablate import Answered, answer_run, ask_checkpoint, estimate_minutes, plan_runs, read_answered
 from training.ablatecommands import ablate
 from training.ablatesteps import read_steps, split_changes
-from training.ablatetable import bound_over_seeds, measure
+from training.ablatetable import bound_over_seeds, is_beyond_chance, measure
 from training.config import load_config
 from training.crossfit import decide_crossfitted
 from training.data import load_splits
@@ -183,7 +183,8 @@ def test_figures_are_those_of_scikit_learn_and_differences_are_of_one_seed(taxon
         assert 0 < good["difference"]["low"] < np.mean(apart) < good["difference"]["high"]
         of_scipy = ttest_1samp(apart, 0).confidence_interval()
         assert [good["over_seeds"]["low"], good["over_seeds"]["high"]] == pytest.approx(list(of_scipy))
-        assert good["is_beyond_chance"] == (of_scipy.low > 0)
+        reach = np.hypot(np.mean(apart) - good["difference"]["low"], np.mean(apart) - of_scipy.low)
+        assert good["is_beyond_chance"] == (np.mean(apart) > reach)
         assert "difference" not in steps["base"]
         base = [expected["base", seed] for seed in (13, 14, 15)]
         assert steps["base"]["sd_over_seeds"] == pytest.approx(np.std(base, ddof=1))
@@ -193,6 +194,12 @@ def test_figures_are_those_of_scikit_learn_and_differences_are_of_one_seed(taxon
         assert alike["over_seeds"] == {"n": 1, "sd": None, "low": None, "high": None}
         assert alike["is_beyond_chance"] is None
     assert heads["topics"]["steps"]["good"]["is_beyond_chance"]
+    # Turned round it is a loss as sure.
+    names = {"base": "good", "good": "base"}
+    turned = {(names[step], seed): answered(each) for (step, seed), each in given.items() if step in names}
+    loss = measure(examples, turned, taxonomy)["topics"]["steps"]["good"]
+    assert loss["difference"]["high"] < 0
+    assert loss["is_beyond_chance"]
 
 
 @pytest.mark.issue(3)
@@ -202,6 +209,21 @@ def test_what_is_sure_over_rows_may_not_be_over_seeds():
     wide = bound_over_seeds([0.01, 0.02])
     assert wide["low"] < 0 < wide["high"]
     assert bound_over_seeds([0.011, 0.017, 0.009])["low"] > 0
+
+
+@pytest.mark.issue(3)
+@pytest.mark.parametrize("n_seeds", [3, 10])
+@pytest.mark.parametrize("of_seeds", [0.01, 1.0, 2.0])
+def test_of_twenty_steps_without_effect_at_most_one_is_called_beyond_chance(n_seeds, of_seeds):
+    """Rows and seeds both move the difference of a step that does nothing; rows by a normal error of 1."""
+    generator = np.random.default_rng(5)
+    n_called = 0
+    for _ in range(5000):
+        apart = generator.normal() + of_seeds * np.sqrt(n_seeds) * generator.normal(size=n_seeds)
+        value = float(apart.mean())
+        rows = {"value": value, "low": value - 1.96, "high": value + 1.96}
+        n_called += bool(is_beyond_chance(rows, bound_over_seeds(apart.tolist())))
+    assert 0.01 < n_called / 5000 < 0.06  # two standard errors of 5000 draws are .006
 
 
 @pytest.mark.issue(3)
@@ -363,7 +385,7 @@ def test_a_base_alone_shows_how_far_seeds_are_apart(config, tmp_path, monkeypatc
     report = json.loads(Path("runs/alone-ablate/ablate.json").read_text(encoding="utf-8"))
     assert report["steps"] == {"base": []}
     assert report["heads"]["stance"]["steps"]["base"]["macro_f1"]["value"] > 0
-    assert "Beyond chance" not in outcome.output
+    assert "Beyond chance, by" not in outcome.output
 
 
 @pytest.mark.issue(3)
