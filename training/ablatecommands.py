@@ -129,7 +129,9 @@ effect one may be called beyond chance: show a step that was picked from many ag
 )
 @click.option("--keep-checkpoints", is_flag=True, help="Leave the weights of each run in OUTPUT/STEP-SEED/checkpoint.")
 @click.option("--list", "only_list", is_flag=True, help="Show the runs, done and to do, and train nothing.")
-@click.option("--restart", is_flag=True, help="Discard what an earlier call left of these runs.")
+@click.option(
+    "--restart", is_flag=True, help="Discard what an earlier call left of these runs; after a kill go on without it."
+)
 def ablate(
     config: str,
     overrides: tuple[str, ...],

@@ -247,7 +247,7 @@ def lay_out(content: Json, dev: Sequence[Example], taxonomy: Taxonomy, machines:
         Markdown.
     """
     seeds: list[int] = content["seeds"]
-    lines = [f"# Steps of {content['run_name']} over {len(seeds)} seeds", ""]
+    lines = [f"# Steps of {content['run_name']} over {len(seeds)} seed{'s' * (len(seeds) > 1)}", ""]
     lines += _explain(dev, taxonomy, n_seeds=len(seeds))
     for key, words in (("not_yet", "Not yet run"), ("diverged", "Diverged, and so not measured")):
         if content[key]:
