@@ -5,7 +5,7 @@ import logging
 import math
 import re
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +17,8 @@ from twohands.running_lines import drop_running_lines
 _NOTE = re.compile(r"(?<!\d)[.!?\u2026]['\"\u2019\u201d)\]]*\d{1,3}$")  # its number, behind the end of a sentence
 _SHORT = 0.8  # of the usual width of a line, in characters
 _WIDER = 1.3  # than the usual distance of lines, by which a gap parts paragraphs
+# Drawing operators and characters of a whole file: some ten minutes. A page of a book has some thousands.
+_MAX_WORK = 50_000_000
 _LEAST_DISTANCE = 0.8  # of the size of the letters; what is nearer stands on one line, or is no running text
 # No tokenizer's vocabulary has them, and words that hold one are unknown to it.
 _LIGATURES = str.maketrans(
@@ -95,14 +97,18 @@ def _place(cm: list[float], tm: list[float], size: float) -> _Place | None:
     return (height, points) if is_upright and math.isfinite(points) else None
 
 
-def _read_lines(page: Any) -> list[tuple[str, _Place | None]]:  # noqa: ANN401 - a page of an optional library
+def _read_lines(page: Any, spend: Callable[[int], None]) -> list[tuple[str, _Place | None]]:  # noqa: ANN401 - as below
     """Lines of a page, stripped, and where they stand."""
     pieces: list[tuple[str, _Place | None]] = []
 
     def visit(text: str, cm: list[float], tm: list[float], _: object, size: float) -> None:
+        spend(len(text))
         pieces.append((text, _place(cm, tm, size)))
 
-    text = page.extract_text(visitor_text=visit)
+    def count(*_: object) -> None:
+        spend(1)
+
+    text = page.extract_text(visitor_operand_before=count, visitor_text=visit)
     if "".join(piece for piece, _ in pieces) != text:  # then nobody knows which line is meant
         return [(line.strip(), None) for line in text.splitlines()]
     lines: list[tuple[str, _Place | None]] = []
@@ -116,6 +122,34 @@ def _read_lines(page: Any) -> list[tuple[str, _Place | None]]:  # noqa: ANN401 -
                 lines.append((line.strip(), place))
                 line, longest, place = "", 0, None
     return [*lines, (line.strip(), place)] if line else lines
+
+
+def _read_pages(reader: Any, name: str) -> list[list[tuple[str, _Place | None]]]:  # noqa: ANN401 - an optional library
+    """Lines of all pages.
+
+    A small file may list one page, or draw one form, a hundred thousand times. A page that is listed again is read
+    once; all else counts, also within forms, where pypdf swallows the error, which the next operator raises again.
+    """
+    left = _MAX_WORK
+
+    def spend(n: int) -> None:
+        nonlocal left
+        left -= n
+        if left < 0:
+            raise FileReadError(
+                f"{name} has more than {_MAX_WORK:,} drawing operators and characters; cut it into several PDFs, or "
+                "save its text as .txt"
+            )
+
+    pages, read = [], set()
+    for page in reader.pages:
+        reference = page.indirect_reference  # None where a page stands in the list itself
+        key = None if reference is None else (reference.idnum, reference.generation)
+        if key is None or key not in read:
+            read.add(key)
+            pages.append(_read_lines(page, spend))
+            spend(0)
+    return pages
 
 
 def _measure(page: list[tuple[str, _Place | None]]) -> list[float | None]:
@@ -172,13 +206,15 @@ def pdf_to_text(content: bytes, name: str, *, pypdf: ModuleType) -> str:
         Paragraphs and headings, parted by blank lines; never empty.
 
     Raises:
-        FileReadError: it is no PDF, locked, or without text.
+        FileReadError: it is no PDF, locked, without text, or too much to read.
     """
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it tells of each oddity that it mended
     try:
         reader = pypdf.PdfReader(io.BytesIO(content))
         is_locked = reader.is_encrypted and not reader.decrypt("")
-        pages = [_read_lines(page) for page in ([] if is_locked else reader.pages)]
+        pages = [] if is_locked else _read_pages(reader, name)
+    except FileReadError:
+        raise
     except Exception as error:  # a broken PDF raises almost anything
         raise FileReadError(f"{name} cannot be read as PDF: {type(error).__name__}: {error}") from error
     if is_locked:

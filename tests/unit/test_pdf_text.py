@@ -1,36 +1,48 @@
-"""Letters and sizes of a PDF: ligatures are spelt out, and a large title is parted from the text close below it."""
+"""PDFs: ligatures are spelt out, a large title is parted from the text close below it, and what is drawn is bounded."""
 
 import pytest
 
+from twohands import pdf_text
 from twohands.documents import extract_text
+from twohands.errors import FileReadError
 
 BODY = ["The ministry will raise the toll on the old", "steel and lend to the yards, said the clerk", "of the board."]
 
 
-def draw_pdf(lines):
-    """A page of lines, each at a height and in a size; the bytes 1, 2 and 3 are the ligatures fi, ff and ffi."""
+def draw_pdf(lines, *, n_listed=1, n_forms=0):
+    """A page of lines, each at a height and in a size; the bytes 1, 2 and 3 are the ligatures fi, ff and ffi.
+
+    The file lists it `n_listed` times. With `n_forms` the lines stand in a form, which is drawn as often.
+    """
     drawn = b"".join(b"BT /F1 %d Tf 72 %d Td (%s) Tj ET\n" % (size, y, text) for y, size, text in lines)
+    fonts = b"/Resources << /Font << /F1 5 0 R >> /XObject << /X1 6 0 R >> >>"
+    form = b"<< /Type /XObject /Subtype /Form /BBox [0 0 612 792] %s /Length %d >>\nstream\n%s\nendstream"
+    content = b"/X1 Do\n" * n_forms or drawn
     bodies = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R "
-        b"/Resources << /Font << /F1 5 0 R >> >> >>",
-        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(drawn), drawn),
+        b"<< /Type /Pages /Kids [%s] /Count %d >>" % (b"3 0 R " * n_listed, n_listed),
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R %s >>" % fonts,
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /ABCDEF+CMR10 "
         b"/Encoding << /Type /Encoding /Differences [1 /fi /ff /ffi] >> >>",
+        form % (fonts, len(drawn), drawn),
     ]
     content, offsets = b"%PDF-1.4\n", []
     for number, body in enumerate(bodies, start=1):
         offsets.append(len(content))
         content += b"%d 0 obj\n%s\nendobj\n" % (number, body)
     start = len(content)
-    content += b"xref\n0 6\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    return content + b"trailer << /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % start
+    content += b"xref\n0 7\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    return content + b"trailer << /Size 7 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % start
 
 
-def read(lines):
+def read(lines, **drawn):
     pytest.importorskip("pypdf")
-    return extract_text(draw_pdf(lines), suffix=".pdf", name="x")
+    return extract_text(draw_pdf(lines, **drawn), suffix=".pdf", name="x")
+
+
+def place_body():
+    return [(700 - 14 * n, 11, line.encode()) for n, line in enumerate(BODY)]
 
 
 def test_ligatures_are_spelt_out():
@@ -42,6 +54,30 @@ def test_ligatures_are_spelt_out():
 
 @pytest.mark.parametrize("gap", [19, 24, 30])
 def test_a_large_title_close_to_its_text_is_parted_from_it(gap):
-    body = [(700 - 14 * n, 11, line.encode()) for n, line in enumerate(BODY)]
+    body = place_body()
     assert read([(700 + gap, 20, b"Tolls and Loans"), *body]) == f"Tolls and Loans\n\n{' '.join(BODY)}"
     assert read(body) == " ".join(BODY)
+
+
+@pytest.mark.issue(4)
+def test_a_page_that_the_file_lists_again_is_read_once():
+    assert read(place_body(), n_listed=50_000) == " ".join(BODY)  # minutes if it is read each time
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("n_forms", [0, 1])
+def test_a_pdf_with_too_much_drawn_is_refused(monkeypatch, n_forms):
+    # Five operators and the text of each line; in a form, one more to draw that.
+    n_work = sum(map(len, BODY)) + 5 * len(BODY) + n_forms
+    monkeypatch.setattr(pdf_text, "_MAX_WORK", 2 * n_work)
+    assert read(place_body(), n_forms=n_forms) == " ".join(BODY)
+    monkeypatch.setattr(pdf_text, "_MAX_WORK", n_work // 2)
+    with pytest.raises(FileReadError, match="cut it into several"):
+        read(place_body(), n_forms=n_forms)
+
+
+@pytest.mark.issue(4)
+def test_a_form_that_is_drawn_often_counts_each_time(monkeypatch):
+    monkeypatch.setattr(pdf_text, "_MAX_WORK", 10_000)
+    with pytest.raises(FileReadError, match="cut it into several"):
+        read(place_body(), n_forms=1000)
