@@ -21,7 +21,12 @@ _READ = {
     "iso2022_jp", "koi8-r", "koi8-u", "mac-roman", *(f"cp125{n}" for n in range(9)),
     *(f"iso8859-{n}" for n in (2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16)),
 }  # fmt: skip
-_BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+# UTF-32 before UTF-16, as whose mark one of its marks begins.
+_BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
+}  # fmt: skip
+LONGEST_MARK = max(map(len, _BYTE_ORDER_MARKS))  # bytes
 
 
 def find_codec(label: str) -> str | None:
@@ -100,7 +105,7 @@ def decode(content: bytes, codec: str) -> str:
 
 
 def read_utf_8_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Turn lines of UTF-16 that begin with its byte order mark, as PowerShell writes them, into lines of UTF-8.
+    """Turn lines of UTF-16 or UTF-32 that begin with a byte order mark, as PowerShell writes them, into UTF-8.
 
     Args:
         lines: as they come of a file, each up to a byte 0A; not all of them need be held.
@@ -110,13 +115,14 @@ def read_utf_8_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
     """
     remaining = iter(lines)
     first = next(remaining, b"")
-    if find_marked_codec(first) != "utf-16":
+    codec = find_marked_codec(first)
+    if codec is None or codec == "utf-8":
         yield first
         yield from remaining
         return
-    decoder = codecs.getincrementaldecoder("utf-16")("surrogatepass")
+    decoder = codecs.getincrementaldecoder(codec)("surrogatepass")
     held: list[str] = []  # joined once: each letter of Gujarati and Gurmukhi has that byte, and ends a piece
-    for piece in chain([first], remaining):  # of which each begins with the half of the line feed before it
+    for piece in chain([first], remaining):  # of which each begins with the rest of the line feed before it
         *whole, rest = decoder.decode(piece).split("\n")
         for end in whole:
             yield f"{''.join(held)}{end}\n".encode("utf-8", "surrogatepass")

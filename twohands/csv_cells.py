@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from twohands.charsets import LONGEST_MARK, find_marked_codec
 from twohands.row_faults import FileFault
 from twohands.row_files import MAX_LINE, open_bytes, plain_suffix, skip_line
 
@@ -78,11 +79,11 @@ def _read_header(lines: _Lines, path: Path) -> tuple[list[str], Iterator[list[st
 
 @contextmanager
 def _open_text(path: Path) -> Iterator[io.TextIOWrapper]:
-    """Open a file in UTF-8, or in UTF-16 where it begins with its byte order mark, as Excel's "Unicode Text" does."""
+    """Open a file in UTF-8, or in UTF-16 or UTF-32 where its mark says so, as in Excel's "Unicode Text"."""
     with open_bytes(path) as content:
-        start = content.peek(2)[:2]  # type: ignore[attr-defined]  # all that open_bytes gives has it
-        is_utf_16 = start in {b"\xff\xfe", b"\xfe\xff"}
-        encoding, errors = ("utf-16", "strict") if is_utf_16 else ("utf-8-sig", "surrogateescape")
+        marked = find_marked_codec(content.peek(LONGEST_MARK))  # type: ignore[attr-defined]  # what is opened has it
+        is_utf_8 = marked is None or marked == "utf-8"
+        encoding, errors = ("utf-8-sig", "surrogateescape") if is_utf_8 else (marked, "strict")
         with io.TextIOWrapper(content, encoding=encoding, errors=errors, newline="") as stream:
             yield stream
 
@@ -98,7 +99,7 @@ def read_csv_header(path: Path) -> list[str]:
 
     Raises:
         csv.Error: it is no CSV in UTF-8.
-        UnicodeDecodeError: it begins as UTF-16 and is none.
+        UnicodeDecodeError: it begins as UTF-16 or UTF-32 and is none.
         PackedError: it is packed, and cannot be unpacked.
     """
     with _open_text(path) as stream:
@@ -115,8 +116,8 @@ def read_csv_cells(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[st
     """Stream the rows of a CSV file; those that are wholly blank, as Excel leaves behind a table, are passed over.
 
     Args:
-        path: the file, in UTF-8, or in UTF-16 with its byte order mark; tabs part the cells of `.tsv`, and of any file
-            what a first line `sep=;` says; `.gz` is unpacked.
+        path: the file, in UTF-8, or in UTF-16 or UTF-32 with its byte order mark; tabs part the cells of `.tsv`, and
+            of any file what a first line `sep=;` says; `.gz` is unpacked.
         faults: rows that cannot be read are described here and passed over.
 
     Yields:
@@ -124,7 +125,7 @@ def read_csv_cells(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[st
         null.
 
     Raises:
-        UnicodeDecodeError: it begins as UTF-16 and is none.
+        UnicodeDecodeError: it begins as UTF-16 or UTF-32 and is none.
         PackedError: it is packed, and cannot be unpacked.
     """
     with _open_text(path) as stream:

@@ -37,7 +37,7 @@ def decode_text(content: bytes, name: str, *, charset: str | None = None) -> str
     """Decode plain text.
 
     Args:
-        content: UTF-8, or UTF-16 that begins with its byte order mark.
+        content: UTF-8, or UTF-16 or UTF-32 that begins with its byte order mark.
         name: of the document, for the message.
         charset: what else it is where it has no such mark, by a name that `find_codec` knows.
 

@@ -107,7 +107,7 @@ def read_jsonl_lines(lines: Iterable[bytes], name: str, faults: list[str]) -> It
     """Stream the rows of JSONL.
 
     Args:
-        lines: lines of a file or of standard input, in UTF-8, or in UTF-16 with its byte order mark.
+        lines: lines of a file or of standard input, in UTF-8, or in UTF-16 or UTF-32 with its byte order mark.
         name: how places are named.
         faults: lines that cannot be read are described here and passed over.
 
@@ -141,8 +141,9 @@ def _read_csv(path: Path, faults: list[str]) -> Iterator[Row]:
     try:
         for place, cells, header in read_csv_cells(path, faults):
             yield Row(cells, place, header)
-    except UnicodeDecodeError as error:  # of UTF-16; what is no UTF-8 is told of by row
-        faults.append(f"{path}: not text in UTF-16 ({error.reason}); save the file as UTF-8 (in Excel: CSV UTF-8)")
+    except UnicodeDecodeError as error:  # of UTF-16 or UTF-32; what is no UTF-8 is told of by row
+        name = error.encoding[:6].upper()
+        faults.append(f"{path}: not text in {name} ({error.reason}); save the file as UTF-8 (in Excel: CSV UTF-8)")
 
 
 def _read_parquet(path: Path, faults: list[str], columns: Collection[str] | None) -> Iterator[Row]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from twohands.charsets import read_utf_8_lines
+from twohands.charsets import find_marked_codec, read_utf_8_lines
 from twohands.csv_cells import read_csv_header
 from twohands.documents import (
     DOCUMENT_SUFFIXES,
@@ -33,7 +33,16 @@ from twohands.errors import (
 )
 from twohands.examples import Row, expand_paths, import_pyarrow, read_jsonl_lines, read_rows
 from twohands.paragraphs import split_paragraphs
-from twohands.row_files import ROW_SUFFIXES, PackedError, plain_suffix, read_suffix, tell_unread, tell_unusable
+from twohands.row_files import (
+    ROW_SUFFIXES,
+    PackedError,
+    bound_lines,
+    plain_suffix,
+    read_pieces,
+    read_suffix,
+    tell_unread,
+    tell_unusable,
+)
 
 STDIN_NAME = "stdin"
 _SHOWN_CHARS = 60
@@ -177,9 +186,9 @@ def read_items(files: Iterable[Path], faults: list[str], *, text_column: str) ->
                 yield _item_from_row(row, text_column)
 
 
-def _read_lines(stream: BinaryIO) -> Iterator[bytes]:
+def _read_pieces(stream: BinaryIO) -> Iterator[bytes]:
     try:
-        yield from stream
+        yield from read_pieces(stream)
     except OSError as error:
         raise FileReadError(f"cannot read standard input: {error.strerror or error}") from error
 
@@ -188,8 +197,7 @@ def _find_kind(content: bytes) -> str:
     """The suffix of the document that standard input is; an array of JSON is refused, which went for prose."""
     if content.startswith(b"%PDF-"):
         return ".pdf"
-    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    start = content[:4000].decode(encoding, errors="ignore").lstrip()
+    start = content[:4000].decode(find_marked_codec(content) or "utf-8", errors="ignore").lstrip("\ufeff").lstrip()
     if re.match(r"\[\s*[{\"\]]", start):
         try:
             is_array = start[1:].lstrip().startswith("{") or isinstance(json.loads(content), list)
@@ -219,18 +227,19 @@ def read_stdin(stream: BinaryIO, faults: list[str], *, text_column: str) -> tupl
         FileReadError: it cannot be read, or is an array of JSON.
         MissingExtraError: HTML or PDF without the extra `documents`.
     """
-    lines = _read_lines(stream)
+    pieces = _read_pieces(stream)
     head: list[bytes] = []
-    for line in lines:
-        head.append(line)
-        if line.removeprefix(b"\xef\xbb\xbf").strip(_BLANK_IN_ANY_UTF):
+    for piece in pieces:
+        head.append(piece)
+        if piece.removeprefix(b"\xef\xbb\xbf").strip(_BLANK_IN_ANY_UTF):
             break
     first = b"".join(read_utf_8_lines(head))
     if first.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
-        rows = read_jsonl_lines(itertools.chain(head, lines), STDIN_NAME, faults)
+        lines = bound_lines(itertools.chain(head, pieces), STDIN_NAME, faults)
+        rows = read_jsonl_lines(lines, STDIN_NAME, faults)
         return False, (_item_from_row(row, text_column) for row in rows)
 
-    content = b"".join([*head, *lines])
+    content = b"".join([*head, *pieces])
     suffix = _find_kind(content)
     if suffix not in TEXT_SUFFIXES:
         import_reader(suffix)

@@ -60,10 +60,40 @@ def open_bytes(path: Path) -> BinaryIO:
     return cast("BinaryIO", gzip.open(path, "rb")) if path.suffix.lower() == PACKED else path.open("rb")
 
 
-def skip_line(stream: TextIO | BinaryIO) -> None:
+def skip_line(stream: TextIO) -> None:
     """Read on to the end of a line, and hold nothing of it."""
-    while (rest := stream.readline(MAX_LINE)) and rest[-1:] not in {"\n", "\r", b"\n"}:
+    while (rest := stream.readline(MAX_LINE)) and rest[-1] not in "\n\r":
         pass
+
+
+def read_pieces(stream: BinaryIO) -> Iterator[bytes]:
+    """Stream the lines of a stream, those of more than `MAX_LINE` bytes in pieces of that size."""
+    while piece := stream.readline(MAX_LINE):
+        yield piece
+
+
+def bound_lines(pieces: Iterable[bytes], name: str, faults: list[str]) -> Iterator[bytes]:
+    """Leave out lines that are too long.
+
+    Args:
+        pieces: as `read_pieces` gives them.
+        name: of the file or stream, for messages.
+        faults: a line of more than `MAX_LINE` bytes is described here.
+
+    Yields:
+        Lines with their ends; a blank one in the place of one that is too long.
+    """
+    number, is_rest = 0, False
+    for piece in pieces:
+        is_cut = len(piece) == MAX_LINE and not piece.endswith(b"\n")
+        if not is_rest:
+            number += 1
+            if is_cut:
+                faults.append(
+                    f"{name}:{number}: a line has more than {MAX_LINE:,} bytes; one object a line is expected"
+                )
+            yield b"\n" if is_cut else piece
+        is_rest = is_cut
 
 
 def read_byte_lines(path: Path, faults: list[str]) -> Iterator[bytes]:
@@ -71,26 +101,17 @@ def read_byte_lines(path: Path, faults: list[str]) -> Iterator[bytes]:
 
     Args:
         path: the file.
-        faults: a line of more than `MAX_LINE` bytes is described here.
+        faults: as in `bound_lines`.
 
     Yields:
-        Lines with their ends; a blank one in the place of one that is too long.
+        As `bound_lines`.
 
     Raises:
         OSError: it cannot be opened or read.
         PackedError: it is packed, and cannot be unpacked.
     """
     with open_bytes(path) as stream:
-        number = 0
-        while line := stream.readline(MAX_LINE):
-            number += 1
-            if len(line) == MAX_LINE and not line.endswith(b"\n"):
-                faults.append(
-                    f"{path}:{number}: a line has more than {MAX_LINE:,} bytes; one object a line is expected"
-                )
-                line = b"\n"
-                skip_line(stream)
-            yield line
+        yield from bound_lines(read_pieces(stream), str(path), faults)
 
 
 def find_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
@@ -156,7 +177,7 @@ _UNREADABLE = (ArithmeticError, ValueError, LookupError, NotImplementedError, Im
 
 @dataclass(frozen=True, slots=True, repr=False)
 class UnreadableCell:
-    """A cell that is there, and of which Python can make no value; no string, so that none takes it for a text.
+    """A cell that is there, and of which Python can or should make no value; no string: none takes it for a text.
 
     `shown` is how Arrow spells the value, or its type in angle brackets; `reason` says what is wrong.
     """
@@ -171,7 +192,18 @@ class UnreadableCell:
         return f"cannot be read ({self.reason})"
 
 
-def _read_cell(scalar: Any) -> object:  # noqa: ANN401 - of pyarrow, which the bare install lacks
+def _count_bytes(scalar: Any) -> int:  # noqa: ANN401 - of pyarrow, which the bare install lacks
+    """Of a string, an entry of a dictionary or a list; 0 of all that is small."""
+    if hasattr(scalar, "dictionary"):
+        scalar = scalar.value
+    content = scalar.as_buffer() if hasattr(scalar, "as_buffer") else getattr(scalar, "values", None)
+    n_bytes: int = getattr(content, "nbytes", 0) or getattr(content, "size", 0)
+    return n_bytes
+
+
+def _read_cell(scalar: Any) -> object:  # noqa: ANN401 - of pyarrow, too
+    if _count_bytes(scalar) > MAX_LINE:
+        return UnreadableCell(f"<{scalar.type}>", f"it has more than {MAX_LINE:,} bytes")
     try:
         return scalar.as_py()
     except _UNREADABLE as error:
@@ -183,15 +215,16 @@ def _read_cell(scalar: Any) -> object:  # noqa: ANN401 - of pyarrow, which the b
 
 
 def _read_batch(batch: Any) -> Iterator[dict[str, object]]:  # noqa: ANN401 - of pyarrow, too
-    columns: list[list[object]] = []
+    columns: list[Iterator[object]] = []
     for column in batch.columns:
-        try:
-            columns.append(column.to_pylist())
+        one_by_one = map(_read_cell, column)
+        try:  # cells that may be long one by one, so that no more than one of them is held
+            columns.append(iter(column.to_pylist()) if column.nbytes <= MAX_LINE else one_by_one)
         except _UNREADABLE:
-            columns.append([_read_cell(scalar) for scalar in column])
+            columns.append(one_by_one)
     names = batch.schema.names
-    for number in range(batch.num_rows):
-        yield {name: cells[number] for name, cells in zip(names, columns, strict=True)}
+    for _ in range(batch.num_rows):
+        yield {name: next(cells) for name, cells in zip(names, columns, strict=True)}
 
 
 def read_parquet_cells(
@@ -206,8 +239,8 @@ def read_parquet_cells(
         columns: those that are read; all if None.
 
     Yields:
-        The place of a row, and its cells by column; an `UnreadableCell` stands where Python has no such value, so that
-        one which nobody asked for costs nothing.
+        The place of a row, and its cells by column; an `UnreadableCell` stands where Python has no such value or it has
+        more than `MAX_LINE` bytes, so that one which nobody asked for costs nothing.
     """
     try:
         table = parquet.ParquetFile(path)

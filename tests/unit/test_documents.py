@@ -47,7 +47,7 @@ def paragraphs_of(path):
     return [paragraph.text for paragraph in split_paragraphs(read_document(path))]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
 def test_plain_text_is_the_files_own(tmp_path, encoding):
     path = tmp_path / "a.txt"
     text = f"{FIRST}\r\n\r\n  caf\u00e9 {SECOND}\n"
@@ -66,7 +66,7 @@ def test_a_byte_order_mark_counts_in_offsets_and_is_not_read(tmp_path):
     assert [raw[paragraph.start : paragraph.end] for paragraph in paragraphs] == [f"\ufeff{FIRST}", SECOND]
 
 
-@pytest.mark.parametrize("content", [b"caf\xe9 talk", b"\x89PNG\r\n\x1a\n\x00\xff", b"\xff\xfea"])
+@pytest.mark.parametrize("content", [b"caf\xe9 talk", b"\x89PNG\r\n\x1a\n\x00\xff", b"\xff\xfea", b"\xff\xfe\0\0a"])
 def test_bytes_that_are_no_text_are_refused(tmp_path, content):
     path = tmp_path / "a.md"
     path.write_bytes(content)
@@ -251,7 +251,7 @@ def test_an_encoding_that_is_known_outweighs_the_page_and_a_mark_outweighs_both(
         extract_text("<meta charset=utf-8><p>\u201c\u0159</p>".encode("cp1250"), charset="cp1250", **told)
         == "\u201c\u0159"
     )
-    for encoding in ("utf-8-sig", "utf-16"):
+    for encoding in ("utf-8-sig", "utf-16", "utf-32"):
         page = "<meta charset=iso-8859-1><p>\u0159</p>".encode(encoding)
         assert extract_text(page, charset="cp1252", **told) == "\u0159"
         text = extract_text("\u0159".encode(encoding), suffix=".txt", name="x", charset="cp1252")

@@ -246,6 +246,29 @@ def test_rows_of_standard_input_are_streamed():
     assert [next(items).text for _ in range(3)] == ["A."] * 3
 
 
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("start", [b"", b"\n", b'{"text": "A."}\n'])
+@pytest.mark.parametrize("n_chars", [199, 200, 201, 5000])
+def test_a_line_of_standard_input_without_bound_is_told_of_and_held_by_nobody(start, n_chars, monkeypatch):
+    monkeypatch.setattr("twohands.row_files.MAX_LINE", 200)
+    line = b'{"text": "%s"}' % (b"a" * (n_chars - 12))
+    is_document, items, faults = read_bytes(start + line + b'\n{"text": "B."}\n')
+    assert not is_document
+    is_read = n_chars == 199  # with its end it has 200
+    assert [item.text for item in items][-1] == "B."
+    assert len(items) == (b"A." in start) + is_read + 1
+    number = start.count(b"\n") + 1
+    expected = f"stdin:{number}: a line has more than 200 bytes; one object a line is expected"
+    assert faults == [expected] * (not is_read)
+
+
+@pytest.mark.issue(4)
+def test_a_document_on_standard_input_may_be_one_long_line(monkeypatch):
+    monkeypatch.setattr("twohands.row_files.MAX_LINE", 20)
+    is_document, (item,), faults = read_bytes(FIRST.encode())
+    assert (is_document, item.text, faults) == (True, FIRST, [])
+
+
 @pytest.mark.issue(2)
 @pytest.mark.parametrize(
     ("name", "content"),
@@ -256,6 +279,8 @@ def test_rows_of_standard_input_are_streamed():
         ("a.TSV.GZ", gzip.compress(b"id\ttext\n1\tA, and more.\n2\tB.\n", mtime=0)),
         ("a.jsonl.gz", gzip.compress(b'{"id": 1, "text": "A, and more."}\n{"id": 2, "text": "B."}\n', mtime=0)),
         ("a.csv", 'id,text\n1,"A, and more."\n2,B.\n'.encode("utf-16")),
+        ("a.csv", 'id,text\n1,"A, and more."\n2,B.\n'.encode("utf-32")),
+        ("a.csv", "\ufeffid\ttext\r\n1\tA, and more.\r\n2\tB.\r\n".encode("utf-32-be")),
         ("a.csv", "id\ttext\r\n1\tA, and more.\r\n2\tB.\r\n".encode("utf-16")),
         ("a.csv", b"sep=;\r\nid;text\r\n1;A, and more.\r\n2;B.\r\n"),
         ("a.csv", b'\xef\xbb\xbf"sep=|"\nid|text\n1|A, and more.\n2|B.\n'),
@@ -270,9 +295,9 @@ def test_tables_as_people_have_them_are_read(tmp_path, name, content):
 
 
 @pytest.mark.issue(2)
-@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
-def test_rows_in_utf_16_are_rows_in_files_and_on_standard_input(tmp_path, encoding, end):
+def test_rows_in_utf_16_or_32_are_rows_in_files_and_on_standard_input(tmp_path, encoding, end):
     texts = ["A plan\u2028of \u0a05\u010a.", "\U0001f680 B."]  # with the byte of a line feed in its letters
     lines = [json.dumps({"text": text}, ensure_ascii=False) + end for text in texts]
     content = ("\ufeff" + "".join(lines) + '{"text": "cut"').encode(encoding)
@@ -280,7 +305,8 @@ def test_rows_in_utf_16_are_rows_in_files_and_on_standard_input(tmp_path, encodi
     items, faults = read_all(tmp_path / "a.jsonl")
     assert [item.text for item in items] == texts
     assert len(faults) == 1
-    for each in (content, ("\ufeff" + end).encode(encoding) + content[2:]):  # a blank line before is no document
+    n_mark = len("\ufeff".encode(encoding))
+    for each in (content, ("\ufeff" + end).encode(encoding) + content[n_mark:]):  # a blank line before is no document
         is_document, items, faults = read_bytes(each)
         assert (is_document, [item.text for item in items], len(faults)) == (False, texts, 1)
 
@@ -338,7 +364,7 @@ def test_prose_in_brackets_is_prose(start):
 @pytest.mark.parametrize(
     "start", ["<!DOCTYPE html>", "<html lang='en'>", "\n<?xml version='1.0'?>\n<!-- a\nb --><!doctype HTML>"]
 )
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_html_on_standard_input_is_read_as_html(start, encoding, monkeypatch):
     pytest.importorskip("bs4")
     content = f"{start}<head><title>T</title></head><body><p>{FIRST}</p></body>".encode(encoding)

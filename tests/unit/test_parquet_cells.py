@@ -104,3 +104,34 @@ def test_a_long_text_of_many_rows_is_not_held_once_for_each(tmp_path):
     assert pa.total_allocated_bytes() - held < 10_000_000
     assert len(list(rows)) == 999
     assert list(next(read_rows(tmp_path / "a.parquet", [], columns={"id", "text"})).cells) == ["text"]
+
+
+LONG = {
+    "string": pa.array([TEXT, "a" * 1001, TEXT]),
+    "string_view": pa.array([TEXT, "a" * 1001, TEXT], pa.string()).cast(pa.string_view()),
+    "binary": pa.array([TEXT.encode(), b"a" * 1001, None]),
+    "dictionary": pa.array([TEXT, "a" * 1001, TEXT]).dictionary_encode(),
+    "list": pa.array([[TEXT], ["a"] * 1001, []]),
+}
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("kind", LONG)
+def test_a_cell_without_bound_is_the_fault_of_its_row(tmp_path, monkeypatch, kind):
+    path = write(tmp_path / "a.parquet", text=LONG[kind])
+    read = [row.cells["text"] for row in read_rows(path, [])]
+    monkeypatch.setattr("twohands.row_files.MAX_LINE", 1000)
+    cells = [row.cells["text"] for row in read_rows(path, [])]
+    assert isinstance(cells[1], UnreadableCell)
+    assert [cells[0], cells[2]] == [read[0], read[2]]
+    bad = list(read_items([path], [], text_column="text"))[1]
+    assert bad.id == "r1"
+    assert str(bad.error) == f"{path}:row 2: column text cannot be read (it has more than 1,000 bytes)"
+
+
+@pytest.mark.issue(4)
+def test_one_long_text_of_a_category_is_no_fault_of_the_rows_beside_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("twohands.row_files.MAX_LINE", 1000)
+    texts = pa.array([f"{TEXT} {'a' * (400 + n)}" for n in range(3)])  # more together, none of them
+    path = write(tmp_path / "a.parquet", text=texts.dictionary_encode())
+    assert [row.cells["text"] for row in read_rows(path, [])] == texts.to_pylist()
