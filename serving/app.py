@@ -172,7 +172,7 @@ def create_app(
     spans, build_observed = open_tracing() if settings.tracing else NO_SPANS, app.build_middleware_stack
     # Around all, not by `add_middleware`: Starlette answers what nobody expected outside of what is added so.
     app.build_middleware_stack = lambda: Observer(  # type: ignore[method-assign]  # Starlette has no other way
-        build_observed(), metrics=metrics, spans=spans
+        build_observed(), metrics=metrics, spans=spans, keyring=keyring
     )
     for kind in (TwoHandsError, HTTPException, RequestValidationError, ClientDisconnect, Exception):
         app.add_exception_handler(kind, answer_failure)

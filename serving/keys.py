@@ -11,6 +11,7 @@ import hmac
 import json
 import logging
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -29,6 +30,7 @@ _LOGGER = logging.getLogger(__name__)
 _PREFIX = "th"
 _ID_BYTES, _SECRET_BYTES = 4, 32
 _MAX_KEY_CHARS = 256
+_LIKE_A_KEY = re.compile(rf"{_PREFIX}_[0-9a-f]{{{2 * _ID_BYTES}}}_[A-Za-z0-9_-]{{16,}}")  # one that was cut off, too
 _CHECK_EVERY_S = 1.0
 
 _Stamp = tuple[int, int, int] | None  # None: the file is not there
@@ -67,6 +69,11 @@ class KeyFile(BaseModel):
 def digest_key(key: str) -> str:
     """The SHA-256 of a key, in hexadecimal."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def holds_key(text: str) -> bool:
+    """Whether a text holds what `make_key` makes, be it another service's key or one that was revoked."""
+    return _LIKE_A_KEY.search(text) is not None
 
 
 def make_key(

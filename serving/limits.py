@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.body_room import HELD_BODY, BodyRoom, HeldBody
 from serving.failures import REQUEST_ID_HEADER, answer_failure
+from serving.keys import Keyring, holds_key
 from twohands.errors import BodyTimeoutError, BodyTooLargeError, MediaTypeError, TwoHandsError
 
 # Logs and headers carry the id: nothing that could break a line or a quote is taken over.
@@ -40,10 +41,14 @@ def check_media_type(headers: Mapping[str, str], *, is_stream: bool = False) -> 
         raise MediaTypeError("send JSON, with the header `content-type: application/json`")
 
 
-def read_request_id(headers: Mapping[bytes, bytes]) -> str:
-    """The caller's request id if it is a sane one, else a new one."""
+def read_request_id(headers: Mapping[bytes, bytes], keyring: Keyring | None = None) -> str:
+    """The caller's request id if it is a sane one and no API key, which logs must not hold; else a new one."""
     sent = headers.get(REQUEST_ID_HEADER.encode(), b"")
-    return sent.decode("ascii") if _SANE_ID.fullmatch(sent) else uuid.uuid4().hex
+    if not _SANE_ID.fullmatch(sent):
+        return uuid.uuid4().hex
+    request_id = sent.decode("ascii")
+    is_key = holds_key(request_id) or (keyring is not None and keyring.find(request_id) is not None)
+    return uuid.uuid4().hex if is_key else request_id
 
 
 async def drain(receive: Receive) -> None:

@@ -8,6 +8,7 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.failures import list_codes
+from serving.keys import Keyring
 from serving.limits import read_request_id
 from serving.metrics import Metrics
 from serving.operations import METRICS_PATH
@@ -25,17 +26,21 @@ _HUNG_UP = 499
 class Observer:
     """ASGI middleware, the outermost: gives the request its id, and tells how it went."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, spans: Spans = NO_SPANS) -> None:
+    def __init__(
+        self, app: ASGIApp, *, metrics: Metrics, spans: Spans = NO_SPANS, keyring: Keyring | None = None
+    ) -> None:
         """Wrap an app.
 
         Args:
             app: what is observed.
             metrics: where requests are counted.
             spans: where they are traced.
+            keyring: keys that are taken for no request's id.
         """
         self._app = app
         self._metrics = metrics
         self._spans = spans
+        self._keyring = keyring
         for reason in list_codes(_REJECTIONS):  # a rate misses the first event of a series that begins with it
             metrics.rejected.labels(reason)
 
@@ -45,7 +50,7 @@ class Observer:
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        state["request_id"] = read_request_id(dict(scope["headers"]))
+        state["request_id"] = read_request_id(dict(scope["headers"]), self._keyring)
         status, n_bytes_in, n_bytes_out = 500, 0, 0  # 500 is what is answered if nothing below us answers
         started_s = time.perf_counter()
 

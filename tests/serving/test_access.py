@@ -1,4 +1,5 @@
 import base64
+import logging
 import re
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from serving.access import WEBHOOK_PATH, is_loopback, is_open
 from serving.app import create_app
 from serving.failures import SECURITY_HEADERS
-from serving.keys import make_key, write_keys
+from serving.keys import digest_key, make_key, write_keys
 from serving.server import check_address
 from serving.settings import ServeSettings
 from tests.serving.support import open_client
@@ -44,6 +45,30 @@ async def test_either_header_lets_in(guarded, keys):
         {"authorization": "Basic " + base64.b64encode(f"anyone:{keys['plain']}".encode()).decode()},
     ):
         assert (await guarded.post("/v1/classify", json=BODY, headers=headers)).status_code == 200
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("kind", ["known", "of_hand", "unknown", "cut", "within"])
+async def test_a_key_that_is_sent_as_the_request_id_is_not_logged(settings, classifier, tmp_path, caplog, kind):
+    key, kept = make_key(name="plain")
+    of_hand = kept.model_copy(update={"id": "of-hand", "sha256": digest_key("correct-horse-battery")})
+    write_keys(tmp_path / "keys.json", [kept, of_hand])
+    sent = {
+        "known": key, "of_hand": "correct-horse-battery", "unknown": make_key(name="x")[0], "cut": key[:-10],
+        "within": f"key={key}",
+    }[kind]  # fmt: skip
+    caplog.set_level(logging.DEBUG)
+    app = create_app(settings.model_copy(update={"api_keys_file": tmp_path / "keys.json"}), classifier)
+    async with open_client(app) as client:
+        for headers in ({}, {"x-api-key": key}):
+            answer = await client.post("/v1/classify", json=BODY, headers={"x-request-id": sent, **headers})
+            assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["x-request-id"])
+        # A word that is no key is kept, though it names one by its id.
+        answer = await client.get("/healthz", headers={"x-request-id": f"th_{kept.id}_7"})
+        assert answer.headers["x-request-id"] == f"th_{kept.id}_7"
+    told = [record.facts["request_id"] for record in caplog.records if hasattr(record, "facts")]
+    assert len(told) >= 3
+    assert not any(sent in request_id or key[13:30] in request_id for request_id in told)
 
 
 @pytest.mark.issue(4)
