@@ -44,7 +44,7 @@ class Desk:
         self._threads = ThreadPoolExecutor(_N_THREADS, thread_name_prefix="corrections")
         self._n_here = 0
         self._lock = threading.Lock()  # of what is counted; the event loop takes it, so it is never held for long
-        self._begun: dict[int, float] = {}  # by thread, when what it works at was begun
+        self._begun: dict[int, float] = {}  # by thread, when what it works at was begun, or last went on
         self._watching: asyncio.TimerHandle | None = None
         self._opening = threading.Lock()  # taken in threads only: the first of them loads SQLAlchemy
         self._store: Store | None = None
@@ -76,7 +76,8 @@ class Desk:
 
         Raises:
             OverloadedError: too much waits already.
-            CorrectionsUnavailableError: the database cannot be used, or took longer than is waited for.
+            CorrectionsUnavailableError: the database cannot be used, or took longer than is waited for, since the
+                work was begun or last told that it goes on.
         """
         with self._lock:
             if self._n_here >= _MAX_HERE:
@@ -98,6 +99,11 @@ class Desk:
                 raise
             # It was `stop` that called it off; to whoever called, nobody would answer.
             raise _make_stopping() from None
+
+    def go_on(self) -> None:
+        """Tell, from within `work`, that the database has answered: from here on it is waited for anew."""
+        with self._lock:
+            self._begun[threading.get_ident()] = time.monotonic()
 
     def _leave(self, future: "Future[_T] | None" = None) -> None:
         del future

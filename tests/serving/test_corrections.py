@@ -4,10 +4,12 @@ import sqlite3
 import threading
 import time
 import xml.etree.ElementTree as ET
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 
+import serving.corrections.store as store_module
 from serving.app import create_app
 from serving.corrections.address import OFF, Address
 from serving.corrections.desk import Desk
@@ -458,6 +460,35 @@ async def test_postgresql_that_gives_no_answer_holds_neither_a_caller_nor_the_en
         monkeypatch.setattr("serving.corrections.desk._STOP_S", 0.01)
         await app.state.corrections.stop()
         assert code(await left) == refused
+
+
+@pytest.mark.issue(4)
+async def test_an_export_may_take_as_long_as_rows_come(settings, classifier, postgres_url, monkeypatch):  # noqa: F811
+    passed_s, watched = 0.0, threading.Event()
+    loop, read = asyncio.get_running_loop(), store_module._read
+    app = create_app(settings.model_copy(update={"corrections": postgres_url}), classifier)
+    desk = app.state.corrections
+
+    def watch():
+        desk._watch()
+        watched.set()
+
+    def read_slowly(row):
+        nonlocal passed_s
+        passed_s += 40  # more than a minute for any two
+        watched.clear()
+        loop.call_soon_threadsafe(watch)
+        assert watched.wait(20)
+        return read(row)
+
+    async with open_client(app, base_url="http://localhost") as client:
+        saved = [await save(client, text=f"plan {number}") for number in range(6)]
+        monkeypatch.setitem(Store.iterate_latest.__kwdefaults__, "n_at_once", 1)
+        monkeypatch.setattr(store_module, "_read", read_slowly)
+        monkeypatch.setattr("serving.corrections.desk.time", SimpleNamespace(monotonic=lambda: passed_s))
+        answer = await client.get(f"{PATH}/export?status=all")
+    assert answer.status_code == 200, answer.text
+    assert {each["id"] for each in saved} <= {json.loads(line)["id"] for line in answer.content.splitlines()}
 
 
 @pytest.mark.issue(4)
