@@ -25,13 +25,16 @@ Span = tuple[int, int]
 def skip_front_matter(text: str, bounds: Span) -> Span:
     """Leave out front matter: lines of YAML between `---` in the very first line and the next `---` or `...`.
 
+    Blank lines may stand in it, where one of the keys that such a block commonly has follows: what two rules part from
+    the rest of a text has blank lines, too.
+
     Args:
         text: the raw document.
         bounds: of what is not blank in it.
 
     Returns:
-        The bounds of what is behind; as they were where a line is no YAML, where no key is one that such a block
-        commonly has, and where nothing is behind.
+        The bounds of what is behind; as they were where a line is no YAML, where the first one is blank, where no key
+        is one that such a block commonly has, and where nothing is behind.
     """
     begin, last = bounds
     begin += text.startswith("\ufeff", begin)
@@ -40,13 +43,17 @@ def skip_front_matter(text: str, bounds: Span) -> Span:
         return bounds
     position = fence.end()
     is_known = False
-    for _ in range(MAX_LINES):
+    for number in range(MAX_LINES):
+        gap = _BLANK_LINES.match(text, position, last) if number else None
+        is_apart = gap is not None and gap.end() > position
+        position = gap.end() if gap else position
         if end := _END.match(text, position, last):
             break
         line = _LINE.match(text, position, last)
-        if not line:
+        is_common = line is not None and str(line["key"]).strip('"').lower() in _KEYS
+        if not line or (is_apart and not is_common):
             return bounds
-        is_known |= str(line["key"]).strip('"').lower() in _KEYS
+        is_known |= is_common
         position = line.end()
     else:
         return bounds

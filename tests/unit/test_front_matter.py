@@ -38,9 +38,22 @@ def test_a_mails_header_may_follow():
     assert split(f"{MATTER.removesuffix('---' + chr(10))}...\n# Chips\n{LONG_A}") == [LONG_A]
 
 
+@pytest.mark.issue(4)
+@LINE_ENDS
+@pytest.mark.parametrize("gap", ["\n", " \t\n\n"])
+def test_blank_lines_may_stand_in_front_matter(line_end, gap):
+    matter = MATTER.replace("author:", f"{gap}author:").replace("tags:", f"{gap}tags:")
+    raw = f"{matter[:-4]}{gap}---\n\n{LONG_A}\n\n{LONG_B}\n".replace("\n", line_end)
+    assert split(raw) == [LONG_A, LONG_B]
+
+
 @pytest.mark.parametrize(
     "raw",
     [
+        f"---\ntitle: Hearing\n\nMinister: {LONG_A}\n\nClerk: {LONG_B}\n\n---\n\n{LONG_A}",
+        f"---\ntitle: Hearing\n\n- {LONG_A}\n- {LONG_B}\n---\n\n{LONG_A}",
+        f"---\ntitle: Hearing\n\n# Steel\n    {LONG_B}\n---\n\n{LONG_A}",
+        f"---\n\nsummary: {LONG_B}\n\n---\n\n{LONG_A}",
         f"---\nMinister: {LONG_A}\nClerk: {LONG_B}\n---\n\n{LONG_A}",
         f"---\ntitle: Chips\n{LONG_B}\n---\n\n{LONG_A}",
         f"---\ntitle: Chips\n\n{LONG_B}\n\n---\n\n{LONG_A}",
