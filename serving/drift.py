@@ -92,6 +92,13 @@ class Drift:
         if self._n_seen >= _FEWEST and self._n_seen % _TELL_EVERY == 0:
             self._tell()
 
+    def end(self) -> None:
+        """Show none of it any longer: another model answers, which differs from this one's data by itself."""
+        for figure, (names, _) in self._expected.items():
+            self._metrics.drop(self._metrics.drift, self._model, figure)
+            for name in names:
+                self._metrics.drop(self._metrics.reference, self._model, figure, name)
+
     def _add(self, figure: str, where: str | int, amount: float = 1) -> None:
         if figure not in self._expected:
             return

@@ -5,6 +5,7 @@ counts are kept in files there and `show` adds those of all workers up.
 """
 
 import logging
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -157,6 +158,13 @@ class Metrics:
             self.confidence.labels(head.name, model)
             if head.problem_type is ProblemType.ONE_OF:
                 self.abstained.labels(head.name, model)
+
+    def drop(self, gauge: Gauge, *labels: str) -> None:
+        """Show one value of a gauge no longer; under several workers, where the library drops none, it is no number."""
+        if self.is_multiprocess:
+            gauge.labels(*labels).set(math.nan)
+        else:
+            gauge.remove(*labels)
 
     def count_run(self, windows: Sequence[TokenIds], *, cpu_s: float) -> None:
         """Count one model run.

@@ -118,10 +118,13 @@ class Watch:
         self._drift = Drift(reference, metrics=self._metrics, model=self._model) if reference else None
 
     def end(self, service: Service) -> None:
-        """Tell that a model answers no longer."""
+        """Tell that a model answers no longer, and nothing more of how traffic differs from its data."""
         manifest, identity = service.classifier.manifest, service.classifier.identity
         labels = (self._model, identity["version"], identity["sha256"], str(manifest.graph.precision != "fp32").lower())
         self._metrics.model_info.labels(*labels).set(0)
+        if self._drift is not None:
+            self._drift.end()
+            self._drift = None
 
     def see(
         self,

@@ -1,17 +1,21 @@
 import asyncio
 import contextvars
 import json
+import math
 import shutil
 import signal
 import time
 
 import pytest
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
 from serving.app import create_app
 from serving.archive import Archive
 from serving.commands import name_models
 from serving.folders import name_each, name_folders
 from serving.merging import Merged
+from serving.metrics import Metrics
 from serving.models import Shared
 from serving.service import Phase
 from serving.settings import ServeSettings
@@ -108,6 +112,42 @@ async def test_one_missing_model_fails_the_start(tmp_path, folder):
         async with open_client(app):
             pass
     assert isinstance(app.state.models.failure, ModelNotFoundError)
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("is_multiprocess", [False, True])
+async def test_drift_of_a_model_that_was_exchanged_is_shown_no_longer(folder, monkeypatch, is_multiprocess):
+    def set_reference(reference):
+        manifest, _ = load_manifest(folder)
+        write_manifest(folder, manifest.model_copy(update={"metrics": {"reference": reference} if reference else {}}))
+
+    def show():
+        families = text_string_to_metric_families(app.state.metrics.show().decode())
+        drift = [sample for family in families for sample in family.samples if "twohands_drift" in sample.name]
+        told = {(sample.labels["figure"], sample.labels.get("bin")): sample.value for sample in drift}
+        return {place: value for place, value in told.items() if not math.isnan(value)}
+
+    set_reference({"input_tokens_edges": [2, 8], "input_tokens_share": [1.0, 0.0, 0.0], "unknown_token_share": 0.0})
+    app = create_app(ServeSettings(model=str(folder), num_threads=1))
+    monkeypatch.setattr(app.state.metrics, "is_multiprocess", is_multiprocess)
+    monkeypatch.setattr(Metrics, "show", lambda self: generate_latest(self._registry))
+    async with open_client(app) as client:
+        texts = ["plan plan plan plan plan plan plan plan plan plan"] * 60
+        assert (await client.post("/v1/classify", json={"inputs": texts})).status_code == 200
+        assert show()["input_tokens", None] > 0.2
+        assert {("input_tokens", "8"), ("unknown_tokens", "unknown")} <= set(show())
+
+        set_reference({"input_tokens_edges": [5], "input_tokens_share": [0.0, 1.0]})
+        assert (await exchange(client)).status_code == 200
+        assert show() == {("input_tokens", "5"): 0, ("input_tokens", "inf"): 1}
+        await client.post("/v1/classify", json={"inputs": texts})
+        assert show()["input_tokens", None] < 0.05
+
+        set_reference(None)
+        assert (await exchange(client)).status_code == 200
+        assert show() == {}
+        assert (await exchange(client, "rollback")).status_code == 200
+        assert show() == {("input_tokens", "5"): 0, ("input_tokens", "inf"): 1}
 
 
 async def test_reload_and_rollback(app_client, folder):
