@@ -108,7 +108,6 @@ def test_a_long_text_of_many_rows_is_not_held_once_for_each(tmp_path):
 
 LONG = {
     "string": pa.array([TEXT, "a" * 1001, TEXT]),
-    "string_view": pa.array([TEXT, "a" * 1001, TEXT], pa.string()).cast(pa.string_view()),
     "binary": pa.array([TEXT.encode(), b"a" * 1001, None]),
     "dictionary": pa.array([TEXT, "a" * 1001, TEXT]).dictionary_encode(),
     "list": pa.array([[TEXT], ["a"] * 1001, []]),
