@@ -5,6 +5,7 @@ import logging
 import math
 import re
 import statistics
+import time
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,7 @@ _SHORT = 0.8  # of the usual width of a line, in characters
 _WIDER = 1.3  # than the usual distance of lines, by which a gap parts paragraphs
 # Drawing operators and characters of a whole file: some ten minutes. A page of a book has some thousands.
 _MAX_WORK = 50_000_000
+_MAX_CPU_S = 1800.0  # for what neither shows, as pages without text that all name fonts of a megabyte
 _LEAST_DISTANCE = 0.8  # of the size of the letters; what is nearer stands on one line, or is no running text
 # No tokenizer's vocabulary has them, and words that hold one are unknown to it.
 _LIGATURES = str.maketrans(
@@ -130,7 +132,7 @@ def _read_pages(reader: Any, name: str) -> list[list[tuple[str, _Place | None]]]
     A small file may list one page, or draw one form, a hundred thousand times. A page that is listed again is read
     once; all else counts, also within forms, where pypdf swallows the error, which the next operator raises again.
     """
-    left = _MAX_WORK
+    left, ends_s = _MAX_WORK, time.thread_time() + _MAX_CPU_S
 
     def spend(n: int) -> None:
         nonlocal left
@@ -149,6 +151,11 @@ def _read_pages(reader: Any, name: str) -> list[list[tuple[str, _Place | None]]]
             read.add(key)
             pages.append(_read_lines(page, spend))
             spend(0)
+        if time.thread_time() > ends_s:  # of this thread, or the load of the machine would decide what is read
+            raise FileReadError(
+                f"{name} took more than {_MAX_CPU_S / 60:g} minutes to read; cut it into several PDFs, or save its "
+                "text as .txt"
+            )
     return pages
 
 

@@ -81,3 +81,10 @@ def test_a_form_that_is_drawn_often_counts_each_time(monkeypatch):
     monkeypatch.setattr(pdf_text, "_MAX_WORK", 10_000)
     with pytest.raises(FileReadError, match="cut it into several"):
         read(place_body(), n_forms=1000)
+
+
+@pytest.mark.issue(4)
+def test_a_pdf_that_takes_too_long_is_refused(monkeypatch):
+    monkeypatch.setattr(pdf_text, "_MAX_CPU_S", -1.0)
+    with pytest.raises(FileReadError, match="minutes to read"):
+        read(place_body())
