@@ -9,6 +9,8 @@ from contextlib import suppress
 from functools import cache
 from itertools import chain
 
+from twohands.row_files import MAX_LINE
+
 # What is declared as the key is read as the value, which holds more: pages that say iso-8859-1 have curly quotes.
 _READ_AS = {
     "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874",
@@ -111,7 +113,8 @@ def read_utf_8_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
         lines: as they come of a file, each up to a byte 0A; not all of them need be held.
 
     Yields:
-        Other lines as they are; half a surrogate pair as `json` reads it. What breaks off amid a letter is left out.
+        Other lines as they are; half a surrogate pair as `json` reads it. What breaks off amid a letter is left out,
+        and so is the end of a line of more than `MAX_LINE` characters, which is no JSON then and told of by its row.
     """
     remaining = iter(lines)
     first = next(remaining, b"")
@@ -122,10 +125,15 @@ def read_utf_8_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
         return
     decoder = codecs.getincrementaldecoder(codec)("surrogatepass")
     held: list[str] = []  # joined once: each letter of Gujarati and Gurmukhi has that byte, and ends a piece
+    n_held = 0
     for piece in chain([first], remaining):  # of which each begins with the rest of the line feed before it
         *whole, rest = decoder.decode(piece).split("\n")
         for end in whole:
-            yield f"{''.join(held)}{end}\n".encode("utf-8", "surrogatepass")
+            kept = end if n_held < MAX_LINE else ""  # behind a gap it could make another line of JSON
+            yield f"{''.join(held)}{kept}\n".encode("utf-8", "surrogatepass")
             held.clear()
-        held.append(rest)
+            n_held = 0
+        if n_held < MAX_LINE:
+            held.append(rest)
+            n_held += len(rest)
     yield "".join(held).encode("utf-8", "surrogatepass")

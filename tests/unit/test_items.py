@@ -311,6 +311,18 @@ def test_rows_in_utf_16_or_32_are_rows_in_files_and_on_standard_input(tmp_path, 
         assert (is_document, [item.text for item in items], len(faults)) == (False, texts, 1)
 
 
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("n_letters", [150, 5000])
+def test_a_line_of_utf_16_without_bound_is_told_of_and_held_by_nobody(n_letters, monkeypatch):
+    monkeypatch.setattr("twohands.charsets.MAX_LINE", 200)
+    # Each letter has the byte of a line feed, so that none of the pieces is long.
+    rows = [f'{{"text": "{text}"}}\n' for text in ("A.", "\u0a85" * n_letters, "B.")]
+    _, items, faults = read_bytes(("\ufeff" + "".join(rows)).encode("utf-16-le"))
+    is_read = n_letters < 200
+    assert [len(item.text) for item in items] == [2, *([n_letters] if is_read else []), 2]
+    assert [fault[:8] for fault in faults] == ["stdin:2:"] * (not is_read)
+
+
 @pytest.mark.issue(2)
 def test_a_long_line_of_utf_16_takes_linear_time():
     content = ("\ufeff" + "\u0a85" * 80_000).encode("utf-16-le")  # a byte of a line feed in each letter
