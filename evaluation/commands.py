@@ -15,6 +15,7 @@ from evaluation.describe import describe_examples
 from evaluation.measure import list_fitted, measure_rows, note_fitted, note_gaps, note_skipped, uncalibrated_rows
 from evaluation.mistakes import describe_mistakes
 from evaluation.options import (
+    DAMAGE_DRAWS,
     DATA,
     JSON,
     PATH,
@@ -89,7 +90,8 @@ Example:
     "--mistakes", type=click.IntRange(min=0), default=10, show_default=True, help="How many a head the report shows."
 )
 @click.option("--without-texts", is_flag=True, help="Name mistakes in the report by id only: it quotes no row.")
-@click.option("--robustness", is_flag=True, help="Also on damaged rows and other countries; takes ten times as long.")
+@click.option("--robustness", is_flag=True, help="Also on damaged rows and other countries; 20 times as long.")
+@DAMAGE_DRAWS
 @SKIP
 @seed_option("the bootstrap draws; with --robustness also of damage and the countries put in")
 @REPLICATES
@@ -109,6 +111,7 @@ def evaluate(
     mistakes: int,
     without_texts: bool,
     robustness: bool,
+    damage_draws: int,
     skip_unlabelled: bool,
     seed: int,
     replicates: int,
@@ -137,7 +140,8 @@ def evaluate(
 
     --robustness measures the same rows again with 5, 10 and 20% of their words dropped, cut to 128, 64 and 32 tokens,
     in capitals, and with 5, 10 and 20% of their words misread as by a scanner, each beside the rows as they are; and
-    it puts other countries' names into rows that name one, to see whether a name moves an answer.
+    it puts other countries' names into rows that name one, to see whether a name moves an answer. Which words are
+    dropped or misread is drawn --damage-draws times: figures are the means, with the standard deviation over draws.
     """
     _check_beforehand(report, predictions, data, model, robustness=robustness)
     draws = {"n_replicates": replicates, "seed": seed}
@@ -154,7 +158,9 @@ def evaluate(
         decisions = decide_all(logits, taxonomy, rules)
         selected = select_rows(examples, taxonomy, decisions)
         before = uncalibrated_rows(examples, taxonomy, logits, decisions)
-        damaged = measure_robustness(classifier, examples, selected, **draws) if robustness else None
+        damaged = None
+        if robustness:
+            damaged = measure_robustness(classifier, examples, selected, logits, **draws, n_draws=damage_draws)
         if report is not None:
             extras = {
                 "curves": {name: trace_curves(rows, before[name], **draws) for name, rows in selected.items()},

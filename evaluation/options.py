@@ -24,6 +24,13 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obje
 REPLICATES = click.option(
     "--replicates", type=click.IntRange(min=100), default=1000, show_default=True, help="Bootstrap draws."
 )
+DAMAGE_DRAWS = click.option(
+    "--damage-draws",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="How often words are dropped and misread; 1 takes half the time.",
+)
 THREADS = click.option("--threads", type=click.IntRange(min=1), help="At most so many; default: all that are free.")
 RUNTIME = click.option(
     "--runtime",

@@ -8,7 +8,7 @@ from typing import Any
 from evaluation.forest import MOST_DRAWN, choose_drawn, draw_forest
 from evaluation.output import write_whole
 from evaluation.plots import draw_histograms, draw_precision_recall, draw_reliability, draw_risk
-from evaluation.robustness.show import draw_robustness
+from evaluation.robustness.show import draw_robustness, say_draws
 from evaluation.tables import (
     explain_gaps,
     list_labels,
@@ -128,6 +128,7 @@ def render_page(report: Mapping[str, Any]) -> str:
     parts = {"plots": plots, "slice_plots": slice_plots, "confusion": confusion}
     if "robustness" in report:
         parts["robustness_plots"] = draw_robustness(report["robustness"], heads)
+        parts["damage_draws"] = say_draws(report["robustness"])
     return str(make_environment().get_template(_TEMPLATE).render(report=report, **parts)) + "\n"
 
 

@@ -67,26 +67,26 @@ def _change_words(text: str, generator: random.Random, change: Change, share: fl
     return text
 
 
-def _misread_word(word: str, generator: random.Random) -> str:
+def can_misread(word: str) -> bool:
+    """Whether a word is of four letters or more and holds one that a scanner takes for another."""
+    return _WORD.search(word) is not None and any(read in word for read, _ in _SCANNER)
+
+
+def misread_word(word: str, generator: random.Random) -> str:
+    """Misread one letter of a word as a scanner does: `rn` for `m`, `1` for `l`.
+
+    Args:
+        word: any.
+        generator: chooses the letter.
+
+    Returns:
+        The changed word; the same where it holds no such letter.
+    """
     able = [(read, as_) for read, as_ in _SCANNER if read in word]
     if not able:
         return word
     read, as_ = generator.choice(able)
     return word.replace(read, as_, 1)
-
-
-def misread(text: str, generator: random.Random, share: float) -> str:
-    """Misread letters as a scanner does (`rn` for `m`, `1` for `l`), one in each of some words.
-
-    Args:
-        text: any.
-        generator: chooses words and letters.
-        share: of the words, in [0, 1]; at least one word is tried.
-
-    Returns:
-        The changed text.
-    """
-    return _change_words(text, generator, _misread_word, share)
 
 
 def _move_year(match: re.Match[str], shift: int) -> str:
@@ -150,7 +150,7 @@ def _join_marks(text: str) -> str:
 
 CHANGES: dict[str, Change] = {
     "typos": lambda text, generator: _change_words(text, generator, _misspell, _SHARE_OF_WORDS),
-    "scanner": lambda text, generator: misread(text, generator, _SHARE_OF_WORDS),
+    "scanner": lambda text, generator: _change_words(text, generator, misread_word, _SHARE_OF_WORDS),
     "upper-case": lambda text, _: text.upper(),
     "lower-case": lambda text, _: text.lower(),
     "title-case": lambda text, _: re.sub(r"\b[a-z]", lambda match: match[0].upper(), text),

@@ -30,6 +30,7 @@ from evaluation.full.summary import Section, summarise, write_markdown
 from evaluation.keywords import KeywordBaseline
 from evaluation.linear import import_sklearn
 from evaluation.options import (
+    DAMAGE_DRAWS,
     DATA,
     DEV,
     JSON,
@@ -155,6 +156,7 @@ def _describe(manifest: Manifest, sha256: str) -> Json:
 @click.option("--suite", "suite_files", type=PATH, multiple=True, metavar="FILE...", help="Own suites of `checklist`.")
 @click.option("--no-shipped", is_flag=True, help="Leave the shipped suites out.")
 @click.option("--no-robustness", is_flag=True, help="Leave damaged rows and other countries out; much shorter.")
+@DAMAGE_DRAWS
 @click.option("--with-texts", is_flag=True, help="Quote rows among the mistakes; else they are named by id.")
 @click.option("--card", is_flag=True, help="Also write the summary into the model's card, and its new digests.")
 @click.option("--page", type=PATH, metavar="FILE", help="Also write the summary as a Markdown page, for docs.")
@@ -176,6 +178,7 @@ def report(
     suite_files: tuple[Path, ...],
     no_shipped: bool,
     no_robustness: bool,
+    damage_draws: int,
     with_texts: bool,
     card: bool,
     page: Path | None,
@@ -192,7 +195,7 @@ def report(
       checklist   behaviour, one capability at a time
       compare     for each --baseline (with --train; minutes to hours)
       evaluate    figures of --data, and of the same rows damaged and
-                  with other countries' names (ten times their time)
+                  with other countries' names (20 times their time)
 
     index.html leads to all of them and shows the summary; full.json says what was run. --card puts the summary into
     README.md of the model folder, in the place of the former one, and makes the digests good: the manifest's digest,
@@ -216,7 +219,7 @@ def report(
         *plan_people(people, shared),
         *plan_behaviour(suites, shared),
         *plan_baselines(baselines, shared, train=train, dev=dev, data=data),
-        plan_figures(data, shared, with_robustness=not no_robustness, without_texts=not with_texts),
+        plan_figures(data, shared, damage_draws=None if no_robustness else damage_draws, without_texts=not with_texts),
     ]
     splits = {"train": train, "dev": dev, "data": data}
     written = _list_written(parts)

@@ -154,20 +154,20 @@ def plan_baselines(
     ]
 
 
-def plan_figures(data: Sequence[Path], shared: Shared, *, with_robustness: bool, without_texts: bool) -> Part:
+def plan_figures(data: Sequence[Path], shared: Shared, *, damage_draws: int | None, without_texts: bool) -> Part:
     """Say how the rows are measured.
 
     Args:
         data: labelled rows.
         shared: options of every part.
-        with_robustness: also on damaged rows and other countries.
+        damage_draws: how often damage by chance is drawn; None for neither damaged rows nor other countries.
         without_texts: name mistakes by id only.
 
     Returns:
         The part.
     """
     words = ["--model", shared.model, *_repeat("--data", data), *shared.words()]
-    words += ["--robustness"] if with_robustness else []
+    words += [] if damage_draws is None else ["--robustness", "--damage-draws", str(damage_draws)]
     words += ["--without-texts"] if without_texts else []
     return Part(FIGURES, "figures", "figures", evaluate, tuple(words), METRICS_NAME, METRICS_PAGE)
 

@@ -8,6 +8,7 @@ from typing import Any
 from evaluation.agreement.tables import say_verdict
 from evaluation.checklist.measure import count_held
 from evaluation.full.parts import BASELINE, BEHAVIOUR, FIGURES, PEOPLE, Part
+from evaluation.robustness.show import say_draws, show_sd
 from evaluation.tables import list_labels, never_abstains, say_calibration, show_bootstrap_p, show_figure, show_number
 
 Json = Mapping[str, Any]
@@ -64,10 +65,12 @@ def _summarise_figures(found: Json) -> list[Section]:
 
 def _summarise_damage(found: Json) -> Section:
     heads, conditions = list(found["heads"]), found["robustness"]["conditions"]
-    rows = [
-        (name, *(show_figure(part["heads"][head]["difference"], is_signed=True) for head in heads))
-        for name, part in conditions.items()
-    ]
+
+    def show_change(part: Json) -> str:
+        change, sd = show_figure(part["difference"], is_signed=True), show_sd(part)
+        return change if sd == "-" else f"{change} ±{sd}"
+
+    rows = [(name, *(show_change(part["heads"][head]) for head in heads)) for name, part in conditions.items()]
     countries = found["robustness"]["countries"]
     if countries is None:
         after = "No row names a country that can be swapped."
@@ -78,7 +81,8 @@ def _summarise_damage(found: Json) -> Section:
             f"that flip: {flips}."
         )
     headings = ("rows", *(f"{head} macro-F1, change" for head in heads))
-    lead = f"The same rows, damaged; the change from the rows as they are. {_BRACKETS} of the change."
+    lead = f"The same rows, damaged; the change from the rows as they are. {_BRACKETS} of the change. "
+    lead += say_draws(found["robustness"]).replace("sd:", "±:")
     return Section("Damaged rows, other countries", lead, headings, rows, (after,))
 
 

@@ -8,9 +8,23 @@ from rich.console import Console
 from evaluation.checklist.drawings import MOST_LABELS, draw_swap
 from evaluation.forest import draw_forest
 from evaluation.robustness.conditions import AS_IS
-from evaluation.tables import WIDTH, make_table, show_figure, show_text
+from evaluation.tables import WIDTH, make_table, show_figure, show_number, show_text
 
 Json = Mapping[str, Any]
+
+
+def show_sd(part: Json) -> str:
+    """Write how far draws of the damage lie apart: `.012`; a dash where there was one draw."""
+    sd = part["draws"]["sd"]
+    return "-" if sd is None else show_number(sd)
+
+
+def say_draws(robustness: Json) -> str:
+    """Say how often damage was drawn, and what its spread is."""
+    n_draws = max(part["n_draws"] for part in robustness["conditions"].values())
+    if n_draws == 1:
+        return "Damage by chance was drawn once: another draw would differ."
+    return f"Damage by chance: means of {n_draws} draws; sd: standard deviation of macro-F1 over them."
 
 
 def print_robustness(robustness: Json, heads: Json) -> None:
@@ -24,17 +38,19 @@ def print_robustness(robustness: Json, heads: Json) -> None:
     for head, figures in heads.items():
         console.print()
         console.print(show_text(f"{head} on damaged rows", "bold"))
-        table = make_table("rows", "macro-F1", "difference", "answers changed")
-        table.add_row(show_text(AS_IS), show_figure(figures["macro_f1"]), "", "")
+        table = make_table("rows", "macro-F1", "difference", "sd", "changed")
+        table.add_row(show_text(AS_IS), show_number(figures["macro_f1"]["value"]), "", "", "")
         for name, part in robustness["conditions"].items():
             found = part["heads"][head]
             table.add_row(
                 show_text(name),
-                show_figure(found["macro_f1"]),
+                show_number(found["macro_f1"]["value"]),  # with its interval a line would be wider than 80
                 show_figure(found["difference"], is_signed=True),
+                show_sd(found),
                 show_figure(found["changed"]),
             )
         console.print(table)
+    console.print(show_text(f"changed: share of answers. {say_draws(robustness)}"))
     countries = robustness["countries"]
     if countries is None:
         console.print(show_text("No row names a country that can be swapped."))

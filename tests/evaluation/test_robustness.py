@@ -2,12 +2,13 @@
 
 import json
 import random
+import statistics
 
 import pytest
 from click.testing import CliRunner
 
 from evaluation.commands import evaluate
-from evaluation.robustness.conditions import damage_text, list_conditions
+from evaluation.robustness.conditions import damage_text, list_conditions, share_of_words
 from evaluation.robustness.names import swap_countries
 from tests.evaluation.support import write_rows
 from twohands.classifier import Classifier
@@ -43,26 +44,55 @@ def run(*arguments):
 
 def test_conditions_do_what_their_names_say(encoder):
     text = " ".join(f"word{number} plan" for number in range(200))
-    damaged = {name: damage_text(text, name, damage, seed=0) for name, damage in list_conditions(encoder)}
+    conditions = {condition.name: condition for condition in list_conditions(encoder)}
+    damaged = {name: damage_text(text, condition, seed=0) for name, condition in conditions.items()}
     assert len(damaged) == 10
-    assert len(damaged["20% of words dropped"].split()) == pytest.approx(320, abs=25)
-    assert len(damaged["5% of words dropped"].split()) == pytest.approx(380, abs=15)
+    assert len(damaged["20% of words dropped"].split()) == 320
+    assert len(damaged["5% of words dropped"].split()) == 380
     for most in (128, 64, 32):
         assert encoder.encode(damaged[f"first {most} tokens"]).n_tokens == most
         assert text.startswith(damaged[f"first {most} tokens"])
     assert damaged["in capitals"] == text.upper()
     words = zip(damaged["10% of words misread"].split(), text.split(), strict=True)
-    assert 10 <= sum(after != before for after, before in words) <= 40
-    assert damaged == {name: damage_text(text, name, damage, seed=0) for name, damage in list_conditions(encoder)}
-    assert (
-        damage_text(text, "a", dict(list_conditions(encoder))["20% of words dropped"], seed=1)
-        != damaged["20% of words dropped"]
-    )
+    assert sum(after != before for after, before in words) == 40
+    again = {name: damage_text(text, condition, seed=0) for name, condition in conditions.items()}
+    assert damaged == again
+    for name, condition in conditions.items():
+        others = [damage_text(text, condition, seed=1), damage_text(text, condition, seed=0, draw=1)]
+        assert [other != damaged[name] for other in others] == [condition.is_random] * 2
+
+
+@pytest.mark.issue(6)
+def test_as_many_words_are_damaged_as_the_name_says_however_short_the_rows(encoder):
+    """Cut off to whole words, and tried on words that no scanner misreads, 5, 10 and 20% were 4.1, 8.4 and 17.1%."""
+    texts = [
+        " ".join(["the bank", *["of a zoo"] * 4, "sold homes left mines there", f"at {n}"] * (1 + n % 4))
+        for n in range(400)
+    ]
+    n_words = sum(len(text.split()) for text in texts)
+    for condition in (condition for condition in list_conditions(encoder) if condition.is_random):
+        share = int(condition.name.split("%")[0]) / 100
+        damaged = [damage_text(text, condition, seed=0) for text in texts]
+        pairs = list(zip(texts, damaged, strict=True))
+        for before, after in pairs:  # no row is spared and none pays for another: next to its own share, by a word
+            n = share_of_words(before, after) * len(before.split())
+            assert int(share * len(before.split()) + 1e-9) <= round(n) <= share * len(before.split()) + 1
+        changed = sum(share_of_words(before, after) * len(before.split()) for before, after in pairs) / n_words
+        assert changed == pytest.approx(share, rel=0.03)
+
+
+def test_where_few_words_can_be_misread_all_of_them_are(encoder):
+    conditions = {condition.name: condition for condition in list_conditions(encoder)}
+    damaged = damage_text("to us a zoo is an old big banks", conditions["20% of words misread"], seed=0)
+    assert damaged == "to us a zoo is an old big banks"  # no word of four letters holds one that is misread
+    damaged = damage_text("to us a zoo is an old big mess", conditions["20% of words misread"], seed=0)
+    assert damaged.rsplit(" ", 1)[0] == "to us a zoo is an old big"
+    assert damaged.split()[-1] in {"rness", "mcss"}
 
 
 def test_something_is_always_left(encoder):
-    for name, damage in list_conditions(encoder):
-        assert damage_text("plan", name, damage, seed=0).strip()
+    for condition in list_conditions(encoder):
+        assert damage_text("plan", condition, seed=0).strip()
 
 
 def test_rows_that_name_a_country_are_swapped_and_others_left_out():
@@ -93,7 +123,18 @@ def test_figures_are_those_of_the_damaged_rows(tiny_model, rows_file):
     assert (countries["n_rows"], countries["n_texts"]) == (40, 200)
     assert countries["heads"]["stance"]["flipped"]["value"] == 0  # no country is a word that the tiny model knows
     assert countries["heads"]["stance"]["spread"]["neutral"] < 0.01
+    dropped = conditions["20% of words dropped"]
+    assert (dropped["n_draws"], conditions["in capitals"]["n_draws"]) == (3, 1)
+    assert dropped["words_changed"] == pytest.approx(0.2, abs=0.01)
+    found = dropped["heads"]["stance"]
+    assert len(set(found["draws"]["macro_f1"])) > 1
+    assert found["macro_f1"]["value"] == pytest.approx(statistics.mean(found["draws"]["macro_f1"]))
+    assert found["draws"]["sd"] == pytest.approx(statistics.stdev(found["draws"]["macro_f1"]))
+    assert found["macro_f1"]["value"] - stance == pytest.approx(found["difference"]["value"])
+    assert capitals["draws"] == {"macro_f1": [capitals["macro_f1"]["value"]], "sd": None}
     assert json.loads(run(*arguments)) == report
+    once = json.loads(run(*arguments, "--damage-draws", 1))["robustness"]["conditions"]["20% of words dropped"]
+    assert once["heads"]["stance"]["draws"] == {"macro_f1": found["draws"]["macro_f1"][:1], "sd": None}
 
 
 def test_the_report_shows_robustness_only_where_it_was_measured(tiny_model, rows_file, tmp_path):
