@@ -56,6 +56,30 @@ def check_bar_capabilities(bars: Bars, suites: Suites) -> None:
         raise ConfigError("no test has this capability", faults)
 
 
+def check_gate(bars: Bars, suites: Suites) -> list[str]:
+    """Refuse a gate that nothing can miss: in a script it would look held for ever.
+
+    Args:
+        bars: as read.
+        suites: with the capabilities that are to be run.
+
+    Returns:
+        A note where some of the capabilities that were asked for have no bar; else none.
+
+    Raises:
+        click.UsageError: none of the capabilities that are run has a bar.
+    """
+    barred = {**suites.gates, **bars}
+    without = sorted(name for name in suites.chosen if name not in barred)
+    run = suites.chosen or suites.capabilities
+    if not any(name in barred for name in run):
+        of = f" for {', '.join(without)}" if without else ""
+        raise click.UsageError(
+            f"--gate has no bar to hold{of}; set `gates` in the suite, or give --bar CAPABILITY=RATE"
+        )
+    return [f"No bar is set for {', '.join(without)}: the gate says nothing of it."] if without else []
+
+
 def check_bar_heads(bars: Bars, taxonomy: Taxonomy) -> None:
     """Refuse a bar for a head that the model does not have.
 

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 from evaluation.checklist.commands import checklist
 from evaluation.checklist.suites import check_taxonomy, load_suites
-from twohands.errors import ConfigError
+from twohands.errors import ChecklistGateError, ConfigError
 
 SUITE = {
     "suite": "mine",
@@ -57,7 +57,8 @@ def test_a_bar_for_a_head_that_the_model_lacks_is_refused(arguments):
 
 
 def test_a_bar_for_a_capability_that_is_left_out_stays_accepted(arguments):
-    assert run(arguments, "--capability", "ports", "--bar", "canals:stance=0.0").exit_code == 0
+    bars = ("--bar", "canals:stance=0.0", "--bar", "ports=1.0")
+    assert run(arguments, "--capability", "ports", *bars).exit_code == 0
 
 
 @pytest.mark.issue(6)
@@ -67,6 +68,24 @@ def test_a_gate_without_any_bar_does_not_pass(arguments):
     assert refused.exit_code == 2
     assert "--gate has no bar to hold" in refused.output
     assert run(arguments, "--bar", "ports=1.0").exit_code == 0
+
+
+@pytest.mark.issue(6)
+def test_a_gate_whose_bars_are_for_other_capabilities_does_not_pass(arguments):
+    refused = run(arguments, "--capability", "ports", "--bar", "canals=1.0")
+    assert refused.exit_code == 2
+    assert "--gate has no bar to hold for ports" in " ".join(refused.output.split())
+    told = run(arguments, "--capability", "ports", "--capability", "canals", "--bar", "canals=1.0")
+    assert told.exit_code == 0
+    assert "No bar is set for ports" in told.output
+    assert "No bar" not in run(arguments, "--bar", "canals=1.0").output  # nobody asked for ports by name
+
+
+@pytest.mark.issue(6)
+def test_a_gate_whose_bars_are_for_heads_that_no_check_asks_for_does_not_pass(arguments):
+    with pytest.raises(ChecklistGateError) as error:
+        run(arguments, "--bar", "ports:topics=0.0")
+    assert error.value.heading == "no check was held to a bar"
 
 
 def test_a_misspelt_capability_is_told_the_likely_one(arguments, tmp_path):
