@@ -1,7 +1,7 @@
 """Owns the command `compare`: two sides, the same rows, one paired report."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -30,6 +30,7 @@ from evaluation.report import check_report_extra
 from evaluation.report_comparison import COMPARISON_NAME, COMPARISON_PAGE_NAME, write_comparison
 from evaluation.rows import select_rows
 from evaluation.sides import (
+    Baseline,
     Bench,
     Side,
     check_map,
@@ -61,15 +62,21 @@ def _choose_taxonomy(models: Sequence[Classifier], taxonomy: str | None) -> Taxo
     return load_taxonomy(find_config(taxonomy or "taxonomy"))
 
 
-def _read_map(pairs: Sequence[str]) -> dict[str, str]:
+def _read_map(option: str, pairs: Sequence[str]) -> dict[str, str]:
     faulty = [pair for pair in pairs if not all(pair.rpartition("="))]
     if faulty:
-        raise click.UsageError(f"--map {faulty[0]!r}; expected THEIRS=OURS, as in --map LABEL_0=state-led")
+        raise click.UsageError(f"{option} {faulty[0]!r}; expected THEIRS=OURS, as in {option} LABEL_0=state-led")
     mapped: dict[str, str] = {}
     for theirs, _, ours in (pair.rpartition("=") for pair in pairs):
         if mapped.setdefault(theirs, ours) != ours:
-            raise click.UsageError(f"--map says of {theirs} both {mapped[theirs]} and {ours}; expected one")
+            of_one = "; --map-a and --map-b say it of one side" if option == "--map" else ""
+            raise click.UsageError(f"{option} says of {theirs} both {mapped[theirs]} and {ours}; expected one{of_one}")
     return mapped
+
+
+def _map_label(option: str, help_text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    name = f"label_{option.removeprefix('--').replace('-', '_')}"
+    return click.option(option, name, multiple=True, metavar="THEIRS=OURS", help=help_text)
 
 
 def _decide_both(
@@ -163,9 +170,9 @@ Example:
 @DEV
 @click.option("--taxonomy", metavar="FILE", help="Heads of two baselines; default: those of the models, or shipped.")
 @click.option("--by", multiple=True, metavar="COLUMN", help="Differences for each value of a column; may be repeated.")
-@click.option(
-    "--map", "label_map", multiple=True, metavar="THEIRS=OURS", help="A label of hf: or nli:FOLDER; repeatable."
-)
+@_map_label("--map", "A label of hf: or nli:FOLDER; repeatable.")
+@_map_label("--map-a", "The same of A alone, before --map.")
+@_map_label("--map-b", "The same of B alone, before --map.")
 @click.option(
     "--shots", type=click.IntRange(min=1), default=8, show_default=True, help="Rows of each label that setfit sees."
 )
@@ -187,6 +194,8 @@ def compare(
     taxonomy: str | None,
     by: tuple[str, ...],
     label_map: tuple[str, ...],
+    label_map_a: tuple[str, ...],
+    label_map_b: tuple[str, ...],
     shots: int,
     as_json: bool,
     report: Path | None,
@@ -223,14 +232,19 @@ def compare(
     if not data and not dev:
         raise click.UsageError("compare needs --data, or --dev to measure on one half of it")
     splits = {"train": train, "dev": dev, "data": data}
-    names, mapped = (a, b), _read_map(label_map)
+    names, shared_map = (a, b), _read_map("--map", label_map)
+    own_maps = [_read_map("--map-a", label_map_a), _read_map("--map-b", label_map_b)]
+    if a == b and label_map_a != label_map_b:
+        raise click.UsageError("--map-a and --map-b are for two models; A and B are one")
     inputs = expand_paths([path for paths in splits.values() for path in paths])
     inputs += [path for name in names for path in list_side_files(name)]
     check_outputs(outputs, [*inputs, *([] if taxonomy is None else [Path(taxonomy)])])
     sides = [load_side(name, num_threads=threads, splits=splits) for name in names]
     models = [side for side in sides if isinstance(side, Classifier)]
     known = _choose_taxonomy(models, taxonomy)
-    check_map(mapped, sides, known)
+    check_map("--map", shared_map, sides, known)
+    for option, own, side in zip(("--map-a", "--map-b"), own_maps, sides, strict=True):
+        check_map(option, own, [side], known)
     files = _read_files(splits, known, sides, skip_unlabelled=skip_unlabelled, seed=seed)
     labelled = files["data"]
     for column in by:
@@ -238,7 +252,10 @@ def compare(
     examples = examples_of(files)
     learnt, left_out = _cut_heads(known, sides, examples)
     cut = {head.name for head in known.heads} - {head.name for head in learnt.heads}
-    bench = Bench(learnt, examples, seed=seed, num_threads=threads, label_map=mapped, shots=shots)
+    of_sides = {side: own for side, own in zip(sides, own_maps, strict=True) if isinstance(side, Baseline)}
+    bench = Bench(
+        learnt, examples, seed=seed, num_threads=threads, label_map=shared_map, own_maps=of_sides, shots=shots
+    )
     bench.load_peers(sides)
     first = make_decider(sides[0], bench)
     deciders = [first, first if a == b else make_decider(sides[1], bench)]

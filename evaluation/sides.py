@@ -134,13 +134,17 @@ def list_needs(sides: Sequence[Side]) -> list[str]:
 
 @dataclass
 class Bench:
-    """What baselines are made of: the heads, the rows, and the encoders that were loaded, each once."""
+    """What baselines are made of: the heads, the rows, and the encoders that were loaded, each once.
+
+    `label_map` is of every classifier of somebody else that has such a label; `own_maps` of one, before the former.
+    """
 
     taxonomy: Taxonomy
     splits: Mapping[str, Sequence[Example]]
     seed: int = 0
     num_threads: int | None = None
     label_map: Mapping[str, str] = field(default_factory=dict)
+    own_maps: Mapping[Baseline, Mapping[str, str]] = field(default_factory=dict)
     shots: int = 8
     _encoders: dict[str | None, SentenceEncoder] = field(default_factory=dict)
     _loaded: dict[str, SequenceClassifier] = field(default_factory=dict)
@@ -173,26 +177,37 @@ class Bench:
             MissingExtraError: transformers or torch is not installed.
             TaxonomyMismatchError: labels do not fit, or the map names one that no classifier has.
         """
-        asked = {kind: list_peers(sides, kind) for kind in (PEER, ENTAILMENT)}
-        for path in dict.fromkeys(path for paths in asked.values() for path in paths):
-            self._loaded[path] = SequenceClassifier.load(path, num_threads=self.num_threads)
-        strange = sorted(set(self.label_map).difference(*(each.labels for each in self._loaded.values())))
+        asked = [side for side in sides if isinstance(side, Baseline) and side.kind in (PEER, ENTAILMENT)]
+        for side in asked:
+            if str(side.path) not in self._loaded:
+                self._loaded[str(side.path)] = SequenceClassifier.load(str(side.path), num_threads=self.num_threads)
+        self._check_names(self.label_map, list(self._loaded.values()))
+        for side in asked:
+            each = self._loaded[str(side.path)]
+            self._check_names(self.own_maps.get(side, {}), [each])
+            if side.kind == PEER:
+                self._peers[str(side.path)] = PeerClassifier(each, self.taxonomy, self.map_of(side))
+            else:
+                find_entailment(each, self.map_of(side))
+
+    def _check_names(self, label_map: Mapping[str, str], classifiers: Sequence[SequenceClassifier]) -> None:
+        strange = sorted(set(label_map).difference(*(each.labels for each in classifiers)))
         if strange:
-            held = "; ".join(f"{each.name} has {', '.join(each.labels)}" for each in self._loaded.values())
+            held = "; ".join(f"{each.name} has {', '.join(each.labels)}" for each in classifiers)
             raise TaxonomyMismatchError(f"--map names {', '.join(strange)}; {held}")
-        for path in asked[PEER]:
-            each = self._loaded[path]
-            own = {theirs: ours for theirs, ours in self.label_map.items() if theirs in each.labels}
-            self._peers[path] = PeerClassifier(each, self.taxonomy, own)
-        for path in asked[ENTAILMENT]:
-            find_entailment(self._loaded[path], self.label_map)
+
+    def map_of(self, side: Baseline) -> dict[str, str]:
+        """What the maps say of the labels of one classifier that was loaded."""
+        merged = {**self.label_map, **self.own_maps.get(side, {})}
+        labels = self.classifier(side.path).labels
+        return {theirs: ours for theirs, ours in merged.items() if theirs in labels}
 
     def peer(self, path: str | None) -> PeerClassifier:
         """A classifier that was loaded."""
         return self._peers[str(path)]
 
     def classifier(self, path: str | None) -> SequenceClassifier:
-        """An NLI model that was loaded."""
+        """A model of somebody else's that was loaded."""
         return self._loaded[str(path)]
 
 
@@ -241,7 +256,11 @@ def _make_entailment(bench: Bench, path: str | None) -> Decider:
     n_any_of = sum(len(head.labels) for head in bench.taxonomy.heads if head.problem_type is ProblemType.ANY_OF)
     with show_progress("thresholds on dev, in pairs", len(bench.dev) * n_any_of) as advance:
         return EntailmentBaseline(
-            bench.classifier(path), bench.taxonomy, bench.dev, label_map=bench.label_map, advance=advance
+            bench.classifier(path),
+            bench.taxonomy,
+            bench.dev,
+            label_map=bench.map_of(Baseline(ENTAILMENT, path)),
+            advance=advance,
         )
 
 
@@ -263,26 +282,28 @@ def list_peers(sides: Sequence[Side], kind: str) -> list[str]:
     return [str(side.path) for side in sides if isinstance(side, Baseline) and side.kind == kind]
 
 
-def check_map(mapped: Mapping[str, str], sides: Sequence[Side], known: Taxonomy) -> None:
-    """Check the words of --map before anything is loaded.
+def check_map(option: str, mapped: Mapping[str, str], sides: Sequence[Side], known: Taxonomy) -> None:
+    """Check the words of a map of labels before anything is loaded.
 
     A map that nothing reads, or of a misspelt label, would leave a head out, and say that the model lacks it.
 
     Args:
+        option: that gave it.
         mapped: somebody's label -> ours, or what an NLI model means by it.
-        sides: both.
+        sides: that it is of.
         known: the heads that are compared.
 
     Raises:
         UsageError: no side is somebody's classifier, or a word is no label.
     """
     if mapped and not (list_peers(sides, PEER) or list_peers(sides, ENTAILMENT)):
-        raise click.UsageError("--map is for hf:FOLDER and nli:FOLDER, and neither side is one")
+        of = "and neither side is one" if len(sides) > 1 else "and that side is none"
+        raise click.UsageError(f"{option} is for hf:FOLDER and nli:FOLDER, {of}")
     labels = [name for head in known.heads for name in head.label_names] if list_peers(sides, PEER) else []
     labels += ENTAILMENT_LABELS if list_peers(sides, ENTAILMENT) else ()
     unknown = sorted(set(mapped.values()) - set(labels))
     if unknown:
-        raise click.UsageError(f"--map to {', '.join(unknown)}; expected one of {', '.join(dict.fromkeys(labels))}")
+        raise click.UsageError(f"{option} to {', '.join(unknown)}; expected one of {', '.join(dict.fromkeys(labels))}")
 
 
 def note_peers(deciders: Sequence[Decider]) -> list[str]:

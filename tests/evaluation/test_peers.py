@@ -244,6 +244,35 @@ def test_labels_of_an_nli_model_can_be_mapped(tmp_path, files):
 
 
 @pytest.mark.issue(6)
+def test_two_models_that_number_their_labels_alike_are_mapped_each_on_its_own(tmp_path, files, taxonomy):
+    """`LABEL_0` is a stance of the one and contradiction of the other; one map can say but one of the two."""
+    numbered = ["LABEL_0", "LABEL_1", "LABEL_2"]
+    peer = make_sequence_classifier(tmp_path / "peer", numbered)
+    nli = make_sequence_classifier(tmp_path / "nli", numbered, seed=1)
+    arguments = (f"hf:{peer}", f"nli:{nli}", "--dev", files["dev"], "--data", files["data"], "--replicates", "100")
+    stances = list(zip(numbered, taxonomy.heads[0].label_names, strict=True))
+    of_a = [word for theirs, ours in stances for word in ("--map-a", f"{theirs}={ours}")]
+    of_b = ["--map-b", "LABEL_2=entailment", "--map-b", "LABEL_0=contradiction"]
+    mapped = run(*arguments, *of_a, *of_b, "--json")
+    assert mapped.exit_code == 0
+    # The same, of folders that call their labels by name.
+    named = make_sequence_classifier(tmp_path / "named" / "peer", taxonomy.heads[0].label_names)
+    told = make_sequence_classifier(tmp_path / "named" / "nli", ["contradiction", "neutral", "entailment"], seed=1)
+    plain = run(f"hf:{named}", f"nli:{told}", *arguments[2:], "--json")
+    assert json.loads(mapped.stdout)["heads"] == json.loads(plain.stdout)["heads"]
+    # A map of one side comes before that of both.
+    shared = ["--map", "LABEL_2=entailment", "--map", "LABEL_0=contradiction"]
+    assert json.loads(run(*arguments, *of_a, *shared, "--json").stdout)["heads"] == json.loads(plain.stdout)["heads"]
+    assert "--map-a and --map-b" in run(*arguments, *shared, "--map", "LABEL_0=neutral").output
+    assert run(*arguments, *of_b, "--map-a", "LABEL_0=entailment").exit_code == 2  # no label of an hf model
+    with pytest.raises(errors.TaxonomyMismatchError, match="LABEL_9; nli has"):
+        run(*arguments, *of_a, *of_b, "--map-b", "LABEL_9=neutral")
+    refused = run("keywords", f"nli:{nli}", *arguments[2:], *of_b, "--map-a", "LABEL_0=neutral")
+    assert (refused.exit_code, "--map-a is for hf:FOLDER" in refused.output) == (2, True)
+    assert run(f"hf:{peer}", f"hf:{peer}", "--data", files["data"], *of_a).exit_code == 2  # which of the two?
+
+
+@pytest.mark.issue(6)
 def test_decoders_without_padding_run_and_relative_positions_cut_nothing(tmp_path):
     folder = make_sequence_classifier(tmp_path / "peer", ["a", "b"])
     texts = ["the plan " * 12, "market"]
