@@ -88,7 +88,11 @@ def tell_columns(columns: tuple[str, ...], wanted: tuple[str, ...]) -> str:
     """
     others = {name.strip().casefold(): name for name in columns if name not in wanted}
     absent = [name for name in wanted if name not in columns]
-    like = [others[found] for name in absent for found in difflib.get_close_matches(name, others, 1, _LIKE_COLUMN)]
+    like = [
+        others[found]
+        for name in absent
+        for found in difflib.get_close_matches(name.casefold(), others, 1, _LIKE_COLUMN)
+    ]
     meant = f"; did you mean {', '.join(map(repr, dict.fromkeys(like)))}?" if like else ""
     return f"(columns: {', '.join(columns) or 'none'}){meant}"
 

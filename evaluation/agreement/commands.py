@@ -11,7 +11,7 @@ from evaluation.agreement.codings import Scale
 from evaluation.agreement.figures import check_agreement_extra
 from evaluation.agreement.measure import measure_agreement, note_limits
 from evaluation.agreement.page import PAGE_NAME, REPORT_NAME, write_page
-from evaluation.agreement.reading import Layout, read_codings
+from evaluation.agreement.reading import DEFAULT_GROUP, DEFAULT_ITEM, Layout, read_codings
 from evaluation.agreement.tables import print_agreement
 from evaluation.checklist.run import answer_texts
 from evaluation.options import (
@@ -178,8 +178,8 @@ def check_call(words: Sequence[str], taxonomy: Taxonomy) -> list[Path]:
 @click.option("--annotator", default="annotator", show_default=True, metavar="KEY", help="Long, nested: who coded.")
 @click.option("--label", metavar="KEY", help="Long, nested: the code; default: the head's name.")
 @click.option("--panel", metavar="KEY", help="Long, nested: codes with one value here speak as one annotator.")
-@click.option("--item", default="id", show_default=True, metavar="COLUMN", help="Names the item.")
-@click.option("--group", default="group", show_default=True, metavar="COLUMN", help="The item's document.")
+@click.option("--item", default=DEFAULT_ITEM, show_default=True, metavar="COLUMN", help="Names the item.")
+@click.option("--group", default=DEFAULT_GROUP, show_default=True, metavar="COLUMN", help="The item's document.")
 @click.option(
     "--text",
     "texts",

@@ -15,9 +15,11 @@ from twohands.examples import Row, as_words, expand_paths, read_rows
 from twohands.hashing import sha256_of_file, sha256_of_value
 from twohands.open_cells import is_open
 from twohands.paragraphs import normalise
+from twohands.row_faults import tell_columns
 from twohands.taxonomy import Head, ProblemType
 
 Json = dict[str, object]
+DEFAULT_ITEM, DEFAULT_GROUP = "id", "group"  # what rows may lack: an item is then its row, and a document of its own
 Words = tuple[str, ...]
 
 
@@ -100,6 +102,15 @@ def look_up(cells: Mapping[str, object], name: str) -> object:
     return None if isinstance(found, float) and isnan(found) else found
 
 
+def _list_names(cells: Mapping[str, object]) -> Iterator[str]:
+    """Every name by which `look_up` finds a cell, but for those of whole objects."""
+    for name, value in cells.items():
+        if isinstance(value, Mapping):
+            yield from (f"{name}.{inner}" for inner in _list_names(value))
+        else:
+            yield str(name)
+
+
 def _write(value: object) -> str | None:
     """A cell as a command line can name it; None where there is none."""
     if isinstance(value, bool):
@@ -117,23 +128,39 @@ def _as_number(value: object) -> float | None:
 
 
 class _Reader:
-    def __init__(self, layout: Layout, head: Head, scale: Scale | None) -> None:
+    def __init__(self, layout: Layout, head: Head, scale: Scale | None, *, with_texts: bool) -> None:
         self.layout, self.head, self.scale = layout, head, scale
+        self.with_texts = with_texts
         self.found: dict[str, _Found] = {}
         self.faults: list[str] = []
         self.n_repeated = 0
-        self.known: set[str] = set()
+        self.columns: dict[str, None] = {}  # of rows, in the order of first sight
+        self.keys: dict[str, None] = {}  # of codes, where they lie in a cell
 
     def choose(self, row: Row) -> None:
-        where = self.layout.where
-        self.known |= {column for column, _ in where if look_up(row.cells, column) is not None}
+        self.columns |= dict.fromkeys([*_list_names(row.cells), *map(str, row.cells)])
         if self.layout.takes(row.cells):
             self.add(row)
 
     def check_columns(self) -> None:
-        unknown = [repr(column) for column, _ in self.layout.where if column not in self.known]
-        if unknown and not self.faults:
-            raise UnknownColumnError(f"no row has a column {', '.join(unknown)} to choose rows by")
+        """Refuse names that no row has: a misspelt annotator was left out, a misspelt document made each item one."""
+        layout = self.layout
+        wanted = [*(column for column, _ in layout.where), *layout.columns, *(layout.texts if self.with_texts else ())]
+        wanted += [layout.item] if layout.item != DEFAULT_ITEM else []
+        wanted += [layout.group] if layout.group != DEFAULT_GROUP else []
+        if layout.codes is not None:
+            wanted.append(layout.codes)
+            self._refuse_absent([layout.label], self.keys, "no code has")
+        elif not layout.columns:
+            wanted.append(layout.label)
+        self._refuse_absent(wanted, self.columns, "no row has a column")
+
+    def _refuse_absent(self, wanted: Sequence[str], names: Mapping[str, None], what: str) -> None:
+        absent = [name for name in wanted if name not in names]
+        if names and absent:
+            leaves = tuple(name for name in names if not any(other.startswith(f"{name}.") for other in names))
+            named = ", ".join(map(repr, dict.fromkeys(absent)))
+            raise UnknownColumnError(f"{what} {named} {tell_columns(leaves, tuple(dict.fromkeys(wanted)))}")
 
     def add(self, row: Row) -> None:
         layout = self.layout
@@ -161,7 +188,9 @@ class _Reader:
             fault = f"{row.place}: {self.layout.codes} is {type(cell).__name__}, expected a list of objects"
             self.faults.append(fault)
             return
-        yield from cell
+        for part in cell:
+            self.keys |= dict.fromkeys(_list_names(part))
+            yield part
 
     def _code(self, found: _Found, panel: str, annotator: str, value: object, place: str) -> None:
         if value == "" or is_open(value, self.head) or self._is_gap(value):
@@ -245,10 +274,10 @@ def read_codings(
 
     Raises:
         FileReadError: a path is missing or of an unknown kind.
-        UnknownColumnError: no row has a column by which rows are chosen.
+        UnknownColumnError: no row has a column that was named, by which rows are chosen or which holds the codes.
         DataError: a code or a text cannot be read, or fewer than two annotators are left; all faults at once.
     """
-    reader = _Reader(layout, head, scale)
+    reader = _Reader(layout, head, scale, with_texts=with_texts)
     files: list[Json] = []
     for path in expand_paths(paths):
         n_rows = 0

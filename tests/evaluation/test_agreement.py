@@ -571,6 +571,39 @@ def test_rows_are_chosen_by_the_values_of_their_columns(tmp_path):
         run(*call, "--where", "fits=maybe")
 
 
+@pytest.mark.issue(6)
+def test_columns_that_no_row_has_are_told_with_those_that_there_are(tiny_model, tmp_path):
+    """An annotator misspelt was left out, and of three two were measured; a document misspelt made each row its own."""
+    rows = [row | {"by": {"sign": "neutral"}} for row in make_codings(20, annotators=("anna", "ben"))]
+    path = write_jsonl(tmp_path / "rows.jsonl", rows)
+
+    def refuse(*options, data=path):
+        with pytest.raises(UnknownColumnError) as error:
+            run("--no-model", "--data", data, *options)
+        return str(error.value)
+
+    told = refuse("--annotators", "anna", "bem", "by.sing")
+    assert told.startswith("no row has a column 'bem', 'by.sing' (columns: ")
+    assert "by.sign" in told
+    assert told.endswith("; did you mean 'by.sign'?")  # three letters are too few to guess from
+    assert refuse("--annotators", "Anna", "ben").endswith("; did you mean 'anna'?")
+    assert "'talk'" in refuse("--annotators", "anna", "ben", "--group", "talk")
+    assert "'name'" in refuse("--annotators", "anna", "ben", "--item", "name")
+    assert "'codes'" in refuse("--codes", "codes")
+    assert "'label'" in refuse("--annotator", "anna", "--label", "label")
+    nested = [{"id": str(n), "codes": [{"who": name, "code": "neutral"} for name in "ab"]} for n in range(9)]
+    nested = write_jsonl(tmp_path / "nested.jsonl", nested)
+    options = ("--codes", "codes", "--annotator", "who")
+    assert refuse(*options, "--label", "cod", data=nested) == (
+        "no code has 'cod' (columns: who, code); did you mean 'code'?"
+    )
+    with pytest.raises(UnknownColumnError, match="'texts'"):
+        run("--model", tiny_model, "--data", path, "--annotators", "anna", "ben", "--text", "texts")
+    # A column that is there and empty is one that nobody coded in.
+    empty = write_jsonl(tmp_path / "empty.jsonl", [row | {"eve": None} for row in rows])
+    assert run("--no-model", "--data", empty, "--annotators", "anna", "ben", "eve").exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("rows", "options"),
     [

@@ -178,7 +178,7 @@ def test_codings_that_cannot_be_read_end_it_before_anything_is_run(tiny_model, f
     for options, error in (
         (f"--data {tmp_path / 'no-such.jsonl'} --annotators ann ben", errors.FileReadError),
         (f"--data {wrong} --annotators ann ben", errors.DataError),
-        (f"--data {files['coded']} --annotators ann no-such-column", errors.DataError),
+        (f"--data {files['coded']} --annotators ann no-such-column", errors.UnknownColumnError),
         (f"--data {files['coded']} --annotators ann ben --head mood", errors.UnknownHeadError),
     ):
         with pytest.raises(error):
