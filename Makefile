@@ -42,6 +42,8 @@ OUTPUT ?= models/$(basename $(notdir $(CONFIG)))
 ifeq ($(origin OUTPUT) $(OUTPUT)$(OF_RELEASE),file models/twohands)
 $(error $(CONFIG) would replace the released model, as a copy of its config that kept its name: pass OUTPUT=folder)
 endif
+# A slash at its end left the folders beside it without their name: runs/-mean, runs/-report (#3).
+override OUTPUT := $(patsubst %/,%,$(OUTPUT))
 # STAGES are those that CONFIG goes on from, in order; empty where CONFIG begins from the pre-trained encoder.
 STAGES ?= $(if $(OF_RELEASE),configs/twohands-base.yaml configs/twohands-second.yaml configs/twohands-third.yaml \
   configs/twohands-fourth.yaml configs/twohands-fifth.yaml configs/twohands-sixth.yaml \

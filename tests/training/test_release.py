@@ -118,3 +118,13 @@ def test_each_stage_goes_on_from_the_one_before(names):
         assert config.start is not None
         assert config.start.checkpoint.as_posix() == f"runs/{before.run_name}/checkpoint"
         assert set(before.data.train) <= set(config.data.train)
+
+
+@pytest.mark.issue(3)
+def test_a_slash_at_the_end_of_the_output_changes_nothing(tmp_path):
+    """The mean and the report were written to `runs/-mean` and `runs/-report`, and the page was not written at all."""
+    for folder in ("models/twohands", "x"):
+        call = ("-n", "release", f"DATA={tmp_path}", "CONFIG=configs/twohands.yaml")
+        plain, slashed = (make(*call, f"OUTPUT={folder}{end}").stdout for end in ("", "/"))
+        assert slashed == plain
+        assert f"runs/{folder.rpartition('/')[2]}-report" in plain
