@@ -120,7 +120,8 @@ def find_entailment(classifier: SequenceClassifier, label_map: Mapping[str, str]
         label_map: the model's label -> one of `ENTAILMENT_LABELS`.
 
     Returns:
-        The place of entailment, and that of contradiction or of no entailment, None where there is neither.
+        The place of entailment, and that of its contrary: the other one of two labels, whatever it is called, else
+        that of contradiction; None where there is none.
 
     Raises:
         TaxonomyMismatchError: no label, or two, stand for entailment.
@@ -131,8 +132,10 @@ def find_entailment(classifier: SequenceClassifier, label_map: Mapping[str, str]
             f"{classifier.name} answers {', '.join(classifier.labels)}; one label of an NLI model is entailment: say "
             "which by its card, as in --map LABEL_2=entailment --map LABEL_0=contradiction"
         )
-    against = next((word for word in ("contra", "not_en") if word in words), None)
-    return words.index("entail"), None if against is None else words.index(against)
+    entailment = words.index("entail")
+    if len(words) == 2:  # "Not Entailment" was passed over, and the score was of the logit alone (#6)
+        return entailment, 1 - entailment
+    return entailment, words.index("contra") if "contra" in words else None
 
 
 class EntailmentBaseline:
