@@ -22,6 +22,9 @@ from twohands.taxonomy import ProblemType
 Json = dict[str, object]
 # Beyond these, pairs are many and thin: what each annotator shares with the rest says more.
 MOST_IN_PAIRS = 8
+_BOLD_GROUPS = (
+    20  # with fewer documents verdicts are given where there is no difference at least twice as often as said
+)
 
 
 class _Measurer:
@@ -203,6 +206,12 @@ def note_limits(
     """
     notes: list[str] = []
     notes += note_few(codings.groups.tolist())
+    n_groups = len(set(codings.groups.tolist()))
+    if answers is not None and FEWEST_GROUPS <= n_groups < _BOLD_GROUPS:
+        notes.append(
+            "A verdict of nearer or further rests on few documents: a model as good as the people was given one in 21% "
+            "of simulated sets of 5 documents, 13% of 9, 9% of 20."
+        )
     notes += _note_labels(codings, answers) + _note_departing(codings)
     if n_repeated:
         notes.append(f"{n_repeated} codes were an annotator's second of an item; the first counts.")

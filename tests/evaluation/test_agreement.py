@@ -604,6 +604,48 @@ def test_columns_that_no_row_has_are_told_with_those_that_there_are(tiny_model, 
     assert run("--no-model", "--data", empty, "--annotators", "anna", "ben", "eve").exit_code == 0
 
 
+def simulate_equals(generator, n_documents):
+    """Two people and a model who are right alike often, more so in some documents than in others."""
+    head = Head(
+        name="v", problem_type=ProblemType.ONE_OF, labels=[Label(name=name, description="a side") for name in STANCES]
+    )
+    items, given, answers = [], [], []
+    for document in range(n_documents):
+        ease, shares = generator.beta(6, 3), generator.dirichlet([2, 2, 2])
+        for place in range(20):
+            true = generator.choice(3, p=shares)
+            codes = [true if generator.random() < ease else generator.integers(3) for _ in range(3)]
+            first, second, answer = ((STANCES[code],) for code in codes)
+            items.append(Item(f"{document}-{place}", None, str(document)))
+            given.append({"anna": first, "ben": second})
+            answers.append(answer)
+    return Codings(head, items, ["anna", "ben"], given, None), answers
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n_documents", "low", "high"), [(5, 0.14, 0.28), (9, 0.08, 0.19), (60, 0.02, 0.12)])
+def test_verdicts_from_few_documents_are_too_bold(n_documents, low, high):
+    """How often a model as good as the people is called nearer or further: what the note and the docs say of it."""
+    generator = np.random.default_rng(0)
+    n_sets, n_given = 250, 0
+    for seed in range(n_sets):
+        codings, answers = simulate_equals(generator, n_documents)
+        (part,) = measure_agreement(codings, answers, n_replicates=200, seed=seed, epsilon=0.1).values()
+        apart = part["model"]["model_minus_person"]["kappa"]
+        n_given += apart["low"] is not None and not apart["low"] <= 0 <= apart["high"]
+    assert low < n_given / n_sets < high
+
+
+@pytest.mark.issue(6)
+def test_few_documents_are_told_beside_the_verdict():
+    codings, answers = simulate_equals(np.random.default_rng(0), 9)
+    for given, n_told in ((answers, 1), (None, 0)):  # without a model there is no verdict
+        notes = note_limits(codings, given, n_repeated=0, n_tied=0)
+        assert sum("rests on few documents" in note for note in notes) == n_told
+    codings, answers = simulate_equals(np.random.default_rng(0), 20)
+    assert not any("rests on few" in note for note in note_limits(codings, answers, n_repeated=0, n_tied=0))
+
+
 @pytest.mark.parametrize(
     ("rows", "options"),
     [
