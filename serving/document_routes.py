@@ -33,6 +33,7 @@ from serving.stream_routes import MEDIA_TYPE, NdjsonResponse, chain
 from serving.summary import summarise
 from twohands import prediction
 from twohands.charsets import find_codec
+from twohands.documents import DocumentText
 from twohands.errors import DeadlineError, InputError, MediaTypeError, OverloadedError, TwoHandsError
 from twohands.outputs import encode_line
 from twohands.paragraphs import Paragraph
@@ -122,6 +123,7 @@ class DocumentParagraph(Prediction):
     paragraph: int = Field(ge=0, description="its number in the document")
     start: int = Field(ge=0, description="first character, in the text as sent or as extracted")
     end: int = Field(ge=0, description="one past the last")
+    page: int | None = Field(default=None, ge=1, description="of a PDF: the page on which it begins, counted from 1")
 
 
 class FailedParagraph(FailedItem):
@@ -130,6 +132,7 @@ class FailedParagraph(FailedItem):
     paragraph: int
     start: int
     end: int
+    page: int | None = None
 
 
 class DocumentInfo(_Strict):
@@ -171,7 +174,7 @@ class Readers:
 
     async def read(
         self, wanted: _Wanted, *, limit_chars: int, max_paragraphs: int, timeout_s: float
-    ) -> tuple[str, list[Paragraph]]:
+    ) -> tuple[DocumentText, list[Paragraph]]:
         """Read a document and split it, off the event loop.
 
         Args:
@@ -181,7 +184,7 @@ class Readers:
             timeout_s: longest time that the reading may take, once it is its turn.
 
         Returns:
-            Its text, and at least one paragraph.
+            Its text and pages, and at least one paragraph.
 
         Raises:
             OverloadedError: too many documents wait to be read.
@@ -197,12 +200,12 @@ class Readers:
             async with self._free:
                 ends_s = time.monotonic() + timeout_s
                 suffix = _SUFFIXES[wanted.media_type]
-                text = await extract(wanted.content, suffix=suffix, timeout_s=timeout_s, charset=wanted.charset)
+                document = await extract(wanted.content, suffix=suffix, timeout_s=timeout_s, charset=wanted.charset)
                 left_s = ends_s - time.monotonic()
                 paragraphs = await split_in_time(
-                    text, limit_chars=limit_chars, max_paragraphs=max_paragraphs, timeout_s=left_s
+                    document.text, limit_chars=limit_chars, max_paragraphs=max_paragraphs, timeout_s=left_s
                 )
-                return text, paragraphs
+                return document, paragraphs
         finally:
             self._n_here -= 1
 
@@ -246,8 +249,10 @@ async def _classify(
         yield list(zip(group, items, strict=True))
 
 
-def _shape(number: int, paragraph: Paragraph, item: _Item) -> dict[str, object]:
+def _shape(number: int, paragraph: Paragraph, item: _Item, read: DocumentText) -> dict[str, object]:
     where: dict[str, object] = {"paragraph": number, "start": paragraph.start, "end": paragraph.end}
+    if page := read.find_page(paragraph.start):
+        where["page"] = page
     if isinstance(item, InputError):
         return where | {"error": {"code": item.code, "message": str(item)}}
     return where | item.to_dict()
@@ -259,14 +264,17 @@ async def _summarise(items: list[_Item], taxonomy: Taxonomy) -> dict[str, object
 
 
 async def _lines(
-    head: dict[str, object], groups: AsyncIterator[list[tuple[Paragraph, _Item]]], taxonomy: Taxonomy
+    head: dict[str, object],
+    groups: AsyncIterator[list[tuple[Paragraph, _Item]]],
+    taxonomy: Taxonomy,
+    read: DocumentText,
 ) -> AsyncIterator[bytes]:
     """What is known of the document, a line for each paragraph as it is done, and the summary or what went wrong."""
     items: list[_Item] = []
     async with aclosing(groups):  # type: ignore[type-var]  # an async generator
         try:
             async for group in groups:
-                lines = [encode_line(_shape(len(items) + i, *pair)) for i, pair in enumerate(group)]
+                lines = [encode_line(_shape(len(items) + i, *pair, read)) for i, pair in enumerate(group)]
                 yield b"".join(lines if items else [encode_line(head), *lines])
                 items += [item for _, item in group]
         except TwoHandsError as error:
@@ -317,7 +325,7 @@ async def classify_document(
     service = models.get(wanted.model)
     taxonomy = service.classifier.taxonomy  # refuses before the document is read, when there is no model yet
     settings, readers = service.settings, request.app.state.readers
-    text, paragraphs = await readers.read(
+    read, paragraphs = await readers.read(
         wanted,
         limit_chars=settings.limit_chars,
         max_paragraphs=settings.max_document_paragraphs,
@@ -328,17 +336,17 @@ async def classify_document(
     headers = {"x-model-sha256": identity["sha256"]}
     document: dict[str, object] = {
         "media_type": wanted.media_type,
-        "n_chars": len(text),
+        "n_chars": len(read.text),
         "n_paragraphs": len(paragraphs),
-        "text": None if is_as_sent else text,
+        "text": None if is_as_sent else read.text,
     }
     answered = {"model": identity, "document": document}
     groups = _classify(service, paragraphs, wanted.thresholds)
     if prefers_lines(request.headers.getlist("accept")):
-        lines = _lines(answered, groups, taxonomy)
+        lines = _lines(answered, groups, taxonomy, read)
         first = await anext(lines)
         return NdjsonResponse(chain(first, lines), headers | {"x-accel-buffering": "no"})
     pairs = [pair async for group in groups for pair in group]
     summary = await _summarise([item for _, item in pairs], taxonomy)
-    shaped = [_shape(number, *pair) for number, pair in enumerate(pairs)]
+    shaped = [_shape(number, *pair, read) for number, pair in enumerate(pairs)]
     return JSONResponse(answered | {"paragraphs": shaped, "summary": summary}, headers=headers)

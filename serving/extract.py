@@ -13,7 +13,7 @@ import resource
 import sys
 
 from serving.programs import make_command
-from twohands.documents import extract_text
+from twohands.documents import DocumentText, extract_document
 from twohands.errors import DocumentError, DocumentReaderError, FileReadError, MissingExtraError
 
 _LOGGER = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ _MAX_TOLD_CHARS = 2000
 _NOT_STARTED = "the reader of documents did not start; send the document again in a while, or its text alone"
 
 
-async def extract(content: bytes, *, suffix: str, timeout_s: float, charset: str | None = None) -> str:
+async def extract(content: bytes, *, suffix: str, timeout_s: float, charset: str | None = None) -> DocumentText:
     """Read one document; once this has ended, however it did, no process goes on with it.
 
     Args:
@@ -37,7 +37,7 @@ async def extract(content: bytes, *, suffix: str, timeout_s: float, charset: str
         charset: the encoding of text or HTML where it was declared, by a name that `find_codec` knows.
 
     Returns:
-        Its text, paragraphs parted by blank lines.
+        Its text, paragraphs parted by blank lines, and where pages begin in it.
 
     Raises:
         DocumentError: it cannot be read, holds no text, or takes too long or too much memory.
@@ -46,7 +46,7 @@ async def extract(content: bytes, *, suffix: str, timeout_s: float, charset: str
     """
     if suffix == ".txt":
         try:
-            return await asyncio.to_thread(extract_text, content, suffix=suffix, name=_NAME, charset=charset)
+            return await asyncio.to_thread(extract_document, content, suffix=suffix, name=_NAME, charset=charset)
         except FileReadError as error:
             raise DocumentError(str(error)) from error
     command = make_command("serving.extract", suffix, str(max(1, round(timeout_s))), *([charset] if charset else []))
@@ -73,7 +73,7 @@ async def extract(content: bytes, *, suffix: str, timeout_s: float, charset: str
         _LOGGER.error("the reader of documents ended with %s before it began: %s", process.returncode, why)
         raise DocumentReaderError(_NOT_STARTED)
     if process.returncode == 0:
-        return await asyncio.to_thread(_decode, output)
+        return await asyncio.to_thread(_read_output, output)
     if process.returncode != _FAILED:
         raise DocumentError(f"{_NAME} took too much time or memory to read; send its text instead")
     fault = json.loads(_decode(output))
@@ -83,6 +83,11 @@ async def extract(content: bytes, *, suffix: str, timeout_s: float, charset: str
 
 def _decode(output: bytes) -> str:
     return str(memoryview(output)[len(_STARTED) :], "utf-8", "replace")  # no copy of what may be large
+
+
+def _read_output(output: bytes) -> DocumentText:
+    starts, _, text = _decode(output).partition("\n")
+    return DocumentText(text, json.loads(starts))
 
 
 def _tell_start() -> None:
@@ -102,7 +107,9 @@ def _bound_resources(timeout_s: int) -> None:
 
 
 def main(suffix: str, timeout_s: int, charset: str | None = None) -> int:
-    """Read a document from standard input and write its text, or what is wrong with it, to standard output.
+    """Read a document from standard input and write to standard output what it holds, or what is wrong with it.
+
+    That is a line with the list of where pages begin, and the text.
 
     Args:
         suffix: what the document is.
@@ -115,11 +122,12 @@ def main(suffix: str, timeout_s: int, charset: str | None = None) -> int:
     content = sys.stdin.buffer.read()
     _bound_resources(timeout_s)
     try:
-        text = extract_text(content, suffix=suffix, name=_NAME, charset=charset)
+        document = extract_document(content, suffix=suffix, name=_NAME, charset=charset)
     except (FileReadError, MissingExtraError) as error:
         sys.stdout.write(json.dumps({"code": error.code, "message": str(error)}))
         return _FAILED
-    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+    sys.stdout.buffer.write(json.dumps(list(document.page_starts)).encode() + b"\n")
+    sys.stdout.buffer.write(document.text.encode("utf-8", "replace"))
     return 0
 
 

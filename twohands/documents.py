@@ -3,6 +3,9 @@
 Plain text needs nothing; HTML and PDF need the extra `documents`.
 """
 
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -10,11 +13,23 @@ from twohands.charsets import decode, find_codec, find_marked_codec
 from twohands.errors import FileReadError
 from twohands.extras import import_extra
 from twohands.html_text import html_to_text
-from twohands.pdf_text import pdf_to_text
+from twohands.pdf_text import read_pdf
 
 TEXT_SUFFIXES = (".txt", ".md")
 MARKUP_SUFFIXES = (".html", ".htm", ".pdf")
 DOCUMENT_SUFFIXES = TEXT_SUFFIXES + MARKUP_SUFFIXES
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentText:
+    """The raw text of a document, and of a PDF where each of its pages begins in it, in characters."""
+
+    text: str
+    page_starts: Sequence[int] = ()
+
+    def find_page(self, start: int) -> int | None:
+        """The page on which a character stands, counted from 1 as viewers do; None where there are no pages."""
+        return max(1, bisect_right(self.page_starts, start)) if self.page_starts else None
 
 
 def import_reader(suffix: str) -> ModuleType:
@@ -59,8 +74,35 @@ def decode_text(content: bytes, name: str, *, charset: str | None = None) -> str
         ) from error
 
 
+def extract_document(content: bytes, *, suffix: str, name: str, charset: str | None = None) -> DocumentText:
+    """Read one document that is already in memory, with its pages.
+
+    Args:
+        content: its bytes.
+        suffix: what it is, one of `DOCUMENT_SUFFIXES`.
+        name: of the document, for messages.
+        charset: the encoding of text or HTML where it is known from elsewhere, by a name that `find_codec` knows.
+
+    Returns:
+        Its text as `read_document` has it, and where pages begin.
+
+    Raises:
+        FileReadError: it is not what its suffix or `charset` says, or a PDF without text.
+        MissingExtraError: HTML or PDF without the extra `documents`.
+    """
+    codec = find_codec(charset) if charset else None
+    if charset and codec is None:
+        raise FileReadError(f"{name} is declared as {charset[:40]!r}, which is not read here; convert it to utf-8")
+    kind = suffix.lower()
+    if kind == ".pdf":
+        return DocumentText(*read_pdf(content, name, pypdf=import_reader(kind)))
+    if kind in TEXT_SUFFIXES:
+        return DocumentText(decode_text(content, name, charset=charset))
+    return DocumentText(html_to_text(content, bs4=import_reader(kind), codec=codec))
+
+
 def extract_text(content: bytes, *, suffix: str, name: str, charset: str | None = None) -> str:
-    """Read one document that is already in memory.
+    """Read one document as `extract_document` does, without its pages.
 
     Args:
         content: its bytes.
@@ -75,15 +117,27 @@ def extract_text(content: bytes, *, suffix: str, name: str, charset: str | None 
         FileReadError: it is not what its suffix or `charset` says, or a PDF without text.
         MissingExtraError: HTML or PDF without the extra `documents`.
     """
-    codec = find_codec(charset) if charset else None
-    if charset and codec is None:
-        raise FileReadError(f"{name} is declared as {charset[:40]!r}, which is not read here; convert it to utf-8")
-    kind = suffix.lower()
-    if kind == ".pdf":
-        return pdf_to_text(content, name, pypdf=import_reader(kind))
-    if kind in TEXT_SUFFIXES:
-        return decode_text(content, name, charset=charset)
-    return html_to_text(content, bs4=import_reader(kind), codec=codec)
+    return extract_document(content, suffix=suffix, name=name, charset=charset).text
+
+
+def open_document(path: Path) -> DocumentText:
+    """Read one document, with its pages.
+
+    Args:
+        path: ends in one of `DOCUMENT_SUFFIXES`.
+
+    Returns:
+        Its text as `read_document` has it, and where pages begin.
+
+    Raises:
+        FileReadError: the document cannot be read, or is not what its name says.
+        MissingExtraError: HTML or PDF without the extra `documents`.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise FileReadError(f"cannot read {path}: {error}") from error
+    return extract_document(content, suffix=path.suffix, name=str(path))
 
 
 def read_document(path: Path) -> str:
@@ -100,8 +154,4 @@ def read_document(path: Path) -> str:
         FileReadError: the document cannot be read, or is not what its name says.
         MissingExtraError: HTML or PDF without the extra `documents`.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise FileReadError(f"cannot read {path}: {error}") from error
-    return extract_text(content, suffix=path.suffix, name=str(path))
+    return open_document(path).text

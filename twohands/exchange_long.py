@@ -143,11 +143,15 @@ def read_part(content: bytes, *, part: Part) -> list[tuple[RowId, Item]]:
 
 @dataclass(frozen=True, slots=True)
 class DocumentParagraph:
-    """A paragraph of a document: characters `start` to `end` of it, and its prediction or why it has none."""
+    """A paragraph of a document: characters `start` to `end` of it, and its prediction or why it has none.
+
+    `page` is that of a PDF on which it begins, counted from 1.
+    """
 
     start: int
     end: int
     item: Item
+    page: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +220,7 @@ def read_document(content: bytes) -> Document:
         answer = json.loads(content)
         return Document(
             paragraphs=[
-                DocumentParagraph(int(each["start"]), int(each["end"]), read_item(each))
+                DocumentParagraph(int(each["start"]), int(each["end"]), read_item(each), each.get("page"))
                 for each in answer["paragraphs"]
             ],
             summary=answer["summary"],

@@ -18,9 +18,10 @@ from twohands.csv_cells import read_csv_header
 from twohands.documents import (
     DOCUMENT_SUFFIXES,
     TEXT_SUFFIXES,
-    extract_text,
+    DocumentText,
+    extract_document,
     import_reader,
-    read_document,
+    open_document,
 )
 from twohands.errors import (
     EmptyParagraphError,
@@ -56,8 +57,8 @@ class Item:
     """One text to classify, or the fault that stands in its place.
 
     `where` holds `document`, `paragraph` (from 0), `start` and `end` (characters of the raw text; None where the
-    text was extracted from HTML or PDF) for a document, and nothing for a row. `raw` is a document's paragraph with its
-    line ends, by which evidence is cut, and None for a row.
+    text was extracted from HTML or PDF) for a document, of a PDF also `page` (from 1), and nothing for a row. `raw` is
+    a document's paragraph with its line ends, by which evidence is cut, and None for a row.
     """
 
     id: str
@@ -142,11 +143,13 @@ def _item_from_row(row: Row, text_column: str) -> Item:
     return Item(name, row.cells[text_column])
 
 
-def _items_from_document(name: str, read: Callable[[], str], faults: list[str], *, has_offsets: bool) -> Iterator[Item]:
+def _items_from_document(
+    name: str, read: Callable[[], DocumentText], faults: list[str], *, has_offsets: bool
+) -> Iterator[Item]:
     where: dict[str, object] = {"document": name, "paragraph": None, "start": None, "end": None}
     try:
-        text = read()
-        paragraphs = split_paragraphs(text)
+        document = read()
+        paragraphs = split_paragraphs(document.text)
     except (FileReadError, ParagraphTooLongError) as error:
         if isinstance(error, FileReadError):
             faults.append(str(error))
@@ -156,7 +159,9 @@ def _items_from_document(name: str, read: Callable[[], str], faults: list[str], 
         yield Item(name, None, EmptyParagraphError("the document holds no text"), where)
     for number, paragraph in enumerate(paragraphs):
         offsets = {"start": paragraph.start, "end": paragraph.end} if has_offsets else {}
-        raw = text[paragraph.start : paragraph.end]
+        if page := document.find_page(paragraph.start):
+            offsets["page"] = page
+        raw = document.text[paragraph.start : paragraph.end]
         yield Item(f"{name}#{number}", paragraph.text, None, where | {"paragraph": number} | offsets, raw)
 
 
@@ -179,7 +184,7 @@ def read_items(files: Iterable[Path], faults: list[str], *, text_column: str) ->
         if is_document(path):
             has_offsets = path.suffix.lower() in TEXT_SUFFIXES
             yield from _items_from_document(
-                str(path), functools.partial(read_document, path), faults, has_offsets=has_offsets
+                str(path), functools.partial(open_document, path), faults, has_offsets=has_offsets
             )
         else:
             for row in read_rows(path, faults, columns={"id", text_column}):
@@ -210,7 +215,7 @@ def _find_kind(content: bytes) -> str:
     return ".html" if _HTML.match(start) else ".txt"
 
 
-def read_stdin(stream: BinaryIO, faults: list[str], *, text_column: str) -> tuple[bool, Iterator[Item]]:
+def read_stdin(stream: BinaryIO, faults: list[str], *, text_column: str) -> tuple[str, Iterator[Item]]:
     """Stream the items of standard input: JSONL if its first line that is not blank begins with `{`, else a document.
 
     A document is HTML if it begins with `<!DOCTYPE html` or `<html`, PDF if it begins as one, else plain text.
@@ -221,7 +226,7 @@ def read_stdin(stream: BinaryIO, faults: list[str], *, text_column: str) -> tupl
         text_column: which column of rows is the text.
 
     Returns:
-        Whether it is a document, and its items.
+        The suffix of the document that it is, or nothing for rows; and its items.
 
     Raises:
         FileReadError: it cannot be read, or is an array of JSON.
@@ -237,11 +242,11 @@ def read_stdin(stream: BinaryIO, faults: list[str], *, text_column: str) -> tupl
     if first.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
         lines = bound_lines(itertools.chain(head, pieces), STDIN_NAME, faults)
         rows = read_jsonl_lines(lines, STDIN_NAME, faults)
-        return False, (_item_from_row(row, text_column) for row in rows)
+        return "", (_item_from_row(row, text_column) for row in rows)
 
     content = b"".join([*head, *pieces])
     suffix = _find_kind(content)
     if suffix not in TEXT_SUFFIXES:
         import_reader(suffix)
-    read = functools.partial(extract_text, content, suffix=suffix, name=STDIN_NAME)
-    return True, _items_from_document(STDIN_NAME, read, faults, has_offsets=suffix in TEXT_SUFFIXES)
+    read = functools.partial(extract_document, content, suffix=suffix, name=STDIN_NAME)
+    return suffix, _items_from_document(STDIN_NAME, read, faults, has_offsets=suffix in TEXT_SUFFIXES)

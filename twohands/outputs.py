@@ -47,7 +47,7 @@ def _evidence_columns(head: Head) -> list[Column]:
 
 
 def flat_columns(
-    taxonomy: Taxonomy, *, has_documents: bool, with_text: bool, with_evidence: bool = False
+    taxonomy: Taxonomy, *, has_documents: bool, with_text: bool, with_evidence: bool = False, has_pages: bool = False
 ) -> list[Column]:
     """Lay out the columns of CSV and Parquet.
 
@@ -56,6 +56,7 @@ def flat_columns(
         has_documents: whether any input is a document.
         with_text: whether answers carry their text.
         with_evidence: whether they carry the sentences that speak for them.
+        has_pages: whether any input is a PDF.
 
     Returns:
         Columns in order: where, labels and scores per head, evidence, what was read, warnings, error.
@@ -67,6 +68,8 @@ def flat_columns(
     if has_documents:
         columns.append(Column("document", "string", ("document",)))
         columns += [Column(name, "int64", (name,)) for name in ("paragraph", "start", "end")]
+    if has_pages:
+        columns.append(Column("page", "int64", ("page",)))
     if with_text:
         columns.append(Column("text", "string", ("text",)))
     for head in taxonomy.heads:

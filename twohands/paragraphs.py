@@ -240,7 +240,8 @@ def _find(text: str, *, min_words: int, limit_chars: int, check: Check) -> Itera
         is_open = not _is_ended(stripped, n_words, is_item=is_item, is_beside_comma=is_beside_comma)
         if n_words < min_words and is_open and not (marker and marker == marker_read):
             run, marker_read = run or _Run(*span), ""
-            run.add(span, n_words, marker)
+            # Figures are no words: rows of a table would together pass for a list.
+            run.add(span, sum(any(map(str.isalpha, word)) for word in raw.split()), marker)
             if run.n_words >= LIST_WORDS and run.end - run.start > limit_chars:
                 break  # a paragraph that is too long already, however long it gets
             continue

@@ -2,18 +2,19 @@
 
 import io
 import logging
-import math
 import re
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 from twohands.errors import FileReadError
 from twohands.hyphens import find_words, join_word
 from twohands.paragraphs import MIN_WORDS, SENTENCE_END
-from twohands.running_lines import drop_running_lines
+from twohands.pdf_beside import drop_by_place, mark_note, take_notes
+from twohands.pdf_lines import Line, Page, find_usual_size, is_indented, is_set_apart, read_page
+from twohands.running_lines import strip_pages
 
 _NOTE = re.compile(r"(?<!\d)[.!?\u2026]['\"\u2019\u201d)\]]*\d{1,3}$")  # its number, behind the end of a sentence
 _SHORT = 0.8  # of the usual width of a line, in characters
@@ -22,11 +23,14 @@ _WIDER = 1.3  # than the usual distance of lines, by which a gap parts paragraph
 _MAX_WORK = 50_000_000
 _MAX_CPU_S = 1800.0  # for what neither shows, as pages without text that all name fonts of a megabyte
 _LEAST_DISTANCE = 0.8  # of the size of the letters; what is nearer stands on one line, or is no running text
-# No tokenizer's vocabulary has them, and words that hold one are unknown to it.
-_LIGATURES = str.maketrans(
-    {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"}
+_BETWEEN = "\n\n"
+_BULLETS = ("\u2022 ", "\u2023 ", "\u25e6 ", "\u25aa ")
+# No tokenizer's vocabulary has ligatures, and words that hold one are unknown to it. Codes that the standard encoding
+# of Windows leaves open stand for a bullet in PDF (ISO 32000-1, annex D.2); pypdf gives the character of that code.
+_SPELT_OUT = str.maketrans(
+    dict.fromkeys("\x7f\uf0b7\uf0a7", "\u2022")  # the other two: bullets of the fonts Symbol and Wingdings
+    | {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"}
 )
-_Place = tuple[float, float]  # of a line: its height on the page and the size of its letters, in points
 
 
 def _cut_blocks(page: list[str]) -> list[list[str]]:
@@ -55,7 +59,7 @@ def _find_short(pages: list[list[str]]) -> float:
     return _SHORT * statistics.quantiles(widths, n=10)[-1] if len(widths) > 1 else 0
 
 
-def join_lines(pages: list[list[str]]) -> str:
+def join_pages(pages: list[list[str]]) -> tuple[str, list[int]]:
     """Rebuild paragraphs from the lines of a laid-out document.
 
     A paragraph ends at a gap where a sentence does, too, or at a line that ends a sentence well short of the usual
@@ -67,13 +71,15 @@ def join_lines(pages: list[list[str]]) -> str:
         pages: lines of each page, stripped; empty ones where the page had a gap.
 
     Returns:
-        Text with blank lines between paragraphs.
+        Text with blank lines between paragraphs, and where each page begins in it, in characters.
     """
-    pages = drop_running_lines(pages)
+    pages = strip_pages(pages)
     short = _find_short(pages)
     words = find_words(line for page in pages for line in page)
     paragraphs = [""]
+    begins: list[tuple[int, int]] = []  # of each page: its first paragraph, and how much of it stands on pages before
     for page in pages:
+        is_first = True
         blocks = _cut_blocks(page)
         for number, block in enumerate(blocks):
             is_heading = _is_heading(blocks, number, short)
@@ -82,55 +88,43 @@ def join_lines(pages: list[list[str]]) -> str:
                 paragraphs.append("")
             for line in block:
                 so_far = paragraphs[-1]
-                joined = join_word(so_far, line, words)
-                paragraphs[-1] = joined or (f"{so_far} {line}" if so_far else line)
+                space = "\n" if line.startswith(_BULLETS) else " "
+                joined = join_word(so_far, line, words) or (f"{so_far}{space}{line}" if so_far else line)
+                if is_first:
+                    begins.append((len(paragraphs) - 1, len(joined) - len(line)))
+                    is_first = False
+                paragraphs[-1] = joined
                 if len(line) < short and SENTENCE_END.search(line):
                     paragraphs.append("")
             if is_heading:
                 paragraphs.append("")
-    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+        if is_first:  # there is nothing on it
+            begins.append((len(paragraphs) - 1, len(paragraphs[-1])))
+    starts = [0]
+    for paragraph in paragraphs:
+        starts.append(starts[-1] + (len(paragraph) + len(_BETWEEN) if paragraph else 0))
+    text = _BETWEEN.join(paragraph for paragraph in paragraphs if paragraph)
+    return text, [min(starts[number] + n_before, len(text)) for number, n_before in begins]
 
 
-def _place(cm: list[float], tm: list[float], size: float) -> _Place | None:
-    """Where text stands, from its two matrices; None where it is turned or has no size."""
-    turned, scale = tm[0] * cm[1] + tm[1] * cm[3], tm[2] * cm[1] + tm[3] * cm[3]
-    height, points = tm[4] * cm[1] + tm[5] * cm[3] + cm[5], size * scale
-    is_upright = math.isfinite(height) and points > 0 and abs(turned) < 0.1 * abs(scale)
-    return (height, points) if is_upright and math.isfinite(points) else None
+def join_lines(pages: list[list[str]]) -> str:
+    """Rebuild paragraphs as `join_pages` does.
+
+    Args:
+        pages: lines of each page, stripped; empty ones where the page had a gap.
+
+    Returns:
+        Text with blank lines between paragraphs.
+    """
+    return join_pages(pages)[0]
 
 
-def _read_lines(page: Any, spend: Callable[[int], None]) -> list[tuple[str, _Place | None]]:  # noqa: ANN401 - as below
-    """Lines of a page, stripped, and where they stand."""
-    pieces: list[tuple[str, _Place | None]] = []
-
-    def visit(text: str, cm: list[float], tm: list[float], _: object, size: float) -> None:
-        spend(len(text))
-        pieces.append((text, _place(cm, tm, size)))
-
-    def count(*_: object) -> None:
-        spend(1)
-
-    text = page.extract_text(visitor_operand_before=count, visitor_text=visit)
-    if "".join(piece for piece, _ in pieces) != text:  # then nobody knows which line is meant
-        return [(line.strip(), None) for line in text.splitlines()]
-    lines: list[tuple[str, _Place | None]] = []
-    line, longest, place = "", 0, None
-    for piece, where in pieces:
-        for part in piece.splitlines(keepends=True):
-            line += part
-            if len(part.strip()) > longest:  # raised figures stand on a height of their own
-                longest, place = len(part.strip()), where
-            if part.splitlines() != [part]:
-                lines.append((line.strip(), place))
-                line, longest, place = "", 0, None
-    return [*lines, (line.strip(), place)] if line else lines
-
-
-def _read_pages(reader: Any, name: str) -> list[list[tuple[str, _Place | None]]]:  # noqa: ANN401 - an optional library
+def _read_pages(reader: Any, name: str) -> list[Page]:  # noqa: ANN401 - an optional library
     """Lines of all pages.
 
     A small file may list one page, or draw one form, a hundred thousand times. A page that is listed again is read
-    once; all else counts, also within forms, where pypdf swallows the error, which the next operator raises again.
+    once, and blank then, so that pages are counted as viewers do; all else counts, also within forms, where pypdf
+    swallows the error, which the next operator raises again.
     """
     left, ends_s = _MAX_WORK, time.thread_time() + _MAX_CPU_S
 
@@ -149,8 +143,10 @@ def _read_pages(reader: Any, name: str) -> list[list[tuple[str, _Place | None]]]
         key = None if reference is None else (reference.idnum, reference.generation)
         if key is None or key not in read:
             read.add(key)
-            pages.append(_read_lines(page, spend))
+            pages.append(read_page(page, spend))
             spend(0)
+        else:
+            pages.append(Page([]))
         if time.thread_time() > ends_s:  # of this thread, or the load of the machine would decide what is read
             raise FileReadError(
                 f"{name} took more than {_MAX_CPU_S / 60:g} minutes to read; cut it into several PDFs, or save its "
@@ -159,23 +155,25 @@ def _read_pages(reader: Any, name: str) -> list[list[tuple[str, _Place | None]]]
     return pages
 
 
-def _measure(page: list[tuple[str, _Place | None]]) -> list[float | None]:
+def _measure(page: Page) -> list[float | None]:
     """How far below the last line each stands, in sizes of the smaller letters; None where that cannot be said.
 
     In sizes of the larger ones the text below a title would be near to it.
     """
     distances: list[float | None] = []
-    above: _Place | None = None
-    for text, place in page:
-        distance = above[0] - place[0] if text and above and place else 0
-        is_below = above is not None and place is not None and distance >= _LEAST_DISTANCE * place[1]
-        distances.append(distance / min(above[1], place[1]) if is_below and above and place else None)
-        above = place if text else above
+    above = Line("")
+    for line in page.lines:
+        distance = None
+        if line.text and above.height is not None and above.size and line.height is not None and line.size:
+            fall = above.height - line.height
+            distance = fall / min(above.size, line.size) if fall >= _LEAST_DISTANCE * line.size else None
+        distances.append(distance)
+        above = line if line.text else above
     return distances
 
 
-def _mark_gaps(pages: list[list[tuple[str, _Place | None]]]) -> list[list[str]]:
-    """Put an empty line wherever the distance of two lines is clearly larger than usual.
+def _mark_gaps(pages: list[Page], usual_size: float) -> list[list[str]]:
+    """Put an empty line wherever the distance of two lines is clearly larger than usual, or their letters differ.
 
     It is larger than that of the lines before or behind it, or, where a short line stands above it, than usual: so
     text that is set wide stays whole beside a table that is set close.
@@ -183,25 +181,34 @@ def _mark_gaps(pages: list[list[tuple[str, _Place | None]]]) -> list[list[str]]:
     measured = [_measure(page) for page in pages]
     known = sorted(distance for distances in measured for distance in distances if distance)
     usual = known[len(known) // 4] if known else 0  # not the median: where paragraphs are brief most may be gaps
-    short = _find_short([[text for text, _ in page] for page in pages])
-    return [list(_mark(page, distances, usual, short)) for page, distances in zip(pages, measured, strict=True)]
+    short = _find_short([[line.text for line in page.lines] for page in pages])
+    return [
+        list(_mark(page.lines, distances, usual, short, has_sizes=usual_size > 0))
+        for page, distances in zip(pages, measured, strict=True)
+    ]
 
 
 def _mark(
-    page: list[tuple[str, _Place | None]], distances: list[float | None], usual: float, short: float
+    lines: list[Line], distances: list[float | None], usual: float, short: float, *, has_sizes: bool
 ) -> Iterator[str]:
-    above = ""
-    for number, ((text, _), distance) in enumerate(zip(page, distances, strict=True)):
+    above = Line("")
+    for number, (line, distance) in enumerate(zip(lines, distances, strict=True)):
         others = [each for each in (*distances[number - 1 : number], *distances[number + 1 : number + 2]) if each]
-        if usual and len(above) < short:
+        is_short = len(above.text) < short
+        if usual and is_short:
             others.append(usual)
-        if distance and others and distance > _WIDER * min(others):
+        is_ended = is_short or SENTENCE_END.search(above.text) is not None
+        has_both = bool(above.text and line.text)
+        is_apart = has_both and has_sizes and is_set_apart(above, line, is_ended=is_ended)
+        if has_both and SENTENCE_END.search(above.text):
+            is_apart |= is_indented(above, line, next(iter(lines[number + 1 : number + 2]), None))
+        if is_apart or (distance and others and distance > _WIDER * min(others)):
             yield ""
-        yield text
-        above = text
+        yield line.text.translate(_SPELT_OUT)
+        above = line
 
 
-def pdf_to_text(content: bytes, name: str, *, pypdf: ModuleType) -> str:
+def read_pdf(content: bytes, name: str, *, pypdf: ModuleType) -> tuple[str, list[int]]:
     """Extract the text of a PDF.
 
     Args:
@@ -210,7 +217,8 @@ def pdf_to_text(content: bytes, name: str, *, pypdf: ModuleType) -> str:
         pypdf: the library.
 
     Returns:
-        Paragraphs and headings, parted by blank lines; never empty.
+        Paragraphs and headings, parted by blank lines, never empty, with the notes of all pages behind them as
+        Markdown defines notes; and where each page begins in it, in characters.
 
     Raises:
         FileReadError: it is no PDF, locked, without text, or too much to read.
@@ -226,7 +234,27 @@ def pdf_to_text(content: bytes, name: str, *, pypdf: ModuleType) -> str:
         raise FileReadError(f"{name} cannot be read as PDF: {type(error).__name__}: {error}") from error
     if is_locked:
         raise FileReadError(f"{name} is locked by a password; unlock it first")
-    text = join_lines([[line.translate(_LIGATURES) for line in page] for page in _mark_gaps(pages)])
+    usual_size = find_usual_size(pages)
+    pages, notes = take_notes(drop_by_place(pages), usual_size)
+    text, starts = join_pages(_mark_gaps(pages, usual_size))
     if not text:
         raise FileReadError(f"{name} holds no text, perhaps only scanned pages; run it through OCR first")
-    return text
+    told = [mark_note(join_lines([[line.translate(_SPELT_OUT) for line in note]])) for note in notes]
+    return _BETWEEN.join([text, *told]), starts
+
+
+def pdf_to_text(content: bytes, name: str, *, pypdf: ModuleType) -> str:
+    """Extract the text of a PDF as `read_pdf` does, without its pages.
+
+    Args:
+        content: of the file.
+        name: of the document, for messages.
+        pypdf: the library.
+
+    Returns:
+        The text, never empty.
+
+    Raises:
+        FileReadError: it is no PDF, locked, or without text.
+    """
+    return read_pdf(content, name, pypdf=pypdf)[0]

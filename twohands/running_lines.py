@@ -63,7 +63,7 @@ def _strip(page: list[str], repeated: set[str], key: _Key) -> list[str]:
     return page[first:last]
 
 
-def drop_running_lines(pages: list[list[str]]) -> list[list[str]]:
+def strip_pages(pages: list[list[str]]) -> list[list[str]]:
     """Leave out page numbers, and headers and footers that stand on at least half of the pages or of every second one.
 
     They may have several lines with gaps between: what is dropped uncovers the next.
@@ -72,14 +72,26 @@ def drop_running_lines(pages: list[list[str]]) -> list[list[str]]:
         pages: lines of each page, stripped; empty ones where the page had a gap.
 
     Returns:
-        What is left of the pages, without gaps at their edges and without pages that hold nothing else.
+        What is left of each page, without gaps at its edges; empty where it holds nothing else.
     """
-    kept = [page for page in pages if page]
+    kept = {number: page for number, page in enumerate(pages) if page}
     has_many = len(kept) >= MIN_PAGES
     for number in range(MAX_ROUNDS):
         key = _strict_key if number else _key  # what is dropped last is nearest to the text
-        repeated = _find_repeated(kept, key) if has_many else set()
-        before, kept = kept, [_strip(page, repeated, key) for page in kept]
+        repeated = _find_repeated(list(kept.values()), key) if has_many else set()
+        before, kept = kept, {place: _strip(page, repeated, key) for place, page in kept.items()}
         if kept == before and number:
             break
-    return [page for page in kept if page]
+    return [kept.get(number, []) for number in range(len(pages))]
+
+
+def drop_running_lines(pages: list[list[str]]) -> list[list[str]]:
+    """Leave out what `strip_pages` does, and pages that hold nothing else.
+
+    Args:
+        pages: lines of each page, stripped; empty ones where the page had a gap.
+
+    Returns:
+        What is left of the pages.
+    """
+    return [page for page in strip_pages(pages) if page]

@@ -384,3 +384,20 @@ def test_a_paragraph_that_is_opened_on_a_phone_is_not_covered_by_what_is_told_of
     mark.click()
     text = page.locator(".para .text").nth(9).bounding_box()
     assert text["y"] + text["height"] < page.locator(".detail.open").bounding_box()["y"]
+
+
+@pytest.mark.issue(7)
+def test_a_paragraph_of_a_pdf_is_cited_by_its_page(page, tmp_path):
+    pages = [[PIECES[2]], [], [PIECES[0]]]
+    drop(page, ".read-view", "d.pdf", make_pdf(tmp_path / "d.pdf", pages).read_bytes())
+    wait_read(page)
+    assert [mark.split("\n")[0] for mark in page.locator(".mark .number").all_inner_texts()] == ["¶1 p. 1", "¶2 p. 3"]
+    page.locator(".mark").nth(1).click()
+    assert page.locator(".detail-title").inner_text() == "Paragraph 2, page 3"
+    page.evaluate("navigator.clipboard.writeText = (text) => { window.copied = text; return Promise.resolve(); }")
+    page.get_by_role("button", name="Copy as quotation").click()
+    until(page, "window.copied?.includes('(d.pdf, ¶2, p. 3; ')")
+    with save(page, page.get_by_role("button", name="CSV"), tmp_path).open(newline="", encoding="utf-8-sig") as stream:
+        assert [(row["number"], row["page"]) for row in csv.DictReader(stream)] == [("1", "1"), ("2", "3")]
+    lines = save(page, page.get_by_role("button", name="JSONL"), tmp_path).read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["page"] for line in lines] == [1, 3]

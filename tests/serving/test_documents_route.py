@@ -199,7 +199,8 @@ async def test_a_document_is_read_whatever_the_current_folder_holds(tmp_path, mo
         (tmp_path / name / "__init__.py").write_text("")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", *sys.path])
-    assert await extract(b"<p>The plan of the plan.</p>", suffix=".html", timeout_s=60) == "The plan of the plan."
+    read = await extract(b"<p>The plan of the plan.</p>", suffix=".html", timeout_s=60)
+    assert read.text == "The plan of the plan."
 
 
 @pytest.mark.issue(4)
@@ -243,7 +244,7 @@ async def test_documents_of_clients_who_left_are_read_no_further(monkeypatch):
 def test_the_reading_process_cannot_take_all_memory():
     code = (
         "import sys, serving.extract as e\n"
-        "e.extract_text = lambda *_, **__: 'x' * 3_000_000_000\n"
+        "e.extract_document = lambda *_, **__: 'x' * 3_000_000_000\n"
         "sys.exit(e.main('.html', 5))"
     )
     ended = subprocess.run([os.sys.executable, "-c", code], input=b"", capture_output=True, timeout=60, check=False)

@@ -192,8 +192,8 @@ def test_a_pipe_is_not_said_to_be_absent(tmp_path):
 
 def read_bytes(content):
     faults = []
-    is_document, items = read_stdin(io.BytesIO(content), faults, text_column="text")
-    return is_document, list(items), faults
+    kind, items = read_stdin(io.BytesIO(content), faults, text_column="text")
+    return bool(kind), list(items), faults
 
 
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b"\n  \n", b"\r\n"])

@@ -150,13 +150,15 @@ def _count(inputs: list[Path] | None, text_column: str) -> int | None:
     return sum(1 for _ in read_items(inputs, [], text_column=text_column))
 
 
-def _open_items(inputs: list[Path] | None, faults: list[str], text_column: str) -> "tuple[bool, Iterator[Item]]":
-    """Whether there is any document, and the items."""
+def _open_items(inputs: list[Path] | None, faults: list[str], text_column: str) -> "tuple[set[str], Iterator[Item]]":
+    """The suffixes of documents that there are, and the items."""
     from twohands.items import is_document, read_items, read_stdin
 
     if inputs is None:
-        return read_stdin(sys.stdin.buffer, faults, text_column=text_column)
-    return any(map(is_document, inputs)), read_items(inputs, faults, text_column=text_column)
+        kind, items = read_stdin(sys.stdin.buffer, faults, text_column=text_column)
+        return {kind} - {""}, items
+    kinds = {path.suffix.lower() for path in inputs if is_document(path)}
+    return kinds, read_items(inputs, faults, text_column=text_column)
 
 
 def _check_engine(engine: Engine, *, threads: int | None, num_actors: int | None) -> None:
@@ -200,11 +202,15 @@ def _run(
     with ExitStack() as stack:
         classifier = stack.enter_context(closing(Classifier.load(model, num_threads=threads, runtime=runtime)))
         with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds)  # fails before any work
-        has_documents, items = _open_items(inputs, faults, text_column)
+        kinds, items = _open_items(inputs, faults, text_column)
         columns: list[Column] = []
         if output_format != "jsonl":
             columns = flat_columns(
-                classifier.taxonomy, has_documents=has_documents, with_text=with_text, with_evidence=explain
+                classifier.taxonomy,
+                has_documents=bool(kinds),
+                with_text=with_text,
+                with_evidence=explain,
+                has_pages=".pdf" in kinds,
             )
         journal: Journal | None = None
         if output is not None:

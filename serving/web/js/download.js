@@ -34,14 +34,17 @@ function remark({ place, model, corrected }, taxonomy) {
   return { ...place, model: `${model.name} ${model.version} ${model.sha256.slice(0, 8)}`, ...labels };
 }
 
+// Where a paragraph stands: its number as in the margin, and the page of a PDF.
+const placeOf = ({ readIndex, page }) => ({ number: readIndex + 1, ...(page ? { page } : {}) });
+
 // Rows of a reading: { own, place, model, corrected, answer }.
 export function paragraphRows(reading) {
   return reading.paragraphs.map((paragraph) => ({
     own: { document: reading.title, paragraph: paragraph.readIndex, text: paragraph.rawText },
-    place: { number: paragraph.readIndex + 1 },
+    place: placeOf(paragraph),
     model: reading.model,
     corrected: findCorrected(reading.taxonomy, paragraph.rawText),
-    answer: Object.fromEntries(Object.entries(paragraph).filter(([name]) => name !== "paragraph" && !OWN_KEYS.includes(name))),
+    answer: Object.fromEntries(Object.entries(paragraph).filter(([name]) => !["paragraph", "page"].includes(name) && !OWN_KEYS.includes(name))),
   }));
 }
 
@@ -70,7 +73,7 @@ const joinLabels = (value) => (Array.isArray(value) ? value.join("|") || "-" : v
 export function layOut(rows, taxonomy) {
   const answered = answerColumns(taxonomy);
   const taken = new Set(answered.map((column) => column.name));
-  const remarks = remarkNames(rows, taxonomy).map((name) => ({ name: avoid(taken, "page_")(name), type: ["row", "number"].includes(name) ? "INT64" : "STRING", get: (row) => joinLabels(remark(row, taxonomy)[name]) }));
+  const remarks = remarkNames(rows, taxonomy).map((name) => ({ name: avoid(taken, "page_")(name), type: ["row", "number", "page"].includes(name) ? "INT64" : "STRING", get: (row) => joinLabels(remark(row, taxonomy)[name]) }));
   const answers = [...answered.map((column) => ({ ...column, get: (row) => column.get(row.answer) })), ...remarks];
   const rename = avoid(new Set(answers.map((column) => column.name)));
   const own = ownColumns(rows).map((column) => ({ ...column, name: rename(column.name), get: (row) => row.own[column.name] }));

@@ -206,8 +206,8 @@ export function renderMark(paragraph, taxonomy, onOpen) {
     h(
       "span",
       { class: "words" },
-      h("span", { class: "unseen" }, `Paragraph ${paragraph.readIndex + 1}: `),
-      h("span", { class: "number", "aria-hidden": "true" }, `¶${paragraph.readIndex + 1} `),
+      h("span", { class: "unseen" }, `Paragraph ${paragraph.readIndex + 1}${paragraph.page ? `, page ${paragraph.page}` : ""}: `),
+      h("span", { class: "number", "aria-hidden": "true" }, `¶${paragraph.readIndex + 1}${paragraph.page ? ` p. ${paragraph.page}` : ""} `),
       unsure && h("em", {}, "unsure "),
       answer && h("span", { class: "label" }, icon(label), unsure ? `leans ${answer.label}` : answer.label),
       answer && h("span", { class: "score" }, ` ${percent(answer.score)}`),

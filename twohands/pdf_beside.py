@@ -1,0 +1,121 @@
+"""Owns which lines of a PDF's pages stand beside the text: running lines by their place, and notes at the foot.
+
+Programs write them before, behind or between the columns of a page, so that a sentence that goes on over the end of
+a page had its notes within. Knows nothing of paragraphs.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
+
+from twohands.pdf_lines import Line, Page
+
+_MIN_PAGES = 2
+_EDGE = 0.12  # of a page's height, in which running lines stand
+_FOOT = 0.6  # of it, in which notes do
+_SMALL = 0.93  # of the usual size of letters
+_COLUMN = 0.25  # of a page's height: what begins further away stands in another column
+_MOST_WORDS = 20  # of a running line
+_DIGITS = re.compile(r"\d+")
+# The number of a note, and not 3.2 or 12 %; or one of the signs that stand for it.
+_NOTE = re.compile(r"(?:\[?(?P<number>\d{1,3})[.)\]]?|[*\u2020\u2021\u00a7]{1,3})\s*(?=[^\W\d_]|[\"'\u2018\u201c(])")
+
+_Key = tuple[str, int]
+
+
+def _list_edges(page: Page) -> Iterator[tuple[int, _Key]]:
+    """The numbers of lines at the upper and lower edge of a page, and by what they are known on another one."""
+    depth = _EDGE * (page.top - page.bottom)
+    for number, line in enumerate(page.lines):
+        is_edge = line.height is not None and not page.bottom + depth < line.height < page.top - depth
+        if is_edge and line.height is not None and 0 < len(line.text.split()) <= _MOST_WORDS:
+            yield number, (_DIGITS.sub("0", line.text), round(line.height))
+
+
+def drop_by_place(pages: list[Page]) -> list[Page]:
+    """Leave out lines at the edge of a page that stand at the same height of another page, too.
+
+    Args:
+        pages: of a document.
+
+    Returns:
+        As many pages; those lines stand on half of them or of those left or right in an opened book.
+    """
+    edges = [list(_list_edges(page)) for page in pages]
+    repeated: set[_Key] = set()
+    for side in (edges, edges[::2], edges[1::2]):
+        counts = Counter(key for found in side for key in {key for _, key in found})
+        repeated |= {key for key, n in counts.items() if n >= _MIN_PAGES and n * 2 >= len(side)}
+    kept = []
+    for page, found in zip(pages, edges, strict=True):
+        dropped = {number for number, key in found if key in repeated}
+        kept.append(replace(page, lines=[line for n, line in enumerate(page.lines) if n not in dropped]))
+    return kept
+
+
+def _is_small(line: Line, usual: float) -> bool:
+    return line.size is not None and line.size <= _SMALL * usual
+
+
+def _is_at_foot(page: Page, line: Line, usual: float) -> bool:
+    """Whether nothing in letters of the usual size stands below a line in its column."""
+    if line.height is None or line.left is None or line.height > page.bottom + _FOOT * (page.top - page.bottom):
+        return False
+    near = _COLUMN * (page.top - page.bottom)
+    texts = [other for other in page.lines if other.text and not _is_small(other, usual)]
+    above = [other for other in texts if other.height is not None and other.height > line.height]
+    below = [
+        other
+        for other in texts
+        if other.height is not None and other.height < line.height
+        if other.left is not None and abs(other.left - line.left) < near and not other.text.isdigit()
+    ]
+    return bool(above) and not below
+
+
+def _number_notes(page: Page, usual: float) -> Iterator[int]:
+    """For each line of a page the note that it belongs to, counted from 1; 0 for none."""
+    note, last = 0, 0
+    is_within = False
+    above: Line | None = None
+    for line in page.lines:
+        found = _NOTE.match(line.text) if _is_small(line, usual) else None
+        number = int(found["number"] or 0) if found else 0
+        if found and (not is_within or number in {0, last + 1}) and _is_at_foot(page, line, usual):
+            note, last, is_within = note + 1, number, True
+        elif is_within:
+            is_below = above is not None and above.height is not None and (line.height or 0) <= above.height
+            is_within = not line.text or (_is_small(line, usual) and is_below)
+        above = line if line.text else above
+        yield note if is_within and line.text else 0
+
+
+def take_notes(pages: list[Page], usual: float) -> tuple[list[Page], list[list[str]]]:
+    """Take notes from the foot of pages: numbered lines in small letters with no text below them.
+
+    Args:
+        pages: of a document, without running lines.
+        usual: the size of letters that running text has; 0 where it is not known, and no note is then.
+
+    Returns:
+        As many pages without their notes, and the lines of each note.
+    """
+    if not usual:
+        return pages, []
+    kept, notes = [], []
+    for page in pages:
+        numbered = list(zip(_number_notes(page, usual), page.lines, strict=True))
+        kept.append(replace(page, lines=[line for note, line in numbered if not note]))
+        for note, group in groupby(numbered, key=lambda pair: pair[0]):
+            if note:
+                notes.append([line.text for _, line in group])
+    return kept, notes
+
+
+def mark_note(text: str) -> str:
+    """Write a note as Markdown defines one, which belongs to no paragraph and is shown as a note."""
+    found = _NOTE.match(text)
+    number = found["number"] if found else None
+    return f"[^{number}]: {text[found.end() :] if found else text}" if number else f"[^*]: {text.lstrip('*')}"
