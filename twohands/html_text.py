@@ -5,14 +5,16 @@ import re
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from types import ModuleType
 from typing import Any
 
 from twohands.charsets import decode, find_codec, find_marked_codec
+from twohands.html_beside import is_beside
 from twohands.html_markup import simplify_markup
-from twohands.paragraphs import LIST_WORDS, MIN_WORDS
+from twohands.html_sizes import Size, descend, find_role, is_main, list_classes, measure
+from twohands.html_walk import ITEM_ENDS, walk
+from twohands.paragraphs import MIN_WORDS
 
 # What a reader of the page would not call its text. Not `head`: its end tag is optional, and without one the parser
 # has the body in it.
@@ -28,65 +30,8 @@ _HIDDEN_SHARE = 0.2  # of the page's text; what is hidden in one way, or framed,
 _UNSEEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.IGNORECASE)
 _ATTRIBUTES = {"aria-hidden", "aria-modal", "class", "hidden", "id", "role", "style"}  # all that are read below
 _COMMENTS = {"comments", "comments-area", "comments-section", "comment-section", "comment-list", "commentlist"}
-_COMMENT = re.compile(r"comment(?:$|[-_])", re.IGNORECASE)
-_BLOCKS = {
-    "address", "article", "blockquote", "body", "caption", "center", "dd", "details", "div", "dl", "dt", "fieldset",
-    "figcaption", "figure", "form", "h1", "h2", "h3", "h4", "h5", "h6", "hgroup", "hr", "html", "legend", "li", "main",
-    "menu", "ol", "p", "pre", "section", "summary", "table", "tbody", "tfoot", "thead", "tr", "ul",
-}  # fmt: skip
-_HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
-_MARKS = dict.fromkeys(_BLOCKS, "\n\n") | {"br": "\n", "td": " ", "th": " "}  # what an element begins with
-_OPEN = dict.fromkeys(_HEADINGS, "heading") | {"pre": "pre"}  # what is counted while it lasts
 _CELLS = {"td", "th"}
 _FIGURES_SHARE = 1 / 3  # of the words in a table's cells, from which on these are figures and what they are of
-_SPACE = re.compile(r"\s+")
-_LINE_END = re.compile(r"\r\n?")
-
-
-@dataclass(slots=True)
-class _Size:
-    """What stands in an element, everything below it included."""
-
-    n_chars: int = 0
-    n_words: int = 0
-    n_line_words: int = 0  # of these, not in blocks within
-    max_line_words: int = 0  # of itself or a block within
-    has_main: bool = False
-    has_comment: bool = False  # marked as one of a reader
-
-
-def _descend(top: Any, bs4: ModuleType) -> list[Any]:  # noqa: ANN401 - a tag of an optional library
-    """All within a tag, in the order of the page, by what each holds: `_drop` mends no other links."""
-    found: list[Any] = []
-    stack = [top]
-    while stack:
-        node = stack.pop()
-        found.append(node)
-        if isinstance(node, bs4.Tag):
-            stack.extend(reversed(node.contents))
-    return found[1:]
-
-
-def _measure(soup: Any, bs4: ModuleType) -> dict[int, _Size]:  # noqa: ANN401 - a tag of an optional library
-    """Sizes by `id` of element, all in one pass: to read the text of each is quadratic where they are nested."""
-    sizes: dict[int, _Size] = defaultdict(_Size)
-    for node in reversed(_descend(soup, bs4)):  # what is within comes first
-        above = sizes[id(node.parent)]
-        if type(node) is bs4.NavigableString:  # its subclasses are comments, doctypes and the like
-            n_words = len(node.split())
-            above.n_chars += len(node.strip())
-            above.n_words += n_words
-            above.n_line_words += n_words
-        elif isinstance(node, bs4.Tag):
-            size = sizes[id(node)]
-            size.max_line_words = max(size.max_line_words, size.n_line_words)
-            above.n_chars += size.n_chars
-            above.n_words += size.n_words
-            above.n_line_words += 0 if node.name in _BLOCKS else size.n_line_words
-            above.max_line_words = max(above.max_line_words, size.max_line_words)
-            above.has_main |= size.has_main or _is_main(node)
-            above.has_comment |= size.has_comment or any(map(_COMMENT.search, _classes(node)))
-    return sizes
 
 
 def _find_outermost(top: Any, is_wanted: Callable[[Any], bool], bs4: ModuleType) -> list[Any]:  # noqa: ANN401 - as above
@@ -99,36 +44,24 @@ def _find_outermost(top: Any, is_wanted: Callable[[Any], bool], bs4: ModuleType)
     return found
 
 
-def _role(tag: Any) -> str:  # noqa: ANN401 - a tag of an optional library
-    return (str(tag.get("role") or "").lower().split() or [""])[0]
-
-
-def _classes(tag: Any) -> list[str]:  # noqa: ANN401 - a tag of an optional library
-    return tag.get("class") or []
-
-
-def _is_main(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
-    return not {tag.name, _role(tag)}.isdisjoint({"main", "article"})
-
-
 def _find_main(soup: Any, bs4: ModuleType) -> Any:  # noqa: ANN401 - a tag of an optional library
     """The one element that holds most of the page's text, or the whole page where there is none or are several."""
-    sizes = _measure(soup, bs4)
-    marked = [node for node in _descend(soup, bs4) if isinstance(node, bs4.Tag) and _is_main(node)]
+    sizes = measure(soup, bs4)
+    marked = [node for node in descend(soup, bs4) if isinstance(node, bs4.Tag) and is_main(node)]
     for name in ("main", "article"):
-        found = [tag for tag in marked if name in {tag.name, _role(tag)}]
+        found = [tag for tag in marked if name in {tag.name, find_role(tag)}]
         if len(found) == 1 and sizes[id(found[0])].n_chars * 2 >= sizes[id(soup)].n_chars:
             return found[0]
     return soup
 
 
 def _is_dialog(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
-    return bool(tag.get("aria-modal") == "true") or _role(tag) in _DIALOG_ROLES
+    return bool(tag.get("aria-modal") == "true") or find_role(tag) in _DIALOG_ROLES
 
 
-def _is_readers(tag: Any, size: _Size) -> bool:  # noqa: ANN401 - a tag of an optional library
+def _is_readers(tag: Any, size: Size) -> bool:  # noqa: ANN401 - a tag of an optional library
     """Whether it holds readers' comments; a section of that name may be the article's own, as of a ruling."""
-    names = {str(tag.get("id") or "").lower(), *(name.lower() for name in _classes(tag))}
+    names = {str(tag.get("id") or "").lower(), *(name.lower() for name in list_classes(tag))}
     return "disqus_thread" in names or (size.has_comment and bool(names & _COMMENTS))
 
 
@@ -145,7 +78,7 @@ def _is_aria_hidden(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional li
 
 
 def _is_frame(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
-    return _role(tag) in _FRAME_ROLES
+    return find_role(tag) in _FRAME_ROLES
 
 
 def _drop(tags: list[Any]) -> None:
@@ -162,10 +95,10 @@ def _drop_beside(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of
     and the rest of an article until they are asked for.
     """
     # The page's header is its menu; an article's is its title and lead.
-    frames = _find_outermost(soup, lambda tag: tag.name in _FRAMES or _is_main(tag), bs4)
+    frames = _find_outermost(soup, lambda tag: tag.name in _FRAMES or is_main(tag), bs4)
     _drop([*soup.find_all(_NOT_TEXT), *(tag for tag in frames if tag.name in _FRAMES)])
     _drop_hidden(soup, bs4)
-    sizes = _measure(soup, bs4)
+    sizes = measure(soup, bs4)
     n_all = sizes[id(soup)].n_chars
 
     def is_apart(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
@@ -179,6 +112,7 @@ def _drop_beside(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of
         if sum(sizes[id(tag)].n_chars for tag in found) < n_all * _HIDDEN_SHARE:
             beside += [tag for tag in found if is_hidden != _is_unseen or sizes[id(tag)].max_line_words < MIN_WORDS]
     _drop(beside)
+    _drop_named(soup, bs4)
     _drop_forms(soup, bs4)
 
 
@@ -187,7 +121,7 @@ def _drop_hidden(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of
 
     Pages that are streamed send the article hidden, and a script puts it where it belongs.
     """
-    sizes = _measure(soup, bs4)
+    sizes = measure(soup, bs4)
     found = _find_outermost(soup, _is_hidden, bs4)
     has_prose = [sizes[id(tag)].max_line_words >= MIN_WORDS for tag in found]
     n_chars = sum(sizes[id(tag)].n_chars for tag, is_prose in zip(found, has_prose, strict=True) if is_prose)
@@ -195,9 +129,33 @@ def _drop_hidden(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of
     _drop([tag for tag, is_prose in zip(found, has_prose, strict=True) if is_small or not is_prose])
 
 
+def _drop_named(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of an optional library
+    """Take away what its class or id calls a menu, an advertisement, an offer or a notice on cookies.
+
+    What holds the title or the article is none, nor is a large part of the page that has paragraphs.
+    """
+    sizes = measure(soup, bs4)
+    n_all = sizes[id(soup)].n_chars
+
+    def has_prose(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
+        return sizes[id(tag)].max_line_words >= MIN_WORDS
+
+    def is_named(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
+        size = sizes[id(tag)]
+        if size.has_main or size.has_title or is_main(tag) or tag.name in {"html", "body", "h1"}:
+            return False
+        is_small = size.n_chars < n_all * _HIDDEN_SHARE or not has_prose(tag)
+        return is_small and is_beside(list_classes(tag), str(tag.get("id") or ""))
+
+    found = _find_outermost(soup, is_named, bs4)
+    # Together: the paragraphs of a page may all be called so.
+    if sum(sizes[id(tag)].n_chars for tag in found if has_prose(tag)) * 2 < n_all:
+        _drop(found)
+
+
 def _drop_forms(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of an optional library
     """Take away forms, and from one that holds the article only its labels."""
-    sizes = _measure(soup, bs4)  # without what was dropped, which may have been most of the text outside a form
+    sizes = measure(soup, bs4)  # without what was dropped, which may have been most of the text outside a form
     n_all = sizes[id(soup)].n_chars
 
     def is_small(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
@@ -220,7 +178,7 @@ def _holds_figures(table: Any, bs4: ModuleType) -> bool:  # noqa: ANN401 - a tag
     """Whether a table without another in it holds figures, and nothing with as many words as a paragraph has."""
     within: dict[int, list[str]] = defaultdict(list)  # words by `id` of the element, but for those of cells in it
     n_words = n_figures = 0
-    for node in reversed(_descend(table, bs4)):  # what is within comes first
+    for node in reversed(descend(table, bs4)):  # what is within comes first
         if type(node) is bs4.NavigableString:
             within[id(node.parent)] += node.split()
         elif isinstance(node, bs4.Tag) and node.name != "caption":
@@ -240,53 +198,13 @@ def _drop_figures(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag o
     """Take away the rows of tables of figures: short ones passed for headings, many together for a paragraph."""
     tables: list[Any] = []  # that have none within
     outer: set[int] = set()  # by `id` the elements that have one within
-    for node in reversed(_descend(soup, bs4)):  # what is within comes first, so that each is looked at once
+    for node in reversed(descend(soup, bs4)):  # what is within comes first, so that each is looked at once
         if isinstance(node, bs4.Tag) and (node.name == "table" or id(node) in outer):
             outer.add(id(node.parent))
             tables += [node] if id(node) not in outer else []
     for table in tables:
         if _holds_figures(table, bs4):
             _drop(_find_outermost(table, lambda tag: tag.name != "caption", bs4))
-
-
-def _read_heading(tag: Any, bs4: ModuleType) -> str | None:  # noqa: ANN401 - a tag of an optional library
-    """A heading in one line, marked as Markdown does, so that it is one at any length; None if it is prose or none."""
-    if tag.name not in _HEADINGS:
-        return None
-    words = "".join(
-        str(node) if type(node) is bs4.NavigableString else " " if node.name in _MARKS else ""
-        for node in _descend(tag, bs4)
-    ).split()
-    return f"{_HEADINGS[tag.name]} {' '.join(words)}" if 0 < len(words) < LIST_WORDS else None
-
-
-def _walk(top: Any, bs4: ModuleType) -> Iterator[tuple[str, bool]]:  # noqa: ANN401 - a tag of an optional library
-    """The text below a tag in pieces: blank lines around blocks, headings marked, and whether lines are its own."""
-    # Own stack: pages nest deeper than Python recurses. A string on the stack is the end of a block, a tuple that of
-    # what is counted.
-    stack: list[Any] = [top]
-    n_open = dict.fromkeys(_OPEN.values(), 0)
-    while stack:
-        node = stack.pop()
-        if type(node) is tuple:
-            n_open[node[0]] -= 1
-        elif type(node) is str:
-            yield node, False
-        elif type(node) is bs4.NavigableString:  # its subclasses are comments, doctypes and the like
-            yield (_LINE_END.sub("\n", node), True) if n_open["pre"] else (_SPACE.sub(" ", node), False)
-        elif isinstance(node, bs4.Tag):
-            # Not within another: a heading without an end tag holds the rest of the page, and each was read to its end.
-            if not n_open["heading"] and (heading := _read_heading(node, bs4)):
-                yield f"\n\n{heading}\n\n", False
-                continue
-            if mark := _MARKS.get(node.name):
-                yield mark, n_open["pre"] > 0
-            if node.name in _BLOCKS:
-                stack.append("\n\n")
-            if kind := _OPEN.get(node.name):
-                n_open[kind] += 1
-                stack.append((kind,))
-            stack.extend(reversed(node.contents))
 
 
 def _to_lines(pieces: Iterator[tuple[str, bool]]) -> Iterator[str]:
@@ -330,5 +248,5 @@ def html_to_text(content: bytes, *, bs4: ModuleType, codec: str | None = None) -
         soup = bs4.BeautifulSoup(markup, "html.parser")
     _drop_beside(soup, bs4)
     _drop_figures(soup, bs4)
-    text = "".join(_to_lines(_walk(_find_main(soup, bs4), bs4)))
-    return re.sub(r"\n{3,}", "\n\n", text).strip()
+    text = "".join(_to_lines(walk(_find_main(soup, bs4), bs4)))
+    return re.sub(r"\n{3,}", "\n\n", ITEM_ENDS.sub("\n", text)).strip()

@@ -5,7 +5,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -17,8 +17,9 @@ from twohands.front_matter import skip_front_matter
 from twohands.indents import cut_at_indents
 from twohands.lines import are_paragraphs, cut_at_line_ends, is_as_if_alone
 from twohands.mail_header import skip_mail_header
-from twohands.markers import read_item
+from twohands.markers import read_item, read_marker
 from twohands.marks import Kind, cut_at_marks, cut_comments, cut_heading
+from twohands.notices import is_notice
 from twohands.running_lines import is_no_text
 
 LIMIT_CHARS = 100_000
@@ -27,10 +28,12 @@ MIN_WORDS = 13
 HEADLINE_WORDS = 20
 LIST_WORDS = 30  # the fewest that the codebook has in mind for a paragraph
 CLAUSE_WORDS = 5  # fewer before a comma are a salutation
+LEAD_WORDS = 60  # the most that introduce a list and belong to it
 
 Check = Callable[[], None]
 _CUTS_BETWEEN_CHECKS = 1000
 _TAIL = 1000  # characters in which a piece's last ones are looked for
+_COLONS = (":", "\uff1a")
 _SPACE = re.compile(r"\s+")
 # Atomic, else the regex takes one \r\n apart and finds a blank line at every Windows line end.
 _BLANK_LINE = re.compile(r"(?>\r\n|\r|\n)[^\S\r\n]*(?:(?>\r\n|\r|\n)[^\S\r\n]*)+|\u2029|\f")
@@ -216,11 +219,14 @@ class _Run:
         return (self.items_start, self.end) if next_marker and next_marker == self.marker else None
 
 
-def _find(text: str, *, min_words: int, limit_chars: int, check: Check) -> Iterator[tuple[int, int]]:
-    """Where paragraphs stand: pieces that are no headings, and runs of those that are lists."""
+def _find(
+    text: str, *, min_words: int, limit_chars: int, check: Check, with_notices: bool = False
+) -> Iterator[tuple[int, int]]:
+    """Where paragraphs stand: pieces that are no headings and no notices, and runs of headings that are lists."""
     run: _Run | None = None
     headline: tuple[int, int] | None = None
     is_front = True  # no paragraph and no long headline came yet
+    is_lead = False  # the piece before ends with a colon
     marker_read = ""  # of the piece before, if that was read: an item behind an item is one, however it ends
     pieces = _look_ahead(text, _pieces(text, check))
     for number, (start, end, is_marked, is_beside_comma) in enumerate(pieces):
@@ -230,15 +236,22 @@ def _find(text: str, *, min_words: int, limit_chars: int, check: Check) -> Itera
             yield from filter(None, (run and run.find_list(),))
             words = cut_heading(text, span)
             run, marker_read = None if is_no_text(text[slice(*words)]) else _Run(*words), ""
+            is_lead = False
             continue
         stripped = raw.strip()
         if is_no_text(stripped):  # at the end it would be read as what nothing follows
             continue
         n_words = len(raw.split())
+        if not with_notices and is_notice(stripped, n_words):
+            yield from filter(None, (run and run.find_list(),))
+            run, marker_read = None, ""
+            continue
         marker = read_item(stripped, n_words, number, is_ended=ends_sentence(stripped) or ends_clause(stripped))
         is_item = bool(marker) and not stripped[0].isupper()
         is_open = not _is_ended(stripped, n_words, is_item=is_item, is_beside_comma=is_beside_comma)
-        if n_words < min_words and is_open and not (marker and marker == marker_read):
+        is_wanted = (bool(marker) and marker == marker_read) or _is_led(stripped, is_lead=is_lead)
+        is_lead = stripped[-1] in _COLONS
+        if n_words < min_words and is_open and not is_wanted:
             run, marker_read = run or _Run(*span), ""
             # Figures are no words: rows of a table would together pass for a list.
             run.add(span, sum(any(map(str.isalpha, word)) for word in raw.split()), marker)
@@ -261,6 +274,42 @@ def _find(text: str, *, min_words: int, limit_chars: int, check: Check) -> Itera
     yield from filter(None, (headline, run and (run.start, run.end)))
 
 
+def _is_list(piece: str) -> bool:
+    """Whether a piece has two items at least."""
+    first, _, rest = piece.partition("\n")
+    marker = read_marker(first)
+    return bool(marker) and any(read_marker(line.strip()) == marker for line in rest.split("\n"))
+
+
+def _is_led(piece: str, *, is_lead: bool) -> bool:
+    """Whether a piece is a list behind words that introduce it, which are the piece before or its own first line."""
+    first, _, rest = piece.partition("\n")
+    return (is_lead and _is_list(piece)) or (first.rstrip()[-1:] in _COLONS and _is_list(rest.strip()))
+
+
+def _introduces(lead: str, listed: str) -> bool:
+    """Whether one piece, such as "We will:", introduces the list that is the next one."""
+    if lead[-1:] not in _COLONS or len(lead.split()) > LEAD_WORDS or read_marker(lead):
+        return False
+    return _is_list(listed)
+
+
+def _join_leads(text: str, spans: Iterable[tuple[int, int]], limit_chars: int) -> Iterator[tuple[int, int]]:
+    """Put a list to the words that introduce it, without which nobody can say what is wanted of its items."""
+    lead: tuple[int, int] | None = None
+    for start, end in spans:
+        is_near = lead is not None and not text[lead[1] : start].strip() and end - lead[0] <= limit_chars
+        if lead and is_near and _introduces(text[slice(*lead)].strip(), text[start:end].strip()):
+            yield lead[0], end
+            lead = None
+            continue
+        if lead:
+            yield lead
+        lead = start, end
+    if lead:
+        yield lead
+
+
 def iter_paragraphs(
     text: str, *, min_words: int = MIN_WORDS, limit_chars: int = LIMIT_CHARS, check: Check = _go_on
 ) -> Iterator[Paragraph]:
@@ -278,10 +327,17 @@ def iter_paragraphs(
     Raises:
         ParagraphTooLongError: one paragraph has more than `limit_chars` characters.
     """
-    for start, end in _find(text, min_words=min_words, limit_chars=limit_chars, check=check):
-        check()
-        with suppress(EmptyParagraphError):
-            yield Paragraph(normalise(text[start:end], limit_chars=limit_chars), start, end)
+    is_blank = True
+    for with_notices in (False, True):  # where there is nothing else, a notice is what is to be read
+        if not is_blank:
+            break
+        found = _find(text, min_words=min_words, limit_chars=limit_chars, check=check, with_notices=with_notices)
+        for start, end in _join_leads(text, found, limit_chars):
+            check()
+            with suppress(EmptyParagraphError):
+                paragraph = Paragraph(normalise(text[start:end], limit_chars=limit_chars), start, end)
+                is_blank = False
+                yield paragraph
 
 
 def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int = LIMIT_CHARS) -> list[Paragraph]:
@@ -301,7 +357,7 @@ def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int 
     words are a list, and one paragraph; so are those that nothing follows, and items such as `(b) …` beside one that
     does end so. One line of at most `HEADLINE_WORDS` words before all paragraphs is a heading, too, if it does not end
     a sentence and the paragraph behind it does. Rules, page numbers and what has no letter are never read
-    (`running_lines.py`).
+    (`running_lines.py`), nor are sign-offs, rights, contacts and the like (`notices.py`), unless there is nothing else.
 
     Args:
         text: the raw document.

@@ -55,6 +55,30 @@ def test_what_only_looks_like_a_mark_stays(page):
     assert page.evaluate(code, "\n\n".join([*lines, "May is over"])) == ["H4", "P", "H5", "H3", "H3", "P", "H3"]
 
 
+@pytest.mark.issue(7)
+def test_a_notice_around_the_text_is_shown_small_and_no_heading(page):
+    notices = [
+        "\u00a9 2031 Tide Wire. All rights reserved.",
+        "We use cookies to see what you read, and whether you read it to its end, and to show you more of it",
+        "[^figure]: Cranes above the port.",
+        "Who pays?",
+    ]
+    headings = [
+        "# Who pays?",
+        "Who pays?\n=====",
+        "Who pays, and for what",
+        "Reporting by Ada Holt; Editing by Bo Tarn",
+    ]
+    code = """async (above) => {
+        const { renderAbove } = await import("/page/js/paragraph.js");
+        return renderAbove(above, 2).map(({ className, tagName, textContent }) => [className, tagName, textContent]);
+    }"""
+    told = page.evaluate(code, "\n\n".join(notices))
+    assert [name for name, _, _ in told] == ["aside lines"] * 4
+    assert [text for _, _, text in told] == [*notices[:2], "Cranes above the port.", notices[3]]
+    assert [tag for _, tag, _ in page.evaluate(code, "\n\n".join(headings))] == ["H2", "H2", "H2", "P"]
+
+
 @pytest.mark.parametrize("width", [640, 320])
 def test_a_narrow_screen_keeps_the_counts(open_page, url, width):
     page = open_page(url, width=width, height=700)
@@ -109,7 +133,10 @@ def test_notes_behind_the_last_paragraph_are_kept_and_none_is_a_heading(open_pag
     paste(page, f"Kilns\n=====\n\n{PARAGRAPH}\n\n[^0]: A note in between.\n\n{quoted}\n\n{NOTES}")
     wait_read(page)
     assert page.locator(".heading").all_inner_texts() == ["Kilns"]
-    assert page.locator(".aside").all_inner_texts() == ["[^0]: A note in between.", *NOTES.split("\n\n")]
+    assert page.locator(".aside").all_inner_texts() == [
+        "0. A note in between.",
+        *NOTES.replace("[^", "").replace("]:", ".").split("\n\n"),
+    ]
     text, note = (page.locator(each).last.bounding_box() for each in (".para .text", ".tail .aside"))
     assert (note["x"], note["y"] > text["y"] + text["height"]) == (text["x"], True)
 

@@ -57,7 +57,7 @@ def test_headings_and_lists_of_what_is_copied_from_a_page_stand_apart(page):
     paste(page, plain, html)
     wait_read(page)
     assert page.locator(".para .heading").all_inner_texts() == [heading, "Of mills"]
-    assert page.locator(".para .text").all_inner_texts() == [item, PIECES[1]]
+    assert page.locator(".para .text").all_inner_texts() == [f"- {item}", PIECES[1]]
     # Where there is no article in it, its plain text is read; that is also what Edit gives.
     page.get_by_role("button", name="New text").click()
     paste(page, ARTICLE, "<nav><ul><li>Home</li></ul></nav>")

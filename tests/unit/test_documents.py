@@ -204,6 +204,7 @@ def test_a_paragraph_that_a_style_hides_is_read_and_a_line_is_not(tmp_path):
         "<h1>", "<h1><br>", "<h2>a", "<div role=menu>", "<div role=dialog>a", "<div style='display:none'>a",
         "<div aria-hidden=true>a", "<div hidden>a", "<form>", "<form><label>a", "<div class=comments>",
         "<div class='comments comment-x'>", "<header>", "<article><header>",
+        "<ul><li>", "<ol><li>a", "<figcaption>", "<div class=related>a", "<div class=footnotes>",
         "<table>", "<table><tr><td>1", "<table><tr><td>1</table>",
     ],
 )  # fmt: skip

@@ -399,3 +399,28 @@ def test_who_has_enough_pays_for_no_more():
     begun_s = time.process_time()
     assert len(list(islice(iter_paragraphs("a:\n\n" * 1_000_000), 10))) == 10
     assert time.process_time() - begun_s < 1
+
+
+def texts_of(text):
+    return [paragraph.text for paragraph in split_paragraphs(text)]
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+def test_a_list_is_read_with_the_words_that_introduce_it(gap):
+    lead, listed = "We will:", "- cap rents\n- sell the barges"
+    assert texts_of(f"{LONG_A}\n\n{lead}{gap}{listed}\n\n{LONG_A}") == [
+        LONG_A,
+        f"{lead} {' '.join(listed.split())}",
+        LONG_A,
+    ]
+    # A heading between them, one item alone, and words that are an item or end no clause introduce nothing.
+    assert texts_of(f"{LONG_A}\n\n{lead}\n\n# Rents\n\n{listed}\n\n{LONG_A}")[1] == lead
+    assert texts_of(f"{LONG_A} So:\n\n- {LONG_A}") == [f"{LONG_A} So:", f"- {LONG_A}"]
+    assert texts_of(f"{LONG_A}\n\n{listed}\n\n{LONG_A}") == [LONG_A, LONG_A]
+
+
+@pytest.mark.issue(4)
+def test_rows_of_figures_make_no_list_of_the_headings_beside_them():
+    rows = [f"Hulls of type {n}  {n}1 {n}2 {n}3 {n}4 {n}5 {n}6 {n}7" for n in range(1, 6)]
+    assert texts_of("\n\n".join([LONG_A, *rows, LONG_A])) == [LONG_A, LONG_A]

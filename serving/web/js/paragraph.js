@@ -53,7 +53,7 @@ const MARKED = /^\s*(#{1,6})\s/;
 const MONTH = "(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\\.?";
 const DAY = `(?:\\d{1,2}(?:st|[nr]d|th)?\\.? ${MONTH}|${MONTH} \\d{1,2}(?:st|[nr]d|th)?)`;
 const DATED = new RegExp(`^(?:(?:last )?(?:updated|published|posted)\\b.*|(?:\\p{L}+,? )?${DAY}(?:,? \\d{4})?(?:[ ,|\u00b7]+\\d.*)?|.*\\bmin(?:ute)?s? read|[^\\p{L}]+)$`, "iu");
-const SIGNED = /^(?:[Bb]y|BY) (?:\p{Lu}|our |staff )/u;
+const SIGNED = /^\(?(?:[Bb]y|BY|(?:Additional )?(?:[Rr]eporting|[Ww]riting|[Ee]diting) by) (?:\p{Lu}|our |staff )/u;
 const isByline = (words) => SIGNED.test(words) || DATED.test(words);
 
 // Each line is one: a byline and its date must not run together. `top` is the level of the document's chief headings
@@ -77,7 +77,22 @@ const TITLE = /^title:[^\S\r\n]*(["']?)(\S.*?)\1[^\S\r\n]*$/m;
 const ASIDE = /^\s*(?:\[[^\]\r\n]{1,200}\]:|<!--|[-=*_\s]{3,}$)/;
 const GAP = /^[>\s]+$/; // an empty line of a quotation
 
+// What is too long for a heading, or ends as a sentence and is not marked as one: a notice around the text.
+const HEADING_WORDS = 20;
+const STOPPED = /[.!?]["'\u2019\u201d)\]*_]*$/;
+
 export const isAside = (text) => ASIDE.test(text);
+
+function isBeside(text) {
+  if (isAside(text)) return true;
+  const lines = text.trim().split(/\r\n|\r|\n/);
+  if (lines.some((line) => MARKED.test(line) || RULE.test(line))) return false;
+  return STOPPED.test(text.trim()) || lines.some((line) => line.split(/\s+/).length > HEADING_WORDS);
+}
+
+// A note by its number, and the caption of a figure, without the marks of Markdown.
+const NOTE = /^[^\S\r\n]*\[\^([^\]\r\n]{1,60})\]:[^\S\r\n]*/gm;
+const plainNote = (text) => text.replace(NOTE, (_, name) => (/^\d+$/.test(name) ? `${name}. ` : name === "figure" ? "" : `${name} `));
 
 // The front matter of a Markdown file, and the title in it; what is above the first paragraph otherwise.
 export function cutFront(above) {
@@ -85,13 +100,13 @@ export function cutFront(above) {
   return { front, title: TITLE.exec(front)?.[2] ?? "", rest: above.slice(front.length) };
 }
 
-const renderAside = (text) => h("p", { class: "aside lines", dir: "auto" }, text.trim());
+const renderAside = (text) => h("p", { class: "aside lines", dir: "auto" }, plainNote(text.trim()));
 
 // What stands between paragraphs and is not read: headings, and what is beside the text, which is none.
 export function renderAbove(above, top = 2) {
   const { front, rest } = cutFront(above);
   const pieces = cutPieces(rest).map(({ start, end }) => rest.slice(start, end)).filter((piece) => !GAP.test(piece) && !SIGNS.test(piece));
-  return [front && renderAside(front), ...pieces.flatMap((piece) => (isAside(piece) ? renderAside(piece) : renderHeadings(piece, top)))].filter(Boolean);
+  return [front && renderAside(front), ...pieces.flatMap((piece) => (isBeside(piece) ? renderAside(piece) : renderHeadings(piece, top)))].filter(Boolean);
 }
 
 // The sentences behind an answer, those of several labels together: [{ from, to, names, drop }].

@@ -1,0 +1,86 @@
+"""Lists of a page are lists, notes and captions are notes, and what only a class sets beside it is left out."""
+
+import pytest
+
+from twohands.documents import extract_text
+from twohands.paragraphs import split_paragraphs
+
+pytestmark = pytest.mark.issue(4)
+FIRST = "The ministry will take a third of the shares in both of the yards that it has kept, said the minister."
+SECOND = "Who is to pay for it all, asked his critics, and why should a loss that no bank would touch be theirs?"
+OFFER = "Get the news of the day, each day, before you have had your first cup of tea, and for no money at all."
+PLEDGES = ["Buy back the water works", "Cap rents", "End the tender of meals"]
+
+
+def read(html):
+    pytest.importorskip("bs4")
+    text = extract_text(html.encode(), suffix=".html", name="x")
+    return text, [text[paragraph.start : paragraph.end] for paragraph in split_paragraphs(text)]
+
+
+def items(texts, tag="ul"):
+    return f"<{tag}>" + "".join(f"<li>{text}</li>" for text in texts) + f"</{tag}>"
+
+
+@pytest.mark.parametrize("wrap", ["{}", "<p>{}</p>", "<div><p>{}</p></div>", "\n  <b>{}</b>\n"])
+def test_short_items_are_read_with_the_words_that_introduce_them(wrap):
+    wrapped = [wrap.format(text) for text in PLEDGES]
+    for tag, marks in (("ul", ["-"] * 3), ("ol", ["1.", "2.", "3."])):
+        html = f"<p>{FIRST}</p><p>We will:</p>{items(wrapped, tag)}<h2>Rents</h2><p>{SECOND}</p>"
+        listed = "\n".join(f"{mark} {text}" for mark, text in zip(marks, PLEDGES, strict=True))
+        assert read(html)[1] == [FIRST, f"We will:\n\n{listed}", SECOND]
+
+
+def test_items_within_items_and_long_ones():
+    within = items([f"Of works{items(['of water', 'of gas'])}", "Of quays"])
+    assert read(f"<p>{FIRST} They are:</p>{within}<p>{SECOND}</p>")[1] == [
+        f"{FIRST} They are:\n\n- Of works\n- of water\n- of gas\n- Of quays",
+        SECOND,
+    ]
+    long = [f"{FIRST} {SECOND}", f"{SECOND} {FIRST}"]
+    assert [text.removeprefix("- ") for text in read(items(long))[1]] == long
+
+
+def test_menus_and_lists_of_cards_are_no_lists_of_points():
+    menu = items([f"<a href=x>{text}</a>" for text in PLEDGES])
+    assert read(f"<p>{FIRST}</p>{menu}<p>{SECOND}</p>")[1] == [FIRST, SECOND]
+    cards = items([f"<h3>{pledge}</h3><p>{text}</p>" for pledge, text in zip(PLEDGES, (FIRST, SECOND), strict=False)])
+    text, paragraphs = read(cards)
+    assert paragraphs == [FIRST, SECOND]
+    assert f"### {PLEDGES[0]}" in text
+
+
+@pytest.mark.parametrize("mark", ["class=footnotes", "role=doc-endnotes", "class='x endnotes'"])
+def test_notes_and_captions_are_shown_and_not_read(mark):
+    notes = f"<section {mark}><hr>{items([f'<p>{OFFER}</p>', 'See box 1.'], 'ol')}</section>"
+    figure = f"<figure><img src=x><figcaption><p>{OFFER}</p></figcaption></figure>"
+    text, paragraphs = read(f"<p>{FIRST}</p>{figure}<p>{SECOND}</p>{notes}")
+    assert paragraphs == [FIRST, SECOND]
+    for shown in (f"[^figure]: {OFFER}", f"[^1]: {OFFER}\n[^2]: See box 1."):
+        assert shown in text
+    assert "figure" not in read(f"<p>{FIRST}</p><figure><figcaption></figcaption></figure>")[0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "class=cookie-banner", "class='x newsletter-promo'", "id=onetrust-banner-sdk", "id=cookie-notice",
+        "class=ad-slot", "class=related", "class=article__share", "class=site-footer", "class=sidebar-right",
+    ],
+)  # fmt: skip
+def test_what_is_called_so_is_beside_the_article(name):
+    article = f"<h1>Yards</h1><p>{FIRST}</p><p>{SECOND}</p>" * 3
+    beside = f"<div {name}><p>{OFFER}</p></div>"
+    assert read(f"<div>{article}{beside}</div>")[1] == [FIRST, SECOND] * 3
+    # But not where it is most of what there is, or holds the title.
+    assert read(f"<div {name}>{article}</div>")[1] == [FIRST, SECOND] * 3
+    assert read(f"<p>{FIRST}</p>" * 9 + f"<div {name}><h1>Yards</h1><p>{SECOND}</p></div>")[1] == [*[FIRST] * 9, SECOND]
+    paragraphs = "".join(f"<p {name}>{FIRST}</p>" for _ in range(9))
+    assert read(paragraphs)[1] == [FIRST] * 9
+
+
+@pytest.mark.parametrize(
+    "name", ["id=advertising-rules", "id=related-firms", "class=category-social", "class=has-sidebar", "class=shared"]
+)
+def test_what_is_filed_under_such_a_word_is_text(name):
+    assert read(f"<p>{FIRST}</p>" * 9 + f"<section {name}><p>{SECOND}</p></section>")[1][-1] == SECOND

@@ -1,0 +1,51 @@
+"""Owns by which classes and ids the makers of pages call what stands beside an article, and notes in it."""
+
+import re
+from collections.abc import Iterable
+
+# The first or the last word of a class. Not of an id: headings have ids made of their words.
+_WORDS = {
+    "advert", "adverts", "advertisement", "advertising", "breadcrumb", "breadcrumbs", "cookie", "cookies", "nav",
+    "navbar", "navigation", "newsletter", "promo", "recirculation", "recommendations", "recommended", "related",
+    "share", "sharing", "sidebar", "signup", "skip", "social", "subscribe", "topbar",
+}  # fmt: skip
+_CLASSES = {"ad", "ads", "ad-slot", "ad-container", "ad-wrapper", "page-footer", "site-footer", "footer-wrap", "gdpr"}
+_IDS = re.compile(
+    r"(?:onetrust|cookiebot|usercentrics|didomi|sp_message|truste)\b.*|(?:cookie|consent|gdpr)[-_]?(?:banner|notice|bar|popup|modal|consent)"
+)
+# What a page is filed under ("category-social") and how it is laid out ("has-sidebar") say nothing of an element.
+_NO_NAME = re.compile(r"(?:category|tag|topic|term|has|no|with|without|is)[-_]")
+_PARTS = re.compile(r"[-_]+")
+_NOTES = {"footnote", "footnotes", "endnote", "endnotes", "doc-footnote", "doc-endnote", "doc-endnotes"}
+
+
+def is_beside(classes: Iterable[str], name: str) -> bool:
+    """Say whether an element is called as menus, advertisements, offers and notices on cookies are.
+
+    Args:
+        classes: its own.
+        name: its id; empty where it has none.
+
+    Returns:
+        False in doubt: who calls it must see to it that it is a small part of the page all the same.
+    """
+    if _IDS.fullmatch(name.lower()):
+        return True
+    for each in map(str.lower, classes):
+        parts = [part for part in _PARTS.split(each) if part]
+        if parts and not _NO_NAME.match(each) and (each in _CLASSES or not _WORDS.isdisjoint({parts[0], parts[-1]})):
+            return True
+    return False
+
+
+def holds_notes(classes: Iterable[str], role: str) -> bool:
+    """Say whether an element is called as footnotes are.
+
+    Args:
+        classes: its own.
+        role: its ARIA role; empty where it has none.
+
+    Returns:
+        True for one note and for all of them.
+    """
+    return not _NOTES.isdisjoint({role, *map(str.lower, classes)})

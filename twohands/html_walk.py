@@ -1,0 +1,123 @@
+"""Owns the elements of an article -> its text in pieces, with headings, items and notes marked as in Markdown."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+from twohands.html_beside import holds_notes
+from twohands.html_sizes import BLOCKS, HEADINGS, Size, descend, find_role, list_classes, measure
+from twohands.paragraphs import LIST_WORDS
+
+ITEM_ENDS = re.compile(r" *\x1e[\x1e ]*")  # as they come from `walk`: however many, they end one line
+
+_ITEM_END = "\x1e"  # a control character, which no text has
+_CAPTION = "[^figure]: "
+_MARKS = dict.fromkeys(BLOCKS, "\n\n") | {"br": "\n", "td": " ", "th": " "}  # what an element begins with
+_LISTS = {"ul", "ol"}
+_SPACE = re.compile(r"\s+")
+_LINE_END = re.compile(r"\r\n?")
+
+
+def _read_heading(tag: Any, bs4: ModuleType) -> str | None:  # noqa: ANN401 - a tag of an optional library
+    """A heading in one line, marked as Markdown does, so that it is one at any length; None if it is prose or none."""
+    if tag.name not in HEADINGS:
+        return None
+    words = "".join(
+        str(node) if type(node) is bs4.NavigableString else " " if node.name in _MARKS else ""
+        for node in descend(tag, bs4)
+    ).split()
+    return f"{HEADINGS[tag.name]} {' '.join(words)}" if 0 < len(words) < LIST_WORDS else None
+
+
+class _Marker:
+    """What elements begin and end with, by what they stand in.
+
+    The items of a list stand line by line and are marked, as in plain text: parted by blank lines, short ones passed
+    for headings. A note in a list of notes, and the caption of a figure, are marked as Markdown defines notes.
+    """
+
+    def __init__(self, sizes: dict[int, Size]) -> None:
+        self._sizes = sizes
+        self._numbers: dict[int, int] = {}  # of the last item, by `id` of its list
+        self.n_open: Counter[str] = Counter()
+        self.is_begun = False  # a mark stands there, and its words are to follow on the same line
+
+    def find_kinds(self, tag: Any) -> tuple[str, ...]:  # noqa: ANN401 - a tag of an optional library
+        """What is counted while an element lasts."""
+        kinds = ["heading"] if tag.name in HEADINGS else ["pre"] if tag.name == "pre" else []
+        if tag.name in _LISTS:
+            size = self._sizes[id(tag)]
+            # Menus are lists of links, and what is laid out by lists holds more than points that are made.
+            kinds += ["list"] if not size.has_no_item and size.n_link_words * 2 < size.n_words else []
+        kinds += ["notes"] if holds_notes(list_classes(tag), find_role(tag)) else []
+        return tuple(kinds)
+
+    def _number(self, item: Any) -> int:  # noqa: ANN401 - a tag of an optional library
+        holder = id(item.parent)
+        self._numbers[holder] = self._numbers.get(holder, 0) + 1
+        return self._numbers[holder]
+
+    def begin(self, tag: Any) -> str:  # noqa: ANN401 - a tag of an optional library
+        """The mark of an element; empty where it has none, or an item or a caption has only just begun."""
+        is_within = self.n_open["list"] > 0
+        if is_within and tag.name == "li":
+            self.is_begun = True
+            number = self._number(tag)
+            if self.n_open["notes"]:
+                return f"{_ITEM_END}[^{number}]: "
+            return f"{_ITEM_END}{number}. " if tag.parent.name == "ol" else f"{_ITEM_END}- "
+        mark = _MARKS.get(tag.name, "")
+        if self.is_begun:
+            return ""
+        if tag.name == "figcaption" and self._sizes[id(tag)].n_chars:
+            self.is_begun = True
+            return mark + _CAPTION
+        return _ITEM_END if is_within and mark == "\n\n" else mark
+
+    def end(self) -> str:
+        """What a block ends with."""
+        return _ITEM_END if self.n_open["list"] else "\n\n"
+
+
+def walk(top: Any, bs4: ModuleType) -> Iterator[tuple[str, bool]]:  # noqa: ANN401 - a tag of an optional library
+    """Read the text below an element.
+
+    Args:
+        top: a tag of bs4.
+        bs4: the library.
+
+    Yields:
+        The text in pieces, with blank lines around blocks, and whether the lines of a piece are its own.
+    """
+    # Own stack: pages nest deeper than Python recurses. A string on the stack is the end of a block, a tuple that of
+    # what is counted.
+    stack: list[Any] = [top]
+    marker = _Marker(measure(top, bs4))
+    n_open = marker.n_open
+    while stack:
+        node = stack.pop()
+        if type(node) is tuple:
+            n_open.subtract(node)
+        elif type(node) is str:
+            marker.is_begun = False
+            yield node, False
+        elif type(node) is bs4.NavigableString:  # its subclasses are comments, doctypes and the like
+            if marker.is_begun and not node.strip():
+                continue
+            marker.is_begun = False
+            yield (_LINE_END.sub("\n", node), True) if n_open["pre"] else (_SPACE.sub(" ", node), False)
+        elif isinstance(node, bs4.Tag):
+            # Not within another: a heading without an end tag holds the rest of the page, and each was read to its end.
+            if not n_open["heading"] and (heading := _read_heading(node, bs4)):
+                yield f"\n\n{heading}\n\n", False
+                continue
+            if mark := marker.begin(node):
+                yield mark, n_open["pre"] > 0
+            if node.name in BLOCKS:
+                stack.append(marker.end())
+            kinds = marker.find_kinds(node)
+            n_open.update(kinds)
+            stack.append(kinds)
+            stack.extend(reversed(node.contents))
