@@ -42,7 +42,14 @@ from twohands.taxonomy import Taxonomy
 DOCUMENTS_PATH = "/v1/documents"
 router = APIRouter()
 
-_SUFFIXES = {"text/plain": ".txt", "text/markdown": ".txt", "text/html": ".html", "application/pdf": ".pdf"}
+_DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+_SUFFIXES = {
+    "text/plain": ".txt",
+    "text/markdown": ".txt",
+    "text/html": ".html",
+    "application/pdf": ".pdf",
+    _DOCX: ".docx",
+}
 _ALSO_READ = {"text/x-markdown": "text/markdown", "application/xhtml+xml": "text/html"}
 _CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
 _UNDECLARED = {"binary", "unknown-8bit"}  # what `file` and libmagic write of bytes whose encoding they do not know
@@ -220,7 +227,7 @@ async def read_document_request(request: Request) -> _Wanted:
     media_type = _ALSO_READ.get(media_type, media_type)
     if media_type not in _SUFFIXES:
         raise MediaTypeError(f"send a document with its `content-type`: {', '.join(_SUFFIXES)} or application/json")
-    charset = _read_charset(declared) if media_type != "application/pdf" else None
+    charset = _read_charset(declared) if media_type not in {"application/pdf", _DOCX} else None
     return _Wanted(await request.body(), media_type, request.query_params.get("model"), {}, charset)
 
 
@@ -297,6 +304,7 @@ async def _lines(
                 "text/plain": {"schema": {"type": "string"}},
                 "text/html": {"schema": {"type": "string"}},
                 "application/pdf": {"schema": {"type": "string", "format": "binary"}},
+                _DOCX: {"schema": {"type": "string", "format": "binary"}},
             },
         },
         "parameters": [
@@ -315,7 +323,7 @@ async def classify_document(
     models: Annotated[Models, Depends(get_models)],
     wanted: Annotated[_Wanted, Depends(read_document_request)],
 ) -> Response:
-    """Classify a document: text, HTML or PDF, as the body itself, or text within JSON.
+    """Classify a document: text, HTML, PDF or .docx, as the body itself, or text within JSON.
 
     It is split into paragraphs, each is classified, and the summary gives the share of each label over the whole
     with an interval that is wide where paragraphs are uncertain. With `accept: application/x-ndjson` the answer comes

@@ -1,4 +1,4 @@
-"""Owns the reading of foreign documents: HTML and PDF in a process of their own, with bounds on time and memory.
+"""Owns the reading of foreign documents: HTML, PDF and .docx in a process of their own, with bounds on time and memory.
 
 A file from anywhere may be made to cost hours or gigabytes; the process that reads it is the only one it can harm.
 Run as a program with SUFFIX, SECONDS and perhaps CHARSET, it reads the document from standard input.
@@ -32,7 +32,7 @@ async def extract(content: bytes, *, suffix: str, timeout_s: float, charset: str
 
     Args:
         content: its bytes.
-        suffix: `.txt`, `.html` or `.pdf`.
+        suffix: `.txt`, `.html`, `.pdf` or `.docx`.
         timeout_s: longest time it may take.
         charset: the encoding of text or HTML where it was declared, by a name that `find_codec` knows.
 
@@ -41,7 +41,7 @@ async def extract(content: bytes, *, suffix: str, timeout_s: float, charset: str
 
     Raises:
         DocumentError: it cannot be read, holds no text, or takes too long or too much memory.
-        MissingExtraError: HTML or PDF without the extra `documents`.
+        MissingExtraError: HTML, PDF or .docx without the extra `documents`.
         DocumentReaderError: the process that would read it did not start; the log says why.
     """
     if suffix == ".txt":

@@ -193,7 +193,7 @@ class Client:
 
         Args:
             content: text, or the bytes of a file.
-            media_type: of the bytes: text/plain, text/markdown, text/html or application/pdf.
+            media_type: of the bytes: text/plain, text/markdown, text/html, application/pdf or that of .docx.
             thresholds: as in `classify`, for text only.
             model: which of those that are served; None is the default one.
 

@@ -1,6 +1,6 @@
 """Owns document file -> raw text with its paragraphs parted by blank lines. Knows nothing of labels or models.
 
-Plain text needs nothing; HTML and PDF need the extra `documents`.
+Plain text needs nothing; HTML, PDF and .docx need the extra `documents`.
 """
 
 from bisect import bisect_right
@@ -10,13 +10,14 @@ from pathlib import Path
 from types import ModuleType
 
 from twohands.charsets import decode, find_codec, find_marked_codec
+from twohands.docx_text import docx_to_html
 from twohands.errors import FileReadError
 from twohands.extras import import_extra
 from twohands.html_text import html_to_text
 from twohands.pdf_text import read_pdf
 
 TEXT_SUFFIXES = (".txt", ".md")
-MARKUP_SUFFIXES = (".html", ".htm", ".pdf")
+MARKUP_SUFFIXES = (".html", ".htm", ".pdf", ".docx")
 DOCUMENT_SUFFIXES = TEXT_SUFFIXES + MARKUP_SUFFIXES
 
 
@@ -88,7 +89,7 @@ def extract_document(content: bytes, *, suffix: str, name: str, charset: str | N
 
     Raises:
         FileReadError: it is not what its suffix or `charset` says, or a PDF without text.
-        MissingExtraError: HTML or PDF without the extra `documents`.
+        MissingExtraError: HTML, PDF or .docx without the extra `documents`.
     """
     codec = find_codec(charset) if charset else None
     if charset and codec is None:
@@ -98,6 +99,9 @@ def extract_document(content: bytes, *, suffix: str, name: str, charset: str | N
         return DocumentText(*read_pdf(content, name, pypdf=import_reader(kind)))
     if kind in TEXT_SUFFIXES:
         return DocumentText(decode_text(content, name, charset=charset))
+    if kind == ".docx":
+        bs4 = import_reader(kind)
+        return DocumentText(html_to_text(docx_to_html(content, name), bs4=bs4, codec="utf-8"))
     return DocumentText(html_to_text(content, bs4=import_reader(kind), codec=codec))
 
 
@@ -115,7 +119,7 @@ def extract_text(content: bytes, *, suffix: str, name: str, charset: str | None 
 
     Raises:
         FileReadError: it is not what its suffix or `charset` says, or a PDF without text.
-        MissingExtraError: HTML or PDF without the extra `documents`.
+        MissingExtraError: HTML, PDF or .docx without the extra `documents`.
     """
     return extract_document(content, suffix=suffix, name=name, charset=charset).text
 
@@ -131,7 +135,7 @@ def open_document(path: Path) -> DocumentText:
 
     Raises:
         FileReadError: the document cannot be read, or is not what its name says.
-        MissingExtraError: HTML or PDF without the extra `documents`.
+        MissingExtraError: HTML, PDF or .docx without the extra `documents`.
     """
     try:
         content = path.read_bytes()
@@ -147,11 +151,11 @@ def read_document(path: Path) -> str:
         path: ends in one of `DOCUMENT_SUFFIXES`.
 
     Returns:
-        Raw text. For plain text it is the file's own, so that offsets point into the file; for HTML and PDF it is
+        Raw text. For plain text it is the file's own, so that offsets point into the file; for other kinds it is
         what was extracted.
 
     Raises:
         FileReadError: the document cannot be read, or is not what its name says.
-        MissingExtraError: HTML or PDF without the extra `documents`.
+        MissingExtraError: HTML, PDF or .docx without the extra `documents`.
     """
     return open_document(path).text

@@ -106,8 +106,9 @@ def walk(top: Any, bs4: ModuleType) -> Iterator[tuple[str, bool]]:  # noqa: ANN4
         elif type(node) is bs4.NavigableString:  # its subclasses are comments, doctypes and the like
             if marker.is_begun and not node.strip():
                 continue
+            words = node.lstrip() if marker.is_begun else node
             marker.is_begun = False
-            yield (_LINE_END.sub("\n", node), True) if n_open["pre"] else (_SPACE.sub(" ", node), False)
+            yield (_LINE_END.sub("\n", words), True) if n_open["pre"] else (_SPACE.sub(" ", words), False)
         elif isinstance(node, bs4.Tag):
             # Not within another: a heading without an end tag holds the rest of the page, and each was read to its end.
             if not n_open["heading"] and (heading := _read_heading(node, bs4)):

@@ -57,7 +57,7 @@ class Item:
     """One text to classify, or the fault that stands in its place.
 
     `where` holds `document`, `paragraph` (from 0), `start` and `end` (characters of the raw text; None where the
-    text was extracted from HTML or PDF) for a document, of a PDF also `page` (from 1), and nothing for a row. `raw` is
+    text was extracted from the file) for a document, of a PDF also `page` (from 1), and nothing for a row. `raw` is
     a document's paragraph with its line ends, by which evidence is cut, and None for a row.
     """
 
@@ -230,7 +230,7 @@ def read_stdin(stream: BinaryIO, faults: list[str], *, text_column: str) -> tupl
 
     Raises:
         FileReadError: it cannot be read, or is an array of JSON.
-        MissingExtraError: HTML or PDF without the extra `documents`.
+        MissingExtraError: HTML, PDF or .docx without the extra `documents`.
     """
     pieces = _read_pieces(stream)
     head: list[bytes] = []

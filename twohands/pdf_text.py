@@ -5,7 +5,7 @@ import logging
 import re
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -23,6 +23,7 @@ _WIDER = 1.3  # than the usual distance of lines, by which a gap parts paragraph
 _MAX_WORK = 50_000_000
 _MAX_CPU_S = 1800.0  # for what neither shows, as pages without text that all name fonts of a megabyte
 _LEAST_DISTANCE = 0.8  # of the size of the letters; what is nearer stands on one line, or is no running text
+_TITLE = 1.2  # times the usual size of letters
 _BETWEEN = "\n\n"
 _BULLETS = ("\u2022 ", "\u2023 ", "\u25e6 ", "\u25aa ")
 # No tokenizer's vocabulary has ligatures, and words that hold one are unknown to it. Codes that the standard encoding
@@ -59,7 +60,7 @@ def _find_short(pages: list[list[str]]) -> float:
     return _SHORT * statistics.quantiles(widths, n=10)[-1] if len(widths) > 1 else 0
 
 
-def join_pages(pages: list[list[str]]) -> tuple[str, list[int]]:
+def join_pages(pages: list[list[str]], *, titles: Collection[str] = ()) -> tuple[str, list[int]]:
     """Rebuild paragraphs from the lines of a laid-out document.
 
     A paragraph ends at a gap where a sentence does, too, or at a line that ends a sentence well short of the usual
@@ -69,11 +70,12 @@ def join_pages(pages: list[list[str]]) -> tuple[str, list[int]]:
 
     Args:
         pages: lines of each page, stripped; empty ones where the page had a gap.
+        titles: lines of the first page that are no headers of it, though they are of others.
 
     Returns:
         Text with blank lines between paragraphs, and where each page begins in it, in characters.
     """
-    pages = strip_pages(pages)
+    pages = strip_pages(pages, titles=titles)
     short = _find_short(pages)
     words = find_words(line for page in pages for line in page)
     paragraphs = [""]
@@ -236,7 +238,9 @@ def read_pdf(content: bytes, name: str, *, pypdf: ModuleType) -> tuple[str, list
         raise FileReadError(f"{name} is locked by a password; unlock it first")
     usual_size = find_usual_size(pages)
     pages, notes = take_notes(drop_by_place(pages), usual_size)
-    text, starts = join_pages(_mark_gaps(pages, usual_size))
+    first = pages[0].lines if pages else []
+    titles = {line.text.translate(_SPELT_OUT) for line in first if (line.size or 0) > _TITLE * usual_size > 0}
+    text, starts = join_pages(_mark_gaps(pages, usual_size), titles=titles)
     if not text:
         raise FileReadError(f"{name} holds no text, perhaps only scanned pages; run it through OCR first")
     told = [mark_note(join_lines([[line.translate(_SPELT_OUT) for line in note]])) for note in notes]

@@ -21,10 +21,9 @@ PackedError = (gzip.BadGzipFile, EOFError, zlib.error)
 
 # What is often offered, into what it can be saved, and how.
 _REMEDIES = {
-    ".docx": (".txt", "save it as .txt or .html"),
-    ".doc": (".txt", "save it as .txt or .html"),
-    ".odt": (".txt", "save it as .txt or .html"),
-    ".rtf": (".txt", "save it as .txt or .html"),
+    ".doc": (".docx", "save it as .docx, .txt or .html"),
+    ".odt": (".docx", "save it as .docx, .txt or .html"),
+    ".rtf": (".docx", "save it as .docx, .txt or .html"),
     ".eml": (".txt", "save the message as .txt or .html"),
     ".msg": (".txt", "save the message as .txt or .html"),
     ".json": (".jsonl", "write one object a line and name it .jsonl, for an array by: jq -c '.[]' FILE"),

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 MIN_PAGES = 3  # of fewer nobody can say what runs through them
 MAX_ROUNDS = 8  # of dropping what stands outermost
@@ -51,9 +51,9 @@ def _find_repeated(pages: list[list[str]], key: _Key) -> set[str]:
     return repeated
 
 
-def _strip(page: list[str], repeated: set[str], key: _Key) -> list[str]:
+def _strip(page: list[str], repeated: set[str], key: _Key, titles: Collection[str]) -> list[str]:
     def is_running(line: str) -> bool:
-        return not line or line.isdigit() or key(line) in repeated
+        return line not in titles and (not line or line.isdigit() or key(line) in repeated)
 
     first, last = 0, len(page)
     while first < last and is_running(page[first]):
@@ -63,13 +63,14 @@ def _strip(page: list[str], repeated: set[str], key: _Key) -> list[str]:
     return page[first:last]
 
 
-def strip_pages(pages: list[list[str]]) -> list[list[str]]:
+def strip_pages(pages: list[list[str]], *, titles: Collection[str] = ()) -> list[list[str]]:
     """Leave out page numbers, and headers and footers that stand on at least half of the pages or of every second one.
 
     They may have several lines with gaps between: what is dropped uncovers the next.
 
     Args:
         pages: lines of each page, stripped; empty ones where the page had a gap.
+        titles: lines that stay on the first page, though they run through the others.
 
     Returns:
         What is left of each page, without gaps at its edges; empty where it holds nothing else.
@@ -79,7 +80,7 @@ def strip_pages(pages: list[list[str]]) -> list[list[str]]:
     for number in range(MAX_ROUNDS):
         key = _strict_key if number else _key  # what is dropped last is nearest to the text
         repeated = _find_repeated(list(kept.values()), key) if has_many else set()
-        before, kept = kept, {place: _strip(page, repeated, key) for place, page in kept.items()}
+        before, kept = kept, {n: _strip(page, repeated, key, () if n else titles) for n, page in kept.items()}
         if kept == before and number:
             break
     return [kept.get(number, []) for number in range(len(pages))]

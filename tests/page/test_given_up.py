@@ -72,13 +72,13 @@ def test_a_text_that_is_given_up_is_not_sent_again(page):
 
 def test_bad_files_and_short_words_cost_neither_what_is_typed_nor_what_was_read(page):
     page.locator("textarea").first.fill("Half a thought about kilns")
-    drop(page, ".read-view", "a.docx", b"PK\x03\x04", media_type="")
+    drop(page, ".read-view", "a.odt", b"PK\x03\x04", media_type="")
     page.locator(".intake .fault", has_text="no kind of document").wait_for()
     assert page.locator("textarea").first.input_value() == "Half a thought about kilns"
     page.locator("textarea").first.fill("")
     paste(page, ARTICLE)
     wait_read(page)
-    drop(page, ".read-view", "a.docx", b"PK\x03\x04", media_type="")
+    drop(page, ".read-view", "a.odt", b"PK\x03\x04", media_type="")
     page.locator("dialog", has_text="no kind of document").get_by_role("button", name="Close").click()
     page.evaluate(
         """() => {

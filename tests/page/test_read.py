@@ -19,6 +19,8 @@ from tests.page.support import (
     wait_read,
 )
 from tests.unit.test_documents import make_pdf
+from tests.unit.test_docx_text import make_docx
+from tests.unit.test_docx_text import p as write_paragraph
 
 PIECES = ARTICLE.split("\n\n")[1:]
 
@@ -150,6 +152,7 @@ def test_each_kind_of_file_is_read(page, tmp_path):
         "b.md": ARTICLE.encode("utf-16"),
         "c.html": HTML.encode(),
         "d.pdf": make_pdf(tmp_path / "d.pdf", [[PIECES[2], "", PIECES[0]]]).read_bytes(),
+        "e.docx": make_docx(*map(write_paragraph, PIECES)),
     }
     for name, content in contents.items():
         drop(page, ".read-view", name, content)

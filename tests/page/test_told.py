@@ -46,8 +46,8 @@ def test_a_reading_is_told_when_it_begins_is_done_and_fails(page):
     page.wait_for_timeout(200)
     order = [place for place, each in enumerate(told()) if "mill.txt" in each or "connection" in each]
     assert "The connection to the service was lost." in told()[order[-1]]
-    drop(page, ".read-view", "a.docx", b"PK", media_type="")
-    until_told(page, "a.docx is no kind of document")  # in a dialog: the field is out of sight
+    drop(page, ".read-view", "a.odt", b"PK", media_type="")
+    until_told(page, "a.odt is no kind of document")  # in a dialog: the field is out of sight
 
 
 @pytest.mark.parametrize(

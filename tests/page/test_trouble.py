@@ -161,7 +161,7 @@ def test_a_reading_without_network_begins_by_itself_once_it_is_back(page):
 
 
 BAD = [
-    ("a.docx", b"PK\x03\x04", "no kind of document that is read here"),
+    ("a.odt", b"PK\x03\x04", "no kind of document that is read here"),
     ("b.txt", b"caf\xe9 talk", "not text in UTF-8"),
     ("b.txt", "\ufeffA talk.".encode("utf-32-le"), "not text in UTF-8"),
     ("c.txt", b"", "is empty"),

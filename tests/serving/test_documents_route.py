@@ -21,6 +21,8 @@ from serving.splitting import split_in_time
 from serving.summary import estimate, estimate_balance, estimate_share, sum_distribution
 from tests.serving.support import open_client, with_session
 from tests.unit.test_documents import make_pdf
+from tests.unit.test_docx_text import make_docx
+from tests.unit.test_docx_text import p as write_paragraph
 from twohands.errors import DocumentError
 
 pytestmark = pytest.mark.anyio
@@ -92,7 +94,21 @@ async def test_html_and_pdf_are_read_and_their_text_is_given_back(client, tmp_pa
     assert texts == ["The plan of the plan.", "A market."]
     pdf = make_pdf(tmp_path / "a.pdf", [["The plan of the plan is the plan."]]).read_bytes()
     answer = (await send(client, pdf, "application/pdf")).json()
-    assert [p["stance"]["label"] for p in answer["paragraphs"]] == ["state-led"]
+    assert [(p["stance"]["label"], p["page"]) for p in answer["paragraphs"]] == [("state-led", 1)]
+    DocumentResponse.model_validate(answer)
+
+
+@pytest.mark.issue(4)
+async def test_documents_of_word_are_read_and_have_no_pages(client):
+    word = make_docx(write_paragraph("The plan of the plan is the plan."), write_paragraph("A market."))
+    media_type = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+    for declared in (media_type, f"{media_type}; charset=binary"):
+        answer = (await send(client, word, declared)).json()
+        texts = [answer["document"]["text"][p["start"] : p["end"]] for p in answer["paragraphs"]]
+        assert texts == ["The plan of the plan is the plan.", "A market."]
+        assert not any("page" in p for p in answer["paragraphs"])
+    refused = await send(client, b"PK", media_type)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "unreadable_document")
 
 
 @pytest.mark.issue(4)

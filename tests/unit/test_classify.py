@@ -327,7 +327,7 @@ def test_evidence_of_a_document_is_cut_at_the_items_of_its_lists(classify, tmp_p
     items = ["(a) the weather of the", "(b) a plan of plan plan", "(c) the weather and the"]
     items = [f"{item} weather of the weather;" for item in items]
     (tmp_path / "in.md").write_text("\r\n".join(["The weather of the weather:", "", *items]), newline="")
-    _, answer = read_lines(classify(tmp_path / "in.md", "--explain", "--with-text").stdout)
+    (answer,) = read_lines(classify(tmp_path / "in.md", "--explain", "--with-text").stdout)
     evidence = answer["evidence"]["stance"]
     assert evidence["sentence"] in items
     assert answer["text"][evidence["start"] : evidence["end"]] == evidence["sentence"]

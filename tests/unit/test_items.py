@@ -160,9 +160,9 @@ def test_a_table_that_holds_nothing_stops_no_other(tmp_path):
 
 def test_what_will_fail_is_refused_before_anything_is_classified(tmp_path, monkeypatch):
     (tmp_path / "a.csv").write_text("id,body\n1,A.\n")
-    (tmp_path / "b.docx").touch()
+    (tmp_path / "b.odt").touch()
     (tmp_path / "c.txt").touch()
-    for paths in (["a.csv"], ["b.docx"], ["none.txt"], ["c.txt", "c.txt"], ["c.txt", "."]):
+    for paths in (["a.csv"], ["b.odt"], ["none.txt"], ["c.txt", "c.txt"], ["c.txt", "."]):
         with pytest.raises(FileReadError):
             find_inputs([tmp_path / path for path in paths], text_column="text")
     (tmp_path / "d.html").touch()
@@ -350,7 +350,7 @@ def test_a_table_that_cannot_be_decoded_is_told(tmp_path):
 
 @pytest.mark.issue(2)
 def test_a_file_of_another_kind_is_refused_with_what_to_do(tmp_path):
-    for name, remedy in {"a.docx": ".html", "a.eml": ".txt", "a.json": "one object a line", "a.xlsx": "CSV"}.items():
+    for name, remedy in {"a.odt": ".html", "a.eml": ".txt", "a.json": "one object a line", "a.xlsx": "CSV"}.items():
         (tmp_path / name).touch()
         with pytest.raises(FileReadError) as caught:
             find_inputs([tmp_path / name], text_column="text")

@@ -151,3 +151,11 @@ def test_classify_tells_the_page_of_each_paragraph_of_a_pdf_alone(tmp_path, clas
         assert header.split(",")[:6] == ["id", "document", "paragraph", "start", "end", "page"]
         assert [row.split(",")[5] for row in rows] == pages
     assert "page" not in classify(paths[1], "--format", "csv").stdout.decode().split("\n")[0].split(",")
+
+
+@pytest.mark.issue(4)
+def test_a_title_stays_that_runs_through_the_pages_behind_it():
+    title = "Quays and Yards"
+    pages = [[*body([title], top=580, size=18), *body(LEFT)], *([*body([title], top=590, size=8), *body(LEFT)],) * 3]
+    assert read(*pages).text.split("\n\n")[0] == title
+    assert read(*pages).text.count(title) == 1

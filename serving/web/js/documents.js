@@ -4,7 +4,8 @@ import { ask, readLines, ServiceError } from "./api.js";
 
 const NDJSON = "application/x-ndjson";
 const LONGEST_PART = 1_500_000; // characters
-const KINDS = { txt: "text/plain", md: "text/plain", text: "text/plain", htm: "text/html", html: "text/html", xhtml: "text/html", pdf: "application/pdf" };
+const DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+const KINDS = { txt: "text/plain", md: "text/plain", text: "text/plain", htm: "text/html", html: "text/html", xhtml: "text/html", pdf: "application/pdf", docx: DOCX };
 
 // Offsets of the service count code points, those of JavaScript UTF-16 units.
 export class Points {
@@ -45,14 +46,14 @@ export async function decodeText(file) {
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(bytes);
   } catch {
-    throw new BadFileError(`${file.name} is not text in UTF-8. Save it as UTF-8 text, HTML or PDF, or paste its text.`);
+    throw new BadFileError(`${file.name} is not text in UTF-8. Save it as UTF-8 text, HTML, PDF or .docx, or paste its text.`);
   }
 }
 
 // A source is { name, text } or { name, file, mediaType }. Plain text is decoded here, since it is shown from here.
 export async function openFile(file, limits) {
   const mediaType = kindOf(file);
-  if (!mediaType) throw new BadFileError(`${file.name} is no kind of document that is read here. Text, HTML and PDF are; or paste its text.`);
+  if (!mediaType) throw new BadFileError(`${file.name} is no kind of document that is read here. Text, HTML, PDF and Word (.docx) are; or paste its text.`);
   if (!file.size) throw new BadFileError(`${file.name} is empty.`);
   if (mediaType === "text/plain") return { name: file.name, text: await decodeText(file) };
   if (file.size > limits.max_document_bytes)

@@ -1,0 +1,144 @@
+"""Documents of Word are read with their headings, lists, tables and notes, and one that cannot be is refused."""
+
+import io
+import zipfile
+
+import pytest
+
+from twohands.documents import extract_text
+from twohands.errors import FileReadError
+from twohands.items import find_inputs, read_items
+from twohands.paragraphs import split_paragraphs
+
+pytestmark = pytest.mark.issue(4)
+NAMESPACE = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+FIRST = "The ministry will take a third of the shares in both of the yards that it has kept, said the minister."
+SECOND = "Who is to pay for it all, asked his critics, and why should a loss that no bank would touch be theirs?"
+STYLES = (
+    '<w:style w:styleId="berschrift1"><w:name w:val="heading 1"/></w:style>'
+    '<w:style w:styleId="Haus"><w:name w:val="House"/><w:basedOn w:val="berschrift1"/></w:style>'
+    '<w:style w:styleId="Punkt"><w:name w:val="List Bullet"/></w:style>'
+    '<w:style w:styleId="Bild"><w:name w:val="caption"/></w:style>'
+    '<w:style w:styleId="Inhalt"><w:name w:val="toc 1"/></w:style>'
+)
+
+
+def p(text, style="", more=""):
+    named = f'<w:pStyle w:val="{style}"/>' if style else ""
+    return f"<w:p><w:pPr>{named}{more}</w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>"
+
+
+def make_docx(*blocks, namespace=NAMESPACE, main="word/document.xml", **parts):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, inner in {main: f"<w:body>{''.join(blocks)}</w:body>", "word/styles.xml": STYLES, **parts}.items():
+            root = f'<w:x xmlns:w="{namespace}" xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006">'
+            archive.writestr(name, f"{root}{inner}</w:x>" if inner.startswith("<w:") else inner)
+    return stream.getvalue()
+
+
+def read(content):
+    pytest.importorskip("bs4")
+    return extract_text(content, suffix=".docx", name="x")
+
+
+def texts_of(text):
+    return [paragraph.text for paragraph in split_paragraphs(text)]
+
+
+@pytest.mark.parametrize("namespace", [NAMESPACE, "http://purl.oclc.org/ooxml/wordprocessingml/main"])
+@pytest.mark.parametrize("main", ["word/document.xml", "word/document2.xml"])
+def test_headings_lists_captions_and_contents_are_told_by_their_styles(namespace, main):
+    rule = '<w:numPr><w:numId w:val="4"/></w:numPr>'
+    blocks = [
+        p("Of yards and of quays, and of those who pay for them in the end, year for year?", "berschrift1"),
+        p("Of yards 3", "Inhalt"),
+        p(FIRST),
+        p("Of quays", "Haus"),
+        p("We will:"),
+        p("cap rents", "Punkt"),
+        p("sell the barges &amp; the quay", more=rule),
+        p(SECOND, more='<w:numPr><w:numId w:val="0"/></w:numPr>'),
+        p(f"{SECOND} {FIRST}", more=rule),
+        p("Cranes above the port of Lorn, which the state has sold to two firms from abroad.", "Bild"),
+    ]
+    text = read(make_docx(*blocks, namespace=namespace, main=main))
+    assert texts_of(text) == [FIRST, "We will: - cap rents - sell the barges & the quay", SECOND, f"{SECOND} {FIRST}"]
+    assert text.startswith("## Of yards and of quays")
+    assert "## Of quays" in text
+    assert "[^figure]: Cranes" in text
+    assert "Of yards 3" not in text
+
+
+def test_notes_are_numbered_as_they_are_referred_to_and_stand_at_the_end():
+    def refer(kind, note):
+        return f'<w:r><w:{kind}Reference w:id="{note}"/></w:r>'
+
+    def write(kind, **notes):
+        return "".join(f'<w:{kind} w:id="{note[1:]}">{p(text)}</w:{kind}>' for note, text in notes.items())
+
+    first = p(FIRST).replace("</w:p>", f"{refer('footnote', 7)}</w:p>")
+    second = p(SECOND).replace("</w:p>", f"{refer('endnote', 7)}{refer('footnote', 2)}</w:p>")
+    separator = '<w:footnote w:type="separator" w:id="2"><w:p/></w:footnote>'
+    parts = {
+        "word/footnotes.xml": separator + write("footnote", _2="See box 2.", _7=f"See {SECOND}"),
+        "word/endnotes.xml": write("endnote", _7="See the annex."),
+    }
+    text = read(make_docx(first, second, **parts))
+    assert texts_of(text) == [f"{FIRST}[^1]", f"{SECOND}[^2][^3]"]
+    assert text.endswith(f"[^1]: See {SECOND}\n[^2]: See the annex.\n[^3]: See box 2.")
+
+
+def test_what_was_deleted_is_no_text_and_a_box_is_read_once():
+    deleted = "<w:del><w:r><w:delText>Not this. </w:delText></w:r></w:del>"
+    box = f"<mc:AlternateContent><mc:Choice>{p(SECOND)}</mc:Choice><mc:Fallback>{p(SECOND)}</mc:Fallback>"
+    first = (
+        p(FIRST)
+        .replace("</w:pPr>", f"</w:pPr>{deleted}")
+        .replace("</w:p>", f"<w:r>{box}</mc:AlternateContent></w:r></w:p>")
+    )
+    assert sorted(texts_of(read(make_docx(first)))) == sorted([FIRST, SECOND])
+
+
+def test_a_table_of_figures_is_left_out_and_one_of_prose_is_not():
+    def table(*rows):
+        cells = ("".join(f"<w:tc>{p(cell)}</w:tc>" for cell in row) for row in rows)
+        return f"<w:tbl>{''.join(f'<w:tr>{row}</w:tr>' for row in cells)}</w:tbl>"
+
+    figures = table(["", "2031"], ["Hulls", "4.1"], ["Jobs", "7.2"])
+    assert texts_of(read(make_docx(p(FIRST), figures, table(["What was asked"], [SECOND])))) == [FIRST, SECOND]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not a document",
+        b"\xd0\xcf\x11\xe0 locked",
+        make_docx(p(FIRST))[:-200],
+        make_docx(p(FIRST), main="word/other.xml"),
+        make_docx(main="word/document.xml", **{"word/footnotes.xml": "<broken"}),
+        make_docx(**{"word/document.xml": f'<!DOCTYPE x [<!ENTITY a "{FIRST}">]><x>&a;</x>'}),
+    ],
+)
+def test_what_is_no_document_of_word_is_refused_with_what_to_do(content):
+    pytest.importorskip("bs4")
+    with pytest.raises(FileReadError, match="save it anew"):
+        read(content)
+
+
+def test_a_part_that_is_packed_beyond_bounds_is_refused(monkeypatch):
+    monkeypatch.setattr("twohands.docx_text.MAX_PART_BYTES", 20_000)
+    assert texts_of(read(make_docx(p(FIRST)))) == [FIRST]
+    with pytest.raises(FileReadError, match="MB"):
+        read(make_docx(p(FIRST) * 1000))
+
+
+def test_classify_takes_them_beside_others(tmp_path):
+    pytest.importorskip("bs4")
+    (tmp_path / "a.docx").write_bytes(make_docx(p(FIRST), p(SECOND)))
+    (tmp_path / "~$a.docx").write_bytes(b"\x05clerk")
+    faults = []
+    items = list(read_items(find_inputs([tmp_path], text_column="text"), faults, text_column="text"))
+    assert ([item.text for item in items], faults) == ([FIRST, SECOND], [])
+    assert items[1].where == {"document": str(tmp_path / "a.docx"), "paragraph": 1, "start": None, "end": None}

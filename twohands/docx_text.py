@@ -1,0 +1,226 @@
+"""Owns .docx, the format of Word -> HTML with its headings, lists, tables and notes. Knows nothing of which is text.
+
+Page headers, comments and what was deleted are no text; fields and drawings are left out, but not their boxes' words.
+"""
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from xml.parsers import expat
+
+from twohands.errors import FileReadError
+
+MAX_PART_BYTES = 100_000_000  # of one part unpacked: a packed file of some kilobytes may hold as many gigabytes
+LONGEST_ITEM = 30  # words; what is numbered and longer is a paragraph
+_MAX_STYLES = 10  # that are based on each other
+_NAMESPACE = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+_W = f"{_NAMESPACE} "
+_STRICT = "http://purl.oclc.org/ooxml/wordprocessingml/main "
+_HEADING = re.compile(r"(?:heading ([1-9])|title|subtitle)$")
+_FALLBACK = "http://schemas.openxmlformats.org/markup-compatibility/2006 Fallback"  # the same once more, for old Word
+_MAIN = re.compile(r"word/document\d*\.xml")  # Word in a browser counts them
+_BREAKS = {"tab": " ", "br": " ", "cr": " ", "noBreakHyphen": "-"}
+# RuntimeError and NotImplementedError: of zip, what is locked or packed in a way that nobody uses.
+_BROKEN = (zipfile.BadZipFile, zlib.error, expat.ExpatError, EOFError, ValueError, RuntimeError, NotImplementedError)
+_NOTES = {"footnote": "word/footnotes.xml", "endnote": "word/endnotes.xml"}
+
+
+@dataclass(slots=True)
+class _Paragraph:
+    words: list[str] = field(default_factory=list)
+    style: str = ""
+    is_item: bool = False
+    level: str = ""
+
+
+class _Part:
+    """Reads one part of the file: blocks of HTML in order, and the notes that it refers to."""
+
+    def __init__(self, styles: Mapping[str, str]) -> None:
+        self.blocks: list[str] = []
+        self.by_note: dict[str, list[str]] = {}  # by id, in a part that holds notes
+        self.referred: list[tuple[str, str]] = []
+        self._styles = styles
+        self._paragraphs: list[_Paragraph] = []  # more than one where a box stands in a paragraph
+        self._target = self.blocks
+        self._is_text = False
+        self._n_skipped = 0
+        self._is_list = False
+
+    def begin(self, name: str, attributes: Mapping[str, str]) -> None:
+        if self._n_skipped or name == _FALLBACK:
+            self._n_skipped += 1
+            return
+        tag, value = _tag(name), _get(attributes, "val")
+        here = self._paragraphs[-1] if self._paragraphs else None
+        if tag == "p":
+            self._paragraphs.append(_Paragraph())
+        elif tag in {"tbl", "tr", "tc"}:
+            self._close_list()
+            self._target.append({"tbl": "<table>", "tr": "<tr>", "tc": "<td>"}[tag])
+        elif tag in _NOTES and _get(attributes, "type") in {"", "normal"}:
+            self._target = self.by_note.setdefault(_get(attributes, "id"), [])
+        elif here is not None and tag == "pStyle":
+            here.style = self._styles.get(value, value.lower())
+        elif here is not None and tag == "outlineLvl" and value.isdigit():
+            here.level = value
+        elif here is not None and tag == "numId":
+            here.is_item = value != "0"
+        elif here is not None:
+            self._is_text = tag == "t"
+            here.words.append(_BREAKS.get(tag, ""))
+            if tag in {"footnoteReference", "endnoteReference"}:
+                self.referred.append((tag.removesuffix("Reference"), _get(attributes, "id")))
+                here.words.append(f"[^{len(self.referred)}]")
+
+    def end(self, name: str) -> None:
+        if self._n_skipped:
+            self._n_skipped -= 1
+            return
+        tag = _tag(name)
+        self._is_text = False
+        if tag == "p" and self._paragraphs:
+            self._close(self._paragraphs.pop())
+        elif tag in {"tbl", "tr", "tc"}:
+            self._close_list()
+            self._target.append({"tbl": "</table>", "tr": "</tr>", "tc": "</td>"}[tag])
+        elif tag in _NOTES:
+            self._close_list()
+            self._target = self.blocks
+        elif tag == "body":
+            self._close_list()
+
+    def read(self, text: str) -> None:
+        if self._is_text and not self._n_skipped:
+            self._paragraphs[-1].words.append(text)
+
+    def _close_list(self) -> None:
+        if self._is_list:
+            self._target.append("</ul>")
+        self._is_list = False
+
+    def _close(self, paragraph: _Paragraph) -> None:
+        words = "".join(paragraph.words).strip()
+        if not words or paragraph.style.startswith(("toc ", "table of ")):
+            return
+        level = _find_level(paragraph)
+        is_item = (paragraph.is_item or paragraph.style.startswith(("list bullet", "list number"))) and not level
+        is_item &= len(words.split()) <= LONGEST_ITEM
+        if is_item and not self._is_list:
+            self._target.append("<ul>")
+            self._is_list = True
+        elif not is_item:
+            self._close_list()
+        kind = "li" if is_item else f"h{level}" if level else "figcaption" if paragraph.style == "caption" else "p"
+        self._target.append(f"<{kind}>{escape(words, quote=False)}</{kind}>")
+
+
+def _tag(name: str) -> str:
+    return name.removeprefix(_W).removeprefix(_STRICT)
+
+
+def _get(attributes: Mapping[str, str], name: str) -> str:
+    return attributes.get(_W + name) or attributes.get(_STRICT + name) or ""
+
+
+def _find_level(paragraph: _Paragraph) -> int:
+    found = _HEADING.match(paragraph.style)
+    if found:
+        return min(int(found[1] or 1) + (found[1] is not None), 6)
+    return min(int(paragraph.level) + 2, 6) if paragraph.level and int(paragraph.level) < 9 else 0
+
+
+class _Styles:
+    """Reads the names of styles by their ids, which are of the language of Word; names are English in each."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self._bases: dict[str, str] = {}
+        self._id = ""
+
+    def begin(self, name: str, attributes: Mapping[str, str]) -> None:
+        tag, value = _tag(name), _get(attributes, "val")
+        if tag == "style":
+            self._id = _get(attributes, "styleId")
+        elif tag == "name":
+            self._names[self._id] = value.lower()
+        elif tag == "basedOn":
+            self._bases[self._id] = value
+
+    def list_names(self) -> dict[str, str]:
+        """The name by which each style is known here: its own, or that of a heading that it is based on."""
+        names = {}
+        for style, name in self._names.items():
+            names[style], base = name, style
+            for _ in range(_MAX_STYLES):
+                if _HEADING.match(self._names.get(base, "")):
+                    names[style] = self._names[base]
+                    break
+                base = self._bases.get(base, "")
+        return names
+
+
+def _parse(content: bytes, reader: _Part | _Styles) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("it declares entities")  # by which a few bytes become gigabytes
+
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+    parser.EntityDeclHandler = refuse
+    parser.StartElementHandler = reader.begin
+    if isinstance(reader, _Part):
+        parser.EndElementHandler = reader.end
+        parser.CharacterDataHandler = reader.read
+    parser.Parse(content, True)
+
+
+def _read_part(archive: zipfile.ZipFile, name: str) -> bytes:
+    try:
+        with archive.open(name) as stream:
+            content = stream.read(MAX_PART_BYTES + 1)
+    except KeyError:
+        return b""
+    if len(content) > MAX_PART_BYTES:
+        raise ValueError(f"{name} in it has more than {MAX_PART_BYTES // 1_000_000} MB")
+    return content
+
+
+def docx_to_html(content: bytes, name: str) -> bytes:
+    """Write a .docx document as a page.
+
+    Args:
+        content: of the file.
+        name: of the document, for messages.
+
+    Returns:
+        HTML in UTF-8: headings, paragraphs, items of lists, tables, captions, and notes at the end. What is numbered
+        loses its number, and an item of more than `LONGEST_ITEM` words is a paragraph.
+
+    Raises:
+        FileReadError: it is no such document, is locked, or holds too much.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            styles = _Styles()
+            if found := _read_part(archive, "word/styles.xml"):
+                _parse(found, styles)
+            part = _Part(styles.list_names())
+            main = next(filter(_MAIN.fullmatch, archive.namelist()), "")
+            _parse(_read_part(archive, main), part)
+            notes = {kind: _Part({}) for kind in _NOTES}
+            for kind, path in _NOTES.items():
+                if found := _read_part(archive, path):
+                    _parse(found, notes[kind])
+    except _BROKEN as error:
+        why = "it may be locked by a password, or of another kind" if not content.startswith(b"PK") else str(error)
+        raise FileReadError(
+            f"{name} cannot be read as .docx: {why}; save it anew in Word, or as .txt or .html"
+        ) from error
+    told = [re.sub(r"<[^>]+>", " ", " ".join(notes[kind].by_note.get(note, []))) for kind, note in part.referred]
+    items = "".join(f"<li>{note}</li>" for note in told)
+    footnotes = f'<section role="doc-endnotes"><ol>{items}</ol></section>' if items else ""
+    return f"<main>{''.join(part.blocks)}{footnotes}</main>".encode("utf-8", "replace")
