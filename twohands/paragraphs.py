@@ -26,6 +26,7 @@ LIMIT_CHARS = 100_000
 LIMIT_MARKS = 30
 MIN_WORDS = 13
 HEADLINE_WORDS = 20
+FRONT_WORDS = 80  # as many before all text are a list, and not its title and who is concerned
 LIST_WORDS = 30  # the fewest that the codebook has in mind for a paragraph
 CLAUSE_WORDS = 5  # fewer before a comma are a salutation
 LEAD_WORDS = 60  # the most that introduce a list and belong to it
@@ -184,7 +185,13 @@ def _look_ahead(text: str, pieces: Iterator[tuple[int, int, bool]]) -> Iterator[
 
 
 def _is_headline(raw: str, n_words: int, *, is_open: bool) -> bool:
-    return is_open and n_words <= HEADLINE_WORDS and not _LINE.search(raw) and not may_end_sentence(raw)
+    """Whether a piece may be a headline: one line, or a few that each begin anew, such as a title and what is below."""
+    if not is_open or n_words > LIST_WORDS or may_end_sentence(raw):
+        return False
+    lines = [line.strip() for line in raw.splitlines()]
+    if len(lines) == 1:
+        return n_words <= HEADLINE_WORDS
+    return all(line and not line[0].islower() and len(line.split()) < MIN_WORDS for line in lines)
 
 
 def _is_ended(raw: str, n_words: int, *, is_item: bool, is_beside_comma: bool) -> bool:
@@ -212,9 +219,12 @@ class _Run:
             self.marker, self.items_start = marker, span[0]
         self.n_words += n_words
 
-    def find_list(self, next_marker: str = "") -> tuple[int, int] | None:
-        """The list that it is, or that it ends with where an item follows that ends as a sentence or clause does."""
-        if self.n_words >= LIST_WORDS:
+    def find_list(self, next_marker: str = "", *, is_front: bool = False) -> tuple[int, int] | None:
+        """The list that it is, or that it ends with where an item follows that ends as a sentence or clause does.
+
+        Before all text, a title, a date, names and the like are none, though they are many.
+        """
+        if self.n_words >= (FRONT_WORDS if is_front and not self.marker else LIST_WORDS):
             return self.start, self.end
         return (self.items_start, self.end) if next_marker and next_marker == self.marker else None
 
@@ -233,7 +243,7 @@ def _find(
         raw = text[start:end]
         span = (start + len(raw) - len(raw.lstrip()), end - len(raw) + len(raw.rstrip()))
         if is_marked:
-            yield from filter(None, (run and run.find_list(),))
+            yield from filter(None, (run and run.find_list(is_front=is_front),))
             words = cut_heading(text, span)
             run, marker_read = None if is_no_text(text[slice(*words)]) else _Run(*words), ""
             is_lead = False
@@ -243,7 +253,7 @@ def _find(
             continue
         n_words = len(raw.split())
         if not with_notices and is_notice(stripped, n_words):
-            yield from filter(None, (run and run.find_list(),))
+            yield from filter(None, (run and run.find_list(is_front=is_front),))
             run, marker_read = None, ""
             continue
         marker = read_item(stripped, n_words, number, is_ended=ends_sentence(stripped) or ends_clause(stripped))
@@ -260,7 +270,7 @@ def _find(
             continue
         # What "7." counts may be chapters, and "7. Termination" a heading; in a list of clauses it is none.
         marker_read = marker if marker != "1." or ends_clause(raw.rstrip()) else ""
-        if run and (found := run.find_list(marker_read)):
+        if run and (found := run.find_list(marker_read, is_front=is_front)):
             yield found
             is_front = False
         run = None

@@ -78,6 +78,8 @@ def make_task(correction: Correction) -> dict[str, object]:
             "status": correction.status,
             "confidence": correction.confidence,
             "note": correction.note,
+            "created_by": correction.created_by,
+            "updated_by": correction.updated_by,
         },
         "annotations": [{"result": regions, "ground_truth": correction.status == "accepted"}],
     }

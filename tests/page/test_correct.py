@@ -283,3 +283,21 @@ def test_a_store_that_fails_is_told_at_once_and_not_waited_for(open_page, releas
         page.get_by_role("button", name="Save correction").click()
         page.locator("dialog .fault", has_text="cannot use its store").wait_for()
         assert not any("busy" in each for each in told())
+
+
+@pytest.mark.issue(7)
+@pytest.mark.usefixtures("emptied")
+def test_the_list_tells_whose_key_saved_and_changed_a_correction(page, url):
+    saved = {"text": "The depot may set its own fares.", "labels": {"stance": "market-led"}}
+    httpx.post(f"{url}v1/corrections", json=saved).raise_for_status()
+
+    def name_keys(route):
+        answer = route.fetch()
+        told = answer.json()
+        told["corrections"][0] |= {"created_by": "ann1", "updated_by": "bob2"}
+        route.fulfill(response=answer, json=told)
+
+    page.route("**/v1/corrections?*", name_keys)
+    page.get_by_role("link", name="Corrections").click()
+    told = page.locator(".correction-head").inner_text()
+    assert told.endswith("saved with key ann1 · changed with key bob2")

@@ -62,6 +62,7 @@ def test_a_notice_around_the_text_is_shown_small_and_no_heading(page):
         "We use cookies to see what you read, and whether you read it to its end, and to show you more of it",
         "[^figure]: Cranes above the port.",
         "Who pays?",
+        "Related: [Who pays](https://tide.example/a) | [And why](https://tide.example/b)",
     ]
     headings = [
         "# Who pays?",
@@ -74,8 +75,8 @@ def test_a_notice_around_the_text_is_shown_small_and_no_heading(page):
         return renderAbove(above, 2).map(({ className, tagName, textContent }) => [className, tagName, textContent]);
     }"""
     told = page.evaluate(code, "\n\n".join(notices))
-    assert [name for name, _, _ in told] == ["aside lines"] * 4
-    assert [text for _, _, text in told] == [*notices[:2], "Cranes above the port.", notices[3]]
+    assert [name for name, _, _ in told] == ["aside lines"] * 5
+    assert [text for _, _, text in told] == [*notices[:2], "Cranes above the port.", *notices[3:]]
     assert [tag for _, tag, _ in page.evaluate(code, "\n\n".join(headings))] == ["H2", "H2", "H2", "P"]
 
 

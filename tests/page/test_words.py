@@ -37,6 +37,12 @@ WHOLES = [
     ([NEUTRAL] * 8, "Mostly neutral: takes no side", "0 state-led, 0 market-led, 8 neutral."),
     ([STATE, MARKET] * 3, "Both sides: 3 paragraphs state-led, 3 market-led", "3 state-led, 3 market-led, 0 neutral."),
     # The one that leans to the state is none of those that say so.
+    # Three to one is not close, but so few paragraphs show no lean.
+    (
+        [STATE] * 3 + [MARKET] + [TORN] * 5,
+        "More state-led than market-led, but too little to be sure",
+        "3 state-led, 1 market-led, 0 neutral, 5 unsure.",
+    ),
     ([TORN, MARKET, NEUTRAL], "Too close to call", "0 state-led, 1 market-led, 1 neutral, 1 unsure."),
 ]
 
@@ -97,6 +103,16 @@ def test_a_text_that_is_mostly_left_out_is_not_headed_by_its_rest_alone(page):
     paste(page, "\n\n".join((german, ARTICLE.split("\n\n")[3], german.replace("Stahl", "Weizen"))))
     wait_read(page)
     assert page.locator(".lean-words").inner_text() == "One paragraph: neutral (2 of 3 cannot be judged)"
+
+
+def test_a_text_that_cannot_be_judged_at_all_is_headed_by_why(page):
+    german = "Der Minister hat gesagt, dass die Regierung den Stahl nicht mit Geld stützen wird, und so bleibt es auch."
+    for text in (german, "\n\n".join(german.replace("Stahl", word) for word in ("Stahl", "Weizen", "Zement"))):
+        paste(page, text)
+        wait_read(page)
+        assert page.locator(".lean-words").inner_text() == "Cannot be judged: not English"
+        assert page.locator(".topic-words").count() == 0
+        page.get_by_role("button", name="New text").click()
 
 
 def test_the_example_shows_a_lean(page):

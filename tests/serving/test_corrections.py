@@ -331,6 +331,9 @@ async def test_keys_may_write_read_or_neither(local, classifier, tmp_path):
         saved = await client.post(PATH, json=SHORT, headers=header["write"])
         assert saved.json()["created_by"] == made["write"][1].id
         one = f"{PATH}/{saved.json()['id']}"
+        asked = {"format": "label-studio", "status": "all"}
+        (task,) = (await client.get(f"{PATH}/export", params=asked, headers=header["read"])).json()
+        assert task["meta"]["created_by"] == made["write"][1].id  # two analysts are told apart outside, too
         for method, path, allowed in (
             ("GET", PATH, {"read", "write"}),
             ("GET", one, {"read", "write"}),

@@ -424,3 +424,17 @@ def test_a_list_is_read_with_the_words_that_introduce_it(gap):
 def test_rows_of_figures_make_no_list_of_the_headings_beside_them():
     rows = [f"Hulls of type {n}  {n}1 {n}2 {n}3 {n}4 {n}5 {n}6 {n}7" for n in range(1, 6)]
     assert texts_of("\n\n".join([LONG_A, *rows, LONG_A])) == [LONG_A, LONG_A]
+
+
+@pytest.mark.issue(4)
+def test_what_stands_above_a_text_is_no_list_and_a_title_may_have_lines():
+    matter = ["HOUSE OF THE QUAY", "Tuesday 3 February 2031", "The House met at two", "[THE SPEAKER in the Chair]"]
+    matter += ["Oral Answers to Questions of the Day", "PORTS AND TOLLS", "Of fares and of who may set them, again"]
+    assert sum(len(line.split()) for line in matter) > 30
+    assert texts_of("\n\n".join([*matter, LONG_A])) == [LONG_A]
+    assert texts_of("\n\n".join([*matter, "# Fares", LONG_A])) == [LONG_A]
+    assert len(texts_of("\n\n".join([*matter * 3, LONG_A]))) == 2
+    title = "STATE TO BUY EACH SHIP THAT IS BUILT\nSecond quay of Lorn will be its own, says clerk"
+    assert texts_of(f"{title}\n\n{LONG_A}") == [LONG_A]
+    wrapped = "The state is to buy each ship that is built\nand the second quay of Lorn will be its own"
+    assert texts_of(f"{wrapped}\n\n{LONG_A}") == [wrapped.replace("\n", " "), LONG_A]

@@ -75,6 +75,7 @@ const FRONT = /^\ufeff?---[^\S\r\n]*\r?\n[\w-]+:[^]*?\n(?:---|\.\.\.)[^\S\r\n]*(
 const TITLE = /^title:[^\S\r\n]*(["']?)(\S.*?)\1[^\S\r\n]*$/m;
 // Notes, targets of links, comments, rules.
 const ASIDE = /^\s*(?:\[[^\]\r\n]{1,200}\]:|<!--|[-=*_\s]{3,}$)/;
+const LINK = /\]\((?:https?:|mailto:|\/|#)/; // of Markdown: a line of links is no heading
 const GAP = /^[>\s]+$/; // an empty line of a quotation
 
 // What is too long for a heading, or ends as a sentence and is not marked as one: a notice around the text.
@@ -87,7 +88,7 @@ function isBeside(text) {
   if (isAside(text)) return true;
   const lines = text.trim().split(/\r\n|\r|\n/);
   if (lines.some((line) => MARKED.test(line) || RULE.test(line))) return false;
-  return STOPPED.test(text.trim()) || lines.some((line) => line.split(/\s+/).length > HEADING_WORDS);
+  return STOPPED.test(text.trim()) || LINK.test(text) || lines.some((line) => line.split(/\s+/).length > HEADING_WORDS);
 }
 
 // A note by its number, and the caption of a figure, without the marks of Markdown.

@@ -32,6 +32,8 @@ export function sayLean(head, { balance, labels }, { sure }, n, unit) {
   if (first && 2 * Math.min(first, second) >= Math.max(first, second)) {
     return `Both sides: ${count(first, unit)} ${head.poles[0]}, ${second.toLocaleString("en")} ${head.poles[1]}`;
   }
+  // What is mostly of one pole is not close: it is little to go by.
+  if (Math.max(first, second) > 1) return `${few}more ${head.poles[first > second ? 0 : 1]} than ${head.poles[first > second ? 1 : 0]}, but too little to be sure`.replace(/^m/, "M");
   return "Too close to call";
 }
 
@@ -178,14 +180,16 @@ export function renderSummary(summary, paragraphs, taxonomy, options = {}) {
   const counted = chooseCounted(paragraphs.filter((paragraph) => !paragraph.error));
   const leftOut = sayLeftOut(summary, unit);
   const counts = Object.fromEntries(taxonomy.oneOf.map((head) => [head.name, countSure(head, counted)]));
-  const topics = sayTopics(summary, taxonomy);
+  const unjudged = counted.length && counted.every(({ warnings: each }) => each?.length) && [...new Set(counted.flatMap(({ warnings: each }) => each))].map((code) => caution(code)[0]).join(", ");
+  const topics = unjudged ? null : sayTopics(summary, taxonomy);
+  const lean = balance && (unjudged ? `Cannot be judged: ${unjudged}` : sayLean(taxonomy.main, main, counts[taxonomy.main.name], counted.length, unit) + sayUnjudged(summary));
   return h(
     "section",
     { class: "summary", "aria-label": "Summary" },
     h(
       "div",
       { class: "verdict" },
-      balance && h("p", { class: "lean-words" }, sayLean(taxonomy.main, main, counts[taxonomy.main.name], counted.length, unit) + sayUnjudged(summary)),
+      lean && h("p", { class: "lean-words" }, lean),
       topics && h("p", { class: "topic-words" }, topics),
       balance && renderBalance(balance, taxonomy),
       balance && h("p", {}, sayBalance(balance, taxonomy.main.poles)),
