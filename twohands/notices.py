@@ -21,6 +21,7 @@ _NOTICE = re.compile(
     r"|(?:the )?(?:views|opinions) (?:and (?:views|opinions) )?expressed .{0,60}?"
     r"(?:are (?:solely |entirely )?(?:those|my|our) "
     r"|(?:do|should) not (?:necessarily )?(?:reflect|represent|be attributed))"
+    r"|notes? (?:to|for) (?:the )?editors?\b(?! (?:of|who|at|in|that)\b)"
     # Sites and letters.
     r"|(?:we|this (?:web ?)?site) uses? cookies\b|advertisement(?: ?[^\w\s:.].{0,40})?\Z|story continues below\b"
     rf"|(?:click here to )?view (?:this|the) {_LETTER} in (?:your|a) browser\b|(?:to )?unsubscribe\b"

@@ -19,7 +19,7 @@ from twohands.lines import are_paragraphs, cut_at_line_ends, is_as_if_alone
 from twohands.mail_header import skip_mail_header
 from twohands.markers import read_item, read_marker
 from twohands.marks import Kind, cut_at_marks, cut_comments, cut_heading
-from twohands.notices import is_notice
+from twohands.notices import MAX_WORDS, is_notice
 from twohands.running_lines import is_no_text
 
 LIMIT_CHARS = 100_000
@@ -236,6 +236,7 @@ def _find(
     run: _Run | None = None
     headline: tuple[int, int] | None = None
     is_front = True  # no paragraph and no long headline came yet
+    is_of_notice = False  # the piece before is a notice and ends with a colon, as "Notes to editors:"
     is_lead = False  # the piece before ends with a colon
     marker_read = ""  # of the piece before, if that was read: an item behind an item is one, however it ends
     pieces = _look_ahead(text, _pieces(text, check))
@@ -252,7 +253,10 @@ def _find(
         if is_no_text(stripped):  # at the end it would be read as what nothing follows
             continue
         n_words = len(raw.split())
-        if not with_notices and is_notice(stripped, n_words):
+        is_led_by_notice = is_of_notice and n_words <= MAX_WORDS and _is_list(stripped)
+        is_of_notice = False
+        if not with_notices and (is_led_by_notice or is_notice(stripped, n_words)):
+            is_of_notice = stripped[-1] in _COLONS
             yield from filter(None, (run and run.find_list(is_front=is_front),))
             run, marker_read = None, ""
             continue

@@ -76,7 +76,8 @@ def test_a_notice_around_the_text_is_shown_small_and_no_heading(page):
     }"""
     told = page.evaluate(code, "\n\n".join(notices))
     assert [name for name, _, _ in told] == ["aside lines"] * 5
-    assert [text for _, _, text in told] == [*notices[:2], "Cranes above the port.", *notices[3:]]
+    plain = [*notices[:2], "Cranes above the port.", notices[3], "Related: Who pays | And why"]
+    assert [text for _, _, text in told] == plain
     assert [tag for _, tag, _ in page.evaluate(code, "\n\n".join(headings))] == ["H2", "H2", "H2", "P"]
 
 
@@ -262,3 +263,26 @@ def test_the_warning_of_a_row_is_not_cut_off(open_page, url):
     warning = cell.locator(".chip.warn").bounding_box()
     assert warning["x"] + warning["width"] <= cell.bounding_box()["x"] + cell.bounding_box()["width"]
     assert cell.evaluate("cell => cell.scrollWidth <= cell.clientWidth")
+
+
+@pytest.mark.issue(7)
+def test_marks_of_emphasis_and_targets_of_links_are_not_shown_and_the_evidence_is_where_it_was(page):
+    raw = (
+        "**Make it here.** The state, says [the plan](https://tide.example/plan), will *never* buy abroad; 2*3*4 is 24."
+    )
+    code = """async (raw) => {
+        const { renderText } = await import("/page/js/paragraph.js");
+        const { Taxonomy } = await import("/page/js/labels.js");
+        const taxonomy = new Taxonomy(await (await fetch("/info")).json());
+        const head = taxonomy.main.name;
+        const start = raw.indexOf("The state");
+        const answer = { label: "state-led", score: 0.9, scores: { "state-led": 0.9 } };
+        const evidence = { [head]: { sentence: raw.slice(start), start, end: raw.length, drop: 0.5 } };
+        const paragraph = { rawText: raw, showsEvidence: true, evidence, [head]: answer };
+        const [shown] = renderText(paragraph, taxonomy);
+        const mark = shown.querySelector("mark");
+        mark.querySelector(".because").remove();
+        return [shown.textContent, mark.textContent];
+    }"""
+    plain = "The state, says the plan, will never buy abroad; 2*3*4 is 24."
+    assert page.evaluate(code, raw) == [f"Make it here. {plain}", plain]

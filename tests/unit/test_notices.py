@@ -21,6 +21,8 @@ NOTICES = [
     "Advertisement \u00b7 Scroll to continue",
     "You are receiving this newsletter because you signed up for it on our site or at one of our evenings in Lorn.",
     "Sent from my iPhone",
+    "Notes to editors:\n\n1. The board was set up in 2029.\n2. Pictures of the quay are to be had from the clerk.",
+    "Note for editors: the clerk can be heard from noon on.",
     "Follow Ada Lind on social media, and sign up for her letter.",
     "Sign up here.",
     "Read more: Is the era of the big loan over?",
@@ -40,6 +42,7 @@ TEXTS = [
     "Follow the money on its way and you will find the ministry at the end of it.",
     "Unsubscribed shares will be taken up by the state at the price of the day.",
     "Related firms may not bid in one tender, as the board has ruled.",
+    "Notes to editors of the press have not helped, said the clerk, and a law would.",
     "Editing by hand is what the ministry pays for, and what no machine will do.",
 ]
 

@@ -40,6 +40,11 @@ const renderPiece = (text, nodes) => h("p", { class: keepsLines(text) ? "text li
 
 const EMPHASIS = /(?<![\w*_])(\*{1,3}|_{1,3})(?=\S)(.{1,300}?)(?<=\S)\1(?![\w*_])/g;
 
+const LINKED = /\[([^\][\r\n]{1,200})\]\((?:https?:|mailto:|\/|#)[^()\s]{0,500}\)/g;
+
+// Words without Markdown's marks of emphasis and targets of links. For show alone: offsets count in what was read.
+export const plainWords = (text) => text.replace(LINKED, "$1").replace(EMPHASIS, "$2");
+
 const RULE = /^\s*(?:={3,}|-{3,})\s*$/;
 const SIGNS = /^\s*#{1,6}\s*$/; // of a heading that nothing follows: its words are read as a paragraph
 
@@ -101,7 +106,7 @@ export function cutFront(above) {
   return { front, title: TITLE.exec(front)?.[2] ?? "", rest: above.slice(front.length) };
 }
 
-const renderAside = (text) => h("p", { class: "aside lines", dir: "auto" }, plainNote(text.trim()));
+const renderAside = (text) => h("p", { class: "aside lines", dir: "auto" }, plainWords(plainNote(text.trim())));
 
 // What stands between paragraphs and is not read: headings, and what is beside the text, which is none.
 export function renderAbove(above, top = 2) {
@@ -160,10 +165,10 @@ function markPiece(raw, piece, evidence) {
   for (const { from, to, because } of evidence) {
     const [start, end] = [Math.max(from, at), Math.min(to, piece.end)];
     if (start >= end) continue;
-    nodes.push(raw.slice(at, start), h("mark", {}, raw.slice(start, end), h("span", { class: "because" }, because.map(({ name }) => name).join(", "))));
+    nodes.push(plainWords(raw.slice(at, start)), h("mark", {}, plainWords(raw.slice(start, end)), h("span", { class: "because" }, because.map(({ name }) => name).join(", "))));
     at = end;
   }
-  nodes.push(raw.slice(at, piece.end));
+  nodes.push(plainWords(raw.slice(at, piece.end)));
   return nodes;
 }
 
