@@ -16,6 +16,8 @@ _ITEM_END = "\x1e"  # a control character, which no text has
 _CAPTION = "[^figure]: "
 _MARKS = dict.fromkeys(BLOCKS, "\n\n") | {"br": "\n", "td": " ", "th": " "}  # what an element begins with
 _LISTS = {"ul", "ol"}
+_WORD_ITEM = "MsoListParagraph"  # what Word calls them in HTML: it writes no lists
+_WORD_MARK = re.compile(r"mso-list\s*:\s*ignore", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
 _LINE_END = re.compile(r"\r\n?")
 
@@ -68,6 +70,9 @@ class _Marker:
             if self.n_open["notes"]:
                 return f"{_ITEM_END}[^{number}]: "
             return f"{_ITEM_END}{number}. " if tag.parent.name == "ol" else f"{_ITEM_END}- "
+        if not is_within and self.is_word_item(tag):
+            self.is_begun = True
+            return f"{_ITEM_END}- "
         mark = _MARKS.get(tag.name, "")
         if self.is_begun:
             return ""
@@ -76,9 +81,14 @@ class _Marker:
             return mark + _CAPTION
         return _ITEM_END if is_within and mark == "\n\n" else mark
 
-    def end(self) -> str:
+    def is_word_item(self, tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
+        """Whether it is an item of Word's; a long one that is numbered is a paragraph."""
+        is_item = tag.name == "p" and any(name.startswith(_WORD_ITEM) for name in list_classes(tag))
+        return is_item and self._sizes[id(tag)].n_words < LIST_WORDS
+
+    def end(self, tag: Any) -> str:  # noqa: ANN401 - a tag of an optional library
         """What a block ends with."""
-        return _ITEM_END if self.n_open["list"] else "\n\n"
+        return _ITEM_END if self.n_open["list"] or self.is_word_item(tag) else "\n\n"
 
 
 def walk(top: Any, bs4: ModuleType) -> Iterator[tuple[str, bool]]:  # noqa: ANN401 - a tag of an optional library
@@ -109,7 +119,7 @@ def walk(top: Any, bs4: ModuleType) -> Iterator[tuple[str, bool]]:  # noqa: ANN4
             words = node.lstrip() if marker.is_begun else node
             marker.is_begun = False
             yield (_LINE_END.sub("\n", words), True) if n_open["pre"] else (_SPACE.sub(" ", words), False)
-        elif isinstance(node, bs4.Tag):
+        elif isinstance(node, bs4.Tag) and not _WORD_MARK.search(str(node.get("style") or "")):  # a bullet of Word's
             # Not within another: a heading without an end tag holds the rest of the page, and each was read to its end.
             if not n_open["heading"] and (heading := _read_heading(node, bs4)):
                 yield f"\n\n{heading}\n\n", False
@@ -117,7 +127,7 @@ def walk(top: Any, bs4: ModuleType) -> Iterator[tuple[str, bool]]:  # noqa: ANN4
             if mark := marker.begin(node):
                 yield mark, n_open["pre"] > 0
             if node.name in BLOCKS:
-                stack.append(marker.end())
+                stack.append(marker.end(node))
             kinds = marker.find_kinds(node)
             n_open.update(kinds)
             stack.append(kinds)

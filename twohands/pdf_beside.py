@@ -31,7 +31,9 @@ def _list_edges(page: Page) -> Iterator[tuple[int, _Key]]:
     for number, line in enumerate(page.lines):
         is_edge = line.height is not None and not page.bottom + depth < line.height < page.top - depth
         if is_edge and line.height is not None and 0 < len(line.text.split()) <= _MOST_WORDS:
-            yield number, (_DIGITS.sub("0", line.text), round(line.height))
+            # What ends as a sentence does is text wherever its numbers differ.
+            is_text = line.text.endswith((".", "!", "?"))
+            yield number, (line.text if is_text else _DIGITS.sub("0", line.text), round(line.height))
 
 
 def drop_by_place(pages: list[Page]) -> list[Page]:

@@ -404,3 +404,19 @@ def test_a_paragraph_of_a_pdf_is_cited_by_its_page(page, tmp_path):
         assert [(row["number"], row["page"]) for row in csv.DictReader(stream)] == [("1", "1"), ("2", "3")]
     lines = save(page, page.get_by_role("button", name="JSONL"), tmp_path).read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["page"] for line in lines] == [1, 3]
+
+
+@pytest.mark.issue(7)
+def test_short_items_that_are_pasted_from_word_are_read(page):
+    items = ["Cap rents", "Sell the barges"]
+    marked = "".join(f"<p class=MsoListParagraph><span style='mso-list:Ignore'>o</span>{item}</p>" for item in items)
+    html = (
+        f"<p class=MsoNormal>{PIECES[1]}</p><p class=MsoNormal>We will:</p>{marked}<p class=MsoNormal>{PIECES[0]}</p>"
+    )
+    paste(page, "\n".join([PIECES[1], "We will:", *(f"o\t{item}" for item in items), PIECES[0]]), html)
+    wait_read(page)
+    assert page.locator(".para .heading").count() == 0
+    assert page.locator(".para").nth(1).locator(".text").all_inner_texts() == [
+        "We will:",
+        "- Cap rents\n- Sell the barges",
+    ]

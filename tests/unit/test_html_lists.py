@@ -84,3 +84,16 @@ def test_what_is_called_so_is_beside_the_article(name):
 )
 def test_what_is_filed_under_such_a_word_is_text(name):
     assert read(f"<p>{FIRST}</p>" * 9 + f"<section {name}><p>{SECOND}</p></section>")[1][-1] == SECOND
+
+
+def test_items_of_word_are_items_and_its_long_numbered_paragraphs_are_not():
+    def write(text, mark="\u00b7"):
+        blanks = "<span style='font:7.0pt'>&nbsp;&nbsp; </span>"
+        ignored = f"<![if !supportLists]><span style='mso-list:Ignore'>{mark}{blanks}</span><![endif]>"
+        return f"<p class=MsoListParagraphCxSpFirst style='mso-list:l0 level1 lfo1'>{ignored}{text}</p>"
+
+    listed = "".join(map(write, PLEDGES))
+    long = f"{FIRST} {SECOND}"
+    html = f"<p class=MsoNormal>{FIRST}</p><p class=MsoNormal>We will:</p>{listed}<p class=MsoNormal>{SECOND}</p>"
+    points = "\n".join(f"- {text}" for text in PLEDGES)
+    assert read(html + write(long, "1.") + write(long, "2."))[1] == [FIRST, f"We will:\n\n{points}", SECOND, long, long]

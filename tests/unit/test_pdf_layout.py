@@ -159,3 +159,18 @@ def test_a_title_stays_that_runs_through_the_pages_behind_it():
     pages = [[*body([title], top=580, size=18), *body(LEFT)], *([*body([title], top=590, size=8), *body(LEFT)],) * 3]
     assert read(*pages).text.split("\n\n")[0] == title
     assert read(*pages).text.count(title) == 1
+
+
+@pytest.mark.issue(4)
+def test_lines_at_the_edge_are_dropped_by_their_place_and_not_where_a_sentence_ends():
+    def page(number):
+        return [
+            *body(LEFT, top=400),
+            (50, 60, 10, "F1", f"So it was in case {number}."),
+            (30, 60, 8, "F1", f"Lorn, {number}"),
+        ]
+
+    text = read(page(1), page(2)).text
+    assert [f"case {number}." in text for number in (1, 2)] == [True, True]
+    assert "Lorn," not in text
+    assert "Lorn, 1" in read(page(1)).text  # of one page nobody can say what runs through it

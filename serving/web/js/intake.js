@@ -60,7 +60,7 @@ export function takeFirst([file, ...others], unit, more = "") {
 
 // Headings and items of lists, which stand line by line in the plain text of what is copied from a page: there they
 // run into the paragraphs beside them.
-const STRUCTURE = /<(?:h[1-6]|li)[\s>]/i;
+const STRUCTURE = /<(?:h[1-6]|li)[\s>]|\bMsoListParagraph/i;
 
 export class Intake {
   // `onSource` gets { name, text }, { name, file, mediaType } or, of what was copied from a page, both; `example` is the number of one, null where none fits.
