@@ -18,6 +18,7 @@ _FOOT = 0.6  # of it, in which notes do
 _SMALL = 0.93  # of the usual size of letters
 _COLUMN = 0.25  # of a page's height: what begins further away stands in another column
 _MOST_WORDS = 20  # of a running line
+_MOST_LOOKS = 200  # for a note on one page, each of which looks through its lines: a hostile page has a million
 _DIGITS = re.compile(r"\d+")
 # The number of a note, and not 3.2 or 12 %; or one of the signs that stand for it.
 _NOTE = re.compile(r"(?:\[?(?P<number>\d{1,3})[.)\]]?|[*\u2020\u2021\u00a7]{1,3})\s*(?=[^\W\d_]|[\"'\u2018\u201c(])")
@@ -79,13 +80,15 @@ def _is_at_foot(page: Page, line: Line, usual: float) -> bool:
 
 def _number_notes(page: Page, usual: float) -> Iterator[int]:
     """For each line of a page the note that it belongs to, counted from 1; 0 for none."""
-    note, last = 0, 0
+    note, last, n_looks = 0, 0, 0
     is_within = False
     above: Line | None = None
     for line in page.lines:
-        found = _NOTE.match(line.text) if _is_small(line, usual) else None
+        found = _NOTE.match(line.text) if n_looks < _MOST_LOOKS and _is_small(line, usual) else None
         number = int(found["number"] or 0) if found else 0
-        if found and (not is_within or number in {0, last + 1}) and _is_at_foot(page, line, usual):
+        is_next = found is not None and (not is_within or number in {0, last + 1})
+        n_looks += is_next
+        if is_next and _is_at_foot(page, line, usual):
             note, last, is_within = note + 1, number, True
         elif is_within:
             is_below = above is not None and above.height is not None and (line.height or 0) <= above.height

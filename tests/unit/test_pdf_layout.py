@@ -1,9 +1,13 @@
 """What is set beside the text of a PDF is no part of its sentences, and each paragraph knows its page."""
 
+import time
+
 import pytest
 
 from twohands.documents import extract_document
 from twohands.paragraphs import split_paragraphs
+from twohands.pdf_beside import take_notes
+from twohands.pdf_lines import Line, Page
 from twohands.pdf_text import join_pages
 
 pytest.importorskip("pypdf")
@@ -187,3 +191,13 @@ def test_lines_at_the_edge_are_dropped_by_their_place_and_not_where_a_sentence_e
     assert [f"case {number}." in text for number in (1, 2)] == [True, True]
     assert "Lorn," not in text
     assert "Lorn, 1" in read(page(1)).text  # of one page nobody can say what runs through it
+
+
+@pytest.mark.issue(4)
+def test_a_page_of_small_numbered_lines_is_looked_through_a_bounded_number_of_times():
+    lines = [Line(f"{n % 900}. small", 300.0, 60.0, 7.0) for n in range(20_000)]
+    texts = [Line("Text below them all.", 10.0, 60.0, 10.0)] * 20_000
+    begun_s = time.process_time()
+    kept, found = take_notes([Page([*lines, *texts], 0, 600)], 10.0)
+    assert time.process_time() - begun_s < 20  # minutes if each looks through all
+    assert (len(kept[0].lines), found) == (40_000, [])
