@@ -114,7 +114,8 @@ def read_utf_8_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
 
     Yields:
         Other lines as they are; half a surrogate pair as `json` reads it. What breaks off amid a letter is left out,
-        and so is the end of a line of more than `MAX_LINE` characters, which is no JSON then and told of by its row.
+        and so is the end of a line of more than `MAX_LINE` characters, which is too long all the same.
+        What is no UTF-32 is spelt with a backslash and x, so that its line is no JSON.
     """
     remaining = iter(lines)
     first = next(remaining, b"")
@@ -123,7 +124,7 @@ def read_utf_8_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
         yield first
         yield from remaining
         return
-    decoder = codecs.getincrementaldecoder(codec)("surrogatepass")
+    decoder = codecs.getincrementaldecoder(codec)("surrogatepass" if codec == "utf-16" else "backslashreplace")
     held: list[str] = []  # joined once: each letter of Gujarati and Gurmukhi has that byte, and ends a piece
     n_held = 0
     for piece in chain([first], remaining):  # of which each begins with the rest of the line feed before it

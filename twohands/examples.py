@@ -32,9 +32,10 @@ from twohands.row_faults import (
 from twohands.row_files import (
     ROW_SUFFIXES,
     PackedError,
+    bound_lines,
     find_files,
     plain_suffix,
-    read_byte_lines,
+    read_byte_pieces,
     read_parquet_cells,
     read_suffix,
     show_unread,
@@ -103,21 +104,20 @@ def take_whole(cells: Mapping[str, object]) -> Mapping[str, object]:
     return {**cells, **whole} if whole else cells
 
 
-def read_jsonl_lines(lines: Iterable[bytes], name: str, faults: list[str]) -> Iterator[Row]:
+def read_jsonl_lines(pieces: Iterable[bytes], name: str, faults: list[str]) -> Iterator[Row]:
     """Stream the rows of JSONL.
 
     Args:
-        lines: lines of a file or of standard input, in UTF-8, or in UTF-16 or UTF-32 with its byte order mark.
+        pieces: as of `read_pieces`, in UTF-8, or in UTF-16 or UTF-32 with its byte order mark.
         name: how places are named.
-        faults: lines that cannot be read are described here and passed over.
+        faults: lines that cannot be read, or are too long, are described here and passed over.
 
     Yields:
         Raw rows.
     """
-    for number, raw in enumerate(read_utf_8_lines(lines), start=1):
+    for number, raw in enumerate(bound_lines(read_utf_8_lines(pieces), name, faults), start=1):
         place = f"{name}:{number}"
-        line = raw.removeprefix(b"\xef\xbb\xbf").strip()
-        if not line:
+        if not (line := raw.removeprefix(b"\xef\xbb\xbf").strip()):
             continue
         try:
             cells = json.loads(line, object_pairs_hook=refuse_repeats)
@@ -134,7 +134,7 @@ def read_jsonl_lines(lines: Iterable[bytes], name: str, faults: list[str]) -> It
 
 
 def _read_jsonl(path: Path, faults: list[str]) -> Iterator[Row]:
-    yield from read_jsonl_lines(read_byte_lines(path, faults), str(path), faults)
+    yield from read_jsonl_lines(read_byte_pieces(path), str(path), faults)
 
 
 def _read_csv(path: Path, faults: list[str]) -> Iterator[Row]:

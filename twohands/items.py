@@ -37,7 +37,6 @@ from twohands.paragraphs import split_paragraphs
 from twohands.row_files import (
     ROW_SUFFIXES,
     PackedError,
-    bound_lines,
     plain_suffix,
     read_pieces,
     read_suffix,
@@ -240,8 +239,7 @@ def read_stdin(stream: BinaryIO, faults: list[str], *, text_column: str) -> tupl
             break
     first = b"".join(read_utf_8_lines(head))
     if first.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
-        lines = bound_lines(itertools.chain(head, pieces), STDIN_NAME, faults)
-        rows = read_jsonl_lines(lines, STDIN_NAME, faults)
+        rows = read_jsonl_lines(itertools.chain(head, pieces), STDIN_NAME, faults)
         return "", (_item_from_row(row, text_column) for row in rows)
 
     content = b"".join([*head, *pieces])

@@ -71,46 +71,35 @@ def read_pieces(stream: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
+def read_byte_pieces(path: Path) -> Iterator[bytes]:
+    """Stream the lines of a file as by `read_pieces`, unpacked as by `open_bytes`, and with its errors."""
+    with open_bytes(path) as stream:
+        yield from read_pieces(stream)
+
+
 def bound_lines(pieces: Iterable[bytes], name: str, faults: list[str]) -> Iterator[bytes]:
     """Leave out lines that are too long.
 
+    Not before they are decoded: a line of UTF-16 that is left out takes half a letter along, and all lines behind it.
+
     Args:
-        pieces: as `read_pieces` gives them.
+        pieces: lines in UTF-8; of a long one only the last piece has its end.
         name: of the file or stream, for messages.
         faults: a line of more than `MAX_LINE` bytes is described here.
 
     Yields:
         Lines with their ends; a blank one in the place of one that is too long.
     """
-    number, is_rest = 0, False
+    number, is_open = 0, False
     for piece in pieces:
-        is_cut = len(piece) == MAX_LINE and not piece.endswith(b"\n")
-        if not is_rest:
-            number += 1
-            if is_cut:
-                faults.append(
-                    f"{name}:{number}: a line has more than {MAX_LINE:,} bytes; one object a line is expected"
-                )
-            yield b"\n" if is_cut else piece
-        is_rest = is_cut
-
-
-def read_byte_lines(path: Path, faults: list[str]) -> Iterator[bytes]:
-    """Stream the lines of a file, unpacked as by `open_bytes`.
-
-    Args:
-        path: the file.
-        faults: as in `bound_lines`.
-
-    Yields:
-        As `bound_lines`.
-
-    Raises:
-        OSError: it cannot be opened or read.
-        PackedError: it is packed, and cannot be unpacked.
-    """
-    with open_bytes(path) as stream:
-        yield from bound_lines(read_pieces(stream), str(path), faults)
+        is_begin, is_open = not is_open, not piece.endswith(b"\n")
+        if not is_begin:
+            continue
+        number += 1
+        is_long = len(piece) + is_open > MAX_LINE
+        if is_long:
+            faults.append(f"{name}:{number}: a line has more than {MAX_LINE:,} bytes; one object a line is expected")
+        yield b"\n" if is_long else piece
 
 
 def find_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:

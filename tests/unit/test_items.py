@@ -312,15 +312,36 @@ def test_rows_in_utf_16_or_32_are_rows_in_files_and_on_standard_input(tmp_path, 
 
 
 @pytest.mark.issue(4)
-@pytest.mark.parametrize("n_letters", [150, 5000])
-def test_a_line_of_utf_16_without_bound_is_told_of_and_held_by_nobody(n_letters, monkeypatch):
-    monkeypatch.setattr("twohands.charsets.MAX_LINE", 200)
-    # Each letter has the byte of a line feed, so that none of the pieces is long.
-    rows = [f'{{"text": "{text}"}}\n' for text in ("A.", "\u0a85" * n_letters, "B.")]
-    _, items, faults = read_bytes(("\ufeff" + "".join(rows)).encode("utf-16-le"))
-    is_read = n_letters < 200
-    assert [len(item.text) for item in items] == [2, *([n_letters] if is_read else []), 2]
-    assert [fault[:8] for fault in faults] == ["stdin:2:"] * (not is_read)
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("letter", ["a", "\u0a85"])  # the second has the byte of a line feed: no piece of it is long
+@pytest.mark.parametrize("n_letters", [50, 5000, 5001])
+def test_a_line_of_utf_16_or_32_without_bound_takes_no_other_along(tmp_path, monkeypatch, encoding, letter, n_letters):
+    for module in ("charsets", "row_files"):
+        monkeypatch.setattr(f"twohands.{module}.MAX_LINE", 200)
+    rows = [f'{{"text": "{text}"}}\n' for text in ("A.", letter * n_letters, "B.", "C.")]
+    content = ("\ufeff" + "".join(rows)).encode(encoding)
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(content)
+    is_read = n_letters < 100
+    for name, (items, faults) in {"stdin": read_bytes(content)[1:], str(path): read_all(path)}.items():
+        assert [len(item.text) for item in items] == [2, *([n_letters] if is_read else []), 2, 2]
+        expected = f"{name}:2: a line has more than 200 bytes; one object a line is expected"
+        assert faults == [expected] * (not is_read)
+
+
+@pytest.mark.issue(4)
+def test_a_row_that_is_no_utf_32_is_told_of_by_its_place(tmp_path):
+    start, good = b"\xff\xfe\0\0", '{"text": "A."}\n'.encode("utf-32-le")
+    content = start + good + '{"text": "'.encode("utf-32-le") + b"\xff\xff\xff\xff" + good[40:] + good
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(content)
+    for items, faults in (read_all(path), read_bytes(content)[1:]):
+        assert [item.text for item in items] == ["A.", "A."]
+        (fault,) = faults
+        assert ":2: not JSON" in fault
+    is_document, (item,), _ = read_bytes(start + b"\xff" * 400)
+    assert is_document
+    assert isinstance(item.error, FileReadError)
 
 
 @pytest.mark.issue(2)
