@@ -169,7 +169,9 @@ class ModelServer(uvicorn.Server):
             self._loop = None  # from here on nobody sleeps, and a closed loop takes no call
 
     async def _go_on(self) -> None:
-        """Serve for a while longer, so that load balancers see /readyz at 503."""
+        """Serve for a while longer, so that load balancers see /readyz at 503; not where nothing else is answered."""
+        if self.service.failure is not None:
+            return
         loop = asyncio.get_running_loop()
         ends_s = loop.time() + self.service.settings.drain_delay_s
         while (left_s := ends_s - loop.time()) > 0 and not self._hurrying.is_set():

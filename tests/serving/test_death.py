@@ -41,7 +41,8 @@ def deadly(tmp_path, monkeypatch):
 
 @pytest.mark.issue(4)
 def test_a_service_whose_model_died_ends_with_an_error(tmp_path, deadly):
-    with start_serve(build_tiny_model(tmp_path / "mine")) as (process, port):
+    # No drain: it would go on to take requests, and workers that live have the same address.
+    with start_serve(build_tiny_model(tmp_path / "mine"), "--drain-delay", "600") as (process, port):
         assert ask(port, "POST", "/v1/classify", BODY)[0] == 200
         deadly.touch()
         assert ask(port, "POST", "/v1/classify", BODY)[0] == 503
