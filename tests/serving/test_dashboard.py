@@ -55,6 +55,16 @@ async def test_the_alerts_ask_for_metrics_labels_and_values_that_are_told(told):
 
 @pytest.mark.issue(4)
 @pytest.mark.anyio
+async def test_the_alerts_name_routes_that_are_there(client):
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    routes = {path.replace("{name}", "NAME") for path in paths}
+    named = {found for rule in GROUP["rules"] for found in re.findall(r"POST (/[\w/]+)", rule["annotations"]["action"])}
+    assert named
+    assert named <= routes
+
+
+@pytest.mark.issue(4)
+@pytest.mark.anyio
 async def test_the_panels_ask_for_metrics_labels_and_values_that_are_told(told):
     if "process_cpu_seconds_total" not in told:
         pytest.skip("the library reads figures of the process on Linux alone")
