@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from twohands.bounds import DrawnFigure, bound_figure
+from twohands.bounds import DrawnFigure, bound_figure, count_rarest, count_true
 from twohands.examples import NOT_LABELLED, Example, encode_labels
 from twohands.metrics import count_head, draw_weights, f1, sum_by_group
 from twohands.taxonomy import Taxonomy
@@ -71,15 +71,13 @@ def draw_macro_f1(
         if not occurs.any():
             continue
         by_model: dict[str, Floats] = {}
+        n_rarest = 0
         for name, given in models.items():
             decided = given[head.name]
             counts = sum_by_group(count_head(head, truth, decided, decided.astype(float)), groups)
             drawn = f1(counts.weigh(weights), whole=counts.weigh(weights[:1]))
             by_model[name] = np.asarray(drawn[:, occurs].mean(axis=1))
-        n_rarest = min(
-            len({groups[place] for place in np.flatnonzero(has_label).tolist()})
-            for has_label in (truth[:, occurs] == 1).T
-        )
+            n_rarest = count_rarest(count_true(counts))  # of the rows, and so the same for each model
         occurring = [name for name, is_there in zip(head.label_names, occurs, strict=True) if is_there]
         measured[head.name] = DrawnF1(int(known.sum()), occurring, n_rarest, by_model)
     return measured
