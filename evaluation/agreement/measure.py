@@ -22,9 +22,8 @@ from twohands.taxonomy import ProblemType
 Json = dict[str, object]
 # Beyond these, pairs are many and thin: what each annotator shares with the rest says more.
 MOST_IN_PAIRS = 8
-_BOLD_GROUPS = (
-    20  # with fewer documents verdicts are given where there is no difference at least twice as often as said
-)
+# With fewer documents verdicts are given where there is no difference at least twice as often as said.
+_BOLD_GROUPS = 20
 
 
 class _Measurer:
