@@ -1,6 +1,7 @@
 """Owns `twohands ablate`: steps of a recipe over several seeds, a table after each run; heavy imports wait."""
 
 import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ def _read_seeds(context: click.Context, parameter: click.Parameter, value: str |
     if value is None:
         return None
     parts = [part.strip() for part in value.split(",")]
-    if not all(part.isascii() and part.isdigit() and int(part) <= _MOST_SEED for part in parts):
+    if not all(re.fullmatch(r"[0-9]{1,10}", part) and int(part) <= _MOST_SEED for part in parts):
         raise click.BadParameter(f"found {value!r}, expected numbers from 0 to {_MOST_SEED}, as in 13,14,15")
     seeds = tuple(map(int, parts))
     if len(set(seeds)) < len(seeds):
