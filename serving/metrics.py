@@ -4,6 +4,7 @@ Metrics live in a registry of their own app. When PROMETHEUS_MULTIPROC_DIR is se
 counts are kept in files there and `show` adds those of all workers up.
 """
 
+import contextlib
 import logging
 import math
 import os
@@ -163,7 +164,8 @@ class Metrics:
         """Show one value of a gauge no longer; under several workers, where the library drops none, it is no number."""
         if self.is_multiprocess:
             gauge.labels(*labels).set(math.nan)
-        else:
+            return
+        with contextlib.suppress(KeyError):  # before 0.22 the library wants a value that was told
             gauge.remove(*labels)
 
     def count_run(self, windows: Sequence[TokenIds], *, cpu_s: float) -> None:

@@ -127,12 +127,17 @@ async def test_drift_of_a_model_that_was_exchanged_is_shown_no_longer(folder, mo
         told = {(sample.labels["figure"], sample.labels.get("bin")): sample.value for sample in drift}
         return {place: value for place, value in told.items() if not math.isnan(value)}
 
-    set_reference({"input_tokens_edges": [2, 8], "input_tokens_share": [1.0, 0.0, 0.0], "unknown_token_share": 0.0})
+    first = {"input_tokens_edges": [2, 8], "input_tokens_share": [1.0, 0.0, 0.0], "unknown_token_share": 0.0}
+    set_reference(first)
     app = create_app(ServeSettings(model=str(folder), num_threads=1))
     monkeypatch.setattr(app.state.metrics, "is_multiprocess", is_multiprocess)
     monkeypatch.setattr(Metrics, "show", lambda self: generate_latest(self._registry))
     async with open_client(app) as client:
         texts = ["plan plan plan plan plan plan plan plan plan plan"] * 60
+        set_reference({"unknown_token_share": 0.5})
+        assert (await exchange(client)).status_code == 200  # before there is any drift to tell
+        set_reference(first)
+        assert (await exchange(client)).status_code == 200
         assert (await client.post("/v1/classify", json={"inputs": texts})).status_code == 200
         assert show()["input_tokens", None] > 0.2
         assert {("input_tokens", "8"), ("unknown_tokens", "unknown")} <= set(show())
