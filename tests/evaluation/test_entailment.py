@@ -54,6 +54,7 @@ def _write_pair(generator, frames):
 def learnt():
     """A model and its tokenizer, whose labels are `LEARNT`."""
     transformers.set_seed(0)
+    torch.set_num_threads(1)  # so little work; two that wait for one another take minutes where others use the CPUs
     model = transformers.AutoModelForSequenceClassification.from_pretrained(
         find_default(), num_labels=len(LEARNT), num_hidden_layers=3
     )
