@@ -24,8 +24,12 @@ _HEADING = re.compile(r"(?:heading ([1-9])|title|subtitle)$")
 _FALLBACK = "http://schemas.openxmlformats.org/markup-compatibility/2006 Fallback"  # the same once more, for old Word
 _MAIN = re.compile(r"word/document\d*\.xml")  # Word in a browser counts them
 _BREAKS = {"tab": " ", "br": " ", "cr": " ", "noBreakHyphen": "-"}
-# RuntimeError and NotImplementedError: of zip, what is locked or packed in a way that nobody uses.
-_BROKEN = (zipfile.BadZipFile, zlib.error, expat.ExpatError, EOFError, ValueError, RuntimeError, NotImplementedError)
+# RuntimeError and NotImplementedError: of zip, what is locked or packed in a way that nobody uses. LookupError: of XML
+# that says to be in an encoding that there is not.
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, expat.ExpatError, EOFError, ValueError, LookupError, RuntimeError,
+    NotImplementedError,
+)  # fmt: skip
 _NOTES = {"footnote": "word/footnotes.xml", "endnote": "word/endnotes.xml"}
 
 
@@ -43,7 +47,8 @@ class _Part:
     def __init__(self, styles: Mapping[str, str]) -> None:
         self.blocks: list[str] = []
         self.by_note: dict[str, list[str]] = {}  # by id, in a part that holds notes
-        self.referred: list[tuple[str, str]] = []
+        # By kind and id, its number: told once, or a small file refers a million times to one long note.
+        self.referred: dict[tuple[str, str], int] = {}
         self._styles = styles
         self._paragraphs: list[_Paragraph] = []  # more than one where a box stands in a paragraph
         self._target = self.blocks
@@ -74,8 +79,8 @@ class _Part:
             self._is_text = tag == "t"
             here.words.append(_BREAKS.get(tag, ""))
             if tag in {"footnoteReference", "endnoteReference"}:
-                self.referred.append((tag.removesuffix("Reference"), _get(attributes, "id")))
-                here.words.append(f"[^{len(self.referred)}]")
+                note = tag.removesuffix("Reference"), _get(attributes, "id")
+                here.words.append(f"[^{self.referred.setdefault(note, len(self.referred) + 1)}]")
 
     def end(self, name: str) -> None:
         if self._n_skipped:

@@ -119,6 +119,7 @@ def test_a_table_of_figures_is_left_out_and_one_of_prose_is_not():
         make_docx(p(FIRST), main="word/other.xml"),
         make_docx(main="word/document.xml", **{"word/footnotes.xml": "<broken"}),
         make_docx(**{"word/document.xml": f'<!DOCTYPE x [<!ENTITY a "{FIRST}">]><x>&a;</x>'}),
+        make_docx(**{"word/document.xml": '<?xml version="1.0" encoding="no-such"?><x/>'}),
     ],
 )
 def test_what_is_no_document_of_word_is_refused_with_what_to_do(content):
@@ -132,6 +133,15 @@ def test_a_part_that_is_packed_beyond_bounds_is_refused(monkeypatch):
     assert texts_of(read(make_docx(p(FIRST)))) == [FIRST]
     with pytest.raises(FileReadError, match="MB"):
         read(make_docx(p(FIRST) * 1000))
+
+
+def test_a_note_that_is_referred_to_again_is_told_once():
+    """A file of some kilobytes could refer a million times to a note of a megabyte."""
+    again = '<w:footnoteReference w:id="7"/>' * 500
+    note = f'<w:footnote w:id="7">{p("Tolls are told in full. " * 40)}</w:footnote>'
+    told = read(make_docx(p(FIRST).replace("</w:r>", f"{again}</w:r>"), **{"word/footnotes.xml": note}))
+    assert told.count("[^1]") > 400
+    assert told.count("Tolls are told") == 40
 
 
 def test_classify_takes_them_beside_others(tmp_path):
