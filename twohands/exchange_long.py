@@ -156,7 +156,7 @@ class DocumentParagraph:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A classified document; `text` is what offsets count in where that is not what was sent, as of HTML and PDF.
+    """A classified document; `text` is what offsets count in where that is not what was sent, as of PDF.
 
     `summary` is as in the answer of POST /v1/documents, None when no paragraph could be classified.
     """

@@ -201,6 +201,8 @@ def _find_kind(content: bytes) -> str:
     """The suffix of the document that standard input is; an array of JSON is refused, which went for prose."""
     if content.startswith(b"%PDF-"):
         return ".pdf"
+    if content.startswith(b"PK\x03\x04"):
+        return ".docx"
     start = content[:4000].decode(find_marked_codec(content) or "utf-8", errors="ignore").lstrip("\ufeff").lstrip()
     if re.match(r"\[\s*[{\"\]]", start):
         try:
@@ -217,7 +219,7 @@ def _find_kind(content: bytes) -> str:
 def read_stdin(stream: BinaryIO, faults: list[str], *, text_column: str) -> tuple[str, Iterator[Item]]:
     """Stream the items of standard input: JSONL if its first line that is not blank begins with `{`, else a document.
 
-    A document is HTML if it begins with `<!DOCTYPE html` or `<html`, PDF if it begins as one, else plain text.
+    A document is HTML if it begins with `<!DOCTYPE html` or `<html`, PDF or .docx if it begins as one, else plain text.
 
     Args:
         stream: bytes.

@@ -7,7 +7,7 @@ import pytest
 
 from twohands.documents import extract_text
 from twohands.errors import FileReadError
-from twohands.items import find_inputs, read_items
+from twohands.items import find_inputs, read_items, read_stdin
 from twohands.paragraphs import split_paragraphs
 
 pytestmark = pytest.mark.issue(4)
@@ -133,6 +133,13 @@ def test_a_part_that_is_packed_beyond_bounds_is_refused(monkeypatch):
     assert texts_of(read(make_docx(p(FIRST)))) == [FIRST]
     with pytest.raises(FileReadError, match="MB"):
         read(make_docx(p(FIRST) * 1000))
+
+
+def test_one_on_standard_input_is_known_by_its_first_bytes():
+    pytest.importorskip("bs4")
+    faults = []
+    kind, items = read_stdin(io.BytesIO(make_docx(p(FIRST), p(SECOND))), faults, text_column="text")
+    assert (kind, [item.text for item in items], faults) == (".docx", [FIRST, SECOND], [])
 
 
 def test_a_note_that_is_referred_to_again_is_told_once():
