@@ -5,6 +5,7 @@ Page headers, comments and what was deleted are no text; fields and drawings are
 
 import io
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from xml.parsers import expat
 from twohands.errors import FileReadError
 
 MAX_PART_BYTES = 100_000_000  # of one part unpacked: a packed file of some kilobytes may hold as many gigabytes
+MAX_BLOCKS = 500_000  # paragraphs and cells of a part, each of which is a kilobyte once it is read as HTML
 LONGEST_ITEM = 30  # words; what is numbered and longer is a paragraph
 _MAX_STYLES = 10  # that are based on each other
 _NAMESPACE = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
@@ -23,12 +25,14 @@ _STRICT = "http://purl.oclc.org/ooxml/wordprocessingml/main "
 _HEADING = re.compile(r"(?:heading ([1-9])|title|subtitle)$")
 _FALLBACK = "http://schemas.openxmlformats.org/markup-compatibility/2006 Fallback"  # the same once more, for old Word
 _MAIN = re.compile(r"word/document\d*\.xml")  # Word in a browser counts them
+# What was deleted or moved away, its notes included, and how a paragraph looked before it was changed.
+_FORMER = {"del", "moveFrom", "pPrChange"}
 _BREAKS = {"tab": " ", "br": " ", "cr": " ", "noBreakHyphen": "-"}
 # RuntimeError and NotImplementedError: of zip, what is locked or packed in a way that nobody uses. LookupError: of XML
 # that says to be in an encoding that there is not.
 _BROKEN = (
-    zipfile.BadZipFile, zlib.error, expat.ExpatError, EOFError, ValueError, LookupError, RuntimeError,
-    NotImplementedError,
+    zipfile.BadZipFile, zlib.error, struct.error, expat.ExpatError, EOFError, OSError, ValueError, LookupError,
+    RuntimeError, NotImplementedError,
 )  # fmt: skip
 _NOTES = {"footnote": "word/footnotes.xml", "endnote": "word/endnotes.xml"}
 
@@ -54,14 +58,17 @@ class _Part:
         self._target = self.blocks
         self._is_text = False
         self._n_skipped = 0
+        self._n_blocks = 0
         self._is_list = False
 
     def begin(self, name: str, attributes: Mapping[str, str]) -> None:
-        if self._n_skipped or name == _FALLBACK:
+        tag = _tag(name)
+        if self._n_skipped or name == _FALLBACK or tag in _FORMER:
             self._n_skipped += 1
             return
-        tag, value = _tag(name), _get(attributes, "val")
-        here = self._paragraphs[-1] if self._paragraphs else None
+        self._n_blocks += tag in {"p", "tbl", "tr", "tc"}
+        if self._n_blocks > MAX_BLOCKS:
+            raise ValueError(f"it has more than {MAX_BLOCKS:,} paragraphs and cells")
         if tag == "p":
             self._paragraphs.append(_Paragraph())
         elif tag in {"tbl", "tr", "tc"}:
@@ -69,13 +76,18 @@ class _Part:
             self._target.append({"tbl": "<table>", "tr": "<tr>", "tc": "<td>"}[tag])
         elif tag in _NOTES and _get(attributes, "type") in {"", "normal"}:
             self._target = self.by_note.setdefault(_get(attributes, "id"), [])
-        elif here is not None and tag == "pStyle":
+        elif self._paragraphs:
+            self._begin_within(self._paragraphs[-1], tag, attributes)
+
+    def _begin_within(self, here: _Paragraph, tag: str, attributes: Mapping[str, str]) -> None:
+        value = _get(attributes, "val")
+        if tag == "pStyle":
             here.style = self._styles.get(value, value.lower())
-        elif here is not None and tag == "outlineLvl" and value.isdigit():
+        elif tag == "outlineLvl" and value.isdigit():
             here.level = value
-        elif here is not None and tag == "numId":
+        elif tag == "numId":
             here.is_item = value != "0"
-        elif here is not None:
+        else:
             self._is_text = tag == "t"
             here.words.append(_BREAKS.get(tag, ""))
             if tag in {"footnoteReference", "endnoteReference"}:
@@ -184,11 +196,12 @@ def _parse(content: bytes, reader: _Part | _Styles) -> None:
 
 
 def _read_part(archive: zipfile.ZipFile, name: str) -> bytes:
-    try:
-        with archive.open(name) as stream:
-            content = stream.read(MAX_PART_BYTES + 1)
-    except KeyError:
+    if name not in archive.namelist():
         return b""
+    if archive.getinfo(name).compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise ValueError(f"{name} in it is packed as no Word packs it")  # the others take memory as the file says
+    with archive.open(name) as stream:
+        content = stream.read(MAX_PART_BYTES + 1)
     if len(content) > MAX_PART_BYTES:
         raise ValueError(f"{name} in it has more than {MAX_PART_BYTES // 1_000_000} MB")
     return content
@@ -215,6 +228,8 @@ def docx_to_html(content: bytes, name: str) -> bytes:
                 _parse(found, styles)
             part = _Part(styles.list_names())
             main = next(filter(_MAIN.fullmatch, archive.namelist()), "")
+            if not main:
+                raise ValueError("there is no word/document.xml in it")
             _parse(_read_part(archive, main), part)
             notes = {kind: _Part({}) for kind in _NOTES}
             for kind, path in _NOTES.items():

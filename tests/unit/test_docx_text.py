@@ -37,6 +37,13 @@ def make_docx(*blocks, namespace=NAMESPACE, main="word/document.xml", **parts):
     return stream.getvalue()
 
 
+def pack(document, method):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        archive.writestr("word/document.xml", document)
+    return stream.getvalue()
+
+
 def read(content):
     pytest.importorskip("bs4")
     return extract_text(content, suffix=".docx", name="x")
@@ -100,6 +107,17 @@ def test_what_was_deleted_is_no_text_and_a_box_is_read_once():
     assert sorted(texts_of(read(make_docx(first)))) == sorted([FIRST, SECOND])
 
 
+def test_tracked_changes_are_read_as_they_stand_in_the_end():
+    moved = "<w:moveFrom><w:r><w:t>Who is to pay? </w:t></w:r></w:moveFrom>"
+    added = "<w:ins><w:r><w:t> Nobody is to pay.</w:t></w:r></w:ins>"
+    deleted = '<w:del><w:r><w:delText>x</w:delText><w:footnoteReference w:id="1"/></w:r></w:del>'
+    was_heading = '<w:pPrChange><w:pPr><w:pStyle w:val="berschrift1"/><w:outlineLvl w:val="0"/></w:pPr></w:pPrChange>'
+    first = p(FIRST, more=was_heading).replace("</w:p>", f"{added}{deleted}</w:p>")
+    second = p(SECOND).replace("</w:pPr>", f"</w:pPr>{moved}")
+    note = {"word/footnotes.xml": f'<w:footnote w:id="1">{p("Struck out.")}</w:footnote>'}
+    assert read(make_docx(first, second, **note)) == f"{FIRST} Nobody is to pay.\n\n{SECOND}"
+
+
 def test_a_table_of_figures_is_left_out_and_one_of_prose_is_not():
     def table(*rows):
         cells = ("".join(f"<w:tc>{p(cell)}</w:tc>" for cell in row) for row in rows)
@@ -117,6 +135,8 @@ def test_a_table_of_figures_is_left_out_and_one_of_prose_is_not():
         b"\xd0\xcf\x11\xe0 locked",
         make_docx(p(FIRST))[:-200],
         make_docx(p(FIRST), main="word/other.xml"),
+        pack(p(FIRST).encode(), zipfile.ZIP_BZIP2),
+        pack(p(FIRST).encode(), zipfile.ZIP_LZMA),
         make_docx(main="word/document.xml", **{"word/footnotes.xml": "<broken"}),
         make_docx(**{"word/document.xml": f'<!DOCTYPE x [<!ENTITY a "{FIRST}">]><x>&a;</x>'}),
         make_docx(**{"word/document.xml": '<?xml version="1.0" encoding="no-such"?><x/>'}),
@@ -149,6 +169,13 @@ def test_a_note_that_is_referred_to_again_is_told_once():
     told = read(make_docx(p(FIRST).replace("</w:r>", f"{again}</w:r>"), **{"word/footnotes.xml": note}))
     assert told.count("[^1]") > 400
     assert told.count("Tolls are told") == 40
+
+
+def test_paragraphs_and_cells_are_counted(monkeypatch):
+    monkeypatch.setattr("twohands.docx_text.MAX_BLOCKS", 100)
+    assert texts_of(read(make_docx(p(FIRST) + "<w:tr/>" * 99))) == [FIRST]
+    with pytest.raises(FileReadError, match="more than 100 paragraphs and cells"):
+        read(make_docx("<w:tr/>" * 101))
 
 
 def test_classify_takes_them_beside_others(tmp_path):
