@@ -25,6 +25,7 @@ _MAX_CPU_S = 1800.0  # for what neither shows, as pages without text that all na
 _LEAST_DISTANCE = 0.8  # of the size of the letters; what is nearer stands on one line, or is no running text
 _TITLE = 1.2  # times the usual size of letters
 _BETWEEN = "\n\n"
+_TAIL_CHARS = 200  # that show whether a sentence ended, or a word goes on
 _BULLETS = ("\u2022 ", "\u2023 ", "\u25e6 ", "\u25aa ")
 # No tokenizer's vocabulary has ligatures, and words that hold one are unknown to it. Codes that the standard encoding
 # of Windows leaves open stand for a bullet in PDF (ISO 32000-1, annex D.2); pypdf gives the character of that code.
@@ -60,6 +61,44 @@ def _find_short(pages: list[list[str]]) -> float:
     return _SHORT * statistics.quantiles(widths, n=10)[-1] if len(widths) > 1 else 0
 
 
+class _Joined:
+    """Paragraphs, and the one that lines are added to.
+
+    It is held in pieces: put together, and looked through for its end, with each line, one of a million took hours.
+    """
+
+    def __init__(self, words: frozenset[str]) -> None:
+        self.paragraphs: list[str] = []
+        self.n_chars = 0
+        self._words = words
+        self._pieces: list[str] = []
+        self._tail = ""  # the last characters
+
+    def is_ended(self) -> bool:
+        """Whether it ends as a sentence does."""
+        return bool(SENTENCE_END.search(self._tail) or _NOTE.search(self._tail))
+
+    def add(self, line: str) -> int:
+        """Add a line; the number of characters before it."""
+        word = join_word(self._tail, line, self._words)
+        if word:
+            piece = word[len(self._tail) - 1 :]  # behind the hyphen, which it may have again
+            self._pieces[-1], self._tail = self._pieces[-1][:-1], self._tail[:-1]
+            self.n_chars -= 1
+        else:
+            piece = ("\n" if line.startswith(_BULLETS) else " ") + line if self._pieces else line
+        self._pieces.append(piece)
+        self._tail = (self._tail + piece)[-_TAIL_CHARS:]
+        self.n_chars += len(piece)
+        return self.n_chars - len(line)
+
+    def end(self) -> None:
+        """End it, where there is one."""
+        if self._pieces:
+            self.paragraphs.append("".join(self._pieces))
+        self._pieces, self._tail, self.n_chars = [], "", 0
+
+
 def join_pages(pages: list[list[str]], *, titles: Collection[str] = ()) -> tuple[str, list[int]]:
     """Rebuild paragraphs from the lines of a laid-out document.
 
@@ -78,30 +117,28 @@ def join_pages(pages: list[list[str]], *, titles: Collection[str] = ()) -> tuple
     pages = strip_pages(pages, titles=titles)
     short = _find_short(pages)
     words = find_words(line for page in pages for line in page)
-    paragraphs = [""]
+    joined = _Joined(words)
     begins: list[tuple[int, int]] = []  # of each page: its first paragraph, and how much of it stands on pages before
     for page in pages:
         is_first = True
         blocks = _cut_blocks(page)
         for number, block in enumerate(blocks):
             is_heading = _is_heading(blocks, number, short)
-            is_ended = SENTENCE_END.search(paragraphs[-1]) or _NOTE.search(paragraphs[-1])
-            if paragraphs[-1] and (is_heading or (number > 0 and is_ended)):
-                paragraphs.append("")
+            if is_heading or (number > 0 and joined.is_ended()):
+                joined.end()
             for line in block:
-                so_far = paragraphs[-1]
-                space = "\n" if line.startswith(_BULLETS) else " "
-                joined = join_word(so_far, line, words) or (f"{so_far}{space}{line}" if so_far else line)
+                n_before = joined.add(line)
                 if is_first:
-                    begins.append((len(paragraphs) - 1, len(joined) - len(line)))
+                    begins.append((len(joined.paragraphs), n_before))
                     is_first = False
-                paragraphs[-1] = joined
                 if len(line) < short and SENTENCE_END.search(line):
-                    paragraphs.append("")
+                    joined.end()
             if is_heading:
-                paragraphs.append("")
+                joined.end()
         if is_first:  # there is nothing on it
-            begins.append((len(paragraphs) - 1, len(paragraphs[-1])))
+            begins.append((len(joined.paragraphs), joined.n_chars))
+    joined.end()
+    paragraphs = [*joined.paragraphs, ""]
     starts = [0]
     for paragraph in paragraphs:
         starts.append(starts[-1] + (len(paragraph) + len(_BETWEEN) if paragraph else 0))

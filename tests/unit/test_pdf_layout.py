@@ -23,7 +23,7 @@ LEFT = [
 RIGHT = ["the yards would close, and that the town would not bear it,", "which may be true."]
 
 
-def draw_pdf(pages):
+def draw_pdf(pages, media="/MediaBox [0 0 400 600]"):
     """Pages of lines (height, left, size, font, text) in the order of the file; F2 is bold."""
     bodies = [b"<< /Type /Catalog /Pages 2 0 R >>", b""]
     bodies += [b"<< /Type /Font /Subtype /Type1 /BaseFont /%s >>" % name for name in (b"Times-Roman", b"Times-Bold")]
@@ -35,8 +35,8 @@ def draw_pdf(pages):
         ).encode("latin-1")
         bodies.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(drawn), drawn))
         bodies.append(
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 400 600] /Contents %d 0 R "
-            b"/Resources << /Font << /F1 3 0 R /F2 4 0 R >> >> >>" % len(bodies)
+            b"<< /Type /Page /Parent 2 0 R %s /Contents %d 0 R "
+            b"/Resources << /Font << /F1 3 0 R /F2 4 0 R >> >> >>" % (media.encode(), len(bodies))
         )
         kids.append(b"%d 0 R" % len(bodies))
     bodies[1] = b"<< /Type /Pages /Kids [%s] /Count %d >>" % (b" ".join(kids), len(kids))
@@ -201,3 +201,28 @@ def test_a_page_of_small_numbered_lines_is_looked_through_a_bounded_number_of_ti
     kept, found = take_notes([Page([*lines, *texts], 0, 600)], 10.0)
     assert time.process_time() - begun_s < 20  # minutes if each looks through all
     assert (len(kept[0].lines), found) == (40_000, [])
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("media", ["", "/MediaBox null", "/MediaBox [0 0]", "/MediaBox [0 0 0 0]"])
+def test_pages_that_do_not_say_how_large_they_are_are_read(media):
+    text = extract_document(draw_pdf([[*body(LEFT), *notes()]] * 2, media), suffix=".pdf", name="x").text
+    assert text.count("loans were meant") == 2  # no line of a page is known to stand at its edge
+    assert "[^" not in text
+
+
+@pytest.mark.issue(4)
+def test_the_corners_of_a_page_stand_in_any_order():
+    pages = [[*body(LEFT), FOOTER], [*body(LEFT), FOOTER]]
+    turned = extract_document(draw_pdf(pages, "/MediaBox [400 600 0 0]"), suffix=".pdf", name="x").text
+    assert turned == read(*pages).text == " ".join([*LEFT, *LEFT])
+
+
+@pytest.mark.issue(4)
+def test_one_paragraph_of_very_many_lines_is_put_together_in_linear_time():
+    page = [line for n in range(40_000) for line in (f"quay {n} and pier-", "side of it", "")]
+    begun_s = time.process_time()
+    text, starts = join_pages([page, ["and the end."]])
+    assert time.process_time() - begun_s < 30  # ten minutes if each gap has it looked through
+    assert text.startswith("quay 0 and pierside of it quay 1 and pierside")
+    assert text[starts[1] :] == "and the end."
