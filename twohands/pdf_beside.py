@@ -29,6 +29,8 @@ _Key = tuple[str, int]
 def _list_edges(page: Page) -> Iterator[tuple[int, _Key]]:
     """The numbers of lines at the upper and lower edge of a page, and by what they are known on another one."""
     depth = _EDGE * (page.top - page.bottom)
+    if depth <= 0:
+        return
     for number, line in enumerate(page.lines):
         is_edge = line.height is not None and not page.bottom + depth < line.height < page.top - depth
         if is_edge and line.height is not None and 0 < len(line.text.split()) <= _MOST_WORDS:
@@ -64,7 +66,9 @@ def _is_small(line: Line, usual: float) -> bool:
 
 def _is_at_foot(page: Page, line: Line, usual: float) -> bool:
     """Whether nothing in letters of the usual size stands below a line in its column."""
-    if line.height is None or line.left is None or line.height > page.bottom + _FOOT * (page.top - page.bottom):
+    if page.top <= page.bottom or line.height is None or line.left is None:
+        return False
+    if line.height > page.bottom + _FOOT * (page.top - page.bottom):
         return False
     near = _COLUMN * (page.top - page.bottom)
     texts = [other for other in page.lines if other.text and not _is_small(other, usual)]

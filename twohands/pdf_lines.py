@@ -28,7 +28,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Lines in the order of the file, and the heights in points between which the page lies."""
+    """Lines in the order of the file, and the heights in points between which the page lies; equal if unknown."""
 
     lines: list[Line]
     bottom: float = 0
@@ -60,6 +60,15 @@ def _make_line(parts: list[tuple[str, tuple[float, float, float] | None, bool]])
     return Line(text, height, left, size, all(bold for _, _, bold in inked), inked[0][2])
 
 
+def _read_heights(page: Any) -> tuple[float, float]:  # noqa: ANN401 - a page of an optional library
+    """Between which heights a page lies; the same twice where the file does not say, as some do not."""
+    try:
+        ends = float(page.mediabox.bottom), float(page.mediabox.top)
+    except Exception:  # noqa: BLE001 - a broken PDF raises almost anything, and its text may be sound
+        return 0, 0
+    return min(ends), max(ends)  # its corners stand in any order
+
+
 def read_page(page: Any, spend: Callable[[int], None]) -> Page:  # noqa: ANN401 - a page of an optional library
     """Read the lines of a page.
 
@@ -80,7 +89,7 @@ def read_page(page: Any, spend: Callable[[int], None]) -> Page:  # noqa: ANN401 
         spend(1)
 
     text = page.extract_text(visitor_operand_before=count, visitor_text=visit)
-    bottom, top = float(page.mediabox.bottom), float(page.mediabox.top)
+    bottom, top = _read_heights(page)
     if "".join(piece for piece, _, _ in pieces) != text:
         return Page([Line(line.strip()) for line in text.splitlines()], bottom, top)
     lines: list[Line] = []
