@@ -21,7 +21,15 @@ _MOST_WORDS = 20  # of a running line
 _MOST_LOOKS = 200  # for a note on one page, each of which looks through its lines: a hostile page has a million
 _DIGITS = re.compile(r"\d+")
 # The number of a note, and not 3.2 or 12 %; or one of the signs that stand for it.
-_NOTE = re.compile(r"(?:\[?(?P<number>\d{1,3})[.)\]]?|[*\u2020\u2021\u00a7]{1,3})\s*(?=[^\W\d_]|[\"'\u2018\u201c(])")
+_NOTE = re.compile(
+    r"(?:\[?(?P<number>\d{1,3})[.)\]]?|(?P<sign>[*\u2020\u2021\u00a7]{1,3}))\s*(?=[^\W\d_]|[\"'\u2018\u201c(])"
+)
+
+# What refers to it, where nothing tells that it is raised: behind a word or its stop, and not within 3.2 or CO2.
+_MARK = re.compile(
+    r"(?:(?<=[^\W\d_]{2})|(?<=[^\W\d_][.,;:!?])|(?<=[)\]\"'\u2019\u201d%][.,;:!?])|(?<=[)\]\"'\u2019\u201d%]))"
+    r"\[?(\d{1,3})(?!\d)|([*\u2020\u2021\u00a7]{1,3})"
+)
 
 _Key = tuple[str, int]
 
@@ -82,15 +90,29 @@ def _is_at_foot(page: Page, line: Line, usual: float) -> bool:
     return bool(above) and not below
 
 
+def _find_marks(page: Page, usual: float) -> set[str]:
+    """What refers to notes in the text of a page: without it, small numbered lines are points that are made."""
+    marks: set[str] = set()
+    for line in page.lines:
+        marks.update(line.raised)
+        if not _is_small(line, usual):
+            marks.update(mark[1] or mark[2] for mark in _MARK.finditer(line.text))
+        elif line.text.isdigit():  # raised so far that it stands for itself
+            marks.add(line.text)
+    return marks
+
+
 def _number_notes(page: Page, usual: float) -> Iterator[int]:
     """For each line of a page the note that it belongs to, counted from 1; 0 for none."""
+    marks = _find_marks(page, usual)
     note, last, n_looks = 0, 0, 0
     is_within = False
     above: Line | None = None
     for line in page.lines:
         found = _NOTE.match(line.text) if n_looks < _MOST_LOOKS and _is_small(line, usual) else None
         number = int(found["number"] or 0) if found else 0
-        is_next = found is not None and (not is_within or number in {0, last + 1})
+        is_marked = found is not None and (found["number"] or found["sign"]) in marks
+        is_next = is_marked and (not is_within or number in {0, last + 1})
         n_looks += is_next
         if is_next and _is_at_foot(page, line, usual):
             note, last, is_within = note + 1, number, True
@@ -102,7 +124,7 @@ def _number_notes(page: Page, usual: float) -> Iterator[int]:
 
 
 def take_notes(pages: list[Page], usual: float) -> tuple[list[Page], list[list[str]]]:
-    """Take notes from the foot of pages: numbered lines in small letters with no text below them.
+    """Take notes from the foot of pages: numbered lines in small letters with no text below, and their mark above.
 
     Args:
         pages: of a document, without running lines.

@@ -1,6 +1,7 @@
 """Owns the page of a PDF -> its lines, and where and in which letters each stands. Knows nothing of paragraphs."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Any
 _BOLD = ("bold", "black", "heavy", "demi")  # in the names of fonts
 _UNUSUAL = 1.05  # times the usual size, or the usual one times it
 _INDENT = (0.4, 4)  # of a first line, in sizes of its letters
+_RAISED = re.compile(r"\d{1,3}|[*\u2020\u2021\u00a7]{1,3}")
+_RAISED_SIZE = 0.9  # at most, of the size of the line
 _SIZE_SHARE = 0.5  # of the letters, that the usual size has; scanned text has one size a line, which says nothing
 
 Matrix = list[float]
@@ -24,6 +27,7 @@ class Line:
     size: float | None = None
     is_bold: bool = False  # as a whole
     begins_bold: bool = False
+    raised: tuple[str, ...] = ()  # marks of notes: figures and signs in smaller letters than the line's
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,12 @@ def _make_line(parts: list[tuple[str, tuple[float, float, float] | None, bool]])
         return Line(text)
     height, _, size = max(inked, key=lambda part: len(part[0].strip()))[1] or (None, None, None)
     left = inked[0][1][1] if inked[0][1] else None
-    return Line(text, height, left, size, all(bold for _, _, bold in inked), inked[0][2])
+    raised = tuple(
+        part.strip()
+        for part, where, _ in inked
+        if size and where and where[2] <= _RAISED_SIZE * size and _RAISED.fullmatch(part.strip())
+    )
+    return Line(text, height, left, size, all(bold for _, _, bold in inked), inked[0][2], raised)
 
 
 def _read_heights(page: Any) -> tuple[float, float]:  # noqa: ANN401 - a page of an optional library
