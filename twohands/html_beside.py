@@ -5,10 +5,14 @@ from collections.abc import Iterable
 
 # The first or the last word of a class. Not of an id: headings have ids made of their words.
 _WORDS = {
-    "advert", "adverts", "advertisement", "advertising", "breadcrumb", "breadcrumbs", "cookie", "cookies", "nav",
-    "navbar", "navigation", "newsletter", "promo", "recirculation", "recommendations", "recommended", "related",
-    "share", "sharing", "sidebar", "signup", "skip", "social", "subscribe", "topbar",
+    "advert", "adverts", "advertisement", "breadcrumb", "breadcrumbs", "cookie", "cookies", "nav", "navbar",
+    "newsletter", "promo", "recirculation", "sidebar", "signup", "skip", "subscribe", "topbar",
 }  # fmt: skip
+# Sections of papers are called so, too: "recommendations", "section-social", "tax-related", "chart-market-share".
+_WORDS_OF_PAPERS = {
+    "advertising", "navigation", "recommendations", "recommended", "related", "share", "sharing", "social",
+}  # fmt: skip
+_FIRST_WORDS = {"related"}  # which papers have last
 _CLASSES = {"ad", "ads", "ad-slot", "ad-container", "ad-wrapper", "page-footer", "site-footer", "footer-wrap", "gdpr"}
 _IDS = re.compile(
     r"(?:onetrust|cookiebot|usercentrics|didomi|sp_message|truste)\b.*|(?:cookie|consent|gdpr)[-_]?(?:banner|notice|bar|popup|modal|consent)"
@@ -19,21 +23,25 @@ _PARTS = re.compile(r"[-_]+")
 _NOTES = {"footnote", "footnotes", "endnote", "endnotes", "doc-footnote", "doc-endnote", "doc-endnotes"}
 
 
-def is_beside(classes: Iterable[str], name: str) -> bool:
+def is_beside(classes: Iterable[str], name: str, *, is_linked: bool) -> bool:
     """Say whether an element is called as menus, advertisements, offers and notices on cookies are.
 
     Args:
         classes: its own.
         name: its id; empty where it has none.
+        is_linked: whether it holds links or a few words rather than paragraphs.
 
     Returns:
         False in doubt: who calls it must see to it that it is a small part of the page all the same.
     """
     if _IDS.fullmatch(name.lower()):
         return True
+    words = _WORDS | _WORDS_OF_PAPERS if is_linked else _WORDS
     for each in map(str.lower, classes):
         parts = [part for part in _PARTS.split(each) if part]
-        if parts and not _NO_NAME.match(each) and (each in _CLASSES or not _WORDS.isdisjoint({parts[0], parts[-1]})):
+        if not parts or _NO_NAME.match(each):
+            continue
+        if each in _CLASSES or parts[0] in _FIRST_WORDS or not words.isdisjoint({parts[0], parts[-1]}):
             return True
     return False
 

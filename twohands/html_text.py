@@ -145,7 +145,8 @@ def _drop_named(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of 
         if size.has_main or size.has_title or is_main(tag) or tag.name in {"html", "body", "h1"}:
             return False
         is_small = size.n_chars < n_all * _HIDDEN_SHARE or not has_prose(tag)
-        return is_small and is_beside(list_classes(tag), str(tag.get("id") or ""))
+        is_linked = not has_prose(tag) or size.n_link_words * 2 >= size.n_words
+        return is_small and is_beside(list_classes(tag), str(tag.get("id") or ""), is_linked=is_linked)
 
     found = _find_outermost(soup, is_named, bs4)
     # Together: the paragraphs of a page may all be called so.

@@ -8,9 +8,11 @@ from typing import Any
 
 from twohands.html_beside import holds_notes
 from twohands.html_sizes import BLOCKS, HEADINGS, Size, descend, find_role, list_classes, measure
-from twohands.paragraphs import LIST_WORDS
+from twohands.paragraphs import LIST_WORDS, MIN_WORDS
 
-ITEM_ENDS = re.compile(r" *\x1e[\x1e ]*")  # as they come from `walk`: however many, they end one line
+# As they come from `walk`: however many, they end one line. A run of spaces is tried where it begins, else that of
+# preformatted text is tried again from each of its spaces.
+ITEM_ENDS = re.compile(r"(?<! ) *+\x1e[\x1e ]*+")
 
 _ITEM_END = "\x1e"  # a control character, which no text has
 _CAPTION = "[^figure]: "
@@ -53,6 +55,8 @@ class _Marker:
             size = self._sizes[id(tag)]
             # Menus are lists of links, and what is laid out by lists holds more than points that are made.
             kinds += ["list"] if not size.has_no_item and size.n_link_words * 2 < size.n_words else []
+            items = [node for node in tag.contents if getattr(node, "name", None) == "li"]
+            kinds += ["short"] if any(self._sizes[id(item)].n_words < MIN_WORDS for item in items) else []
         kinds += ["notes"] if holds_notes(list_classes(tag), find_role(tag)) else []
         return tuple(kinds)
 
@@ -69,7 +73,7 @@ class _Marker:
             number = self._number(tag)
             if self.n_open["notes"]:
                 return f"{_ITEM_END}[^{number}]: "
-            return f"{_ITEM_END}{number}. " if tag.parent.name == "ol" else f"{_ITEM_END}- "
+            return f"{self._part(tag)}{number}. " if tag.parent.name == "ol" else f"{self._part(tag)}- "
         if not is_within and self.is_word_item(tag):
             self.is_begun = True
             return f"{_ITEM_END}- "
@@ -79,7 +83,15 @@ class _Marker:
         if tag.name == "figcaption" and self._sizes[id(tag)].n_chars:
             self.is_begun = True
             return mark + _CAPTION
-        return _ITEM_END if is_within and mark == "\n\n" else mark
+        return self._part(tag) if is_within and mark == "\n\n" else mark
+
+    def _part(self, tag: Any) -> str:  # noqa: ANN401 - as above
+        """What stands at either end of a block in a list: long ones are paragraphs, which lines would make one of.
+
+        But not beside items that are too short to stand for themselves.
+        """
+        is_long = self._sizes[id(tag)].max_line_words >= LIST_WORDS
+        return "\n\n" if is_long and not self.n_open["notes"] and not self.n_open["short"] else _ITEM_END
 
     def is_word_item(self, tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
         """Whether it is an item of Word's; a long one that is numbered is a paragraph."""
@@ -88,7 +100,9 @@ class _Marker:
 
     def end(self, tag: Any) -> str:  # noqa: ANN401 - a tag of an optional library
         """What a block ends with."""
-        return _ITEM_END if self.n_open["list"] or self.is_word_item(tag) else "\n\n"
+        if self.n_open["list"]:
+            return self._part(tag)
+        return _ITEM_END if self.is_word_item(tag) else "\n\n"
 
 
 def walk(top: Any, bs4: ModuleType) -> Iterator[tuple[str, bool]]:  # noqa: ANN401 - a tag of an optional library

@@ -1,5 +1,7 @@
 """Lists of a page are lists, notes and captions are notes, and what only a class sets beside it is left out."""
 
+import time
+
 import pytest
 
 from twohands.documents import extract_text
@@ -39,6 +41,21 @@ def test_items_within_items_and_long_ones():
     ]
     long = [f"{FIRST} {SECOND}", f"{SECOND} {FIRST}"]
     assert [text.removeprefix("- ") for text in read(items(long))[1]] == long
+    within = f"<p>{long[0]}</p><p>{long[1]}</p>"
+    for tag in ("ul", "ol"):
+        beside = f"<p>{FIRST}</p>{items([*long, within, SECOND], tag)}<p>{SECOND}</p>"
+        found = [text.removeprefix("- ").lstrip("1234. ") for text in read(beside)[1]]
+        assert found == [FIRST, *long, *long, SECOND, SECOND]
+        mixed = f"<p>{FIRST}</p>{items([*PLEDGES, *long], tag)}<p>{SECOND}</p>"
+        assert all(pledge in read(mixed)[1][1] for pledge in PLEDGES)
+
+
+def test_preformatted_spaces_take_linear_time():
+    pytest.importorskip("bs4")
+    begun_s = time.process_time()
+    page = f"<pre>{FIRST}{' ' * 400_000}x</pre>".encode()
+    assert extract_text(page, suffix=".html", name="x").startswith(FIRST)
+    assert time.process_time() - begun_s < 15  # a minute if they are tried again from each
 
 
 def test_menus_and_lists_of_cards_are_no_lists_of_points():
@@ -65,7 +82,7 @@ def test_notes_and_captions_are_shown_and_not_read(mark):
     "name",
     [
         "class=cookie-banner", "class='x newsletter-promo'", "id=onetrust-banner-sdk", "id=cookie-notice",
-        "class=ad-slot", "class=related", "class=article__share", "class=site-footer", "class=sidebar-right",
+        "class=ad-slot", "class=related", "class='related-links x'", "class=site-footer", "class=sidebar-right",
     ],
 )  # fmt: skip
 def test_what_is_called_so_is_beside_the_article(name):
@@ -77,6 +94,14 @@ def test_what_is_called_so_is_beside_the_article(name):
     assert read(f"<p>{FIRST}</p>" * 9 + f"<div {name}><h1>Yards</h1><p>{SECOND}</p></div>")[1] == [*[FIRST] * 9, SECOND]
     paragraphs = "".join(f"<p {name}>{FIRST}</p>" for _ in range(9))
     assert read(paragraphs)[1] == [FIRST] * 9
+
+
+@pytest.mark.parametrize("name", ["class=recommendations", "class=market-share", "class=tax-related", "class=x_social"])
+def test_sections_of_papers_that_are_called_as_menus_are_text_unless_they_hold_links(name):
+    article = f"<h1>Yards</h1><p>{FIRST}</p><p>{SECOND}</p>" * 3
+    assert read(f"<div>{article}<div {name}><p>{FIRST} {SECOND}</p></div></div>")[1][-1] == f"{FIRST} {SECOND}"
+    for beside in (f"<p><a href=x>{OFFER}</a></p>", f"<p>{PLEDGES[0]}</p>"):
+        assert read(f"<div>{article}<div {name}>{beside}</div></div>")[1] == [FIRST, SECOND] * 3
 
 
 @pytest.mark.parametrize(
