@@ -388,7 +388,8 @@ def test_peers_that_are_not_installed_are_named(tiny_model, tmp_path):
         assert name in text
     assert text.count("not installed") == 3  # LitServe in batches, LitServe one text a run, Ray Serve
     report = json.loads((tmp_path / "out" / "peers.json").read_text(encoding="utf-8"))
-    ours, fastapi = report["servers"]
+    # With AMX and OpenVINO our second runtime is raced, too.
+    ours, *_, fastapi = report["servers"]
     assert (ours["name"], fastapi["name"], report["broken"]) == ("twohands", "fastapi", [])
     for one in (ours, fastapi):
         assert one["max_answer_difference"] < 1e-3, "the same graph on the same texts"
