@@ -30,12 +30,12 @@ def make_dataset(
             labels alone, as rows are judged by.
         label_smoothing: share of each label that goes to all answers of its head alike, in [0, 1]; not where rows are
             judged.
-        originals: the same rows as they were before augmentation, for those that it changed to be shown both ways;
-            None for each row once.
+        originals: for each row the text that it is shown beside, where that is another: as it was before augmentation,
+            or what it restates; None for each row once.
 
     Returns:
         Columns `windows` (lists of token ids), `labels` (in [0, 1], or -100) and `length` (tokens of the longest
-        window); with `originals`, `original_windows`, too, without a window where the row was not changed.
+        window); with `originals`, `original_windows`, too, without a window where the text is the same.
 
     Raises:
         ValueError: `label_smoothing` without `teacher_weight`.
@@ -82,8 +82,8 @@ class WindowCollator:
         Returns:
             `input_ids` and `attention_mask` of shape `(n_windows of all rows, length)`, `n_windows` of shape
             `(batch,)`, `labels` of shape `(batch, n_labels)`, and `changed` of shape `(n_changed,)`. Rows that
-            augmentation changed come a second time, as they were, in the last `n_changed` places of the batch;
-            `changed` says in which places they stand changed.
+            augmentation changed, or that restate another, come a second time, as they were or by that other's text,
+            in the last `n_changed` places of the batch; `changed` says in which places they stand changed.
         """
         changed = [place for place, row in enumerate(rows) if row.get("original_windows")]
         labels = [row["labels"] for row in rows] + [rows[place]["labels"] for place in changed]

@@ -95,6 +95,7 @@ def train(
 
     from training.data import Splits, describe_heads, load_splits, take_few  # noqa: PLC0415, RUF100
     from training.encoders import find_encoder  # noqa: PLC0415, RUF100
+    from training.restated import describe_restated  # noqa: PLC0415, RUF100
 
     encoder = find_encoder(chosen.encoder.name, revision=chosen.encoder.revision, sha256=chosen.encoder.sha256)
     encoder.check_fit(max_tokens=chosen.window.max_tokens, num_layers=chosen.encoder.num_layers)
@@ -116,7 +117,8 @@ def train(
             err=True,
         )
         click.echo(f"encoder {encoder.describe(chosen.encoder.num_layers)}, sha256 {encoder.sha256[:12]}", err=True)
-        for line in [*describe_heads(splits.train, taxonomy), *_describe_teacher(splits.train, taxonomy)]:
+        told = [*describe_heads(splits.train, taxonomy), *_describe_teacher(splits.train, taxonomy)]
+        for line in told + describe_restated(splits.train, is_used=chosen.loss.consistency_weight > 0):
             click.echo(line, err=True)
         if splits.n_left_out:
             click.echo(f"{splits.n_left_out} rows of data.train have no label, and are left out", err=True)

@@ -144,7 +144,7 @@ class LossConfig(_Section):
         ge=0,
         le=100,
         description="weight of how far the answers to a row changed by augmentation and to the row as it was are "
-        "apart, both of which are then shown; 0 shows the changed row alone",
+        "apart, both of which are then shown, and so for a row and the one that it restates; 0 shows each row alone",
     )
 
 
@@ -194,15 +194,6 @@ class TrainConfig(_Section):
     compute: ComputeConfig
     export: ExportConfig
     card_notes: list[str] = Field(description="sentences on known limits, for the model card")
-
-    @model_validator(mode="after")
-    def _check(self) -> "TrainConfig":
-        if self.loss.consistency_weight and not any(self.augmentation.model_dump().values()):
-            raise ValueError(
-                "loss.consistency_weight draws a changed row and the row as it was together, and augmentation changes "
-                "none: give one of its shares, as --set augmentation.damaged=0.35, or --set loss.consistency_weight=0"
-            )
-        return self
 
 
 # Keys that older releases had not, with the value that stands for what they did: what they wrote can be replayed.

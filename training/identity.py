@@ -10,6 +10,7 @@ from training.config import TrainConfig
 from training.data import Splits
 from training.encoders import FoundEncoder
 from training.labels import fingerprint_scores
+from training.restated import check_consistency, fingerprint_restated
 from training.stages import check_not_learnt, check_start
 from twohands.examples import fingerprint
 from twohands.hashing import sha256_of_value
@@ -39,15 +40,19 @@ def identify_run(config: TrainConfig, taxonomy: Taxonomy, splits: Splits, encode
         Settings, heads and digests.
 
     Raises:
+        ConfigError: answers are to be drawn together where no row has another text.
+        DataError: a row restates itself, or one that is labelled otherwise.
         CheckpointError: the run cannot go on from its `start`.
         LeakError: its `start` or its encoder learnt from rows that are held out here.
     """
+    check_consistency(config, splits.train)
     identity: dict[str, object] = {
         "settings": config.model_dump(mode="json", exclude={"compute", "export", "version"}),
         "taxonomy": taxonomy.model_dump(mode="json"),
         "train_fingerprint": fingerprint(splits.train),
         "dev_fingerprint": fingerprint(splits.dev),
         "scores_sha256": fingerprint_scores(splits.train),
+        "restated_sha256": fingerprint_restated(splits.train),
         # Rows are shuffled by place and changed by id, and processes share a step's rows.
         "order_sha256": sha256_of_value([example.id for example in splits.train]),
         "n_processes": int(os.environ.get("WORLD_SIZE", "1")),

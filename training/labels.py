@@ -2,7 +2,8 @@
 
 A labels file lets labels be shipped where the texts may not be, and lets a teacher speak of rows that nobody read.
 One JSON object a line: `id`, then the heads as in a row (`"stance": "neutral", "topics": []`), or `scores`:
-`{"stance": {"state-led": 0.1, ...}, "topics": {...}}`, or both. A line may speak of a part of a row, see `excerpts`.
+`{"stance": {"state-led": 0.1, ...}, "topics": {...}}`, or both. A line may speak of a part of a row, see `excerpts`, and say which other row its row restates, see
+`restated`.
 """
 
 import math
@@ -12,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from training.excerpts import Excerpt, read_excerpt
+from training.restated import RESTATES
 from twohands.errors import DataError
 from twohands.examples import NOT_LABELLED, Example, Labels, Row, as_words, encode_labels, read_rows
 from twohands.hashing import sha256_of_value
@@ -72,8 +74,11 @@ def _check_line(row: Row, taxonomy: Taxonomy) -> dict[str, object]:
         raise ValueError(f"{_SCORES} of {unknown[0]!r}, which is none of the heads {', '.join(heads)}")
     if spoken:
         cells[TEACHER_SCORES] = {name: _check_scores(value, heads[name]) for name, value in spoken.items()}
+    restates = row.cells.get(RESTATES)
+    if restates not in (None, ""):
+        cells[RESTATES] = str(restates)
     if not cells:
-        raise ValueError(f"no label: neither {', '.join(heads)} nor {_SCORES}")
+        raise ValueError(f"no label: neither {', '.join(heads)} nor {_SCORES} nor {RESTATES}")
     excerpt = read_excerpt(row)
     return cells if excerpt is None else {**cells, _EXCERPT: excerpt}
 
@@ -183,6 +188,8 @@ def lay_labels(rows: Iterable[Row], labels: LabelsById, taxonomy: Taxonomy, left
         identifier = row.cells.get("id")
         laid = {} if identifier is None else labels.get(str(identifier), {})
         given = {head.name for head in taxonomy.heads if not is_open(row.cells.get(head.name), head)}
+        if row.cells.get(RESTATES) not in (None, ""):
+            given.add(RESTATES)
         cells = {**row.cells, **{n: value for n, value in laid.items() if n != _EXCERPT and n not in given}}
         if _is_bare(cells, taxonomy):
             scores = laid.get(TEACHER_SCORES)

@@ -29,6 +29,8 @@ from training.model import build_model, set_attention_dropout
 from training.optimizer import choose_optimizer
 from training.order import EpochOrder
 from training.progress import ProgressBar
+from training.restated import find_restated, pair_restated
+from training.speedups import speed_up
 from training.stages import draw_replay, list_rows, load_start, read_origin
 from training.steps import Patience, StepPlan, is_over, plan_steps, warn_of_end
 from twohands.decide import decide_all
@@ -155,7 +157,7 @@ def _claim_run(run_dir: Path, identity: dict[str, object], *, restart: bool) -> 
 def _check_same_run(run_dir: Path, identity: dict[str, object]) -> None:
     before = json.loads((run_dir / RUN_NAME).read_text(encoding="utf-8"))
     before["settings"] = upgrade_dumped(before.get("settings", {}))
-    for key in ("scores_sha256", "order_sha256", "n_processes"):
+    for key in ("scores_sha256", "restated_sha256", "order_sha256", "n_processes"):
         before.setdefault(key, identity[key])  # runs of older releases do not say it
     if (run_dir / CHECKPOINT / CONFIG_NAME).is_file():
         before["n_processes"] = identity["n_processes"]  # nothing is left to train: one alone may export it
@@ -221,6 +223,8 @@ def fit(
         A checkpoint folder: `config.json`, `model.safetensors`, `tokenizer.json`, `train_config.yaml`, `run.json`.
 
     Raises:
+        ConfigError: answers are to be drawn together where no row has another text.
+        DataError: a row restates itself, or one that is labelled otherwise.
         RunConflictError: `run_dir` holds a run with other settings, rows or processes, or another process trains in it.
         CheckpointError: the run cannot go on from its `start`.
         LeakError: its `start` or its encoder learnt from rows that are held out here.
@@ -264,15 +268,18 @@ def _train(
         rows = draw_replay(splits.train, config.start.checkpoint, share=config.start.replay, seed=config.seed)
     if config.encoder.attention_dropout is not None:
         model = set_attention_dropout(model, config.encoder.attention_dropout)
+    if uses_bf16(config.compute.precision) and not torch.cuda.is_available():
+        speed_up(model)
     originals = repeat_examples(rows)
     rows = augment_examples(originals, **config.augmentation.model_dump(), seed=config.seed)
+    restated = find_restated(splits.train)  # among all: a replay may have drawn one of the two alone
     train = make_dataset(
         rows,
         paragraph_encoder,
         taxonomy,
         teacher_weight=config.loss.teacher_weight,
         label_smoothing=config.loss.label_smoothing,
-        originals=originals if config.loss.consistency_weight else None,
+        originals=pair_restated(originals, restated) if config.loss.consistency_weight else None,
     )
     dev = make_dataset(splits.dev, paragraph_encoder, taxonomy)
     lengths = list(dev["length"])

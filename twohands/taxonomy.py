@@ -27,7 +27,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$", 
 RESERVED_NAMES = {
     "id", "text", "source", "group", "document", "paragraph", "start", "end", "error", "model",
     "heads", "n_tokens", "n_windows", "truncated", "n_tokens_cut", "evidence", "warnings",
-    "confidence", "scores", "excerpt_of", "sentences", "chosen", "row", "error_code", "error_message",
+    "confidence", "scores", "excerpt_of", "sentences", "chosen", "restates", "row", "error_code", "error_message",
 }  # fmt: skip
 
 

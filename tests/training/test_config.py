@@ -179,14 +179,6 @@ def test_ones_own_taxonomy_wins_over_the_shipped_one_of_its_name(tmp_path, monke
     assert load_config("minilm")[1].label_names[0] == "state-led"
 
 
-def test_answers_cannot_be_drawn_together_where_no_row_is_changed():
-    none = [f"augmentation.{kind}=0" for kind in load_config("minilm")[0].augmentation.model_dump()]
-    with pytest.raises(ConfigError) as caught:
-        load_config("minilm", overrides=[*none, "loss.consistency_weight=6"])
-    assert "--set augmentation.damaged=" in caught.value.faults[0]
-    load_config("minilm", overrides=[*none, "loss.consistency_weight=6", "augmentation.damaged=0.1"])
-
-
 def test_dev_and_dev_fraction_exclude_each_other():
     with pytest.raises(ConfigError):
         load_config("minilm", overrides=["data.dev_fraction=0.1"])
