@@ -2,8 +2,8 @@
 
 A labels file lets labels be shipped where the texts may not be, and lets a teacher speak of rows that nobody read.
 One JSON object a line: `id`, then the heads as in a row (`"stance": "neutral", "topics": []`), or `scores`:
-`{"stance": {"state-led": 0.1, ...}, "topics": {...}}`, or both. A line may speak of a part of a row, see `excerpts`, and say which other row its row restates, see
-`restated`.
+`{"stance": {"state-led": 0.1, ...}, "topics": {...}}`, or both. A line may speak of a part of a row, see `excerpts`,
+and say which other row its row restates, see `restated`.
 """
 
 import math
