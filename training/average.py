@@ -24,7 +24,7 @@ from twohands.taxonomy import Taxonomy
 _NETWORK_NAME = "config.json"
 # What must be the same in all of them, or the mean of their weights would be that of unlike networks.
 _ALIKE = ("taxonomy", "encoder_sha256", "dev_fingerprint")
-_NOT_THE_NETWORK = {"_name_or_path", "transformers_version"}
+_NOT_THE_NETWORK = {"_name_or_path", "transformers_version", "use_cache"}
 # True of the first run alone; `averaged` tells of each.
 _ONE_RUNS_OWN = {
     "train_fingerprint", "scores_sha256", "order_sha256", "log", "best_dev", "best_step", "steps", "resumed",
@@ -51,9 +51,15 @@ def _check_alike(checkpoints: Sequence[Path]) -> list[dict[str, Any]]:
                 f"{checkpoint} is no checkpoint of twohands train: it has no {', '.join(missing)}; give …/checkpoint"
             )
     runs = [read_run(checkpoint) for checkpoint in checkpoints]
-    first = checkpoints[0]
+    first, facts = checkpoints[0], runs[0]
+    if "restored_from" in facts:
+        raise CheckpointError(
+            f"{first} was restored from a model folder, which names no rows: give a run that went on from it first"
+        )
     for checkpoint, run in zip(checkpoints[1:], runs[1:], strict=True):
-        unlike = [key for key in _ALIKE if run.get(key) != runs[0].get(key)]
+        # A restored checkpoint knows neither its labels' descriptions nor dev; its labels stand in its network.
+        known = [key for key in _ALIKE if key in run or "restored_from" not in run]
+        unlike = [key for key in known if run.get(key) != facts.get(key)]
         if _read_network(checkpoint) != _read_network(first):
             unlike.append(_NETWORK_NAME)
         if sha256_of_file(checkpoint / TOKENIZER_NAME) != sha256_of_file(first / TOKENIZER_NAME):
@@ -106,7 +112,7 @@ def average_checkpoints(
 
     Args:
         checkpoints: at least two folders, of runs that went on from one start: the mean of runs that began apart is
-            no model.
+            no model. Behind the first, the start itself may be among them, one that `restore` made too.
         output: the checkpoint's folder. Its `run.json` lists the rows of all of them, so that none of these can be
             held out by an export or a later stage.
         overwrite: replace it.
@@ -117,8 +123,8 @@ def average_checkpoints(
         Whether the runs went on from one start.
 
     Raises:
-        CheckpointError: one of them is no checkpoint, or they differ in network, labels, tokenizer or dev rows, or
-            from what describes them.
+        CheckpointError: one of them is no checkpoint, the first was restored from a model folder, or they differ in
+            network, labels, tokenizer or dev rows, or from what describes them.
         RunConflictError: `output` is in the way, or is something other than a checkpoint.
 
     Source:
@@ -149,6 +155,7 @@ def average_checkpoints(
                 "train_fingerprint": run.get("train_fingerprint"),
                 "best_dev": run.get("best_dev"),
             }
+            | ({"restored_from": run["restored_from"]} if "restored_from" in run else {})
             for digest, run in zip(weights_sha256, runs, strict=True)
         ],
     }

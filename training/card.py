@@ -112,12 +112,21 @@ def describe_use(taxonomy: Taxonomy) -> tuple[str, str]:
     )
 
 
+def _name_averaged(run: Mapping[str, Any]) -> str:
+    digest = f"sha256 `{run['weights_sha256'][:12]}`"
+    restored = run.get("restored_from")
+    if restored is None:
+        return f"{run['run_name']} ({digest})"
+    manifest = str(restored.get("sha256", "unknown"))[:16]
+    return f"{restored.get('name')} {restored.get('version')} as restored ({digest}; manifest sha256 `{manifest}`)"
+
+
 def describe_recipe(
     config: TrainConfig,
     train: Sequence[Example],
     *,
     restored_from: Mapping[str, str] | None = None,
-    averaged: Sequence[Mapping[str, str]] = (),
+    averaged: Sequence[Mapping[str, Any]] = (),
 ) -> list[str]:
     """Say what was done to the rows beyond learning their labels.
 
@@ -151,7 +160,7 @@ def describe_recipe(
             "had learnt from."
         )
     if averaged:
-        named = " and ".join(f"{run['run_name']} (sha256 `{run['weights_sha256'][:12]}`)" for run in averaged)
+        named = " and ".join(map(_name_averaged, averaged))
         lines.append(
             f"Its weights are the mean of {len(averaged)} runs that went on from one start: {named}. Rows are those "
             "that any of them learnt from, and what is said of shares and repeats is not true of each."

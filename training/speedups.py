@@ -53,17 +53,8 @@ def _keep(values: torch.Tensor, mask: torch.Tensor, scale: float) -> torch.Tenso
     return values.contiguous().view(torch.int16).bitwise_and(mask).view(values.dtype).mul_(scale)
 
 
-class BitDropout(nn.Module):
+class BitDropout(nn.Dropout):
     """Dropout whose random numbers are cheap for bf16; of any other kind of values it is torch's own."""
-
-    def __init__(self, share: float) -> None:
-        """Keep the share.
-
-        Args:
-            share: of values that are dropped in training, in [0, 1).
-        """
-        super().__init__()
-        self.share = share
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Drop values in training, and scale those that are kept.
@@ -77,11 +68,9 @@ class BitDropout(nn.Module):
         Source:
             Srivastava et al. 2014, *Dropout: A Simple Way to Prevent Neural Networks from Overfitting*.
         """
-        if not self.training or not self.share:
-            return values
-        if values.dtype is not torch.bfloat16:
-            return functional.dropout(values, self.share)
-        dropped: torch.Tensor = _DropBits.apply(values, self.share)
+        if not self.training or not self.p or values.dtype is not torch.bfloat16:
+            return super().forward(values)
+        dropped: torch.Tensor = _DropBits.apply(values, self.p)
         return dropped
 
 

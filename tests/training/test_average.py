@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.training.test_run import run_fit
 from training.average import average_checkpoints
+from training.card import describe_recipe
 from training.commands import average, export
 from training.config import load_config
 from training.data import load_splits
@@ -115,6 +116,29 @@ def test_unlike_checkpoints_have_no_mean(two, tmp_path):
         average_checkpoints([two[0]], tmp_path / "mean", overwrite=False)
     with pytest.raises(CheckpointError, match=r"give …/checkpoint"):
         average_checkpoints([two[0], two[0].parent], tmp_path / "mean", overwrite=False)
+
+
+def test_the_start_may_be_among_them_though_a_model_folder_was_restored_to_it(two, tmp_path):
+    restored = shutil.copytree(two[1], tmp_path / "restored")
+    facts = json.loads((restored / "run.json").read_text("utf-8"))
+    origin = {"name": "ours", "version": "1.2.3", "sha256": "ab" * 32}
+    kept = {key: facts[key] for key in ("settings", "encoder_sha256", "encoder")} | {"restored_from": origin}
+    kept |= {"train_ids": [], "train_groups": [], "train_texts": []}
+    (restored / "run.json").write_text(json.dumps(kept), encoding="utf-8")
+    network = json.loads((restored / "config.json").read_text("utf-8"))
+    (restored / "config.json").write_text(json.dumps(network | {"use_cache": False}), encoding="utf-8")
+    average_checkpoints([two[0], restored], tmp_path / "mean", overwrite=False)
+    mean, first = (load_file(path / "model.safetensors") for path in (tmp_path / "mean", two[0]))
+    torch.testing.assert_close(mean["classifier.bias"], first["classifier.bias"] + 0.5)
+    averaged = json.loads((tmp_path / "mean/run.json").read_text("utf-8"))["averaged"]
+    assert averaged[1]["restored_from"] == origin
+    config, _ = load_config("minilm")
+    assert "and ours 1.2.3 as restored (sha256" in " ".join(describe_recipe(config, [], averaged=averaged))
+    with pytest.raises(CheckpointError, match="names no rows"):
+        average_checkpoints([restored, two[0]], tmp_path / "other", overwrite=False)
+    (restored / "config.json").write_text(json.dumps(network | {"hidden_size": 7}), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"differ in config\.json"):
+        average_checkpoints([two[0], restored], tmp_path / "other", overwrite=False)
 
 
 def test_what_is_in_the_way_is_left_alone(two, tmp_path):

@@ -89,7 +89,12 @@ def test_a_model_answers_as_before_and_its_checkpoint_knows_nothing_of_it(poolin
     with torch.no_grad():
         after = model(input_ids=ids, attention_mask=mask).logits
     assert torch.allclose(before, after, atol=1e-5)
-    model.save_pretrained(tmp_path)
+    model.train()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = model(input_ids=ids, attention_mask=mask).logits.float().square().mean()
+    loss.backward()
+    assert all(torch.isfinite(value.grad).all() for value in model.parameters() if value.grad is not None)
+    model.eval().save_pretrained(tmp_path)
     assert "twohands-lean" not in (tmp_path / "config.json").read_text(encoding="utf-8")
     with torch.no_grad():
         assert torch.allclose(load_checkpoint(tmp_path)(input_ids=ids, attention_mask=mask).logits, before, atol=1e-5)
