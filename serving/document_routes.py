@@ -30,13 +30,13 @@ from serving.schemas import (
 from serving.service import Service
 from serving.splitting import split_in_time
 from serving.stream_routes import MEDIA_TYPE, NdjsonResponse, chain
-from serving.summary import summarise
 from twohands import prediction
 from twohands.charsets import find_codec
 from twohands.documents import DocumentText
 from twohands.errors import DeadlineError, InputError, MediaTypeError, OverloadedError, TwoHandsError
 from twohands.outputs import encode_line
 from twohands.paragraphs import Paragraph
+from twohands.summary import summarise
 from twohands.taxonomy import Taxonomy
 
 DOCUMENTS_PATH = "/v1/documents"

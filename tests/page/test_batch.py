@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from serving.summary import estimate_balance, estimate_share
 from tests.page.support import MARKUP, drop, find_faults, save, until
+from tests.support.shares import estimate_balance, estimate_share
 
 TEXTS = [
     "The ministry will buy the first three years of output from any domestic maker of band saws.",

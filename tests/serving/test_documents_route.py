@@ -18,7 +18,6 @@ from serving.document_routes import DocumentResponse, Readers, _Wanted
 from serving.extract import extract
 from serving.settings import ServeSettings
 from serving.splitting import split_in_time
-from serving.summary import estimate, estimate_balance, estimate_share, sum_distribution
 from tests.serving.support import open_client, with_session
 from tests.unit.test_documents import make_pdf
 from tests.unit.test_docx_text import make_docx
@@ -283,60 +282,6 @@ def test_a_document_is_read_where_the_system_refuses_to_bound_memory(monkeypatch
     assert extracting.main(".html", 5) == 0
     assert "The board sells its barges." in written.buffer.getvalue().decode()
     assert asked == [resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE]
-
-
-def test_distribution_is_that_of_every_outcome_counted_out():
-    chances = np.array([0.1, 0.5, 0.9])
-    expected = np.zeros(4)
-    for outcome in range(8):
-        hits = [bool(outcome >> i & 1) for i in range(3)]
-        expected[sum(hits)] += np.prod([p if hit else 1 - p for p, hit in zip(chances, hits, strict=True)])
-    assert sum_distribution(np.stack([1 - chances, chances], axis=1)) == pytest.approx(expected)
-
-
-def test_intervals_are_narrow_where_paragraphs_are_certain_and_wide_where_they_are_not():
-    certain, torn = estimate_share([1.0] * 10 + [0.0] * 10), estimate_share([0.5] * 20)
-    assert (certain.low, certain.value, certain.high) == pytest.approx((0.475, 0.5, 0.525))  # half of one of 20
-    assert torn.value == pytest.approx(0.5)
-    assert torn.high - torn.low == pytest.approx(0.4)  # 6 to 14 of 20
-    balance = estimate_balance([1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
-    assert (balance.low, balance.value, balance.high) == pytest.approx((-1 / 6, 0, 1 / 6))
-    alone = estimate_balance([1.0], [0.0])
-    assert (alone.low, alone.value, alone.high) == pytest.approx((0.5, 1, 1))
-
-
-@pytest.mark.issue(7)
-@pytest.mark.parametrize("n", [1, 2, 3])
-def test_a_few_sure_paragraphs_leave_half_of_one_on_either_side_and_no_value_lies_outside(n):
-    sure = estimate_share([0.995] * n)
-    assert (sure.low, sure.high) == (pytest.approx(0.995 - 0.5 / n), 1.0)
-    assert sure.low < sure.value < sure.high
-    never = estimate_share([0.002] * n)
-    assert (never.low, never.high) == (0.0, pytest.approx(0.002 + 0.5 / n))
-    balance = estimate_balance([0.995] * n, [0.002] * n)
-    assert (balance.low, balance.high) == (pytest.approx(0.993 - 0.5 / n), 1.0)
-    assert balance.low < balance.value < balance.high
-
-
-def test_which_side_an_interval_reaches_to_hangs_on_no_rounding():
-    told = [estimate_share([score, score, 0.001, 0.001, 0.001, 0.001]) for score in (0.997, 1.0)]
-    for one in told:
-        assert one.value - one.low == pytest.approx(one.high - one.value)
-
-
-def test_interval_holds_what_it_promises():
-    rng = np.random.default_rng(7)
-    scores = rng.uniform(size=60)
-    told = estimate_share(list(scores))
-    drawn = (rng.uniform(size=(4000, 60)) < scores).mean(axis=1)
-    inside = np.mean((drawn >= told.low - 1e-9) & (drawn <= told.high + 1e-9))
-    assert 0.94 < inside < 0.99
-
-
-def test_large_document_is_summed_up_without_loss():
-    chances = np.full((2000, 2), 0.5)
-    told = estimate(chances, lowest=0, scale=1 / 2000)
-    assert json.dumps(told.to_dict()) == json.dumps({"value": 0.5, "low": 0.478, "high": 0.522})
 
 
 async def test_a_document_is_answered_as_it_is_read(client):

@@ -5,10 +5,10 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from serving.summary import summarise
 from tests.support.tiny import build_tiny_model
 from twohands.classifier import Classifier
 from twohands.manifest import MANIFEST_NAME, load_manifest
+from twohands.summary import summarise
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
 pytestmark = pytest.mark.issue(4)

@@ -1,4 +1,4 @@
-// Owns scores of several paragraphs -> what they say together, by the same rule as the service (serving/summary.py):
+// Owns scores of several paragraphs -> what they say together, by the same rule as the service (twohands/summary.py):
 // each paragraph is a draw by its calibrated scores; intervals reach at least half a paragraph to either side of the
 // value. Used where the service cannot sum up: groups of rows, documents in
 // several parts, differences. A test compares it with the service's own figures.

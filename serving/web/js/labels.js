@@ -51,7 +51,7 @@ export class Taxonomy {
 // Not to be relied on: the model abstains, or the text is one that it cannot judge.
 export const isUnsure = (prediction, head) => Boolean(prediction[head.name].abstained || prediction.warnings?.length);
 
-// Those that count for a whole, as in serving/summary.py: without those that cannot be judged, unless all are such.
+// Those that count for a whole, as in twohands/summary.py: without those that cannot be judged, unless all are such.
 export function chooseCounted(items, answerOf = (item) => item) {
   const counted = items.filter((item) => !answerOf(item).warnings?.length);
   return counted.length ? counted : items;
