@@ -10,16 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluation.rows import HeadRows, Sample, macro_over
-from twohands.errors import EmptyParagraphError, UnknownColumnError
+from twohands.errors import UnknownColumnError
 from twohands.examples import Example
 from twohands.metrics import accuracy
-from twohands.paragraphs import normalise
 from twohands.taxonomy import ProblemType, Taxonomy
+from twohands.values import NO_VALUE, spell_value
 
 Json = dict[str, object]
 
 MIN_ROWS = 20
-NO_VALUE = "(none)"
 SMALL = "(small)"
 DECADE, LENGTH, COUNT = "decade", "length", "n_"
 # What a report slices by when nothing else is asked, as far as the rows hold it; counts of any-of heads follow.
@@ -95,13 +94,7 @@ def slice_values(examples: Sequence[Example], column: str) -> list[str]:
         held = {"source", "group", LENGTH}.union(*(example.columns for example in examples))
         known = sorted(held | {COUNT + name for example in examples for name in example.labels})
         raise UnknownColumnError(f"no row has a column {column!r} to slice by; columns: {', '.join(known)}")
-    values = []
-    for cell in cells:
-        try:
-            values.append(NO_VALUE if cell is None else normalise(str(cell)[:_MAX_CHARS]))
-        except EmptyParagraphError:
-            values.append(NO_VALUE)
-    return values
+    return [spell_value(cell, most_chars=_MAX_CHARS) for cell in cells]
 
 
 def _fold(values: Sequence[str], min_rows: int) -> list[str]:

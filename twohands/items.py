@@ -7,6 +7,7 @@ import csv
 import functools
 import itertools
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -43,9 +44,13 @@ from twohands.row_files import (
     tell_unread,
     tell_unusable,
 )
+from twohands.values import NO_VALUE, spell_value
 
 STDIN_NAME = "stdin"
+GROUP = "group"  # the column that says of which document a row is
 _SHOWN_CHARS = 60
+_MAX_NAMES = 20
+_MAX_NAME_CHARS = 2000  # of a group, such as a long address
 _BLANK_IN_ANY_UTF = b"\xff\xfe\0 \t\n\r\x0b\x0c"
 # Atomic, else a comment is tried as the begin of all behind it, and time doubles with each of them.
 _HTML = re.compile(r"(?><\?xml[^>]*>\s*|<!--.*?-->\s*)*+<(!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
@@ -57,7 +62,8 @@ class Item:
 
     `where` holds `document`, `paragraph` (from 0), `start` and `end` (characters of the raw text; None where the
     text was extracted from the file) for a document, of a PDF also `page` (from 1), and nothing for a row. `raw` is
-    a document's paragraph with its line ends, by which evidence is cut, and None for a row.
+    a document's paragraph with its line ends, by which evidence is cut, and None for a row. `document` is under what
+    the text is summed up: the file, or what its row shares with others.
     """
 
     id: str
@@ -65,6 +71,7 @@ class Item:
     error: TwoHandsError | None = None
     where: Mapping[str, object] = field(default_factory=dict)
     raw: str | None = None
+    document: str = ""
 
 
 def is_document(path: Path) -> bool:
@@ -90,18 +97,34 @@ def _is_text(path: Path) -> bool:
     return has_words and tell_unusable(path) is not None
 
 
-def find_inputs(paths: Iterable[Path], *, text_column: str) -> list[Path]:
+def _check_columns(path: Path, *, text_column: str, by: str | None) -> None:
+    columns = _read_columns(path)  # a file that holds nothing has no row to miss them in
+    for name, option in ((text_column, "--text-column"), (by, "--by")):
+        if columns and name is not None and name not in columns:
+            raise FileReadError(
+                f"{path} has no column {name!r}; name the right one with {option}: {', '.join(columns)}"
+            )
+    if columns is None and by is not None and not is_document(path):
+        first = next(read_rows(path, []), None)
+        # Of JSONL each row has its own; all are read only where a name is misspelt, which hours of work would go for.
+        if first is not None and not any(by in row.cells for row in read_rows(path, [])):
+            known = ", ".join(first.list_columns()[:_MAX_NAMES])
+            raise FileReadError(f"no row of {path} has {by!r}; name the right one with --by: {known}")
+
+
+def find_inputs(paths: Iterable[Path], *, text_column: str, by: str | None = None) -> list[Path]:
     """Expand folders, and refuse what can be seen to fail before anything is classified.
 
     Args:
         paths: files and folders.
         text_column: which column of rows is the text.
+        by: which column they are summed up by, where one was named.
 
     Returns:
         Files in order, each once.
 
     Raises:
-        FileReadError: a path is missing or of an unknown kind, stands twice, or has no such column.
+        FileReadError: a path is missing or of an unknown kind, stands twice, or has no such columns.
         MissingExtraError: a file needs a package that is not installed.
     """
     paths = list(paths)
@@ -117,29 +140,35 @@ def find_inputs(paths: Iterable[Path], *, text_column: str) -> list[Path]:
             what = "is given twice" if earlier == path else f"is the same file as {earlier}, which is given, too"
             raise FileReadError(f"{path} {what}; each input is read once, so that ids stay unique")
         seen[path.resolve()] = path
-        columns = _read_columns(path)
-        if columns and text_column not in columns:  # a file that holds nothing has no row to miss it in
-            raise FileReadError(
-                f"{path} has no column {text_column!r}; name the right one with --text-column: {', '.join(columns)}"
-            )
+        _check_columns(path, text_column=text_column, by=by)
     for suffix in sorted({path.suffix.lower() for path in files if is_document(path)} - set(TEXT_SUFFIXES)):
         import_reader(suffix)
     return files
 
 
-def _item_from_row(row: Row, text_column: str) -> Item:
+def _name_document(row: Row, by: str | None, file: str) -> str:
+    """What a row is summed up under: its group, else its file; or its value of the column that was named."""
+    cell = row.cells.get(by or GROUP)
+    if isinstance(cell, float):  # pandas writes years as 1987.0 where a cell of the column is empty, and that as NaN
+        cell = None if math.isnan(cell) else int(cell) if cell.is_integer() else cell
+    name = spell_value(cell, most_chars=_MAX_NAME_CHARS)
+    return file if by is None and name == NO_VALUE else name
+
+
+def _item_from_row(row: Row, text_column: str, document: str) -> Item:
+    make = functools.partial(Item, document=document)
     if unread := tell_unread(row.cells, ["id"]):
-        return Item(row.place, None, InvalidIdError(unread[0]))
+        return make(row.place, None, InvalidIdError(unread[0]))
     identifier = row.cells.get("id")
     if identifier is not None and (isinstance(identifier, bool) or not isinstance(identifier, str | int)):
         found = type(identifier).__name__
-        return Item(row.place, None, InvalidIdError(f"id is {found}, expected a string or a whole number"))
+        return make(row.place, None, InvalidIdError(f"id is {found}, expected a string or a whole number"))
     name = row.place if identifier is None or identifier == "" else str(identifier)
     if unread := tell_unread(row.cells, [text_column]):
-        return Item(name, None, InputTypeError(f"{row.place}: column {unread[0]}"))
+        return make(name, None, InputTypeError(f"{row.place}: column {unread[0]}"))
     if row.cells.get(text_column) is None:
-        return Item(name, None, MissingTextError(f"{row.place} has nothing in column {text_column!r}"))
-    return Item(name, row.cells[text_column])
+        return make(name, None, MissingTextError(f"{row.place} has nothing in column {text_column!r}"))
+    return make(name, row.cells[text_column])
 
 
 def _items_from_document(
@@ -152,19 +181,19 @@ def _items_from_document(
     except (FileReadError, ParagraphTooLongError) as error:
         if isinstance(error, FileReadError):
             faults.append(str(error))
-        yield Item(name, None, error, where)
+        yield Item(name, None, error, where, document=name)
         return
     if not paragraphs:
-        yield Item(name, None, EmptyParagraphError("the document holds no text"), where)
+        yield Item(name, None, EmptyParagraphError("the document holds no text"), where, document=name)
     for number, paragraph in enumerate(paragraphs):
         offsets = {"start": paragraph.start, "end": paragraph.end} if has_offsets else {}
         if page := document.find_page(paragraph.start):
             offsets["page"] = page
         raw = document.text[paragraph.start : paragraph.end]
-        yield Item(f"{name}#{number}", paragraph.text, None, where | {"paragraph": number} | offsets, raw)
+        yield Item(f"{name}#{number}", paragraph.text, None, where | {"paragraph": number} | offsets, raw, name)
 
 
-def read_items(files: Iterable[Path], faults: list[str], *, text_column: str) -> Iterator[Item]:
+def read_items(files: Iterable[Path], faults: list[str], *, text_column: str, by: str | None = None) -> Iterator[Item]:
     """Stream the items of files.
 
     Args:
@@ -172,6 +201,7 @@ def read_items(files: Iterable[Path], faults: list[str], *, text_column: str) ->
         faults: rows and documents that cannot be read are described here; a document gives an item with its error
             as well, a row that cannot be read gives none.
         text_column: which column of rows is the text.
+        by: which column rows are summed up by; None for their `group`, or their file where that is empty.
 
     Yields:
         Items, named by a row's `id`, or `FILE:line` when it has none, and by `FILE#number` for a paragraph.
@@ -186,8 +216,8 @@ def read_items(files: Iterable[Path], faults: list[str], *, text_column: str) ->
                 str(path), functools.partial(open_document, path), faults, has_offsets=has_offsets
             )
         else:
-            for row in read_rows(path, faults, columns={"id", text_column}):
-                yield _item_from_row(row, text_column)
+            for row in read_rows(path, faults, columns={"id", text_column, by or GROUP}):
+                yield _item_from_row(row, text_column, _name_document(row, by, str(path)))
 
 
 def _read_pieces(stream: BinaryIO) -> Iterator[bytes]:
@@ -216,7 +246,9 @@ def _find_kind(content: bytes) -> str:
     return ".html" if _HTML.match(start) else ".txt"
 
 
-def read_stdin(stream: BinaryIO, faults: list[str], *, text_column: str) -> tuple[str, Iterator[Item]]:
+def read_stdin(
+    stream: BinaryIO, faults: list[str], *, text_column: str, by: str | None = None
+) -> tuple[str, Iterator[Item]]:
     """Stream the items of standard input: JSONL if its first line that is not blank begins with `{`, else a document.
 
     A document is HTML if it begins with `<!DOCTYPE html` or `<html`, PDF or .docx if it begins as one, else plain text.
@@ -225,6 +257,7 @@ def read_stdin(stream: BinaryIO, faults: list[str], *, text_column: str) -> tupl
         stream: bytes.
         faults: as in `read_items`.
         text_column: which column of rows is the text.
+        by: as in `read_items`.
 
     Returns:
         The suffix of the document that it is, or nothing for rows; and its items.
@@ -242,7 +275,7 @@ def read_stdin(stream: BinaryIO, faults: list[str], *, text_column: str) -> tupl
     first = b"".join(read_utf_8_lines(head))
     if first.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
         rows = read_jsonl_lines(itertools.chain(head, pieces), STDIN_NAME, faults)
-        return "", (_item_from_row(row, text_column) for row in rows)
+        return "", (_item_from_row(row, text_column, _name_document(row, by, STDIN_NAME)) for row in rows)
 
     content = b"".join([*head, *pieces])
     suffix = _find_kind(content)

@@ -8,6 +8,7 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,13 +30,14 @@ def journal_path(output: Path) -> Path:
     return output.with_name(output.name + ".partial")
 
 
-def check_output(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
+def check_output(output: Path, inputs: Sequence[Path], *, overwrite: bool, option: str = "--output") -> None:
     """Refuse an output that would destroy something.
 
     Args:
         output: the file to be.
         inputs: files that are read.
         overwrite: replace a file that is already there.
+        option: which names it.
 
     Raises:
         RunConflictError: `output` exists and may not be replaced, is no plain file, or is one of the inputs.
@@ -46,13 +48,45 @@ def check_output(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> No
     # The same file may have two names: a link, or other capitals on a disk that does not tell them apart.
     is_input = output.exists() and any(path.exists() and output.samefile(path) for path in inputs)
     if is_input or output.resolve() in {path.resolve() for path in inputs}:
-        raise RunConflictError(f"{output} is one of the inputs; choose another --output")
+        raise RunConflictError(f"{output} is one of the inputs; choose another {option}")
     if not output.exists():
         return
     if not output.is_file():
-        raise RunConflictError(f"{output} is not a plain file; choose another --output")
+        raise RunConflictError(f"{output} is not a plain file; choose another {option}")
     if not overwrite:
-        raise RunConflictError(f"{output} already exists; choose another --output, or pass --overwrite to replace it")
+        raise RunConflictError(f"{output} already exists; choose another {option}, or pass --overwrite to replace it")
+
+
+@contextmanager
+def open_whole(output: Path, *, remedy: str = "") -> Iterator[Path]:
+    """Write a file whole or not at all.
+
+    Args:
+        output: replaced in one step at the end of the block, with its mode kept; of a symbolic link, what it points to.
+        remedy: how the message of an error ends.
+
+    Yields:
+        The path at which to write it.
+
+    Raises:
+        FileWriteError: the disk is full or gone.
+    """
+    place = Path(os.path.realpath(output))
+    temporary = place.with_name(f".{place.name}.tmp")
+    try:
+        if place.exists():
+            temporary.touch()
+            temporary.chmod(_mode_of(place) | _OWNERS)  # before there is anything to read in it
+        yield temporary
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        if place.exists():
+            temporary.chmod(_mode_of(place))
+        temporary.replace(place)
+    except OSError as error:
+        raise FileWriteError(f"cannot write {output}: {error}{remedy}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 class Journal:
@@ -101,22 +135,8 @@ class Journal:
         Raises:
             FileWriteError: the disk is full or gone; the journal stays.
         """
-        place = Path(os.path.realpath(output))
-        temporary = place.with_name(f".{place.name}.tmp")
-        try:
-            if place.exists():
-                temporary.touch()
-                temporary.chmod(_mode_of(place) | _OWNERS)  # before there is anything to read in it
+        with open_whole(output, remedy="; the same command goes on later") as temporary:
             write(temporary)
-            with temporary.open("rb") as stream:
-                os.fsync(stream.fileno())
-            if place.exists():
-                temporary.chmod(_mode_of(place))
-            temporary.replace(place)
-        except OSError as error:
-            raise FileWriteError(f"cannot write {output}: {error}; the same command goes on later") from error
-        finally:
-            temporary.unlink(missing_ok=True)
         self.path.unlink()
 
     def close(self) -> None:

@@ -46,6 +46,21 @@ def _evidence_columns(head: Head) -> list[Column]:
     return columns
 
 
+def check_columns(columns: Iterable[Column], *, remedy: str) -> None:
+    """Refuse columns of which two have one name.
+
+    Args:
+        columns: of a table.
+        remedy: what to do instead.
+
+    Raises:
+        ConfigError: the names of heads and labels make two columns of one name.
+    """
+    names = [column.name for column in columns]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(f"these columns would stand twice; {remedy}", repeated)
+
+
 def flat_columns(
     taxonomy: Taxonomy, *, has_documents: bool, with_text: bool, with_evidence: bool = False, has_pages: bool = False
 ) -> list[Column]:
@@ -90,9 +105,7 @@ def flat_columns(
     columns.append(Column("truncated", "bool", ("truncated",)))
     columns.append(Column("warnings", "string", ("warnings",)))
     columns += [Column(f"error_{part}", "string", ("error", part)) for part in ("code", "message")]
-    names = [column.name for column in columns]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise ConfigError("these columns would stand twice; choose --format jsonl", repeated)
+    check_columns(columns, remedy="choose --format jsonl")
     return columns
 
 

@@ -2,83 +2,42 @@
 
 import functools
 import itertools
+import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from twohands import __version__
+from twohands.commands.classify_checks import (
+    Engine,
+    SummaryFile,
+    check_engine,
+    check_files,
+    choose_format,
+    choose_inputs,
+    choose_summary,
+    parse_thresholds,
+)
 from twohands.printable import make_printable
 from twohands.runtimes import DEFAULT_RUNTIME, Runtime
 from twohands.standard_streams import PIPE_CLOSED, drop_stdout
 
-Engine = Literal["local", "ray"]
-
 if TYPE_CHECKING:
     from twohands.bulk import Answer, Tally
+    from twohands.bulk_summary import Summaries
     from twohands.items import Item
     from twohands.journal import Journal
     from twohands.outputs import Column, Format
+    from twohands.taxonomy import Taxonomy
 
 _MOST_FAULTS_SHOWN = 20
-# JSON lines under such a name would be read as a broken table, or as one JSON value that ends after its first line.
-_NOT_WRITTEN = {".tsv", ".xlsx", ".xls", ".ods", ".json"}
 _INTERRUPTED = 130  # 128 + SIGINT, as shells say it
-
-
-def _parse_thresholds(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, object]:
-    thresholds: dict[str, object] = {}
-    for value in values:
-        label, _, number = value.rpartition("=")
-        is_twice = label in thresholds
-        try:
-            thresholds[label] = float(number)
-        except ValueError:
-            label = ""
-        if not label:
-            raise click.BadParameter(f"{value!r} is not LABEL=VALUE, for example regulation=0.6", ctx, param)
-        if is_twice:  # only the last would count
-            raise click.BadParameter(f"{label!r} is given twice; give it once", ctx, param)
-    return dict(sorted(thresholds.items()))  # the order does not make another run
-
-
-def _choose_inputs(files: tuple[Path, ...], text_column: str) -> list[Path] | None:
-    """Files to read; None for standard input."""
-    from twohands.items import find_inputs
-
-    if Path("-") in files and len(files) > 1:
-        raise click.UsageError("'-' is standard input and stands alone")
-    if files and files != (Path("-"),):
-        return find_inputs(files, text_column=text_column)
-    if not files and sys.stdin.isatty():
-        raise click.UsageError("nothing to classify: name a FILE, or pipe text or JSONL into this command")
-    return None
-
-
-def _choose_format(output_format: "Format | None", output: Path | None) -> "Format":
-    from twohands.examples import import_pyarrow
-    from twohands.outputs import FORMAT_BY_SUFFIX
-
-    if output is not None and output.suffix.lower() == ".gz":  # with --format, too: nothing would unpack it
-        raise click.UsageError(
-            f"--output {output} ends in .gz, but output is not packed; pack it afterwards: gzip FILE"
-        )
-    if output is not None and output_format is None and output.suffix.lower() in _NOT_WRITTEN:
-        raise click.UsageError(
-            f"--output {output} ends in {output.suffix}, which is not written; end it in .csv, .parquet or .jsonl, or "
-            "say by --format what it is to hold"
-        )
-    chosen = output_format or (FORMAT_BY_SUFFIX.get(output.suffix.lower(), "jsonl") if output else "jsonl")
-    if chosen == "parquet":
-        if output is None:
-            raise click.UsageError("Parquet cannot be written to standard output; pass --output FILE")
-        import_pyarrow("writing Parquet")
-    return chosen
 
 
 def _describe_run(inputs: list[Path] | None, **options: object) -> dict[str, object]:
@@ -108,7 +67,7 @@ class _Report:
                 say(make_printable(f"unreadable: {fault}"))
         self._faults.clear()
 
-    def finish(self, tally: "Tally", output: Path | None) -> int:
+    def finish(self, tally: "Tally", output: Path | None, summary: SummaryFile | None, *, n_documents: int) -> int:
         """Say what became of everything, and give the exit code."""
         lines = []
         if self.n_unreadable:
@@ -119,6 +78,8 @@ class _Report:
             lines.append(f"{tally.errors.total()} of {tally.n_items} have an error in their place: {counts}")
         if output is not None:
             lines.append(f"classified {tally.n_classified} of {tally.n_items}; written to {output}")
+        if summary is not None:
+            lines.append(f"summed up in {n_documents} row{'s'[: n_documents != 1]}; written to {summary.path}")
         for line in lines:
             click.echo(line, err=True)
         return int(self.n_unreadable > 0 or (tally.n_items > 0 and tally.n_classified == 0))
@@ -150,28 +111,51 @@ def _count(inputs: list[Path] | None, text_column: str) -> int | None:
     return sum(1 for _ in read_items(inputs, [], text_column=text_column))
 
 
-def _open_items(inputs: list[Path] | None, faults: list[str], text_column: str) -> "tuple[set[str], Iterator[Item]]":
+def _open_items(
+    inputs: list[Path] | None, faults: list[str], *, text_column: str, by: str | None
+) -> "tuple[set[str], Iterator[Item]]":
     """The suffixes of documents that there are, and the items."""
     from twohands.items import is_document, read_items, read_stdin
 
     if inputs is None:
-        kind, items = read_stdin(sys.stdin.buffer, faults, text_column=text_column)
+        kind, items = read_stdin(sys.stdin.buffer, faults, text_column=text_column, by=by)
         return {kind} - {""}, items
     kinds = {path.suffix.lower() for path in inputs if is_document(path)}
-    return kinds, read_items(inputs, faults, text_column=text_column)
+    return kinds, read_items(inputs, faults, text_column=text_column, by=by)
 
 
-def _check_engine(engine: Engine, *, threads: int | None, num_actors: int | None) -> None:
-    """Refuse options of the other engine, and Ray where it is not installed, before anything is read."""
-    if engine == "local":
-        if num_actors is not None:
-            raise click.UsageError("--num-actors is of --engine ray; --threads bounds the local engine")
+def _go_on(
+    items: "Iterator[Item]", *, n_done: int, journal: "Journal | None", summaries: "Summaries | None"
+) -> "Iterator[Item]":
+    """Pass over what an earlier run classified; for summaries its answers are read once more."""
+    lines = journal.lines() if journal is not None else iter(())
+    for _, line in zip(itertools.islice(items, n_done), lines, strict=False):  # behind them stand those of this run
+        if summaries is not None:
+            summaries.add_all([json.loads(line)])
+    yield from items
+
+
+def _open_summaries(taxonomy: "Taxonomy") -> "Summaries":
+    from twohands.bulk_summary import Summaries, summary_columns
+
+    summary_columns(taxonomy)  # fails before any work
+    return Summaries(taxonomy)
+
+
+@contextmanager
+def _write_summary(wanted: SummaryFile | None, summaries: "Summaries | None", taxonomy: "Taxonomy") -> Iterator[None]:
+    """Have the summaries in place once the block ends, and not at all where it fails."""
+    if wanted is None or summaries is None:
+        yield
         return
-    from twohands.bulk_ray import import_ray
+    from twohands.bulk_summary import summary_columns
+    from twohands.journal import open_whole
+    from twohands.outputs import encode_line, write_file
 
-    if threads is not None:
-        raise click.UsageError("--threads is of --engine local; with ray each actor has one: pass --num-actors")
-    import_ray()
+    with open_whole(wanted.path) as path:
+        rows = summaries.rows(is_series=wanted.by is not None)
+        write_file(path, wanted.format, map(encode_line, rows), summary_columns(taxonomy))
+        yield
 
 
 def _run(
@@ -188,6 +172,7 @@ def _run(
     thresholds: dict[str, object],
     with_text: bool,
     explain: bool,
+    summary: SummaryFile | None,
     overwrite: bool,
 ) -> int:
     from twohands.bulk import Tally, classify_chunk, cut_chunks
@@ -202,7 +187,10 @@ def _run(
     with ExitStack() as stack:
         classifier = stack.enter_context(closing(Classifier.load(model, num_threads=threads, runtime=runtime)))
         with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds)  # fails before any work
-        kinds, items = _open_items(inputs, faults, text_column)
+        kinds, items = _open_items(inputs, faults, text_column=text_column, by=summary.by if summary else None)
+        summaries = _open_summaries(classifier.taxonomy) if summary else None
+        if summaries is not None:
+            items = summaries.watch(items)
         columns: list[Column] = []
         if output_format != "jsonl":
             columns = flat_columns(
@@ -229,7 +217,7 @@ def _run(
             click.echo(f"going on after {n_done} that an earlier run classified", err=True)
         is_shown = sys.stderr.isatty() and (output is not None or not sys.stdout.isatty())
         total = _count(inputs, text_column) if is_shown else None
-        chunks = cut_chunks(itertools.islice(items, n_done, None))
+        chunks = cut_chunks(_go_on(items, n_done=n_done, journal=journal, summaries=summaries))
         classify = functools.partial(classify_chunk, thresholds=thresholds, with_text=with_text, explain=explain)
         if engine == "ray":
             from twohands.bulk_ray import open_pool
@@ -244,13 +232,16 @@ def _run(
                 write(answers)
                 if journal is None:
                     tally.add_all(answers)
+                if summaries is not None:
+                    summaries.add_all(answers)
                 progress.advance(len(answers))
                 report.tell(progress.say)
             report.tell(progress.say)
-        if journal is not None and output is not None:
-            lines = journal.lines()
-            journal.finish(output, lambda path: write_file(path, output_format, lines, columns))
-    return report.finish(tally, output)
+        with _write_summary(summary, summaries, classifier.taxonomy):
+            if journal is not None and output is not None:
+                lines = journal.lines()
+                journal.finish(output, lambda path: write_file(path, output_format, lines, columns))
+    return report.finish(tally, output, summary, n_documents=summaries.n_documents if summaries else 0)
 
 
 @click.command(name="classify", epilog="Answers keep the order of the input. Bad rows never stop a run.")
@@ -287,12 +278,23 @@ def _run(
     "thresholds",
     multiple=True,
     metavar="LABEL=VALUE",
-    callback=_parse_thresholds,
+    callback=parse_thresholds,
     help="Give a topic from this score on, or abstain from a head (stance=0.6) below it. Repeatable.",
+)
+@click.option(
+    "--summary",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also write one row a document: balance, shares, counts (.csv, .parquet or .jsonl).",
+)
+@click.option(
+    "--by",
+    metavar="COLUMN",
+    help="Of --summary: rows that share it (year, source) are one document; by default group.",
 )
 @click.option("--with-text", is_flag=True, help="Put the text into each answer.")
 @click.option("--explain", is_flag=True, help="Say which sentence carries each answer; several times the work.")
-@click.option("--overwrite", is_flag=True, help="Replace an output that exists, and what another run left of it.")
+@click.option("--overwrite", is_flag=True, help="Replace files that exist, and what another run left of them.")
 def command(
     files: tuple[Path, ...],
     model: str | None,
@@ -304,6 +306,8 @@ def command(
     runtime: Runtime,
     text_column: str,
     thresholds: dict[str, object],
+    summary: Path | None,
+    by: str | None,
     with_text: bool,
     explain: bool,
     overwrite: bool,
@@ -317,25 +321,27 @@ def command(
     \b
       twohands classify speeches.csv --output speeches.classified.csv
       twohands classify reports/ --with-text --output reports.jsonl
+      twohands classify news.csv --output out.csv --summary years.csv --by year
       echo "The ministry will steer credit to chip makers." | twohands classify
 
     With --output, work is kept in OUTPUT.partial: the same command goes on where a killed one stopped. A text that
     cannot be classified gets {"id", "error"} in its place. In CSV and Parquet, labels of a head of which any number
     applies are joined by |; a blank beside their scores says that none does.
 
+    --summary has one row a document, with the figures that the service gives of it. Rows are put together by their
+    `group`, else by their file; with --by by the column that it names, in the order of its values.
+
     Exit code: 0 when all was read; 1 when a row or document could not be read (named on standard error, all others
     are written), when nothing at all could be classified, or on an error; 2 for wrong usage; 130 when interrupted.
     """  # noqa: D301 - click wants the character, it keeps the lines that follow as they are
-    from twohands.journal import check_output
-
     if output == Path("-"):
         output = None
     try:
-        _check_engine(engine, threads=threads, num_actors=num_actors)
-        inputs = _choose_inputs(files, text_column)
-        chosen = _choose_format(output_format, output)
-        if output is not None:
-            check_output(output, inputs or [], overwrite=overwrite)
+        check_engine(engine, threads=threads, num_actors=num_actors)
+        wanted = choose_summary(summary, by)
+        inputs = choose_inputs(files, text_column=text_column, by=by)
+        chosen = choose_format(output_format, output)
+        check_files(output, wanted, inputs=inputs, overwrite=overwrite)
         code = _run(
             inputs=inputs,
             model=model,
@@ -349,6 +355,7 @@ def command(
             thresholds=thresholds,
             with_text=with_text,
             explain=explain,
+            summary=wanted,
             overwrite=overwrite,
         )
     except KeyboardInterrupt:
