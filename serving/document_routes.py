@@ -131,6 +131,10 @@ class DocumentParagraph(Prediction):
     start: int = Field(ge=0, description="first character, in the text as sent or as extracted")
     end: int = Field(ge=0, description="one past the last")
     page: int | None = Field(default=None, ge=1, description="of a PDF: the page on which it begins, counted from 1")
+    section: str | None = Field(
+        default=None,
+        description="the last heading above it, of text where it is marked as Markdown does, and of no PDF",
+    )
 
 
 class FailedParagraph(FailedItem):
@@ -140,6 +144,7 @@ class FailedParagraph(FailedItem):
     start: int
     end: int
     page: int | None = None
+    section: str | None = None
 
 
 class DocumentInfo(_Strict):
@@ -260,6 +265,8 @@ def _shape(number: int, paragraph: Paragraph, item: _Item, read: DocumentText) -
     where: dict[str, object] = {"paragraph": number, "start": paragraph.start, "end": paragraph.end}
     if page := read.find_page(paragraph.start):
         where["page"] = page
+    if paragraph.section:
+        where["section"] = paragraph.section
     if isinstance(item, InputError):
         return where | {"error": {"code": item.code, "message": str(item)}}
     return where | item.to_dict()

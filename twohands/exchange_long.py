@@ -145,13 +145,14 @@ def read_part(content: bytes, *, part: Part) -> list[tuple[RowId, Item]]:
 class DocumentParagraph:
     """A paragraph of a document: characters `start` to `end` of it, and its prediction or why it has none.
 
-    `page` is that of a PDF on which it begins, counted from 1.
+    `page` is that of a PDF on which it begins, counted from 1; `section` is the last heading above it.
     """
 
     start: int
     end: int
     item: Item
     page: int | None = None
+    section: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,9 @@ def read_document(content: bytes) -> Document:
         answer = json.loads(content)
         return Document(
             paragraphs=[
-                DocumentParagraph(int(each["start"]), int(each["end"]), read_item(each), each.get("page"))
+                DocumentParagraph(
+                    int(each["start"]), int(each["end"]), read_item(each), each.get("page"), each.get("section")
+                )
                 for each in answer["paragraphs"]
             ],
             summary=answer["summary"],

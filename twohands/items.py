@@ -61,7 +61,8 @@ class Item:
     """One text to classify, or the fault that stands in its place.
 
     `where` holds `document`, `paragraph` (from 0), `start` and `end` (characters of the raw text; None where the
-    text was extracted from the file) for a document, of a PDF also `page` (from 1), and nothing for a row. `raw` is
+    text was extracted from the file) for a document, of a PDF also `page` (from 1), below a heading also `section`, and
+    nothing for a row. `raw` is
     a document's paragraph with its line ends, by which evidence is cut, and None for a row. `document` is under what
     the text is summed up: the file, or what its row shares with others.
     """
@@ -189,8 +190,9 @@ def _items_from_document(
         offsets = {"start": paragraph.start, "end": paragraph.end} if has_offsets else {}
         if page := document.find_page(paragraph.start):
             offsets["page"] = page
+        named = {"section": paragraph.section} if paragraph.section else {}
         raw = document.text[paragraph.start : paragraph.end]
-        yield Item(f"{name}#{number}", paragraph.text, None, where | {"paragraph": number} | offsets, raw, name)
+        yield Item(f"{name}#{number}", paragraph.text, None, where | {"paragraph": number} | offsets | named, raw, name)
 
 
 def read_items(files: Iterable[Path], faults: list[str], *, text_column: str, by: str | None = None) -> Iterator[Item]:

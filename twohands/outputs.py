@@ -85,6 +85,8 @@ def flat_columns(
         columns += [Column(name, "int64", (name,)) for name in ("paragraph", "start", "end")]
     if has_pages:
         columns.append(Column("page", "int64", ("page",)))
+    if has_documents:
+        columns.append(Column("section", "string", ("section",)))
     if with_text:
         columns.append(Column("text", "string", ("text",)))
     for head in taxonomy.heads:

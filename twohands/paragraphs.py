@@ -21,6 +21,7 @@ from twohands.markers import read_item, read_marker
 from twohands.marks import Kind, cut_at_marks, cut_comments, cut_heading
 from twohands.notices import MAX_WORDS, is_notice
 from twohands.running_lines import is_no_text
+from twohands.sections import Sections
 
 LIMIT_CHARS = 100_000
 LIMIT_MARKS = 30
@@ -46,11 +47,15 @@ _PERHAPS_MARKS = re.compile(rf"(?<![^\w\s\x00-\x7f])[^\w\s\x00-\x7f]{{{LIMIT_MAR
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """One paragraph of a document: `text` is normalised, `raw[start:end]` is where it stood."""
+    """One paragraph of a document: `text` is normalised, `raw[start:end]` is where it stood.
+
+    `section` is the last marked heading above it, in one line and without its marks; empty where there is none.
+    """
 
     text: str
     start: int
     end: int
+    section: str = ""
 
 
 def _cut_run(match: re.Match[str]) -> str:
@@ -231,7 +236,7 @@ class _Run:
 
 
 def _find(
-    text: str, *, min_words: int, limit_chars: int, check: Check, with_notices: bool = False
+    text: str, sections: Sections, *, min_words: int, limit_chars: int, check: Check, with_notices: bool
 ) -> Iterator[tuple[int, int]]:
     """Where paragraphs stand: pieces that are no headings and no notices, and runs of headings that are lists."""
     run: _Run | None = None
@@ -247,6 +252,7 @@ def _find(
         if is_marked:
             yield from filter(None, (run and run.find_list(is_front=is_front),))
             words = cut_heading(text, span)
+            sections.add(words)
             run, marker_read = None if is_no_text(text[slice(*words)]) else _Run(*words), ""
             is_lead = False
             continue
@@ -346,11 +352,15 @@ def iter_paragraphs(
     for with_notices in (False, True):  # where there is nothing else, a notice is what is to be read
         if not is_blank:
             break
-        found = _find(text, min_words=min_words, limit_chars=limit_chars, check=check, with_notices=with_notices)
+        sections = Sections(text)
+        found = _find(
+            text, sections, min_words=min_words, limit_chars=limit_chars, check=check, with_notices=with_notices
+        )
         for start, end in _join_leads(text, found, limit_chars):
             check()
             with suppress(EmptyParagraphError):
-                paragraph = Paragraph(normalise(text[start:end], limit_chars=limit_chars), start, end)
+                section = normalise(heading) if (heading := sections.find(start)) else ""
+                paragraph = Paragraph(normalise(text[start:end], limit_chars=limit_chars), start, end, section)
                 is_blank = False
                 yield paragraph
 

@@ -25,7 +25,7 @@ from twohands.repeated_keys import RepeatedKeysError, load_yaml
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$", max_length=64)]
 # A head is a column of rows: one that is called like a column which a command reads or writes would lose its labels.
 RESERVED_NAMES = {
-    "id", "text", "source", "group", "document", "paragraph", "start", "end", "error", "model",
+    "id", "text", "source", "group", "document", "paragraph", "start", "end", "page", "section", "error", "model",
     "heads", "n_tokens", "n_windows", "truncated", "n_tokens_cut", "evidence", "warnings",
     "confidence", "scores", "excerpt_of", "sentences", "chosen", "restates", "row", "error_code", "error_message",
 }  # fmt: skip

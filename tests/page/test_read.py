@@ -407,6 +407,16 @@ def test_a_paragraph_of_a_pdf_is_cited_by_its_page(page, tmp_path):
 
 
 @pytest.mark.issue(7)
+def test_files_say_below_which_heading_a_paragraph_stands(page, tmp_path):
+    drop(page, ".read-view", "d.md", f"{PIECES[2]}\n\n# Ports\n\n{PIECES[0]}\n".encode())
+    wait_read(page)
+    with save(page, page.get_by_role("button", name="CSV"), tmp_path).open(newline="", encoding="utf-8-sig") as stream:
+        assert [(row["number"], row["section"]) for row in csv.DictReader(stream)] == [("1", ""), ("2", "Ports")]
+    lines = save(page, page.get_by_role("button", name="JSONL"), tmp_path).read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["section"] for line in lines] == [None, "Ports"]
+
+
+@pytest.mark.issue(7)
 def test_short_items_that_are_pasted_from_word_are_read(page):
     items = ["Cap rents", "Sell the barges"]
     marked = "".join(f"<p class=MsoListParagraph><span style='mso-list:Ignore'>o</span>{item}</p>" for item in items)

@@ -200,6 +200,9 @@ async def test_documents_come_back_typed(url, classifier):
         assert document.text is None
         assert document.model == classifier.identity
         assert document.summary["n_paragraphs"] == 2
+        assert [each.section for each in document.paragraphs] == [None, None]
+        below = client.classify_document(f"# Ports\n\n{text}")
+        assert [each.section for each in below.paragraphs] == ["Ports", "Ports"]
         from_bytes = client.classify_document(text.encode(), media_type="text/plain")
         assert [each.start for each in from_bytes.paragraphs] == [each.start for each in document.paragraphs]
         with pytest.raises(ServiceError) as failure:

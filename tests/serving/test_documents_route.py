@@ -297,6 +297,22 @@ async def test_a_document_is_answered_as_it_is_read(client):
     assert last == {"summary": whole["summary"]}
 
 
+@pytest.mark.issue(4)
+async def test_a_paragraph_below_a_heading_says_which(client):
+    text = "# Ports\n\nThe plan of the plan.\n\n## Rail ##\n\nA market of the market."
+    sent = {"content": text.encode(), "headers": {"content-type": "text/markdown"}}
+    answer = (await client.post("/v1/documents", **sent)).json()
+    DocumentResponse.model_validate(answer)
+    assert [p["section"] for p in answer["paragraphs"]] == ["Ports", "Rail"]
+    sent["headers"]["accept"] = "application/x-ndjson"
+    _, *paragraphs, _ = [json.loads(line) for line in (await client.post("/v1/documents", **sent)).text.splitlines()]
+    assert paragraphs == answer["paragraphs"]
+    page = "<article><h1>Ports</h1><p>The plan of the plan.</p></article>"
+    (paragraph,) = (await send(client, page, "text/html")).json()["paragraphs"]
+    assert paragraph["section"] == "Ports"
+    assert not any("section" in p for p in (await send(client, TEXT)).json()["paragraphs"])
+
+
 async def test_a_streamed_document_that_cannot_be_read_is_refused_with_its_status(client):
     headers = {"content-type": "text/plain", "accept": "application/x-ndjson"}
     answer = await client.post("/v1/documents", content=b" \n ", headers=headers)

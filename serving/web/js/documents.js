@@ -124,6 +124,7 @@ async function* readSource(source, { limits, served, signal }) {
   if (!isFile && !parts.some((part) => part.text.trim())) throw new BadFileError("There is no text to read.");
   let nBefore = 0;
   let nRead = 0;
+  let section = null; // the last heading, which may stand in the part before
   let held = ""; // what stands behind the last paragraph of a part
   for (const part of parts) {
     if (part && !part.text.trim()) continue;
@@ -147,7 +148,8 @@ async function* readSource(source, { limits, served, signal }) {
           const above = join(held, text.slice(end, start).trim());
           held = "";
           end = points.at(value.end);
-          paragraphs.push({ ...value, rawText: text.slice(start, end), above, readIndex: nRead });
+          section = value.section ?? section;
+          paragraphs.push({ ...value, ...(section ? { section } : {}), rawText: text.slice(start, end), above, readIndex: nRead });
           nRead += 1;
         } else if (value.summary && parts.length === 1) {
           yield { summary: value.summary };

@@ -34,17 +34,18 @@ function remark({ place, model, corrected }, taxonomy) {
   return { ...place, model: `${model.name} ${model.version} ${model.sha256.slice(0, 8)}`, ...labels };
 }
 
-// Where a paragraph stands: its number as in the margin, and the page of a PDF.
-const placeOf = ({ readIndex, page }) => ({ number: readIndex + 1, ...(page ? { page } : {}) });
+// Where a paragraph stands: its number as in the margin, the page of a PDF, and where any stands below a heading, which.
+const placeOf = ({ readIndex, page, section = null }, hasSections) => ({ number: readIndex + 1, ...(page ? { page } : {}), ...(hasSections ? { section } : {}) });
 
 // Rows of a reading: { own, place, model, corrected, answer }.
 export function paragraphRows(reading) {
+  const hasSections = reading.paragraphs.some(({ section }) => section);
   return reading.paragraphs.map((paragraph) => ({
     own: { document: reading.title, paragraph: paragraph.readIndex, text: paragraph.rawText },
-    place: placeOf(paragraph),
+    place: placeOf(paragraph, hasSections),
     model: reading.model,
     corrected: findCorrected(reading.taxonomy, paragraph.rawText),
-    answer: Object.fromEntries(Object.entries(paragraph).filter(([name]) => !["paragraph", "page"].includes(name) && !OWN_KEYS.includes(name))),
+    answer: Object.fromEntries(Object.entries(paragraph).filter(([name]) => !["paragraph", "page", "section"].includes(name) && !OWN_KEYS.includes(name))),
   }));
 }
 

@@ -1,0 +1,44 @@
+"""Owns where the marked headings of a text stand -> the heading of the section in which a paragraph does.
+
+Knows nothing of what a heading or a paragraph is.
+"""
+
+import re
+from collections import deque
+
+_MAX_CHARS = 400
+_CLOSING_SIGNS = re.compile(r"\s#+\s*\Z")  # of `## Money ##`
+
+
+class Sections:
+    """Headings of one text, which come in order and before what stands below them."""
+
+    def __init__(self, text: str) -> None:
+        """Begin with none.
+
+        Args:
+            text: the raw document.
+        """
+        self._text = text
+        self._ahead: deque[tuple[int, int]] = deque()
+        self._heading = ""
+
+    def add(self, span: tuple[int, int]) -> None:
+        """Add a heading, by where its words stand."""
+        self._ahead.append(span)
+
+    def find(self, start: int) -> str:
+        """Find the section of a paragraph.
+
+        Args:
+            start: of the paragraph; no less than that of the one before.
+
+        Returns:
+            The last heading above it that has a letter or a digit, as it stands in the text; empty where there is none.
+        """
+        while self._ahead and self._ahead[0][0] < start:
+            begin, end = self._ahead.popleft()
+            heading = _CLOSING_SIGNS.sub("", self._text[begin : min(end, begin + _MAX_CHARS)])
+            if any(map(str.isalnum, heading)):
+                self._heading = heading
+        return self._heading
