@@ -133,7 +133,7 @@ class DocumentParagraph(Prediction):
     page: int | None = Field(default=None, ge=1, description="of a PDF: the page on which it begins, counted from 1")
     section: str | None = Field(
         default=None,
-        description="the last heading above it, of text where it is marked as Markdown does, and of no PDF",
+        description="the last heading above it, where headings are marked: HTML, .docx, Markdown",
     )
 
 
