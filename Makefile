@@ -48,8 +48,11 @@ override OUTPUT := $(patsubst %/,%,$(OUTPUT))
 STAGES ?= $(if $(OF_RELEASE),configs/twohands-base.yaml configs/twohands-second.yaml configs/twohands-third.yaml \
   configs/twohands-fourth.yaml configs/twohands-fifth.yaml configs/twohands-sixth.yaml \
   configs/twohands-seventh.yaml configs/twohands-eighth.yaml configs/twohands-ninth.yaml)
+# The checkpoints whose mean CONFIG goes on from, as runs/NAME-start/checkpoint, described by START_CONFIG.
+START_MEAN ?= $(if $(OF_RELEASE),runs/twohands-eighth/checkpoint runs/twohands-ninth/checkpoint)
+START_CONFIG ?= $(if $(OF_RELEASE),configs/twohands-mean.yaml,$(CONFIG))
 # The checkpoints whose mean is released, described by CONFIG; empty where CONFIG is the last stage itself.
-MEAN ?= $(if $(OF_RELEASE),runs/twohands-eighth/checkpoint runs/twohands-ninth/checkpoint)
+MEAN ?=
 has-data:
 	$(if $(DATA),,$(error make release needs DATA=folder, with the files that $(CONFIG) names, such as train.jsonl and dev.jsonl))
 	@test -d '$(DATA)' || { echo "make release: DATA=$(DATA) is no folder" >&2; exit 1; }
@@ -60,12 +63,15 @@ define newline
 endef
 MEAN_OUTPUT = runs/$(notdir $(OUTPUT))-mean/checkpoint
 TRAIN_LAST = .venv/bin/twohands train $(CONFIG) --set data.root='$(DATA)' --output $(OUTPUT) --overwrite $(ARGS)
+START = .venv/bin/twohands average $(START_MEAN) --output runs/$(notdir $(OUTPUT))-start/checkpoint --overwrite \
+  --config $(START_CONFIG) --set data.root='$(DATA)' $(ARGS)
 AVERAGE = .venv/bin/twohands average $(MEAN) --output $(MEAN_OUTPUT) --overwrite --config $(CONFIG) \
   --set data.root='$(DATA)' $(ARGS)
 EXPORT_MEAN = .venv/bin/twohands export $(MEAN_OUTPUT) --output $(OUTPUT) --overwrite
 LAST = $(if $(MEAN),$(AVERAGE)$(newline)$(EXPORT_MEAN),$(TRAIN_LAST))
 release: has-data .venv/.done
 	$(foreach stage,$(STAGES),.venv/bin/twohands train $(stage) --set data.root='$(DATA)' --no-export $(ARGS)$(newline))
+	$(if $(START_MEAN),$(START))
 	$(LAST)
 	.venv/bin/twohands models verify $(OUTPUT)
 	$(REPORT)

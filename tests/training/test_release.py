@@ -47,13 +47,15 @@ def test_what_it_runs_is_understood_by_the_command_line(tmp_path):
     (rows / "dev.jsonl").write_text("{}\n", encoding="utf-8")
     lines = make("-n", "release", f"DATA={rows}", "ARGS=--set seed=14", "HUMAN=people").stdout.splitlines()
     commands = [shlex.split(line)[1:] for line in lines if line.startswith(".venv/bin/twohands ")]
-    assert [command[0] for command in commands] == [*["train"] * len(STAGES), "average", "export", "models", "report"]
+    assert [command[0] for command in commands] == [*["train"] * len(STAGES), "average", "train", "models", "report"]
     assert [command[1] for command in commands[: len(STAGES)]] == [f"configs/{name}.yaml" for name in STAGES]
     *stages, mean, last, _, report = commands
     assert all("--no-export" in stage for stage in stages)
     assert all({f"data.root={rows}", "seed=14"} <= set(command) for command in (*stages, mean))
     assert mean[1:3] == [f"runs/{name}/checkpoint" for name in STAGES[-2:]]
-    assert last[1] == mean[mean.index("--output") + 1]
+    start = load_config(ROOT / last[1])[0].start
+    assert start is not None
+    assert start.checkpoint.as_posix() == mean[mean.index("--output") + 1]
     assert "--overwrite" in last
     assert str(rows / "dev.jsonl") in report
     assert {"--card", "--page", str(rows / "train.jsonl")} <= set(report)
@@ -91,6 +93,11 @@ def test_another_config_takes_nothing_of_the_release(tmp_path):
     assert not {"keywords", "--page"} & set(report)
     mean = make("-n", "release", f"DATA={tmp_path}", "CONFIG=my/mails.yaml", "MEAN=a/checkpoint b/checkpoint").stdout
     assert "average a/checkpoint b/checkpoint --output runs/mails-mean/checkpoint" in mean
+    assert "runs/mails-start" not in mean
+    begun = ["START_MEAN=a/checkpoint b/checkpoint", "START_CONFIG=my/mean.yaml"]
+    start = make("-n", "release", f"DATA={tmp_path}", "CONFIG=my/mails.yaml", *begun).stdout.replace("\\\n", "")
+    assert "average a/checkpoint b/checkpoint --output runs/mails-start/checkpoint --overwrite" in start
+    assert start.index("--config my/mean.yaml") < start.index("train my/mails.yaml")
     copied = make("-n", "release", f"DATA={tmp_path}", "CONFIG=my/twohands.yaml")
     assert (copied.returncode, "pass OUTPUT=" in copied.stderr) == (2, True)
     assert make("-n", "release", f"DATA={tmp_path}", "CONFIG=my/twohands.yaml", "OUTPUT=models/mine").returncode == 0
@@ -101,7 +108,7 @@ def test_another_config_takes_nothing_of_the_release(tmp_path):
 
 
 def test_the_mean_is_described_by_the_rows_of_its_stages():
-    mean, *stages = (load_config(ROOT / f"configs/{name}.yaml")[0] for name in ("twohands", *STAGES[-2:]))
+    mean, *stages = (load_config(ROOT / f"configs/{name}.yaml")[0] for name in ("twohands-mean", *STAGES[-2:]))
     assert set(mean.data.train) == {name for stage in stages for name in stage.data.train}
     assert set(mean.data.labels) == {name for stage in stages for name in stage.data.labels}
     assert all((stage.window, stage.encoder) == (mean.window, mean.encoder) for stage in stages)
