@@ -7,7 +7,6 @@ import csv
 import functools
 import itertools
 import json
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -44,7 +43,7 @@ from twohands.row_files import (
     tell_unread,
     tell_unusable,
 )
-from twohands.values import NO_VALUE, spell_value
+from twohands.values import NO_VALUE, read_whole, spell_value
 
 STDIN_NAME = "stdin"
 GROUP = "group"  # the column that says of which document a row is
@@ -62,9 +61,8 @@ class Item:
 
     `where` holds `document`, `paragraph` (from 0), `start` and `end` (characters of the raw text; None where the
     text was extracted from the file) for a document, of a PDF also `page` (from 1), below a heading also `section`, and
-    nothing for a row. `raw` is
-    a document's paragraph with its line ends, by which evidence is cut, and None for a row. `document` is under what
-    the text is summed up: the file, or what its row shares with others.
+    nothing for a row. `raw` is a document's paragraph with its line ends, by which evidence is cut, and None for a row.
+    `document` is under what the text is summed up: the file, or what its row shares with others.
     """
 
     id: str
@@ -149,10 +147,7 @@ def find_inputs(paths: Iterable[Path], *, text_column: str, by: str | None = Non
 
 def _name_document(row: Row, by: str | None, file: str) -> str:
     """What a row is summed up under: its group, else its file; or its value of the column that was named."""
-    cell = row.cells.get(by or GROUP)
-    if isinstance(cell, float):  # pandas writes years as 1987.0 where a cell of the column is empty, and that as NaN
-        cell = None if math.isnan(cell) else int(cell) if cell.is_integer() else cell
-    name = spell_value(cell, most_chars=_MAX_NAME_CHARS)
+    name = spell_value(read_whole(row.cells.get(by or GROUP)), most_chars=_MAX_NAME_CHARS)
     return file if by is None and name == NO_VALUE else name
 
 
