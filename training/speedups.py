@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
-from transformers import AttentionInterface, PreTrainedModel
+from transformers import AttentionInterface, PretrainedConfig, PreTrainedModel
 from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
 _ATTENTION = "twohands-lean"
@@ -121,6 +121,12 @@ AttentionInterface.register(_ATTENTION, attend)
 AttentionMaskInterface.register(_ATTENTION, eager_mask)
 
 
+def _is_plain(config: PretrainedConfig) -> bool:
+    # Before version 5 of the library BERT may add the distance of tokens to the scores, within its eager attention.
+    is_absolute = getattr(config, "position_embedding_type", "absolute") == "absolute"
+    return is_absolute and config.model_type in _PLAIN_FAMILIES
+
+
 def speed_up(model: PreTrainedModel) -> None:
     """Have a model that is trained in bf16 on a CPU take both, where its family allows it. Changes the model.
 
@@ -131,5 +137,5 @@ def speed_up(model: PreTrainedModel) -> None:
         for name, child in list(module.named_children()):
             if type(child) is nn.Dropout:
                 setattr(module, name, BitDropout(child.p).train(child.training))
-        if isinstance(module, PreTrainedModel) and module.config.model_type in _PLAIN_FAMILIES:
+        if isinstance(module, PreTrainedModel) and _is_plain(module.config):
             module.config._attn_implementation = _ATTENTION

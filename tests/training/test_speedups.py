@@ -64,10 +64,10 @@ def test_attention_is_the_textbooks_with_what_is_padded_left_out():
     assert torch.allclose(half.float(), given, atol=0.05)
 
 
-def build(pooling):
+def build(pooling, **settings):
     torch.manual_seed(6)
     sizes = {"vocab_size": 100, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
-    config = BertConfig(**sizes, intermediate_size=32, num_labels=7, attn_implementation="eager")
+    config = BertConfig(**sizes, intermediate_size=32, num_labels=7, attn_implementation="eager", **settings)
     if pooling == "first":
         return BertForSequenceClassification(config).eval()
     outer = MeanPoolingConfig(encoder=config, num_labels=7)
@@ -109,3 +109,9 @@ def test_a_family_with_attention_of_its_own_keeps_it():
     speed_up(model)
     assert model.config._attn_implementation == "eager"
     assert any(isinstance(module, BitDropout) for module in model.modules())
+
+
+def test_positions_that_are_added_to_the_scores_are_not_lost():
+    model = build("first", position_embedding_type="relative_key")
+    speed_up(model)
+    assert model.config._attn_implementation == "eager"
