@@ -95,7 +95,7 @@ def train(
 
     from training.data import Splits, describe_heads, load_splits, take_few  # noqa: PLC0415, RUF100
     from training.encoders import find_encoder  # noqa: PLC0415, RUF100
-    from training.restated import describe_restated  # noqa: PLC0415, RUF100
+    from training.restated import describe_restated, take_pair  # noqa: PLC0415, RUF100
 
     encoder = find_encoder(chosen.encoder.name, revision=chosen.encoder.revision, sha256=chosen.encoder.sha256)
     encoder.check_fit(max_tokens=chosen.window.max_tokens, num_layers=chosen.encoder.num_layers)
@@ -109,6 +109,7 @@ def train(
     splits = load_splits(chosen.data, taxonomy, seed=chosen.seed)
     if smoke:
         fewer, dev, test = (take_few(rows, SMOKE_ROWS, taxonomy) for rows in (splits.train, splits.dev, splits.test))
+        fewer = take_pair(fewer, splits.train, is_used=chosen.loss.consistency_weight > 0)
         splits = Splits(fewer, dev, test, splits.files, splits.n_left_out, splits.overruled)
     is_main = int(os.environ.get("RANK", "0")) == 0
     if is_main:

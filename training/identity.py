@@ -52,7 +52,7 @@ def identify_run(config: TrainConfig, taxonomy: Taxonomy, splits: Splits, encode
         "train_fingerprint": fingerprint(splits.train),
         "dev_fingerprint": fingerprint(splits.dev),
         "scores_sha256": fingerprint_scores(splits.train),
-        "restated_sha256": fingerprint_restated(splits.train),
+        "restated_sha256": fingerprint_restated(splits.train, is_used=config.loss.consistency_weight > 0),
         # Rows are shuffled by place and changed by id, and processes share a step's rows.
         "order_sha256": sha256_of_value([example.id for example in splits.train]),
         "n_processes": int(os.environ.get("WORLD_SIZE", "1")),

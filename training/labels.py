@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from training.excerpts import Excerpt, read_excerpt
-from training.restated import RESTATES
+from training.restated import RESTATES, read_restated
 from twohands.errors import DataError
 from twohands.examples import NOT_LABELLED, Example, Labels, Row, as_words, encode_labels, read_rows
 from twohands.hashing import sha256_of_value
@@ -74,9 +74,8 @@ def _check_line(row: Row, taxonomy: Taxonomy) -> dict[str, object]:
         raise ValueError(f"{_SCORES} of {unknown[0]!r}, which is none of the heads {', '.join(heads)}")
     if spoken:
         cells[TEACHER_SCORES] = {name: _check_scores(value, heads[name]) for name, value in spoken.items()}
-    restates = row.cells.get(RESTATES)
-    if restates not in (None, ""):
-        cells[RESTATES] = str(restates)
+    if (restated := read_restated(row.cells)) is not None:
+        cells[RESTATES] = restated
     if not cells:
         raise ValueError(f"no label: neither {', '.join(heads)} nor {_SCORES} nor {RESTATES}")
     excerpt = read_excerpt(row)
@@ -188,7 +187,7 @@ def lay_labels(rows: Iterable[Row], labels: LabelsById, taxonomy: Taxonomy, left
         identifier = row.cells.get("id")
         laid = {} if identifier is None else labels.get(str(identifier), {})
         given = {head.name for head in taxonomy.heads if not is_open(row.cells.get(head.name), head)}
-        if row.cells.get(RESTATES) not in (None, ""):
+        if read_restated(row.cells) is not None:
             given.add(RESTATES)
         cells = {**row.cells, **{n: value for n, value in laid.items() if n != _EXCERPT and n not in given}}
         if _is_bare(cells, taxonomy):

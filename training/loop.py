@@ -29,7 +29,7 @@ from training.model import build_model, set_attention_dropout
 from training.optimizer import choose_optimizer
 from training.order import EpochOrder
 from training.progress import ProgressBar
-from training.restated import find_restated, pair_restated
+from training.restated import NONE_RESTATED, find_restated, pair_restated
 from training.speedups import speed_up
 from training.stages import draw_replay, list_rows, load_start, read_origin
 from training.steps import Patience, StepPlan, is_over, plan_steps, warn_of_end
@@ -157,7 +157,8 @@ def _claim_run(run_dir: Path, identity: dict[str, object], *, restart: bool) -> 
 def _check_same_run(run_dir: Path, identity: dict[str, object]) -> None:
     before = json.loads((run_dir / RUN_NAME).read_text(encoding="utf-8"))
     before["settings"] = upgrade_dumped(before.get("settings", {}))
-    for key in ("scores_sha256", "restated_sha256", "order_sha256", "n_processes"):
+    before.setdefault("restated_sha256", NONE_RESTATED)
+    for key in ("scores_sha256", "order_sha256", "n_processes"):
         before.setdefault(key, identity[key])  # runs of older releases do not say it
     if (run_dir / CHECKPOINT / CONFIG_NAME).is_file():
         before["n_processes"] = identity["n_processes"]  # nothing is left to train: one alone may export it
@@ -272,7 +273,8 @@ def _train(
         speed_up(model)
     originals = repeat_examples(rows)
     rows = augment_examples(originals, **config.augmentation.model_dump(), seed=config.seed)
-    restated = find_restated(splits.train)  # among all: a replay may have drawn one of the two alone
+    # Among all: a replay may have drawn one of the two alone.
+    restated = find_restated(splits.train) if config.loss.consistency_weight else {}
     train = make_dataset(
         rows,
         paragraph_encoder,

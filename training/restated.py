@@ -1,18 +1,28 @@
 """Owns rows that say what another row says, in other words: which text each is shown beside, to be answered alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from training.config import TrainConfig
 from twohands.errors import ConfigError, DataError
 from twohands.examples import Example
 from twohands.hashing import sha256_of_value
+from twohands.values import read_whole
 
 RESTATES = "restates"  # a column of rows and of labels files: the id of the row whose statement this one repeats
 
 
-def _restated_id(example: Example) -> str | None:
-    value = example.columns.get(RESTATES)
+def read_restated(cells: Mapping[str, object]) -> str | None:
+    """Read which row a row restates.
+
+    Args:
+        cells: of a row, or of a line of a labels file.
+
+    Returns:
+        Its id; None where the cell is empty.
+    """
+    value = cells.get(RESTATES)
+    value = value if isinstance(value, str) else read_whole(value)
     return None if value is None or value == "" else str(value)
 
 
@@ -33,8 +43,10 @@ def find_restated(examples: Sequence[Example]) -> dict[str, Example]:
     found: dict[str, Example] = {}
     faults = []
     for example in by_id.values():
-        identifier = _restated_id(example)
-        other = None if identifier is None else by_id.get(identifier)
+        identifier = read_restated(example.columns)
+        if identifier is None:
+            continue
+        other = by_id.get(identifier) or by_id.get(str(read_whole(identifier)))
         if other is None:
             continue
         if other is example:
@@ -64,14 +76,14 @@ def describe_restated(examples: Sequence[Example], *, is_used: bool) -> list[str
         A line where there are such rows.
 
     Raises:
-        DataError: as `find_restated`.
+        DataError: as `find_restated`, where they are used.
     """
-    n_named = sum(_restated_id(example) is not None for example in examples)
-    n_found = len(find_restated(examples))
+    n_named = sum(read_restated(example.columns) is not None for example in examples)
     if not n_named:
         return []
     if not is_used:
         return [f"{n_named} rows restate others, of which nothing is made: loss.consistency_weight is 0"]
+    n_found = len(find_restated(examples))
     alone = f"; {n_named - n_found} more restate rows that are not in train" if n_named > n_found else ""
     return [f"{n_found} rows are shown beside those that they restate{alone}"]
 
@@ -98,6 +110,28 @@ def check_consistency(config: TrainConfig, examples: Sequence[Example]) -> None:
         )
 
 
+def take_pair(few: Sequence[Example], examples: Sequence[Example], *, is_used: bool) -> list[Example]:
+    """See that a few rows hold one that restates another, where there is such a pair: a smoke run draws it together.
+
+    Args:
+        few: some of the rows.
+        examples: the rows of train.
+        is_used: as in `describe_restated`.
+
+    Returns:
+        The few, and the first pair of all where there is none among them.
+
+    Raises:
+        DataError: as `find_restated`, where they are used.
+    """
+    found = find_restated(examples) if is_used else {}
+    if not found or find_restated(few):
+        return list(few)
+    name, other = next(iter(found.items()))
+    kept = {example.id for example in few} | {name, other.id}
+    return [example for example in examples if example.id in kept]
+
+
 def pair_restated(originals: Sequence[Example], restated: dict[str, Example]) -> list[Example]:
     """Give each row the text that it is shown beside.
 
@@ -114,13 +148,21 @@ def pair_restated(originals: Sequence[Example], restated: dict[str, Example]) ->
     ]
 
 
-def fingerprint_restated(examples: Sequence[Example]) -> str:
+def fingerprint_restated(examples: Sequence[Example], *, is_used: bool) -> str:
     """Hash which rows are shown beside which.
 
     Args:
         examples: checked rows.
+        is_used: as in `describe_restated`.
 
     Returns:
         64 hex digits, whatever the order of the rows.
+
+    Raises:
+        DataError: as `find_restated`, where they are used.
     """
-    return sha256_of_value(sorted((name, other.id) for name, other in find_restated(examples).items()))
+    found = find_restated(examples) if is_used else {}
+    return sha256_of_value(sorted((name, other.id) for name, other in found.items()))
+
+
+NONE_RESTATED = fingerprint_restated((), is_used=False)  # of all runs of releases that do not say it

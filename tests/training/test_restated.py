@@ -10,8 +10,16 @@ from tests.training.test_run import losses, run_fit
 from training.config import load_config
 from training.data import load_splits
 from training.identity import list_changes
-from training.restated import check_consistency, describe_restated, find_restated, fingerprint_restated, pair_restated
-from twohands.errors import ConfigError, DataError
+from training.kept import read_kept, write_kept
+from training.restated import (
+    check_consistency,
+    describe_restated,
+    find_restated,
+    fingerprint_restated,
+    pair_restated,
+    take_pair,
+)
+from twohands.errors import ConfigError, DataError, RunConflictError
 from twohands.examples import Example
 
 NEUTRAL = {"stance": ("neutral",), "topics": ("sanctions", "regulation")}
@@ -42,6 +50,20 @@ def test_a_number_names_a_row_too_and_an_empty_cell_none():
     assert {name: other.id for name, other in find_restated(rows).items()} == {"8": "7"}
 
 
+def test_a_number_of_pandas_names_a_row_and_its_empty_cell_none():
+    rows = [row("7", "One."), row("8", "Two.", restates=7.0), row("9", "Three.", restates=float("nan"))]
+    rows += [row("10", "Four.", restates="7.0"), row("11", "Five.", restates="11.0"), row("11.0", "Six.")]
+    assert {name: other.id for name, other in find_restated(rows).items()} == {"8": "7", "10": "7", "11": "11.0"}
+    assert describe_restated(rows, is_used=True) == ["3 rows are shown beside those that they restate"]
+
+
+def test_of_a_few_rows_one_restates_another():
+    rows = [row("c", "Another matter."), BASE, row("d", "A third."), PASSIVE]
+    assert take_pair(rows[:1], rows, is_used=True) == [rows[0], BASE, PASSIVE]
+    assert take_pair(rows, rows, is_used=True) == rows
+    assert take_pair(rows[:1], rows[:3], is_used=True) == take_pair(rows[:1], rows, is_used=False) == rows[:1]
+
+
 def test_labels_that_differ_are_refused_all_at_once():
     other = {"stance": ("state-led",), "topics": ("regulation", "sanctions")}  # the order of topics says nothing
     unlabelled = {"stance": ("neutral",), "topics": None}
@@ -66,6 +88,19 @@ def test_what_becomes_of_them_is_told():
         "1 rows are shown beside those that they restate; 1 more restate rows that are not in train"
     ]
     assert "consistency_weight is 0" in describe_restated(rows, is_used=False)[0]
+
+
+def test_where_nothing_is_drawn_together_nothing_is_refused_and_the_run_is_as_of_older_releases(tmp_path):
+    rows = [BASE, row("b", "x", {"stance": ("state-led",), "topics": None}, restates="a")]
+    assert describe_restated(rows, is_used=False)[0].startswith("1 rows restate others")
+    none = fingerprint_restated(rows, is_used=False)
+    assert none == fingerprint_restated([BASE], is_used=True)
+    asked = {"settings": load_config("minilm")[0].model_dump(mode="json")}
+    write_kept(tmp_path / "kept.json", {"identity": asked})  # an older release did not say it
+    assert read_kept(tmp_path / "kept.json", asked | {"restated_sha256": none})
+    paired = fingerprint_restated([BASE, PASSIVE], is_used=True)
+    with pytest.raises(RunConflictError, match="restated_sha256"):
+        read_kept(tmp_path / "kept.json", asked | {"restated_sha256": paired})
 
 
 def test_answers_cannot_be_drawn_together_where_no_row_has_another_text():
@@ -96,8 +131,9 @@ def test_a_labels_file_says_it_of_rows_that_stand_elsewhere(tmp_path, taxonomy):
 
 
 def test_it_is_part_of_what_a_run_is():
-    alone, paired = fingerprint_restated([BASE, row("b", "They shut the yard.")]), fingerprint_restated([BASE, PASSIVE])
-    assert alone != paired == fingerprint_restated([PASSIVE, BASE])
+    alone = fingerprint_restated([BASE, row("b", "They shut the yard.")], is_used=True)
+    paired = fingerprint_restated([BASE, PASSIVE], is_used=True)
+    assert alone != paired == fingerprint_restated([PASSIVE, BASE], is_used=True)
     assert "restated_sha256" in list_changes({"restated_sha256": alone}, {"restated_sha256": paired})
 
 
