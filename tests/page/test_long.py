@@ -154,3 +154,28 @@ def test_long_texts_are_cut_at_paragraphs_and_none_is_lost(page):
         }"""
     )
     assert parts == {"joined": True, "ends": True, "most": 1800}
+
+
+@pytest.mark.issue(4)
+def test_no_heading_is_cut_from_what_stands_below_it(page):
+    parts = page.evaluate(
+        """async () => {
+            const { cutParts } = await import("/page/js/documents.js");
+            const limits = { max_document_bytes: 1e7, max_document_paragraphs: 10 };
+            const gap = "\\r\\n\\r\\n";
+            const cut = (pieces) => cutParts(pieces.join(gap), limits).map(({ text }) => text.trim().split(gap));
+            const pieces = Array.from({ length: 40 }, (_, n) => `Paragraph ${n}.`);
+            pieces[8] = "# Ports";
+            pieces[18] = "Rail\\r\\n----";
+            pieces[28] = "Text.\\r\\n## Quays ##";
+            const long = Array.from({ length: 12 }, (_, n) => `Paragraph ${n}.${" And so on.".repeat(20_000)}`);
+            long[6] = "# Ports";
+            const sizes = cutParts(long.join("\\n\\n"), { max_document_bytes: 6e6, max_document_paragraphs: 100 });
+            return { cut: cut(pieces), heads: cut(Array(25).fill("# Ports")).map((part) => part.length),
+                     begins: sizes.map(({ text }) => text.slice(0, 11)) };
+        }"""
+    )
+    assert [len(part) for part in parts["cut"]] == [10, 10, 10, 9, 1]
+    assert [part[-1] for part in parts["cut"][:3]] == ["Paragraph 9.", "Paragraph 19.", "Paragraph 29."]
+    assert parts["heads"] == [10, 10, 5]
+    assert parts["begins"] == ["Paragraph 0", "# Ports\n\nPa"]

@@ -61,7 +61,9 @@ export async function openFile(file, limits) {
   return { name: file.name, file, mediaType };
 }
 
-// Cuts only what is too long for one request.
+const MARKED = /^\s*(?:#{1,6}\s|={3,}\s*$|-{3,}\s*$)/; // the last line of a heading
+
+// Cuts only what is too long for one request, and no heading from what stands below it, which would lose its section.
 export function cutParts(text, limits) {
   const longest = Math.min(LONGEST_PART, Math.floor(limits.max_document_bytes / 4));
   const mostPieces = Math.max(1, Math.floor(limits.max_document_paragraphs * 0.9));
@@ -70,16 +72,21 @@ export function cutParts(text, limits) {
   let start = 0;
   let last = 0; // the end of the last cut that may be used
   let nPieces = 0;
+  let nBehind = 0; // of these, behind that cut
   const close = (end) => {
     if (end > start) parts.push({ start, text: text.slice(start, end) });
     start = end;
-    nPieces = 0;
+    nPieces = nBehind;
   };
   for (const match of text.matchAll(separator)) {
     const end = match.index + match[0].length;
     if (end - start > longest && last > start) close(last);
-    last = end;
     nPieces += 1;
+    nBehind += 1;
+    const line = text.slice(text.lastIndexOf("\n", match.index - 1) + 1, match.index);
+    if (MARKED.test(line) && nPieces < limits.max_document_paragraphs) continue;
+    last = end;
+    nBehind = 0;
     if (nPieces >= mostPieces) close(end);
   }
   if (text.length - start > longest && last > start) close(last);
