@@ -37,7 +37,7 @@ from twohands.errors import DeadlineError, InputError, MediaTypeError, Overloade
 from twohands.outputs import encode_line
 from twohands.paragraphs import Paragraph
 from twohands.summary import summarise
-from twohands.taxonomy import Taxonomy
+from twohands.taxonomy import Taxonomy, check_documents
 
 DOCUMENTS_PATH = "/v1/documents"
 router = APIRouter()
@@ -339,6 +339,7 @@ async def classify_document(
     """
     service = models.get(wanted.model)
     taxonomy = service.classifier.taxonomy  # refuses before the document is read, when there is no model yet
+    check_documents(taxonomy, {_SUFFIXES[wanted.media_type]})
     settings, readers = service.settings, request.app.state.readers
     read, paragraphs = await readers.read(
         wanted,

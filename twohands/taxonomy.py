@@ -3,6 +3,7 @@
 Knows nothing of models, text or training.
 """
 
+from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
@@ -19,20 +20,26 @@ from pydantic import (
     model_validator,
 )
 
-from twohands.errors import ConfigError, FileReadError
+from twohands.errors import ConfigError, DocumentError, FileReadError
 from twohands.repeated_keys import RepeatedKeysError, load_yaml
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$", max_length=64)]
+# Columns that came when there were models already, which may have heads of these names: such a model goes on loading,
+# and a new taxonomy has none.
+LATER_NAMES = {"page", "section", "restates"}
 # A head is a column of rows: one that is called like a column which a command reads or writes would lose its labels.
-RESERVED_NAMES = {
-    "id", "text", "source", "group", "document", "paragraph", "start", "end", "page", "section", "error", "model",
+RESERVED_NAMES = LATER_NAMES | {
+    "id", "text", "source", "group", "document", "paragraph", "start", "end", "error", "model",
     "heads", "n_tokens", "n_windows", "truncated", "n_tokens_cut", "evidence", "warnings",
-    "confidence", "scores", "excerpt_of", "sentences", "chosen", "restates", "row", "error_code", "error_message",
+    "confidence", "scores", "excerpt_of", "sentences", "chosen", "row", "error_code", "error_message",
 }  # fmt: skip
-
 
 # The poles of a head that has both labels, where its taxonomy names none.
 OUR_POLES = ("state-led", "market-led")
+
+
+def _refuse_name(name: str) -> str:
+    return f"head name {name!r} is the name of a data column; choose another"
 
 
 class ProblemType(StrEnum):
@@ -78,8 +85,8 @@ class Head(BaseModel):
     def _check(self) -> Self:
         if self.problem_type is ProblemType.ONE_OF and len(self.labels) < 2:
             raise ValueError(f"head {self.name!r} is one-of and needs at least 2 labels")
-        if self.name in RESERVED_NAMES:
-            raise ValueError(f"head name {self.name!r} is the name of a data column; choose another")
+        if self.name in RESERVED_NAMES - LATER_NAMES:
+            raise ValueError(_refuse_name(self.name))
         if self.poles is not None:
             are_labels = len(set(self.poles)) == 2 and set(self.poles) <= set(self.label_names)
             if self.problem_type is not ProblemType.ONE_OF or not are_labels:
@@ -188,6 +195,28 @@ def load_taxonomy(path: Path) -> Taxonomy:
         ConfigError: the content does not fit; all faults at once.
     """
     try:
-        return Taxonomy.model_validate(read_yaml(path))
+        taxonomy = Taxonomy.model_validate(read_yaml(path))
     except ValidationError as error:
         raise ConfigError(f"{path} is not a taxonomy", describe_faults(error)) from error
+    later = [f"heads.{n}: {_refuse_name(h.name)}" for n, h in enumerate(taxonomy.heads) if h.name in LATER_NAMES]
+    if later:
+        raise ConfigError(f"{path} is not a taxonomy", later)
+    return taxonomy
+
+
+def check_documents(taxonomy: Taxonomy, suffixes: Collection[str]) -> None:
+    """Refuse documents to a model of an older release, where an answer would have two values of one name.
+
+    Args:
+        taxonomy: the model's heads.
+        suffixes: by which the names of documents end; none where there are rows alone.
+
+    Raises:
+        DocumentError: a head is called `section`, or `page` and there is a PDF.
+    """
+    places = {"section", "page"} if ".pdf" in suffixes else {"section"} if suffixes else set()
+    if clash := next((head.name for head in taxonomy.heads if head.name in places), None):
+        raise DocumentError(
+            f"the model has a head {clash!r}, and answers to documents have the {clash} of each paragraph under that "
+            "name; give it the paragraphs as rows, or train it anew with a head of another name"
+        )

@@ -118,3 +118,17 @@ def test_a_foreign_model_is_told_of_in_its_own_words(open_page, tmp_path):
             assert page.locator(".difference .lean-words").inner_text() == "B is more defendant than A."
     finally:
         classifier.close()
+
+
+@pytest.mark.issue(4)
+def test_a_correction_of_an_older_models_row_tells_of_a_head_called_section(page):
+    kept = page.evaluate(
+        """async () => {
+            const { predictionOf } = await import("/page/js/correct.js");
+            const answer = { label: "calm", score: 1, scores: { calm: 1, loud: 0 }, abstained: false };
+            const place = { paragraph: 0, start: 0, end: 4, rawText: "Calm" };
+            return [predictionOf({ ...place, section: answer, warnings: [] }),
+                    predictionOf({ ...place, page: 3, section: "Ports", tone: answer })].map(Object.keys);
+        }"""
+    )
+    assert kept == [["section", "warnings"], ["tone"]]

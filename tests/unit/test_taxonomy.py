@@ -1,10 +1,15 @@
 """What a taxonomy may be, and that every fault of its file is told at once."""
 
+import json
+
 import pytest
 from pydantic import ValidationError
 
+from tests.support.tiny import build_tiny_model
+from tests.unit.test_documents import make_pdf
 from twohands.errors import ConfigError, FileReadError
-from twohands.taxonomy import RESERVED_NAMES, Head, ProblemType, Taxonomy, load_taxonomy
+from twohands.manifest import load_manifest
+from twohands.taxonomy import LATER_NAMES, RESERVED_NAMES, Head, ProblemType, Taxonomy, load_taxonomy
 
 
 def make_head(name="tone", labels=("calm", "loud"), kind=ProblemType.ONE_OF):
@@ -48,10 +53,44 @@ def test_what_cannot_be_a_taxonomy_is_refused(heads):
         Taxonomy.model_validate({"heads": heads})
 
 
-@pytest.mark.parametrize("name", sorted(RESERVED_NAMES))
+@pytest.mark.parametrize("name", sorted(RESERVED_NAMES - LATER_NAMES))
 def test_a_head_cannot_be_called_like_a_data_column(name):
     with pytest.raises(ValidationError):
         Head.model_validate(make_head(name))
+
+
+@pytest.mark.parametrize("name", sorted(LATER_NAMES))
+def test_a_name_that_a_column_got_later_is_refused_to_new_taxonomies_alone(name, tmp_path):
+    taxonomy = Taxonomy.model_validate({"heads": [make_head(name)]})
+    path = tmp_path / "taxonomy.yaml"
+    path.write_text(json.dumps(taxonomy.model_dump(mode="json")), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_taxonomy(path)
+    assert caught.value.faults == [f"heads.0: head name {name!r} is the name of a data column; choose another"]
+    folder = build_tiny_model(tmp_path / "model", taxonomy=taxonomy)
+    assert load_manifest(folder)[0].taxonomy == taxonomy
+
+
+@pytest.mark.parametrize(
+    ("name", "refused", "read"), [("section", ["a.txt", "a.pdf"], []), ("page", ["a.pdf"], ["a.txt"])]
+)
+def test_a_model_with_such_a_head_reads_all_but_what_would_clash(run, tmp_path, monkeypatch, name, refused, read):
+    monkeypatch.chdir(tmp_path)
+    build_tiny_model(tmp_path / "model", taxonomy=Taxonomy.model_validate({"heads": [make_head(name)]}))
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"text": "The plan."}), encoding="utf-8")
+    make_pdf(tmp_path / "a.pdf", [["The plan of the plan."]])
+    (tmp_path / "a.txt").write_text("# The plan\n\nThe plan of the plan.\n", encoding="utf-8")
+    for file in ("rows.jsonl", *read):
+        for kind in ("jsonl", "csv"):
+            finished = run("classify", "--model", "model", file, "--format", kind)
+            assert finished.code == 0, finished.stderr
+        assert json.loads(run("classify", "--model", "model", file).stdout)[name]["label"] == "calm"
+    for file in refused:
+        options = ("--model", "model", "--output", "out.csv", "--summary", "sum.csv")
+        finished = run("classify", "rows.jsonl", file, *options)
+        assert (finished.code, finished.stdout) == (1, b"")
+        assert f"the model has a head {name!r}" in " ".join(finished.stderr.split())
+        assert not [path for path in tmp_path.iterdir() if path.name.startswith(("out", "sum"))]
 
 
 @pytest.mark.issue(2)

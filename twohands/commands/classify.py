@@ -181,6 +181,7 @@ def _run(
     from twohands.outputs import flat_columns, write_file
     from twohands.progress import show_progress
     from twohands.scores import with_thresholds
+    from twohands.taxonomy import check_documents
 
     faults: list[str] = []
     report = _Report(faults)
@@ -188,6 +189,7 @@ def _run(
         classifier = stack.enter_context(closing(Classifier.load(model, num_threads=threads, runtime=runtime)))
         with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds)  # fails before any work
         kinds, items = _open_items(inputs, faults, text_column=text_column, by=summary.by if summary else None)
+        check_documents(classifier.taxonomy, kinds)
         summaries = _open_summaries(classifier.taxonomy) if summary else None
         if summaries is not None:
             items = summaries.watch(items)

@@ -11,7 +11,8 @@ const OURS = new Set([...OWN_KEYS, "paragraph", "start", "end", "page", "section
 
 // Names of files, cells and first lines are as long as they like; one cut within a character must not be refused.
 const bound = (text, most) => text?.slice(0, most).toWellFormed() || null;
-const predictionOf = (answer) => Object.fromEntries(Object.entries(answer).filter(([name]) => !OURS.has(name)));
+// A head of an older model may be called as one of these.
+export const predictionOf = (answer) => Object.fromEntries(Object.entries(answer).filter(([name, value]) => !OURS.has(name) || value?.scores));
 
 // Fields for every head: one of its labels, or "not sure"; for an any-of head each topic, and whether it was judged.
 export function labelFields(taxonomy, labels) {
