@@ -62,6 +62,11 @@ class Summaries:
         """Documents so far."""
         return len(self._documents)
 
+    @property
+    def is_without_value(self) -> bool:
+        """Whether there are rows, and none has anything in the column that they are put together by."""
+        return list(self._documents) == [NO_VALUE]
+
     def watch(self, items: Iterable[Item]) -> Iterator[Item]:
         """Pass items on, and remember of those that are not answered what an answer does not say.
 

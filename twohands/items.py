@@ -111,6 +111,10 @@ def _check_columns(path: Path, *, text_column: str, by: str | None) -> None:
             raise FileReadError(f"no row of {path} has {by!r}; name the right one with --by: {known}")
 
 
+def _refuse_by(by: str) -> FileReadError:
+    return FileReadError(f"--by {by} is a column of rows, and documents have none: leave it out")
+
+
 def find_inputs(paths: Iterable[Path], *, text_column: str, by: str | None = None) -> list[Path]:
     """Expand folders, and refuse what can be seen to fail before anything is classified.
 
@@ -123,7 +127,8 @@ def find_inputs(paths: Iterable[Path], *, text_column: str, by: str | None = Non
         Files in order, each once.
 
     Raises:
-        FileReadError: a path is missing or of an unknown kind, stands twice, or has no such columns.
+        FileReadError: a path is missing or of an unknown kind, stands twice, or has no such columns; documents alone
+            are to be summed up by one.
         MissingExtraError: a file needs a package that is not installed.
     """
     paths = list(paths)
@@ -140,6 +145,8 @@ def find_inputs(paths: Iterable[Path], *, text_column: str, by: str | None = Non
             raise FileReadError(f"{path} {what}; each input is read once, so that ids stay unique")
         seen[path.resolve()] = path
         _check_columns(path, text_column=text_column, by=by)
+    if by is not None and files and all(map(is_document, files)):
+        raise _refuse_by(by)
     for suffix in sorted({path.suffix.lower() for path in files if is_document(path)} - set(TEXT_SUFFIXES)):
         import_reader(suffix)
     return files
@@ -260,7 +267,7 @@ def read_stdin(
         The suffix of the document that it is, or nothing for rows; and its items.
 
     Raises:
-        FileReadError: it cannot be read, or is an array of JSON.
+        FileReadError: it cannot be read, is an array of JSON, or a document that is to be summed up by a column.
         MissingExtraError: HTML, PDF or .docx without the extra `documents`.
     """
     pieces = _read_pieces(stream)
@@ -276,6 +283,8 @@ def read_stdin(
 
     content = b"".join([*head, *pieces])
     suffix = _find_kind(content)
+    if by is not None:
+        raise _refuse_by(by)
     if suffix not in TEXT_SUFFIXES:
         import_reader(suffix)
     read = functools.partial(extract_document, content, suffix=suffix, name=STDIN_NAME)

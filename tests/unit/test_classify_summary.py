@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.support.tiny import build_tiny_model
 from tests.unit.test_classify_ray import FakeRay
 from tests.unit.test_classify_resume import stop_early
 from twohands import Classifier
@@ -122,6 +123,15 @@ def test_every_format_holds_the_same(classify, rows, tmp_path):
     assert (bare["heads"], bare_row["stance_balance"], bare_line["stance_balance"]) == ({}, None, "")
 
 
+def test_rows_that_all_lack_the_column_are_told_of(classify, tmp_path):
+    rows = f'{{"text": "{PLAN}"}}\n'.encode()  # of standard input, which is read once, no column can be refused before
+    finished = classify("--summary", tmp_path / "sum.csv", "--by", "decade", stdin=rows)
+    assert finished.code == 0
+    assert "no row has anything in 'decade'" in finished.stderr
+    finished = classify("--summary", tmp_path / "sum.csv", "--by", "text", "--overwrite", stdin=rows)
+    assert "no row" not in finished.stderr
+
+
 def test_no_row_gives_a_table_with_a_heading_alone(classify, tmp_path):
     rows = write_rows(tmp_path / "rows.jsonl")
     assert classify(rows, "--summary", tmp_path / "sum.csv").code == 0
@@ -194,6 +204,8 @@ def test_summaries_are_written_once_the_answers_are_and_else_not(classify, rows,
         (["rows.jsonl", "--summary", "none/sum.csv"], 1, "[unwritable_file]"),
         (["rows.jsonl", "--summary", "sum.csv", "--by", "decade"], 1, "no row of rows.jsonl has 'decade'"),
         (["there.csv", "--summary", "sum.csv", "--by", "decade"], 1, "there.csv has no column 'decade'"),
+        (["a.txt", "--summary", "sum.csv", "--by", "decade"], 1, "--by decade is a column of rows"),
+        (["-", "--summary", "sum.csv", "--by", "decade"], 1, "--by decade is a column of rows"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_written(
@@ -201,20 +213,30 @@ def test_what_cannot_work_is_refused_before_anything_is_written(
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there.csv").write_text("id,text\n1,plan\n", encoding="utf-8")
+    (tmp_path / "a.txt").write_text(PLAN, encoding="utf-8")
     before = rows.read_bytes()
-    finished = classify(*arguments)
+    finished = classify(*arguments, stdin=PLAN.encode())
     assert (finished.code, finished.stdout) == (code, b"")
     assert words in " ".join(finished.stderr.split())
     assert rows.read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.jsonl", "there.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "rows.jsonl", "there.csv"]
 
 
-def test_a_taxonomy_whose_columns_collide_is_refused():
+def test_a_taxonomy_whose_columns_collide_is_refused_but_for_json_lines(run, tmp_path):
     labels = [{"name": name, "description": "A."} for name in ("a", "b")]
     kinds = ("single_label_classification", "multi_label_classification")
     heads = [
         {"name": "side", "problem_type": kinds[0], "labels": [*labels[:1], {"name": "abstained", "description": "B."}]},
         {"name": "topics", "problem_type": kinds[1], "labels": labels[1:]},
     ]
+    taxonomy = Taxonomy.model_validate({"heads": heads})
     with pytest.raises(ConfigError, match="side_n_abstained"):
-        summary_columns(Taxonomy.model_validate({"heads": heads}))
+        summary_columns(taxonomy)
+    model = build_tiny_model(tmp_path / "model", taxonomy=taxonomy)
+    finished = run("classify", "--model", model, "--summary", tmp_path / "sum.csv", stdin=PLAN.encode())
+    assert (finished.code, finished.stdout) == (1, b"")
+    assert "end --summary in .jsonl" in " ".join(finished.stderr.split())
+    finished = run("classify", "--model", model, "--summary", tmp_path / "sum.jsonl", stdin=PLAN.encode())
+    assert finished.code == 0, finished.stderr
+    (told,) = read_lines((tmp_path / "sum.jsonl").read_bytes())
+    assert told["heads"]["side"]["n_abstained"] == 0

@@ -67,7 +67,9 @@ class _Report:
                 say(make_printable(f"unreadable: {fault}"))
         self._faults.clear()
 
-    def finish(self, tally: "Tally", output: Path | None, summary: SummaryFile | None, *, n_documents: int) -> int:
+    def finish(
+        self, tally: "Tally", output: Path | None, summary: SummaryFile | None, summaries: "Summaries | None"
+    ) -> int:
         """Say what became of everything, and give the exit code."""
         lines = []
         if self.n_unreadable:
@@ -78,8 +80,11 @@ class _Report:
             lines.append(f"{tally.errors.total()} of {tally.n_items} have an error in their place: {counts}")
         if output is not None:
             lines.append(f"classified {tally.n_classified} of {tally.n_items}; written to {output}")
-        if summary is not None:
-            lines.append(f"summed up in {n_documents} row{'s'[: n_documents != 1]}; written to {summary.path}")
+        if summary is not None and summaries is not None:
+            if summary.by is not None and summaries.is_without_value:
+                lines.append(f"no row has anything in {summary.by!r}, so that all are summed up in one")
+            n_rows = summaries.n_documents
+            lines.append(f"summed up in {n_rows} row{'s'[: n_rows != 1]}; written to {summary.path}")
         for line in lines:
             click.echo(line, err=True)
         return int(self.n_unreadable > 0 or (tally.n_items > 0 and tally.n_classified == 0))
@@ -135,26 +140,29 @@ def _go_on(
     yield from items
 
 
-def _open_summaries(taxonomy: "Taxonomy") -> "Summaries":
+def _open_summaries(wanted: SummaryFile | None, taxonomy: "Taxonomy") -> "tuple[Summaries | None, list[Column]]":
+    """Where documents are summed up, if that is wanted, and the columns of a table."""
     from twohands.bulk_summary import Summaries, summary_columns
 
-    summary_columns(taxonomy)  # fails before any work
-    return Summaries(taxonomy)
+    if wanted is None:
+        return None, []
+    return Summaries(taxonomy), [] if wanted.format == "jsonl" else summary_columns(taxonomy)
 
 
 @contextmanager
-def _write_summary(wanted: SummaryFile | None, summaries: "Summaries | None", taxonomy: "Taxonomy") -> Iterator[None]:
+def _write_summary(
+    wanted: SummaryFile | None, summaries: "Summaries | None", columns: "list[Column]"
+) -> Iterator[None]:
     """Have the summaries in place once the block ends, and not at all where it fails."""
     if wanted is None or summaries is None:
         yield
         return
-    from twohands.bulk_summary import summary_columns
     from twohands.journal import open_whole
     from twohands.outputs import encode_line, write_file
 
     with open_whole(wanted.path) as path:
         rows = summaries.rows(is_series=wanted.by is not None)
-        write_file(path, wanted.format, map(encode_line, rows), summary_columns(taxonomy))
+        write_file(path, wanted.format, map(encode_line, rows), columns)
         yield
 
 
@@ -190,7 +198,7 @@ def _run(
         with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds)  # fails before any work
         kinds, items = _open_items(inputs, faults, text_column=text_column, by=summary.by if summary else None)
         check_documents(classifier.taxonomy, kinds)
-        summaries = _open_summaries(classifier.taxonomy) if summary else None
+        summaries, summary_columns = _open_summaries(summary, classifier.taxonomy)  # fails before any work
         if summaries is not None:
             items = summaries.watch(items)
         columns: list[Column] = []
@@ -239,11 +247,11 @@ def _run(
                 progress.advance(len(answers))
                 report.tell(progress.say)
             report.tell(progress.say)
-        with _write_summary(summary, summaries, classifier.taxonomy):
+        with _write_summary(summary, summaries, summary_columns):
             if journal is not None and output is not None:
                 lines = journal.lines()
                 journal.finish(output, lambda path: write_file(path, output_format, lines, columns))
-    return report.finish(tally, output, summary, n_documents=summaries.n_documents if summaries else 0)
+    return report.finish(tally, output, summary, summaries)
 
 
 @click.command(name="classify", epilog="Answers keep the order of the input. Bad rows never stop a run.")
