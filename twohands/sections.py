@@ -8,6 +8,15 @@ from collections import deque
 
 _MAX_CHARS = 400
 _CLOSING_SIGNS = re.compile(r"\s#+\s*\Z")  # of `## Money ##`
+_ANCHOR = re.compile(r"\s*\{[#.][^{}]*\}\s*\Z")  # `{#money .wide}`
+# As the page leaves them out of what it shows (paragraph.js).
+_LINK = re.compile(r"!?\[([^\][\r\n]{1,200})\]\((?:https?:|mailto:|/|#)[^()\s]{0,500}\)")
+_EMPHASIS = re.compile(r"(?<![\w*_])(\*{1,3}|_{1,3})(?=\S)(.{1,300}?)(?<=\S)\1(?![\w*_])")
+
+
+def _leave_out_marks(heading: str) -> str:
+    words = _ANCHOR.sub("", _CLOSING_SIGNS.sub("", heading))
+    return _EMPHASIS.sub(r"\2", _LINK.sub(r"\1", words))
 
 
 class Sections:
@@ -34,11 +43,12 @@ class Sections:
             start: of the paragraph; no less than that of the one before.
 
         Returns:
-            The last heading above it that has a letter or a digit, as it stands in the text; empty where there is none.
+            The last heading above it that has a letter or a digit, without the marks of Markdown; empty where there is
+            none.
         """
         while self._ahead and self._ahead[0][0] < start:
             begin, end = self._ahead.popleft()
-            heading = _CLOSING_SIGNS.sub("", self._text[begin : min(end, begin + _MAX_CHARS)])
+            heading = _leave_out_marks(self._text[begin : min(end, begin + _MAX_CHARS)])
             if any(map(str.isalnum, heading)):
                 self._heading = heading
         return self._heading

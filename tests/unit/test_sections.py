@@ -35,6 +35,22 @@ def test_the_last_heading_above_counts_whatever_its_level():
     assert sections_of(f"\ufeff# Ports\n{FIRST}\n## Rail\n{SECOND}") == ["Ports", "Rail"]
 
 
+@pytest.mark.parametrize(
+    ("heading", "section"),
+    [
+        ("# **Ports** {#ports .wide}", "Ports"),
+        ("## ***Ports*** and _more_ ##", "Ports and more"),
+        ("## [Ports](https://a.example/b_c) of 1990", "Ports of 1990"),
+        ("## **[Ports](/a)**", "Ports"),
+        ("## snake_case_words, 2 * 3 * 4, C# and {n}", "snake_case_words, 2 * 3 * 4, C# and {n}"),
+        ("## [Ports] (see note)", "[Ports] (see note)"),
+        ("_Ports_\n=======", "Ports"),
+    ],
+)
+def test_marks_of_markdown_are_no_words_of_it(heading, section):
+    assert sections_of(heading, FIRST) == [section]
+
+
 def test_what_is_no_marked_heading_names_no_section():
     assert sections_of("Ports and quays", FIRST, "By our clerk", SECOND) == ["", ""]
     assert sections_of("# Ports", "## ***", FIRST, "## \u200b", SECOND) == ["Ports", "Ports"]
