@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.labels import ONLY_SCORED
+from training.restated import list_pairs
 from twohands.examples import Example
 
 # Scripts that put no space between words (Thai, Lao, Burmese, Khmer, Japanese, Chinese): a letter counts as a word.
@@ -113,14 +114,15 @@ def find_shared(splits: Mapping[str, Sequence[Example]], *, near_duplicate_jacca
 
 
 def join_documents(examples: Sequence[Example], *, near_duplicate_jaccard: float | None) -> dict[str, str]:
-    """Find documents that no cut may part, as they share a text: `find_shared` would call it a leak.
+    """Find documents that no cut may part, as they share a text, which `find_shared` would call a leak, or restate one.
 
     Args:
         examples: rows of one set.
         near_duplicate_jaccard: as in `find_shared`.
 
     Returns:
-        By document the first by name of all that it must stay with: those that share a text, and theirs in turn.
+        By document the first by name of all that it must stay with: those that share or restate a text, and theirs in
+        turn.
     """
     joined = {example.group: example.group for example in examples}
     places = {group: place for place, group in enumerate(joined)}
@@ -138,6 +140,8 @@ def join_documents(examples: Sequence[Example], *, near_duplicate_jaccard: float
     first_with: dict[str, Example] = {}
     for example in examples:
         join(first_with.setdefault(_words(example), example), example)
+    for example, restated in list_pairs(examples):
+        join(restated, example)
     if near_duplicate_jaccard is not None:
         near = _find_near_duplicates(examples, near_duplicate_jaccard, lambda number: find(examples[number].group))
         for a, b, _ in near:

@@ -1,6 +1,6 @@
 """Owns rows that say what another row says, in other words: which text each is shown beside, to be answered alike."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from training.config import TrainConfig
@@ -26,6 +26,25 @@ def read_restated(cells: Mapping[str, object]) -> str | None:
     return None if value is None or value == "" else str(value)
 
 
+def list_pairs(examples: Sequence[Example]) -> Iterator[tuple[Example, Example]]:
+    """Find what rows restate, whatever their labels.
+
+    Args:
+        examples: rows of one set.
+
+    Yields:
+        A row that names another by its id, and that one, where it is in the set.
+    """
+    by_id = {example.id: example for example in examples}
+    for example in by_id.values():
+        identifier = read_restated(example.columns)
+        if identifier is None:
+            continue
+        other = by_id.get(identifier) or by_id.get(str(read_whole(identifier)))
+        if other is not None:
+            yield example, other
+
+
 def find_restated(examples: Sequence[Example]) -> dict[str, Example]:
     """Find for each row that restates another what it restates.
 
@@ -39,16 +58,9 @@ def find_restated(examples: Sequence[Example]) -> dict[str, Example]:
         DataError: a row restates itself, or one that is labelled otherwise: they could not be answered alike and both
             be right. All faults at once.
     """
-    by_id = {example.id: example for example in examples}
     found: dict[str, Example] = {}
     faults = []
-    for example in by_id.values():
-        identifier = read_restated(example.columns)
-        if identifier is None:
-            continue
-        other = by_id.get(identifier) or by_id.get(str(read_whole(identifier)))
-        if other is None:
-            continue
+    for example, other in list_pairs(examples):
         if other is example:
             faults.append(f"{example.place}: row {example.id!r} restates itself")
             continue
@@ -56,7 +68,7 @@ def find_restated(examples: Sequence[Example]) -> dict[str, Example]:
             theirs = other.labels[head]
             if words is not None and theirs is not None and set(words) != set(theirs):
                 faults.append(
-                    f"{example.place}: row {example.id!r} restates {identifier!r}, but its {head} is "
+                    f"{example.place}: row {example.id!r} restates {other.id!r}, but its {head} is "
                     f"{', '.join(words) or 'none'} and that one's {', '.join(theirs) or 'none'}"
                 )
         found[example.id] = other

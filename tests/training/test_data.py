@@ -15,8 +15,8 @@ from twohands.errors import DataError, FileReadError, LeakError
 from twohands.examples import Example
 
 
-def example(identifier, text, *, group=None, stance="neutral"):
-    return Example(identifier, text, {"stance": (stance,), "topics": ()}, "test", group or identifier)
+def example(identifier, text, *, group=None, stance="neutral", **columns):
+    return Example(identifier, text, {"stance": (stance,), "topics": ()}, "test", group or identifier, columns)
 
 
 def make_config(root, **changes):
@@ -204,6 +204,16 @@ def test_a_text_and_its_copies_are_held_out_together(tmp_path, taxonomy, seed):
     dev = {e.id for e in splits.dev}
     assert "s0" not in dev
     assert ("s0" in {e.id for e in splits.train}) == ("a0" not in dev)
+
+
+@pytest.mark.issue(3)
+def test_a_text_and_what_restates_it_are_held_out_together():
+    rows = [example(f"r{n}", f"text {n}", restates=f"r{n - n % 4}" if n % 4 else None) for n in range(40)]
+    joined = join_documents(rows, near_duplicate_jaccard=0.5)
+    for seed in range(5):
+        held = {row.id for row in hold_out(rows, fraction=0.2, seed=seed, joined=joined)[1]}
+        assert 8 <= len(held) < 40
+        assert all(len({f"r{n + k}" for k in range(4)} & held) in {0, 4} for n in range(0, 40, 4))
 
 
 @pytest.mark.issue(3)
