@@ -18,6 +18,7 @@ from twohands.outputs import encode_line
 
 _OWNERS = stat.S_IRUSR | stat.S_IWUSR
 STANDARD_INPUT = "standard input"  # what stands first of the inputs, where they cannot be read again
+LATER = "; the same command goes on later"  # how the message of an error ends where a journal stays
 _MARK = b'{"twohands_journal": '
 
 
@@ -41,10 +42,13 @@ def check_output(output: Path, inputs: Sequence[Path], *, overwrite: bool, optio
 
     Raises:
         RunConflictError: `output` exists and may not be replaced, is no plain file, or is one of the inputs.
-        FileWriteError: its folder does not exist.
+        FileWriteError: its folder does not exist, or may not be written in.
     """
     if not output.parent.is_dir():
         raise FileWriteError(f"cannot write {output}: the folder {output.parent} does not exist")
+    place = Path(os.path.realpath(output)).parent
+    if not os.access(place, os.W_OK):  # hours of work would end with it
+        raise FileWriteError(f"cannot write {output}: nothing may be written in the folder {place}")
     # The same file may have two names: a link, or other capitals on a disk that does not tell them apart.
     is_input = output.exists() and any(path.exists() and output.samefile(path) for path in inputs)
     if is_input or output.resolve() in {path.resolve() for path in inputs}:
@@ -116,7 +120,7 @@ class Journal:
             self._stream.write(b"".join(encode_line(answer) for answer in answers))
             self._stream.flush()
         except OSError as error:
-            raise FileWriteError(f"cannot write {self.path}: {error}; the same command goes on later") from error
+            raise FileWriteError(f"cannot write {self.path}: {error}{LATER}") from error
         self.done.add_all(answers)
 
     def lines(self) -> Iterator[bytes]:
@@ -135,7 +139,7 @@ class Journal:
         Raises:
             FileWriteError: the disk is full or gone; the journal stays.
         """
-        with open_whole(output, remedy="; the same command goes on later") as temporary:
+        with open_whole(output, remedy=LATER) as temporary:
             write(temporary)
         self.path.unlink()
 

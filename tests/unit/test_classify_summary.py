@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -184,10 +185,24 @@ def test_summaries_are_written_once_the_answers_are_and_else_not(classify, rows,
         finished = classify(rows, "--output", output, "--summary", sums)
     assert finished.code == 1
     assert "[unwritable_file]" in finished.stderr
+    assert "the same command goes on later" in " ".join(finished.stderr.split())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.jsonl.partial", "rows.jsonl"]
     assert classify(rows, "--output", output, "--summary", sums).code == 0
     assert sums.exists()
     assert output.exists()
+
+
+@pytest.mark.parametrize("option", ["--output", "--summary"])
+def test_a_folder_that_may_not_be_written_in_is_told_of_before_the_work(classify, rows, tmp_path, monkeypatch, option):
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    (tmp_path / "link.csv").symlink_to(closed / "there.csv")
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != closed and access(path, mode))  # root may write in all
+    for path in (closed / "a.csv", tmp_path / "link.csv"):
+        finished = classify(rows, option, path)
+        assert (finished.code, finished.stdout) == (1, b"")
+        assert f"nothing may be written in the folder {closed}" in "".join(finished.stderr.split("\n"))
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def _open_summaries(wanted: SummaryFile | None, taxonomy: "Taxonomy") -> "tuple[
 
 @contextmanager
 def _write_summary(
-    wanted: SummaryFile | None, summaries: "Summaries | None", columns: "list[Column]"
+    wanted: SummaryFile | None, summaries: "Summaries | None", columns: "list[Column]", *, remedy: str
 ) -> Iterator[None]:
     """Have the summaries in place once the block ends, and not at all where it fails."""
     if wanted is None or summaries is None:
@@ -160,7 +160,7 @@ def _write_summary(
     from twohands.journal import open_whole
     from twohands.outputs import encode_line, write_file
 
-    with open_whole(wanted.path) as path:
+    with open_whole(wanted.path, remedy=remedy) as path:
         rows = summaries.rows(is_series=wanted.by is not None)
         write_file(path, wanted.format, map(encode_line, rows), columns)
         yield
@@ -185,7 +185,7 @@ def _run(
 ) -> int:
     from twohands.bulk import Tally, classify_chunk, cut_chunks
     from twohands.classifier import Classifier
-    from twohands.journal import open_journal
+    from twohands.journal import LATER, open_journal
     from twohands.outputs import flat_columns, write_file
     from twohands.progress import show_progress
     from twohands.scores import with_thresholds
@@ -247,7 +247,8 @@ def _run(
                 progress.advance(len(answers))
                 report.tell(progress.say)
             report.tell(progress.say)
-        with _write_summary(summary, summaries, summary_columns):
+        remedy = LATER if journal else ""
+        with _write_summary(summary, summaries, summary_columns, remedy=remedy):
             if journal is not None and output is not None:
                 lines = journal.lines()
                 journal.finish(output, lambda path: write_file(path, output_format, lines, columns))
