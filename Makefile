@@ -48,11 +48,13 @@ override OUTPUT := $(patsubst %/,%,$(OUTPUT))
 STAGES ?= $(if $(OF_RELEASE),configs/twohands-base.yaml configs/twohands-second.yaml configs/twohands-third.yaml \
   configs/twohands-fourth.yaml configs/twohands-fifth.yaml configs/twohands-sixth.yaml \
   configs/twohands-seventh.yaml configs/twohands-eighth.yaml configs/twohands-ninth.yaml)
-# The checkpoints whose mean CONFIG goes on from, as runs/NAME-start/checkpoint, described by START_CONFIG.
+# The checkpoints whose mean is made then, as runs/NAME-start/checkpoint of CONFIG=NAME.yaml, described by START_CONFIG, and the
+# stages that go on from it, which name that folder.
 START_MEAN ?= $(if $(OF_RELEASE),runs/twohands-eighth/checkpoint runs/twohands-ninth/checkpoint)
 START_CONFIG ?= $(if $(OF_RELEASE),configs/twohands-mean.yaml,$(CONFIG))
+LATER_STAGES ?= $(if $(OF_RELEASE),configs/twohands-tenth.yaml configs/twohands-eleventh.yaml)
 # The checkpoints whose mean is released, described by CONFIG; empty where CONFIG is the last stage itself.
-MEAN ?=
+MEAN ?= $(if $(OF_RELEASE),runs/twohands-eleventh/checkpoint runs/twohands-tenth/checkpoint)
 has-data:
 	$(if $(DATA),,$(error make release needs DATA=folder, with the files that $(CONFIG) names, such as train.jsonl and dev.jsonl))
 	@test -d '$(DATA)' || { echo "make release: DATA=$(DATA) is no folder" >&2; exit 1; }
@@ -63,7 +65,7 @@ define newline
 endef
 MEAN_OUTPUT = runs/$(notdir $(OUTPUT))-mean/checkpoint
 TRAIN_LAST = .venv/bin/twohands train $(CONFIG) --set data.root='$(DATA)' --output $(OUTPUT) --overwrite $(ARGS)
-START = .venv/bin/twohands average $(START_MEAN) --output runs/$(notdir $(OUTPUT))-start/checkpoint --overwrite \
+START = .venv/bin/twohands average $(START_MEAN) --overwrite --output runs/$(basename $(notdir $(CONFIG)))-start/checkpoint \
   --config $(START_CONFIG) --set data.root='$(DATA)' $(ARGS)
 AVERAGE = .venv/bin/twohands average $(MEAN) --output $(MEAN_OUTPUT) --overwrite --config $(CONFIG) \
   --set data.root='$(DATA)' $(ARGS)
@@ -72,6 +74,7 @@ LAST = $(if $(MEAN),$(AVERAGE)$(newline)$(EXPORT_MEAN),$(TRAIN_LAST))
 release: has-data .venv/.done
 	$(foreach stage,$(STAGES),.venv/bin/twohands train $(stage) --set data.root='$(DATA)' --no-export $(ARGS)$(newline))
 	$(if $(START_MEAN),$(START))
+	$(foreach stage,$(LATER_STAGES),.venv/bin/twohands train $(stage) --set data.root='$(DATA)' --no-export $(ARGS)$(newline))
 	$(LAST)
 	.venv/bin/twohands models verify $(OUTPUT)
 	$(REPORT)

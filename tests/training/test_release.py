@@ -14,6 +14,7 @@ from twohands.cli import cli
 
 _ORDINALS = ("base", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
 STAGES = [f"twohands-{which}" for which in _ORDINALS]
+LATER = ["twohands-tenth", "twohands-eleventh"]
 LARGE = ["twohands-large-base", "twohands-large-second", "twohands-large-third", "twohands-large"]
 
 pytestmark = pytest.mark.skipif(
@@ -47,15 +48,19 @@ def test_what_it_runs_is_understood_by_the_command_line(tmp_path):
     (rows / "dev.jsonl").write_text("{}\n", encoding="utf-8")
     lines = make("-n", "release", f"DATA={rows}", "ARGS=--set seed=14", "HUMAN=people").stdout.splitlines()
     commands = [shlex.split(line)[1:] for line in lines if line.startswith(".venv/bin/twohands ")]
-    assert [command[0] for command in commands] == [*["train"] * len(STAGES), "average", "train", "models", "report"]
-    assert [command[1] for command in commands[: len(STAGES)]] == [f"configs/{name}.yaml" for name in STAGES]
-    *stages, mean, last, _, report = commands
-    assert all("--no-export" in stage for stage in stages)
-    assert all({f"data.root={rows}", "seed=14"} <= set(command) for command in (*stages, mean))
-    assert mean[1:3] == [f"runs/{name}/checkpoint" for name in STAGES[-2:]]
-    start = load_config(ROOT / last[1])[0].start
-    assert start is not None
-    assert start.checkpoint.as_posix() == mean[mean.index("--output") + 1]
+    n_stages = len(STAGES)
+    told = [*["train"] * n_stages, "average", *["train"] * len(LATER), "average", "export", "models", "report"]
+    assert [command[0] for command in commands] == told
+    stages, (start, *later, mean, last, _, report) = commands[:n_stages], commands[n_stages:]
+    assert [stage[1] for stage in (*stages, *later)] == [f"configs/{name}.yaml" for name in (*STAGES, *LATER)]
+    assert all("--no-export" in stage for stage in (*stages, *later))
+    assert all({f"data.root={rows}", "seed=14"} <= set(command) for command in (*stages, start, *later, mean))
+    assert start[1:3] == [f"runs/{name}/checkpoint" for name in STAGES[-2:]]
+    assert mean[1:3] == [f"runs/{name}/checkpoint" for name in reversed(LATER)]
+    begun = load_config(ROOT / later[0][1])[0].start
+    assert begun is not None
+    assert begun.checkpoint.as_posix() == start[start.index("--output") + 1]
+    assert last[1] == mean[mean.index("--output") + 1]
     assert "--overwrite" in last
     assert str(rows / "dev.jsonl") in report
     assert {"--card", "--page", str(rows / "train.jsonl")} <= set(report)
@@ -83,7 +88,7 @@ def test_a_last_stage_is_released_itself_where_no_mean_is_asked_for(tmp_path):
 
 @pytest.mark.issue(3)
 def test_another_config_takes_nothing_of_the_release(tmp_path):
-    """It was trained after our nine stages, left out of the mean of two of ours, and put in our model's place."""
+    """It was trained after our own stages, left out of the mean of two of ours, and put in our model's place."""
     shown = make("-n", "release", f"DATA={tmp_path}", "CONFIG=my/mails.yaml", "STAGES=my/first.yaml").stdout
     first, last, verify, report = (
         shlex.split(line)[1:] for line in shown.splitlines() if line.startswith(".venv/bin/twohands ")
@@ -96,7 +101,7 @@ def test_another_config_takes_nothing_of_the_release(tmp_path):
     assert "runs/mails-start" not in mean
     begun = ["START_MEAN=a/checkpoint b/checkpoint", "START_CONFIG=my/mean.yaml"]
     start = make("-n", "release", f"DATA={tmp_path}", "CONFIG=my/mails.yaml", *begun).stdout.replace("\\\n", "")
-    assert "average a/checkpoint b/checkpoint --output runs/mails-start/checkpoint --overwrite" in start
+    assert "average a/checkpoint b/checkpoint --overwrite --output runs/mails-start/checkpoint" in start
     assert start.index("--config my/mean.yaml") < start.index("train my/mails.yaml")
     copied = make("-n", "release", f"DATA={tmp_path}", "CONFIG=my/twohands.yaml")
     assert (copied.returncode, "pass OUTPUT=" in copied.stderr) == (2, True)
@@ -107,15 +112,18 @@ def test_another_config_takes_nothing_of_the_release(tmp_path):
     assert same.replace("./configs", "configs") == release
 
 
-def test_the_mean_is_described_by_the_rows_of_its_stages():
-    mean, *stages = (load_config(ROOT / f"configs/{name}.yaml")[0] for name in ("twohands-mean", *STAGES[-2:]))
+@pytest.mark.parametrize("names", [("twohands-mean", *STAGES[-2:]), ("twohands", *LATER)], ids=["start", "released"])
+def test_the_mean_is_described_by_the_rows_of_its_stages(names):
+    mean, *stages = (load_config(ROOT / f"configs/{name}.yaml")[0] for name in names)
     assert set(mean.data.train) == {name for stage in stages for name in stage.data.train}
     assert set(mean.data.labels) == {name for stage in stages for name in stage.data.labels}
     assert all((stage.window, stage.encoder) == (mean.window, mean.encoder) for stage in stages)
 
 
 @pytest.mark.parametrize(
-    "names", [STAGES[:-1], [*STAGES[:-2], STAGES[-1]], LARGE], ids=["eighth", "ninth", "twohands-large"]
+    "names",
+    [STAGES[:-1], [*STAGES[:-2], STAGES[-1]], LARGE],
+    ids=["eighth", "ninth", "twohands-large"],
 )
 def test_each_stage_goes_on_from_the_one_before(names):
     configs = [load_config(ROOT / f"configs/{name}.yaml")[0] for name in names]
