@@ -2,7 +2,7 @@
 
 const PLAN = `The harbour cranes of Vellmouth
 
-For thirty years the port of Vellmouth bought its cranes wherever they were cheapest, and nobody in the capital asked where that was. Two thirds now come from a single yard abroad, and last spring that yard stopped answering letters about spare parts.
+For thirty years the port of Vellmouth bought its cranes wherever they were cheapest, and nobody in the capital thought that the state should have a say in it. Two thirds now come from a single yard abroad, and last spring that yard stopped answering letters about spare parts.
 
 The ministry of transport has drawn up a plan. It will lend the Harrow ironworks half the cost of a new assembly hall, order the first forty cranes itself, and require every public port to buy from the domestic yard until the turn of the decade. A harbour that cannot mend its own cranes, officials say, is not really ours.
 
@@ -12,7 +12,7 @@ Vellmouth's harbour was dredged to eleven metres in the autumn. The new channel 
 
 A second dispute concerns the foreign yard itself. Since it was put on the sanctions list for its ties to a hostile navy, its cranes may no longer be insured, financed or serviced here. Customs officers turned back two shiploads of gear wheels in March, and banks that cleared the payments face fines.
 
-The port regulator has tightened its grip. It will set the tariffs of both terminals itself, license every crane that is bought, and fine operators who fall short of the public plan. Terminals left to compete, its chairman says, have served themselves and not the ships.
+The port regulator has tightened its grip. It will set the tariffs of both terminals itself, license every crane that is bought, and fine operators who fall short of the public plan. Left to themselves, its chairman says, the terminals served their owners and not the ships, and the state must steer them.
 
 Whether the ironworks can deliver is another matter. Its engineers have never built a hoist of this size, and the foreign drawings have been withdrawn. The state laboratory at Orne has been told to design the control system from the beginning, with home-made chips from the pilot line next door, so that no part of the machine depends on a foreign supplier.
 
