@@ -168,6 +168,27 @@ def test_the_readme_has_the_released_models_own_figures():
     assert f'"sha256": "{sha256_of_file(ROOT / "models" / "twohands" / "manifest.json")}"' in readme
 
 
+@pytest.mark.issue(7)
+def test_the_readme_opens_with_the_scores_of_its_own_example():
+    """The picture at the top kept the scores of the release before, beside the answer of this one."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = dict(re.findall(r"^ .* ([a-z-]+) +[█▏▎▍▌▋▊▉]+ +(\d\.\d\d)$", readme, flags=re.MULTILINE))
+    (answer,) = json.loads(re.search(r"```json\n(.*?)```", readme, flags=re.DOTALL)[1])["predictions"]
+    assert shown == {
+        label: f"{score:.2f}" for head in ("stance", "topics") for label, score in answer[head]["scores"].items()
+    }
+
+
+@pytest.mark.issue(7)
+def test_the_readme_counts_the_rows_that_the_default_learnt_from():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    manifest = json.loads((ROOT / "models" / "twohands" / "manifest.json").read_text(encoding="utf-8"))
+    files = manifest["training_data"]["files"]
+    rows = {item["name"]: item["n_rows"] for item in files if item["split"] == "train"}
+    written = sum(count for name, count in rows.items() if name.startswith("data/starter/"))
+    assert f"Of the {sum(rows.values()):,} rows that the default learnt from, {written:,} were written" in readme
+
+
 COMMANDS = re.findall(
     r"^(?:\w+=\S+ )?twohands serve([^\n]*)$", DOCUMENT.read_text(encoding="utf-8"), flags=re.MULTILINE
 )
