@@ -292,7 +292,7 @@ def export_command(database: str | None, export_format: str, status: str, output
     """Export corrections, one for each text: that whose labels were set last.
 
     \b
-    twohands corrections export --output my_rows/train/corrections.jsonl
+    twohands corrections export --output my_rows/corrections.jsonl
     twohands corrections export --format label-studio --output tasks.json
     twohands corrections export --format label-studio-config --output config.xml
     """  # noqa: D301 - click wants a real backspace
