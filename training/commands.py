@@ -66,7 +66,7 @@ A run that was killed goes on where it was when the same command is given again.
 @click.option(
     "--smoke",
     is_flag=True,
-    help=f"The whole chain on {SMOKE_ROWS} rows of each split, within a minute, as RUN_NAME-smoke.",
+    help=f"The whole chain on {SMOKE_ROWS} rows of each split, in about a minute, as RUN_NAME-smoke.",
 )
 def train(
     config: str,
