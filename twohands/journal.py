@@ -4,11 +4,12 @@ Its first line says which run it is; each further line is one answer. Knows noth
 """
 
 import importlib
+import importlib.util
 import json
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -61,6 +62,60 @@ def check_output(output: Path, inputs: Sequence[Path], *, overwrite: bool, optio
         raise RunConflictError(f"{output} already exists; choose another {option}, or pass --overwrite to replace it")
 
 
+def _scratch_path(output: Path) -> Path:
+    place = Path(os.path.realpath(output))
+    return place.with_name(f".{place.name}.tmp")
+
+
+def _is_at(path: Path, stream: BinaryIO) -> bool:
+    """Whether an open file is still what stands there."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(stream.fileno()))
+    return False
+
+
+def _open_held(output: Path) -> BinaryIO:
+    """Open and lock the scratch file of an output."""
+    scratch = _scratch_path(output)
+    while True:
+        try:
+            stream = scratch.open("ab")
+        except OSError as error:
+            raise FileWriteError(f"cannot write {output}: {error}") from error
+        try:
+            _lock(stream, output)
+            if _is_at(scratch, stream):
+                return stream
+        except BaseException:
+            stream.close()
+            raise
+        stream.close()  # the run before gave it its name, or removed it, between the two
+
+
+@contextmanager
+def hold_output(output: Path) -> Iterator[None]:
+    """Keep other runs from writing a file while the block lasts: two wrote into one scratch file.
+
+    Args:
+        output: what `open_whole` is to make within the block.
+
+    Raises:
+        RunConflictError: another run holds it.
+        FileWriteError: nothing can be written beside it.
+    """
+    if importlib.util.find_spec("fcntl") is None:  # Windows, where a file that is open cannot be given its name either
+        yield
+        return
+    stream = _open_held(output)
+    try:
+        yield
+    finally:
+        scratch = _scratch_path(output)
+        if _is_at(scratch, stream):  # else it became the output, and what is there now is of another run
+            scratch.unlink()
+        stream.close()
+
+
 @contextmanager
 def open_whole(output: Path, *, remedy: str = "") -> Iterator[Path]:
     """Write a file whole or not at all.
@@ -75,8 +130,7 @@ def open_whole(output: Path, *, remedy: str = "") -> Iterator[Path]:
     Raises:
         FileWriteError: the disk is full or gone.
     """
-    place = Path(os.path.realpath(output))
-    temporary = place.with_name(f".{place.name}.tmp")
+    place, temporary = Path(os.path.realpath(output)), _scratch_path(output)
     try:
         if place.exists():
             temporary.touch()

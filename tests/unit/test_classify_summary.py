@@ -17,7 +17,7 @@ from twohands import Classifier
 from twohands.bulk_ray import Pool
 from twohands.bulk_summary import summary_columns
 from twohands.errors import ConfigError
-from twohands.journal import journal_path
+from twohands.journal import hold_output, journal_path
 from twohands.summary import summarise
 from twohands.taxonomy import Taxonomy
 
@@ -190,6 +190,14 @@ def test_summaries_are_written_once_the_answers_are_and_else_not(classify, rows,
     assert classify(rows, "--output", output, "--summary", sums).code == 0
     assert sums.exists()
     assert output.exists()
+
+
+def test_a_summary_that_another_run_is_to_write_is_refused_before_the_work(classify, rows, tmp_path):
+    with hold_output(tmp_path / "sum.csv"):
+        finished = classify(rows, "--summary", tmp_path / "sum.csv")
+    assert (finished.code, finished.stdout) == (1, b"")
+    assert "another run is writing" in " ".join(finished.stderr.split())
+    assert classify(rows, "--summary", tmp_path / "sum.csv").code == 0
 
 
 @pytest.mark.parametrize("option", ["--output", "--summary"])

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from twohands.errors import FileWriteError, RunConflictError
-from twohands.journal import check_output, journal_path, open_journal
+from twohands.journal import check_output, hold_output, journal_path, open_journal, open_whole
 
 RUN = {"model": {"sha256": "m"}, "inputs": [["a.jsonl", "d"]], "thresholds": {}}
 ANSWERS = [{"id": "0", "text": "\ud800 caf\u00e9"}, {"id": "1", "error": {"code": "missing_text"}}, {"id": "2"}]
@@ -144,3 +144,17 @@ def test_outputs_that_would_destroy_something_are_refused(tmp_path):
             check_output(target, [], overwrite=True)
     with pytest.raises(FileWriteError):
         check_output(tmp_path / "none" / "a.jsonl", [], overwrite=True)
+
+
+def test_a_file_is_held_by_one_run_at_a_time(output):
+    with hold_output(output):
+        with pytest.raises(RunConflictError, match="another run is writing"), hold_output(output):
+            pytest.fail("two hold it")
+        with open_whole(output) as path:
+            path.write_bytes(b"whole")
+        with hold_output(output):  # it is done, though the block lasts
+            pass
+    assert output.read_bytes() == b"whole"
+    with pytest.raises(ValueError, match="stop"), hold_output(output):
+        raise ValueError("stop")
+    assert list(output.parent.iterdir()) == [output]

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -185,7 +185,7 @@ def _run(
 ) -> int:
     from twohands.bulk import Tally, classify_chunk, cut_chunks
     from twohands.classifier import Classifier
-    from twohands.journal import LATER, open_journal
+    from twohands.journal import LATER, hold_output, open_journal
     from twohands.outputs import flat_columns, write_file
     from twohands.progress import show_progress
     from twohands.scores import with_thresholds
@@ -193,7 +193,7 @@ def _run(
 
     faults: list[str] = []
     report = _Report(faults)
-    with ExitStack() as stack:
+    with ExitStack() as stack, hold_output(summary.path) if summary else nullcontext():
         classifier = stack.enter_context(closing(Classifier.load(model, num_threads=threads, runtime=runtime)))
         with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds)  # fails before any work
         kinds, items = _open_items(inputs, faults, text_column=text_column, by=summary.by if summary else None)
