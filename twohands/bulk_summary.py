@@ -16,6 +16,8 @@ from twohands.summary import Summary
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 from twohands.values import NO_VALUE
 
+_Name = tuple[str, bool]  # and whether rows share it: a group may be called as a file is
+
 
 class _Document:
     """What came of one document so far."""
@@ -54,8 +56,8 @@ class Summaries:
             taxonomy: the heads.
         """
         self._taxonomy = taxonomy
-        self._awaited: deque[tuple[str, int]] = deque()
-        self._documents: dict[str, _Document] = {}
+        self._awaited: deque[tuple[_Name, int]] = deque()
+        self._documents: dict[_Name, _Document] = {}
 
     @property
     def n_documents(self) -> int:
@@ -65,7 +67,12 @@ class Summaries:
     @property
     def is_without_value(self) -> bool:
         """Whether there are rows, and none has anything in the column that they are put together by."""
-        return list(self._documents) == [NO_VALUE]
+        return list(self._documents) == [(NO_VALUE, True)]
+
+    @property
+    def repeated(self) -> list[str]:
+        """Names that a file and rows of others have, so that two documents bear each."""
+        return [name for name, is_shared in self._documents if is_shared and (name, False) in self._documents]
 
     def watch(self, items: Iterable[Item]) -> Iterator[Item]:
         """Pass items on, and remember of those that are not answered what an answer does not say.
@@ -77,7 +84,8 @@ class Summaries:
             The same.
         """
         for item in items:
-            self._awaited.append((item.document, len(item.text.split()) if isinstance(item.text, str) else 0))
+            n_words = len(item.text.split()) if isinstance(item.text, str) else 0
+            self._awaited.append(((item.document, item.is_shared), n_words))
             yield item
 
     def add_all(self, answers: Iterable[Answer]) -> None:
@@ -98,17 +106,18 @@ class Summaries:
             `document`, `n_errors` and `mean_words` of the paragraphs that have an answer, and what `Summary` says.
         """
         for name in sorted(self._documents, key=_place) if is_series else self._documents:
-            yield self._documents[name].to_dict(name)
+            yield self._documents[name].to_dict(name[0])
 
 
-def _place(name: str) -> tuple[bool, bool, float, str]:
+def _place(document: _Name) -> tuple[bool, bool, float, _Name]:
     """Where a name stands in a series: numbers, then words, then what has none."""
+    name, _ = document
     try:
         number = float(name)
     except ValueError:
         number = math.nan
     is_number = math.isfinite(number)  # `nan` and `infinity` are words
-    return name == NO_VALUE, not is_number, number if is_number else 0.0, name
+    return name == NO_VALUE, not is_number, number if is_number else 0.0, document
 
 
 def _figure_columns(name: str, path: tuple[str, ...]) -> list[Column]:

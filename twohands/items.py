@@ -62,7 +62,7 @@ class Item:
     `where` holds `document`, `paragraph` (from 0), `start` and `end` (characters of the raw text; None where the
     text was extracted from the file) for a document, of a PDF also `page` (from 1), below a heading also `section`, and
     nothing for a row. `raw` is a document's paragraph with its line ends, by which evidence is cut, and None for a row.
-    `document` is under what the text is summed up: the file, or what its row shares with others.
+    `document` is under what the text is summed up: the file, or what its row shares with others (`is_shared`).
     """
 
     id: str
@@ -71,6 +71,7 @@ class Item:
     where: Mapping[str, object] = field(default_factory=dict)
     raw: str | None = None
     document: str = ""
+    is_shared: bool = False
 
 
 def is_document(path: Path) -> bool:
@@ -152,14 +153,14 @@ def find_inputs(paths: Iterable[Path], *, text_column: str, by: str | None = Non
     return files
 
 
-def _name_document(row: Row, by: str | None, file: str) -> str:
+def _name_document(row: Row, by: str | None, file: str) -> tuple[str, bool]:
     """What a row is summed up under: its group, else its file; or its value of the column that was named."""
     name = spell_value(read_whole(row.cells.get(by or GROUP)), most_chars=_MAX_NAME_CHARS)
-    return file if by is None and name == NO_VALUE else name
+    return (file, False) if by is None and name == NO_VALUE else (name, True)
 
 
-def _item_from_row(row: Row, text_column: str, document: str) -> Item:
-    make = functools.partial(Item, document=document)
+def _item_from_row(row: Row, text_column: str, document: tuple[str, bool]) -> Item:
+    make = functools.partial(Item, document=document[0], is_shared=document[1])
     if unread := tell_unread(row.cells, ["id"]):
         return make(row.place, None, InvalidIdError(unread[0]))
     identifier = row.cells.get("id")

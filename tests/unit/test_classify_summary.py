@@ -85,6 +85,16 @@ def test_rows_are_put_together_by_their_group_and_else_by_their_file(sum_up, tmp
     assert set(sum_up(stdin=f'{{"text": "{PLAN}"}}\n'.encode())) == {"stdin"}
 
 
+def test_a_group_that_is_called_as_a_file_is_not_summed_up_with_it(classify, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text(f"{PLAN}\n\n{PLAN}\n", encoding="utf-8")
+    write_rows(tmp_path / "rows.jsonl", {"text": MARKET, "group": "a.txt"}, {"text": WEATHER})
+    finished = classify("a.txt", "rows.jsonl", "--summary", "sum.jsonl")
+    assert "two rows are called 'a.txt': a file and a group" in finished.stderr
+    found = [(row["document"], row["n_paragraphs"]) for row in read_lines((tmp_path / "sum.jsonl").read_bytes())]
+    assert found == [("a.txt", 2), ("a.txt", 1), ("rows.jsonl", 1)]
+
+
 def test_a_series_is_in_order_and_joins_files(sum_up, tmp_path):
     lines = write_rows(
         tmp_path / "a.jsonl",

@@ -83,6 +83,7 @@ class _Report:
         if summary is not None and summaries is not None:
             if summary.by is not None and summaries.is_without_value:
                 lines.append(f"no row has anything in {summary.by!r}, so that all are summed up in one")
+            lines += [f"two rows are called {name!r}: a file and a group" for name in summaries.repeated]
             n_rows = summaries.n_documents
             lines.append(f"summed up in {n_rows} row{'s'[: n_rows != 1]}; written to {summary.path}")
         for line in lines:
