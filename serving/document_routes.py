@@ -135,6 +135,9 @@ class DocumentParagraph(Prediction):
         default=None,
         description="the last heading above it, where headings are marked: HTML, .docx, Markdown",
     )
+    speaker: str | None = Field(
+        default=None, description="of a transcript: who speaks, as the name stands where they first begin"
+    )
 
 
 class FailedParagraph(FailedItem):
@@ -145,6 +148,7 @@ class FailedParagraph(FailedItem):
     end: int
     page: int | None = None
     section: str | None = None
+    speaker: str | None = None
 
 
 class DocumentInfo(_Strict):
@@ -267,6 +271,8 @@ def _shape(number: int, paragraph: Paragraph, item: _Item, read: DocumentText) -
         where["page"] = page
     if paragraph.section:
         where["section"] = paragraph.section
+    if paragraph.speaker:
+        where["speaker"] = paragraph.speaker
     if isinstance(item, InputError):
         return where | {"error": {"code": item.code, "message": str(item)}}
     return where | item.to_dict()

@@ -145,7 +145,8 @@ def read_part(content: bytes, *, part: Part) -> list[tuple[RowId, Item]]:
 class DocumentParagraph:
     """A paragraph of a document: characters `start` to `end` of it, and its prediction or why it has none.
 
-    `page` is that of a PDF on which it begins, counted from 1; `section` is the last heading above it.
+    `page` is that of a PDF on which it begins, counted from 1; `section` is the last heading above it; `speaker` is who
+    speaks, in a transcript.
     """
 
     start: int
@@ -153,6 +154,7 @@ class DocumentParagraph:
     item: Item
     page: int | None = None
     section: str | None = None
+    speaker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,12 @@ def read_document(content: bytes) -> Document:
         return Document(
             paragraphs=[
                 DocumentParagraph(
-                    int(each["start"]), int(each["end"]), read_item(each), each.get("page"), each.get("section")
+                    int(each["start"]),
+                    int(each["end"]),
+                    read_item(each),
+                    each.get("page"),
+                    each.get("section"),
+                    each.get("speaker"),
                 )
                 for each in answer["paragraphs"]
             ],

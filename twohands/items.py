@@ -47,6 +47,7 @@ from twohands.values import NO_VALUE, read_whole, spell_value
 
 STDIN_NAME = "stdin"
 GROUP = "group"  # the column that says of which document a row is
+PLACES = ("speaker", "section")  # of paragraphs, by which documents can be summed up, too
 _SHOWN_CHARS = 60
 _MAX_NAMES = 20
 _MAX_NAME_CHARS = 2000  # of a group, such as a long address
@@ -60,8 +61,9 @@ class Item:
     """One text to classify, or the fault that stands in its place.
 
     `where` holds `document`, `paragraph` (from 0), `start` and `end` (characters of the raw text; None where the
-    text was extracted from the file) for a document, of a PDF also `page` (from 1), below a heading also `section`, and
-    nothing for a row. `raw` is a document's paragraph with its line ends, by which evidence is cut, and None for a row.
+    text was extracted from the file) for a document, of a PDF also `page` (from 1), below a heading also `section`, in
+    a transcript also `speaker`, and nothing for a row. `raw` is a document's paragraph with its line ends, by which
+    evidence is cut, and None for a row.
     `document` is under what the text is summed up: the file, or what its row shares with others (`is_shared`).
     """
 
@@ -113,7 +115,9 @@ def _check_columns(path: Path, *, text_column: str, by: str | None) -> None:
 
 
 def _refuse_by(by: str) -> FileReadError:
-    return FileReadError(f"--by {by} is a column of rows, and documents have none: leave it out")
+    return FileReadError(
+        f"--by {by} is a column of rows, and documents have none: leave it out, or name {' or '.join(PLACES)}"
+    )
 
 
 def find_inputs(paths: Iterable[Path], *, text_column: str, by: str | None = None) -> list[Path]:
@@ -146,7 +150,7 @@ def find_inputs(paths: Iterable[Path], *, text_column: str, by: str | None = Non
             raise FileReadError(f"{path} {what}; each input is read once, so that ids stay unique")
         seen[path.resolve()] = path
         _check_columns(path, text_column=text_column, by=by)
-    if by is not None and files and all(map(is_document, files)):
+    if by is not None and by not in PLACES and files and all(map(is_document, files)):
         raise _refuse_by(by)
     for suffix in sorted({path.suffix.lower() for path in files if is_document(path)} - set(TEXT_SUFFIXES)):
         import_reader(suffix)
@@ -176,7 +180,7 @@ def _item_from_row(row: Row, text_column: str, document: tuple[str, bool]) -> It
 
 
 def _items_from_document(
-    name: str, read: Callable[[], DocumentText], faults: list[str], *, has_offsets: bool
+    name: str, read: Callable[[], DocumentText], faults: list[str], *, has_offsets: bool, by: str | None
 ) -> Iterator[Item]:
     where: dict[str, object] = {"document": name, "paragraph": None, "start": None, "end": None}
     try:
@@ -193,9 +197,11 @@ def _items_from_document(
         offsets = {"start": paragraph.start, "end": paragraph.end} if has_offsets else {}
         if page := document.find_page(paragraph.start):
             offsets["page"] = page
-        named = {"section": paragraph.section} if paragraph.section else {}
+        named = {place: found for place in ("section", "speaker") if (found := getattr(paragraph, place))}
         raw = document.text[paragraph.start : paragraph.end]
-        yield Item(f"{name}#{number}", paragraph.text, None, where | {"paragraph": number} | offsets | named, raw, name)
+        under = (spell_value(named.get(by), most_chars=_MAX_NAME_CHARS), True) if by in PLACES else (name, False)
+        place = where | {"paragraph": number} | offsets | named
+        yield Item(f"{name}#{number}", paragraph.text, None, place, raw, *under)
 
 
 def read_items(files: Iterable[Path], faults: list[str], *, text_column: str, by: str | None = None) -> Iterator[Item]:
@@ -206,7 +212,8 @@ def read_items(files: Iterable[Path], faults: list[str], *, text_column: str, by
         faults: rows and documents that cannot be read are described here; a document gives an item with its error
             as well, a row that cannot be read gives none.
         text_column: which column of rows is the text.
-        by: which column rows are summed up by; None for their `group`, or their file where that is empty.
+        by: which column rows are summed up by; None for their `group`, or their file where that is empty. Paragraphs
+            of documents are by one of `PLACES`, else by their file.
 
     Yields:
         Items, named by a row's `id`, or `FILE:line` when it has none, and by `FILE#number` for a paragraph.
@@ -218,7 +225,7 @@ def read_items(files: Iterable[Path], faults: list[str], *, text_column: str, by
         if is_document(path):
             has_offsets = path.suffix.lower() in TEXT_SUFFIXES
             yield from _items_from_document(
-                str(path), functools.partial(open_document, path), faults, has_offsets=has_offsets
+                str(path), functools.partial(open_document, path), faults, has_offsets=has_offsets, by=by
             )
         else:
             for row in read_rows(path, faults, columns={"id", text_column, by or GROUP}):
@@ -284,9 +291,9 @@ def read_stdin(
 
     content = b"".join([*head, *pieces])
     suffix = _find_kind(content)
-    if by is not None:
+    if by is not None and by not in PLACES:
         raise _refuse_by(by)
     if suffix not in TEXT_SUFFIXES:
         import_reader(suffix)
     read = functools.partial(extract_document, content, suffix=suffix, name=STDIN_NAME)
-    return suffix, _items_from_document(STDIN_NAME, read, faults, has_offsets=suffix in TEXT_SUFFIXES)
+    return suffix, _items_from_document(STDIN_NAME, read, faults, has_offsets=suffix in TEXT_SUFFIXES, by=by)

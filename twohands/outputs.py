@@ -86,7 +86,7 @@ def flat_columns(
     if has_pages:
         columns.append(Column("page", "int64", ("page",)))
     if has_documents:
-        columns.append(Column("section", "string", ("section",)))
+        columns += [Column(name, "string", (name,)) for name in ("section", "speaker")]
     if with_text:
         columns.append(Column("text", "string", ("text",)))
     for head in taxonomy.heads:

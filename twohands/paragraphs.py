@@ -5,23 +5,20 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from twohands.columns import find_spaced_width, is_wrapped, join_spaced
 from twohands.ends import SENTENCE_END as SENTENCE_END
 from twohands.ends import ends_clause, ends_sentence, ends_with_comma, ends_with_stop, may_end_sentence
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
-from twohands.front_matter import skip_front_matter
-from twohands.indents import cut_at_indents
-from twohands.lines import are_paragraphs, cut_at_line_ends, is_as_if_alone
-from twohands.mail_header import skip_mail_header
 from twohands.markers import read_item, read_marker
-from twohands.marks import Kind, cut_at_marks, cut_comments, cut_heading
+from twohands.marks import cut_heading
 from twohands.notices import MAX_WORDS, is_notice
+from twohands.pieces import Check, cut_pieces
 from twohands.running_lines import is_no_text
 from twohands.sections import Sections
+from twohands.speakers import Turns, find_turns
 
 LIMIT_CHARS = 100_000
 LIMIT_MARKS = 30
@@ -32,13 +29,9 @@ LIST_WORDS = 30  # the fewest that the codebook has in mind for a paragraph
 CLAUSE_WORDS = 5  # fewer before a comma are a salutation
 LEAD_WORDS = 60  # the most that introduce a list and belong to it
 
-Check = Callable[[], None]
-_CUTS_BETWEEN_CHECKS = 1000
 _TAIL = 1000  # characters in which a piece's last ones are looked for
 _COLONS = (":", "\uff1a")
 _SPACE = re.compile(r"\s+")
-# Atomic, else the regex takes one \r\n apart and finds a blank line at every Windows line end.
-_BLANK_LINE = re.compile(r"(?>\r\n|\r|\n)[^\S\r\n]*(?:(?>\r\n|\r|\n)[^\S\r\n]*)+|\u2029|\f")
 _LINE = re.compile(r"[\r\n]")
 # Every combining mark is in this set; what else is in it goes through `_cut_run` unharmed. Runs are tried where they
 # begin, else a run of almost so many is tried again from each of its characters.
@@ -49,13 +42,15 @@ _PERHAPS_MARKS = re.compile(rf"(?<![^\w\s\x00-\x7f])[^\w\s\x00-\x7f]{{{LIMIT_MAR
 class Paragraph:
     """One paragraph of a document: `text` is normalised, `raw[start:end]` is where it stood.
 
-    `section` is the last marked heading above it, in one line and without its marks; empty where there is none.
+    `section` is the last marked heading above it, in one line and without its marks; `speaker` is who speaks in a
+    transcript (`speakers.py`); both empty where there is none.
     """
 
     text: str
     start: int
     end: int
     section: str = ""
+    speaker: str = ""
 
 
 def _cut_run(match: re.Match[str]) -> str:
@@ -131,52 +126,6 @@ def _go_on() -> None:
     """Never give up."""
 
 
-def _cut(text: str, bounds: tuple[int, int], separator: re.Pattern[str], check: Check) -> Iterator[tuple[int, int]]:
-    """The pieces between separators that are not blank."""
-    begin, last = bounds
-    for number, match in enumerate(separator.finditer(text, begin, last)):
-        if number % _CUTS_BETWEEN_CHECKS == 0:
-            check()
-        start, (end, begin) = begin, match.span()
-        if text[start:end].strip():
-            yield start, end
-    if text[begin:last].strip():
-        yield begin, last
-
-
-def _pieces(text: str, check: Check) -> Iterator[tuple[int, int, bool]]:
-    """What is parted by blank lines, marks, line ends or indents; the last of three tells which are marked headings."""
-    bounds = skip_front_matter(text, (len(text) - len(text.lstrip()), len(text.rstrip())))
-    bounds = skip_mail_header(text, bounds)
-    if bounds[0] >= bounds[1]:
-        return
-    is_one = not _BLANK_LINE.search(text, *bounds)
-    width = 0 if is_one else find_spaced_width(text, _cut(text, bounds, _BLANK_LINE, check))
-    for region in cut_comments(text, bounds, check):
-        check()
-        spans = [region] if is_one else _cut(text, region, _BLANK_LINE, check)
-        for span in join_spaced(text, spans, width) if width else spans:
-            for start, end, kind in cut_at_marks(text, span, check):
-                if kind is Kind.HEADING:
-                    yield start, end, True
-                elif kind is Kind.PROSE and text[start:end].strip():
-                    whole = None if is_one else bounds
-                    yield from ((*piece, False) for piece in _cut_prose(text, (start, end), whole, check))
-
-
-def _cut_prose(
-    text: str, bounds: tuple[int, int], whole: tuple[int, int] | None, check: Check
-) -> Iterator[tuple[int, int]]:
-    """Cut at line ends if the lines are a paragraph each; else, as wrapped text, at indents.
-
-    Where a document has blank lines (then `whole` is given), they are most likely what parts it.
-    """
-    is_parted = whole is not None and are_paragraphs(text, bounds, check)
-    if not is_parted and (whole is None or is_as_if_alone(text, bounds, whole, check)):
-        is_parted = not is_wrapped(text, bounds, check)
-    return cut_at_line_ends(text, bounds, check) if is_parted else cut_at_indents(text, bounds, check)
-
-
 def _look_ahead(text: str, pieces: Iterator[tuple[int, int, bool]]) -> Iterator[tuple[int, int, bool, bool]]:
     """The pieces, and of each whether it stands beside one that ends with a comma, as clauses of a preamble do."""
     is_comma = False  # the piece before
@@ -236,7 +185,7 @@ class _Run:
 
 
 def _find(
-    text: str, sections: Sections, *, min_words: int, limit_chars: int, check: Check, with_notices: bool
+    text: str, sections: Sections, turns: Turns, *, min_words: int, limit_chars: int, check: Check, with_notices: bool
 ) -> Iterator[tuple[int, int]]:
     """Where paragraphs stand: pieces that are no headings and no notices, and runs of headings that are lists."""
     run: _Run | None = None
@@ -245,7 +194,7 @@ def _find(
     is_of_notice = False  # the piece before is a notice and ends with a colon, as "Notes to editors:"
     is_lead = False  # the piece before ends with a colon
     marker_read = ""  # of the piece before, if that was read: an item behind an item is one, however it ends
-    pieces = _look_ahead(text, _pieces(text, check))
+    pieces = _look_ahead(text, cut_pieces(text, turns, check))
     for number, (start, end, is_marked, is_beside_comma) in enumerate(pieces):
         raw = text[start:end]
         span = (start + len(raw) - len(raw.lstrip()), end - len(raw) + len(raw.rstrip()))
@@ -348,21 +297,22 @@ def iter_paragraphs(
     Raises:
         ParagraphTooLongError: one paragraph has more than `limit_chars` characters.
     """
+    found_turns = find_turns(text, check)
     is_blank = True
     for with_notices in (False, True):  # where there is nothing else, a notice is what is to be read
         if not is_blank:
             break
-        sections = Sections(text)
+        sections, turns = Sections(text), Turns(found_turns)
         found = _find(
-            text, sections, min_words=min_words, limit_chars=limit_chars, check=check, with_notices=with_notices
+            text, sections, turns, min_words=min_words, limit_chars=limit_chars, check=check, with_notices=with_notices
         )
         for start, end in _join_leads(text, found, limit_chars):
             check()
             with suppress(EmptyParagraphError):
                 section = normalise(heading) if (heading := sections.find(start)) else ""
-                paragraph = Paragraph(normalise(text[start:end], limit_chars=limit_chars), start, end, section)
+                paragraph = normalise(text[start:end], limit_chars=limit_chars)
                 is_blank = False
-                yield paragraph
+                yield Paragraph(paragraph, start, end, section, turns.find(start, section))
 
 
 def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int = LIMIT_CHARS) -> list[Paragraph]:
@@ -372,7 +322,8 @@ def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int 
     ends, unless its lines were wrapped at a column (`columns.py`) or are verse, and so are lines in a row that are
     mostly wider than a column and end sentences, and those that are most of the document (`lines.py`). Where prose was
     wrapped, an indented line after a sentence's end begins a paragraph, too; a word that was parted at the end of a
-    line stays so, as offsets and evidence speak of the raw text. Quotations are divided at their empty lines.
+    line stays so, as offsets and evidence speak of the raw text. Quotations are divided at their empty lines, and
+    transcripts where another begins to speak (`speakers.py`).
 
     Lines that begin with `#` or are underlined by `===` or `---` are headings, however they end; front matter, the
     header of a mail, comments and definitions of notes and links are nothing (`front_matter.py`, `mail_header.py`,

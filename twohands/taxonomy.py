@@ -26,7 +26,7 @@ from twohands.repeated_keys import RepeatedKeysError, load_yaml
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$", max_length=64)]
 # Columns that came when there were models already, which may have heads of these names: such a model goes on loading,
 # and a new taxonomy has none.
-LATER_NAMES = {"page", "section", "restates"}
+LATER_NAMES = {"page", "section", "speaker", "restates"}
 # A head is a column of rows: one that is called like a column which a command reads or writes would lose its labels.
 RESERVED_NAMES = LATER_NAMES | {
     "id", "text", "source", "group", "document", "paragraph", "start", "end", "error", "model",
@@ -212,9 +212,10 @@ def check_documents(taxonomy: Taxonomy, suffixes: Collection[str]) -> None:
         suffixes: by which the names of documents end; none where there are rows alone.
 
     Raises:
-        DocumentError: a head is called `section`, or `page` and there is a PDF.
+        DocumentError: a head is called `section` or `speaker`, or `page` and there is a PDF.
     """
-    places = {"section", "page"} if ".pdf" in suffixes else {"section"} if suffixes else set()
+    places = {"section", "speaker"} if suffixes else set()
+    places |= {"page"} if ".pdf" in suffixes else set()
     if clash := next((head.name for head in taxonomy.heads if head.name in places), None):
         raise DocumentError(
             f"the model has a head {clash!r}, and answers to documents have the {clash} of each paragraph under that "

@@ -417,6 +417,23 @@ def test_files_say_below_which_heading_a_paragraph_stands(page, tmp_path):
 
 
 @pytest.mark.issue(7)
+def test_panel_quotation_and_files_say_who_speaks(page, tmp_path):
+    turns = [f"Ms. HALVORSEN: {PIECES[0]}", PIECES[2], f"Mr. BO: {PIECES[0]}", f"Ms. HALVORSEN: {PIECES[0]}"]
+    drop(page, ".read-view", "d.txt", "\n\n".join(turns).encode())
+    wait_read(page)
+    page.locator(".mark").nth(1).click()
+    assert page.locator(".detail-title").inner_text() == "Paragraph 2, Ms. HALVORSEN"
+    page.evaluate("navigator.clipboard.writeText = (text) => { window.copied = text; return Promise.resolve(); }")
+    page.get_by_role("button", name="Copy as quotation").click()
+    until(page, "window.copied?.includes('(d.txt, ¶2, Ms. HALVORSEN; ')")
+    expected = ["Ms. HALVORSEN", "Ms. HALVORSEN", "Mr. BO", "Ms. HALVORSEN"]
+    with save(page, page.get_by_role("button", name="CSV"), tmp_path).open(newline="", encoding="utf-8-sig") as stream:
+        assert [row["speaker"] for row in csv.DictReader(stream)] == expected
+    lines = save(page, page.get_by_role("button", name="JSONL"), tmp_path).read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["speaker"] for line in lines] == expected
+
+
+@pytest.mark.issue(7)
 def test_short_items_that_are_pasted_from_word_are_read(page):
     items = ["Cap rents", "Sell the barges"]
     marked = "".join(f"<p class=MsoListParagraph><span style='mso-list:Ignore'>o</span>{item}</p>" for item in items)

@@ -203,6 +203,9 @@ async def test_documents_come_back_typed(url, classifier):
         assert [each.section for each in document.paragraphs] == [None, None]
         below = client.classify_document(f"# Ports\n\n{text}")
         assert [each.section for each in below.paragraphs] == ["Ports", "Ports"]
+        assert [each.speaker for each in below.paragraphs] == [None, None]
+        spoken = client.classify_document("Mr. Bo: The plan.\n\nMs. Li: The market.\n\nMr. Bo: The weather.")
+        assert [each.speaker for each in spoken.paragraphs] == ["Mr. Bo", "Ms. Li", "Mr. Bo"]
         from_bytes = client.classify_document(text.encode(), media_type="text/plain")
         assert [each.start for each in from_bytes.paragraphs] == [each.start for each in document.paragraphs]
         with pytest.raises(ServiceError) as failure:

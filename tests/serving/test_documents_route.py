@@ -310,7 +310,14 @@ async def test_a_paragraph_below_a_heading_says_which(client):
     page = "<article><h1>Ports</h1><p>The plan of the plan.</p></article>"
     (paragraph,) = (await send(client, page, "text/html")).json()["paragraphs"]
     assert paragraph["section"] == "Ports"
-    assert not any("section" in p for p in (await send(client, TEXT)).json()["paragraphs"])
+    assert not any({"section", "speaker"} & set(p) for p in (await send(client, TEXT)).json()["paragraphs"])
+
+
+@pytest.mark.issue(4)
+async def test_a_paragraph_of_a_transcript_says_who_speaks(client):
+    answer = (await send(client, "Mr. Bo: The plan.\n\nMs. Li: The market.\n\nThe plan.\n\nMr. Bo: None.")).json()
+    DocumentResponse.model_validate(answer)
+    assert [p["speaker"] for p in answer["paragraphs"]] == ["Mr. Bo", "Ms. Li", "Ms. Li", "Mr. Bo"]
 
 
 async def test_a_streamed_document_that_cannot_be_read_is_refused_with_its_status(client):

@@ -130,7 +130,7 @@ def test_documents_are_split_and_say_where(classify, tmp_path):
     assert raw[answers[2]["start"] : answers[2]["end"]] == answers[2]["text"] == SECOND
     assert [answer["stance"]["label"] for answer in answers] == ["market-led", "state-led", "market-led"]
     header = classify(tmp_path, "--format", "csv").stdout.split(b"\n")[0]
-    assert header.startswith(b"id,document,paragraph,start,end,section,stance,")
+    assert header.startswith(b"id,document,paragraph,start,end,section,speaker,stance,")
 
 
 def test_rows_and_documents_mix(classify, tmp_path, rows):

@@ -47,7 +47,7 @@ def test_columns_are_those_that_are_documented(taxonomy, columns):
         "error_code", "error_message",
     ]  # fmt: skip
     wide = [column.name for column in flat_columns(taxonomy, has_documents=True, with_text=True)]
-    assert wide[:7] == ["id", "document", "paragraph", "start", "end", "section", "text"]
+    assert wide[:8] == ["id", "document", "paragraph", "start", "end", "section", "speaker", "text"]
 
 
 def test_evidence_has_columns_of_its_own(taxonomy):

@@ -92,7 +92,7 @@ def test_answers_of_documents_say_it_and_tables_have_a_column(classify, tmp_path
     assert [answer.get("section") for answer in answers] == expected
     table = list(csv.DictReader(classify(tmp_path, "--format", "csv").stdout.decode().splitlines()))
     assert [row["section"] or None for row in table] == expected
-    assert list(table[0])[4:8] == ["end", "page", "section", "stance"]
+    assert list(table[0])[4:8] == ["end", "page", "section", "speaker"]
 
 
 def test_rows_have_none(classify, rows):

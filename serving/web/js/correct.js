@@ -7,7 +7,7 @@ import { askBeforeLeaving } from "./leaving.js";
 import { OWN_KEYS } from "./paragraph.js";
 
 let serial = 0;
-const OURS = new Set([...OWN_KEYS, "paragraph", "start", "end", "page", "section"]);
+const OURS = new Set([...OWN_KEYS, "paragraph", "start", "end", "page", "section", "speaker"]);
 
 // Names of files, cells and first lines are as long as they like; one cut within a character must not be refused.
 const bound = (text, most) => text?.slice(0, most).toWellFormed() || null;

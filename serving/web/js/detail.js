@@ -97,12 +97,15 @@ function quoteWords(words) {
   return `"${inner}"`;
 }
 
+// Of a transcript; an answer of a model that has a head of this name tells of none.
+const speakerOf = ({ speaker }) => (typeof speaker === "string" ? speaker : null);
+
 // Saves a reader the typing where a paragraph is cited: its words, its document and place, and who says what of it.
 function renderCopy(paragraph, taxonomy, { model, from, place }) {
   const words = plainWords(paragraph.rawText).trim().replace(/\s+/g, " ");
   const isNamed = from && !words.startsWith(from.replace(/ …$/, "")); // by more than its own first words
   const corrected = findCorrected(taxonomy, paragraph.rawText);
-  const where = `${isNamed ? `${from}, ` : ""}${place}${paragraph.readIndex + 1}${paragraph.page ? `, p. ${paragraph.page}` : ""}`;
+  const where = `${isNamed ? `${from}, ` : ""}${place}${paragraph.readIndex + 1}${paragraph.page ? `, p. ${paragraph.page}` : ""}${speakerOf(paragraph) ? `, ${speakerOf(paragraph)}` : ""}`;
   const said = `${model.name} ${model.version}: ${tell(paragraph, taxonomy)}${corrected ? `; ${isConfirmed(taxonomy, corrected, paragraph) ? "confirmed" : "corrected"} by a reader: ${listLabels(corrected, taxonomy)}` : ""}`;
   const citation = `${quoteWords(words)} (${where}; ${said})`;
   const copy = async () => {
@@ -117,7 +120,7 @@ function renderCopy(paragraph, taxonomy, { model, from, place }) {
 // Nodes about one paragraph of a `model`; `from` is the title of its document, `place` is what its number counts.
 // `onCorrect` is there where corrections are kept.
 export function renderDetail(paragraph, taxonomy, { onEvidence, onCorrect, model, from = null, place = "¶", level = "h2" }) {
-  const heading = h(level, { class: "detail-title", tabindex: "-1" }, `Paragraph ${paragraph.readIndex + 1}`, paragraph.page && h("span", { class: "page" }, `, page ${paragraph.page}`));
+  const heading = h(level, { class: "detail-title", tabindex: "-1" }, `Paragraph ${paragraph.readIndex + 1}`, paragraph.page && h("span", { class: "page" }, `, page ${paragraph.page}`), speakerOf(paragraph) && h("span", { class: "page" }, `, ${speakerOf(paragraph)}`));
   if (paragraph.error) return [heading, h("p", { class: "fault" }, `It could not be read: ${paragraph.error.message}`)];
   const corrected = findCorrected(taxonomy, paragraph.rawText);
   return [

@@ -132,6 +132,7 @@ async function* readSource(source, { limits, served, signal }) {
   let nBefore = 0;
   let nRead = 0;
   let section = null; // the last heading, which may stand in the part before
+  let speaker = null; // so may the name of who speaks on
   let held = ""; // what stands behind the last paragraph of a part
   for (const part of parts) {
     if (part && !part.text.trim()) continue;
@@ -141,6 +142,7 @@ async function* readSource(source, { limits, served, signal }) {
     let text = part?.text;
     let points = null;
     let end = 0; // of the last paragraph: what stands between two are headings, shown and not read
+    let hasTurns = false; // somebody begins to speak in this part
     for await (const values of readPart(request, served, signal)) {
       const paragraphs = [];
       for (const value of values) {
@@ -156,7 +158,9 @@ async function* readSource(source, { limits, served, signal }) {
           held = "";
           end = points.at(value.end);
           section = value.section ?? section;
-          paragraphs.push({ ...value, ...(section ? { section } : {}), rawText: text.slice(start, end), above, readIndex: nRead });
+          hasTurns ||= Boolean(value.speaker);
+          if (hasTurns) speaker = value.speaker ?? null;
+          paragraphs.push({ ...value, ...(section ? { section } : {}), ...(speaker ? { speaker } : {}), rawText: text.slice(start, end), above, readIndex: nRead });
           nRead += 1;
         } else if (value.summary && parts.length === 1) {
           yield { summary: value.summary };

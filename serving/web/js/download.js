@@ -34,18 +34,24 @@ function remark({ place, model, corrected }, taxonomy) {
   return { ...place, model: `${model.name} ${model.version} ${model.sha256.slice(0, 8)}`, ...labels };
 }
 
-// Where a paragraph stands: its number as in the margin, the page of a PDF, and where any stands below a heading, which.
-const placeOf = ({ readIndex, page, section = null }, hasSections) => ({ number: readIndex + 1, ...(page ? { page } : {}), ...(hasSections ? { section } : {}) });
+// Where a paragraph stands: its number as in the margin, the page of a PDF; where any stands below a heading, which, and
+// where any has a speaker, who speaks.
+const NAMED = ["section", "speaker"];
+const placeOf = (paragraph, named) => ({
+  number: paragraph.readIndex + 1,
+  ...(paragraph.page ? { page: paragraph.page } : {}),
+  ...Object.fromEntries(named.map((name) => [name, paragraph[name] ?? null])),
+});
 
 // Rows of a reading: { own, place, model, corrected, answer }.
 export function paragraphRows(reading) {
-  const hasSections = reading.paragraphs.some(({ section }) => section);
+  const named = NAMED.filter((name) => reading.paragraphs.some((paragraph) => paragraph[name]));
   return reading.paragraphs.map((paragraph) => ({
     own: { document: reading.title, paragraph: paragraph.readIndex, text: paragraph.rawText },
-    place: placeOf(paragraph, hasSections),
+    place: placeOf(paragraph, named),
     model: reading.model,
     corrected: findCorrected(reading.taxonomy, paragraph.rawText),
-    answer: Object.fromEntries(Object.entries(paragraph).filter(([name]) => !["paragraph", "page", "section"].includes(name) && !OWN_KEYS.includes(name))),
+    answer: Object.fromEntries(Object.entries(paragraph).filter(([name]) => !["paragraph", "page", ...NAMED].includes(name) && !OWN_KEYS.includes(name))),
   }));
 }
 

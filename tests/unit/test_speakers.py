@@ -1,0 +1,140 @@
+"""A paragraph of a transcript is one speaker's, and says whose; other texts have no speakers."""
+
+import csv
+import json
+import time
+
+import pytest
+
+from twohands.documents import extract_text
+from twohands.paragraphs import split_paragraphs
+from twohands.speakers import find_turns
+
+LONG = "The ministry told the state banks to lend to the makers of chips before the winter."
+OTHER = "Shop owners answered that prices, not plans, should say what is built and by whom."
+HEARING = [
+    "HOUSE COMMITTEE ON INDUSTRY\nHearing on the Bill",
+    "The CHAIR: The committee will come to order.",
+    f"Ms. HALVORSEN: {OTHER}",
+    LONG,
+    f"The Chair: {LONG}",
+]
+
+
+def turns_of(*pieces, between="\n\n"):
+    return [(paragraph.speaker, paragraph.text) for paragraph in split_paragraphs(between.join(pieces))]
+
+
+def speakers_of(*pieces, between="\n\n"):
+    return [speaker for speaker, _ in turns_of(*pieces, between=between)]
+
+
+def test_a_turn_goes_on_until_the_next_and_a_name_is_spelt_as_first():
+    assert speakers_of(*HEARING) == ["The CHAIR", "Ms. HALVORSEN", "Ms. HALVORSEN", "The CHAIR"]
+    for ends in ("\r\n\r\n", "\r\r", "\n \n"):
+        assert speakers_of(*HEARING, between=ends) == speakers_of(*HEARING)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "names"),
+    [
+        ("Q:", "A:", ["Q", "A"]),
+        ("**Q:**", "**A**:", ["Q", "A"]),
+        ("> Anna Berg:", "Tom Reed (Liberal):", ["Anna Berg", "Tom Reed (Liberal)"]),
+        ("Mr. JONES.", "Senator O'NEIL of Ohio.", ["Mr. JONES", "Senator O'NEIL of Ohio"]),
+        ("Mr van der Berg, MP:", "MODERATOR\uff1a", ["Mr van der Berg, MP", "MODERATOR"]),
+        ("The Minister for Trade (Mr Archer):", "Moderator:", ["The Minister for Trade (Mr Archer)", "Moderator"]),
+        ("Mr Archer (Leeds) (Lab)\n", "Mrs Brandt\n", ["Mr Archer (Leeds) (Lab)", "Mrs Brandt"]),
+        ("Dr. \u00c9mile ZOLA:\n", "PRESIDENT \u00d6ZDEMIR:\n", ["Dr. \u00c9mile ZOLA", "PRESIDENT \u00d6ZDEMIR"]),
+    ],
+)
+def test_names_are_known_by_what_they_look_like(first, second, names):
+    assert speakers_of(*(f"{mark} {LONG}" for mark in (first, second, first, second))) == names * 2
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [f"Energy: {LONG}", f"Transport: {LONG}", f"Housing: {LONG}", f"Energy: {LONG}"],
+        [f"Target: {LONG}", f"Budget: {LONG}"] * 3,
+        [f"NOTE: {LONG}", f"SOURCE: {LONG}"] * 3,
+        [f"In short: {LONG}", f"We ask for two things: {LONG}"] * 3,
+        [f"President Kent: {LONG}", LONG, f"President Kent: {OTHER}", f"President Kent: {LONG}"],
+        [f"Mr Kent: {LONG}", f"Ms Berg: {OTHER}"],
+        ["The WTO. It ruled for us.", "The EU. It did not."] * 2,
+    ],
+)
+def test_texts_that_are_no_transcripts_have_no_speakers(pieces):
+    assert set(speakers_of(*pieces)) == {""}
+
+
+def test_another_section_is_nobodys_until_somebody_speaks():
+    pieces = [*HEARING[1:3], "# Annex", LONG, "Mr. OKONKWO: The plan came first.", OTHER]
+    assert speakers_of(*pieces)[2:] == ["", "Mr. OKONKWO", "Mr. OKONKWO"]
+
+
+def test_turns_that_no_blank_line_parts_are_a_paragraph_each():
+    """They were one of the state and of the market at once, with one answer."""
+    wrapped = [
+        "CHAIR: Good evening to all of you. We talk about who is to run the grid, and",
+        "I would like to begin with the minister, who has ten minutes.",
+        "MS BERG: The grid is a public good. We bought it back last year, and we will",
+        "build the lines that no owner ever built, with money from the national fund --",
+        "MR REED: And the bill went up by a fifth. Let three firms bid for each of the",
+        "regions, as the committee of the house was told in spring by none other than",
+        "Ms Berg: that is what she said then, and what happens to the price.",
+        "CHAIR: Is that so, minister?",
+    ]
+    expected = ["CHAIR", "MS BERG", "MR REED", "CHAIR"]
+    assert speakers_of(*wrapped, between="\n") == expected
+    assert speakers_of("A title\n", *wrapped, between="\n") == expected
+    found = [text for _, text in turns_of(*(f"  {line}" for line in wrapped), between="\r\n")]
+    assert [text.split(":")[0] for text in found] == expected
+    assert found[2].endswith("what happens to the price.")
+
+
+def test_html_says_who_speaks_by_marks_or_by_headings():
+    debate = "".join(f"<h4>{name}</h4><p>{LONG}</p><p>{OTHER}</p>" for name in ("Mr Archer (Hull)", "Mrs Brandt") * 2)
+    marked = "".join(f"<p><b>{name}</b>: {LONG}</p><p>{OTHER}</p>" for name in ("Mr Archer (Hull)", "Mrs Brandt") * 2)
+    for body in (debate, marked):
+        page = f"<html><body><article><h1>Steel</h1>{body}</article></body></html>".encode()
+        speakers = speakers_of(extract_text(page, suffix=".html", name="a.html"))
+        assert speakers == (["Mr Archer (Hull)"] * 2 + ["Mrs Brandt"] * 2) * 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [" " * 400_000, "A " * 200_000, "Mr A" + " B" * 200_000, "A.B" * 100_000, "Ab: " * 100_000, "A:\n" * 100_000],
+)
+def test_no_text_takes_long(text):
+    begun = time.process_time()
+    find_turns(text, lambda: None)
+    assert time.process_time() - begun < 3
+
+
+def test_files_of_answers_say_who_speaks_and_are_summed_up_by_it(classify, tmp_path):
+    (tmp_path / "a.txt").write_text("\n\n".join(HEARING), encoding="utf-8")
+    (tmp_path / "b.txt").write_text(LONG, encoding="utf-8")
+    (tmp_path / "rows.csv").write_text(f'text,speaker\n"{LONG}",The CHAIR\n', encoding="utf-8")
+    answers = [json.loads(line) for line in classify(tmp_path / "a.txt", tmp_path / "b.txt").stdout.splitlines()]
+    expected = [*speakers_of(*HEARING), None]
+    assert [answer.get("speaker") for answer in answers] == expected
+    table = list(csv.DictReader(classify(tmp_path / "a.txt", "--format", "csv").stdout.decode().splitlines()))
+    assert list(table[0])[4:8] == ["end", "section", "speaker", "stance"]
+    assert [row["speaker"] for row in table] == expected[:-1]
+    finished = classify(*tmp_path.iterdir(), "--summary", tmp_path / "sum.jsonl", "--by", "speaker")
+    assert finished.code == 0, finished.stderr
+    rows = [json.loads(line) for line in (tmp_path / "sum.jsonl").read_text(encoding="utf-8").splitlines()]
+    counts = [(row["document"], row["n_paragraphs"]) for row in rows]
+    assert counts == [("Ms. HALVORSEN", 2), ("The CHAIR", 3), ("(none)", 1)]
+
+
+def test_documents_are_summed_up_by_their_sections(classify, tmp_path):
+    (tmp_path / "a.md").write_text(f"{LONG}\n\n# Ports\n\n{LONG}\n\n{OTHER}\n", encoding="utf-8")
+    finished = classify("--summary", tmp_path / "s.csv", "--by", "section", stdin=(tmp_path / "a.md").read_bytes())
+    assert finished.code == 0, finished.stderr
+    with (tmp_path / "s.csv").open(newline="", encoding="utf-8") as stream:
+        assert [(row["document"], row["n_paragraphs"]) for row in csv.DictReader(stream)] == [
+            ("Ports", "2"),
+            ("(none)", "1"),
+        ]

@@ -1,0 +1,198 @@
+"""Owns text of a transcript -> where who begins to speak: "Ms. HALVORSEN: Thank you" names a speaker.
+
+Knows nothing of paragraphs. Most documents are no transcripts, and words before a colon are seldom a name: a text has
+speakers only where its names come again, or bear titles, and there are two of them at least.
+"""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
+
+from twohands.ends import ends_sentence
+
+MIN_TURNS = 3
+_MAX_CHARS = 120  # of a name with what stands in brackets behind it
+_MIN_WIDTH = 45  # of a column of prose: behind a narrower line a name is none within a sentence
+_TAIL = 200  # characters by which it is seen whether a line ends a sentence
+_MAX_LINES = 50_000  # that begin in a capital: half a second of work; a text of more has no speakers
+_CHARS_BETWEEN_CHECKS = 20_000
+_MARKS = 9
+# How a line begins that may begin with a name: in a capital, behind marks of Markdown.
+_BEGIN_OF_LINE = re.compile(rf"(?:\A|(?<=[\r\n]))[*_#> \t\xa0\u3000]{{0,{_MARKS}}}[^\W\d_a-z]")
+_LINE_END = re.compile(r"[\r\n]")
+_BROKEN_OFF = tuple("-\u2013\u2014\u2026)]")  # somebody is interrupted, or laughs
+
+_TITLES = frozenset({
+    "ambassador", "baroness", "chair", "chairman", "chairperson", "chairwoman", "commissioner", "congressman",
+    "congresswoman", "councillor", "dame", "delegate", "deputy", "dr", "governor", "hon", "host", "interviewer",
+    "judge", "lady", "lord", "madam", "minister", "miss", "moderator", "mr", "mrs", "ms", "mx", "operator",
+    "president", "prof", "professor", "questioner", "rep", "reporter", "representative", "secretary", "sen",
+    "senator", "sir", "speaker", "treasurer", "witness",
+})  # fmt: skip
+_SMALL = frozenset({
+    "al", "and", "bin", "da", "de", "del", "della", "der", "di", "du", "el", "for", "la", "le", "of", "on",
+    "the", "van", "von", "y", "zu",
+})  # fmt: skip
+# What stands before a colon in other texts, in capitals, too.
+_NO_NAMES = frozenset({
+    "abstract", "action", "activity", "address", "agency", "aim", "annex", "article", "author", "authors",
+    "background", "box", "budget", "category", "chapter", "chart", "claim", "clause", "comment", "conclusion",
+    "contact", "contents", "correction", "cost", "date", "deadline", "doi", "duration", "email", "example",
+    "fact", "fax", "figure", "from", "funding", "goal", "indicator", "introduction", "isbn", "key", "keywords",
+    "lead", "location", "measure", "myth", "note", "notes", "objective", "option", "outcome", "output", "part",
+    "partners", "phone", "photo", "pillar", "place", "price", "priority", "problem", "programme", "project",
+    "published", "question", "reason", "recommendation", "responsible", "result", "results", "scope", "section",
+    "source", "sources", "status", "step", "strategy", "subject", "summary", "table", "tags", "target", "tel",
+    "time", "timeline", "title", "to", "topic", "update", "url", "venue", "verdict", "video", "warning", "web",
+    "website",
+})  # fmt: skip
+_WORD = r"[^\W\d_](?:[\w'\u2019\u2011-]|\.(?=[ ,:\w]))*+"
+_NAME = rf"{_WORD}(?:,?[ ]\(?{_WORD}\)?){{0,9}}?"
+_BEGIN = rf"\A[*_#>\s]{{0,{_MARKS}}}"
+# `Name:`, `Name (Party):`, and in Markdown `**Name:**`.
+_COLON = re.compile(rf"{_BEGIN}(?P<name>{_NAME}(?:[ ]?\([^()]{{1,60}}\))?)[ ]?[*_]{{0,3}}[:\uff1a][*_]{{0,3}}(?:\s|\Z)")
+# `Mr. JONES. I thank` of records that set a full stop, `The CHAIRMAN. The committee`.
+_STOP = re.compile(
+    rf"{_BEGIN}(?P<name>(?:[Tt]he|[A-Z][a-z]{{1,14}}\.?)(?: [A-Z][A-Z'\u2019-]{{2,30}}){{1,3}}(?: of [A-Z]\w+)?)"
+    r"\.(?:\s|\Z)"
+)
+_ALONE = re.compile(rf"{_BEGIN}(?P<name>{_NAME}(?:[ ]?\([^()]{{1,60}}\)){{0,3}})[*_\s]{{0,9}}\Z")
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(_WORD, name.partition("(")[0])
+
+
+def _has_title(name: str) -> bool:
+    words = [word.strip(".").casefold() for word in _words(name)]
+    return any(word in _TITLES for word in words[: 1 + (words[:1] == ["the"])])
+
+
+def _is_name(name: str) -> bool:
+    """Whether it is spelt as a name: its words begin in capitals, but for those within such as `of`."""
+    words = _words(name)
+    if not words or len(words) > 7 or not words[0][0].isupper() or len(name) > _MAX_CHARS:
+        return False
+    if {words[0].casefold(), words[-1].casefold()} & _NO_NAMES:
+        return False
+    return all(word[0].isupper() or word.casefold() in _SMALL for word in words) and words[-1].casefold() not in _SMALL
+
+
+def _is_sure(name: str) -> bool:
+    """Whether one turn is enough, where others are names: a single word before a colon may be a subject."""
+    return _has_title(name) or len(_words(name)) > 1
+
+
+def _read_name(line: str, *, is_whole: bool) -> str:
+    """The name that a line begins with; or that it is, where it is whole and the name has a title."""
+    for pattern in (_COLON, _STOP):
+        if (found := pattern.match(line)) and _is_name(found["name"]):
+            return found["name"]
+    if is_whole and (found := _ALONE.match(line)) and _has_title(found["name"]) and _is_name(found["name"]):
+        return found["name"]
+    return ""
+
+
+def _find_lines(text: str, check: Callable[[], None]) -> Iterator[int]:
+    """Where the lines start that may begin with a name."""
+    for begin in range(0, len(text), _CHARS_BETWEEN_CHECKS):
+        check()
+        end = begin + _CHARS_BETWEEN_CHECKS
+        for match in _BEGIN_OF_LINE.finditer(text, begin, end + _MARKS + 1):
+            if begin <= match.start() < end:
+                yield match.start()
+
+
+def _is_free(above: str) -> bool:
+    """Whether a sentence may begin in a line, by what stands above it."""
+    before = above.splitlines()[-1].strip() if above else ""
+    return len(before) < _MIN_WIDTH or ends_sentence(before) or before[-1:] in _BROKEN_OFF
+
+
+def _choose(names: Iterable[str]) -> dict[str, str]:
+    """Names that are speakers' -> the first spelling of each; none where the text is no transcript."""
+    spelt: dict[str, str] = {}
+    counts = Counter[str]()
+    for name in names:
+        spelt.setdefault(name.casefold(), name)
+        counts[name.casefold()] += 1
+    found = {key: name for key, name in spelt.items() if counts[key] > 1 or _is_sure(name)}
+    comes_again = any(counts[key] > 1 and (_is_sure(name) or name.isupper()) for key, name in found.items())
+    is_transcript = comes_again or sum(map(_has_title, found.values())) > 1
+    n_turns = sum(counts[key] for key in found)
+    return found if len(found) > 1 and n_turns >= MIN_TURNS and is_transcript else {}
+
+
+def find_turns(text: str, check: Callable[[], None]) -> list[tuple[int, str]]:
+    """Find the lines of a transcript at which somebody begins to speak.
+
+    Such a line begins with a name and a colon (`Ms. HALVORSEN: Thank you`, `**Jane Doe (Party):** Thank you`), with a
+    title, a name in capitals and a full stop (`Mr. JONES. I thank`), or is a name with a title by itself; and the line
+    before ends a sentence, or is short or blank. A text is a transcript where it has at least `MIN_TURNS` of them by
+    two names, of which two have titles (Ms., Senator, Chair), or one comes again that is in capitals, of two words, or
+    with a title: `Target:` and `Budget:` that come again are none.
+
+    Args:
+        text: the raw document.
+        check: called every few milliseconds of work; raises to give up.
+
+    Returns:
+        Where each line starts, and the name, spelt as where it stands first; empty where the text is no transcript.
+    """
+    turns = []
+    for number, start in enumerate(_find_lines(text, check)):
+        if number == _MAX_LINES:
+            return []
+        if _is_free(text[max(0, start - _TAIL) : start]):
+            line, *others = _LINE_END.split(text[start : start + 2 * _MAX_CHARS], maxsplit=1)
+            is_whole = bool(others) or len(text) - start < 2 * _MAX_CHARS
+            if name := _read_name(" ".join(line.split()), is_whole=is_whole):
+                turns.append((start, name))
+    chosen = _choose(name for _, name in turns)
+    return [(start, chosen[name.casefold()]) for start, name in turns if name.casefold() in chosen]
+
+
+class Turns:
+    """Who speaks where in one text, whose paragraphs come in order."""
+
+    def __init__(self, turns: Sequence[tuple[int, str]]) -> None:
+        """Begin before the first paragraph.
+
+        Args:
+            turns: as `find_turns` gives them.
+        """
+        self._starts = [start for start, _ in turns]
+        self._names = [name for _, name in turns]
+        self._section = ""
+        self._before = self._least = -1
+
+    def cut(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Cut a piece of the text where another begins to speak.
+
+        Args:
+            start: of the piece.
+            end: of it.
+
+        Yields:
+            Bounds of its parts in order.
+        """
+        inner = self._starts[bisect_right(self._starts, start) : bisect_left(self._starts, end)]
+        yield from pairwise([start, *inner, end])
+
+    def find(self, start: int, section: str) -> str:
+        """Find who speaks in a paragraph.
+
+        Args:
+            start: of the paragraph; no less than that of the one before.
+            section: of it; whoever spoke in another speaks no more.
+
+        Returns:
+            The name; empty where nobody is known to.
+        """
+        if section != self._section:
+            self._section, self._least = section, self._before
+        self._before = start
+        number = bisect_right(self._starts, start) - 1
+        return self._names[number] if number >= 0 and self._starts[number] > self._least else ""
