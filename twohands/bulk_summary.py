@@ -27,19 +27,21 @@ class _Document:
     def __init__(self, taxonomy: Taxonomy) -> None:
         self._summary = Summary(taxonomy)
         self._n_errors = 0
-        self._n_words = 0
+        self._n_words: int | None = 0
 
-    def add(self, answer: Answer, n_words: int) -> None:
+    def add(self, answer: Answer, n_words: int | None) -> None:
         if "error" in answer:
             self._n_errors += 1
             return
         self._summary.add(read_prediction(answer))
-        self._n_words += n_words
+        self._n_words = None if n_words is None or self._n_words is None else self._n_words + n_words
 
     def to_dict(self, name: str) -> Answer:
         told = self._summary.to_dict()
         n_paragraphs, warnings = told["n_paragraphs"], told["warnings"]
-        mean_words = round(self._n_words / n_paragraphs, 1) if isinstance(n_paragraphs, int) and n_paragraphs else None
+        n_words, mean_words = self._n_words, None
+        if n_words is not None and isinstance(n_paragraphs, int) and n_paragraphs:
+            mean_words = round(n_words / n_paragraphs, 1)
         counted = {"n_errors": self._n_errors, "mean_words": mean_words}
         if isinstance(warnings, dict):  # a table has a column for each, in which none is 0
             told["warnings"] = {caution.value: warnings.get(caution.value, 0) for caution in Caution}
@@ -84,17 +86,25 @@ class Summaries:
             The same.
         """
         for item in items:
-            n_words = len(item.text.split()) if isinstance(item.text, str) else 0
-            self._awaited.append(((item.document, item.is_shared), n_words))
+            self._awaited.append(((item.document, item.is_shared), item.n_words))
             yield item
 
     def add_all(self, answers: Iterable[Answer]) -> None:
         """Count answers to the first of the items that were passed on and are not answered."""
         for answer in answers:
-            name, n_words = self._awaited.popleft()
-            if name not in self._documents:
-                self._documents[name] = _Document(self._taxonomy)
-            self._documents[name].add(answer, n_words)
+            self.add(*self._awaited.popleft(), answer)
+
+    def add(self, name: _Name, n_words: int | None, answer: Answer) -> None:
+        """Count one answer.
+
+        Args:
+            name: of its document, and whether rows share it.
+            n_words: of its text; None where they are not known.
+            answer: prediction or error.
+        """
+        if name not in self._documents:
+            self._documents[name] = _Document(self._taxonomy)
+        self._documents[name].add(answer, n_words)
 
     def rows(self, *, is_series: bool) -> Iterator[Answer]:
         """Say what each document says as a whole.

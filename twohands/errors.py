@@ -52,7 +52,7 @@ class UnknownColumnError(TwoHandsError):
 
 
 class TaxonomyMismatchError(TwoHandsError):
-    """Two models cannot be compared: they share no head, or a head of one name has other labels."""
+    """Models, or a model and answers, do not go together: they share no head, or one has other labels."""
 
     code = "taxonomy_mismatch"
 

@@ -75,6 +75,11 @@ class Item:
     document: str = ""
     is_shared: bool = False
 
+    @property
+    def n_words(self) -> int:
+        """Words of the text; none where there is no text."""
+        return len(self.text.split()) if isinstance(self.text, str) else 0
+
 
 def is_document(path: Path) -> bool:
     """Whether a file is split into paragraphs, rather than read as rows."""
@@ -157,8 +162,17 @@ def find_inputs(paths: Iterable[Path], *, text_column: str, by: str | None = Non
     return files
 
 
-def _name_document(row: Row, by: str | None, file: str) -> tuple[str, bool]:
-    """What a row is summed up under: its group, else its file; or its value of the column that was named."""
+def name_document(row: Row, by: str | None, file: str) -> tuple[str, bool]:
+    """Say what a row is summed up under.
+
+    Args:
+        row: any.
+        by: the column that was named; None where none was.
+        file: in which it stands.
+
+    Returns:
+        Its value of the column, or its group, else its file; and whether rows share it, as they do all but a file.
+    """
     name = spell_value(read_whole(row.cells.get(by or GROUP)), most_chars=_MAX_NAME_CHARS)
     return (file, False) if by is None and name == NO_VALUE else (name, True)
 
@@ -229,7 +243,7 @@ def read_items(files: Iterable[Path], faults: list[str], *, text_column: str, by
             )
         else:
             for row in read_rows(path, faults, columns={"id", text_column, by or GROUP}):
-                yield _item_from_row(row, text_column, _name_document(row, by, str(path)))
+                yield _item_from_row(row, text_column, name_document(row, by, str(path)))
 
 
 def _read_pieces(stream: BinaryIO) -> Iterator[bytes]:
@@ -287,7 +301,7 @@ def read_stdin(
     first = b"".join(read_utf_8_lines(head))
     if first.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
         rows = read_jsonl_lines(itertools.chain(head, pieces), STDIN_NAME, faults)
-        return "", (_item_from_row(row, text_column, _name_document(row, by, STDIN_NAME)) for row in rows)
+        return "", (_item_from_row(row, text_column, name_document(row, by, STDIN_NAME)) for row in rows)
 
     content = b"".join([*head, *pieces])
     suffix = _find_kind(content)

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -17,6 +17,7 @@ from twohands import __version__
 from twohands.commands.classify_checks import (
     Engine,
     SummaryFile,
+    check_answers,
     check_engine,
     check_files,
     choose_format,
@@ -24,6 +25,7 @@ from twohands.commands.classify_checks import (
     choose_summary,
     parse_thresholds,
 )
+from twohands.commands.classify_summary import open_summaries, sum_up_answers, tell_summary, write_summary
 from twohands.printable import make_printable
 from twohands.runtimes import DEFAULT_RUNTIME, Runtime
 from twohands.standard_streams import PIPE_CLOSED, drop_stdout
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from twohands.items import Item
     from twohands.journal import Journal
     from twohands.outputs import Column, Format
-    from twohands.taxonomy import Taxonomy
 
 _MOST_FAULTS_SHOWN = 20
 _INTERRUPTED = 130  # 128 + SIGINT, as shells say it
@@ -81,11 +82,7 @@ class _Report:
         if output is not None:
             lines.append(f"classified {tally.n_classified} of {tally.n_items}; written to {output}")
         if summary is not None and summaries is not None:
-            if summary.by is not None and summaries.is_without_value:
-                lines.append(f"no row has anything in {summary.by!r}, so that all are summed up in one")
-            lines += [f"two rows are called {name!r}: a file and a group" for name in summaries.repeated]
-            n_rows = summaries.n_documents
-            lines.append(f"summed up in {n_rows} row{'s'[: n_rows != 1]}; written to {summary.path}")
+            lines += tell_summary(summary, summaries)
         for line in lines:
             click.echo(line, err=True)
         return int(self.n_unreadable > 0 or (tally.n_items > 0 and tally.n_classified == 0))
@@ -141,32 +138,6 @@ def _go_on(
     yield from items
 
 
-def _open_summaries(wanted: SummaryFile | None, taxonomy: "Taxonomy") -> "tuple[Summaries | None, list[Column]]":
-    """Where documents are summed up, if that is wanted, and the columns of a table."""
-    from twohands.bulk_summary import Summaries, summary_columns
-
-    if wanted is None:
-        return None, []
-    return Summaries(taxonomy), [] if wanted.format == "jsonl" else summary_columns(taxonomy)
-
-
-@contextmanager
-def _write_summary(
-    wanted: SummaryFile | None, summaries: "Summaries | None", columns: "list[Column]", *, remedy: str
-) -> Iterator[None]:
-    """Have the summaries in place once the block ends, and not at all where it fails."""
-    if wanted is None or summaries is None:
-        yield
-        return
-    from twohands.journal import open_whole
-    from twohands.outputs import encode_line, write_file
-
-    with open_whole(wanted.path, remedy=remedy) as path:
-        rows = summaries.rows(is_series=wanted.by is not None)
-        write_file(path, wanted.format, map(encode_line, rows), columns)
-        yield
-
-
 def _run(
     *,
     inputs: list[Path] | None,
@@ -199,7 +170,7 @@ def _run(
         with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds)  # fails before any work
         kinds, items = _open_items(inputs, faults, text_column=text_column, by=summary.by if summary else None)
         check_documents(classifier.taxonomy, kinds)
-        summaries, summary_columns = _open_summaries(summary, classifier.taxonomy)  # fails before any work
+        summaries, summary_columns = open_summaries(summary, classifier.taxonomy)  # fails before any work
         if summaries is not None:
             items = summaries.watch(items)
         columns: list[Column] = []
@@ -249,7 +220,7 @@ def _run(
                 report.tell(progress.say)
             report.tell(progress.say)
         remedy = LATER if journal else ""
-        with _write_summary(summary, summaries, summary_columns, remedy=remedy):
+        with write_summary(summary, summaries, summary_columns, remedy=remedy):
             if journal is not None and output is not None:
                 lines = journal.lines()
                 journal.finish(output, lambda path: write_file(path, output_format, lines, columns))
@@ -302,7 +273,14 @@ def _run(
 @click.option(
     "--by",
     metavar="COLUMN",
-    help="Of --summary: rows that share it (year, source) are one document; by default group.",
+    help="Of --summary: rows that share it (year, source) are one document, or paragraphs of a speaker or section.",
+)
+@click.option(
+    "--answers",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Write the --summary of these answers, and classify nothing. Repeatable.",
 )
 @click.option("--with-text", is_flag=True, help="Put the text into each answer.")
 @click.option("--explain", is_flag=True, help="Say which sentence carries each answer; several times the work.")
@@ -320,6 +298,7 @@ def command(
     thresholds: dict[str, object],
     summary: Path | None,
     by: str | None,
+    answers: tuple[Path, ...],
     with_text: bool,
     explain: bool,
     overwrite: bool,
@@ -341,7 +320,8 @@ def command(
     applies are joined by |; a blank beside their scores says that none does.
 
     --summary has one row a document, with the figures that the service gives of it. Rows are put together by their
-    `group`, else by their file; with --by by the column that it names, in the order of its values.
+    `group`, else by their file; with --by by the column that it names, in the order of its values. --answers sums up
+    what an earlier run wrote, beside FILES, which it classified, or alone.
 
     Exit code: 0 when all was read; 1 when a row or document could not be read (named on standard error, all others
     are written), when nothing at all could be classified, or on an error; 2 for wrong usage; 130 when interrupted.
@@ -349,8 +329,13 @@ def command(
     if output == Path("-"):
         output = None
     try:
-        check_engine(engine, threads=threads, num_actors=num_actors)
         wanted = choose_summary(summary, by)
+        if answers:
+            wanted = check_answers(click.get_current_context(), wanted)
+            inputs = choose_inputs(files, text_column=text_column, by=by) if files else None
+            check_files(None, wanted, inputs=[*answers, *(inputs or [])], overwrite=overwrite)
+            sys.exit(sum_up_answers(answers, model=model, inputs=inputs, text_column=text_column, summary=wanted))
+        check_engine(engine, threads=threads, num_actors=num_actors)
         inputs = choose_inputs(files, text_column=text_column, by=by)
         chosen = choose_format(output_format, output)
         check_files(output, wanted, inputs=inputs, overwrite=overwrite)

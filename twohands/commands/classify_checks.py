@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from twohands.outputs import Format
@@ -100,6 +101,19 @@ def choose_summary(path: Path | None, by: str | None) -> SummaryFile | None:
     if path == Path("-"):
         raise click.UsageError("--summary is a file; standard output is for answers")
     return SummaryFile(path, choose_format(None, path, option="--summary"), by)
+
+
+def check_answers(ctx: click.Context, summary: SummaryFile | None) -> SummaryFile:
+    """Refuse options that say how to classify, where nothing is."""
+    allowed = {"files", "model", "text_column", "summary", "by", "answers", "overwrite"}
+    for param in ctx.command.params:
+        if param.name not in allowed and ctx.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{param.opts[0]} says how to classify, and --answers classifies nothing")
+    if Path("-") in ctx.params["files"]:
+        raise click.UsageError("standard input is read once; name the files that were classified, or none")
+    if summary is None:
+        raise click.UsageError("--answers is of --summary; pass --summary FILE")
+    return summary
 
 
 def check_files(
