@@ -26,7 +26,7 @@ from twohands.repeated_keys import RepeatedKeysError, load_yaml
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$", max_length=64)]
 # Columns that came when there were models already, which may have heads of these names: such a model goes on loading,
 # and a new taxonomy has none.
-LATER_NAMES = {"page", "section", "speaker", "restates"}
+LATER_NAMES = {"page", "section", "speaker", "restates", "annotator"}
 # A head is a column of rows: one that is called like a column which a command reads or writes would lose its labels.
 RESERVED_NAMES = LATER_NAMES | {
     "id", "text", "source", "group", "document", "paragraph", "start", "end", "error", "model",

@@ -288,23 +288,32 @@ def _export_config(database: str | None, output: Path, model: str | None) -> Non
     "--output", type=click.Path(path_type=Path, dir_okay=False), default="-", help="A file; - is standard output."
 )
 @click.option("--model", metavar="NAME_OR_DIR", help="Whose labels the config offers; the released one if not given.")
-def export_command(database: str | None, export_format: str, status: str, output: Path, model: str | None) -> None:
+@click.option("--by-reader", is_flag=True, help="One for each text and API key, to set readers beside one another.")
+def export_command(
+    database: str | None, export_format: str, status: str, output: Path, model: str | None, *, by_reader: bool
+) -> None:
     """Export corrections, one for each text: that whose labels were set last.
+
+    Rows have an `annotator`, the id of the API key that set their labels, where keys are asked for.
 
     \b
     twohands corrections export --output my_rows/corrections.jsonl
+    twohands corrections export --status all --by-reader --output codes.jsonl
+    twohands agreement --data codes.jsonl --item text --head stance
     twohands corrections export --format label-studio --output tasks.json
     twohands corrections export --format label-studio-config --output config.xml
     """  # noqa: D301 - click wants a real backspace
     from serving.corrections.exports import write_export
 
     if export_format == "label-studio-config":
+        if by_reader:
+            raise click.UsageError("--by-reader is of corrections, and the config has none")
         _export_config(database, output, model)
         return
     chosen = None if status == "all" else cast("Status", status)
     wanted = cast("ExportFormat", export_format)  # click let nothing else through
     with _open_store(database) as store, _open_output(output) as stream:
-        n_written = write_export(store.iterate_latest(status=chosen), stream, export_format=wanted)
+        n_written = write_export(store.iterate_latest(status=chosen, by_reader=by_reader), stream, export_format=wanted)
     of_which = "" if status == "all" else f" that {'is' if n_written == 1 else 'are'} {status}"
     click.echo(f"exported {n_written} correction{'s'[: n_written != 1]}{of_which}", err=True)
 

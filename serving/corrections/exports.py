@@ -31,7 +31,7 @@ def make_row(correction: Correction) -> dict[str, object]:
         correction: any.
 
     Returns:
-        A row; without a document of its own, a correction is its own group.
+        A row; without a document of its own, a correction is its own group, and without an API key it has no annotator.
     """
     return {
         "id": correction.id,
@@ -40,6 +40,7 @@ def make_row(correction: Correction) -> dict[str, object]:
         "source": correction.source or DEFAULT_SOURCE,
         "group": correction.group or correction.id,
         "confidence": correction.confidence,
+        **({"annotator": correction.annotator} if correction.annotator is not None else {}),
     }
 
 
@@ -80,6 +81,7 @@ def make_task(correction: Correction) -> dict[str, object]:
             "note": correction.note,
             "created_by": correction.created_by,
             "updated_by": correction.updated_by,
+            "annotator": correction.annotator,
         },
         "annotations": [{"result": regions, "ground_truth": correction.status == "accepted"}],
     }

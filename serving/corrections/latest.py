@@ -5,13 +5,20 @@ import sqlalchemy as sa
 from serving.corrections.schemas import Status
 from serving.corrections.table import CORRECTIONS
 
+# Who set the labels. Whether they were set when it was saved or changed last is known, but not who set them between.
+ANNOTATOR = sa.case(
+    (CORRECTIONS.c.labelled == CORRECTIONS.c.created, CORRECTIONS.c.created_by),
+    (CORRECTIONS.c.labelled == CORRECTIONS.c.updated, CORRECTIONS.c.updated_by),
+).label("annotator")
 
-def is_latest(*, status: Status | None, within_status: bool = False) -> sa.ColumnElement[bool]:
+
+def is_latest(*, status: Status | None, within_status: bool = False, by_reader: bool = False) -> sa.ColumnElement[bool]:
     """Whether no other correction of the same text had its labels set later.
 
     Args:
         status: the others are only these; None is all.
         within_status: the others are those of its own status, whatever that is.
+        by_reader: the others are those that were saved with the same API key, or with none, too.
 
     Returns:
         A condition on the table of corrections.
@@ -25,4 +32,6 @@ def is_latest(*, status: Status | None, within_status: bool = False) -> sa.Colum
         overruled.append(later.c.status == status)
     if within_status:
         overruled.append(later.c.status == CORRECTIONS.c.status)
+    if by_reader:
+        overruled.append(later.c.created_by.is_not_distinct_from(CORRECTIONS.c.created_by))
     return ~sa.exists().where(*overruled)

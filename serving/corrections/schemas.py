@@ -147,6 +147,9 @@ class Correction(BaseModel):
     model: ModelIdentity | None
     created_by: str | None = Field(description="id of the API key that saved it; null where none was asked for")
     updated_by: str | None = Field(description="id of the API key that changed it last")
+    annotator: str | None = Field(
+        default=None, description="id of the API key that set these labels; null where none was asked for, or not known"
+    )
 
 
 class Clash(BaseModel):

@@ -17,7 +17,7 @@ from serving.corrections.address import Address
 from serving.corrections.clashes import find_clashes
 from serving.corrections.cutting import Connections
 from serving.corrections.database import checkpoint, migrate, open_engine, translate_errors
-from serving.corrections.latest import is_latest
+from serving.corrections.latest import ANNOTATOR, is_latest
 from serving.corrections.schemas import Clash, Correction, Status
 from serving.corrections.table import CORRECTIONS, LABELS_TEXT
 from twohands.errors import CorrectionNotFoundError, CorrectionsUnavailableError
@@ -25,7 +25,7 @@ from twohands.paragraphs import normalise
 
 PURGE_TIMEOUT_S = 10.0
 _CHECKPOINT_PAUSE_S = 0.1
-_COLUMNS = [CORRECTIONS.c[name] for name in Correction.model_fields]
+_COLUMNS = [ANNOTATOR if name == ANNOTATOR.name else CORRECTIONS.c[name] for name in Correction.model_fields]
 
 
 def make_id(now_ns: int | None = None) -> str:
@@ -175,7 +175,7 @@ class Store:
             "created_by": key_id,
             "updated_by": key_id,
         } | others
-        kept = Correction.model_validate(row)
+        kept = Correction.model_validate(row | {"annotator": key_id})
         extra = {"labelled": now, "text_sha256": hashlib.sha256(normalise(text).encode()).hexdigest()}
         with self._writing() as connection:
             connection.execute(CORRECTIONS.insert().values(row | extra))
@@ -278,13 +278,16 @@ class Store:
         if not deleted:
             raise CorrectionNotFoundError("no correction has this id")
 
-    def iterate_latest(self, *, status: Status | None, n_at_once: int = 500) -> Iterator[Correction]:
+    def iterate_latest(
+        self, *, status: Status | None, by_reader: bool = False, n_at_once: int = 500
+    ) -> Iterator[Correction]:
         """Go through the corrections as one moment has them, one for each text: that whose labels were set last.
 
         Texts that are equal once normalised count as one, since training would read them so.
 
         Args:
             status: only these; None is all.
+            by_reader: one for each text and reader, by the API key that saved it.
             n_at_once: rows that are held in memory.
 
         Yields:
@@ -293,7 +296,7 @@ class Store:
         Raises:
             CorrectionsUnavailableError: the database cannot be used.
         """
-        wanted = [is_latest(status=status), *_choose(status, None)]
+        wanted = [is_latest(status=status, by_reader=by_reader), *_choose(status, None)]
         chosen = sa.select(*_COLUMNS).where(*wanted).order_by(CORRECTIONS.c.id)
         with self._reading() as connection:
             if connection is None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from click.testing import CliRunner
 
+from evaluation.agreement.commands import agreement
 from serving.corrections.address import read_address
 from serving.corrections.commands import corrections as command
 from serving.corrections.exports import make_row
@@ -194,3 +195,34 @@ def test_an_output_that_cannot_be_written_leaves_nothing_behind(invoke, kept, tm
     assert invoke("export", "--output", str(tmp_path / "taken")).exit_code == 2
     (tmp_path / "taken").rmdir()
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.issue(6)
+def test_rows_say_who_set_their_labels_and_readers_are_set_beside_one_another(invoke, database, tmp_path):  # noqa: F811
+    store = Store(read_address(database))
+    blank = dict.fromkeys(("confidence", "note", "source", "group", "prediction", "model"))
+    for number in range(12):
+        shared = blank | {"text": f"Sell depot {number}.", "group": f"g{number}"}
+        ann = store.add(**shared, labels={"stance": "market-led"}, key_id="ann1")
+        bob = store.add(**shared, labels={"stance": "market-led" if number % 4 else "neutral"}, key_id="bob2")
+    store.change(ann.id, {"labels": {"stance": "state-led"}}, key_id="eve3")
+    assert store.get(ann.id).annotator == "eve3"
+    assert store.get(bob.id).annotator == "bob2"
+    store.set_status([ann.id], "accepted")  # on the command line, by nobody's key
+    store.set_status([bob.id], "accepted")
+    assert (store.get(ann.id).annotator, store.get(bob.id).annotator) == (None, "bob2")
+    store.add(**blank, text="Rain.", labels={"stance": "neutral"})
+    store.close()
+    rows = [json.loads(line) for line in invoke("export", "--status", "all").stdout.splitlines()]
+    assert [row.get("annotator") for row in rows] == ["bob2"] * 11 + [None, None]  # eve's labels were set last
+    codes = tmp_path / "codes.jsonl"
+    assert invoke("export", "--status", "all", "--by-reader", "--output", str(codes)).exit_code == 0
+    rows = [json.loads(line) for line in codes.read_text(encoding="utf-8").splitlines()]
+    assert [row.get("annotator") for row in rows] == ["ann1", "bob2"] * 11 + [None, "bob2", None]
+    codes.write_text("".join(f"{json.dumps(row)}\n" for row in rows if "annotator" in row), encoding="utf-8")
+    told = CliRunner().invoke(agreement, ["--data", str(codes), "--item", "text", "--no-model", "--json"])
+    assert told.exit_code == 0, told.output
+    assert '"n_annotators": 2' in told.stdout
+    task = json.loads(invoke("export", "--format", "label-studio", "--status", "all").stdout)[0]
+    assert task["meta"]["annotator"] == "bob2"
+    assert invoke("export", "--format", "label-studio-config", "--by-reader").exit_code == 2
