@@ -42,7 +42,7 @@ class _Document:
         n_words, mean_words = self._n_words, None
         if n_words is not None and isinstance(n_paragraphs, int) and n_paragraphs:
             mean_words = round(n_words / n_paragraphs, 1)
-        counted = {"n_errors": self._n_errors, "mean_words": mean_words}
+        counted = {"all_warned": self._summary.is_all_warned, "n_errors": self._n_errors, "mean_words": mean_words}
         if isinstance(warnings, dict):  # a table has a column for each, in which none is 0
             told["warnings"] = {caution.value: warnings.get(caution.value, 0) for caution in Caution}
         return {"document": name} | counted | told
@@ -113,7 +113,8 @@ class Summaries:
             is_series: order them by what they are called, numbers by size, instead of as they came.
 
         Yields:
-            `document`, `n_errors` and `mean_words` of the paragraphs that have an answer, and what `Summary` says.
+            `document`, `all_warned`, `n_errors` and `mean_words` of the paragraphs that have an answer, and what
+            `Summary` says.
         """
         for name in sorted(self._documents, key=_place) if is_series else self._documents:
             yield self._documents[name].to_dict(name[0])
@@ -164,7 +165,7 @@ def summary_columns(taxonomy: Taxonomy) -> list[Column]:
     """
     columns = [Column("document", "string", ("document",))]
     columns += [Column(name, "int64", (name,)) for name in ("n_paragraphs", "n_errors", "n_left_out")]
-    columns.append(Column("mean_words", "float64", ("mean_words",)))
+    columns += [Column("all_warned", "bool", ("all_warned",)), Column("mean_words", "float64", ("mean_words",))]
     columns += [column for head in taxonomy.heads for column in _head_columns(head)]
     columns += [Column(f"warnings_n_{caution.value}", "int64", ("warnings", caution.value)) for caution in Caution]
     check_columns(columns, remedy="end --summary in .jsonl")

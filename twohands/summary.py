@@ -189,6 +189,11 @@ class Summary:
     def _begin(self) -> dict[str, _HeadFigures]:
         return {head.name: _HeadFigures(head) for head in self._taxonomy.heads}
 
+    @property
+    def is_all_warned(self) -> bool:
+        """Whether there are paragraphs and each has a warning, so that figures are of what cannot be judged."""
+        return 0 < self._n_paragraphs == self._n_warned
+
     def add(self, prediction: Prediction) -> None:
         """Count one paragraph."""
         are_all_warned = self._n_warned == self._n_paragraphs

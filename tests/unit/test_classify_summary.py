@@ -67,6 +67,17 @@ def test_a_document_has_the_figures_of_its_paragraphs(sum_up, tmp_path, tiny_mod
     assert (empty["n_paragraphs"], empty["n_errors"], empty["mean_words"], empty["heads"]) == (0, 1, None, {})
 
 
+def test_a_document_that_cannot_be_judged_at_all_says_so(classify, tmp_path):
+    """Its figures are those of guesses, beside which it had no paragraph left out."""
+    (tmp_path / "a.txt").write_text("The plan.\n\nThe plan.\n", encoding="utf-8")
+    (tmp_path / "b.txt").write_text(f"The plan.\n\n{PLAN}\n", encoding="utf-8")
+    (tmp_path / "c.txt").write_text("\n", encoding="utf-8")
+    assert classify(tmp_path, "--summary", tmp_path / "sum.csv").code == 0
+    with (tmp_path / "sum.csv").open(newline="", encoding="utf-8") as stream:
+        found = [(row["n_left_out"], row["all_warned"]) for row in csv.DictReader(stream)]
+    assert found == [("0", "true"), ("1", "false"), ("0", "false")]
+
+
 def test_rows_are_put_together_by_their_group_and_else_by_their_file(sum_up, tmp_path):
     rows = write_rows(
         tmp_path / "rows.jsonl",
@@ -147,7 +158,7 @@ def test_no_row_gives_a_table_with_a_heading_alone(classify, tmp_path):
     rows = write_rows(tmp_path / "rows.jsonl")
     assert classify(rows, "--summary", tmp_path / "sum.csv").code == 0
     (heading,) = (tmp_path / "sum.csv").read_text(encoding="utf-8").splitlines()
-    assert heading.startswith("document,n_paragraphs,n_errors,n_left_out,mean_words,stance_balance,")
+    assert heading.startswith("document,n_paragraphs,n_errors,n_left_out,all_warned,mean_words,stance_balance,")
 
 
 def test_a_run_that_goes_on_gives_the_same_and_may_ask_for_another_summary(classify, rows, tmp_path, monkeypatch):
@@ -228,7 +239,7 @@ def test_a_folder_that_may_not_be_written_in_is_told_of_before_the_work(classify
     [
         (["rows.jsonl", "--by", "year"], 2, "--summary"),
         (["rows.jsonl", "--summary", "-"], 2, "--summary"),
-        (["rows.jsonl", "--summary", "sum.xlsx"], 2, "--summary sum.xlsx ends in .xlsx"),
+        (["rows.jsonl", "--summary", "sum.ods"], 2, "--summary sum.ods ends in .ods"),
         (["rows.jsonl", "--summary", "sum.csv.gz"], 2, "--summary sum.csv.gz"),
         (["rows.jsonl", "--summary", "rows.jsonl", "--overwrite"], 1, "another --summary"),
         (["rows.jsonl", "--output", "sum.csv", "--summary", "sum.csv"], 1, "another --summary"),
