@@ -1,4 +1,4 @@
-"""Owns how answers are written: JSON lines as they are, CSV and Parquet with one flat column for each figure."""
+"""Owns how answers are written: JSON lines as they are, CSV, Parquet and Excel with one flat column for each figure."""
 
 import csv
 import importlib
@@ -13,9 +13,16 @@ from twohands.bulk import Answer
 from twohands.errors import ConfigError
 from twohands.examples import import_pyarrow
 from twohands.taxonomy import Head, ProblemType, Taxonomy
+from twohands.xlsx import write_xlsx
 
-Format = Literal["jsonl", "csv", "parquet"]
-FORMAT_BY_SUFFIX: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+Format = Literal["jsonl", "csv", "parquet", "xlsx"]
+FORMAT_BY_SUFFIX: dict[str, Format] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".xlsx": "xlsx",
+}
 _ROWS_PER_GROUP = 10_000
 _ROW_END = "\r\n"
 
@@ -181,15 +188,19 @@ def write_file(path: Path, output_format: Format, lines: Iterator[bytes], column
         path: replaced if it exists.
         output_format: how.
         lines: answers in order, as `encode_line` writes them.
-        columns: for CSV and Parquet.
+        columns: for all but JSON lines.
 
     Raises:
         OSError: the file cannot be written.
+        FileWriteError: there are more rows than a sheet of Excel holds.
         MissingExtraError: Parquet without pyarrow.
     """
     answers = (json.loads(line) for line in lines)
     if output_format == "parquet":
         _write_parquet(path, answers, columns)
+        return
+    if output_format == "xlsx":
+        write_xlsx(path, [column.name for column in columns], (flatten(answer, columns) for answer in answers))
         return
     with path.open("wb") as stream:
         if output_format == "jsonl":

@@ -233,7 +233,7 @@ def _run(
 @click.option(
     "--format",
     "output_format",
-    type=click.Choice(["jsonl", "csv", "parquet"]),
+    type=click.Choice(["jsonl", "csv", "parquet", "xlsx"]),
     help="By default what --output ends in, else jsonl.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Write a file, resumably, instead of standard output.")
@@ -268,7 +268,7 @@ def _run(
     "--summary",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Also write one row a document: balance, shares, counts (.csv, .parquet or .jsonl).",
+    help="Also write one row a document: balance, shares, counts (.csv, .xlsx, .parquet or .jsonl).",
 )
 @click.option(
     "--by",

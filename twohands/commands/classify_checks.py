@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Engine = Literal["local", "ray"]
 
 # JSON lines under such a name would be read as a broken table, or as one JSON value that ends after its first line.
-_NOT_WRITTEN = {".tsv", ".xlsx", ".xls", ".ods", ".json"}
+_NOT_WRITTEN = {".tsv", ".xls", ".ods", ".json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +68,13 @@ def choose_format(output_format: "Format | None", output: Path | None, *, option
     if output is not None and output_format is None and output.suffix.lower() in _NOT_WRITTEN:
         remedy = ", or say by --format what it is to hold" if option == "--output" else ""
         raise click.UsageError(
-            f"{option} {output} ends in {output.suffix}, which is not written; end it in .csv, .parquet or .jsonl"
-            f"{remedy}"
+            f"{option} {output} ends in {output.suffix}, which is not written; end it in .csv, .xlsx, .parquet or "
+            f".jsonl{remedy}"
         )
     chosen = output_format or (FORMAT_BY_SUFFIX.get(output.suffix.lower(), "jsonl") if output else "jsonl")
+    if chosen in {"parquet", "xlsx"} and output is None:
+        raise click.UsageError(f"{chosen.title()} cannot be written to standard output; pass --output FILE")
     if chosen == "parquet":
-        if output is None:
-            raise click.UsageError("Parquet cannot be written to standard output; pass --output FILE")
         import_pyarrow("writing Parquet")
     return chosen
 
