@@ -2,11 +2,14 @@
 
 import csv
 import json
+import zipfile
 
 import pytest
 
 from tests.page.support import drop, find_faults, save
 from tests.page.test_batch import TEXTS, classify, make_csv
+from tests.unit.test_xlsx import read_sheet
+from twohands.xlsx import write_xlsx
 
 pytestmark = pytest.mark.issue(7)
 
@@ -143,3 +146,33 @@ def test_the_focus_stays_while_a_table_is_leafed_through_and_sorted_on_a_phone(o
     assert page.evaluate("document.activeElement.dataset.column") == "stance"
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert find_faults(page) == []
+
+
+def test_a_workbook_of_excel_holds_what_the_csv_does_and_is_built_as_that_of_classify(batch, tmp_path):
+    texts = [
+        "=SUM(A1:A9) is the plan.",
+        "Caf\u00e9s & <mills> go to\r\nwhoever bids _x0041_ most.\x07",
+        "",
+    ]
+    lines = [{"text": text, "year": 1990 + n, "is_new": n == 1} for n, text in enumerate(texts)]
+    drop(batch, ".batch-view", "plans.jsonl", "".join(f"{json.dumps(line)}\n" for line in lines).encode())
+    classify(batch, 3)
+    path = save(batch, batch.get_by_role("button", name="Excel"), tmp_path)
+    assert path.name == "plans-twohands.xlsx"
+    heading, *sheet = read_sheet(path)
+    rows = [dict(zip(heading, row, strict=True)) for row in sheet]
+    assert [(row["text"], row["year"], row["is_new"], row["row"]) for row in rows] == [
+        (text, 1990 + n, n == 1, n + 1) for n, text in enumerate(texts)
+    ]
+    saved = save(batch, batch.get_by_role("button", name="CSV"), tmp_path)
+    with saved.open(newline="", encoding="utf-8-sig") as stream:
+        table = list(csv.DictReader(stream))
+    assert heading == list(table[0])
+    for row, told in zip(rows[:2], table, strict=False):
+        assert (row["stance"], row["stance_score"]) == (told["stance"], float(told["stance_score"]))
+        assert row["stance_abstained"] is (told["stance_abstained"] == "true")
+    write_xlsx(tmp_path / "ours.xlsx", heading, sheet)
+    with zipfile.ZipFile(path) as theirs, zipfile.ZipFile(tmp_path / "ours.xlsx") as ours:
+        assert theirs.namelist() == ours.namelist()
+        parts = [(theirs.read(name), ours.read(name)) for name in ours.namelist()]
+    assert all(one == other for one, other in parts[:-1])

@@ -1,9 +1,10 @@
-// Owns results -> files, made in the browser: JSON lines as the service answers, CSV and Parquet with the flat columns
+// Owns results -> files, made in the browser: JSON lines as the service answers, tables with the flat columns
 // of `twohands classify` (twohands/outputs.py); with them which row or paragraph it is, which model answered, and what
 // the reader corrected.
 import { h, openDialog, saveFile } from "./dom.js";
 import { findCorrected } from "./corrected.js";
 import { OWN_KEYS } from "./paragraph.js";
+import { makeWorkbook } from "./xlsx.js";
 
 // Flat columns: { name, type, get }.
 function answerColumns(taxonomy) {
@@ -108,6 +109,13 @@ function toJsonLines(rows, taxonomy) {
   return new Blob(rows.map(write), { type: "application/x-ndjson" });
 }
 
+// A workbook has no text that is a formula, and no number that a comma would be the point of.
+async function toExcel(rows, taxonomy) {
+  const columns = layOut(rows, taxonomy);
+  const read = ({ type, get }, row) => (type === "STRING" ? asText(get(row)) : get(row));
+  return makeWorkbook(columns.map(({ name }) => name), rows.map((row) => columns.map((column) => read(column, row))));
+}
+
 async function toParquet(rows, taxonomy) {
   const { parquetWriteBuffer } = await import("../vendor/hyparquet-writer.js");
   const columnData = layOut(rows, taxonomy).map(({ name, type, get }) => ({
@@ -123,7 +131,7 @@ async function toParquet(rows, taxonomy) {
   return new Blob([parquetWriteBuffer({ columnData })], { type: "application/vnd.apache.parquet" });
 }
 
-const FORMATS = { csv: toCsv, jsonl: async (rows, taxonomy) => toJsonLines(rows, taxonomy), parquet: toParquet };
+const FORMATS = { xlsx: toExcel, csv: toCsv, jsonl: async (rows, taxonomy) => toJsonLines(rows, taxonomy), parquet: toParquet };
 
 // A name of a document or a table as that of a file, on any system.
 const nameFile = (name) => name.normalize("NFC").replace(/[^\p{L}\p{M}\p{N}]+/gu, "-").slice(0, 60).toWellFormed().replace(/^-+|-+$/g, "") || "reading";
@@ -139,6 +147,6 @@ export function downloadButtons(taxonomy, getRows, name, onSaved) {
       openDialog("No file", h("p", { class: "fault", role: "alert" }, `The file could not be made: ${error.message}`));
     }
   };
-  const labels = { csv: "CSV", jsonl: "JSONL", parquet: "Parquet" };
+  const labels = { xlsx: "Excel", csv: "CSV", jsonl: "JSONL", parquet: "Parquet" };
   return [h("span", { class: "group", role: "group", "aria-label": "Download" }, h("span", { class: "muted" }, "Download"), Object.entries(labels).map(([format, label]) => h("button", { type: "button", on: { click: () => save(format) } }, label)))];
 }
