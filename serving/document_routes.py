@@ -133,7 +133,7 @@ class DocumentParagraph(Prediction):
     page: int | None = Field(default=None, ge=1, description="of a PDF: the page on which it begins, counted from 1")
     section: str | None = Field(
         default=None,
-        description="the last heading above it, where headings are marked: HTML, .docx, Markdown",
+        description="the last heading above it, where headings are marked: HTML, .docx, PDF, Markdown",
     )
     speaker: str | None = Field(
         default=None, description="of a transcript: who speaks, as the name stands where they first begin"

@@ -16,9 +16,11 @@ _MIN_PAGES = 2
 _EDGE = 0.12  # of a page's height, in which running lines stand
 _FOOT = 0.6  # of it, in which notes do
 _SMALL = 0.93  # of the usual size of letters
+_MOST_BESIDE = 0.25  # of all letters
 _COLUMN = 0.25  # of a page's height: what begins further away stands in another column
 _MOST_WORDS = 20  # of a running line
 _MOST_LOOKS = 200  # for a note on one page, each of which looks through its lines: a hostile page has a million
+_TITLES = {"notes", "endnotes", "footnotes", "references", "notes and references", "references and notes"}
 _DIGITS = re.compile(r"\d+")
 # The number of a note, and not 3.2 or 12 %; or one of the signs that stand for it.
 _NOTE = re.compile(
@@ -27,7 +29,7 @@ _NOTE = re.compile(
 
 # What refers to it, where nothing tells that it is raised: behind a word or its stop, and not within 3.2 or CO2.
 _MARK = re.compile(
-    r"(?:(?<=[^\W\d_]{2})|(?<=[^\W\d_][.,;:!?])|(?<=[)\]\"'\u2019\u201d%][.,;:!?])|(?<=[)\]\"'\u2019\u201d%]))"
+    r"(?:(?<=[^\W\d_]{2})|(?<=[^\W\d_][.,;:!?])|(?<=\b[12]\d{3}[.,;])|(?<=[)\]\"'\u2019\u201d%][.,;:!?])|(?<=[)\]\"'\u2019\u201d%]))"
     r"\[?(\d{1,3})(?!\d)|([*\u2020\u2021\u00a7]{1,3})"
 )
 
@@ -45,6 +47,22 @@ def _list_edges(page: Page) -> Iterator[tuple[int, _Key]]:
             # What ends as a sentence does is text wherever its numbers differ.
             is_text = line.text.endswith((".", "!", "?"))
             yield number, (line.text if is_text else _DIGITS.sub("0", line.text), round(line.height))
+
+
+def drop_beside(pages: list[Page]) -> list[Page]:
+    """Leave out what the file itself says is no text: running lines, mostly.
+
+    Args:
+        pages: of a document.
+
+    Returns:
+        As many pages; those that were given where it is so much that it must be the text.
+    """
+    lines = [line for page in pages for line in page.lines]
+    n_beside = sum(len(line.text) for line in lines if line.is_beside)
+    if not n_beside or n_beside > _MOST_BESIDE * sum(len(line.text) for line in lines):
+        return pages
+    return [replace(page, lines=[line for line in page.lines if not line.is_beside]) for page in pages]
 
 
 def drop_by_place(pages: list[Page]) -> list[Page]:
@@ -143,6 +161,39 @@ def take_notes(pages: list[Page], usual: float) -> tuple[list[Page], list[list[s
             if note:
                 notes.append([line.text for _, line in group])
     return kept, notes
+
+
+def take_endnotes(pages: list[Page], usual: float) -> tuple[list[Page], list[list[str]]]:
+    """Take notes from the end of a document: counted lines in small letters, to half of which the text refers.
+
+    Args:
+        pages: of a document, without running lines and the notes at their feet; markers stand in their lines.
+        usual: the size of letters that running text has; 0 where it is not known, and no note is then.
+
+    Returns:
+        As many pages without these notes, and the lines of each.
+    """
+    flat = [(number, line) for number, page in enumerate(pages) for line in page.lines if line.text]
+    begin = len(flat)
+    while usual and begin and (_is_small(flat[begin - 1][1], usual) or flat[begin - 1][1].text.isdigit()):
+        begin -= 1
+    notes: list[list[str]] = []
+    first = len(flat)
+    for place in range(begin, len(flat)):
+        line = flat[place][1]
+        found = _NOTE.match(line.text)
+        if found and int(found["number"] or 0) == len(notes) + 1:
+            notes.append([line.text])
+            first = min(first, place)
+        elif notes and not line.text.isdigit():
+            notes[-1].append(line.text)
+    marks = {mark for _, line in flat[:first] for mark in line.raised}
+    if sum(str(number) in marks for number in range(1, len(notes) + 1)) * 2 < max(len(notes), 1):
+        return pages, []
+    if notes and first and flat[first - 1][1].text.strip(":").lower() in _TITLES:
+        first -= 1
+    taken = {id(line) for _, line in flat[first:]}
+    return [replace(page, lines=[line for line in page.lines if id(line) not in taken]) for page in pages], notes
 
 
 def mark_note(text: str) -> str:

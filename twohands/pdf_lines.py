@@ -4,13 +4,21 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from twohands.markers import read_marker
 
 _BOLD = ("bold", "black", "heavy", "demi")  # in the names of fonts
 _UNUSUAL = 1.05  # times the usual size, or the usual one times it
 _INDENT = (0.4, 4)  # of a first line, in sizes of its letters
 _RAISED = re.compile(r"\d{1,3}|[*\u2020\u2021\u00a7]{1,3}")
+# What has a note may stand before its mark: a word or a stop, and no unit (km) or figure (10) that has a power.
+_REFERRING = re.compile(r"(?:[^\W\d_]{4}|[.,;:!?)\]\"'\u2019\u201d%])\Z")
+_TAIL_CHARS = 8
+_SHOWING = {b"Tj", b"TJ", b"'", b'"'}
+_BEGINNING = {b"BMC", b"BDC"}
+_BESIDE, _LABEL = "/Artifact", "/Lbl"
 _RAISED_SIZE = 0.9  # at most, of the size of the line
 _SIZE_SHARE = 0.5  # of the letters, that the usual size has; scanned text has one size a line, which says nothing
 
@@ -28,6 +36,8 @@ class Line:
     is_bold: bool = False  # as a whole
     begins_bold: bool = False
     raised: tuple[str, ...] = ()  # marks of notes: figures and signs in smaller letters than the line's
+    is_beside: bool = False  # the file says that it is no text
+    inner: float | None = None  # of an item whose marker is drawn apart, where its words begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +63,51 @@ def _is_bold(font: object) -> bool:
     return any(word in name for word in _BOLD)
 
 
-def _make_line(parts: list[tuple[str, tuple[float, float, float] | None, bool]]) -> Line:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Letters that are drawn in one go, where, and how."""
+
+    text: str
+    where: tuple[float, float, float] | None  # height, left end and size
+    is_bold: bool
+    is_beside: bool = False  # the file says that it is no text, as of a running line
+    has_bullet: bool = False  # which is drawn before it, and is no letter
+
+
+def _find_inner(inked: list[_Part]) -> float | None:
+    """Where the words of an item begin, if its marker is a part by itself."""
+    if len(inked) < 2 or not read_marker(f"{inked[0].text.strip()} "):
+        return None
+    return inked[1].where[1] if inked[1].where else None
+
+
+def _make_line(parts: list[_Part]) -> Line:
     """One line of its parts; the longest says where it stands, as raised figures have a height of their own."""
-    inked = [part for part in parts if part[0].strip()]
-    text = "".join(part for part, _, _ in parts).strip()
+    inked = [part for part in parts if part.text.strip()]
     if not inked:
-        return Line(text)
-    height, _, size = max(inked, key=lambda part: len(part[0].strip()))[1] or (None, None, None)
-    left = inked[0][1][1] if inked[0][1] else None
-    raised = tuple(
-        part.strip()
-        for part, where, _ in inked
-        if size and where and where[2] <= _RAISED_SIZE * size and _RAISED.fullmatch(part.strip())
+        return Line("")
+    height, _, size = max(inked, key=lambda part: len(part.text.strip())).where or (None, None, None)
+    left = inked[0].where[1] if inked[0].where else None
+    text, raised = [""], []
+    for part in parts:
+        mark, where = part.text.strip(), part.where
+        is_raised = bool(size and where and where[2] <= _RAISED_SIZE * size and _RAISED.fullmatch(mark))
+        raised += [mark] * is_raised
+        refers = is_raised and height is not None and where is not None and where[0] > height
+        refers = refers and _REFERRING.search(text[-1][-_TAIL_CHARS:]) is not None
+        text.append(part.text.lstrip().replace(mark, f"[^{mark}]", 1) if refers else part.text)
+    words = "".join(text).strip()
+    return Line(
+        f"\u2022 {words}" if inked[0].has_bullet else words,
+        height,
+        left,
+        size,
+        is_bold=all(part.is_bold for part in inked),
+        begins_bold=inked[0].is_bold,
+        raised=tuple(raised),
+        is_beside=all(part.is_beside for part in inked),
+        inner=_find_inner(inked),
     )
-    return Line(text, height, left, size, all(bold for _, _, bold in inked), inked[0][2], raised)
 
 
 def _read_heights(page: Any) -> tuple[float, float]:  # noqa: ANN401 - a page of an optional library
@@ -88,28 +129,68 @@ def read_page(page: Any, spend: Callable[[int], None]) -> Page:  # noqa: ANN401 
     Returns:
         Lines, stripped; without places where nobody knows which line a place is of.
     """
-    pieces: list[tuple[str, tuple[float, float, float] | None, bool]] = []
+    pieces: list[_Part] = []
+    marked = _Marked()
 
     def visit(text: str, cm: Matrix, tm: Matrix, font: object, size: float) -> None:
         spend(len(text))
-        pieces.append((text, _place(cm, tm, size), _is_bold(font)))
+        pieces.append(_Part(text, _place(cm, tm, size), _is_bold(font), *marked.take(has_ink=bool(text.strip()))))
 
-    def count(*_: object) -> None:
+    def read_operator(operator: bytes, operands: list[Any], *_: object) -> None:
         spend(1)
+        marked.read(operator, operands)
 
-    text = page.extract_text(visitor_operand_before=count, visitor_text=visit)
+    text = page.extract_text(visitor_operand_before=read_operator, visitor_text=visit)
     bottom, top = _read_heights(page)
-    if "".join(piece for piece, _, _ in pieces) != text:
+    if "".join(piece.text for piece in pieces) != text:
         return Page([Line(line.strip()) for line in text.splitlines()], bottom, top)
     lines: list[Line] = []
-    parts: list[tuple[str, tuple[float, float, float] | None, bool]] = []
-    for piece, where, bold in pieces:
-        for part in piece.splitlines(keepends=True):
-            parts.append((part, where, bold))
+    parts: list[_Part] = []
+    for piece in pieces:
+        for number, part in enumerate(piece.text.splitlines(keepends=True)):
+            parts.append(replace(piece, text=part, has_bullet=piece.has_bullet and not number))
             if part.splitlines() != [part]:
                 lines.append(_make_line(parts))
                 parts = []
     return Page([*lines, _make_line(parts)] if parts else lines, bottom, top)
+
+
+class _Marked:
+    """What the file says of its own content: which is no text but beside it, and where an item's marker is drawn.
+
+    Source:
+        ISO 32000-1, sections 14.6 and 14.8.2.2: artifacts; 14.8.4.3.3: labels.
+    """
+
+    def __init__(self) -> None:
+        self._open: list[str] = []
+        self._n_beside = 0
+        self._is_beside: bool | None = None  # of what was shown and not taken; the first of it counts
+        self._has_text = False  # since the last mark
+        self._bullets = [False, False]  # before what was shown and is not taken, and before what comes next
+
+    def read(self, operator: bytes, operands: list[Any]) -> None:
+        """Heed an operator."""
+        if operator in _SHOWING:
+            self._has_text = True
+            if self._is_beside is None:
+                self._is_beside = self._n_beside > 0
+                self._bullets = [self._bullets[1], False]
+        elif operator in _BEGINNING:
+            self._open.append(str(operands[0]) if operands else "")
+            self._n_beside += self._open[-1] == _BESIDE
+            self._has_text = False
+        elif operator == b"EMC" and self._open:
+            name = self._open.pop()
+            self._n_beside -= name == _BESIDE
+            self._bullets[1] |= name == _LABEL and not self._has_text
+
+    def take(self, *, has_ink: bool) -> tuple[bool, bool]:
+        """Whether what is taken now is beside the text, and whether it has a bullet."""
+        taken = bool(self._is_beside), self._bullets[0] and has_ink
+        if has_ink:
+            self._is_beside, self._bullets[0] = None, False
+        return taken
 
 
 def find_usual_size(pages: Iterable[Page]) -> float:

@@ -9,6 +9,7 @@ MAX_ROUNDS = 8  # of dropping what stands outermost
 
 _Key = Callable[[str], str]  # of a line: those that have the same are one
 
+_SEPARATORS = "\x1c\x1d"  # before a line whose part in the text is known: a title is the same line without
 _DIGITS = re.compile(r"\d+")
 _MARK_CHARS = 40
 # "Page 3 of 9", "p. 3", "The End", "ENDS", with whatever is set around it.
@@ -30,12 +31,12 @@ def is_no_text(piece: str) -> bool:
 
 
 def _key(line: str) -> str:
-    return _DIGITS.sub("0", line)
+    return _DIGITS.sub("0", line.lstrip(_SEPARATORS))
 
 
 def _strict_key(line: str) -> str:
     """As `_key`, but what ends as a sentence does is text wherever its numbers differ."""
-    return line if line.endswith((".", "!", "?")) else _key(line)
+    return line.lstrip(_SEPARATORS) if line.endswith((".", "!", "?")) else _key(line)
 
 
 def _count(pages: Iterable[list[str]], key: _Key) -> Counter[str]:

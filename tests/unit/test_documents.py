@@ -10,7 +10,7 @@ from twohands.charsets import find_codec
 from twohands.documents import extract_text, read_document
 from twohands.errors import FileReadError, MissingExtraError
 from twohands.paragraphs import split_paragraphs
-from twohands.pdf_text import join_lines
+from twohands.pdf_join import join_lines
 
 FIRST = "The ministry will lend to the makers of chips, said the minister."
 SECOND = "Prices, and not plans, should say what is built, his critics answered."

@@ -3,7 +3,7 @@
 import pytest
 
 from twohands.hyphens import find_words, join_word
-from twohands.pdf_text import join_lines
+from twohands.pdf_join import join_lines
 
 
 @pytest.mark.parametrize("hyphen", ["-", "\u2010"])

@@ -7,8 +7,8 @@ import pytest
 from twohands.documents import extract_document
 from twohands.paragraphs import split_paragraphs
 from twohands.pdf_beside import take_notes
+from twohands.pdf_join import join_pages
 from twohands.pdf_lines import Line, Page
-from twohands.pdf_text import join_pages
 
 pytest.importorskip("pypdf")
 
@@ -105,9 +105,9 @@ def test_titles_and_boxes_are_told_by_their_letters():
         *body(["The town sold its quay. It has not bought it back."], top=439, size=8),
     ]
     assert read(lines).text.split("\n\n") == [
-        "Yards and Quays",
+        "# Yards and Quays",
         " ".join(first),
-        "What the board says",
+        "# What the board says",
         " ".join(second),
         "Box 1. Lorn",
         "The town sold its quay. It has not bought it back.",
@@ -185,7 +185,7 @@ def test_a_title_stays_that_runs_through_the_pages_behind_it():
     left, right = ([*body([head], top=590, size=8), *body(lines)] for head, lines in heads.items())
     for pages in ([first, left, right, left], [first, left, right]):
         text = read(*pages).text
-        assert (text.split("\n\n")[0], text.count(title)) == (title, 1)
+        assert (text.split("\n\n")[0], text.count(title)) == (f"# {title}", 1)
 
 
 @pytest.mark.issue(4)

@@ -55,7 +55,7 @@ def test_ligatures_are_spelt_out():
 @pytest.mark.parametrize("gap", [19, 24, 30])
 def test_a_large_title_close_to_its_text_is_parted_from_it(gap):
     body = place_body()
-    assert read([(700 + gap, 20, b"Tolls and Loans"), *body]) == f"Tolls and Loans\n\n{' '.join(BODY)}"
+    assert read([(700 + gap, 20, b"Tolls and Loans"), *body]) == f"# Tolls and Loans\n\n{' '.join(BODY)}"
     assert read(body) == " ".join(BODY)
 
 

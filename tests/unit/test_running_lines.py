@@ -2,7 +2,7 @@
 
 import pytest
 
-from twohands.pdf_text import join_lines
+from twohands.pdf_join import join_lines
 from twohands.running_lines import drop_running_lines
 
 TEXT = [

@@ -1,0 +1,227 @@
+"""Owns where a PDF's lines are parted: gaps, headings, first lines that are set in, and what follows a list.
+
+Knows nothing of how lines are put together.
+"""
+
+import re
+import statistics
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
+
+from twohands.markers import read_marker
+from twohands.paragraphs import SENTENCE_END
+from twohands.pdf_lines import Line, Page, is_indented, is_set_apart
+
+# Before a line's words, which hold neither: it is one of a heading's, or begins a paragraph whatever stands above.
+HEADING = "\x1d"
+BEGIN = "\x1c"
+# What is below a figure or a table, as HTML has it; "Table 1 shows" is text.
+CAPTION = re.compile(
+    r"(?:table|figure|fig\.|chart|graph|map|exhibit|diagram)\s*[\dA-Z][\d.-]*\s*[.:|\u2013\u2014-]\s", re.IGNORECASE
+)
+_SOURCE = re.compile(r"(?:sources?|notes?)\s*:\s", re.IGNORECASE)  # where its letters are small
+_SMALL = 0.95  # of the usual size
+CAPTION_MARK = "[^figure]: "  # before its words
+SHORT = 0.8  # of the usual width of a line, in characters
+_WIDER = 1.3  # than the usual distance of lines, by which a gap parts paragraphs
+_LEAST_DISTANCE = 0.8  # of the size of the letters; what is nearer stands on one line, or is no running text
+_INDENT = 0.4  # of it, by which a line stands in or out
+_OPENERS = "\"'\u2018\u201c(["
+_MANY = 3  # lines of a page that begin at one place: the edge of a column
+# No tokenizer's vocabulary has ligatures, and words that hold one are unknown to it. Codes that the standard encoding
+# of Windows leaves open stand for a bullet in PDF (ISO 32000-1, annex D.2); pypdf gives the character of that code.
+_SPELT_OUT = str.maketrans(
+    dict.fromkeys("\x7f\uf0b7\uf0a7", "\u2022")  # the other two: bullets of the fonts Symbol and Wingdings
+    | {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"}
+    | dict.fromkeys(HEADING + BEGIN, " ")
+)
+# What else stands for a bullet at the begin of a line: signs of Wingdings without a name, shapes, an o of Courier.
+_BULLET = re.compile(
+    r"[\x80-\x9f\uf020-\uf0ff\u25cf\u25cb\u25a0\u25a1\u25aa\u25ba\u25b6\u2713\u2714]\s*(?=\S)|o (?=[A-Z])"
+)
+_CLOSE_BULLET = re.compile(r"\u2022(?=[^\s\u2022])")
+
+
+_NOTE = re.compile(r"(?<!\d)[.!?\u2026]['\"\u2019\u201d)\]]*\d{1,3}$")  # its number, behind the end of a sentence
+_YEAR_NOTE = re.compile(r"\b(?:19|20)\d\d\.\d{1,3}$")  # the same behind a year, or a long number with its fraction
+
+
+def ends_in_print(text: str, following: str) -> bool:
+    """Say whether a text ends as a sentence does, before a line that stands apart.
+
+    Args:
+        text: without space at its end.
+        following: the line; not empty.
+
+    Returns:
+        True, too, where the number of a note stands behind the stop, and nothing shows that it is raised.
+    """
+    if SENTENCE_END.search(text) or _NOTE.search(text):
+        return True
+    return not following[0].islower() and _YEAR_NOTE.search(text) is not None
+
+
+def spell_out(text: str) -> str:
+    """Write a line of a PDF as text has it: its ligatures in letters, and what marks an item as a bullet.
+
+    Args:
+        text: without space before it.
+
+    Returns:
+        The same words.
+    """
+    spelt = _BULLET.sub("\u2022 ", text, count=1) if _BULLET.match(text) else text
+    spelt = spelt.translate(_SPELT_OUT)
+    return _CLOSE_BULLET.sub("\u2022 ", spelt, count=1) if spelt.startswith("\u2022") else spelt
+
+
+def find_short(pages: Sequence[Sequence[str]]) -> float:
+    """Find how many characters a line has that is full.
+
+    Args:
+        pages: lines of each page.
+
+    Returns:
+        Characters below which a line is short; 0 where it cannot be said.
+    """
+    widths = [len(line) for page in pages for line in page if line]
+    return SHORT * statistics.quantiles(widths, n=10)[-1] if len(widths) > 1 else 0
+
+
+def _measure(page: Page) -> list[float | None]:
+    """How far below the last line each stands, in sizes of the smaller letters; None where that cannot be said.
+
+    In sizes of the larger ones the text below a title would be near to it.
+    """
+    distances: list[float | None] = []
+    above = Line("")
+    for line in page.lines:
+        distance = None
+        if line.text and above.height is not None and above.size and line.height is not None and line.size:
+            fall = above.height - line.height
+            distance = fall / min(above.size, line.size) if fall >= _LEAST_DISTANCE * line.size else None
+        distances.append(distance)
+        above = line if line.text else above
+    return distances
+
+
+def mark_parts(pages: list[Page], usual_size: float, headings: Sequence[Collection[int]]) -> list[list[str]]:
+    """Put an empty line wherever the distance of two lines is clearly larger than usual, or their letters differ.
+
+    It is larger than that of the lines before or behind it, or, where a short line stands above it, than usual: so
+    text that is set wide stays whole beside a table that is set close.
+
+    Args:
+        pages: of a document, without running lines and notes.
+        usual_size: of letters of running text; 0 where sizes tell nothing.
+        headings: the numbers of the lines of each page that are one.
+
+    Returns:
+        Lines of each page, of which some begin with `HEADING` or `BEGIN`.
+    """
+    measured = [_measure(page) for page in pages]
+    known = sorted(distance for distances in measured for distance in distances if distance)
+    usual = known[len(known) // 4] if known else 0  # not the median: where paragraphs are brief most may be gaps
+    short = find_short([[line.text for line in page.lines] for page in pages])
+    marker = _Marker(usual, short, usual_size, has_indents=_has_indents(pages))
+    return [list(marker.mark(*each)) for each in zip(pages, measured, headings, strict=True)]
+
+
+def _has_indents(pages: list[Page]) -> bool:
+    """Whether first lines are set in, which alone tells of a paragraph at the top of a page."""
+    triples = (triple for page in pages for triple in zip(page.lines, page.lines[1:], page.lines[2:], strict=False))
+    found = (True for above, *rest in triples if ends_in_print(above.text, "A") and is_indented(above, *rest))
+    return sum(islice(found, _MANY)) >= _MANY
+
+
+class _Marker:
+    """Goes through the lines of all pages; it knows the line above, and of which list that is."""
+
+    def __init__(self, usual: float, short: float, usual_size: float, *, has_indents: bool) -> None:
+        self._usual = usual
+        self._short = short
+        self._usual_size = usual_size
+        self._above = Line("")
+        self._item: Line | None = None  # the last one that began, while it lasts
+        self._inner: float | None = None  # where the words of its further lines begin
+        self._is_caption = False  # the line above is one of a caption
+        self._has_indents = has_indents
+
+    def mark(self, page: Page, distances: list[float | None], headings: Collection[int]) -> Iterator[str]:
+        edges = _find_edges(page)
+        above = Line("")  # of this page; at its top nothing stands above
+        was_heading = False
+        for number, (line, distance) in enumerate(zip(page.lines, distances, strict=True)):
+            words, below = spell_out(line.text), next(iter(page.lines[number + 1 : number + 2]), None)
+            is_heading = number in headings
+            others = [each for each in (*distances[number - 1 : number], *distances[number + 1 : number + 2]) if each]
+            is_apart = bool(above.text and line.text) and self._is_apart(above, line, below, distance, others)
+            begins = bool(words) and not is_heading and self._begins(line, words, below, edges, is_apart=is_apart)
+            is_first = is_apart or begins or not above.text or SENTENCE_END.search(above.text) is not None
+            is_caption = not is_heading and is_first and self._is_caption_of(line)
+            is_cut = is_apart or is_caption or (bool(words) and self._is_behind_caption(line))
+            if is_cut or is_heading != was_heading:
+                yield ""
+            yield (HEADING if is_heading else CAPTION_MARK if is_caption else BEGIN if begins else "") + words
+            was_heading = is_heading
+            if any(map(str.isalpha, words)):  # and no page's number
+                self._is_caption = is_caption or (self._is_caption and not (is_cut or is_heading))
+                self._remember(line, words, is_heading=is_heading, is_apart=is_cut or begins)
+            above = line
+
+    def _is_behind_caption(self, line: Line) -> bool:
+        """Whether a line goes on with the text below a caption that has no gap below it."""
+        is_full = len(self._above.text) >= self._short and line.left == self._above.left
+        return self._is_caption and not (is_full or line.text[0].islower())
+
+    def _is_caption_of(self, line: Line) -> bool:
+        is_small = 0 < (line.size or 0) <= _SMALL * self._usual_size
+        return CAPTION.match(line.text) is not None or (is_small and _SOURCE.match(line.text) is not None)
+
+    def _is_apart(
+        self, above: Line, line: Line, below: Line | None, distance: float | None, others: list[float]
+    ) -> bool:
+        is_short = len(above.text) < self._short
+        is_ended = ends_in_print(above.text, line.text)
+        if self._usual_size and is_set_apart(above, line, is_ended=is_short or is_ended):
+            return True
+        if is_ended and is_indented(above, line, below):
+            return True
+        known = [*others, self._usual] if self._usual and is_short else others
+        return bool(distance and known and distance > _WIDER * min(known))
+
+    def _begins(self, line: Line, words: str, below: Line | None, edges: Collection[int], *, is_apart: bool) -> bool:
+        """Whether a line begins a paragraph, which no gap shows where a column ends, and no stop where an item does."""
+        above, first = self._above, words.lstrip(_OPENERS)[:1]
+        if line.left is None or not line.size or not first.isalnum() or first.islower() or read_marker(words):
+            return False
+        if self._is_caption:
+            return False
+        is_ended = ends_in_print(above.text, line.text)
+        is_new_column = above.height is not None and line.height is not None and line.height > above.height
+        if self._item is not None and self._item.left is not None:
+            is_out = line.left < self._item.left - _INDENT * line.size
+            if is_new_column:  # its further lines would be set in there, too
+                return is_ended and round(line.left) in edges
+            is_inner = self._inner is not None and line.left > self._inner - _INDENT * line.size
+            return is_out or (is_apart and not is_inner)
+        if not (is_new_column and is_ended and self._has_indents) or below is None or below.left is None:
+            return False
+        return line.left - below.left >= _INDENT * line.size and round(below.left) in edges
+
+    def _remember(self, line: Line, words: str, *, is_heading: bool, is_apart: bool) -> None:
+        if not is_heading and read_marker(words):
+            same = self._item is not None and read_marker(spell_out(self._item.text)) == read_marker(words)
+            self._item, self._inner = line, line.inner or (self._inner if same else None)
+        elif is_heading or is_apart:
+            self._item, self._inner = None, None
+        elif self._item is not None and self._inner is None and line.left is not None:
+            self._inner = line.left
+        self._above = line
+
+
+def _find_edges(page: Page) -> set[int]:
+    """Where columns begin, in whole points."""
+    counts = Counter(round(line.left) for line in page.lines if line.left is not None)
+    return {left for left, n in counts.items() if n >= _MANY}
