@@ -1,6 +1,7 @@
 """Owns .docx, the format of Word -> HTML with its headings, lists, tables and notes. Knows nothing of which is text.
 
-Page headers, comments and what was deleted are no text; fields and drawings are left out, but not their boxes' words.
+Page headers, comments and what was deleted or is hidden are no text; fields and drawings are left out, but not the
+words of their boxes.
 """
 
 import io
@@ -8,7 +9,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from xml.parsers import expat
@@ -27,6 +28,9 @@ _FALLBACK = "http://schemas.openxmlformats.org/markup-compatibility/2006 Fallbac
 _MAIN = re.compile(r"word/document\d*\.xml")  # Word in a browser counts them
 # What was deleted or moved away, its notes included, and how a paragraph looked before it was changed.
 _FORMER = {"del", "moveFrom", "pPrChange"}
+_STYLED = {"p": "pStyle", "r": "rStyle", "": ""}  # what may be hidden, and what names its style
+_HOLDERS = {"p", "r"}
+_OFF = {"0", "false", "off"}  # values of a mark that takes back what a style says
 _BREAKS = {"tab": " ", "br": " ", "cr": " ", "noBreakHyphen": "-"}
 # RuntimeError and NotImplementedError: of zip, what is locked or packed in a way that nobody uses. LookupError: of XML
 # that says to be in an encoding that there is not.
@@ -48,12 +52,15 @@ class _Paragraph:
 class _Part:
     """Reads one part of the file: blocks of HTML in order, and the notes that it refers to."""
 
-    def __init__(self, styles: Mapping[str, str]) -> None:
+    def __init__(self, styles: Mapping[str, str], hidden: Collection[str] = ()) -> None:
         self.blocks: list[str] = []
         self.by_note: dict[str, list[str]] = {}  # by id, in a part that holds notes
         # By kind and id, its number: told once, or a small file refers a million times to one long note.
         self.referred: dict[tuple[str, str], int] = {}
         self._styles = styles
+        self._hidden = hidden
+        # Whether the paragraph or run is hidden that began last, and those around it, as of a box within a run.
+        self._is_hidden: list[tuple[str, bool]] = [("", False)]
         self._paragraphs: list[_Paragraph] = []  # more than one where a box stands in a paragraph
         self._target = self.blocks
         self._is_text = False
@@ -69,6 +76,8 @@ class _Part:
         self._n_blocks += tag in {"p", "tbl", "tr", "tc"}
         if self._n_blocks > MAX_BLOCKS:
             raise ValueError(f"it has more than {MAX_BLOCKS:,} paragraphs and cells")
+        if tag in _HOLDERS:
+            self._is_hidden.append((tag, tag == "r" and self._is_hidden[-1][1]))
         if tag == "p":
             self._paragraphs.append(_Paragraph())
         elif tag in {"tbl", "tr", "tc"}:
@@ -81,13 +90,18 @@ class _Part:
 
     def _begin_within(self, here: _Paragraph, tag: str, attributes: Mapping[str, str]) -> None:
         value = _get(attributes, "val")
+        holder = self._is_hidden[-1][0]
+        if tag == _STYLED[holder] and value in self._hidden:
+            self._is_hidden[-1] = holder, True
+        elif tag == "vanish" and holder == "r":  # of a paragraph, it hides the sign of its end alone
+            self._is_hidden[-1] = holder, value not in _OFF
         if tag == "pStyle":
             here.style = self._styles.get(value, value.lower())
         elif tag == "outlineLvl" and value.isdigit():
             here.level = value
         elif tag == "numId":
             here.is_item = value != "0"
-        else:
+        elif not self._is_hidden[-1][1]:
             self._is_text = tag == "t"
             here.words.append(_BREAKS.get(tag, ""))
             if tag in {"footnoteReference", "endnoteReference"}:
@@ -100,6 +114,8 @@ class _Part:
             return
         tag = _tag(name)
         self._is_text = False
+        if tag in _HOLDERS and len(self._is_hidden) > 1:
+            self._is_hidden.pop()
         if tag == "p" and self._paragraphs:
             self._close(self._paragraphs.pop())
         elif tag in {"tbl", "tr", "tc"}:
@@ -157,11 +173,14 @@ class _Styles:
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
         self._bases: dict[str, str] = {}
+        self._hidden: set[str] = set()
         self._id = ""
 
     def begin(self, name: str, attributes: Mapping[str, str]) -> None:
         tag, value = _tag(name), _get(attributes, "val")
-        if tag == "style":
+        if tag == "vanish" and value not in _OFF:
+            self._hidden.add(self._id)
+        elif tag == "style":
             self._id = _get(attributes, "styleId")
         elif tag == "name":
             self._names[self._id] = value.lower()
@@ -179,6 +198,16 @@ class _Styles:
                     break
                 base = self._bases.get(base, "")
         return names
+
+    def list_hidden(self) -> set[str]:
+        """The styles whose words are hidden, by themselves or by what they are based on."""
+        hidden = set()
+        for style in self._names:
+            base = style
+            for _ in range(_MAX_STYLES):
+                hidden |= {style} if base in self._hidden else set()
+                base = self._bases.get(base, "")
+        return hidden
 
 
 def _parse(content: bytes, reader: _Part | _Styles) -> None:
@@ -226,12 +255,12 @@ def docx_to_html(content: bytes, name: str) -> bytes:
             styles = _Styles()
             if found := _read_part(archive, "word/styles.xml"):
                 _parse(found, styles)
-            part = _Part(styles.list_names())
+            part = _Part(styles.list_names(), styles.list_hidden())
             main = next(filter(_MAIN.fullmatch, archive.namelist()), "")
             if not main:
                 raise ValueError("there is no word/document.xml in it")
             _parse(_read_part(archive, main), part)
-            notes = {kind: _Part({}) for kind in _NOTES}
+            notes = {kind: _Part({}, styles.list_hidden()) for kind in _NOTES}
             for kind, path in _NOTES.items():
                 if found := _read_part(archive, path):
                     _parse(found, notes[kind])

@@ -186,3 +186,29 @@ def test_classify_takes_them_beside_others(tmp_path):
     items = list(read_items(find_inputs([tmp_path], text_column="text"), faults, text_column="text"))
     assert ([item.text for item in items], faults) == ([FIRST, SECOND], [])
     assert items[1].where == {"document": str(tmp_path / "a.docx"), "paragraph": 1, "start": None, "end": None}
+
+
+def run(text, more=""):
+    return f"<w:r><w:rPr>{more}</w:rPr><w:t>{text}</w:t></w:r>"
+
+
+def test_hidden_text_is_not_read():
+    styles = (
+        '<w:style w:styleId="Note"><w:name w:val="Note"/><w:rPr><w:vanish/></w:rPr></w:style>'
+        '<w:style w:styleId="Inner"><w:name w:val="Inner"/><w:basedOn w:val="Note"/></w:style>'
+        '<w:style w:styleId="Seen"><w:name w:val="Seen"/><w:rPr><w:vanish w:val="0"/></w:rPr></w:style>'
+    )
+    secret = run("Ask the lawyers first.", "<w:vanish/>")
+    reference = '<w:r><w:rPr><w:vanish/></w:rPr><w:footnoteReference w:id="2"/></w:r>'
+    shown = run(" So it is.", '<w:rStyle w:val="Note"/><w:vanish w:val="false"/>')
+    style = '<w:rStyle w:val="Inner"/>'
+    blocks = [
+        f"<w:p><w:pPr><w:rPr><w:vanish/></w:rPr></w:pPr>{run(FIRST)}{secret}{reference}{shown}</w:p>",
+        p("Nobody may read this sentence.", "Inner"),
+        f"<w:p>{run('Nor this one.', style)}</w:p>",
+        p(SECOND, "Seen"),
+    ]
+    notes = '<w:footnote w:id="2"><w:p><w:r><w:t>Of the lawyers.</w:t></w:r></w:p></w:footnote>'
+    content = make_docx(*blocks, **{"word/styles.xml": styles, "word/footnotes.xml": notes})
+    assert texts_of(read(content)) == [f"{FIRST} So it is.", SECOND]
+    assert "lawyers" not in read(content)
