@@ -13,7 +13,11 @@ _WORDS_OF_PAPERS = {
     "advertising", "navigation", "recommendations", "recommended", "related", "share", "sharing", "social",
 }  # fmt: skip
 _FIRST_WORDS = {"related"}  # which papers have last
-_CLASSES = {"ad", "ads", "ad-slot", "ad-container", "ad-wrapper", "page-footer", "site-footer", "footer-wrap", "gdpr"}
+_CLASSES = {
+    "ad", "ads", "ad-slot", "ad-container", "ad-wrapper", "page-footer", "site-footer", "footer-wrap", "gdpr",
+    "about-author", "about-the-author", "author-bio", "author-box", "author-info", "most-read", "most-popular",
+    "trending", "pullquote", "pull-quote",
+}  # fmt: skip
 _IDS = re.compile(
     r"(?:onetrust|cookiebot|usercentrics|didomi|sp_message|truste)\b.*|(?:cookie|consent|gdpr)[-_]?(?:banner|notice|bar|popup|modal|consent)"
 )

@@ -20,19 +20,36 @@ _MARKS = dict.fromkeys(BLOCKS, "\n\n") | {"br": "\n", "td": " ", "th": " "}  # w
 _LISTS = {"ul", "ol"}
 _WORD_ITEM = "MsoListParagraph"  # what Word calls them in HTML: it writes no lists
 _WORD_MARK = re.compile(r"mso-list\s*:\s*ignore", re.IGNORECASE)
+_NOTE_MARK = re.compile(r"\[?(\d{1,3}|[a-z]|[ivxlc]{1,6}|[*\u2020\u2021\u00a7]{1,3})\]?")
+_MOST_NODES = 10  # within it; a broken page has the rest of its text in one
 _SPACE = re.compile(r"\s+")
 _LINE_END = re.compile(r"\r\n?")
 
 
 def _read_heading(tag: Any, bs4: ModuleType) -> str | None:  # noqa: ANN401 - a tag of an optional library
-    """A heading in one line, marked as Markdown does, so that it is one at any length; None if it is prose or none."""
+    """A heading in a line for itself, marked as Markdown does, so that it is one at any length; None for prose."""
     if tag.name not in HEADINGS:
         return None
     words = "".join(
         str(node) if type(node) is bs4.NavigableString else " " if node.name in _MARKS else ""
         for node in descend(tag, bs4)
     ).split()
-    return f"{HEADINGS[tag.name]} {' '.join(words)}" if 0 < len(words) < LIST_WORDS else None
+    return f"\n\n{HEADINGS[tag.name]} {' '.join(words)}\n\n" if 0 < len(words) < LIST_WORDS else None
+
+
+def _read_note(tag: Any, bs4: ModuleType) -> str:  # noqa: ANN401 - a tag of an optional library
+    """The mark of a note that is raised and leads to it, as Markdown has it; empty for what else is raised."""
+    if tag.name != "sup":
+        return ""
+    words, names, stack = "", {getattr(tag.parent, "name", "")}, [tag]
+    for _ in range(_MOST_NODES):
+        node = stack.pop() if stack else ""
+        if isinstance(node, bs4.Tag):
+            names.add(node.name)
+            stack += reversed(node.contents[:_MOST_NODES])
+        words += node if type(node) is bs4.NavigableString else ""
+    mark = None if stack else _NOTE_MARK.fullmatch(words.strip())
+    return f"[^{mark[1]}]" if mark and "a" in names else ""
 
 
 class _Marker:
@@ -135,8 +152,10 @@ def walk(top: Any, bs4: ModuleType) -> Iterator[tuple[str, bool]]:  # noqa: ANN4
             yield (_LINE_END.sub("\n", words), True) if n_open["pre"] else (_SPACE.sub(" ", words), False)
         elif isinstance(node, bs4.Tag) and not _WORD_MARK.search(str(node.get("style") or "")):  # a bullet of Word's
             # Not within another: a heading without an end tag holds the rest of the page, and each was read to its end.
-            if not n_open["heading"] and (heading := _read_heading(node, bs4)):
-                yield f"\n\n{heading}\n\n", False
+            told = _read_note(node, bs4) or (_read_heading(node, bs4) if not n_open["heading"] else None)
+            if told:
+                marker.is_begun = False
+                yield told, False
                 continue
             if mark := marker.begin(node):
                 yield mark, n_open["pre"] > 0

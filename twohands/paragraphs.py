@@ -1,6 +1,6 @@
-"""Owns raw text -> normalised paragraphs with offsets. Knows nothing of tokens or models.
+"""Owns raw text -> normalised paragraphs with offsets into it. Knows nothing of tokens or models.
 
-`text` is what came in; a `paragraph` is what the model reads. Offsets are characters of the raw text.
+`text` is what came in; a `paragraph` is what the model reads.
 """
 
 import re
@@ -16,6 +16,8 @@ from twohands.markers import read_item, read_marker
 from twohands.marks import cut_heading
 from twohands.notices import MAX_WORDS, is_notice
 from twohands.pieces import Check, cut_pieces
+from twohands.pipe_tables import is_table_of_figures
+from twohands.plain_words import PlainWords
 from twohands.running_lines import is_no_text
 from twohands.sections import Sections
 from twohands.speakers import Turns, find_turns
@@ -40,7 +42,7 @@ _PERHAPS_MARKS = re.compile(rf"(?<![^\w\s\x00-\x7f])[^\w\s\x00-\x7f]{{{LIMIT_MAR
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """One paragraph of a document: `text` is normalised, `raw[start:end]` is where it stood.
+    """One paragraph of a document: `text` is normalised and without marks, `raw[start:end]` is where it stood.
 
     `section` is the last marked heading above it, in one line and without its marks; `speaker` is who speaks in a
     transcript (`speakers.py`); both empty where there is none.
@@ -206,7 +208,7 @@ def _find(
             is_lead = False
             continue
         stripped = raw.strip()
-        if is_no_text(stripped):  # at the end it would be read as what nothing follows
+        if is_no_text(stripped) or is_table_of_figures(stripped):  # at the end either would be read: nothing follows
             continue
         n_words = len(raw.split())
         is_led_by_notice = is_of_notice and n_words <= MAX_WORDS and _is_list(stripped)
@@ -302,7 +304,7 @@ def iter_paragraphs(
     for with_notices in (False, True):  # where there is nothing else, a notice is what is to be read
         if not is_blank:
             break
-        sections, turns = Sections(text), Turns(found_turns)
+        sections, turns, plain = Sections(text), Turns(found_turns), PlainWords(text)
         found = _find(
             text, sections, turns, min_words=min_words, limit_chars=limit_chars, check=check, with_notices=with_notices
         )
@@ -310,7 +312,8 @@ def iter_paragraphs(
             check()
             with suppress(EmptyParagraphError):
                 section = normalise(heading) if (heading := sections.find(start)) else ""
-                paragraph = normalise(text[start:end], limit_chars=limit_chars)
+                words = plain.read(text[start:end]) if end - start <= limit_chars else text[start:end]
+                paragraph = normalise(words, limit_chars=limit_chars)
                 is_blank = False
                 yield Paragraph(paragraph, start, end, section, turns.find(start, section))
 
@@ -321,9 +324,9 @@ def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int 
     Blank lines divide, unless each line of wrapped text has one behind it. A document without any is divided at line
     ends, unless its lines were wrapped at a column (`columns.py`) or are verse, and so are lines in a row that are
     mostly wider than a column and end sentences, and those that are most of the document (`lines.py`). Where prose was
-    wrapped, an indented line after a sentence's end begins a paragraph, too; a word that was parted at the end of a
-    line stays so, as offsets and evidence speak of the raw text. Quotations are divided at their empty lines, and
-    transcripts where another begins to speak (`speakers.py`).
+    wrapped, an indented line after a sentence's end begins a paragraph, too. Quotations are divided at empty lines, and
+    transcripts where another begins to speak (`speakers.py`). Marks of Markdown are no words, and words parted at the
+    end of a line are put together (`plain_words.py`).
 
     Lines that begin with `#` or are underlined by `===` or `---` are headings, however they end; front matter, the
     header of a mail, comments and definitions of notes and links are nothing (`front_matter.py`, `mail_header.py`,
@@ -332,8 +335,8 @@ def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int 
     labels are those of a paragraph read without its title. But so many of them in a row that they hold `LIST_WORDS`
     words are a list, and one paragraph; so are those that nothing follows, and items such as `(b) …` beside one that
     does end so. One line of at most `HEADLINE_WORDS` words before all paragraphs is a heading, too, if it does not end
-    a sentence and the paragraph behind it does. Rules, page numbers and what has no letter are never read
-    (`running_lines.py`), nor are sign-offs, rights, contacts and the like (`notices.py`), unless there is nothing else.
+    a sentence and the paragraph behind it does. Rules, page numbers and tables of figures are never read, nor are
+    sign-offs, rights, contacts and the like (`notices.py`), unless there is nothing else.
 
     Args:
         text: the raw document.

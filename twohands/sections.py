@@ -6,17 +6,15 @@ Knows nothing of what a heading or a paragraph is.
 import re
 from collections import deque
 
+from twohands.plain_words import leave_out_emphasis
+
 _MAX_CHARS = 400
 _CLOSING_SIGNS = re.compile(r"\s#+\s*\Z")  # of `## Money ##`
 _ANCHOR = re.compile(r"\s*\{[#.][^{}]*\}\s*\Z")  # `{#money .wide}`
-# As the page leaves them out of what it shows (paragraph.js).
-_LINK = re.compile(r"!?\[([^\][\r\n]{1,200})\]\((?:https?:|mailto:|/|#)[^()\s]{0,500}\)")
-_EMPHASIS = re.compile(r"(?<![\w*_])(\*{1,3}|_{1,3})(?=\S)(.{1,300}?)(?<=\S)\1(?![\w*_])")
 
 
 def _leave_out_marks(heading: str) -> str:
-    words = _ANCHOR.sub("", _CLOSING_SIGNS.sub("", heading))
-    return _EMPHASIS.sub(r"\2", _LINK.sub(r"\1", words))
+    return leave_out_emphasis(_ANCHOR.sub("", _CLOSING_SIGNS.sub("", heading)))
 
 
 class Sections:

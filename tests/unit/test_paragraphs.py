@@ -9,6 +9,7 @@ import pytest
 
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
 from twohands.paragraphs import LIMIT_CHARS, LIMIT_MARKS, LIST_WORDS, iter_paragraphs, normalise, split_paragraphs
+from twohands.plain_words import PlainWords
 
 LONG_A = "The ministry told the state banks to lend to the makers of chips before the winter."
 LONG_B = "Shop owners answered that prices, not plans, should say what is built and by whom."
@@ -218,7 +219,7 @@ def test_wrapped_prose_is_parted_at_indents_and_verse_lists_and_quotations_are_n
     raw = f"{PROSE}\n\n{LONG_A}\n".replace("\n", line_end)
     paragraphs = split_paragraphs(raw)
     assert [p.text.split()[0] for p in paragraphs] == ["and", "The", "In", "The"]
-    assert "its lib- eral course" in paragraphs[0].text
+    assert "its liberal course" in paragraphs[0].text
     for paragraph in paragraphs:
         assert normalise(raw[paragraph.start : paragraph.end]) == paragraph.text
     assert [p.text.split()[0] for p in split_paragraphs(PROSE)] == ["and", "The", "In"]
@@ -295,7 +296,7 @@ def test_items_by_capitals_go_on_from_each_other():
     ],
 )
 def test_a_first_paragraph_that_ends_a_sentence_is_no_headline(first):
-    assert [p.text for p in split_paragraphs(f"{first}\n\n{LONG_A}")] == [first, LONG_A]
+    assert [p.text for p in split_paragraphs(f"{first}\n\n{LONG_A}")] == [first.strip("*"), LONG_A]
 
 
 @pytest.mark.issue(2)
@@ -318,7 +319,7 @@ def test_an_item_is_read_where_one_beside_it_ends_as_a_clause():
 @pytest.mark.parametrize("note", ["[1]", "2", "\u00b9\u00b2", '" [3][4]', '"12', "[^note]", "[a]"])
 def test_a_note_behind_the_end_of_a_sentence_does_not_make_a_heading_of_it(note):
     raw = f"Seize the mills at once.{note}"
-    assert [p.text for p in split_paragraphs(f"{raw}\n\n{LONG_A}")] == [raw, LONG_A]
+    assert [p.text for p in split_paragraphs(f"{raw}\n\n{LONG_A}")] == [raw.removesuffix("[^note]"), LONG_A]
 
 
 @pytest.mark.issue(2)
@@ -355,7 +356,7 @@ def test_offsets_point_at_the_paragraph_and_nothing_but_headings_is_left_out():
         end = 0
         for paragraph in paragraphs:
             assert end <= paragraph.start < paragraph.end <= len(text)
-            assert normalise(text[paragraph.start : paragraph.end]) == paragraph.text
+            assert normalise(PlainWords(text).read(text[paragraph.start : paragraph.end])) == paragraph.text
             passed_over = text[end : paragraph.start].split()
             assert sum(any(map(str.isalpha, word)) for word in passed_over) < LIST_WORDS
             end = paragraph.end

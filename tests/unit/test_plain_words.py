@@ -1,0 +1,109 @@
+"""The words of a paragraph are classified, and not the marks that Markdown sets; offsets stay those of the raw text."""
+
+import time
+
+import pytest
+
+from twohands.documents import extract_text
+from twohands.paragraphs import split_paragraphs
+from twohands.pipe_tables import is_table_of_figures
+from twohands.plain_words import PlainWords
+
+pytestmark = pytest.mark.issue(4)
+REST = "and that is all that the clerk of the town would say of it on that day."
+
+
+def read(raw, text=""):
+    return PlainWords(text or raw).read(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ("**The *old* pier** is __sold__.", "The old pier is sold."),
+        ("The [old pier](https://a.example/b_c) is [sold](./d.md 'Of it').", "The old pier is sold."),
+        ("It is sold.[^1] So it is[^note].", "It is sold. So it is."),
+        ("![A pier](pier.png) It is `sold` to <https://a.example>.", " It is sold to https://a.example."),
+        ("> It is\n> > sold.", "It is\nsold."),
+        ("- [x] sold,\n- [ ] not sold", "- sold,\n- not sold"),
+        ("~~It~~ \\*is\\* sold<br>to <b class='x'>us</b>.", "It *is* sold to  us ."),
+        ("| a | b |\n|---|:-:|\n| It is | sold |", " a  b \n\n It is  sold "),
+    ],
+)
+def test_marks_are_no_words(raw, words):
+    assert read(raw).split() == words.split()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "snake_case_words and 2*3*4 and a * b * c stay",
+        "The [Ministry] (of Trade) wrote [sic] that a < b > c and | d |",
+        "5 * 3 is 15, and *so on",
+        "> ",
+        "***",
+        "`` quoted ''",
+        "the rate of 3 > 2\n> 1 is",
+    ],
+)
+def test_what_only_looks_like_a_mark_stays(raw):
+    assert read(raw) == raw
+
+
+def test_links_by_name_are_those_that_the_text_defines():
+    text = "See [the annex][a] and [b] and [the][Board].\n\n[a]: https://a.example\n"
+    assert read(text.split("\n")[0], text) == "See the annex and [b] and [the][Board]."
+    assert read("See [the annex][a].") == "See [the annex][a]."
+
+
+def test_words_that_were_parted_at_the_end_of_a_line_are_put_together():
+    text = "The minis-\n  try of state-\nowned piers, the min-\r\nistry of long-\nterm loans.\nIt is in 2031-\n2032."
+    assert read(text) == "The ministry of state-owned piers, the ministry of long-term loans.\nIt is in 2031-\n2032."
+    assert read("- a pre-\n\n  fix") == "- a pre-\n\n  fix"
+    (paragraph,) = split_paragraphs(f"The minis-\ntry is **gone**, {REST}")
+    assert paragraph.text == f"The ministry is gone, {REST}"
+    assert (paragraph.start, paragraph.end) == (0, len(f"The minis-\ntry is **gone**, {REST}"))
+
+
+def test_a_table_of_figures_is_no_paragraph_and_one_of_words_is():
+    figures = "| Port | Cost |\n|:-----|-----:|\n| Lorn | 41.0 |\n| Old Pier | 22.5 |"
+    words = "| Port | Why |\n|------|-----|\n| Lorn | It asked for a loan and did not get it. |"
+    assert is_table_of_figures(figures)
+    assert is_table_of_figures(figures.replace("\n", "\r\n"))
+    assert not is_table_of_figures(words)
+    assert not is_table_of_figures(f"First.\n\nSecond.\n{figures}")
+    assert [each.text for each in split_paragraphs(f"# A\n\nIt is so, {REST}\n\n{figures}\n\n{words}")] == [
+        f"It is so, {REST}",
+        "Port Why Lorn It asked for a loan and did not get it.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "piece", ["*a ", "[", "![", "**", "a-\n", "<a ", "`", "[a](", "|-", "> ", "~~a", "[a][", "_a_", "[^"]
+)
+def test_a_paragraph_of_any_marks_is_read_in_a_moment(piece):
+    raw = (piece * 100_000)[:100_000]
+    begun_s = time.process_time()
+    read(raw)
+    assert time.process_time() - begun_s < 10
+
+
+def test_raised_links_to_notes_are_marks_and_other_raised_letters_are_not():
+    pytest.importorskip("bs4")
+    page = (
+        "<p>It is sold.<sup><a href='#n1'>1</a></sup> To us,<a href='#n2'><sup>[2]</sup></a> on the 1<sup>st</sup>, "
+        "of 10<sup>2</sup>, by him<sup><a href='#'>our clerk and his men</a></sup>.</p>"
+    )
+    text = extract_text(page.encode(), suffix=".html", name="x")
+    assert text == "It is sold.[^1] To us,[^2] on the 1st, of 102, by himour clerk and his men."
+    deep = b"<sup>" * 20_000 + b"1"
+    begun_s = time.process_time()
+    extract_text(deep, suffix=".html", name="x")
+    assert time.process_time() - begun_s < 20
+
+
+@pytest.mark.parametrize("name", ["pullquote", "about-author", "author-bio", "most-read"])
+def test_what_stands_beside_an_article_is_left_out_by_its_class(name):
+    pytest.importorskip("bs4")
+    page = f"<h1>Piers</h1><p>{REST.capitalize() * 9}</p><div class='{name}'><p>{REST.capitalize()}</p></div>"
+    assert REST.capitalize() not in extract_text(page.encode(), suffix=".html", name="x").split("\n\n")

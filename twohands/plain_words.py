@@ -1,0 +1,106 @@
+"""Owns a raw paragraph -> the words that are read of it: no marks of Markdown, no word parted at the end of a line.
+
+Offsets count in the raw text all the same. Knows nothing of where paragraphs stand.
+"""
+
+import re
+from functools import cached_property
+
+from twohands.hyphens import HYPHENS, find_words, join_word
+from twohands.pipe_tables import read_table
+
+_MOST_CHARS = 5_000_000  # of a text, in which words and definitions are looked for: a second of work
+_MOST_MARKS = 2000  # of emphasis in a paragraph: for each the next 300 characters are looked through
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_PERHAPS = re.compile(r"[*_`~\[\\<|]|\A\s*>")  # without one of these there is no mark
+# As the page leaves them out of what it shows (paragraph.js), and what no page shows in their place.
+_TITLE = r"""(?:\s+(?:"[^"\r\n]{0,200}"|'[^'\r\n]{0,200}'))?"""
+_LINK = re.compile(rf"!?\[([^\][\r\n]{{1,200}})\]\(<?(?:https?:|mailto:|/|#|\.)[^()\s]{{0,500}}{_TITLE}\)")
+_IMAGE = re.compile(rf"!\[[^\][\r\n]{{0,400}}\]\([^()\s]{{1,500}}{_TITLE}\)")
+_EMPHASIS = re.compile(r"(?<![\w*_\\])(\*{1,3}|_{1,3})(?=\S)(.{1,300}?)(?<=[^\s\\])\1(?![\w*_])", re.DOTALL)
+_STRUCK = re.compile(r"~~(?=\S)([^~]{1,300})(?<=\S)~~")
+_CODE = re.compile(r"(?<!`)`([^`\r\n]{1,200})`(?!`)")
+_NOTE = re.compile(r"[^\S\r\n]?\[\^[^\]\s]{1,60}\](?!:)")
+_ADDRESS = re.compile(r"<((?:https?://|mailto:)[^<>\s]{1,500})>")
+_TAG = re.compile(r"</?(?:a|b|br|del|em|i|ins|kbd|mark|small|span|strong|sub|sup|u)\b[^<>\r\n]{0,200}>", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\([*_`~\[\]#>|\\])")
+_QUOTED = re.compile(r"^[^\S\r\n]*+(?:>[^\S\r\n]?)++", re.MULTILINE)
+_BOX = re.compile(r"^([^\S\r\n]*+(?:[-*+]|\d{1,3}[.)])[^\S\r\n]++)\[[ xX]\](?=\s)", re.MULTILINE)
+_REFERENCE = re.compile(r"\[([^\][\r\n]{1,200})\]\[([^\][\r\n]{0,200})\]")
+_DEFINITION = re.compile(r"^ {0,3}\[([^\][\r\n^]{1,200})\]:[^\S\r\n]*+\S", re.MULTILINE)
+
+
+def leave_out_emphasis(words: str) -> str:
+    """Leave out marks of emphasis and what links point to.
+
+    Args:
+        words: of a heading, or of a paragraph.
+
+    Returns:
+        The words between them; `snake_case` and `2*3*4` stay as they are.
+    """
+    shown = _LINK.sub(r"\1", words)
+    if shown.count("*") + shown.count("_") > _MOST_MARKS:
+        return shown
+    shown = _EMPHASIS.sub(r"\2", shown)
+    return _EMPHASIS.sub(r"\2", shown)  # one within another
+
+
+class PlainWords:
+    """Reads the paragraphs of one text."""
+
+    def __init__(self, text: str) -> None:
+        """Look at nothing yet: most texts have no marks.
+
+        Args:
+            text: the raw document.
+        """
+        self._text = text
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """What the text defines links by; without it `[the] [board]` are words that somebody put in brackets."""
+        return frozenset(match[1].lower() for match in _DEFINITION.finditer(self._text, 0, _MOST_CHARS))
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        return find_words(self._text[:_MOST_CHARS].splitlines())
+
+    def _read_reference(self, match: re.Match[str]) -> str:
+        return match[1] if (match[2] or match[1]).lower() in self._names else match[0]
+
+    def _join(self, raw: str) -> str:
+        """Put together words that were parted at the end of a line."""
+        lines = [line.rstrip() for line in _LINE_END.split(raw)]
+        if not any(line.endswith(HYPHENS) for line in lines[:-1]):
+            return raw
+        pieces: list[str] = [lines[0]]
+        for line in lines[1:]:
+            words = line.lstrip()
+            # With the last line alone: put together with all before, one of 100,000 characters took seconds.
+            joined = join_word(pieces[-1], words, self._words) if words else None
+            if joined:
+                pieces[-1] = joined[: -len(words)]
+            pieces += [words] if joined else ["\n", line]
+        return "".join(pieces)
+
+    def read(self, raw: str) -> str:
+        """Read what a paragraph says.
+
+        Args:
+            raw: as it stands in the text.
+
+        Returns:
+            The same without marks: of quotations, emphasis, links, images, notes, code, tables, boxes to tick and
+            those of HTML within a line; as it was where nothing else is left.
+        """
+        words = raw
+        if _PERHAPS.search(raw):
+            quoted = _QUOTED.sub("", raw) if raw.lstrip().startswith(">") else raw
+            shown = _BOX.sub(r"\1", read_table(quoted))
+            shown = leave_out_emphasis(_NOTE.sub("", _IMAGE.sub("", shown)))
+            shown = _REFERENCE.sub(self._read_reference, shown) if "][" in shown else shown
+            shown = _CODE.sub(r"\1", _STRUCK.sub(r"\1", shown))
+            shown = _ESCAPED.sub(r"\1", _TAG.sub(" ", _ADDRESS.sub(r"\1", shown)))
+            words = shown if any(map(str.isalnum, shown)) else raw
+        return self._join(words)
