@@ -13,6 +13,7 @@ from itertools import groupby
 from twohands.pdf_lines import Line, Page
 
 _MIN_PAGES = 2
+_MIN_NAMED = 3  # on which a section's name runs
 _EDGE = 0.12  # of a page's height, in which running lines stand
 _FOOT = 0.6  # of it, in which notes do
 _SMALL = 0.93  # of the usual size of letters
@@ -65,6 +66,32 @@ def drop_beside(pages: list[Page]) -> list[Page]:
     return [replace(page, lines=[line for line in page.lines if not line.is_beside]) for page in pages]
 
 
+def _find_section_names(pages: list[Page], edges: list[list[tuple[int, _Key]]]) -> set[Line]:
+    """Lines at one height of the edge of most pages that say what one further in does: the heading of the section."""
+    heights = Counter(height for found in edges for height in {height for _, (_, height) in found})
+    often = {height for height, n in heights.items() if n >= _MIN_NAMED and n * 2 >= len(pages)}
+    if not often:
+        return set()
+    middle = [(page.top + page.bottom) / 2 for page in pages]
+    nearest: dict[str, float] = {}  # to the middle of a page, where lines stand that say the same
+    for page, at in zip(pages, middle, strict=True):
+        for line in page.lines:
+            if line.height is not None:
+                words, away = _strip_numbers(line.text), abs(line.height - at)
+                nearest[words] = min(away, nearest.get(words, away))
+    return {
+        page.lines[number]
+        for page, at, found in zip(pages, middle, edges, strict=True)
+        for number, (_, height) in found
+        if height in often and 1 + nearest[_strip_numbers(page.lines[number].text)] < abs(height - at)
+    }
+
+
+def _strip_numbers(text: str) -> str:
+    """The words of a line without the page's number at one of its ends."""
+    return text.strip("0123456789 |\u2013\u2022-").lower()
+
+
 def drop_by_place(pages: list[Page]) -> list[Page]:
     """Leave out lines at the edge of a page that stand at the same height of another page, too.
 
@@ -79,9 +106,11 @@ def drop_by_place(pages: list[Page]) -> list[Page]:
     for side in (edges, edges[::2], edges[1::2]):
         counts = Counter(key for found in side for key in {key for _, key in found})
         repeated |= {key for key, n in counts.items() if n >= _MIN_PAGES and n * 2 >= len(side)}
+    names = _find_section_names(pages, edges)
     kept = []
     for page, found in zip(pages, edges, strict=True):
         dropped = {number for number, key in found if key in repeated}
+        dropped |= {number for number, _ in found if page.lines[number] in names}
         kept.append(replace(page, lines=[line for n, line in enumerate(page.lines) if n not in dropped]))
     return kept
 

@@ -16,6 +16,8 @@ _SAME = 0.02  # of their size, by which letters of one heading differ
 _MAX_WORDS = 25
 _MAX_BOLD_WORDS = 14  # of letters that are not larger
 _MAX_LINES = 4
+_MAX_HEADLINE = 8  # words of one that may hold the end of a sentence
+_INNER_END = re.compile(r"[a-z]{2}[.!?]\s+[A-Z]")
 _FAR = 2.2  # sizes of its letters, by which the next line of a heading is below at most
 _MIN_LETTERS = 3  # a letter alone is an initial that is set large
 _NUMBER = re.compile(
@@ -105,6 +107,8 @@ def _is_parted(above: Line | None, line: Line, short: float) -> bool:
 def _is_heading(lines: list[Line], above: Line | None, below: Line | None, usual: float, short: float) -> bool:
     text = " ".join(line.text for line in lines)
     words = text.split()
+    if any(line.has_cells for line in lines) or (len(words) > _MAX_HEADLINE and _INNER_END.search(text)):
+        return False
     is_large = _is_large(lines[0], usual)
     if len(lines) > _MAX_LINES or len(words) > (_MAX_WORDS if is_large else _MAX_BOLD_WORDS):
         return False

@@ -17,6 +17,17 @@ _MARKER = re.compile(
 _FAR = 6  # sizes of the letters: what begins further away is no item of a marker
 _BESIDE = 0.4  # of the size, by which a marker may stand higher or lower than its item
 _MOST_LOOKS = 1_000_000  # beside markers for their item; a hostile page has as many of both at one height
+_INITIAL = re.compile(r"[\"'\u2018\u201c]?[A-Z]")
+_MOST_INITIALS = 20  # of a page
+_INITIAL_SIZE = 1.6  # times the usual size, at least
+_WORD = re.compile(r"[^\W\d_]+")
+_FIRST_WORDS = frozenset(
+    {
+        "according", "across", "after", "again", "against", "all", "almost", "along", "already", "also", "although",
+        "always", "amid", "among", "an", "and", "another", "any", "are", "around", "as", "at", "if", "in", "indeed",
+        "inflation", "instead", "into", "is", "it", "its",
+    }
+)  # fmt: skip
 _MIN_ROWS = 3  # of a table; a line or two of a text may hold as many figures
 _FIGURES_SHARE = 1 / 3  # of the words of a row
 _NARROW_WORDS = 4  # of a row that has one figure
@@ -73,6 +84,46 @@ def _find_item(lines: list[Line], marker: Line, by_height: dict[int, list[int]])
         and 0 < (lines[number].left or 0) - left <= _FAR * (lines[number].size or 0)
     ]
     return min(beside)[1] if beside else None
+
+
+def join_initials(page: Page, usual: float) -> Page:
+    """Put letters that are set large at the begin of a text before the rest of their word.
+
+    Args:
+        page: without running lines.
+        usual: the size of letters that running text has; 0 where it is not known, and none is put anywhere then.
+
+    Returns:
+        The page; "A" and "I" are words by themselves but for what begins many texts or stands elsewhere on the page.
+    """
+    large = [line for line in page.lines if usual and (line.size or 0) >= _INITIAL_SIZE * usual]
+    initials = [line for line in large if _INITIAL.fullmatch(line.text)][:_MOST_INITIALS]
+    if not initials:
+        return page
+    words = frozenset(word.lower() for line in page.lines for word in _WORD.findall(line.text))
+    lines = list(page.lines)
+    for initial in initials:
+        beside = [n for n, line in enumerate(lines) if line not in large and _stands_beside(initial, line)]
+        if beside:
+            first = max(beside, key=lambda n: lines[n].height or 0)
+            lines[first] = replace(lines[first], text=_join_initial(initial.text, lines[first].text, words))
+            lines.remove(initial)
+    return replace(page, lines=lines)
+
+
+def _stands_beside(initial: Line, line: Line) -> bool:
+    if None in {initial.height, initial.left, line.height, line.left} or not line.text[:1].isalpha():
+        return False
+    size = initial.size or 0
+    is_beside = 0 <= (line.height or 0) - (initial.height or 0) <= size
+    return is_beside and abs((line.left or 0) - (initial.left or 0)) <= _INITIAL_SIZE * size
+
+
+def _join_initial(initial: str, text: str, words: frozenset[str]) -> str:
+    found = _WORD.match(text)
+    first = found[0].lower() if found else ""
+    is_word = initial in {"A", "I"} and f"{initial.lower()}{first}" not in _FIRST_WORDS | words
+    return f"{initial}{' ' * is_word}{text}"
 
 
 def _is_row(line: Line) -> bool:

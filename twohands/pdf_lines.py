@@ -1,5 +1,6 @@
 """Owns the page of a PDF -> its lines, and where and in which letters each stands. Knows nothing of paragraphs."""
 
+import itertools
 import math
 import re
 from collections import Counter
@@ -16,6 +17,8 @@ _RAISED = re.compile(r"\d{1,3}|[*\u2020\u2021\u00a7]{1,3}")
 # What has a note may stand before its mark: a word or a stop, and no unit (km) or figure (10) that has a power.
 _REFERRING = re.compile(r"(?:[^\W\d_]{4}|[.,;:!?)\]\"'\u2019\u201d%])\Z")
 _TAIL_CHARS = 8
+_USUAL, _WIDE = 0.55, 0.75  # of its size, the width of a letter and of a capital, on average and at most
+_CELL_GAP = 1.5  # sizes; spaces of justified lines are narrower
 _SHOWING = {b"Tj", b"TJ", b"'", b'"'}
 _BEGINNING = {b"BMC", b"BDC"}
 _BESIDE, _LABEL = "/Artifact", "/Lbl"
@@ -37,6 +40,7 @@ class Line:
     begins_bold: bool = False
     raised: tuple[str, ...] = ()  # marks of notes: figures and signs in smaller letters than the line's
     is_beside: bool = False  # the file says that it is no text
+    has_cells: bool = False  # its parts stand as far from each other as cells of a table
     inner: float | None = None  # of an item whose marker is drawn apart, where its words begin
 
 
@@ -81,6 +85,17 @@ def _find_inner(inked: list[_Part]) -> float | None:
     return inked[1].where[1] if inked[1].where else None
 
 
+def _has_cells(inked: list[_Part]) -> bool:
+    """Whether a part begins well behind where the one before may end, which is no marker and no number."""
+    for before, part in itertools.pairwise(inked):
+        text = before.text.strip()
+        if before.where and part.where and before.where[2] == part.where[2] and sum(map(str.isalpha, text)) > 1:
+            width = len(before.text) * before.where[2] * (_WIDE if text.isupper() else _USUAL)
+            if part.where[1] - before.where[1] - width > _CELL_GAP * before.where[2] and not read_marker(f"{text} "):
+                return True
+    return False
+
+
 def _make_line(parts: list[_Part]) -> Line:
     """One line of its parts; the longest says where it stands, as raised figures have a height of their own."""
     inked = [part for part in parts if part.text.strip()]
@@ -106,6 +121,7 @@ def _make_line(parts: list[_Part]) -> Line:
         begins_bold=inked[0].is_bold,
         raised=tuple(raised),
         is_beside=all(part.is_beside for part in inked),
+        has_cells=_has_cells(inked),
         inner=_find_inner(inked),
     )
 

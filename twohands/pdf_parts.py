@@ -27,6 +27,7 @@ SHORT = 0.8  # of the usual width of a line, in characters
 _WIDER = 1.3  # than the usual distance of lines, by which a gap parts paragraphs
 _LEAST_DISTANCE = 0.8  # of the size of the letters; what is nearer stands on one line, or is no running text
 _INDENT = 0.4  # of it, by which a line stands in or out
+_ROWS = 2  # of a table
 _OPENERS = "\"'\u2018\u201c(["
 _MANY = 3  # lines of a page that begin at one place: the edge of a column
 # No tokenizer's vocabulary has ligatures, and words that hold one are unknown to it. Codes that the standard encoding
@@ -146,6 +147,7 @@ class _Marker:
         self._item: Line | None = None  # the last one that began, while it lasts
         self._inner: float | None = None  # where the words of its further lines begin
         self._is_caption = False  # the line above is one of a caption
+        self._n_rows = 0  # lines above in a row that have cells
         self._has_indents = has_indents
 
     def mark(self, page: Page, distances: list[float | None], headings: Collection[int]) -> Iterator[str]:
@@ -167,6 +169,7 @@ class _Marker:
             was_heading = is_heading
             if any(map(str.isalpha, words)):  # and no page's number
                 self._is_caption = is_caption or (self._is_caption and not (is_cut or is_heading))
+                self._n_rows = self._n_rows + 1 if line.has_cells else 0
                 self._remember(line, words, is_heading=is_heading, is_apart=is_cut or begins)
             above = line
 
@@ -198,6 +201,8 @@ class _Marker:
             return False
         if self._is_caption:
             return False
+        if self._n_rows >= _ROWS and not line.has_cells:  # nothing else shows the end of a table
+            return True
         is_ended = ends_in_print(above.text, line.text)
         is_new_column = above.height is not None and line.height is not None and line.height > above.height
         if self._item is not None and self._item.left is not None:

@@ -10,7 +10,7 @@ from typing import Any
 from twohands.errors import FileReadError
 from twohands.pdf_beside import drop_beside, drop_by_place, mark_note, take_endnotes, take_notes
 from twohands.pdf_headings import find_headings, is_contents
-from twohands.pdf_items import drop_figures, join_markers
+from twohands.pdf_items import drop_figures, join_initials, join_markers
 from twohands.pdf_join import BETWEEN, join_lines, join_pages
 from twohands.pdf_lines import Page, find_usual_size, read_page
 from twohands.pdf_outline import read_outline
@@ -87,7 +87,7 @@ def read_pdf(content: bytes, name: str, *, pypdf: ModuleType) -> tuple[str, list
         raise FileReadError(f"{name} is locked by a password; unlock it first")
     usual_size = find_usual_size(pages)
     pages, notes = take_notes(drop_by_place(drop_beside(pages)), usual_size)
-    pages, endnotes = take_endnotes([_clear(page) for page in pages], usual_size)
+    pages, endnotes = take_endnotes([_clear(page, usual_size) for page in pages], usual_size)
     headings = find_headings(pages, usual_size, outline)
     first = pages[0].lines if pages else []
     titles = {spell_out(line.text) for line in first if (line.size or 0) > _TITLE * usual_size > 0}
@@ -99,10 +99,10 @@ def read_pdf(content: bytes, name: str, *, pypdf: ModuleType) -> tuple[str, list
     return BETWEEN.join([text, *told]), starts
 
 
-def _clear(page: Page) -> Page:
-    """Leave out what is laid out and no text: tables of contents and of figures; items have their marker again."""
+def _clear(page: Page, usual_size: float) -> Page:
+    """Leave out what is laid out and no text: tables of contents and of figures; put markers and initials to theirs."""
     kept = replace(page, lines=[line for line in page.lines if not is_contents(line)])
-    return drop_figures(join_markers(kept))
+    return drop_figures(join_markers(join_initials(kept, usual_size)))
 
 
 def pdf_to_text(content: bytes, name: str, *, pypdf: ModuleType) -> str:

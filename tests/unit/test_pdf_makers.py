@@ -9,7 +9,7 @@ from tests.unit.test_pdf_layout import body, draw_pdf, notes
 from twohands.documents import extract_document
 from twohands.paragraphs import split_paragraphs
 from twohands.pdf_headings import find_headings
-from twohands.pdf_items import drop_figures, join_markers
+from twohands.pdf_items import drop_figures, join_initials, join_markers
 from twohands.pdf_join import join_pages
 from twohands.pdf_lines import Line, Page
 from twohands.pdf_outline import read_outline
@@ -205,10 +205,9 @@ def test_raised_marks_are_written_as_notes_and_end_sentences_behind_years():
     texts = [TEXT[0], "set up, and nothing was paid back by the end of the year 2019.", *TEXT[:2], TEXT[2]]
     mark = (491, 330, 6, "F1", "2")
     page = [*body(texts[:2]), mark, *body(texts[2:], top=468)]
-    assert [text for _, text in split([*page, *notes(["2. Dock, Quays, p. 4."])])] == [
-        " ".join([*texts[:1], "set up, and nothing was paid back by the end of the year 2019.[^2]"]),
-        " ".join(texts[2:]),
-    ]
+    page += notes(["2. Dock, Quays, p. 4."])
+    assert [text for _, text in split(page)] == [" ".join(texts[:2]), " ".join(texts[2:])]
+    assert read(page)[0].endswith("of the year 2019.[^2]")
     plain = [texts[0], f"{texts[1]}2", "", *texts[2:]]
     assert len(join_pages([plain])[0].split("\n\n")) == 2
     assert len(join_pages([[f"{TEXT[0]} paid 2019.2", "", "and then less."]])[0].split("\n\n")) == 1
@@ -256,3 +255,46 @@ def test_markers_on_a_hostile_page_are_looked_for_a_bounded_number_of_times():
     begun_s = time.process_time()
     assert len(join_markers(Page(lines)).lines) == 40_000
     assert time.process_time() - begun_s < 20
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    ("initial", "rest", "whole"),
+    [
+        ("T", "he board has lent to four yards,", "The board has lent to four yards,"),
+        ("A", "board has lent to four yards", "A board has lent to four yards"),
+        ("A", "fter that it lent to a yard", "After that it lent to a yard"),
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_initial_that_is_set_large_stands_before_its_word(initial, rest, whole, is_first):
+    letter, lines = Line(initial, 480.0, 60.0, 30.0), lines_of([rest, "and to no yard of the board."])
+    page = Page([letter, *lines] if is_first else [*lines, letter])
+    assert [line.text for line in join_initials(page, 10.0).lines] == [whole, "and to no yard of the board."]
+    far = Page([letter, *lines_of([rest], top=400.0)])
+    assert join_initials(far, 10.0) == far
+    assert join_initials(page, 0) == page
+
+
+@pytest.mark.issue(4)
+def test_names_of_sections_that_run_through_the_pages_are_left_out_as_the_same_line_is():
+    pages = [
+        [(590, 60, 8, "F1", f"{name} | {n}"), *body([name], top=530, size=14), *body(lines)]
+        for n, (name, lines) in enumerate({"Loans": TEXT, "Of the piers": MORE, "Sales": TEXT[::-1]}.items())
+    ]
+    assert [piece for piece in read(*pages) if "|" in piece] == []
+    text = [[*page[:1], *page[2:]] for page in pages]  # no line elsewhere says so
+    assert len([piece for piece in read(*text) if "|" in piece]) == 3
+
+
+@pytest.mark.issue(4)
+def test_cells_that_stand_far_from_each_other_are_a_table_and_no_heading():
+    rows = [("Way", "What it does"), ("Do nothing", "The yards keep what they have"), ("Sell", "The town is paid")]
+    drawn = [
+        (440 - 12 * n, left, 10, "F1" if n else "F2", cell)
+        for n, row in enumerate(rows)
+        for left, cell in zip((60, 180), row, strict=True)
+    ]
+    found = split([*body(["Loans"], top=540, size=14), *body(TEXT), *drawn, *body(MORE, top=404)])
+    assert found[-1] == ("Loans", " ".join(MORE))
+    assert ("Loans", " ".join(TEXT)) in found
