@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+from twohands.ends import ends_with_stop
 from twohands.html_beside import holds_notes
 from twohands.html_sizes import BLOCKS, HEADINGS, Size, descend, find_role, list_classes, measure
 from twohands.paragraphs import LIST_WORDS, MIN_WORDS
@@ -52,6 +53,18 @@ def _read_note(tag: Any, bs4: ModuleType) -> str:  # noqa: ANN401 - a tag of an 
     return f"[^{mark[1]}]" if mark and "a" in names else ""
 
 
+def _ends_with_stop(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
+    """Whether the last words within an element end a sentence."""
+    node = tag
+    for _ in range(_MOST_NODES):
+        if not hasattr(node, "contents"):
+            return ends_with_stop(node.strip())
+        # Of a tag only what it holds is asked: as a string it would be written out each time.
+        last = (each for each in reversed(node.contents[-_MOST_NODES:]) if hasattr(each, "contents") or each.strip())
+        node = next(last, "")
+    return False
+
+
 class _Marker:
     """What elements begin and end with, by what they stand in.
 
@@ -73,9 +86,14 @@ class _Marker:
             # Menus are lists of links, and what is laid out by lists holds more than points that are made.
             kinds += ["list"] if not size.has_no_item and size.n_link_words * 2 < size.n_words else []
             items = [node for node in tag.contents if getattr(node, "name", None) == "li"]
-            kinds += ["short"] if any(self._sizes[id(item)].n_words < MIN_WORDS for item in items) else []
+            kinds += ["short"] if any(map(self._is_part, items)) else []
         kinds += ["notes"] if holds_notes(list_classes(tag), find_role(tag)) else []
         return tuple(kinds)
+
+    def _is_part(self, item: Any) -> bool:  # noqa: ANN401 - as above
+        """Whether an item says too little by itself to be a paragraph, or is a clause of what introduces the list."""
+        n_words = self._sizes[id(item)].n_words
+        return n_words < MIN_WORDS or (n_words < LIST_WORDS and not _ends_with_stop(item))
 
     def _number(self, item: Any) -> int:  # noqa: ANN401 - a tag of an optional library
         holder = id(item.parent)
@@ -103,11 +121,11 @@ class _Marker:
         return self._part(tag) if is_within and mark == "\n\n" else mark
 
     def _part(self, tag: Any) -> str:  # noqa: ANN401 - as above
-        """What stands at either end of a block in a list: long ones are paragraphs, which lines would make one of.
+        """What stands at either end of a block in a list: items that are sentences of some length are paragraphs.
 
-        But not beside items that are too short to stand for themselves.
+        But not beside items that cannot stand for themselves.
         """
-        is_long = self._sizes[id(tag)].max_line_words >= LIST_WORDS
+        is_long = self._sizes[id(tag)].max_line_words >= MIN_WORDS
         return "\n\n" if is_long and not self.n_open["notes"] and not self.n_open["short"] else _ITEM_END
 
     def is_word_item(self, tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library

@@ -4,9 +4,10 @@ import itertools
 import re
 from collections.abc import Collection, Sequence
 
+from twohands.ends import ends_with_stop
 from twohands.hyphens import find_words, join_word
 from twohands.markers import read_marker
-from twohands.paragraphs import MIN_WORDS, SENTENCE_END
+from twohands.paragraphs import LIST_WORDS, MIN_WORDS, SENTENCE_END
 from twohands.pdf_parts import BEGIN, CAPTION_MARK, HEADING, SHORT, ends_in_print, find_short
 from twohands.running_lines import strip_pages
 
@@ -136,10 +137,11 @@ def _read_count(line: str) -> tuple[str, int] | None:
 
 
 def _may_join(above: str, below: str) -> bool:
-    """Whether two pieces are items of one list that stand line by line: such as are no paragraph each."""
+    """Whether two pieces are items of one list that stand line by line: such as say too little, or clauses."""
     if not read_marker(above) or not read_marker(below):
         return False
-    return any(len(item.split()) < MIN_WORDS for item in (above, below))
+    lengths = [len(item.split()) for item in (above, below)]
+    return min(lengths) < MIN_WORDS or (max(lengths) < LIST_WORDS and not ends_with_stop(above))
 
 
 def _list_gaps(paragraphs: Sequence[str]) -> list[str]:

@@ -122,3 +122,24 @@ def test_items_of_word_are_items_and_its_long_numbered_paragraphs_are_not():
     html = f"<p class=MsoNormal>{FIRST}</p><p class=MsoNormal>We will:</p>{listed}<p class=MsoNormal>{SECOND}</p>"
     points = "\n".join(f"- {text}" for text in PLEDGES)
     assert read(html + write(long, "1.") + write(long, "2."))[1] == [FIRST, f"We will:\n\n{points}", SECOND, long, long]
+
+
+def test_items_that_are_sentences_of_some_length_are_paragraphs_each():
+    sentences = [
+        "Sell the old pier by open auction before the end of the year after next.",
+        "Let the towns set what they ask for a berth, as any other firm may do.",
+    ]
+    listed = [f"- {sentence}" for sentence in sentences]
+    assert read(f"<p>{FIRST}</p>{items(sentences)}<p>{SECOND}</p>")[1] == [FIRST, *listed, SECOND]
+    wrapped = items([f"<p>{sentence}</p>\n" for sentence in sentences])
+    assert read(f"<p>{FIRST}</p>{wrapped}<p>{SECOND}</p>")[1] == [FIRST, *listed, SECOND]
+    for others in ([*sentences, "Cap rents."], [sentences[0].replace(".", ";"), sentences[1]]):
+        whole = "\n".join(f"- {each}" for each in others)  # one is too short, or a clause
+        assert read(f"<p>{FIRST}</p>{items(others)}<p>{SECOND}</p>")[1] == [FIRST, whole, SECOND]
+
+
+def test_the_ends_of_items_on_a_hostile_page_are_found_in_linear_time():
+    begun_s = time.process_time()
+    words = "a b c d e f g h i j k l m n "
+    read("<ul>" + f"<li>{words}<i>" * 3000 + "</ul>" + f"<ul><li>{words}{'<b></b>' * 50_000}</li></ul>")
+    assert time.process_time() - begun_s < 20

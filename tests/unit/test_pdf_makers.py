@@ -145,6 +145,14 @@ def test_counted_items_are_parted_without_gaps_and_those_that_are_paragraphs_sta
 
 
 @pytest.mark.issue(4)
+def test_items_that_are_clauses_are_one_list():
+    clauses = [f"({sign}) {TEXT[0]} founded by the town{end}" for sign, end in (("a", ";"), ("b", "; and"), ("c", "."))]
+    assert join_pages([["It finds that:", "", clauses[0], "", clauses[1], "", clauses[2]]])[0].count("\n") == 4
+    sentences = [clause.rstrip("; and.") + "." for clause in clauses]
+    assert join_pages([["It finds that:", "", sentences[0], "", sentences[1], "", sentences[2]]])[0].count("\n") == 6
+
+
+@pytest.mark.issue(4)
 def test_rows_of_figures_are_left_out_of_the_sentence_in_which_they_stand():
     rows = ["Port Loans Late", "Lorn 41.0 4", "Old Pier 22.5 12", "Quay of Tarn 18 0"]
     page = [*body(TEXT[:2]), *body(["Table 2: Loans by port"], top=462), *body(rows, top=450), *body(TEXT[2:], top=402)]
@@ -263,7 +271,7 @@ def test_markers_on_a_hostile_page_are_looked_for_a_bounded_number_of_times():
     [
         ("T", "he board has lent to four yards,", "The board has lent to four yards,"),
         ("A", "board has lent to four yards", "A board has lent to four yards"),
-        ("A", "fter that it lent to a yard", "After that it lent to a yard"),
+        ("A", "fter that it lent to a yard", "After that it lent to a yard"),  # codespell:ignore
     ],
 )
 @pytest.mark.parametrize("is_first", [True, False])
