@@ -125,6 +125,14 @@ def test_a_rule_is_no_title(page):
     assert page.locator(".result h1").inner_text() == "Kilns"
 
 
+@pytest.mark.issue(7)
+def test_the_marks_of_notes_are_raised_as_in_print(page):
+    paste(page, f"{PARAGRAPH}[^12] {PARAGRAPH}[^a]\n\n[^12]: A note.")
+    wait_read(page)
+    assert page.locator(".para .text").inner_text() == f"{PARAGRAPH}\u00b9\u00b2 {PARAGRAPH}"
+    assert page.locator(".aside").inner_text() == "12. A note."
+
+
 NOTES = "[^1]: The paper on kilns, page 14.\n\n[^2]: The paper on saws, page 2."
 
 

@@ -42,8 +42,13 @@ const EMPHASIS = /(?<![\w*_])(\*{1,3}|_{1,3})(?=\S)(.{1,300}?)(?<=\S)\1(?![\w*_]
 
 const LINKED = /\[([^\][\r\n]{1,200})\]\((?:https?:|mailto:|\/|#)[^()\s]{0,500}\)/g;
 
+// The mark of a note within a text: its number is raised as in print, another name is left out.
+const REFERENCE = /\[\^([^\]\s]{1,60})\](?!:)/g;
+const RAISED = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079";
+const raise = (name) => (/^\d+$/.test(name) ? name.replace(/\d/g, (digit) => RAISED[digit]) : "");
+
 // Words without Markdown's marks of emphasis and targets of links. For show alone: offsets count in what was read.
-export const plainWords = (text) => text.replace(LINKED, "$1").replace(EMPHASIS, "$2");
+export const plainWords = (text) => text.replace(REFERENCE, (_, name) => raise(name)).replace(LINKED, "$1").replace(EMPHASIS, "$2");
 
 const RULE = /^\s*(?:={3,}|-{3,})\s*$/;
 const SIGNS = /^\s*#{1,6}\s*$/; // of a heading that nothing follows: its words are read as a paragraph
