@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 # The first or the last word of a class. Not of an id: headings have ids made of their words.
 _WORDS = {
@@ -25,6 +26,9 @@ _IDS = re.compile(
 _NO_NAME = re.compile(r"(?:category|tag|topic|term|has|no|with|without|is)[-_]")
 _PARTS = re.compile(r"[-_]+")
 _NOTES = {"footnote", "footnotes", "endnote", "endnotes", "doc-footnote", "doc-endnote", "doc-endnotes"}
+_NOTES |= {"msofootnotetext", "msoendnotetext"}  # of Word
+# Of Word, too; pages keep it where they lose its classes.
+_NOTE_ANCHOR = re.compile(r"_?(?:ftn|edn)\d{1,4}")  # codespell:ignore
 
 
 def is_beside(classes: Iterable[str], name: str, *, is_linked: bool) -> bool:
@@ -61,3 +65,17 @@ def holds_notes(classes: Iterable[str], role: str) -> bool:
         True for one note and for all of them.
     """
     return not _NOTES.isdisjoint({role, *map(str.lower, classes)})
+
+
+def is_note_anchor(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
+    """Say whether an element is what leads from a note back to its mark, by the name that Word gives it.
+
+    Args:
+        tag: what a paragraph begins with, an element or a string.
+
+    Returns:
+        False for the mark of the note in the text.
+    """
+    if getattr(tag, "name", None) != "a":
+        return False
+    return any(_NOTE_ANCHOR.fullmatch(str(tag.get(key) or "").lower()) for key in ("name", "id"))

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from twohands.ends import ends_with_stop
-from twohands.html_beside import holds_notes
+from twohands.html_beside import holds_notes, is_note_anchor
 from twohands.html_sizes import BLOCKS, HEADINGS, Size, descend, find_role, list_classes, measure
 from twohands.paragraphs import LIST_WORDS, MIN_WORDS
 
@@ -17,6 +17,7 @@ ITEM_ENDS = re.compile(r"(?<! ) *+\x1e[\x1e ]*+")
 
 _ITEM_END = "\x1e"  # a control character, which no text has
 _CAPTION = "[^figure]: "
+_OTHER_NOTE = "[^*]: "  # whose number is a word of it
 _MARKS = dict.fromkeys(BLOCKS, "\n\n") | {"br": "\n", "td": " ", "th": " "}  # what an element begins with
 _LISTS = {"ul", "ol"}
 _WORD_ITEM = "MsoListParagraph"  # what Word calls them in HTML: it writes no lists
@@ -115,10 +116,20 @@ class _Marker:
         mark = _MARKS.get(tag.name, "")
         if self.is_begun:
             return ""
+        if tag.name == "p" and not is_within and self._is_note(tag):
+            self.is_begun = True
+            return mark + _OTHER_NOTE
         if tag.name == "figcaption" and self._sizes[id(tag)].n_chars:
             self.is_begun = True
             return mark + _CAPTION
         return self._part(tag) if is_within and mark == "\n\n" else mark
+
+    def _is_note(self, tag: Any) -> bool:  # noqa: ANN401 - as above
+        """Whether a block is a note that stands in no list, by its class or the anchor that it begins with."""
+        if self.n_open["notes"] or holds_notes(list_classes(tag), find_role(tag)):
+            return self._sizes[id(tag)].n_chars > 0
+        inked = (each for each in tag.contents[:_MOST_NODES] if hasattr(each, "contents") or each.strip())
+        return is_note_anchor(next(inked, ""))
 
     def _part(self, tag: Any) -> str:  # noqa: ANN401 - as above
         """What stands at either end of a block in a list: items that are sentences of some length are paragraphs.

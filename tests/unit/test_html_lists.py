@@ -143,3 +143,20 @@ def test_the_ends_of_items_on_a_hostile_page_are_found_in_linear_time():
     words = "a b c d e f g h i j k l m n "
     read("<ul>" + f"<li>{words}<i>" * 3000 + "</ul>" + f"<ul><li>{words}{'<b></b>' * 50_000}</li></ul>")
     assert time.process_time() - begun_s < 20
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        f'<p class="MsoFootnoteText">[1] {OFFER}</p>',
+        f'<div class="footnotes"><p>[1] {OFFER}</p></div>',
+        f'<p> <a href="#_ftnref1" name="_ftn1">[1]</a> {OFFER}</p>',
+        f'<p><a id="_ftn1"></a>[1] {OFFER}</p>',
+    ],
+)
+def test_notes_that_stand_in_no_list_are_not_read(note):
+    text, told = read(f'<p>{FIRST}<a href="#_ftn1" name="_ftnref1">[1]</a></p>{note}<p>{SECOND}</p>')
+    assert told == [f"{FIRST}[1]", SECOND]
+    assert f"[^*]: [1] {OFFER}" in text.split("\n\n")
+    back = f'<p><a href="#_ftn1" name="_ftnref1">[1]</a> {SECOND}</p>'  # the mark that a paragraph begins with
+    assert read(f"<p>{FIRST}</p>{back}")[1] == [FIRST, f"[1] {SECOND}"]
