@@ -96,14 +96,14 @@ def join_initials(page: Page, usual: float) -> Page:
     Returns:
         The page; "A" and "I" are words by themselves but for what begins many texts or stands elsewhere on the page.
     """
-    large = [line for line in page.lines if usual and (line.size or 0) >= _INITIAL_SIZE * usual]
-    initials = [line for line in large if _INITIAL.fullmatch(line.text)][:_MOST_INITIALS]
+    large = _INITIAL_SIZE * usual
+    initials = [line for line in page.lines if usual and (line.size or 0) >= large and _INITIAL.fullmatch(line.text)]
     if not initials:
         return page
     words = frozenset(word.lower() for line in page.lines for word in _WORD.findall(line.text))
     lines = list(page.lines)
-    for initial in initials:
-        beside = [n for n, line in enumerate(lines) if line not in large and _stands_beside(initial, line)]
+    for initial in initials[:_MOST_INITIALS]:
+        beside = [n for n, line in enumerate(lines) if (line.size or 0) < large and _stands_beside(initial, line)]
         if beside:
             first = max(beside, key=lambda n: lines[n].height or 0)
             lines[first] = replace(lines[first], text=_join_initial(initial.text, lines[first].text, words))

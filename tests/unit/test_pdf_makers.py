@@ -260,8 +260,10 @@ def test_rows_of_a_table_of_contents_are_left_out():
 @pytest.mark.issue(4)
 def test_markers_on_a_hostile_page_are_looked_for_a_bounded_number_of_times():
     lines = [Line("1.", 100.0, 60.0, 10.0), Line("words", 100.0, 70.0, 10.0)] * 20_000
+    letters = [Line("T", 100.0, 60.0, 30.0)] * 20_000
     begun_s = time.process_time()
     assert len(join_markers(Page(lines)).lines) == 40_000
+    assert len(join_initials(Page([*lines, *letters]), 10.0).lines) == 59_980
     assert time.process_time() - begun_s < 20
 
 
