@@ -13,6 +13,7 @@ from twohands.row_faults import FileFault
 from twohands.row_files import MAX_LINE, open_bytes, plain_suffix, skip_line
 
 _FIELD_CHARS = 10_000_000
+_MOST_ALONE = 5  # rows of too many cells or too few; of more it was the file that was written without quotes
 _SAID = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)  # the first line, by which Excel is told
 _NOT_UTF_8 = re.compile(r"[\udc80-\udcff]")  # as "surrogateescape" has the bytes that are none
 
@@ -157,15 +158,16 @@ def read_csv_cells(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[st
             try:
                 lines.check()
             except csv.Error as error:
-                faults.append(FileFault(str(path), place, str(error)))
+                faults.append(FileFault(f"{path}: UTF-8", place, str(error)))
                 continue
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) != n_cells:
-                faults.append(
-                    f"{place}: found {len(cells)} cells, expected {n_cells} as in the header; a cell that holds "
-                    f"{delimiter!r} must stand in double quotes"
+                what = (
+                    f"found {len(cells)} cells, expected {n_cells} as in the header; a cell that holds {delimiter!r} "
                 )
+                what += "must stand in double quotes"
+                faults.append(FileFault(f"{path}: cells", place, what, n_alone=_MOST_ALONE))
             elif any(cells[len(names) :]):
                 faults.append(f"{place}: a cell behind column {names[-1]!r} has no name in the header; give it one")
             else:

@@ -12,14 +12,13 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from twohands.charsets import read_utf_8_lines
 from twohands.csv_cells import read_csv_cells
 from twohands.errors import DataError, FileReadError, InputError
 from twohands.extras import import_extra
 from twohands.hashing import sha256_of_value
+from twohands.json_cells import read_json_cells
 from twohands.open_cells import is_answer, is_open
 from twohands.paragraphs import normalise
-from twohands.repeated_keys import RepeatedKeysError, refuse_repeats
 from twohands.row_faults import (
     LabelWordsError,
     RowError,
@@ -32,7 +31,6 @@ from twohands.row_faults import (
 from twohands.row_files import (
     ROW_SUFFIXES,
     PackedError,
-    bound_lines,
     find_files,
     plain_suffix,
     read_byte_pieces,
@@ -44,6 +42,7 @@ from twohands.row_files import (
     tell_unusable,
 )
 from twohands.taxonomy import Head, ProblemType, Taxonomy
+from twohands.values import read_whole
 
 NOT_LABELLED = -100.0
 _NAMES = ("id", "source", "group")
@@ -115,22 +114,8 @@ def read_jsonl_lines(pieces: Iterable[bytes], name: str, faults: list[str]) -> I
     Yields:
         Raw rows.
     """
-    for number, raw in enumerate(bound_lines(read_utf_8_lines(pieces), name, faults), start=1):
-        place = f"{name}:{number}"
-        if not (line := raw.removeprefix(b"\xef\xbb\xbf").strip()):
-            continue
-        try:
-            cells = json.loads(line, object_pairs_hook=refuse_repeats)
-        except RepeatedKeysError as error:
-            faults.append(f"{place}: {error}")
-            continue
-        except (ValueError, RecursionError) as error:
-            faults.append(f"{place}: not JSON in UTF-8 ({error}); one object a line is expected")
-            continue
-        if isinstance(cells, dict):
-            yield Row(take_whole(cells), place)
-        else:
-            faults.append(f"{place}: found {type(cells).__name__}, expected one JSON object a line")
+    for place, cells in read_json_cells(pieces, name, faults):
+        yield Row(take_whole(cells), place)
 
 
 def _read_jsonl(path: Path, faults: list[str]) -> Iterator[Row]:
@@ -203,9 +188,10 @@ def read_rows(path: Path, faults: list[str], *, columns: Collection[str] | None 
 
 
 def _spell(value: object, head: Head) -> object:
-    """A label that is written as a whole number, as its word."""
-    is_label = isinstance(value, int) and not isinstance(value, bool) and str(value) in head.label_names
-    return str(value) if is_label else value
+    """A label that is written as a whole number, or as pandas writes it beside empty cells, 1.0, as its word."""
+    whole = value if value in head.label_names else read_whole(value)
+    is_label = isinstance(whole, int | str) and not isinstance(whole, bool) and str(whole) in head.label_names
+    return str(whole) if is_label else value
 
 
 def as_words(value: object, head: Head) -> tuple[str, ...]:
@@ -237,7 +223,8 @@ def as_words(value: object, head: Head) -> tuple[str, ...]:
         raise LabelWordsError([f"{head.name} is {found}, expected a list of labels or labels joined by |"])
     unknown = [word for word in words if word not in head.label_names]
     if unknown:
-        raise LabelWordsError(tell_unknown(head.name, word, tuple(head.label_names)) for word in unknown)
+        names, are_several = tuple(head.label_names), head.problem_type is ProblemType.ANY_OF
+        raise LabelWordsError(tell_unknown(head.name, word, names, are_several=are_several) for word in unknown)
     return tuple(name for name in head.label_names if name in words)
 
 
@@ -265,7 +252,7 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
     columns = row.list_columns()
     try:
         if "text" not in columns:
-            faults.append(f"no column 'text' {tell_columns(columns, wanted)}")
+            faults.append(f"no column 'text', in which texts are expected {tell_columns(columns, wanted)}")
         else:
             paragraph = normalise(row.cells.get("text", ""))
     except InputError as error:
@@ -332,7 +319,8 @@ def check_rows(
             n_strange += is_bare or not has_text
             n_bare += is_bare and has_text
     if not examples and n_strange > 1 and len({str(error) for error in found}) == 1:
-        lines = [f"{found[0].place} and all {len(found) - 1} rows after it: {found[0]}"]
+        after = "the row" if len(found) == 2 else f"all {len(found) - 1} rows"
+        lines = [f"{found[0].place} and {after} after it: {found[0]}"]
     else:
         lines = tell_faults(found)
     if taxonomy_option is not None and not examples and 0 < n_bare == len(found):
@@ -361,7 +349,7 @@ def finish_examples(examples: list[Example], faults: list[str], names: str) -> N
                 "unique"
             )
     if not examples and not faults:
-        faults.append("no row at all")
+        faults.append(f"no row at all in {names}")
     if faults:
         raise DataError(f"{names} cannot be used; nothing was read", tell_once(faults))
 

@@ -5,11 +5,14 @@ Knows nothing of files and taxonomies.
 
 import difflib
 import functools
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 _LIKE = 0.75  # share of letters in common from which a word is taken for a misspelt one
 _LIKE_COLUMN = 0.8  # "texts" for "text", and not "test"
+_NO_LETTER = re.compile(r"[^a-z0-9]+")
+_BETWEEN_LABELS = re.compile(r"[\s,;/\[\](){}'\"]+")
 
 
 class LabelWordsError(ValueError):
@@ -23,15 +26,16 @@ class LabelWordsError(ValueError):
 class FileFault(str):
     """A row's fault that comes of how its `file` was written, so that nearly all rows may have it; see `tell_once`."""
 
-    def __new__(cls, file: str, place: str, what: str) -> "FileFault":
-        """Join place and fault as others have them."""
+    def __new__(cls, file: str, place: str, what: str, *, n_alone: int = 1) -> "FileFault":
+        """Join place and fault as others have them; up to `n_alone` rows of a file are told of one by one."""
         fault = super().__new__(cls, f"{place}: {what}")
-        fault.file, fault.place, fault.what = file, place, what
+        fault.file, fault.place, fault.what, fault.n_alone = file, place, what, n_alone
         return fault
 
     file: str
     place: str
     what: str
+    n_alone: int
 
 
 class RowError(ValueError):
@@ -88,29 +92,53 @@ def tell_columns(columns: tuple[str, ...], wanted: tuple[str, ...]) -> str:
     """
     others = {name.strip().casefold(): name for name in columns if name not in wanted}
     absent = [name for name in wanted if name not in columns]
-    like = [
-        others[found]
-        for name in absent
-        for found in difflib.get_close_matches(name.casefold(), others, 1, _LIKE_COLUMN)
-    ]
-    meant = f"; did you mean {', '.join(map(repr, dict.fromkeys(like)))}?" if like else ""
-    return f"(columns: {', '.join(columns) or 'none'}){meant}"
+    pairs = [(_find_column(name, others), name) for name in absent]
+    meant = ", ".join(f"{found!r} for {name}" for found, name in pairs if found is not None)
+    return f"(columns: {', '.join(columns) or 'none'})" + (f"; did you mean {meant}?" if meant else "")
 
 
-def tell_unknown(head: str, word: object, names: tuple[str, ...]) -> str:
+def _find_column(name: str, others: dict[str, str]) -> str | None:
+    """The column that is like an absent one; or holds its name as a word, as complaint_text does, if only one does."""
+    near = difflib.get_close_matches(name.casefold(), others, 1, _LIKE_COLUMN)
+    holding = [other for other in others if name.casefold() in _NO_LETTER.split(other)]
+    found = near or (holding if len(holding) == 1 else [])
+    return others[found[0]] if found else None
+
+
+def suggest_bars(word: str, names: tuple[str, ...]) -> str:
+    """Say how several labels are written, where a cell has them as lists are printed, or with commas between them.
+
+    Args:
+        word: what was found.
+        names: what was expected.
+
+    Returns:
+        The end of a fault, or nothing.
+    """
+    words = [each for each in _BETWEEN_LABELS.split(word) if each]
+    are_labels = bool(words) and all(each in names for each in words)
+    several = ", as labels are joined by a bar" if len(words) > 1 else ""
+    return f"; write {'|'.join(words)}{several}" if are_labels else ""
+
+
+def tell_unknown(head: str, word: object, names: tuple[str, ...], *, are_several: bool = False) -> str:
     """Say that a word is no label of a head.
 
     Args:
         head: the head's name.
         word: what stood in the cell.
         names: the head's labels.
+        are_several: whether a cell may name several.
 
     Returns:
-        One line that names the labels, and the likeliest of them where the word is like one.
+        One line that names the labels, and the likeliest of them where the word is like one, or all that it holds.
     """
     if isinstance(word, int | float) and not isinstance(word, bool):
         return f"{head} {word!r} is a number, expected one of the words {', '.join(names)}"
-    return f"{head} {word!r} is none of {', '.join(names)}{suggest(word, names) if isinstance(word, str) else ''}"
+    meant = ""
+    if isinstance(word, str):
+        meant = (are_several and suggest_bars(word, names)) or suggest(word, names)
+    return f"{head} {word!r} is none of {', '.join(names)}{meant}"
 
 
 def advise_taxonomy(option: str) -> str:
@@ -136,15 +164,17 @@ def tell_once(faults: Sequence[str]) -> list[str]:
         faults: of rows.
 
     Returns:
-        The faults, those of a file that are `FileFault`s as the first of them with the number of rows.
+        The faults, those of a file that are `FileFault`s, where they are more than are told one by one, as the first
+        of them with the number of rows.
     """
     counts = Counter(fault.file for fault in faults if isinstance(fault, FileFault))
     lines: list[str] = []
     for fault in faults:
-        if not isinstance(fault, FileFault):
+        if not isinstance(fault, FileFault) or 0 < counts[fault.file] <= fault.n_alone:
             lines.append(fault)
-        elif n_rows := counts.pop(fault.file, 0):
-            lines.append(fault if n_rows == 1 else f"{_count_more(fault.place, n_rows - 1)}: {fault.what}")
+        elif counts[fault.file]:
+            lines.append(f"{_count_more(fault.place, counts[fault.file] - 1)}: {fault.what}")
+            counts[fault.file] = 0  # told
     return lines
 
 

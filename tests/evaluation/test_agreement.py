@@ -585,8 +585,8 @@ def test_columns_that_no_row_has_are_told_with_those_that_there_are(tiny_model, 
     told = refuse("--annotators", "anna", "bem", "by.sing")
     assert told.startswith("no row has a column 'bem', 'by.sing' (columns: ")
     assert "by.sign" in told
-    assert told.endswith("; did you mean 'by.sign'?")  # three letters are too few to guess from
-    assert refuse("--annotators", "Anna", "ben").endswith("; did you mean 'anna'?")
+    assert told.endswith("; did you mean 'by.sign' for by.sing?")  # three letters are too few to guess from
+    assert refuse("--annotators", "Anna", "ben").endswith("; did you mean 'anna' for Anna?")
     assert "'talk'" in refuse("--annotators", "anna", "ben", "--group", "talk")
     assert "'name'" in refuse("--annotators", "anna", "ben", "--item", "name")
     assert "'codes'" in refuse("--codes", "codes")
@@ -595,7 +595,7 @@ def test_columns_that_no_row_has_are_told_with_those_that_there_are(tiny_model, 
     nested = write_jsonl(tmp_path / "nested.jsonl", nested)
     options = ("--codes", "codes", "--annotator", "who")
     assert refuse(*options, "--label", "cod", data=nested) == (
-        "no code has 'cod' (columns: who, code); did you mean 'code'?"
+        "no code has 'cod' (columns: who, code); did you mean 'code' for cod?"
     )
     with pytest.raises(UnknownColumnError, match="'texts'"):
         run("--model", tiny_model, "--data", path, "--annotators", "anna", "ben", "--text", "texts")

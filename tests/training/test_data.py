@@ -319,7 +319,7 @@ def test_an_id_that_was_made_up_is_no_column_to_tell_of(tmp_path, taxonomy):
         (tmp_path / f"{name}.csv").write_text("Text,stance\none,neutral\ntwo,neutral\n", encoding="utf-8")
     with pytest.raises(DataError) as caught:
         load_splits(make_config(tmp_path, train=["train.csv"], dev=["dev.csv"]), taxonomy, seed=1)
-    assert all("(columns: Text, stance); did you mean 'Text'?" in fault for fault in caught.value.faults)
+    assert all("(columns: Text, stance); did you mean 'Text' for text?" in fault for fault in caught.value.faults)
 
 
 def test_rows_without_ids_are_named_alike_wherever_the_root_is(tmp_path, taxonomy):

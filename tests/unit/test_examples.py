@@ -254,8 +254,8 @@ def test_a_header_of_another_case_is_asked_about(tmp_path, taxonomy):
     path = tmp_path / "a.csv"
     path.write_text(f"ID,Text,Stance,test\nr0,{TEXT},neutral,x\nr1,{TEXT} 1,neutral,x\n", encoding="utf-8")
     assert faults_of([path], taxonomy) == [
-        f"{path}:2 and all 1 rows after it: no column 'text' (columns: ID, Text, Stance, test); "
-        "did you mean 'Text', 'Stance', 'ID'?"
+        f"{path}:2 and the row after it: no column 'text', in which texts are expected (columns: ID, Text, Stance, "
+        "test); did you mean 'Text' for text, 'Stance' for stance, 'ID' for id?"
     ]
 
 
@@ -291,7 +291,7 @@ def test_labels_that_are_numbers_may_be_written_as_such():
     )
     assert as_words(2, one) == as_words("2", one) == as_words(2, several) == ("2",)
     assert as_words([3, "1"], several) == ("1", "3")
-    for value in (4, 2.0, True):
+    for value in (4, 2.5, True):
         with pytest.raises(LabelWordsError) as caught:
             as_words(value, one)
         is_number = f"rating {value} is a number, expected one of the words 0, 1, 2, 3"
