@@ -2,7 +2,7 @@
 
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from training.crossfit import decide_crossfitted
 from training.data import Splits, load_splits
 from training.encoders import FoundEncoder, find_encoder
 from training.identity import identify_run, list_changes
-from training.kept import read_kept, write_kept
+from training.kept import is_kept, read_kept, write_kept
 from training.loop import CHECKPOINT, fit
 from training.model import load_checkpoint
 from training.paired import Given
@@ -200,6 +200,15 @@ def read_answered(run: Run, taxonomy: Taxonomy, output: Path) -> Answered | None
     return _decide(run, taxonomy, np.array(content["logits"], dtype=np.float32), content["facts"])
 
 
+def _diverged_of(run: Run, output: Path) -> Path:
+    return output / f"{run.name}.diverged.json"
+
+
+def has_diverged(run: Run, output: Path) -> bool:
+    """Whether an earlier call found that a run with these settings and rows diverges: it would do so again."""
+    return is_kept(_diverged_of(run, output), run.identity)
+
+
 def has_begun(run: Run, output: Path) -> bool:
     """Whether a run was broken off: it goes on where it was, or where it was answered, is cleared away."""
     return (output / run.name / "trainer").is_dir()
@@ -214,6 +223,7 @@ def discard(runs: Sequence[Run], output: Path) -> None:
     """Forget what runs answered; what is left of their checkpoints goes when they are trained again."""
     for run in runs:
         _file_of(run, output).unlink(missing_ok=True)
+        _diverged_of(run, output).unlink(missing_ok=True)
 
 
 def check_room_for(runs: Sequence[Run], output: Path, *, keep_checkpoints: bool) -> None:
@@ -255,13 +265,14 @@ def answer_run(run: Run, taxonomy: Taxonomy, *, output: Path, restart: bool, kee
 
     Raises:
         RunConflictError: `output` holds it with other settings, or another process trains it.
-        NonFiniteLogitsError: it diverged; nothing of it is left.
+        NonFiniteLogitsError: it diverged; that is all that is left of it.
     """
     work = output / run.name
     try:
         checkpoint = fit(run.config, taxonomy, run.splits, run.encoder, run_dir=work, restart=restart)
-    except NonFiniteLogitsError:
+    except NonFiniteLogitsError as error:
         shutil.rmtree(work)  # nothing to go on from; and the step can be given again with a lower rate
+        write_kept(_diverged_of(run, output), {"identity": run.identity, "diverged": str(error)})
         raise
     told = read_run(checkpoint)
     facts = {
@@ -278,6 +289,7 @@ def answer_run(run: Run, taxonomy: Taxonomy, *, output: Path, restart: bool, kee
     }
     logits = ask_checkpoint(checkpoint, run.splits.dev, run.config)
     write_kept(_file_of(run, output), {"identity": run.identity, "facts": facts, "logits": logits.tolist()})
+    _diverged_of(run, output).unlink(missing_ok=True)  # with other settings
     clear(run, output, keep_checkpoint=keep_checkpoint)
     return _decide(run, taxonomy, logits, facts)
 
@@ -287,6 +299,7 @@ def answer_left(
     answered: dict[tuple[str, int], Answered],
     taxonomy: Taxonomy,
     *,
+    diverged: Collection[str],
     output: Path,
     restart: bool,
     keep_checkpoints: bool,
@@ -298,6 +311,7 @@ def answer_left(
         runs: all.
         answered: by step and seed; grows.
         taxonomy: the heads.
+        diverged: names of runs that did so before, and are passed over.
         output: as in `answer_run`.
         restart: as there.
         keep_checkpoints: as there.
@@ -306,7 +320,7 @@ def answer_left(
     Yields:
         Each run that has ended; one that is not in `answered` then has diverged.
     """
-    left = [run for run in runs if (run.step, run.seed) not in answered]
+    left = [run for run in runs if (run.step, run.seed) not in answered and run.name not in diverged]
     for number, run in enumerate(left, start=1):
         place = len(runs) - len(left) + number
         say(f"run {place} of {len(runs)}: {run.step}, seed {run.seed}{tell_left(left[number - 1 :], answered)}")

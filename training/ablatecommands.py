@@ -47,7 +47,11 @@ def _spell_command(
 
 
 def _list_runs(
-    runs: "Sequence[Run]", answered: "Mapping[tuple[str, int], Answered]", steps: "Sequence[Step]", output: Path
+    runs: "Sequence[Run]",
+    answered: "Mapping[tuple[str, int], Answered]",
+    steps: "Sequence[Step]",
+    diverged: Sequence[str],
+    output: Path,
 ) -> None:
     """What would run, and what would not."""
     from training.ablate import has_begun, tell_left  # noqa: PLC0415, RUF100
@@ -55,12 +59,15 @@ def _list_runs(
     click.echo(f"{'SEED':<10} {'STEP':<16} STATE")
     for run in runs:
         done = answered.get((run.step, run.seed))
-        state = "to run" if done is None else "done" if done.minutes is None else f"done, {done.minutes:.1f} min"
-        click.echo(f"{run.seed:<10} {run.step:<16} {'begun' if done is None and has_begun(run, output) else state}")
+        if done is not None:
+            state = "done" if done.minutes is None else f"done, {done.minutes:.1f} min"
+        else:
+            state = "diverged" if run.name in diverged else "begun" if has_begun(run, output) else "to run"
+        click.echo(f"{run.seed:<10} {run.step:<16} {state}")
     for step in steps:
         if step.changes:
             click.echo(f"{step.name}: {' '.join(step.changes)}")
-    left = [run for run in runs if (run.step, run.seed) not in answered]
+    left = [run for run in runs if (run.step, run.seed) not in answered and run.name not in diverged]
     click.echo(f"{len(left)} of {len(runs)} to run{tell_left(left, answered)}")
 
 
@@ -161,23 +168,25 @@ def ablate(
     chosen = seeds or tuple(base.seed + number for number in range(3))
     target = output or Path("runs") / f"{base.run_name}-ablate"
 
-    from training.ablate import discard, plan_runs, read_answered  # noqa: PLC0415, RUF100
+    from training.ablate import discard, has_diverged, plan_runs, read_answered  # noqa: PLC0415, RUF100
 
     runs = plan_runs(steps, taxonomy, chosen)
     if restart and not only_list:
         discard(runs, target)
     found = {} if restart else {(run.step, run.seed): read_answered(run, taxonomy, target) for run in runs}
     answered: dict[tuple[str, int], Answered] = {key: each for key, each in found.items() if each is not None}
+    # The same numbers would come to the same end, after as long.
+    diverged = [] if restart else [run.name for run in runs if has_diverged(run, target)]
     if only_list:
-        _list_runs(runs, answered, steps, target)
+        _list_runs(runs, answered, steps, diverged, target)
         return
     left = [run for run in runs if (run.step, run.seed) not in answered]
     _prepare(runs, left, target, keep_checkpoints=keep_checkpoints)
+    if diverged:
+        _say(f"{', '.join(diverged)} diverged before, and {'is' if len(diverged) == 1 else 'are'} not tried again")
 
     from training.ablate import answer_left  # noqa: PLC0415, RUF100
     from training.ablatetable import write_tables  # noqa: PLC0415, RUF100
-
-    diverged: list[str] = []
 
     def write() -> tuple[dict[str, Any], str]:
         return write_tables(
@@ -193,7 +202,14 @@ def ablate(
 
     with telling_full_disk(target):
         for run in answer_left(
-            runs, answered, taxonomy, output=target, restart=restart, keep_checkpoints=keep_checkpoints, say=_say
+            runs,
+            answered,
+            taxonomy,
+            diverged=tuple(diverged),
+            output=target,
+            restart=restart,
+            keep_checkpoints=keep_checkpoints,
+            say=_say,
         ):
             if (run.step, run.seed) in answered:
                 _say(_tell_run(write()[0], run))
@@ -205,5 +221,5 @@ def ablate(
     if diverged:
         raise NonFiniteLogitsError(
             f"{len(diverged)} of {len(runs)} runs diverged: {', '.join(diverged)}; the others were measured. Give the "
-            "step a lower optim.learning_rate, or leave it out"
+            "step a lower optim.learning_rate, or leave it out; they are not tried again as they are"
         )

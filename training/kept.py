@@ -37,6 +37,22 @@ def read_kept(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
     return content
 
 
+def is_kept(path: Path, identity: Mapping[str, Any]) -> bool:
+    """Say whether a file is of this run: where it is of one with other settings or rows, nothing is known of this one.
+
+    Args:
+        path: of the file, which may not be there.
+        identity: as in `read_kept`.
+
+    Returns:
+        Whether `read_kept` gives its content.
+    """
+    try:
+        return read_kept(path, identity) is not None
+    except RunConflictError:
+        return False
+
+
 def write_kept(path: Path, content: Mapping[str, object]) -> None:
     """Write what is kept of a run, whole or not at all.
 

@@ -357,8 +357,19 @@ def test_a_step_that_diverges_leaves_the_others_to_be_measured(config, tmp_path,
     assert (report["diverged"], report["not_yet"]) == (["fast-1", "fast-2"], [])
     assert set(report["heads"]["stance"]["steps"]["base"]["by_seed"]) == {"1", "2"}
     assert report["heads"]["stance"]["steps"]["base"]["sd_over_seeds"] > 0
-    # What it was is forgotten: with a lower rate the step has the same name.
+    listed = invoke(*asked, "--list").output
+    assert listed.count("diverged") == 2
+    assert "0 of 4 to run" in listed
+    # Given again, no step of theirs is trained to the same end once more.
+    monkeypatch.setattr(runs_of, "fit", lambda *_, **__: pytest.fail("it would diverge again"))
+    with pytest.raises(NonFiniteLogitsError, match="fast-1, fast-2"):
+        invoke(*asked)
+    assert json.loads(Path("out/ablate.json").read_text(encoding="utf-8"))["diverged"] == ["fast-1", "fast-2"]
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    # With a lower rate the step may have the same name.
     assert invoke(config, "--step", "fast=optim.num_epochs=2", "--seeds", "1", "--output", "out").exit_code == 0
+    assert [path.name for path in Path("out").glob("*.diverged.json")] == ["fast-2.diverged.json"]
 
 
 @pytest.mark.issue(3)
