@@ -3,6 +3,7 @@
 Knows nothing of models, text or training.
 """
 
+import re
 from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
@@ -23,7 +24,8 @@ from pydantic import (
 from twohands.errors import ConfigError, DocumentError, FileReadError
 from twohands.repeated_keys import RepeatedKeysError, load_yaml
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$", max_length=64)]
+_NAME = r"^[a-z0-9]+([-_][a-z0-9]+)*$"
+Name = Annotated[str, StringConstraints(pattern=_NAME, max_length=64)]
 # Columns that came when there were models already, which may have heads of these names: such a model goes on loading,
 # and a new taxonomy has none.
 LATER_NAMES = {"page", "section", "speaker", "restates", "annotator"}
@@ -40,6 +42,13 @@ OUR_POLES = ("state-led", "market-led")
 
 def _refuse_name(name: str) -> str:
     return f"head name {name!r} is the name of a data column; choose another"
+
+
+# Of what a person writes by hand, with which keys it stands there.
+_SHOWN_KEYS = {
+    "Label": "name: refund, description: Money is asked back.",
+    "Head": "name: ..., problem_type: ..., labels: [...]",
+}
 
 
 class ProblemType(StrEnum):
@@ -145,6 +154,13 @@ def _explain_no_string(value: object) -> str:
     return "; put it in quotation marks" if isinstance(value, int | float) else ""
 
 
+def _explain_name(value: str) -> str:
+    """Say what a name is made of, in words and not as a pattern, with one that is."""
+    plain = "-".join(re.findall(r"[a-z0-9_]+", value.lower())).strip("_")
+    example = f", such as {plain}" if re.fullmatch(_NAME, plain) else ""
+    return f"expected small letters, digits, - and _ between them{example}"
+
+
 def describe_faults(error: ValidationError) -> list[str]:
     """Turn pydantic's errors into one line each: where, what was found, what was expected."""
     faults = []
@@ -154,6 +170,12 @@ def describe_faults(error: ValidationError) -> list[str]:
         if fault["type"] == "string_type":
             found += _explain_no_string(fault["input"])
         message = {"extra_forbidden": "unknown key", "missing": "missing key"}.get(fault["type"], fault["msg"])
+        if fault["type"] == "string_pattern_mismatch" and fault["ctx"]["pattern"] == _NAME:
+            message = _explain_name(fault["input"])
+        elif fault["type"] == "model_type":  # a label that is its word alone, most often
+            message = (
+                f"expected keys and their values, as {{{_SHOWN_KEYS.get(fault['ctx']['class_name'], 'key: value')}}}"
+            )
         faults.append(f"{where}: {message.removeprefix('Value error, ')}{found if message != 'unknown key' else ''}")
     return faults
 

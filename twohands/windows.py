@@ -24,7 +24,10 @@ class WindowRule(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> "WindowRule":
         if self.overlap_tokens * 2 > self.max_tokens:
-            raise ValueError("overlap_tokens may be at most half of max_tokens, else windows would hardly advance")
+            raise ValueError(
+                f"overlap_tokens is {self.overlap_tokens}, expected at most {self.max_tokens // 2}, half of "
+                "max_tokens, else windows would hardly advance"
+            )
         return self
 
 

@@ -126,6 +126,41 @@ def test_every_fault_of_a_file_is_told_at_once(tmp_path):
     } <= places  # fmt: skip
 
 
+@pytest.mark.issue(3)
+@pytest.mark.parametrize(
+    ("name", "example"),
+    [
+        ("Very Urgent", ", such as very-urgent"),
+        ("Label", ", such as label"),
+        ("a.b/c", ", such as a-b-c"),
+        ("dringend\u00e9", ", such as dringend"),
+        ("_private_", ", such as private"),
+        ("\u6025", ""),
+    ],
+)
+def test_a_name_of_other_letters_is_told_in_words_and_with_one_that_would_do(tmp_path, name, example):
+    path = tmp_path / "taxonomy.yaml"
+    path.write_text(json.dumps({"heads": [make_head(labels=("calm", name))]}), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_taxonomy(path)
+    expected = f"heads.0.labels.1.name: expected small letters, digits, - and _ between them{example}; found {name!r}"
+    assert caught.value.faults == [expected]
+
+
+@pytest.mark.issue(3)
+def test_labels_that_are_words_alone_are_told_how_one_is_written(tmp_path):
+    path = tmp_path / "taxonomy.yaml"
+    path.write_text(json.dumps({"heads": [make_head() | {"labels": ["calm", "loud"]}, "tone"]}), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_taxonomy(path)
+    keys = "name: refund, description: Money is asked back."
+    assert caught.value.faults == [
+        f"heads.0.labels.0: expected keys and their values, as {{{keys}}}; found 'calm'",
+        f"heads.0.labels.1: expected keys and their values, as {{{keys}}}; found 'loud'",
+        "heads.1: expected keys and their values, as {name: ..., problem_type: ..., labels: [...]}; found 'tone'",
+    ]
+
+
 @pytest.mark.parametrize("content", [b"heads: [", b"\xff\xfe\x00", b"heads: !!python/object:os.system {}\n"])
 def test_a_file_that_is_no_plain_yaml_is_unreadable(tmp_path, content):
     path = tmp_path / "taxonomy.yaml"

@@ -76,3 +76,9 @@ def test_single_windows_are_passed_on_unchanged():
 def test_a_rule_that_cannot_work_is_refused(fields):
     with pytest.raises(ValidationError):
         WindowRule.model_validate(fields)
+
+
+@pytest.mark.issue(3)
+def test_too_great_an_overlap_is_told_with_what_would_do():
+    with pytest.raises(ValidationError, match="overlap_tokens is 64, expected at most 50, half of max_tokens"):
+        WindowRule(max_tokens=101, overlap_tokens=64, max_windows=3)
