@@ -62,7 +62,8 @@ def test_how_many_rows_are_shared_is_said_and_by_what_bound_texts_are_nearly_the
     heading, leaks = find_leaks(rows, near_duplicate_jaccard=0.5)
     assert len(leaks) == 3
     assert ". Shared are 41 of 41 rows of dev; " in heading
-    assert heading.endswith(" data.near_duplicate_jaccard on, which is 0.5")
+    assert " data.near_duplicate_jaccard on, which is 0.5. Where forms make many of them alike" in heading
+    assert heading.endswith("data.dev_fraction holds dev out of train without parting them")
     assert "jaccard" not in find_leaks(rows, near_duplicate_jaccard=0.95)[0]
 
 
