@@ -143,16 +143,18 @@ def describe_recipe(
     n_both = sum(TEACHER_SCORES in example.columns for example in train) - n_only_scored
     lines = []
     if n_only_scored:
-        lines.append(f"{n_only_scored} of the {len(train)} rows of train were labelled by a teacher's scores alone.")
+        were = "was" if n_only_scored == 1 else "were"
+        lines.append(f"{n_only_scored} of the {len(train)} rows of train {were} labelled by a teacher's scores alone.")
     if n_both and config.loss.teacher_weight:
         share = f"{config.loss.teacher_weight:.0%}"
-        lines.append(f"{n_both} rows have labels and a teacher's scores, which make up {share} of what they teach.")
+        rows, they = ("row has", "it teaches") if n_both == 1 else ("rows have", "they teach")
+        lines.append(f"{n_both} {rows} labels and a teacher's scores, which make up {share} of what {they}.")
     if config.loss.label_smoothing:
         lines.append(f"{config.loss.label_smoothing:.0%} of each label went to all answers of its head alike.")
     n_again = sum(count_copies(example) > 1 for example in train)
     if n_again:
         n_shown = sum(map(count_copies, train))
-        lines.append(f"{n_again} rows came more than once an epoch, which showed {n_shown} rows in all.")
+        lines.append(f"{n_again} row{'s'[: n_again != 1]} came more than once an epoch, which showed {n_shown} in all.")
     if restored_from is not None:
         lines.append(
             f"Its first stage went on from the weights of {restored_from.get('name')} {restored_from.get('version')} "
@@ -190,10 +192,11 @@ def compare_served(kept: Candidate) -> str:
     """
     if kept.reference is None:
         return "It is the graph that is served."
+    flips = [f"{n} answer{'s'[: n != 1]} of {head}" for head, n in kept.flips.items()]
     return (
         f"The served graph differs from the fp32 graph on dev by at most {kept.max_logit_change:.2f} in a logit and "
         f"{kept.max_score_change:.2f} in a score, changes "
-        f"{', '.join(f'{n} answers of {head}' for head, n in kept.flips.items())}, and ran {kept.speedup:.2f} times "
+        f"{', '.join(flips)}, and ran {kept.speedup:.2f} times "
         "as fast, one paragraph at a time."
     )
 
@@ -213,10 +216,12 @@ def describe_splits(n_documents: Mapping[str, int], *, n_unnamed: int = 0, near_
     document, unnamed = "no document", ""
     if n_unnamed:
         document = "no document, as far as rows name theirs,"
-        unnamed = f" ({n_unnamed} of them rows that name none, each taken for its own)"
+        are_rows = "rows that name none, each" if n_unnamed != 1 else "a row that names none,"
+        unnamed = f" ({n_unnamed} of them {are_rows} taken for its own)"
     unshared = f"{document} and no text stands in two of them, but nearly the same texts were not looked for"
     if near_duplicate_jaccard is not None:
-        unshared = f"{document} and no near-duplicate stands in two of them"
+        near = f"no near-duplicate, which shares {near_duplicate_jaccard:g} of its word 5-grams with another text,"
+        unshared = f"{document} and {near} stands in two of them"
     return (
         f"Documents: {n_documents['train']} in train{unnamed}, {n_documents['dev']} in dev, {n_documents['test']} in "
         f"test; {unshared}. Train was fitted; dev chose the step, the graph, calibration and thresholds, so its "

@@ -19,6 +19,7 @@ from training.room import (
 from twohands.errors import CheckpointError, RunConflictError
 
 if TYPE_CHECKING:
+    from training.data import Splits
     from twohands.examples import Example
     from twohands.taxonomy import Taxonomy
 
@@ -121,10 +122,8 @@ def train(
         told = [*describe_heads(splits.train, taxonomy), *_describe_teacher(splits.train, taxonomy)]
         for line in told + describe_restated(splits.train, is_used=chosen.loss.consistency_weight > 0):
             click.echo(line, err=True)
-        if splits.n_left_out:
-            click.echo(f"{splits.n_left_out} rows of data.train have no label, and are left out", err=True)
-        for file, head, n in splits.overruled:
-            click.echo(f"{n} rows of {file} have another label of their own for {head}, which wins", err=True)
+        for line in _describe_laid(splits):
+            click.echo(line, err=True)
     from training.export import export_checkpoint  # noqa: PLC0415, RUF100
     from training.loop import fit  # noqa: PLC0415, RUF100
 
@@ -184,6 +183,16 @@ def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite
     with telling_full_disk(output), unwinding_on_sigterm():
         export_checkpoint(checkpoint, chosen, taxonomy, splits, output=output, overwrite=overwrite)
     click.echo(f"wrote {output}; try: twohands classify --model {output} FILE", err=True)
+
+
+def _describe_laid(splits: "Splits") -> Iterator[str]:
+    """Tell which rows stay without a label, and where a row's own label is not that of a file laid over it."""
+    if n := splits.n_left_out:
+        have = "row of data.train has no label, and is" if n == 1 else "rows of data.train have no label, and are"
+        yield f"{n} {have} left out"
+    for file, head, n in splits.overruled:
+        have = "row of {} has another label of its" if n == 1 else "rows of {} have another label of their"
+        yield f"{n} {have.format(file)} own for {head}, which wins"
 
 
 def _describe_teacher(train: "Sequence[Example]", taxonomy: "Taxonomy") -> Iterator[str]:

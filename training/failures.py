@@ -110,9 +110,10 @@ def describe_failures(
         truth, given = columns[known], answers[head.name][1][known]
         right = ((truth == 1) == given).all(axis=1)
         if right.all():
+            all_rows = f"all {len(known)} dev rows are" if len(known) != 1 else "its one dev row is"
             lines.append(
-                f"- {head.name}: all {len(known)} dev rows are answered rightly, which says that these rows are easy, "
-                "not that it does not fail."
+                f"- {head.name}: {all_rows} answered rightly, which says that these rows are easy, not that it does "
+                "not fail."
             )
             continue
         weak = ", ".join(f"{name} {f1:.2f} ({n})" for name, f1, n in weakest_labels(head, truth, given))

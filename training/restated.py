@@ -94,10 +94,18 @@ def describe_restated(examples: Sequence[Example], *, is_used: bool) -> list[str
     if not n_named:
         return []
     if not is_used:
-        return [f"{n_named} rows restate others, of which nothing is made: loss.consistency_weight is 0"]
+        restate = "row restates another" if n_named == 1 else "rows restate others"
+        return [f"{n_named} {restate}, of which nothing is made: loss.consistency_weight is 0"]
     n_found = len(find_restated(examples))
-    alone = f"; {n_named - n_found} more restate rows that are not in train" if n_named > n_found else ""
-    return [f"{n_found} rows are shown beside those that they restate{alone}"]
+    n_alone = n_named - n_found
+    restate = "restates a row that is" if n_alone == 1 else "restate rows that are"
+    alone = f"; {n_alone} more {restate} not in train" if n_alone else ""
+    shown = (
+        "row is shown beside the one that it restates"
+        if n_found == 1
+        else "rows are shown beside those that they restate"
+    )
+    return [f"{n_found} {shown}{alone}"]
 
 
 def check_consistency(config: TrainConfig, examples: Sequence[Example]) -> None:

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 
 from training.calibration import fit_rules
-from training.card import describe_splits, describe_use, figures_table, labels_table
+from training.card import describe_recipe, describe_splits, describe_use, figures_table, labels_table
+from training.commands import _describe_laid
+from training.config import load_config
+from training.data import Splits
 from training.failures import commonest_errors, describe_failures, weakest_labels
+from training.labels import ONLY_SCORED, TEACHER_SCORES
 from twohands.bounds import measure_heads
 from twohands.examples import NOT_LABELLED, Example, encode_labels
 from twohands.taxonomy import Taxonomy
@@ -36,7 +40,9 @@ def test_a_card_of_other_labels_says_nothing_of_policy(mails, taxonomy):
 @pytest.mark.issue(3)
 def test_a_card_claims_no_check_that_was_not_made():
     counts = {"train": 3, "dev": 2, "test": 1}
-    assert "no near-duplicate stands in two" in describe_splits(counts, near_duplicate_jaccard=0.5)
+    told = describe_splits(counts, near_duplicate_jaccard=0.99)
+    # Of a run that looked for hardly any, none could be known.
+    assert "no near-duplicate, which shares 0.99 of its word 5-grams with another text, stands in two of them" in told
     assert "no near-duplicate" not in describe_splits(counts, near_duplicate_jaccard=None)
 
 
@@ -44,8 +50,35 @@ def test_a_card_claims_no_more_of_documents_than_rows_name():
     counts = {"train": 9, "dev": 2, "test": 1}
     told = describe_splits(counts, n_unnamed=4, near_duplicate_jaccard=0.5)
     assert told.startswith("Documents: 9 in train (4 of them rows that name none, each taken for its own), 2 in dev,")
-    assert "no document, as far as rows name theirs, and no near-duplicate stands in two of them" in told
+    assert "no document, as far as rows name theirs, and no near-duplicate, which shares 0.5 of its word" in told
+    told = describe_splits(counts, n_unnamed=1, near_duplicate_jaccard=None)
+    assert "9 in train (1 of them a row that names none, taken for its own), 2 in dev" in told
     assert "name" not in describe_splits(counts, near_duplicate_jaccard=0.5)
+
+
+def make_rows(n, **columns):
+    return [Example(str(number), "A text.", {}, "s", str(number), columns) for number in range(n)]
+
+
+@pytest.mark.issue(3)
+@pytest.mark.parametrize(("n", "were", "have"), [(1, "was", "row has"), (2, "were", "rows have")])
+def test_a_count_of_one_is_told_as_one(n, were, have):
+    config = load_config("minilm", overrides=["loss.teacher_weight=0.5"])[0]
+    scored = make_rows(n, **{TEACHER_SCORES: {}, ONLY_SCORED: True}) + make_rows(3)
+    assert describe_recipe(config, scored) == [
+        f"{n} of the {n + 3} rows of train {were} labelled by a teacher's scores alone."
+    ]
+    (both,) = describe_recipe(config, make_rows(n, **{TEACHER_SCORES: {}}))
+    assert both.startswith(f"{n} {have} labels and a teacher's scores, which make up 50%")
+    (again,) = describe_recipe(config, make_rows(n, **{"twohands.times": 3}) + make_rows(1))
+    assert again == f"{n} row{'s' * (n > 1)} came more than once an epoch, which showed {3 * n + 1} in all."
+    left, own = _describe_laid(Splits([], [], [], [], n, [("a.jsonl", "kind", n)]))
+    assert left == f"{n} {have.split()[0]} of data.train " + (
+        "has no label, and is left out" if n == 1 else "have no label, and are left out"
+    )
+    assert own == f"{n} {have.split()[0]} of a.jsonl {have.split()[1]} another label of " + (
+        "its own for kind, which wins" if n == 1 else "their own for kind, which wins"
+    )
 
 
 @pytest.mark.issue(3)

@@ -326,5 +326,7 @@ def test_the_card_names_the_model_that_the_first_stage_went_on_from():
 def test_the_card_compares_the_served_graph_only_where_it_is_another():
     served = compare_served(make_candidate("fused-int8", latency_ms=10.0, speedup=2.0, reference="fp32"))
     assert "2 answers of stance" in served
+    one = make_candidate("fused-int8", latency_ms=10.0, speedup=2.0, reference="fp32")
+    assert "1 answer of stance" in compare_served(dataclasses.replace(one, flips={"stance": 1}))
     assert "2.00 times as fast" in served
     assert "times" not in compare_served(make_candidate("fp32", latency_ms=20.0, speedup=0.0, reference=None))

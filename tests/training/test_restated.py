@@ -85,14 +85,14 @@ def test_what_becomes_of_them_is_told():
     rows = [BASE, PASSIVE, row("c", "Of a row elsewhere.", restates="held-out")]
     assert describe_restated([BASE], is_used=True) == []
     assert describe_restated(rows, is_used=True) == [
-        "1 rows are shown beside those that they restate; 1 more restate rows that are not in train"
+        "1 row is shown beside the one that it restates; 1 more restates a row that is not in train"
     ]
     assert "consistency_weight is 0" in describe_restated(rows, is_used=False)[0]
 
 
 def test_where_nothing_is_drawn_together_nothing_is_refused_and_the_run_is_as_of_older_releases(tmp_path):
     rows = [BASE, row("b", "x", {"stance": ("state-led",), "topics": None}, restates="a")]
-    assert describe_restated(rows, is_used=False)[0].startswith("1 rows restate others")
+    assert describe_restated(rows, is_used=False)[0].startswith("1 row restates another")
     none = fingerprint_restated(rows, is_used=False)
     assert none == fingerprint_restated([BASE], is_used=True)
     asked = {"settings": load_config("minilm")[0].model_dump(mode="json")}
