@@ -15,8 +15,9 @@ from twohands.examples import Row, as_words, expand_paths, read_rows
 from twohands.hashing import sha256_of_file, sha256_of_value
 from twohands.open_cells import is_open
 from twohands.paragraphs import normalise
-from twohands.row_faults import tell_columns
+from twohands.row_faults import LabelWordsError, RowError, advise_taxonomy, tell_columns, tell_faults
 from twohands.taxonomy import Head, ProblemType
+from twohands.values import read_whole
 
 Json = dict[str, object]
 DEFAULT_ITEM, DEFAULT_GROUP = "id", "group"  # what rows may lack: an item is then its row, and a document of its own
@@ -133,6 +134,7 @@ class _Reader:
         self.with_texts = with_texts
         self.found: dict[str, _Found] = {}
         self.faults: list[str] = []
+        self.unknown: list[RowError] = []
         self.n_repeated = 0
         self.columns: dict[str, None] = {}  # of rows, in the order of first sight
         self.keys: dict[str, None] = {}  # of codes, where they lie in a cell
@@ -201,6 +203,8 @@ class _Reader:
             return
         try:
             given[annotator] = self._read(value)
+        except LabelWordsError as error:
+            self.unknown.append(RowError(place, (), [f"{annotator}: {fault}" for fault in error.faults]))
         except ValueError as error:
             self.faults.append(f"{place}: {annotator}: {error}")
 
@@ -210,7 +214,8 @@ class _Reader:
 
     def _read(self, value: object) -> Words:
         number = _as_number(value)
-        if number is None or str(value) in self.head.label_names:
+        # As pandas writes a column with gaps, 1.0 is the label 1.
+        if number is None or str(read_whole(value)) in self.head.label_names:
             return as_words(value, self.head)
         if self.scale is None:
             raise ValueError(f"found the number {value}; --scale and --cut say which label it stands for")
@@ -303,6 +308,9 @@ def read_codings(
         given.append(spoken)
         tied.append(tied_here)
     annotators = list(dict.fromkeys(annotator for spoken in given for annotator in spoken))
+    reader.faults += tell_faults(reader.unknown)
+    if reader.unknown and not given:
+        reader.faults[-1] += f"; {advise_taxonomy('--model FOLDER of a model that has them, and --head NAME')}"
     if len(annotators) < 2 and not reader.faults:
         reader.faults.append(
             f"found {len(annotators)} annotators ({', '.join(annotators) or 'none'}), expected two or more; "
