@@ -31,6 +31,7 @@ from evaluation.options import (
 from evaluation.output import check_outputs, describe_rows, list_model_files, write_predictions
 from evaluation.progress import show_progress
 from evaluation.report import METRICS_NAME, PAGE_NAME, check_report_extra, write_report
+from evaluation.restated import check_restated, measure_restated, print_restated
 from evaluation.robustness.measure import measure_robustness
 from evaluation.robustness.show import print_robustness
 from evaluation.rows import select_rows
@@ -64,6 +65,8 @@ def _check_beforehand(
 
 def _print(measured: Mapping[str, Any], report: Path | None) -> None:
     print_evaluation(measured)
+    if "restated" in measured:
+        print_restated(measured["restated"])
     if "robustness" in measured:
         print_robustness(measured["robustness"], measured["heads"])
     if report is not None:
@@ -129,6 +132,9 @@ def evaluate(
     of other samples of this size, not of the true error. Of a head whose rows may have several labels most scores are
     next to 0, and right: its error over the scores of at least .05 is told, too.
 
+    Where rows have a column `restates` (the id of the row whose statement they put in other words), it says how
+    often the two are answered otherwise.
+
     A row that is not labelled for a head does not count for it. --by takes any column of the data; `decade` is
     made from `year`, `length` from the words of the text, `n_topics` from the labels; slices of fewer rows than
     --min-slice are folded into "(small)".
@@ -151,6 +157,7 @@ def evaluate(
         taxonomy, rules = classifier.taxonomy, classifier.manifest.rules
         labelled = load_labelled(data, taxonomy, skip_unlabelled=skip_unlabelled)
         examples = labelled.examples
+        check_restated(examples)
         for column in by:
             slice_values(examples, column)  # a misspelt column fails before minutes are spent
         with show_progress("classifying", len(examples)) as advance:
@@ -158,6 +165,7 @@ def evaluate(
         decisions = decide_all(logits, taxonomy, rules)
         selected = select_rows(examples, taxonomy, decisions)
         before = uncalibrated_rows(examples, taxonomy, logits, decisions)
+        restated = measure_restated(examples, taxonomy, decisions)
         damaged = None
         if robustness:
             damaged = measure_robustness(classifier, examples, selected, logits, **draws, n_draws=damage_draws)
@@ -203,6 +211,7 @@ def evaluate(
         "heads": heads,
         "slices": slices,
         "min_slice_rows": min_slice,
+        **({} if restated is None else {"restated": restated}),
         **({} if damaged is None else {"robustness": damaged}),
         "data": labelled.describe(),
         **draws,

@@ -13,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from training.excerpts import Excerpt, read_excerpt
-from training.restated import RESTATES, read_restated
 from twohands.errors import DataError
 from twohands.examples import NOT_LABELLED, Example, Labels, Row, as_words, encode_labels, read_rows
 from twohands.hashing import sha256_of_value
 from twohands.open_cells import is_open
+from twohands.restating import RESTATES, read_restated
 from twohands.row_faults import LabelWordsError, RowError, tell_faults, tell_once
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 

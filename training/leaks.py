@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from training.labels import ONLY_SCORED
-from training.restated import list_pairs
 from twohands.examples import Example
+from twohands.restating import list_pairs
 
 # Scripts that put no space between words (Thai, Lao, Burmese, Khmer, Japanese, Chinese): a letter counts as a word.
 _UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"

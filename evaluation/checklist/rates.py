@@ -18,7 +18,7 @@ def check_scipy() -> None:
     try:
         import_module("scipy.stats")
     except ImportError as error:
-        raise MissingExtraError("the checklist needs scipy: pip install 'twohands[eval]'") from error
+        raise MissingExtraError("intervals of failure rates need scipy: pip install 'twohands[eval]'") from error
 
 
 def rate_of(failed: Sequence[bool], cases: Sequence[str], *, level: float = 0.95) -> Figure:
