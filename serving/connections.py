@@ -17,7 +17,7 @@ import h11
 from starlette.exceptions import HTTPException
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from serving.departures import LOSE_CONNECTION
+from serving.departures import CALLS_LOSE_CONNECTION, LOSE_CONNECTION
 from serving.failures import shape_failure
 from serving.request_lines import LenientConnection
 from twohands.errors import HeadersTooLargeError
@@ -49,6 +49,7 @@ class TimedConnection(H11Protocol):
         super().__init__(*arguments, **named)
         most = self.config.h11_max_incomplete_event_size
         self.conn = LenientConnection(h11.SERVER) if most is None else LenientConnection(h11.SERVER, most)
+        self.app_state = self.app_state | {CALLS_LOSE_CONNECTION: True}
         self._header_timer: asyncio.TimerHandle | None = None
         # Of their side: IDLE before a request, SEND_BODY behind its answer; None while nothing is asked of them.
         self._waits_in: object = None

@@ -9,6 +9,8 @@ from serving.failures import answer_failure
 
 # In the state of a request's scope: to be called where its connection is lost.
 LOSE_CONNECTION = "lose_connection"
+# There, too: the server does call it, as ours does. Behind another one a task watches for each request.
+CALLS_LOSE_CONNECTION = "calls_lose_connection"
 
 
 class _Connection:
@@ -18,12 +20,13 @@ class _Connection:
     something else meanwhile, and is cancelled as well.
     """
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send, *, is_told: bool) -> None:
         self._receive = receive
         self._send = send
+        self._is_told = is_told
         self._request_task = asyncio.current_task()
         self._watch: asyncio.Task[None] | None = None
-        self.is_gone = self.has_begun = self._is_done = False
+        self.is_gone = self.has_begun = self._is_done = self._has_whole_body = False
 
     async def receive(self) -> Message:
         if self._watch is not None:
@@ -34,7 +37,9 @@ class _Connection:
             if asyncio.current_task() is not self._request_task:
                 self._leave()
         elif not message.get("more_body", False):
-            self._watch = asyncio.get_running_loop().create_task(self._watch_connection())
+            self._has_whole_body = True
+            if not self._is_told:
+                self._watch = asyncio.get_running_loop().create_task(self._watch_connection())
         return message
 
     async def send(self, message: Message) -> None:
@@ -48,11 +53,11 @@ class _Connection:
         self._leave()
 
     def lose(self) -> None:
-        """Leave amid a body of which nobody asks for more yet: a stream reads on only when it has answered.
+        """Leave, behind a body or amid one of which nobody asks for more yet: a stream reads on when it has answered.
 
-        Before an answer begins whoever reads the body learns of it in time.
+        Else, before an answer begins, whoever reads the body learns of it in time.
         """
-        if self.has_begun:
+        if self.has_begun or self._has_whole_body:
             self._leave()
 
     def _leave(self) -> None:
@@ -75,8 +80,9 @@ class _Connection:
 class CancelWhenGone:
     """ASGI middleware: cancels the request when its connection breaks.
 
-    From the end of a body on it watches the connection; amid a body it sees what a task beside the request's reads, and
-    of an answer that has begun meanwhile, as streams have it, it is told by `LOSE_CONNECTION`.
+    From the end of a body on it is told by `LOSE_CONNECTION`, or watches the connection behind a server that does not
+    tell; amid a body it sees what a task beside the request's reads, and of an answer that has begun meanwhile, as
+    streams have it, it is told as well.
 
     Neither FastAPI nor uvicorn does: an answer would be computed to its end and thrown away, which under overload,
     when clients give up and ask again, is most of the work.
@@ -95,8 +101,8 @@ class CancelWhenGone:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        connection = _Connection(receive, send)
         state = scope.setdefault("state", {})
+        connection = _Connection(receive, send, is_told=CALLS_LOSE_CONNECTION in state)
         state[LOSE_CONNECTION] = connection.lose
         try:
             await self._app(scope, connection.receive, connection.send)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from serving.app import create_app
-from serving.departures import CancelWhenGone
+from serving.departures import CALLS_LOSE_CONNECTION, LOSE_CONNECTION, CancelWhenGone
 from serving.settings import ServeSettings
 from tests.serving.running import run_server
 from tests.serving.support import Gate, open_client, with_session
@@ -77,6 +77,23 @@ async def test_client_that_stays_is_answered(app, client):
 
 async def run(app, client):
     await CancelWhenGone(app)(make_scope(), client.receive, client.send)
+
+
+async def test_server_that_tells_of_the_loss_is_believed_without_a_task_that_watches():
+    n_tasks = []
+
+    async def app(_scope, receive, _send):
+        n_before = len(asyncio.all_tasks())
+        await receive()
+        n_tasks.append(len(asyncio.all_tasks()) - n_before)
+        scope["state"][LOSE_CONNECTION]()
+        await asyncio.sleep(60)
+
+    scope = make_scope() | {"state": {CALLS_LOSE_CONNECTION: True}, "app": None}
+    client = Client()
+    await asyncio.wait_for(CancelWhenGone(app)(scope, client.receive, client.send), 5)
+    assert n_tasks == [0]
+    assert client.sent[0]["status"] == 400  # which nobody reads
 
 
 async def test_end_of_the_server_is_not_taken_for_a_departure():
