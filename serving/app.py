@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Depends, FastAPI
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from serving.access import WEBHOOK_PATH, AccessControl, describe_keys
@@ -20,6 +17,7 @@ from serving.clients import ClientLimits
 from serving.corrections.desk import open_desk
 from serving.corrections.routes import router as corrections_router
 from serving.departures import CancelWhenGone
+from serving.direct import FORESEEN, DirectRoutes, find_direct
 from serving.document_routes import DOCUMENTS_PATH, Readers
 from serving.document_routes import router as document_router
 from serving.endings import AnswerAtTheEnd, Unfinished
@@ -48,7 +46,6 @@ from serving.stream_routes import router as stream_router
 from serving.tracing import NO_SPANS, open_tracing
 from twohands import __version__
 from twohands.classifier import Classifier
-from twohands.errors import TwoHandsError
 
 STREAMED_PATHS = frozenset({STREAM_PATH})
 _MAX_WEBHOOK_BYTES = 256_000  # it needs no key; Label Studio sends the task, the annotation and the project with it
@@ -138,6 +135,7 @@ def create_app(
         app.include_router(each, dependencies=[Depends(check_query)])
     app.state.methods_by_path = list_methods(_ROUTERS)
     app.state.observed_routes = [route for each in _ROUTERS for route in each.routes if isinstance(route, Route)]
+    app.add_middleware(DirectRoutes, routes=find_direct(_ROUTERS))
     app.add_middleware(HeadAsGet)
     app.add_middleware(CancelWhenGone)
     app.add_middleware(
@@ -174,7 +172,7 @@ def create_app(
     app.build_middleware_stack = lambda: Observer(  # type: ignore[method-assign]  # Starlette has no other way
         build_observed(), metrics=metrics, spans=spans, keyring=keyring
     )
-    for kind in (TwoHandsError, HTTPException, RequestValidationError, ClientDisconnect, Exception):
+    for kind in (*FORESEEN, Exception):
         app.add_exception_handler(kind, answer_failure)
 
     app.openapi = document.make  # type: ignore[method-assign]  # FastAPI's documented way to extend the document

@@ -4,7 +4,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class HeadAsGet:
-    """ASGI middleware, the innermost: asks by GET for who asked by HEAD, and keeps the body back."""
+    """ASGI middleware: asks by GET for who asked by HEAD, and keeps the body back."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Wrap an app.

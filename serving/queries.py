@@ -49,7 +49,7 @@ async def check_query(request: Request) -> None:
     Raises:
         RequestValidationError: it has one; names it, and of an unknown one those that are known.
     """
-    if not request.query_params or not is_checked(request.method, request.scope["path"]):
+    if not request.scope["query_string"] or not is_checked(request.method, request.scope["path"]):
         return
     known = _list_known(request.scope["route"])
     message = f"unknown parameter; known are {', '.join(known)}" if known else "unknown parameter; none is taken here"
