@@ -4,7 +4,6 @@ Texts that are still being read count by an estimate of their tokens, so that a 
 the first of it is counted. Knows nothing of threads; all of it belongs to the event loop.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,8 +50,8 @@ class Admission:
         self._most_of_one = max_queue_tokens * 3 // 4
         self._larger: WeakSet[Place] = WeakSet()  # requests of more tokens than that
         self._promised = self.n_pending = 0
-        self._promised_to: Counter[str] = Counter()
-        self._pending_of: Counter[str] = Counter()
+        self._promised_to: dict[str, int] = {}
+        self._pending_of: dict[str, int] = {}
 
     @property
     def n_tokens(self) -> int:
@@ -78,7 +77,7 @@ class Admission:
             "paragraphs",
             n_paragraphs,
             n_waiting=self.n_pending,
-            n_own=self._pending_of[caller],
+            n_own=self._pending_of.get(caller, 0),
             most=self._max_pending,
             caller=caller,
             estimate_s=lambda: self._rate.estimate_s(self.n_tokens),
@@ -123,6 +122,8 @@ class Admission:
         Larger ones are taken in when nothing waits. Counted whole, one would shut out everybody until most of it is
         done, though the queue serves a single paragraph next.
         """
+        if not self._larger:
+            return self.n_tokens
         n_beyond = sum(max(0, place.n_tokens_waiting - self._most_of_one) for place in self._larger)
         return self.n_tokens - n_beyond
 
@@ -141,7 +142,7 @@ class Admission:
             "tokens",
             n_tokens,
             n_waiting=n_waiting,
-            n_own=self._queue.tokens_of(caller) + self._promised_to[caller],
+            n_own=self._queue.tokens_of(caller) + self._promised_to.get(caller, 0),
             most=most,
             caller=caller,
             estimate_s=lambda: self._rate.estimate_s(max(self.n_tokens + n_tokens - most, self.n_tokens // 4)),
@@ -184,8 +185,9 @@ class Admission:
     def _count(self, place: Place, *, n_paragraphs: int = 0, n_tokens: int = 0) -> None:
         self.n_pending += n_paragraphs
         self._promised += n_tokens
-        self._pending_of[place.caller] += n_paragraphs
-        self._promised_to[place.caller] += n_tokens
-        for counted in (self._pending_of, self._promised_to):
-            if not counted[place.caller]:  # a key that was revoked must not be remembered for ever
-                del counted[place.caller]
+        for counted, n_more in ((self._pending_of, n_paragraphs), (self._promised_to, n_tokens)):
+            n_now = counted.get(place.caller, 0) + n_more
+            if n_now:
+                counted[place.caller] = n_now
+            else:  # a key that was revoked must not be remembered for ever
+                counted.pop(place.caller, None)

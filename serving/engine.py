@@ -7,8 +7,8 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -121,8 +121,7 @@ class Engine:
         if self._is_dead or self._is_stopped:
             raise EngineStoppedError(_DEAD if self._is_dead else _STOPPING)
 
-    @contextmanager
-    def admit(self, n_paragraphs: int, *, n_tokens: int = 1, caller: str = NOBODY) -> Iterator[Place]:
+    def admit(self, n_paragraphs: int, *, n_tokens: int = 1, caller: str = NOBODY) -> AbstractContextManager[Place]:
         """Take in a request before its text is read, whole or not at all; what is asked is asked within.
 
         Args:
@@ -130,16 +129,15 @@ class Engine:
             n_tokens: what they will cost, by estimate.
             caller: who asks; callers share the model equally.
 
-        Yields:
-            Its place, for `run`.
+        Returns:
+            What gives its place, for `run`, and takes it back at the end; to enter it raises `OverloadedError` where
+            too many paragraphs or tokens wait already.
 
         Raises:
             EngineStoppedError: the engine is stopping, or a runner died.
-            OverloadedError: too many paragraphs or tokens wait already.
         """
         self.check_alive()
-        with self._admission.enter(n_paragraphs, n_tokens=n_tokens, caller=caller) as place:
-            yield place
+        return self._admission.enter(n_paragraphs, n_tokens=n_tokens, caller=caller)
 
     async def aside(self, function: Callable[[], T], *, is_slow: bool = False) -> Timed[T]:
         """Do something that needs the CPU off the event loop, such as tokenizing; long work comes in short pieces.
@@ -190,10 +188,12 @@ class Engine:
             with self._has_work:
                 self._queue.push(flow, place.caller)
                 self._has_work.notify(len(windows))
+            # Not by `within`: here there is one future to fail, and no task to cancel.
+            timer = asyncio.get_running_loop().call_at(deadline_s, self._expire, result)
             try:
-                async with self.within(deadline_s):
-                    rows = await result
+                rows = await result
             finally:
+                timer.cancel()
                 with self._has_work:
                     self._queue.drop(flow, place.caller)
         logits = aggregate_windows(rows, [len(paragraph.windows) for paragraph in paragraphs])
@@ -219,6 +219,10 @@ class Engine:
             if not timer.expired():  # the model's own
                 raise
             raise self.make_deadline_error() from None
+
+    def _expire(self, result: "asyncio.Future[Logits]") -> None:
+        if not result.done():
+            result.set_exception(self.make_deadline_error())
 
     def make_deadline_error(self) -> DeadlineError:
         """Say that a request took too long, and when the queue should be shorter."""

@@ -14,7 +14,7 @@ T = TypeVar("T")
 class Flow(Generic[T]):
     """The windows of one request; `owner` is whatever the caller wants back with each of them."""
 
-    __slots__ = ("costs", "is_dropped", "n_begun", "order", "owner")
+    __slots__ = ("cost_left", "costs", "is_dropped", "n_begun", "order", "owner")
 
     def __init__(self, owner: T, costs: Sequence[int]) -> None:
         """Say what a request will cost.
@@ -26,14 +26,10 @@ class Flow(Generic[T]):
         self.owner = owner
         self.costs = list(costs)
         # Longest first: the last run of a request on several threads is then a short one.
-        self.order = sorted(range(len(costs)), key=lambda index: -costs[index])
+        self.order = sorted(range(len(costs)), key=self.costs.__getitem__, reverse=True)
         self.n_begun = 0
+        self.cost_left = sum(costs)  # tokens of the windows that have not begun
         self.is_dropped = False
-
-    @property
-    def cost_left(self) -> int:
-        """Tokens of the windows that have not begun."""
-        return sum(self.costs[index] for index in self.order[self.n_begun :])
 
 
 class FairQueue(Generic[T]):
@@ -91,6 +87,7 @@ class FairQueue(Generic[T]):
             cost = flow.costs[index]
             self._spent = cost / self._n_waiting
             flow.n_begun += 1
+            flow.cost_left -= cost
             self.tokens -= cost
             if flow.n_begun < len(flow.order):
                 self._wait(flow, due + cost)

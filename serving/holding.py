@@ -4,7 +4,6 @@ A context variable, and no argument of every call: it follows a request into the
 """
 
 import asyncio
-from collections import Counter
 from contextvars import ContextVar, Token
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,7 +19,7 @@ class Holdings:
 
     def __init__(self) -> None:
         """Let nobody hold any yet."""
-        self._n_by_service: Counter[Service] = Counter()
+        self._n_by_service: dict[Service, int] = {}
         self._request_ended = asyncio.Event()
 
     def begin(self) -> Token[_Held | None]:
@@ -32,17 +31,20 @@ class Holdings:
         held = _HELD.get()
         if held is not None and service not in held:
             held.add(service)
-            self._n_by_service[service] += 1
+            self._n_by_service[service] = self._n_by_service.get(service, 0) + 1
 
     def end(self, token: Token[_Held | None]) -> None:
         """End a request, within its context."""
-        self._n_by_service -= Counter(_HELD.get())
+        for service in _HELD.get() or ():
+            self._n_by_service[service] -= 1
+            if not self._n_by_service[service]:
+                del self._n_by_service[service]
         _HELD.reset(token)
         self._request_ended.set()
 
     async def wait_free(self, service: Service) -> None:
         """Wait until no request holds a model."""
-        while self._n_by_service[service]:
+        while service in self._n_by_service:
             self._request_ended.clear()
             await self._request_ended.wait()
 

@@ -2,13 +2,13 @@
 
 import re
 import string
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from serving.engine import Engine
 from serving.schemas import name_kind
-from serving.waiting import do_here
 from twohands.classifier import Classifier
 from twohands.encoding import EncodedParagraph
 from twohands.errors import InputError, InputTypeError, ParagraphTooLongError
@@ -125,6 +125,27 @@ def encode_inputs(classifier: Classifier, limit_chars: int, texts: Sequence[obje
     return encoded
 
 
+def is_brief(texts: Sequence[object]) -> bool:
+    """Whether a request is read where it is, on the event loop: one short text."""
+    return len(texts) == 1 and isinstance(texts[0], str) and len(texts[0]) <= _CHARS_IN_PLACE
+
+
+def read_in_place(classifier: Classifier, texts: Sequence[object], *, limit_chars: int) -> Read:
+    """Read a brief request, for which nobody waits.
+
+    Args:
+        classifier: the model.
+        texts: raw texts, unchecked.
+        limit_chars: most characters of one paragraph.
+
+    Returns:
+        One encoded paragraph or error for each text.
+    """
+    started_s = time.perf_counter()
+    encoded = encode_inputs(classifier, limit_chars, texts)
+    return Read(encoded, tokenize_ms=1e3 * (time.perf_counter() - started_s))
+
+
 async def read_texts(
     engine: Engine, classifier: Classifier, texts: Sequence[object], *, limit_chars: int, explain: bool = False
 ) -> Read:
@@ -143,11 +164,9 @@ async def read_texts(
     Raises:
         EngineStoppedError: the engine stopped before it was done.
     """
-    read = Read()
-    is_brief = len(texts) == 1 and isinstance(texts[0], str) and len(texts[0]) <= _CHARS_IN_PLACE
-    for piece in cut_pieces(texts):
-        work = partial(encode_inputs, classifier, limit_chars, piece)
-        done = do_here(work) if is_brief else await engine.aside(work)
+    read = read_in_place(classifier, texts, limit_chars=limit_chars) if is_brief(texts) else Read()
+    for piece in cut_pieces(texts[len(read.encoded) :]):
+        done = await engine.aside(partial(encode_inputs, classifier, limit_chars, piece))
         read.encoded += done.value
         read.tokenize_ms, read.queue_ms = read.tokenize_ms + done.work_ms, read.queue_ms + done.queue_ms
     if not explain:

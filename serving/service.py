@@ -11,7 +11,7 @@ import numpy as np
 
 from serving.asking import name_caller
 from serving.engine import Engine
-from serving.reading import Encoded, estimate_tokens, read_texts
+from serving.reading import Encoded, estimate_tokens, is_brief, read_in_place, read_texts
 from serving.settings import ServeSettings
 from twohands.classifier import Classifier
 from twohands.encoding import EncodedParagraph
@@ -199,9 +199,12 @@ class Service:
         limit_chars = self.settings.limit_chars
         n_tokens = estimate_tokens(texts, classifier.encoder.rule, limit_chars=limit_chars, explain=explain)
         with engine.admit(len(texts), n_tokens=n_tokens, caller=name_caller()) as place:
-            # A thread that reads goes on to the end of its piece; the next piece waits for it, not beside it.
-            async with engine.within(deadline_s):
-                read = await read_texts(engine, classifier, texts, limit_chars=limit_chars, explain=explain)
+            if is_brief(texts) and not explain:
+                read = read_in_place(classifier, texts, limit_chars=limit_chars)
+            else:
+                # A thread that reads goes on to the end of its piece; the next piece waits for it, not beside it.
+                async with engine.within(deadline_s):
+                    read = await read_texts(engine, classifier, texts, limit_chars=limit_chars, explain=explain)
             if check_read is not None:
                 check_read(read.encoded)
             sound = read.sound

@@ -20,20 +20,6 @@ class Timed(Generic[T]):
     work_ms: float
 
 
-def do_here(function: Callable[[], T]) -> Timed[T]:
-    """Do something at once, for which nobody waits.
-
-    Args:
-        function: what to do.
-
-    Returns:
-        What it returned.
-    """
-    started_s = time.perf_counter()
-    value = function()
-    return Timed(value, 0.0, 1e3 * (time.perf_counter() - started_s))
-
-
 class Waiters:
     """The futures on which requests wait. All belong to one event loop."""
 
