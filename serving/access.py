@@ -8,7 +8,7 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.asking import NOBODY, asking
+from serving.asking import asking
 from serving.keys import ApiKey, Keyring
 from serving.limits import refuse
 from serving.probes import is_probe
@@ -132,17 +132,22 @@ class AccessControl:
         except TwoHandsError as error:
             await refuse(error, scope, receive, send)
             return
-        with asking(scope.get("state", {}).get("key_id", NOBODY)):
+        key_id = scope.get("state", {}).get("key_id")
+        if key_id is None:
+            await self._app(scope, receive, send)
+            return
+        with asking(key_id):
             await self._app(scope, receive, send)
 
     def _check(self, scope: Scope) -> None:
-        headers, path = Headers(scope=scope), scope["path"]
+        path = scope["path"]
         if self._keyring is None:
             if path.startswith(ADMIN_PREFIX):
                 _check_local(scope, "models are reloaded")
             elif path.startswith(CORRECTIONS_PREFIX) and not self._is_guarded_elsewhere:
                 _check_local(scope, "corrections are kept and read")
             return
+        headers = Headers(scope=scope)
         if is_open(scope["method"], path):
             # With a key more is read of it; any other request that needs none is answered alike.
             if path == WEBHOOK_PATH and (key := self._find_key(read_presented_keys(headers))) is not None:

@@ -14,6 +14,7 @@ from serving.failures import REQUEST_ID_HEADER, SECURITY_HEADERS
 from serving.limits import refuse
 from twohands.errors import ForbiddenError
 
+_SECURITY = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 _PREFLIGHT_HEADERS = {
     "access-control-allow-methods": "GET, POST, PATCH, DELETE",
     "access-control-allow-headers": "authorization, content-type, x-api-key, inference-header-content-length, "
@@ -46,30 +47,33 @@ class BrowserRules:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        origin = headers.get("origin")
-        is_listed = origin is not None and origin in self._origins
+        origin = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"), None)
+        is_listed = origin in self._origins
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answered = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    answered.setdefault(name, value)
+                given = dict(message["headers"])
+                message["headers"] = [*message["headers"], *(each for each in _SECURITY if each[0] not in given)]
                 if self._origins:
-                    answered.add_vary_header("origin")
-                if is_listed and origin is not None:
-                    answered["access-control-allow-origin"] = origin
-                    answered["access-control-expose-headers"] = _EXPOSED
-                    answered["cross-origin-resource-policy"] = "cross-origin"
+                    self._tell_site(MutableHeaders(scope=message), origin if is_listed else None)
             await send(message)
 
-        if origin is not None and not is_listed and not _is_own(origin, headers.get("host", "")):
+        if origin is not None and not is_listed and not _is_own(origin, Headers(scope=scope).get("host", "")):
             error = ForbiddenError("pages of this origin may not call the service; --cors-origin names those that may")
             await refuse(error, scope, receive, send_with_headers)
-        elif is_listed and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+        elif is_listed and scope["method"] == "OPTIONS" and "access-control-request-method" in Headers(scope=scope):
             await Response(status_code=204, headers=_PREFLIGHT_HEADERS)(scope, receive, send_with_headers)
         else:
             await self._app(scope, receive, send_with_headers)
+
+    @staticmethod
+    def _tell_site(answered: MutableHeaders, origin: str | None) -> None:
+        """Say that an answer hangs on the site, and to a page of a named one that it may read it."""
+        answered.add_vary_header("origin")
+        if origin is not None:
+            answered["access-control-allow-origin"] = origin
+            answered["access-control-expose-headers"] = _EXPOSED
+            answered["cross-origin-resource-policy"] = "cross-origin"
 
 
 def _is_own(origin: str, host: str) -> bool:

@@ -8,6 +8,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
+from itertools import chain
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -69,7 +70,7 @@ class ClientLimits:
             await refuse(crowd, scope, receive, send, is_last=True)
             return
         # A proxy before us may see the end of this body elsewhere, and hide a request of another's in the rest.
-        has_two_ends = {b"transfer-encoding", b"content-length"} <= {name for name, _ in scope["headers"]}
+        has_two_ends = {b"transfer-encoding", b"content-length"} <= dict(scope["headers"]).keys()
         is_waited_for = awaits_continue(scope)
 
         async def receive_on() -> Message:
@@ -80,7 +81,7 @@ class ClientLimits:
         # The server closes connections when it stops, but tells nobody: the next request would run into the end.
         send = _end_connection(send, when=lambda: has_two_ends or is_waited_for or self._is_stopping())
         n_bytes = len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"")
-        n_bytes += sum(len(name) + len(value) for name, value in scope["headers"])
+        n_bytes += sum(map(len, chain.from_iterable(scope["headers"])))
         n_headers = len(scope["headers"])
         if n_bytes > self._max_header_bytes or n_headers > _MAX_HEADERS:
             error = HeadersTooLargeError(

@@ -9,7 +9,6 @@ import contextlib
 import logging
 import socket
 import sys
-import uuid
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from serving.departures import CALLS_LOSE_CONNECTION, LOSE_CONNECTION
 from serving.failures import shape_failure
+from serving.limits import make_request_id
 from serving.request_lines import LenientConnection
 from twohands.errors import HeadersTooLargeError
 
@@ -114,7 +114,7 @@ class TimedConnection(H11Protocol):
         if hint == 431:
             most = self.config.h11_max_incomplete_event_size
             error = HeadersTooLargeError(f"the headers and the path have more than the {most} bytes that are read")
-        request_id = uuid.uuid4().hex
+        request_id = make_request_id()
         response = shape_failure(error, request_id)
         status = response.status_code
         facts = {"request_id": request_id, "status": status}

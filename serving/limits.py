@@ -1,12 +1,12 @@
 """Owns what is let in: the size of a body, its media type and coding, and the id by which a request is spoken of."""
 
 import asyncio
+import random
 import re
 import sys
-import uuid
 from collections.abc import Mapping
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.body_room import HELD_BODY, BodyRoom, HeldBody
@@ -15,6 +15,7 @@ from serving.keys import Keyring, holds_key
 from twohands.errors import BodyTimeoutError, BodyTooLargeError, MediaTypeError, TwoHandsError
 
 # Logs and headers carry the id: nothing that could break a line or a quote is taken over.
+_ID_HEADER = REQUEST_ID_HEADER.encode()
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:=-]{1,128}")
 _JSON_TYPE = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json", re.IGNORECASE)
 # A file as it is; no browser form of another site can declare that either.
@@ -41,14 +42,41 @@ def check_media_type(headers: Mapping[str, str], *, is_stream: bool = False) -> 
         raise MediaTypeError("send JSON, with the header `content-type: application/json`")
 
 
+def make_request_id() -> str:
+    """A new id; it is no secret, and to ask the system for bytes lets another thread between."""
+    return f"{random.getrandbits(128):032x}"
+
+
 def read_request_id(headers: Mapping[bytes, bytes], keyring: Keyring | None = None) -> str:
     """The caller's request id if it is a sane one and no API key, which logs must not hold; else a new one."""
-    sent = headers.get(REQUEST_ID_HEADER.encode(), b"")
-    if not _SANE_ID.fullmatch(sent):
-        return uuid.uuid4().hex
+    sent = headers.get(_ID_HEADER)
+    if sent is None or not _SANE_ID.fullmatch(sent):
+        return make_request_id()
     request_id = sent.decode("ascii")
     is_key = holds_key(request_id) or (keyring is not None and keyring.find(request_id) is not None)
-    return uuid.uuid4().hex if is_key else request_id
+    return make_request_id() if is_key else request_id
+
+
+async def read_body(request: Request) -> bytes:
+    """Read a body, once; Starlette's own way goes by an asynchronous generator, of which the event loop keeps a list.
+
+    Args:
+        request: whose body nobody has read.
+
+    Returns:
+        All of it.
+
+    Raises:
+        ClientDisconnect: the connection ended before the body did.
+    """
+    pieces = []
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        pieces.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(pieces)
 
 
 async def drain(receive: Receive) -> None:
@@ -158,10 +186,8 @@ class RequestLimits:
         request_id = state["request_id"]
 
         async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                name = REQUEST_ID_HEADER.encode()
-                if all(key.lower() != name for key, _ in message["headers"]):
-                    message["headers"] = [*message["headers"], (name, request_id.encode())]
+            if message["type"] == "http.response.start" and _ID_HEADER not in dict(message["headers"]):
+                message["headers"] = [*message["headers"], (_ID_HEADER, request_id.encode())]
             await send(message)
 
         path = scope["path"]

@@ -11,7 +11,7 @@ import tokenizers
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse
 
-from serving.limits import check_media_type
+from serving.limits import check_media_type, read_body
 from serving.models import Models
 from serving.operations import get_models
 from serving.protocols.text_embeddings import make_tei_info
@@ -50,7 +50,7 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
 async def read_classify_request(request: Request) -> ClassifyRequest:
     """Read the body once, strictly; FastAPI's own reading would let NaN and lone surrogates through."""
     check_media_type(request.headers)
-    return parse_request(await request.body())
+    return parse_request(await read_body(request))
 
 
 def _answer(answers: Answers, started_s: float) -> JSONResponse:

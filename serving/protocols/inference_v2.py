@@ -13,7 +13,7 @@ from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from serving.limits import check_media_type
+from serving.limits import check_media_type, read_body
 from serving.models import Models
 from serving.protocols.documented import (
     BINARY,
@@ -254,7 +254,7 @@ async def infer(
     By the binary extension, `inference-header-content-length` says how many bytes of the body are JSON.
     """
     _check_headers(request)
-    text, raw = split_body(await request.body(), json_length)
+    text, raw = split_body(await read_body(request), json_length)
     wanted = parse_as(InferRequest, text)
     if wanted.model_name not in {None, "", model}:
         raise ProtocolError("model_name: the path names another model")

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
-from serving.limits import check_media_type
+from serving.limits import check_media_type, read_body
 from serving.protocols.heads import Function, Ranked, apply_function, find_head, find_service, rank_labels
 from serving.reading import Encoded
 from serving.schemas import TEXT_SCHEMA, check_text_or_list, parse_as, read_whole
@@ -242,7 +242,7 @@ async def answer_lists(request: Request, *, model: str | None = None, head: str 
     """
     started_s = time.perf_counter()
     check_media_type(request.headers)
-    wanted = parse_as(ListRequest, await request.body())
+    wanted = parse_as(ListRequest, await read_body(request))
     tei = None if wanted.is_hugging_face else request.app.state.metrics.tei
     if tei is not None:
         tei.count_request(is_batch=not isinstance(wanted.inputs, str))
