@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -35,11 +36,32 @@ _LOGGER = logging.getLogger(__name__)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 RELOAD_OUTCOMES = ("reloaded", "unchanged", "refused", "rolled_back")
+SeriesT = TypeVar("SeriesT", Counter, Histogram)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _BYTES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
+
+
+class Family(Generic[SeriesT]):
+    """A metric with labels. Each of its series is looked up once: the library takes some ten calls for that."""
+
+    def __init__(self, metric: SeriesT) -> None:
+        """Take over a metric.
+
+        Args:
+            metric: whose series are never removed.
+        """
+        self._metric = metric
+        self._series: dict[tuple[str, ...], SeriesT] = {}
+
+    def labels(self, *labels: str) -> SeriesT:
+        """The series with these labels, in their order."""
+        series = self._series.get(labels)
+        if series is None:
+            series = self._series[labels] = self._metric.labels(*labels)
+        return series
 
 
 class Metrics:
@@ -54,41 +76,47 @@ class Metrics:
             ProcessCollector(registry=registry)
             PlatformCollector(registry=registry)
 
-        def counter(name: str, about: str, labels: Sequence[str] = ()) -> Counter:
-            return Counter(f"twohands_{name}", about, labels, registry=registry)
+        def counter(name: str, about: str) -> Counter:
+            return Counter(f"twohands_{name}", about, registry=registry)
 
-        def histogram(name: str, about: str, labels: Sequence[str], buckets: Sequence[float]) -> Histogram:
-            return Histogram(f"twohands_{name}", about, labels, buckets=buckets, registry=registry)
+        def counters(name: str, about: str, labels: Sequence[str]) -> Family[Counter]:
+            return Family(Counter(f"twohands_{name}", about, labels, registry=registry))
 
-        self.requests = counter("requests_total", "Requests answered.", ("route", "code"))
-        self.request_duration = histogram(
+        def histogram(name: str, about: str, buckets: Sequence[float]) -> Histogram:
+            return Histogram(f"twohands_{name}", about, buckets=buckets, registry=registry)
+
+        def histograms(name: str, about: str, labels: Sequence[str], buckets: Sequence[float]) -> Family[Histogram]:
+            return Family(Histogram(f"twohands_{name}", about, labels, buckets=buckets, registry=registry))
+
+        self.requests = counters("requests_total", "Requests answered.", ("route", "code"))
+        self.request_duration = histograms(
             "request_duration_seconds", "From the headers of a request to the end of its answer.", ("route",), _SECONDS
         )
-        self.request_size = histogram("request_size_bytes", "Body of a request.", ("route",), _BYTES)
+        self.request_size = histograms("request_size_bytes", "Body of a request.", ("route",), _BYTES)
         self.in_flight = Gauge(
             "twohands_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode="livesum"
         )
-        self.rejected = counter("rejected_total", "Requests refused before any work.", ("reason",))
-        self.queue_wait = histogram("queue_wait_seconds", "Waiting for a thread, of one request.", (), _SECONDS)
-        self.tokenize = histogram("tokenize_seconds", "Tokenizing of one request.", (), _SECONDS)
-        self.inference = histogram("inference_seconds", "Model runs of one request, first to last.", (), _SECONDS)
+        self.rejected = counters("rejected_total", "Requests refused before any work.", ("reason",))
+        self.queue_wait = histogram("queue_wait_seconds", "Waiting for a thread, of one request.", _SECONDS)
+        self.tokenize = histogram("tokenize_seconds", "Tokenizing of one request.", _SECONDS)
+        self.inference = histogram("inference_seconds", "Model runs of one request, first to last.", _SECONDS)
         self.model_cpu = counter("model_cpu_seconds_total", "CPU time of the threads that asked for model runs.")
-        self.batch_size = histogram("batch_size", "Windows of one model run.", (), _BATCH_SIZES)
-        self.batch_tokens = histogram("batch_tokens", "Tokens of one model run, padding not counted.", (), _TOKENS)
+        self.batch_size = histogram("batch_size", "Windows of one model run.", _BATCH_SIZES)
+        self.batch_tokens = histogram("batch_tokens", "Tokens of one model run, padding not counted.", _TOKENS)
         self.queue_depth = Gauge(
             "twohands_queue_depth",
             "Paragraphs admitted and not yet answered.",
             registry=registry,
             multiprocess_mode="livesum",
         )
-        self.input_tokens = histogram("input_tokens", "Tokens of one paragraph.", ("model",), _TOKENS)
-        self.unknown_tokens = counter("unknown_tokens_total", "Tokens outside the vocabulary.", ("model",))
-        self.truncated = counter("truncated_inputs_total", "Paragraphs whose end was not read.", ("model",))
-        self.windows = counter("windows_total", "Windows read.", ("model",))
-        self.failed_inputs = counter("failed_inputs_total", "Paragraphs answered with an error.", ("code",))
-        self.predictions = counter("predictions_total", "Labels given.", ("head", "label", "model"))
-        self.abstained = counter("abstained_total", "Answers below the abstention level.", ("head", "model"))
-        self.confidence = histogram("confidence", "Highest score of a head.", ("head", "model"), _SHARES)
+        self.input_tokens = histograms("input_tokens", "Tokens of one paragraph.", ("model",), _TOKENS)
+        self.unknown_tokens = counters("unknown_tokens_total", "Tokens outside the vocabulary.", ("model",))
+        self.truncated = counters("truncated_inputs_total", "Paragraphs whose end was not read.", ("model",))
+        self.windows = counters("windows_total", "Windows read.", ("model",))
+        self.failed_inputs = counters("failed_inputs_total", "Paragraphs answered with an error.", ("code",))
+        self.predictions = counters("predictions_total", "Labels given.", ("head", "label", "model"))
+        self.abstained = counters("abstained_total", "Answers below the abstention level.", ("head", "model"))
+        self.confidence = histograms("confidence", "Highest score of a head.", ("head", "model"), _SHARES)
         self.model_info = Gauge(
             "twohands_model_info",
             "1 for each model in service.",
@@ -96,11 +124,13 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
-        self.reloads = counter("model_reloads_total", "Exchanges of a model asked for.", ("outcome",))
+        self.reloads = counters("model_reloads_total", "Exchanges of a model asked for.", ("outcome",))
         for outcome in RELOAD_OUTCOMES:
             self.reloads.labels(outcome)
-        self.shadow_compared = counter("shadow_compared_total", "Paragraphs that a shadow saw too.", ("head", "shadow"))
-        self.shadow_disagreed = counter(
+        self.shadow_compared = counters(
+            "shadow_compared_total", "Paragraphs that a shadow saw too.", ("head", "shadow")
+        )
+        self.shadow_disagreed = counters(
             "shadow_disagreements_total", "Paragraphs that a shadow answered otherwise.", ("head", "shadow")
         )
         self.shadow_skipped = counter("shadow_skipped_total", "Requests a shadow was too busy or failed for.")

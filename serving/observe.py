@@ -93,6 +93,11 @@ class Observer:
             metrics.tei.count_failure(status, code)
         if status in _REJECTIONS and code is not None:
             metrics.rejected.labels(code).inc()
+        # Machines ask these every few seconds.
+        is_routine = (route == METRICS_PATH or is_probe(route)) and status < 400
+        level = logging.DEBUG if is_routine else logging.INFO
+        if not _LOGGER.isEnabledFor(level):
+            return
         facts = {
             "request_id": state["request_id"],
             "method": read_method(scope),
@@ -104,9 +109,6 @@ class Observer:
             "n_bytes_in": n_bytes_in,
             "n_bytes_out": n_bytes_out,
         }
-        # Machines ask these every few seconds.
-        is_routine = (route == METRICS_PATH or is_probe(route)) and status < 400
-        level = logging.DEBUG if is_routine else logging.INFO
         told = {name: fact for name, fact in facts.items() if fact is not None}
         _LOGGER.log(level, "%(method)s %(route)s %(status)s", told, extra={"facts": told})
 
