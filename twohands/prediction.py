@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-import numpy as np
-
 from twohands.encoding import EncodedParagraph
 from twohands.errors import UnknownHeadError
 from twohands.scores import DecisionRule, calibrate
@@ -152,10 +150,11 @@ def read_prediction(content: Mapping[str, Any]) -> Prediction:
 
 
 def _answer(head: Head, rule: DecisionRule, row: Sequence[float]) -> OneOf | AnyOf:
-    scores = {name: round(float(score), _DIGITS) for name, score in zip(head.label_names, row, strict=True)}
+    scores = {name: round(score, _DIGITS) for name, score in zip(head.label_names, row, strict=True)}
     if head.problem_type is ProblemType.ONE_OF:
-        label = head.label_names[int(np.argmax(row))]
-        return OneOf(label, scores[label], scores, rule.abstention is not None and bool(max(row) < rule.abstention))
+        highest = max(row)
+        label = head.label_names[row.index(highest)]
+        return OneOf(label, scores[label], scores, rule.abstention is not None and highest < rule.abstention)
     thresholds = rule.thresholds or []
     # By the exact score, as `decide_head`: a rounded one would cross a threshold that evaluation saw it miss.
     labels = [name for name, score, at in zip(head.label_names, row, thresholds, strict=True) if score >= at]
@@ -182,8 +181,9 @@ def make_predictions(
     Raises:
         NonFiniteLogitsError: a logit is NaN or infinite.
     """
+    # As lists: numpy takes many times as long as Python for each of a handful of numbers.
     scores = {
-        head.name: calibrate(logits[:, taxonomy.slices[head.name]], rules[head.name].calibration)
+        head.name: calibrate(logits[:, taxonomy.slices[head.name]], rules[head.name].calibration).tolist()
         for head in taxonomy.heads
     }
     return [

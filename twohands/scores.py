@@ -69,7 +69,7 @@ def softmax(logits: Logits | Scores) -> Scores:
         Goodfellow et al. 2016, *Deep Learning*, section 4.1.
     """
     _check_finite(logits)
-    wide = logits.astype(np.float64)
+    wide = logits.astype(np.float64, copy=False)
     powers = np.exp(wide - wide.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
@@ -87,7 +87,7 @@ def sigmoid(logits: Logits | Scores) -> Scores:
         NonFiniteLogitsError: any logit is NaN or infinite.
     """
     _check_finite(logits)
-    wide = logits.astype(np.float64)
+    wide = logits.astype(np.float64, copy=False)
     small = np.exp(-np.abs(wide))
     return np.where(wide >= 0, 1 / (1 + small), small / (1 + small))
 
@@ -104,7 +104,7 @@ def calibrate(logits: Logits, calibration: Temperature | Platt) -> Scores:
     """
     if isinstance(calibration, Temperature):
         return softmax(logits.astype(np.float64) / calibration.temperature)
-    return sigmoid(logits.astype(np.float64) * np.array(calibration.slopes) + np.array(calibration.intercepts))
+    return sigmoid(logits.astype(np.float64) * calibration.slopes + calibration.intercepts)
 
 
 def check_threshold(key: object, value: object) -> None:
@@ -138,10 +138,12 @@ def with_thresholds(
     Raises:
         ThresholdError: an unknown key, a value that is no real number in [0, 1], or no mapping at all.
     """
-    known = {head.name for head in heads if head.problem_type is ProblemType.ONE_OF}
-    known |= {label for head in heads if head.problem_type is ProblemType.ANY_OF for label in head.label_names}
     if not isinstance(overrides, Mapping):
         raise ThresholdError(f"thresholds are {type(overrides).__name__}; expected a mapping of label to number")
+    if not overrides:
+        return dict(rules)
+    known = {head.name for head in heads if head.problem_type is ProblemType.ONE_OF}
+    known |= {label for head in heads if head.problem_type is ProblemType.ANY_OF for label in head.label_names}
     asked: dict[str, float] = {}
     for key, value in overrides.items():
         if key not in known:

@@ -6,6 +6,7 @@ Knows nothing of models, text or training.
 import re
 from collections.abc import Collection
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -85,9 +86,9 @@ class Head(BaseModel):
         is_ours = self.problem_type is ProblemType.ONE_OF and set(OUR_POLES) <= set(self.label_names)
         return self.poles or (OUR_POLES if is_ours else None)
 
-    @property
+    @cached_property
     def label_names(self) -> list[str]:
-        """The label words in the order of the logits."""
+        """The label words in the order of the logits; made once, as each answer asks for them several times."""
         return [label.name for label in self.labels]
 
     @model_validator(mode="after")
@@ -137,7 +138,7 @@ class Taxonomy(BaseModel):
         """How many logits the model has."""
         return len(self.label_names)
 
-    @property
+    @cached_property
     def slices(self) -> dict[str, slice]:
         """Which logits belong to which head."""
         slices, start = {}, 0
