@@ -5,6 +5,7 @@ unknown tokens) can still be watched over time.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ from twohands.reference import N_SCORE_BINS, Reference, find_score_bin
 
 # Half of what is remembered comes from so many last paragraphs.
 _HALF_LIFE = 1000
+_GROWTH = 2 ** (1 / _HALF_LIFE)
 _FEWEST = 50
 _TELL_EVERY = 20
 _SMALLEST_SHARE = 1e-3
@@ -71,7 +73,9 @@ class Drift:
         if reference.unknown_token_share is not None:
             share_known = 1 - reference.unknown_token_share
             self._expected["unknown_tokens"] = (["unknown", "known"], np.array([1 - share_known, share_known]))
-        self._found = {figure: np.zeros(len(names)) for figure, (names, _) in self._expected.items()}
+        self._found = {figure: [0.0] * len(names) for figure, (names, _) in self._expected.items()}
+        # What is new weighs more instead of all that is old less: one number changes, and shares are the same.
+        self._weight = 1.0
         self._n_seen = 0
         for figure, (names, expected) in self._expected.items():
             for name, value in zip(names, expected, strict=True):
@@ -79,18 +83,20 @@ class Drift:
 
     def see(self, prediction: Prediction, paragraph: EncodedParagraph) -> None:
         """Take one classified paragraph into account."""
-        for found in self._found.values():
-            found *= 0.5 ** (1 / _HALF_LIFE)
+        self._weight *= _GROWTH
         for head, answer in prediction.heads.items():
             for label in [answer.label] if isinstance(answer, OneOf) else answer.labels:
                 self._add(f"labels:{head}", label)
             self._add(f"scores:{head}", find_score_bin(max(answer.scores.values())))
-        self._add("input_tokens", sum(paragraph.n_tokens > edge for edge in self._edges))
+        self._add("input_tokens", bisect_left(self._edges, paragraph.n_tokens))
         self._add("unknown_tokens", 0, paragraph.n_tokens_unknown)
         self._add("unknown_tokens", 1, paragraph.n_tokens - paragraph.n_tokens_unknown)
         self._n_seen += 1
-        if self._n_seen >= _FEWEST and self._n_seen % _TELL_EVERY == 0:
-            self._tell()
+        if self._n_seen % _TELL_EVERY == 0:
+            if self._n_seen >= _FEWEST:
+                self._tell()
+            self._found = {figure: [each / self._weight for each in found] for figure, found in self._found.items()}
+            self._weight = 1.0
 
     def end(self) -> None:
         """Show none of it any longer: another model answers, which differs from this one's data by itself."""
@@ -104,9 +110,9 @@ class Drift:
             return
         names = self._expected[figure][0]
         if isinstance(where, int):
-            self._found[figure][where] += amount
+            self._found[figure][where] += amount * self._weight
         elif where in names:
-            self._found[figure][names.index(where)] += amount
+            self._found[figure][names.index(where)] += amount * self._weight
 
     def _tell(self) -> None:
         for figure, (_, expected) in self._expected.items():
