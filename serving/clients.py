@@ -13,7 +13,7 @@ from itertools import chain
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.connections import IS_TOO_MANY
+from serving.connections import BODY_HAS_COME, IS_TOO_MANY
 from serving.failures import answer_failure
 from serving.limits import awaits_continue, refuse
 from serving.operations import METRICS_PATH
@@ -91,10 +91,10 @@ class ClientLimits:
             )
             await (await answer_failure(Request(scope), error))(scope, receive, send)
             return
-        receive_in_time = self._hurry(
-            receive_on if is_waited_for else receive, is_streamed=scope["path"] in self._streamed_paths
-        )
-        await self._app(scope, receive_in_time, send)
+        receive_asked = receive_on if is_waited_for else receive
+        if BODY_HAS_COME not in scope.get("state", {}):
+            receive_asked = self._hurry(receive_asked, is_streamed=scope["path"] in self._streamed_paths)
+        await self._app(scope, receive_asked, send)
 
     def _hurry(self, receive: Receive, *, is_streamed: bool) -> Receive:
         n_bytes, waited_s, has_ended = 0, 0.0, False

@@ -33,6 +33,8 @@ LEAST_IDLE_S = 5.0
 _REFUSED_HEADER_TIMEOUT_S = 3.0
 # In the state of a request's scope: the connection is one too many.
 IS_TOO_MANY = "is_one_too_many"
+# There, too: nothing of the body is waited for.
+BODY_HAS_COME = "body_has_come"
 
 
 class TimedConnection(H11Protocol):
@@ -87,6 +89,8 @@ class TimedConnection(H11Protocol):
     def handle_events(self) -> None:
         """Read on; bytes alone buy no more time, only a whole request does."""
         super().handle_events()
+        if self.cycle is not None and not self.cycle.more_body:  # its task has not begun if the body came at once
+            self.cycle.scope["state"][BODY_HAS_COME] = True
         self._watch_header()
 
     def on_response_complete(self) -> None:

@@ -1,4 +1,7 @@
-"""Owns what HTTP/1.1 has servers accept of a request's first line and h11 does not; knows nothing of answers."""
+"""Owns which first lines of HTTP/1.1 servers accept and h11 does not, and that an answer is written in one go.
+
+Knows nothing of what is asked or answered.
+"""
 
 import re
 
@@ -6,16 +9,29 @@ import h11
 
 _ABSOLUTE = re.compile(rb"https?://([^/?#@]+)(/[^?#]*)?(\?[^#]*)?", re.IGNORECASE)
 _END_OF_LINE = b"\r\n"
+_LENGTH = b"\r\ncontent-length: "
 
 
 class LenientConnection(h11.Connection):
-    """h11's side of a server, with two things that it refuses and RFC 9112 does not.
+    """h11's side of a server, with two things that it refuses and RFC 9112 does not, and one write for a short answer.
 
     Of one empty line before a request nothing is told (section 2.2), and a target in absolute form, as clients send
-    to proxies, is one of this server (section 3.2.2). h11 has no hooks for these.
+    to proxies, is one of this server (section 3.2.2). And the head of an answer whose length is known is kept until its
+    body begins: two writes are two calls of the system, between which other threads run. h11 has no hooks for these.
     """
 
     _has_skipped = False
+    _kept_head = b""
+
+    def send(self, event: h11.Event) -> bytes | None:  # type: ignore[override]  # h11 tells which event gives which
+        """The bytes of an event, as h11 has them, with what was kept before it."""
+        output = super().send(event)
+        if output is None:  # the connection ends
+            return None
+        output, self._kept_head = self._kept_head + output, b""
+        if isinstance(event, h11.Response) and _LENGTH in output.lower():
+            output, self._kept_head = b"", output
+        return output
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         """The next event, as h11 has it.

@@ -8,10 +8,13 @@ import threading
 import time
 from contextlib import suppress
 
+import h11
 import pytest
 
+from serving.clients import ClientLimits
 from serving.connections import TimedConnection
 from serving.keys import make_key, write_keys
+from serving.request_lines import LenientConnection
 from serving.settings import ServeSettings
 from tests.serving.running import run_server
 from tests.serving.test_slow_clients import BODY, connect, read_all, read_one
@@ -327,3 +330,39 @@ def test_who_waits_to_be_told_and_may_is_told_and_keeps_the_connection(served):
         for _ in range(2):  # who has no body to send waits for nothing
             connection.sendall(GET + b"expect: 100-continue\r\n\r\n")
             assert read_one(connection)[0] == 200
+
+
+def ask(connection):
+    connection.receive_data(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+    while type(connection.next_event()) is not h11.EndOfMessage:
+        pass
+
+
+def test_the_head_of_a_whole_answer_is_written_with_its_body():
+    connection = LenientConnection(h11.SERVER)
+    ask(connection)
+    assert connection.send(h11.Response(status_code=200, headers=[("Content-Length", "4")])) == b""
+    assert connection.send(h11.Data(data=b"plan")) == b"HTTP/1.1 200 \r\nContent-Length: 4\r\n\r\nplan"
+    assert connection.send(h11.EndOfMessage()) == b""
+
+
+def test_the_head_of_a_stream_is_written_at_once():
+    connection = LenientConnection(h11.SERVER)
+    ask(connection)
+    assert connection.send(h11.Response(status_code=200, headers=[])).startswith(b"HTTP/1.1 200 ")
+    assert connection.send(h11.Data(data=b"plan")).endswith(b"4\r\nplan\r\n")
+
+
+def test_only_a_body_that_is_still_to_come_is_waited_for_by_a_clock(served, monkeypatch):
+    n_hurried = []
+    hurry = ClientLimits._hurry
+    monkeypatch.setattr(ClientLimits, "_hurry", lambda *given, **named: n_hurried.append(1) or hurry(*given, **named))
+    body = b'{"inputs": "plan"}'
+    head = b"POST /v1/classify HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 18\r\n\r\n"
+    for parts, n_wanted in (([head + body], 0), ([head, body], 1)):
+        with connect(served) as connection:
+            for part in parts:
+                connection.sendall(part)
+                time.sleep(0.2)
+            assert read_one(connection)[0] == 200
+        assert len(n_hurried) == n_wanted
