@@ -318,7 +318,7 @@ class Engine:
             job.ended_s = max(ended_s, job.ended_s)
             is_last = job.n_left == 0
         if is_last:
-            logits = np.stack([row for row in job.rows if row is not None])
+            logits = np.array([row for row in job.rows if row is not None])
             self._waiters.call(lambda: None if job.result.done() else job.result.set_result(logits))
 
     def _fail(self, job: _Job, error: Exception) -> None:

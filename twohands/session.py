@@ -239,7 +239,7 @@ class OnnxSession:
             runs = self._pool.map(lambda index: self._run_one(token_ids[index], may_be_wide=False), order)
             done = dict(zip(order, runs, strict=True))
             rows = [done[index] for index in range(len(token_ids))]
-        logits = np.stack(rows)
+        logits = np.array(rows)
         if not np.isfinite(logits).all():
             raise NonFiniteLogitsError("the model answered NaN or infinity; its weights are damaged or do not fit")
         return logits
