@@ -53,7 +53,7 @@ class Family(Generic[SeriesT]):
         Args:
             metric: whose series are never removed.
         """
-        self._metric = metric
+        self._metric: SeriesT = metric
         self._series: dict[tuple[str, ...], SeriesT] = {}
 
     def labels(self, *labels: str) -> SeriesT:
