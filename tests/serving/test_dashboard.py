@@ -41,7 +41,7 @@ async def told(app, client):
     # What takes a shadow and fifty paragraphs to tell.
     app.state.metrics.drift.labels(model="tiny", figure="labels:stance").set(0)
     for counter in (app.state.metrics.shadow_compared, app.state.metrics.shadow_disagreed):
-        counter.labels(head="stance", shadow="shadow")
+        counter.labels("stance", "shadow")
     return read_told((await client.get("/metrics")).text)
 
 
