@@ -73,8 +73,11 @@ def _check_head(answer: object, head: Head) -> None:
     scores = answer.get("scores") if isinstance(answer, Mapping) else None
     if not isinstance(answer, Mapping) or not isinstance(scores, Mapping) or set(scores) != set(head.label_names):
         raise ValueError(f"{head.name} has not the scores of {', '.join(head.label_names)}")
-    total = sum(map(_read_score, scores.values()))
     is_one_of = head.problem_type is ProblemType.ONE_OF
+    told = [*scores.values(), *([answer.get("score")] if is_one_of else [])]
+    if not all(isinstance(score, int | float) for score in told):
+        raise ValueError(f"{head.name} has a score that is no number")
+    total = sum(map(_read_score, told[: len(scores)]))
     if is_one_of and abs(total - 1) > _MOST_ROUNDING:  # of a decimal point that was lost, too
         raise ValueError(f"{head.name}: the scores sum to {total:.3g}, not to 1")
     words = [answer.get("label")] if is_one_of else answer.get("labels")
@@ -82,6 +85,11 @@ def _check_head(answer: object, head: Head) -> None:
         raise ValueError(f"{head.name}: {unknown[0] if isinstance(words, list) else words!r} is no label of it")
     if is_one_of and not isinstance(answer.get("abstained"), bool):
         raise ValueError(f"{head.name} does not say whether it abstained")
+
+
+def _check_warnings(warnings: object) -> None:
+    if not isinstance(warnings, list) or not all(isinstance(word, str) for word in warnings):
+        raise ValueError(f"warnings is {str(warnings)[:40]!r}, expected a list of words")
 
 
 def _count_columns(taxonomy: Taxonomy) -> list[Column]:
@@ -99,6 +107,7 @@ def _read_answer(row: Row, taxonomy: Taxonomy, columns: list[Column]) -> Answer:
         return {"error": {"code": str(cells["error_code"]), "message": str(cells.get("error_message"))}}
     if any(isinstance(cells.get(head.name), Mapping) for head in taxonomy.heads):
         answer: Answer = _UNUSED | {"warnings": cells.get("warnings") or []}
+        _check_warnings(answer["warnings"])
         answer |= {head.name: cells.get(head.name) for head in taxonomy.heads}
     elif missing := sorted({column.name for column in columns} - set(row.list_columns())):
         raise TaxonomyMismatchError(

@@ -125,6 +125,24 @@ def _refuse_by(by: str) -> FileReadError:
     )
 
 
+def check_once(files: Iterable[Path], *, why: str) -> None:
+    """Refuse files of which two are one.
+
+    Args:
+        files: as they were named.
+        why: each is read once.
+
+    Raises:
+        FileReadError: a file stands twice.
+    """
+    seen: dict[Path, Path] = {}
+    for path in files:
+        if earlier := seen.get(path.resolve()):
+            what = "is given twice" if earlier == path else f"is the same file as {earlier}, which is given, too"
+            raise FileReadError(f"{path} {what}; each input is read once, {why}")
+        seen[path.resolve()] = path
+
+
 def find_inputs(paths: Iterable[Path], *, text_column: str, by: str | None = None) -> list[Path]:
     """Expand folders, and refuse what can be seen to fail before anything is classified.
 
@@ -148,12 +166,8 @@ def find_inputs(paths: Iterable[Path], *, text_column: str, by: str | None = Non
             "echo TEXT | twohands classify"
         )
     files = expand_paths(paths, ROW_SUFFIXES + DOCUMENT_SUFFIXES)
-    seen: dict[Path, Path] = {}
+    check_once(files, why="so that ids stay unique")
     for path in files:
-        if earlier := seen.get(path.resolve()):
-            what = "is given twice" if earlier == path else f"is the same file as {earlier}, which is given, too"
-            raise FileReadError(f"{path} {what}; each input is read once, so that ids stay unique")
-        seen[path.resolve()] = path
         _check_columns(path, text_column=text_column, by=by)
     if by is not None and by not in PLACES and files and all(map(is_document, files)):
         raise _refuse_by(by)

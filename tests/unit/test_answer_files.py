@@ -71,7 +71,7 @@ def test_a_table_that_has_been_through_a_spreadsheet_is_read(classify, sum_up, r
         ])  # fmt: skip
     assert sum_up("--answers", saved, rows) == expected
     finished = classify("--answers", saved, "--by", "decade", "--summary", tmp_path / "decades.csv")
-    assert "1 answers stand beside a reader's correction; figures are the model's" in finished.stderr
+    assert "1 answer stands beside a reader's correction; figures are the model's" in finished.stderr
     assert (tmp_path / "decades.csv").read_text(encoding="utf-8").splitlines()[1].startswith("1990,270,30,")
 
 
@@ -118,6 +118,48 @@ def test_what_is_no_answer_of_the_model_is_refused(tmp_path, taxonomy):
         list(read_answers(path, taxonomy))
 
 
+@pytest.mark.parametrize(
+    ("head", "key", "value", "words"),
+    [
+        ("stance", "score", None, "stance has a score that is no number"),
+        ("topics", "scores", {"sanctions": "0,1"}, "topics has a score that is no number"),
+        (None, "warnings", "not_english", "warnings is 'not_english', expected a list of words"),
+    ],
+)
+def test_json_of_another_shape_is_told_of_by_row(classify, tmp_path, head, key, value, words):
+    rows, path = write_rows(tmp_path / "rows.jsonl", {"text": PLAN}), tmp_path / "out.jsonl"
+    assert classify(rows, "--output", path).code == 0
+    answer = json.loads(path.read_bytes())
+    place = answer[head] if head else answer
+    place[key] = place[key] | value if isinstance(value, dict) else value
+    path.write_text(json.dumps(answer), encoding="utf-8")
+    finished = classify("--answers", path, "--summary", tmp_path / "sum.csv")
+    assert finished.code == 1
+    assert f"out.jsonl:1: {words}" in " ".join(finished.stderr.split())
+
+
+def test_a_name_that_two_files_of_answers_have_is_told(classify, tmp_path):
+    text, outputs = tmp_path / "a.txt", [tmp_path / "1.csv", tmp_path / "2.csv"]
+    text.write_text(PLAN, encoding="utf-8")
+    for output in outputs:
+        assert classify(text, "--output", output).code == 0
+    both = [part for output in outputs for part in ("--answers", output)]
+    finished = classify(*both, "--summary", tmp_path / "sum.csv")
+    assert finished.code == 0
+    assert f"{str(text)!r} stands in several files of answers, and is summed up as one" in finished.stderr
+    assert "stands in several" not in classify(*both[:2], "--summary", tmp_path / "one.csv").stderr
+
+
+def test_a_changed_cell_is_told_of_before_rows_that_do_not_match_for_it(classify, tmp_path):
+    rows, path = write_rows(tmp_path / "rows.jsonl", {"text": PLAN}, {"text": MARKET}), tmp_path / "out.csv"
+    assert classify(rows, "--output", path).code == 0
+    header, first, second = path.read_text(encoding="utf-8").splitlines()
+    path.write_text(f"{header}\n{first.replace(',0.', ',0. Mai ')}\n{second}\n", encoding="utf-8")
+    finished = classify(rows, "--answers", path, "--summary", tmp_path / "sum.csv")
+    assert finished.code == 1
+    assert "is no score from 0 to 1" in " ".join(finished.stderr.split())
+
+
 def test_answers_to_other_files_are_refused(classify, rows, tmp_path):
     output, sums = tmp_path / "out.jsonl", tmp_path / "sum.csv"
     assert classify(rows, "--output", output).code == 0
@@ -139,6 +181,8 @@ def test_answers_to_other_files_are_refused(classify, rows, tmp_path):
         (["--answers", "out.jsonl", "--summary", "s.csv", "--explain"], 2, "--explain says how to classify"),
         (["-", "--answers", "out.jsonl", "--summary", "s.csv"], 2, "standard input is read once"),
         (["--answers", "out.jsonl", "--summary", "out.jsonl", "--overwrite"], 1, "is one of the inputs"),
+        (["--answers", "out.jsonl", "--answers", "./out.jsonl", "--summary", "s.csv"], 1, "is given twice"),
+        (["--answers", "out.xlsx", "--summary", "s.csv"], 1, "save the sheet as CSV UTF-8"),
         (
             ["rows.jsonl", "--answers", "out.jsonl", "--summary", "s.csv", "--by", "x"],
             1,
@@ -149,6 +193,7 @@ def test_answers_to_other_files_are_refused(classify, rows, tmp_path):
 def test_options_that_do_not_fit_are_refused(classify, rows, tmp_path, monkeypatch, arguments, code, words):
     monkeypatch.chdir(tmp_path)
     assert classify(rows, "--output", "out.jsonl").code == 0
+    (tmp_path / "out.xlsx").touch()
     finished = classify(*arguments)
     assert (finished.code, finished.stdout) == (code, b"")
     assert words in " ".join(finished.stderr.split())

@@ -104,7 +104,10 @@ def choose_summary(path: Path | None, by: str | None) -> SummaryFile | None:
 
 
 def check_answers(ctx: click.Context, summary: SummaryFile | None) -> SummaryFile:
-    """Refuse options that say how to classify, where nothing is."""
+    """Refuse options that say how to classify, where nothing is, and files of answers that would be counted wrong."""
+    from twohands.examples import expand_paths
+    from twohands.items import check_once
+
     allowed = {"files", "model", "text_column", "summary", "by", "answers", "overwrite"}
     for param in ctx.command.params:
         if param.name not in allowed and ctx.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE:
@@ -113,6 +116,7 @@ def check_answers(ctx: click.Context, summary: SummaryFile | None) -> SummaryFil
         raise click.UsageError("standard input is read once; name the files that were classified, or none")
     if summary is None:
         raise click.UsageError("--answers is of --summary; pass --summary FILE")
+    check_once(expand_paths(ctx.params["answers"]), why="so that no answer counts twice")
     return summary
 
 

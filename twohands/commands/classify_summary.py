@@ -54,17 +54,23 @@ def tell_summary(summary: SummaryFile, summaries: "Summaries") -> list[str]:
     return [*lines, f"summed up in {n_rows} row{'s'[: n_rows != 1]}; written to {summary.path}"]
 
 
-def _add_by_cells(answered: "Iterator[tuple[Path, Row, Answer]]", summaries: "Summaries", summary: SummaryFile) -> None:
-    """Sum answers up by what stands beside them."""
+def _add_by_cells(
+    answered: "Iterator[tuple[Path, Row, Answer]]", summaries: "Summaries", summary: SummaryFile
+) -> list[str]:
+    """Sum answers up by what stands beside them; give the names of documents that several files of answers have."""
     from twohands.errors import FileReadError
     from twohands.items import name_document
 
     has_column = summary.by is None
     row = None
+    first_in: dict[str, Path] = {}
+    repeated: dict[str, None] = {}
     for path, row, answer in answered:
         has_column |= summary.by in row.cells
         text = row.cells.get("text")
         name = row.cells.get("document") if summary.by is None else None
+        if name and first_in.setdefault(str(name), path) != path:
+            repeated[str(name)] = None
         under = (str(name), False) if name else name_document(row, summary.by, str(path))
         summaries.add(under, len(text.split()) if isinstance(text, str) else None, answer)
     if row is not None and not has_column:
@@ -72,6 +78,7 @@ def _add_by_cells(answered: "Iterator[tuple[Path, Row, Answer]]", summaries: "Su
             f"no answer has {summary.by!r} beside it; name the files that were classified, whose rows have it: "
             f"twohands classify FILE --answers {path} --by {summary.by}"
         )
+    return list(repeated)
 
 
 def _add_by_items(
@@ -88,6 +95,8 @@ def _add_by_items(
     for item, found in itertools.zip_longest(items, answered):
         place, named = (found[1].place, found[1].cells.get("id")) if found else ("the end of the answers", None)
         if item is None or found is None or str(named) != item.id:
+            for _ in answered:  # a row whose cells were changed is left out: that is told of at the end, and first
+                pass
             read = f"the files go on with {item.id!r}" if item else "the files have no more"
             raise RunConflictError(
                 f"{place} has the id {str(named)[:60]!r}, and {read[:100]}; name the files that were classified, in "
@@ -125,6 +134,7 @@ def sum_up_answers(
     if summaries is None:
         raise TypeError("a summary is wanted")
     n_corrected = 0
+    repeated: list[str] = []
 
     def read() -> "Iterator[tuple[Path, Row, Answer]]":
         nonlocal n_corrected
@@ -135,13 +145,16 @@ def sum_up_answers(
 
     with hold_output(summary.path):
         if inputs is None:
-            _add_by_cells(read(), summaries, summary)
+            repeated = _add_by_cells(read(), summaries, summary)
         else:
             _add_by_items(read(), summaries, inputs, text_column=text_column, by=summary.by)
         with write_summary(summary, summaries, columns, remedy=""):
             pass
     if n_corrected:
-        click.echo(f"{n_corrected} answers stand beside a reader's correction; figures are the model's", err=True)
-    for line in tell_summary(summary, summaries):
+        answers_stand = "answer stands" if n_corrected == 1 else "answers stand"
+        click.echo(f"{n_corrected} {answers_stand} beside a reader's correction; figures are the model's", err=True)
+    # The page calls a text that was pasted in as any other.
+    are_one = [f"{name!r} stands in several files of answers, and is summed up as one document" for name in repeated]
+    for line in [*are_one, *tell_summary(summary, summaries)]:
         click.echo(make_printable(line), err=True)
     return 0
