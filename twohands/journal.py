@@ -131,6 +131,7 @@ def open_whole(output: Path, *, remedy: str = "") -> Iterator[Path]:
         FileWriteError: the disk is full or gone.
     """
     place, temporary = Path(os.path.realpath(output)), _scratch_path(output)
+    is_in_place = False
     try:
         if place.exists():
             temporary.touch()
@@ -141,10 +142,12 @@ def open_whole(output: Path, *, remedy: str = "") -> Iterator[Path]:
         if place.exists():
             temporary.chmod(_mode_of(place))
         temporary.replace(place)
+        is_in_place = True
     except OSError as error:
         raise FileWriteError(f"cannot write {output}: {error}{remedy}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if not is_in_place:  # else what has its name now is of another run
+            temporary.unlink(missing_ok=True)
 
 
 class Journal:
@@ -191,10 +194,18 @@ class Journal:
             write: writes the file at the path that it is given.
 
         Raises:
-            FileWriteError: the disk is full or gone; the journal stays.
+            FileWriteError: the disk is full or gone, or there are more answers than such a file holds; the journal
+                stays.
         """
         with open_whole(output, remedy=LATER) as temporary:
-            write(temporary)
+            try:
+                write(temporary)
+            except FileWriteError as error:
+                other = output.with_suffix(".csv")
+                raise FileWriteError(
+                    f"cannot write {output}: {error}. Nothing is lost: rename {self.path} to {journal_path(other)}, "
+                    f"and give the same command with --output {other}"
+                ) from error
         self.path.unlink()
 
     def close(self) -> None:

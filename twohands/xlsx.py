@@ -12,7 +12,7 @@ from pathlib import Path
 from twohands.errors import FileWriteError
 
 MAX_ROWS = 1_048_575  # below the heading
-MAX_CHARS = 32_767  # of a cell; Excel calls a file damaged that has more
+MAX_CHARS = 32_767  # of a cell, as UTF-16 counts them; Excel calls a file damaged that has more
 _ROWS_AT_ONCE = 1000
 _MADE = (1980, 1, 1, 0, 0, 0)  # the same rows make the same bytes
 
@@ -56,9 +56,9 @@ _ESCAPED = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
 def _write_text(text: str, style: str = "") -> str:
-    if len(text) > MAX_CHARS:
-        told = f" [cut: {len(text)} characters]"
-        text = text[: MAX_CHARS - len(told)] + told
+    if len(text) > MAX_CHARS // 2 and len(units := text.encode("utf-16-le")) > 2 * MAX_CHARS:
+        told = f" [cut: {len(units) // 2} characters]"
+        text = units[: 2 * (MAX_CHARS - len(told))].decode("utf-16-le", "ignore") + told  # with no half of a letter
     escaped = _ESCAPED.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
     escaped = escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return f'<c t="inlineStr"{style}><is><t xml:space="preserve">{escaped}</t></is></c>'
@@ -72,12 +72,12 @@ def _write_cell(cell: object) -> str:
     return f"<c><v>{cell!r}</v></c>" if isinstance(cell, int | float) else _write_text(str(cell))
 
 
-def _sheet(names: Sequence[str], rows: Iterable[Sequence[object]], path: Path) -> Iterator[str]:
+def _sheet(names: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
     yield _SHEET_BEGIN
     yield f"<row>{''.join(_write_text(name, _BOLD) for name in names)}</row>"
     for number, row in enumerate(rows):
         if number == MAX_ROWS:
-            raise FileWriteError(f"{path}: a sheet of Excel holds {MAX_ROWS:,} rows, and there are more; write .csv")
+            raise FileWriteError(f"a sheet of Excel holds {MAX_ROWS:,} rows, and there are more; write .csv")
         yield f"<row>{''.join(map(_write_cell, row))}</row>"
     yield _SHEET_END
 
@@ -103,7 +103,7 @@ def write_xlsx(path: Path, names: Sequence[str], rows: Iterable[Sequence[object]
             archive.writestr(_describe(name), _XML + content)
         with archive.open(_describe("xl/worksheets/sheet1.xml"), "w", force_zip64=True) as stream:
             held: list[str] = []
-            for piece in _sheet(names, rows, path):
+            for piece in _sheet(names, rows):
                 held.append(piece)
                 if len(held) == _ROWS_AT_ONCE:
                     stream.write("".join(held).encode())

@@ -1,6 +1,8 @@
 """A journal goes on after its last whole line, belongs to one run, and is never thrown away unasked."""
 
 import os
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -146,7 +148,7 @@ def test_outputs_that_would_destroy_something_are_refused(tmp_path):
         check_output(tmp_path / "none" / "a.jsonl", [], overwrite=True)
 
 
-def test_a_file_is_held_by_one_run_at_a_time(output):
+def test_a_file_is_held_by_one_run_at_a_time(output, monkeypatch):
     with hold_output(output):
         with pytest.raises(RunConflictError, match="another run is writing"), hold_output(output):
             pytest.fail("two hold it")
@@ -157,4 +159,16 @@ def test_a_file_is_held_by_one_run_at_a_time(output):
     assert output.read_bytes() == b"whole"
     with pytest.raises(ValueError, match="stop"), hold_output(output):
         raise ValueError("stop")
+    with ExitStack() as other:
+        replace = Path.replace
+
+        def give_its_name(path, target):
+            replace(path, target)
+            other.enter_context(hold_output(output))  # the next run, at once
+
+        with monkeypatch.context() as patch, hold_output(output), open_whole(output) as path:
+            path.write_bytes(b"anew")
+            patch.setattr(Path, "replace", give_its_name)
+        with pytest.raises(RunConflictError), hold_output(output):
+            pytest.fail("its scratch file was taken from it")
     assert list(output.parent.iterdir()) == [output]

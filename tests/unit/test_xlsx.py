@@ -54,10 +54,29 @@ def test_what_a_sheet_cannot_hold_is_told(tmp_path, monkeypatch):
     assert whole == "a" * MAX_CHARS
     assert len(cut) == MAX_CHARS
     assert cut.endswith("b [cut: 40000 characters]")
+    ship = "\U0001f6a2"  # two units of UTF-16, which is how Excel counts
+    write_xlsx(tmp_path / "a.xlsx", ["text"], [["a" + ship * (MAX_CHARS // 2)], [ship * (MAX_CHARS // 2 + 1)]])
+    _, (whole,), (cut,) = read_sheet(tmp_path / "a.xlsx")
+    assert whole == "a" + ship * (MAX_CHARS // 2)
+    assert cut == ship * 16_371 + " [cut: 32768 characters]"
     monkeypatch.setattr(xlsx, "MAX_ROWS", 3)
     write_xlsx(tmp_path / "b.xlsx", ["n"], [[n] for n in range(3)])
     with pytest.raises(FileWriteError, match=r"and there are more; write \.csv"):
         write_xlsx(tmp_path / "c.xlsx", ["n"], [[n] for n in range(4)])
+
+
+def test_answers_that_no_sheet_holds_are_there_for_another_file(classify, rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(xlsx, "MAX_ROWS", 3)
+    monkeypatch.chdir(tmp_path)
+    finished = classify(rows, "--output", "out.xlsx")
+    assert finished.code == 1
+    told = " ".join(finished.stderr.split())
+    assert "cannot write out.xlsx: a sheet of Excel holds 3 rows, and there are more" in told
+    assert "rename out.xlsx.partial to out.csv.partial, and give the same command with --output out.csv" in told
+    (tmp_path / "out.xlsx.partial").rename("out.csv.partial")
+    finished = classify(rows, "--output", "out.csv")
+    assert finished.code == 0, finished.stderr
+    assert "that an earlier run classified" in finished.stderr
 
 
 def test_classify_writes_answers_and_summaries(classify, rows, tmp_path):
