@@ -176,3 +176,32 @@ def test_a_workbook_of_excel_holds_what_the_csv_does_and_is_built_as_that_of_cla
         assert theirs.namelist() == ours.namelist()
         parts = [(theirs.read(name), ours.read(name)) for name in ours.namelist()]
     assert all(one == other for one, other in parts[:-1])
+
+
+MAKE = """async (texts) => {
+  let longest = 0;
+  const encode = TextEncoder.prototype.encode;
+  TextEncoder.prototype.encode = function (text) {
+    longest = Math.max(longest, text.length);
+    return encode.call(this, text);
+  };
+  try {
+    const { makeWorkbook } = await import(new URL("page/js/xlsx.js", document.baseURI));
+    const workbook = makeWorkbook(["text"], texts.map((text) => [text]));
+    return [longest, Array.from(new Uint8Array(await workbook.arrayBuffer()))];
+  } finally { TextEncoder.prototype.encode = encode; }
+}"""
+
+
+def test_a_sheet_is_the_one_that_classify_writes_and_is_no_text_of_any_length(batch, tmp_path):
+    ship = "\U0001f6a2"
+    odd = ["=1+1", "0071", "a\r\n\x07 _x000D_ <&>\"'", ship * 16_383, ship * 16_384, "a" * 40_000]
+    texts = [*odd, *(f"{n} {'long ' * 100}" for n in range(2500))]
+    longest, content = batch.evaluate(MAKE, texts)
+    assert longest < 800_000
+    (tmp_path / "theirs.xlsx").write_bytes(bytes(content))
+    write_xlsx(tmp_path / "ours.xlsx", ["text"], ([text] for text in texts))
+    with zipfile.ZipFile(tmp_path / "theirs.xlsx") as theirs, zipfile.ZipFile(tmp_path / "ours.xlsx") as ours:
+        assert {name: theirs.read(name) for name in theirs.namelist()} == {
+            name: ours.read(name) for name in ours.namelist()
+        }

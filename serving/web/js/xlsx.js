@@ -1,7 +1,8 @@
 // Owns rows -> a workbook of Excel, part for part as twohands/xlsx.py writes it, but stored and not packed. Knows
 // nothing of answers.
 const MAX_ROWS = 1_048_575; // below the heading
-const MAX_CHARS = 32_767; // of a cell; Excel calls a file damaged that has more
+const MAX_CHARS = 32_767; // of a cell, as UTF-16 counts them; Excel calls a file damaged that has more
+const ROWS_AT_ONCE = 1000; // as one text: a browser makes none of more than half a gigabyte
 const MADE = (1 << 5) | 1; // 1 January 1980, as zip counts days
 
 const XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n';
@@ -26,7 +27,7 @@ const MARKS = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
 
 function writeText(value, style = "") {
   const told = ` [cut: ${value.length} characters]`;
-  const text = value.length > MAX_CHARS ? `${value.slice(0, MAX_CHARS - told.length)}${told}` : value;
+  const text = value.length > MAX_CHARS ? `${value.slice(0, MAX_CHARS - told.length).replace(/[\ud800-\udbff]$/, "")}${told}` : value;
   const escaped = text
     .toWellFormed()
     .replace(ESCAPED, (found) => `_x${found.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}_`)
@@ -46,9 +47,9 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, number) => {
   return left;
 });
 
-function checksum(bytes) {
+function checksum(pieces) {
   let sum = 0xffffffff;
-  for (const byte of bytes) sum = (sum >>> 8) ^ TABLE[(sum ^ byte) & 0xff];
+  for (const bytes of pieces) for (const byte of bytes) sum = (sum >>> 8) ^ TABLE[(sum ^ byte) & 0xff];
   return (sum ^ 0xffffffff) >>> 0;
 }
 
@@ -64,19 +65,22 @@ function pack(...numbers) {
   return view.buffer;
 }
 
+const encode = (text) => new TextEncoder().encode(text);
+
+// `files` are lists of bytes by name.
 function zip(files, type) {
-  const encoder = new TextEncoder();
   const parts = [];
   const directory = [];
   let at = 0;
-  for (const [name, content] of Object.entries(files)) {
-    const [path, bytes] = [encoder.encode(name), encoder.encode(content)];
+  for (const [name, pieces] of Object.entries(files)) {
+    const path = encode(name);
+    const nBytes = pieces.reduce((total, bytes) => total + bytes.length, 0);
     // Version, flags, stored, time, day, checksum, twice the size, length of the name, nothing more.
-    const told = [[20, 2], [0, 2], [0, 2], [0, 2], [MADE, 2], [checksum(bytes), 4], [bytes.length, 4], [bytes.length, 4], [path.length, 2], [0, 2]];
+    const told = [[20, 2], [0, 2], [0, 2], [0, 2], [MADE, 2], [checksum(pieces), 4], [nBytes, 4], [nBytes, 4], [path.length, 2], [0, 2]];
     const head = pack([0x04034b50, 4], ...told);
-    parts.push(head, path, bytes);
+    parts.push(head, path, ...pieces);
     directory.push(pack([0x02014b50, 4], [20, 2], ...told, [0, 2], [0, 2], [0, 2], [0, 4], [at, 4]), path);
-    at += head.byteLength + path.length + bytes.length;
+    at += head.byteLength + path.length + nBytes;
   }
   const size = directory.reduce((total, part) => total + part.byteLength, 0);
   const n = Object.keys(files).length;
@@ -87,7 +91,12 @@ function zip(files, type) {
 export function makeWorkbook(names, rows) {
   if (rows.length > MAX_ROWS) throw new Error(`a sheet of Excel holds ${MAX_ROWS} rows, and there are ${rows.length}. Take CSV.`);
   const heading = names.map((name) => writeText(name, ' s="1"')).join("");
-  const sheet = [BEGIN, `<row>${heading}</row>`, ...rows.map((row) => `<row>${row.map(writeCell).join("")}</row>`), END].join("");
-  const parts = Object.fromEntries(Object.entries(PARTS).map(([name, content]) => [name, XML + content]));
+  const sheet = [encode(`${BEGIN}<row>${heading}</row>`)];
+  for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {
+    const held = rows.slice(at, at + ROWS_AT_ONCE).map((row) => `<row>${row.map(writeCell).join("")}</row>`);
+    sheet.push(encode(held.join("")));
+  }
+  sheet.push(encode(END));
+  const parts = Object.fromEntries(Object.entries(PARTS).map(([name, content]) => [name, [encode(XML + content)]]));
   return zip({ ...parts, "xl/worksheets/sheet1.xml": sheet }, `${TYPE}.sheet`);
 }
