@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -271,6 +271,15 @@ def _export_config(database: str | None, output: Path, model: str | None) -> Non
         click.echo(f"{what}, so that their tasks do not fit the config: {'; '.join(unfit)}", err=True)
 
 
+def _leave_out_unknown(corrections: Iterable[Correction], left_out: list[str]) -> Iterator[Correction]:
+    """Pass on what has an annotator: one that has none made `agreement` refuse the whole file."""
+    for correction in corrections:
+        if correction.annotator is None:
+            left_out.append(correction.id)
+        else:
+            yield correction
+
+
 @corrections.command(name="export", short_help="Export corrections, one for each text.")
 @_DATABASE
 @click.option(
@@ -288,7 +297,7 @@ def _export_config(database: str | None, output: Path, model: str | None) -> Non
     "--output", type=click.Path(path_type=Path, dir_okay=False), default="-", help="A file; - is standard output."
 )
 @click.option("--model", metavar="NAME_OR_DIR", help="Whose labels the config offers; the released one if not given.")
-@click.option("--by-reader", is_flag=True, help="One for each text and API key, to set readers beside one another.")
+@click.option("--by-reader", is_flag=True, help="One for each text and API key that set labels, to compare readers.")
 def export_command(
     database: str | None, export_format: str, status: str, output: Path, model: str | None, *, by_reader: bool
 ) -> None:
@@ -312,10 +321,19 @@ def export_command(
         return
     chosen = None if status == "all" else cast("Status", status)
     wanted = cast("ExportFormat", export_format)  # click let nothing else through
+    left_out: list[str] = []
     with _open_store(database) as store, _open_output(output) as stream:
-        n_written = write_export(store.iterate_latest(status=chosen, by_reader=by_reader), stream, export_format=wanted)
+        found = store.iterate_latest(status=chosen, by_reader=by_reader)
+        found = _leave_out_unknown(found, left_out) if by_reader else found
+        n_written = write_export(found, stream, export_format=wanted)
     of_which = "" if status == "all" else f" that {'is' if n_written == 1 else 'are'} {status}"
     click.echo(f"exported {n_written} correction{'s'[: n_written != 1]}{of_which}", err=True)
+    if left_out:
+        click.echo(
+            f"left out {len(left_out)}, of which nobody knows who set the labels: no API key was asked for, or they "
+            "were set anew and the correction was changed again",
+            err=True,
+        )
 
 
 @corrections.command(name="purge")

@@ -36,11 +36,11 @@ def make_row(correction: Correction) -> dict[str, object]:
     return {
         "id": correction.id,
         "text": correction.text,
-        **correction.labels,
+        **({"annotator": correction.annotator} if correction.annotator is not None else {}),
+        **correction.labels,  # a head of an older model may be called annotator: its label stays
         "source": correction.source or DEFAULT_SOURCE,
         "group": correction.group or correction.id,
         "confidence": correction.confidence,
-        **({"annotator": correction.annotator} if correction.annotator is not None else {}),
     }
 
 

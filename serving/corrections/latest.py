@@ -5,11 +5,16 @@ import sqlalchemy as sa
 from serving.corrections.schemas import Status
 from serving.corrections.table import CORRECTIONS
 
-# Who set the labels. Whether they were set when it was saved or changed last is known, but not who set them between.
-ANNOTATOR = sa.case(
-    (CORRECTIONS.c.labelled == CORRECTIONS.c.created, CORRECTIONS.c.created_by),
-    (CORRECTIONS.c.labelled == CORRECTIONS.c.updated, CORRECTIONS.c.updated_by),
-).label("annotator")
+
+def _find_annotator(table: sa.FromClause) -> sa.ColumnElement[str | None]:
+    """Who set the labels: when it was saved or changed last, that is known, and not who set them between."""
+    return sa.case(
+        (table.c.labelled == table.c.created, table.c.created_by),
+        (table.c.labelled == table.c.updated, table.c.updated_by),
+    )
+
+
+ANNOTATOR = _find_annotator(CORRECTIONS).label("annotator")
 
 
 def is_latest(*, status: Status | None, within_status: bool = False, by_reader: bool = False) -> sa.ColumnElement[bool]:
@@ -18,7 +23,7 @@ def is_latest(*, status: Status | None, within_status: bool = False, by_reader: 
     Args:
         status: the others are only these; None is all.
         within_status: the others are those of its own status, whatever that is.
-        by_reader: the others are those that were saved with the same API key, or with none, too.
+        by_reader: the others are those whose labels were set with the same API key, or by nobody that is known, too.
 
     Returns:
         A condition on the table of corrections.
@@ -33,5 +38,5 @@ def is_latest(*, status: Status | None, within_status: bool = False, by_reader: 
     if within_status:
         overruled.append(later.c.status == CORRECTIONS.c.status)
     if by_reader:
-        overruled.append(later.c.created_by.is_not_distinct_from(CORRECTIONS.c.created_by))
+        overruled.append(_find_annotator(later).is_not_distinct_from(_find_annotator(CORRECTIONS)))
     return ~sa.exists().where(*overruled)

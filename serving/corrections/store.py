@@ -287,7 +287,7 @@ class Store:
 
         Args:
             status: only these; None is all.
-            by_reader: one for each text and reader, by the API key that saved it.
+            by_reader: one for each text and reader, by the API key that set its labels.
             n_at_once: rows that are held in memory.
 
         Yields:
