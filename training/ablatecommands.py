@@ -81,7 +81,9 @@ def _tell_run(content: Mapping[str, Any], run: "Run") -> str:
     return f"{run.step}, seed {run.seed}: {', '.join(told)}"
 
 
-def _prepare(runs: "Sequence[Run]", left: "Sequence[Run]", output: Path, *, keep_checkpoints: bool) -> None:
+def _prepare(
+    runs: "Sequence[Run]", left: "Sequence[Run]", done: "Sequence[Run]", output: Path, *, keep_checkpoints: bool
+) -> None:
     """See that there is room, and say what is there."""
     from training.ablate import check_room_for, clear, has_checkpoint  # noqa: PLC0415, RUF100
 
@@ -89,7 +91,6 @@ def _prepare(runs: "Sequence[Run]", left: "Sequence[Run]", output: Path, *, keep
     output.mkdir(parents=True, exist_ok=True)
     splits = runs[0].splits
     _say(f"{len(splits.train)} rows to fit by the base, {len(splits.dev)} of dev to select by and to answer")
-    done = [run for run in runs if run not in left]
     for run in done:
         clear(run, output, keep_checkpoint=keep_checkpoints)
     if done:
@@ -180,10 +181,12 @@ def ablate(
     if only_list:
         _list_runs(runs, answered, steps, diverged, target)
         return
-    left = [run for run in runs if (run.step, run.seed) not in answered]
-    _prepare(runs, left, target, keep_checkpoints=keep_checkpoints)
+    done = [run for run in runs if (run.step, run.seed) in answered]
+    left = [run for run in runs if run not in done and run.name not in diverged]
+    _prepare(runs, left, done, target, keep_checkpoints=keep_checkpoints)
     if diverged:
         _say(f"{', '.join(diverged)} diverged before, and {'is' if len(diverged) == 1 else 'are'} not tried again")
+        _say(f"to try one of them all the same, remove {target / 'NAME.diverged.json'}")
 
     from training.ablate import answer_left  # noqa: PLC0415, RUF100
     from training.ablatetable import write_tables  # noqa: PLC0415, RUF100

@@ -362,8 +362,13 @@ def test_a_step_that_diverges_leaves_the_others_to_be_measured(config, tmp_path,
     assert "0 of 4 to run" in listed
     # Given again, no step of theirs is trained to the same end once more.
     monkeypatch.setattr(runs_of, "fit", lambda *_, **__: pytest.fail("it would diverge again"))
+    asked_room = []
+    monkeypatch.setattr(runs_of, "check_room_for", lambda left, *_, **__: asked_room.append(list(left)))
     with pytest.raises(NonFiniteLogitsError, match="fast-1, fast-2"):
         invoke(*asked)
+    assert asked_room == [[]]
+    told = CliRunner().invoke(ablate, [str(a) for a in asked]).output
+    assert "remove out/NAME.diverged.json" in told
     assert json.loads(Path("out/ablate.json").read_text(encoding="utf-8"))["diverged"] == ["fast-1", "fast-2"]
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
