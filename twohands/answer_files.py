@@ -12,6 +12,7 @@ from twohands.bulk import Answer
 from twohands.errors import DataError, TaxonomyMismatchError
 from twohands.examples import Row, read_rows
 from twohands.outputs import Column, flat_columns
+from twohands.row_faults import tell_once
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
 _MOST_FAULTS = 20
@@ -145,6 +146,5 @@ def read_answers(path: Path, taxonomy: Taxonomy) -> Iterator[tuple[Row, Answer]]
             changed.append(f"{row.place}: {error}")
         else:
             yield row, answer
-    if faults := unreadable + changed:
-        hidden = [f"and {len(faults) - _MOST_FAULTS} more"] if len(faults) > _MOST_FAULTS else []
-        raise DataError(f"{path} is not as it was written; nothing was summed up", faults[:_MOST_FAULTS] + hidden)
+    if faults := tell_once(unreadable) + changed:
+        raise DataError(f"{path} is not as it was written; nothing was summed up", faults, limit=_MOST_FAULTS)

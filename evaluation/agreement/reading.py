@@ -15,7 +15,7 @@ from twohands.examples import Row, as_words, expand_paths, read_rows
 from twohands.hashing import sha256_of_file, sha256_of_value
 from twohands.open_cells import is_open
 from twohands.paragraphs import normalise
-from twohands.row_faults import LabelWordsError, RowError, advise_taxonomy, tell_columns, tell_faults
+from twohands.row_faults import LabelWordsError, RowError, advise_taxonomy, tell_columns, tell_faults, tell_once
 from twohands.taxonomy import Head, ProblemType
 from twohands.values import read_whole
 
@@ -317,6 +317,6 @@ def read_codings(
             "`twohands agreement --help` shows the layouts"
         )
     if reader.faults:
-        raise DataError(f"{', '.join(map(str, paths))} cannot be used; nothing was measured", reader.faults)
+        raise DataError(f"{', '.join(map(str, paths))} cannot be used; nothing was measured", tell_once(reader.faults))
     codings = Codings(head, items, annotators, list(given), scale, list(tied))
     return ReadCodings(codings, files, reader.n_repeated, n_tied, layout.where)

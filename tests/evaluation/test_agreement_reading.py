@@ -57,3 +57,11 @@ def test_numbers_beside_gaps_are_labels(tmp_path):
     ]
     codings = read(write_jsonl(tmp_path / "rows.jsonl", rows), RATING).codings
     assert codings.given == [{"anna": ("1",), "ben": ("2",)}, {"ben": ("0",)}, {"anna": ("2",)}]
+
+
+@pytest.mark.issue(6)
+def test_a_file_in_latin_1_is_one_fault(tmp_path, taxonomy):
+    (tmp_path / "rows.jsonl").write_text('{"id": "caf\u00e9"}\n' * 8, encoding="latin-1")
+    with pytest.raises(DataError) as caught:
+        read(tmp_path / "rows.jsonl", taxonomy.heads[0])
+    assert caught.value.faults[0].startswith(f"{tmp_path / 'rows.jsonl'}:1 and 7 more rows: byte 0xe9")

@@ -114,7 +114,10 @@ def test_what_is_no_answer_of_the_model_is_refused(tmp_path, taxonomy):
     with pytest.raises(DataError, match="stance has not the scores of state-led, market-led, neutral"):
         list(read_answers(path, taxonomy))
     path = write_rows(tmp_path / "c.jsonl", *({"stance": {"scores": None}} for _ in range(30)))
-    with pytest.raises(DataError, match="and 10 more"):
+    with pytest.raises(DataError, match=r"\(30 faults\)(?s:.*)and 10 more"):
+        list(read_answers(path, taxonomy))
+    path.write_text("caf\u00e9\n" * 8, encoding="latin-1")
+    with pytest.raises(DataError, match=r"c\.jsonl:1 and 7 more rows: byte 0xe9 is not UTF-8"):
         list(read_answers(path, taxonomy))
 
 
