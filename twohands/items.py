@@ -34,6 +34,7 @@ from twohands.errors import (
 )
 from twohands.examples import Row, expand_paths, import_pyarrow, read_jsonl_lines, read_rows
 from twohands.paragraphs import split_paragraphs
+from twohands.plain_words import PlainWords
 from twohands.row_files import (
     ROW_SUFFIXES,
     PackedError,
@@ -62,8 +63,8 @@ class Item:
 
     `where` holds `document`, `paragraph` (from 0), `start` and `end` (characters of the raw text; None where the
     text was extracted from the file) for a document, of a PDF also `page` (from 1), below a heading also `section`, in
-    a transcript also `speaker`, and nothing for a row. `raw` is a document's paragraph with its line ends, by which
-    evidence is cut, and None for a row.
+    a transcript also `speaker`, and nothing for a row. `raw` is a document's paragraph with its line ends and
+    without marks, as it is read: by these evidence is cut; None for a row.
     `document` is under what the text is summed up: the file, or what its row shares with others (`is_shared`).
     """
 
@@ -221,12 +222,13 @@ def _items_from_document(
         return
     if not paragraphs:
         yield Item(name, None, EmptyParagraphError("the document holds no text"), where, document=name)
+    plain = PlainWords(document.text)
     for number, paragraph in enumerate(paragraphs):
         offsets = {"start": paragraph.start, "end": paragraph.end} if has_offsets else {}
         if page := document.find_page(paragraph.start):
             offsets["page"] = page
         named = {place: found for place in ("section", "speaker") if (found := getattr(paragraph, place))}
-        raw = document.text[paragraph.start : paragraph.end]
+        raw = plain.read(document.text[paragraph.start : paragraph.end])
         under = (spell_value(named.get(by), most_chars=_MAX_NAME_CHARS), True) if by in PLACES else (name, False)
         place = where | {"paragraph": number} | offsets | named
         yield Item(f"{name}#{number}", paragraph.text, None, place, raw, *under)
