@@ -37,6 +37,8 @@ _PAIRS = _read(
     "pro-independence pro-union pro-labor pro-labour pro-western so-called"
 )
 _LINKS = frozenset({"of", "the", "to", "and", "or", "in", "by", "for", "a", "on", "as"})  # within state-of-the-art
+# Before these a hyphen stands for what follows: pre- and post-war, Ein- und Ausfuhr. No syllable ends words so.
+_JOINING = _read("and or to und oder bis sowie et ou")
 _MIN_CHARS = 4  # before one of `_LAST_PARTS`
 
 HYPHENS = ("-", "\u2010", "\u00ad")  # the last of which only ever parts a word
@@ -97,5 +99,11 @@ def join_word(so_far: str, line: str, words: frozenset[str]) -> str | None:
     if not before or not after:
         return None
     first, second = before[2].lower(), after[0].lower()
-    is_own = so_far[-1] != "\u00ad" and _has_own_hyphen(first, second, words, is_within=bool(before[1]))
+    if so_far[-1] == "\u00ad":
+        return so_far[:-1] + line
+    is_own = _has_own_hyphen(first, second, words, is_within=bool(before[1]))
+    if second in _JOINING and first + second not in words:
+        is_own = line[after.end() : after.end() + 1] in {"-", "\u2010"}  # hand-to-mouth
+        if not is_own:
+            return None
     return f"{so_far[:-1]}-{line}" if is_own else so_far[:-1] + line

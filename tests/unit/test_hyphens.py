@@ -26,6 +26,7 @@ from twohands.pdf_join import join_lines
         ("self-reli", "ance is", "self-reliance is"),
         ("it co", "operates", "it cooperates"),
         ("they de", "controlled it", "they decontrolled it"),
+        ("from hand", "to-mouth lives", "from hand-to-mouth lives"),
     ],
 )
 def test_compounds_keep_their_hyphen_and_words_lose_it(so_far, line, expected, hyphen):
@@ -38,6 +39,16 @@ def test_compounds_keep_their_hyphen_and_words_lose_it(so_far, line, expected, h
 @pytest.mark.parametrize(("so_far", "line"), [("state-", "Owned"), ("2031-", "2032"), ("so -", "they say"), ("a", "b")])
 def test_where_no_word_was_parted_nothing_is_joined(so_far, line):
     assert join_word(so_far, line, frozenset()) is None
+
+
+@pytest.mark.issue(4)
+def test_a_hyphen_that_stands_for_a_word_that_follows_parts_none():
+    """They were read as "preand post-war", "the state-and market-led" and "Einund Ausfuhr"."""
+    for so_far, line in [("pre-", "and post-war"), ("the state-", "and market-led"), ("Ein-", "und Ausfuhr")]:
+        assert join_word(so_far, line, frozenset()) is None
+        assert join_lines([[so_far, f"{line} plans."]]) == f"{so_far} {line} plans."
+    assert join_word("thous-", "and men", frozenset()) is None
+    assert join_word("thous-", "and men", find_words(["a thousand"])) == "thousand men"
 
 
 def test_what_stands_elsewhere_in_the_document_decides():
