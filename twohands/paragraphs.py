@@ -222,6 +222,7 @@ def _find(
         is_item = bool(marker) and not stripped[0].isupper()
         is_open = not _is_ended(stripped, n_words, is_item=is_item, is_beside_comma=is_beside_comma)
         is_wanted = (bool(marker) and marker == marker_read) or _is_led(stripped, is_lead=is_lead)
+        is_wanted = is_wanted or turns.is_cut_short(span[0], stripped)
         is_lead = stripped[-1] in _COLONS
         if n_words < min_words and is_open and not is_wanted:
             run, marker_read = run or _Run(*span), ""
@@ -282,6 +283,13 @@ def _join_leads(text: str, spans: Iterable[tuple[int, int]], limit_chars: int) -
         yield lead
 
 
+def _cut_spans(text: str, spans: Iterable[tuple[int, int]], turns: Turns) -> Iterator[tuple[int, int]]:
+    """Cut what was put together, as short pieces in a row are, where another begins to speak."""
+    for span in spans:
+        for start, end in turns.cut(*span):
+            yield start, end if end == span[1] else start + len(text[start:end].rstrip())
+
+
 def iter_paragraphs(
     text: str, *, min_words: int = MIN_WORDS, limit_chars: int = LIMIT_CHARS, check: Check = _go_on
 ) -> Iterator[Paragraph]:
@@ -308,7 +316,7 @@ def iter_paragraphs(
         found = _find(
             text, sections, turns, min_words=min_words, limit_chars=limit_chars, check=check, with_notices=with_notices
         )
-        for start, end in _join_leads(text, found, limit_chars):
+        for start, end in _cut_spans(text, _join_leads(text, found, limit_chars), turns):
             check()
             with suppress(EmptyParagraphError):
                 section = normalise(heading) if (heading := sections.find(start)) else ""

@@ -23,6 +23,7 @@ _MARKS = 9
 _BEGIN_OF_LINE = re.compile(rf"(?:\A|(?<=[\r\n]))[*_#> \t\xa0\u3000]{{0,{_MARKS}}}[^\W\d_a-z]")
 _LINE_END = re.compile(r"[\r\n]")
 _BROKEN_OFF = tuple("-\u2013\u2014\u2026)]")  # somebody is interrupted, or laughs
+_CUT_SHORT = ("--", "\u2013", "\u2014", "\u2026")
 
 _TITLES = frozenset({
     "ambassador", "baroness", "chair", "chairman", "chairperson", "chairwoman", "commissioner", "congressman",
@@ -48,7 +49,7 @@ _NO_NAMES = frozenset({
     "time", "timeline", "title", "to", "topic", "update", "url", "venue", "verdict", "video", "warning", "web",
     "website",
 })  # fmt: skip
-_WORD = r"[^\W\d_](?:[\w'\u2019\u2011-]|\.(?=[ ,:\w]))*+"
+_WORD = r"[^\W\d_](?:[^\W_]|['\u2019\u2011-]|\.(?=[ ,:\w]))*+"
 _NAME = rf"{_WORD}(?:,?[ ]\(?{_WORD}\)?){{0,9}}?"
 _BEGIN = rf"\A[*_#>\s]{{0,{_MARKS}}}"
 # `Name:`, `Name (Party):`, and in Markdown `**Name:**`.
@@ -75,7 +76,8 @@ def _is_name(name: str) -> bool:
     words = _words(name)
     if not words or len(words) > 7 or not words[0][0].isupper() or len(name) > _MAX_CHARS:
         return False
-    if {words[0].casefold(), words[-1].casefold()} & _NO_NAMES:
+    is_office = _has_title(name) and re.search(r" (?:for|of) ", name)  # "Minister for Industrial Strategy"
+    if words[0].casefold() in _NO_NAMES or (words[-1].casefold() in _NO_NAMES and not is_office):
         return False
     return all(word[0].isupper() or word.casefold() in _SMALL for word in words) and words[-1].casefold() not in _SMALL
 
@@ -180,6 +182,23 @@ class Turns:
         """
         inner = self._starts[bisect_right(self._starts, start) : bisect_left(self._starts, end)]
         yield from pairwise([start, *inner, end])
+
+    def is_cut_short(self, start: int, words: str) -> bool:
+        """Say whether a piece of the text is somebody who is interrupted: short as it may be, it is no heading.
+
+        Args:
+            start: of the piece, without space before it.
+            words: all of it.
+
+        Returns:
+            False where nothing stands behind the name.
+        """
+        number = bisect_right(self._starts, start) - 1
+        if number < 0 or start - self._starts[number] > _MARKS or not words.endswith(_CUT_SHORT):
+            return False
+        name = self._names[number]
+        begin = words.casefold().find(name.casefold())
+        return 0 <= begin <= _MARKS and any(map(str.isalpha, words[begin + len(name) :]))
 
     def find(self, start: int, section: str) -> str:
         """Find who speaks in a paragraph.

@@ -138,3 +138,25 @@ def test_documents_are_summed_up_by_their_sections(classify, tmp_path):
             ("Ports", "2"),
             ("(none)", "1"),
         ]
+
+
+def test_short_turns_without_a_stop_are_one_speakers_and_those_who_are_interrupted_are_read():
+    """Captions of several speakers were one paragraph of the first; a sentence that was cut short was a heading."""
+    captions = [
+        "JANE DOE: so we went and bought the whole grid",
+        "TOM REED: right and who paid for all of that",
+        "JANE DOE: the state did of course it always does",
+        "TOM REED: and the price went up by a fifth",
+    ]
+    for between in ("\n\n", "\r\n \r\n"):
+        assert turns_of(*captions, between=between) == [(each[:8], each) for each in captions]
+    raw = "\n\n".join(captions)
+    assert [raw[each.start : each.end] for each in split_paragraphs(raw)] == captions
+    cut_short = "**Mr. REED:** We would --"
+    assert turns_of(*HEARING[1:3], cut_short, HEARING[4])[2] == ("Mr. REED", "Mr. REED: We would --")
+    assert len(turns_of(*HEARING[1:3], "Mr. REED: --", HEARING[4])) == 3
+
+
+def test_offices_are_names_and_marks_are_none():
+    pieces = [f"Minister for Industrial Strategy: {LONG}", f"__TOM REED__: {OTHER}", f"__TOM REED__: {LONG}"]
+    assert speakers_of(*pieces) == ["Minister for Industrial Strategy", "TOM REED", "TOM REED"]
