@@ -26,8 +26,8 @@ _STRICT = "http://purl.oclc.org/ooxml/wordprocessingml/main "
 _HEADING = re.compile(r"(?:heading ([1-9])|title|subtitle)$")
 _FALLBACK = "http://schemas.openxmlformats.org/markup-compatibility/2006 Fallback"  # the same once more, for old Word
 _MAIN = re.compile(r"word/document\d*\.xml")  # Word in a browser counts them
-# What was deleted or moved away, its notes included, and how a paragraph looked before it was changed.
-_FORMER = {"del", "moveFrom", "pPrChange"}
+# What was deleted or moved away, its notes included, and how words and paragraphs looked before they were changed.
+_FORMER = {"del", "moveFrom", "pPrChange", "rPrChange"}
 _STYLED = {"p": "pStyle", "r": "rStyle", "": ""}  # what may be hidden, and what names its style
 _HOLDERS = {"p", "r"}
 _OFF = {"0", "false", "off"}  # values of a mark that takes back what a style says
@@ -173,13 +173,13 @@ class _Styles:
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
         self._bases: dict[str, str] = {}
-        self._hidden: set[str] = set()
+        self._hidden: dict[str, bool] = {}  # where a style says so or the contrary
         self._id = ""
 
     def begin(self, name: str, attributes: Mapping[str, str]) -> None:
         tag, value = _tag(name), _get(attributes, "val")
-        if tag == "vanish" and value not in _OFF:
-            self._hidden.add(self._id)
+        if tag == "vanish" and self._id:
+            self._hidden[self._id] = value not in _OFF
         elif tag == "style":
             self._id = _get(attributes, "styleId")
         elif tag == "name":
@@ -205,7 +205,9 @@ class _Styles:
         for style in self._names:
             base = style
             for _ in range(_MAX_STYLES):
-                hidden |= {style} if base in self._hidden else set()
+                if base in self._hidden:  # the nearest counts
+                    hidden |= {style} if self._hidden[base] else set()
+                    break
                 base = self._bases.get(base, "")
         return hidden
 

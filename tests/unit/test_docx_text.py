@@ -197,11 +197,13 @@ def test_hidden_text_is_not_read():
     styles = (
         '<w:style w:styleId="Note"><w:name w:val="Note"/><w:rPr><w:vanish/></w:rPr></w:style>'
         '<w:style w:styleId="Inner"><w:name w:val="Inner"/><w:basedOn w:val="Note"/></w:style>'
-        '<w:style w:styleId="Seen"><w:name w:val="Seen"/><w:rPr><w:vanish w:val="0"/></w:rPr></w:style>'
+        '<w:style w:styleId="Seen"><w:name w:val="Seen"/><w:basedOn w:val="Note"/>'
+        '<w:rPr><w:vanish w:val="0"/></w:rPr></w:style>'
     )
     secret = run("Ask the lawyers first.", "<w:vanish/>")
     reference = '<w:r><w:rPr><w:vanish/></w:rPr><w:footnoteReference w:id="2"/></w:r>'
     shown = run(" So it is.", '<w:rStyle w:val="Note"/><w:vanish w:val="false"/>')
+    shown += run(" It was hidden.", "<w:rPrChange><w:rPr><w:vanish/></w:rPr></w:rPrChange>")
     style = '<w:rStyle w:val="Inner"/>'
     blocks = [
         f"<w:p><w:pPr><w:rPr><w:vanish/></w:rPr></w:pPr>{run(FIRST)}{secret}{reference}{shown}</w:p>",
@@ -211,5 +213,5 @@ def test_hidden_text_is_not_read():
     ]
     notes = '<w:footnote w:id="2"><w:p><w:r><w:t>Of the lawyers.</w:t></w:r></w:p></w:footnote>'
     content = make_docx(*blocks, **{"word/styles.xml": styles, "word/footnotes.xml": notes})
-    assert texts_of(read(content)) == [f"{FIRST} So it is.", SECOND]
+    assert texts_of(read(content)) == [f"{FIRST} So it is. It was hidden.", SECOND]
     assert "lawyers" not in read(content)
