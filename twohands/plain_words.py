@@ -22,7 +22,10 @@ _STRUCK = re.compile(r"~~(?=\S)([^~]{1,300})(?<=\S)~~")
 _CODE = re.compile(r"(?<!`)`([^`\r\n]{1,200})`(?!`)")
 _NOTE = re.compile(r"[^\S\r\n]?\[\^[^\]\s]{1,60}\](?!:)")
 _ADDRESS = re.compile(r"<((?:https?://|mailto:)[^<>\s]{1,500})>")
-_TAG = re.compile(r"</?(?:a|b|br|del|em|i|ins|kbd|mark|small|span|strong|sub|sup|u)\b[^<>\r\n]{0,200}>", re.IGNORECASE)
+_TAG = re.compile(  # with attributes, or nothing: <A board of the state> is a quotation
+    r"</?(?:a|b|br|del|em|i|ins|kbd|mark|small|span|strong|sub|sup|u)(?:\s{1,9}[\w:-]{1,40}\s?=[^<>\r\n]{0,200})?\s?/?>",
+    re.IGNORECASE,
+)
 _ESCAPED = re.compile(r"\\([*_`~\[\]#>|\\])")
 _QUOTED = re.compile(r"^[^\S\r\n]*+(?:>[^\S\r\n]?)++", re.MULTILINE)
 _BOX = re.compile(r"^([^\S\r\n]*+(?:[-*+]|\d{1,3}[.)])[^\S\r\n]++)\[[ xX]\](?=\s)", re.MULTILINE)

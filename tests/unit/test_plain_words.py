@@ -44,6 +44,7 @@ def test_marks_are_no_words(raw, words):
         "***",
         "`` quoted ''",
         "the rate of 3 > 2\n> 1 is",
+        "<A board of the town> and x <b and c> d",
     ],
 )
 def test_what_only_looks_like_a_mark_stays(raw):
