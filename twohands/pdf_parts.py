@@ -12,6 +12,7 @@ from itertools import islice
 from twohands.markers import read_marker
 from twohands.paragraphs import SENTENCE_END
 from twohands.pdf_lines import Line, Page, is_indented, is_set_apart
+from twohands.speakers import find_turns
 
 # Before a line's words, which hold neither: it is one of a heading's, or begins a paragraph whatever stands above.
 HEADING = "\x1d"
@@ -230,3 +231,25 @@ def _find_edges(page: Page) -> set[int]:
     """Where columns begin, in whole points."""
     counts = Counter(round(line.left) for line in page.lines if line.left is not None)
     return {left for left, n in counts.items() if n >= _MANY}
+
+
+def mark_turns(pages: list[list[str]]) -> list[list[str]]:
+    """Mark the lines of a transcript at which another begins to speak, which no gap may show.
+
+    Args:
+        pages: lines of each page, as `mark_parts` gives them.
+
+    Returns:
+        The same, of which more begin with `BEGIN`.
+    """
+    words = [[line.lstrip(BEGIN + HEADING) for line in page] for page in pages]
+    text = "\n".join(line for page in words for line in page)
+    starts = {start for start, _ in find_turns(text, lambda: None)}
+    marked: list[list[str]] = []
+    place = 0
+    for page, bare in zip(pages, words, strict=True):
+        marked.append([])
+        for line, each in zip(page, bare, strict=True):
+            marked[-1].append(BEGIN + line if place in starts and line == each else line)
+            place += len(each) + 1
+    return marked

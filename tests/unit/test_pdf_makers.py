@@ -308,3 +308,23 @@ def test_cells_that_stand_far_from_each_other_are_a_table_and_no_heading():
     found = split([*body(["Loans"], top=540, size=14), *body(TEXT), *drawn, *body(MORE, top=404)])
     assert found[-1] == ("Loans", " ".join(MORE))
     assert ("Loans", " ".join(TEXT)) in found
+
+
+@pytest.mark.issue(4)
+def test_turns_of_a_transcript_that_no_gap_parts_are_a_paragraph_each():
+    """They were one paragraph, and all of it the first speaker's, where the last line of a turn is full."""
+    names = ["MS BERG", "MR REED", "MS BERG"]
+    page = [[f"{name}: I only say what I have said before, and say it again", *TEXT] for name in names]
+    content = draw_pdf([body([*page[0], *page[1][:2]]), body([*page[1][2:], *page[2]])])
+    document = extract_document(content, suffix=".pdf", name="x")
+    found = split_paragraphs(document.text)
+    assert [(each.speaker, each.text) for each in found] == [(turn[0][:7], " ".join(turn)) for turn in page]
+    assert [document.find_page(each.start) for each in found] == [1, 1, 2]
+
+
+@pytest.mark.issue(4)
+def test_a_sentence_of_many_figures_in_a_narrow_column_is_no_table():
+    lines = ["In 2019, 12 of 14; in 2020, 13", "of 15; in 2021, 14 of 16, and", "in 2022, 15 of 17 yards had got"]
+    assert split(body([*lines, "a loan of the board of the town."])) == [
+        ("", " ".join([*lines, "a loan of the board of the town."]))
+    ]
