@@ -151,7 +151,8 @@ def _number_tables(page: Page) -> Iterator[int]:
     found: list[int] = []
     for number, (is_row, group) in enumerate(groupby(page.lines, key=_is_row), start=1):
         rows = list(group)
-        is_table = is_row and len(rows) >= _MIN_ROWS
+        n_within = sum(row.text[0].islower() for row in rows) if is_row else 0  # as lines of a sentence begin
+        is_table = is_row and len(rows) >= _MIN_ROWS and n_within * 2 < len(rows)
         if is_table and found and _is_head(page.lines[len(found) - 1], rows[0]):
             found[-1] = number
         found += [number if is_table else 0] * len(rows)
