@@ -36,18 +36,19 @@ _SMALL = frozenset({
     "al", "and", "bin", "da", "de", "del", "della", "der", "di", "du", "el", "for", "la", "le", "of", "on",
     "the", "van", "von", "y", "zu",
 })  # fmt: skip
-# What stands before a colon in other texts, in capitals, too.
+# What stands before a colon in other texts, in capitals, too, as first or last word: Key Action, Energy Policy.
 _NO_NAMES = frozenset({
-    "abstract", "action", "activity", "address", "agency", "aim", "annex", "article", "author", "authors",
-    "background", "box", "budget", "category", "chapter", "chart", "claim", "clause", "comment", "conclusion",
-    "contact", "contents", "correction", "cost", "date", "deadline", "doi", "duration", "email", "example",
-    "fact", "fax", "figure", "from", "funding", "goal", "indicator", "introduction", "isbn", "key", "keywords",
-    "lead", "location", "measure", "myth", "note", "notes", "objective", "option", "outcome", "output", "part",
-    "partners", "phone", "photo", "pillar", "place", "price", "priority", "problem", "programme", "project",
-    "published", "question", "reason", "recommendation", "responsible", "result", "results", "scope", "section",
-    "source", "sources", "status", "step", "strategy", "subject", "summary", "table", "tags", "target", "tel",
-    "time", "timeline", "title", "to", "topic", "update", "url", "venue", "verdict", "video", "warning", "web",
-    "website",
+    "abstract", "action", "activity", "address", "agency", "aim", "annex", "article", "author", "authors", "background",
+    "benefits", "box", "budget", "category", "challenges", "change", "chapter", "chart", "claim", "clause", "comment",
+    "conclusion", "contact", "contents", "correction", "cost", "date", "deadline", "doi", "duration", "email", "energy",
+    "example", "expected", "fact", "fax", "figure", "from", "funding", "goal", "impact", "impacts", "indicator",
+    "introduction", "isbn", "key", "keywords", "lead", "location", "market", "markets", "measure", "myth", "note",
+    "notes", "objective", "opportunities", "option", "outcome", "output", "part", "partners", "phone", "photo",
+    "pillar", "place", "policies", "policy", "price", "priority", "problem", "programme", "project", "published",
+    "question", "reason", "recommendation", "reform", "reforms", "response", "responses", "responsible", "result",
+    "results", "rights", "risks", "scope", "section", "security", "source", "sources", "status", "step", "strategy",
+    "subject", "summary", "table", "tags", "target", "tel", "time", "timeline", "title", "to", "topic", "trade",
+    "update", "url", "venue", "verdict", "video", "warning", "web", "website",
 })  # fmt: skip
 _WORD = r"[^\W\d_](?:[^\W_]|['\u2019\u2011-]|\.(?=[ ,:\w]))*+"
 _NAME = rf"{_WORD}(?:,?[ ]\(?{_WORD}\)?){{0,9}}?"

@@ -57,6 +57,7 @@ def test_names_are_known_by_what_they_look_like(first, second, names):
     [
         [f"Energy: {LONG}", f"Transport: {LONG}", f"Housing: {LONG}", f"Energy: {LONG}"],
         [f"Target: {LONG}", f"Budget: {LONG}"] * 3,
+        [f"Energy Policy: {LONG}", f"Climate Change: {LONG}", f"Human Rights: {LONG}"] * 2,
         [f"NOTE: {LONG}", f"SOURCE: {LONG}"] * 3,
         [f"In short: {LONG}", f"We ask for two things: {LONG}"] * 3,
         [f"President Kent: {LONG}", LONG, f"President Kent: {OTHER}", f"President Kent: {LONG}"],
