@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from twohands.ends import ends_sentence
+from twohands.plain_words import leave_out_emphasis
 
 MIN_TURNS = 3
 _MAX_CHARS = 120  # of a name with what stands in brackets behind it
@@ -20,7 +21,7 @@ _MAX_LINES = 50_000  # that begin in a capital: half a second of work; a text of
 _CHARS_BETWEEN_CHECKS = 20_000
 _MARKS = 9
 # How a line begins that may begin with a name: in a capital, behind marks of Markdown.
-_BEGIN_OF_LINE = re.compile(rf"(?:\A|(?<=[\r\n]))[*_#> \t\xa0\u3000]{{0,{_MARKS}}}[^\W\d_a-z]")
+_BEGIN_OF_LINE = re.compile(rf"(?:\A|(?<=[\r\n]))[*_#>\[ \t\xa0\u3000]{{0,{_MARKS}}}[^\W\d_a-z]")
 _LINE_END = re.compile(r"[\r\n]")
 _BROKEN_OFF = tuple("-\u2013\u2014\u2026)]")  # somebody is interrupted, or laughs
 _CUT_SHORT = ("--", "\u2013", "\u2014", "\u2026")
@@ -151,7 +152,9 @@ def find_turns(text: str, check: Callable[[], None]) -> list[tuple[int, str]]:
         if _is_free(text[max(0, start - _TAIL) : start]):
             line, *others = _LINE_END.split(text[start : start + 2 * _MAX_CHARS], maxsplit=1)
             is_whole = bool(others) or len(text) - start < 2 * _MAX_CHARS
-            if name := _read_name(" ".join(line.split()), is_whole=is_whole):
+            words = " ".join(line.split())
+            words = leave_out_emphasis(words) if "](" in words else words  # [Jane Doe](/jane):
+            if name := _read_name(words, is_whole=is_whole):
                 turns.append((start, name))
     chosen = _choose(name for _, name in turns)
     return [(start, chosen[name.casefold()]) for start, name in turns if name.casefold() in chosen]

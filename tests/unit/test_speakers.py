@@ -40,6 +40,7 @@ def test_a_turn_goes_on_until_the_next_and_a_name_is_spelt_as_first():
     [
         ("Q:", "A:", ["Q", "A"]),
         ("**Q:**", "**A**:", ["Q", "A"]),
+        ("[Anna Berg](/anna):", "**[Tom Reed](https://a.example/tom)**:", ["Anna Berg", "Tom Reed"]),
         ("> Anna Berg:", "Tom Reed (Liberal):", ["Anna Berg", "Tom Reed (Liberal)"]),
         ("Mr. JONES.", "Senator O'NEIL of Ohio.", ["Mr. JONES", "Senator O'NEIL of Ohio"]),
         ("Mr van der Berg, MP:", "MODERATOR\uff1a", ["Mr van der Berg, MP", "MODERATOR"]),
