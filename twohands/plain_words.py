@@ -27,8 +27,9 @@ _TAG = re.compile(  # with attributes, or nothing: <A board of the state> is a q
     re.IGNORECASE,
 )
 _ESCAPED = re.compile(r"\\([*_`~\[\]#>|\\])")
-_QUOTED = re.compile(r"^[^\S\r\n]*+(?:>[^\S\r\n]?)++", re.MULTILINE)
-_BOX = re.compile(r"^([^\S\r\n]*+(?:[-*+]|\d{1,3}[.)])[^\S\r\n]++)\[[ xX]\](?=\s)", re.MULTILINE)
+_LINE = r"(?:^|(?<=\r)(?!\n))"  # begins behind the line end of any system
+_QUOTED = re.compile(rf"{_LINE}[^\S\r\n]*+(?:>[^\S\r\n]?)++", re.MULTILINE)
+_BOX = re.compile(rf"{_LINE}([^\S\r\n]*+(?:[-*+]|\d{{1,3}}[.)])[^\S\r\n]++)\[[ xX]\](?=\s)", re.MULTILINE)
 _REFERENCE = re.compile(r"\[([^\][\r\n]{1,200})\]\[([^\][\r\n]{0,200})\]")
 _DEFINITION = re.compile(r"^ {0,3}\[([^\][\r\n^]{1,200})\]:[^\S\r\n]*+\S", re.MULTILINE)
 

@@ -51,6 +51,12 @@ def test_what_only_looks_like_a_mark_stays(raw):
     assert read(raw) == raw
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_marks_that_begin_a_line_are_none_at_the_line_ends_of_any_system(line_end):
+    assert read(f"> It is{line_end}> > sold.") == f"It is{line_end}sold."
+    assert read(f"- [x] sold,{line_end}- [ ] not sold").split() == ["-", "sold,", "-", "not", "sold"]
+
+
 def test_links_by_name_are_those_that_the_text_defines():
     text = "See [the annex][a] and [b] and [the][Board].\n\n[a]: https://a.example\n"
     assert read(text.split("\n")[0], text) == "See the annex and [b] and [the][Board]."
