@@ -217,7 +217,7 @@ def test_thresholds(classify):
         (["rows.jsonl", "--format", "parquet"], 2, ""),
         (["rows.jsonl", "--format", "xml"], 2, ""),
         (["rows.jsonl", "--output", "out.tsv"], 2, ""),
-        (["rows.jsonl", "--output", "out.XLSX"], 2, ""),
+        (["rows.jsonl", "--output", "out.XLS"], 2, ""),
         (["rows.jsonl", "--output", "out.json"], 2, ""),
         (["rows.jsonl", "--output", "out.csv.gz"], 2, ""),
         (["rows.jsonl", "--output", "out.csv.gz", "--format", "csv"], 2, ""),
