@@ -86,11 +86,35 @@ for _language, _words in _FOREIGN.items():
     for _word in set(_words.split()) - _ENGLISH:
         _LANGUAGES_BY_WORD.setdefault(_word, []).append(_language)
 _NO_LETTERS = dict.fromkeys(number for number in range(128) if not chr(number).isalpha())
+_SPACED = dict.fromkeys(_NO_LETTERS, " ") | {ord("'"): "'"}
+_DIGITS = "0123456789"
 
 
 def _is_latin(letter: str) -> bool:
     # Basic Latin to IPA, and the Latin additions with all their accents.
     return letter <= "\u02af" or "\u1e00" <= letter <= "\u1eff"
+
+
+def _is_in_other_script(paragraph: str) -> bool:
+    if paragraph.isascii():
+        return False
+    ascii_part = paragraph.encode("ascii", "ignore").decode("ascii")
+    n_ascii_letters = len(ascii_part.translate(_NO_LETTERS))
+    n_others = len(paragraph) - len(ascii_part)
+    if n_others <= n_ascii_letters:  # were all of them letters of another script, half would still be Latin
+        return False
+    letters = [character for character in paragraph if character.isalpha()]
+    return sum(map(_is_latin, letters)) < MIN_LATIN_SHARE * len(letters)
+
+
+def _list_words(paragraph: str) -> list[str]:
+    """As `_WORD` finds them, in lower case; plain English is cut at what is no letter, in half of the time."""
+    lowered = paragraph.lower()
+    if lowered.isascii():
+        spaced = f" {lowered.translate(_SPACED)} "
+        if "'" not in spaced or not (" '" in spaced or "' " in spaced or "''" in spaced):
+            return spaced.split()
+    return _WORD.findall(lowered)
 
 
 def is_foreign(paragraph: str) -> bool:
@@ -106,11 +130,9 @@ def is_foreign(paragraph: str) -> bool:
     Returns:
         False in case of doubt.
     """
-    if not paragraph.isascii():
-        letters = [character for character in paragraph if character.isalpha()]
-        if sum(map(_is_latin, letters)) < MIN_LATIN_SHARE * len(letters):
-            return True
-    words = _WORD.findall(paragraph.lower())
+    if _is_in_other_script(paragraph):
+        return True
+    words = _list_words(paragraph)
     if len(words) < MIN_WORDS_FOR_LANGUAGE:
         return False
     n_english = sum(map(_ENGLISH.__contains__, words))
@@ -137,9 +159,12 @@ def is_table(paragraph: str) -> bool:
     if "|" in paragraph and _TABLE_RULE.search(paragraph):
         return True
     n_words = paragraph.count(" ") + 1
-    if n_words < MIN_WORDS_OF_TABLE or len(_FIGURE.findall(paragraph)) < MIN_FIGURE_SHARE * n_words:
+    fewest = MIN_FIGURE_SHARE * n_words
+    if n_words < MIN_WORDS_OF_TABLE or (paragraph.isascii() and sum(map(paragraph.count, _DIGITS)) < fewest):
         return False
-    n_english = sum(map(_ENGLISH.__contains__, _WORD.findall(paragraph.lower())))
+    if len(_FIGURE.findall(paragraph)) < fewest:
+        return False
+    n_english = sum(map(_ENGLISH.__contains__, _list_words(paragraph)))
     return n_english < MAX_ENGLISH_SHARE_OF_TABLE * n_words
 
 

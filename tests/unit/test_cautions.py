@@ -1,11 +1,12 @@
 # ruff: noqa: RUF001 - other scripts are what is tested here
+import random
 import time
 
 import pytest
 
 from tests.support.rows import load_examples
 from tests.support.tiny import build_tiny_model
-from twohands.cautions import LIMIT_CHARS, Caution, find_cautions, find_usual, is_foreign, is_markup
+from twohands.cautions import _WORD, LIMIT_CHARS, Caution, _list_words, find_cautions, find_usual, is_foreign, is_markup
 from twohands.classifier import Classifier
 from twohands.manifest import MANIFEST_NAME
 
@@ -124,3 +125,30 @@ def test_cost_is_bounded_for_the_longest_text(text):
     cautions(text)
     assert time.process_time() - before_s < 0.5
     assert cautions(ENGLISH + " " * LIMIT_CHARS + FOREIGN["Chinese"] * 1000) == ()
+
+
+def test_words_of_plain_english_are_those_that_the_slower_way_finds():
+    generator = random.Random(0)
+    pieces = [
+        "the",
+        "o'clock",
+        "'quoted",
+        "states'",
+        "''",
+        "a_b",
+        "x1y",
+        "3.5",
+        "--",
+        "don't",
+        "café",
+        "l\u2019état",
+        "мир",
+    ]
+    for _ in range(3000):
+        text = generator.choice((" ", "", "'")).join(generator.choices(pieces, k=generator.randrange(1, 12)))
+        assert _list_words(text) == _WORD.findall(text.lower()), text
+
+
+@pytest.mark.parametrize("n_others", [1, 9, 10, 11, 30])
+def test_a_paragraph_is_foreign_by_its_script_where_less_than_half_of_its_letters_are_latin(n_others):
+    assert is_foreign("ab " * 5 + "ми" * (n_others // 2) + "р" * (n_others % 2)) == (n_others > 10)
