@@ -18,9 +18,7 @@ def make_dataset(
     *,
     teacher_weight: float | None = None,
     label_smoothing: float = 0.0,
-    confidence_smoothing: float = 0.0,
     originals: Sequence[Example] | None = None,
-    repeat_dropout: bool = False,
 ) -> datasets.Dataset:
     """Encode rows.
 
@@ -48,13 +46,7 @@ def make_dataset(
             raise ValueError("label_smoothing without teacher_weight; what rows are judged by is not smoothed")
         targets = encode_labels(examples, taxonomy)
     else:
-        targets = make_targets(
-            examples,
-            taxonomy,
-            teacher_weight=teacher_weight,
-            label_smoothing=label_smoothing,
-            confidence_smoothing=confidence_smoothing,
-        )
+        targets = make_targets(examples, taxonomy, teacher_weight=teacher_weight, label_smoothing=label_smoothing)
     columns = {
         "windows": [[window.tolist() for window in paragraph.windows] for paragraph in encoded],
         "labels": targets.tolist(),
@@ -64,7 +56,7 @@ def make_dataset(
         changed = {
             number: original.paragraph
             for number, (example, original) in enumerate(zip(examples, originals, strict=True))
-            if repeat_dropout or example.paragraph != original.paragraph
+            if example.paragraph != original.paragraph
         }
         before = dict(zip(changed, encoder.encode_many(list(changed.values())), strict=True))
         columns["original_windows"] = [

@@ -140,21 +140,6 @@ class LossConfig(_Section):
         description="share of each label that goes to all answers alike (Szegedy et al. 2016); a teacher's scores stay "
         "as they are; 0 takes labels as they stand"
     )
-    focal_gamma: float = Field(
-        default=0.0,
-        ge=0,
-        description="how much less a label counts that is answered rightly: (1 - p) to this power (Lin et al. 2017); "
-        "0 is cross-entropy",
-    )
-    confidence_smoothing: Fraction = Field(
-        default=0.0,
-        description="share of a label that goes to all answers alike where a row's column confidence is 1 of 3, half "
-        "of it where 2; 0 takes all rows alike",
-    )
-    repeat_dropout: bool = Field(
-        default=False,
-        description="show each row twice under two draws of dropout, for consistency_weight (R-Drop, Liang et al. 2021)",
-    )
     consistency_weight: float = Field(
         ge=0,
         le=100,

@@ -12,8 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from training.excerpts import Excerpt, read_excerpt
 from twohands.errors import DataError
 from twohands.examples import NOT_LABELLED, Example, Labels, Row, as_words, encode_labels, read_rows
@@ -261,12 +259,7 @@ def fingerprint_scores(examples: Iterable[Example]) -> str:
 
 
 def make_targets(
-    examples: Sequence[Example],
-    taxonomy: Taxonomy,
-    *,
-    teacher_weight: float,
-    label_smoothing: float = 0.0,
-    confidence_smoothing: float = 0.0,
+    examples: Sequence[Example], taxonomy: Taxonomy, *, teacher_weight: float, label_smoothing: float = 0.0
 ) -> Labels:
     """Lay out what the loss aims at: the labels, drawn towards a teacher's scores where there are any.
 
@@ -290,12 +283,6 @@ def make_targets(
         n_answers = len(head.label_names) if head.problem_type is ProblemType.ONE_OF else 2
         is_labelled = part != NOT_LABELLED
         part[is_labelled] = (1 - label_smoothing) * part[is_labelled] + label_smoothing / n_answers
-    for head in taxonomy.heads if confidence_smoothing else ():
-        part = targets[:, taxonomy.slices[head.name]]
-        n_answers = len(head.label_names) if head.problem_type is ProblemType.ONE_OF else 2
-        sure = np.array([float(example.columns.get("confidence") or 3) for example in examples])
-        share = (confidence_smoothing * (3 - sure) / 2)[:, None]
-        part[:] = np.where(part == NOT_LABELLED, part, (1 - share) * part + share / n_answers)
     for number, example in enumerate(examples):
         scores = example.columns.get(TEACHER_SCORES)
         if not isinstance(scores, Mapping):

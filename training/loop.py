@@ -281,8 +281,6 @@ def _train(
         taxonomy,
         teacher_weight=config.loss.teacher_weight,
         label_smoothing=config.loss.label_smoothing,
-        confidence_smoothing=config.loss.confidence_smoothing,
-        repeat_dropout=config.loss.repeat_dropout,
         originals=pair_restated(originals, restated) if config.loss.consistency_weight else None,
     )
     dev = make_dataset(splits.dev, paragraph_encoder, taxonomy)
@@ -326,12 +324,7 @@ def _train(
         data_collator=WindowCollator(model.config.pad_token_id or 0),
         compute_metrics=compute_metrics,
         callbacks=[ProgressBar(), Patience(config.selection.patience, min_steps=config.optim.min_steps)],
-        loss=MultiHeadLoss(
-            taxonomy,
-            head_weights=config.loss.head_weights,
-            class_weights=class_weights,
-            focal_gamma=config.loss.focal_gamma,
-        ),
+        loss=MultiHeadLoss(taxonomy, head_weights=config.loss.head_weights, class_weights=class_weights),
         consistency_weight=config.loss.consistency_weight,
         steps_per_epoch=steps_per_epoch,
     )

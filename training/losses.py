@@ -58,12 +58,7 @@ class MultiHeadLoss:
     """Cross-entropy for one-of heads, binary cross-entropy for any-of heads."""
 
     def __init__(
-        self,
-        taxonomy: Taxonomy,
-        *,
-        head_weights: Mapping[str, float],
-        class_weights: Mapping[str, torch.Tensor],
-        focal_gamma: float = 0.0,
+        self, taxonomy: Taxonomy, *, head_weights: Mapping[str, float], class_weights: Mapping[str, torch.Tensor]
     ) -> None:
         """Keep weights.
 
@@ -71,9 +66,7 @@ class MultiHeadLoss:
             taxonomy: the heads.
             head_weights: by head.
             class_weights: by head, from `weigh_classes`.
-            focal_gamma: of Lin et al. 2017, *Focal Loss for Dense Object Detection*; 0 for cross-entropy.
         """
-        self._gamma = focal_gamma
         self._taxonomy = taxonomy
         self._head_weights = head_weights
         self._class_weights = class_weights
@@ -100,15 +93,9 @@ class MultiHeadLoss:
                 # As cross_entropy with class weights, whose mean it divides by the rows' weights; for soft labels
                 # torch divides by the number of rows, and a batch's scale would depend on what it holds.
                 weighted = head_labels * weight
-                log_p = functional.log_softmax(head_logits, dim=1)
-                loss = -(weighted * (1 - log_p.exp()) ** self._gamma * log_p).sum() / weighted.sum()
+                loss = -(weighted * functional.log_softmax(head_logits, dim=1)).sum() / weighted.sum()
             else:
                 loss = functional.binary_cross_entropy_with_logits(head_logits, head_labels, pos_weight=weight)
-                if self._gamma:
-                    p = head_logits.sigmoid()
-                    yes = weight * head_labels * (1 - p) ** self._gamma * functional.logsigmoid(head_logits)
-                    no = (1 - head_labels) * p**self._gamma * functional.logsigmoid(-head_logits)
-                    loss = -(yes + no).mean()
             total = total + self._head_weights[head.name] * loss
         return total
 

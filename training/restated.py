@@ -85,7 +85,7 @@ def check_consistency(config: TrainConfig, examples: Sequence[Example]) -> None:
         DataError: as `find_restated`.
     """
     changes = any(config.augmentation.model_dump().values())
-    if config.loss.consistency_weight and not config.loss.repeat_dropout and not changes and not find_restated(examples):
+    if config.loss.consistency_weight and not changes and not find_restated(examples):
         raise ConfigError(
             "loss.consistency_weight has nothing to draw together",
             [
