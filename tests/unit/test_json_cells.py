@@ -4,18 +4,11 @@ import json
 
 import pytest
 
-from tests.support.rows import load_examples
-from twohands.errors import DataError
+from tests.support.rows import faults_of
 from twohands.examples import read_rows
 
 ROWS = [{"id": f"r{n}", "text": f"Gr\u00f6\u00dfe {n}.", "stance": "neutral"} for n in range(8)]
 LINES = [json.dumps(row) for row in ROWS]
-
-
-def faults_of(path, taxonomy):
-    with pytest.raises(DataError) as caught:
-        load_examples([path], taxonomy)
-    return caught.value.faults
 
 
 @pytest.mark.issue(3)

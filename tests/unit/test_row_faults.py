@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from tests.support.rows import load_examples
-from twohands.errors import DataError
+from tests.support.rows import faults_of, load_examples
 from twohands.examples import as_words
 from twohands.row_faults import LabelWordsError, tell_columns
 from twohands.taxonomy import Taxonomy
@@ -26,12 +25,6 @@ RATED = Taxonomy.model_validate(
         ]
     }
 )
-
-
-def faults_of(path, taxonomy):
-    with pytest.raises(DataError) as caught:
-        load_examples([path], taxonomy)
-    return caught.value.faults
 
 
 @pytest.mark.issue(3)
