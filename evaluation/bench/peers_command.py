@@ -99,7 +99,7 @@ def export_fp32(python: str, checkpoint: Path, target: Path) -> None:
 
 def _try_export(python: str, checkpoint: Path, target: Path, figures: Json) -> Path | None:
     """Export the fp32 graph, or say in the report why there is none: the others can be raced without it."""
-    name = "onnxruntime fp32, openvino"
+    name = "onnxruntime fp32, openvino, litserve fp32"
     if len(probe(python, "torch", "transformers")) < 2:
         what_to_do = f"{_INSTALLS['transformers']}, or --python transformers=PATH, or --fp32 FILE: for its export"
         figures["absent"].append({"name": name, "package": "torch", "what_to_do": what_to_do})
@@ -272,10 +272,10 @@ def peers(
     In process: the transformers pipeline (fp32; bf16 too where the CPU multiplies it), in batches of 16 and one text a
     run, ONNX Runtime on the fp32 graph likewise, and OpenVINO. Served: a plain FastAPI endpoint, LitServe (in batches
     of 8 and one text a run) and Ray Serve with the file of our int8 graph, loaded with ONNX Runtime's defaults and not
-    with our session's settings, and infinity with the fp32 weights. Each runs in a process of its own, in turn by
-    rounds; ratios are of medians. How each is configured is printed, with versions; one that is not installed is named.
-    Before a server is timed it is asked for some texts, and one that says something else than our model is not raced.
-    What failed is no answer.
+    with our session's settings; LitServe again with the fp32 graph, and infinity with the fp32 weights, as one has them
+    who serves a checkpoint. Each runs in a process of its own, in turn by rounds; ratios are of medians. How each is
+    configured is printed, with versions; one that is not installed is named. Before a server is timed it is asked for
+    some texts, and one that says something else than our model is not raced. What failed is no answer.
 
     Peers that need an environment of their own are given by --python, such as --python litserve=/opt/ls/bin/python.
     Without a checkpoint there are no fp32 weights, and only servers of the int8 graph can be raced.
@@ -309,14 +309,15 @@ def peers(
     with tempfile.TemporaryDirectory(prefix="twohands-bench-") as place:
         prepared = None
         if checkpoint is None:
-            lost = "transformers and infinity" if fp32 else "transformers, ONNX Runtime, OpenVINO and infinity"
+            graphs = "" if fp32 else ", ONNX Runtime, OpenVINO, LitServe in fp32"
+            lost = f"transformers{graphs} and infinity"
             notes.append(f"Without --checkpoint there are no fp32 weights: {lost} are not raced.")
         else:
             prepared = Path(place) / "checkpoint"
             prepared.mkdir()
             figures["checkpoint"] = prepare_checkpoint(checkpoint, prepared, max_tokens=max_tokens)
             exporter = found.get("transformers", sys.executable)
-            if fp32 is None and only != "servers":
+            if fp32 is None:
                 fp32 = _try_export(exporter, prepared, Path(place) / "fp32.onnx", figures)
         files = Files(folder.resolve(), prepared, fp32.resolve() if fp32 else None, max_tokens)
         has_second = choose_runtime("auto") == "openvino"  # where that takes it, it is ours, too

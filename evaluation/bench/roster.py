@@ -11,7 +11,7 @@ from evaluation.bench.served import make_serve_command
 from twohands.cpu import multiplies_bf16
 
 US = "twohands"
-_THEIR_GRAPH = "the int8 graph, by ONNX Runtime's defaults"
+_BY_DEFAULTS = "by ONNX Runtime's defaults"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,8 @@ def list_servers(
         for name, command, said in ours
     ]
     each = f"{_count(workers, 'worker')} of one thread"
-    for name, package, path, said, more in (
+    alone = f"{each}, one unpadded text a run (its default)"
+    raced = [
         (
             "fastapi",
             "fastapi",
@@ -156,15 +157,20 @@ def list_servers(
         ),
         ("litserve", "litserve", "/predict", f"{each}, batches of 8 within 10 ms", ("8",)),
         # Its default is not to batch; batches of mixed lengths, which are padded, can cost more than they save.
-        ("litserve, one a run", "litserve", "/predict", f"{each}, one unpadded text a run (its default)", ("1",)),
+        ("litserve, one a run", "litserve", "/predict", alone, ("1",)),
         ("ray", "ray", "/", f"{_count(workers, 'replica')} of one thread, @serve.batch of 8 within 10 ms", ()),
-    ):
+    ]
+    graphs = [(files.graph, "int8", one) for one in raced]
+    if files.fp32 is not None:
+        # What one has who serves a checkpoint: our int8 graph is half of our own work, and the others have it for free.
+        graphs.append((str(files.fp32), "fp32", ("litserve fp32, one a run", "litserve", "/predict", alone, ("1",))))
+    for graph, precision, (name, package, path, said, more) in graphs:
         port, python = free_port(), pythons.get(package, own)
-        loaded = (files.graph, files.tokenizer, str(files.max_tokens))
+        loaded = (graph, files.tokenizer, str(files.max_tokens))
         words = (python, str(PROGRAMS / f"serve_{package}.py"), *loaded, str(port), str(workers), *more)
         health = "/" if package == "ray" else "/health"
         url = f"http://127.0.0.1:{port}"
-        said = f"{said}; {_THEIR_GRAPH}"
+        said = f"{said}; the {precision} graph, {_BY_DEFAULTS}"
         served.append(ServedPeer(name, package, python, words, url, path, health, plain, said, Answer.LOGITS))
     if files.checkpoint is not None:
         port, python = free_port(), pythons.get("infinity", own)

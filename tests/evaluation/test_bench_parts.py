@@ -204,6 +204,17 @@ def test_litserve_is_raced_in_batches_and_by_its_default_which_is_not_to_batch(t
     assert {one.python for one in served if one.package == "litserve"} == {"other"}
 
 
+def test_litserve_is_raced_with_the_fp32_graph_too_where_there_is_one(tmp_path):
+    """The file of our int8 graph is half of our work: who serves a checkpoint does not have it."""
+    fp32 = tmp_path / "fp32.onnx"
+    served = list_servers(Files(tmp_path, None, fp32, 256), {}, own="python", workers=1)
+    found = {one.name: (one.command[2], one.command[-1], one.configuration) for one in served}
+    graph, size, said = found["litserve fp32, one a run"]
+    assert (graph, size) == (str(fp32), "1")
+    assert "the fp32 graph" in said
+    assert found["litserve, one a run"][0] == str(tmp_path / "model.onnx")
+
+
 @pytest.mark.issue(5)
 def test_our_second_runtime_is_raced_among_the_servers_where_it_is_there(tmp_path):
     files = Files(tmp_path, None, None, 256)
