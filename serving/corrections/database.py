@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from serving.corrections.address import Address
 from twohands.errors import CorrectionsUnavailableError
 
-HEAD = "v0001"
+HEAD = "v0002"
 """The revision that this code knows; a test holds it against the revisions."""
 N_CONNECTIONS = 4
 _BUSY_TIMEOUT_S = 10

@@ -6,17 +6,6 @@ from serving.corrections.schemas import Status
 from serving.corrections.table import CORRECTIONS
 
 
-def _find_annotator(table: sa.FromClause) -> sa.ColumnElement[str | None]:
-    """Who set the labels: when it was saved or changed last, that is known, and not who set them between."""
-    return sa.case(
-        (table.c.labelled == table.c.created, table.c.created_by),
-        (table.c.labelled == table.c.updated, table.c.updated_by),
-    )
-
-
-ANNOTATOR = _find_annotator(CORRECTIONS).label("annotator")
-
-
 def is_latest(*, status: Status | None, within_status: bool = False, by_reader: bool = False) -> sa.ColumnElement[bool]:
     """Whether no other correction of the same text had its labels set later.
 
@@ -38,5 +27,5 @@ def is_latest(*, status: Status | None, within_status: bool = False, by_reader: 
     if within_status:
         overruled.append(later.c.status == CORRECTIONS.c.status)
     if by_reader:
-        overruled.append(_find_annotator(later).is_not_distinct_from(_find_annotator(CORRECTIONS)))
+        overruled.append(later.c.labelled_by.is_not_distinct_from(CORRECTIONS.c.labelled_by))
     return ~sa.exists().where(*overruled)

@@ -47,6 +47,7 @@ CORRECTIONS = sa.Table(
     sa.Column("model", _JSON),
     sa.Column("created_by", sa.String(32)),
     sa.Column("updated_by", sa.String(32)),
+    sa.Column("labelled_by", sa.String(32)),
     sa.CheckConstraint("status IN ('pending', 'accepted', 'rejected')", name="corrections_status"),
     sa.CheckConstraint("confidence BETWEEN 1 AND 3", name="corrections_confidence"),
     sa.Index("corrections_by_status", "status", "id"),

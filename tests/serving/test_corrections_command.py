@@ -209,21 +209,21 @@ def test_rows_say_who_set_their_labels_and_readers_are_set_beside_one_another(in
     assert store.get(ann.id).annotator == "eve3"
     assert store.get(bob.id).annotator == "bob2"
     store.set_status([ann.id], "accepted")  # on the command line, by nobody's key
-    store.set_status([bob.id], "accepted")
-    assert (store.get(ann.id).annotator, store.get(bob.id).annotator) == (None, "bob2")
+    store.change(bob.id, {"status": "accepted", "note": "Read again."}, key_id="eve3")
+    assert (store.get(ann.id).annotator, store.get(bob.id).annotator) == ("eve3", "bob2")
     store.add(**blank, text="Rain.", labels={"stance": "neutral"})
     store.close()
     rows = [json.loads(line) for line in invoke("export", "--status", "all").stdout.splitlines()]
-    assert [row.get("annotator") for row in rows] == ["bob2"] * 11 + [None, None]  # eve's labels were set last
+    assert [row.get("annotator") for row in rows] == ["bob2"] * 11 + ["eve3", None]  # eve's labels were set last
     codes = tmp_path / "codes.jsonl"
     exported = invoke("export", "--status", "all", "--by-reader", "--output", str(codes))
     assert exported.exit_code == 0
-    assert "left out 2, of which nobody knows who set the labels" in exported.stderr
+    assert "left out 1, of which nobody knows who set the labels" in exported.stderr
     rows = [json.loads(line) for line in codes.read_text(encoding="utf-8").splitlines()]
-    assert [row["annotator"] for row in rows] == ["ann1", "bob2"] * 11 + ["bob2"]
+    assert [row["annotator"] for row in rows] == ["ann1", "bob2"] * 11 + ["eve3", "bob2"]
     told = CliRunner().invoke(agreement, ["--data", str(codes), "--item", "text", "--no-model", "--json"])
     assert told.exit_code == 0, told.output
-    assert '"n_annotators": 2' in told.stdout
+    assert '"n_annotators": 3' in told.stdout
     task = json.loads(invoke("export", "--format", "label-studio", "--status", "all").stdout)[0]
     assert task["meta"]["annotator"] == "bob2"
     assert invoke("export", "--format", "label-studio-config", "--by-reader").exit_code == 2

@@ -214,6 +214,24 @@ def test_revisions_lead_to_the_table_that_the_code_uses(database):  # noqa: F811
     engine.dispose()
 
 
+def test_who_set_the_labels_is_taken_over_from_before_it_was_kept(database):  # noqa: F811
+    store = Store(read_address(database))
+    saved, relabelled, accepted = (add(store, text, key_id="ann1") for text in ("One.", "Two.", "Three."))
+    store.change(relabelled.id, {"labels": {"stance": "neutral"}}, key_id="bob2")
+    store.change(accepted.id, {"labels": {"stance": "neutral"}}, key_id="bob2")
+    store.change(accepted.id, {"status": "accepted"}, key_id="eve3")
+    with store._writing() as connection:  # as v0001 left it
+        connection.execute(sa.text("ALTER TABLE corrections DROP COLUMN labelled_by"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = 'v0001'"))
+    store.close()
+    again = Store(store.address)
+    assert [again.get(each.id).annotator for each in (saved, relabelled, accepted)] == ["ann1", "bob2", None]
+    again.change(accepted.id, {"labels": {"stance": "market-led"}}, key_id="bob2")
+    again.change(accepted.id, {"status": "rejected"}, key_id="eve3")
+    assert again.get(accepted.id).annotator == "bob2"
+    again.close()
+
+
 def test_a_database_of_a_later_version_is_refused_unchanged(store):
     add(store)
     with store._writing() as connection:
