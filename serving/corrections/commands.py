@@ -163,7 +163,7 @@ def show_command(correction_id: str, database: str | None, *, as_json: bool) -> 
         "saved": f"{kept.created:%Y-%m-%d %H:%M:%S} UTC" + (f" with key {kept.created_by}" if kept.created_by else ""),
         "changed": f"{kept.updated:%Y-%m-%d %H:%M:%S} UTC"
         + (f" with key {kept.updated_by}" if kept.updated_by else ""),
-        "right": _describe_labels(kept.labels),
+        "right": _describe_labels(kept.labels) + (f"; set with key {kept.annotator}" if kept.annotator else ""),
         "answered": _describe_answer(kept),
         "model": model,
         "confidence": f"{kept.confidence} of 3" if kept.confidence else None,

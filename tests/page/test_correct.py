@@ -291,13 +291,18 @@ def test_the_list_tells_whose_key_saved_and_changed_a_correction(page, url):
     saved = {"text": "The depot may set its own fares.", "labels": {"stance": "market-led"}}
     httpx.post(f"{url}v1/corrections", json=saved).raise_for_status()
 
+    annotator = "ann1"
+
     def name_keys(route):
         answer = route.fetch()
         told = answer.json()
-        told["corrections"][0] |= {"created_by": "ann1", "updated_by": "bob2"}
+        told["corrections"][0] |= {"created_by": "ann1", "updated_by": "bob2", "annotator": annotator}
         route.fulfill(response=answer, json=told)
 
     page.route("**/v1/corrections?*", name_keys)
     page.get_by_role("link", name="Corrections").click()
-    told = page.locator(".correction-head").inner_text()
-    assert told.endswith("saved with key ann1 · changed with key bob2")
+    page.locator(".correction-head", has_text="saved with key ann1 · changed with key bob2").wait_for()
+    annotator = "eve3"
+    page.reload()
+    facts = "saved with key ann1 · labelled with key eve3 · changed with key bob2"
+    page.locator(".correction-head", has_text=facts).wait_for()

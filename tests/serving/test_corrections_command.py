@@ -213,6 +213,7 @@ def test_rows_say_who_set_their_labels_and_readers_are_set_beside_one_another(in
     assert (store.get(ann.id).annotator, store.get(bob.id).annotator) == ("eve3", "bob2")
     store.add(**blank, text="Rain.", labels={"stance": "neutral"})
     store.close()
+    assert "stance=state-led; set with key eve3" in invoke("show", ann.id).stdout
     rows = [json.loads(line) for line in invoke("export", "--status", "all").stdout.splitlines()]
     assert [row.get("annotator") for row in rows] == ["bob2"] * 11 + ["eve3", None]  # eve's labels were set last
     codes = tmp_path / "codes.jsonl"

@@ -146,8 +146,8 @@ export class CorrectionsView {
   }
 
   render(correction) {
-    const { text, labels, note, source, group, created, confidence, status, created_by: by, updated_by: changedBy } = correction;
-    const facts = [`${created.slice(0, 16).replace("T", " ")} UTC`, ...new Set([group, source]), confidence && CONFIDENCE[confidence], by && `saved with key ${by}`, changedBy && changedBy !== by && `changed with key ${changedBy}`].filter(Boolean).join(" · ");
+    const { text, labels, note, source, group, created, confidence, status, created_by: by, annotator, updated_by: changedBy } = correction;
+    const facts = [`${created.slice(0, 16).replace("T", " ")} UTC`, ...new Set([group, source]), confidence && CONFIDENCE[confidence], by && `saved with key ${by}`, annotator && annotator !== by && `labelled with key ${annotator}`, changedBy && changedBy !== by && changedBy !== annotator && `changed with key ${changedBy}`].filter(Boolean).join(" · ");
     const item = h(
       "li",
       { "data-id": correction.id, tabindex: "-1", "aria-label": `${status}: ${text.slice(0, 80).toWellFormed()}` },
