@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
 
-from twohands.pdf_lines import Line, Page
+from twohands.pdf_lines import Block, Kind, Line, Page
 
 _MIN_PAGES = 2
 _MIN_NAMED = 3  # on which a section's name runs
@@ -173,23 +173,34 @@ def _number_notes(page: Page, usual: float) -> Iterator[int]:
 def take_notes(pages: list[Page], usual: float) -> tuple[list[Page], list[list[str]]]:
     """Take notes from the foot of pages: numbered lines in small letters with no text below, and their mark above.
 
+    What a tagged file calls notes is taken wherever it stands.
+
     Args:
         pages: of a document, without running lines.
-        usual: the size of letters that running text has; 0 where it is not known, and no note is then.
+        usual: the size of letters that running text has; 0 where it is not known, and only tags tell then.
 
     Returns:
         As many pages without their notes, and the lines of each note.
     """
-    if not usual:
-        return pages, []
-    kept, notes = [], []
+    kept: list[Page] = []
+    notes: list[list[str]] = []
+    last: Block | None = None  # the note of a tagged file, which may go on over the end of a page
     for page in pages:
-        numbered = list(zip(_number_notes(page, usual), page.lines, strict=True))
-        kept.append(replace(page, lines=[line for note, line in numbered if not note]))
-        for note, group in groupby(numbered, key=lambda pair: pair[0]):
-            if note:
-                notes.append([line.text for _, line in group])
+        numbers = _number_notes(page, usual) if usual else iter([0] * len(page.lines))
+        found = [(_find_tagged(line) or note, line) for note, line in zip(numbers, page.lines, strict=True)]
+        kept.append(replace(page, lines=[line for note, line in found if not note]))
+        for note, group in groupby(found, key=lambda pair: pair[0]):
+            lines = [line.text for _, line in group]
+            if note and note == last:
+                notes[-1] += lines
+            elif note:
+                notes.append(lines)
+                last = note if isinstance(note, Block) else None
     return kept, notes
+
+
+def _find_tagged(line: Line) -> Block | None:
+    return line.block if line.block and line.block.kind is Kind.NOTE else None
 
 
 def take_endnotes(pages: list[Page], usual: float) -> tuple[list[Page], list[list[str]]]:

@@ -8,7 +8,7 @@ from twohands.ends import ends_with_stop
 from twohands.hyphens import find_words, join_word
 from twohands.markers import read_marker
 from twohands.paragraphs import LIST_WORDS, MIN_WORDS, SENTENCE_END
-from twohands.pdf_parts import BEGIN, CAPTION_MARK, HEADING, SHORT, ends_in_print, find_short
+from twohands.pdf_parts import BEGIN, CAPTION_MARK, GOES_ON, HEADING, MARKS, SHORT, ends_in_print, find_short
 from twohands.running_lines import strip_pages
 
 BETWEEN = "\n\n"
@@ -61,6 +61,7 @@ class _Joined:
         self._tail = ""  # the last characters
         self._item: tuple[str, int] | None = None  # how it is counted as an item of a list
         self._captions: list[str] = []  # that stand within it
+        self.goes_on = False  # in the next line, as the file says
 
     def is_ended(self, following: str) -> bool:
         """Whether it ends as a sentence does, before a line that stands behind a gap."""
@@ -72,7 +73,7 @@ class _Joined:
             self.end()
         caption = _Joined(self._words)
         for line in lines:
-            caption.add(line)
+            caption.add(line.rstrip(GOES_ON))
         caption.end()
         self._captions.append(" ".join(" ".join(caption.paragraphs).split()))
         if self._pieces:
@@ -82,16 +83,17 @@ class _Joined:
 
     def begin(self, line: str, short: float) -> tuple[int, int]:
         """Add a line with its marks; of which paragraph it is, and the number of characters before it."""
-        words = line.lstrip(BEGIN + HEADING)
+        words = line.strip(MARKS)
         if line[0] == HEADING and not self._pieces:
             words = _SIGN + words
-        elif line[0] == BEGIN or self._is_next(words):
+        elif line[0] == BEGIN or (not self.goes_on and self._is_next(words)):
             self.end()
         n_before = self.add(words)
         if not self._item and self._pieces[0] == words:
             self._item = _read_count(words)
         place = len(self.paragraphs), n_before
-        if len(words) < short and SENTENCE_END.search(words):
+        self.goes_on = line[-1] == GOES_ON
+        if not self.goes_on and len(words) < short and SENTENCE_END.search(words):
             self.end()
         return place
 
@@ -125,6 +127,7 @@ class _Joined:
         self.paragraphs += self._captions
         self._captions = []
         self._pieces, self._tail, self.n_chars, self._item = [], "", 0, None
+        self.goes_on = False
 
 
 def _read_count(line: str) -> tuple[str, int] | None:
@@ -159,7 +162,8 @@ def join_pages(pages: list[list[str]], *, titles: Collection[str] = ()) -> tuple
     by line.
 
     Args:
-        pages: lines of each page, stripped; empty ones where the page had a gap. Some begin with `HEADING` or `BEGIN`.
+        pages: lines of each page, stripped; empty ones where the page had a gap. Some begin with `HEADING` or `BEGIN`,
+            or end with `GOES_ON`.
         titles: lines of the first page that are no headers of it, though they are of others.
 
     Returns:
@@ -167,7 +171,7 @@ def join_pages(pages: list[list[str]], *, titles: Collection[str] = ()) -> tuple
     """
     pages = strip_pages(pages, titles=titles)
     short = find_short(pages)
-    joined = _Joined(find_words(line.lstrip(BEGIN + HEADING) for page in pages for line in page))
+    joined = _Joined(find_words(line.strip(MARKS) for page in pages for line in page))
     begins: list[tuple[int, int]] = []  # of each page: its first paragraph, and how much of it stands on pages before
     for page in pages:
         n_before = len(begins)
@@ -177,8 +181,9 @@ def join_pages(pages: list[list[str]], *, titles: Collection[str] = ()) -> tuple
                 place = joined.add_caption(block)
                 begins += [place] * (len(begins) == n_before)
                 continue
-            is_heading = block[0].startswith(HEADING) or _is_heading(blocks, number, short)
-            if is_heading or (number > 0 and joined.is_ended(block[0])):
+            is_whole = not (joined.goes_on or block[-1].endswith(GOES_ON))  # within a page, and may be a heading
+            is_heading = block[0].startswith(HEADING) or (is_whole and _is_heading(blocks, number, short))
+            if is_heading or (number > 0 and not joined.goes_on and joined.is_ended(block[0])):
                 joined.end()
             width = _find_width(block, short)
             for line in block:

@@ -4,8 +4,9 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 from twohands.markers import read_marker
@@ -20,12 +21,32 @@ _TAIL_CHARS = 8
 _USUAL, _WIDE = 0.55, 0.75  # of its size, the width of a letter and of a capital, on average and at most
 _CELL_GAP = 1.5  # sizes; spaces of justified lines are narrower
 _SHOWING = {b"Tj", b"TJ", b"'", b'"'}
+_NEXT_LINE = {b"'", b'"'}
 _BEGINNING = {b"BMC", b"BDC"}
 _BESIDE, _LABEL = "/Artifact", "/Lbl"
 _RAISED_SIZE = 0.9  # at most, of the size of the line
 _SIZE_SHARE = 0.5  # of the letters, that the usual size has; scanned text has one size a line, which says nothing
 
 Matrix = list[float]
+
+
+class Kind(StrEnum):
+    """What a tagged file may call a block of its text."""
+
+    TEXT = "text"  # a paragraph or an item of a list
+    HEADING = "heading"
+    ROW = "row"  # of a table
+    CAPTION = "caption"  # or what is drawn in a figure
+    NOTE = "note"
+    CONTENTS = "contents"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What a tagged file says that lines are one of: its place in the order of all, and its kind."""
+
+    number: int
+    kind: Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +63,7 @@ class Line:
     is_beside: bool = False  # the file says that it is no text
     has_cells: bool = False  # its parts stand as far from each other as cells of a table
     inner: float | None = None  # of an item whose marker is drawn apart, where its words begin
+    block: Block | None = None  # None where the file does not say, or cannot be believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +98,7 @@ class _Part:
     is_bold: bool
     is_beside: bool = False  # the file says that it is no text, as of a running line
     has_bullet: bool = False  # which is drawn before it, and is no letter
+    block: Block | None = None
 
 
 def _find_inner(inked: list[_Part]) -> float | None:
@@ -94,6 +117,14 @@ def _has_cells(inked: list[_Part]) -> bool:
             if part.where[1] - before.where[1] - width > _CELL_GAP * before.where[2] and not read_marker(f"{text} "):
                 return True
     return False
+
+
+def _find_block(inked: list[_Part]) -> Block | None:
+    """The block that most letters of a line belong to: cells that stand side by side are drawn in one."""
+    n_chars: Counter[Block | None] = Counter()
+    for part in inked:
+        n_chars[part.block] += len(part.text)
+    return n_chars.most_common(1)[0][0]
 
 
 def _make_line(parts: list[_Part]) -> Line:
@@ -123,6 +154,7 @@ def _make_line(parts: list[_Part]) -> Line:
         is_beside=all(part.is_beside for part in inked),
         has_cells=_has_cells(inked),
         inner=_find_inner(inked),
+        block=_find_block(inked),
     )
 
 
@@ -135,18 +167,23 @@ def _read_heights(page: Any) -> tuple[float, float]:  # noqa: ANN401 - a page of
     return min(ends), max(ends)  # its corners stand in any order
 
 
-def read_page(page: Any, spend: Callable[[int], None]) -> Page:  # noqa: ANN401 - a page of an optional library
+def read_page(
+    page: Any,  # noqa: ANN401 - a page of an optional library
+    spend: Callable[[int], None],
+    blocks: Mapping[int, Block] | None = None,
+) -> Page:
     """Read the lines of a page.
 
     Args:
         page: of pypdf.
         spend: called with how much work was done, in drawing operators and characters; raises to give up.
+        blocks: that its content is part of, by the numbers that it bears.
 
     Returns:
         Lines, stripped; without places where nobody knows which line a place is of.
     """
     pieces: list[_Part] = []
-    marked = _Marked()
+    marked = _Marked(page, blocks or {})
 
     def visit(text: str, cm: Matrix, tm: Matrix, font: object, size: float) -> None:
         spend(len(text))
@@ -156,7 +193,11 @@ def read_page(page: Any, spend: Callable[[int], None]) -> Page:  # noqa: ANN401 
         spend(1)
         marked.read(operator, operands)
 
-    text = page.extract_text(visitor_operand_before=read_operator, visitor_text=visit)
+    def leave_operator(operator: bytes, *_: object) -> None:
+        marked.leave(operator)
+
+    visitors = {"visitor_operand_before": read_operator, "visitor_text": visit}
+    text = page.extract_text(**visitors, **({"visitor_operand_after": leave_operator} if blocks else {}))
     bottom, top = _read_heights(page)
     if "".join(piece.text for piece in pieces) != text:
         return Page([Line(line.strip()) for line in text.splitlines()], bottom, top)
@@ -172,40 +213,71 @@ def read_page(page: Any, spend: Callable[[int], None]) -> Page:  # noqa: ANN401 
 
 
 class _Marked:
-    """What the file says of its own content: which is no text but beside it, and where an item's marker is drawn.
+    """What the file says of its own content: which is no text but beside it, where an item's marker is drawn, blocks.
 
     Source:
-        ISO 32000-1, sections 14.6 and 14.8.2.2: artifacts; 14.8.4.3.3: labels.
+        ISO 32000-1, sections 14.6 and 14.8.2.2: artifacts; 14.8.4.3.3: labels; 14.7.4: numbers of marked content.
     """
 
-    def __init__(self) -> None:
-        self._open: list[str] = []
+    def __init__(self, page: Any, blocks: Mapping[int, Block]) -> None:  # noqa: ANN401 - as above
+        self._page = page
+        self._blocks = blocks
+        self._open: list[tuple[str, Block | None]] = []
         self._n_beside = 0
+        self._n_forms = 0  # that are being drawn; the numbers of their content are their own
+        self._operator = b""
         self._is_beside: bool | None = None  # of what was shown and not taken; the first of it counts
+        self._block: Block | None = None  # of the same
         self._has_text = False  # since the last mark
         self._bullets = [False, False]  # before what was shown and is not taken, and before what comes next
 
     def read(self, operator: bytes, operands: list[Any]) -> None:
         """Heed an operator."""
+        self._operator = operator
         if operator in _SHOWING:
             self._has_text = True
             if self._is_beside is None:
-                self._is_beside = self._n_beside > 0
-                self._bullets = [self._bullets[1], False]
+                self._show()
         elif operator in _BEGINNING:
-            self._open.append(str(operands[0]) if operands else "")
-            self._n_beside += self._open[-1] == _BESIDE
+            self._open.append((str(operands[0]) if operands else "", self._find_block(operands)))
+            self._n_beside += self._open[-1][0] == _BESIDE
             self._has_text = False
         elif operator == b"EMC" and self._open:
-            name = self._open.pop()
+            name, _ = self._open.pop()
             self._n_beside -= name == _BESIDE
             self._bullets[1] |= name == _LABEL and not self._has_text
+        self._n_forms += operator == b"Do"
 
-    def take(self, *, has_ink: bool) -> tuple[bool, bool]:
-        """Whether what is taken now is beside the text, and whether it has a bullet."""
-        taken = bool(self._is_beside), self._bullets[0] and has_ink
+    def leave(self, operator: bytes) -> None:
+        """Heed that an operator is done, with all that it draws."""
+        self._n_forms -= operator == b"Do"
+
+    def _find_block(self, operands: list[Any]) -> Block | None:
+        """Of which block the content is that begins; that which it stands in, where nothing else is said."""
+        outer = self._open[-1][1] if self._open else None
+        if not self._blocks or self._n_forms or len(operands) < 2:
+            return outer
+        said = operands[1]
+        if isinstance(said, str):
+            try:
+                said = self._page["/Resources"]["/Properties"][said]
+            except Exception:  # noqa: BLE001 - a broken PDF raises almost anything, and its text may be sound
+                return outer
+        number = said.get("/MCID") if hasattr(said, "get") else None
+        return self._blocks.get(number) if isinstance(number, int) else outer
+
+    def _show(self) -> None:
+        self._is_beside = self._n_beside > 0
+        self._block = self._open[-1][1] if self._open else None
+        self._bullets = [self._bullets[1], False]
+
+    def take(self, *, has_ink: bool) -> tuple[bool, bool, Block | None]:
+        """Whether what is taken now is beside the text, whether it has a bullet, and its block."""
+        taken = bool(self._is_beside), self._bullets[0] and has_ink, self._block
         if has_ink:
-            self._is_beside, self._bullets[0] = None, False
+            self._is_beside, self._block, self._bullets[0] = None, None, False
+            if self._operator in _NEXT_LINE:  # which is what ends the line above, and shows its own text only then
+                self._show()
         return taken
 
 

@@ -11,7 +11,7 @@ from itertools import islice
 
 from twohands.markers import read_marker
 from twohands.paragraphs import SENTENCE_END
-from twohands.pdf_lines import Line, Page, is_indented, is_set_apart
+from twohands.pdf_lines import Kind, Line, Page, is_indented, is_set_apart
 from twohands.speakers import find_turns
 
 # Before a line's words, which hold neither: it is one of a heading's, or begins a paragraph whatever stands above.
@@ -24,6 +24,8 @@ CAPTION = re.compile(
 _SOURCE = re.compile(r"(?:sources?|notes?)\s*:\s", re.IGNORECASE)  # where its letters are small
 _SMALL = 0.95  # of the usual size
 CAPTION_MARK = "[^figure]: "  # before its words
+GOES_ON = "\x1e"  # behind a line's words: they are of one paragraph with the next line, whatever it looks like
+MARKS = HEADING + BEGIN + GOES_ON
 SHORT = 0.8  # of the usual width of a line, in characters
 _WIDER = 1.3  # than the usual distance of lines, by which a gap parts paragraphs
 _LEAST_DISTANCE = 0.8  # of the size of the letters; what is nearer stands on one line, or is no running text
@@ -36,7 +38,7 @@ _MANY = 3  # lines of a page that begin at one place: the edge of a column
 _SPELT_OUT = str.maketrans(
     dict.fromkeys("\x7f\uf0b7\uf0a7", "\u2022")  # the other two: bullets of the fonts Symbol and Wingdings
     | {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"}
-    | dict.fromkeys(HEADING + BEGIN, " ")
+    | dict.fromkeys(MARKS, " ")
 )
 # What else stands for a bullet at the begin of a line: signs of Wingdings without a name, shapes, an o of Courier.
 _BULLET = re.compile(
@@ -44,6 +46,8 @@ _BULLET = re.compile(
 )
 _CLOSE_BULLET = re.compile(r"\u2022(?=[^\s\u2022])")
 
+# Whether a line is of one paragraph with the one before it, or None where the file does not say; and the next with it.
+Tie = tuple[bool | None, bool]
 
 _NOTE = re.compile(r"(?<!\d)[.!?\u2026]['\"\u2019\u201d)\]]*\d{1,3}$")  # its number, behind the end of a sentence
 _YEAR_NOTE = re.compile(r"\b(?:19|20)\d\d\.\d{1,3}$")  # the same behind a year, or a long number with its fraction
@@ -108,7 +112,12 @@ def _measure(page: Page) -> list[float | None]:
     return distances
 
 
-def mark_parts(pages: list[Page], usual_size: float, headings: Sequence[Collection[int]]) -> list[list[str]]:
+def mark_parts(
+    pages: list[Page],
+    usual_size: float,
+    headings: Sequence[Collection[int]],
+    ties: Sequence[Sequence[Tie]],
+) -> list[list[str]]:
     """Put an empty line wherever the distance of two lines is clearly larger than usual, or their letters differ.
 
     It is larger than that of the lines before or behind it, or, where a short line stands above it, than usual: so
@@ -118,16 +127,17 @@ def mark_parts(pages: list[Page], usual_size: float, headings: Sequence[Collecti
         pages: of a document, without running lines and notes.
         usual_size: of letters of running text; 0 where sizes tell nothing.
         headings: the numbers of the lines of each page that are one.
+        ties: of the lines of each page.
 
     Returns:
-        Lines of each page, of which some begin with `HEADING` or `BEGIN`.
+        Lines of each page, of which some begin with `HEADING` or `BEGIN`, or end with `GOES_ON`.
     """
     measured = [_measure(page) for page in pages]
     known = sorted(distance for distances in measured for distance in distances if distance)
     usual = known[len(known) // 4] if known else 0  # not the median: where paragraphs are brief most may be gaps
     short = find_short([[line.text for line in page.lines] for page in pages])
     marker = _Marker(usual, short, usual_size, has_indents=_has_indents(pages))
-    return [list(marker.mark(*each)) for each in zip(pages, measured, headings, strict=True)]
+    return [list(marker.mark(*each)) for each in zip(pages, measured, headings, ties, strict=True)]
 
 
 def _has_indents(pages: list[Page]) -> bool:
@@ -151,7 +161,9 @@ class _Marker:
         self._n_rows = 0  # lines above in a row that have cells
         self._has_indents = has_indents
 
-    def mark(self, page: Page, distances: list[float | None], headings: Collection[int]) -> Iterator[str]:
+    def mark(
+        self, page: Page, distances: list[float | None], headings: Collection[int], ties: Sequence[Tie]
+    ) -> Iterator[str]:
         edges = _find_edges(page)
         above = Line("")  # of this page; at its top nothing stands above
         was_heading = False
@@ -160,18 +172,27 @@ class _Marker:
             is_heading = number in headings
             others = [each for each in (*distances[number - 1 : number], *distances[number + 1 : number + 2]) if each]
             is_apart = bool(above.text and line.text) and self._is_apart(above, line, below, distance, others)
-            begins = bool(words) and not is_heading and self._begins(line, words, below, edges, is_apart=is_apart)
+            is_tied, goes_on = ties[number]
+            if is_tied:  # but for a paragraph that ends in a break of the line
+                is_apart = is_apart and len(above.text) < self._short and ends_in_print(above.text, line.text)
+                begins = is_apart and not is_heading
+            elif is_tied is False:
+                is_apart, begins = bool(above.text), not is_heading
+            else:
+                begins = bool(words) and not is_heading and self._begins(line, words, below, edges, is_apart=is_apart)
             is_first = is_apart or begins or not above.text or SENTENCE_END.search(above.text) is not None
-            is_caption = not is_heading and is_first and self._is_caption_of(line)
-            is_cut = is_apart or is_caption or (bool(words) and self._is_behind_caption(line))
+            is_caption = not is_heading and is_first and not (is_tied and above.text) and self._is_caption_of(line)
+            is_cut = is_apart or is_caption or (bool(words) and is_tied is None and self._is_behind_caption(line))
             if is_cut or is_heading != was_heading:
                 yield ""
-            yield (HEADING if is_heading else CAPTION_MARK if is_caption else BEGIN if begins else "") + words
+            mark = HEADING if is_heading else CAPTION_MARK if is_caption else BEGIN if begins else ""
+            yield mark + words + GOES_ON * goes_on
             was_heading = is_heading
             if any(map(str.isalpha, words)):  # and no page's number
                 self._is_caption = is_caption or (self._is_caption and not (is_cut or is_heading))
                 self._n_rows = self._n_rows + 1 if line.has_cells else 0
-                self._remember(line, words, is_heading=is_heading, is_apart=is_cut or begins)
+                is_begun = is_cut or begins
+                self._remember(line, words, is_heading=is_heading, is_apart=is_begun, is_tied=is_tied is True)
             above = line
 
     def _is_behind_caption(self, line: Line) -> bool:
@@ -180,6 +201,8 @@ class _Marker:
         return self._is_caption and not (is_full or line.text[0].islower())
 
     def _is_caption_of(self, line: Line) -> bool:
+        if line.block and line.block.kind is Kind.CAPTION:
+            return True
         is_small = 0 < (line.size or 0) <= _SMALL * self._usual_size
         return CAPTION.match(line.text) is not None or (is_small and _SOURCE.match(line.text) is not None)
 
@@ -216,8 +239,8 @@ class _Marker:
             return False
         return line.left - below.left >= _INDENT * line.size and round(below.left) in edges
 
-    def _remember(self, line: Line, words: str, *, is_heading: bool, is_apart: bool) -> None:
-        if not is_heading and read_marker(words):
+    def _remember(self, line: Line, words: str, *, is_heading: bool, is_apart: bool, is_tied: bool) -> None:
+        if not is_heading and not is_tied and read_marker(words):
             same = self._item is not None and read_marker(spell_out(self._item.text)) == read_marker(words)
             self._item, self._inner = line, line.inner or (self._inner if same else None)
         elif is_heading or is_apart:
@@ -242,7 +265,7 @@ def mark_turns(pages: list[list[str]]) -> list[list[str]]:
     Returns:
         The same, of which more begin with `BEGIN`.
     """
-    words = [[line.lstrip(BEGIN + HEADING) for line in page] for page in pages]
+    words = [[line.strip(MARKS) for line in page] for page in pages]
     text = "\n".join(line for page in words for line in page)
     starts = {start for start, _ in find_turns(text, lambda: None)}
     marked: list[list[str]] = []
@@ -250,6 +273,6 @@ def mark_turns(pages: list[list[str]]) -> list[list[str]]:
     for page, bare in zip(pages, words, strict=True):
         marked.append([])
         for line, each in zip(page, bare, strict=True):
-            marked[-1].append(BEGIN + line if place in starts and line == each else line)
+            marked[-1].append(BEGIN + line if place in starts and line.rstrip(GOES_ON) == each else line)
             place += len(each) + 1
     return marked

@@ -9,12 +9,14 @@ from typing import Any
 
 from twohands.errors import FileReadError
 from twohands.pdf_beside import drop_beside, drop_by_place, mark_note, take_endnotes, take_notes
+from twohands.pdf_blocks import find_ties, heed_tags, settle_headings
 from twohands.pdf_headings import find_headings, is_contents
 from twohands.pdf_items import drop_figures, join_initials, join_markers
 from twohands.pdf_join import BETWEEN, join_lines, join_pages
 from twohands.pdf_lines import Page, find_usual_size, read_page
 from twohands.pdf_outline import read_outline
 from twohands.pdf_parts import HEADING, mark_parts, mark_turns, spell_out
+from twohands.pdf_tags import read_tags
 
 # Drawing operators and characters of a whole file: some ten minutes. A page of a book has some thousands.
 _MAX_WORK = 50_000_000
@@ -40,13 +42,14 @@ def _read_pages(reader: Any, name: str) -> list[Page]:  # noqa: ANN401 - an opti
                 "save its text as .txt"
             )
 
+    tags = read_tags(reader, spend)
     pages, read = [], set()
     for page in reader.pages:
         reference = page.indirect_reference  # None where a page stands in the list itself
         key = None if reference is None else (reference.idnum, reference.generation)
         if key is None or key not in read:
             read.add(key)
-            pages.append(read_page(page, spend))
+            pages.append(read_page(page, spend, tags.get(reference.idnum) if reference else None))
             spend(0)
         else:
             pages.append(Page([]))
@@ -86,12 +89,12 @@ def read_pdf(content: bytes, name: str, *, pypdf: ModuleType) -> tuple[str, list
     if is_locked:
         raise FileReadError(f"{name} is locked by a password; unlock it first")
     usual_size = find_usual_size(pages)
-    pages, notes = take_notes(drop_by_place(drop_beside(pages)), usual_size)
+    pages, notes = take_notes(heed_tags(drop_by_place(drop_beside(pages))), usual_size)
     pages, endnotes = take_endnotes([_clear(page, usual_size) for page in pages], usual_size)
-    headings = find_headings(pages, usual_size, outline)
+    headings = settle_headings(pages, find_headings(pages, usual_size, outline))
     first = pages[0].lines if pages else []
     titles = {spell_out(line.text) for line in first if (line.size or 0) > _TITLE * usual_size > 0}
-    marked = mark_turns(mark_parts(pages, usual_size, headings))
+    marked = mark_turns(mark_parts(pages, usual_size, headings, find_ties(pages)))
     text, starts = join_pages(marked, titles={*titles, *map(HEADING.__add__, titles)})
     if not text:
         raise FileReadError(f"{name} holds no text, perhaps only scanned pages; run it through OCR first")

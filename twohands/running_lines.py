@@ -9,7 +9,7 @@ MAX_ROUNDS = 8  # of dropping what stands outermost
 
 _Key = Callable[[str], str]  # of a line: those that have the same are one
 
-_SEPARATORS = "\x1c\x1d"  # before a line whose part in the text is known: a title is the same line without
+_SEPARATORS = "\x1c\x1d\x1e"  # around a line whose part in the text is known: a title is the same line without
 _DIGITS = re.compile(r"\d+")
 _MARK_CHARS = 40
 # "Page 3 of 9", "p. 3", "The End", "ENDS", with whatever is set around it.
@@ -31,12 +31,13 @@ def is_no_text(piece: str) -> bool:
 
 
 def _key(line: str) -> str:
-    return _DIGITS.sub("0", line.lstrip(_SEPARATORS))
+    return _DIGITS.sub("0", line.strip(_SEPARATORS))
 
 
 def _strict_key(line: str) -> str:
     """As `_key`, but what ends as a sentence does is text wherever its numbers differ."""
-    return line.lstrip(_SEPARATORS) if line.endswith((".", "!", "?")) else _key(line)
+    words = line.strip(_SEPARATORS)
+    return words if words.endswith((".", "!", "?")) else _key(line)
 
 
 def _count(pages: Iterable[list[str]], key: _Key) -> Counter[str]:
@@ -54,7 +55,8 @@ def _find_repeated(pages: list[list[str]], key: _Key) -> set[str]:
 
 def _strip(page: list[str], repeated: set[str], key: _Key, titles: Collection[str]) -> list[str]:
     def is_running(line: str) -> bool:
-        return line not in titles and (not line or line.isdigit() or key(line) in repeated)
+        words = line.strip(_SEPARATORS)
+        return words not in titles and (not words or words.isdigit() or key(line) in repeated)
 
     first, last = 0, len(page)
     while first < last and is_running(page[first]):
