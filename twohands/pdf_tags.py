@@ -18,7 +18,7 @@ _MAX_ROLES = 10  # names that stand for each other, which a file may make endles
 
 _HEADING = re.compile(r"H\d{0,2}|Title")
 _KINDS = {
-    **dict.fromkeys(("P", "LI", "BibEntry"), Kind.TEXT),
+    **dict.fromkeys(("P", "LI", "BibEntry", "BlockQuote"), Kind.TEXT),
     "TR": Kind.ROW,
     "Caption": Kind.CAPTION,
     **dict.fromkeys(("Note", "FENote"), Kind.NOTE),
@@ -27,7 +27,7 @@ _KINDS = {
 # What holds blocks. Text that stands in it itself has no tag: browsers say no more of text that is no paragraph, but in
 # a part of its own, which may be a word in bold as well.
 _GROUPS = {
-    **dict.fromkeys(("Document", "DocumentFragment", "Part", "Art", "Sect", "Div", "Aside", "BlockQuote"), Kind.TEXT),
+    **dict.fromkeys(("Document", "DocumentFragment", "Part", "Art", "Sect", "Div", "Aside"), Kind.TEXT),
     **dict.fromkeys(("Index", "L", "Table", "THead", "TBody", "TFoot"), Kind.TEXT),
     "Figure": Kind.CAPTION,
     "TOC": Kind.CONTENTS,

@@ -157,6 +157,14 @@ def test_lines_stand_in_the_order_of_the_tags_unless_that_goes_up_the_page():
     assert read(tag(in_order, *parts)).text == f"{A}\n\n{B}\n\n{C}"
 
 
+@pytest.mark.parametrize("is_bare", [True, False])
+def test_a_quotation_is_a_paragraph_with_or_without_one_in_it(is_bare):
+    kids = lines(1, 0, 2)
+    quotation = element("BlockQuote", *kids) if is_bare else element("BlockQuote", element("P", *kids))
+    tree = two_pages_tree()
+    assert read(tag(two_pages(), tree[0], quotation, tree[2])).text == f"{A}\n\n{B}\n\n{C}"
+
+
 def test_a_sentence_that_goes_on_in_the_next_element_is_one_paragraph():
     tree = [element("P", (0, 0), (0, 1)), element("P", (0, 2)), element("P", (1, 0)), element("P", *lines(1, 1, 3))]
     content = tag(draw_pdf([body([*FULL, NEXT[0]]), body([NEXT[1], *LAST])]), *tree)
