@@ -102,7 +102,7 @@ def extract_document(content: bytes, *, suffix: str, name: str, charset: str | N
     if kind == ".docx":
         bs4 = import_reader(kind)
         return DocumentText(html_to_text(docx_to_html(content, name), bs4=bs4, codec="utf-8"))
-    return DocumentText(html_to_text(content, bs4=import_reader(kind), codec=codec))
+    return DocumentText(html_to_text(content, bs4=import_reader(kind), codec=codec, name=name))
 
 
 def extract_text(content: bytes, *, suffix: str, name: str, charset: str | None = None) -> str:

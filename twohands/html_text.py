@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from twohands.charsets import decode, find_codec, find_marked_codec
+from twohands.errors import FileReadError
 from twohands.html_beside import is_beside
 from twohands.html_markup import simplify_markup
 from twohands.html_sizes import Size, descend, find_role, is_main, list_classes, measure
@@ -32,6 +33,10 @@ _ATTRIBUTES = {"aria-hidden", "aria-modal", "class", "hidden", "id", "name", "ro
 _COMMENTS = {"comments", "comments-area", "comments-section", "comment-section", "comment-list", "commentlist"}
 _CELLS = {"td", "th"}
 _FIGURES_SHARE = 1 / 3  # of the words in a table's cells, from which on these are figures and what they are of
+# What browsers take for data and not text (WHATWG, MIME sniffing, section 3). Of data these are a tenth; a page that
+# was copied badly may hold a few.
+_DATA = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+_DATA_SHARE = 0.02
 
 
 def _find_outermost(top: Any, is_wanted: Callable[[Any], bool], bs4: ModuleType) -> list[Any]:  # noqa: ANN401 - as above
@@ -229,24 +234,31 @@ def _decode(content: bytes, bs4: ModuleType, codec: str | None) -> str:
         return bs4.dammit.UnicodeDammit(content, is_html=True).unicode_markup or ""
 
 
-def html_to_text(content: bytes, *, bs4: ModuleType, codec: str | None = None) -> str:
+def html_to_text(content: bytes, *, bs4: ModuleType, codec: str | None = None, name: str = "the document") -> str:
     """Extract the text of a page's article.
 
     Args:
         content: of an HTML file.
         bs4: the library.
         codec: Python's name of the encoding, where it is known from elsewhere; what the page says is not heeded then.
+        name: of the document, for the message.
 
     Returns:
         Blocks parted by blank lines, headings marked with `#`, the cells of a table's row joined by spaces and tables
         of figures left out; empty when there is no text.
+
+    Raises:
+        FileReadError: it is data, such as a picture, and no text in any encoding.
     """
     # It tells of characters that cannot be decoded, on standard error, and of guesses what else the bytes might be.
     logging.getLogger("bs4").setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        markup = simplify_markup(_decode(content, bs4, codec), attributes=_ATTRIBUTES)
-        soup = bs4.BeautifulSoup(markup, "html.parser")
+        page = _decode(content, bs4, codec)
+        # As windows-1252 any bytes are text: a picture called .html was classified, as neutral (#2).
+        if len(_DATA.findall(page)) > _DATA_SHARE * len(page):
+            raise FileReadError(f"{name} is not text: it holds control characters, as pictures and packed files do")
+        soup = bs4.BeautifulSoup(simplify_markup(page, attributes=_ATTRIBUTES), "html.parser")
     _drop_beside(soup, bs4)
     _drop_figures(soup, bs4)
     text = "".join(_to_lines(walk(_find_main(soup, bs4), bs4)))

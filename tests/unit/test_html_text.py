@@ -1,10 +1,12 @@
 """Pages whose head has no end and pages that are streamed hidden are read; what is hidden in passing is not."""
 
 import re
+import zlib
 
 import pytest
 
-from twohands.documents import extract_text
+from twohands.documents import extract_document, extract_text
+from twohands.errors import FileReadError
 from twohands.html_markup import simplify_markup
 from twohands.paragraphs import split_paragraphs
 
@@ -123,3 +125,26 @@ def test_tags_are_dropped_without_looking_for_each_among_its_siblings(monkeypatc
 def test_broken_markup_is_read_alike_by_every_version_of_the_parser(markup, text):
     pytest.importorskip("bs4")
     assert extract_text(markup.encode(), suffix=".html", name="x") == text
+
+
+@pytest.mark.issue(2)
+@pytest.mark.parametrize("codec", [None, "cp1252"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"\x89PNG\r\n\x1a\n" + zlib.compress(str(list(range(3000))).encode()), id="picture"),
+        pytest.param("<p>The state will buy the first years of output.</p>".encode("utf-16-le"), id="no mark"),
+    ],
+)
+def test_what_is_no_text_is_refused(content, codec):
+    pytest.importorskip("bs4")
+    with pytest.raises(FileReadError, match="desk-page is not text"):
+        extract_document(content, suffix=".html", name="desk-page", charset=codec)
+
+
+@pytest.mark.issue(2)
+def test_a_page_may_hold_a_few_control_characters():
+    pytest.importorskip("bs4")
+    page = f"<p>{'The state will buy the first years of output. ' * 3}\x00\x0b</p>"
+    for content in (page.encode(), page.encode("utf-16")):
+        assert extract_document(content, suffix=".html", name="a.html").text.startswith("The state will buy")
