@@ -3,6 +3,7 @@
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from training.room import (
 from twohands.errors import CheckpointError, RunConflictError
 
 if TYPE_CHECKING:
+    from training.config import TrainConfig
     from training.data import Splits
     from twohands.examples import Example
     from twohands.taxonomy import Taxonomy
@@ -94,9 +96,9 @@ def train(
     target = output or Path("models") / run_name
     _refuse_existing(target, overwrite=overwrite or no_export)
 
-    from training.data import Splits, describe_heads, load_splits, take_few  # noqa: PLC0415, RUF100
+    from training.data import describe_heads, load_splits  # noqa: PLC0415, RUF100
     from training.encoders import find_encoder  # noqa: PLC0415, RUF100
-    from training.restated import describe_restated, take_pair  # noqa: PLC0415, RUF100
+    from training.restated import describe_restated  # noqa: PLC0415, RUF100
 
     encoder = find_encoder(chosen.encoder.name, revision=chosen.encoder.revision, sha256=chosen.encoder.sha256)
     encoder.check_fit(max_tokens=chosen.window.max_tokens, num_layers=chosen.encoder.num_layers)
@@ -109,9 +111,7 @@ def train(
         check_room(target, needed_bytes=needed_bytes, option="--output")
     splits = load_splits(chosen.data, taxonomy, seed=chosen.seed)
     if smoke:
-        fewer, dev, test = (take_few(rows, SMOKE_ROWS, taxonomy) for rows in (splits.train, splits.dev, splits.test))
-        fewer = take_pair(fewer, splits.train, is_used=chosen.loss.consistency_weight > 0)
-        splits = Splits(fewer, dev, test, splits.files, splits.n_left_out, splits.overruled)
+        splits = _take_smoke_rows(splits, chosen, taxonomy)
     is_main = int(os.environ.get("RANK", "0")) == 0
     if is_main:
         click.echo(
@@ -171,18 +171,34 @@ def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite
         )
     from training.export import refuse_restored  # noqa: PLC0415, RUF100
 
-    refuse_restored(checkpoint)
+    facts = refuse_restored(checkpoint)
     chosen, taxonomy = load_dumped_config(checkpoint / CONFIG_NAME, overrides=overrides)
     _refuse_existing(output, overwrite=overwrite)
     check_room(output, needed_bytes=EXPORT_COPIES * folder_bytes(checkpoint), option="--output")
 
     from training.data import load_splits  # noqa: PLC0415, RUF100
     from training.export import export_checkpoint  # noqa: PLC0415, RUF100
+    from twohands.examples import fingerprint  # noqa: PLC0415, RUF100
 
     splits = load_splits(chosen.data, taxonomy, seed=chosen.seed)
+    learnt = facts.get("train_fingerprint")
+    if learnt not in (None, fingerprint(splits.train)):
+        # A smoke run took a few rows of the files that its config names, so its checkpoint was refused (#2).
+        fewer = _take_smoke_rows(splits, chosen, taxonomy)
+        splits = fewer if fingerprint(fewer.train) == learnt else splits
     with telling_full_disk(output), unwinding_on_sigterm():
         export_checkpoint(checkpoint, chosen, taxonomy, splits, output=output, overwrite=overwrite)
     click.echo(f"wrote {output}; try: twohands classify --model {output} FILE", err=True)
+
+
+def _take_smoke_rows(splits: "Splits", config: "TrainConfig", taxonomy: "Taxonomy") -> "Splits":
+    """The few rows of each split by which a smoke run tries the chain."""
+    from training.data import take_few  # noqa: PLC0415, RUF100
+    from training.restated import take_pair  # noqa: PLC0415, RUF100
+
+    train, dev, test = (take_few(rows, SMOKE_ROWS, taxonomy) for rows in (splits.train, splits.dev, splits.test))
+    train = take_pair(train, splits.train, is_used=config.loss.consistency_weight > 0)
+    return replace(splits, train=train, dev=dev, test=test)
 
 
 def _describe_laid(splits: "Splits") -> Iterator[str]:

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from training.commands import SMOKE_ROWS, export, train
 from training.config import load_config
 from training.identity import hint_of_export, list_changes
 from training.kept import read_kept, write_kept
-from twohands.errors import RunConflictError
+from twohands.errors import DataError, RunConflictError
 
 FREE = [
     "license=MIT", "card_notes=[Made for mails.]", "data.test=null", "data.near_duplicate_jaccard=null",
@@ -66,3 +68,23 @@ def test_what_was_kept_of_a_run_is_read_again_for_the_same_run_alone(write_run, 
         read_kept(kept, identify(path, "loss.label_smoothing=0.1"))
     with pytest.raises(RunConflictError):
         read_kept(kept, now | {"dev_fingerprint": "b"})
+
+
+@pytest.mark.issue(2)
+def test_the_checkpoint_of_a_smoke_run_is_exported_with_its_few_rows(write_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = write_run(n_rows=SMOKE_ROWS + 8, n_dev=SMOKE_ROWS + 6)
+    runner = CliRunner()
+    assert runner.invoke(train, [str(path), "--smoke", "--no-export"], catch_exceptions=False).exit_code == 0
+    exported = []
+    monkeypatch.setattr("training.export.export_checkpoint", lambda *given, **_: exported.append(given[3]))
+    arguments = ["runs/tiny-smoke/checkpoint", "--output", "out"]
+    assert runner.invoke(export, arguments, catch_exceptions=False).exit_code == 0
+    assert [len(rows) for rows in (exported[0].train, exported[0].dev, exported[0].test)] == [SMOKE_ROWS] * 3
+
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    rows = (tmp_path / "rows/train.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "rows/train.jsonl").write_text("".join(rows[1:]), encoding="utf-8")
+    with pytest.raises(DataError, match="not those of the checkpoint"):
+        runner.invoke(export, arguments, catch_exceptions=False)
