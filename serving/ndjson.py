@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from pydantic_core import from_json
-
+from serving.strict_json import read_json
 from twohands.errors import InvalidIdError, LineTooLongError, MissingTextError, RowError
 
 
@@ -89,9 +88,9 @@ def read_row(line: bytes, number: int) -> StreamRow:
         The row.
     """
     try:
-        content = from_json(line, allow_inf_nan=False)
+        content = read_json(line, name="the line")
     except ValueError as error:
-        return StreamRow(number, RowError(f"the line is not valid JSON: {error}"))
+        return StreamRow(number, RowError(str(error)))
     if isinstance(content, str):
         return StreamRow(number, content)
     if not isinstance(content, dict):

@@ -13,8 +13,9 @@ from pydantic import (
     ValidationError,
     WithJsonSchema,
 )
-from pydantic_core import ErrorDetails, from_json
+from pydantic_core import ErrorDetails
 
+from serving.strict_json import read_json
 from serving.tei_info import TeiInfo
 from twohands.cautions import Caution
 from twohands.errors import JsonError
@@ -276,7 +277,7 @@ def parse_request(body: bytes) -> ClassifyRequest:
 
 
 def parse_as(schema: type[SchemaT], body: bytes) -> SchemaT:
-    """Read a body strictly: no NaN, no lone surrogates, no invalid UTF-8, no nesting that would exhaust the stack.
+    """Read a body as strictly as `read_json` does.
 
     Args:
         schema: what the body must be.
@@ -291,9 +292,9 @@ def parse_as(schema: type[SchemaT], body: bytes) -> SchemaT:
     """
     try:
         # Some editors and shells put a byte order mark before what they write; RFC 8259 lets a reader pass over it.
-        content = from_json(body.removeprefix(b"\xef\xbb\xbf"), allow_inf_nan=False, cache_strings="keys")
+        content = read_json(body.removeprefix(b"\xef\xbb\xbf"), name="the body")
     except ValueError as error:
-        raise JsonError(f"the body is not valid JSON: {error}") from error
+        raise JsonError(str(error)) from error
     try:
         return schema.model_validate(content)
     except ValidationError as error:

@@ -67,6 +67,20 @@ async def test_broken_request_gets_a_clear_answer_and_no_echo(client, content, s
     assert (await client.post("/v1/classify", json={"inputs": "plan"})).status_code == 200
 
 
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("half", [rb"\ud83d", rb"\ud83d.", rb"\ud83d\n", rb"\ud83d\ud83d", rb"\ude00"])
+async def test_a_text_cut_amid_an_emoji_is_told_of(client, half):
+    response = await client.post("/v1/classify", content=b'{"inputs": ["plan ' + half + b'"]}', headers=JSON)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_json")
+    assert "half of a surrogate pair" in response.json()["error"]["message"]
+    row = {"content-type": "application/x-ndjson"}
+    response = await client.post("/v1/classify/stream", content=b'"plan ' + half + b'"\n', headers=row)
+    assert response.json()["error"]["code"] == "invalid_row"
+    assert "half of a surrogate pair" in response.json()["error"]["message"]
+    response = await client.post("/v1/classify", content=rb'{"inputs": "plan \u12"}', headers=JSON)
+    assert "surrogate" not in response.json()["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("content", "field"),
     [
