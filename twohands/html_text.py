@@ -257,7 +257,10 @@ def html_to_text(content: bytes, *, bs4: ModuleType, codec: str | None = None, n
         page = _decode(content, bs4, codec)
         # As windows-1252 any bytes are text: a picture called .html was classified, as neutral (#2).
         if len(_DATA.findall(page)) > _DATA_SHARE * len(page):
-            raise FileReadError(f"{name} is not text: it holds control characters, as pictures and packed files do")
+            raise FileReadError(
+                f"{name} is not text: it holds control characters, as pictures, packed files and UTF-16 without its "
+                "byte order mark do"
+            )
         soup = bs4.BeautifulSoup(simplify_markup(page, attributes=_ATTRIBUTES), "html.parser")
     _drop_beside(soup, bs4)
     _drop_figures(soup, bs4)
