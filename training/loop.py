@@ -310,9 +310,9 @@ def _train(
         min_steps=config.optim.min_steps,
     )
     if plan.n_floored and is_main:
+        epochs = "1 epoch" if config.optim.num_epochs == 1 else f"{config.optim.num_epochs:g} epochs"
         sys.stderr.write(
-            f"train: {config.optim.num_epochs:g} epochs of {len(train)} rows are too few steps; "
-            f"{plan.n_floored} are made (optim.min_steps)\n"
+            f"train: too few steps in {epochs} of {len(train)} rows; {plan.n_floored} are made (optim.min_steps)\n"
         )
     arguments = _arguments(config, run_dir, plan)
     trainer = _MultiHeadTrainer(

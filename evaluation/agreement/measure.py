@@ -99,7 +99,7 @@ class _Measurer:
             if (found := self.pair(variable.codes[:, place], model)) is not None
         ]
         measured: Json = {
-            "against_all": self.describe(self.compare(together[item], model[item], item)),
+            "against_all": self._against(together, model, item),
             "unanimous_items": self._against(together, model, item[(has_several & is_unanimous)[item]]),
             "divided_items": self._against(together, model, item[(has_several & ~is_unanimous)[item]]),
             "pairs": with_annotators,
@@ -139,8 +139,8 @@ def measure_agreement(
 
     Returns:
         By variable (a one-of head, or each label of an any-of head): `people` with `alpha`, `pairs` and
-        `one_against_rest`; `model` with `against_rest` on the same codes, `model_minus_person`, `against_all`, and
-        `stand_in`; None without a model.
+        `one_against_rest`; `model` with `against_rest` on the same codes, `model_minus_person`, `against_all` (None
+        where people are tied over every item), and `stand_in`; None without a model.
     """
     n_groups = int(codings.groups.max()) + 1
     drawn = draw_weights(n_groups, n_replicates=n_replicates, seed=seed)

@@ -30,6 +30,11 @@ def say_verdict(model: Json) -> str:
     if apart is None:
         return "No item has enough codes to set one person against the rest."
     difference = apart["kappa"]
+    if difference is None and apart["accuracy"]["value"] != 0:  # one side differs from the rest, who are all alike
+        return (
+            "All that is said by the rest, and by one of the two set beside them, is the same label: kappa is not "
+            "defined and gives no verdict. See accuracy."
+        )
     if difference is None:
         return "All codes that are compared are the same label, so kappa is not defined and nobody is further off."
     if difference["low"] is None:

@@ -249,7 +249,7 @@ def test_macro_f1_of_people_and_model_is_a_mean_over_the_same_labels(who):
 
 
 def test_that_everybody_always_said_one_label_is_not_called_a_lack_of_codes():
-    alike = say_verdict({"model_minus_person": {"kappa": None}})
+    alike = say_verdict({"model_minus_person": {"kappa": None, "accuracy": {"value": 0}}})
     assert "same label" in alike
     assert alike != say_verdict({"model_minus_person": None})
 

@@ -72,7 +72,7 @@ def test_a_run_makes_the_steps_of_its_floor(write_run, tmp_path, capsys):
     assert facts["steps"] == 10  # two evaluations, as in two epochs of three steps
     assert [entry["step"] for entry in facts["log"] if "eval_mean_f1" in entry] == [5, 10]
     told = capsys.readouterr().err
-    assert "10 are made (optim.min_steps)" in told
+    assert "too few steps in 2 epochs of 24 rows; 10 are made (optim.min_steps)" in told
     assert "correlation (MCC) on dev: stance" in told
 
     # Killed between the last step, which ends no epoch, and the end.
@@ -82,6 +82,13 @@ def test_a_run_makes_the_steps_of_its_floor(write_run, tmp_path, capsys):
     again = json.loads((checkpoint / "run.json").read_text(encoding="utf-8"))
     assert (again["steps"], again["best_step"], again["resumed"]) == (10, facts["best_step"], True)
     assert (checkpoint / "model.safetensors").read_bytes() == weights
+
+
+def test_one_epoch_is_told_as_one(write_run, tmp_path, capsys):
+    config, taxonomy = load_config(write_run(n_rows=24, epochs=1, optim__min_steps=4))
+    splits = load_splits(config.data, taxonomy, seed=config.seed)
+    fit(config, taxonomy, splits, find_encoder(config.encoder.name), run_dir=tmp_path / "run", restart=False)
+    assert "too few steps in 1 epoch of 24 rows; " in capsys.readouterr().err
 
 
 def log_of(losses):

@@ -1,0 +1,53 @@
+"""Agreement where a figure is not defined: nothing is computed of no items, and no sentence claims what is not so."""
+
+import json
+
+import pytest
+
+from tests.evaluation.test_agreement import run, write_jsonl
+
+pytestmark = pytest.mark.issue(6)
+TEXTS = ("the plan", "the market", "the weather")
+
+
+def measure(tiny_model, tmp_path, anna, ben):
+    """Report, page and terminal for three items at most that two people coded; None is no code."""
+    rows = [
+        {"id": str(n), "text": text, "anna": one, "ben": other}
+        for n, (text, one, other) in enumerate(zip(TEXTS, anna, ben, strict=False))
+    ]
+    path, out = write_jsonl(tmp_path / "rows.jsonl", rows), tmp_path / "out"
+    found = run("--model", tiny_model, "--data", path, "--annotators", "anna", "ben", "--report", out)
+    assert found.exit_code == 0
+    report = json.loads((out / "agreement.json").read_text(encoding="utf-8"))
+    page = (out / "agreement.html").read_text(encoding="utf-8")
+    return report["variables"]["stance"], page, " ".join(found.stdout.split())
+
+
+def test_people_who_are_tied_over_every_item_have_no_common_label(tiny_model, tmp_path):
+    # numpy warned of the mean of nothing, and the model was 0 of 0 right.
+    part, page, _ = measure(tiny_model, tmp_path, ["state-led", "neutral"], ["neutral", "state-led"])
+    assert part["model"]["against_all"] is None
+    assert part["model"]["against_rest"]["accuracy"]["value"] == 0.25
+    assert "On each item they are tied" in page
+
+
+@pytest.mark.parametrize(
+    ("anna", "ben", "is_alike"),
+    [
+        (["neutral"] * 3, ["neutral"] * 3, False),  # the model says something else
+        (["state-led"], ["state-led"], True),
+    ],
+)
+def test_nobody_is_further_off_only_where_all_say_the_same(tiny_model, tmp_path, anna, ben, is_alike):
+    part, page, shown = measure(tiny_model, tmp_path, anna, ben)
+    assert part["model"]["model_minus_person"]["kappa"] is None
+    for told in (page, shown):
+        assert ("nobody is further off" in told) is is_alike
+        assert ("gives no verdict" in told) is not is_alike
+
+
+def test_a_page_does_not_call_codes_alike_that_no_item_shares(tiny_model, tmp_path):
+    _, page, _ = measure(tiny_model, tmp_path, ["state-led", None], [None, "neutral"])
+    assert "no item has two codes" in page
+    assert "all codes are alike" not in page
