@@ -38,7 +38,7 @@ def list_model_files(name: str | None) -> list[Path]:
 
 
 def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], *, replaced: Path | None = None) -> None:
-    """Refuse outputs that would replace what is read, or one another, before anything is run.
+    """Refuse outputs that cannot be written, or would replace what is read or one another, before anything is run.
 
     Args:
         outputs: all files that the command will write.
@@ -48,6 +48,7 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], *, replaced: 
     Raises:
         RunConflictError: an output is one of the inputs, is written twice, stands where a folder is or must be, or in
             the folder that is replaced.
+        FileWriteError: a folder for an output can be neither written in nor made.
     """
     read, places = {path.resolve() for path in inputs}, [path.resolve() for path in outputs]
     folders = {parent for place in places for parent in place.parents}
@@ -60,6 +61,11 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], *, replaced: 
             raise RunConflictError(f"{output} is a folder, or will be one; choose another name for the file")
         if replaced is not None and replaced.resolve() in place.parents:
             raise RunConflictError(f"{output} stands in {replaced}, which is replaced as a whole; choose another place")
+        there = next(parent for parent in place.parents if parent.exists())
+        if not there.is_dir():
+            raise FileWriteError(f"cannot write {output}: {there} is no folder")
+        if not os.access(there, os.W_OK | os.X_OK):  # minutes of work would end with it
+            raise FileWriteError(f"cannot write {output}: nothing may be written in the folder {there}")
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -12,8 +12,9 @@ from evaluation.commands import evaluate
 from evaluation.compare_command import compare
 from evaluation.data_commands import data
 from evaluation.full.commands import report
+from evaluation.output import check_outputs
 from tests.evaluation.support import make_rows, write_rows
-from twohands.errors import RunConflictError
+from twohands.errors import FileWriteError, RunConflictError
 
 COMMANDS = {"agreement": agreement, "checklist": checklist, "compare": compare, "data": data, "evaluate": evaluate}
 COMMANDS |= {"report": report}
@@ -93,3 +94,32 @@ def test_a_report_may_stand_beside_the_files_of_a_model_and_come_again(kept, tmp
     words = ["--model", model, "--suite", kept / "suite.yaml", "--no-shipped", "--report", model]
     for _ in range(2):
         assert CliRunner().invoke(checklist, [*map(str, words)]).exit_code == 0
+
+
+@pytest.mark.issue(6)
+@pytest.mark.parametrize(
+    "call",
+    [
+        f"{AGREE} --data coded.jsonl --report dev.jsonl/out",
+        "checklist --model model --no-shipped --suite suite.yaml --report dev.jsonl",
+        "compare majority majority --train train.jsonl --data dev.jsonl --report dev.jsonl/out",
+        "data audit --data dev.jsonl --report dev.jsonl/out",
+        "data curve --train train.jsonl --dev dev.jsonl --report dev.jsonl/out",
+        "evaluate --model model --data dev.jsonl --report dev.jsonl/out",
+        f"{REPORT} --page dev.jsonl/page.md",
+    ],
+)
+def test_an_output_that_cannot_be_written_is_told_before_anything_is_measured(kept, monkeypatch, call):
+    # After minutes of work the first file could not be written, and all of it was lost.
+    monkeypatch.chdir(kept)
+    name, *words = shlex.split(call)
+    done = CliRunner().invoke(COMMANDS[name], words)
+    assert isinstance(done.exception, FileWriteError)
+    assert "is no folder" in str(done.exception)  # which nothing but the check says
+
+
+@pytest.mark.issue(6)
+def test_a_folder_that_may_not_be_written_in_is_told_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("evaluation.output.os.access", lambda place, _: place != tmp_path)
+    with pytest.raises(FileWriteError, match="nothing may be written in"):
+        check_outputs([tmp_path / "new" / "page.html"], [])
