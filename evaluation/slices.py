@@ -13,6 +13,7 @@ from evaluation.rows import HeadRows, Sample, macro_over
 from twohands.errors import UnknownColumnError
 from twohands.examples import Example
 from twohands.metrics import accuracy
+from twohands.row_faults import suggest
 from twohands.taxonomy import ProblemType, Taxonomy
 from twohands.values import NO_VALUE, spell_value
 
@@ -92,8 +93,18 @@ def slice_values(examples: Sequence[Example], column: str) -> list[str]:
     cells = [_cell(example, column) for example in examples]
     if all(cell is None for cell in cells):
         held = {"source", "group", LENGTH}.union(*(example.columns for example in examples))
-        known = sorted(held | {COUNT + name for example in examples for name in example.labels})
-        raise UnknownColumnError(f"no row has a column {column!r} to slice by; columns: {', '.join(known)}")
+        # A one-of head has one label in each row, whose number parts nothing.
+        held |= {
+            COUNT + name
+            for example in examples
+            for name, words in example.labels.items()
+            if words is not None and len(words) != 1
+        }
+        if any(_derive(example, DECADE) is not None for example in examples):
+            held.add(DECADE)
+        known = tuple(sorted(held))
+        near = suggest(column, known)
+        raise UnknownColumnError(f"no row has a column {column!r} to slice by; columns: {', '.join(known)}{near}")
     return [spell_value(cell, most_chars=_MAX_CHARS) for cell in cells]
 
 

@@ -303,6 +303,16 @@ def test_missing_things_have_their_errors(tiny_model, rows_file, tmp_path):
     assert run("--model", tiny_model).exit_code == 2
 
 
+@pytest.mark.issue(6)
+def test_a_column_that_is_misspelt_is_told_with_all_that_rows_can_be_sliced_by(tiny_model, rows_file):
+    with pytest.raises(errors.UnknownColumnError) as error:
+        run("--model", tiny_model, "--data", rows_file, "--by", "decades")
+    told = str(error.value)
+    assert told.endswith("did you mean 'decade'?")  # which is derived, and stood in no list
+    assert "n_topics" in told
+    assert "n_stance" not in told  # one in each row
+
+
 def test_an_output_never_replaces_the_data(tiny_model, rows_file):
     before = rows_file.read_bytes()
     roundabout = rows_file.parent / "folder" / ".." / rows_file.name
