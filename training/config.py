@@ -311,7 +311,8 @@ def load_config(name_or_path: str | Path, *, overrides: Sequence[str] = ()) -> t
 def _validate(content: object, overrides: Sequence[str], place: str) -> TrainConfig:
     """Apply overrides and check; all faults at once."""
     if not isinstance(content, dict):
-        raise ConfigError(f"{place} is not a run's config", [f"found {type(content).__name__}, expected keys"])
+        found = "nothing" if content is None else type(content).__name__
+        raise ConfigError(f"{place} is not a run's config", [f"found {found}, expected keys"])
     what = f"{place}, with what --set changes," if any(overrides) else place
     faults: list[str] = []
     for override in overrides:

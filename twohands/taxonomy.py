@@ -167,7 +167,8 @@ def describe_faults(error: ValidationError) -> list[str]:
     faults = []
     for fault in error.errors(include_url=False):
         where = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
-        found = "" if fault["type"] in {"missing", "value_error"} else f"; found {str(fault['input'])[:80]!r}"
+        shown = "nothing" if fault["input"] is None else repr(str(fault["input"])[:80])  # `key:`, or an empty file
+        found = "" if fault["type"] in {"missing", "value_error"} else f"; found {shown}"
         if fault["type"] == "string_type":
             found += _explain_no_string(fault["input"])
         message = {"extra_forbidden": "unknown key", "missing": "missing key"}.get(fault["type"], fault["msg"])

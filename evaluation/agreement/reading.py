@@ -313,7 +313,7 @@ def read_codings(
         reader.faults[-1] += f"; {advise_taxonomy('--model FOLDER of a model that has them, and --head NAME')}"
     if len(annotators) < 2 and not reader.faults:
         reader.faults.append(
-            f"found {len(annotators)} annotators ({', '.join(annotators) or 'none'}), expected two or more; "
+            f"annotators found: {', '.join(annotators) or 'none'}; expected two or more; "
             "`twohands agreement --help` shows the layouts"
         )
     if reader.faults:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.evaluation.test_agreement import run, write_jsonl
+from twohands.errors import DataError
 
 pytestmark = pytest.mark.issue(6)
 TEXTS = ("the plan", "the market", "the weather")
@@ -51,3 +52,12 @@ def test_a_page_does_not_call_codes_alike_that_no_item_shares(tiny_model, tmp_pa
     _, page, _ = measure(tiny_model, tmp_path, ["state-led", None], [None, "neutral"])
     assert "no item has two codes" in page
     assert "all codes are alike" not in page
+
+
+def test_one_annotator_is_told_as_one(tiny_model, tmp_path):
+    path = write_jsonl(tmp_path / "rows.jsonl", [{"id": "1", "text": "the plan", "anna": "neutral"}])
+    with pytest.raises(DataError) as caught:
+        run("--model", tiny_model, "--data", path, "--annotators", "anna")
+    assert caught.value.faults == [
+        "annotators found: anna; expected two or more; `twohands agreement --help` shows the layouts"
+    ]

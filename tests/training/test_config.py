@@ -215,3 +215,12 @@ def test_a_file_that_is_no_config_is_refused(tmp_path, text):
 def test_a_missing_config_names_those_that_are_shipped():
     with pytest.raises(FileReadError, match=r"minilm\.yaml"):
         load_config("nowhere")
+
+
+@pytest.mark.issue(3)
+def test_an_empty_file_is_told_of_as_empty(tmp_path):
+    path = tmp_path / "empty.yaml"
+    path.touch()
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert caught.value.faults == ["found nothing, expected keys"]

@@ -161,6 +161,15 @@ def test_labels_that_are_words_alone_are_told_how_one_is_written(tmp_path):
     ]
 
 
+@pytest.mark.issue(3)
+def test_an_empty_file_holds_nothing(tmp_path):
+    path = tmp_path / "taxonomy.yaml"
+    path.touch()
+    with pytest.raises(ConfigError) as caught:
+        load_taxonomy(path)
+    assert caught.value.faults == ["(whole file): expected keys and their values, as {key: value}; found nothing"]
+
+
 @pytest.mark.parametrize("content", [b"heads: [", b"\xff\xfe\x00", b"heads: !!python/object:os.system {}\n"])
 def test_a_file_that_is_no_plain_yaml_is_unreadable(tmp_path, content):
     path = tmp_path / "taxonomy.yaml"
