@@ -120,7 +120,13 @@ def _has_cells(inked: list[_Part]) -> bool:
 
 
 def _find_block(inked: list[_Part]) -> Block | None:
-    """The block that most letters of a line belong to: cells that stand side by side are drawn in one."""
+    """The block that most letters of a line belong to: cells that stand side by side are drawn in one.
+
+    A line that begins as a heading and ends as text is text: the paragraph would lack its first words.
+    """
+    first, last = inked[0].block, inked[-1].block
+    if first and last and (first.kind, last.kind) == (Kind.HEADING, Kind.TEXT):
+        return last
     n_chars: Counter[Block | None] = Counter()
     for part in inked:
         n_chars[part.block] += len(part.text)

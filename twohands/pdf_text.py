@@ -15,7 +15,7 @@ from twohands.pdf_items import drop_figures, join_initials, join_markers
 from twohands.pdf_join import BETWEEN, join_lines, join_pages
 from twohands.pdf_lines import Page, find_usual_size, read_page
 from twohands.pdf_outline import read_outline
-from twohands.pdf_parts import HEADING, mark_parts, mark_turns, spell_out
+from twohands.pdf_parts import mark_parts, mark_turns, spell_out
 from twohands.pdf_tags import read_tags
 
 # Drawing operators and characters of a whole file: some ten minutes. A page of a book has some thousands.
@@ -95,7 +95,7 @@ def read_pdf(content: bytes, name: str, *, pypdf: ModuleType) -> tuple[str, list
     first = pages[0].lines if pages else []
     titles = {spell_out(line.text) for line in first if (line.size or 0) > _TITLE * usual_size > 0}
     marked = mark_turns(mark_parts(pages, usual_size, headings, find_ties(pages)))
-    text, starts = join_pages(marked, titles={*titles, *map(HEADING.__add__, titles)})
+    text, starts = join_pages(marked, titles=titles)
     if not text:
         raise FileReadError(f"{name} holds no text, perhaps only scanned pages; run it through OCR first")
     told = [mark_note(" ".join(join_lines([list(map(spell_out, note))]).split())) for note in [*notes, *endnotes]]

@@ -55,8 +55,8 @@ def _find_repeated(pages: list[list[str]], key: _Key) -> set[str]:
 
 def _strip(page: list[str], repeated: set[str], key: _Key, titles: Collection[str]) -> list[str]:
     def is_running(line: str) -> bool:
-        words = line.strip(_SEPARATORS)
-        return words not in titles and (not words or words.isdigit() or key(line) in repeated)
+        is_title = line.strip(_SEPARATORS) in titles
+        return not is_title and (not line or line.isdigit() or key(line) in repeated)
 
     first, last = 0, len(page)
     while first < last and is_running(page[first]):

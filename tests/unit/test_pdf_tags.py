@@ -123,6 +123,20 @@ def test_headings_in_letters_of_the_text_are_sections_and_bold_heads_of_tables_a
     assert read(content).text.split("\n\n")[2:4] == ["What to do", page[4][4]]
 
 
+def test_a_line_of_figures_at_the_end_of_a_page_is_no_page_number_where_it_is_of_a_paragraph():
+    content = draw_pdf([body([FULL[0], "2019"]), body(["2020", *LAST])])
+    whole = tag(content, element("P", *lines(0, 0, 2), *lines(1, 0, 3)))
+    assert read(whole).text == f"{FULL[0]} 2019 2020 {C}"
+    content = draw_pdf([body(FULL), body(["2020", *LAST])])
+    assert read(tag(content, element("P", *lines(0, 0, 2)), element("P", *lines(1, 0, 3)))).text == f"{A}\n\n2020 {C}"
+
+
+def test_a_heading_in_the_line_in_which_its_paragraph_begins_takes_no_words_from_that():
+    page = [(512, 60, 10, "F2", "Who paid for these loans in the end."), (512, 240, 10, "F1", "Nobody."), *body(FULL)]
+    content = tag(draw_pdf([page]), element("H4", (0, 0)), element("P", *lines(0, 1, 4)))
+    assert read(content).text == f"Who paid for these loans in the end. Nobody. {A}"
+
+
 def test_items_take_their_markers_and_first_paragraphs_and_rows_the_first_of_their_cells():
     page = [*body(["1."], top=524), *body(FULL, top=512), *body(NEXT, top=488), *body(["Yards", *LAST], top=464)]
     item = element(
