@@ -34,9 +34,9 @@ _COMMENTS = {"comments", "comments-area", "comments-section", "comment-section",
 _CELLS = {"td", "th"}
 _FIGURES_SHARE = 1 / 3  # of the words in a table's cells, from which on these are figures and what they are of
 # What browsers take for data and not text (WHATWG, MIME sniffing, section 3). Of data these are a tenth; a page that
-# was copied badly may hold a few.
+# was copied badly may hold a few, however short it is, and one that was saved badly may be filled up with NUL.
 _DATA = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
-_DATA_SHARE = 0.02
+_DATA_SHARE, _MIN_DATA = 0.02, 5
 
 
 def _find_outermost(top: Any, is_wanted: Callable[[Any], bool], bs4: ModuleType) -> list[Any]:  # noqa: ANN401 - as above
@@ -254,9 +254,9 @@ def html_to_text(content: bytes, *, bs4: ModuleType, codec: str | None = None, n
     logging.getLogger("bs4").setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        page = _decode(content, bs4, codec)
+        page = _decode(content, bs4, codec).rstrip("\0")
         # As windows-1252 any bytes are text: a picture called .html was classified, as neutral (#2).
-        if len(_DATA.findall(page)) > _DATA_SHARE * len(page):
+        if len(_DATA.findall(page)) >= max(_MIN_DATA, _DATA_SHARE * len(page)):
             raise FileReadError(
                 f"{name} is not text: it holds control characters, as pictures, packed files and UTF-16 without its "
                 "byte order mark do"

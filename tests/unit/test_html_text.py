@@ -148,3 +148,6 @@ def test_a_page_may_hold_a_few_control_characters():
     page = f"<p>{'The state will buy the first years of output. ' * 3}\x00\x0b</p>"
     for content in (page.encode(), page.encode("utf-16")):
         assert extract_document(content, suffix=".html", name="a.html").text.startswith("The state will buy")
+    assert extract_text(b"<p>Sell\x0bthe yards</p>", suffix=".html", name="x") == "Sell the yards"  # 4% of a short one
+    filled = page.encode() + bytes(4096 - len(page))  # to the end of a block, as after a crash
+    assert extract_text(filled, suffix=".html", name="x") == extract_text(page.encode(), suffix=".html", name="x")
