@@ -6,6 +6,18 @@ from serving.corrections.schemas import Status
 from serving.corrections.table import CORRECTIONS
 
 
+def _find_annotator(table: sa.FromClause) -> sa.ColumnElement[str | None]:
+    """Who set the labels. Services of 0.12.0, which may run beside, set labels and leave who set those before them."""
+    return sa.case(
+        (table.c.attributed == table.c.labelled, table.c.labelled_by),
+        (table.c.labelled == table.c.created, table.c.created_by),
+        (table.c.labelled == table.c.updated, table.c.updated_by),
+    )
+
+
+ANNOTATOR = _find_annotator(CORRECTIONS).label("annotator")
+
+
 def is_latest(*, status: Status | None, within_status: bool = False, by_reader: bool = False) -> sa.ColumnElement[bool]:
     """Whether no other correction of the same text had its labels set later.
 
@@ -27,5 +39,5 @@ def is_latest(*, status: Status | None, within_status: bool = False, by_reader: 
     if within_status:
         overruled.append(later.c.status == CORRECTIONS.c.status)
     if by_reader:
-        overruled.append(later.c.labelled_by.is_not_distinct_from(CORRECTIONS.c.labelled_by))
+        overruled.append(_find_annotator(later).is_not_distinct_from(_find_annotator(CORRECTIONS)))
     return ~sa.exists().where(*overruled)

@@ -17,7 +17,7 @@ from serving.corrections.address import Address
 from serving.corrections.clashes import find_clashes
 from serving.corrections.cutting import Connections
 from serving.corrections.database import checkpoint, migrate, open_engine, translate_errors
-from serving.corrections.latest import is_latest
+from serving.corrections.latest import ANNOTATOR, is_latest
 from serving.corrections.schemas import Clash, Correction, Status
 from serving.corrections.table import CORRECTIONS, LABELS_TEXT
 from twohands.errors import CorrectionNotFoundError, CorrectionsUnavailableError
@@ -25,8 +25,7 @@ from twohands.paragraphs import normalise
 
 PURGE_TIMEOUT_S = 10.0
 _CHECKPOINT_PAUSE_S = 0.1
-_COLUMN_NAMES = {"annotator": "labelled_by"}
-_COLUMNS = [CORRECTIONS.c[_COLUMN_NAMES.get(name, name)].label(name) for name in Correction.model_fields]
+_COLUMNS = [ANNOTATOR if name == ANNOTATOR.name else CORRECTIONS.c[name] for name in Correction.model_fields]
 
 
 def make_id(now_ns: int | None = None) -> str:
@@ -178,7 +177,7 @@ class Store:
         } | others
         kept = Correction.model_validate(row | {"annotator": key_id})
         text_sha256 = hashlib.sha256(normalise(text).encode()).hexdigest()
-        extra = {"labelled": now, "labelled_by": key_id, "text_sha256": text_sha256}
+        extra = {"labelled": now, "labelled_by": key_id, "attributed": now, "text_sha256": text_sha256}
         with self._writing() as connection:
             connection.execute(CORRECTIONS.insert().values(row | extra))
         return kept
@@ -256,7 +255,7 @@ class Store:
         now = datetime.now(UTC)
         values = dict(changes) | {"updated": now, "updated_by": key_id}
         if "labels" in changes:
-            values |= {"labelled": now, "labelled_by": key_id}
+            values |= {"labelled": now, "labelled_by": key_id, "attributed": now}
         with self._writing() as connection:
             connection.execute(CORRECTIONS.update().where(_find(correction_id)).values(values))
             row = connection.execute(sa.select(*_COLUMNS).where(_find(correction_id))).first()

@@ -48,6 +48,7 @@ CORRECTIONS = sa.Table(
     sa.Column("created_by", sa.String(32)),
     sa.Column("updated_by", sa.String(32)),
     sa.Column("labelled_by", sa.String(32)),
+    sa.Column("attributed", UtcDateTime, comment="the time in `labelled` that `labelled_by` is of"),
     sa.CheckConstraint("status IN ('pending', 'accepted', 'rejected')", name="corrections_status"),
     sa.CheckConstraint("confidence BETWEEN 1 AND 3", name="corrections_confidence"),
     sa.Index("corrections_by_status", "status", "id"),

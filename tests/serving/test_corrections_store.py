@@ -221,7 +221,8 @@ def test_who_set_the_labels_is_taken_over_from_before_it_was_kept(database):  # 
     store.change(accepted.id, {"labels": {"stance": "neutral"}}, key_id="bob2")
     store.change(accepted.id, {"status": "accepted"}, key_id="eve3")
     with store._writing() as connection:  # as v0001 left it
-        connection.execute(sa.text("ALTER TABLE corrections DROP COLUMN labelled_by"))
+        for column in ("labelled_by", "attributed"):
+            connection.execute(sa.text(f"ALTER TABLE corrections DROP COLUMN {column}"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = 'v0001'"))
     store.close()
     again = Store(store.address)
@@ -230,6 +231,22 @@ def test_who_set_the_labels_is_taken_over_from_before_it_was_kept(database):  # 
     again.change(accepted.id, {"status": "rejected"}, key_id="eve3")
     assert again.get(accepted.id).annotator == "bob2"
     again.close()
+
+
+def test_labels_that_a_service_of_the_version_before_sets_are_not_those_of_who_set_the_ones_before(store):
+    def change(kept, key_id, *columns):  # as 0.12.0 does, which goes on while the database is moved
+        now = datetime.now(UTC)
+        values = {"updated": now, "updated_by": key_id, **dict.fromkeys(columns, now)}
+        with store._writing() as connection:
+            connection.execute(CORRECTIONS.update().where(CORRECTIONS.c.id == kept.id).values(values))
+
+    relabelled, accepted = (add(store, text, key_id="ann1") for text in ("One.", "Two."))
+    change(accepted, "eve3")
+    change(relabelled, "bob2", "labelled")
+    assert [store.get(each.id).annotator for each in (relabelled, accepted)] == ["bob2", "ann1"]
+    change(relabelled, "eve3")
+    assert store.get(relabelled.id).annotator is None  # and not ann1
+    assert [each.annotator for each in store.iterate_latest(status=None, by_reader=True)] == [None, "ann1"]
 
 
 def test_a_database_of_a_later_version_is_refused_unchanged(store):
