@@ -119,13 +119,16 @@ class _Walk:
                 self._add(number, page, holder, is_marker=is_marker)
             elif "/S" in kid and id(kid) not in self._seen:
                 self._seen.add(id(kid))
-                role = self._find_role(str(follow(kid["/S"])))
+                role = self._find_role(str(follow(kid["/S"])), look_up(kid, "/NS"))
                 within = self._enter(role, holder)
                 return self._list_kids(kid, page, within, is_marker=is_marker or role == "Lbl")
         return None
 
-    def _find_role(self, name: str) -> str:
-        """What a name stands for; a style may be called as what it is mapped from, as LibreOffice's Quote to P."""
+    def _find_role(self, name: str, space: Any) -> str:  # noqa: ANN401 - as above
+        """What a name stands for; a style may be called as what it is mapped from, as LibreOffice's Quote to P.
+
+        Names of a namespace, as LaTeX's section, stand for names of the standard or of another namespace.
+        """
         role = ""
         for _ in range(_MAX_ROLES):
             bare = name.removeprefix("/")
@@ -133,10 +136,11 @@ class _Walk:
                 role = bare
             if _HEADING.fullmatch(bare) or _KINDS.get(bare) in {Kind.CAPTION, Kind.NOTE}:  # which are mapped to P, too
                 break
-            following = look_up(self._roles, name)
+            following = look_up(look_up(space, "/RoleMapNS"), name) or look_up(self._roles, name)
             if following is None:
                 break
-            name = str(following)
+            names = following if isinstance(following, list) else [following]
+            name, space = str(names[0]), follow(names[1]) if len(names) > 1 else None
         return role
 
     def _enter(self, role: str, holder: _Holder) -> _Holder:
@@ -181,7 +185,7 @@ def read_tags(reader: Any, spend: Callable[[int], None]) -> dict[int, Blocks]:  
         FileReadError: `spend` gave up.
 
     Source:
-        ISO 32000-1, section 14.7.2: the tree; 14.8.4: what its elements are.
+        ISO 32000-1, section 14.7.2: the tree; 14.8.4: what its elements are. ISO 32000-2, section 14.7.4: namespaces.
     """
     try:
         catalog = reader.trailer["/Root"].get_object()

@@ -220,6 +220,20 @@ def test_names_of_styles_are_looked_up(of):
     assert read(tag(two_pages(), element("Document", *tree), roles=of)).text == f"{A}\n\n{B}\n\n{C}"
 
 
+def test_names_of_namespaces_are_looked_up():
+    standard = generic.DictionaryObject({name("NS"): generic.TextStringObject("http://iso.org/pdf2/ssn")})
+    roles = {"text": name("P"), "section": generic.ArrayObject([name("H1"), standard])}
+    roles["footnote"] = generic.ArrayObject([name("FENote"), standard])
+    of = generic.DictionaryObject({name(key): value for key, value in roles.items()})
+    space = generic.DictionaryObject({name("NS"): generic.TextStringObject("latex"), name("RoleMapNS"): of})
+    content = draw_pdf([body(["On loans", *FULL, "1 Talk with a clerk", *NEXT])])
+    tree = [element("section", (0, 0), NS=space), element("text", (0, 1), (0, 2), NS=space)]
+    tree += [element("footnote", (0, 3), NS=space), element("text", (0, 4), (0, 5), NS=space)]
+    content = tag(content, element("Document", *tree))
+    assert split(content) == [("On loans", A), ("On loans", B)]
+    assert read(content).text.endswith("\n\n[^1]: Talk with a clerk")
+
+
 LONG = [
     [*body(["Loans"], top=550, size=14), *body(FULL), *body(NEXT, top=466), *body(LAST, top=432), *body(FULL, top=398)]
 ]
