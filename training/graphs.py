@@ -60,6 +60,17 @@ def export_graph(model: PreTrainedModel, path: Path, *, opset: int) -> None:
             external_data=False,
             verbose=False,
         )
+    _forget_origins(path)
+
+
+def _forget_origins(path: Path) -> None:
+    """Leave out where in the source each node came from: paths of this machine, which would be passed on."""
+    model = onnx.load(str(path))
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    onnx.save(model, str(path))
 
 
 def _contracting_matmuls(path: Path) -> list[str]:

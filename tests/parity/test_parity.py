@@ -96,6 +96,15 @@ def test_fusing_leaves_apart_what_is_slower_as_one_kernel(graph, tmp_path):
     assert not {"SkipLayerNormalization", "BiasGelu"} & kernels
 
 
+def test_no_graph_says_where_on_a_disk_it_was_made(graph, tmp_path):
+    """The exporter notes for each node where in the source it came from: paths of the machine, and nothing to serve."""
+    from tests.conftest import ROOT
+
+    released = [ROOT / "models" / name / "model.onnx" for name in ("twohands", "twohands-large")]
+    for path in (graph, graphs.make_candidate(graph, tmp_path, "fused-int8"), *released):
+        assert b".py" not in path.read_bytes(), path
+
+
 def test_a_model_in_training_mode_is_not_exported(tmp_path, tiny_encoder, taxonomy):
     model = build_model(find_encoder(str(tiny_encoder)), taxonomy, pooling="first").train()
     with pytest.raises(ValueError, match="training mode"):
