@@ -35,6 +35,7 @@ _TAIL = 1000  # characters in which a piece's last ones are looked for
 _COLONS = (":", "\uff1a")
 _SPACE = re.compile(r"\s+")
 _LINE = re.compile(r"[\r\n]")
+_LINE_ENDS = re.compile(r"\r\n?|\n")
 # Every combining mark is in this set; what else is in it goes through `_cut_run` unharmed. Runs are tried where they
 # begin, else a run of almost so many is tried again from each of its characters.
 _PERHAPS_MARKS = re.compile(rf"(?<![^\w\s\x00-\x7f])[^\w\s\x00-\x7f]{{{LIMIT_MARKS + 1},}}")
@@ -290,6 +291,15 @@ def _cut_spans(text: str, spans: Iterable[tuple[int, int]], turns: Turns) -> Ite
             yield start, end if end == span[1] else start + len(text[start:end].rstrip())
 
 
+def _tell_too_long(text: str, start: int, end: int, limit_chars: int) -> str:
+    """Say which paragraph it is, as a document may have thousands; without its words, as services log what they say."""
+    line = len(_LINE_ENDS.findall(text, 0, start)) + 1
+    return (
+        f"found {end - start} characters in the paragraph that begins in line {line}, at character {start}; at most "
+        f"{limit_chars} are read as one paragraph; put blank lines between its paragraphs"
+    )
+
+
 def iter_paragraphs(
     text: str, *, min_words: int = MIN_WORDS, limit_chars: int = LIMIT_CHARS, check: Check = _go_on
 ) -> Iterator[Paragraph]:
@@ -320,8 +330,9 @@ def iter_paragraphs(
             check()
             with suppress(EmptyParagraphError):
                 section = normalise(heading) if (heading := sections.find(start)) else ""
-                words = plain.read(text[start:end]) if end - start <= limit_chars else text[start:end]
-                paragraph = normalise(words, limit_chars=limit_chars)
+                if end - start > limit_chars:
+                    raise ParagraphTooLongError(_tell_too_long(text, start, end, limit_chars))
+                paragraph = normalise(plain.read(text[start:end]), limit_chars=limit_chars)
                 is_blank = False
                 yield Paragraph(paragraph, start, end, section, turns.find(start, section))
 
