@@ -5,37 +5,30 @@ import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from serving.accepting import prefers_lines
+from serving.document_schemas import EXPLAIN, DocumentRequest, DocumentResponse
 from serving.extract import extract
 from serving.models import Models
 from serving.operations import get_models
 from serving.patience import PatientClassifier
-from serving.schemas import (
-    READABLE,
-    FailedItem,
-    FailureResponse,
-    LabelName,
-    ModelIdentity,
-    Prediction,
-    Score,
-    parse_as,
-)
+from serving.schemas import FailureResponse, parse_as
 from serving.service import Service
 from serving.splitting import split_in_time
-from serving.stream_routes import MEDIA_TYPE, NdjsonResponse, chain
+from serving.stream_routes import MEDIA_TYPE, NdjsonResponse, chain, parse_thresholds
 from twohands import prediction
 from twohands.charsets import find_codec
 from twohands.documents import DocumentText
 from twohands.errors import DeadlineError, InputError, MediaTypeError, OverloadedError, TwoHandsError
 from twohands.outputs import encode_line
 from twohands.paragraphs import Paragraph
+from twohands.plain_words import PlainWords
+from twohands.scores import with_thresholds
 from twohands.summary import summarise
 from twohands.taxonomy import Taxonomy, check_documents
 
@@ -72,112 +65,16 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
 }
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class DocumentRequest(_Strict):
-    """A document as text, within JSON."""
-
-    text: str = Field(
-        description="the document; blank lines part its paragraphs",
-        json_schema_extra=READABLE,  # what is blank is refused as holding no text
-    )
-    model: str | None = Field(default=None, description="which model; the default one if not given")
-    thresholds: dict[LabelName, Score] = Field(default_factory=dict, max_length=256, description="as in /v1/classify")
-
-
-class Interval(_Strict):
-    """A figure with its interval, which reaches at least half a paragraph to either side of it, where there is room."""
-
-    value: float
-    low: float
-    high: float
-
-
-class LabelSummary(_Strict):
-    """One label in a document."""
-
-    share: Interval = Field(description="of the paragraphs, expected by their scores")
-    n_given: int = Field(description="paragraphs that were given the label")
-
-
-class HeadSummary(_Strict):
-    """One head in a document."""
-
-    labels: dict[str, LabelSummary]
-    n_abstained: int | None = Field(default=None, description="one-of: paragraphs better left to a reader")
-    balance: Interval | None = Field(
-        default=None, description="of a head with poles: share of the first minus share of the second, from 1 to -1"
-    )
-
-
-class DocumentSummary(_Strict):
-    """A document as a whole; intervals hold if scores are calibrated for it and its paragraphs err independently."""
-
-    level: float = Field(description="least probability of each interval")
-    n_paragraphs: int = Field(description="classified ones")
-    n_left_out: int = Field(
-        description="of these, for their warnings: `heads` are of the others, or of all if there are no others"
-    )
-    warnings: dict[str, int] = Field(description="how many paragraphs have each")
-    heads: dict[str, HeadSummary]
-
-
-class DocumentParagraph(Prediction):
-    """A classified paragraph and where it stood."""
-
-    paragraph: int = Field(ge=0, description="its number in the document")
-    start: int = Field(ge=0, description="first character, in the text as sent or as extracted")
-    end: int = Field(ge=0, description="one past the last")
-    page: int | None = Field(default=None, ge=1, description="of a PDF: the page on which it begins, counted from 1")
-    section: str | None = Field(
-        default=None,
-        description="the last heading above it, where headings are marked: HTML, .docx, PDF, Markdown",
-    )
-    speaker: str | None = Field(
-        default=None, description="of a transcript: who speaks, as the name stands where they first begin"
-    )
-
-
-class FailedParagraph(FailedItem):
-    """A paragraph that could not be classified, and where it stood."""
-
-    paragraph: int
-    start: int
-    end: int
-    page: int | None = None
-    section: str | None = None
-    speaker: str | None = None
-
-
-class DocumentInfo(_Strict):
-    """What was read."""
-
-    media_type: str
-    n_chars: int
-    n_paragraphs: int
-    text: str | None = Field(description="what offsets count in, where it is not the text that was sent")
-
-
-class DocumentResponse(_Strict):
-    """A classified document."""
-
-    model: ModelIdentity
-    document: DocumentInfo
-    paragraphs: list[DocumentParagraph | FailedParagraph]
-    summary: DocumentSummary | None = Field(description="null when no paragraph could be classified")
-
-
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     """A request, read."""
 
     content: bytes
     media_type: str
-    model: str | None
-    thresholds: Mapping[str, float]
     charset: str | None = None
+    model: str | None = None
+    explain: bool = False
+    thresholds: Mapping[str, object] = field(default_factory=dict)
 
 
 class Readers:
@@ -232,12 +129,18 @@ async def read_document_request(request: Request) -> _Wanted:
     media_type = declared.partition(";")[0].strip().lower()
     if media_type == "application/json":
         wanted = parse_as(DocumentRequest, await request.body())
-        return _Wanted(wanted.text.encode(), "text/plain", wanted.model, wanted.thresholds)
+        return _Wanted(
+            wanted.text.encode(),
+            "text/plain",
+            model=wanted.model,
+            explain=wanted.explain,
+            thresholds=wanted.thresholds,
+        )
     media_type = _ALSO_READ.get(media_type, media_type)
     if media_type not in _SUFFIXES:
         raise MediaTypeError(f"send a document with its `content-type`: {', '.join(_SUFFIXES)} or application/json")
     charset = _read_charset(declared) if media_type not in {"application/pdf", _DOCX} else None
-    return _Wanted(await request.body(), media_type, request.query_params.get("model"), {}, charset)
+    return _Wanted(await request.body(), media_type, charset)
 
 
 def _read_charset(declared: str) -> str | None:
@@ -250,14 +153,27 @@ def _read_charset(declared: str) -> str | None:
 
 
 async def _classify(
-    service: Service, paragraphs: list[Paragraph], thresholds: Mapping[str, float]
+    service: Service, read: DocumentText, paragraphs: list[Paragraph], wanted: _Wanted
 ) -> AsyncIterator[list[tuple[Paragraph, _Item]]]:
     """A few at a time, so that others are answered between; what was begun waits for its turn when there is a rush."""
-    patient = PatientClassifier(service, thresholds=thresholds, most_wait_s=service.settings.document_timeout_s)
+    patient = PatientClassifier(
+        service,
+        thresholds=wanted.thresholds,
+        explain=wanted.explain,
+        most_wait_s=service.settings.document_timeout_s,
+    )
+    plain = PlainWords(read.text)
+
+    def read_lines(group: list[Paragraph]) -> list[str]:
+        """The words at their lines, by whose ends items of a list are told apart."""
+        return [plain.read(read.text[paragraph.start : paragraph.end]) for paragraph in group]
+
     is_first = True
     for group in patient.cut_groups(paragraphs, lambda paragraph: paragraph.text):
+        texts = [paragraph.text for paragraph in group]
+        raws = await asyncio.to_thread(read_lines, group) if wanted.explain else None
         items: list[_Item] = []
-        for item in await patient.classify([paragraph.text for paragraph in group], is_first=is_first):
+        for item in await patient.classify(texts, is_first=is_first, raws=raws):
             if isinstance(item, DeadlineError):  # a summary without this paragraph would be another document's
                 raise item
             items.append(item)
@@ -275,6 +191,8 @@ def _shape(number: int, paragraph: Paragraph, item: _Item, read: DocumentText) -
         where["speaker"] = paragraph.speaker
     if isinstance(item, InputError):
         return where | {"error": {"code": item.code, "message": str(item)}}
+    if item.evidence is not None:
+        where["text"] = paragraph.text
     return where | item.to_dict()
 
 
@@ -320,31 +238,33 @@ async def _lines(
                 _DOCX: {"schema": {"type": "string", "format": "binary"}},
             },
         },
-        "parameters": [
-            {
-                "name": "model",
-                "in": "query",
-                "required": False,
-                "schema": {"type": "string"},
-                "description": "which model, where the body is the document itself",
-            }
-        ],
     },
 )
 async def classify_document(
     request: Request,
     models: Annotated[Models, Depends(get_models)],
-    wanted: Annotated[_Wanted, Depends(read_document_request)],
+    sent: Annotated[_Wanted, Depends(read_document_request)],
+    model: Annotated[str | None, Query(description="which model; the default one if not given")] = None,
+    explain: Annotated[bool, Query(description=EXPLAIN)] = False,
+    threshold: Annotated[list[str], Query(description="LABEL=VALUE, as in the command line")] = [],  # noqa: B006
 ) -> Response:
     """Classify a document: text, HTML, PDF or .docx, as the body itself, or text within JSON.
 
     It is split into paragraphs, each is classified, and the summary gives the share of each label over the whole
     with an interval that is wide where paragraphs are uncertain. With `accept: application/x-ndjson` the answer comes
     as it is made: a line with `model` and `document`, a line for each paragraph, and one with `summary`, or with
-    `error` where it had to break off.
+    `error` where it had to break off. The query says what the body does not: a document by itself can say nothing.
     """
+    wanted = replace(
+        sent,
+        model=model if sent.model is None else sent.model,
+        explain=explain or sent.explain,
+        thresholds={**parse_thresholds(threshold), **sent.thresholds},
+    )
     service = models.get(wanted.model)
-    taxonomy = service.classifier.taxonomy  # refuses before the document is read, when there is no model yet
+    # Refuses before the document is read, when there is no model yet, and what cannot be wanted of this one.
+    taxonomy = service.classifier.taxonomy
+    with_thresholds(taxonomy.heads, service.classifier.manifest.rules, wanted.thresholds)
     check_documents(taxonomy, {_SUFFIXES[wanted.media_type]})
     settings, readers = service.settings, request.app.state.readers
     read, paragraphs = await readers.read(
@@ -363,7 +283,7 @@ async def classify_document(
         "text": None if is_as_sent else read.text,
     }
     answered = {"model": identity, "document": document}
-    groups = _classify(service, paragraphs, wanted.thresholds)
+    groups = _classify(service, read, paragraphs, wanted)
     if prefers_lines(request.headers.getlist("accept")):
         lines = _lines(answered, groups, taxonomy, read)
         first = await anext(lines)

@@ -71,13 +71,14 @@ class PatientClassifier:
             yield group
 
     async def classify(
-        self, texts: Sequence[object], *, is_first: bool
+        self, texts: Sequence[object], *, is_first: bool, raws: Sequence[str] | None = None
     ) -> list[Prediction | InputError | DeadlineError]:
         """Classify one group; what takes longer than a request may is halved, as it would do so again, and for ever.
 
         Args:
             texts: of the group, unchecked.
             is_first: nothing was answered yet, so that a caller can still be told to come back.
+            raws: what each was before it was normalised, if it was; evidence goes by it.
 
         Returns:
             One prediction or error for each text; `DeadlineError` for one that takes too long alone.
@@ -90,22 +91,27 @@ class PatientClassifier:
             NonFiniteLogitsError: the model answered NaN or infinity.
         """
         try:
-            return await self._classify_when_there_is_room(texts, is_first=is_first)
+            return await self._classify_when_there_is_room(texts, is_first=is_first, raws=raws)
         except DeadlineError as error:
             if len(texts) == 1:
                 if is_first:
                     raise
                 return [error]
         middle = len(texts) // 2
-        return [item for half in (texts[:middle], texts[middle:]) for item in await self.classify(half, is_first=False)]
+        items: list[Prediction | InputError | DeadlineError] = []
+        for half in slice(middle), slice(middle, None):
+            items += await self.classify(texts[half], is_first=False, raws=raws and raws[half])
+        return items
 
     async def _classify_when_there_is_room(
-        self, texts: Sequence[object], *, is_first: bool
+        self, texts: Sequence[object], *, is_first: bool, raws: Sequence[str] | None
     ) -> list[Prediction | InputError | DeadlineError]:
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                answers = await self._service.classify(texts, thresholds=self._thresholds, explain=self._explain)
+                answers = await self._service.classify(
+                    texts, thresholds=self._thresholds, explain=self._explain, raws=raws
+                )
             except OverloadedError as error:
                 if is_first or isinstance(error, DeadlineError) or self._left_s <= 0:
                     raise

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import repeat
 
 from serving.engine import Engine
 from serving.schemas import name_kind
@@ -147,7 +148,13 @@ def read_in_place(classifier: Classifier, texts: Sequence[object], *, limit_char
 
 
 async def read_texts(
-    engine: Engine, classifier: Classifier, texts: Sequence[object], *, limit_chars: int, explain: bool = False
+    engine: Engine,
+    classifier: Classifier,
+    texts: Sequence[object],
+    *,
+    limit_chars: int,
+    explain: bool = False,
+    raws: Sequence[str] | None = None,
 ) -> Read:
     """Read a request that was admitted.
 
@@ -157,6 +164,7 @@ async def read_texts(
         texts: raw texts, unchecked.
         limit_chars: most characters of one paragraph.
         explain: also plan which sentences to leave out.
+        raws: what each text was before it was normalised, as in `plan_evidence`; None where they are raw.
 
     Returns:
         One encoded paragraph or error for each text.
@@ -171,10 +179,10 @@ async def read_texts(
         read.tokenize_ms, read.queue_ms = read.tokenize_ms + done.work_ms, read.queue_ms + done.queue_ms
     if not explain:
         return read
-    for text, item in zip(texts, read.encoded, strict=True):
+    for text, raw, item in zip(texts, raws or repeat(None, len(texts)), read.encoded, strict=True):
         if isinstance(text, str) and not isinstance(item, InputError):
             # Up to 16 times the reading of a text: on a thread of its own, so that plain requests are not held up.
-            plan = await engine.aside(partial(plan_evidence, classifier.encoder, text), is_slow=True)
+            plan = await engine.aside(partial(plan_evidence, classifier.encoder, text, raw=raw), is_slow=True)
             read.plans.append(plan.value)
             read.tokenize_ms, read.queue_ms = read.tokenize_ms + plan.work_ms, read.queue_ms + plan.queue_ms
     return read

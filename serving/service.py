@@ -173,6 +173,7 @@ class Service:
         *,
         thresholds: Mapping[str, object] | None = None,
         explain: bool = False,
+        raws: Sequence[str] | None = None,
         check_read: Callable[[Encoded], None] | None = None,
     ) -> Answers:
         """Classify paragraphs; a bad one answers with its error in its place.
@@ -181,6 +182,7 @@ class Service:
             texts: raw texts, unchecked.
             thresholds: overrides, as in `with_thresholds`.
             explain: also say which sentence carries each answer.
+            raws: for that, what each text was before it was normalised; None where texts are raw.
             check_read: is shown what was read of each text before the model is asked, and raises to refuse it.
 
         Returns:
@@ -204,7 +206,9 @@ class Service:
             else:
                 # A thread that reads goes on to the end of its piece; the next piece waits for it, not beside it.
                 async with engine.within(deadline_s):
-                    read = await read_texts(engine, classifier, texts, limit_chars=limit_chars, explain=explain)
+                    read = await read_texts(
+                        engine, classifier, texts, limit_chars=limit_chars, explain=explain, raws=raws
+                    )
             if check_read is not None:
                 check_read(read.encoded)
             sound = read.sound

@@ -187,6 +187,7 @@ class Client:
         *,
         media_type: str | None = None,
         thresholds: Mapping[str, float] | None = None,
+        explain: bool = False,
         model: str | None = None,
     ) -> Document:
         """Classify a document paragraph by paragraph, with a summary of the whole.
@@ -194,17 +195,19 @@ class Client:
         Args:
             content: text, or the bytes of a file.
             media_type: of the bytes: text/plain, text/markdown, text/html, application/pdf or that of .docx.
-            thresholds: as in `classify`, for text only.
+            thresholds: as in `classify`.
+            explain: ask for evidence.
             model: which of those that are served; None is the default one.
 
         Returns:
             The document.
 
         Raises:
-            InputTypeError: bytes without a media type, or with thresholds.
+            InputTypeError: bytes without a media type.
+            ThresholdError: a threshold is no number from 0 to 1.
             ServiceError: it cannot be read, or the service refused it.
         """
-        call = make_document_call(content, media_type=media_type, thresholds=thresholds, model=model)
+        call = make_document_call(content, media_type=media_type, thresholds=thresholds, explain=explain, model=model)
         return self._ask(call, read_document)
 
     def _classify_batch(self, batch: list[str], make: Callable[[list[str]], Call], size: BatchSize) -> Items:

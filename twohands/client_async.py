@@ -222,10 +222,11 @@ class AsyncClient:
         *,
         media_type: str | None = None,
         thresholds: Mapping[str, float] | None = None,
+        explain: bool = False,
         model: str | None = None,
     ) -> Document:
         """Classify a document paragraph by paragraph; see `Client.classify_document`."""
-        call = make_document_call(content, media_type=media_type, thresholds=thresholds, model=model)
+        call = make_document_call(content, media_type=media_type, thresholds=thresholds, explain=explain, model=model)
         return await self._ask(call, read_document)
 
     async def _classify_batch(self, batch: list[str], make: Callable[[list[str]], Call], size: BatchSize) -> Items:

@@ -103,14 +103,20 @@ def cut_rows(rows: Iterable[Row]) -> Iterator[Part]:
         yield part
 
 
-def make_stream_call(part: Part, *, thresholds: Mapping[str, float] | None, explain: bool, model: str | None) -> Call:
-    """The request for one part."""
-    query = [("threshold", f"{label}={value!r}") for label, value in read_thresholds(thresholds).items()]
+def _make_query(thresholds: Mapping[str, float], *, explain: bool, model: str | None) -> tuple[tuple[str, str], ...]:
+    """What a body that is not JSON cannot say."""
+    query = [("threshold", f"{label}={value!r}") for label, value in thresholds.items()]
     query += [("explain", "true")] if explain else []
     query += [("model", model)] if model is not None else []
+    return tuple(query)
+
+
+def make_stream_call(part: Part, *, thresholds: Mapping[str, float] | None, explain: bool, model: str | None) -> Call:
+    """The request for one part."""
+    query = _make_query(read_thresholds(thresholds), explain=explain, model=model)
     lines = (json.dumps({"id": name, "text": text}, ensure_ascii=False) for name, text in part)
     body = "".join(f"{line}\n" for line in lines).encode()
-    return Call("POST", STREAM_PATH, body, "application/x-ndjson", tuple(query))
+    return Call("POST", STREAM_PATH, body, "application/x-ndjson", query)
 
 
 def read_part(content: bytes, *, part: Part) -> list[tuple[RowId, Item]]:
@@ -146,7 +152,7 @@ class DocumentParagraph:
     """A paragraph of a document: characters `start` to `end` of it, and its prediction or why it has none.
 
     `page` is that of a PDF on which it begins, counted from 1; `section` is the last heading above it; `speaker` is who
-    speaks, in a transcript.
+    speaks, in a transcript. `text` are its words without marks, in which places of evidence count: None without any.
     """
 
     start: int
@@ -155,6 +161,7 @@ class DocumentParagraph:
     page: int | None = None
     section: str | None = None
     speaker: str | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +182,7 @@ def make_document_call(
     *,
     media_type: str | None,
     thresholds: Mapping[str, float] | None,
+    explain: bool,
     model: str | None,
 ) -> Call:
     """The request for one document.
@@ -182,29 +190,31 @@ def make_document_call(
     Args:
         content: text, or the bytes of a file.
         media_type: of the bytes; None for text.
-        thresholds: overrides, for text only.
+        thresholds: overrides.
+        explain: ask for evidence.
         model: None is the default one.
 
     Returns:
         The request.
 
     Raises:
-        InputTypeError: bytes without a media type or with thresholds, or text that no JSON can carry.
+        InputTypeError: bytes without a media type, or text that no JSON can carry.
+        ThresholdError: a threshold is no number from 0 to 1.
     """
+    told = read_thresholds(thresholds) if thresholds else {}
     if isinstance(content, str):
         encode_text(content, where="the document")
         if media_type not in {None, "text/plain"}:
             raise InputTypeError(f"a document of type {media_type} is sent as bytes; encode it")
-        wanted = {"text": content} | ({"thresholds": read_thresholds(thresholds)} if thresholds else {})
-        wanted |= {"model": model} if model is not None else {}
+        wanted: dict[str, object] = {"text": content} | ({"thresholds": told} if told else {})
+        wanted |= ({"explain": True} if explain else {}) | ({"model": model} if model is not None else {})
         return Call("POST", DOCUMENTS_PATH, json.dumps(wanted, ensure_ascii=False).encode())
     if media_type is None:
         raise InputTypeError("bytes need a media type: text/plain, text/markdown, text/html or application/pdf")
     if not (media_type.isascii() and media_type.isprintable()):
         raise InputTypeError(f"no document is of the type {media_type!r}")
-    if thresholds:
-        raise InputTypeError("thresholds go with a document sent as text, not as bytes")
-    return Call("POST", DOCUMENTS_PATH, content, media_type, (("model", model),) if model is not None else ())
+    query = _make_query(told, explain=explain, model=model)
+    return Call("POST", DOCUMENTS_PATH, content, media_type, query)
 
 
 def read_document(content: bytes) -> Document:
@@ -230,6 +240,7 @@ def read_document(content: bytes) -> Document:
                     each.get("page"),
                     each.get("section"),
                     each.get("speaker"),
+                    each.get("text"),
                 )
                 for each in answer["paragraphs"]
             ],

@@ -208,11 +208,19 @@ async def test_documents_come_back_typed(url, classifier):
         assert [each.speaker for each in spoken.paragraphs] == ["Mr. Bo", "Ms. Li", "Mr. Bo"]
         from_bytes = client.classify_document(text.encode(), media_type="text/plain")
         assert [each.start for each in from_bytes.paragraphs] == [each.start for each in document.paragraphs]
+        wanted = {"thresholds": {"stance": 1.0}, "explain": True}
+        explained = client.classify_document(text, **wanted)
+        assert client.classify_document(text.encode(), media_type="text/plain", **wanted) == explained
+        assert [each.text for each in explained.paragraphs] == text.split("\n\n")
+        assert explained.paragraphs[0].item.stance.abstained
+        assert explained.paragraphs[0].item.evidence["stance"]["sentence"] == "The plan of the market."
+        assert document.paragraphs[0].text is None
         with pytest.raises(ServiceError) as failure:
             client.classify_document(b"%PDF-", media_type="image/png")
         assert failure.value.status == 415
     async with AsyncClient(url) as client:
         assert await client.classify_document(text, thresholds={"stance": 1.0}) == document
+        assert await client.classify_document(text, **wanted) == explained
 
 
 @pytest.mark.parametrize(
@@ -221,7 +229,6 @@ async def test_documents_come_back_typed(url, classifier):
         (b"plan", {}),
         ("\ud800", {}),
         ("<p>plan", {"media_type": "text/html"}),
-        (b"plan", {"media_type": "text/plain", "thresholds": {"stance": 0.5}}),
     ],
 )
 def test_a_document_that_cannot_be_sent_as_asked_is_refused(url, content, options):

@@ -79,7 +79,7 @@ async def test_any_real_number_is_a_threshold(value):
     classified, streamed, also = service.requests
     assert json.loads(classified.content)["thresholds"] == json.loads(also.content)["thresholds"] == {"sanctions": 0.25}
     assert streamed.url.params["threshold"] == "sanctions=0.25"
-    call = make_document_call(TEXT, media_type=None, thresholds={"sanctions": value}, model=None)
+    call = make_document_call(TEXT, media_type=None, thresholds={"sanctions": value}, explain=False, model=None)
     assert json.loads(call.body)["thresholds"] == {"sanctions": 0.25}
 
 

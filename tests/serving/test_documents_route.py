@@ -14,7 +14,8 @@ import pytest
 from serving import extract as extracting
 from serving import splitting
 from serving.app import create_app
-from serving.document_routes import DocumentResponse, Readers, _Wanted
+from serving.document_routes import Readers, _Wanted
+from serving.document_schemas import DocumentResponse
 from serving.extract import extract
 from serving.settings import ServeSettings
 from serving.splitting import split_in_time
@@ -22,15 +23,18 @@ from tests.serving.support import open_client, with_session
 from tests.unit.test_documents import make_pdf
 from tests.unit.test_docx_text import make_docx
 from tests.unit.test_docx_text import p as write_paragraph
+from twohands.bulk import classify_chunk
 from twohands.errors import DocumentError
+from twohands.items import read_items
 
 pytestmark = pytest.mark.anyio
 
 TEXT = "The plan of the plan.\n\nA market of the market.\n\nThe weather of the weather."
 
 
-async def send(client, content, media_type="text/plain", **more):
-    return await client.post("/v1/documents", content=content, headers={"content-type": media_type}, **more)
+async def send(client, content, media_type="text/plain", *, headers=None, **more):
+    headers = {"content-type": media_type, **(headers or {})}
+    return await client.post("/v1/documents", content=content, headers=headers, **more)
 
 
 async def test_paragraphs_have_offsets_into_the_text_as_sent_and_fit_the_schema(client):
@@ -84,6 +88,51 @@ async def test_json_gives_the_same_as_the_document_itself_and_takes_thresholds(c
     stricter = await client.post("/v1/documents", json={"text": TEXT, "thresholds": {"stance": 1.0}})
     assert stricter.json()["summary"]["heads"]["stance"]["n_abstained"] == 3
     assert (await client.post("/v1/documents", json={"text": TEXT, "model": "absent"})).status_code == 404
+
+
+@pytest.mark.issue(4)
+async def test_a_document_is_explained_as_the_command_explains_its_paragraphs(client, classifier, tmp_path):
+    listed = "The board will:\n\n- plan the plan of the plan and the plan,\n- sell the market to the market."
+    text = f"# Ports\n\nThe **plan** of the plan. The market of the mar-\nket and the market.\n\n{listed}\n"
+    (tmp_path / "a.md").write_text(text)
+    items = list(read_items([tmp_path / "a.md"], [], text_column="text"))
+    expected = classify_chunk(classifier, items, thresholds={}, with_text=True, explain=True)
+    keys = ("start", "end", "section", "text", "stance", "topics", "evidence")
+    for answer in (
+        await client.post("/v1/documents", json={"text": text, "explain": True}),
+        await send(client, text, params={"explain": "true"}),
+        await client.post("/v1/documents?explain=true", json={"text": text}),
+    ):
+        DocumentResponse.model_validate(answer.json())
+        told = answer.json()["paragraphs"]
+        assert [[each[key] for key in keys] for each in told] == [[each[key] for key in keys] for each in expected]
+    for each in told:
+        sentence = each["evidence"]["stance"]
+        assert each["text"][sentence["start"] : sentence["end"]] == sentence["sentence"]
+    # The whole list goes without an item, not without the rest of its one sentence.
+    assert told[1]["evidence"]["stance"]["drop"] is not None
+    plain = (await send(client, text)).json()["paragraphs"]
+    assert [each["stance"] for each in plain] == [each["stance"] for each in told]
+    assert all(each["evidence"] is None and "text" not in each for each in plain)
+    lines = await send(client, text, params={"explain": "true"}, headers={"accept": "application/x-ndjson"})
+    assert [json.loads(line) for line in lines.text.splitlines()[1:-1]] == told
+
+
+@pytest.mark.issue(4)
+async def test_a_document_by_itself_takes_thresholds_in_its_query(client, tmp_path):
+    pdf = make_pdf(tmp_path / "a.pdf", [["The plan of the plan is the plan."]]).read_bytes()
+    query = [("threshold", "stance=1"), ("threshold", "sanctions=0")]
+    answer = (await send(client, pdf, "application/pdf", params=query)).json()
+    assert answer["paragraphs"][0]["stance"]["abstained"]
+    assert "sanctions" in answer["paragraphs"][0]["topics"]["labels"]
+    within = {"text": TEXT, "thresholds": {"stance": 0.0}}
+    answer = (await client.post("/v1/documents?threshold=stance=1&threshold=sanctions=0", json=within)).json()
+    assert answer["summary"]["heads"]["stance"]["n_abstained"] == 0  # what the body says counts
+    assert answer["summary"]["heads"]["topics"]["labels"]["sanctions"]["n_given"] == 3
+    for wrong in "stance", "stance=2", "nothing=0.5":
+        refused = await send(client, TEXT, params={"threshold": wrong})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (422, "invalid_threshold")
+    assert (await send(client, TEXT, params={"model": "absent"})).status_code == 404
 
 
 async def test_html_and_pdf_are_read_and_their_text_is_given_back(client, tmp_path):
@@ -241,7 +290,7 @@ async def test_where_no_reader_can_be_started_now_the_client_is_told_to_come_bac
 async def test_documents_of_clients_who_left_are_read_no_further(monkeypatch):
     n_clients = 5
     begun = read_with(monkeypatch, "sh", "-c", "yes | head -c 1000000; exec sleep 20")  # more than a pipe holds
-    readers, wanted = Readers(), _Wanted(b"x", "application/pdf", None, {})
+    readers, wanted = Readers(), _Wanted(b"x", "application/pdf")
     for number in range(1, n_clients + 1):
         task = asyncio.create_task(readers.read(wanted, limit_chars=500, max_paragraphs=9, timeout_s=20))
         for _ in range(1000):

@@ -105,7 +105,9 @@ def test_the_limit_is_exact():
 def test_a_paragraph_of_a_document_that_is_too_long_is_told_by_its_place(line_end):
     raw = f"{LONG_A}{line_end * 2}{LONG_B} {LONG_B}{line_end * 2}{LONG_A}"
     start = raw.index(LONG_B)
-    told = rf"found {2 * len(LONG_B) + 1} characters in the paragraph that begins in line 3, at character {start}; at most"
+    told = (
+        rf"found {2 * len(LONG_B) + 1} characters in the paragraph that begins in line 3, at character {start}; at most"
+    )
     with pytest.raises(ParagraphTooLongError, match=told) as caught:
         split_paragraphs(raw, limit_chars=len(LONG_B) + 5)
     assert LONG_B[:20] not in str(caught.value)
