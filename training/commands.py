@@ -1,4 +1,4 @@
-"""Owns `train`, `export`, `pseudo-label`, `restore` and `average`; heavy imports wait until a command runs."""
+"""Owns `train`, `export`, `restore` and `average`; heavy imports wait until a command runs."""
 
 import os
 import shlex
@@ -243,60 +243,6 @@ def _refuse_existing(target: Path, *, overwrite: bool) -> None:
     """Say before half an hour of training, not after it, that the output is in the way."""
     if target.exists() and not overwrite:
         raise RunConflictError(f"{target} already exists; choose another --output, or pass --overwrite to replace it")
-
-
-@click.command(
-    name="pseudo-label",
-    epilog="""\b
-Examples:
-  twohands pseudo-label models/a models/b --data pool.jsonl \\
-    --output pool.scores.jsonl
-  twohands train CONFIG --set 'data.train=[train.jsonl, pool.jsonl]' \\
-    --set 'data.labels=[pool.scores.jsonl]'
-  twohands pseudo-label models/a --data train.jsonl --excerpts 12000 \\
-    --output excerpts.jsonl
-
-The file holds ids and scores, no text. With data.labels a run lays it over rows that have no label, or blends it
-with their labels by loss.teacher_weight. Excerpts (two or three sentences of a longer row) become rows of their own,
-so that a teacher can say more than once a row what it knows.""",
-    no_args_is_help=True,
-)
-@click.argument("models", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="MODEL...")
-@click.option(
-    "--data",
-    "paths",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    required=True,
-    help="Rows with id and text; repeatable.",
-)
-@click.option(
-    "--excerpts", "n_excerpts", type=click.IntRange(min=1), help="Score so many excerpts instead of whole rows."
-)
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For drawing excerpts.")
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="The JSONL file to write.")
-@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
-def pseudo_label(
-    models: tuple[Path, ...],
-    paths: tuple[Path, ...],
-    n_excerpts: int | None,
-    seed: int,
-    output: Path,
-    overwrite: bool,
-) -> None:
-    """Let an ensemble of model folders score rows that nobody labelled, to learn from.
-
-    The calibrated scores of the MODELs are averaged: a student that is trained on them learns what the teachers are
-    unsure of, too.
-    """
-    _refuse_existing(output, overwrite=overwrite)
-    from training.pseudo import write_pseudo_labels  # noqa: PLC0415, RUF100
-
-    n_rows = write_pseudo_labels(models, paths, output, n_excerpts=n_excerpts, seed=seed)
-    what = "rows" if n_excerpts is None else "excerpts"
-    click.echo(f"wrote the scores of {n_rows} {what} to {output}", err=True)
-    if n_excerpts is not None and n_rows < n_excerpts:
-        click.echo(f"the rows hold no more than {n_rows} of {n_excerpts}: at most three of each, none twice", err=True)
 
 
 @click.command(

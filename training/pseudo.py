@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from training.bars import open_bar
-from training.excerpts import draw_excerpts
+from training.excerpts import Excerpt, cut_excerpts, draw_excerpts
+from training.labels import list_excerpts, merge_labels, read_labels
 from twohands import Classifier
 from twohands.errors import DataError, FileWriteError, InputError
 from twohands.examples import Row, expand_paths, read_rows
 from twohands.paragraphs import normalise
 from twohands.row_faults import FileFault, tell_columns, tell_once
+from twohands.runtimes import DEFAULT_RUNTIME, Runtime
 from twohands.scores import Scores, calibrate
+from twohands.taxonomy import Taxonomy
 
 _CHUNK = 64
 
@@ -93,11 +96,12 @@ def score_ensemble(teachers: Sequence[Classifier], paragraphs: Sequence[str]) ->
     return averaged
 
 
-def load_teachers(models: Sequence[Path]) -> list[Classifier]:
+def load_teachers(models: Sequence[Path], *, runtime: Runtime = DEFAULT_RUNTIME) -> list[Classifier]:
     """Load model folders whose scores are to be averaged.
 
     Args:
         models: folders, at least one.
+        runtime: what runs them.
 
     Returns:
         Models of one taxonomy.
@@ -105,7 +109,7 @@ def load_teachers(models: Sequence[Path]) -> list[Classifier]:
     Raises:
         DataError: the models differ in the names or kinds of their heads, or in the order of their labels.
     """
-    teachers = [Classifier.load(model) for model in models]
+    teachers = [Classifier.load(model, runtime=runtime) for model in models]
     # Descriptions and poles change no score.
     heads = [
         [(head.name, head.problem_type, head.label_names) for head in teacher.taxonomy.heads] for teacher in teachers
@@ -136,8 +140,52 @@ def score_in_chunks(
             bar.update(len(chunk))
 
 
+def read_named_excerpts(
+    paths: Iterable[Path], labels: Iterable[Path], taxonomy: Taxonomy
+) -> list[tuple[str, Excerpt, str]]:
+    """Cut the excerpts that labels files name.
+
+    Args:
+        paths: the rows that they are of, with id and text.
+        labels: whose lines name an excerpt; those that do not are passed over, and so is what they say of one.
+        taxonomy: of these labels.
+
+    Returns:
+        Ids, excerpts and their texts, each once.
+
+    Raises:
+        FileReadError: a path is missing or of an unknown kind.
+        DataError: a row or a line cannot be used, no line names an excerpt, or one is of a row that is not there.
+    """
+    faults: list[str] = []
+    wanted = list_excerpts(merge_labels(read_labels(labels, taxonomy).values()))
+    found = read_texts(paths, faults)
+    n_wanted = sum(map(len, wanted.values()))
+    if not n_wanted:
+        raise DataError("no excerpt to score", ["no line of the labels files has excerpt_of and sentences"])
+    absent = [row_id for row_id in wanted if row_id not in found]
+    if absent:
+        faults.append(f"{len(absent)} of the rows that excerpts are of are not in the data, {absent[0]!r} the first")
+    of_id = {identifier: excerpt for named in wanted.values() for identifier, excerpt in named}
+    cut = [
+        (str(row.cells["id"]), of_id[str(row.cells["id"])], normalise(row.cells["text"]))
+        for row in cut_excerpts((row for row, _ in found.values()), wanted, faults)
+        if str(row.cells["id"]) in of_id
+    ]
+    if faults:
+        raise DataError("excerpts cannot be scored; nothing was written", tell_once(faults))
+    return cut
+
+
 def write_pseudo_labels(
-    models: Sequence[Path], paths: Sequence[Path], output: Path, *, n_excerpts: int | None = None, seed: int = 0
+    models: Sequence[Path],
+    paths: Sequence[Path],
+    output: Path,
+    *,
+    n_excerpts: int | None = None,
+    named_by: Sequence[Path] = (),
+    seed: int = 0,
+    runtime: Runtime = DEFAULT_RUNTIME,
 ) -> int:
     """Score rows, or excerpts of them, and write `{"id", "scores"}`, one object a line, without the texts.
 
@@ -146,7 +194,9 @@ def write_pseudo_labels(
         paths: rows with id and text; labels that stand in them are not looked at.
         output: the JSONL file to write, whole or not at all.
         n_excerpts: score so many excerpts instead, each named by its row's id and its sentences; None for whole rows.
+        named_by: score the excerpts that these labels files name instead.
         seed: for drawing excerpts.
+        runtime: what runs the models.
 
     Returns:
         How many rows were written.
@@ -155,14 +205,17 @@ def write_pseudo_labels(
         DataError: the models differ in their heads, or rows cannot be used.
         FileWriteError: `output` cannot be written.
     """
-    teachers = load_teachers(models)
+    teachers = load_teachers(models, runtime=runtime)
     heads = teachers[0].taxonomy.heads
-    whole = read_unlabelled(paths)
-    if n_excerpts is None:
-        rows: list[tuple[str, str, dict[str, object]]] = [(identifier, text, {}) for identifier, text in whole]
-    else:
-        drawn = draw_excerpts(whole, n_excerpts=n_excerpts, seed=seed)
+    rows: list[tuple[str, str, dict[str, object]]]
+    if named_by:
+        named = read_named_excerpts(paths, named_by, teachers[0].taxonomy)
+        rows = [(identifier, text, excerpt.cells) for identifier, excerpt, text in named]
+    elif n_excerpts is not None:
+        drawn = draw_excerpts(read_unlabelled(paths), n_excerpts=n_excerpts, seed=seed)
         rows = [(identifier, text, excerpt.cells) for identifier, excerpt, text in drawn]
+    else:
+        rows = [(identifier, text, {}) for identifier, text in read_unlabelled(paths)]
     partial = output.with_name(output.name + ".partial")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)

@@ -6,10 +6,10 @@ import pytest
 from click.testing import CliRunner
 
 from tests.training.test_data import full_rows, make_config, write_rows
-from training.commands import pseudo_label
 from training.data import count_copies, load_splits, repeat_examples
 from training.excerpts import Excerpt, draw_excerpts
 from training.labels import ONLY_SCORED
+from training.pseudocommands import pseudo_label
 from twohands.errors import DataError
 
 STANCE = {"state-led": 0.7, "market-led": 0.1, "neutral": 0.2}
@@ -152,3 +152,45 @@ def test_what_a_teacher_says_of_excerpts_trains_a_student(folder, tiny_model, ta
     assert {one["id"] for one in lines} <= set(found)
     one = Excerpt(lines[0]["excerpt_of"], *lines[0]["sentences"])
     assert len(found[lines[0]["id"]].paragraph.split(". ")) == one.end - one.first
+
+
+def test_excerpts_that_readers_named_are_scored_as_whole_texts_of_the_same_words_are(folder, tiny_model, taxonomy):
+    read = {"id": "p1#1-3", "excerpt_of": "p1", "sentences": [1, 3], "reader": "r", "stance": "market-led"}
+    named = [read, {"id": "p2", "stance": "neutral"}]
+    write_rows(folder / "read.jsonl", named)
+    write_rows(folder / "more.jsonl", [line("p1#0-2", "p1", [0, 2]), line("p1#1-3", "p1", [1, 3])])
+    write_rows(folder / "texts.jsonl", [{"id": "a", "text": " ".join(SENTENCES[1:3])}])
+    words = [str(tiny_model), "--data", str(folder / "pool.jsonl"), "--output", str(folder / "scores.jsonl")]
+    of = ["--excerpts-of", str(folder / "read.jsonl"), "--excerpts-of", str(folder / "more.jsonl")]
+    outcome = CliRunner().invoke(pseudo_label, words + of, catch_exceptions=False)
+    assert "wrote the scores of 2 excerpts" in outcome.output
+    lines = {each["id"]: each for each in map(json.loads, (folder / "scores.jsonl").read_text("utf-8").splitlines())}
+    assert {name: (each["excerpt_of"], each["sentences"]) for name, each in lines.items()} == {
+        "p1#1-3": ("p1", [1, 3]),
+        "p1#0-2": ("p1", [0, 2]),
+    }
+    whole = [str(tiny_model), "--data", str(folder / "texts.jsonl"), "--output", str(folder / "whole.jsonl")]
+    CliRunner().invoke(pseudo_label, whole, catch_exceptions=False)
+    assert json.loads((folder / "whole.jsonl").read_text("utf-8"))["scores"] == lines["p1#1-3"]["scores"]
+    config = make_config(folder, train=["train.jsonl", "pool.jsonl"], labels=["read.jsonl", "scores.jsonl"])
+    found = {example.id: example for example in load_splits(config, taxonomy, seed=1).train}
+    assert found["p1#1-3"].labels["stance"] == ("market-led",)
+    assert ONLY_SCORED in found["p1#0-2"].columns
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([{"id": "p1", "stance": "neutral"}], "no line of the labels files has excerpt_of"),
+        ([{"id": "x#0-1", "excerpt_of": "x", "sentences": [0, 1], "stance": "neutral"}], "1 of the rows.*'x' the first"),
+        ([{"id": "p1#0-9", "excerpt_of": "p1", "sentences": [0, 9], "stance": "neutral"}], "which has 4"),
+    ],
+)
+def test_excerpts_that_cannot_be_cut_are_told_and_nothing_is_written(folder, tiny_model, lines, told):
+    write_rows(folder / "read.jsonl", lines)
+    words = [str(tiny_model), "--data", str(folder / "pool.jsonl"), "--output", str(folder / "scores.jsonl")]
+    with pytest.raises(DataError, match=f"(?s){told}"):
+        CliRunner().invoke(pseudo_label, [*words, "--excerpts-of", str(folder / "read.jsonl")], catch_exceptions=False)
+    assert not (folder / "scores.jsonl").exists()
+    both = CliRunner().invoke(pseudo_label, [*words, "--excerpts", "3", "--excerpts-of", str(folder / "read.jsonl")])
+    assert both.exit_code == 2

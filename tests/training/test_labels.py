@@ -11,12 +11,12 @@ from torch.nn import functional
 
 from tests.training.test_data import full_rows, make_config, write_rows
 from training.batches import make_dataset
-from training.commands import pseudo_label
 from training.data import load_splits
 from training.excerpts import Excerpt
 from training.labels import CHOSEN, fingerprint_scores, make_targets, read_labels
 from training.losses import MultiHeadLoss
 from training.pseudo import load_teachers, write_pseudo_labels
+from training.pseudocommands import pseudo_label
 from twohands import Classifier
 from twohands.errors import DataError, RunConflictError
 from twohands.examples import NOT_LABELLED
