@@ -182,7 +182,10 @@ def test_excerpts_that_readers_named_are_scored_as_whole_texts_of_the_same_words
     ("lines", "told"),
     [
         ([{"id": "p1", "stance": "neutral"}], "no line of the labels files has excerpt_of"),
-        ([{"id": "x#0-1", "excerpt_of": "x", "sentences": [0, 1], "stance": "neutral"}], "1 of the rows.*'x' the first"),
+        (
+            [{"id": "x#0-1", "excerpt_of": "x", "sentences": [0, 1], "stance": "neutral"}],
+            "1 of the rows.*'x' the first",
+        ),
         ([{"id": "p1#0-9", "excerpt_of": "p1", "sentences": [0, 9], "stance": "neutral"}], "which has 4"),
     ],
 )
