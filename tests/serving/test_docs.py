@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from serving.commands import name_models, serve
+from serving.failures import list_codes
 from serving.settings import ServeSettings
 from tests.conftest import ROOT
 from tests.serving.running import run_server
 from tests.support.tiny import build_tiny_model
 from twohands.classifier import Classifier
+from twohands.errors import InputError
 from twohands.hashing import sha256_of_file
 
 DOCUMENT = ROOT / "docs" / "serving.md"
@@ -131,6 +133,14 @@ def test_every_metric_of_ours_is_in_the_document(address):
     names = re.findall(r"^# TYPE (twohands_\w+)", shown, flags=re.MULTILINE)
     assert len(names) > 20
     assert not [name for name in names if name not in DOCUMENT.read_text(encoding="utf-8")]
+
+
+@pytest.mark.issue(4)
+def test_every_code_of_a_refusal_is_in_the_document():
+    document = DOCUMENT.read_text(encoding="utf-8")
+    codes = set(list_codes(range(400, 600))) - {InputError.code}  # of which only kinds are raised
+    assert len(codes) > 20
+    assert not [code for code in sorted(codes) if f"`{code}`" not in document]
 
 
 def list_anchors(text):
