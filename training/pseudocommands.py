@@ -15,8 +15,8 @@ from twohands.runtimes import DEFAULT_RUNTIME, Runtime
 Examples:
   twohands pseudo-label models/a models/b --data pool.jsonl \\
     --output pool.scores.jsonl
-  twohands train CONFIG --set 'data.train=[train.jsonl, pool.jsonl]' \\
-    --set 'data.labels=[pool.scores.jsonl]'
+  twohands train CONFIG --set 'data.train=[train.jsonl, ./pool.jsonl]' \\
+    --set 'data.labels=[./pool.scores.jsonl]'
   twohands pseudo-label models/a --data train.jsonl --excerpts 12000 \\
     --output excerpts.jsonl
   twohands pseudo-label models/a --data train.jsonl \\
