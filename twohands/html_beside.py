@@ -17,7 +17,7 @@ _FIRST_WORDS = {"related"}  # which papers have last
 _CLASSES = {
     "ad", "ads", "ad-slot", "ad-container", "ad-wrapper", "page-footer", "site-footer", "footer-wrap", "gdpr",
     "about-author", "about-the-author", "author-bio", "author-box", "author-info", "most-read", "most-popular",
-    "trending", "pullquote", "pull-quote",
+    "trending", "pullquote", "pull-quote", "mw-editsection", "navbox", "catlinks",
 }  # fmt: skip
 _IDS = re.compile(
     r"(?:onetrust|cookiebot|usercentrics|didomi|sp_message|truste)\b.*|(?:cookie|consent|gdpr)[-_]?(?:banner|notice|bar|popup|modal|consent)"
@@ -25,7 +25,8 @@ _IDS = re.compile(
 # What a page is filed under ("category-social") and how it is laid out ("has-sidebar") say nothing of an element.
 _NO_NAME = re.compile(r"(?:category|tag|topic|term|has|no|with|without|is)[-_]")
 _PARTS = re.compile(r"[-_]+")
-_NOTES = {"footnote", "footnotes", "endnote", "endnotes", "doc-footnote", "doc-endnote", "doc-endnotes"}
+_CAPTION = re.compile(r"(?:[\w-]+[-_])?caption(?:[-_]+(?:text|body|content))?")
+_NOTES = {"footnote", "footnotes", "endnote", "endnotes", "doc-footnote", "doc-endnote", "doc-endnotes", "references"}
 _NOTES |= {"msofootnotetext", "msoendnotetext"}  # of Word
 # Of Word, too; pages keep it where they lose its classes.
 _NOTE_ANCHOR = re.compile(r"_?(?:ftn|edn)\d{1,4}")  # codespell:ignore
@@ -65,6 +66,18 @@ def holds_notes(classes: Iterable[str], role: str) -> bool:
         True for one note and for all of them.
     """
     return not _NOTES.isdisjoint({role, *map(str.lower, classes)})
+
+
+def is_caption(classes: Iterable[str]) -> bool:
+    """Say whether an element is called as captions of pictures are.
+
+    Args:
+        classes: its own.
+
+    Returns:
+        True for `wp-caption-text`, `image__caption`, `caption` and the like; False for `no-caption`.
+    """
+    return any(_CAPTION.fullmatch(each) and not _NO_NAME.match(each) for each in map(str.lower, classes))
 
 
 def is_note_anchor(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library

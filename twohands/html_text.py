@@ -21,7 +21,8 @@ from twohands.paragraphs import MIN_WORDS
 # has the body in it.
 _NOT_TEXT = [
     "title", "script", "style", "noscript", "template", "svg", "math", "iframe", "object", "canvas", "audio", "video",
-    "nav", "aside", "button", "select", "textarea", "datalist", "dialog", "search",
+    "nav", "aside", "button", "select", "textarea", "datalist", "dialog", "search", "amp-ad", "amp-consent",
+    "amp-sidebar", "amp-social-share", "amp-user-notification",
 ]  # fmt: skip
 _FRAMES = {"header", "footer"}
 # Elements of other names that stand for some of these, or for the header and footer of the page.

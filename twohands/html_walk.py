@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from twohands.ends import ends_with_stop
-from twohands.html_beside import holds_notes, is_note_anchor
+from twohands.html_beside import holds_notes, is_caption, is_note_anchor
 from twohands.html_sizes import BLOCKS, HEADINGS, Size, descend, find_role, list_classes, measure
 from twohands.paragraphs import LIST_WORDS, MIN_WORDS
 
@@ -19,6 +19,8 @@ _ITEM_END = "\x1e"  # a control character, which no text has
 _CAPTION = "[^figure]: "
 _OTHER_NOTE = "[^*]: "  # whose number is a word of it
 _MARKS = dict.fromkeys(BLOCKS, "\n\n") | {"br": "\n", "td": " ", "th": " "}  # what an element begins with
+_CAPTIONS = {"p", "div", "dd"}  # blocks that pages have in the place of `figcaption`
+_MAX_CAPTION_WORDS = 120
 _LISTS = {"ul", "ol"}
 _WORD_ITEM = "MsoListParagraph"  # what Word calls them in HTML: it writes no lists
 _WORD_MARK = re.compile(r"mso-list\s*:\s*ignore", re.IGNORECASE)
@@ -28,15 +30,19 @@ _SPACE = re.compile(r"\s+")
 _LINE_END = re.compile(r"\r\n?")
 
 
+def _is_heading(tag: Any) -> bool:  # noqa: ANN401 - as above
+    return tag.name in HEADINGS or find_role(tag) == "heading"
+
+
 def _read_heading(tag: Any, bs4: ModuleType) -> str | None:  # noqa: ANN401 - a tag of an optional library
     """A heading in a line for itself, marked as Markdown does, so that it is one at any length; None for prose."""
-    if tag.name not in HEADINGS:
+    if not _is_heading(tag):
         return None
     words = "".join(
         str(node) if type(node) is bs4.NavigableString else " " if node.name in _MARKS else ""
         for node in descend(tag, bs4)
     ).split()
-    return f"\n\n{HEADINGS[tag.name]} {' '.join(words)}\n\n" if 0 < len(words) < LIST_WORDS else None
+    return f"\n\n{HEADINGS.get(tag.name, '##')} {' '.join(words)}\n\n" if 0 < len(words) < LIST_WORDS else None
 
 
 def _read_note(tag: Any, bs4: ModuleType) -> str:  # noqa: ANN401 - a tag of an optional library
@@ -81,7 +87,7 @@ class _Marker:
 
     def find_kinds(self, tag: Any) -> tuple[str, ...]:  # noqa: ANN401 - a tag of an optional library
         """What is counted while an element lasts."""
-        kinds = ["heading"] if tag.name in HEADINGS else ["pre"] if tag.name == "pre" else []
+        kinds = ["heading"] if _is_heading(tag) else ["pre"] if tag.name == "pre" else []
         if tag.name in _LISTS:
             size = self._sizes[id(tag)]
             # Menus are lists of links, and what is laid out by lists holds more than points that are made.
@@ -119,10 +125,17 @@ class _Marker:
         if tag.name == "p" and not is_within and self._is_note(tag):
             self.is_begun = True
             return mark + _OTHER_NOTE
-        if tag.name == "figcaption" and self._sizes[id(tag)].n_chars:
+        if self._is_caption(tag):
             self.is_begun = True
             return mark + _CAPTION
         return self._part(tag) if is_within and mark == "\n\n" else mark
+
+    def _is_caption(self, tag: Any) -> bool:  # noqa: ANN401 - as above
+        """Whether a block is the caption of a picture, by its element or its class."""
+        size = self._sizes[id(tag)]
+        if tag.name == "figcaption":
+            return size.n_chars > 0
+        return tag.name in _CAPTIONS and 0 < size.n_words <= _MAX_CAPTION_WORDS and is_caption(list_classes(tag))
 
     def _is_note(self, tag: Any) -> bool:  # noqa: ANN401 - as above
         """Whether a block is a note that stands in no list, by its class or the anchor that it begins with."""

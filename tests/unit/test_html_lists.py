@@ -160,3 +160,26 @@ def test_notes_that_stand_in_no_list_are_not_read(note):
     assert f"[^*]: [1] {OFFER}" in text.split("\n\n")
     back = f'<p><a href="#_ftn1" name="_ftnref1">[1]</a> {SECOND}</p>'  # the mark that a paragraph begins with
     assert read(f"<p>{FIRST}</p>{back}")[1] == [FIRST, f"[1] {SECOND}"]
+
+
+@pytest.mark.parametrize("name", ["wp-caption-text", "caption", "image__caption", "media-caption-text"])
+def test_captions_that_only_a_class_names_are_not_read(name):
+    words = "A crane at the quay of Lorn in the spring of last year, when the first of the ships came in."
+    page = f"<p>{FIRST}</p><div><p class='{name}'>{words}</p></div><p>{FIRST}</p>"
+    assert read(page)[0] == f"{FIRST}\n\n[^figure]: {words}\n\n{FIRST}"
+    assert words in read(page.replace(name, "no-caption"))[1]
+    whole = f"<div class='{name}'>" + f"<p>{FIRST}</p>" * 9 + "</div>"
+    assert read(whole)[1] == [FIRST] * 9
+
+
+def test_headings_by_their_role_and_what_amp_sets_beside_an_article():
+    title = "Of loans to the yards of the north and of who is to pay them back in the end."
+    ads = f"<amp-consent><div>{OFFER}</div></amp-consent>"
+    assert read(f"<div role=heading aria-level=2>{title}</div><p>{FIRST}</p>{ads}")[0] == f"## {title}\n\n{FIRST}"
+
+
+def test_what_an_encyclopedia_sets_beside_its_text_is_not_read():
+    page = f"<h2>Loans<span class='mw-editsection'>[<a href=x>edit</a>]</span></h2><p>{FIRST}</p>"
+    page += f"<ol class=references><li><a href=x>^</a> {OFFER}</li></ol>"
+    assert read(page)[0].startswith(f"## Loans\n\n{FIRST}")
+    assert read(page)[1] == [FIRST]
