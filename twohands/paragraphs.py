@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from twohands.ends import SENTENCE_END as SENTENCE_END
 from twohands.ends import ends_clause, ends_sentence, ends_with_comma, ends_with_stop, may_end_sentence
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
+from twohands.exported import blank_exported
 from twohands.markers import read_item, read_marker
 from twohands.marks import cut_heading
 from twohands.notices import MAX_WORDS, is_notice
@@ -317,6 +318,7 @@ def iter_paragraphs(
     Raises:
         ParagraphTooLongError: one paragraph has more than `limit_chars` characters.
     """
+    raw, text = text, blank_exported(text, check)
     found_turns = find_turns(text, check)
     is_blank = True
     for with_notices in (False, True):  # where there is nothing else, a notice is what is to be read
@@ -331,7 +333,7 @@ def iter_paragraphs(
             with suppress(EmptyParagraphError):
                 section = normalise(heading) if (heading := sections.find(start)) else ""
                 if end - start > limit_chars:
-                    raise ParagraphTooLongError(_tell_too_long(text, start, end, limit_chars))
+                    raise ParagraphTooLongError(_tell_too_long(raw, start, end, limit_chars))
                 paragraph = normalise(plain.read(text[start:end]), limit_chars=limit_chars)
                 is_blank = False
                 yield Paragraph(paragraph, start, end, section, turns.find(start, section))

@@ -5,6 +5,7 @@ Offsets count in the raw text all the same. Knows nothing of where paragraphs st
 
 import re
 from functools import cached_property
+from html import unescape
 
 from twohands.hyphens import HYPHENS, find_words, join_word
 from twohands.pipe_tables import read_table
@@ -12,7 +13,7 @@ from twohands.pipe_tables import read_table
 _MOST_CHARS = 5_000_000  # of a text, in which words and definitions are looked for: a second of work
 _MOST_MARKS = 2000  # of emphasis in a paragraph: for each the next 300 characters are looked through
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_PERHAPS = re.compile(r"[*_`~\[\\<|]|\A\s*>")  # without one of these there is no mark
+_PERHAPS = re.compile(r"[*_`~\[\\<|&]|\A\s*>")  # without one of these there is no mark
 # As the page leaves them out of what it shows (paragraph.js), and what no page shows in their place.
 _TITLE = r"""(?:\s+(?:"[^"\r\n]{0,200}"|'[^'\r\n]{0,200}'))?"""
 _LINK = re.compile(rf"!?\[([^\][\r\n]{{1,200}})\]\(<?(?:https?:|mailto:|/|#|\.)[^()\s]{{0,500}}{_TITLE}\)")
@@ -25,6 +26,9 @@ _ADDRESS = re.compile(r"<((?:https?://|mailto:)[^<>\s]{1,500})>")
 _TAG = re.compile(  # with attributes, or nothing: <A board of the state> is a quotation
     r"</?(?:a|b|br|del|em|i|ins|kbd|mark|small|span|strong|sub|sup|u)(?:\s{1,9}[\w:-]{1,40}\s?=[^<>\r\n]{0,200})?\s?/?>",
     re.IGNORECASE,
+)
+_ENTITY = re.compile(
+    r"&(?:amp|apos|gt|hellip|[lr][ds]quo|lt|[mn]dash|nbsp|quot|#\d{2,5}|#[xX][0-9a-fA-F]{2,4});"  # what exports leave
 )
 _ESCAPED = re.compile(r"\\([*_`~\[\]#>|\\])")
 _LINE = r"(?:^|(?<=\r)(?!\n))"  # begins behind the line end of any system
@@ -106,5 +110,6 @@ class PlainWords:
             shown = _REFERENCE.sub(self._read_reference, shown) if "][" in shown else shown
             shown = _CODE.sub(r"\1", _STRUCK.sub(r"\1", shown))
             shown = _ESCAPED.sub(r"\1", _TAG.sub(" ", _ADDRESS.sub(r"\1", shown)))
+            shown = _ENTITY.sub(lambda match: unescape(match[0]), shown) if "&" in shown else shown
             words = shown if any(map(str.isalnum, shown)) else raw
         return self._join(words)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 MIN_PAGES = 3  # of fewer nobody can say what runs through them
 MAX_ROUNDS = 8  # of dropping what stands outermost
 
+_Bounds = tuple[int, int]
 _Key = Callable[[str], str]  # of a line: those that have the same are one
 
 _SEPARATORS = "\x1c\x1d\x1e"  # around a line whose part in the text is known: a title is the same line without
@@ -53,21 +54,21 @@ def _find_repeated(pages: list[list[str]], key: _Key) -> set[str]:
     return repeated
 
 
-def _strip(page: list[str], repeated: set[str], key: _Key, titles: Collection[str]) -> list[str]:
+def _strip(page: list[str], bounds: _Bounds, repeated: set[str], key: _Key, titles: Collection[str]) -> _Bounds:
     def is_running(line: str) -> bool:
         is_title = line.strip(_SEPARATORS) in titles
         return not is_title and (not line or line.isdigit() or key(line) in repeated)
 
-    first, last = 0, len(page)
+    first, last = bounds
     while first < last and is_running(page[first]):
         first += 1
     while first < last and is_running(page[last - 1]):
         last -= 1
-    return page[first:last]
+    return first, last
 
 
-def strip_pages(pages: list[list[str]], *, titles: Collection[str] = ()) -> list[list[str]]:
-    """Leave out page numbers, and headers and footers that stand on at least half of the pages or of every second one.
+def find_page_bounds(pages: list[list[str]], *, titles: Collection[str] = ()) -> list[tuple[int, int]]:
+    """Find page numbers, and headers and footers that stand on at least half of the pages or of every second one.
 
     They may have several lines with gaps between: what is dropped uncovers the next.
 
@@ -76,17 +77,35 @@ def strip_pages(pages: list[list[str]], *, titles: Collection[str] = ()) -> list
         titles: lines that stay on the first page, though they run through the others.
 
     Returns:
-        What is left of each page, without gaps at its edges; empty where it holds nothing else.
+        Of each page the number of the first line of its text, and of the one behind the last.
     """
-    kept = {number: page for number, page in enumerate(pages) if page}
+    kept = {number: (0, len(page)) for number, page in enumerate(pages) if page}
     has_many = len(kept) >= MIN_PAGES
     for number in range(MAX_ROUNDS):
         key = _strict_key if number else _key  # what is dropped last is nearest to the text
-        repeated = _find_repeated(list(kept.values()), key) if has_many else set()
-        before, kept = kept, {n: _strip(page, repeated, key, () if n else titles) for n, page in kept.items()}
+        edges = [[pages[n][first], pages[n][last - 1]] if first < last else [] for n, (first, last) in kept.items()]
+        repeated = _find_repeated(edges, key) if has_many else set()
+        before, kept = (
+            kept,
+            {n: _strip(pages[n], bounds, repeated, key, () if n else titles) for n, bounds in kept.items()},
+        )
         if kept == before and number:
             break
-    return [kept.get(number, []) for number in range(len(pages))]
+    return [kept.get(number, (0, 0)) for number in range(len(pages))]
+
+
+def strip_pages(pages: list[list[str]], *, titles: Collection[str] = ()) -> list[list[str]]:
+    """Leave out what `find_page_bounds` finds around the text of pages.
+
+    Args:
+        pages: lines of each page, stripped; empty ones where the page had a gap.
+        titles: lines that stay on the first page, though they run through the others.
+
+    Returns:
+        What is left of each page, without gaps at its edges; empty where it holds nothing else.
+    """
+    bounds = find_page_bounds(pages, titles=titles)
+    return [page[first:last] for page, (first, last) in zip(pages, bounds, strict=True)]
 
 
 def drop_running_lines(pages: list[list[str]]) -> list[list[str]]:

@@ -1,0 +1,131 @@
+"""What programs write into a text when they export it is not read, and offsets point at the raw text."""
+
+import time
+
+import pytest
+
+from twohands.exported import blank_exported
+from twohands.paragraphs import split_paragraphs
+
+pytestmark = pytest.mark.issue(4)
+FIRST = "The ministry will lend to the makers of chips for as long as they build at home, said the minister."
+LAST = "Prices, and not plans, should say what is built, his critics answered, and who is to pay for it."
+
+
+def texts_of(text):
+    assert len(blank_exported(text, lambda: None)) == len(text)
+    return [paragraph.text for paragraph in split_paragraphs(text)]
+
+
+@pytest.mark.parametrize("line_end", ["\u2028", "\x85", "\x0b", "\\n", "\\r\\n", "\r\r\n"])
+def test_line_ends_that_few_programs_write_part_paragraphs(line_end):
+    raw = line_end.join(["Loans", "", FIRST, "", LAST])
+    assert texts_of(raw) == [FIRST, LAST]
+    assert [raw[p.start : p.end] for p in split_paragraphs(raw)] == [FIRST, LAST]
+
+
+def test_a_break_within_a_paragraph_parts_none_and_a_path_holds_no_line_ends():
+    for soft in "\u2028\x0b\x85":
+        assert texts_of(f"{FIRST}{soft}{LAST}\n\n{LAST}") == [f"{FIRST} {LAST}", LAST]
+        assert texts_of(f"{FIRST}{soft}{soft}{LAST}\n\n{LAST}") == [FIRST, LAST, LAST]
+    path = f"They keep it in C:\\notes\\new. {FIRST}"
+    assert texts_of(path) == [path]
+    assert texts_of(f"{FIRST}\\nis no line end where it stands once.") == [
+        f"{FIRST}\\nis no line end where it stands once."
+    ]
+
+
+def test_tags_and_entities_in_plain_text_are_no_words():
+    raw = f"<h2>Loans</h2><p class='a'>{FIRST}</p>\n<p>{LAST}<br/>\n&amp; so on, it&#8217;s said.</p>"
+    raw += "<ul><li>We lend</li></ul>"
+    first, last, item = split_paragraphs(raw)
+    assert (first.text, first.section, raw[first.start : first.end]) == (FIRST, "Loans", FIRST)
+    assert (last.text, item.text) == (f"{LAST} & so on, it\u2019s said.", "- We lend")
+    assert texts_of(f"{FIRST}<br><br>{LAST}<br><br>{FIRST}") == [FIRST, LAST, FIRST]
+    assert texts_of(f"{LAST}\n\n{FIRST}</p>\n\n{LAST}") == [LAST, f"{FIRST}</p>", LAST]
+
+
+def cues(*lines, form="{n}\n00:00:{n:02},000 --> 00:00:{n:02},900\n{line}\n\n"):
+    return "".join(form.format(n=n, line=line) for n, line in enumerate(lines, start=1))
+
+
+FORMS = [
+    "{n}\n00:00:{n:02},000 --> 00:00:{n:02},900\n{line}\n\n",
+    "00:{n:02}.000 --> 00:{n:02}.900 align:start\n<i>{line}</i>\n\n",
+    "{n}\r\n00:00:{n:02},000 --> 00:00:{n:02},900\r\n{{\\an8}}{line}\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_cues_of_subtitles_are_joined_to_paragraphs(form):
+    words = FIRST.split()
+    raw = cues(*(" ".join(words[n : n + 4]) for n in range(0, len(words), 4)), form=form)
+    assert texts_of(f"WEBVTT\nKind: captions\n\nNOTE of the clerk\nto all\n\n{raw}" if "." in form[:9] else raw) == [
+        FIRST
+    ]
+    many = split_paragraphs(cues(*[FIRST, LAST] * 10, form=form))
+    assert [len(p.text.split()) for p in many] == [78] * 5
+    # A machine writes down no sentences.
+    assert len(texts_of(cues(*["we lend to the yards of"] * 50, form=form))) == 3
+
+
+def test_who_speaks_in_subtitles_begins_a_paragraph():
+    named = split_paragraphs(cues("LIND: We lend", "to yards.", "TARN: Who pays?", "LIND: All pay.", "TARN: Not I."))
+    assert [(p.speaker, p.text) for p in named][:2] == [
+        ("LIND", "LIND: We lend to yards."),
+        ("TARN", "TARN: Who pays?"),
+    ]
+    voices = ["<v Ada Lind>We lend", "<v Ada Lind>to yards.</v>", "<v Bo Tarn>Who pays?", "<v Ada Lind>All pay."]
+    spoken = split_paragraphs(f"WEBVTT\n\n{cues(*voices)}")
+    assert [(p.speaker, p.text) for p in spoken] == [
+        ("Ada Lind", "Ada Lind: We lend to yards."),
+        ("Bo Tarn", "Bo Tarn: Who pays?"),
+        ("Ada Lind", "Ada Lind: All pay."),
+    ]
+    assert texts_of(cues("- We lend to yards.\n- Who pays?") * 3)[:2] == ["We lend to yards.", "Who pays?"]
+    assert texts_of(cues(">> We lend to yards.", ">> Who pays?", "- All pay.")) == [
+        "We lend to yards.",
+        "Who pays?",
+        "All pay.",
+    ]
+
+
+def test_times_beside_a_video_are_not_read_and_those_of_a_blog_part_its_entries():
+    words = FIRST.rstrip(".").lower().split()
+    raw = "".join(f"0:{n:02}\n{' '.join(words[n : n + 3])}\n" for n in range(0, len(words), 3))
+    assert texts_of(raw) == [" ".join(words)]
+    blog = "\n".join(f"14:0{n}\n{entry}" for n, entry in enumerate([FIRST, LAST] * 4))
+    assert texts_of(blog) == [FIRST, LAST] * 4
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "00:00:0{n} {name}\n{words}\n\n",
+        "{name}  0:0{n}\n{words}\n\n",
+        "[00:00:0{n}] {name}: {words}\n",
+        "[02/05/2031, 10:0{n}:44] {name}: {words}\n",
+        "{name}  10:0{n} AM\n{words}\n",
+    ],
+)
+def test_names_beside_times_are_speakers(form):
+    said = [("Ada Lind", FIRST), ("Bo Tarn", LAST), ("Ada Lind", LAST)]
+    raw = "".join(form.format(n=n, name=name, words=words) for n, (name, words) in enumerate(said))
+    found = split_paragraphs(raw)
+    assert [(p.speaker, p.text) for p in found] == [(name, f"{name}: {words}") for name, words in said]
+    assert all(raw[p.start : p.end].endswith(words) for p, (_, words) in zip(found, said, strict=True))
+
+
+def test_hostile_exports_take_linear_time():
+    began = time.process_time()
+    for raw in (
+        "\u2028 " * 20_000,
+        "<p>a" * 10_000,
+        "0:01\na\n" * 5000,
+        cues(*["<v a"] * 3) + "<a " * 10_000,
+        "<br>" * 10_000,
+    ):
+        blank_exported(raw, lambda: None)
+    for raw in ("a\n\n1 Ab c d e\n" * 2000, "a\n\n12\n\n" * 5000, "\f " * 20_000, "a b\f" * 5000, "x" + "\n " * 20_000):
+        blank_exported(raw, lambda: None)
+    assert time.process_time() - began < 2

@@ -1,0 +1,73 @@
+"""Text that was made of pages is read without their headers, numbers and notes, and over the ends of pages."""
+
+import pytest
+
+from twohands.exported import blank_exported
+from twohands.paragraphs import split_paragraphs
+
+pytestmark = pytest.mark.issue(4)
+FIRST = "The ministry will lend to the makers of chips for as long as they build at home, said the minister."
+LAST = "Prices, and not plans, should say what is built, his critics answered, and who is to pay for it."
+OTHER = "Who is to lend to them was not said by the minister, nor by the clerk who had asked for it."
+HEAD, TAIL = FIRST[:49], FIRST[50:]
+
+
+def texts_of(text):
+    assert len(blank_exported(text, lambda: None)) == len(text)
+    return [paragraph.text for paragraph in split_paragraphs(text)]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_pages_that_form_feeds_part_are_joined_within_a_sentence(line_end):
+    pages = [f"{LAST}\n\n{HEAD}", f"{TAIL}\n\n{OTHER[:42]}", OTHER[43:], FIRST]
+    raw = "\f".join(f"    Port Review\n\n{page}\n          {n}\n" for n, page in enumerate(pages, start=3))
+    raw = raw.replace("\n", line_end)
+    assert texts_of(raw) == [LAST, FIRST, OTHER, FIRST]
+    assert raw[split_paragraphs(raw)[1].start :].startswith(HEAD)
+    # Where they stand by themselves, they are text.
+    assert texts_of("\f".join([FIRST] * 3)) == [FIRST] * 3
+
+
+@pytest.mark.parametrize("gap", ["\n\n", "\n"])
+@pytest.mark.parametrize("edge", ["14", "- 14 -", "Page 14 of 40"])
+def test_a_sentence_goes_on_behind_a_page_number(gap, edge):
+    assert texts_of(f"{HEAD}{gap}{edge}{gap}{TAIL}\n\n{LAST}") == [FIRST, LAST]
+    assert texts_of(f"Loans to yards{gap}{edge}{gap}for berths\n\n{LAST}")[-1:] == [LAST]
+    assert FIRST not in texts_of(f"{HEAD}{gap}{edge}{gap}{TAIL.capitalize()}\n\n{LAST}")
+
+
+def test_a_header_with_a_number_is_one_where_it_stands_twice():
+    twice = "\n\n".join([HEAD, "Port Review 14", TAIL, LAST, HEAD, "15   Port Review", TAIL])
+    assert texts_of(twice) == [FIRST, LAST, FIRST]
+    assert FIRST not in texts_of("\n\n".join([HEAD, "Port Review 14", TAIL]))
+
+
+@pytest.mark.parametrize(("mark", "note"), [("1", "1 "), ("[1]", "[1] "), ("\u00b9", "\u00b9 "), ("\u00b9", "\u00b9")])
+def test_notes_whose_marks_stand_above_are_not_read(mark, note):
+    first, second = (
+        f"{words}{sign}" for words, sign in [(FIRST, mark), (LAST, mark.translate({49: "2", 185: "\u00b2"}))]
+    )
+    notes = [
+        f"{note}Loans to Yards, a paper of the ministry, p. 4.",
+        f"{note}See the act of 2031 and what it says.\nIts end.",
+    ]
+    notes[1] = notes[1].translate({49: "2", 185: "\u00b2"}).replace("203\u0032", "2031")
+    assert len(texts_of(f"{first}\n\n{second}\n\n{notes[0]}\n{notes[1]}\n\n{LAST}")) == 3
+    assert len(texts_of(f"{first}\n\n{notes[0]}\n\n{second}\n\n{notes[1]}\n\n{LAST}")) == 3
+    # Without a mark above, or not in a row, it is text.
+    assert len(texts_of(f"{FIRST}\n\n{notes[0]}\n\n{LAST}")) == 3
+    assert len(texts_of(f"{second}\n\n{notes[1]}\n\n{LAST}")) == 3
+
+
+def test_a_sentence_goes_on_behind_notes_and_the_number_of_the_page():
+    note = "1 Loans to Yards, a paper of the ministry, p. 4."
+    noted = HEAD.replace("chips", "chips1")
+    assert texts_of(f"{noted}\n\n{note}\n\n{TAIL}\n\n{LAST}") == [FIRST.replace("chips", "chips1"), LAST]
+    assert texts_of(f"{noted}\n\n{note}\n\n15\n\n{TAIL}\n\n{LAST}") == [FIRST.replace("chips", "chips1"), LAST]
+
+
+@pytest.mark.parametrize("text", ["1 Prices\n\n{}", "[2] {}", "[3] At [3] the board holds this: {}", "12 {}"])
+def test_numbers_of_paragraphs_and_chapters_are_no_notes(text):
+    piece = text.format(LAST)
+    assert texts_of(f"{FIRST}\n\n{piece}")[-1].endswith(LAST)
+    assert texts_of(f"[1] {FIRST}\n\n{piece}")[-1].endswith(LAST)

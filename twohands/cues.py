@@ -1,0 +1,129 @@
+"""Owns subtitles and transcripts with times -> the same text, as long as it was, without numbers and times.
+
+A cue of a subtitle is a few words, and no paragraph. Knows nothing of paragraphs but how long one should be.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from twohands.ends import ends_with_stop
+
+MIN_CUES = 3
+ENDED_WORDS = 60  # of cues, behind which a paragraph ends with the next sentence
+MOST_WORDS = 120  # where no sentence ends, as in what a machine wrote down
+MIN_STAMP_SHARE = 1 / 3  # of lines, where each time has its own
+MAX_LINE_CHARS = 80  # of words below such a time; longer lines are entries of a blog
+
+_SEEN_CHARS = 100_000  # by which it is seen what a text is
+_LINES_BETWEEN_CHECKS = 1000
+_TIME = r"(?:\d{1,3}:)?\d{1,2}:\d{2}"
+_ARROW = re.compile(rf"[ \t]*{_TIME}[.,]\d{{1,3}}[ \t]+-->[ \t]+{_TIME}[.,]\d{{1,3}}\b.*", re.DOTALL)
+_ARROWS = re.compile(rf"(?:\A|(?<=[\r\n])){_ARROW.pattern.removesuffix('.*')}")
+_ALONE = re.compile(rf"[ \t]*{_TIME}[ \t]*[\r\n]*")
+_LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n)|[^\r\n]+\Z")
+_BLOCK = re.compile(r"\ufeff?(?:WEBVTT|NOTE|STYLE|REGION)(?=\s)")
+_TAG = re.compile(r"</?[a-z\d][^<>\r\n]{0,80}>|\{\\[^{}\r\n]{0,40}\}", re.IGNORECASE)
+_VOICE = re.compile(r"<v(?:\.[^\s<>]{1,40})?[ \t]+([^<>\r\n]{1,60})>")
+_WORD = r"[^\W\d_a-z][^\s:<>\[\]()]*+"
+_NAME = rf"{_WORD}(?:[ ]{_WORD}){{0,4}}+"
+_TURN = re.compile(rf"[ \t]*(?:(?P<mark>>>+|-)[ \t]*+)?(?P<name>{_NAME}:(?=\s))?")
+
+_NL = r"(?>\r\n|\r|\n)"
+_CLOCK = r"(?:\d{1,2}/\d{1,2}/\d{2,4},?[ ])?\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d{1,3})?(?:[ ]?[APap]\.?[Mm]\.?)?"
+_STAMPED = re.compile(
+    rf"(?:(?<=[\r\n])|\A)(?:[\[(]?{_CLOCK}[\])]?[ \t]+(?:[-\u2013][ ])?"
+    rf"(?P<later>{_NAME})(?:(?P<colon>:)(?=[ \t])|[ \t]*{_NL})"
+    rf"|(?P<first>{_NAME})[ \t]+[\[(]?{_CLOCK}[\])]?[ \t]*{_NL})"
+)
+
+Check = Callable[[], None]
+
+
+def _blank(line: str) -> str:
+    return " " * len(line)
+
+
+def _read_words(line: str, voice: str) -> tuple[str, str]:
+    """The words of a line of a cue, as long as it is, and who says them; named where that is another than before."""
+    if found := _VOICE.search(line):
+        name = found[1].strip()
+        told = "" if name == voice else f"{name}:"
+        line = line[: found.start()] + told.ljust(len(found[0])) + line[found.end() :]
+        voice = name
+    return _TAG.sub(lambda match: _blank(match[0]), line), voice
+
+
+def _read_cues(lines: list[str], is_time: Callable[[str], object], check: Check) -> Iterator[str]:
+    """Lines as long as they are, with words alone, and a blank line before what begins a paragraph."""
+    held = ""  # what is blank since the last words
+    last, voice = "", ""
+    n_words = 0
+    is_block = is_ended = False
+    for number, line in enumerate(lines):
+        if number % _LINES_BETWEEN_CHECKS == 0:
+            check()
+        is_blank = not line.strip()
+        is_block = not is_blank and (is_block or (not last.strip() and bool(_BLOCK.match(line))))
+        is_number = not is_blank and not last.strip() and number + 1 < len(lines) and bool(is_time(lines[number + 1]))
+        last = line
+        if is_blank or is_block or is_number or is_time(line):
+            held += _blank(line)
+            continue
+        words, voice = _read_words(line.rstrip("\r\n"), voice)
+        turn = _TURN.match(words)
+        n_mark = turn.end("mark") if turn and turn["mark"] else 0
+        held += _blank(words[:n_mark])
+        if n_words >= MOST_WORDS or (n_words >= ENDED_WORDS and is_ended) or n_mark or (turn and turn["name"]):
+            held = f"{held[:-2]}\n\n" if len(held) > 1 else "\n" * len(held)
+            n_words = 0
+        yield held + words[n_mark:]
+        held = _blank(line[len(words) :])
+        n_words += len(words.split())
+        is_ended = ends_with_stop(words.rstrip())
+    yield held
+
+
+def _has_times_alone(seen: str) -> bool:
+    """Whether each time has a line for itself, and a few words the next one, as what players show beside a video."""
+    lines = seen.strip().splitlines()
+    n_times = sum(bool(_ALONE.fullmatch(line)) for line in lines)
+    n_long = sum(len(line) > MAX_LINE_CHARS for line in lines)
+    return n_times >= 2 * MIN_CUES and n_times >= MIN_STAMP_SHARE * len(lines) and n_long <= n_times / 2
+
+
+def _name_speakers(text: str) -> str:
+    """Put names before the times that stand beside them, so that they begin turns."""
+    names = Counter(match["later"] or match["first"] for match in _STAMPED.finditer(text, 0, _SEEN_CHARS))
+    if sum(names.values()) < MIN_CUES or len(names) < 2 or max(names.values()) < 2:
+        return text
+
+    def put_first(match: re.Match[str]) -> str:
+        name = match["later"] or match["first"]
+        is_told = match["colon"] or names[name] > 1 or " " in name
+        return f"{name}:".ljust(len(match[0])) if is_told else match[0]
+
+    return _STAMPED.sub(put_first, text)
+
+
+def blank_cues(text: str, check: Check) -> str:
+    """Put spaces in the place of numbers, times and tags of subtitles, and begin paragraphs where a reader would.
+
+    Those are where somebody else begins to speak, where a sentence ends behind some 60 words, and behind 120 words
+    where none does. Elsewhere times beside names are put behind these, so that the names begin turns (`speakers.py`).
+
+    Args:
+        text: the raw document.
+        check: called every few milliseconds of work; raises to give up.
+
+    Returns:
+        A text of the same length; the one that was given where it has no such times.
+    """
+    seen = text[:_SEEN_CHARS]
+    if ":" not in seen:
+        return text
+    if "-->" in seen and len(_ARROWS.findall(seen)) >= MIN_CUES:
+        return "".join(_read_cues(_LINE.findall(text), _ARROW.fullmatch, check))
+    if _has_times_alone(seen):
+        return "".join(_read_cues(_LINE.findall(text), _ALONE.fullmatch, check))
+    return _name_speakers(text)

@@ -1,0 +1,24 @@
+"""Owns what programs write around and into a text when they export it -> the same text, as long as it was, without."""
+
+from collections.abc import Callable
+
+from twohands.blank_tags import blank_tags
+from twohands.cues import blank_cues
+from twohands.footnotes import blank_footnotes
+from twohands.line_ends import use_common_line_ends
+from twohands.page_edges import blank_page_edges
+
+
+def blank_exported(text: str, check: Callable[[], None]) -> str:
+    """Put spaces and line ends in the place of tags, times of subtitles, notes, edges of pages and other line ends.
+
+    Args:
+        text: the raw document.
+        check: called every few milliseconds of work; raises to give up.
+
+    Returns:
+        A text of the same length, so that what is found in it stands there in the raw one.
+    """
+    check()
+    text = blank_cues(blank_tags(use_common_line_ends(text)), check)
+    return blank_page_edges(blank_footnotes(text, check), check)

@@ -1,0 +1,47 @@
+"""Owns line ends that few programs write -> the same text, as long as it was, with those that all do.
+
+Word and InDesign write U+2028 and U+000B, mainframes U+0085, logs and exports of JSON a backslash and an n.
+"""
+
+import re
+
+MIN_ESCAPED = 2  # of one nobody can say
+
+_RARE = "\u2028\x85\x0b"
+_IS_RARE = re.compile(f"[{_RARE}]")
+_RARE_BLANK_LINE = re.compile(f"[{_RARE}](?:[^\\S\r\n{_RARE}]*+[{_RARE}])++")
+_USUAL = re.compile(r"[\r\n]")
+# Behind what ends a sentence: C:\notes\new is a path.
+_ESCAPED_END = re.compile(r"[.!?\"\u201d](?:\\r)?\\n")
+_ESCAPED = re.compile(r"\\([nrt\"])")
+_MEANT = {"n": " \n", "r": "  ", "t": "  ", '"': ' "'}
+
+
+def _has_lines(text: str) -> bool:
+    found = _USUAL.search(text, len(text) - len(text.lstrip()))
+    return found is not None and not text[found.start() :].isspace()
+
+
+def use_common_line_ends(text: str) -> str:
+    r"""Put `\n` in the place of other line ends, so that each character stays where it was.
+
+    Beside `\n` or `\r` a single one of the others is a break within a paragraph, as typesetters set it, and only two
+    with nothing between are a blank line; where there are no others, they end lines. A text in a single line with
+    `\n` spelt out is read as JSON would be. A second `\r` that a line end was given when it was copied is none.
+
+    Args:
+        text: the raw document.
+
+    Returns:
+        A text of the same length; the one that was given where there is nothing to change.
+    """
+    if "\r\r\n" in text:
+        text = text.replace("\r\r\n", " \r\n")
+    if _IS_RARE.search(text):
+        if not _has_lines(text):
+            text = _IS_RARE.sub("\n", text)
+        else:
+            text = _RARE_BLANK_LINE.sub(lambda match: _IS_RARE.sub("\n", match[0]), text)
+    if "\\n" in text and not _has_lines(text) and text.count("\\n") >= MIN_ESCAPED and _ESCAPED_END.search(text):
+        text = _ESCAPED.sub(lambda match: _MEANT[match[1]], text)
+    return text
