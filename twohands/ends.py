@@ -10,7 +10,10 @@ _ABBREVIATIONS = ("No", "Nos", "Art", "Arts", "Sec", "Fig", "Figs", "Vol", "Ch",
 _NO_NUMBER = "".join(rf"(?<!\b{word}\.)" for word in _ABBREVIATIONS)
 _DIGITS = rf"(?:(?<=[^\W\d_]{{2}}[.!?\u2026])|(?<=[.!?\u2026]{CLOSERS})){_NO_NUMBER}\d{{1,3}}(?!\d)"
 _SUPERSCRIPTS = r"[\u00b9\u00b2\u00b3\u2070\u2074-\u2079]{1,4}"
-_IN_BRACKETS = r"\[(?:\d{1,4}|[a-z]{1,2}|note \d{1,3}|\^[^\s\]]{1,20})\]"
+_IN_BRACKETS = (
+    r"\[(?:\d{1,4}|[a-z]{1,2}|note \d{1,3}|\^[^\s\]]{1,20}"
+    r"|(?:(?:better source|citation|clarification|page) needed|according to whom\?|when\?|who\?))\]"  # of encyclopedias
+)
 NOTES = rf"(?:\s?(?:{_IN_BRACKETS}|{_SUPERSCRIPTS}|{_DIGITS}))*+"
 
 # What else closes and stops in other scripts and in Markdown: asked for only where a wrong "no" would lose text.

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
+from twohands.markers import BULLETS
+
 MIN_INDENT = 2  # columns beyond the other lines
 MIN_WIDTH = 45  # of a column of prose; verse and tables are narrower
 NEAR = (0.8, 1.15)  # of the usual width, between which a line counts as filled
@@ -20,7 +22,7 @@ _INDENT = re.compile(r"[\r\n](?:\t|  )")
 _TAB_COLUMNS = 4
 # A note's number may follow the stop. Colons are none: what is indented behind one is a quotation or a list.
 _SENTENCE_END = re.compile(r"[.!?\u2026]['\"\u2019\u201d)\]]*\d{0,3}$")
-_ITEM = re.compile(r"[-*+\u2022\u2023\u25e6\u2013\u2014|>]|\(?[0-9A-Za-z]{1,3}[.)]\s")
+_ITEM = re.compile(rf"[-*+{BULLETS}\u2013\u2014|>]|\(?[0-9A-Za-z]{{1,3}}[.)]\s")
 
 
 def _find_begins(lines: list[str]) -> list[int]:

@@ -18,6 +18,12 @@ _FIELD = re.compile(
     r"(?P<value>[^\r\n]*+)(?P<fold>(?:(?>\r\n|\r|\n)[ \t]++[^\s][^\r\n]*+)*+)(?>\r\n|\r|\n|\Z)",
     re.IGNORECASE,
 )
+_QUOTED = re.compile(r"^[> \t]*>[ \t]?", re.MULTILINE)
+_FORWARDED = re.compile(
+    r"[-_* \t]{5,}[\r\n]+|[-_* \t]*(?:original message|forwarded (?:message|by[^\r\n]{0,80})|begin forwarded message:?)"
+    r"[-_* \t]*[\r\n]+",
+    re.IGNORECASE,
+)
 
 Span = tuple[int, int]
 
@@ -27,6 +33,39 @@ def _is_prose(match: re.Match[str], part: str) -> bool:
     words = match[part].split()
     is_ended = part == "fold" and bool(words) and words[-1][-1] != ";" and ends_sentence(words[-1])
     return not match["technical"] and "@" not in match[part] and (is_ended or len(words) >= PROSE_WORDS)
+
+
+def _read_fields(text: str, bounds: Span) -> tuple[int, int]:
+    """Where the text behind a header begins, and how many of From, To, Subject, Date and Sent it has."""
+    begin, last = bounds
+    known = set()
+    match = _FIELD.match(text, begin, last)
+    for _ in range(MAX_HEADER_LINES):
+        if not match or _is_prose(match, "value"):
+            break
+        known.add(str(match["known"]).lower())
+        begin, following = match.end(), _FIELD.match(text, match.end(), last)
+        if match["fold"] and (_is_prose(match, "fold") or not (following or _BLANK.match(text, begin, last))):
+            begin = match.start("fold")
+            break
+        match = following
+    return begin, len(known - {"none"})
+
+
+def is_mail_header(piece: str) -> bool:
+    """Say whether a piece of a document is the header of a mail that is forwarded or answered below, and no more.
+
+    Args:
+        piece: what stands between blank lines.
+
+    Returns:
+        True, too, with "-----Original Message-----" or a rule above it, and where each line is quoted by `>`.
+    """
+    header = _QUOTED.sub("", piece)
+    above = _FORWARDED.match(header)
+    begin = above.end() if above else 0
+    end, n_known = _read_fields(header, (begin, len(header)))
+    return n_known > 1 and end == len(header)
 
 
 def skip_mail_header(text: str, bounds: Span) -> Span:
@@ -44,19 +83,8 @@ def skip_mail_header(text: str, bounds: Span) -> Span:
         where nothing is behind.
     """
     begin, last = bounds
-    begin += text.startswith("\ufeff", begin)
-    known = set()
-    match = _FIELD.match(text, begin, last)
-    for _ in range(MAX_HEADER_LINES):
-        if not match or _is_prose(match, "value"):
-            break
-        known.add(str(match["known"]).lower())
-        begin, following = match.end(), _FIELD.match(text, match.end(), last)
-        if match["fold"] and (_is_prose(match, "fold") or not (following or _BLANK.match(text, begin, last))):
-            begin = match.start("fold")
-            break
-        match = following
-    if len(known - {"none"}) < 2 or not text[begin:last].strip():
+    begin, n_known = _read_fields(text, (begin + text.startswith("\ufeff", begin), last))
+    if n_known < 2 or not text[begin:last].strip():
         return bounds
     # An indent stays; blank lines would be taken for such of the text.
     behind = _BLANK_LINES.match(text, begin, last)

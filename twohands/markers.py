@@ -2,7 +2,12 @@
 
 import re
 
-MARKER = r"(?:[-*+\u2022\u2023\u25e6\u2013\u2014]|\(?(?:\d{1,3}|[a-zA-Z]|[ivxlc]{1,6})[.)])"
+# Beyond those of Markdown: the bullets of Word, which its fonts have in the private use area, of print and of letters.
+BULLETS = (
+    "\u00b7\u2022\u2023\u2043\u2219\u25a0\u25a1\u25aa\u25ab\u25b6\u25b8\u25ba\u25c6\u25c7\u25cb\u25cf\u25e6\u2610\u2611"
+    "\u2705\u2713\u2714\u2756\u2794\u27a2\u27a4\uf076\uf0a7\uf0a8\uf0b7\uf0d8\uf0fc\U0001f538\U0001f539"
+)
+MARKER = rf"(?:[-*+{BULLETS}\u2013\u2014]|\(?(?:\d{{1,3}}|[a-zA-Z]|[ivxlc]{{1,6}})[.)])"
 _MARKER_CHARS = 10
 _BEGIN = re.compile(rf"{MARKER}(?=\s)")
 _CAPITAL = re.compile(r"[A-Z]\.")

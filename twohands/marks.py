@@ -16,16 +16,20 @@ MAX_TITLE_CHARS = 400
 MAX_UNDERLINED_WORDS = {"=": 20, "-": 12}  # more are a paragraph above a break
 
 _CUTS_BETWEEN_CHECKS = 1000
+_MAX_LINE_CHARS = 1000  # of what a mail quotes
 _BEFORE_CHARS = 80  # that show whether a sentence ended
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _REST = r"[^\S\r\n]*+(?=[\r\n]|\Z)"
 # A heading of Markdown. It begins with what is rare in text, which is searched for fastest.
 _NUMBER_SIGNS = re.compile(r"#(?<![^\r\n\f\u2029\ufeff]#)#{0,5}[^\S\r\n][^\r\n]*")
-_SIGNS = re.compile(r"#{1,6}(?:\s+|\Z)")
+_SIGNS = re.compile(r"#{1,6}(?:\s+|\Z)|={2,6}(?!=)\s*(?=[^\W_])")
+# Of encyclopedias and AsciiDoc: "== Prices ==".
+_EQUALS_SIGNS = re.compile(r"(?:\A|(?<=[\r\n\f]))={2,6}+[^\S\r\n]*+[^\W_][^\r\n]*+")
 _PERHAPS = re.compile(r"[#>=\[]|---")  # without one of these there is no mark
 _LINE = (
     rf"(?P<gap>(?:>[^\S\r\n]*+)++(?=[\r\n]|\Z))"
     r"|(?P<note>\[\^[^\]\r\n]{1,60}\]:)"
+    r"|(?P<wrote>[Oo]n\s[^\r\n]{4,200}\bwrote:(?=[^\S\r\n]*+(?>\r\n|\r|\n)[^\S\r\n]*+>))"  # above what a mail quotes
     r"|(?P<link>\[[^\]\r\n]{1,200}\]:[^\S\r\n]*+<?(?:https?://|www\.|mailto:|ftp://|[./#])[^\r\n]*+)"
     rf"|(?P<rule>={{3,}}+|-{{3,}}+){_REST}"
 )
@@ -33,6 +37,10 @@ _FIRST_LINE = re.compile(rf"\ufeff?[^\S\r\n]*+(?:{_LINE})")
 _LATER_LINE = re.compile(rf"[\r\n][^\S\r\n]*+(?:{_LINE})")
 _NOTE_GOES_ON = re.compile(r"(?>\r\n|\r|\n)(?: {0,3}\t| {4})[^\S\r\n]*+\S[^\r\n]*+")
 _REST_OF_LINE = re.compile(r"[^\r\n]*+")
+# Where a mail answers below what it quotes, or quotes again below an answer, without a blank line.
+_BEGIN_OF_QUOTED = r"(?=[^\S\r\n]*+>[>\s]*+[^\Wa-z])"
+_QUOTE_ENDS = re.compile(r"(?:\A|[\r\n])[^\S\r\n]*+>[^\r\n]*+(?<=[.!?\"\u201d)])[^\S\r\n]*+(?>\r\n|\r|\n)(?=[^\Wa-z])")
+_QUOTE_BEGINS = re.compile(rf"(?<=[.!?\"\u201d)])[^\S\r\n]*+(?>\r\n|\r|\n){_BEGIN_OF_QUOTED}")
 _COMMENT_BEGINS = re.compile(r"(?:\A|[\r\n\f\ufeff])[ \t]{0,3}\Z")
 _COMMENT_ENDS = re.compile(_REST)
 
@@ -73,8 +81,9 @@ def cut_comments(text: str, bounds: Span, check: Check) -> Iterator[Span]:
     yield begin, last
 
 
-def _find_number_signs(text: str, bounds: Span, check: Check) -> Iterator[tuple[int, int, Kind]]:
-    for number, match in enumerate(_NUMBER_SIGNS.finditer(text, *bounds)):
+def _find_signs(text: str, bounds: Span, sign: str, check: Check) -> Iterator[tuple[int, int, Kind]]:
+    pattern = _NUMBER_SIGNS if sign == "#" else _EQUALS_SIGNS
+    for number, match in enumerate(pattern.finditer(text, *bounds) if text.find(sign, *bounds) >= 0 else ()):
         if number % _CUTS_BETWEEN_CHECKS == 0:
             check()
         if len(match[0].split()) <= MAX_HEADING_WORDS:  # the mark is one of these
@@ -152,8 +161,23 @@ def _read_definition(text: str, match: re.Match[str], last: int, check: Check) -
     return match.start(str(match.lastgroup)), end
 
 
+def _find_quotes(text: str, bounds: Span, check: Check) -> Iterator[tuple[int, int, Kind]]:
+    """Where an answer follows what it quotes, or a quotation an answer; nothing stands there."""
+    if text.find(">", *bounds) < 0:
+        return
+    ends = {match.end() for match in _QUOTE_ENDS.finditer(text, *bounds)}
+    check()
+    begins = set()
+    for match in _QUOTE_BEGINS.finditer(text, *bounds):
+        above = text[max(bounds[0], match.start() - _MAX_LINE_CHARS) : match.start()]
+        if not above[max(map(above.rfind, "\r\n")) + 1 :].lstrip().startswith(">"):
+            begins.add(match.end())
+    for at in sorted(ends | begins):
+        yield at, at, Kind.NOTHING
+
+
 def cut_at_marks(text: str, bounds: Span, check: Check) -> Iterator[tuple[int, int, Kind]]:
-    """Cut out headings that are marked by `#` or underlined, definitions of notes and links, and a quotation's gaps.
+    """Cut out headings marked by `#`, `==` or a line below, definitions of notes and links, and a quotation's gaps.
 
     Args:
         text: the raw document.
@@ -167,7 +191,9 @@ def cut_at_marks(text: str, bounds: Span, check: Check) -> Iterator[tuple[int, i
     if not _PERHAPS.search(text, begin, last):
         yield begin, last, Kind.PROSE
         return
-    marks = merge(_find_number_signs(text, bounds, check), _find_of_lines(text, bounds, check), key=itemgetter(0))
+    signs = (_find_signs(text, bounds, sign, check) for sign in ("#", "=="))
+    others = _find_of_lines(text, bounds, check), _find_quotes(text, bounds, check)
+    marks = merge(*signs, *others, key=itemgetter(0))
     for start, end, kind in marks:
         if start < begin:
             continue

@@ -5,6 +5,8 @@ They take no side and would be counted as neutral paragraphs. By their first wor
 
 import re
 
+from twohands.mail_header import is_mail_header
+
 MAX_WORDS = 120  # of a notice; what is longer is text, however it begins
 
 _BEGIN = r"[^\w\u00a9(]*"  # rules, marks of emphasis and of lists
@@ -40,20 +42,47 @@ _NOTICE = re.compile(
     # Links have no stop: what ends as a sentence does is one.
     r"|(?:read (?:more|next|also)|see also|related(?: (?:stories|articles|content|reading))?|more on this story)"
     r"[*_]*\s*[:\u00bb\u203a|](?!.*\.\W*\Z)"
+    r"|(?:subscribe|register|(?:log|sign) ?in) (?:now )?to (?:continue|keep reading|unlock"
+    r"|read (?:the full|this) (?:article|story))\b"
+    r"|already (?:a (?:member|subscriber)|an? \w+ subscriber|have an account|registered|subscribed)\?"
+    r"|(?:we (?:and|&) our|our) (?:[\w,.-]+ ){0,2}partners\b"
+    r"(?=.{0,200}\b(?:cookies|(?:on|from) (?:a|your) (?:browser|device)|unique identifiers)\b)"
+    # Releases, and what data bases set around an article.
+    r"|(?:this|the) (?:(?:news|press) )?(?:release|announcement) (?:may )?(?:contains?|includes?) (?:certain )?"
+    r"\W?forward[- ]looking\b|(?-i:SOURCE:? [A-Z])[^.]{1,60}\.?\Z"
+    r"|\[FR Doc\. \d|billing code \d[\w-]+\W*\Z|document (?-i:[A-Z]{2}[A-Z\d]{2,}\d[\da-z]{9,})\Z"
+    r"|load-date:|publication-type:|length:\s+[\d,]{1,7} words|end of document\Z|body:\s*\Z"
     r")",
     re.IGNORECASE | re.DOTALL,
 )
 # Whom to ask is one where it says how.
 _CONTACT = re.compile(
-    _BEGIN + r"(?:for (?:more|further) information|(?:media|press) (?:contacts?|enquiries|inquiries)|contacts?:)",
+    _BEGIN + r"(?:for (?:more|further) information|(?:media|press) (?:contacts?|enquiries|inquiries|queries)|contacts?:"
+    r"|(?:media|press) (?:desk|office|team)\s*[:(])",
     re.IGNORECASE,
 )
+# Above the mail that is answered: "On Tue, 3 May 2033 at 10:12, Jane Doe <jane@example.org> wrote:".
+_WROTE = re.compile(
+    r"[>\s]*(?:on|le|am)\s[^\r\n]{0,99}\d(?=.*(?:@|\d:\d\d)).{4,240}\b(?:wrote|writes)\s?:\Z", re.IGNORECASE | re.DOTALL
+)
+_SIGNATURE = re.compile(r"[> ]*-- ?[\r\n]")
+_STAGE = re.compile(r"\[[^\[\]]{1,120}\]\.?|\([^()]{1,120}\)\.?")
+# Of a data base of the press: headline, byline, "412 words", date, source.
+_CATALOGUE = re.compile(r"(?:[^\r\n]{1,120}(?>\r\n|\r|\n)){0,4}[\d,]{1,7} words[^\S\r\n]*[\r\n]")
+_NOTES_TITLE = re.compile(_BEGIN + r"notes? (?:to|for) (?:the )?editors?\W*\Z", re.IGNORECASE)
+_SHARES = {
+    "bluesky", "copy link", "e-mail", "email", "facebook", "instagram", "linkedin", "mastodon", "pinterest", "print",
+    "reddit", "share", "telegram", "threads", "twitter", "whatsapp", "x", "youtube",
+}  # fmt: skip
+_MIN_SHARES = 3
+_LINE_END = re.compile(r"[\r\n]+")
 _ADDRESS = re.compile(
     r"@|\bwww\.|https?://|\b(?:tel|phone|mobile|e-?mail)\b"
     r"|(?:\+|\(?\b0)\d[\d ()./-]{6,}\d|\(?\b\d{3}\)?[ .-]\d{3}[ .-]\d{4}\b",  # and not the years 2024-2030
     re.IGNORECASE,
 )
 _SEEN_CHARS = 400
+_PROSE_WORDS = 13  # of a line that is text
 
 
 def is_notice(piece: str, n_words: int) -> bool:
@@ -67,6 +96,54 @@ def is_notice(piece: str, n_words: int) -> bool:
         False for all that is longer than `MAX_WORDS`.
     """
     if n_words > MAX_WORDS:
-        return False
+        return piece.startswith("^ ") and all(line.startswith("^ ") for line in _LINE_END.split(piece))
     seen = piece[:_SEEN_CHARS]
-    return bool(_NOTICE.match(seen) or (_CONTACT.match(seen) and _ADDRESS.search(piece)))
+    if _NOTICE.match(seen) or (_CONTACT.match(seen) and _ADDRESS.search(piece)):
+        return True
+    return piece.startswith("^ ") or _is_of_mail(piece) or _is_of_data_base(piece) or _is_of_site(piece)
+
+
+def is_stage_direction(piece: str, n_words: int) -> bool:
+    """Say whether a piece of a document is a few words in brackets, as "[Laughter]" and "(This story was updated)".
+
+    Args:
+        piece: what stands between blank lines, without space around it.
+        n_words: how many words it has.
+
+    Returns:
+        False for what is as long as a paragraph.
+    """
+    return piece[0] in "[(" and n_words < _PROSE_WORDS and _STAGE.fullmatch(piece) is not None
+
+
+def _has_prose(piece: str) -> bool:
+    return any(len(line.split()) >= _PROSE_WORDS for line in _LINE_END.split(piece))
+
+
+def _is_of_mail(piece: str) -> bool:
+    """Whether it is what programs for mail set around it: who wrote what is quoted, a signature, another's header."""
+    if _WROTE.fullmatch(piece) or is_mail_header(piece):
+        return True
+    return _SIGNATURE.match(piece) is not None and not _has_prose(piece)
+
+
+def _is_of_site(piece: str) -> bool:
+    """Whether most lines are what a page has to share it."""
+    lines = [line.strip(" \t*-\u2022\u00b7").lower() for line in _LINE_END.split(piece)]
+    return sum(line in _SHARES for line in lines) >= _MIN_SHARES
+
+
+def _is_of_data_base(piece: str) -> bool:
+    return _CATALOGUE.match(piece) is not None and not _has_prose(piece)
+
+
+def heads_notes(piece: str) -> bool:
+    """Say whether a piece of a document heads notes to editors that follow in pieces of their own.
+
+    Args:
+        piece: what stands between blank lines, without space around it.
+
+    Returns:
+        False where such a note follows within the piece.
+    """
+    return _NOTES_TITLE.match(piece) is not None

@@ -13,9 +13,9 @@ from twohands.ends import SENTENCE_END as SENTENCE_END
 from twohands.ends import ends_clause, ends_sentence, ends_with_comma, ends_with_stop, may_end_sentence
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
 from twohands.exported import blank_exported
-from twohands.markers import read_item, read_marker
+from twohands.markers import BULLETS, read_item, read_marker
 from twohands.marks import cut_heading
-from twohands.notices import MAX_WORDS, is_notice
+from twohands.notices import MAX_WORDS, heads_notes, is_notice, is_stage_direction
 from twohands.pieces import Check, cut_pieces
 from twohands.pipe_tables import is_table_of_figures
 from twohands.plain_words import PlainWords
@@ -30,10 +30,12 @@ HEADLINE_WORDS = 20
 FRONT_WORDS = 80  # as many before all text are a list, and not its title and who is concerned
 LIST_WORDS = 30  # the fewest that the codebook has in mind for a paragraph
 CLAUSE_WORDS = 5  # fewer before a comma are a salutation
+LEAST_LEAD_WORDS = 3
 LEAD_WORDS = 60  # the most that introduce a list and belong to it
 
 _TAIL = 1000  # characters in which a piece's last ones are looked for
 _COLONS = (":", "\uff1a")
+_DASH = re.compile(r"\S(?:\u2014|:-|:\u2013)\Z")  # before clauses of acts: "A person may\u2014"
 _SPACE = re.compile(r"\s+")
 _LINE = re.compile(r"[\r\n]")
 _LINE_ENDS = re.compile(r"\r\n?|\n")
@@ -155,7 +157,7 @@ def _is_headline(raw: str, n_words: int, *, is_open: bool) -> bool:
 
 def _is_ended(raw: str, n_words: int, *, is_item: bool, is_beside_comma: bool) -> bool:
     """Whether a piece ends as a sentence or a clause does; a comma alone may be a salutation's or that of verse."""
-    if ends_sentence(raw) or ends_with_stop(raw):
+    if ends_sentence(raw) or ends_with_stop(raw) or (n_words >= LEAST_LEAD_WORDS and _DASH.search(raw)):
         return True
     if not ends_clause(raw) or (n_words < CLAUSE_WORDS and not is_item):
         return False
@@ -171,12 +173,17 @@ class _Run:
     n_words: int = 0
     marker: str = ""  # of the items at the end, which begin at `items_start`
     items_start: int = 0
+    items_words: int = 0
+    bulleted: tuple[int, int] | None = None  # the last items with bullets that hold as many words as a paragraph
 
     def add(self, span: tuple[int, int], n_words: int, marker: str) -> None:
         self.start, self.end = span[0] if self.n_words == 0 else self.start, span[1]
         if marker != self.marker:
-            self.marker, self.items_start = marker, span[0]
+            self.marker, self.items_start, self.items_words = marker, span[0], 0
+        self.items_words += n_words
         self.n_words += n_words
+        if marker in BULLETS and marker and self.items_start < span[0] and self.items_words >= MIN_WORDS:
+            self.bulleted = self.items_start, span[1]
 
     def find_list(self, next_marker: str = "", *, is_front: bool = False) -> tuple[int, int] | None:
         """The list that it is, or that it ends with where an item follows that ends as a sentence or clause does.
@@ -185,7 +192,14 @@ class _Run:
         """
         if self.n_words >= (FRONT_WORDS if is_front and not self.marker else LIST_WORDS):
             return self.start, self.end
-        return (self.items_start, self.end) if next_marker and next_marker == self.marker else None
+        if next_marker and next_marker == self.marker:
+            return self.items_start, self.end
+        return self.bulleted
+
+
+def _is_nothing(piece: str, n_words: int, *, with_notices: bool) -> bool:
+    """Whether a piece is no text, and what stands on either side of it is one list all the same."""
+    return is_no_text(piece) or is_table_of_figures(piece) or (not with_notices and is_stage_direction(piece, n_words))
 
 
 def _find(
@@ -196,6 +210,7 @@ def _find(
     headline: tuple[int, int] | None = None
     is_front = True  # no paragraph and no long headline came yet
     is_of_notice = False  # the piece before is a notice and ends with a colon, as "Notes to editors:"
+    is_of_notes = False  # so does each item behind it
     is_lead = False  # the piece before ends with a colon
     marker_read = ""  # of the piece before, if that was read: an item behind an item is one, however it ends
     pieces = _look_ahead(text, cut_pieces(text, turns, check))
@@ -210,13 +225,14 @@ def _find(
             is_lead = False
             continue
         stripped = raw.strip()
-        if is_no_text(stripped) or is_table_of_figures(stripped):  # at the end either would be read: nothing follows
-            continue
         n_words = len(raw.split())
-        is_led_by_notice = is_of_notice and n_words <= MAX_WORDS and _is_list(stripped)
+        if _is_nothing(stripped, n_words, with_notices=with_notices):  # at the end it would be read: nothing follows
+            continue
+        is_led_by_notice = is_of_notice and n_words <= MAX_WORDS and _is_list(stripped, n_least=1 if is_of_notes else 2)
         is_of_notice = False
         if not with_notices and (is_led_by_notice or is_notice(stripped, n_words)):
-            is_of_notice = stripped[-1] in _COLONS
+            is_of_notes = heads_notes(stripped) or (is_of_notes and is_led_by_notice)
+            is_of_notice = is_of_notes or stripped[-1] in _COLONS
             yield from filter(None, (run and run.find_list(is_front=is_front),))
             run, marker_read = None, ""
             continue
@@ -249,11 +265,11 @@ def _find(
     yield from filter(None, (headline, run and (run.start, run.end)))
 
 
-def _is_list(piece: str) -> bool:
-    """Whether a piece has two items at least."""
+def _is_list(piece: str, *, n_least: int = 2) -> bool:
+    """Whether a piece has two items at least, or one."""
     first, _, rest = piece.partition("\n")
     marker = read_marker(first)
-    return bool(marker) and any(read_marker(line.strip()) == marker for line in rest.split("\n"))
+    return bool(marker) and (n_least < 2 or any(read_marker(line.strip()) == marker for line in rest.split("\n")))
 
 
 def _is_led(piece: str, *, is_lead: bool) -> bool:

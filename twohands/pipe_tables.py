@@ -1,10 +1,16 @@
-"""Owns tables of Markdown, whose cells are parted by `|` -> the words of their rows, and which hold figures alone."""
+"""Owns tables, whose cells are parted by `|`, tabs or wide gaps -> the words of rows, and which hold figures alone."""
 
 import re
+from collections.abc import Iterable
+
+from twohands.ends import ends_sentence
 
 _RULE = re.compile(r"^[^\S\r\n]*+\|?[ :]*+-[ :-]*+\|[ :|-]*+(?=\r?$)", re.MULTILINE)  # below the head of a table
 _CELL_END = re.compile(r"(?<!\\)\|")
 _PROSE_WORDS = 13  # of a cell that holds a text
+_GAP = re.compile(r"\t|[^\S\r\n]{3,}")
+_LINE_END = re.compile(r"[\r\n]+")
+_MIN_ROWS, _ROWS_SHARE = 3, 2 / 3  # of lines with gaps and figures, beside which a title or a source may stand
 _FIGURES_SHARE = 1 / 3  # of the words below the head, from which on these are figures and what they are of
 
 
@@ -27,12 +33,31 @@ def is_table_of_figures(piece: str) -> bool:
         piece: what stands between blank lines.
 
     Returns:
-        False where a cell holds as many words as a paragraph does, and where lines stand above the table's head.
+        False where a cell holds as many words as a paragraph does, and where lines stand above the table's head. The
+        cells of plain text are parted by tabs or wide gaps.
     """
     rule = _RULE.search(piece) if "|" in piece else None
-    if rule is None or piece.count("\n", 0, rule.start()) > 1:
+    if rule is None:
+        return _is_spaced_table(piece)
+    if piece.count("\n", 0, rule.start()) > 1:
         return False
-    cells = [cell.split() for cell in _CELL_END.split(piece[rule.end() :].replace("\n", "|"))]
+    return _hold_figures(cell.split() for cell in _CELL_END.split(piece[rule.end() :].replace("\n", "|")))
+
+
+def _is_spaced_table(piece: str) -> bool:
+    """Whether cells are parted by tabs or wide gaps in most lines, and hold figures."""
+    if not _GAP.search(piece):
+        return False
+    lines = [line.strip() for line in _LINE_END.split(piece)]
+    rows = [line for line in lines if _GAP.search(line) and not ends_sentence(line)]
+    n_with_figures = sum(any(map(str.isdigit, row)) for row in rows)
+    if len(rows) < _MIN_ROWS or n_with_figures < _ROWS_SHARE * len(lines):
+        return False
+    return _hold_figures(cell.split() for line in lines for cell in _GAP.split(line))
+
+
+def _hold_figures(read_cells: Iterable[list[str]]) -> bool:
+    cells = list(read_cells)
     words = [word for cell in cells for word in cell]
     n_figures = sum(any(map(str.isdigit, word)) or not any(map(str.isalpha, word)) for word in words)
     is_prose = any(len(cell) >= _PROSE_WORDS for cell in cells)

@@ -9,7 +9,7 @@ from collections import deque
 from twohands.plain_words import leave_out_emphasis
 
 _MAX_CHARS = 400
-_CLOSING_SIGNS = re.compile(r"\s#+\s*\Z")  # of `## Money ##`
+_CLOSING_SIGNS = re.compile(r"\s#+\s*\Z|\s?={2,6}\s*\Z")  # of `## Money ##` and `==Money==`
 _ANCHOR = re.compile(r"\s*\{[#.][^{}]*\}\s*\Z")  # `{#money .wide}`
 
 

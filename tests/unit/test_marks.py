@@ -113,7 +113,7 @@ def test_no_text_is_taken_for_a_header(line_end, raw, expected):
 @pytest.mark.issue(2)
 def test_one_line_that_looks_like_a_header_is_text():
     assert split(f"To: {LONG_A}\n\n{LONG_B}") == [f"To: {LONG_A}", LONG_B]
-    assert split(f"{LONG_A}\n\n{HEADER}.")[1:] == [normalise(f"{HEADER}.")]
+    assert split(f"{LONG_A}\n\nTo: {LONG_B}") == [LONG_A, f"To: {LONG_B}"]
 
 
 @pytest.mark.parametrize("n_words", [1, 28, 29, 30])

@@ -32,6 +32,20 @@ NOTICES = [
     "Read more: Is the era of the big loan over?",
     "**Related:** [Why loans never end.](https://tide.example/a)",
     "For more information, contact:\nPress Office of the Ministry\nTel: 0055 555 0142\npress@ministry.example",
+    "Press office: 020 5555 0142 / press@ministry.example",
+    "Notes to Editors\n\n1. The board was set up in 2029 and has nine members.\n\n2. Pictures are to be had.",
+    "This press release contains forward-looking statements that involve risks, and results may differ from them.",
+    "SOURCE Quay Yards Inc.",
+    "[Laughter]",
+    "(This story was updated in its third paragraph.)",
+    "Ada Lind\n412 words\n3 May 2031\nTide Wire\nEnglish\n\u00a9 2031 Tide Company. All rights reserved.",
+    "Document TIDEW00020310503e9530002x",
+    "Load-Date: May 3, 2031\n\nEnd of Document",
+    "[FR Doc. 2031-01140 Filed 5-1-31; 8:45 am]\nBILLING CODE 3510-33-P",
+    "We and our 842 partners store and access personal data, like browsing data or unique identifiers, on your device.",
+    "Subscribe to continue reading.",
+    "Already a subscriber? Log in.",
+    "Share this article\nFacebook\nTwitter\nLinkedIn\nEmail\nPrint",
     "Media contact: Ada Lind, +55 555 0142 55.",
 ]
 TEXTS = [
@@ -65,6 +79,13 @@ TEXTS = [
     "Sign up to the plan of the state or read the message of the market: firms have that choice.",
     "Related: the ministry has banned the export of kilns to all firms on its list.",
     "See also: the Act on Quays, under which the state may take a yard for the good of all.",
+    "This release contains no word on loans, and the yards had asked for one, said those who build ships there.",
+    "SOURCE of all that is wrong with loans is the ministry. It lends to its friends, and they fail.",
+    "Subscribe to the shares of the state's yards, the ministry told all who had saved for their old age.",
+    "We and our partners in the west will ban the sale of kilns to all firms that are on the list.",
+    "Press office staff of the ministry may no longer own shares, said the clerk (www.tide.example has the rule).",
+    "(The board may set the price of each berth, and the ministry the price of each ship that is built there.)",
+    "1. Notes to editors are not what the state should pay for, and nor is the press itself.",
     "For more information on the plan for 2031-2035 the state relies on the yards that it owns.",
 ]
 
@@ -83,3 +104,11 @@ def test_a_notice_is_not_read_wherever_it_stands_unless_it_is_all(notice):
 @pytest.mark.parametrize("text", TEXTS)
 def test_text_that_begins_like_a_notice_is_read(text):
     assert texts_of(FIRST, text, LAST) == [FIRST, text, LAST]
+
+
+def test_references_of_an_encyclopedia_are_not_read_however_many():
+    references = "\n".join(
+        f'^ "Loans to yards". Tide Wire. {day} May 2031. Retrieved 4 June 2031.' for day in range(1, 30)
+    )
+    assert texts_of(FIRST, references, LAST) == [FIRST, LAST]
+    assert texts_of(FIRST, f"{references}\n{LAST}")[1:]

@@ -21,7 +21,7 @@ function cutPieces(raw) {
   return pieces.filter(({ start: from, end }) => raw.slice(from, end).trim());
 }
 
-const ITEM = /^\s*(?:[-*+\u2022\u2023\u25e6\u2013\u2014]\s|[|>]|\(?(?:\d{1,3}|[a-z])[.)]\s)/i;
+const ITEM = /^\s*(?:[-*+\u00b7\u2013\u2014\u2022\u2023\u2043\u2219\u25a0-\u25ab\u25b6-\u25ba\u25c6-\u25e6\u2713\u2714\u27a2\u27a4\uf0a7\uf0b7\uf0d8]\s|[|>]|\(?(?:\d{1,3}|[a-z])[.)]\s)/i;
 const COLUMNS = /[^\s.!?:](?:\t|[^\S\r\n]{2,})\S/; // behind the end of a sentence, two spaces are a habit of typists
 
 // Whether lines are those of a list, a table or verse, which are lost when run together, and not of wrapped prose.

@@ -1,0 +1,64 @@
+"""Bullets, headings, tables and dashes that other programs and other lawyers set are read as what they are."""
+
+import pytest
+
+from twohands.paragraphs import split_paragraphs
+
+pytestmark = pytest.mark.issue(4)
+FIRST = "The ministry will lend to the makers of chips for as long as they build at home, said the minister."
+LAST = "Prices, and not plans, should say what is built, his critics answered, and who is to pay for it."
+
+
+def texts_of(text):
+    return [paragraph.text for paragraph in split_paragraphs(text)]
+
+
+@pytest.mark.parametrize("bullet", ["\u25aa", "\u25cf", "\u25ba", "\u2713", "\u27a2", "\u2043", "\u2022", "\U0001f539"])
+def test_a_list_by_any_bullet_is_read_however_its_items_are_parted(bullet):
+    items = [
+        f"{bullet} {words}" for words in ("lend to each yard", "set the price of berths", "sell the mills of the north")
+    ]
+    listed = " ".join(items)
+    for gap in "\n", "\n\n":
+        assert texts_of(f"{FIRST}\n\n{gap.join(items)}\n\n{LAST}") == [FIRST, listed, LAST]
+        assert texts_of(f"{FIRST}\n\nWe will:\n\n{gap.join(items)}\n\nFares\n\n{LAST}")[1:] == [
+            f"We will: {listed}",
+            LAST,
+        ]
+    assert texts_of(f"{FIRST}\n\n{bullet} Home\n\n{bullet} World\n\n{LAST}") == [FIRST, LAST]
+
+
+def test_clauses_behind_a_dash_keep_what_they_hang_on():
+    law = ["(3) A person who sells grain\u2014", "(a) commits an offence, and", "(b) is to pay a fine."]
+    assert texts_of("\n\n".join([FIRST, *law, LAST])) == [FIRST, *law, LAST]
+    assert texts_of(f"{FIRST}\n\nThe law \u2014\n\n{LAST}") == [FIRST, LAST]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "Year\tLoans\tBerths\n2030\t12.1\t44\n2031\t13.8\t47\n2032\t15.0\t51",
+        "                2030     2031\nLoans to yards  12.1     13.8\nBerths sold     44       47\nSource: Ministry.",
+        "Table 3\nLoans\t12.1\t44\nBerths\t13.8\t47\nMills\t15.0\t51",
+    ],
+)
+def test_a_table_of_figures_in_plain_text_is_not_read(table):
+    assert texts_of(f"{FIRST}\n\n{table}\n\n{LAST}") == [FIRST, LAST]
+
+
+def test_a_table_of_words_is_read():
+    table = "Measure\tWho\nLoans to all the yards of the north\tTreasury\nPrices of berths by bids in 2031\tPort board"
+    assert texts_of(f"{FIRST}\n\n{table}\n\n{LAST}") == [FIRST, " ".join(table.split()), LAST]
+
+
+@pytest.mark.parametrize("heading", ["== Prices ==", "==Prices==", "=== Prices ===", "== Prices"])
+@pytest.mark.parametrize("gap", ["\n\n", "\n", "\r\n"])
+def test_headings_between_equals_signs_are_headings(heading, gap):
+    first, last = split_paragraphs(gap.join([FIRST, heading, LAST]))
+    assert (first.text, first.section, last.text, last.section) == (FIRST, "", LAST, "Prices")
+    assert texts_of(f"{FIRST}\n\n==> it <== is no heading, {LAST}")[1] == f"==> it <== is no heading, {LAST}"
+
+
+def test_a_note_in_words_does_not_make_a_heading_of_a_sentence():
+    short = "Bids set the price of berths until 2004.[citation needed]"
+    assert texts_of(f"{FIRST}\n\n{short}\n\n{LAST}") == [FIRST, short, LAST]
