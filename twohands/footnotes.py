@@ -20,7 +20,9 @@ _MARK = (
     r"|(?P<raised>[\u00b9\u00b2\u00b3\u2070\u2074-\u2079]{1,3})(?=[^\S\r\n]?[\"'\u201c\u2018(]?[^\W\d_]))"
 )
 # Looked for behind a word: from each of many blank lines the others would be read again.
-_FIRST = re.compile(rf"(?:(?<=\S)[^\S\r\n\f]*+{_NL}(?:[^\S\r\n\f]*+{_NL})++|\f){_MARK}")
+_FIRST = re.compile(
+    rf"[\r\n\f](?:(?<=\f)|(?:(?<=\S[\r\n])|(?<=\S [\r\n]))(?:(?<=\r)\n)?+(?:[^\S\r\n\f]*+{_NL})++){_MARK}"
+)
 _NEXT = re.compile(rf"{_NL}(?:[^\S\r\n\f]*+{_NL})*+{_MARK}")
 _END = re.compile(rf"{_NL}[^\S\r\n\f]*+{_NL}|\f|\Z")
 _LINE_END = re.compile(r"[\r\n]")
@@ -98,6 +100,8 @@ def blank_footnotes(text: str, check: Check) -> str:
     Returns:
         A text of the same length.
     """
+    if "1" not in text and "\u00b9" not in text:  # with which notes begin
+        return text
     pieces, begin = [], 0
     for start, end in _find_notes(text, check):
         before, behind = text[begin:start], text[end : end + 400].lstrip()

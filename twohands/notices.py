@@ -122,19 +122,21 @@ def _has_prose(piece: str) -> bool:
 
 def _is_of_mail(piece: str) -> bool:
     """Whether it is what programs for mail set around it: who wrote what is quoted, a signature, another's header."""
-    if _WROTE.fullmatch(piece) or is_mail_header(piece):
+    if ":" in piece and (_WROTE.fullmatch(piece) or is_mail_header(piece)):
         return True
-    return _SIGNATURE.match(piece) is not None and not _has_prose(piece)
+    return "--" in piece and _SIGNATURE.match(piece) is not None and not _has_prose(piece)
 
 
 def _is_of_site(piece: str) -> bool:
-    """Whether most lines are what a page has to share it."""
+    """Whether lines are what a page has to share it."""
+    if piece.count("\n") + piece.count("\r") < _MIN_SHARES - 1:
+        return False
     lines = [line.strip(" \t*-\u2022\u00b7").lower() for line in _LINE_END.split(piece)]
     return sum(line in _SHARES for line in lines) >= _MIN_SHARES
 
 
 def _is_of_data_base(piece: str) -> bool:
-    return _CATALOGUE.match(piece) is not None and not _has_prose(piece)
+    return " words" in piece and _CATALOGUE.match(piece) is not None and not _has_prose(piece)
 
 
 def heads_notes(piece: str) -> bool:

@@ -18,12 +18,14 @@ MAX_LINES = 500_000
 MIN_WIDTH = 30  # of a line that a page ends in the middle of a sentence; narrower ones are cells and headings
 
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n|\Z)")
+_DIGIT = re.compile(r"\d")
 _NO_LETTERS = re.compile(r"[\W\d_]+")
 _CUTS_BETWEEN_CHECKS = 1000
 _NL, _SPACE = r"(?>\r\n|\r|\n)", r"[^\S\r\n]*+"
 # A line of its own with a digit, behind a word or a comma.
 _EDGE = re.compile(
-    rf"(?<=[^\W\dA-Z_]|[,\u2010-]){_SPACE}{_NL}(?:{_SPACE}{_NL})*+{_SPACE}(?=[^\r\n]{{0,79}}\d)(?P<edge>[^\r\n]{{1,80}}+)"
+    rf"[\r\n](?:(?<=[^\W\dA-Z_][\r\n])|(?<=[,\u2010-][\r\n])|(?<=\S [\r\n]))(?:(?<=\r)\n)?+(?:{_SPACE}{_NL})*+"
+    rf"{_SPACE}(?=[^\r\n]{{0,79}}\d)(?P<edge>[^\r\n]{{1,80}}+)"
     rf"{_NL}(?:{_SPACE}{_NL})*+{_SPACE}(?=\S)"
 )
 
@@ -82,6 +84,8 @@ def _blank_pages(text: str, check: Check) -> str:
 
 def _blank_edges(text: str, check: Check) -> str:
     """Leave out numbers and headers of pages between two lines of one sentence."""
+    if not _DIGIT.search(text):
+        return text
     found = []
     for number, match in enumerate(_EDGE.finditer(text)):
         if number % _CUTS_BETWEEN_CHECKS == 0:

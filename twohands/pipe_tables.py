@@ -8,7 +8,7 @@ from twohands.ends import ends_sentence
 _RULE = re.compile(r"^[^\S\r\n]*+\|?[ :]*+-[ :-]*+\|[ :|-]*+(?=\r?$)", re.MULTILINE)  # below the head of a table
 _CELL_END = re.compile(r"(?<!\\)\|")
 _PROSE_WORDS = 13  # of a cell that holds a text
-_GAP = re.compile(r"\t|[^\S\r\n]{3,}")
+_GAP = re.compile(r"\t|   ++")
 _LINE_END = re.compile(r"[\r\n]+")
 _MIN_ROWS, _ROWS_SHARE = 3, 2 / 3  # of lines with gaps and figures, beside which a title or a source may stand
 _FIGURES_SHARE = 1 / 3  # of the words below the head, from which on these are figures and what they are of
