@@ -40,7 +40,8 @@ def draw_forest(
             is a dot.
         names: the lines from top to bottom.
         xlabel: what is drawn.
-        zero: the figures are differences: a line marks 0, and the axis is not held to [0, 1].
+        zero: the figures are differences: a line marks 0, and the axis is not held to [0, 1], as else it is but for
+            figures below 0.
         reference: by series title a value of the whole, drawn as a thin line.
 
     Returns:
@@ -67,7 +68,12 @@ def draw_forest(
         if zero:
             axes.axvline(0, color=MUTED, linewidth=1)
         else:
-            axes.set_xlim(0, 1.01)
+            # Shares have no place below 0, but kappa has: held to [0, 1], a model worse than chance was not drawn (#6).
+            least = min((f[key] for each in series.values() for f in each.values() if f is not None
+                         for key in ("value", "low") if f[key] is not None), default=0)  # fmt: skip
+            axes.set_xlim(min(0, least * 1.05), 1.01)
+            if least < 0:
+                axes.axvline(0, color=MUTED, linewidth=1)
         axes.set_yticks(range(len(names)), [fit_name(name) for name in names])
         axes.set(ylim=(len(names) - 0.5, -0.5), xlabel=xlabel)
         axes.tick_params(axis="y", length=0)

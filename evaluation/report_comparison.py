@@ -19,7 +19,9 @@ _XLABEL = "A minus B: right of 0, A is better"
 def _draw_head(head: Mapping[str, Any]) -> str:
     parts = {"macro-F1": head["macro_f1"], "accuracy": head["accuracy"]}
     parts |= {f"F1 {label}": figures["f1"] for label, figures in head["labels"].items()}
-    differences = {name: part["difference"] for name, part in parts.items()}
+    # F1 of a label that no row has is not defined: a dot at 0 would say that the two are alike.
+    absent = {f"F1 {label}" for label, figures in head["labels"].items() if not figures["support"]}
+    differences = {name: None if name in absent else part["difference"] for name, part in parts.items()}
     return draw_forest({"difference": differences}, names=list(differences), xlabel=_XLABEL, zero=True)
 
 

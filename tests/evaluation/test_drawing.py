@@ -8,7 +8,7 @@ import pytest
 
 from evaluation.forest import MOST_DRAWN, choose_drawn, draw_forest
 from evaluation.report import make_environment
-from evaluation.report_comparison import _draw_slices
+from evaluation.report_comparison import _draw_head, _draw_slices
 
 CHINESE = "中华人民共和国商务部新闻办公室"
 FIGURE = {"value": 0.5, "low": 0.4, "high": 0.6}
@@ -67,3 +67,42 @@ def test_links_at_the_top_wrap_on_a_narrow_screen():
     page = make_environment().from_string('{% extends "base.html.j2" %}').render()
     (rule,) = re.findall(r"^nav \{([^}]*)\}", page, re.MULTILINE)
     assert "flex-wrap: wrap" in rule
+
+
+def find_dots(svg):
+    """The places of the series' dots and the width of the drawing."""
+    width = float(re.search(r'viewBox="0 0 ([\d.]+) ', svg)[1])
+    marks = re.findall(r'<use xlink:href="#[^"]*" x="(-?[\d.]+)" y="-?[\d.]+" style="fill: #0072b2', svg)
+    return [float(x) for x in marks], width
+
+
+@pytest.mark.issue(6)
+def test_agreement_worse_than_chance_is_drawn():
+    """Held to [0, 1], the dot of a negative kappa was clipped, and its interval began at 0."""
+    names = ["kappa", "F1"]
+    figures = {"kappa": {"value": -0.2, "low": -0.4, "high": -0.1}, "F1": FIGURE}
+    left = draw_forest({"model": figures}, names=names, xlabel="agreement")
+    (kappa, other), width = find_dots(left)
+    clip = re.search(r'<clipPath id="[^"]*">\s*<rect x="([\d.]+)" y="[\d.]+" width="([\d.]+)"', left)
+    start, span = float(clip[1]), float(clip[2])
+    assert start < kappa < other < start + span <= width
+    # Where nothing is below 0, the axis begins there as before.
+    shares = draw_forest({"model": {"kappa": FIGURE, "F1": None}}, names=names, xlabel="agreement")
+    assert "\N{MINUS SIGN}0.2" in left
+    assert "\N{MINUS SIGN}0.2" not in shares
+
+
+@pytest.mark.issue(6)
+def test_of_a_label_that_no_row_has_no_difference_is_drawn():
+    difference = {"value": 0.0, "low": None, "high": None}
+    head = {
+        "macro_f1": {"difference": FIGURE},
+        "accuracy": {"difference": FIGURE},
+        "labels": {
+            "there": {"f1": {"difference": FIGURE}, "support": 3},
+            "absent": {"f1": {"difference": difference}, "support": 0},
+        },
+    }
+    svg = _draw_head(head)
+    assert "F1 absent" in svg
+    assert len(find_dots(svg)[0]) == 3
