@@ -9,6 +9,7 @@ from twohands.windows import Logits
 
 LEAST_SCALE, MOST_SCALE = 0.05, 20.0  # of Platt's slopes, and of temperatures
 _TINY = 1e-12
+_NO_ROW = 0.5  # the threshold of a label that no row has
 _LEAST_SCORE = 1e-6  # log-odds of a score of 0 are those of this one: further out, such rows alone would set the slope
 
 
@@ -81,14 +82,18 @@ def fit_thresholds(scores: Scores, labels: Labels) -> list[float]:
         labels: 1 or 0, the same shape.
 
     Returns:
-        Thresholds in [0.02, 0.5].
+        Thresholds in [0.02, 0.5]; one half for a label that no row has, whose F1 is 0 wherever the threshold lies.
 
     Source:
         Lipton et al. 2014, *Optimal Thresholding of Classifiers to Maximize F1 Measure*, theorem 1.
     """
     thresholds = []
     for column in range(scores.shape[1]):
-        _, f1 = best_threshold(scores[:, column], labels[:, column] == 1)
+        positive = labels[:, column] == 1
+        if not positive.any():  # .02 lies below what few rows without the label are scored: all were given it (#3)
+            thresholds.append(_NO_ROW)
+            continue
+        _, f1 = best_threshold(scores[:, column], positive)
         thresholds.append(round(max(f1 / 2, 0.02), 4))
     return thresholds
 
@@ -114,4 +119,4 @@ def fit_score_thresholds(scores: Scores, labels: Labels) -> list[float]:
     wanted = (np.log(reached) - np.log1p(-reached) - platt.intercepts) / platt.slopes
     thresholds = np.clip(sigmoid(wanted), _TINY, 1.0)
     has_label = (labels == 1).any(axis=0)
-    return [float(one) if has else 0.5 for one, has in zip(thresholds, has_label, strict=True)]
+    return [float(one) if has else _NO_ROW for one, has in zip(thresholds, has_label, strict=True)]

@@ -68,3 +68,16 @@ def test_a_label_that_no_row_has_is_given_at_one_half_and_a_score_of_0_never():
     none, all_rows = fit_score_thresholds(scores, labels)
     assert none == 0.5
     assert 0 < all_rows <= 0.5
+
+
+@pytest.mark.issue(3)
+def test_a_label_that_few_rows_lack_altogether_is_not_given_to_all():
+    generator = np.random.default_rng(6)
+    logits, labels = generator.normal(-3, 1, size=(20, 2)), np.zeros((20, 2), dtype=np.float32)
+    labels[:8, 1] = 1
+    platt = fit_platt(logits, labels)
+    scores = sigmoid(logits * platt.slopes + platt.intercepts)
+    none, some = fit_thresholds(scores, labels)
+    assert none == 0.5
+    assert some < 0.5
+    assert not (scores[:, 0] >= none).any()
