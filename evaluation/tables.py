@@ -19,9 +19,11 @@ Json = Mapping[str, Any]
 
 def show_number(value: float, *, digits: int = 3, is_signed: bool = False) -> str:
     """Write a figure as statisticians do, in one width: `.741`, `-.020`, `1.00`; with `is_signed` also `+.020`."""
-    text = f"{value:{'+' if is_signed else ''}.{digits}f}"
-    sign, plain = text[: -len(text.lstrip("+-"))], text.lstrip("+-")
-    return sign + (plain[1:] if plain.startswith("0.") else plain[:-1])
+    signed = "+" if is_signed else ""
+    text = f"{value:{signed}.{digits}f}"
+    if text.lstrip("+-").startswith("0."):
+        return text.replace("0.", ".", 1)
+    return f"{value:{signed}.{digits - 1}f}"  # rounded anew: 1.238 cut by a digit was 1.23
 
 
 def show_figure(figure: Mapping[str, Any] | None, *, is_signed: bool = False) -> str:

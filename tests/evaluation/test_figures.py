@@ -13,7 +13,16 @@ from evaluation.plots_growth import draw_growth
 from evaluation.ranking import measure_ranking
 from evaluation.rows import HeadRows, Sample, share_of
 from evaluation.slices import measure_slices
-from evaluation.tables import list_labels, say_better, show_bootstrap_p, show_figure, show_p, show_range, show_text
+from evaluation.tables import (
+    list_labels,
+    say_better,
+    show_bootstrap_p,
+    show_figure,
+    show_number,
+    show_p,
+    show_range,
+    show_text,
+)
 from twohands.bounds import bound_head
 from twohands.examples import Example
 from twohands.metrics import draw_weights
@@ -195,6 +204,14 @@ def test_the_least_p_is_told_as_a_bound(taxonomy):
     assert show_bootstrap_p(near) == show_p(near["p"])
     assert show_bootstrap_p({"p": None, "p_is_least": None}) == "-"
     assert show_bootstrap_p({"p": 2 / 1401, "p_is_least": True}) == "≤.002"  # .0014 is not at most .001
+
+
+@pytest.mark.issue(6)
+def test_a_figure_beyond_1_is_rounded_and_not_cut():
+    """A difference of kappa or of correlation may be as large as 2."""
+    shown = [show_number(value, is_signed=True) for value in (1.238, -1.238, 0.9996, -0.0201, 2)]
+    assert shown == ["+1.24", "-1.24", "+1.00", "-.020", "+2.00"]
+    assert [show_number(value, digits=2) for value in (0.951, 0.999, 1)] == [".95", "1.0", "1.0"]
 
 
 def test_draws_that_lack_a_label_are_dropped_on_both_sides(taxonomy):
