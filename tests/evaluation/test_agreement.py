@@ -546,6 +546,16 @@ def test_the_report_loads_nothing_and_escapes_names(tiny_model, tmp_path):
 
 
 @pytest.mark.issue(6)
+def test_no_p_is_shown_as_naught(tiny_model, tmp_path, wide):
+    arguments = ("--model", tiny_model, "--data", wide, "--annotators", *NAMES, "--report", tmp_path / "out")
+    run(*arguments, "--replicates", 100)
+    report = json.loads((tmp_path / "out" / "agreement.json").read_text())
+    found = report["variables"]["stance"]["model"]["stand_in"]["annotators"]
+    assert min(each["p"] for each in found.values()) < 0.001
+    assert "<td>&lt;.001</td>" in (tmp_path / "out" / "agreement.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.issue(6)
 def test_rows_are_chosen_by_the_values_of_their_columns(tmp_path):
     rows = make_codings(40, annotators=("anna", "ben"))
     for number, row in enumerate(rows):
