@@ -44,7 +44,9 @@ _KIND = "curve"
 def _judge_gain(gain: Mapping[str, Any]) -> str:
     if gain["low"] is None:
         return "no interval to tell by"
-    return "more labels still paid" if gain["low"] > 0 else "no gain is shown"
+    if gain["low"] > 0:
+        return "more labels still paid"
+    return "it did worse with more" if gain["high"] < 0 else "no gain is shown"  # as the page says
 
 
 def _print_curve(report: Mapping[str, Any]) -> None:

@@ -59,7 +59,7 @@ def draw_growth(points: Sequence[Mapping[str, Any]], heads: Mapping[str, Any]) -
             axes.axvspan(sizes[-1] * 1.12, ticks[-1] * 1.12, color=MUTED, alpha=0.08, linewidth=0)
         axes.set_xticks(ticks, [_show_size(tick) for tick in ticks])
         axes.minorticks_off()
-        axes.set(xlabel="training rows (each step doubles them)", ylabel="macro-F1")
+        axes.set(xlabel="training rows (a scale that doubles)", ylabel="macro-F1")
         axes.legend(loc="lower right", fontsize=8)
         said = "measured and extrapolated" if is_extrapolated else "measured"
         return to_svg(figure, f"Macro-F1 against the number of training rows, {said}")

@@ -8,10 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from evaluation import growth
-from evaluation.curve_command import _note_sizes
+from evaluation.curve_command import _judge_gain, _note_sizes
 from evaluation.data_commands import data
 from evaluation.dataset import halve, load_labelled, refuse_overlap
 from evaluation.growth import FEWEST_POINTS, choose_sizes, draw_parts, fit_power_law
+from evaluation.plots_growth import draw_growth
 from tests.evaluation.peers import make_word_encoder
 from tests.evaluation.support import make_rows, write_rows
 from twohands import errors
@@ -213,3 +214,20 @@ def test_wrong_use_is_told(files):
         run("--train", files["train"], "--dev", files["train"])
     notes = _note_sizes(3, [{}])
     assert [note.split(" ", 2)[:2] for note in notes] == [["2", "sizes"], ["1", "size"]]
+
+
+@pytest.mark.issue(6)
+def test_a_loss_is_not_told_as_no_gain():
+    """The terminal called it so, where the page said that it did worse."""
+    said = [_judge_gain({"low": low, "high": high}) for low, high in ((0.1, 0.2), (-0.1, 0.2), (-0.2, -0.1))]
+    assert said == ["more labels still paid", "no gain is shown", "it did worse with more"]
+    assert _judge_gain({"low": None, "high": None}) == "no interval to tell by"
+
+
+@pytest.mark.issue(6)
+def test_an_axis_does_not_promise_doublings_that_whole_documents_do_not_allow():
+    figure = {"value": 0.5, "low": 0.4, "high": 0.6}
+    points = [{"n_rows": n, "heads": {"stance": {"macro_f1": figure}}} for n in (60, 100, 130)]
+    svg = draw_growth(points, {"stance": {"extrapolation": None}})
+    assert "training rows" in svg
+    assert "each step doubles" not in svg
