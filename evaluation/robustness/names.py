@@ -53,8 +53,8 @@ def measure_names(
     Returns:
         `n_rows`, `n_texts`, and by head `flipped`, the share of changed texts whose answer is another (rows of one
         document are a cluster), `spread`, by label the mean over rows of the highest less the lowest score, and
-        `names`, by country the mean distance of each score from the row's mean over all countries put in. None where
-        no row names a country.
+        `names`, by country the mean distance of each score from the row's mean over all its countries, the written
+        one among them. None where no row names a country.
     """
     if not swapped:
         return None
