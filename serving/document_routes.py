@@ -27,7 +27,6 @@ from twohands.documents import DocumentText
 from twohands.errors import DeadlineError, InputError, MediaTypeError, OverloadedError, TwoHandsError
 from twohands.outputs import encode_line
 from twohands.paragraphs import Paragraph
-from twohands.plain_words import PlainWords
 from twohands.scores import with_thresholds
 from twohands.summary import summarise
 from twohands.taxonomy import Taxonomy, check_documents
@@ -153,7 +152,7 @@ def _read_charset(declared: str) -> str | None:
 
 
 async def _classify(
-    service: Service, read: DocumentText, paragraphs: list[Paragraph], wanted: _Wanted
+    service: Service, paragraphs: list[Paragraph], wanted: _Wanted
 ) -> AsyncIterator[list[tuple[Paragraph, _Item]]]:
     """A few at a time, so that others are answered between; what was begun waits for its turn when there is a rush."""
     patient = PatientClassifier(
@@ -162,16 +161,10 @@ async def _classify(
         explain=wanted.explain,
         most_wait_s=service.settings.document_timeout_s,
     )
-    plain = PlainWords(read.text)
-
-    def read_lines(group: list[Paragraph]) -> list[str]:
-        """The words at their lines, by whose ends items of a list are told apart."""
-        return [plain.read(read.text[paragraph.start : paragraph.end]) for paragraph in group]
-
     is_first = True
     for group in patient.cut_groups(paragraphs, lambda paragraph: paragraph.text):
         texts = [paragraph.text for paragraph in group]
-        raws = await asyncio.to_thread(read_lines, group) if wanted.explain else None
+        raws = [paragraph.lines for paragraph in group]
         items: list[_Item] = []
         for item in await patient.classify(texts, is_first=is_first, raws=raws):
             if isinstance(item, DeadlineError):  # a summary without this paragraph would be another document's
@@ -283,7 +276,7 @@ async def classify_document(
         "text": None if is_as_sent else read.text,
     }
     answered = {"model": identity, "document": document}
-    groups = _classify(service, read, paragraphs, wanted)
+    groups = _classify(service, paragraphs, wanted)
     if prefers_lines(request.headers.getlist("accept")):
         lines = _lines(answered, groups, taxonomy, read)
         first = await anext(lines)

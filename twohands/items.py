@@ -34,7 +34,6 @@ from twohands.errors import (
 )
 from twohands.examples import Row, expand_paths, import_pyarrow, read_jsonl_lines, read_rows
 from twohands.paragraphs import split_paragraphs
-from twohands.plain_words import PlainWords
 from twohands.row_files import (
     ROW_SUFFIXES,
     PackedError,
@@ -222,16 +221,14 @@ def _items_from_document(
         return
     if not paragraphs:
         yield Item(name, None, EmptyParagraphError("the document holds no text"), where, document=name)
-    plain = PlainWords(document.text)
     for number, paragraph in enumerate(paragraphs):
         offsets = {"start": paragraph.start, "end": paragraph.end} if has_offsets else {}
         if page := document.find_page(paragraph.start):
             offsets["page"] = page
         named = {place: found for place in ("section", "speaker") if (found := getattr(paragraph, place))}
-        raw = plain.read(document.text[paragraph.start : paragraph.end])
         under = (spell_value(named.get(by), most_chars=_MAX_NAME_CHARS), True) if by in PLACES else (name, False)
         place = where | {"paragraph": number} | offsets | named
-        yield Item(f"{name}#{number}", paragraph.text, None, place, raw, *under)
+        yield Item(f"{name}#{number}", paragraph.text, None, place, paragraph.lines, *under)
 
 
 def read_items(files: Iterable[Path], faults: list[str], *, text_column: str, by: str | None = None) -> Iterator[Item]:

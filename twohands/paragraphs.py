@@ -48,8 +48,9 @@ _PERHAPS_MARKS = re.compile(rf"(?<![^\w\s\x00-\x7f])[^\w\s\x00-\x7f]{{{LIMIT_MAR
 class Paragraph:
     """One paragraph of a document: `text` is normalised and without marks, `raw[start:end]` is where it stood.
 
-    `section` is the last marked heading above it, in one line and without its marks; `speaker` is who speaks in a
-    transcript (`speakers.py`); both empty where there is none.
+    `lines` are the words of `text` at their lines, by whose ends items of a list are told apart. `section` is the last
+    marked heading above it, in one line and without its marks; `speaker` is who speaks in a transcript
+    (`speakers.py`); both empty where there is none.
     """
 
     text: str
@@ -57,6 +58,7 @@ class Paragraph:
     end: int
     section: str = ""
     speaker: str = ""
+    lines: str = ""
 
 
 def _cut_run(match: re.Match[str]) -> str:
@@ -350,9 +352,10 @@ def iter_paragraphs(
                 section = normalise(heading) if (heading := sections.find(start)) else ""
                 if end - start > limit_chars:
                     raise ParagraphTooLongError(_tell_too_long(raw, start, end, limit_chars))
-                paragraph = normalise(plain.read(text[start:end]), limit_chars=limit_chars)
+                lines = plain.read(text[start:end])
+                paragraph = normalise(lines, limit_chars=limit_chars)
                 is_blank = False
-                yield Paragraph(paragraph, start, end, section, turns.find(start, section))
+                yield Paragraph(paragraph, start, end, section, turns.find(start, section), lines)
 
 
 def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int = LIMIT_CHARS) -> list[Paragraph]:
