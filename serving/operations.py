@@ -68,6 +68,11 @@ def _describe(slot: Slot, models: Models) -> ServedModel:
     )
 
 
+def _tell_others(name: str, models: Models) -> None:
+    # Not by `get`: who asked may have left, and what is held for a request that has ended is held for ever.
+    models.tell_others(name, models.get_slot(name).current.classifier.sha256)
+
+
 @router.get(
     METRICS_PATH,
     response_class=Response,
@@ -93,7 +98,7 @@ async def reload_model(name: str, models: _Models) -> ExchangeResponse:
 
     async def exchange() -> bool:
         if is_new := await models.reload(name):
-            models.tell_others(name, models.get(name).classifier.sha256)
+            _tell_others(name, models)
         return is_new
 
     # Of half an exchange, of which the other workers heard nothing, nobody would know.
@@ -109,7 +114,7 @@ async def roll_back_model(name: str, models: _Models) -> ExchangeResponse:
 
     async def exchange() -> None:
         await models.rollback(name)
-        models.tell_others(name, models.get(name).classifier.sha256)
+        _tell_others(name, models)
 
     await models.see_through(exchange())
     return ExchangeResponse(outcome="rolled_back", served=_describe(models.get_slot(name), models))

@@ -274,8 +274,13 @@ async def test_an_exchange_goes_on_when_who_asked_for_it_leaves(app_client, fold
     assert models.default is served
     may_go_on.set()
     await wait_until(lambda: told)
-    assert models.default.classifier.identity["version"] == wanted
-    assert told == [("mine", models.default.classifier.sha256)]
+    exchanged = models.default
+    assert exchanged.classifier.identity["version"] == wanted
+    assert told == [("mine", exchanged.classifier.sha256)]
+    for number in ("3", "4"):  # it is let go as any other: nobody holds it
+        build_tiny_model(folder, version=number)
+        await exchange(client)
+    await wait_until(lambda: exchanged.phase is Phase.STOPPING)
 
 
 async def test_a_model_that_could_not_take_over_is_let_go(app_client, folder, monkeypatch):
