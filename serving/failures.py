@@ -101,6 +101,11 @@ def list_codes(statuses: Collection[int]) -> list[str]:
     return sorted({str(getattr(kind, "code", "")) for kind in kinds if _find_status(kind) in statuses})
 
 
+def is_name(word: str) -> bool:
+    """Whether a caller's word looks like a name, so that an answer may repeat it; others may be a text or a key."""
+    return _NAME.fullmatch(word) is not None
+
+
 def describe_validation(faults: Sequence[Mapping[str, Any]]) -> str:
     """Name each field and what is wrong with it, without its value.
 
@@ -113,7 +118,7 @@ def describe_validation(faults: Sequence[Mapping[str, Any]]) -> str:
     lines = []
     for fault in faults[:_MAX_FAULTS]:
         parts = [str(part) for part in fault["loc"] if part not in {"body", "[key]"}]
-        where = ".".join(part if _NAME.fullmatch(part) else "(unprintable name)" for part in parts) or "body"
+        where = ".".join(part if is_name(part) else "(unprintable name)" for part in parts) or "body"
         what = _WORDS_BY_FAULT.get(fault["type"], fault["msg"])
         if fault["type"] == "model_type" and (required := fault.get("required")):
             what += " such as {" + ", ".join(f'"{name}": ...' for name in required) + "}"

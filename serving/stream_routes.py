@@ -14,6 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from serving.body_room import HELD_BODY
 from serving.endings import LAST_WORDS
+from serving.failures import is_name
 from serving.limits import check_media_type
 from serving.models import Models
 from serving.ndjson import RowReader, StreamRow
@@ -76,7 +77,7 @@ class NdjsonResponse(Response):
 
 
 def parse_thresholds(pairs: Sequence[str]) -> dict[str, object]:
-    """Read LABEL=VALUE, as the command line has it.
+    """Read LABEL=VALUE, each label once, as the command line has it.
 
     Args:
         pairs: as they came.
@@ -85,15 +86,20 @@ def parse_thresholds(pairs: Sequence[str]) -> dict[str, object]:
         Thresholds by label.
 
     Raises:
-        ThresholdError: one is not of this form.
+        ThresholdError: one is not of this form, or a label is given twice.
     """
     thresholds: dict[str, object] = {}
     for pair in pairs:
         label, _, number = pair.rpartition("=")
         try:
-            thresholds[label] = float(number)
+            value = float(number) if is_name(label) else None
         except ValueError:
-            raise ThresholdError("threshold: expected LABEL=VALUE, for example regulation=0.6") from None
+            value = None
+        if value is None:
+            raise ThresholdError("threshold: expected LABEL=VALUE, for example regulation=0.6")
+        if label in thresholds:  # only the last would count
+            raise ThresholdError(f"threshold for '{label}' is given twice; give it once")
+        thresholds[label] = value
     return thresholds
 
 

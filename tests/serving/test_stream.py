@@ -138,6 +138,8 @@ async def test_parameters_are_those_of_other_requests(client):
         ({"threshold": "sanctions"}, 422, "invalid_threshold"),
         ({"threshold": "nothing=0.5"}, 422, "invalid_threshold"),
         ({"threshold": "sanctions=nan"}, 422, "invalid_threshold"),
+        ({"threshold": "=0.5"}, 422, "invalid_threshold"),
+        ({"threshold": ["sanctions=0.5", "stance=1", "sanctions=0.6"]}, 422, "invalid_threshold"),
         ({"explain": "perhaps"}, 422, "invalid_request"),
         ({"model": "absent"}, 404, "unknown_model"),
     ],
@@ -145,6 +147,16 @@ async def test_parameters_are_those_of_other_requests(client):
 async def test_wrong_parameters_are_refused(client, parameters, status, code):
     response = await stream(client, make_body("plan"), **parameters)
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+
+
+@pytest.mark.issue(4)
+async def test_a_threshold_for_what_is_no_name_is_refused_without_its_words(client):
+    told = (await stream(client, make_body("plan"), threshold="Rates=0.5")).json()["error"]["message"]
+    assert told.startswith("threshold for 'Rates', which is none of ")
+    for words in ("The ministry will buy the first three years", "plan\x1b", "x" * 65):
+        response = await stream(client, make_body("plan"), threshold=f"{words}=0.5")
+        assert (response.status_code, response.json()["error"]["code"]) == (422, "invalid_threshold")
+        assert words not in response.text
 
 
 async def test_body_that_is_not_declared_as_lines_is_refused(client):
