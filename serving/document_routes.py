@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from serving.accepting import prefers_lines
 from serving.document_schemas import EXPLAIN, DocumentRequest, DocumentResponse
+from serving.endings import LAST_WORDS
 from serving.extract import extract
 from serving.models import Models
 from serving.operations import get_models
@@ -24,7 +25,14 @@ from serving.stream_routes import MEDIA_TYPE, NdjsonResponse, chain, parse_thres
 from twohands import prediction
 from twohands.charsets import find_codec
 from twohands.documents import DocumentText
-from twohands.errors import DeadlineError, InputError, MediaTypeError, OverloadedError, TwoHandsError
+from twohands.errors import (
+    DeadlineError,
+    EngineStoppedError,
+    InputError,
+    MediaTypeError,
+    OverloadedError,
+    TwoHandsError,
+)
 from twohands.outputs import encode_line
 from twohands.paragraphs import Paragraph
 from twohands.scores import with_thresholds
@@ -44,6 +52,8 @@ _SUFFIXES = {
 }
 _ALSO_READ = {"text/x-markdown": "text/markdown", "application/xhtml+xml": "text/html"}
 _CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
+_JSON = "application/json"
+_STOPPED = "the service is stopping; send the document again elsewhere"
 _UNDECLARED = {"binary", "unknown-8bit"}  # what `file` and libmagic write of bytes whose encoding they do not know
 _MAX_READERS = 2
 _MAX_WAITING = 8
@@ -66,10 +76,10 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A request, read."""
+    """A request, as far as it is read: its headers and query, then its body."""
 
-    content: bytes
     media_type: str
+    content: bytes = b""
     charset: str | None = None
     model: str | None = None
     explain: bool = False
@@ -122,24 +132,38 @@ class Readers:
             self._n_here -= 1
 
 
-async def read_document_request(request: Request) -> _Wanted:
-    """Read the body: a document by its media type and charset, or JSON that holds one."""
-    declared = request.headers.get("content-type", "")
+def _read_type(declared: str) -> _Wanted:
+    """What the body is declared to be: a document by its media type and charset, or JSON that holds one."""
     media_type = declared.partition(";")[0].strip().lower()
-    if media_type == "application/json":
-        wanted = parse_as(DocumentRequest, await request.body())
-        return _Wanted(
-            wanted.text.encode(),
-            "text/plain",
-            model=wanted.model,
-            explain=wanted.explain,
-            thresholds=wanted.thresholds,
-        )
     media_type = _ALSO_READ.get(media_type, media_type)
-    if media_type not in _SUFFIXES:
-        raise MediaTypeError(f"send a document with its `content-type`: {', '.join(_SUFFIXES)} or application/json")
-    charset = _read_charset(declared) if media_type not in {"application/pdf", _DOCX} else None
-    return _Wanted(await request.body(), media_type, charset)
+    if media_type != _JSON and media_type not in _SUFFIXES:
+        raise MediaTypeError(f"send a document with its `content-type`: {', '.join(_SUFFIXES)} or {_JSON}")
+    charset = _read_charset(declared) if media_type not in {_JSON, "application/pdf", _DOCX} else None
+    return _Wanted(media_type, charset=charset)
+
+
+async def _read_body(request: Request, asked: _Wanted) -> _Wanted:
+    """Read the body, whose own words count where it has any."""
+    content = await request.body()
+    if asked.media_type != _JSON:
+        return replace(asked, content=content)
+    sent = parse_as(DocumentRequest, content)
+    return _Wanted(
+        "text/plain",
+        sent.text.encode(),
+        model=asked.model if sent.model is None else sent.model,
+        explain=asked.explain or sent.explain,
+        thresholds={**asked.thresholds, **sent.thresholds},
+    )
+
+
+def _find_service(models: Models, wanted: _Wanted) -> Service:
+    """The model that is to answer; refused when there is none yet, and what cannot be wanted of this one."""
+    service = models.get(wanted.model)
+    taxonomy = service.classifier.taxonomy
+    with_thresholds(taxonomy.heads, service.classifier.manifest.rules, wanted.thresholds)
+    check_documents(taxonomy, {_SUFFIXES[wanted.media_type]})
+    return service
 
 
 def _read_charset(declared: str) -> str | None:
@@ -194,11 +218,17 @@ async def _summarise(items: list[_Item], taxonomy: Taxonomy) -> dict[str, object
     return await asyncio.to_thread(summarise, sound, taxonomy) if sound else None
 
 
+def _tell_end(error: TwoHandsError) -> bytes:
+    """The last line of an answer that had to break off."""
+    return encode_line({"error": {"code": error.code, "message": str(error)}})
+
+
 async def _lines(
     head: dict[str, object],
     groups: AsyncIterator[list[tuple[Paragraph, _Item]]],
     taxonomy: Taxonomy,
     read: DocumentText,
+    on_failure: Callable[[TwoHandsError], None],
 ) -> AsyncIterator[bytes]:
     """What is known of the document, a line for each paragraph as it is done, and the summary or what went wrong."""
     items: list[_Item] = []
@@ -211,7 +241,8 @@ async def _lines(
         except TwoHandsError as error:
             if not items:  # nothing was sent: it is a refusal, with its own status
                 raise
-            yield encode_line({"error": {"code": error.code, "message": str(error)}})
+            on_failure(error)
+            yield _tell_end(error)
             return
     yield encode_line({"summary": await _summarise(items, taxonomy)})
 
@@ -236,7 +267,6 @@ async def _lines(
 async def classify_document(
     request: Request,
     models: Annotated[Models, Depends(get_models)],
-    sent: Annotated[_Wanted, Depends(read_document_request)],
     model: Annotated[str | None, Query(description="which model; the default one if not given")] = None,
     explain: Annotated[bool, Query(description=EXPLAIN)] = False,
     threshold: Annotated[list[str], Query(description="LABEL=VALUE, as in the command line")] = [],  # noqa: B006
@@ -248,17 +278,13 @@ async def classify_document(
     as it is made: a line with `model` and `document`, a line for each paragraph, and one with `summary`, or with
     `error` where it had to break off. The query says what the body does not: a document by itself can say nothing.
     """
-    wanted = replace(
-        sent,
-        model=model if sent.model is None else sent.model,
-        explain=explain or sent.explain,
-        thresholds={**parse_thresholds(threshold), **sent.thresholds},
-    )
-    service = models.get(wanted.model)
-    # Refuses before the document is read, when there is no model yet, and what cannot be wanted of this one.
+    asked = _read_type(request.headers.get("content-type", ""))
+    asked = replace(asked, model=model, explain=explain, thresholds=parse_thresholds(threshold))
+    if asked.media_type != _JSON:  # nothing of a document is asked for that is refused by its query
+        _find_service(models, asked)
+    wanted = await _read_body(request, asked)
+    service = _find_service(models, wanted)
     taxonomy = service.classifier.taxonomy
-    with_thresholds(taxonomy.heads, service.classifier.manifest.rules, wanted.thresholds)
-    check_documents(taxonomy, {_SUFFIXES[wanted.media_type]})
     settings, readers = service.settings, request.app.state.readers
     read, paragraphs = await readers.read(
         wanted,
@@ -278,8 +304,13 @@ async def classify_document(
     answered = {"model": identity, "document": document}
     groups = _classify(service, paragraphs, wanted)
     if prefers_lines(request.headers.getlist("accept")):
-        lines = _lines(answered, groups, taxonomy, read)
+
+        def note(error: TwoHandsError) -> None:
+            request.state.failure_code = error.code  # for the log: the status is sent by then
+
+        lines = _lines(answered, groups, taxonomy, read, note)
         first = await anext(lines)
+        request.scope["state"][LAST_WORDS] = _tell_end(EngineStoppedError(_STOPPED))
         return NdjsonResponse(chain(first, lines), headers | {"x-accel-buffering": "no"})
     pairs = [pair async for group in groups for pair in group]
     summary = await _summarise([item for _, item in pairs], taxonomy)

@@ -302,6 +302,10 @@ def guarded(tiny_model, classifier, tmp_path_factory):
         (await_word(b"/v1/classify").replace(b"application/json", b"text/html"), 415),
         (await_word(b"/v1/classify", headers=b"origin: http://evil.example\r\n"), 403),
         (await_word(b"/v1/classify", headers=b"x-a: a\r\n" * 120), 431),
+        (await_word(b"/v1/documents?model=absent").replace(b"application/json", b"application/pdf"), 404),
+        (await_word(b"/v1/documents?threshold=stance=2").replace(b"application/json", b"text/plain"), 422),
+        (await_word(b"/v1/documents?threshold=stance"), 422),
+        (await_word(b"/v1/documents?explain=perhaps"), 422),
     ],
 )
 def test_who_waits_to_be_told_is_told_at_once_and_asked_for_no_body(served, sent, status):

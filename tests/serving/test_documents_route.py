@@ -290,7 +290,7 @@ async def test_where_no_reader_can_be_started_now_the_client_is_told_to_come_bac
 async def test_documents_of_clients_who_left_are_read_no_further(monkeypatch):
     n_clients = 5
     begun = read_with(monkeypatch, "sh", "-c", "yes | head -c 1000000; exec sleep 20")  # more than a pipe holds
-    readers, wanted = Readers(), _Wanted(b"x", "application/pdf")
+    readers, wanted = Readers(), _Wanted("application/pdf", b"x")
     for number in range(1, n_clients + 1):
         task = asyncio.create_task(readers.read(wanted, limit_chars=500, max_paragraphs=9, timeout_s=20))
         for _ in range(1000):

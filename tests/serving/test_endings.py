@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from serving import stream_routes
+from serving import document_routes, stream_routes
 from serving.settings import ServeSettings
 from tests.serving.support import Gate, with_session
 from tests.serving.test_server import BODY, Running
@@ -128,6 +128,47 @@ def test_a_stream_that_owes_rows_until_the_time_is_over_ends_in_its_own_shape(
         (None, "engine_stopped"),
     ]
     assert list_errors(caplog) == []
+
+
+def ask_for_lines(running, text):
+    """A document whose paragraphs are answered as they are done, one by one."""
+    client = socket.create_connection(("127.0.0.1", running.port), 20)
+    head = b"POST /v1/documents HTTP/1.1\r\nhost: a\r\ncontent-type: text/plain\r\naccept: application/x-ndjson\r\n"
+    client.sendall(head + b"content-length: %d\r\n\r\n%b" % (len(text), text))
+    return client
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("waits_for", ["model", "summary"])
+def test_a_document_that_breaks_off_says_so_by_its_last_line_and_in_the_log(
+    tiny_model, classifier, caplog, monkeypatch, waits_for
+):
+    caplog.set_level(logging.INFO, "serving.access")
+    gate = Gate(7, n_free=3 if waits_for == "model" else 4)
+    if waits_for == "summary":  # what waits for no model is not answered by its end, but broken off
+
+        def summarise(*_):
+            gate.reached.set()
+            gate.opened.wait(20)
+
+        monkeypatch.setattr(document_routes, "summarise", summarise)
+    settings = ServeSettings(model=str(tiny_model), shutdown_timeout_s=1, max_inputs=1)
+    with (
+        Running(settings, with_session(classifier, gate.run_batch)) as running,
+        ask_for_lines(running, b"The plan of the plan.\n\nA market.") as client,
+    ):
+        assert gate.reached.wait(10)
+        running.stop()
+        status, _, content = read_answer(client)
+        gate.opened.set()
+    head, *paragraphs, last = [json.loads(line) for line in content.splitlines()]
+    assert (status, head["document"]["n_paragraphs"]) == (200, 2)
+    assert [each["paragraph"] for each in paragraphs] == [0, 1][: 1 if waits_for == "model" else 2]
+    assert list(last) == ["error"]
+    assert last["error"]["code"] == "engine_stopped"
+    assert list_errors(caplog) == []
+    (told,) = [record.facts for record in caplog.records if getattr(record, "facts", None)]
+    assert (told["status"], told["code"]) == (200, "engine_stopped")
 
 
 def test_a_stream_without_a_row_is_refused_at_the_end(tiny_model, classifier, caplog):
