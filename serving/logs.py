@@ -38,6 +38,15 @@ def describe_exception(error: BaseException) -> dict[str, object]:
     return told
 
 
+def _read_message(record: logging.LogRecord) -> str:
+    """What a record says; asyncio's of an exception only as far as it repeats nothing that was raised or passed on."""
+    message = record.getMessage()
+    if record.name == "asyncio" and record.exc_info:
+        # `Exception in callback f('…')`, or below the first line the task, and with it what the exception says.
+        return message.partition("\n")[0].partition("(")[0]
+    return message
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: `time`, `level`, `logger`, `message`, and the facts of the record."""
 
@@ -47,7 +56,7 @@ class JsonFormatter(logging.Formatter):
             "time": _format_time(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _read_message(record),
         }
         entry |= getattr(record, "facts", {})
         if record.exc_info and record.exc_info[1] is not None:
@@ -61,7 +70,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Write one record."""
         facts = "".join(f" {name}={fact}" for name, fact in getattr(record, "facts", {}).items())
-        line = f"{_format_time(record.created)} {record.levelname} {record.name}: {record.getMessage()}{facts}"
+        line = f"{_format_time(record.created)} {record.levelname} {record.name}: {_read_message(record)}{facts}"
         if record.exc_info and record.exc_info[1] is not None:
             told = describe_exception(record.exc_info[1])
             line += f" [{told['type']} at {'; '.join(map(str, told['frames'] or []))}]"  # type: ignore[call-overload]

@@ -1,5 +1,7 @@
 """Nobody waits for the log: not when its reader stalls, and not when nothing of it can be written."""
 
+import asyncio
+import gc
 import http.client
 import json
 import logging
@@ -14,7 +16,7 @@ from contextlib import closing, suppress
 
 import pytest
 
-from serving.logs import JsonFormatter, PatientHandler
+from serving.logs import JsonFormatter, PatientHandler, TextFormatter
 from serving.server import open_socket
 from tests.serving.processes import start_serve
 from tests.serving.test_process import clean_environment
@@ -44,6 +46,33 @@ def test_lines_come_in_order_and_whole(pipe):
             tell(handler, f"{number} é")
     writer.close()
     assert [json.loads(line)["message"] for line in reader] == [f"{number} é" for number in range(200)]
+
+
+def fail(text):
+    raise ValueError(f"cannot read {text}")
+
+
+async def fail_later(text):
+    fail(text)
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()])
+def test_what_asyncio_tells_of_an_exception_repeats_none_of_its_words(caplog, formatter):
+    async def leave_two_behind():
+        tasks = [asyncio.create_task(fail_later("the secret plan"))]
+        asyncio.get_running_loop().call_soon(fail, "the secret plan")
+        await asyncio.sleep(0.01)
+        tasks.clear()
+        gc.collect()
+
+    asyncio.run(leave_two_behind())
+    told = [formatter.format(record) for record in caplog.records if record.name == "asyncio"]
+    assert len(told) == 2
+    for line in told:
+        assert "ValueError" in line
+        assert "fail" in line  # its frames
+        assert "secret" not in line
 
 
 def test_a_reader_who_stalls_loses_lines_and_is_told_how_many(pipe):
