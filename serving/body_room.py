@@ -70,7 +70,7 @@ class HeldBody:
         """Tell how much is held from now on.
 
         Args:
-            n_bytes: of the body, all that is held.
+            n_bytes: of the body, or of what was read of it, all that is held.
 
         Raises:
             OverloadedError: there is no room for what is new of it; then it is held no longer.

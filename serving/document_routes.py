@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from serving.accepting import prefers_lines
+from serving.body_room import HELD_BODY
 from serving.document_schemas import EXPLAIN, DocumentRequest, DocumentResponse
 from serving.endings import LAST_WORDS
 from serving.extract import extract
@@ -292,6 +293,8 @@ async def classify_document(
         max_paragraphs=settings.max_document_paragraphs,
         timeout_s=settings.document_timeout_s,
     )
+    # A packed file of some kilobytes may hold a hundred megabytes of text, which is held as long as its body.
+    request.scope["state"][HELD_BODY].hold(max(len(wanted.content), len(read.text)))
     is_as_sent = wanted.media_type in {"text/plain", "text/markdown"}
     identity = service.classifier.identity
     headers = {"x-model-sha256": identity["sha256"]}

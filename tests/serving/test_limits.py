@@ -10,6 +10,8 @@ from serving.body_room import FREE_BYTES
 from serving.limits import RequestLimits
 from serving.settings import ServeSettings
 from tests.serving.support import JSON, open_client
+from tests.unit.test_docx_text import make_docx
+from tests.unit.test_docx_text import p as write_paragraph
 
 pytestmark = pytest.mark.anyio
 
@@ -152,6 +154,17 @@ async def test_large_bodies_share_one_room_and_small_ones_need_none(crowded, is_
         content = pad(n_bytes)
         answer = await crowded.post("/v1/classify", content=content if is_declared else pieces(content), headers=JSON)
         assert answer.status_code == 200
+
+
+@pytest.mark.issue(4)
+async def test_the_text_of_a_packed_document_shares_the_room_of_bodies(crowded):
+    headers = {"content-type": "application/vnd.openxmlformats-officedocument.wordprocessingml.document"}
+    for n_paragraphs, status in ((8, 429), (1, 200)):
+        packed = make_docx(*[write_paragraph("The plan of the plan. " * 1000)] * n_paragraphs)
+        assert len(packed) < 10_000
+        answer = await crowded.post("/v1/documents", content=packed, headers=headers)
+        assert answer.status_code == status
+        assert ("retry-after" in answer.headers) is (status == 429)
 
 
 @pytest.mark.issue(4)
