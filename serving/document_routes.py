@@ -209,7 +209,7 @@ def _shape(number: int, paragraph: Paragraph, item: _Item, read: DocumentText) -
         where["speaker"] = paragraph.speaker
     if isinstance(item, InputError):
         return where | {"error": {"code": item.code, "message": str(item)}}
-    if item.evidence is not None:
+    if item.evidence is not None or paragraph.is_broken:
         where["text"] = paragraph.text
     return where | item.to_dict()
 

@@ -76,8 +76,8 @@ class DocumentParagraph(Prediction):
     )
     text: str | None = Field(
         default=None,
-        description="with `explain`: the words that were classified, without marks and line ends, in which places of "
-        "`evidence` count",
+        description="the words that were classified, without marks and line ends: with `explain`, since places of "
+        "`evidence` count in them, and where more than marks stands between them, such as times of subtitles",
     )
 
 

@@ -50,7 +50,8 @@ class Paragraph:
 
     `lines` are the words of `text` at their lines, by whose ends items of a list are told apart. `section` is the last
     marked heading above it, in one line and without its marks; `speaker` is who speaks in a transcript
-    (`speakers.py`); both empty where there is none.
+    (`speakers.py`); both empty where there is none. `is_broken` says that more than marks stood between its words, such
+    as times of subtitles or the edge of a page.
     """
 
     text: str
@@ -59,6 +60,7 @@ class Paragraph:
     section: str = ""
     speaker: str = ""
     lines: str = ""
+    is_broken: bool = False
 
 
 def _cut_run(match: re.Match[str]) -> str:
@@ -355,7 +357,8 @@ def iter_paragraphs(
                 lines = plain.read(text[start:end])
                 paragraph = normalise(lines, limit_chars=limit_chars)
                 is_blank = False
-                yield Paragraph(paragraph, start, end, section, turns.find(start, section), lines)
+                is_broken = text[start:end] != raw[start:end] and text[start:end].split() != raw[start:end].split()
+                yield Paragraph(paragraph, start, end, section, turns.find(start, section), lines, is_broken)
 
 
 def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int = LIMIT_CHARS) -> list[Paragraph]:

@@ -163,6 +163,21 @@ def test_each_kind_of_file_is_read(page, tmp_path):
         assert PIECES[2] in texts
 
 
+@pytest.mark.issue(4)
+def test_subtitles_are_shown_explained_and_corrected_without_their_times(page):
+    words = PIECES[0].split()
+    lines = [" ".join(words[n : n + 8]) for n in range(0, len(words), 8)]
+    cues = (f"{n}\n00:00:{n:02},000 --> 00:00:{n + 1:02},000\n{line}\n" for n, line in enumerate(lines, 1))
+    paste(page, "\n".join(cues))
+    wait_read(page)
+    assert page.locator(".para .text").all_inner_texts() == [PIECES[0]]
+    page.locator(".mark").first.click()
+    page.get_by_role("button", name="Underline the evidence").click()
+    page.locator(".evidence li").first.wait_for()
+    assert page.locator(".evidence q").first.inner_text().strip('"\u201c\u201d') in PIECES[0]
+    assert "-->" not in page.locator(".detail").inner_text()
+
+
 def test_the_strip_shows_the_whole_and_jumps(page):
     paste(page, "\n\n".join(PIECES * 12))
     wait_read(page)

@@ -119,6 +119,19 @@ async def test_a_document_is_explained_as_the_command_explains_its_paragraphs(cl
 
 
 @pytest.mark.issue(4)
+async def test_the_words_of_subtitles_are_told_as_their_place_holds_times_too(client):
+    lines = ["The plan of the plan", "is the market", "and the market is", "the plan."]
+    cues = "\n\n".join(f"{n}\n00:00:0{n},000 --> 00:00:0{n + 1},000\n{line}" for n, line in enumerate(lines, 1))
+    answer = (await send(client, cues)).json()
+    DocumentResponse.model_validate(answer)
+    (told,) = answer["paragraphs"]
+    assert told["text"] == " ".join(lines)
+    assert "-->" in cues[told["start"] : told["end"]]
+    alone = (await client.post("/v1/classify", json={"inputs": told["text"]})).json()["predictions"][0]
+    assert told["stance"] == alone["stance"]
+
+
+@pytest.mark.issue(4)
 async def test_a_document_by_itself_takes_thresholds_in_its_query(client, tmp_path):
     pdf = make_pdf(tmp_path / "a.pdf", [["The plan of the plan is the plan."]]).read_bytes()
     query = [("threshold", "stance=1"), ("threshold", "sanctions=0")]

@@ -129,3 +129,9 @@ def test_hostile_exports_take_linear_time():
     for raw in ("a\n\n1 Ab c d e\n" * 2000, "a\n\n12\n\n" * 5000, "\f " * 20_000, "a b\f" * 5000, "x" + "\n " * 20_000):
         blank_exported(raw, lambda: None)
     assert time.process_time() - began < 2
+
+
+def test_a_paragraph_tells_whether_more_than_its_words_stands_in_its_place():
+    plain, broken = split_paragraphs(f"{FIRST}\u2028{LAST}\n\n<p>{FIRST}<br>{LAST}</p><p></p>")
+    assert (plain.is_broken, broken.is_broken) == (False, True)
+    assert broken.text == f"{FIRST} {LAST}"

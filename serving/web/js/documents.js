@@ -160,7 +160,9 @@ async function* readSource(source, { limits, served, signal }) {
           section = value.section ?? section;
           hasTurns ||= Boolean(value.speaker);
           if (hasTurns) speaker = value.speaker ?? null;
-          paragraphs.push({ ...value, ...(section ? { section } : {}), ...(speaker ? { speaker } : {}), rawText: text.slice(start, end), above, readIndex: nRead });
+          // Where more than marks stands between its words, such as times of subtitles, the service says what they are.
+          const { text: words, ...answer } = value;
+          paragraphs.push({ ...answer, ...(section ? { section } : {}), ...(speaker ? { speaker } : {}), rawText: words ?? text.slice(start, end), above, readIndex: nRead });
           nRead += 1;
         } else if (value.summary && parts.length === 1) {
           yield { summary: value.summary };
