@@ -51,7 +51,12 @@ _SUFFIXES = {
     "application/pdf": ".pdf",
     _DOCX: ".docx",
 }
-_ALSO_READ = {"text/x-markdown": "text/markdown", "application/xhtml+xml": "text/html"}
+_ALSO_READ = {
+    "text/x-markdown": "text/markdown",
+    "text/vtt": "text/plain",
+    "application/x-subrip": "text/plain",
+    "application/xhtml+xml": "text/html",
+}
 _CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
 _JSON = "application/json"
 _STOPPED = "the service is stopping; send the document again elsewhere"

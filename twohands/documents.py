@@ -16,7 +16,7 @@ from twohands.extras import import_extra
 from twohands.html_text import html_to_text
 from twohands.pdf_text import read_pdf
 
-TEXT_SUFFIXES = (".txt", ".md")
+TEXT_SUFFIXES = (".txt", ".md", ".srt", ".vtt")
 MARKUP_SUFFIXES = (".html", ".htm", ".pdf", ".docx")
 DOCUMENT_SUFFIXES = TEXT_SUFFIXES + MARKUP_SUFFIXES
 

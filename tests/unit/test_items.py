@@ -37,6 +37,18 @@ def test_rows_keep_their_ids_or_are_named_by_their_place(tmp_path):
     assert all(item.error is None and item.where == {} for item in items)
 
 
+@pytest.mark.issue(4)
+def test_subtitles_are_documents_with_places_in_their_file(tmp_path):
+    words = f"{FIRST} {SECOND}".split()
+    lines = [" ".join(words[n : n + 6]) for n in range(0, len(words), 6)]
+    cues = "\n\n".join(f"00:0{n}.000 --> 00:0{n + 1}.000\n{line}" for n, line in enumerate(lines))
+    for name, head in ("talk.vtt", "WEBVTT\n\n"), ("talk.SRT", ""):
+        (tmp_path / name).write_text(f"{head}{cues}\n")
+        (item,), faults = read_all(tmp_path / name)
+        assert (item.text, faults) == (" ".join(words), [])
+        assert (head + cues)[item.where["start"] :].startswith(words[0])
+
+
 @pytest.mark.parametrize(
     ("line", "code"),
     [

@@ -306,8 +306,9 @@ def command(
     """Classify paragraphs of FILES, of folders (but what is hidden in them), or of standard input.
 
     Rows come from .jsonl, .ndjson, .csv, .tsv (each also .gz) and .parquet, in the column `text`, and are named by
-    their `id`, else FILE:LINE. Documents (.txt, .md, and with the extra `documents` .html, .pdf and .docx) are split
-    into paragraphs, named FILE#NUMBER. Standard input is JSONL if its first line begins with {, else one document.
+    their `id`, else FILE:LINE. Documents (.txt, .md, .srt, .vtt, and with the extra `documents` .html, .pdf and .docx)
+    are split into paragraphs, named FILE#NUMBER. Standard input is JSONL if its first line begins with {, else one
+    document.
 
     \b
       twohands classify speeches.csv --output speeches.classified.csv

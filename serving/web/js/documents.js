@@ -5,7 +5,7 @@ import { ask, readLines, ServiceError } from "./api.js";
 const NDJSON = "application/x-ndjson";
 const LONGEST_PART = 1_500_000; // characters
 const DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
-const KINDS = { txt: "text/plain", md: "text/plain", text: "text/plain", htm: "text/html", html: "text/html", xhtml: "text/html", pdf: "application/pdf", docx: DOCX };
+const KINDS = { txt: "text/plain", md: "text/plain", text: "text/plain", srt: "text/plain", vtt: "text/plain", htm: "text/html", html: "text/html", xhtml: "text/html", pdf: "application/pdf", docx: DOCX };
 
 // Offsets of the service count code points, those of JavaScript UTF-16 units.
 export class Points {

@@ -4,7 +4,7 @@ import { explain, notify, unnotify } from "./api.js";
 import { openFile } from "./documents.js";
 import { EXAMPLES } from "./example.js";
 
-const ACCEPT = ".txt,.md,.html,.htm,.pdf,.docx,text/plain,text/html,application/pdf";
+const ACCEPT = ".txt,.md,.srt,.vtt,.html,.htm,.pdf,.docx,text/plain,text/html,application/pdf";
 const ENOUGH = 12; // words from which what is pasted is a text to be read, not a word to go on from
 let serial = 0;
 
