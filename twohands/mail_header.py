@@ -35,8 +35,8 @@ def _is_prose(match: re.Match[str], part: str) -> bool:
     return not match["technical"] and "@" not in match[part] and (is_ended or len(words) >= PROSE_WORDS)
 
 
-def _read_fields(text: str, bounds: Span) -> tuple[int, int]:
-    """Where the text behind a header begins, and how many of From, To, Subject, Date and Sent it has."""
+def _read_fields(text: str, bounds: Span) -> tuple[int, set[str]]:
+    """Where the text behind a header begins, and which of From, To, Subject, Date and Sent it has."""
     begin, last = bounds
     known = set()
     match = _FIELD.match(text, begin, last)
@@ -49,7 +49,7 @@ def _read_fields(text: str, bounds: Span) -> tuple[int, int]:
             begin = match.start("fold")
             break
         match = following
-    return begin, len(known - {"none"})
+    return begin, known - {"none"}
 
 
 def is_mail_header(piece: str) -> bool:
@@ -59,13 +59,15 @@ def is_mail_header(piece: str) -> bool:
         piece: what stands between blank lines.
 
     Returns:
-        True, too, with "-----Original Message-----" or a rule above it, and where each line is quoted by `>`.
+        True, too, with "-----Original Message-----" or a rule above it, and where each line is quoted by `>`. False
+        where it says not who wrote: a timetable may have From and To.
     """
     header = _QUOTED.sub("", piece)
     above = _FORWARDED.match(header)
     begin = above.end() if above else 0
-    end, n_known = _read_fields(header, (begin, len(header)))
-    return n_known > 1 and end == len(header)
+    end, known = _read_fields(header, (begin, len(header)))
+    is_of_mail = ("from" in known and not known.isdisjoint({"sent", "subject"})) or (len(known) > 1 and "@" in header)
+    return is_of_mail and end == len(header)
 
 
 def skip_mail_header(text: str, bounds: Span) -> Span:
@@ -83,8 +85,8 @@ def skip_mail_header(text: str, bounds: Span) -> Span:
         where nothing is behind.
     """
     begin, last = bounds
-    begin, n_known = _read_fields(text, (begin + text.startswith("\ufeff", begin), last))
-    if n_known < 2 or not text[begin:last].strip():
+    begin, known = _read_fields(text, (begin + text.startswith("\ufeff", begin), last))
+    if len(known) < 2 or not text[begin:last].strip():
         return bounds
     # An indent stays; blank lines would be taken for such of the text.
     behind = _BLANK_LINES.match(text, begin, last)

@@ -42,16 +42,20 @@ _NOTICE = re.compile(
     # Links have no stop: what ends as a sentence does is one.
     r"|(?:read (?:more|next|also)|see also|related(?: (?:stories|articles|content|reading))?|more on this story)"
     r"[*_]*\s*[:\u00bb\u203a|](?!.*\.\W*\Z)"
-    r"|(?:subscribe|register|(?:log|sign) ?in) (?:now )?to (?:continue|keep reading|unlock"
-    r"|read (?:the full|this) (?:article|story))\b"
-    r"|already (?:a (?:member|subscriber)|an? \w+ subscriber|have an account|registered|subscribed)\?"
-    r"|(?:we (?:and|&) our|our) (?:[\w,.-]+ ){0,2}partners\b"
+    r"|(?:subscribe|register|(?:log|sign) ?in) (?:now )?to (?:continue(?= reading\b|\W*\Z)|keep reading"
+    r"|unlock (?:all|full|more|the full|this|unlimited|your)|read (?:the full|this) (?:article|story))\b"
+    r"|already (?:a (?:member|subscriber)|an? \w+ subscriber|have an account|registered|subscribed)"
+    r"\?\W*(?:\Z|(?:access|activate|click|continue|enter|go|log|sign)\b)"
+    r"|(?:we (?:and|&) our|our) (?:[\w,.-]+ ){0,2}partners (?:(?:can|may|will|would like to) )?"
+    r"(?:access|ask|collect|do|need|place|process|set|share|store|use)\b"
     r"(?=.{0,200}\b(?:cookies|(?:on|from) (?:a|your) (?:browser|device)|unique identifiers)\b)"
     # Releases, and what data bases set around an article.
     r"|(?:this|the) (?:(?:news|press) )?(?:release|announcement) (?:may )?(?:contains?|includes?) (?:certain )?"
-    r"\W?forward[- ]looking\b|(?-i:SOURCE:? [A-Z])[^.]{1,60}\.?\Z"
+    r"\W?forward[- ]looking\W{1,2}(?:information|statements?)\b(?!\W{0,2}\s(?:for|from|on|to)\b)"
+    r"|(?-i:SOURCE:? [A-Z])[^.]{1,60}\.?\Z"
     r"|\[FR Doc\. \d|billing code \d[\w-]+\W*\Z|document (?-i:[A-Z]{2}[A-Z\d]{2,}\d[\da-z]{9,})\Z"
-    r"|load-date:|publication-type:|length:\s+[\d,]{1,7} words|end of document\Z|body:\s*\Z"
+    r"|load-date:\s*(?:\w{3,9} )?\d|publication-type:|length:\s+[\d,]{1,7} words\s*?(?:[\r\n]|\Z)"
+    r"|end of document\Z|body:\s*\Z"
     r")",
     re.IGNORECASE | re.DOTALL,
 )
@@ -63,10 +67,18 @@ _CONTACT = re.compile(
 )
 # Above the mail that is answered: "On Tue, 3 May 2033 at 10:12, Jane Doe <jane@example.org> wrote:".
 _WROTE = re.compile(
-    r"[>\s]*(?:on|le|am)\s[^\r\n]{0,99}\d(?=.*(?:@|\d:\d\d)).{4,240}\b(?:wrote|writes)\s?:\Z", re.IGNORECASE | re.DOTALL
+    r"[>\s]*(?:on|le|am)\s[^\r\n]{0,99}\d(?=.*(?:@|\d:\d\d(?P<sender>.*))).{4,240}\b(?:wrote|writes)\s?:\Z",
+    re.IGNORECASE | re.DOTALL,
 )
+_MAX_SENDER_WORDS = 8  # behind the time: a name, and what zone it is in
+_SMALL_WORD = re.compile(r"(?<!\S)(?!(?:al|bin|da|de|del|der|di|la|le|van|von|wrote|writes|[ap]\.?m\.?)\b)[a-z]")
 _SIGNATURE = re.compile(r"[> ]*-- ?[\r\n]")
-_STAGE = re.compile(r"\[[^\[\]]{1,120}\]\.?|\([^()]{1,120}\)\.?")
+_STAGE = re.compile(r"[\[(](?P<words>[^\[\]()]{1,120})[\])]\.?")
+_OF_TEXT = re.compile(
+    r"(?:(?:the|this) (?:article|page|post|report|story|text|transcript|version)|adds|corrects|recasts|updated?s?)\b",
+    re.IGNORECASE,
+)
+_SENTENCE_WORDS = 4  # fewer in brackets are no sentence, though a stop ends them
 # Of a data base of the press: headline, byline, "412 words", date, source.
 _CATALOGUE = re.compile(r"(?:[^\r\n]{1,120}(?>\r\n|\r|\n)){0,4}[\d,]{1,7} words[^\S\r\n]*[\r\n]")
 _NOTES_TITLE = re.compile(_BEGIN + r"notes? (?:to|for) (?:the )?editors?\W*\Z", re.IGNORECASE)
@@ -75,6 +87,7 @@ _SHARES = {
     "reddit", "share", "telegram", "threads", "twitter", "whatsapp", "x", "youtube",
 }  # fmt: skip
 _MIN_SHARES = 3
+_SHARED = {"copy link", "e-mail", "email", "print", "share", "whatsapp"}  # beside networks: alone they may be an item's
 _LINE_END = re.compile(r"[\r\n]+")
 _ADDRESS = re.compile(
     r"@|\bwww\.|https?://|\b(?:tel|phone|mobile|e-?mail)\b"
@@ -111,9 +124,15 @@ def is_stage_direction(piece: str, n_words: int) -> bool:
         n_words: how many words it has.
 
     Returns:
-        False for what is as long as a paragraph.
+        False for what is as long as a paragraph, and for a sentence that is not about the text.
     """
-    return piece[0] in "[(" and n_words < _PROSE_WORDS and _STAGE.fullmatch(piece) is not None
+    stage = _STAGE.fullmatch(piece) if piece[0] in "[(" and n_words < _PROSE_WORDS else None
+    if stage is None:
+        return False
+    is_sentence = n_words >= _SENTENCE_WORDS and (
+        piece[-1] == "." or stage["words"].rstrip()[-1:] in {".", ";", "!", "?"}
+    )
+    return not is_sentence or _OF_TEXT.match(stage["words"]) is not None
 
 
 def _has_prose(piece: str) -> bool:
@@ -122,9 +141,14 @@ def _has_prose(piece: str) -> bool:
 
 def _is_of_mail(piece: str) -> bool:
     """Whether it is what programs for mail set around it: who wrote what is quoted, a signature, another's header."""
-    if ":" in piece and (_WROTE.fullmatch(piece) or is_mail_header(piece)):
-        return True
+    if ":" in piece and ((found := _WROTE.fullmatch(piece)) or is_mail_header(piece)):
+        return found is None or _is_sender(found["sender"])
     return "--" in piece and _SIGNATURE.match(piece) is not None and not _has_prose(piece)
+
+
+def _is_sender(words: str | None) -> bool:
+    """Whether what stands behind a time is a name; a minister may write at a time, too."""
+    return words is None or "@" in words or (len(words.split()) <= _MAX_SENDER_WORDS and not _SMALL_WORD.search(words))
 
 
 def _is_of_site(piece: str) -> bool:
@@ -132,6 +156,8 @@ def _is_of_site(piece: str) -> bool:
     if piece.count("\n") + piece.count("\r") < _MIN_SHARES - 1:
         return False
     lines = [line.strip(" \t*-\u2022\u00b7").lower() for line in _LINE_END.split(piece)]
+    if _has_prose(piece) or not any(line in _SHARED or line.startswith("share ") for line in lines):
+        return False
     return sum(line in _SHARES for line in lines) >= _MIN_SHARES
 
 

@@ -47,6 +47,7 @@ NOTICES = [
     "Already a subscriber? Log in.",
     "Share this article\nFacebook\nTwitter\nLinkedIn\nEmail\nPrint",
     "Media contact: Ada Lind, +55 555 0142 55.",
+    "(Updates to add what the minister said.)",
 ]
 TEXTS = [
     "Reporting by Member States. Each Member State shall report once a year on the aid that it has granted.",
@@ -85,6 +86,22 @@ TEXTS = [
     "We and our partners in the west will ban the sale of kilns to all firms that are on the list.",
     "Press office staff of the ministry may no longer own shares, said the clerk (www.tide.example has the rule).",
     "(The board may set the price of each berth, and the ministry the price of each ship that is built there.)",
+    "This release contains forward-looking statements on how the state will lend, and the minister stands by them.",
+    "This release contains forward-looking pledges on tolls, and not a word on loans to the yards.",
+    "Subscribe to continue the loans of the state, the banks were told, or see the yards close.",
+    "Sign in to unlock loans of the state, the yards are told, and they do as they are told.",
+    "Already registered? Then the act on loans is not for you, says the clerk of the ministry.",
+    "Our partners in trade will be told that a tax on cookies is no toll, said the minister.",
+    "We and our partners in the west will tax what is earned from a browser, and from ships.",
+    "Length: 412 words of the speech were on loans to the yards, and none were on their price.",
+    "Load-date: so the yards call the day on which the steel of the state is put on board.",
+    "On 3 May 2031 at 10:12, as the last of the yards was closing, the minister of ports wrote:",
+    "(The state did buy the yards in the end.)",
+    "[The motion was lost by 14 votes to 3.]",
+    "(the yard must build at home).",
+    "To: all who build ships in the north of the land.\nFrom: the minister who pays for them.",
+    "Date: the act is of the first of May, 2031.\nSubject: who is to lend to the yards.",
+    "The state will set the tolls of these:\n- Facebook\n- Twitter\n- YouTube\n- Telegram",
     "1. Notes to editors are not what the state should pay for, and nor is the press itself.",
     "For more information on the plan for 2031-2035 the state relies on the yards that it owns.",
 ]
@@ -103,7 +120,7 @@ def test_a_notice_is_not_read_wherever_it_stands_unless_it_is_all(notice):
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_text_that_begins_like_a_notice_is_read(text):
-    assert texts_of(FIRST, text, LAST) == [FIRST, text, LAST]
+    assert texts_of(FIRST, text, LAST) == [FIRST, " ".join(text.split()), LAST]
 
 
 def test_references_of_an_encyclopedia_are_not_read_however_many():
