@@ -23,13 +23,15 @@ _REST = r"[^\S\r\n]*+(?=[\r\n]|\Z)"
 # A heading of Markdown. It begins with what is rare in text, which is searched for fastest.
 _NUMBER_SIGNS = re.compile(r"#(?<![^\r\n\f\u2029\ufeff]#)#{0,5}[^\S\r\n][^\r\n]*")
 _SIGNS = re.compile(r"#{1,6}(?:\s+|\Z)|={2,6}(?!=)\s*(?=[^\W_])")
-# Of encyclopedias and AsciiDoc: "== Prices ==".
-_EQUALS_SIGNS = re.compile(r"(?:\A|(?<=[\r\n\f]))={2,6}+[^\S\r\n]*+[^\W_][^\r\n]*+")
+# Of encyclopedias and AsciiDoc: "== Prices ==" and "== Prices". Marks of emphasis and of code are the same.
+_EQUALS_SIGNS = re.compile(r"(?:\A|(?<=[\r\n\f]))(?P<signs>={2,6}+)(?P<words>[^\S\r\n]*+[^\W_][^\r\n]*+)")
+_SENTENCE_WORDS = 5  # between equals signs, from which on what ends with a stop is no heading
 _PERHAPS = re.compile(r"[#>=\[]|---")  # without one of these there is no mark
 _LINE = (
     rf"(?P<gap>(?:>[^\S\r\n]*+)++(?=[\r\n]|\Z))"
     r"|(?P<note>\[\^[^\]\r\n]{1,60}\]:)"
-    r"|(?P<wrote>[Oo]n\s[^\r\n]{4,200}\bwrote:(?=[^\S\r\n]*+(?>\r\n|\r|\n)[^\S\r\n]*+>))"  # above what a mail quotes
+    # Above what a mail quotes; without a time or an address it may be a minister's letter.
+    r"|(?P<wrote>[Oo]n\s(?=[^\r\n]*?(?:@|\d:\d\d))[^\r\n]{4,200}\bwrote:(?=[^\S\r\n]*+(?>\r\n|\r|\n)[^\S\r\n]*+>))"
     r"|(?P<link>\[[^\]\r\n]{1,200}\]:[^\S\r\n]*+<?(?:https?://|www\.|mailto:|ftp://|[./#])[^\r\n]*+)"
     rf"|(?P<rule>={{3,}}+|-{{3,}}+){_REST}"
 )
@@ -81,12 +83,27 @@ def cut_comments(text: str, bounds: Span, check: Check) -> Iterator[Span]:
     yield begin, last
 
 
+def _is_heading(match: re.Match[str]) -> bool:
+    """Whether a line that begins with signs is a heading: one of equals signs ends with as many, or is only a title."""
+    if len(match[0].split()) > MAX_HEADING_WORDS:  # the mark is one of these
+        return False
+    if match[0][0] == "#":
+        return True
+    words = match["words"].rstrip()
+    title = words.removesuffix(match["signs"])
+    if "==" in title or (title.rstrip().endswith((".", "!")) and len(title.split()) >= _SENTENCE_WORDS):
+        return False
+    return title != words or (
+        title[0].isspace() and not (title := title.strip())[0].islower() and not title[0].isdigit()
+    )
+
+
 def _find_signs(text: str, bounds: Span, sign: str, check: Check) -> Iterator[tuple[int, int, Kind]]:
     pattern = _NUMBER_SIGNS if sign == "#" else _EQUALS_SIGNS
     for number, match in enumerate(pattern.finditer(text, *bounds) if text.find(sign, *bounds) >= 0 else ()):
         if number % _CUTS_BETWEEN_CHECKS == 0:
             check()
-        if len(match[0].split()) <= MAX_HEADING_WORDS:  # the mark is one of these
+        if _is_heading(match):
             yield *match.span(), Kind.HEADING
 
 

@@ -48,5 +48,6 @@ def test_what_begins_alike_and_is_text_is_read(text):
 def test_an_answer_is_parted_from_what_it_quotes(line_end):
     raw = f"{WROTE}\n> {FIRST[:39]}\n> {FIRST[40:]}\n{LAST}\n> {LAST}\n\n{FIRST}".replace("\n", line_end)
     assert texts_of(raw) == [FIRST, LAST, LAST, FIRST]
+    assert texts_of(f"On Monday the minister wrote:\n> {FIRST}") == ["On Monday the minister wrote:", FIRST]
     # Within a sentence a quotation goes on without its mark, as Markdown has it.
     assert texts_of(f"> {FIRST[:39]}\n{FIRST[40:]}\n\n{LAST}") == [FIRST, LAST]

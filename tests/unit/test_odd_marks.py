@@ -59,6 +59,25 @@ def test_headings_between_equals_signs_are_headings(heading, gap):
     assert texts_of(f"{FIRST}\n\n==> it <== is no heading, {LAST}")[1] == f"==> it <== is no heading, {LAST}"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "==The state must not own the yards for ten years==, the critics said, and sold them.",
+        "==Marked:== the state must not own the yards for longer than ten years, the critics said.",
+        "==The state must not own the yards of the north for longer than ten years.==",
+        "== is what one writes for what is alike, and the state writes it on each of its forms.",
+        "== operators are for what is alike, and the state has them on each of its forms",
+        "== Prices are what should say what is built, and who is to pay for it.",
+    ],
+)
+def test_equals_signs_of_emphasis_and_code_make_no_headings(line):
+    assert [(p.text, p.section) for p in split_paragraphs(f"{FIRST}\n\n{line}\n\n{LAST}")] == [
+        (FIRST, ""),
+        (line, ""),
+        (LAST, ""),
+    ]
+
+
 def test_a_note_in_words_does_not_make_a_heading_of_a_sentence():
     short = "Bids set the price of berths until 2004.[citation needed]"
     assert texts_of(f"{FIRST}\n\n{short}\n\n{LAST}") == [FIRST, short, LAST]
