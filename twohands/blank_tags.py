@@ -1,11 +1,14 @@
 """Owns plain text with tags of HTML in it, as feeds and data bases hold it -> the same, as long as it was, without."""
 
 import re
+from collections.abc import Callable
 
 MIN_ENDS = 2  # of paragraphs, from which on the tags are no slip
 
 _SEEN_CHARS = 100_000  # by which it is seen what a text is
-_ENDS = re.compile(r"</(?:p|div)\s?>|<br\s?/?>\s{0,9}<br\s?/?>", re.IGNORECASE)
+_TAGS_BETWEEN_CHECKS = 1000
+# What is said of a tag goes on behind it: "</p> ends a paragraph".
+_ENDS = re.compile(r"</(?:p|div)\s?>(?=[^\S\r\n]{0,9}(?:[<\r\n]|\Z))|<br\s?/?>\s{0,9}<br\s?/?>", re.IGNORECASE)
 _TAG = re.compile(
     r"<(?P<end>/?)(?P<name>p|div|br|hr|li|ul|ol|h[1-6]|blockquote|section|article|table|tbody|thead|tr|td|th|figure|"
     r"figcaption|img)(?=[\s/>])[^<>]{0,500}>",
@@ -27,11 +30,12 @@ def _read_tag(match: re.Match[str]) -> str:
     return shown.rjust(len(match[0]))
 
 
-def blank_tags(text: str) -> str:
+def blank_tags(text: str, check: Callable[[], None]) -> str:
     """Put spaces and line ends in the place of tags, where a text holds some that end paragraphs.
 
     Args:
         text: the raw document.
+        check: called every few milliseconds of work; raises to give up.
 
     Returns:
         A text of the same length; the one that was given where it has no such tags, and where it has tables of
@@ -39,4 +43,10 @@ def blank_tags(text: str) -> str:
     """
     if "<" not in text or "\n|" in text or len(_ENDS.findall(text, 0, _SEEN_CHARS)) < MIN_ENDS:
         return text
-    return _TAG.sub(_read_tag, text)
+    pieces, begin = [], 0
+    for number, match in enumerate(_TAG.finditer(text)):
+        if number % _TAGS_BETWEEN_CHECKS == 0:
+            check()
+        pieces += [text[begin : match.start()], _read_tag(match)]
+        begin = match.end()
+    return "".join([*pieces, text[begin:]])

@@ -11,19 +11,29 @@ from twohands.ends import ends_with_stop
 
 MIN_CUES = 3
 ENDED_WORDS = 60  # of cues, behind which a paragraph ends with the next sentence
+OUTER_WORDS = 13  # behind a blank line and without a time, as many are no rest of a cue
 MOST_WORDS = 120  # where no sentence ends, as in what a machine wrote down
 MIN_STAMP_SHARE = 1 / 3  # of lines, where each time has its own
+MAX_SENTENCES_SHARE = 2 / 3  # of lines below such times
 MAX_LINE_CHARS = 80  # of words below such a time; longer lines are entries of a blog
 
 _SEEN_CHARS = 100_000  # by which it is seen what a text is
 _LINES_BETWEEN_CHECKS = 1000
 _TIME = r"(?:\d{1,3}:)?\d{1,2}:\d{2}"
-_ARROW = re.compile(rf"[ \t]*{_TIME}[.,]\d{{1,3}}[ \t]+-->[ \t]+{_TIME}[.,]\d{{1,3}}\b.*", re.DOTALL)
-_ARROWS = re.compile(rf"(?:\A|(?<=[\r\n])){_ARROW.pattern.removesuffix('.*')}")
+# Behind it only how the cue is set: "align:start". What else stands there is text.
+_ARROW_LINE = (
+    rf"[ \t]*+{_TIME}[.,]\d{{1,3}}[ \t]+-->[ \t]+{_TIME}[.,]\d{{1,3}}(?:[ \t]++\w{{1,20}}:[^\s]{{1,40}}+)*+[ \t]*+"
+)
+_ARROW = re.compile(rf"{_ARROW_LINE}[\r\n]*+")
+_ARROWS = re.compile(rf"(?:\A|(?<=[\r\n])){_ARROW_LINE}(?=[\r\n]|\Z)")
 _ALONE = re.compile(rf"[ \t]*{_TIME}[ \t]*[\r\n]*")
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n)|[^\r\n]+\Z")
 _BLOCK = re.compile(r"\ufeff?(?:WEBVTT|NOTE|STYLE|REGION)(?=\s)")
-_TAG = re.compile(r"</?[a-z\d][^<>\r\n]{0,80}>|\{\\[^{}\r\n]{0,40}\}", re.IGNORECASE)
+# And not "growth <3% with debt >60%".
+_TAG = re.compile(
+    r"</?(?:b|c|font|i|lang|rt|ruby|s|span|u|v)(?=[\s.>/])[^<>\r\n]{0,80}>|<\d{1,3}:\d{2}[\d:.]{0,9}>|\{\\[^{}\r\n]{0,40}\}",
+    re.IGNORECASE,
+)
 _VOICE = re.compile(r"<v(?:\.[^\s<>]{1,40})?[ \t]+([^<>\r\n]{1,60})>")
 _WORD = r"[^\W\d_a-z][^\s:<>\[\]()]*+"
 _NAME = rf"{_WORD}(?:[ ]{_WORD}){{0,4}}+"
@@ -54,27 +64,44 @@ def _read_words(line: str, voice: str) -> tuple[str, str]:
     return _TAG.sub(lambda match: _blank(match[0]), line), voice
 
 
+def _is_beside(words: str, *, is_ended: bool) -> bool:
+    """Whether what stands behind a blank line without a time is a paragraph, and not the rest of a cue."""
+    return is_ended or len(words.split()) >= OUTER_WORDS
+
+
 def _read_cues(lines: list[str], is_time: Callable[[str], object], check: Check) -> Iterator[str]:
     """Lines as long as they are, with words alone, and a blank line before what begins a paragraph."""
     held = ""  # what is blank since the last words
     last, voice = "", ""
     n_words = 0
-    is_block = is_ended = False
+    is_block = is_ended = is_outer = False
+    is_of_cue = True  # a time stands above, and no blank line between
     for number, line in enumerate(lines):
         if number % _LINES_BETWEEN_CHECKS == 0:
             check()
         is_blank = not line.strip()
         is_block = not is_blank and (is_block or (not last.strip() and bool(_BLOCK.match(line))))
+        is_of_cue = is_of_cue and not is_blank
         is_number = not is_blank and not last.strip() and number + 1 < len(lines) and bool(is_time(lines[number + 1]))
         last = line
         if is_blank or is_block or is_number or is_time(line):
+            is_of_cue = is_of_cue or bool(not is_blank and is_time(line))
             held += _blank(line)
             continue
         words, voice = _read_words(line.rstrip("\r\n"), voice)
         turn = _TURN.match(words)
         n_mark = turn.end("mark") if turn and turn["mark"] else 0
         held += _blank(words[:n_mark])
-        if n_words >= MOST_WORDS or (n_words >= ENDED_WORDS and is_ended) or n_mark or (turn and turn["name"]):
+        was_outer, is_outer = is_outer, not is_of_cue and _is_beside(words, is_ended=is_ended)
+        is_of_cue = True  # its next line
+        if (
+            is_outer
+            or was_outer
+            or n_words >= MOST_WORDS
+            or (n_words >= ENDED_WORDS and is_ended)
+            or n_mark
+            or (turn and turn["name"])
+        ):
             held = f"{held[:-2]}\n\n" if len(held) > 1 else "\n" * len(held)
             n_words = 0
         yield held + words[n_mark:]
@@ -89,6 +116,12 @@ def _has_times_alone(seen: str) -> bool:
     lines = seen.strip().splitlines()
     n_times = sum(bool(_ALONE.fullmatch(line)) for line in lines)
     n_long = sum(len(line) > MAX_LINE_CHARS for line in lines)
+    # Entries that are a sentence each are those of a blog, or verses, however short.
+    words = [line for line in lines if line.strip() and not _ALONE.fullmatch(line)]
+    if sum(
+        ends_with_stop(line.rstrip()) and not line.lstrip()[0].islower() for line in words
+    ) >= MAX_SENTENCES_SHARE * len(words):
+        return False
     return n_times >= 2 * MIN_CUES and n_times >= MIN_STAMP_SHARE * len(lines) and n_long <= n_times / 2
 
 

@@ -20,5 +20,5 @@ def blank_exported(text: str, check: Callable[[], None]) -> str:
         A text of the same length, so that what is found in it stands there in the raw one.
     """
     check()
-    text = blank_cues(blank_tags(use_common_line_ends(text)), check)
+    text = blank_cues(blank_tags(use_common_line_ends(text), check), check)
     return blank_page_edges(blank_footnotes(text, check), check)

@@ -11,8 +11,10 @@ _RARE = "\u2028\x85\x0b"
 _IS_RARE = re.compile(f"[{_RARE}]")
 _RARE_BLANK_LINE = re.compile(f"[{_RARE}](?:[^\\S\r\n{_RARE}]*+[{_RARE}])++")
 _USUAL = re.compile(r"[\r\n]")
-# Behind what ends a sentence: C:\notes\new is a path.
-_ESCAPED_END = re.compile(r"[.!?\"\u201d](?:\\r)?\\n")
+# Behind what ends a sentence, and before what begins one: C:\notes.\new is a path, \nu a letter of a formula.
+_ESCAPED_END = re.compile(r"[.!?\"\u201d](?:\\r)?\\n(?=\\[nrt\"]|\s*(?:[-*#\u2022\u201c\d]|[^\Wa-z_]|\Z))")
+_ESCAPED_IN_WORD = re.compile(r"\\n[a-z]")
+_MAX_IN_WORD_SHARE = 1 / 3
 _ESCAPED = re.compile(r"\\([nrt\"])")
 _MEANT = {"n": " \n", "r": "  ", "t": "  ", '"': ' "'}
 
@@ -20,6 +22,13 @@ _MEANT = {"n": " \n", "r": "  ", "t": "  ", '"': ' "'}
 def _has_lines(text: str) -> bool:
     found = _USUAL.search(text, len(text) - len(text.lstrip()))
     return found is not None and not text[found.start() :].isspace()
+
+
+def _has_escaped_ends(text: str) -> bool:
+    n = text.count("\\n")
+    if n < MIN_ESCAPED or not _ESCAPED_END.search(text):
+        return False
+    return len(_ESCAPED_IN_WORD.findall(text)) <= _MAX_IN_WORD_SHARE * n
 
 
 def use_common_line_ends(text: str) -> str:
@@ -42,6 +51,6 @@ def use_common_line_ends(text: str) -> str:
             text = _IS_RARE.sub("\n", text)
         else:
             text = _RARE_BLANK_LINE.sub(lambda match: _IS_RARE.sub("\n", match[0]), text)
-    if "\\n" in text and not _has_lines(text) and text.count("\\n") >= MIN_ESCAPED and _ESCAPED_END.search(text):
+    if "\\n" in text and not _has_lines(text) and _has_escaped_ends(text):
         text = _ESCAPED.sub(lambda match: _MEANT[match[1]], text)
     return text

@@ -35,6 +35,20 @@ def test_a_break_within_a_paragraph_parts_none_and_a_path_holds_no_line_ends():
     ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'They keep it in "C:\\notes.\\new" and "C:\\notes", said the clerk.',
+        'In most languages "\\n" ends a line. The words "a.\\nb" have two of them.',
+        "The price is $\\nu = \\rho \\tau$.\\newline Its \\nabla is small. \\New is what it is not.",
+        "The tag <p> opens a paragraph and </p> ends it. A <div> is ended by </div>, which few know.",
+        "Write each <li> of the list, and end with </ul>. Then comes </p> or </div>.",
+    ],
+)
+def test_what_is_said_of_paths_formulas_and_tags_is_text(text):
+    assert texts_of(f"{text} {FIRST}") == [f"{text} {FIRST}"]
+
+
 def test_tags_and_entities_in_plain_text_are_no_words():
     raw = f"<h2>Loans</h2><p class='a'>{FIRST}</p>\n<p>{LAST}<br/>\n&amp; so on, it&#8217;s said.</p>"
     raw += "<ul><li>We lend</li></ul>"
@@ -69,6 +83,28 @@ def test_cues_of_subtitles_are_joined_to_paragraphs(form):
     assert len(texts_of(cues(*["we lend to the yards of"] * 50, form=form))) == 3
 
 
+def test_an_article_that_quotes_subtitles_keeps_its_paragraphs():
+    quoted = cues("We lend.", "We lose.", "We pay.")
+    assert texts_of(f"{FIRST}\n\n{LAST}\n\n{quoted}{FIRST}\n\n{LAST}") == [
+        FIRST,
+        LAST,
+        "We lend. We lose. We pay.",
+        FIRST,
+        LAST,
+    ]
+    # A cue may hold a blank line.
+    assert texts_of(cues("We lend to the\n\nyards of the north,", "and to those", "of the south.")) == [
+        "We lend to the yards of the north, and to those of the south."
+    ]
+
+
+def test_words_beside_a_time_and_between_less_and_more_are_no_marks():
+    log = "\n".join(f"10:1{n}.000 --> 10:1{n}.900 The loan was paid to the yard of the north." for n in range(4))
+    assert "paid to the yard" in " ".join(texts_of(f"{log}\n\n{FIRST}"))
+    spoken = cues("With growth <3 per cent", "or a debt >60 per cent", "no yard is lent to.")
+    assert texts_of(spoken) == ["With growth <3 per cent or a debt >60 per cent no yard is lent to."]
+
+
 def test_who_speaks_in_subtitles_begins_a_paragraph():
     named = split_paragraphs(cues("LIND: We lend", "to yards.", "TARN: Who pays?", "LIND: All pay.", "TARN: Not I."))
     assert [(p.speaker, p.text) for p in named][:2] == [
@@ -96,6 +132,8 @@ def test_times_beside_a_video_are_not_read_and_those_of_a_blog_part_its_entries(
     assert texts_of(raw) == [" ".join(words)]
     blog = "\n".join(f"14:0{n}\n{entry}" for n, entry in enumerate([FIRST, LAST] * 4))
     assert texts_of(blog) == [FIRST, LAST] * 4
+    entries = [f"The yard of port {n} is to be sold by the state." for n in range(8)]
+    assert texts_of("\n".join(f"14:0{n}\n{entry}" for n, entry in enumerate(entries))) == entries
 
 
 @pytest.mark.parametrize(
