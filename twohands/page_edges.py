@@ -5,8 +5,7 @@ sentence there was torn in two. Knows nothing of paragraphs.
 """
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 
 from twohands.ends import ends_sentence
@@ -19,8 +18,6 @@ MIN_WIDTH = 30  # of a line that a page ends in the middle of a sentence; narrow
 
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n|\Z)")
 _DIGIT = re.compile(r"\d")
-_NO_LETTERS = re.compile(r"[\W\d_]+")
-_CUTS_BETWEEN_CHECKS = 1000
 _NL, _SPACE = r"(?>\r\n|\r|\n)", r"[^\S\r\n]*+"
 # A line of its own with a digit, behind a word or a comma.
 _EDGE = re.compile(
@@ -28,6 +25,16 @@ _EDGE = re.compile(
     rf"{_SPACE}(?=[^\r\n]{{0,79}}\d)(?P<edge>[^\r\n]{{1,80}}+)"
     rf"{_NL}(?:{_SPACE}{_NL})*+{_SPACE}(?=\S)"
 )
+
+_CHARS_BETWEEN_CHECKS = 100_000
+_GAP_CHARS = 2000  # at most, of an edge with what is blank around it
+# "14", "- 14 -", "Page 14 of 40"; what is bracketed or has a stop counts an equation or an item, and "$14" a price.
+_PAGE = re.compile(
+    r"[-\u2013\u2014~|*\s]{0,9}(?:(?:page|pg\.?|p\.)\s*)?\d{1,3}(?:\s*(?:of|/)\s*\d{1,4})?[-\u2013\u2014~|*\s]{0,9}",
+    re.I,
+)
+_MIN_PAGE_CHARS = 300  # between two numbers, as verse and questions have them nearer
+_MAX_DIGITS = 4
 
 Check = Callable[[], None]
 Span = tuple[int, int]
@@ -82,21 +89,63 @@ def _blank_pages(text: str, check: Check) -> str:
     return "".join(kept) or text
 
 
+def _find_edges(text: str, check: Check) -> Iterator[re.Match[str]]:
+    position = 0
+    for begin in range(0, len(text), _CHARS_BETWEEN_CHECKS):
+        check()
+        end = begin + _CHARS_BETWEEN_CHECKS
+        for match in _EDGE.finditer(text, max(begin, position), end + _GAP_CHARS):
+            if match.start() < end:
+                yield match
+                position = match.end()
+
+
+def _is_within_sentence(text: str, match: re.Match[str]) -> bool:
+    """Whether the line above is no cell or heading, and the one below goes on; "iPhone" may begin a sentence."""
+    line_begins = max(text.rfind(end, max(0, match.start() - MIN_WIDTH), match.start()) for end in "\r\n")
+    goes_on = text[match.end()].islower() and not text[match.end() + 1 : match.end() + 2].isupper()
+    return goes_on and line_begins < 0 and match.start() >= MIN_WIDTH
+
+
+def _read_header(edge: str) -> tuple[str, int] | None:
+    """The words and the number of "Port Review 14" or "15 | Port Review", but not of "Table 2" or "40 per cent"."""
+    tokens = [token for each in edge.split() if (token := each.strip("|-\u2013\u2014\u2022\u00b7"))]
+    first, last = (token.isdecimal() and len(token) <= _MAX_DIGITS for token in (tokens[0], tokens[-1]))
+    words = tokens[1:] if first else tokens[:-1]
+    if first == last or not words[0][0].isupper() or sum(len(word) > 1 and word.isalpha() for word in words) < 2:
+        return None
+    return " ".join(words), int(tokens[0] if first else tokens[-1])
+
+
+def _find_headers(edges: Iterable[str]) -> set[str]:
+    """Those that are the same words of a title but for a number that grows."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for edge in edges:
+        if any(map(str.isalpha, edge)) and (header := _read_header(edge)):
+            found.setdefault(header[0], []).append((header[1], edge))
+    growing = (each for each in found.values() if len(each) > 1 and all(a < b for (a, _), (b, _) in pairwise(each)))
+    return {edge for each in growing for _, edge in each}
+
+
 def _blank_edges(text: str, check: Check) -> str:
     """Leave out numbers and headers of pages between two lines of one sentence."""
     if not _DIGIT.search(text):
         return text
-    found = []
-    for number, match in enumerate(_EDGE.finditer(text)):
-        if number % _CUTS_BETWEEN_CHECKS == 0:
-            check()
-        line_begins = max(text.rfind(end, max(0, match.start() - MIN_WIDTH), match.start()) for end in "\r\n")
-        if text[match.end()].islower() and line_begins < 0 and match.start() >= MIN_WIDTH:
-            found.append((match.start(), match.end(), match["edge"].strip()))
-    counts = Counter(_NO_LETTERS.sub("", edge) for _, _, edge in found)  # a number may stand on either side
+    found = [
+        (match.start(), match.end(), match["edge"].strip())
+        for match in _find_edges(text, check)
+        if _is_within_sentence(text, match)
+    ]
+    headers = _find_headers(edge for _, _, edge in found)
+    numbers = [
+        -_MIN_PAGE_CHARS,
+        *(start for start, _, edge in found if _PAGE.fullmatch(edge)),
+        len(text) + _MIN_PAGE_CHARS,
+    ]
+    near = {at for each in pairwise(numbers) if each[1] - each[0] < _MIN_PAGE_CHARS for at in each}
     pieces, begin = [], 0
     for start, end, edge in found:
-        if is_no_text(edge) or counts[_NO_LETTERS.sub("", edge)] > 1:
+        if (_PAGE.fullmatch(edge) and start not in near) or edge in headers:
             pieces += [text[begin:start], " " * (end - start - 1), "\n"]
             begin = end
     return "".join([*pieces, text[begin:]])

@@ -36,6 +36,27 @@ def test_a_sentence_goes_on_behind_a_page_number(gap, edge):
     assert FIRST not in texts_of(f"{HEAD}{gap}{edge}{gap}{TAIL.capitalize()}\n\n{LAST}")
 
 
+@pytest.mark.parametrize("gap", ["\n\n", "\n"])
+@pytest.mark.parametrize("edge", ["$14.20", "62%", "3 - 1", "(14)", "14.", "1,200", "2031"])
+def test_figures_and_numbers_of_equations_are_no_edges_of_pages(gap, edge):
+    text = f"{HEAD}{gap}{edge}{gap}{TAIL}\n\n{LAST}"
+    assert FIRST not in texts_of(text)
+    assert edge in blank_exported(text, lambda: None)
+
+
+def test_numbers_that_stand_near_to_each_other_are_those_of_lines():
+    verse = f"{HEAD}\n5\n{TAIL[:-1]},\n10\n{TAIL}"
+    assert texts_of(verse) == [" ".join(verse.split())]
+
+
+@pytest.mark.parametrize("form", ["Table {n}", "section {n}", "{n}0 per cent", "Reform 203{n}", "S = 3p - 2w + {n}"])
+def test_captions_and_measures_that_stand_twice_are_no_headers(form):
+    first, second = (form.format(n=n) for n in (2, 4))
+    blanked = blank_exported("\n\n".join([HEAD, first, TAIL, LAST, HEAD, second, TAIL]), lambda: None)
+    assert first in blanked
+    assert second in blanked
+
+
 def test_a_header_with_a_number_is_one_where_it_stands_twice():
     twice = "\n\n".join([HEAD, "Port Review 14", TAIL, LAST, HEAD, "15   Port Review", TAIL])
     assert texts_of(twice) == [FIRST, LAST, FIRST]
@@ -57,6 +78,34 @@ def test_notes_whose_marks_stand_above_are_not_read(mark, note):
     # Without a mark above, or not in a row, it is text.
     assert len(texts_of(f"{FIRST}\n\n{notes[0]}\n\n{LAST}")) == 3
     assert len(texts_of(f"{second}\n\n{notes[1]}\n\n{LAST}")) == 3
+
+
+@pytest.mark.parametrize(
+    ("above", "listed"),
+    [
+        (
+            "This act has schedule1 and annex2 to it.",
+            ["1 The minister may lend to a yard.", "2 The yard must build at home."],
+        ),
+        (
+            "It recalls its act.1 It recalls its plan.2",
+            ["1 Asks all to lend.", "2 Asks all to build.", "3 Rests for now."],
+        ),
+        ("As they say in fig.1 of the plan, it will be.", ["1 The minister may lend to a yard."]),
+        ("The minister may lend to yards.1", ["1 May was the day on which the act came into force."]),
+        ("The law of loans.[1]", [f"[1] {LAST * 25}"]),
+    ],
+)
+def test_paragraphs_that_are_numbered_are_no_notes(above, listed):
+    assert texts_of("\n\n".join([above, *listed, FIRST])) == [above, *listed, FIRST]
+
+
+def test_a_note_ends_where_its_last_line_does():
+    wrapped = "1 Loans to Yards, a paper of the ministry, in\nwhich all stands."
+    for note in "1 See the act.", "1 See the act of 2031.", wrapped:
+        assert texts_of(f"Yards fail.1\n\n{note}\n{FIRST}\n\n{LAST}") == ["Yards fail.1", FIRST, LAST]
+    long = f"1 {FIRST} {LAST}"
+    assert texts_of(f"Yards fail.1\n\n{long}\n{LAST} {FIRST}\n\n{LAST}")[1:] == [f"{LAST} {FIRST}", LAST]
 
 
 def test_a_sentence_goes_on_behind_notes_and_the_number_of_the_page():
