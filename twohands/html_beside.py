@@ -26,6 +26,9 @@ _IDS = re.compile(
 _NO_NAME = re.compile(r"(?:category|tag|topic|term|has|no|with|without|is)[-_]")
 _PARTS = re.compile(r"[-_]+")
 _CAPTION = re.compile(r"(?:[\w-]+[-_])?caption(?:[-_]+(?:text|body|content))?")
+# Of pictures by their names; others may be of a film that is written down, or set over a slide with the text.
+_OF_PICTURES = {"figure", "gallery", "image", "img", "media", "photo", "picture", "thumb", "wp"}
+_OF_TEXT = {"banner", "carousel", "closed", "hero", "slide", "slider"}
 _NOTES = {"footnote", "footnotes", "endnote", "endnotes", "doc-footnote", "doc-endnote", "doc-endnotes", "references"}
 _NOTES |= {"msofootnotetext", "msoendnotetext"}  # of Word
 # Of Word, too; pages keep it where they lose its classes.
@@ -68,16 +71,22 @@ def holds_notes(classes: Iterable[str], role: str) -> bool:
     return not _NOTES.isdisjoint({role, *map(str.lower, classes)})
 
 
-def is_caption(classes: Iterable[str]) -> bool:
+def is_caption(classes: Iterable[str], *, has_picture: bool) -> bool:
     """Say whether an element is called as captions of pictures are.
 
     Args:
         classes: its own.
+        has_picture: whether a picture stands beside it; without, a lead may be called `caption`, too.
 
     Returns:
-        True for `wp-caption-text`, `image__caption`, `caption` and the like; False for `no-caption`.
+        True for `wp-caption-text`, `image__caption` and the like, and with a picture for `caption`; False for
+        `no-caption`.
     """
-    return any(_CAPTION.fullmatch(each) and not _NO_NAME.match(each) for each in map(str.lower, classes))
+    for each in map(str.lower, classes):
+        if _CAPTION.fullmatch(each) and not _NO_NAME.match(each):
+            parts = set(_PARTS.split(each))
+            return parts.isdisjoint(_OF_TEXT) and (has_picture or not parts.isdisjoint(_OF_PICTURES))
+    return False
 
 
 def is_note_anchor(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library

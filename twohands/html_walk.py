@@ -21,6 +21,8 @@ _OTHER_NOTE = "[^*]: "  # whose number is a word of it
 _MARKS = dict.fromkeys(BLOCKS, "\n\n") | {"br": "\n", "td": " ", "th": " "}  # what an element begins with
 _CAPTIONS = {"p", "div", "dd"}  # blocks that pages have in the place of `figcaption`
 _MAX_CAPTION_WORDS = 120
+_PICTURES = {"img", "picture", "amp-img"}
+_FRAME_LEVELS = 3  # around a picture and its caption
 _LISTS = {"ul", "ol"}
 _WORD_ITEM = "MsoListParagraph"  # what Word calls them in HTML: it writes no lists
 _WORD_MARK = re.compile(r"mso-list\s*:\s*ignore", re.IGNORECASE)
@@ -135,7 +137,21 @@ class _Marker:
         size = self._sizes[id(tag)]
         if tag.name == "figcaption":
             return size.n_chars > 0
-        return tag.name in _CAPTIONS and 0 < size.n_words <= _MAX_CAPTION_WORDS and is_caption(list_classes(tag))
+        if tag.name not in _CAPTIONS or not 0 < size.n_words <= _MAX_CAPTION_WORDS:
+            return False
+        classes = list_classes(tag)
+        return is_caption(classes, has_picture=True) and is_caption(classes, has_picture=self._has_picture(tag))
+
+    def _has_picture(self, tag: Any) -> bool:  # noqa: ANN401 - as above
+        """Whether what holds a block and no other words holds a picture."""
+        n_words = self._sizes[id(tag)].n_words
+        for _ in range(_FRAME_LEVELS):
+            if any(getattr(node, "name", None) in _PICTURES for node in tag.contents):
+                return True
+            tag = tag.parent
+            if tag is None or id(tag) not in self._sizes or self._sizes[id(tag)].n_words > n_words:
+                return False
+        return any(getattr(node, "name", None) in _PICTURES for node in tag.contents)
 
     def _is_note(self, tag: Any) -> bool:  # noqa: ANN401 - as above
         """Whether a block is a note that stands in no list, by its class or the anchor that it begins with."""

@@ -165,11 +165,17 @@ def test_notes_that_stand_in_no_list_are_not_read(note):
 @pytest.mark.parametrize("name", ["wp-caption-text", "caption", "image__caption", "media-caption-text"])
 def test_captions_that_only_a_class_names_are_not_read(name):
     words = "A crane at the quay of Lorn in the spring of last year, when the first of the ships came in."
-    page = f"<p>{FIRST}</p><div><p class='{name}'>{words}</p></div><p>{FIRST}</p>"
+    page = f"<p>{FIRST}</p><div><img src=a><p class='{name}'>{words}</p></div><p>{FIRST}</p>"
     assert read(page)[0] == f"{FIRST}\n\n[^figure]: {words}\n\n{FIRST}"
     assert words in read(page.replace(name, "no-caption"))[1]
     whole = f"<div class='{name}'>" + f"<p>{FIRST}</p>" * 9 + "</div>"
     assert read(whole)[1] == [FIRST] * 9
+
+
+@pytest.mark.parametrize("name", ["caption", "article-caption", "closed-caption", "carousel-caption"])
+def test_what_is_called_a_caption_and_is_beside_no_picture_is_read(name):
+    assert read(f"<img src=a><p class='{name}'>{FIRST}</p><p>{FIRST}</p>")[1] == [FIRST] * 2
+    assert read(f"<p class='{name}'>{FIRST}</p>" * 2)[1] == [FIRST] * 2
 
 
 def test_headings_by_their_role_and_what_amp_sets_beside_an_article():
