@@ -27,6 +27,7 @@ _EDGE = re.compile(
 )
 
 _CHARS_BETWEEN_CHECKS = 100_000
+_LINES_BETWEEN_CHECKS = 1000
 _GAP_CHARS = 2000  # at most, of an edge with what is blank around it
 # "14", "- 14 -", "Page 14 of 40"; what is bracketed or has a stop counts an equation or an item, and "$14" a price.
 _PAGE = re.compile(
@@ -40,10 +41,12 @@ Check = Callable[[], None]
 Span = tuple[int, int]
 
 
-def _read_lines(text: str, page: Span) -> list[Span]:
+def _read_lines(text: str, page: Span, check: Check) -> list[Span]:
     """Where the words of each line of a page stand; empty where it is blank."""
     found = []
-    for match in _LINE.finditer(text, *page):
+    for number, match in enumerate(_LINE.finditer(text, *page)):
+        if number % _LINES_BETWEEN_CHECKS == 0:
+            check()
         words = match[0].strip()
         start = match.start() + len(match[0]) - len(match[0].lstrip()) if words else match.start()
         found.append((start, start + len(words)))
@@ -60,8 +63,7 @@ def _read_pages(text: str, check: Check) -> Iterator[tuple[Span, Span]]:
     starts = [0, *(at + 1 for at, character in enumerate(text) if character == "\f")]
     pages = []
     for start, after in pairwise([*starts, len(text) + 1]):
-        check()
-        pages.append(_read_lines(text, (start, after - 1)))
+        pages.append(_read_lines(text, (start, after - 1), check))
     words = [[text[slice(*span)] for span in page] for page in pages]
     for page, (first, last) in zip(pages, find_page_bounds(words), strict=True):
         # What holds nothing else is most likely text that comes again.

@@ -11,6 +11,7 @@ _PROSE_WORDS = 13  # of a cell that holds a text
 _GAP = re.compile(r"\t|   ++")
 _LINE_END = re.compile(r"[\r\n]+")
 _MIN_ROWS, _ROWS_SHARE = 3, 2 / 3  # of lines with gaps and figures, beside which a title or a source may stand
+_SEEN_CHARS = 20_000  # at either end of a table in plain text: 5 MB took five seconds, in which nobody could give up
 _FIGURES_SHARE = 1 / 3  # of the words below the head, from which on these are figures and what they are of
 
 
@@ -48,6 +49,8 @@ def _is_spaced_table(piece: str) -> bool:
     """Whether cells are parted by tabs or wide gaps in most lines, and hold figures."""
     if not _GAP.search(piece):
         return False
+    if len(piece) > 2 * _SEEN_CHARS:
+        piece = f"{piece[:_SEEN_CHARS]}\n{piece[-_SEEN_CHARS:]}"
     lines = [line.strip() for line in _LINE_END.split(piece)]
     rows = [line for line in lines if _GAP.search(line) and not ends_sentence(line)]
     n_with_figures = sum(any(map(str.isdigit, row)) for row in rows)

@@ -1,8 +1,11 @@
 """Bullets, headings, tables and dashes that other programs and other lawyers set are read as what they are."""
 
+import time
+
 import pytest
 
 from twohands.paragraphs import split_paragraphs
+from twohands.pipe_tables import is_table_of_figures
 
 pytestmark = pytest.mark.issue(4)
 FIRST = "The ministry will lend to the makers of chips for as long as they build at home, said the minister."
@@ -81,3 +84,10 @@ def test_equals_signs_of_emphasis_and_code_make_no_headings(line):
 def test_a_note_in_words_does_not_make_a_heading_of_a_sentence():
     short = "Bids set the price of berths until 2004.[citation needed]"
     assert texts_of(f"{FIRST}\n\n{short}\n\n{LAST}") == [FIRST, short, LAST]
+
+
+def test_a_table_of_megabytes_is_judged_by_its_ends():
+    began = time.process_time()
+    assert is_table_of_figures("a\t1\n" * 500_000)
+    assert not is_table_of_figures("a\t1\n" * 500_000 + f"{FIRST}\n")
+    assert time.process_time() - began < 0.5
