@@ -114,10 +114,10 @@ The measures of the ministry:
 - The lease of the port ends on 30 June, and nobody will renew it.
 - A fund will pay for cranes made in the country.
 
-Terminal\tOperator\tBoxes\tCharge
-Oslofjord\tNordic\t782,000\t$212
-Bergensund\tWestern\t1,310,000\t$188
-Tromsen\tNordic\t1,905,000\t$149"""
+Terminal\tOperator\tWhat it lands\tWhose it is
+Oslofjord\tNordic\tboxes and cars\tof the state
+Bergensund\tWestern\tgrain and ore\tof its town
+Tromsen\tNordic\tfish and timber\tof a fund"""
 WRAPPED = """\
 The ministry will lend the sawmills half the cost of new kilns, buy
 what they cannot sell abroad, and set their output by plan until the
@@ -130,8 +130,7 @@ def test_lines_of_lists_and_tables_stay_lines_and_wrapped_prose_does_not(page):
     wait_read(page)
     shown = page.locator(".para .text").all_inner_texts()
     assert [text.split("\n") for text in shown[:2]] == [piece.split("\n") for piece in LINES.split("\n\n")]
-    assert shown[2] == " ".join(WRAPPED.split("\n"))
-    assert "markup" in page.locator(".para").nth(1).locator(".chips").inner_text()
+    assert shown[2:] == [" ".join(WRAPPED.split("\n"))]
 
 
 def test_offsets_hold_behind_characters_outside_the_basic_plane(page):
