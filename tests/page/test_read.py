@@ -170,6 +170,7 @@ def test_subtitles_are_shown_explained_and_corrected_without_their_times(page):
     paste(page, "\n".join(cues))
     wait_read(page)
     assert page.locator(".para .text").all_inner_texts() == [PIECES[0]]
+    assert page.locator(".para .heading").count() == 0  # times are none
     page.locator(".mark").first.click()
     page.get_by_role("button", name="Underline the evidence").click()
     page.locator(".evidence li").first.wait_for()

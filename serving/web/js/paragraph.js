@@ -83,8 +83,8 @@ function renderHeadings(text, top) {
 
 const FRONT = /^\ufeff?---[^\S\r\n]*\r?\n[\w-]+:[^]*?\n(?:---|\.\.\.)[^\S\r\n]*(?=[\r\n]|$)/;
 const TITLE = /^title:[^\S\r\n]*(["']?)(\S.*?)\1[^\S\r\n]*$/m;
-// Notes, targets of links, comments, rules.
-const ASIDE = /^\s*(?:\[[^\]\r\n]{1,200}\]:|<!--|[-=*_\s]{3,}$)/;
+// Notes, targets of links, comments, times of subtitles, rules.
+const ASIDE = /^\s*(?:\[[^\]\r\n]{1,200}\]:|<!--|WEBVTT(?=\s|$)|(?:\d+\s+)?[\d:.,]{5,16}\s+-->|[-=*_\s]{3,}$)/;
 const LINK = /\]\((?:https?:|mailto:|\/|#)/; // of Markdown: a line of links is no heading
 const GAP = /^[>\s]+$/; // an empty line of a quotation
 
