@@ -152,7 +152,8 @@ class DocumentParagraph:
     """A paragraph of a document: characters `start` to `end` of it, and its prediction or why it has none.
 
     `page` is that of a PDF on which it begins, counted from 1; `section` is the last heading above it; `speaker` is who
-    speaks, in a transcript. `text` are its words without marks, in which places of evidence count: None without any.
+    speaks, in a transcript. `text` are its words in one line and without marks, where the service tells them: with
+    evidence, whose places count in them, and where more than marks stood between, such as times of subtitles.
     """
 
     start: int
