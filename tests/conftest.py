@@ -15,6 +15,12 @@ os.environ["HF_DATASETS_OFFLINE"] = "1"
 os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="twohands-tests-")
 os.environ.pop("TWOHANDS_SERVE_CORRECTIONS", None)
 
+# Tests run side by side, on tiny matrices. Two threads of one process that wait for each other spin, and take the CPU
+# from the test beside them: the suite took half as long again. Read when NumPy and torch are first imported, so here;
+# who names a number of threads, gets it.
+for library in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(library, "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
