@@ -35,6 +35,7 @@ _NAMES = {"bfloat16": "bf16", "float32": "f32", "float16": "f16"}
 
 
 _TELEMETRY = "openvino_telemetry"
+_FIRST_RUN = threading.Lock()
 
 
 def import_openvino() -> ModuleType:
@@ -121,7 +122,28 @@ class OpenVinoSession:
         self._crowd = Crowd()
         self._pool = ThreadPoolExecutor(self.num_threads, "twohands") if self.num_threads > 1 else None
         self._is_forked = False
+        self._run_first(path)
         tell_of_forks(self)
+
+    def _run_first(self, path: Path) -> None:
+        """Run a few tokens before any thread does.
+
+        At the first run of a process OpenVINO's Python layer fills a table of types behind a guard of C++, and lets go
+        of the interpreter meanwhile; a second thread then waits at the guard and holds the interpreter: both for ever.
+        """
+        input_ids = np.zeros((1, min(8, self._max_tokens or 8)), dtype=np.int64)
+        try:
+            with _FIRST_RUN:
+                self.run_padded(input_ids, np.ones_like(input_ids))
+        except RuntimeError as error:
+            raise self._refuse(path, error) from error
+
+    @staticmethod
+    def _refuse(path: Path, error: RuntimeError) -> FileReadError:
+        return FileReadError(
+            f"OpenVINO cannot run {path}: {error}; take the runtime that reads every graph of this project: "
+            "--runtime onnxruntime"
+        )
 
     def leave_behind(self) -> None:
         """In a forked child: refuse from now on."""
@@ -151,10 +173,7 @@ class OpenVinoSession:
             # For a window that has the machine to itself. Some 30 to 50 MB with MiniLM: weights are packed once more.
             wide = self._compile(model, n_streams=1, precision=precision) if self.num_threads > 1 else None
         except RuntimeError as error:  # OpenVINO raises nothing else
-            raise FileReadError(
-                f"OpenVINO cannot run {path}: {error}; take the runtime that reads every graph of this project: "
-                "--runtime onnxruntime"
-            ) from error
+            raise self._refuse(path, error) from error
         return narrow, wide
 
     def _compile(self, model: Any, *, n_streams: int, precision: Precision) -> Any:  # noqa: ANN401 - untyped package

@@ -231,6 +231,35 @@ def test_a_window_gets_all_threads_only_if_none_ran_beside_another_lately(sessio
     assert took_all[3:] == [False, True]
 
 
+BOTH_AT_ONCE = """
+import sys, threading
+from pathlib import Path
+import numpy as np
+from twohands.openvino_session import OpenVinoSession
+
+session = OpenVinoSession(Path(sys.argv[1]), num_threads=2)
+sys.setswitchinterval(1e-6)
+ready = threading.Barrier(2)
+
+def run():
+    ready.wait()
+    session.run_batch([np.arange(5, 9), np.arange(5, 8)])
+
+threads = [threading.Thread(target=run, daemon=True) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_the_first_runs_of_two_threads_do_not_wait_for_each_other_for_ever(tiny_model):
+    # Where OpenVINO had not run before, about every third of these processes hung.
+    for _ in range(6):
+        command = [sys.executable, "-c", BOTH_AT_ONCE, str(tiny_model / GRAPH_NAME)]
+        subprocess.run(command, check=True, timeout=60)
+
+
 def test_a_model_that_answers_no_number_is_an_error(tmp_path):
     graph = make_graph(7)
     table = numpy_helper.to_array(graph.graph.initializer[0]).copy()
