@@ -112,12 +112,12 @@ class Readers:
             timeout_s: longest time that the reading may take, once it is its turn.
 
         Returns:
-            Its text and pages, and at least one paragraph.
+            Its text and pages, and at least one paragraph that is read.
 
         Raises:
             OverloadedError: too many documents wait to be read.
             DocumentError: it cannot be read, holds no text or too many paragraphs, or takes too long.
-            ParagraphTooLongError: a paragraph has more than `limit_chars` characters.
+            ParagraphTooLongError: every paragraph has more than `limit_chars` characters.
             MissingExtraError: its kind needs the extra `documents`.
             DocumentReaderError: the process that would read it did not start.
         """
@@ -193,7 +193,7 @@ async def _classify(
     )
     is_first = True
     for group in patient.cut_groups(paragraphs, lambda paragraph: paragraph.text):
-        texts = [paragraph.text for paragraph in group]
+        texts = [paragraph.error or paragraph.text for paragraph in group]
         raws = [paragraph.lines for paragraph in group]
         items: list[_Item] = []
         for item in await patient.classify(texts, is_first=is_first, raws=raws):

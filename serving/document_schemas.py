@@ -82,7 +82,7 @@ class DocumentParagraph(Prediction):
 
 
 class FailedParagraph(FailedItem):
-    """A paragraph that could not be classified, and where it stood."""
+    """A paragraph that could not be classified, such as one that is too long, and where it stood."""
 
     paragraph: int
     start: int

@@ -119,6 +119,8 @@ def encode_inputs(classifier: Classifier, limit_chars: int, texts: Sequence[obje
         if isinstance(text, str) and len(text) > limit_chars:
             fault = f"found {len(text)} characters, at most {limit_chars} are read as one paragraph; split it first"
             encoded.append(ParagraphTooLongError(fault))
+        elif isinstance(text, InputError):
+            encoded.append(text)
         elif not isinstance(text, str):  # the library would name a type of Python's
             encoded.append(InputTypeError(f"found {name_kind(text)}, expected a string of text"))
         else:

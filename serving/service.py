@@ -179,7 +179,7 @@ class Service:
         """Classify paragraphs; a bad one answers with its error in its place.
 
         Args:
-            texts: raw texts, unchecked.
+            texts: raw texts, unchecked, or in the place of one the `InputError` why it cannot be read.
             thresholds: overrides, as in `with_thresholds`.
             explain: also say which sentence carries each answer.
             raws: for that, what each text was before it was normalised; None where texts are raw.

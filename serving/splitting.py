@@ -6,6 +6,7 @@ import time
 from itertools import islice
 
 from twohands.errors import DocumentError
+from twohands.overlong import refuse_unread
 from twohands.paragraphs import Paragraph, iter_paragraphs
 
 
@@ -19,11 +20,11 @@ async def split_in_time(text: str, *, limit_chars: int, max_paragraphs: int, tim
         timeout_s: longest time it may take.
 
     Returns:
-        At least one paragraph.
+        At least one paragraph that is read; one of more than `limit_chars` characters has its `error`.
 
     Raises:
         DocumentError: it holds no text, has too many paragraphs, or takes too long.
-        ParagraphTooLongError: one paragraph has more than `limit_chars` characters.
+        ParagraphTooLongError: every paragraph has more than `limit_chars` characters.
     """
     ends_s = time.monotonic() + timeout_s
     # A thread cannot be cancelled: one that goes on for a client who left would hold up the end of the service too.
@@ -48,4 +49,5 @@ async def split_in_time(text: str, *, limit_chars: int, max_paragraphs: int, tim
         raise DocumentError(
             f"the document has more than {max_paragraphs} paragraphs, the most that are read; send it in parts"
         )
+    refuse_unread([paragraph.error for paragraph in paragraphs])
     return paragraphs

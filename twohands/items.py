@@ -33,7 +33,8 @@ from twohands.errors import (
     TwoHandsError,
 )
 from twohands.examples import Row, expand_paths, import_pyarrow, read_jsonl_lines, read_rows
-from twohands.paragraphs import split_paragraphs
+from twohands.overlong import refuse_unread
+from twohands.paragraphs import iter_paragraphs
 from twohands.row_files import (
     ROW_SUFFIXES,
     PackedError,
@@ -213,7 +214,8 @@ def _items_from_document(
     where: dict[str, object] = {"document": name, "paragraph": None, "start": None, "end": None}
     try:
         document = read()
-        paragraphs = split_paragraphs(document.text)
+        paragraphs = list(iter_paragraphs(document.text))
+        refuse_unread([paragraph.error for paragraph in paragraphs])
     except (FileReadError, ParagraphTooLongError) as error:
         if isinstance(error, FileReadError):
             faults.append(str(error))
@@ -228,7 +230,8 @@ def _items_from_document(
         named = {place: found for place in ("section", "speaker") if (found := getattr(paragraph, place))}
         under = (spell_value(named.get(by), most_chars=_MAX_NAME_CHARS), True) if by in PLACES else (name, False)
         place = where | {"paragraph": number} | offsets | named
-        yield Item(f"{name}#{number}", paragraph.text, None, place, paragraph.lines, *under)
+        text, raw = (None, None) if paragraph.error else (paragraph.text, paragraph.lines)
+        yield Item(f"{name}#{number}", text, paragraph.error, place, raw, *under)
 
 
 def read_items(files: Iterable[Path], faults: list[str], *, text_column: str, by: str | None = None) -> Iterator[Item]:

@@ -16,6 +16,7 @@ from twohands.exported import blank_exported
 from twohands.markers import BULLETS, read_item, read_marker
 from twohands.marks import cut_heading
 from twohands.notices import MAX_WORDS, heads_notes, is_notice, is_stage_direction
+from twohands.overlong import Overlong
 from twohands.pieces import Check, cut_pieces
 from twohands.pipe_tables import is_table_of_figures
 from twohands.plain_words import PlainWords
@@ -38,7 +39,6 @@ _COLONS = (":", "\uff1a")
 _DASH = re.compile(r"\S(?:\u2014|:-|:\u2013)\Z")  # before clauses of acts: "A person may\u2014"
 _SPACE = re.compile(r"\s+")
 _LINE = re.compile(r"[\r\n]")
-_LINE_ENDS = re.compile(r"\r\n?|\n")
 # Every combining mark is in this set; what else is in it goes through `_cut_run` unharmed. Runs are tried where they
 # begin, else a run of almost so many is tried again from each of its characters.
 _PERHAPS_MARKS = re.compile(rf"(?<![^\w\s\x00-\x7f])[^\w\s\x00-\x7f]{{{LIMIT_MARKS + 1},}}")
@@ -51,7 +51,7 @@ class Paragraph:
     `lines` are the words of `text` at their lines, by whose ends items of a list are told apart. `section` is the last
     marked heading above it, in one line and without its marks; `speaker` is who speaks in a transcript
     (`speakers.py`); both empty where there is none. `is_broken` says that more than marks stood between its words, such
-    as times of subtitles or the edge of a page.
+    as times of subtitles or the edge of a page. `error` says why it is not read, and then it has no words.
     """
 
     text: str
@@ -61,6 +61,7 @@ class Paragraph:
     speaker: str = ""
     lines: str = ""
     is_broken: bool = False
+    error: ParagraphTooLongError | None = None
 
 
 def _cut_run(match: re.Match[str]) -> str:
@@ -207,7 +208,7 @@ def _is_nothing(piece: str, n_words: int, *, with_notices: bool) -> bool:
 
 
 def _find(
-    text: str, sections: Sections, turns: Turns, *, min_words: int, limit_chars: int, check: Check, with_notices: bool
+    text: str, sections: Sections, turns: Turns, *, min_words: int, check: Check, with_notices: bool
 ) -> Iterator[tuple[int, int]]:
     """Where paragraphs stand: pieces that are no headings and no notices, and runs of headings that are lists."""
     run: _Run | None = None
@@ -250,8 +251,6 @@ def _find(
             run, marker_read = run or _Run(*span), ""
             # Figures are no words: rows of a table would together pass for a list.
             run.add(span, sum(any(map(str.isalpha, word)) for word in raw.split()), marker)
-            if run.n_words >= LIST_WORDS and run.end - run.start > limit_chars:
-                break  # a paragraph that is too long already, however long it gets
             continue
         # What "7." counts may be chapters, and "7. Termination" a heading; in a list of clauses it is none.
         marker_read = marker if marker != "1." or ends_clause(raw.rstrip()) else ""
@@ -312,15 +311,6 @@ def _cut_spans(text: str, spans: Iterable[tuple[int, int]], turns: Turns) -> Ite
             yield start, end if end == span[1] else start + len(text[start:end].rstrip())
 
 
-def _tell_too_long(text: str, start: int, end: int, limit_chars: int) -> str:
-    """Say which paragraph it is, as a document may have thousands; without its words, as services log what they say."""
-    line = len(_LINE_ENDS.findall(text, 0, start)) + 1
-    return (
-        f"found {end - start} characters in the paragraph that begins in line {line}, at character {start}; at most "
-        f"{limit_chars} are read as one paragraph; put blank lines between its paragraphs"
-    )
-
-
 def iter_paragraphs(
     text: str, *, min_words: int = MIN_WORDS, limit_chars: int = LIMIT_CHARS, check: Check = _go_on
 ) -> Iterator[Paragraph]:
@@ -333,10 +323,7 @@ def iter_paragraphs(
         check: called every few milliseconds of work, also where no paragraph comes of it; raises to give up.
 
     Yields:
-        Paragraphs in order.
-
-    Raises:
-        ParagraphTooLongError: one paragraph has more than `limit_chars` characters.
+        Paragraphs in order; one of more than `limit_chars` characters with its `error`.
     """
     raw, text = text, blank_exported(text, check)
     found_turns = find_turns(text, check)
@@ -345,15 +332,16 @@ def iter_paragraphs(
         if not is_blank:
             break
         sections, turns, plain = Sections(text), Turns(found_turns), PlainWords(text)
-        found = _find(
-            text, sections, turns, min_words=min_words, limit_chars=limit_chars, check=check, with_notices=with_notices
-        )
+        overlong = Overlong(raw, limit_chars)
+        found = _find(text, sections, turns, min_words=min_words, check=check, with_notices=with_notices)
         for start, end in _cut_spans(text, _join_leads(text, found, limit_chars), turns):
             check()
             with suppress(EmptyParagraphError):
                 section = normalise(heading) if (heading := sections.find(start)) else ""
-                if end - start > limit_chars:
-                    raise ParagraphTooLongError(_tell_too_long(raw, start, end, limit_chars))
+                if error := overlong.find(start, end):
+                    is_blank = False
+                    yield Paragraph("", start, end, section, turns.find(start, section), error=error)
+                    continue
                 lines = plain.read(text[start:end])
                 paragraph = normalise(lines, limit_chars=limit_chars)
                 is_blank = False
@@ -392,4 +380,9 @@ def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int 
     Raises:
         ParagraphTooLongError: one paragraph has more than `limit_chars` characters.
     """
-    return list(iter_paragraphs(text, min_words=min_words, limit_chars=limit_chars))
+    paragraphs = []
+    for paragraph in iter_paragraphs(text, min_words=min_words, limit_chars=limit_chars):
+        if paragraph.error:
+            raise paragraph.error
+        paragraphs.append(paragraph)
+    return paragraphs

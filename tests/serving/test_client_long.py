@@ -215,6 +215,9 @@ async def test_documents_come_back_typed(url, classifier):
         assert explained.paragraphs[0].item.stance.abstained
         assert explained.paragraphs[0].item.evidence["stance"]["sentence"] == "The plan of the market."
         assert document.paragraphs[0].text is None
+        first, long = client.classify_document(f"The plan.\n\n{'A plan. ' * 70}").paragraphs
+        assert (first.item.stance.label, type(long.item)) == ("state-led", ParagraphTooLongError)
+        assert "in line 3" in str(long.item)
         with pytest.raises(ServiceError) as failure:
             client.classify_document(b"%PDF-", media_type="image/png")
         assert failure.value.status == 415

@@ -230,6 +230,33 @@ async def test_what_cannot_be_read_is_refused_by_name_without_showing_the_inside
     assert "/" not in response.json()["error"]["message"].replace("text/", "").replace("application/", "")
 
 
+@pytest.mark.issue(4)
+async def test_a_paragraph_that_is_too_long_is_told_of_and_the_others_are_answered(tiny_model, classifier, tmp_path):
+    long = "A plan. " * 20_000
+    text = f"# Ports\n\nThe plan of the plan.\n\n{long}\n\nA market of the market.\n\n{long}"
+    (tmp_path / "a.md").write_text(text)
+    items = list(read_items([tmp_path / "a.md"], [], text_column="text"))
+    expected = classify_chunk(classifier, items, thresholds={}, with_text=False)
+    settings = ServeSettings(model=str(tiny_model), max_document_bytes=1_000_000)
+    async with open_client(create_app(settings, classifier)) as client:
+        answer = (await send(client, text, "text/markdown")).json()
+        lines = await send(client, text, "text/markdown", headers={"accept": "application/x-ndjson"})
+        explained = (await send(client, text, "text/markdown", params={"explain": "true"})).json()
+        counted = (await client.get("/metrics")).text
+    DocumentResponse.model_validate(answer)
+    told = answer["paragraphs"]
+    assert told == [{key: each[key] for key in each if key not in {"id", "document"}} for each in expected]
+    assert [p.get("error", {}).get("code") for p in told] == [None, "paragraph_too_long"] * 2
+    assert "that begins in line 5, at character" in told[1]["error"]["message"]
+    assert text[told[1]["start"] : told[1]["end"]] == long.strip()
+    assert (answer["document"]["n_paragraphs"], answer["summary"]["n_paragraphs"]) == (4, 2)
+    _, *in_lines, last = [json.loads(line) for line in lines.text.splitlines()]
+    assert (in_lines, last["summary"]) == (told, answer["summary"])
+    assert [p["error"] for p in explained["paragraphs"] if "error" in p] == [told[1]["error"], told[3]["error"]]
+    assert explained["paragraphs"][2]["evidence"] is not None
+    assert 'twohands_failed_inputs_total{code="paragraph_too_long"} 6.0' in counted
+
+
 async def test_a_document_may_be_larger_than_a_request_but_not_than_its_own_bound(settings, classifier):
     roomy = settings.model_copy(update={"max_document_bytes": 60_000, "max_document_paragraphs": 50})
     async with open_client(create_app(roomy, classifier)) as client:

@@ -133,6 +133,21 @@ def test_documents_are_split_and_say_where(classify, tmp_path):
     assert header.startswith(b"id,document,paragraph,start,end,section,speaker,stance,")
 
 
+@pytest.mark.issue(4)
+def test_a_paragraph_that_is_too_long_costs_the_document_no_other(classify, tmp_path):
+    path = tmp_path / "speech.txt"
+    path.write_text(f"{FIRST}\n\n{'A plan. ' * 20_000}\n\n{SECOND}\n", encoding="utf-8")
+    finished = classify(path, "--summary", tmp_path / "out.jsonl", "--with-text")
+    assert (finished.code, "1 of 3" in finished.stderr) == (0, True)
+    first, long, second = read_lines(finished.stdout)
+    assert [answer["text"] for answer in (first, long, second)] == [FIRST, None, SECOND]
+    assert [answer["id"] for answer in (first, long, second)] == [f"{path}#{number}" for number in range(3)]
+    assert long["error"]["code"] == "paragraph_too_long"
+    assert "begins in line 3, at character" in long["error"]["message"]
+    (row,) = read_lines((tmp_path / "out.jsonl").read_text())
+    assert (row["n_paragraphs"], row["n_errors"]) == (2, 1)
+
+
 def test_rows_and_documents_mix(classify, tmp_path, rows):
     (tmp_path / "a.txt").write_text(FIRST, encoding="utf-8")
     (tmp_path / "z.txt").write_text(FIRST, encoding="utf-8")

@@ -118,6 +118,21 @@ def test_a_bad_document_has_its_error_in_its_place(tmp_path, content, code, n_fa
     assert len(faults) == n_faults
 
 
+@pytest.mark.issue(4)
+def test_a_paragraph_that_is_too_long_has_its_error_in_its_place_among_the_others(tmp_path):
+    path = tmp_path / "a.md"
+    raw = f"# Ports\n\n{FIRST}\n\n{'A b. ' * 30_000}\n\n{SECOND}\n"
+    path.write_text(raw)
+    (first, long, second), faults = read_all(path)
+    assert [(item.id, item.text) for item in (first, long, second)] == [
+        (f"{path}#0", FIRST), (f"{path}#1", None), (f"{path}#2", SECOND)
+    ]  # fmt: skip
+    assert (long.error.code, long.raw, long.n_words, faults) == ("paragraph_too_long", None, 0, [])
+    assert "in line 5, at character" in str(long.error)
+    assert raw[long.where["start"] : long.where["end"]] == ("A b. " * 30_000).strip()
+    assert (long.where["section"], long.where["paragraph"]) == ("Ports", 1)
+
+
 def test_reading_twice_gives_the_same(tmp_path):
     (tmp_path / "a.txt").write_text(f"{FIRST}\n\n{SECOND}")
     (tmp_path / "b.jsonl").write_text('{"text": "A."}\nbroken\n{"text": ""}\n')

@@ -114,6 +114,42 @@ def test_a_paragraph_of_a_document_that_is_too_long_is_told_by_its_place(line_en
     assert LONG_B[:20] not in str(caught.value)
 
 
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_a_paragraph_that_is_too_long_costs_no_other(line_end):
+    gap, long = line_end * 2, f"{LONG_B} {LONG_B}"
+    raw = gap.join(["# Ports", LONG_A, long, LONG_A, long, LONG_A])
+    found = list(iter_paragraphs(raw, limit_chars=len(LONG_B) + 5))
+    assert [paragraph.text for paragraph in found] == [LONG_A, "", LONG_A, "", LONG_A]
+    assert [raw[paragraph.start : paragraph.end] for paragraph in found] == [LONG_A, long, LONG_A, long, LONG_A]
+    assert {paragraph.section for paragraph in found} == {"Ports"}
+    told = [(str(paragraph.error).split(";")[0], paragraph.start) for paragraph in found if paragraph.error]
+    assert told == [
+        (f"found {len(long)} characters in the paragraph that begins in line {line}, at character {start}", start)
+        for line, start in ((5, raw.index(long)), (9, raw.rindex(long)))
+    ]
+    # Short pieces in a row that are too long together are read to their end, too.
+    raw = "a b c\n\n" * 30 + f"{LONG_A}\n\nWho pays?"
+    assert [paragraph.text for paragraph in iter_paragraphs(raw, limit_chars=len(LONG_A))] == ["", LONG_A, "Who pays?"]
+
+
+@pytest.mark.issue(4)
+def test_a_transcript_of_short_turns_is_read_to_its_end_however_long_they_are_together():
+    text = "Mr. Bo: The plan it is\n\nMs. Li: A market again\n\n" * 20 + LONG_A
+    found = list(iter_paragraphs(text, limit_chars=len(LONG_A)))
+    assert len(found) == 41
+    assert (found[-1].text, found[-1].end) == (LONG_A, len(text))
+
+
+@pytest.mark.issue(4)
+def test_lines_are_counted_once_however_many_paragraphs_are_too_long():
+    begun_s = time.process_time()
+    text = f"{'a ' * 99} a.\n\n" + "\n" * 200_000
+    found = list(iter_paragraphs(text * 10 + f"{'The b. ' * 20}\n\n" * 500, limit_chars=100))
+    assert sum(paragraph.error is not None for paragraph in found) == 510
+    assert time.process_time() - begun_s < 6  # to count all lines takes 60 ms, which 500 times are half a minute
+
+
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 def test_blank_lines_part_whatever_the_line_end(line_end):
     raw = line_end.join(["", LONG_A, "", "  ", LONG_B, ""])
