@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -189,6 +190,7 @@ async def _classify(
         service,
         thresholds=wanted.thresholds,
         explain=wanted.explain,
+        is_evidence_optional=True,
         most_wait_s=service.settings.document_timeout_s,
     )
     is_first = True
@@ -204,7 +206,10 @@ async def _classify(
         yield list(zip(group, items, strict=True))
 
 
-def _shape(number: int, paragraph: Paragraph, item: _Item, read: DocumentText) -> dict[str, object]:
+def _shape(
+    number: int, paragraph: Paragraph, item: _Item, *, read: DocumentText, evidence_error: dict[str, str] | None
+) -> dict[str, object]:
+    """Write one paragraph down; where evidence was asked for, `evidence_error` says why one may have none."""
     where: dict[str, object] = {"paragraph": number, "start": paragraph.start, "end": paragraph.end}
     if page := read.find_page(paragraph.start):
         where["page"] = page
@@ -214,9 +219,20 @@ def _shape(number: int, paragraph: Paragraph, item: _Item, read: DocumentText) -
         where["speaker"] = paragraph.speaker
     if isinstance(item, InputError):
         return where | {"error": {"code": item.code, "message": str(item)}}
-    if item.evidence is not None or paragraph.is_broken:
+    if evidence_error or paragraph.is_broken:
         where["text"] = paragraph.text
+    if evidence_error and item.evidence is None:
+        where["evidence_error"] = evidence_error
     return where | item.to_dict()
+
+
+def _tell_no_evidence(timeout_s: float) -> dict[str, str]:
+    """Why a paragraph has no evidence, where it was asked for."""
+    return {
+        "code": DeadlineError.code,
+        "message": f"its evidence could not be found within {timeout_s:g} s, the longest that it may take; all else "
+        "of the answer is complete",
+    }
 
 
 async def _summarise(items: list[_Item], taxonomy: Taxonomy) -> dict[str, object] | None:
@@ -233,7 +249,7 @@ async def _lines(
     head: dict[str, object],
     groups: AsyncIterator[list[tuple[Paragraph, _Item]]],
     taxonomy: Taxonomy,
-    read: DocumentText,
+    shape: Callable[[int, Paragraph, _Item], dict[str, object]],
     on_failure: Callable[[TwoHandsError], None],
 ) -> AsyncIterator[bytes]:
     """What is known of the document, a line for each paragraph as it is done, and the summary or what went wrong."""
@@ -241,7 +257,7 @@ async def _lines(
     async with aclosing(groups):  # type: ignore[type-var]  # an async generator
         try:
             async for group in groups:
-                lines = [encode_line(_shape(len(items) + i, *pair, read)) for i, pair in enumerate(group)]
+                lines = [encode_line(shape(len(items) + i, *pair)) for i, pair in enumerate(group)]
                 yield b"".join(lines if items else [encode_line(head), *lines])
                 items += [item for _, item in group]
         except TwoHandsError as error:
@@ -311,16 +327,18 @@ async def classify_document(
     }
     answered = {"model": identity, "document": document}
     groups = _classify(service, paragraphs, wanted)
+    evidence_error = _tell_no_evidence(settings.request_timeout_s) if wanted.explain else None
+    shape = partial(_shape, read=read, evidence_error=evidence_error)
     if prefers_lines(request.headers.getlist("accept")):
 
         def note(error: TwoHandsError) -> None:
             request.state.failure_code = error.code  # for the log: the status is sent by then
 
-        lines = _lines(answered, groups, taxonomy, read, note)
+        lines = _lines(answered, groups, taxonomy, shape, note)
         first = await anext(lines)
         request.scope["state"][LAST_WORDS] = _tell_end(EngineStoppedError(_STOPPED))
         return NdjsonResponse(chain(first, lines), headers | {"x-accel-buffering": "no"})
     pairs = [pair async for group in groups for pair in group]
     summary = await _summarise([item for _, item in pairs], taxonomy)
-    shaped = [_shape(number, *pair, read) for number, pair in enumerate(pairs)]
+    shaped = [shape(number, *pair) for number, pair in enumerate(pairs)]
     return JSONResponse(answered | {"paragraphs": shaped, "summary": summary}, headers=headers)

@@ -2,9 +2,12 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.schemas import READABLE, FailedItem, LabelName, ModelIdentity, Prediction, Score
+from serving.schemas import READABLE, FailedItem, ItemFailure, LabelName, ModelIdentity, Prediction, Score
 
-EXPLAIN = "also say which sentence carries each answer, and give each paragraph's `text`; up to 17 times the work"
+EXPLAIN = (
+    "also say which sentence carries each answer, and give each paragraph's `text`; up to 17 times the work. A "
+    "paragraph for which that takes too long has `evidence_error`, and all else"
+)
 
 
 class _Strict(BaseModel):
@@ -78,6 +81,10 @@ class DocumentParagraph(Prediction):
         default=None,
         description="the words that were classified, without marks and line ends: with `explain`, since places of "
         "`evidence` count in them, and where more than marks stands between them, such as times of subtitles",
+    )
+    evidence_error: ItemFailure | None = Field(
+        default=None,
+        description="with `explain`: why `evidence` is null, where it could not be found in time; all else is complete",
     )
 
 

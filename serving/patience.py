@@ -28,6 +28,7 @@ class PatientClassifier:
         *,
         thresholds: Mapping[str, object] | None = None,
         explain: bool = False,
+        is_evidence_optional: bool = False,
         most_wait_s: float = math.inf,
     ) -> None:
         """Do nothing yet.
@@ -36,11 +37,15 @@ class PatientClassifier:
             service: of the model.
             thresholds: overrides, as in `with_thresholds`.
             explain: also say which sentence carries each answer.
+            is_evidence_optional: answer a text without evidence where that takes longer than a request may.
             most_wait_s: how long all waits for room together may take.
         """
         self._service = service
         self._thresholds = thresholds or {}
         self._explain = explain
+        self._is_evidence_optional = is_evidence_optional
+        # Tokens of the cheapest text whose evidence took too long: that of others as costly is not waited for again.
+        self._too_costly: float = math.inf
         self._left_s = most_wait_s
         self._texts_at_once = min(_TEXTS_AT_ONCE, service.settings.max_inputs)
         # Of a stream three groups are in work, of which three quarters of the room may wait; a larger one would never
@@ -57,18 +62,28 @@ class PatientClassifier:
         Yields:
             All rows, in order.
         """
-        rule, limit_chars = self._service.classifier.encoder.rule, self._service.settings.limit_chars
         group: list[T] = []
         n_tokens = 0
         for row in rows:
-            n_new = estimate_tokens([read_text(row)], rule, limit_chars=limit_chars, explain=self._explain)
-            if group and (len(group) == self._texts_at_once or n_tokens + n_new > self._tokens_at_once):
+            n_new = self._estimate([read_text(row)])
+            # What is too costly to be explained is asked for alone: the others of its group still are explained.
+            n_most = self._tokens_at_once if max(n_new, n_tokens) < self._too_costly else 0
+            if group and (len(group) == self._texts_at_once or n_tokens + n_new > n_most):
                 yield group
                 group, n_tokens = [], 0
             group.append(row)
             n_tokens += n_new
         if group:
             yield group
+
+    def _estimate(self, texts: Sequence[object]) -> int:
+        """What texts cost, explained if that is wanted."""
+        rule, limit_chars = self._service.classifier.encoder.rule, self._service.settings.limit_chars
+        return estimate_tokens(texts, rule, limit_chars=limit_chars, explain=self._explain)
+
+    def _is_too_costly(self, texts: Sequence[object]) -> bool:
+        """Whether one of the texts costs as much as one whose evidence took too long."""
+        return self._too_costly < math.inf and any(self._estimate([text]) >= self._too_costly for text in texts)
 
     async def classify(
         self, texts: Sequence[object], *, is_first: bool, raws: Sequence[str] | None = None
@@ -81,7 +96,8 @@ class PatientClassifier:
             raws: what each was before it was normalised, if it was; evidence goes by it.
 
         Returns:
-            One prediction or error for each text; `DeadlineError` for one that takes too long alone.
+            One prediction or error for each text; `DeadlineError` for one that takes too long alone. Where evidence is
+            optional, a prediction without it for one that takes too long, or finds no room, with evidence only.
 
         Raises:
             OverloadedError: there is no room for the first group, or it was waited for too long; the first group is
@@ -90,12 +106,19 @@ class PatientClassifier:
             ThresholdError: an override is unknown or out of range.
             NonFiniteLogitsError: the model answered NaN or infinity.
         """
+        is_alone, is_costly = len(texts) == 1, self._is_too_costly(texts)
+        explain = self._explain and not is_costly
         try:
-            return await self._classify_when_there_is_room(texts, is_first=is_first, raws=raws)
-        except DeadlineError as error:
-            if len(texts) == 1:
-                if is_first:
-                    raise
+            if is_alone or not is_costly:  # else the costly ones alone go without evidence, once they are parted
+                return await self._classify_when_there_is_room(texts, is_first=is_first, raws=raws, explain=explain)
+        except OverloadedError as error:
+            is_late = isinstance(error, DeadlineError)
+            if is_alone and explain and self._is_evidence_optional and (is_late or not is_first):
+                self._too_costly = min(self._too_costly, self._estimate(texts))
+                return await self.classify(texts, is_first=is_first, raws=raws)
+            if not isinstance(error, DeadlineError) or (is_alone and is_first):
+                raise
+            if is_alone:
                 return [error]
         middle = len(texts) // 2
         items: list[Prediction | InputError | DeadlineError] = []
@@ -104,14 +127,12 @@ class PatientClassifier:
         return items
 
     async def _classify_when_there_is_room(
-        self, texts: Sequence[object], *, is_first: bool, raws: Sequence[str] | None
+        self, texts: Sequence[object], *, is_first: bool, raws: Sequence[str] | None, explain: bool
     ) -> list[Prediction | InputError | DeadlineError]:
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                answers = await self._service.classify(
-                    texts, thresholds=self._thresholds, explain=self._explain, raws=raws
-                )
+                answers = await self._service.classify(texts, thresholds=self._thresholds, explain=explain, raws=raws)
             except OverloadedError as error:
                 if is_first or isinstance(error, DeadlineError) or self._left_s <= 0:
                     raise

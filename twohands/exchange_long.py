@@ -154,6 +154,8 @@ class DocumentParagraph:
     `page` is that of a PDF on which it begins, counted from 1; `section` is the last heading above it; `speaker` is who
     speaks, in a transcript. `text` are its words in one line and without marks, where the service tells them: with
     evidence, whose places count in them, and where more than marks stood between, such as times of subtitles.
+    `evidence_error`, with `code` and `message`, says why there is no evidence that was asked for: it took the service
+    too long. The prediction is complete without it.
     """
 
     start: int
@@ -163,6 +165,7 @@ class DocumentParagraph:
     section: str | None = None
     speaker: str | None = None
     text: str | None = None
+    evidence_error: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +245,7 @@ def read_document(content: bytes) -> Document:
                     each.get("section"),
                     each.get("speaker"),
                     each.get("text"),
+                    each.get("evidence_error"),
                 )
                 for each in answer["paragraphs"]
             ],

@@ -226,6 +226,19 @@ async def test_documents_come_back_typed(url, classifier):
         assert await client.classify_document(text, **wanted) == explained
 
 
+@pytest.mark.issue(4)
+def test_evidence_that_a_document_lacks_says_why():
+    fault = {"code": "deadline_exceeded", "message": "m"}
+    paragraphs = [{"paragraph": n, "start": n, "end": n + 1, **PREDICTION} for n in range(2)]
+    paragraphs[1]["evidence_error"] = fault
+    answer = {"model": {}, "document": {"text": None}, "paragraphs": paragraphs, "summary": None}
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=answer))
+    with Client("http://service", transport=transport) as client:
+        found = client.classify_document("plan", explain=True).paragraphs
+    assert [each.evidence_error for each in found] == [None, fault]
+    assert [each.item.stance.label for each in found] == ["neutral", "neutral"]
+
+
 @pytest.mark.parametrize(
     ("content", "options"),
     [

@@ -469,6 +469,76 @@ async def test_a_document_of_long_paragraphs_is_asked_for_in_parts_that_can_be_d
     assert len(answer.json()["paragraphs"]) == 32
 
 
+EMBARGO = "An embargo. The embargo. Embargo a plan. The embargo."  # one window, and four without a sentence
+
+
+def make_slow_app(tiny_model, classifier, is_slow):
+    """An app whose model takes a fifth of a second for windows that `is_slow` finds so, and a list of these."""
+    slow = []
+
+    def run_batch(windows):
+        if is_slow(windows[0]):
+            slow.append(windows[0])
+            time.sleep(0.2)
+        return classifier.session.run_batch(windows)
+
+    settings = ServeSettings(model=str(tiny_model), request_timeout_s=0.7, document_timeout_s=5)
+    return create_app(settings, with_session(classifier, run_batch, num_threads=1)), slow
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("place", [0, 1, 2])
+async def test_a_paragraph_that_cannot_be_explained_in_time_costs_no_other_and_says_so(tiny_model, classifier, place):
+    embargo = classifier.encoder.encode("embargo").windows[0][1]
+    app, _ = make_slow_app(tiny_model, classifier, lambda window: embargo in window)
+    texts = ["The plan of the plan. A market.", "A market of the market. The plan.", "The weather. A plan."]
+    texts.insert(place, EMBARGO)
+    async with open_client(app) as client:
+        answer = await send(client, "\n\n".join(texts), params={"explain": "true"})
+        accepted = {"accept": "application/x-ndjson"}
+        lines = await send(client, "\n\n".join(texts), params={"explain": "true"}, headers=accepted)
+        plain = (await send(client, "\n\n".join(texts))).json()
+        described = (await client.get("/openapi.json")).json()["components"]["schemas"]["DocumentParagraph"]
+    assert answer.status_code == 200, answer.text
+    assert "evidence_error" in described["properties"].keys() - set(described["required"])
+    DocumentResponse.model_validate(answer.json())
+    told = answer.json()["paragraphs"]
+    assert [json.loads(line) for line in lines.text.splitlines()[1:-1]] == told
+    assert [each["text"] for each in told] == texts
+    assert [each["evidence"] is None for each in told] == ["evidence_error" in each for each in told]
+    assert ["evidence_error" in each for each in told] == [number == place for number in range(4)]
+    assert told[place]["evidence_error"]["code"] == "deadline_exceeded"
+    assert "within 0.7 s" in told[place]["evidence_error"]["message"]
+    without = {"text", "evidence", "evidence_error"}
+    assert [{key: each[key] for key in each if key not in without} for each in told] == [
+        {key: each[key] for key in each if key not in without} for each in plain["paragraphs"]
+    ]
+    assert answer.json()["summary"] == plain["summary"]
+    assert not any("evidence_error" in each for each in plain["paragraphs"])
+
+
+@pytest.mark.issue(4)
+async def test_what_was_too_long_to_be_explained_is_not_waited_for_again(tiny_model, classifier):
+    embargo = classifier.encoder.encode("embargo").windows[0][1]
+    app, slow = make_slow_app(tiny_model, classifier, lambda window: embargo in window)
+    async with open_client(app) as client:
+        answer = await send(client, "\n\n".join(["The plan.", *[EMBARGO] * 6, "A market."]), params={"explain": "true"})
+    told = answer.json()["paragraphs"]
+    assert ["evidence_error" in each for each in told] == [False, *[True] * 6, False]
+    # Four times it is waited for, of all eight, four, two and one: in each at most four are run. Then each is run once.
+    assert len(slow) <= 4 * 4 + 6
+
+
+@pytest.mark.issue(4)
+async def test_a_paragraph_that_takes_too_long_by_itself_still_fails_its_document(tiny_model, classifier):
+    embargo = classifier.encoder.encode("embargo").windows[0][1]
+    app, _ = make_slow_app(tiny_model, classifier, lambda window: embargo in window)
+    text = f"The plan of the plan.\n\n{'An embargo of the plan. ' * 12}"
+    async with open_client(app) as client:
+        answer = await send(client, text, params={"explain": "true"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "deadline_exceeded")
+
+
 @pytest.mark.issue(4)
 @pytest.mark.parametrize(
     ("accepted", "are_lines"),

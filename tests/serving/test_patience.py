@@ -1,0 +1,63 @@
+from types import SimpleNamespace
+
+import pytest
+
+from serving.patience import PatientClassifier
+from twohands.errors import DeadlineError, OverloadedError
+from twohands.windows import WindowRule
+
+pytestmark = pytest.mark.anyio
+
+RULE = WindowRule(max_tokens=100, overlap_tokens=10, max_windows=2)
+LONG, SHORT = "The plan. The market. The plan. The market.", "The plan."
+
+
+class FakeService:
+    """Has no room for evidence of long texts, or no time."""
+
+    def __init__(self, refusal=OverloadedError):
+        self.settings = SimpleNamespace(max_inputs=8, max_queue_tokens=4000, limit_chars=500)
+        self.classifier = SimpleNamespace(encoder=SimpleNamespace(rule=RULE))
+        self.refusal = refusal
+        self.asked = []
+
+    async def classify(self, texts, *, thresholds, explain, raws):
+        del thresholds, raws
+        self.asked.append((list(texts), explain))
+        if explain and LONG in texts:
+            raise self.refusal("no")
+        return SimpleNamespace(items=[(text, explain) for text in texts])
+
+
+def make_patient(service, **options):
+    return PatientClassifier(service, explain=True, most_wait_s=0, **options)
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("refusal", [OverloadedError, DeadlineError])
+async def test_evidence_that_finds_no_room_or_time_is_left_out_where_it_is_optional(refusal):
+    service = FakeService(refusal)
+    patient = make_patient(service, is_evidence_optional=True)
+    assert await patient.classify([LONG], is_first=False) == [(LONG, False)]
+    service.asked.clear()
+    # What costs as much is not tried again, and costs no other its evidence.
+    expected = [(SHORT, True), (LONG, False), (SHORT, True)]
+    assert await patient.classify([SHORT, LONG, SHORT], is_first=False) == expected
+    assert not any(explain and LONG in texts for texts, explain in service.asked)
+    assert list(patient.cut_groups([SHORT, LONG, LONG, SHORT, SHORT], str)) == [
+        [SHORT], [LONG], [LONG], [SHORT, SHORT]
+    ]  # fmt: skip
+
+
+@pytest.mark.issue(4)
+async def test_a_client_that_can_still_be_told_to_come_back_is_told_so():
+    patient = make_patient(FakeService(), is_evidence_optional=True)
+    with pytest.raises(OverloadedError):
+        await patient.classify([LONG], is_first=True)
+    with pytest.raises(OverloadedError):
+        await make_patient(FakeService()).classify([LONG], is_first=False)
+
+
+async def test_evidence_is_not_left_out_where_it_must_be_there():
+    (error,) = await make_patient(FakeService(DeadlineError)).classify([LONG], is_first=False)
+    assert isinstance(error, DeadlineError)
