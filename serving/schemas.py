@@ -15,10 +15,10 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from serving.strict_json import read_json
+from serving.strict_json import Mend, Place, read_json
 from serving.tei_info import TeiInfo
 from twohands.cautions import Caution
-from twohands.errors import JsonError
+from twohands.errors import InputTypeError, JsonError
 from twohands.taxonomy import ProblemType
 
 SchemaT = TypeVar("SchemaT", bound=BaseModel)
@@ -271,17 +271,37 @@ def _tell_object(schema: type[BaseModel], fault: ErrorDetails) -> dict[str, Any]
     return told
 
 
+def _mend_input(place: Place, fault: str) -> InputTypeError | None:
+    """Let an item of `inputs` that has half a surrogate pair answer in its place, as other bad items do."""
+    if place == ("inputs",):
+        raise InputTypeError(fault)  # a single bad text fails the request
+    return InputTypeError(fault) if place[:1] == ("inputs",) and len(place) == 2 else None
+
+
 def parse_request(body: bytes) -> ClassifyRequest:
-    """Read the body of /v1/classify; see `parse_as`."""
-    return parse_as(ClassifyRequest, body)
+    """Read the body of /v1/classify.
+
+    Args:
+        body: bytes as they came.
+
+    Returns:
+        The checked request; among its `inputs`, an error stands for an item that has half a surrogate pair.
+
+    Raises:
+        InputTypeError: its only text has one.
+        JsonError: see `parse_as`.
+        RequestValidationError: likewise.
+    """
+    return parse_as(ClassifyRequest, body, mend=_mend_input)
 
 
-def parse_as(schema: type[SchemaT], body: bytes) -> SchemaT:
+def parse_as(schema: type[SchemaT], body: bytes, *, mend: Mend | None = None) -> SchemaT:
     """Read a body as strictly as `read_json` does.
 
     Args:
         schema: what the body must be.
         body: bytes as they came.
+        mend: as in `read_json`.
 
     Returns:
         The checked request.
@@ -292,7 +312,7 @@ def parse_as(schema: type[SchemaT], body: bytes) -> SchemaT:
     """
     try:
         # Some editors and shells put a byte order mark before what they write; RFC 8259 lets a reader pass over it.
-        content = read_json(body.removeprefix(b"\xef\xbb\xbf"), name="the body")
+        content = read_json(body.removeprefix(b"\xef\xbb\xbf"), name="the body", mend=mend)
     except ValueError as error:
         raise JsonError(str(error)) from error
     try:

@@ -1,16 +1,32 @@
 """Owns bytes -> a JSON value, strictly, or words for why there is none."""
 
-from typing import Any
+import json
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from pydantic_core import from_json
 
+from serving.failures import is_name
 
-def read_json(content: bytes | bytearray, *, name: str) -> Any:  # noqa: ANN401 - any JSON value
+Place = tuple[str | int, ...]
+"""Names and numbers that lead to a value, from the outermost on."""
+Mend = Callable[[Place, str], object]
+"""Gives what is to stand in the place of a text that has half a surrogate pair, or None to refuse all; is told why."""
+
+_HALF = "half of a surrogate pair such as \\ud83d stands"
+_HOW = "as where a text was cut amid an emoji"
+# More are not looked through on the event loop; a request of a hundred texts, or a thousand tasks, has fewer.
+_MOST_VALUES = 100_000
+
+
+def read_json(content: bytes | bytearray, *, name: str, mend: Mend | None = None) -> Any:  # noqa: ANN401 - any value
     """Read JSON: no NaN, no lone surrogates, no invalid UTF-8, no nesting that would exhaust the stack.
 
     Args:
         content: as it came.
         name: of what it is, for the message.
+        mend: lets texts that have lone surrogates alone be refused, where they stand.
 
     Returns:
         The value.
@@ -22,7 +38,70 @@ def read_json(content: bytes | bytearray, *, name: str) -> Any:  # noqa: ANN401 
         return from_json(content, allow_inf_nan=False, cache_strings="keys")
     except ValueError as error:
         fault = str(error)
-        if "in hex escape" in fault or "of hex escape" in fault:
-            # The parser's words hide what JavaScript sends of a text that was cut amid an emoji (#4).
-            fault += "; half of a surrogate pair such as \\ud83d stands there, as where a text was cut amid an emoji"
-        raise ValueError(f"{name} is not valid JSON: {fault}") from error
+        if "in hex escape" not in fault and "of hex escape" not in fault:
+            raise ValueError(f"{name} is not valid JSON: {fault}") from error
+    # The parser ends at what JavaScript sends of a text that was cut amid an emoji, and does not say of which (#4).
+    try:
+        value = json.loads(content.decode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name} is not valid JSON: {fault}; {_HALF} there, {_HOW}") from error
+    try:
+        return _mend_halves(value, mend or _refuse)
+    except ValueError as error:
+        raise ValueError(f"{name} is not valid JSON: {error}") from error
+
+
+def _refuse(_place: Place, _fault: str) -> None:
+    """Let nothing stand in the place of a text."""
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(word)
+
+
+def _find_half(text: str) -> int | None:
+    """Where the first half of a pair stands; whole ones are one character by now."""
+    if text.isascii():
+        return None
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return error.start
+    return None
+
+
+def _mend_text(text: str, place: Place, mend: Mend) -> object:
+    half = _find_half(text)
+    if half is None:
+        return text
+    fault = f"{_HALF} at character {half}, {_HOW}"
+    mended = mend(place, fault)
+    if mended is None:
+        raise ValueError(_name_place(place) + fault)
+    return mended
+
+
+def _name_place(place: Place) -> str:
+    parts = [str(part) if isinstance(part, int) or is_name(part) else "(unprintable name)" for part in place]
+    return f"{'.'.join(parts)}: " if parts else ""
+
+
+def _mend_halves(value: object, mend: Mend) -> object:
+    """Mend each text that has a half, the outer ones first, and those of a list in order."""
+    if isinstance(value, str):
+        return _mend_text(value, (), mend)
+    waiting: deque[tuple[Place, Any]] = deque([((), value)])
+    n_values = 0
+    while waiting:
+        place, holder = waiting.popleft()
+        for key, child in holder.items() if isinstance(holder, dict) else enumerate(holder):
+            n_values += 1
+            if n_values > _MOST_VALUES:
+                raise ValueError(f"{_HALF} in one of its texts, {_HOW}")
+            if isinstance(key, str) and _find_half(key) is not None:
+                raise ValueError(f"{_name_place(place)}{_HALF} in the name of a field")
+            if isinstance(child, str):
+                holder[key] = _mend_text(child, (*place, key), mend)  # of a key that it has: it may be gone through
+            elif isinstance(child, dict | list):
+                waiting.append(((*place, key), child))
+    return value

@@ -32,8 +32,9 @@ from serving.protocols.heads import find_service
 from serving.protocols.label_config import MAX_CONFIG_CHARS, Control, read_controls
 from serving.schemas import parse_as
 from serving.service import Service
+from serving.strict_json import Place
 from twohands.classifier import Classifier
-from twohands.errors import DeadlineError, InputError, MissingTextError
+from twohands.errors import DeadlineError, InputError, InputTypeError, MissingTextError
 from twohands.prediction import AnyOf, OneOf, Prediction
 
 router = APIRouter(prefix="/label-studio", tags=["label studio"])
@@ -78,6 +79,13 @@ class WebhookRequest(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     action: str
+
+
+def _mend_task(place: Place, fault: str) -> object:
+    """Let a task that has half a surrogate pair come back empty, and others not suffer for it."""
+    if place[:1] != ("tasks",):
+        return None
+    return InputTypeError(fault) if len(place) == 4 and place[2] == "data" else ""  # what else it has is of no use here
 
 
 def name_identity(identity: Mapping[str, str]) -> str:
@@ -221,7 +229,7 @@ async def setup(request: Request) -> JSONResponse:
 async def predict(request: Request) -> JSONResponse:
     """Pre-annotate tasks, in order."""
     check_media_type(request.headers)
-    wanted = parse_as(PredictRequest, await request.body())
+    wanted = parse_as(PredictRequest, await request.body(), mend=_mend_task)
     service = find_service(request)
     # Off the event loop, as is the answer: of a large config and many tasks either takes a while.
     controls = await asyncio.to_thread(read_controls, wanted.label_config, service.classifier.taxonomy)

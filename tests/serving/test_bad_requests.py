@@ -3,6 +3,7 @@ import json
 import pytest
 
 from serving.failures import STATUS_BY_ERROR, find_status
+from serving.strict_json import read_json
 from tests.serving.support import JSON
 from twohands import errors
 
@@ -24,7 +25,19 @@ BROKEN = {
     "infinity": (b'{"inputs": "plan", "thresholds": {"sanctions": Infinity}}', 400, "invalid_json"),
     "huge float": (b'{"inputs": "plan", "thresholds": {"sanctions": 1e999}}', 422, "invalid_request"),
     "long integer": (b'{"inputs": ' + b"9" * 3000 + b"}", 422, "invalid_request"),
-    "lone surrogate": (rb'{"inputs": ["plan", "quartermaster \ud800 plan"]}', 400, "invalid_json"),
+    "lone surrogate": (rb'{"inputs": "plan", "model": "quartermaster \ud800 plan"}', 400, "invalid_json"),
+    "lone surrogate in a name": (rb'{"inputs": "plan", "quartermaster \ud800": 1}', 400, "invalid_json"),
+    "lone surrogate in a list within": (rb'{"inputs": [["quartermaster \ud800"]]}', 400, "invalid_json"),
+    "lone surrogate alone": (rb'"quartermaster \ud800"', 400, "invalid_json"),
+    "lone surrogate and nan": (rb'{"inputs": ["quartermaster \ud800", NaN]}', 400, "invalid_json"),
+    "lone surrogate and invalid utf-8": (b'{"inputs": ["quartermaster \\ud800", "\xff"]}', 400, "invalid_json"),
+    "lone surrogate and deep nesting": (
+        rb'{"inputs": ["\ud800"], "a": ' + b"[" * 1900 + b"]" * 1900 + b"}",
+        400,
+        "invalid_json",
+    ),
+    "lone surrogate and an unknown field": (rb'{"inputs": ["\ud800"], "explains": 1}', 422, "invalid_request"),
+    "single text with a lone surrogate": (rb'{"inputs": "quartermaster \ud800"}', 422, "input_not_a_string"),
     "invalid utf-8": (b'{"inputs": "quartermaster \xff\xfe"}', 400, "invalid_json"),
     "utf-16": ('{"inputs": "plan"}'.encode("utf-16"), 400, "invalid_json"),
     "raw control character": (b'{"inputs": "plan \x01"}', 400, "invalid_json"),
@@ -67,18 +80,92 @@ async def test_broken_request_gets_a_clear_answer_and_no_echo(client, content, s
     assert (await client.post("/v1/classify", json={"inputs": "plan"})).status_code == 200
 
 
+HALVES = [rb"\ud83d", rb"\ud83d.", rb"\ud83d\n", rb"\ud83d\ud83d", rb"\ude00"]
+
+
 @pytest.mark.issue(4)
-@pytest.mark.parametrize("half", [rb"\ud83d", rb"\ud83d.", rb"\ud83d\n", rb"\ud83d\ud83d", rb"\ude00"])
-async def test_a_text_cut_amid_an_emoji_is_told_of(client, half):
-    response = await client.post("/v1/classify", content=b'{"inputs": ["plan ' + half + b'"]}', headers=JSON)
-    assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_json")
-    assert "half of a surrogate pair" in response.json()["error"]["message"]
+@pytest.mark.parametrize("half", HALVES)
+async def test_a_text_cut_amid_an_emoji_is_told_of_and_costs_no_other(client, half):
+    told = "half of a surrogate pair such as \\ud83d stands at character 5, as where a text was cut amid an emoji"
+    whole = rb'"market \ud83d\ude00", ""'
+    content = b'{"inputs": [' + whole + b', "plan ' + half + b'", "weather"], "explain": true}'
+    response = await client.post("/v1/classify", content=content, headers=JSON)
+    market, empty, faulty, weather = response.json()["predictions"]
+    assert faulty == {"error": {"code": "input_not_a_string", "message": told}}
+    assert (market["stance"]["label"], weather["stance"]["label"]) == ("market-led", "neutral")
+    assert empty["error"]["code"] == "empty_paragraph"
+    response = await client.post("/v1/classify", content=b'{"inputs": "plan ' + half + b'"}', headers=JSON)
+    assert (response.status_code, response.json()["error"]["message"]) == (422, told)
     row = {"content-type": "application/x-ndjson"}
-    response = await client.post("/v1/classify/stream", content=b'"plan ' + half + b'"\n', headers=row)
-    assert response.json()["error"]["code"] == "invalid_row"
-    assert "half of a surrogate pair" in response.json()["error"]["message"]
+    rows = (
+        b'"plan ' + half + b'"\n{"id": "a", "text": "plan ' + half + b'"}\n{"text": "plan", "title": "' + half + b'"}\n'
+    )
+    rows += b'{"id": "' + half + b'", "text": "plan"}'
+    response = await client.post("/v1/classify/stream", content=rows, headers=row)
+    answers = [json.loads(line) for line in response.text.splitlines()]
+    assert [answer["id"] for answer in answers] == [1, "a", 3, 4]
+    assert [answer.get("error", {}).get("code") for answer in answers] == [
+        "invalid_row",
+        "invalid_row",
+        None,
+        "invalid_row",
+    ]
+    assert answers[0]["error"]["message"] == answers[1]["error"]["message"] == told
+    assert answers[3]["error"]["message"].startswith("the line is not valid JSON: id: half of a surrogate pair")
     response = await client.post("/v1/classify", content=rb'{"inputs": "plan \u12"}', headers=JSON)
     assert "surrogate" not in response.json()["error"]["message"]
+
+
+@pytest.mark.issue(4)
+async def test_a_task_cut_amid_an_emoji_costs_no_other(client):
+    config = (
+        '<View><Text name="t" value="$t"/><Choices name="c" toName="t"><Choice value="state-led"/></Choices></View>'
+    )
+    tasks = rb'[{"data": {"t": "plan \ud83d"}}, {"data": {"t": "plan", "u": "\ud83d"}, "meta": "\ud83d"}]'
+    content = b'{"tasks": ' + tasks + b', "label_config": ' + json.dumps(config).encode() + b"}"
+    response = await client.post("/label-studio/predict", content=content, headers=JSON)
+    first, second = response.json()["results"]
+    assert (first["result"], first["error"]["code"]) == ([], "input_not_a_string")
+    assert second["result"][0]["value"] == {"choices": ["state-led"]}
+    content = rb'{"tasks": [], "label_config": "\ud83d"}'
+    response = await client.post("/label-studio/predict", content=content, headers=JSON)
+    assert response.json()["error"].startswith("the body is not valid JSON: label_config: half of a surrogate pair")
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize(
+    ("path", "before", "after", "place"),
+    [
+        ("/predict", b'{"inputs": ["plan", "', b'"]}', "inputs.1"),
+        ("/predict", b'{"inputs": [["plan"], ["', b'"]]}', "inputs.1.0"),
+        ("/", b'{"parameters": {}, "inputs": "', b'"}', "inputs"),
+        (
+            "/v2/models/tiny/infer",
+            b'{"inputs": [{"name": "text", "shape": [2], "datatype": "BYTES", "data": ["plan", "',
+            b'"]}]}',
+            "inputs.0.data.1",
+        ),
+        ("/v1/documents", b'{"text": "', b'"}', "text"),
+        ("/v1/classify", b'{"inputs": "plan", "model": "', b'"}', "model"),
+        ("/v1/classify", b'{"inputs": "plan", "thresholds": {" ": "', b'"}}', "thresholds.(unprintable name)"),
+    ],
+)
+async def test_where_a_half_fails_the_request_its_place_is_named(client, half, path, before, after, place):
+    response = await client.post(path, content=before + rb"plan \u4e2d " + half + after, headers=JSON)
+    assert response.status_code == 400
+    error = response.json()["error"]
+    message = error if isinstance(error, str) else error["message"]
+    assert message.startswith(
+        f"the body is not valid JSON: {place}: half of a surrogate pair such as \\ud83d stands at "
+    )
+    assert "at character 7, as where a text was cut amid an emoji" in message
+
+
+@pytest.mark.issue(4)
+def test_what_is_large_is_looked_through_only_so_far():
+    with pytest.raises(ValueError, match="stands in one of its texts, as where"):
+        read_json(b"[" + b"0," * 100_000 + rb'"\ud83d"]', name="the body")
 
 
 @pytest.mark.parametrize(
