@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -194,7 +195,7 @@ async def _classify(
         most_wait_s=service.settings.document_timeout_s,
     )
     is_first = True
-    for group in patient.cut_groups(paragraphs, lambda paragraph: paragraph.text):
+    for group in patient.cut_groups(paragraphs, attrgetter("text"), attrgetter("lines")):
         texts = [paragraph.error or paragraph.text for paragraph in group]
         raws = [paragraph.lines for paragraph in group]
         items: list[_Item] = []

@@ -7,6 +7,7 @@ import asyncio
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import TypeVar
 
 from serving.reading import estimate_tokens
@@ -52,12 +53,15 @@ class PatientClassifier:
         # find any.
         self._tokens_at_once = service.settings.max_queue_tokens // 4
 
-    def cut_groups(self, rows: Iterable[T], read_text: Callable[[T], object]) -> Iterator[list[T]]:
+    def cut_groups(
+        self, rows: Iterable[T], read_text: Callable[[T], object], read_raw: Callable[[T], str] = lambda _: ""
+    ) -> Iterator[list[T]]:
         """Cut rows into groups that each find room beside others: so many rows, and so many tokens or one row.
 
         Args:
             rows: each with one text.
             read_text: finds it.
+            read_raw: finds what it was before it was normalised, if it was.
 
         Yields:
             All rows, in order.
@@ -65,7 +69,7 @@ class PatientClassifier:
         group: list[T] = []
         n_tokens = 0
         for row in rows:
-            n_new = self._estimate([read_text(row)])
+            n_new = self._estimate(read_text(row), read_raw(row))
             # What is too costly to be explained is asked for alone: the others of its group still are explained.
             n_most = self._tokens_at_once if max(n_new, n_tokens) < self._too_costly else 0
             if group and (len(group) == self._texts_at_once or n_tokens + n_new > n_most):
@@ -76,14 +80,15 @@ class PatientClassifier:
         if group:
             yield group
 
-    def _estimate(self, texts: Sequence[object]) -> int:
-        """What texts cost, explained if that is wanted."""
+    def _estimate(self, text: object, raw: str) -> int:
+        """What a text costs, explained if that is wanted."""
         rule, limit_chars = self._service.classifier.encoder.rule, self._service.settings.limit_chars
-        return estimate_tokens(texts, rule, limit_chars=limit_chars, explain=self._explain)
+        return estimate_tokens([text], rule, limit_chars=limit_chars, explain=self._explain, raws=[raw])
 
-    def _is_too_costly(self, texts: Sequence[object]) -> bool:
+    def _is_too_costly(self, texts: Sequence[object], raws: Sequence[str] | None) -> bool:
         """Whether one of the texts costs as much as one whose evidence took too long."""
-        return self._too_costly < math.inf and any(self._estimate([text]) >= self._too_costly for text in texts)
+        pairs = zip(texts, raws or repeat(""), strict=False)
+        return self._too_costly < math.inf and any(self._estimate(*pair) >= self._too_costly for pair in pairs)
 
     async def classify(
         self, texts: Sequence[object], *, is_first: bool, raws: Sequence[str] | None = None
@@ -106,7 +111,7 @@ class PatientClassifier:
             ThresholdError: an override is unknown or out of range.
             NonFiniteLogitsError: the model answered NaN or infinity.
         """
-        is_alone, is_costly = len(texts) == 1, self._is_too_costly(texts)
+        is_alone, is_costly = len(texts) == 1, self._is_too_costly(texts, raws)
         explain = self._explain and not is_costly
         try:
             if is_alone or not is_costly:  # else the costly ones alone go without evidence, once they are parted
@@ -114,7 +119,7 @@ class PatientClassifier:
         except OverloadedError as error:
             is_late = isinstance(error, DeadlineError)
             if is_alone and explain and self._is_evidence_optional and (is_late or not is_first):
-                self._too_costly = min(self._too_costly, self._estimate(texts))
+                self._too_costly = min(self._too_costly, self._estimate(texts[0], raws[0] if raws else ""))
                 return await self.classify(texts, is_first=is_first, raws=raws)
             if not isinstance(error, DeadlineError) or (is_alone and is_first):
                 raise

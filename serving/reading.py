@@ -14,6 +14,7 @@ from twohands.classifier import Classifier
 from twohands.encoding import EncodedParagraph
 from twohands.errors import InputError, InputTypeError, ParagraphTooLongError
 from twohands.evidence import MAX_PIECES, EvidencePlan, plan_evidence
+from twohands.sentences import count_sentences
 from twohands.windows import WindowRule, cut_windows
 
 _CHARS_AT_ONCE = 50_000
@@ -22,12 +23,15 @@ _TEXTS_AT_ONCE = 16
 # a thread and back costs nearly as much again.
 _CHARS_IN_PLACE = 2000
 # English words have some five characters a token. A digit or a mark is mostly one by itself, and so is a letter of
-# other scripts; tokenizers take a syllable of Hangul apart.
+# other scripts; tokenizers take a syllable of Hangul apart, into two or three.
 _CHARS_PER_TOKEN = 4
 _MARKS = (string.digits + string.punctuation).encode()
 _HANGUL = re.compile("[\uac00-\ud7a3]+")
 _SPECIAL_TOKENS = 2
-_CHARS_PER_SENTENCE = 100
+_GAPS = _MARKS + b" \t\n\r\x0b\x0c"
+_LETTER_OR_GAP = bytes(32 if byte in _GAPS else 97 for byte in range(256))
+# So long a text is taken to have as many sentences as are left out one by one.
+_CHARS_OF_MANY = 100 * MAX_PIECES
 Encoded = list[EncodedParagraph | InputError]
 
 
@@ -65,7 +69,14 @@ def cut_pieces(texts: Sequence[object]) -> Iterator[Sequence[object]]:
         yield texts[start:]
 
 
-def estimate_tokens(texts: Sequence[object], rule: WindowRule, *, limit_chars: int, explain: bool) -> int:
+def estimate_tokens(
+    texts: Sequence[object],
+    rule: WindowRule,
+    *,
+    limit_chars: int,
+    explain: bool,
+    raws: Sequence[str] | None = None,
+) -> int:
     """What a request will cost, guessed from the characters of its texts, since it must be known before they are read.
 
     Args:
@@ -73,27 +84,37 @@ def estimate_tokens(texts: Sequence[object], rule: WindowRule, *, limit_chars: i
         rule: how long text is cut, which bounds what one can cost.
         limit_chars: most characters of one paragraph.
         explain: each is run again without each of its sentences.
+        raws: what each text was before it was normalised, by whose line ends items are told apart; None where texts
+            are raw.
 
     Returns:
         Tokens, at least 1; rather too many than too few.
     """
     n_tokens = 0
-    for text in texts:
+    for text, raw in zip(texts, raws or repeat(""), strict=False):
         if not isinstance(text, str) or not text or len(text) > limit_chars:
             continue
-        n_once = _estimate_once(text, rule)
-        n_runs = 1 + min(MAX_PIECES, len(text) // _CHARS_PER_SENTENCE) if explain else 1
-        n_tokens += n_once * n_runs
+        n_tokens += _estimate_once(text, rule) * (_count_runs(text, raw) if explain else 1)
     return max(1, n_tokens)
+
+
+def _count_runs(text: str, raw: str) -> int:
+    """How often a text is run to be explained; a sentence may have three letters, and one alone is not left out."""
+    if len(text) >= _CHARS_OF_MANY:
+        return 1 + MAX_PIECES
+    n_pieces = max(count_sentences(each, most=MAX_PIECES) for each in (text, raw))
+    return 1 if n_pieces == 1 else 1 + n_pieces
 
 
 def _estimate_once(text: str, rule: WindowRule) -> int:
     """Tokens of all windows of one text; in few passes over its bytes, as this is done on the event loop."""
     in_ascii = text.encode("ascii", "ignore")
     n_letters = len(in_ascii.translate(None, _MARKS))
-    n_tokens = n_letters // _CHARS_PER_TOKEN + len(text) - n_letters
+    n_words = (b" " + in_ascii.translate(_LETTER_OR_GAP)).count(b" a")
+    # Words may be so short that each is a token: "It is so. We do."
+    n_tokens = max(n_letters // _CHARS_PER_TOKEN, n_words) + len(text) - n_letters
     if len(in_ascii) < len(text):
-        n_tokens += len(text) - len(_HANGUL.sub("", text))
+        n_tokens += 3 * (len(text) - len(_HANGUL.sub("", text))) // 2
     ranges = cut_windows(
         n_tokens,
         capacity=rule.max_tokens - _SPECIAL_TOKENS,

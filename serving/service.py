@@ -199,7 +199,8 @@ class Service:
         rules = with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds or {})
         deadline_s = asyncio.get_running_loop().time() + self.settings.request_timeout_s
         limit_chars = self.settings.limit_chars
-        n_tokens = estimate_tokens(texts, classifier.encoder.rule, limit_chars=limit_chars, explain=explain)
+        rule = classifier.encoder.rule
+        n_tokens = estimate_tokens(texts, rule, limit_chars=limit_chars, explain=explain, raws=raws)
         with engine.admit(len(texts), n_tokens=n_tokens, caller=name_caller()) as place:
             if is_brief(texts) and not explain:
                 read = read_in_place(classifier, texts, limit_chars=limit_chars)

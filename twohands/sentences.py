@@ -44,6 +44,13 @@ _FIRST_WORD = re.compile(
 _ITEM = re.compile(rf"(?:(?<=[\r\n])|\A)[^\S\r\n]*+(?P<marker>{MARKER})[^\S\r\n]")
 _BARE_MARKER = re.compile(rf"\s*+{MARKER}\s*+")
 _BEFORE_CHARS = 12  # that hold an abbreviation
+# Wherever `_NOTED_END` or `_ITEM` finds an end, and at abbreviations and the like too, but without a way back.
+_PERHAPS_END = re.compile(
+    r"[.!?\u2026\u3002\uff01\uff1f\r\n](?:"  # one set of characters, which is sought fast
+    r"(?<=[.!?\u2026])(?:(?=\s++[\"'\u2018\u201c(\[]*+(?:[^\W_a-z]|[a-z]{1,2}[A-Z])|\s\[)|"
+    r"(?=['\"\u2019\u201d)\]\[\u00b9\u00b2\u00b3\u2070\u2074-\u2079])|(?<!\d.)(?=\d))|"
+    rf"(?<=[\u3002\uff01\uff1f])|(?<=[\r\n])(?!(?<=\r)\n)(?=[^\S\r\n]*+(?:[\r\n]|{MARKER})))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +137,20 @@ def find_sentences(text: str) -> list[Sentence]:
         Sentences in order, which hold all of the text but space; none when it holds nothing.
     """
     return _make_sentences(text, sorted({*_find_ends(text), *_find_items(text)}))
+
+
+def count_sentences(text: str, *, most: int) -> int:
+    """Say how many sentences a text may have, where to find them would take too long.
+
+    Args:
+        text: raw, with its line ends.
+        most: what is counted no further than; at least 1.
+
+    Returns:
+        As many as `find_sentences` gives at the least, up to `most`; a few more where words are abbreviated.
+    """
+    ends = _PERHAPS_END.finditer(text, 0, len(text.rstrip()))
+    return 1 + sum(1 for _ in itertools.islice(ends, most - 1))
 
 
 def group_sentences(text: str, sentences: list[Sentence], *, most: int) -> list[Sentence]:

@@ -61,3 +61,13 @@ async def test_a_client_that_can_still_be_told_to_come_back_is_told_so():
 async def test_evidence_is_not_left_out_where_it_must_be_there():
     (error,) = await make_patient(FakeService(DeadlineError)).classify([LONG], is_first=False)
     assert isinstance(error, DeadlineError)
+
+
+@pytest.mark.issue(4)
+async def test_groups_are_cut_by_the_lines_of_a_list_as_these_are_what_is_left_out():
+    service = FakeService()
+    service.settings.max_queue_tokens = 200  # a quarter of it at once
+    text, lines = "- sell - buy - wait", "- sell\n- buy\n- wait"
+    patient = make_patient(service)
+    assert list(patient.cut_groups([text] * 4, str)) == [[text] * 4]
+    assert list(patient.cut_groups([text] * 4, str, lambda _: lines)) == [[text]] * 4

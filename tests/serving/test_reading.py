@@ -1,8 +1,16 @@
+import asyncio
+
 import pytest
 
+from serving import service
+from serving.app import create_app
 from serving.reading import estimate_tokens
+from serving.settings import ServeSettings
+from tests.serving.support import Gate, open_client, with_session
 from twohands.encoding import ParagraphEncoder
+from twohands.evidence import list_runs, plan_evidence
 from twohands.locate import find_model
+from twohands.paragraphs import split_paragraphs
 from twohands.windows import WindowRule
 
 RULE = WindowRule(max_tokens=100, overlap_tokens=10, max_windows=2)
@@ -51,3 +59,84 @@ def test_estimate_is_rather_more_than_the_released_tokenizer_finds(text):
     found = sum(len(window) for window in encoder.encode(text).windows)
     guessed = estimate_tokens([text], rule, limit_chars=5000, explain=False)
     assert 0.9 * found < guessed < 2 * found
+
+
+SHORT_SENTENCES = [
+    "Yes. No. Yes. We do. I am. He is. So it is. Go on.",
+    "Prices rose. Banks fell. Ports shut. Tolls went up. Rules held.",
+    "I am to go to it as he is on it. " * 8,
+    "Who pays? We do! Why? It is law. When? Now. " * 4,
+    "It fell by 3.5% in 2021. It rose by 4% in 2022. No. 5 fell. " * 3,
+    '"It ended." [1] "It rained."2 (It froze.)[3] It thawed!',
+    "a b c d e f g. A b, c d. " * 5,
+    "\u6da8\u4ef7\u3002\u505c\u4ea7\u3002\u8865\u8d34\u3002\u9650\u8d2d\u3002" * 3,
+    "\uc624\ub978\ub2e4. \ub0b4\ub9b0\ub2e4. \ud310\ub2e4. " * 3,
+    "Up \U0001f600. Down \U0001f600. Up. " * 5,
+    "It is so. " * 400,  # several windows
+    ENGLISH * 3,
+    ENGLISH,
+    "The ministry will buy tools",
+]
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    rule = WindowRule(max_tokens=256, overlap_tokens=64, max_windows=16)
+    return ParagraphEncoder.from_file(find_model() / "tokenizer.json", rule)
+
+
+def count_run(encoder, text, *, raw=None):
+    """Tokens of all that is run to classify and explain a text."""
+    runs = list_runs([encoder.encode(text)], [plan_evidence(encoder, text, raw=raw)])
+    return sum(len(window) for run in runs for window in run.windows)
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("text", SHORT_SENTENCES)
+def test_what_an_explained_text_costs_is_no_less_than_estimated_however_short_its_sentences(encoder, text):
+    found = count_run(encoder, text)
+    guessed = estimate_tokens([text], encoder.rule, limit_chars=5000, explain=True)
+    assert found <= guessed < 2.5 * found
+
+
+@pytest.mark.issue(4)
+def test_a_long_list_of_explained_texts_is_estimated_at_what_it_costs(encoder):
+    texts = [f"{SHORT_SENTENCES[number % 3]} No {number}." for number in range(128)]
+    found = sum(count_run(encoder, text) for text in texts)
+    assert found <= estimate_tokens(texts, encoder.rule, limit_chars=5000, explain=True) < 1.5 * found
+
+
+@pytest.mark.issue(4)
+def test_items_of_a_list_count_by_the_lines_of_the_document(encoder):
+    document = "The board will:\n\n" + "\n".join(f"- sell mill {word}," for word in ("one", "two", "three", "four"))
+    (paragraph,) = split_paragraphs(document)
+    found = count_run(encoder, paragraph.text, raw=paragraph.lines)
+    assert found > 3 * count_run(encoder, paragraph.text)
+    raws = [paragraph.lines]
+    guessed = estimate_tokens([paragraph.text], encoder.rule, limit_chars=5000, explain=True, raws=raws)
+    assert found <= guessed < 2.5 * found
+
+
+@pytest.mark.issue(4)
+@pytest.mark.anyio
+async def test_explained_texts_of_short_sentences_are_refused_before_any_is_read(tiny_model, classifier, monkeypatch):
+    gate, read = Gate(classifier.taxonomy.n_labels, n_free=1), []
+    settings = ServeSettings(model=str(tiny_model), max_queue_tokens=1000)
+    real = service.read_texts
+
+    async def read_texts(engine, classifier, texts, **options):
+        read.append(len(texts))
+        return await real(engine, classifier, texts, **options)
+
+    monkeypatch.setattr(service, "read_texts", read_texts)
+    async with open_client(create_app(settings, with_session(classifier, gate.run_batch, num_threads=1))) as client:
+        first = asyncio.create_task(client.post("/v1/classify", json={"inputs": "The plan. " * 3}))
+        await asyncio.to_thread(gate.reached.wait, 10)
+        second = asyncio.create_task(client.post("/v1/classify", json={"inputs": "The market. " * 3}))  # it waits
+        await asyncio.sleep(0.1)
+        many = {"inputs": ["A. B. C. D. E. F. G. H."] * 20, "explain": True}
+        refused = await client.post("/v1/classify", json=many)
+        gate.opened.set()
+        assert [(await each).status_code for each in (first, second)] == [200, 200]
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "overloaded")
+    assert read == []

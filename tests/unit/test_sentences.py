@@ -1,8 +1,9 @@
+import random
 import time
 
 import pytest
 
-from twohands.sentences import find_sentences, group_sentences, split_sentences
+from twohands.sentences import count_sentences, find_sentences, group_sentences, split_sentences
 
 
 def texts(text):
@@ -109,6 +110,43 @@ def test_the_sentences_that_labels_files_count_stay_as_they_were():
     assert texts("1. It ended. iPhone makers fell.") == ["1.", "It ended. iPhone makers fell."]
 
 
+PIECES = [
+    "Prices", "fell", "iPhone", "U.S", "Mr", "ab", "3", "12", "a", "ii", ".", ".", ".", "!", "?",
+    "\u2026", "\u3002", "\uff01", " ", " ", " ", "\t", "\n", "\n", "\r\n", "\r", '"', "'", "\u2019", "\u201d", "\u201c",
+    ")", "(", "]", "[", "[1]", " [note 5]", "[^note]", "[citation needed]", "\u00b9", "\u2074",
+    "-", "\u2022", "\uf0b7", "1.", "(a)", "\u94f6", "\u00e9", "\u2029",
+]  # fmt: skip
+
+
+@pytest.mark.issue(4)
+def test_no_text_has_more_sentences_than_are_counted():
+    draw = random.Random(4)
+    n_more = n_found = 0
+    for _ in range(20_000):
+        text = "".join(draw.choices(PIECES, k=draw.randint(1, 40)))
+        found, counted = len(find_sentences(text)), count_sentences(text, most=1000)
+        assert counted >= found, text
+        assert count_sentences(text, most=3) == min(counted, 3)
+        n_more, n_found = n_more + counted - found, n_found + found
+    assert n_found > 30_000
+    assert n_more < n_found  # of text that is all marks and abbreviations
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Prices rose. Banks fell! Ports shut? So it is.",
+        "It rose by 3.5% in 2021, i.e. by half, and e.g. mills grew.  It fell.\n",
+        "A wrapped\nline. And\none more, of\nmany.",
+        "We will:\n- buy chips\n- sell ports",
+        "\u8d37\u6b3e\u3002\u94f6\u884c\uff01\u597d",
+    ],
+)
+def test_sentences_of_plain_prose_are_counted_as_they_are_found(text):
+    assert count_sentences(text, most=100) == len(find_sentences(text))
+
+
 def test_offsets_lead_back_to_the_raw_text_and_nothing_is_lost():
     raw = "  One ends.\t Two begins!   \n\n Three (it seems). "
     sentences = split_sentences(raw)
@@ -146,4 +184,5 @@ def test_no_text_takes_long(text):
     before_s = time.process_time()
     split_sentences(text)
     find_sentences(text)
+    count_sentences(text, most=10**9)
     assert time.process_time() - before_s < 1.0
