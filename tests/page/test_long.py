@@ -179,3 +179,17 @@ def test_no_heading_is_cut_from_what_stands_below_it(page):
     assert [part[-1] for part in parts["cut"][:3]] == ["Paragraph 9.", "Paragraph 19.", "Paragraph 29."]
     assert parts["heads"] == [10, 10, 5]
     assert parts["begins"] == ["Paragraph 0", "# Ports\n\nPa"]
+
+
+@pytest.mark.issue(4)
+def test_a_paragraph_that_is_too_long_is_shown_as_not_read_among_the_others(page):
+    first, *rest = ARTICLE.split("\n\n")[1:]
+    paste(page, "\n\n".join([first, "The mill of the state will buy no planks. " * 2500, *rest]))
+    wait_read(page)
+    assert "1 paragraph could not be read: 2." in page.locator(".summary").inner_text()
+    assert "Of 4 paragraphs" in page.locator(".summary").inner_text()
+    marks = page.locator(".para .mark")
+    assert [("not read" in words) for words in marks.all_inner_texts()] == [False, True, False, False, False]
+    marks.nth(1).click()
+    told = page.locator(".fault", has_text="It could not be read").inner_text()
+    assert "in the paragraph that begins in line 3, at character" in told
