@@ -1,5 +1,9 @@
 """Cheaper steps on a CPU in bf16: the same shares dropped, the same attention, and nothing of it in a checkpoint."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -115,3 +119,23 @@ def test_positions_that_are_added_to_the_scores_are_not_lost():
     model = build("first", position_embedding_type="relative_key")
     speed_up(model)
     assert model.config._attn_implementation == "eager"
+
+
+@pytest.mark.issue(3)
+@pytest.mark.parametrize(
+    ("room", "given", "expected"),
+    [
+        ("training.commands", None, "passive"),
+        ("training.commands", "active", "active"),
+        ("evaluation.commands", None, ""),
+    ],
+    ids=["training", "training, as the user says", "not where others are measured"],
+)
+def test_threads_that_wait_for_each_other_do_not_spin_unless_the_user_says_so(room, given, expected):
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    code = f"import sys, os, {room}; print('torch' in sys.modules, os.environ.get('OMP_WAIT_POLICY', ''))"
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=environment | ({"OMP_WAIT_POLICY": given} if given else {}),
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert found.stdout.split() == ["False", *([expected] if expected else [])]  # after torch is too late
