@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from serving.accepting import prefers_lines
 from serving.body_room import HELD_BODY
-from serving.document_schemas import EXPLAIN, DocumentRequest, DocumentResponse
+from serving.document_schemas import EXPLAIN, LINES, DocumentRequest, DocumentResponse
 from serving.endings import LAST_WORDS
 from serving.extract import extract
 from serving.models import Models
@@ -91,6 +91,7 @@ class _Wanted:
     charset: str | None = None
     model: str | None = None
     explain: bool = False
+    lines: bool = False
     thresholds: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -161,6 +162,7 @@ async def _read_body(request: Request, asked: _Wanted) -> _Wanted:
         sent.text.encode(),
         model=asked.model if sent.model is None else sent.model,
         explain=asked.explain or sent.explain,
+        lines=asked.lines or sent.lines,
         thresholds={**asked.thresholds, **sent.thresholds},
     )
 
@@ -208,7 +210,13 @@ async def _classify(
 
 
 def _shape(
-    number: int, paragraph: Paragraph, item: _Item, *, read: DocumentText, evidence_error: dict[str, str] | None
+    number: int,
+    paragraph: Paragraph,
+    item: _Item,
+    *,
+    read: DocumentText,
+    evidence_error: dict[str, str] | None,
+    with_lines: bool,
 ) -> dict[str, object]:
     """Write one paragraph down; where evidence was asked for, `evidence_error` says why one may have none."""
     where: dict[str, object] = {"paragraph": number, "start": paragraph.start, "end": paragraph.end}
@@ -218,6 +226,8 @@ def _shape(
         where["section"] = paragraph.section
     if paragraph.speaker:
         where["speaker"] = paragraph.speaker
+    if with_lines:
+        where["lines"] = paragraph.lines
     if isinstance(item, InputError):
         return where | {"error": {"code": item.code, "message": str(item)}}
     if evidence_error or paragraph.is_broken:
@@ -292,6 +302,7 @@ async def classify_document(
     models: Annotated[Models, Depends(get_models)],
     model: Annotated[str | None, Query(description="which model; the default one if not given")] = None,
     explain: Annotated[bool, Query(description=EXPLAIN)] = False,
+    lines: Annotated[bool, Query(description=LINES)] = False,
     threshold: Annotated[list[str], Query(description="LABEL=VALUE, as in the command line")] = [],  # noqa: B006
 ) -> Response:
     """Classify a document: text, HTML, PDF or .docx, as the body itself, or text within JSON.
@@ -302,7 +313,7 @@ async def classify_document(
     `error` where it had to break off. The query says what the body does not: a document by itself can say nothing.
     """
     asked = _read_type(request.headers.get("content-type", ""))
-    asked = replace(asked, model=model, explain=explain, thresholds=parse_thresholds(threshold))
+    asked = replace(asked, model=model, explain=explain, lines=lines, thresholds=parse_thresholds(threshold))
     if asked.media_type != _JSON:  # nothing of a document is asked for that is refused by its query
         _find_service(models, asked)
     wanted = await _read_body(request, asked)
@@ -329,16 +340,16 @@ async def classify_document(
     answered = {"model": identity, "document": document}
     groups = _classify(service, paragraphs, wanted)
     evidence_error = _tell_no_evidence(settings.request_timeout_s) if wanted.explain else None
-    shape = partial(_shape, read=read, evidence_error=evidence_error)
+    shape = partial(_shape, read=read, evidence_error=evidence_error, with_lines=wanted.lines)
     if prefers_lines(request.headers.getlist("accept")):
 
         def note(error: TwoHandsError) -> None:
             request.state.failure_code = error.code  # for the log: the status is sent by then
 
-        lines = _lines(answered, groups, taxonomy, shape, note)
-        first = await anext(lines)
+        answer = _lines(answered, groups, taxonomy, shape, note)
+        first = await anext(answer)
         request.scope["state"][LAST_WORDS] = _tell_end(EngineStoppedError(_STOPPED))
-        return NdjsonResponse(chain(first, lines), headers | {"x-accel-buffering": "no"})
+        return NdjsonResponse(chain(first, answer), headers | {"x-accel-buffering": "no"})
     pairs = [pair async for group in groups for pair in group]
     summary = await _summarise([item for _, item in pairs], taxonomy)
     shaped = [shape(number, *pair) for number, pair in enumerate(pairs)]

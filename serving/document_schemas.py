@@ -8,6 +8,8 @@ EXPLAIN = (
     "also say which sentence carries each answer, and give each paragraph's `text`; up to 17 times the work. A "
     "paragraph for which that takes too long has `evidence_error`, and all else"
 )
+LINES = "also give each paragraph's `lines`"
+_LINES_OF = "asked for by `lines`: the words that were classified, at their own line ends, without marks"
 
 
 class _Strict(BaseModel):
@@ -23,6 +25,7 @@ class DocumentRequest(_Strict):
     )
     model: str | None = Field(default=None, description="which model; the default one if not given")
     explain: bool = Field(default=False, description=EXPLAIN)
+    lines: bool = Field(default=False, description=LINES)
     thresholds: dict[LabelName, Score] = Field(default_factory=dict, max_length=256, description="as in /v1/classify")
 
 
@@ -86,6 +89,7 @@ class DocumentParagraph(Prediction):
         default=None,
         description="with `explain`: why `evidence` is null, where it could not be found in time; all else is complete",
     )
+    lines: str | None = Field(default=None, description=_LINES_OF)
 
 
 class FailedParagraph(FailedItem):
@@ -97,6 +101,7 @@ class FailedParagraph(FailedItem):
     page: int | None = None
     section: str | None = None
     speaker: str | None = None
+    lines: str | None = Field(default=None, description=_LINES_OF)
 
 
 class DocumentInfo(_Strict):

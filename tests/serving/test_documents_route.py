@@ -132,6 +132,30 @@ async def test_the_words_of_subtitles_are_told_as_their_place_holds_times_too(cl
 
 
 @pytest.mark.issue(4)
+async def test_words_at_their_lines_are_told_on_demand_and_have_the_same_evidence_alone(client):
+    listed = "We will, in **short**:\n\n- plan the plan of the plan,\n- sell the [market](https://a.example/b) twice."
+    text = f"The *plan* of the plan. The market of the mar-\nket and the market.\n\n{listed}"
+    wanted = [
+        "The plan of the plan. The market of the market and the market.",
+        "We will, in short:\n\n- plan the plan of the plan,\n- sell the market twice.",
+    ]
+    explained = {"lines": "true", "explain": "true"}
+    for answer in (
+        await send(client, text, params=explained),
+        await client.post("/v1/documents", json={"text": text, "explain": True, "lines": True}),
+    ):
+        DocumentResponse.model_validate(answer.json())
+        told = answer.json()["paragraphs"]
+        assert [each["lines"] for each in told] == wanted
+    alone = (await client.post("/v1/classify", json={"inputs": wanted, "explain": True})).json()["predictions"]
+    for each, other in zip(told, alone, strict=True):
+        assert each["stance"] == other["stance"]
+        found, same = each["evidence"]["stance"], other["evidence"]["stance"]
+        assert (found["sentence"], found["drop"]) == (same["sentence"], same["drop"])
+    assert all("lines" not in each for each in (await send(client, text)).json()["paragraphs"])
+
+
+@pytest.mark.issue(4)
 async def test_a_document_by_itself_takes_thresholds_in_its_query(client, tmp_path):
     pdf = make_pdf(tmp_path / "a.pdf", [["The plan of the plan is the plan."]]).read_bytes()
     query = [("threshold", "stance=1"), ("threshold", "sanctions=0")]
