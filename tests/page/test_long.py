@@ -156,6 +156,23 @@ def test_long_texts_are_cut_at_paragraphs_and_none_is_lost(page):
     assert parts == {"joined": True, "ends": True, "most": 1800}
 
 
+@pytest.mark.issue(7)
+def test_paragraphs_of_a_text_that_is_sent_in_parts_have_their_place_in_the_whole(page):
+    told = page.evaluate(
+        """async () => {
+            const { readDocument } = await import("/page/js/documents.js");
+            const pieces = Array.from({ length: 5 }, (_, n) => `\\u{1f6a2} Ship ${n} of the state calls at the port.`);
+            const text = pieces.join("\\n\\n");
+            const limits = { max_document_bytes: 1e7, max_document_paragraphs: 2 };
+            const found = [];
+            for await (const { paragraphs } of readDocument({ text }, { limits, served: null }))
+                found.push(...(paragraphs ?? []).map(({ start, end }) => [...text].slice(start, end).join("")));
+            return [found, pieces];
+        }"""
+    )
+    assert told[0] == told[1]
+
+
 @pytest.mark.issue(4)
 def test_no_heading_is_cut_from_what_stands_below_it(page):
     parts = page.evaluate(

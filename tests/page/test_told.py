@@ -74,7 +74,7 @@ def test_files_that_are_left_out_are_told(open_page, url, view, suffix, words):
 
 def test_a_busy_service_is_told_once_and_not_each_second(page):
     told = listen(page)
-    with busy(page, "**/v1/documents") as asked:
+    with busy(page, "**/v1/documents?*") as asked:
         paste(page, ARTICLE)
         page.locator(".notice:visible", has_text="The service is busy").wait_for()
         until_told(page, "The service is busy. Trying again in 1 seconds.")

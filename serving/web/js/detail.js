@@ -2,7 +2,8 @@
 import { announce, copyText, count, h, percent, svg } from "./dom.js";
 import { caution, chip, icon, isUnsure, nameClass, title } from "./labels.js";
 import { findCorrected, isConfirmed } from "./corrected.js";
-import { listEvidence, plainWords, sayCorrection, tell } from "./paragraph.js";
+import { listEvidence, sayCorrection, tell } from "./paragraph.js";
+import { quoteEvidence, shownWords } from "./words.js";
 
 function scoreRow(label, score, { isGiven, threshold }) {
   return h(
@@ -59,8 +60,9 @@ function renderEvidence(paragraph, taxonomy, onEvidence) {
   };
   const button = h("button", { type: "button", "aria-pressed": String(Boolean(paragraph.showsEvidence)), on: { click: ask } }, name);
   if (!told) return h("div", { class: "evidence" }, button, h("p", { class: "fine" }, "Finds the sentence without which the score falls most."));
-  const items = told.map(({ from, to, because }) =>
-    h("li", {}, h("q", { dir: "auto" }, paragraph.rawText.slice(from, to)), h("p", { class: "fine" }, because.map(({ name, score, drop }) => (drop === null ? `${name}: its only sentence` : `${name}: without it ${percent(Math.max(score - drop, 0))} instead of ${percent(score)}`)).join("; "))),
+  const quoted = quoteEvidence(paragraph, told);
+  const items = told.map(({ because }, i) =>
+    h("li", {}, h("q", { dir: "auto" }, quoted[i]), h("p", { class: "fine" }, because.map(({ name, score, drop }) => (drop === null ? `${name}: its only sentence` : `${name}: without it ${percent(Math.max(score - drop, 0))} instead of ${percent(score)}`)).join("; "))),
   );
   const uncarried = listUncarried(paragraph, taxonomy);
   return h(
@@ -102,7 +104,7 @@ const speakerOf = ({ speaker }) => (typeof speaker === "string" ? speaker : null
 
 // Saves a reader the typing where a paragraph is cited: its words, its document and place, and who says what of it.
 function renderCopy(paragraph, taxonomy, { model, from, place }) {
-  const words = plainWords(paragraph.rawText).trim().replace(/\s+/g, " ");
+  const words = shownWords(paragraph).trim().replace(/\s+/g, " ");
   const isNamed = from && !words.startsWith(from.replace(/ …$/, "")); // by more than its own first words
   const corrected = findCorrected(taxonomy, paragraph.rawText);
   const where = `${isNamed ? `${from}, ` : ""}${place}${paragraph.readIndex + 1}${paragraph.page ? `, p. ${paragraph.page}` : ""}${speakerOf(paragraph) ? `, ${speakerOf(paragraph)}` : ""}`;

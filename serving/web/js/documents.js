@@ -1,6 +1,7 @@
 // Owns document -> paragraphs as they are answered. The service splits and reads; a text that is too long for one
 // request is cut here, at blank lines far apart, and its parts are read one after the other.
 import { ask, readLines, ServiceError } from "./api.js";
+import { takeWords } from "./words.js";
 
 const NDJSON = "application/x-ndjson";
 const LONGEST_PART = 1_500_000; // characters
@@ -11,6 +12,7 @@ const KINDS = { txt: "text/plain", md: "text/plain", text: "text/plain", srt: "t
 export class Points {
   constructor(text) {
     this.units = null;
+    this.nUnits = text.length;
     if (!/[\ud800-\udfff]/.test(text)) return;
     const units = new Uint32Array(text.length + 1);
     let point = 0;
@@ -20,6 +22,11 @@ export class Points {
     }
     units[point] = text.length;
     this.units = units.subarray(0, point + 1);
+  }
+
+  // How many code points there are.
+  get n() {
+    return this.units ? this.units.length - 1 : this.nUnits;
   }
 
   at(point) {
@@ -95,7 +102,7 @@ export function cutParts(text, limits) {
 }
 
 async function* readPart(request, served, signal) {
-  const path = served === null ? "v1/documents" : `v1/documents?${new URLSearchParams({ model: served })}`;
+  const path = `v1/documents?${new URLSearchParams({ lines: true, ...(served === null ? {} : { model: served }) })}`;
   const response = await ask(path, { method: "POST", accept: NDJSON, signal, ...request });
   for await (const values of readLines(response, signal)) {
     const broken = values.find((value) => "error" in value && !("paragraph" in value));
@@ -130,12 +137,16 @@ async function* readSource(source, { limits, served, signal }) {
   const parts = isFile ? [null] : cutParts(source.text.toWellFormed(), limits);
   if (!isFile && !parts.some((part) => part.text.trim())) throw new BadFileError("There is no text to read.");
   let nBefore = 0;
+  let nPointsBefore = 0;
   let nRead = 0;
   let section = null; // the last heading, which may stand in the part before
   let speaker = null; // so may the name of who speaks on
   let held = ""; // what stands behind the last paragraph of a part
   for (const part of parts) {
-    if (part && !part.text.trim()) continue;
+    if (part && !part.text.trim()) {
+      nPointsBefore += part.text.length;
+      continue;
+    }
     const request = isFile
       ? { type: source.mediaType, body: source.file }
       : { type: "text/plain; charset=utf-8", body: part.text };
@@ -160,9 +171,10 @@ async function* readSource(source, { limits, served, signal }) {
           section = value.section ?? section;
           hasTurns ||= Boolean(value.speaker);
           if (hasTurns) speaker = value.speaker ?? null;
-          // Where more than marks stands between its words, such as times of subtitles, the service says what they are.
-          const { text: words, ...answer } = value;
-          paragraphs.push({ ...answer, ...(section ? { section } : {}), ...(speaker ? { speaker } : {}), rawText: words ?? text.slice(start, end), above, readIndex: nRead });
+          const { text: _, lines: __, ...answer } = value;
+          // Files say where a paragraph stands in the whole text.
+          const place = { start: nPointsBefore + value.start, end: nPointsBefore + value.end };
+          paragraphs.push({ ...answer, ...place, ...(section ? { section } : {}), ...(speaker ? { speaker } : {}), ...takeWords(text.slice(start, end), value), above, readIndex: nRead });
           nRead += 1;
         } else if (value.summary && parts.length === 1) {
           yield { summary: value.summary };
@@ -171,6 +183,7 @@ async function* readSource(source, { limits, served, signal }) {
       if (paragraphs.length) yield { paragraphs };
     }
     held = join(held, text?.slice(end).trim());
+    nPointsBefore += points?.n ?? 0;
     nBefore += 1;
   }
   if (held) yield { tail: held };

@@ -4,22 +4,10 @@ import { caution, chip, icon, isUnsure, strength } from "./labels.js";
 import { explain, sendJson, ServiceError, StaleModelError } from "./api.js";
 import { findCorrected } from "./corrected.js";
 import { Points } from "./documents.js";
+import { carryEvidence, cutPieces, leaveOutEmphasis, markPiece, plainWords } from "./words.js";
 
 // What the page adds to a prediction. Heads have no capitals in their names, so none can be one of these.
-export const OWN_KEYS = ["rawText", "above", "readIndex", "showsEvidence", "hasEvidence", "isAsking"];
-const BLANK_LINE = /\n[^\S\n]*\n\s*/g;
-
-// What is one paragraph may hold blank lines: a list of short pieces, or a row of a table.
-function cutPieces(raw) {
-  const pieces = [];
-  let start = 0;
-  for (const match of raw.matchAll(BLANK_LINE)) {
-    pieces.push({ start, end: match.index });
-    start = match.index + match[0].length;
-  }
-  pieces.push({ start, end: raw.length });
-  return pieces.filter(({ start: from, end }) => raw.slice(from, end).trim());
-}
+export const OWN_KEYS = ["rawText", "above", "readIndex", "showsEvidence", "hasEvidence", "isAsking", "sentWords", "noteMarks"];
 
 const ITEM = /^\s*(?:[-*+\u00b7\u2013\u2014\u2022\u2023\u2043\u2219\u25a0-\u25ab\u25b6-\u25ba\u25c6-\u25e6\u2713\u2714\u27a2\u27a4\uf0a7\uf0b7\uf0d8]\s|[|>]|\(?(?:\d{1,3}|[a-z])[.)]\s)/i;
 const COLUMNS = /[^\s.!?:](?:\t|[^\S\r\n]{2,})\S/; // behind the end of a sentence, two spaces are a habit of typists
@@ -38,23 +26,11 @@ function keepsLines(text) {
 
 const renderPiece = (text, nodes) => h("p", { class: keepsLines(text) ? "text lines" : "text", dir: "auto" }, ...nodes);
 
-const EMPHASIS = /(?<![\w*_])(\*{1,3}|_{1,3})(?=\S)(.{1,300}?)(?<=\S)\1(?![\w*_])/g;
-
-const LINKED = /\[([^\][\r\n]{1,200})\]\((?:https?:|mailto:|\/|#)[^()\s]{0,500}\)/g;
-
-// The mark of a note within a text: its number is raised as in print, another name is left out.
-const REFERENCE = /\[\^([^\]\s]{1,60})\](?!:)/g;
-const RAISED = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079";
-const raise = (name) => (/^\d+$/.test(name) ? name.replace(/\d/g, (digit) => RAISED[digit]) : "");
-
-// Words without Markdown's marks of emphasis and targets of links. For show alone: offsets count in what was read.
-export const plainWords = (text) => text.replace(REFERENCE, (_, name) => raise(name)).replace(LINKED, "$1").replace(EMPHASIS, "$2");
-
 const RULE = /^\s*(?:={3,}|-{3,})\s*$/;
 const SIGNS = /^\s*#{1,6}\s*$/; // of a heading that nothing follows: its words are read as a paragraph
 
 const listLines = (text) => text.split(/\r\n|\r|\n/).filter((line, i) => !(i && RULE.test(line)) && !SIGNS.test(line)); // a rule underlines the line above
-const plainLine = (line) => line.trim().replace(/^#{1,6}\s+(.*?)(?:\s+#+)?$/, "$1").replace(EMPHASIS, "$2");
+const plainLine = (line) => leaveOutEmphasis(line.trim().replace(/^#{1,6}\s+(.*?)(?:\s+#+)?$/, "$1"));
 
 // A heading without the marks of Markdown, which are no words of it.
 export const plainHeading = (text) => listLines(text).map(plainLine).join("\n").trimEnd();
@@ -140,11 +116,12 @@ export function listEvidence(paragraph, taxonomy) {
 
 async function fetchEvidence(paragraph, { served, sha256 }) {
   if (paragraph.hasEvidence) return;
-  const response = await sendJson("v1/classify", { inputs: paragraph.rawText.toWellFormed(), explain: true, model: served });
+  const words = paragraph.sentWords ?? paragraph.rawText.toWellFormed();
+  const response = await sendJson("v1/classify", { inputs: words, explain: true, model: served });
   const { model: answering, predictions: [prediction] } = await response.json();
   if (answering.sha256 !== sha256) throw new StaleModelError();
   if (prediction.error) throw new ServiceError(422, prediction.error);
-  paragraph.evidence = prediction.evidence;
+  paragraph.evidence = carryEvidence(prediction.evidence, words, paragraph.rawText);
   paragraph.hasEvidence = true;
 }
 
@@ -164,26 +141,13 @@ export async function toggleEvidence(paragraph, { served, sha256, isGone, show }
   }
 }
 
-function markPiece(raw, piece, evidence) {
-  const nodes = [];
-  let at = piece.start;
-  for (const { from, to, because } of evidence) {
-    const [start, end] = [Math.max(from, at), Math.min(to, piece.end)];
-    if (start >= end) continue;
-    nodes.push(plainWords(raw.slice(at, start)), h("mark", {}, plainWords(raw.slice(start, end)), h("span", { class: "because" }, because.map(({ name }) => name).join(", "))));
-    at = end;
-  }
-  nodes.push(plainWords(raw.slice(at, piece.end)));
-  return nodes;
-}
-
 // Headings and text; evidence is underlined where it was asked for.
 export function renderText(paragraph, taxonomy, top = 2) {
   const evidence = paragraph.showsEvidence ? listEvidence(paragraph, taxonomy) : [];
   const { above = "", rawText } = paragraph;
   return [
     ...renderAbove(above, top),
-    ...cutPieces(rawText).map((piece) => renderPiece(rawText.slice(piece.start, piece.end), markPiece(rawText, piece, evidence))),
+    ...cutPieces(rawText).map((piece) => renderPiece(rawText.slice(piece.start, piece.end), markPiece(paragraph, piece, evidence))),
   ];
 }
 
