@@ -7,6 +7,7 @@ from tests.page.support import ARTICLE, paste, wait_read
 
 pytestmark = pytest.mark.issue(7)
 STATE, MARKET, NEUTRAL = (0.98, 0.01, 0.01), (0.01, 0.98, 0.01), (0.01, 0.01, 0.98)
+MARKET_BARELY = (0.41, 0.55, 0.04)
 TORN = (0.4, 0.35, 0.25)  # abstained from
 
 # Sums up rows of scores by stance, of which those that are the likeliest below .5 are abstained from.
@@ -42,6 +43,12 @@ WHOLES = [
         [STATE] * 3 + [MARKET] + [TORN] * 5,
         "More state-led than market-led, but too little to be sure",
         "3 state-led, 1 market-led, 0 neutral, 5 unsure.",
+    ),
+    # More paragraphs are market-led, but the scores of all lean to the state: neither is said.
+    (
+        [STATE, MARKET_BARELY, MARKET_BARELY, MARKET_BARELY, NEUTRAL],
+        "Too close to call",
+        "1 state-led, 3 market-led, 1 neutral.",
     ),
     ([TORN, MARKET, NEUTRAL], "Too close to call", "0 state-led, 1 market-led, 1 neutral, 1 unsure."),
 ]

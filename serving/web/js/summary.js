@@ -32,8 +32,8 @@ export function sayLean(head, { balance, labels }, { sure }, n, unit) {
   if (first && 2 * Math.min(first, second) >= Math.max(first, second)) {
     return `Both sides: ${count(first, unit)} ${head.poles[0]}, ${second.toLocaleString("en")} ${head.poles[1]}`;
   }
-  // What is mostly of one pole is not close: it is little to go by.
-  if (Math.max(first, second) > 1) return `${few}more ${head.poles[first > second ? 0 : 1]} than ${head.poles[first > second ? 1 : 0]}, but too little to be sure`.replace(/^m/, "M");
+  // What is mostly of one pole is not close: it is little to go by. Unless the scores of the others outweigh it.
+  if (Math.max(first, second) > 1 && balance.value * (first - second) > 0) return `${few}more ${head.poles[first > second ? 0 : 1]} than ${head.poles[first > second ? 1 : 0]}, but too little to be sure`.replace(/^m/, "M");
   return "Too close to call";
 }
 
