@@ -81,6 +81,41 @@ def test_a_notice_around_the_text_is_shown_small_and_no_heading(page):
     assert [tag for _, tag, _ in page.evaluate(code, "\n\n".join(headings))] == ["H2", "H2", "H2", "P"]
 
 
+@pytest.mark.issue(7)
+def test_what_is_no_heading_by_its_kind_is_shown_small_and_without_its_marks(page):
+    small = {
+        "| Year | Paid |\n| ---: | ---: |\n| 2029 | 41 |\n| 2030 | 65 |": "Year | Paid\n2029 | 41\n2030 | 65",
+        "Year\tPaid\n2029\t41\n2030\t65": "Year\tPaid\n2029\t41\n2030\t65",
+        "![Cranes above the port](img/a.jpg)": "Cranes above the port",
+        ">\n> \u2014 Ada Holt, minister of ports": "\u2014 Ada Holt, minister of ports",
+        "(Laughter)": "(Laughter)",
+        "From: Ada Holt <a@tide.example>\nSubject: Cranes": "From: Ada Holt <a@tide.example>\nSubject: Cranes",
+        "On Monday, Bo Tarn <b@tide.example>\nwrote:": "On Monday, Bo Tarn <b@tide.example>\nwrote:",
+        "Dear Bo,": "Dear Bo,",
+        "--\nAda Holt\nMinistry of Ports": "--\nAda Holt\nMinistry of Ports",
+    }
+    code = """async (above) => {
+        const { renderAbove } = await import("/page/js/paragraph.js");
+        return renderAbove(above).map(({ className, textContent }) => [className, textContent]);
+    }"""
+    assert page.evaluate(code, "\n\n".join(small)) == [["aside lines", text] for text in small.values()]
+    assert page.evaluate(code, "---\ntitle: Kilns\n---\n\n> ## Of kilns") == [
+        ["aside lines", "---\ntitle: Kilns\n---"],
+        ["heading lines", "Of kilns"],
+    ]
+    # Not what only resembles one.
+    for heading in ("From: the quay", "On what Bo Tarn wrote", "Ports (and quays)", "The year: 2029"):
+        assert page.evaluate(code, heading) == [["heading lines", heading]]
+
+
+@pytest.mark.issue(7)
+def test_a_mail_is_named_by_its_subject(page):
+    paste(page, f"From: Ada Holt <ada@tide.example>\nTo: Bo Tarn\nSubject: Re: Cranes\n\nDear Bo,\n\n{PARAGRAPH}")
+    wait_read(page)
+    assert page.locator(".result h1").inner_text() == "Re: Cranes"
+    assert page.locator(".heading").count() == 0
+
+
 @pytest.mark.parametrize("width", [640, 320])
 def test_a_narrow_screen_keeps_the_counts(open_page, url, width):
     page = open_page(url, width=width, height=700)

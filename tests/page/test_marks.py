@@ -62,6 +62,11 @@ def _join(text):
     return " ".join(text.split())
 
 
+def _leave_out_shown(text):
+    """Without what is shown between the words that were read: numbers of notes, and what parts the cells of a table."""
+    return _join(text.translate(str.maketrans("", "", "\u00b9\u00b2|")))
+
+
 def _list_evidence(paragraph):
     """What the service says of a paragraph: each sentence that carries an answer, and the score without it."""
     told = {}
@@ -104,32 +109,53 @@ def test_evidence_is_that_of_the_document_and_underlined_in_what_is_shown(page, 
     n_told = 0
     for number, paragraph in enumerate(paragraphs):
         section = page.locator(".para").nth(number)
-        raised = str.maketrans("", "", "\u00b9\u00b2")  # numbers of notes are shown, and not read
-        shown = _join(" ".join(section.locator(".text").all_inner_texts()).translate(raised))
+        shown = _leave_out_shown(" ".join(section.locator(".text").all_inner_texts()))
         assert shown == _join(paragraph["text"])
         section.locator(".mark").click()
         page.get_by_role("button", name="Underline the evidence").click()
         page.get_by_role("button", name="Hide the evidence").wait_for()
         told = _list_evidence(paragraph)
         items = page.locator(".evidence li").all()
-        assert {_join(item.locator("q").inner_text()).strip('"\u201c\u201d') for item in items} == set(told)
+        assert {_leave_out_shown(item.locator("q").inner_text()).strip('"\u201c\u201d') for item in items} == set(told)
         panel = page.locator(".evidence").inner_text()
         assert all(words in panel for each in told.values() for words in each)
         marks = section.locator("mark").evaluate_all("marks => marks.map((mark) => mark.firstChild.data)")
-        assert _join(" ".join(marks).translate(raised)) == " ".join(sorted(told, key=_join(paragraph["text"]).index))
+        assert _leave_out_shown(" ".join(marks)) == " ".join(sorted(told, key=_join(paragraph["text"]).index))
         n_told += len(told)
     assert n_told > 0
 
 
-def test_numbers_of_notes_stand_where_they_stood_and_a_table_has_no_marks(page):
+def test_numbers_of_notes_and_ends_of_cells_stand_where_they_stood(page, url):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=url.rstrip("/"))
     paste(page, MARKED)
     wait_read(page)
     shown = page.locator(".para .text").all_inner_texts()
     assert "abroad.\u00b9 The ferry runs in March\u00b2, says the board & the pier." in shown[0]
-    assert [_join(line) for line in shown[-1].split("\n")] == [
-        "Who What the ministry wants of them",
-        "mills to take the loans, and to buy kilns at home",
-        "banks to clear nothing for the yards on the list",
+    rows = [
+        "Who | What the ministry wants of them",
+        "mills | to take the loans, and to buy kilns at home",
+        "banks | to clear nothing for the yards on the list",
+    ]
+    assert shown[-1].split("\n") == rows
+    page.locator(".mark").last.click()
+    page.get_by_role("button", name="Copy as quotation").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()").startswith(f'"{" ".join(rows)}" (')
+
+
+def test_prose_with_words_parted_at_line_ends_is_shown_as_prose_and_a_list_as_a_list(page):
+    lines = (
+        "The cap on what silos may charge will hold for farm-\ners until the decade ends, the ministry of trade and\n"
+        "ports said on Tuesday. It had been asked by the mills\nfor years."
+    )
+    listed = "The plan:\n\n- to lend the saw-\n  mills what they need,\n- to buy planks from them at its own price."
+    paste(page, f"{lines}\n\n{listed}\n\n{WRAPPED}")
+    wait_read(page)
+    shown = page.locator(".para .text").all_inner_texts()
+    assert shown[0] == _join(lines.replace("-\n", ""))
+    assert shown[1:3] == [
+        "The plan:",
+        "- to lend the sawmills what they need,\n- to buy planks from them at its own price.",
     ]
 
 

@@ -3,7 +3,7 @@ import { announce, copyText, count, h, percent, svg } from "./dom.js";
 import { caution, chip, icon, isUnsure, nameClass, title } from "./labels.js";
 import { findCorrected, isConfirmed } from "./corrected.js";
 import { listEvidence, sayCorrection, tell } from "./paragraph.js";
-import { quoteEvidence, shownWords } from "./words.js";
+import { copiedWords, quoteEvidence } from "./words.js";
 
 function scoreRow(label, score, { isGiven, threshold }) {
   return h(
@@ -104,7 +104,7 @@ const speakerOf = ({ speaker }) => (typeof speaker === "string" ? speaker : null
 
 // Saves a reader the typing where a paragraph is cited: its words, its document and place, and who says what of it.
 function renderCopy(paragraph, taxonomy, { model, from, place }) {
-  const words = shownWords(paragraph).trim().replace(/\s+/g, " ");
+  const words = copiedWords(paragraph);
   const isNamed = from && !words.startsWith(from.replace(/ …$/, "")); // by more than its own first words
   const corrected = findCorrected(taxonomy, paragraph.rawText);
   const where = `${isNamed ? `${from}, ` : ""}${place}${paragraph.readIndex + 1}${paragraph.page ? `, p. ${paragraph.page}` : ""}${speakerOf(paragraph) ? `, ${speakerOf(paragraph)}` : ""}`;

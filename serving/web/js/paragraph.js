@@ -4,32 +4,17 @@ import { caution, chip, icon, isUnsure, strength } from "./labels.js";
 import { explain, sendJson, ServiceError, StaleModelError } from "./api.js";
 import { findCorrected } from "./corrected.js";
 import { Points } from "./documents.js";
-import { carryEvidence, cutPieces, leaveOutEmphasis, markPiece, plainWords } from "./words.js";
+import { carryEvidence, cutLines, cutPieces, isTable, isTableRule, keepsLines, leaveOutEmphasis, markPiece, plainWords } from "./words.js";
 
 // What the page adds to a prediction. Heads have no capitals in their names, so none can be one of these.
-export const OWN_KEYS = ["rawText", "above", "readIndex", "showsEvidence", "hasEvidence", "isAsking", "sentWords", "noteMarks"];
+export const OWN_KEYS = ["rawText", "above", "readIndex", "showsEvidence", "hasEvidence", "isAsking", "sentWords", "shownMarks"];
 
-const ITEM = /^\s*(?:[-*+\u00b7\u2013\u2014\u2022\u2023\u2043\u2219\u25a0-\u25ab\u25b6-\u25ba\u25c6-\u25e6\u2713\u2714\u27a2\u27a4\uf0a7\uf0b7\uf0d8]\s|[|>]|\(?(?:\d{1,3}|[a-z])[.)]\s)/i;
-const COLUMNS = /[^\s.!?:](?:\t|[^\S\r\n]{2,})\S/; // behind the end of a sentence, two spaces are a habit of typists
-
-// Whether lines are those of a list, a table or verse, which are lost when run together, and not of wrapped prose.
-function keepsLines(text) {
-  const lines = text.trim().split(/\r\n|\r|\n/);
-  if (lines.length < 2) return false;
-  const nItems = lines.filter((line) => ITEM.test(line)).length;
-  const nRows = lines.filter((line) => COLUMNS.test(line.trim())).length;
-  if (nItems > 1 || nRows >= Math.max(2, lines.length / 2)) return true;
-  const lengths = lines.map((line) => line.trim().length);
-  const longest = Math.max(...lengths);
-  return lengths.slice(0, -1).filter((length) => length >= 0.7 * longest).length < 0.6 * (lines.length - 1);
-}
-
-const renderPiece = (text, nodes) => h("p", { class: keepsLines(text) ? "text lines" : "text", dir: "auto" }, ...nodes);
+const renderPiece = (text, nodes, isTable) => h("p", { class: isTable || keepsLines(text) ? "text lines" : "text", dir: "auto" }, ...nodes);
 
 const RULE = /^\s*(?:={3,}|-{3,})\s*$/;
 const SIGNS = /^\s*#{1,6}\s*$/; // of a heading that nothing follows: its words are read as a paragraph
 
-const listLines = (text) => text.split(/\r\n|\r|\n/).filter((line, i) => !(i && RULE.test(line)) && !SIGNS.test(line)); // a rule underlines the line above
+const listLines = (text) => cutLines(text).filter((line, i) => !(i && RULE.test(line)) && !SIGNS.test(line)); // a rule underlines the line above
 const plainLine = (line) => leaveOutEmphasis(line.trim().replace(/^#{1,6}\s+(.*?)(?:\s+#+)?$/, "$1"));
 
 // A heading without the marks of Markdown, which are no words of it.
@@ -62,7 +47,36 @@ const TITLE = /^title:[^\S\r\n]*(["']?)(\S.*?)\1[^\S\r\n]*$/m;
 // Notes, targets of links, comments, times of subtitles, rules.
 const ASIDE = /^\s*(?:\[[^\]\r\n]{1,200}\]:|<!--|WEBVTT(?=\s|$)|(?:\d+\s+)?[\d:.,]{5,16}\s+-->|[-=*_\s]{3,}$)/;
 const LINK = /\]\((?:https?:|mailto:|\/|#)/; // of Markdown: a line of links is no heading
-const GAP = /^[>\s]+$/; // an empty line of a quotation
+const QUOTED = /^[^\S\r\n]*(?:>[^\S\r\n]?)+/gm;
+// What is shown small by what it is: a picture, who is quoted, what was done in a meeting, a header of a mail, the line
+// above an answer, a signature, a salutation.
+const IMAGE = /!\[([^\][\r\n]*)\]\([^()\r\n]*\)/g;
+const SMALL = [
+  /^(?:!\[[^\][\r\n]*\]\([^()\r\n]*\)\s*)+$/,
+  /^(?:[\u2013\u2014\u2015]|--)\s?\p{L}[^\r\n]*$/u,
+  /^(?:\[[^\][]{1,120}\]|\([^()]{1,120}\))\.?$/,
+  /^(?:(?:from|to|b?cc|date|sent|subject|reply-to):[^\S\r\n][^\r\n]*(?:\r\n|\r|\n|$)){2}/i,
+  /^On\b[^]{1,300}\bwrote:$/,
+  /^--[^\S\r\n]*(?:\r|\n|$)/,
+  /,$/,
+];
+const SUBJECT = /^(?:\ufeff?(?:from|to|b?cc|date|sent|reply-to):[^\S\r\n][^\r\n]*[\r\n]+){0,8}?\ufeff?subject:[^\S\r\n]+(\S[^\r\n]*)/i;
+
+const CELL_END = /(?<!\\)\|/;
+const GAP = /\S(?:\t|[^\S\r\n]{3,})\S/; // between cells in plain text
+
+// Whether lines are a table: its rows would be so many headings.
+function isRows(lines) {
+  const nRows = lines.filter((line) => GAP.test(line.trim())).length;
+  return lines.length > 1 && (lines.some(isTableRule) || nRows >= 0.6 * lines.length);
+}
+
+// A table of Markdown without what is drawn around its cells.
+function plainRows(text) {
+  const lines = cutLines(text);
+  if (!lines.some(isTableRule)) return text;
+  return lines.filter((line) => !isTableRule(line)).map((line) => line.split(CELL_END).map((cell) => cell.trim()).join(" | ").replace(/^ \| | \| $/g, "")).join("\n");
+}
 
 // What is too long for a heading, or ends as a sentence and is not marked as one: a notice around the text.
 const HEADING_WORDS = 20;
@@ -71,8 +85,8 @@ const STOPPED = /[.!?]["'\u2019\u201d)\]*_]*$/;
 export const isAside = (text) => ASIDE.test(text);
 
 function isBeside(text) {
-  if (isAside(text)) return true;
-  const lines = text.trim().split(/\r\n|\r|\n/);
+  const lines = cutLines(text.trim());
+  if (isAside(text) || isRows(lines) || SMALL.some((each) => each.test(text.trim()))) return true;
   if (lines.some((line) => MARKED.test(line) || RULE.test(line))) return false;
   return STOPPED.test(text.trim()) || LINK.test(text) || lines.some((line) => line.split(/\s+/).length > HEADING_WORDS);
 }
@@ -81,18 +95,20 @@ function isBeside(text) {
 const NOTE = /^[^\S\r\n]*\[\^([^\]\r\n]{1,60})\]:[^\S\r\n]*/gm;
 const plainNote = (text) => text.replace(NOTE, (_, name) => (/^\d+$/.test(name) ? `${name}. ` : name === "figure" ? "" : `${name} `));
 
-// The front matter of a Markdown file, and the title in it; what is above the first paragraph otherwise.
+// The front matter of a Markdown file, and the title in it or the subject of a mail; what is above the first paragraph
+// otherwise.
 export function cutFront(above) {
   const front = FRONT.exec(above)?.[0] ?? "";
-  return { front, title: TITLE.exec(front)?.[2] ?? "", rest: above.slice(front.length) };
+  return { front, title: TITLE.exec(front)?.[2] ?? SUBJECT.exec(above)?.[1] ?? "", rest: above.slice(front.length) };
 }
 
-const renderAside = (text) => h("p", { class: "aside lines", dir: "auto" }, plainWords(plainNote(text.trim())));
+const renderAside = (text) => h("p", { class: "aside lines", dir: "auto" }, plainWords(plainNote(plainRows(text.trim().replace(IMAGE, "$1")))));
 
 // What stands between paragraphs and is not read: headings, and what is beside the text, which is none.
 export function renderAbove(above, top = 2) {
   const { front, rest } = cutFront(above);
-  const pieces = cutPieces(rest).map(({ start, end }) => rest.slice(start, end)).filter((piece) => !GAP.test(piece) && !SIGNS.test(piece));
+  const told = rest.replace(QUOTED, "");
+  const pieces = cutPieces(told).map(({ start, end }) => told.slice(start, end)).filter((piece) => !SIGNS.test(piece));
   return [front && renderAside(front), ...pieces.flatMap((piece) => (isBeside(piece) ? renderAside(piece) : renderHeadings(piece, top)))].filter(Boolean);
 }
 
@@ -147,7 +163,7 @@ export function renderText(paragraph, taxonomy, top = 2) {
   const { above = "", rawText } = paragraph;
   return [
     ...renderAbove(above, top),
-    ...cutPieces(rawText).map((piece) => renderPiece(rawText.slice(piece.start, piece.end), markPiece(paragraph, piece, evidence))),
+    ...cutPieces(rawText).map((piece) => renderPiece(rawText.slice(piece.start, piece.end), markPiece(paragraph, piece, evidence), isTable(paragraph))),
   ];
 }
 
