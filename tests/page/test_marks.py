@@ -6,6 +6,9 @@ import httpx
 import pytest
 
 from tests.page.support import ARTICLE, drop, paste, save, wait_read
+from tests.unit.test_documents import make_pdf
+from tests.unit.test_docx_text import make_docx
+from tests.unit.test_docx_text import p as write_paragraph
 
 pytestmark = pytest.mark.issue(4)
 PIECES = ARTICLE.split("\n\n")[1:]
@@ -86,6 +89,9 @@ def _percent(score):
     return ">99 %" if whole == 100 else "<1 %" if whole == 0 and score > 0 else f"{whole} %"
 
 
+PDF, DOCX = "application/pdf", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "media_type"),
     [
@@ -95,15 +101,22 @@ def _percent(score):
         ("d.vtt", CUES, "text/plain"),
         ("e.txt", PAGES, "text/plain"),
         ("f.html", HTML, "text/html"),
+        ("g.pdf", [[PIECES[0][:70], PIECES[0][70:], "", PIECES[3]], [PIECES[1]]], PDF),
+        ("h.docx", [PIECES[0], f"**{PIECES[1]}**", PIECES[3]], DOCX),
     ],
-    ids=["markdown", "wrapped", "mail", "subtitles", "pages", "html"],
+    ids=["markdown", "wrapped", "mail", "subtitles", "pages", "html", "pdf", "docx"],
 )
-def test_evidence_is_that_of_the_document_and_underlined_in_what_is_shown(page, url, name, content, media_type):
-    answer = httpx.post(
-        f"{url}v1/documents?explain=true", content=content.encode(), headers={"content-type": media_type}, timeout=60
-    )
+def test_evidence_is_that_of_the_document_and_underlined_in_what_is_shown(
+    page, url, tmp_path, name, content, media_type
+):
+    if media_type == PDF:
+        content = make_pdf(tmp_path / name, content).read_bytes()
+    else:
+        content = make_docx(*map(write_paragraph, content)) if media_type == DOCX else content.encode()
+    headers = {"content-type": media_type}
+    answer = httpx.post(f"{url}v1/documents?explain=true", content=content, headers=headers, timeout=60)
     paragraphs = answer.json()["paragraphs"]
-    drop(page, ".read-view", name, content.encode(), media_type)
+    drop(page, ".read-view", name, content, media_type)
     wait_read(page)
     assert page.locator(".para").count() == len(paragraphs)
     n_told = 0

@@ -155,13 +155,13 @@ const SIGNS = /[\ufdd0\ufdd1]/g;
 // A piece as it is shown, cut where evidence begins and ends: every other part is evidence, that of `evidence` in order.
 function cutShown(paragraph, { start, end }, evidence, marks) {
   const signs = [...evidence.flatMap(({ from, to }) => [{ at: Math.max(from, start), sign: BEGIN, rank: 3 }, { at: Math.min(to, end), sign: END, rank: 1 }]), ...marks.map((mark) => ({ ...mark, rank: mark.sign === CELL ? 2 : 0 }))];
-  const text = paragraph.rawText.replace(SIGNS, "\ufffd");
+  const textOf = (from, to) => paragraph.rawText.slice(from, to).replace(SIGNS, "\ufffd");
   let [signed, at] = ["", start];
   for (const { at: next, sign } of signs.sort((a, b) => a.at - b.at || a.rank - b.rank)) {
-    signed += text.slice(at, next) + sign;
+    signed += textOf(at, next) + sign;
     at = next;
   }
-  return plainOf(paragraph)(signed + text.slice(at, end)).split(SIGNS);
+  return plainOf(paragraph)(signed + textOf(at, end)).split(SIGNS);
 }
 
 // Nodes of a piece, with the evidence marked by what it is for.
