@@ -226,7 +226,7 @@ def _shape(
         where["section"] = paragraph.section
     if paragraph.speaker:
         where["speaker"] = paragraph.speaker
-    if with_lines:
+    if with_lines and paragraph.lines:  # of one that is too long, none was read
         where["lines"] = paragraph.lines
     if isinstance(item, InputError):
         return where | {"error": {"code": item.code, "message": str(item)}}

@@ -153,6 +153,9 @@ async def test_words_at_their_lines_are_told_on_demand_and_have_the_same_evidenc
         found, same = each["evidence"]["stance"], other["evidence"]["stance"]
         assert (found["sentence"], found["drop"]) == (same["sentence"], same["drop"])
     assert all("lines" not in each for each in (await send(client, text)).json()["paragraphs"])
+    text = f"{'The plan is long. ' * 6000}\n\nThe market is short, and the plan of it is the market."
+    long, short = (await send(client, text, params={"lines": "true"})).json()["paragraphs"]
+    assert (long["error"]["code"], "lines" in long, "lines" in short) == ("paragraph_too_long", False, True)
 
 
 @pytest.mark.issue(4)
