@@ -6,5 +6,5 @@ import twohands  # noqa: F401 - before ONNX Runtime, which it keeps from telling
 
 # Read when torch is first imported. By default threads of a step that wait for each other spin, and take the CPU from
 # the one they wait for wherever anything else runs: with a neighbour on one of two CPUs a step took four times as long.
-# Where nothing else runs, `OMP_WAIT_POLICY=active` may save a tenth.
+# Where nothing else runs, `OMP_WAIT_POLICY=active` saves a fifth.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
