@@ -241,8 +241,8 @@ def _tell_no_evidence(timeout_s: float) -> dict[str, str]:
     """Why a paragraph has no evidence, where it was asked for."""
     return {
         "code": DeadlineError.code,
-        "message": f"its evidence could not be found within {timeout_s:g} s, the longest that it may take; all else "
-        "of the answer is complete",
+        "message": f"its evidence was not found: it takes longer than {timeout_s:g} s, or there was no room for it; "
+        "all else of the answer is complete",
     }
 
 

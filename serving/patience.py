@@ -111,16 +111,22 @@ class PatientClassifier:
             ThresholdError: an override is unknown or out of range.
             NonFiniteLogitsError: the model answered NaN or infinity.
         """
-        is_alone, is_costly = len(texts) == 1, self._is_too_costly(texts, raws)
-        explain = self._explain and not is_costly
+        return await self._classify(texts, is_first=is_first, raws=raws, explain=self._explain)
+
+    async def _classify(
+        self, texts: Sequence[object], *, is_first: bool, raws: Sequence[str] | None, explain: bool
+    ) -> list[Prediction | InputError | DeadlineError]:
+        is_alone, is_costly = len(texts) == 1, explain and self._is_too_costly(texts, raws)
+        explain = explain and not (is_alone and is_costly)
         try:
             if is_alone or not is_costly:  # else the costly ones alone go without evidence, once they are parted
                 return await self._classify_when_there_is_room(texts, is_first=is_first, raws=raws, explain=explain)
         except OverloadedError as error:
             is_late = isinstance(error, DeadlineError)
-            if is_alone and explain and self._is_evidence_optional and (is_late or not is_first):
-                self._too_costly = min(self._too_costly, self._estimate(texts[0], raws[0] if raws else ""))
-                return await self.classify(texts, is_first=is_first, raws=raws)
+            if explain and self._is_evidence_optional and (is_alone if is_late else not is_first):
+                if is_late:  # for want of room says nothing of a text
+                    self._too_costly = min(self._too_costly, self._estimate(texts[0], raws[0] if raws else ""))
+                return await self._classify(texts, is_first=is_first, raws=raws, explain=False)
             if not isinstance(error, DeadlineError) or (is_alone and is_first):
                 raise
             if is_alone:
@@ -128,7 +134,7 @@ class PatientClassifier:
         middle = len(texts) // 2
         items: list[Prediction | InputError | DeadlineError] = []
         for half in slice(middle), slice(middle, None):
-            items += await self.classify(texts[half], is_first=False, raws=raws and raws[half])
+            items += await self._classify(texts[half], is_first=False, raws=raws and raws[half], explain=explain)
         return items
 
     async def _classify_when_there_is_room(

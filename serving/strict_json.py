@@ -3,6 +3,7 @@
 import json
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from pydantic_core import from_json
@@ -18,6 +19,7 @@ _HALF = "half of a surrogate pair such as \\ud83d stands"
 _HOW = "as where a text was cut amid an emoji"
 # More are not looked through on the event loop; a request of a hundred texts, or a thousand tasks, has fewer.
 _MOST_VALUES = 100_000
+_MOST_LEVELS = 200  # as many as the parser reads where no text has a half
 
 
 def read_json(content: bytes | bytearray, *, name: str, mend: Mend | None = None) -> Any:  # noqa: ANN401 - any value
@@ -70,11 +72,30 @@ def _find_half(text: str) -> int | None:
     return None
 
 
-def _mend_text(text: str, place: Place, mend: Mend) -> object:
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A list or object that is still to be looked through. Its place is put together only where it is told."""
+
+    holder: Any
+    key: str | int = ""
+    above: "_Waiting | None" = None
+    n_levels: int = 1
+
+    def find_place(self) -> Place:
+        keys: list[str | int] = []
+        here = self
+        while here.above is not None:
+            keys.append(here.key)
+            here = here.above
+        return tuple(reversed(keys))
+
+
+def _mend_text(text: str, find_place: Callable[[], Place], mend: Mend) -> object:
     half = _find_half(text)
     if half is None:
         return text
     fault = f"{_HALF} at character {half}, {_HOW}"
+    place = find_place()
     mended = mend(place, fault)
     if mended is None:
         raise ValueError(_name_place(place) + fault)
@@ -89,19 +110,23 @@ def _name_place(place: Place) -> str:
 def _mend_halves(value: object, mend: Mend) -> object:
     """Mend each text that has a half, the outer ones first, and those of a list in order."""
     if isinstance(value, str):
-        return _mend_text(value, (), mend)
-    waiting: deque[tuple[Place, Any]] = deque([((), value)])
+        return _mend_text(value, tuple, mend)
+    waiting: deque[_Waiting] = deque([_Waiting(value)])
     n_values = 0
     while waiting:
-        place, holder = waiting.popleft()
+        here = waiting.popleft()
+        holder = here.holder
         for key, child in holder.items() if isinstance(holder, dict) else enumerate(holder):
             n_values += 1
             if n_values > _MOST_VALUES:
                 raise ValueError(f"{_HALF} in one of its texts, {_HOW}")
             if isinstance(key, str) and _find_half(key) is not None:
-                raise ValueError(f"{_name_place(place)}{_HALF} in the name of a field")
+                raise ValueError(f"{_name_place(here.find_place())}{_HALF} in the name of a field")
             if isinstance(child, str):
-                holder[key] = _mend_text(child, (*place, key), mend)  # of a key that it has: it may be gone through
+                # Of a key that it has, so it may be gone through meanwhile.
+                holder[key] = _mend_text(child, lambda: (*here.find_place(), key), mend)  # noqa: B023 - called at once
             elif isinstance(child, dict | list):
-                waiting.append(((*place, key), child))
+                if here.n_levels == _MOST_LEVELS:
+                    raise ValueError(f"it has more than {_MOST_LEVELS} levels")
+                waiting.append(_Waiting(child, key, here, here.n_levels + 1))
     return value

@@ -29,7 +29,7 @@ _NAME = r"^[a-z0-9]+([-_][a-z0-9]+)*$"
 Name = Annotated[str, StringConstraints(pattern=_NAME, max_length=64)]
 # Columns that came when there were models already, which may have heads of these names: such a model goes on loading,
 # and a new taxonomy has none.
-LATER_NAMES = {"page", "section", "speaker", "restates", "annotator", "evidence_error"}
+LATER_NAMES = {"page", "section", "speaker", "restates", "annotator", "evidence_error", "lines"}
 # A head is a column of rows: one that is called like a column which a command reads or writes would lose its labels.
 RESERVED_NAMES = LATER_NAMES | {
     "id", "text", "source", "group", "document", "paragraph", "start", "end", "error", "model",
@@ -236,9 +236,9 @@ def check_documents(taxonomy: Taxonomy, suffixes: Collection[str]) -> None:
         suffixes: by which the names of documents end; none where there are rows alone.
 
     Raises:
-        DocumentError: a head is called `section`, `speaker` or `evidence_error`, or `page` and there is a PDF.
+        DocumentError: a head is called `section`, `speaker`, `lines` or `evidence_error`, or `page` and there is a PDF.
     """
-    places = {"section", "speaker", "evidence_error"} if suffixes else set()
+    places = {"section", "speaker", "lines", "evidence_error"} if suffixes else set()
     places |= {"page"} if ".pdf" in suffixes else set()
     if clash := next((head.name for head in taxonomy.heads if head.name in places), None):
         raise DocumentError(

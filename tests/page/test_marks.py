@@ -243,3 +243,28 @@ def test_what_is_cut_amid_emphasis_in_a_row_is_underlined_without_marks(page):
     }"""
     plain = "Make it here. The state buys what is left. It says so."
     assert page.evaluate(code, raw) == [plain, "Make it here.", "Make it here."]
+
+
+def test_a_wide_table_is_put_together_in_linear_time(page):
+    code = """async ([blanks, cells]) => {
+        const { takeWords } = await import("/page/js/words.js");
+        const began = performance.now();
+        const wide = takeWords(`a |${" ".repeat(blanks)}| b\n--|--\n`, { lines: `a ${" ".repeat(blanks)} b` });
+        const row = "The state | ".repeat(cells);
+        const long = takeWords(`${row}\n--|--\n`, { lines: row.replaceAll("| ", "") });
+        return [wide.rawText, long.shownMarks.length, performance.now() - began];
+    }"""
+    wide, n_marks, took = page.evaluate(code, [60_000, 4000])
+    assert wide == "a b"
+    assert n_marks == 3999
+    assert took < 3000  # over a minute, when each blank was an end to try
+
+
+def test_evidence_is_cut_where_it_ends_amid_the_target_of_a_link(page):
+    code = """async (raw) => {
+        const { quoteEvidence } = await import("/page/js/words.js");
+        const end = raw.indexOf("\u3002") + 1;
+        const parts = [{ from: 0, to: end, because: [] }, { from: end, to: raw.length, because: [] }];
+        return quoteEvidence({ rawText: raw }, parts).length;
+    }"""
+    assert page.evaluate(code, "\u89c1[\u62a5\u544a](https://x.cn/a\u3002b)\u8fd9\u91cc\u3002") == 2

@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 
 import pytest
 
@@ -166,6 +167,24 @@ async def test_where_a_half_fails_the_request_its_place_is_named(client, half, p
 def test_what_is_large_is_looked_through_only_so_far():
     with pytest.raises(ValueError, match="stands in one of its texts, as where"):
         read_json(b"[" + b"0," * 100_000 + rb'"\ud83d"]', name="the body")
+
+
+@pytest.mark.issue(4)
+def test_lists_in_lists_beside_half_of_an_emoji_cost_no_more_than_their_bytes():
+    def read(n_levels, n_lists):
+        lists = b"[" * n_levels + b"[]," * n_lists + b"[]" + b"]" * n_levels
+        return read_json(rb'["\ud83d",' + lists + b"]", name="the body", mend=lambda place, _: str(place))
+
+    assert read(150, 3)[0] == "(0,)"
+    tracemalloc.start()
+    try:
+        read(190, 20_000)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 10_000_000  # 60 kB; with the way to each list beside it, 40 MB
+    with pytest.raises(ValueError, match="more than 200 levels"):
+        read(900, 3)
 
 
 @pytest.mark.parametrize(

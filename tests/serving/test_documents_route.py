@@ -535,7 +535,7 @@ async def test_a_paragraph_that_cannot_be_explained_in_time_costs_no_other_and_s
     assert [each["evidence"] is None for each in told] == ["evidence_error" in each for each in told]
     assert ["evidence_error" in each for each in told] == [number == place for number in range(4)]
     assert told[place]["evidence_error"]["code"] == "deadline_exceeded"
-    assert "within 0.7 s" in told[place]["evidence_error"]["message"]
+    assert "longer than 0.7 s" in told[place]["evidence_error"]["message"]
     without = {"text", "evidence", "evidence_error"}
     assert [{key: each[key] for key in each if key not in without} for each in told] == [
         {key: each[key] for key in each if key not in without} for each in plain["paragraphs"]

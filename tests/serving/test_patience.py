@@ -34,9 +34,8 @@ def make_patient(service, **options):
 
 
 @pytest.mark.issue(4)
-@pytest.mark.parametrize("refusal", [OverloadedError, DeadlineError])
-async def test_evidence_that_finds_no_room_or_time_is_left_out_where_it_is_optional(refusal):
-    service = FakeService(refusal)
+async def test_evidence_that_takes_too_long_is_left_out_where_it_is_optional():
+    service = FakeService(DeadlineError)
     patient = make_patient(service, is_evidence_optional=True)
     assert await patient.classify([LONG], is_first=False) == [(LONG, False)]
     service.asked.clear()
@@ -47,6 +46,18 @@ async def test_evidence_that_finds_no_room_or_time_is_left_out_where_it_is_optio
     assert list(patient.cut_groups([SHORT, LONG, LONG, SHORT, SHORT], str)) == [
         [SHORT], [LONG], [LONG], [SHORT, SHORT]
     ]  # fmt: skip
+
+
+@pytest.mark.issue(4)
+async def test_evidence_that_finds_no_room_is_left_out_for_its_group_alone():
+    service = FakeService()
+    patient = make_patient(service, is_evidence_optional=True)
+    assert await patient.classify([LONG], is_first=False) == [(LONG, False)]
+    assert await patient.classify([SHORT, LONG], is_first=False) == [(SHORT, False), (LONG, False)]
+    # The room says nothing of a text: it is tried again, and others have theirs.
+    assert await patient.classify([SHORT], is_first=False) == [(SHORT, True)]
+    service.refusal = DeadlineError
+    assert await patient.classify([SHORT, LONG], is_first=False) == [(SHORT, True), (LONG, False)]
 
 
 @pytest.mark.issue(4)

@@ -73,7 +73,7 @@ def test_a_name_that_a_column_got_later_is_refused_to_new_taxonomies_alone(name,
 
 @pytest.mark.parametrize(
     ("name", "refused", "read"),
-    [("section", ["a.txt", "a.pdf"], []), ("speaker", ["a.txt", "a.pdf"], []), ("page", ["a.pdf"], ["a.txt"])],
+    [("section", ["a.txt", "a.pdf"], []), ("lines", ["a.txt", "a.pdf"], []), ("page", ["a.pdf"], ["a.txt"])],
 )
 def test_a_model_with_such_a_head_reads_all_but_what_would_clash(run, tmp_path, monkeypatch, name, refused, read):
     monkeypatch.chdir(tmp_path)

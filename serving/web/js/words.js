@@ -4,10 +4,10 @@ import { h } from "./dom.js";
 
 export const BLANK_LINE = /\n[^\S\n]*\n\s*/g;
 const EMPHASIS = /(?<![\w*_])(\*{1,3}|_{1,3})(?=\S)(.{1,300}?)(?<=\S)\1(?![\w*_])/g;
-const LINKED = /\[([^\][\r\n]{1,200})\]\((?:https?:|mailto:|\/|#)[^()\s]{0,500}\)/g;
+const LINKED = /\[([^\][\r\n]{1,200})\]\((?:https?:|mailto:|\/|#)[^()\s\ufdd0\ufdd1]{0,500}\)/g;
 
 // The mark of a note within a text: its number is raised as in print, another name is left out.
-const REFERENCE = /\[\^([^\]\s]{1,60})\](?!:)/g;
+const REFERENCE = /\[\^([^\]\s\ufdd0\ufdd1]{1,60})\](?!:)/g;
 const NOTE_OR_CELL = new RegExp(`${REFERENCE.source}|(?<!\\\\)\\|`, "g");
 const RAISED = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079";
 const raise = (name) => (/^\d+$/.test(name) ? name.replace(/\d/g, (digit) => RAISED[digit]) : "");
@@ -52,7 +52,7 @@ const TAG = /<\/?[a-z]/i;
 function tidy(lines, raw, isBroken) {
   if (isBroken) return lines.replace(/\s+/g, " ").trim();
   let words = lines;
-  if (holdsTable(raw)) words = words.replace(/^[^\S\r\n]+|[^\S\r\n]+$/gm, "").replace(/[^\S\r\n]+/g, " ");
+  if (holdsTable(raw)) words = words.replace(/[^\S\r\n]+/g, " ").replace(/^ | $/gm, "");
   else if (TAG.test(raw)) words = words.replace(/(?<=\S) {2,}(?=\S)/g, " ");
   if (raw.search(BLANK_LINE) < 0) words = words.replace(BLANK_LINE, "\n");
   // Lines that a parted word was put together from are as long as two, and by their lengths not those of prose.
@@ -91,11 +91,11 @@ function findMarks(stood, words) {
     behind = match.index + match[0].length;
     passed += between.length;
     // Not further on than that: what is no letter of the words, such as an entity, may stand before it.
-    const find = (known) => ({ known, place: letters.lastIndexOf(known, passed - known.length) });
+    const find = (known) => ({ known, place: letters.slice(last, passed).lastIndexOf(known) });
     const found = [between.slice(-KNOWN_BY), lettersOf(before.split(/\s/).at(-1))].map(find);
-    const { known, place } = found.find((each) => each.place >= last) ?? {};
+    const { known, place } = found.find((each) => each.place >= 0) ?? {};
     if (place === undefined) continue;
-    passed = last = place + known.length;
+    passed = last += place + known.length;
     if (known) at = ends[last - 1];
     const stop = /[^\p{L}\p{N}\s]*$/u.exec(before)[0];
     if (words.startsWith(stop, at)) at += stop.length;
