@@ -257,7 +257,7 @@ def test_a_wide_table_is_put_together_in_linear_time(page):
     wide, n_marks, took = page.evaluate(code, [60_000, 4000])
     assert wide == "a b"
     assert n_marks == 3999
-    assert took < 3000  # over a minute, when each blank was an end to try
+    assert took < 10_000  # over a minute, when each blank was an end to try
 
 
 def test_evidence_is_cut_where_it_ends_amid_the_target_of_a_link(page):
