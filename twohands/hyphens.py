@@ -83,7 +83,7 @@ def join_word(so_far: str, line: str, words: frozenset[str]) -> str | None:
     """Put a text and its next line together where the text ends with a hyphen within a word.
 
     The hyphen stays where the document has such a compound within a line, or where it does not have the word without a
-    hyphen, and the parts are such as make compounds.
+    hyphen, and the parts are such as make compounds; an acronym or a letter before lower case is.
 
     Args:
         so_far: the text, without space at its end.
@@ -101,7 +101,9 @@ def join_word(so_far: str, line: str, words: frozenset[str]) -> str | None:
     first, second = before[2].lower(), after[0].lower()
     if so_far[-1] == "\u00ad":
         return so_far[:-1] + line
-    is_own = _has_own_hyphen(first, second, words, is_within=bool(before[1]))
+    is_own = _has_own_hyphen(first, second, words, is_within=bool(before[1])) or (
+        (len(first) == 1 or before[2].isupper()) and first + second not in words  # x-ray, US-led
+    )
     if second in _JOINING and first + second not in words:
         is_own = line[after.end() : after.end() + 1] in {"-", "\u2010"}  # hand-to-mouth
         if not is_own:

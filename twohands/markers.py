@@ -30,7 +30,7 @@ def read_marker(text: str) -> str:
     return _DIGITS.sub("1", _LETTERS.sub("a", match[0])) if match else ""
 
 
-def read_item(text: str, n_words: int, number: int, *, is_ended: bool) -> str:
+def read_item(text: str, n_words: int, number: int, *, is_sure: bool) -> str:
     """Say how a piece of a document is marked as an item, whatever its number.
 
     "J. Smith" and "Q. Thanks" are none, nor is a dash before a name or a page's number: capitals with a dot go on from
@@ -40,12 +40,12 @@ def read_item(text: str, n_words: int, number: int, *, is_ended: bool) -> str:
         text: without space before it.
         n_words: how many words it has.
         number: how many pieces came before it.
-        is_ended: whether it ends as a sentence or a clause does.
+        is_sure: whether a dash marks an item in any case: it ends as a sentence or clause does, or has a lead.
 
     Returns:
         As `read_marker` has it, but for B. behind A. the same, for J. behind A. another; empty where it is no item.
     """
     marker = read_marker(text)
     if marker in _DASHES:
-        return marker if is_ended or n_words > _DASH_WORDS else ""
+        return marker if is_sure or n_words > _DASH_WORDS else ""
     return f"A.{ord(text[0]) - number}" if marker and _CAPITAL.match(text) else marker

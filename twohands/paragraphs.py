@@ -13,7 +13,8 @@ from twohands.ends import SENTENCE_END as SENTENCE_END
 from twohands.ends import ends_clause, ends_sentence, ends_with_comma, ends_with_stop, may_end_sentence
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
 from twohands.exported import blank_exported
-from twohands.markers import BULLETS, read_item, read_marker
+from twohands.leads import ends_with_colon, holds_list, is_led, join_leads, may_lead, opens_clauses
+from twohands.markers import BULLETS, read_item
 from twohands.marks import cut_heading
 from twohands.notices import MAX_WORDS, heads_notes, is_notice, is_stage_direction
 from twohands.overlong import Overlong
@@ -32,11 +33,8 @@ FRONT_WORDS = 80  # as many before all text are a list, and not its title and wh
 LIST_WORDS = 30  # the fewest that the codebook has in mind for a paragraph
 CLAUSE_WORDS = 5  # fewer before a comma are a salutation
 LEAST_LEAD_WORDS = 3
-LEAD_WORDS = 60  # the most that introduce a list and belong to it
 
 _TAIL = 1000  # characters in which a piece's last ones are looked for
-_COLONS = (":", "\uff1a")
-_DASH = re.compile(r"\S(?:\u2014|:-|:\u2013)\Z")  # before clauses of acts: "A person may\u2014"
 _SPACE = re.compile(r"\s+")
 _LINE = re.compile(r"[\r\n]")
 # Every combining mark is in this set; what else is in it goes through `_cut_run` unharmed. Runs are tried where they
@@ -157,12 +155,14 @@ def _is_headline(raw: str, n_words: int, *, is_open: bool) -> bool:
     lines = [line.strip() for line in raw.splitlines()]
     if len(lines) == 1:
         return n_words <= HEADLINE_WORDS
+    if is_led(raw.strip(), needs_colon=False):
+        return False
     return all(line and not line[0].islower() and len(line.split()) < MIN_WORDS for line in lines)
 
 
 def _is_ended(raw: str, n_words: int, *, is_item: bool, is_beside_comma: bool) -> bool:
     """Whether a piece ends as a sentence or a clause does; a comma alone may be a salutation's or that of verse."""
-    if ends_sentence(raw) or ends_with_stop(raw) or (n_words >= LEAST_LEAD_WORDS and _DASH.search(raw)):
+    if ends_sentence(raw) or ends_with_stop(raw) or (n_words >= LEAST_LEAD_WORDS and opens_clauses(raw)):
         return True
     if not ends_clause(raw) or (n_words < CLAUSE_WORDS and not is_item):
         return False
@@ -180,13 +180,19 @@ class _Run:
     items_start: int = 0
     items_words: int = 0
     bulleted: tuple[int, int] | None = None  # the last items with bullets that hold as many words as a paragraph
+    last: tuple[int, int] = (0, 0)  # the last piece
+    led_start: int = 0  # of the items at the end with their lead, where they have one
+    is_led: bool = False
 
-    def add(self, span: tuple[int, int], n_words: int, marker: str) -> None:
-        self.start, self.end = span[0] if self.n_words == 0 else self.start, span[1]
+    def add(self, span: tuple[int, int], n_words: int, marker: str, *, is_behind_lead: bool) -> None:
+        self.start = span[0] if self.n_words == 0 else self.start
         if marker != self.marker:
             self.marker, self.items_start, self.items_words = marker, span[0], 0
+            self.is_led = bool(marker) and is_behind_lead
+            self.led_start = self.last[0] if self.n_words else span[0]
         self.items_words += n_words
         self.n_words += n_words
+        self.end, self.last = span[1], span
         if marker in BULLETS and marker and self.items_start < span[0] and self.items_words >= MIN_WORDS:
             self.bulleted = self.items_start, span[1]
 
@@ -197,6 +203,8 @@ class _Run:
         """
         if self.n_words >= (FRONT_WORDS if is_front and not self.marker else LIST_WORDS):
             return self.start, self.end
+        if self.is_led and self.items_start < self.last[0]:
+            return self.led_start, self.end
         if next_marker and next_marker == self.marker:
             return self.items_start, self.end
         return self.bulleted
@@ -233,29 +241,36 @@ def _find(
         n_words = len(raw.split())
         if _is_nothing(stripped, n_words, with_notices=with_notices):  # at the end it would be read: nothing follows
             continue
-        is_led_by_notice = is_of_notice and n_words <= MAX_WORDS and _is_list(stripped, n_least=1 if is_of_notes else 2)
+        n_least = 1 if is_of_notes else 2
+        is_led_by_notice = is_of_notice and n_words <= MAX_WORDS and holds_list(stripped, n_least=n_least)
         is_of_notice = False
         if not with_notices and (is_led_by_notice or is_notice(stripped, n_words)):
             is_of_notes = heads_notes(stripped) or (is_of_notes and is_led_by_notice)
-            is_of_notice = is_of_notes or stripped[-1] in _COLONS
+            is_of_notice = is_of_notes or ends_with_colon(stripped)
             yield from filter(None, (run and run.find_list(is_front=is_front),))
             run, marker_read = None, ""
             continue
-        marker = read_item(stripped, n_words, number, is_ended=ends_sentence(stripped) or ends_clause(stripped))
+        is_behind_lead, is_lead = is_lead, may_lead(stripped)
+        is_sure = is_behind_lead or (run is not None and run.is_led) or ends_sentence(stripped) or ends_clause(stripped)
+        marker = read_item(stripped, n_words, number, is_sure=is_sure)
         is_item = bool(marker) and not stripped[0].isupper()
         is_open = not _is_ended(stripped, n_words, is_item=is_item, is_beside_comma=is_beside_comma)
-        is_wanted = (bool(marker) and marker == marker_read) or _is_led(stripped, is_lead=is_lead)
+        is_list_led = is_behind_lead and holds_list(stripped)
+        is_wanted = (bool(marker) and marker == marker_read) or is_list_led or is_led(stripped)
         is_wanted = is_wanted or turns.is_cut_short(span[0], stripped)
-        is_lead = stripped[-1] in _COLONS
         if n_words < min_words and is_open and not is_wanted:
             run, marker_read = run or _Run(*span), ""
             # Figures are no words: rows of a table would together pass for a list.
-            run.add(span, sum(any(map(str.isalpha, word)) for word in raw.split()), marker)
+            n_words = sum(any(map(str.isalpha, word)) for word in raw.split())
+            run.add(span, n_words, marker, is_behind_lead=is_behind_lead)
             continue
         # What "7." counts may be chapters, and "7. Termination" a heading; in a list of clauses it is none.
         marker_read = marker if marker != "1." or ends_clause(raw.rstrip()) else ""
         if run and (found := run.find_list(marker_read, is_front=is_front)):
             yield found
+            is_front = False
+        elif run and is_list_led:  # its lead, such as one in bold letters, was held for a heading
+            yield run.last
             is_front = False
         run = None
         if is_front and not marker and _is_headline(text[span[0] : span[1]], n_words, is_open=is_open):
@@ -266,42 +281,6 @@ def _find(
         headline, is_front = None, False
         yield span
     yield from filter(None, (headline, run and (run.start, run.end)))
-
-
-def _is_list(piece: str, *, n_least: int = 2) -> bool:
-    """Whether a piece has two items at least, or one."""
-    first, _, rest = piece.partition("\n")
-    marker = read_marker(first)
-    return bool(marker) and (n_least < 2 or any(read_marker(line.strip()) == marker for line in rest.split("\n")))
-
-
-def _is_led(piece: str, *, is_lead: bool) -> bool:
-    """Whether a piece is a list behind words that introduce it, which are the piece before or its own first line."""
-    first, _, rest = piece.partition("\n")
-    return (is_lead and _is_list(piece)) or (first.rstrip()[-1:] in _COLONS and _is_list(rest.strip()))
-
-
-def _introduces(lead: str, listed: str) -> bool:
-    """Whether one piece, such as "We will:", introduces the list that is the next one."""
-    if lead[-1:] not in _COLONS or len(lead.split()) > LEAD_WORDS or read_marker(lead):
-        return False
-    return _is_list(listed)
-
-
-def _join_leads(text: str, spans: Iterable[tuple[int, int]], limit_chars: int) -> Iterator[tuple[int, int]]:
-    """Put a list to the words that introduce it, without which nobody can say what is wanted of its items."""
-    lead: tuple[int, int] | None = None
-    for start, end in spans:
-        is_near = lead is not None and not text[lead[1] : start].strip() and end - lead[0] <= limit_chars
-        if lead and is_near and _introduces(text[slice(*lead)].strip(), text[start:end].strip()):
-            yield lead[0], end
-            lead = None
-            continue
-        if lead:
-            yield lead
-        lead = start, end
-    if lead:
-        yield lead
 
 
 def _cut_spans(text: str, spans: Iterable[tuple[int, int]], turns: Turns) -> Iterator[tuple[int, int]]:
@@ -334,7 +313,7 @@ def iter_paragraphs(
         sections, turns, plain = Sections(text), Turns(found_turns), PlainWords(text)
         overlong = Overlong(raw, limit_chars)
         found = _find(text, sections, turns, min_words=min_words, check=check, with_notices=with_notices)
-        for start, end in _cut_spans(text, _join_leads(text, found, limit_chars), turns):
+        for start, end in _cut_spans(text, join_leads(text, found, limit_chars), turns):
             check()
             with suppress(EmptyParagraphError):
                 section = normalise(heading) if (heading := sections.find(start)) else ""

@@ -27,6 +27,8 @@ from twohands.pdf_join import join_lines
         ("it co", "operates", "it cooperates"),
         ("they de", "controlled it", "they decontrolled it"),
         ("from hand", "to-mouth lives", "from hand-to-mouth lives"),
+        ("a US", "led pact", "a US-led pact"),
+        ("the x", "ray mill", "the x-ray mill"),
     ],
 )
 def test_compounds_keep_their_hyphen_and_words_lose_it(so_far, line, expected, hyphen):

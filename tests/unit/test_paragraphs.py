@@ -296,7 +296,8 @@ def test_clauses_of_a_law_are_read(gap):
         "(c) trade,",
     ]
     last = "(d) forbid all private trade in grain."
-    assert [p.text for p in split_paragraphs(gap.join([*law, last, "Article 2", LONG_A]))] == [*law[1:], last, LONG_A]
+    whole = " ".join([*law[1:], last])  # none of its clauses says who shall do it
+    assert [p.text for p in split_paragraphs(gap.join([*law, last, "Article 2", LONG_A]))] == [whole, LONG_A]
     recital = "Recalling that no mill is private,"
     assert [p.text for p in split_paragraphs(gap.join([recital, "Dear Sir,", LONG_A]))] == [recital, LONG_A]
 
@@ -476,6 +477,45 @@ def test_a_list_is_read_with_the_words_that_introduce_it(gap):
     assert texts_of(f"{LONG_A}\n\n{lead}\n\n# Rents\n\n{listed}\n\n{LONG_A}")[1] == lead
     assert texts_of(f"{LONG_A} So:\n\n- {LONG_A}") == [f"{LONG_A} So:", f"- {LONG_A}"]
     assert texts_of(f"{LONG_A}\n\n{listed}\n\n{LONG_A}") == [LONG_A, LONG_A]
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    "marks", ["- - -", "* * *", "\u2013 \u2013 \u2013", "1. 2. 3.", "(a) (b) (c)", "\u2022 \u2022 \u2022"]
+)
+@pytest.mark.parametrize("end", ["", ";", "."])
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+@pytest.mark.parametrize("lead", ["We will:", "**We will:**", "__We will__:"])
+def test_items_are_read_with_their_lead_however_they_stand_apart_and_end(marks, end, gap, lead):
+    wishes = ["cap the rents of the old town", "sell barges", "free the quays of Lorn"]
+    items = [f"{mark} {wish}{end}" for mark, wish in zip(marks.split(), wishes, strict=True)]
+    listed = " ".join([lead.replace("*", "").replace("_", ""), *items])
+    if marks[0] == "\u2013" and end == "." and gap == "\n\n":
+        return  # sentences behind dashes may be turns of a dialogue
+    if lead == "**We will:**" and end and gap == "\n\n":
+        return  # bold and two words: a heading, as far as its next line can tell
+    assert texts_of("\n\n".join([LONG_A, lead + gap + gap.join(items), LONG_A])) == [LONG_A, listed, LONG_A]
+    for before in "", "# Wishes\n\n", "Wishes\n\n":
+        assert texts_of(f"{before}{lead}{gap}{gap.join(items)}\n\n{LONG_A}") == [listed, LONG_A]
+
+
+@pytest.mark.issue(4)
+def test_items_that_are_paragraphs_stay_so_and_a_list_ends_at_its_size():
+    lead, clause = (
+        "The House asks that:",
+        "(a) the ministry of ports and mills set no price for any good, whoever sells it;",
+    )
+    assert texts_of("\n\n".join([lead, f"1. {LONG_A}", f"2. {LONG_B}"])) == [lead, f"1. {LONG_A}", f"2. {LONG_B}"]
+    longer = clause.replace("whoever", "in the old town or the new, and whoever")
+    assert texts_of("\n\n".join([lead, *[longer] * 3])) == [lead, *[longer] * 3]
+    found = texts_of("\n\n".join([lead, *[clause] * 20]))
+    assert found[0].startswith(lead)
+    assert 200 < len(found[0].split()) < 250
+    assert found[1:] == [clause] * (20 - found[0].count("(a)"))
+    assert texts_of(f"Contents:\n- mills\n- quays\n- the state as an owner of barges\n- who pays\n\n{LONG_A}") == [
+        LONG_A
+    ]
+    assert texts_of(f"Who owns the mills and quays of Lorn\nJ. Smith\nA. Jones and M. Reed\n\n{LONG_A}") == [LONG_A]
 
 
 @pytest.mark.issue(4)

@@ -1,0 +1,131 @@
+"""Owns lists and the words that introduce them ("We will:"): which belong together. Knows nothing of headings."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from twohands.ends import ends_with_stop
+from twohands.markers import read_marker
+
+LEAD_WORDS = 60  # the most that introduce a list and belong to it
+ITEM_WORDS = 13  # an item of as many that ends with a stop is a paragraph by itself, as are those of HTML
+LONG_ITEM_WORDS = 20  # and one of so many however it ends
+MOST_WORDS = 220  # of single items put together: the longest paragraphs of the labelled sets have as many
+
+_COLONS = (":", "\uff1a")
+_OPENING = re.compile(r"\S(?:\u2014|:-|:\u2013)\Z")  # before clauses of acts: "A person may\u2014"
+_EMPHASIS = "*_ \t"
+_DASHES = frozenset("\u2013\u2014")  # before single items they may be turns of a dialogue
+_CONTENTS = re.compile(r"[\W_]*(?:(?:table of )?contents|(?:in|on) this \w+|agenda|index|outline)\W*\Z", re.IGNORECASE)
+
+
+def ends_with_colon(text: str) -> bool:
+    """Say whether a text ends with a colon, before or behind Markdown's marks of emphasis."""
+    return text.rstrip().rstrip(_EMPHASIS)[-1:] in _COLONS
+
+
+def may_lead(text: str) -> bool:
+    """Say whether a text may introduce a list, as it ends with a colon; "Contents:" introduces none that is read."""
+    return ends_with_colon(text) and not _CONTENTS.match(text)
+
+
+def opens_clauses(text: str) -> bool:
+    """Say whether a text ends as what stands before the clauses of an act does: with a dash, or a colon and one."""
+    return bool(_OPENING.search(text))
+
+
+def holds_list(piece: str, *, n_least: int = 2, is_lettered: bool = True) -> bool:
+    """Say whether a piece is a list.
+
+    Args:
+        piece: its lines, the first one an item.
+        n_least: so many items at least; one or two.
+        is_lettered: whether letters mark items, too, as they may be initials of a name.
+
+    Returns:
+        True where a second item has the mark of the first.
+    """
+    first, _, rest = piece.partition("\n")
+    marker = read_marker(first)
+    if not marker or (not is_lettered and "a" in marker.lower()):
+        return False
+    return n_least < 2 or any(read_marker(line.strip()) == marker for line in rest.split("\n"))
+
+
+def is_led(piece: str, *, needs_colon: bool = True) -> bool:
+    """Say whether a piece is a line, and a list that it introduces.
+
+    Args:
+        piece: its lines.
+        needs_colon: without one, letters mark no items, as they may be initials of names below a title.
+
+    Returns:
+        False where the line says "Contents:" or the like.
+    """
+    first, _, rest = piece.partition("\n")
+    has_colon = ends_with_colon(first)
+    if _CONTENTS.match(first) or (needs_colon and not has_colon):
+        return False
+    return holds_list(rest.strip(), is_lettered=has_colon)
+
+
+@dataclass(slots=True)
+class _Held:
+    """A span that may introduce a list, and the single items that came behind it."""
+
+    span: tuple[int, int]
+    lead: str
+    items: list[tuple[int, int]] = field(default_factory=list)
+    marker: str = ""
+    n_words: int = 0
+    is_list: bool = False  # one of the items is several
+    ends_clause: bool = False  # the last item does, so that the next one may be its last
+
+    def takes(self, piece: str) -> bool:
+        """Whether a piece is the list, or the first or next item and no paragraph by itself."""
+        marker, n_words = read_marker(piece), len(piece.split())
+        if not self.items and may_lead(self.lead) and not read_marker(self.lead) and holds_list(piece):
+            self.marker, self.is_list, self.ends_clause = marker, True, not ends_with_stop(piece)
+            return True
+        is_stopped = ends_with_stop(piece)
+        if not marker or n_words >= LONG_ITEM_WORDS or (marker in _DASHES and is_stopped):
+            return False
+        if marker != (self.marker or marker) or marker == read_marker(self.lead) or self.n_words > MOST_WORDS:
+            return False
+        if is_stopped and n_words >= ITEM_WORDS and not self.ends_clause:
+            return False
+        self.marker, self.ends_clause = marker, not is_stopped
+        self.n_words += n_words
+        return True
+
+    def release(self) -> list[tuple[int, int]]:
+        """The spans: one where it introduces items, else each as it was."""
+        is_one = self.is_list or len(self.items) > 1
+        return [(self.span[0], self.items[-1][1])] if is_one else [self.span, *self.items]
+
+
+def join_leads(text: str, spans: Iterable[tuple[int, int]], limit_chars: int) -> Iterator[tuple[int, int]]:
+    """Put a list to the words that introduce it, without which nobody can say what is wanted of its items.
+
+    Args:
+        text: the document.
+        spans: of its paragraphs, in order; a list may be one of them, or each of its items.
+        limit_chars: most characters of what is put together.
+
+    Yields:
+        Spans in order.
+    """
+    held: _Held | None = None
+    for start, end in spans:
+        piece = text[start:end].strip()
+        if held:
+            last = held.items[-1][1] if held.items else held.span[1]
+            is_near = not text[last:start].strip() and end - held.span[0] <= limit_chars
+            if held.lead and is_near and held.takes(piece):
+                held.items.append((start, end))
+                continue
+            yield from held.release()
+        is_lead = (may_lead(piece) or opens_clauses(piece)) and len(piece.split()) <= LEAD_WORDS
+        held = _Held((start, end), piece if is_lead else "")
+    if held:
+        yield from held.release()
