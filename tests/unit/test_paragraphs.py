@@ -488,7 +488,7 @@ def test_a_list_is_read_with_the_words_that_introduce_it(gap):
 @pytest.mark.parametrize("lead", ["We will:", "**We will:**", "__We will__:"])
 def test_items_are_read_with_their_lead_however_they_stand_apart_and_end(marks, end, gap, lead):
     wishes = ["cap the rents of the old town", "sell barges", "free the quays of Lorn"]
-    items = [f"{mark} {wish}{end}" for mark, wish in zip(marks.split(), wishes, strict=True)]
+    items = [f"{mark} {wish}{end}" for mark, wish in zip(marks, wishes, strict=True)]
     listed = " ".join([lead.replace("*", "").replace("_", ""), *items])
     if marks[0] == "\u2013" and end == "." and gap == "\n\n":
         return  # sentences behind dashes may be turns of a dialogue
