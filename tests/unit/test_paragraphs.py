@@ -480,9 +480,7 @@ def test_a_list_is_read_with_the_words_that_introduce_it(gap):
 
 
 @pytest.mark.issue(4)
-@pytest.mark.parametrize(
-    "marks", ["- - -", "* * *", "\u2013 \u2013 \u2013", "1. 2. 3.", "(a) (b) (c)", "\u2022 \u2022 \u2022"]
-)
+@pytest.mark.parametrize("marks", ["---", "***", "\u2013" * 3, "\u2022" * 3, ["1.", "2.", "3."], ["(a)", "(b)", "(c)"]])
 @pytest.mark.parametrize("end", ["", ";", "."])
 @pytest.mark.parametrize("gap", ["\n", "\n\n"])
 @pytest.mark.parametrize("lead", ["We will:", "**We will:**", "__We will__:"])
