@@ -27,11 +27,17 @@ _BROKEN_OFF = tuple("-\u2013\u2014\u2026)]")  # somebody is interrupted, or laug
 _CUT_SHORT = ("--", "\u2013", "\u2014", "\u2026")
 
 _TITLES = frozenset({
-    "ambassador", "baroness", "chair", "chairman", "chairperson", "chairwoman", "commissioner", "congressman",
-    "congresswoman", "councillor", "dame", "delegate", "deputy", "dr", "governor", "hon", "host", "interviewer",
-    "judge", "lady", "lord", "madam", "minister", "miss", "moderator", "mr", "mrs", "ms", "mx", "operator",
+    "ambassador", "archbishop", "attorney", "baroness", "bishop", "chair", "chairman", "chairperson", "chairwoman",
+    "chancellor", "commissioner", "congressman", "congresswoman", "councillor", "countess", "dame", "delegate",
+    "deputy", "dr", "duke", "earl", "governor", "hon", "host", "interviewer", "judge", "lady", "leader", "lord",
+    "madam", "marquess", "minister", "miss", "moderator", "mr", "mrs", "ms", "mx", "operator", "paymaster",
     "president", "prof", "professor", "questioner", "rep", "reporter", "representative", "secretary", "sen",
-    "senator", "sir", "speaker", "treasurer", "witness",
+    "senator", "sir", "solicitor", "speaker", "treasurer", "under-secretary", "viscount", "viscountess", "witness",
+})  # fmt: skip
+# What stands before a title: The Prime Minister, The Acting Chair, The Chief Secretary.
+_RANKS = frozenset({
+    "acting", "assistant", "chief", "economic", "exchequer", "financial", "first", "parliamentary", "prime", "the",
+    "vice",
 })  # fmt: skip
 _SMALL = frozenset({
     "al", "and", "bin", "da", "de", "del", "della", "der", "di", "du", "el", "for", "la", "le", "of", "on",
@@ -52,36 +58,44 @@ _NO_NAMES = frozenset({
     "update", "url", "venue", "verdict", "video", "warning", "web", "website",
 })  # fmt: skip
 _WORD = r"[^\W\d_](?:[^\W_]|['\u2019\u2011-]|\.(?=[ ,:\w]))*+"
-_NAME = rf"{_WORD}(?:,?[ ]\(?{_WORD}\)?){{0,9}}?"
+_NAME = rf"{_WORD}(?:,?[ ]\(?{_WORD}\)?){{0,13}}?"
+_BRACKETS = r"(?:[ ]?\([^()]{1,60}\)){0,3}"
 _BEGIN = rf"\A[*_#>\s]{{0,{_MARKS}}}"
-# `Name:`, `Name (Party):`, and in Markdown `**Name:**`.
-_COLON = re.compile(rf"{_BEGIN}(?P<name>{_NAME}(?:[ ]?\([^()]{{1,60}}\))?)[ ]?[*_]{{0,3}}[:\uff1a][*_]{{0,3}}(?:\s|\Z)")
-# `Mr. JONES. I thank` of records that set a full stop, `The CHAIRMAN. The committee`.
+# `Name:`, `Name (Party) (14:03):`, and in Markdown `**Name:**`.
+_COLON = re.compile(rf"{_BEGIN}(?P<name>{_NAME}{_BRACKETS})[ ]?[*_]{{0,3}}[:\uff1a][*_]{{0,3}}(?:\s|\Z)")
+# `Mr. McCONNELL. I thank` of records that set a full stop, `The SPEAKER pro tempore (Mr. Wu). The gentleman`. Only
+# behind Mr., Mrs. and Ms. are two letters a name: `The EU. It ruled`.
+_UPPER = "[A-Z\u00c0-\u00de]"
+_CAPITALS = rf"(?:[A-Z][a-z]{{1,3}}(?={_UPPER}{{3}}))?{_UPPER}(?:{_UPPER}|['\u2019-]){{1,30}}"
 _STOP = re.compile(
-    rf"{_BEGIN}(?P<name>(?:[Tt]he|[A-Z][a-z]{{1,14}}\.?)(?: [A-Z][A-Z'\u2019-]{{2,30}}){{1,3}}(?: of [A-Z]\w+)?)"
-    r"\.(?:\s|\Z)"
+    rf"{_BEGIN}(?P<name>(?:M(?:rs?|s)\.|(?:[Tt]he(?: Acting)?|[A-Z][a-z]{{1,14}}\.?)(?! {_UPPER}{{2}}\b))"
+    rf"(?: {_CAPITALS}){{1,3}}(?: pro tempore)?(?: of [A-Z]\w+(?: [A-Z]\w+){{0,2}})?{_BRACKETS})\.(?:\s|\Z)"
 )
-_ALONE = re.compile(rf"{_BEGIN}(?P<name>{_NAME}(?:[ ]?\([^()]{{1,60}}\)){{0,3}})[*_\s]{{0,9}}\Z")
+_ALONE = re.compile(rf"{_BEGIN}(?P<name>{_NAME}{_BRACKETS})[*_\s]{{0,9}}\Z")
+_TIME = re.compile(r" ?\(\d{1,2}[:.]\d\d(?: ?[ap]\.?m\.?)?\)")
+_SEAT_AND_PARTY = re.compile(r" \([^\W\d_][^()\d]+\) \([A-Z][A-Za-z /-]{1,20}\)\Z")  # (Leeds East) (Lab/Co-op)
 
 
 def _words(name: str) -> list[str]:
-    return re.findall(_WORD, name.partition("(")[0])
+    return re.findall(_WORD, name.partition("(")[0].replace(" pro tempore", ""))
 
 
 def _has_title(name: str) -> bool:
-    words = [word.strip(".").casefold() for word in _words(name)]
-    return any(word in _TITLES for word in words[: 1 + (words[:1] == ["the"])])
+    words = (word.strip(".").casefold() for word in _words(name))
+    return next((word for word in words if word not in _RANKS), "") in _TITLES
 
 
 def _is_name(name: str) -> bool:
     """Whether it is spelt as a name: its words begin in capitals, but for those within such as `of`."""
     words = _words(name)
-    if not words or len(words) > 7 or not words[0][0].isupper() or len(name) > _MAX_CHARS:
+    is_office = _has_title(name) and re.search(r" (?:for|of|to) ", name)  # "Minister for Industrial Strategy"
+    most_words = 14 if is_office and "(" in name else 7  # "The Secretary of State for Business and Trade (Ann Lee)"
+    if not words or len(words) > most_words or not words[0][0].isupper() or len(name) > _MAX_CHARS:
         return False
-    is_office = _has_title(name) and re.search(r" (?:for|of) ", name)  # "Minister for Industrial Strategy"
     if words[0].casefold() in _NO_NAMES or (words[-1].casefold() in _NO_NAMES and not is_office):
         return False
-    return all(word[0].isupper() or word.casefold() in _SMALL for word in words) and words[-1].casefold() not in _SMALL
+    small = _SMALL | {"to"} if is_office else _SMALL  # "The Chief Secretary to the Treasury"
+    return all(word[0].isupper() or word.casefold() in small for word in words) and words[-1].casefold() not in small
 
 
 def _is_sure(name: str) -> bool:
@@ -90,12 +104,14 @@ def _is_sure(name: str) -> bool:
 
 
 def _read_name(line: str, *, is_whole: bool) -> str:
-    """The name that a line begins with; or that it is, where it is whole and the name has a title."""
+    """The name that a line begins with; or that it is, where it is whole and has a title, or a seat and a party."""
     for pattern in (_COLON, _STOP):
         if (found := pattern.match(line)) and _is_name(found["name"]):
-            return found["name"]
-    if is_whole and (found := _ALONE.match(line)) and _has_title(found["name"]) and _is_name(found["name"]):
-        return found["name"]
+            return _TIME.sub("", found["name"])
+    if is_whole and (found := _ALONE.match(line)) and _is_name(found["name"]):
+        name = _TIME.sub("", found["name"])
+        if _has_title(name) or (_is_sure(name) and _SEAT_AND_PARTY.search(name)):
+            return name
     return ""
 
 

@@ -47,9 +47,24 @@ def test_a_turn_goes_on_until_the_next_and_a_name_is_spelt_as_first():
         ("The Minister for Trade (Mr Archer):", "Moderator:", ["The Minister for Trade (Mr Archer)", "Moderator"]),
         ("Mr Archer (Leeds) (Lab)\n", "Mrs Brandt\n", ["Mr Archer (Leeds) (Lab)", "Mrs Brandt"]),
         ("Dr. \u00c9mile ZOLA:\n", "PRESIDENT \u00d6ZDEMIR:\n", ["Dr. \u00c9mile ZOLA", "PRESIDENT \u00d6ZDEMIR"]),
+        ("Mr. McADAM.", "Ms. DeVRIES.", ["Mr. McADAM", "Ms. DeVRIES"]),
+        ("Ms. N\u00da\u00d1EZ.", "Mr. LI.", ["Ms. N\u00da\u00d1EZ", "Mr. LI"]),
+        ("Mr. \u00c1VILA of New Mexico.", "The Acting CHAIR.", ["Mr. \u00c1VILA of New Mexico", "The Acting CHAIR"]),
+        ("The SPEAKER pro tempore (Ms. Li).", "Mr. REED.", ["The SPEAKER pro tempore (Ms. Li)", "Mr. REED"]),
+        ("Ms REED (Hull\u2014Ports) (14:02):", "Mr LI (2.05 p.m.):", ["Ms REED (Hull\u2014Ports)", "Mr LI"]),
+        (
+            "The Prime Minister (Ann Lee)\n",
+            "The Attorney General\n",
+            ["The Prime Minister (Ann Lee)", "The Attorney General"],
+        ),
+        ("The Earl of Hull (CB)\n", "Viscount Reed\n", ["The Earl of Hull (CB)", "Viscount Reed"]),
+        ("The Chancellor of the Exchequer (A. Lee)\n", "Ann Reed (Hull East) (Lab/Co-op)\n", None),
+        ("The Parliamentary Under-Secretary of State for Ports and the Sea (A. Lee)\n", "Mr Reed\n", None),
+        ("The Chief Secretary to the Treasury (Ann Lee)\n", "The Secretary of State for Trade (B. Lee)\n", None),
     ],
 )
 def test_names_are_known_by_what_they_look_like(first, second, names):
+    names = names or [first.strip(), second.strip()]
     assert speakers_of(*(f"{mark} {LONG}" for mark in (first, second, first, second))) == names * 2
 
 
@@ -64,6 +79,11 @@ def test_names_are_known_by_what_they_look_like(first, second, names):
         [f"President Kent: {LONG}", LONG, f"President Kent: {OTHER}", f"President Kent: {LONG}"],
         [f"Mr Kent: {LONG}", f"Ms Berg: {OTHER}"],
         ["The WTO. It ruled for us.", "The EU. It did not."] * 2,
+        [f"With OpenAI. {LONG}", f"In GeoIP. {OTHER}"] * 2,
+        [f"Guide to Trade: {LONG}"] * 3,
+        [f"{title}\n{LONG}" for title in ("Gross Product (Real) (2024)", "Steel Output (Tonnes) (2023)")] * 2,
+        [f"{title}\n{LONG}" for title in ("President of France Says That Tariffs on Steel Will Rise", "Mr Reed")] * 2,
+        [f"{title}\n{LONG}" for title in ("General Provisions", "The Parliamentary Office", "Prime Rates")] * 2,
     ],
 )
 def test_texts_that_are_no_transcripts_have_no_speakers(pieces):
@@ -106,7 +126,11 @@ def test_html_says_who_speaks_by_marks_or_by_headings():
 
 @pytest.mark.parametrize(
     "text",
-    [" " * 400_000, "A " * 200_000, "Mr A" + " B" * 200_000, "A.B" * 100_000, "Ab: " * 100_000, "A:\n" * 100_000],
+    [
+        *(" " * 400_000, "A " * 200_000, "Mr A" + " B" * 200_000, "A.B" * 100_000, "Ab: " * 100_000, "A:\n" * 100_000),
+        *("Mr A" + " (A)" * 25_000, ("Mr A" + " (A)" * 20 + "\n") * 999, "The " + "AB " * 33_000, "The AB\n" * 14_000),
+        *(("The Minister of " + "A to " * 20 + "\n") * 900, "Mr. " + "AbABC" * 20_000, "Mr. A" + " of A A" * 15_000),
+    ],
 )
 def test_no_text_takes_long(text):
     begun = time.process_time()
