@@ -10,14 +10,14 @@ What is sent and how an answer is read stands once, in `exchange.py` and `exchan
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from twohands.client_async import AsyncClient
-from twohands.errors import ServiceError
-from twohands.exchange import BatchSize, Call, Retries, cut_batches, make_classify_call, read_items
+from twohands.errors import InputTypeError, ServiceError
+from twohands.exchange import BatchSize, Call, Retries, cut_batches, make_classify_call, put_back, read_items
 from twohands.exchange_long import (
     Document,
     Item,
@@ -127,17 +127,15 @@ class Client:
         Raises:
             ArgumentError: `texts` is one string, a mapping, a table, or nothing to go through.
             ClosedError: the client was closed.
-            InputTypeError: a text is no string; of a list that is said before anything is sent.
             ThresholdError: a threshold is no number from 0 to 1.
             ServiceError: the service refused a request, or gave no answer; its `code` says why.
         """
         check_texts(texts)
         make = partial(make_classify_call, thresholds=thresholds, explain=explain, model=model)
         size = BatchSize(self._batch_size, self._begin)
-        batches = cut_batches(texts, max_texts=self._batch_size)
-        if isinstance(texts, Collection):  # a fault in the last text would cost the answers to all before it
-            batches = iter(list(batches))
-        return [item for batch in batches for item in self._classify_batch(batch, make, size)]
+        faults: dict[int, InputTypeError] = {}
+        batches = cut_batches(texts, max_texts=self._batch_size, faults=faults)
+        return put_back([item for batch in batches for item in self._classify_batch(batch, make, size)], faults)
 
     def classify_one(
         self,
@@ -172,7 +170,7 @@ class Client:
         Raises:
             ArgumentError: `rows` is one string, a mapping, a table, or nothing to go through.
             ClosedError: the client was closed.
-            InputTypeError: a row is no text.
+            InputTypeError: a row's name is no string or whole number, or has half a surrogate pair.
             ThresholdError: a threshold is no number from 0 to 1.
             ServiceError: the service refused a part, or gave no answer; what was yielded before holds.
         """

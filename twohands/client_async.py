@@ -7,8 +7,8 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from twohands.errors import ServiceError
-from twohands.exchange import BatchSize, Call, Retries, cut_batches, make_classify_call, read_items
+from twohands.errors import InputTypeError, ServiceError
+from twohands.exchange import BatchSize, Call, Retries, cut_batches, make_classify_call, put_back, read_items
 from twohands.exchange_long import (
     Document,
     Item,
@@ -140,7 +140,6 @@ class AsyncClient:
         Raises:
             ArgumentError: `texts` is one string, a mapping, a table, or nothing to go through.
             ClosedError: the client was closed.
-            InputTypeError: a text is no string; of a list that is said before anything is sent.
             ThresholdError: a threshold is no number from 0 to 1.
             ServiceError: the service refused a request, or gave no answer; what was still on its way is given up.
         """
@@ -154,10 +153,11 @@ class AsyncClient:
             async with room:
                 return await self._classify_batch(batch, make, size)
 
-        batches = list(cut_batches(texts, max_texts=self._batch_size))
+        faults: dict[int, InputTypeError] = {}
+        batches = list(cut_batches(texts, max_texts=self._batch_size, faults=faults))
         tasks = [asyncio.create_task(classify_batch(batch)) for batch in batches]
         try:
-            return [item for items in await asyncio.gather(*tasks) for item in items]
+            return put_back([item for items in await asyncio.gather(*tasks) for item in items], faults)
         finally:
             for task in tasks:
                 task.cancel()
@@ -195,7 +195,7 @@ class AsyncClient:
         Raises:
             ArgumentError: `rows` is one string, a mapping, a table, or nothing to go through.
             ClosedError: the client was closed.
-            InputTypeError: a row is no text.
+            InputTypeError: a row's name is no string or whole number, or has half a surrogate pair.
             ThresholdError: a threshold is no number from 0 to 1.
             ServiceError: the service refused a part, or gave no answer; what was yielded before holds.
         """

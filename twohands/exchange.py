@@ -5,7 +5,7 @@ import json
 import random
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,23 +164,25 @@ def read_thresholds(thresholds: object) -> dict[str, float]:
     return {key: float(value) for key, value in thresholds.items()}
 
 
-def cut_batches(texts: Sequence[str], *, max_texts: int) -> Iterator[list[str]]:
+def cut_batches(texts: Iterable[str], *, max_texts: int, faults: dict[int, InputTypeError]) -> Iterator[list[str]]:
     """Cut a long list into requests that a service takes.
 
     Args:
         texts: any number.
         max_texts: of one request.
+        faults: takes those of texts that no request can carry, by their places; see `put_back`.
 
     Yields:
-        Texts in order; a request of several stays below a megabyte of text.
-
-    Raises:
-        InputTypeError: a text is no string, or has half a surrogate pair, which no JSON can carry.
+        All other texts in order; a request of several stays below a megabyte of text.
     """
     batch: list[str] = []
     n_bytes = 0
     for place, text in enumerate(texts):
-        n_new = len(encode_text(text, where=f"text {place}"))
+        try:
+            n_new = len(encode_text(text, where=f"text {place}"))
+        except InputTypeError as fault:
+            faults[place] = fault
+            continue
         if batch and (len(batch) == max_texts or n_bytes + n_new > _MAX_BATCH_BYTES):
             yield batch
             batch, n_bytes = [], 0
@@ -188,6 +190,14 @@ def cut_batches(texts: Sequence[str], *, max_texts: int) -> Iterator[list[str]]:
         n_bytes += n_new
     if batch:
         yield batch
+
+
+def put_back(
+    items: Sequence[Prediction | InputError], faults: Mapping[int, InputError]
+) -> list[Prediction | InputError]:
+    """Put faults of texts that were not sent among the answers to all others, each in its place."""
+    answers = iter(items)
+    return [faults[place] if place in faults else next(answers) for place in range(len(items) + len(faults))]
 
 
 def make_classify_call(

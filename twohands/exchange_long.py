@@ -23,11 +23,12 @@ _PASSING_CODES = frozenset({"overloaded", "deadline_exceeded", "engine_stopped",
 RowId = str | int
 Row = str | tuple[RowId, str]
 """A text, named by its place from 0, or a name and a text."""
-Part = list[tuple[RowId, str]]
+Part = list[tuple[RowId, str | InputTypeError]]
+"""Rows of one request, and among them faults of texts that none can carry, which stay behind."""
 Item = Prediction | InputError
 
 
-def name_row(row: Row, place: int) -> tuple[RowId, str]:
+def name_row(row: Row, place: int) -> tuple[RowId, str | InputTypeError]:
     """Check a row, and name it where it has no name.
 
     Args:
@@ -35,17 +36,20 @@ def name_row(row: Row, place: int) -> tuple[RowId, str]:
         place: in the stream, from 0.
 
     Returns:
-        Its name and its text.
+        Its name, and its text or why no request can carry it.
 
     Raises:
-        InputTypeError: it is neither, or no JSON can carry it.
+        InputTypeError: no answer can be given its name.
     """
     name, text = row if isinstance(row, tuple) and len(row) == 2 else (place, row)
     if isinstance(name, bool) or not isinstance(name, str | int):
         raise InputTypeError(f"row {place}: a row's name is a string or a whole number")
     if isinstance(name, str):
         encode_text(name, where=f"row {place}: its name")
-    encode_text(text, where=f"row {place}")
+    try:
+        encode_text(text, where=f"row {place}")
+    except InputTypeError as fault:
+        return name, fault
     return name, str(text)
 
 
@@ -71,7 +75,7 @@ class PartCutter:
         """
         named = name_row(row, self._n_rows)
         self._n_rows += 1
-        n_bytes = len(named[1].encode())
+        n_bytes = len(named[1].encode()) if isinstance(named[1], str) else 0
         full = self.end() if len(self._part) == _ROWS_AT_ONCE or self._n_bytes + n_bytes > _BYTES_AT_ONCE else None
         self._part.append(named)
         self._n_bytes += n_bytes
@@ -114,7 +118,7 @@ def _make_query(thresholds: Mapping[str, float], *, explain: bool, model: str | 
 def make_stream_call(part: Part, *, thresholds: Mapping[str, float] | None, explain: bool, model: str | None) -> Call:
     """The request for one part."""
     query = _make_query(read_thresholds(thresholds), explain=explain, model=model)
-    lines = (json.dumps({"id": name, "text": text}, ensure_ascii=False) for name, text in part)
+    lines = (json.dumps({"id": name, "text": text}, ensure_ascii=False) for name, text in part if isinstance(text, str))
     body = "".join(f"{line}\n" for line in lines).encode()
     return Call("POST", STREAM_PATH, body, "application/x-ndjson", query)
 
@@ -139,10 +143,11 @@ def read_part(content: bytes, *, part: Part) -> list[tuple[RowId, Item]]:
             fault = answer.get("error")
             if fault is not None and fault["code"] in _PASSING_CODES:
                 raise ServiceError(fault["message"], fault["code"], is_passing=True)
-        if [answer["id"] for answer in answers] != [name for name, _ in part]:
+        if [answer["id"] for answer in answers] != [name for name, text in part if isinstance(text, str)]:
             # Fewer than were sent: the connection was closed in good order, but too early.
             raise ServiceError("the answer ended before all rows were answered", "invalid_answer", is_passing=True)
-        return [(name, read_item(answer)) for (name, _), answer in zip(part, answers, strict=True)]
+        left = iter(answers)
+        return [(name, read_item(next(left)) if isinstance(text, str) else text) for name, text in part]
     except UNREADABLE as error:
         raise make_invalid_answer() from error
 

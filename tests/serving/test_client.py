@@ -229,17 +229,33 @@ def test_retry_after_as_number_date_or_nonsense():
 
 
 def test_batches_by_number_and_by_bytes(monkeypatch):
-    assert list(cut_batches(["a", "b", "c"], max_texts=2)) == [["a", "b"], ["c"]]
+    faults = {}
+    assert list(cut_batches(["a", None, "b", "c"], max_texts=2, faults=faults)) == [["a", "b"], ["c"]]
+    assert list(faults) == [1]
     monkeypatch.setattr(exchange, "_MAX_BATCH_BYTES", 10)
-    assert list(cut_batches(["中国", "中国", "a" * 50, "b"], max_texts=9)) == [["中国"], ["中国"], ["a" * 50], ["b"]]
-    assert list(cut_batches([], max_texts=2)) == []
+    batches = list(cut_batches(["中国", "中国", "a" * 50, "b"], max_texts=9, faults=faults))
+    assert batches == [["中国"], ["中国"], ["a" * 50], ["b"]]
+    assert list(cut_batches([], max_texts=2, faults=faults)) == []
 
 
-@pytest.mark.parametrize("text", [7, None, "\ud800"])
-def test_what_no_request_can_carry_is_refused_before_it_is_sent(text):
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("text", [7, None, "half \ud83d"])
+async def test_what_no_request_can_carry_has_its_error_in_its_place(url, text):
+    """One such text cost the answers to all others."""
+    texts = [text, "the plan", text, "market", text]
+    with Client(url, batch_size=1) as client:
+        found = client.classify(iter(texts))
+        with pytest.raises(InputTypeError):
+            client.classify_one(text)
+    async with AsyncClient(url, batch_size=1) as client:
+        also = await client.classify(texts)
+    for items in (found, also):
+        assert [getattr(item, "code", "") for item in items] == ["input_not_a_string", ""] * 2 + ["input_not_a_string"]
+        assert [items[place].stance.label for place in (1, 3)] == ["state-led", "market-led"]
+        assert "text 2" in str(items[2])
     service = Scripted()
-    with service.open() as client, pytest.raises(InputTypeError, match="text 1"):
-        client.classify(["plan", text])
+    with service.open() as client:
+        assert len(client.classify([text])) == 1
     assert service.requests == []
 
 

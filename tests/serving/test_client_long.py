@@ -177,10 +177,24 @@ def test_thresholds_of_numpy_are_sent_as_numbers():
     assert call.query == (("threshold", "regulation=0.5"), ("threshold", "sanctions=0.25"))
 
 
-@pytest.mark.parametrize("row", [7, None, "\ud800", (None, "plan"), (True, "plan"), ("a", 7), ("a", "plan", 1)])
-def test_what_is_no_row_is_refused_before_it_is_sent(row):
+@pytest.mark.parametrize("row", [(None, "plan"), (True, "plan"), ("\ud83d", "plan")])
+def test_a_row_whose_answer_would_have_no_name_is_refused_before_it_is_sent(row):
     with pytest.raises(InputTypeError):
         list(cut_rows([row]))
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("text", [7, None, "half \ud83d", ("a", "plan", 1)])
+async def test_one_row_without_text_does_not_end_a_stream(url, text):
+    rows = [text, *(("row", "the plan"), ("bad", text)) * 200, *[("bad", text)] * 300]
+    with Client(url) as client:
+        found = list(client.stream(iter(rows)))
+        assert [name for name, _ in client.stream([text])] == [0]
+    async with AsyncClient(url) as client:
+        assert [name for name, _ in found] == [name async for name, _ in client.stream(rows)]
+    assert [name for name, _ in found] == [0, *["row", "bad"] * 200, *["bad"] * 300]
+    for name, item in found:
+        assert item.stance.label == "state-led" if name == "row" else isinstance(item, InputTypeError)
 
 
 def test_one_string_is_not_taken_for_rows(url):
