@@ -15,6 +15,7 @@ from twohands.pdf_lines import Block, Kind, Line, Page
 _MIN_PAGES = 2
 _MIN_NAMED = 3  # on which a section's name runs
 _EDGE = 0.12  # of a page's height, in which running lines stand
+_WORDED_FOOT = 0.2  # of it, in which those with words do at the foot: wide margins have them above their own edge
 _FOOT = 0.6  # of it, in which notes do
 _SMALL = 0.93  # of the usual size of letters
 _MOST_BESIDE = 0.25  # of all letters
@@ -37,13 +38,14 @@ _MARK = re.compile(
 _Key = tuple[str, int]
 
 
-def _list_edges(page: Page) -> Iterator[tuple[int, _Key]]:
+def _list_edges(page: Page, *, worded_foot: float = _EDGE) -> Iterator[tuple[int, _Key]]:
     """The numbers of lines at the upper and lower edge of a page, and by what they are known on another one."""
     depth = _EDGE * (page.top - page.bottom)
     if depth <= 0:
         return
     for number, line in enumerate(page.lines):
-        is_edge = line.height is not None and not page.bottom + depth < line.height < page.top - depth
+        foot = page.bottom + (worded_foot / _EDGE if any(map(str.isalpha, line.text)) else 1) * depth
+        is_edge = line.height is not None and not foot < line.height < page.top - depth
         if is_edge and line.height is not None and 0 < len(line.text.split()) <= _MOST_WORDS:
             # What ends as a sentence does is text wherever its numbers differ.
             is_text = line.text.endswith((".", "!", "?"))
@@ -101,12 +103,12 @@ def drop_by_place(pages: list[Page]) -> list[Page]:
     Returns:
         As many pages; those lines stand on half of them or of those left or right in an opened book.
     """
-    edges = [list(_list_edges(page)) for page in pages]
+    edges = [list(_list_edges(page, worded_foot=_WORDED_FOOT)) for page in pages]
     repeated: set[_Key] = set()
     for side in (edges, edges[::2], edges[1::2]):
         counts = Counter(key for found in side for key in {key for _, key in found})
         repeated |= {key for key, n in counts.items() if n >= _MIN_PAGES and n * 2 >= len(side)}
-    names = _find_section_names(pages, edges)
+    names = _find_section_names(pages, [list(_list_edges(page)) for page in pages])
     kept = []
     for page, found in zip(pages, edges, strict=True):
         dropped = {number for number, key in found if key in repeated}

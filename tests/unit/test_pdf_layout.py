@@ -204,6 +204,21 @@ def test_lines_at_the_edge_are_dropped_by_their_place_and_not_where_a_sentence_e
 
 
 @pytest.mark.issue(4)
+def test_notes_above_a_footer_that_wide_margins_set_high_are_no_text():
+    def page(number):
+        footer = (95, 60, 10, "F1", f"Institute of Quays | www.quays.example | {number}")
+        return [*body([*LEFT, *RIGHT]), *notes(top=130), footer]
+
+    text = read(page(1), page(2)).text
+    assert "Institute" not in text
+    assert text.count(f"are told that {RIGHT[0]} {RIGHT[1]}") == text.count("[^1]: Dock and Lane") == 2
+    # What one page has, and cells that differ in figures alone, are text.
+    assert "Institute" in read(page(1), body(LEFT)).text
+    cells = read(*([*body(LEFT), (95, 60, 10, "F1", f"1{n} 2{n}")] for n in (1, 2))).text
+    assert ("11 21" in cells, "12 22" in cells) == (True, True)
+
+
+@pytest.mark.issue(4)
 def test_a_page_of_small_numbered_lines_is_looked_through_a_bounded_number_of_times():
     lines = [Line("* small", 300.0, 60.0, 7.0)] * 20_000
     texts = [Line("Text* below them all.", 10.0, 60.0, 10.0)] * 20_000
