@@ -20,6 +20,11 @@ _REFERRING = re.compile(r"(?:[^\W\d_]{4}|[.,;:!?)\]\"'\u2019\u201d%])\Z")
 _TAIL_CHARS = 8
 _USUAL, _WIDE = 0.55, 0.75  # of its size, the width of a letter and of a capital, on average and at most
 _CELL_GAP = 1.5  # sizes; spaces of justified lines are narrower
+# What TeX's letters (T1, and OT1 from 11 to 15) are that were drawn as bitmaps, and do not say it themselves.
+_TEX = str.maketrans(
+    dict(zip("\x0b\x0c\r\x0e\x0f\x1b\x1c\x1d\x1e\x1f", ["ff", "fi", "fl", "ffi", "ffl"] * 2, strict=True))
+    | {"\x15": "\u2013", "\x16": "\u2014", "\x88": "\u2022"}
+)
 _SHOWING = {b"Tj", b"TJ", b"'", b'"'}
 _NEXT_LINE = {b"'", b'"'}
 _BEGINNING = {b"BMC", b"BDC"}
@@ -87,6 +92,13 @@ def _place(cm: Matrix, tm: Matrix, size: float) -> tuple[float, float, float] | 
 def _is_bold(font: object) -> bool:
     name = str(font.get("/BaseFont", "")).lower() if isinstance(font, dict) else ""
     return any(word in name for word in _BOLD)
+
+
+def _read_letters(text: str, font: object) -> str:
+    """Text as its font means it: of one without names for its signs pypdf gives characters of the same codes."""
+    is_bitmap = isinstance(font, dict) and font.get("/Subtype") == "/Type3" and "/ToUnicode" not in font
+    # Before letters OT1's 15 is ffl; by itself it is the bullet of TeX's signs, which are another font.
+    return re.sub("\x0f(?![a-z])", "\u2022", text).translate(_TEX) if is_bitmap else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +201,13 @@ def read_page(
         Lines, stripped; without places where nobody knows which line a place is of.
     """
     pieces: list[_Part] = []
+    drawn: list[str] = []
     marked = _Marked(page, blocks or {})
 
     def visit(text: str, cm: Matrix, tm: Matrix, font: object, size: float) -> None:
         spend(len(text))
+        drawn.append(text)
+        text = _read_letters(text, font)
         pieces.append(_Part(text, _place(cm, tm, size), _is_bold(font), *marked.take(has_ink=bool(text.strip()))))
 
     def read_operator(operator: bytes, operands: list[Any], *_: object) -> None:
@@ -205,7 +220,7 @@ def read_page(
     visitors = {"visitor_operand_before": read_operator, "visitor_text": visit}
     text = page.extract_text(**visitors, **({"visitor_operand_after": leave_operator} if blocks else {}))
     bottom, top = _read_heights(page)
-    if "".join(piece.text for piece in pieces) != text:
+    if "".join(drawn) != text:
         return Page([Line(line.strip()) for line in text.splitlines()], bottom, top)
     lines: list[Line] = []
     parts: list[_Part] = []

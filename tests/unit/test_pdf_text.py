@@ -9,7 +9,16 @@ from twohands.errors import FileReadError
 BODY = ["The ministry will raise the toll on the old", "steel and lend to the yards, said the clerk", "of the board."]
 
 
-def draw_pdf(lines, *, n_listed=1, n_forms=0):
+NAMED = b"/Subtype /Type1 /BaseFont /ABCDEF+CMR10 /Encoding << /Type /Encoding /Differences [1 /fi /ff /ffi] >>"
+# As TeX names signs that it draws as bitmaps: by their codes.
+BITMAPS = (
+    b"/Subtype /Type3 /FontBBox [0 0 1 1] /FontMatrix [1 0 0 1 0 0] /CharProcs << >> /FirstChar 0 /LastChar 255 "
+    b"/Widths [%s] /Encoding << /Type /Encoding /Differences [0 %s] >>"
+    % (b"1 " * 256, b" ".join(b"/a%d" % code for code in range(256)))
+)
+
+
+def draw_pdf(lines, *, n_listed=1, n_forms=0, font=NAMED):
     """A page of lines, each at a height and in a size; the bytes 1, 2 and 3 are the ligatures fi, ff and ffi.
 
     The file lists it `n_listed` times. With `n_forms` the lines stand in a form, which is drawn as often.
@@ -23,8 +32,7 @@ def draw_pdf(lines, *, n_listed=1, n_forms=0):
         b"<< /Type /Pages /Kids [%s] /Count %d >>" % (b"3 0 R " * n_listed, n_listed),
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R %s >>" % fonts,
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /ABCDEF+CMR10 "
-        b"/Encoding << /Type /Encoding /Differences [1 /fi /ff /ffi] >> >>",
+        b"<< /Type /Font %s >>" % font,
         form % (fonts, len(drawn), drawn),
     ]
     content, offsets = b"%PDF-1.4\n", []
@@ -50,6 +58,24 @@ def test_ligatures_are_spelt_out():
     assert read([(700, 11, text[0]), (686, 11, text[1])]) == (
         "The office will raise the tariff on finished steel and lend to five yards."
     )
+
+
+@pytest.mark.issue(4)
+def test_letters_that_tex_drew_as_bitmaps_are_read():
+    """They were lost, and their lines broken: "E cient nancial"."""
+    t1 = [rb"O\036ces\026said the \035eet\026ba\037e the a\033ected yards", rb"that \034nd no loans in 2030\0252031."]
+    ot1 = [rb"The o\016ce will re\015ect that the tari\013 is \014t, and", rb"will resh\165\017e."]
+    assert read([(700, 11, t1[0]), (686, 11, t1[1])], font=BITMAPS) == (
+        "Offices\u2014said the fleet\u2014baffle the affected yards that find no loans in 2030\u20132031."
+    )
+    assert read([(700, 11, ot1[0]), (686, 11, ot1[1])], font=BITMAPS) == (
+        "The office will reflect that the tariff is fit, and will reshuffle."
+    )
+    for bullet in (rb"\017 ", rb"\210 "):
+        items = [(700 - 14 * n, 11, bullet + each) for n, each in enumerate([b"one yard of it", b"two yards of it"])]
+        assert "\u2022 one yard of it\n\u2022 two yards of it" in read(items, font=BITMAPS)
+    said = BITMAPS + b" /ToUnicode 4 0 R"  # what the file itself says counts
+    assert "Offices" not in read([(700, 11, t1[0])], font=said)
 
 
 @pytest.mark.parametrize("gap", [19, 24, 30])
