@@ -27,6 +27,7 @@ _LISTS = {"ul", "ol"}
 _WORD_ITEM = "MsoListParagraph"  # what Word calls them in HTML: it writes no lists
 _WORD_MARK = re.compile(r"mso-list\s*:\s*ignore", re.IGNORECASE)
 _NOTE_MARK = re.compile(r"\[?(\d{1,3}|[a-z]|[ivxlc]{1,6}|[*\u2020\u2021\u00a7]{1,3})\]?")
+_POWER = re.compile(r"[+\u2212-]?\d{1,3}")
 _MOST_NODES = 10  # within it; a broken page has the rest of its text in one
 _SPACE = re.compile(r"\s+")
 _LINE_END = re.compile(r"\r\n?")
@@ -47,8 +48,8 @@ def _read_heading(tag: Any, bs4: ModuleType) -> str | None:  # noqa: ANN401 - a 
     return f"\n\n{HEADINGS.get(tag.name, '##')} {' '.join(words)}\n\n" if 0 < len(words) < LIST_WORDS else None
 
 
-def _read_note(tag: Any, bs4: ModuleType) -> str:  # noqa: ANN401 - a tag of an optional library
-    """The mark of a note that is raised and leads to it, as Markdown has it; empty for what else is raised."""
+def _read_raised(tag: Any, bs4: ModuleType) -> str:  # noqa: ANN401 - a tag of an optional library
+    """The mark of a note that leads to it, as Markdown has it, or a power; empty for what else is raised."""
     if tag.name != "sup":
         return ""
     words, names, stack = "", {getattr(tag.parent, "name", "")}, [tag]
@@ -59,7 +60,11 @@ def _read_note(tag: Any, bs4: ModuleType) -> str:  # noqa: ANN401 - a tag of an 
             stack += reversed(node.contents[:_MOST_NODES])
         words += node if type(node) is bs4.NavigableString else ""
     mark = None if stack else _NOTE_MARK.fullmatch(words.strip())
-    return f"[^{mark[1]}]" if mark and "a" in names else ""
+    if "a" in names:
+        return f"[^{mark[1]}]" if mark else ""
+    before = tag.previous_sibling
+    is_power = not stack and type(before) is bs4.NavigableString and before[-1:].isdigit()
+    return f"^{words.strip()}" if is_power and _POWER.fullmatch(words.strip()) else ""
 
 
 def _ends_with_stop(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
@@ -210,7 +215,7 @@ def walk(top: Any, bs4: ModuleType) -> Iterator[tuple[str, bool]]:  # noqa: ANN4
             yield (_LINE_END.sub("\n", words), True) if n_open["pre"] else (_SPACE.sub(" ", words), False)
         elif isinstance(node, bs4.Tag) and not _WORD_MARK.search(str(node.get("style") or "")):  # a bullet of Word's
             # Not within another: a heading without an end tag holds the rest of the page, and each was read to its end.
-            told = _read_note(node, bs4) or (_read_heading(node, bs4) if not n_open["heading"] else None)
+            told = _read_raised(node, bs4) or (_read_heading(node, bs4) if not n_open["heading"] else None)
             if told:
                 marker.is_begun = False
                 yield told, False
