@@ -26,6 +26,10 @@ _ARROW_LINE = (
 )
 _ARROW = re.compile(rf"{_ARROW_LINE}[\r\n]*+")
 _ARROWS = re.compile(rf"(?:\A|(?<=[\r\n])){_ARROW_LINE}(?=[\r\n]|\Z)")
+# How a file of subtitles begins, and no article that quotes some.
+_BEGIN = re.compile(
+    rf"\ufeff?[ \t\r\n]*+(?:WEBVTT(?=\s)|(?:\d{{1,6}}[ \t]*+(?:\r\n|\r|\n))?{_ARROW_LINE}(?=[\r\n]|\Z))"
+)
 _ALONE = re.compile(rf"[ \t]*{_TIME}[ \t]*[\r\n]*")
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n)|[^\r\n]+\Z")
 _BLOCK = re.compile(r"\ufeff?(?:WEBVTT|NOTE|STYLE|REGION)(?=\s)")
@@ -155,7 +159,7 @@ def blank_cues(text: str, check: Check) -> str:
     seen = text[:_SEEN_CHARS]
     if ":" not in seen:
         return text
-    if "-->" in seen and len(_ARROWS.findall(seen)) >= MIN_CUES:
+    if "-->" in seen and len(_ARROWS.findall(seen)) >= (1 if _BEGIN.match(seen) else MIN_CUES):
         return "".join(_read_cues(_LINE.findall(text), _ARROW.fullmatch, check))
     if _has_times_alone(seen):
         return "".join(_read_cues(_LINE.findall(text), _ALONE.fullmatch, check))

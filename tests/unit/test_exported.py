@@ -83,6 +83,15 @@ def test_cues_of_subtitles_are_joined_to_paragraphs(form):
     assert len(texts_of(cues(*["we lend to the yards of"] * 50, form=form))) == 3
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_of_one_cue_is_one_of_subtitles_and_an_article_that_quotes_one_is_none(form):
+    raw = cues(FIRST, form=form)
+    for head in ("", "\ufeff", "\r\n\r\n", "WEBVTT\n\n", "\ufeffWEBVTT - of the clerk\n\nNOTE to all\n\n"):
+        assert texts_of(head + raw) == [FIRST]
+    for quoted in (f"{LAST}\n\n{raw}", f"WEBVTT\n\n{LAST}"):
+        assert blank_exported(quoted, lambda: None).split() == quoted.split()
+
+
 def test_an_article_that_quotes_subtitles_keeps_its_paragraphs():
     quoted = cues("We lend.", "We lose.", "We pay.")
     assert texts_of(f"{FIRST}\n\n{LAST}\n\n{quoted}{FIRST}\n\n{LAST}") == [
