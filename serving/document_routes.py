@@ -146,7 +146,8 @@ def _read_type(declared: str) -> _Wanted:
     media_type = declared.partition(";")[0].strip().lower()
     media_type = _ALSO_READ.get(media_type, media_type)
     if media_type != _JSON and media_type not in _SUFFIXES:
-        raise MediaTypeError(f"send a document with its `content-type`: {', '.join(_SUFFIXES)} or {_JSON}")
+        read = ", ".join([*_SUFFIXES, *_ALSO_READ])
+        raise MediaTypeError(f"send a document with its `content-type`: {read} or {_JSON}")
     charset = _read_charset(declared) if media_type not in {_JSON, "application/pdf", _DOCX} else None
     return _Wanted(media_type, charset=charset)
 

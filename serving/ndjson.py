@@ -106,5 +106,6 @@ def read_row(line: bytes, number: int) -> StreamRow:
     if name is not None and (isinstance(name, bool) or not isinstance(name, str | int)):
         return StreamRow(number, InvalidIdError("id: expected a string or a whole number"))
     if content.get("text") is None:
-        return StreamRow(number if name is None else name, MissingTextError("the row has no field `text`"))
+        told = "the row's field `text` is null" if "text" in content else "the row has no field `text`"
+        return StreamRow(number if name is None else name, MissingTextError(told))
     return StreamRow(number if name is None else name, content["text"])

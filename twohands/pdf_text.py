@@ -85,7 +85,10 @@ def read_pdf(content: bytes, name: str, *, pypdf: ModuleType) -> tuple[str, list
     except FileReadError:
         raise
     except Exception as error:  # a broken PDF raises almost anything
-        raise FileReadError(f"{name} cannot be read as PDF: {type(error).__name__}: {error}") from error
+        raise FileReadError(
+            f"{name} cannot be read as PDF: {type(error).__name__}: {error}; print it anew to PDF, or save it as "
+            ".docx or .txt"
+        ) from error
     if is_locked:
         raise FileReadError(f"{name} is locked by a password; unlock it first")
     usual_size = find_usual_size(pages)

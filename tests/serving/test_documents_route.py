@@ -258,6 +258,14 @@ async def test_what_cannot_be_read_is_refused_by_name_without_showing_the_inside
 
 
 @pytest.mark.issue(4)
+async def test_a_refused_type_is_told_all_that_are_read(client):
+    told = (await send(client, b"plan", "application/msword")).json()["error"]["message"]
+    for media_type in ("text/plain", "text/vtt", "application/x-subrip", "application/json"):
+        assert media_type in told
+        assert (await send(client, b"", media_type)).status_code != 415
+
+
+@pytest.mark.issue(4)
 async def test_a_paragraph_that_is_too_long_is_told_of_and_the_others_are_answered(tiny_model, classifier, tmp_path):
     long = "A plan. " * 20_000
     text = f"# Ports\n\nThe plan of the plan.\n\n{long}\n\nA market of the market.\n\n{long}"

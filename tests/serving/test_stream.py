@@ -116,6 +116,14 @@ async def test_bad_rows_answer_in_their_place(client, settings):
     assert answers[-1]["stance"]["label"] == "neutral"
 
 
+@pytest.mark.issue(4)
+async def test_a_row_whose_text_is_null_is_told_so(client):
+    absent, null = read(await stream(client, b'{"id": "a"}\n{"id": "b", "text": null}\n'))
+    assert (absent["id"], absent["error"]["message"]) == ("a", "the row has no field `text`")
+    told = {"code": "missing_text", "message": "the row's field `text` is null"}
+    assert (null["id"], null["error"]) == ("b", told)
+
+
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf"])
 async def test_empty_stream_answers_nothing(client, content):
     response = await stream(client, content)

@@ -61,6 +61,14 @@ def test_ligatures_are_spelt_out():
 
 
 @pytest.mark.issue(4)
+def test_of_a_broken_pdf_it_is_said_what_to_do():
+    pytest.importorskip("pypdf")
+    for broken in (b"not a pdf", b"%PDF-1.4\n%%EOF", b""):
+        with pytest.raises(FileReadError, match=r"x cannot be read as PDF: .*; print it anew to PDF, or save it as"):
+            extract_text(broken, suffix=".pdf", name="x")
+
+
+@pytest.mark.issue(4)
 def test_letters_that_tex_drew_as_bitmaps_are_read():
     """They were lost, and their lines broken: "E cient nancial"."""
     t1 = [rb"O\036ces\026said the \035eet\026ba\037e the a\033ected yards", rb"that \034nd no loans in 2030\0252031."]
