@@ -145,14 +145,21 @@ def _choose(names: Iterable[str]) -> dict[str, str]:
     return found if len(found) > 1 and n_turns >= MIN_TURNS and is_transcript else {}
 
 
+def _shorten(name: str) -> str:
+    """What a name with brackets may come back as: `Jane Doe (Leeds East) (Lab)` and `The Prime Minister (Jane Doe)`."""
+    before, _, within = name.partition("(")
+    return within.partition(")")[0] if before.casefold().startswith("the ") else before.strip()
+
+
 def find_turns(text: str, check: Callable[[], None]) -> list[tuple[int, str]]:
     """Find the lines of a transcript at which somebody begins to speak.
 
     Such a line begins with a name and a colon (`Ms. HALVORSEN: Thank you`, `**Jane Doe (Party):** Thank you`), with a
-    title, a name in capitals and a full stop (`Mr. JONES. I thank`), or is a name with a title by itself; and the line
-    before ends a sentence, or is short or blank. A text is a transcript where it has at least `MIN_TURNS` of them by
-    two names, of which two have titles (Ms., Senator, Chair), or one comes again that is in capitals, of two words, or
-    with a title: `Target:` and `Budget:` that come again are none.
+    title, a name in capitals and a full stop (`Mr. JONES. I thank`), or is a name by itself: with a title, a seat and a
+    party, or as it stood with these before; and the line before ends a sentence, or is short or blank. A text is a
+    transcript where it has at least `MIN_TURNS` of them by two names, of which two have titles (Ms., Senator, Chair),
+    or one comes again that is in capitals, of two words, or with a title: `Target:` and `Budget:` that come again are
+    none.
 
     Args:
         text: the raw document.
@@ -161,7 +168,7 @@ def find_turns(text: str, check: Callable[[], None]) -> list[tuple[int, str]]:
     Returns:
         Where each line starts, and the name, spelt as where it stands first; empty where the text is no transcript.
     """
-    turns = []
+    turns, bare = [], []
     for number, start in enumerate(_find_lines(text, check)):
         if number == _MAX_LINES:
             return []
@@ -172,8 +179,12 @@ def find_turns(text: str, check: Callable[[], None]) -> list[tuple[int, str]]:
             words = leave_out_emphasis(words) if "](" in words else words  # [Jane Doe](/jane):
             if name := _read_name(words, is_whole=is_whole):
                 turns.append((start, name))
+            elif is_whole:
+                bare.append((start, words.strip("*_#> ")))
     chosen = _choose(name for _, name in turns)
-    return [(start, chosen[name.casefold()]) for start, name in turns if name.casefold() in chosen]
+    shorter = {_shorten(name) for name in chosen.values() if "(" in name}
+    named = [(start, chosen[name.casefold()]) for start, name in turns if name.casefold() in chosen]
+    return sorted(named + [(start, words) for start, words in bare if words in shorter])
 
 
 class Turns:

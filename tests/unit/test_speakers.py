@@ -90,6 +90,17 @@ def test_texts_that_are_no_transcripts_have_no_speakers(pieces):
     assert set(speakers_of(*pieces)) == {""}
 
 
+@pytest.mark.issue(4)
+def test_names_that_stood_with_an_office_or_a_seat_come_back_alone():
+    """The official report has these once; what was said later was another's."""
+    lines = ["Ann Reed (Hull East) (Lab)", "The Secretary of State for Trade (Tom Li)", "Ann Reed", "**Tom Li**"]
+    pieces = [f"{line}\n\n{LONG}" for line in [*lines, "Mr Doe (Wyre) (Con)"]]
+    assert speakers_of(*pieces) == [*lines[:3], "Tom Li", "Mr Doe (Wyre) (Con)"]
+    # Nobody said that these are names.
+    others = [f"{line}\n\n{LONG}" for line in ("Hull East", "Con", "Wyre", "Trade", "Ann Reed is here")]
+    assert speakers_of(*pieces, *others) == [*speakers_of(*pieces), *["Mr Doe (Wyre) (Con)"] * 5]
+
+
 def test_another_section_is_nobodys_until_somebody_speaks():
     pieces = [*HEARING[1:3], "# Annex", LONG, "Mr. OKONKWO: The plan came first.", OTHER]
     assert speakers_of(*pieces)[2:] == ["", "Mr. OKONKWO", "Mr. OKONKWO"]
