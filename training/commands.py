@@ -250,7 +250,7 @@ def _refuse_existing(target: Path, *, overwrite: bool) -> None:
 Examples:
   twohands restore twohands --output runs/released/checkpoint
   twohands train minilm --set data.root=my_rows --set run_name=mine \\
-    --set encoder.pooling=mean --set optim.learning_rate=3.0e-5 \\
+    --set optim.learning_rate=3.0e-5 \\
     --set 'start={checkpoint: runs/released/checkpoint, replay: 1.0}'
 
 So the released model learns a few hundred rows of yours in minutes. Give `encoder` as the folder's train_config.yaml

@@ -349,7 +349,8 @@ def test_a_run_is_the_one_that_train_would_make(config, tmp_path):
 @pytest.mark.issue(3)
 def test_a_step_that_diverges_leaves_the_others_to_be_measured(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    asked = (config, "--step", "fast=optim.learning_rate=1.0e+30 optim.num_epochs=2", "--seeds", "1,2")
+    base = (config, "--set", "encoder.pooling=first")  # in so few steps the mean answers alike by both seeds
+    asked = (*base, "--step", "fast=optim.learning_rate=1.0e+30 optim.num_epochs=2", "--seeds", "1,2")
     asked = (*asked, "--output", "out")
     with pytest.raises(NonFiniteLogitsError):
         invoke(*asked)
@@ -373,7 +374,7 @@ def test_a_step_that_diverges_leaves_the_others_to_be_measured(config, tmp_path,
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     # With a lower rate the step may have the same name.
-    assert invoke(config, "--step", "fast=optim.num_epochs=2", "--seeds", "1", "--output", "out").exit_code == 0
+    assert invoke(*base, "--step", "fast=optim.num_epochs=2", "--seeds", "1", "--output", "out").exit_code == 0
     assert [path.name for path in Path("out").glob("*.diverged.json")] == ["fast-2.diverged.json"]
 
 

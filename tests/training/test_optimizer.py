@@ -38,6 +38,6 @@ def test_a_run_moves_the_lowest_least(write_run, tiny_encoder, tmp_path):
         path = write_run(n_rows=32, epochs=1, optim__batch_size=32, optim__layer_decay=layer_decay)
         run_fit(path, tmp_path / str(layer_decay))
         after = load_file(tmp_path / str(layer_decay) / "checkpoint" / "model.safetensors")
-        moved[layer_decay] = float((after[f"bert.{name}"] - before).abs().max())
+        moved[layer_decay] = float((after[f"encoder.{name}"] - before).abs().max())
     assert moved[1.0] > 1e-3
     assert moved[0.01] < 1e-6
