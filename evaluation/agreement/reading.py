@@ -10,17 +10,26 @@ from math import isnan
 from pathlib import Path
 
 from evaluation.agreement.codings import Codings, Item, Scale
-from twohands.errors import DataError, InputError, UnknownColumnError
+from twohands.errors import DataError, EmptyParagraphError, InputError, UnknownColumnError
 from twohands.examples import Row, as_words, expand_paths, read_rows
 from twohands.hashing import sha256_of_file, sha256_of_value
 from twohands.open_cells import is_open
 from twohands.paragraphs import normalise
-from twohands.row_faults import LabelWordsError, RowError, advise_taxonomy, tell_columns, tell_faults, tell_once
+from twohands.row_faults import (
+    FileFault,
+    LabelWordsError,
+    RowError,
+    advise_taxonomy,
+    tell_columns,
+    tell_faults,
+    tell_once,
+)
 from twohands.taxonomy import Head, ProblemType
 from twohands.values import read_whole
 
 Json = dict[str, object]
 DEFAULT_ITEM, DEFAULT_GROUP = "id", "group"  # what rows may lack: an item is then its row, and a document of its own
+_MOST_TOLD = 40  # characters of a text that a fault repeats
 Words = tuple[str, ...]
 
 
@@ -50,9 +59,13 @@ class Layout:
 
 @dataclass(slots=True)
 class _Found:
-    """One item while its codes are gathered: by panel (empty without), then annotator."""
+    """One item while its codes are gathered: by panel (empty without), then annotator.
 
-    row: Row
+    `named` holds, by column, its document and its texts, each as the first row that has any gives it, and where.
+    """
+
+    place: str
+    named: dict[str, tuple[str, str]] = field(default_factory=dict)
     codes: dict[str, dict[str, Words]] = field(default_factory=dict)
 
 
@@ -167,7 +180,9 @@ class _Reader:
     def add(self, row: Row) -> None:
         layout = self.layout
         item = look_up(row.cells, layout.item)
-        found = self.found.setdefault(row.place if item is None else str(item), _Found(row))
+        name = row.place if item is None else str(item)
+        found = self.found.setdefault(name, _Found(row.place))
+        self._name(found, name, row)
         if layout.columns:
             for column in layout.columns:
                 self._code(found, "", column, look_up(row.cells, column), row.place)
@@ -180,6 +195,26 @@ class _Reader:
                 self.faults.append(f"{row.place}: no {lacking!r} (there are: {', '.join(map(str, cells)) or 'none'})")
                 continue
             self._code(found, str(panel), str(annotator), look_up(cells, layout.label), row.place)
+
+    def _name(self, found: _Found, name: str, row: Row) -> None:
+        """Take a row's document and texts, which all rows of an item share: ids that restart are no one item (#6)."""
+        columns = {self.layout.group: "document", **dict.fromkeys(self.layout.texts, "text")}
+        for column, what in columns.items():
+            cell = look_up(row.cells, column)
+            spelt = str(read_whole(cell)) if what == "document" else cell
+            if cell is None or not isinstance(spelt, str) or not spelt.strip():
+                continue
+            first, place = found.named.setdefault(column, (spelt, row.place))
+            if first != spelt and (what == "document" or _normalise(first) != _normalise(spelt)):
+                self.faults.append(
+                    FileFault(
+                        "items",
+                        row.place,
+                        f"{self.layout.item} {name!r} has the {column} {_shorten(spelt)}, but {_shorten(first)} at "
+                        f"{place}; expected one {what} of one item: name items by --item with a column that is unique "
+                        f"to each, or give {'--group' if what == 'document' else '--text'} another column",
+                    )
+                )
 
     def _code_cells(self, row: Row) -> Iterator[Mapping[str, object]]:
         if self.layout.codes is None:
@@ -257,9 +292,15 @@ def _speak_by_label(codes: Sequence[Words], head: Head) -> tuple[Words, Words]:
     return tuple(name for name, n in apart.items() if n > 0), tuple(name for name, n in apart.items() if n == 0)
 
 
-def _read_text(row: Row, columns: Sequence[str]) -> str:
-    parts = [part for column in columns if isinstance(part := look_up(row.cells, column), str) and part.strip()]
-    return normalise(" ".join(parts))
+def _normalise(text: str) -> str:
+    try:
+        return normalise(text, limit_chars=len(text))
+    except EmptyParagraphError:
+        return ""
+
+
+def _shorten(words: str) -> str:
+    return repr(words if len(words) <= _MOST_TOLD else words[:_MOST_TOLD] + "…")
 
 
 def read_codings(
@@ -297,14 +338,14 @@ def read_codings(
         n_tied += n_tied_here
         if not spoken:
             continue
-        group = look_up(found.row.cells, layout.group)
+        group, _ = found.named.get(layout.group, (name, ""))
         text = None
         if with_texts:
             try:
-                text = _read_text(found.row, layout.texts)
+                text = normalise(" ".join(found.named[column][0] for column in layout.texts if column in found.named))
             except InputError as error:
-                reader.faults.append(f"{found.row.place}: {' + '.join(layout.texts)}: {error}")
-        items.append(Item(name, text, name if group is None else str(group)))
+                reader.faults.append(f"{found.place}: {' + '.join(layout.texts)}: {error}")
+        items.append(Item(name, text, group))
         given.append(spoken)
         tied.append(tied_here)
     annotators = list(dict.fromkeys(annotator for spoken in given for annotator in spoken))

@@ -1,4 +1,9 @@
-"""Codes that are no labels are told of once, with what names the labels; numbers are labels as pandas writes them."""
+"""Codes that are no labels are told of once, with what names the labels; numbers are labels as pandas writes them.
+
+Rows of one item are of one text and one document, whichever of the rows has these.
+"""
+
+from dataclasses import replace
 
 import pytest
 
@@ -24,8 +29,16 @@ RATING = Head(
 )
 
 
-def read(path, head):
-    return read_codings([path], layout=LAYOUT, head=head, scale=None, with_texts=False)
+LONG = replace(LAYOUT, columns=())
+
+
+def read(path, head, *, layout=LAYOUT, with_texts=False):
+    return read_codings([path], layout=layout, head=head, scale=None, with_texts=with_texts)
+
+
+def make_rows(*items, annotators=("anna", "ben")):
+    """A row of each annotator for each item, in the order of the annotators."""
+    return [{**item, "annotator": annotator, "label": "neutral"} for annotator in annotators for item in items]
 
 
 @pytest.mark.issue(6)
@@ -65,3 +78,33 @@ def test_a_file_in_latin_1_is_one_fault(tmp_path, taxonomy):
     with pytest.raises(DataError) as caught:
         read(tmp_path / "rows.jsonl", taxonomy.heads[0])
     assert caught.value.faults[0].startswith(f"{tmp_path / 'rows.jsonl'}:1 and 7 more rows: byte 0xe9")
+
+
+@pytest.mark.issue(6)
+@pytest.mark.parametrize(("column", "what", "other"), [("group", "document", "Port"), ("text", "text", "Nobody knew.")])
+def test_ids_that_restart_are_no_items(tmp_path, taxonomy, column, what, other):
+    rows = make_rows({"id": 1, column: "Mill"}, {"id": 2, column: "Mill"}, annotators=("anna", "ben", "cleo"))
+    rows[2:4] = make_rows({"id": 1, column: other}, {"id": 2, column: other}, annotators=("ben",))
+    path = write_jsonl(tmp_path / "rows.jsonl", rows)
+    with pytest.raises(DataError) as caught:
+        read(path, taxonomy.heads[0], layout=LONG)
+    (fault,) = caught.value.faults
+    assert fault.startswith(
+        f"{path}:3 and 1 more row: id '1' has the {column} {other!r}, but 'Mill' at {path}:1; "
+        f"expected one {what} of one item: name items by --item"
+    )
+
+
+@pytest.mark.issue(6)
+def test_an_item_has_its_text_and_document_from_any_of_its_rows(tmp_path, taxonomy):
+    rows = make_rows({"id": "a"}, {"id": "b"})
+    rows[0] |= {"text": "The  mill closed.", "group": 7}
+    rows[2] |= {"text": "The mill\nclosed.", "group": "7.0"}
+    rows[1] |= {"text": None, "group": ""}
+    rows[3] |= {"text": "It reopened.", "group": "8"}
+    path = write_jsonl(tmp_path / "rows.jsonl", rows)
+    items = read(path, taxonomy.heads[0], layout=LONG, with_texts=True).codings.items
+    assert [(item.id, item.text, item.group) for item in items] == [
+        ("a", "The mill closed.", "7"),
+        ("b", "It reopened.", "8"),
+    ]
