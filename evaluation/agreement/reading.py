@@ -179,7 +179,7 @@ class _Reader:
 
     def add(self, row: Row) -> None:
         layout = self.layout
-        item = look_up(row.cells, layout.item)
+        item = read_whole(look_up(row.cells, layout.item))
         name = row.place if item is None else str(item)
         found = self.found.setdefault(name, _Found(row.place))
         self._name(found, name, row)
@@ -188,8 +188,8 @@ class _Reader:
                 self._code(found, "", column, look_up(row.cells, column), row.place)
             return
         for cells in self._code_cells(row):
-            annotator = look_up(cells, layout.annotator)
-            panel = "" if layout.panel is None else look_up(cells, layout.panel)
+            annotator = read_whole(look_up(cells, layout.annotator))
+            panel = "" if layout.panel is None else read_whole(look_up(cells, layout.panel))
             if annotator is None or panel is None:
                 lacking = layout.annotator if annotator is None else layout.panel
                 self.faults.append(f"{row.place}: no {lacking!r} (there are: {', '.join(map(str, cells)) or 'none'})")

@@ -108,3 +108,15 @@ def test_an_item_has_its_text_and_document_from_any_of_its_rows(tmp_path, taxono
         ("a", "The mill closed.", "7"),
         ("b", "It reopened.", "8"),
     ]
+
+
+@pytest.mark.issue(6)
+def test_a_number_that_pandas_wrote_names_the_same_item_annotator_and_panel(tmp_path, taxonomy):
+    rows = make_rows({"item": "1", "panel": 5}, annotators=(1, "2.0"))
+    rows += make_rows({"item": 2.0, "panel": "6"}, {"item": "1.0", "panel": 6.0}, annotators=(1.0, "2"))
+    path = write_jsonl(tmp_path / "rows.jsonl", rows)
+    layout = replace(LONG, item="item")
+    codings = read(path, taxonomy.heads[0], layout=layout).codings
+    assert [item.id for item in codings.items] == ["1", "2"]
+    assert codings.annotators == ["1", "2"]
+    assert read(path, taxonomy.heads[0], layout=replace(layout, panel="panel")).codings.annotators == ["5", "6"]
