@@ -57,6 +57,14 @@ class Layout:
         return all(_write(look_up(cells, column)) == value for column, value in self.where)
 
 
+@dataclass(frozen=True, slots=True)
+class _Code:
+    """What one annotator gave; `number` is what on the scale stood there, None where the labels did."""
+
+    words: Words
+    number: float | None = None
+
+
 @dataclass(slots=True)
 class _Found:
     """One item while its codes are gathered: by panel (empty without), then annotator.
@@ -66,7 +74,7 @@ class _Found:
 
     place: str
     named: dict[str, tuple[str, str]] = field(default_factory=dict)
-    codes: dict[str, dict[str, Words]] = field(default_factory=dict)
+    codes: dict[str, dict[str, _Code]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,23 +255,23 @@ class _Reader:
         """Whether a cell holds the word for no number, as CSV written from a table with gaps has it."""
         return isinstance(value, str) and value.strip().lower() == "nan" and value not in self.head.label_names
 
-    def _read(self, value: object) -> Words:
+    def _read(self, value: object) -> _Code:
         number = _as_number(value)
         # As pandas writes a column with gaps, 1.0 is the label 1.
         if number is None or str(read_whole(value)) in self.head.label_names:
-            return as_words(value, self.head)
+            return _Code(as_words(value, self.head))
         if self.scale is None:
             raise ValueError(f"found the number {value}; --scale and --cut say which label it stands for")
-        return (self.scale.label_of(number),)
+        return _Code((self.scale.label_of(number),), number)
 
     def agree(self, found: _Found) -> tuple[dict[str, Words], dict[str, Words], int]:
         """The codes that count, labels over which a panel among them is tied, and how many ties there were at all."""
         if self.layout.panel is None:
-            return dict(found.codes.get("", {})), {}, 0
+            return {name: code.words for name, code in found.codes.get("", {}).items()}, {}, 0
         spoken, tied, n_tied = {}, {}, 0
         for panel, codes in found.codes.items():
             if self.head.problem_type is ProblemType.ANY_OF:
-                words, halved = _speak_by_label(list(codes.values()), self.head)
+                words, halved = _speak_by_label([code.words for code in codes.values()], self.head)
                 n_tied += len(halved)
                 if len(halved) < len(self.head.label_names):
                     spoken[panel] = words
@@ -276,12 +284,19 @@ class _Reader:
         return spoken, tied, n_tied
 
 
-def _speak(codes: Sequence[Words], scale: Scale | None) -> Words | None:
-    """The one label of a panel: by the mean on a scale, else the majority's; None where it is tied."""
+def _speak(codes: Sequence[_Code], scale: Scale | None) -> Words | None:
+    """The one label of a panel: by the mean on a scale, else the majority's; None where it is tied.
+
+    Numbers are averaged as they stand: cut to labels first, three of -.3 and one of -.9 took no side (#6). Beside
+    labels they are labels, too, as only these can be averaged with each other.
+    """
     if scale is not None:
-        mean = sum(scale.labels.index(words[0]) - 1 for words in codes) / len(codes)
-        return (scale.label_of(mean),)
-    counts = {words: codes.count(words) for words in codes}
+        numbers = [code.number for code in codes if code.number is not None]
+        if len(numbers) < len(codes):
+            numbers = [scale.labels.index(code.words[0]) - 1 for code in codes]
+        return (scale.label_of(sum(numbers) / len(numbers)),)
+    given = [code.words for code in codes]
+    counts = {words: given.count(words) for words in given}
     most = [words for words, n in counts.items() if n == max(counts.values())]
     return most[0] if len(most) == 1 else None
 

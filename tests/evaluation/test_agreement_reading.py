@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from evaluation.agreement.reading import Layout, read_codings
-from tests.evaluation.test_agreement import make_codings, write_jsonl
+from tests.evaluation.test_agreement import SCALE, make_codings, write_jsonl
 from twohands.errors import DataError
 from twohands.taxonomy import Head, Label, ProblemType
 
@@ -32,8 +32,8 @@ RATING = Head(
 LONG = replace(LAYOUT, columns=())
 
 
-def read(path, head, *, layout=LAYOUT, with_texts=False):
-    return read_codings([path], layout=layout, head=head, scale=None, with_texts=with_texts)
+def read(path, head, *, layout=LAYOUT, with_texts=False, scale=None):
+    return read_codings([path], layout=layout, head=head, scale=scale, with_texts=with_texts)
 
 
 def make_rows(*items, annotators=("anna", "ben")):
@@ -120,3 +120,24 @@ def test_a_number_that_pandas_wrote_names_the_same_item_annotator_and_panel(tmp_
     assert [item.id for item in codings.items] == ["1", "2"]
     assert codings.annotators == ["1", "2"]
     assert read(path, taxonomy.heads[0], layout=replace(layout, panel="panel")).codings.annotators == ["5", "6"]
+
+
+@pytest.mark.issue(6)
+@pytest.mark.parametrize(
+    ("codes", "label"),
+    [
+        ([-0.3, -0.3, -0.3, -0.9], "market-led"),  # as labels, three are neutral: -.25 on average
+        (["0.4", 0.4, -0.1], "neutral"),  # as labels, two of three are state-led
+        ([-0.3, -0.3, -0.3, "market-led"], "neutral"),  # of labels and numbers all are labels
+        (["state-led", "neutral", "state-led"], "state-led"),
+    ],
+)
+def test_a_panels_numbers_are_averaged_before_they_are_cut(tmp_path, taxonomy, codes, label):
+    rows = [
+        {"id": "a", "panel": panel, "annotator": f"{panel}{number}", "label": code}
+        for panel in "PQ"
+        for number, code in enumerate(codes)
+    ]
+    path = write_jsonl(tmp_path / "rows.jsonl", rows)
+    read_panels = read(path, taxonomy.heads[0], layout=replace(LONG, panel="panel"), scale=SCALE)
+    assert read_panels.codings.given == [{"P": (label,), "Q": (label,)}]
