@@ -7,7 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluation.deciders import Decisions
-from twohands.bounds import FEWEST_GROUPS, DrawnFigure, bound_certain, bound_figure, count_rarest, count_true
+from twohands.bounds import (
+    FEWEST_GROUPS,
+    DrawnFigure,
+    bound_certain,
+    bound_figure,
+    count_rarest,
+    count_true,
+    keep_apart,
+)
 from twohands.examples import NOT_LABELLED, Example, Labels, encode_labels
 from twohands.metrics import Counts, Floats, Measure, count_head, draw_weights, f1, sum_by_group
 from twohands.scores import Scores
@@ -162,7 +170,7 @@ class Sample:
         return bound_figure(float(value), of(self.drawn, whole=self.whole), n_groups=self.n_rarest)
 
     def rate(self, of: Measure) -> DrawnFigure:
-        """A share of the rows with its 95% interval, which is wide where few documents are all right or all wrong.
+        """A share of the rows with its 95% interval, wide where few documents are all right or wrong, or nearly all.
 
         Args:
             of: from counts to one share for each entry of their leading axis.
@@ -173,7 +181,7 @@ class Sample:
         (value,) = of(self.whole)
         if value in (0, 1) and self.n_groups >= FEWEST_GROUPS:
             return bound_certain(float(value), n_documents=self.n_groups)
-        return self.figure(of)
+        return keep_apart(self.figure(of), n_documents=self.n_groups)
 
 
 def macro_over(labels: npt.NDArray[np.int64]) -> Measure:
@@ -230,7 +238,7 @@ def ratio_of(numerator: Floats, denominator: Floats, weights: Floats) -> DrawnFi
 
 
 def share_of(numerator: Floats, denominator: Floats, weights: Floats) -> DrawnFigure | None:
-    """The share that some rows are of others, with its 95% interval; wide where few documents are all alike.
+    """The share that some rows are of others, with its 95% interval; wide where few documents are all or nearly alike.
 
     Args:
         numerator: rows that count, by document, shape `(n_documents,)`.
@@ -240,7 +248,9 @@ def share_of(numerator: Floats, denominator: Floats, weights: Floats) -> DrawnFi
     Returns:
         As `ratio_of`.
     """
-    share = ratio_of(numerator, denominator, weights)
-    if share is not None and share["value"] in (0, 1) and weights.shape[1] >= FEWEST_GROUPS:
-        return bound_certain(float(share["value"]), n_documents=int((denominator > 0).sum()))
-    return share
+    share, n_documents = ratio_of(numerator, denominator, weights), int((denominator > 0).sum())
+    if share is None:
+        return None
+    if share["value"] in (0, 1) and weights.shape[1] >= FEWEST_GROUPS:
+        return bound_certain(float(share["value"]), n_documents=n_documents)
+    return keep_apart(share, n_documents=n_documents)

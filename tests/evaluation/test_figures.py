@@ -11,7 +11,7 @@ from evaluation.growth import _Fits, _score, extrapolate
 from evaluation.measure import _abstention, note_few, note_gaps
 from evaluation.plots_growth import draw_growth
 from evaluation.ranking import measure_ranking
-from evaluation.rows import HeadRows, Sample, share_of
+from evaluation.rows import HeadRows, Sample, ratio_of, share_of
 from evaluation.slices import measure_slices
 from evaluation.tables import (
     list_labels,
@@ -25,7 +25,7 @@ from evaluation.tables import (
 )
 from twohands.bounds import bound_head
 from twohands.examples import Example
-from twohands.metrics import draw_weights
+from twohands.metrics import accuracy, draw_weights
 
 NO_BOUNDS = {"low": None, "high": None}
 
@@ -64,6 +64,48 @@ def test_recall_of_few_positives_is_covered():
         recall = share_of(hits.astype(float), is_true.astype(float), weights)
         covered.append(recall["low"] <= 0.9 <= recall["high"])
     assert np.mean(covered) > 0.9  # .57 by draws alone
+
+
+@pytest.mark.issue(6)
+@pytest.mark.parametrize("n_errors", [1, 3])
+def test_few_errors_bound_no_closer_than_none(taxonomy, n_errors):
+    truth = np.repeat([0, 1], 160)
+    given = np.where(np.arange(320) < n_errors, 1, truth)
+    none, some = (make_rows(taxonomy, truth, each, n_of_document=20) for each in (truth, given))
+    of_none, of_some = measure(none), measure(some)
+    sides = [(of_none["accuracy"], of_some["accuracy"])]
+    sides += [(of_none["labels"]["state-led"][key], of_some["labels"]["state-led"][key]) for key in ("recall", "f1")]
+    for certain, found in sides:
+        assert found["low"] == certain["low"] < found["value"] < found["high"] <= 1
+    sample = Sample.of(some, some.draw(n_replicates=200, seed=0))
+    assert sample.rate(accuracy) == of_some["accuracy"]
+    nearly_wrong = measure(make_rows(taxonomy, truth, 1 - given, n_of_document=20))["accuracy"]
+    assert nearly_wrong["high"] == pytest.approx(1 - of_none["accuracy"]["low"])
+
+
+@pytest.mark.issue(6)
+@pytest.mark.parametrize(("n", "rate"), [(8, 0.95), (20, 0.98), (60, 0.99)])
+def test_shares_near_1_are_covered(n, rate):
+    generator, rows = np.random.default_rng(0), np.full(n, 20.0)
+    weights = draw_weights(n, n_replicates=200, seed=1)
+    covered = {share_of: [], ratio_of: []}
+    for _ in range(300):
+        right = generator.binomial(20, generator.beta(2 * rate, 2 * (1 - rate), size=n)).astype(float)
+        for of, found in covered.items():
+            share = of(right, rows, weights)
+            found.append(share["value"] == 1 or share["low"] <= rate <= share["high"])
+    assert np.mean(covered[share_of]) >= 0.93
+    assert np.mean(covered[ratio_of]) < 0.93  # by draws alone
+
+
+@pytest.mark.issue(6)
+@pytest.mark.parametrize("rate", [0.3, 0.6, 0.9])
+def test_shares_away_from_0_and_1_are_bounded_by_draws(rate):
+    generator, rows = np.random.default_rng(0), np.full(100, 4.0)
+    weights = draw_weights(100, n_replicates=200, seed=1)
+    for _ in range(100):
+        right = generator.binomial(4, generator.beta(3 * rate, 3 * (1 - rate), size=100)).astype(float)
+        assert share_of(right, rows, weights) == ratio_of(right, rows, weights)
 
 
 def test_what_is_not_defined_has_no_interval_and_is_a_dash_to_a_reader(taxonomy):
