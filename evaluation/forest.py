@@ -75,7 +75,7 @@ def draw_forest(
             if least < 0:
                 axes.axvline(0, color=MUTED, linewidth=1)
         axes.set_yticks(range(len(names)), [fit_name(name) for name in names])
-        axes.set(ylim=(len(names) - 0.5, -0.5), xlabel=xlabel)
+        axes.set(ylim=(max(1, len(names)) - 0.5, -0.5), xlabel=xlabel)
         axes.tick_params(axis="y", length=0)
         if len(series) > 1:
             axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(series), fontsize=8, borderaxespad=0.2)

@@ -1,7 +1,10 @@
-"""Owns the bars of `--bar`: how they are written, and that each is for something that there is."""
+"""Owns the bars of `--bar`: how they are written, and that each is for something that there is and that was checked."""
+
+from collections.abc import Sequence
 
 import click
 
+from evaluation.checklist.checks import Check
 from evaluation.checklist.measure import EVERY_HEAD
 from evaluation.checklist.suites import Suites, faults_of_head
 from twohands.errors import ConfigError
@@ -100,3 +103,42 @@ def check_bar_heads(bars: Bars, taxonomy: Taxonomy) -> None:
     ]
     if faults:
         raise ConfigError("a bar is for a head that the model does not have", faults)
+
+
+def find_unchecked(
+    bars: Bars, suites: Suites, checks: Sequence[Check], *, has_rows: bool
+) -> tuple[list[str], list[str]]:
+    """Find what was never checked: no rate of it can miss a bar, so a gate would hold for ever.
+
+    Args:
+        bars: as read.
+        suites: with the capabilities that are to be run.
+        checks: all that were made.
+        has_rows: whether there were rows to change.
+
+    Returns:
+        Notes on tests without a check; and faults, one for each capability, or head of it, that has a bar and no check,
+        but where that is for want of rows.
+    """
+    asked = {(check.capability, head) for check in checks for head in (check.head, EVERY_HEAD)}
+    checked = {check.test for check in checks}
+    tests = [test for _, test in suites.tests() if suites.is_chosen(test)]
+    waiting = [test for test in tests if test.name not in checked and test.rows and not has_rows]
+    idle = [test for test in tests if test.name not in checked and test not in waiting]
+    faults = []
+    for capability in dict.fromkeys(test.capability for test in tests):
+        for head in _list_barred(bars, suites, capability):
+            of = [test.name for test in idle if test.capability == capability]
+            if (capability, head) not in asked and (of or capability not in {test.capability for test in waiting}):
+                why = f"no check came of {', '.join(of)}" if of else "no check asks for it"
+                faults.append(f"{capability}{f' ({head})' if head else ''}: {why}")
+    return [
+        *(f"No check came of {test.name} ({test.capability}): its changes find nothing in its texts." for test in idle),
+        *(f"Nothing was asked of {test.name} ({test.capability}): it changes --rows." for test in waiting),
+    ], faults
+
+
+def _list_barred(bars: Bars, suites: Suites, capability: str) -> list[str]:
+    """The heads for which a capability has a bar; `EVERY_HEAD` where it is for any."""
+    found = [bar for source in (bars, suites.gates) if (bar := source.get(capability)) is not None]
+    return list(dict.fromkeys(head for bar in found for head in (bar if isinstance(bar, dict) else (EVERY_HEAD,))))

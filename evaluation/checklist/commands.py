@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from evaluation.checklist.bars import check_bar_capabilities, check_bar_heads, check_gate, read_bars
+from evaluation.checklist.bars import check_bar_capabilities, check_bar_heads, check_gate, find_unchecked, read_bars
 from evaluation.checklist.expand import expand_suites, texts_of
 from evaluation.checklist.measure import describe_outcome, measure_outcomes
 from evaluation.checklist.page import PAGE_NAME, REPORT_NAME, write_page
@@ -69,18 +69,21 @@ Run it alone, or with those that are shipped:
 """
 
 
-def _refuse_missed(report: Json) -> None:
+def _refuse_missed(report: Json, unchecked: list[str]) -> None:
     gates = report["gates"]
-    if not gates:  # a bar for another head, or for tests of rows without --rows
-        raise ChecklistGateError("no check was held to a bar", ["the bars are of other heads, or of tests of --rows"])
+    if not gates:
+        raise ChecklistGateError(
+            "no check was held to a bar", unchecked or ["the bars are of tests that change --rows"]
+        )
     missed = [gate for gate in gates if not gate["passed"]] if isinstance(gates, list) else []
-    if missed:
-        faults = [
+    if missed or unchecked:
+        faults = unchecked + [
             f"{gate['capability']} ({gate['head']}, {gate['on']}): fails {gate['failure_rate']:.3f} of its checks, "
             f"at most {gate['bar']:.3f} may"
             for gate in missed
         ]
-        raise ChecklistGateError("the model's behaviour misses its bars", faults)
+        heading = "the model's behaviour misses its bars" if missed else "no check was held to these bars"
+        raise ChecklistGateError(heading, faults)
 
 
 def _note_what_is_missing(suites: Suites, rows: RowTexts | None) -> list[str]:
@@ -201,6 +204,7 @@ def checklist(
         check_taxonomy(suites, classifier.taxonomy)
         check_bar_heads(chosen_bars, classifier.taxonomy)
         checks = expand_suites(suites, classifier.taxonomy, rows=rows.texts if rows else [], seed=seed)
+        unchecked_notes, unchecked = find_unchecked(chosen_bars, suites, checks, has_rows=rows is not None)
         n_texts = len(texts_of(checks))
         with show_progress("answering", n_texts) as advance:
             found = run_checks(classifier, checks, advance=advance)
@@ -215,7 +219,7 @@ def checklist(
         "suites": suites.describe(),
         "data": None if rows is None else rows.describe(),
         "seed": seed,
-        "notes": [*_note_what_is_missing(suites, rows), *without_bar],
+        "notes": [*_note_what_is_missing(suites, rows), *unchecked_notes, *without_bar],
         "cpu": describe_cpu(),
         "versions": list_versions("scipy", classifier.session.runtime.split()[0]),
         "command": describe_command(ctx),
@@ -234,4 +238,4 @@ def checklist(
         if report is not None:
             click.echo(f"Report: {report / PAGE_NAME}")
     if gate:
-        _refuse_missed(measured)
+        _refuse_missed(measured, unchecked)

@@ -88,6 +88,48 @@ def test_a_gate_whose_bars_are_for_heads_that_no_check_asks_for_does_not_pass(ar
     assert error.value.heading == "no check was held to a bar"
 
 
+SWAPS = {
+    "name": "swaps",
+    "capability": "names",
+    "kind": "invariance",
+    "description": "Another market, by a name that does not stand there.",
+    "changes": ["swap:thing"],
+    "cases": [{"text": "the plann"}],
+}
+
+
+def suite_with(folder, **changes):
+    tests = [*SUITE["tests"], SWAPS | changes]
+    return write_suite(folder, tests=tests, lexicons={"thing": ["plan", "market"]}, gates={"names": 0.0, "ports": 1.0})
+
+
+@pytest.mark.issue(6)
+def test_a_gate_of_a_capability_that_was_never_checked_does_not_pass(arguments, tmp_path):
+    suite_with(tmp_path)
+    with pytest.raises(ChecklistGateError) as error:
+        run(arguments, "--bar", "canals:topics=0.0")
+    assert error.value.heading == "no check was held to these bars"
+    assert error.value.faults == ["canals (topics): no check asks for it", "names: no check came of swaps"]
+    with pytest.raises(ChecklistGateError) as error:
+        run(arguments, "--capability", "names", "--report", str(tmp_path / "out"))  # no warning of an empty drawing
+    assert error.value.heading == "no check was held to a bar"
+    told = run([word for word in arguments if word != "--gate"])
+    assert "No check came of swaps (names)" in " ".join(told.output.split())
+    assert run(arguments, "--capability", "ports").exit_code == 0
+
+
+@pytest.mark.issue(6)
+def test_a_gate_of_rows_waits_for_rows(arguments, tmp_path):
+    suite_with(tmp_path, cases=[], rows=True)
+    told = run(arguments)
+    assert told.exit_code == 0
+    assert "Nothing was asked of swaps (names)" in " ".join(told.output.split())
+    (tmp_path / "rows.jsonl").write_text('{"text": "the weather"}\n')
+    with pytest.raises(ChecklistGateError) as error:
+        run(arguments, "--rows", str(tmp_path / "rows.jsonl"))
+    assert error.value.faults == ["names: no check came of swaps"]
+
+
 def test_a_misspelt_capability_is_told_the_likely_one(arguments, tmp_path):
     with pytest.raises(ConfigError) as error:
         run(arguments, "--capability", "canal")
