@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evaluation.deciders import ModelDecider
+from evaluation.measure import note_gaps
 from evaluation.progress import Advance
 from evaluation.rows import Sample, select_rows
 from twohands.classifier import Classifier
@@ -24,7 +25,7 @@ class Entrant:
 
 def measure_accuracy(
     entrants: Sequence[Entrant], examples: Sequence[Example], *, n_replicates: int, seed: int, advance: Advance
-) -> dict[str, dict[str, Json]]:
+) -> tuple[dict[str, dict[str, Json]], list[str]]:
     """Macro-F1 of each model on the same rows and the same bootstrap draws.
 
     Args:
@@ -36,18 +37,21 @@ def measure_accuracy(
 
     Returns:
         By name of the model, then of the head: `value`, `low` and `high` of macro-F1 (the latter two None from fewer
-        than five documents). A head for which no row is labelled is absent.
+        than five documents of the rarest label); a head for which no row is labelled is absent. And notes of what the
+        rows cannot show, as `evaluate` has them.
     """
     found: dict[str, dict[str, Json]] = {}
+    notes: list[str] = []
     for entrant in entrants:
         decisions = ModelDecider(entrant.classifier).decide(examples, advance=advance)
         selected = select_rows(examples, entrant.classifier.taxonomy, decisions)
         figures: dict[str, Json] = {}
         for name, rows in selected.items():
             sample = Sample.of(rows, rows.draw(n_replicates=n_replicates, seed=seed))
-            figures[name] = dict(sample.figure(macro_f1))
+            figures[name] = dict(sample.macro(macro_f1))
         found[entrant.name] = figures
-    return found
+        notes = note_gaps(selected, entrant.classifier.taxonomy, with_mcc=False)  # the same rows, and so notes, for all
+    return found, notes
 
 
 def mark_frontier(points: Mapping[str, tuple[float, float]]) -> set[str]:

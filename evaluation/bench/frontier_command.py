@@ -160,7 +160,9 @@ def frontier(
         labelled = load_labelled(data, first.taxonomy, skip_unlabelled=skip_unlabelled)
         texts, described = choose_texts(first.encoder, (), n_texts=n_texts, seed=seed)
         with show_progress("classifying", len(entrants) * len(labelled.examples)) as advance:
-            heads = measure_accuracy(entrants, labelled.examples, n_replicates=replicates, seed=seed, advance=advance)
+            heads, gaps = measure_accuracy(
+                entrants, labelled.examples, n_replicates=replicates, seed=seed, advance=advance
+            )
         # Half for one at a time, half in bulk.
         costs = measure_case(
             {entrant.name: entrant.classifier for entrant in entrants}, Case("mix", texts), seconds=seconds / 2
@@ -176,7 +178,7 @@ def frontier(
             }
             for name, entrant in zip(models, entrants, strict=True)
         ]
-        notes = [note for entrant in entrants for note in note_fitted(labelled, entrant.classifier.manifest)]
+        notes = [*gaps, *(note for each in entrants for note in note_fitted(labelled, each.classifier.manifest))]
     mark_models(measured)
     figures: Json = {
         "models": measured,
