@@ -11,7 +11,7 @@ from evaluation.dataset import HALVED, cut_taxonomy, halve, load_labelled, refus
 from evaluation.growth import FEWEST_POINTS, choose_sizes, grow
 from evaluation.learners import LEARNER, Learner, parse_learner
 from evaluation.linear import import_sklearn
-from evaluation.measure import note_few, note_rare
+from evaluation.measure import note_absent, note_few, note_rare
 from evaluation.options import (
     DEV,
     JSON,
@@ -84,8 +84,9 @@ def _note_measured(examples: Sequence[Example], taxonomy: Taxonomy) -> list[str]
     truth, groups = encode_labels(examples, taxonomy), [example.group for example in examples]
     notes = note_few(groups)
     for head in taxonomy.heads:
-        rare = note_rare(head.label_names, truth[:, taxonomy.slices[head.name]] == 1, groups)
-        notes += [f"{head.name}: {note[0].lower()}{note[1:]}" for note in rare]
+        has_label = truth[:, taxonomy.slices[head.name]] == 1
+        gaps = [*note_absent(head.label_names, has_label), *note_rare(head.label_names, has_label, groups)]
+        notes += [f"{head.name}: {note[0].lower()}{note[1:]}" for note in gaps]
     return notes
 
 

@@ -64,12 +64,13 @@ class _Fits:
     """What the fits of one size score: `whole` has shape `(n_fits,)`, `drawn` shape `(n_fits, n_replicates)`.
 
     It rests on `n_groups` documents: those that have the label, or the rarest label of a mean over labels. A draw that
-    does not define it is NaN.
+    does not define it is NaN. No more than `reach` can be scored: labels that no row has count 0 in a mean over labels.
     """
 
     whole: Floats
     drawn: Floats
     n_groups: int
+    reach: float = 1.0
 
     def figure(self) -> DrawnFigure:
         """Mean over the fits; the interval spans fits and draws of the measured documents together."""
@@ -84,6 +85,7 @@ def _score(samples: Sequence[Sample], of: int | None) -> _Fits:
         np.array([float(read(sample.whole)[0]) for sample in samples]),
         np.stack([read(sample.drawn, sample.whole) for sample in samples]),
         samples[0].n_rarest if of is None else samples[0].n_with[of],
+        float(np.mean(np.array(samples[0].n_with) > 0)) if of is None else 1.0,
     )
 
 
@@ -137,9 +139,9 @@ def extrapolate(
         factors: how many times the rows of the largest.
 
     Returns:
-        `law`: floor, scale, exponent; `points`: `n_rows`, and `macro_f1` with an interval over draws of the measured
-        documents and of the fits (None from fewer than 5 documents of the rarest label), which does not hold the doubt
-        whether the law goes on; None for too few sizes.
+        `law`: floor (of labels that no row has, too), scale, exponent; `points`: `n_rows`, and `macro_f1` with an
+        interval over draws of the measured documents and of the fits (None from fewer than 5 documents of the rarest
+        label), which does not hold the doubt whether the law goes on; None for too few sizes.
     """
     if len(sizes) < FEWEST_POINTS:
         return None
@@ -150,16 +152,17 @@ def extrapolate(
     columns = [
         fit.drawn[generator.integers(len(fit.whole), size=n_replicates), np.arange(n_replicates)] for fit in fits
     ]
-    errors = 1 - np.stack(columns, axis=1)
+    reach = fits[0].reach
+    errors = reach - np.stack(columns, axis=1)
     drawn = fit_power_law(at, errors[np.isfinite(errors).all(axis=1)])
-    floor, scale, exponent = fit_power_law(at, 1 - np.array([[fit.whole.mean() for fit in fits]]))
+    floor, scale, exponent = fit_power_law(at, reach - np.array([[fit.whole.mean() for fit in fits]]))
     points = []
     for factor in factors:
         target = float(sizes[-1] * factor)
-        reached = 1 - (drawn[0] + drawn[1] * target ** -drawn[2])
-        value = float(1 - (floor + scale * target**-exponent)[0])
+        reached = reach - (drawn[0] + drawn[1] * target ** -drawn[2])
+        value = float(reach - (floor + scale * target**-exponent)[0])
         points.append({"n_rows": int(target), "macro_f1": bound_figure(value, reached, n_groups=fits[0].n_groups)})
-    law = {"floor": float(floor[0]), "scale": float(scale[0]), "exponent": float(exponent[0])}
+    law = {"floor": float(floor[0]) + (1 - reach), "scale": float(scale[0]), "exponent": float(exponent[0])}
     return {"law": law, "points": points}
 
 

@@ -196,6 +196,20 @@ def note_few(groups: Sequence[Hashable]) -> list[str]:
     return []
 
 
+def note_absent(labels: Sequence[str], has_label: npt.NDArray[np.bool_]) -> list[str]:
+    """Say which labels no row has, if there are any.
+
+    Args:
+        labels: names.
+        has_label: shape `(n, n_labels)`.
+
+    Returns:
+        At most one sentence.
+    """
+    without = [name for name, has in zip(labels, has_label.sum(axis=0), strict=True) if not has]
+    return [f"No row is {', '.join(without)}; F1 is 0 there and pulls the macro mean down."] if without else []
+
+
 def note_rare(labels: Sequence[str], has_label: npt.NDArray[np.bool_], groups: Sequence[str]) -> list[str]:
     """Say which labels are in too few documents for an interval of a mean over labels, if any are.
 
@@ -251,10 +265,8 @@ def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy, *, with_mcc:
             notes.append(f"{head.name} is left out: no row is labelled for it.")
             continue
         rows = selected[head.name]
-        without = [name for name, n in zip(head.label_names, (rows.truth == 1).sum(axis=0), strict=True) if not n]
-        if without:
-            notes.append(f"{head.name}: no row is {', '.join(without)}; F1 is 0 there and pulls the macro mean down.")
+        absent = note_absent(head.label_names, rows.truth == 1)
         rare = note_rare(head.label_names, rows.truth == 1, rows.groups)
-        limits = [*note_few(rows.groups), *rare, *(_note_departing(rows) if with_mcc else [])]
+        limits = [*absent, *note_few(rows.groups), *rare, *(_note_departing(rows) if with_mcc else [])]
         notes += [f"{head.name}: {note[0].lower()}{note[1:]}" for note in limits]
     return notes

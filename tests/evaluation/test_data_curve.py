@@ -121,6 +121,24 @@ def test_the_curve_rises_and_is_the_same_again(files, tmp_path):
     assert report["command"].startswith("twohands data curve") or report["command"].startswith("twohands curve")
 
 
+@pytest.mark.issue(6)
+def test_labels_that_no_row_has_are_told_of_and_bound_where_the_curve_leads(files, tmp_path):
+    rows = [json.loads(line) for line in files["data"].read_text().splitlines()]
+    kept = [row for row in rows if row["stance"] == "neutral"]
+    assert len(kept) > 9
+    one = write_rows(tmp_path / "one.jsonl", kept)
+    report = run_json("--train", files["train"], "--dev", files["dev"], "--data", one, "--fewest", "10")
+    assert "stance: no row is state-led, market-led; F1 is 0 there and pulls the macro mean down." in report["notes"]
+    beyond = report["heads"]["stance"]["extrapolation"]
+    assert beyond["law"]["floor"] >= 2 / 3
+    for point in beyond["points"]:
+        assert max(point["macro_f1"]["value"], point["macro_f1"]["high"] or 0) <= 1 / 3 + 1e-12
+        law = beyond["law"]
+        assert point["macro_f1"]["value"] == pytest.approx(
+            1 - law["floor"] - law["scale"] * point["n_rows"] ** -law["exponent"]
+        )
+
+
 def test_sizes_that_do_not_grow_are_measured_once_and_lead_nowhere(files, tmp_path):
     rows = make_rows(160, noise=0.1)
     for row in rows[:150]:
