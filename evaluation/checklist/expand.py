@@ -8,8 +8,8 @@ from evaluation.checklist.checks import Check, Expected, Labels, Marks, Moves, S
 from evaluation.checklist.draws import make_generator
 from evaluation.checklist.lexicons import Swapper, fill_template
 from evaluation.checklist.rows import RowText
-from evaluation.checklist.schema import AnyOfExpectation, Case, Expectation, Kind, Test, Variant
-from evaluation.checklist.suites import SuiteFile, Suites, variants_of
+from evaluation.checklist.schema import AnyOfExpectation, Case, Expectation, Kind, Test
+from evaluation.checklist.suites import SuiteFile, Suites, variants_of, write_variant
 from twohands.paragraphs import normalise
 from twohands.taxonomy import Taxonomy
 
@@ -27,18 +27,9 @@ def _expect(expectation: Expectation) -> Iterator[tuple[str, Expected]]:
             yield head, Labels((expected,) if isinstance(expected, str) else tuple(expected))
 
 
-def _write_variant(case: Case, variant: Variant) -> str:
-    if variant.text is not None:
-        return variant.text
-    text = case.text
-    for found, put in variant.replace.items():
-        text = text.replace(found, put)
-    return text
-
-
 def _fill_case(case: Case, file: SuiteFile, test: Test, seed: int) -> list[list[str]]:
     """For each filling, the text of the case and those of its variants."""
-    texts = [case.text, *(_write_variant(case, variant) for variant in variants_of(case))]
+    texts = [case.text, *(write_variant(case, variant) for variant in variants_of(case))]
     filled = fill_template(texts, file.lexicons, n=test.fills, seed=seed)
     return [[normalise(text) for text in texts] for texts in filled]
 

@@ -1,5 +1,6 @@
 """Owns suites: which files are read, whether they fit each other and the model, and their fingerprint."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ SHIPPED = Path(__file__).resolve().parent.parent / "suites"
 LEXICONS = "lexicons.yaml"
 _SUFFIXES = (".yaml", ".yml")
 _SHIPPED_NAME = "the shipped suites"
+# Of a word that has ends; Thai, Burmese, Khmer, Chinese and Japanese set no spaces, Korean adds particles.
+_LETTER = r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +166,10 @@ def _faults_between(suites: Suites) -> list[str]:
             for text in [case.text, *(part.text for part in variants_of(case) if part.text)]:
                 faults += [f"{where}: {fault}" for fault in check_slots(text, file.lexicons)]
             faults += [
-                f"{where}: {words!r} does not stand in the text {case.text[:40]!r}"
+                f"{where}: {words!r} does not stand in the text {case.text[:40]!r} (as whole words)"
                 for part in variants_of(case)
                 for words in part.replace
-                if words not in case.text
+                if not re.search(_bound(words), case.text)
             ]
         if test.reuse:
             unknown = sorted(set(test.reuse.capabilities) - capabilities)
@@ -201,6 +204,31 @@ def _faults_of_change(change: str, file: SuiteFile) -> list[str]:
 def variants_of(case: Case) -> list[Variant]:
     """The variants of a case, bare strings made whole."""
     return [Variant(text=part) if isinstance(part, str) else part for part in case.variants]
+
+
+def write_variant(case: Case, variant: Variant) -> str:
+    """Write a variant out.
+
+    All words of `replace` are put in at once, so that two can change places, the longest first; and not inside of
+    other words: `state` does not stand in `estate` (#6).
+
+    Args:
+        case: whose text is changed.
+        variant: of the case.
+
+    Returns:
+        The text or template.
+    """
+    if variant.text is not None:
+        return variant.text
+    pattern = "|".join(map(_bound, sorted(variant.replace, key=len, reverse=True)))
+    return re.sub(pattern, lambda match: variant.replace[match[0]], case.text)
+
+
+def _bound(words: str) -> str:
+    """The pattern by which `replace` finds words."""
+    start = rf"(?<!{_LETTER})" if re.match(_LETTER, words[:1]) else ""
+    return start + re.escape(words) + (rf"(?!{_LETTER})" if re.match(_LETTER, words[-1:]) else "")
 
 
 def check_taxonomy(suites: Suites, taxonomy: Taxonomy) -> None:

@@ -275,6 +275,7 @@ def test_labels_that_the_model_does_not_have_are_refused(tiny_model, tmp_path, p
         (("tests", 0, "cases", 0), {"text": "a {slot} unknown", "expect": {"stance": "neutral"}}),
         (("tests", 0, "cases", 0), {"text": "{thing.colour}", "expect": {"stance": "neutral"}}),
         (("tests", 0, "cases", 2, "variants", 0, "replace"), {"absent": "present"}),
+        (("tests", 0, "cases", 2, "variants", 0, "replace"), {"pla": "present"}),
         (("tests", 0, "changes"), ["typos"]),
         (("tests", 1, "changes"), ["tipos"]),
         (("tests", 1, "changes"), ["swap:nothing"]),

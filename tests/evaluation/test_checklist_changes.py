@@ -8,7 +8,8 @@ from evaluation.checklist.changes import CHANGES
 from evaluation.checklist.draws import make_generator
 from evaluation.checklist.lexicons import Swapper, check_slots, fill_template
 from evaluation.checklist.page import mark_changes
-from evaluation.checklist.suites import load_suites
+from evaluation.checklist.schema import Case, Variant
+from evaluation.checklist.suites import load_suites, write_variant
 from twohands.errors import ConfigError
 
 COUNTRIES = [
@@ -47,6 +48,22 @@ def test_a_swap_leaves_alone_what_it_cannot_change_whole():
     only_names = [*COUNTRIES, {"name": "Chad"}]
     assert "Chad" not in swap_all("Indian wool", only_names)  # has no adjective to put in
     assert "Chad" in swap_all("wool from India", only_names)
+
+
+@pytest.mark.issue(6)
+@pytest.mark.parametrize(
+    ("text", "replace", "written"),
+    [
+        ("The state leads, the market follows.", {"state": "market", "market": "state"}, "market leads, the state"),
+        ("The estate of the state, 9 of 49.", {"state": "crown", "9": "8"}, "The estate of the crown, 8 of 49."),
+        ("The state bank and the state.", {"state": "crown", "state bank": "mint"}, "The mint and the crown."),
+        ("To sell (or not) at 5%.", {"(or not)": "now", "5%": "6 %"}, "To sell now at 6 %."),
+        ("\u653f\u5e9c\u51b3\u5b9a", {"\u653f\u5e9c": "\u5e02\u573a"}, "\u5e02\u573a\u51b3\u5b9a"),
+        ("{port} and Suez.", {"{port}": "Suez", "Suez": "{port}"}, "Suez and {port}."),
+    ],
+)
+def test_words_are_replaced_at_once_and_whole(text, replace, written):
+    assert written in write_variant(Case(text=text), Variant(replace=replace))
 
 
 def test_a_swap_needs_two_entries():
