@@ -6,7 +6,7 @@ from functools import partial
 from evaluation.checklist.changes import CHANGES
 from evaluation.checklist.checks import Check, Expected, Labels, Marks, Moves, Same
 from evaluation.checklist.draws import make_generator
-from evaluation.checklist.lexicons import Swapper, fill_template
+from evaluation.checklist.lexicons import Swapper, fill_template, name_entry
 from evaluation.checklist.rows import RowText
 from evaluation.checklist.schema import AnyOfExpectation, Case, Expectation, Kind, Test
 from evaluation.checklist.suites import SuiteFile, Suites, variants_of, write_variant
@@ -127,7 +127,7 @@ class _Expander:
                 for swap in self._swapper(file, lexicon).swap(base, at_most=at_most, generator=generator):
                     yield change, normalise(swap.text), (lexicon, swap.found, swap.put)
             elif lexicon:
-                entries = [str(entry) for entry in file.lexicons[lexicon]]
+                entries = [name_entry(entry) for entry in file.lexicons[lexicon]]  # "A|B" is written as A, as in slots
                 for entry in generator.sample(entries, min(at_most, len(entries))):
                     yield change, normalise(f"{entry} {base}" if kind == "before" else f"{base} {entry}"), None
             else:

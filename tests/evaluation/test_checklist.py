@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from evaluation.checklist.checks import Check, Labels, Marks, Moves, Outcome, Same
 from evaluation.checklist.commands import checklist
+from evaluation.checklist.expand import expand_suites
 from evaluation.checklist.measure import count_held, measure_outcomes
 from evaluation.checklist.rates import rate_of
 from evaluation.checklist.schema import Kind
@@ -113,6 +114,15 @@ def test_each_kind_counts_what_it_should(tiny_model, suite_file):
     (failure,) = report["failures"]["renaming"]
     assert failure["swap"] == {"found": "plan", "put": "market"}
     assert failure["answer_before"] == "state-led"
+
+
+@pytest.mark.issue(6)
+def test_an_entry_is_put_before_or_after_in_its_first_form(tmp_path, taxonomy):
+    tests = [SUITE["tests"][1] | {"changes": ["before:openings", "after:openings"]}]
+    suite = SUITE | {"tests": tests, "gates": {}, "lexicons": {"openings": ["A dateline | Another", "A quote"]}}
+    suites = load_suites([write_suite(tmp_path / "mine.yaml", suite)], with_shipped=False)
+    texts = {check.text for check in expand_suites(suites, taxonomy, rows=[], seed=0)}
+    assert texts == {"A dateline the plan", "A quote the plan", "the plan A dateline", "the plan A quote"}
 
 
 def test_the_swap_table_compares_names_in_the_same_text(tiny_model, suite_file):
