@@ -3,6 +3,7 @@
 import itertools
 import random
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -61,17 +62,36 @@ def check_slots(text: str, lexicons: Lexicons) -> list[str]:
     return faults
 
 
+def check_filling(texts: Sequence[str], lexicons: Lexicons) -> list[str]:
+    """Say which lexicons have too few entries to fill several texts that share their slots.
+
+    Args:
+        texts: templates.
+        lexicons: by name.
+
+    Returns:
+        One fault for each.
+    """
+    wanted = Counter(lexicon for lexicon, _ in {slot[:2] for text in texts for slot in find_slots(text)})
+    entries = {lexicon: len({name_entry(entry) for entry in lexicons.get(lexicon, ())}) for lexicon in wanted}
+    return [
+        f"{n} different entries of {lexicon} are to fill slots, but the lexicon has {entries[lexicon]}"
+        for lexicon, n in sorted(wanted.items())
+        if lexicon in lexicons and entries[lexicon] < n
+    ]
+
+
 def fill_template(texts: Sequence[str], lexicons: Lexicons, *, n: int, seed: int) -> list[list[str]]:
     """Fill several texts that share their slots, such as a case and its variants.
 
     Args:
         texts: templates, or plain texts, which come back once.
-        lexicons: by name; every slot is known, see `check_slots`.
+        lexicons: by name; every slot is known, see `check_slots`, and can be filled, see `check_filling`.
         n: at most so many fillings, all different.
         seed: of the choice.
 
     Returns:
-        For each filling the texts.
+        For each filling the texts; there is at least one.
     """
     keys = list(dict.fromkeys((lexicon, number) for text in texts for lexicon, number, _ in find_slots(text)))
     if not keys:

@@ -134,7 +134,7 @@ class Suite(_Part):
 
     suite: Name
     description: Text
-    lexicons: dict[Name, list[str | dict[str, str]]] = Field(
+    lexicons: dict[Name, list[str | Annotated[dict[str, str], Field(min_length=1)]]] = Field(
         default={}, description="words for {slots} and `swap:`; an entry with fields is used as {lexicon.field}"
     )
     tests: list[Test] = Field(default=[])

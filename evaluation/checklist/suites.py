@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from evaluation.checklist.changes import CHANGES, LEXICON_CHANGES
-from evaluation.checklist.lexicons import Entry, check_slots
+from evaluation.checklist.lexicons import Entry, check_filling, check_slots
 from evaluation.checklist.schema import AnyOfExpectation, Case, Expectation, Suite, Test, Variant
 from twohands.errors import ConfigError, FileReadError
 from twohands.hashing import sha256_of_file, sha256_of_value
@@ -163,8 +163,10 @@ def _faults_between(suites: Suites) -> list[str]:
         seen.setdefault(test.name, file.path)
         faults += [f"{where}: {fault}" for change in test.changes for fault in _faults_of_change(change, file)]
         for case in test.cases:
-            for text in [case.text, *(part.text for part in variants_of(case) if part.text)]:
-                faults += [f"{where}: {fault}" for fault in check_slots(text, file.lexicons)]
+            texts = [case.text, *(write_variant(case, part) for part in variants_of(case))]
+            of_slots = [fault for text in texts for fault in check_slots(text, file.lexicons)]
+            of_slots += check_filling(texts, file.lexicons)
+            faults += [f"{where}: {fault}" for fault in dict.fromkeys(of_slots)]
             faults += [
                 f"{where}: {words!r} does not stand in the text {case.text[:40]!r} (as whole words)"
                 for part in variants_of(case)
