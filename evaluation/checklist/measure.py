@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import cast
 
-from evaluation.checklist.checks import Answer, Outcome, name_answer
+from evaluation.checklist.checks import Answer, Labels, Marks, Moves, Outcome, name_answer
 from evaluation.checklist.rates import rate_of
 from evaluation.checklist.schema import Kind
 from evaluation.checklist.suites import Suites
@@ -181,9 +181,24 @@ def describe_outcome(outcome: Outcome, *, with_text: bool = True) -> Json:
     return described | ({} if check.note is None else {"note": check.note})
 
 
+def _list_given(answer: Answer) -> set[str]:
+    return {answer.label} if isinstance(answer, OneOf) else set(answer.labels)
+
+
 def _certainty(outcome: Outcome) -> float:
-    """How sure the model was of what it should not have said."""
-    return max(outcome.answer.scores.values())
+    """How sure the model was of what it should not have said or withheld, or how far it moved where it should not."""
+    expected, scores, given = outcome.check.expected, outcome.answer.scores, _list_given(outcome.answer)
+    if isinstance(expected, Marks):
+        withheld = [1 - scores[label] for label in expected.has if label not in given]
+        return max([*withheld, *(scores[label] for label in expected.lacks if label in given)], default=0.0)
+    if isinstance(expected, Labels) or outcome.before is None:
+        return max(scores.values())
+    before = outcome.before.scores
+    if isinstance(expected, Moves):
+        by = scores[expected.label] - before[expected.label]
+        return -by if expected.move in {"rises", "does-not-fall"} else by
+    changed = given ^ _list_given(outcome.before)
+    return max((abs(scores[label] - before[label]) for label in changed), default=0.0)
 
 
 def choose_failures(outcomes: Iterable[Outcome], *, most: int, with_row_texts: bool) -> Json:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from evaluation.checklist.checks import Check, Labels, Marks, Moves, Outcome, Same
 from evaluation.checklist.commands import checklist
 from evaluation.checklist.expand import expand_suites
-from evaluation.checklist.measure import count_held, measure_outcomes
+from evaluation.checklist.measure import choose_failures, count_held, measure_outcomes
 from evaluation.checklist.rates import rate_of
 from evaluation.checklist.schema import Kind
 from evaluation.checklist.suites import load_suites
@@ -356,6 +356,37 @@ def test_failures_are_the_surest_of_each_case_first(tmp_path):
     report = measure_outcomes(outcomes, suites, bars={}, most_examples=3, with_row_texts=True)
     assert [failure["text"] for failure in report["failures"]["c"]] == ["a 0.99", "b 0.8", "c 0.5"]
     assert report["capabilities"]["c"]["heads"]["stance"]["n_failed_unsure"] == 1
+
+
+def any_of(sanctions, regulation):
+    scores = {"sanctions": sanctions, "regulation": regulation}
+    return AnyOf([label for label, score in scores.items() if score >= 0.5], scores)
+
+
+@pytest.mark.issue(6)
+@pytest.mark.parametrize(
+    ("expected", "pairs"),
+    [
+        # The label that is right has the highest score of all in what is not the surest failure.
+        (Marks(("sanctions",), ("regulation",)), [(any_of(0.99, 0.6), None), (any_of(0.05, 0.1), None)]),
+        (Marks((), ("regulation",)), [(any_of(0.99, 0.6), None), (any_of(0.1, 0.8), None)]),
+        (Same(), [(any_of(0.99, 0.51), any_of(0.99, 0.49)), (any_of(0.2, 0.1), any_of(0.8, 0.1))]),
+        (Same(), [(one_of("neutral", 0.9), one_of("state-led", 0.5)), (one_of("neutral", 0.6), one_of("state-led"))]),
+        (
+            Moves("sanctions", "does-not-rise", 0.1),
+            [(any_of(0.95, 0), any_of(0.8, 0)), (any_of(0.7, 0), any_of(0.1, 0))],
+        ),
+        (Moves("sanctions", "rises", 0.1), [(any_of(0.95, 0), any_of(0.9, 0)), (any_of(0.1, 0), any_of(0.6, 0))]),
+    ],
+)
+def test_the_surest_failure_is_that_of_what_breaks_the_expectation(expected, pairs):
+    outcomes = [
+        Outcome(Check("c", "reads", Kind.MINIMUM, str(n), "topics", str(n), expected), answer, before, passed=False)
+        for n, (answer, before) in enumerate(pairs)
+    ]
+    assert not any(expected.holds(answer, before) for answer, before in pairs)
+    chosen = choose_failures(outcomes, most=2, with_row_texts=True)
+    assert [failure["text"] for failure in chosen["c"]] == ["1", "0"]
 
 
 def test_a_rate_of_single_checks_has_the_exact_binomial_interval():
