@@ -13,6 +13,7 @@ from evaluation.rows import HeadRows, Sample, select_rows, share_of
 from twohands.bounds import bound_figure
 from twohands.classifier import Classifier
 from twohands.decide import decide_all
+from twohands.errors import InputError
 from twohands.examples import Example
 from twohands.metrics import macro_f1
 from twohands.paragraphs import normalise
@@ -94,7 +95,7 @@ def measure_robustness(
             drawn: dict[str, list[HeadRows]] = {name: [] for name in selected}
             is_damaged, shares = np.zeros(len(examples), dtype=bool), np.zeros(len(examples))
             for draw in range(draws_of[condition.name]):
-                damaged = _damage(examples, condition, seed=seed, draw=draw)
+                damaged = _damage(classifier, examples, condition, seed=seed, draw=draw)
                 answered = _run_damaged(classifier, examples, damaged, logits, advance=advance)
                 decisions = decide_all(answered, classifier.taxonomy, classifier.manifest.rules)
                 for name, rows in select_rows(damaged, classifier.taxonomy, decisions).items():
@@ -115,8 +116,12 @@ def measure_robustness(
     return {"conditions": measured, "countries": countries}
 
 
-def _damage(examples: Sequence[Example], condition: Condition, *, seed: int, draw: int) -> list[Example]:
+def _damage(
+    classifier: Classifier, examples: Sequence[Example], condition: Condition, *, seed: int, draw: int
+) -> list[Example]:
+    """Rows of which nothing would be left but marks that the model has no token for stay as they are (#6)."""
+    texts = [normalise(damage_text(example.paragraph, condition, seed=seed, draw=draw)) for example in examples]
     return [
-        replace(example, paragraph=normalise(damage_text(example.paragraph, condition, seed=seed, draw=draw)))
-        for example in examples
+        example if isinstance(encoded, InputError) else replace(example, paragraph=text)
+        for example, text, encoded in zip(examples, texts, classifier.try_encode(texts), strict=True)
     ]

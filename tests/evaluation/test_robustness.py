@@ -12,6 +12,7 @@ from evaluation.robustness.conditions import damage_text, list_conditions, share
 from evaluation.robustness.names import swap_countries
 from tests.evaluation.support import write_rows
 from twohands.classifier import Classifier
+from twohands.errors import EmptyParagraphError
 from twohands.examples import Example
 
 STANCES = {"state-led": "plan", "market-led": "market", "neutral": "weather"}
@@ -135,6 +136,27 @@ def test_figures_are_those_of_the_damaged_rows(tiny_model, rows_file):
     assert json.loads(run(*arguments)) == report
     once = json.loads(run(*arguments, "--damage-draws", 1))["robustness"]["conditions"]["20% of words dropped"]
     assert once["heads"]["stance"]["draws"] == {"macro_f1": found["draws"]["macro_f1"][:1], "sd": None}
+
+
+@pytest.mark.issue(6)
+def test_a_row_of_which_damage_leaves_nothing_to_read_stays_as_it_is(tiny_model, tmp_path, monkeypatch):
+    try_encode = Classifier.try_encode
+
+    def know_letters_alone(self, texts):
+        tried = zip(texts, try_encode(self, texts), strict=True)
+        return [found if any(map(str.isalpha, text)) else EmptyParagraphError("no token") for text, found in tried]
+
+    monkeypatch.setattr(Classifier, "try_encode", know_letters_alone)
+    rows = [
+        {"id": f"{n}", "text": f"{chr(0x2603) * n} plan", "stance": "state-led", "topics": [], "group": f"g{n}"}
+        for n in range(1, 41)
+    ]
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    options = ("--robustness", "--damage-draws", 1, "--json", "--replicates", 100)
+    conditions = json.loads(run("--model", tiny_model, "--data", path, *options))["robustness"]["conditions"]
+    # One word of two is dropped from two rows of five, and from half of these it is the only one that can be read.
+    assert 0 < conditions["20% of words dropped"]["n_damaged"] < 14
+    assert conditions["first 32 tokens"]["n_damaged"] == 0
 
 
 def test_the_report_shows_robustness_only_where_it_was_measured(tiny_model, rows_file, tmp_path):
