@@ -11,6 +11,7 @@ from rich.console import Console
 
 from evaluation.audit_balance import drift_columns, measure_balance, measure_drift, note_balance, rank_drift
 from evaluation.audit_labels import (
+    LEAST_FOLDS,
     Suspect,
     find_suspects,
     import_cleanlab,
@@ -194,7 +195,7 @@ Example:
 )
 @DATA
 @LEARNER
-@click.option("--folds", type=click.IntRange(min=3), default=5, show_default=True, help="Of whole documents.")
+@click.option("--folds", type=click.IntRange(min=LEAST_FOLDS), default=5, show_default=True, help="Of whole documents.")
 @click.option(
     "--alike", type=click.FloatRange(0.1, 1), default=0.5, show_default=True, help="Share from which texts repeat."
 )
@@ -249,6 +250,13 @@ def audit(
     for column in by:
         slice_values(examples, column)  # a misspelt column fails before minutes are spent
     parted = make_folds(examples, n_folds=folds, seed=seed)
+    # Each fold tunes once, so that a head of few documents has nothing to be tuned on.
+    known, too_few = cut_taxonomy(
+        known,
+        {f"fold {fold + 1}": [each for each, of in zip(examples, parted, strict=True) if of == fold]
+         for fold in range(folds)},
+        advice=f"; give fewer --folds ({LEAST_FOLDS} at least), or more documents that are labelled for it",
+    )  # fmt: skip
     fitter = Learner.make(learner, known, [], seed=seed, num_threads=threads)
     with show_progress("reading", len(examples)) as advance:
         fitter.read(examples, advance=advance)
@@ -294,7 +302,7 @@ def audit(
         "alike": alike,
         "n_replicates": replicates,
         "seed": seed,
-        "notes": [*left_out, *note_weak(agreement, floors), *note_balance(balance)],
+        "notes": [*left_out, *too_few, *note_weak(agreement, floors), *note_balance(balance)],
         "cpu": describe_cpu(),
         "versions": list_versions("scikit-learn", "cleanlab", *(() if fitter.encoder is None else ("torch",))),
         "command": describe_command(ctx),

@@ -20,6 +20,7 @@ from twohands.scores import Scores
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
 Json = dict[str, object]
+LEAST_FOLDS = 3  # one is judged, one tunes, and the rest is learnt
 _DIGITS = 4
 _CERTAIN = 1e-6
 
@@ -57,7 +58,9 @@ def make_folds(examples: Sequence[Example], *, n_folds: int, seed: int) -> npt.N
     for example in examples:
         sizes[example.group] = sizes.get(example.group, 0) + 1
     if len(sizes) < n_folds:
-        raise DataError("the rows cannot be parted", [f"{len(sizes)} groups (documents), but {n_folds} folds"])
+        more = f"--folds {len(sizes)}" if len(sizes) >= LEAST_FOLDS else f"rows of {LEAST_FOLDS} documents or more"
+        fault = f"{len(sizes)} groups (documents), but {n_folds} folds; give {more}"
+        raise DataError("the rows cannot be parted", [fault])
     order = np.random.default_rng(seed).permutation(len(sizes))
     groups = list(sizes)
     # The biggest first, each into the emptiest fold; among equals as drawn.

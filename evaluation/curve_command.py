@@ -8,7 +8,7 @@ from typing import Any, cast
 import click
 
 from evaluation.dataset import HALVED, cut_taxonomy, halve, load_labelled, refuse_overlap
-from evaluation.growth import FEWEST_POINTS, choose_sizes, grow
+from evaluation.growth import FEWEST_POINTS, choose_sizes, draw_parts, grow
 from evaluation.learners import LEARNER, Learner, parse_learner
 from evaluation.linear import import_sklearn
 from evaluation.measure import note_absent, note_few, note_rare
@@ -182,6 +182,15 @@ def curve(
     notes += left_out
     rows: Sequence[Example] = files["train"].examples
     sizes = choose_sizes(len(rows), n_points=points, fewest=fewest)
+    known, left_out = cut_taxonomy(
+        known,
+        {
+            f"part {number + 1} of {sizes[0]}": draw_parts(rows, sizes[:1], seed=(seed, number))[0]
+            for number in range(fits)
+        },
+        advice=" (of the smallest size; a larger --fewest takes larger parts)",
+    )
+    notes += left_out
     fitter = Learner.make(learner, known, files["dev"].examples, seed=seed, num_threads=threads)
     everything = [example for part in files.values() for example in part.examples]
     with show_progress("reading", len(everything)) as advance:

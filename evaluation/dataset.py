@@ -126,12 +126,15 @@ def halve(part: LabelledFiles, *, seed: int) -> tuple[LabelledFiles, LabelledFil
     return take(True), take(False)
 
 
-def cut_taxonomy(taxonomy: Taxonomy, splits: Mapping[str, Sequence[Example]]) -> tuple[Taxonomy, list[str]]:
+def cut_taxonomy(
+    taxonomy: Taxonomy, splits: Mapping[str, Sequence[Example]], *, advice: str = ""
+) -> tuple[Taxonomy, list[str]]:
     """Keep the heads that can be learnt and measured: rows are often labelled for one head only.
 
     Args:
         taxonomy: all heads.
         splits: examples by the name of the split.
+        advice: what else to do, for the end of the sentences.
 
     Returns:
         The heads for which each split has a labelled row, and a sentence for each that is left out.
@@ -147,7 +150,7 @@ def cut_taxonomy(taxonomy: Taxonomy, splits: Mapping[str, Sequence[Example]]) ->
             if all(example.labels.get(head.name) is None for example in examples)
         ]
         if lacking:
-            notes.append(f"{head.name} is left out: no row of {' and of '.join(lacking)} is labelled for it.")
+            notes.append(f"{head.name} is left out: no row of {' and of '.join(lacking)} is labelled for it{advice}.")
         else:
             kept.append(head)
     if not kept:

@@ -187,8 +187,11 @@ def test_folds_hold_whole_documents_and_are_even(planted, taxonomy):
         by_group.setdefault(example.group, set()).add(int(fold))
     assert all(len(found) == 1 for found in by_group.values())
     assert (folds != make_folds(examples, n_folds=5, seed=1)).any()
-    with pytest.raises(errors.DataError):
-        make_folds(examples[:4], n_folds=5, seed=0)
+    for n_groups, advice in ((4, "give --folds 4"), (2, "give rows of 3 documents or more")):
+        few = [example for example in examples if example.group in list(by_group)[:n_groups]]
+        with pytest.raises(errors.DataError) as caught:
+            make_folds(few, n_folds=5, seed=0)
+        assert caught.value.faults == [f"{n_groups} groups (documents), but 5 folds; {advice}"]
 
 
 def test_alikeness_is_the_share_of_common_sequences(monkeypatch):
@@ -204,6 +207,19 @@ def test_rows_labelled_for_one_head_are_audited_for_it(tmp_path):
     assert list(found["suspects"]) == list(found["agreement"]) == ["topics"]
     assert [note for note in found["notes"] if note.startswith("stance is left out")]
     assert run("--data", path, "--replicates", "100").exit_code == 0
+
+
+@pytest.mark.issue(6)
+def test_a_head_labelled_in_too_few_documents_is_left_out_with_the_reason(tmp_path):
+    rows = make_rows(120, noise=0)
+    path = write_rows(
+        tmp_path / "rows.jsonl", [row | ({"topics": None} if n >= 4 else {}) for n, row in enumerate(rows)]
+    )
+    found = run_json("--data", path)
+    assert list(found["agreement"]) == ["stance"]
+    (note,) = [note for note in found["notes"] if note.startswith("topics is left out")]
+    assert "no row of fold " in note
+    assert note.endswith("give fewer --folds (3 at least), or more documents that are labelled for it.")
 
 
 def test_files_without_a_usable_row_are_refused(tmp_path):

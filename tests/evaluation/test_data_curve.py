@@ -174,6 +174,17 @@ def test_rows_labelled_for_one_head_have_a_curve(files, tmp_path):
     assert [note for note in report["notes"] if note.startswith("topics is left out")]
 
 
+@pytest.mark.issue(6)
+def test_a_head_labelled_in_too_few_documents_is_left_out_with_the_reason(files, tmp_path):
+    rows = [row | ({"topics": None} if n >= 4 else {}) for n, row in enumerate(make_rows(120))]
+    train = write_rows(tmp_path / "train.jsonl", rows)
+    report = run_json("--train", train, "--dev", files["dev"], "--data", files["data"], "--fewest", "10")
+    assert list(report["heads"]) == ["stance"]
+    (note,) = [note for note in report["notes"] if note.startswith("topics is left out")]
+    assert "no row of part " in note
+    assert note.endswith("is labelled for it (of the smallest size; a larger --fewest takes larger parts).")
+
+
 def test_no_part_of_one_seed_is_a_part_of_the_next(files, monkeypatch):
     drawn = []
     draw = growth.draw_parts
