@@ -106,7 +106,12 @@ def _draw_slices(slices: Mapping[str, Any], heads: Mapping[str, Any]) -> str:
     series = {
         name: {value: part["heads"].get(name, {}).get("macro_f1") for value, part in slices.items()} for name in heads
     }
-    whole = {name: head["macro_f1"]["value"] for name, head in heads.items()}
+    # As slices are: a label that no row has counts 0 in the head's own macro-F1, and all would stand above it (#6).
+    found = {
+        name: [figures["f1"]["value"] for figures in head["labels"].values() if figures["support"]]
+        for name, head in heads.items()
+    }
+    whole = {name: sum(of_labels) / len(of_labels) for name, of_labels in found.items() if of_labels}
     return draw_forest(series, names=choose_drawn(slices), xlabel="macro-F1", reference=whole)
 
 

@@ -132,6 +132,21 @@ def test_slices_have_a_table_a_head_and_only_what_needs_it_is_explained(tmp_path
 
 
 @pytest.mark.issue(6)
+def test_the_dotted_line_of_slices_is_over_the_labels_that_occur_as_they_are(tiny_model, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "evaluation.report.draw_forest", lambda *_, reference, **__: drawn.append(reference) or "<svg/>"
+    )
+    rows = [{**row, "source": "one", "topics": []} for row in make_rows(90) if row["stance"] != "neutral"]
+    printed, _, page = make_report(tiny_model, write_rows(tmp_path / "rows.jsonl", rows), tmp_path / "report")
+    (reference,) = drawn
+    of_slice = printed["slices"]["source"]["one"]["heads"]["stance"]["macro_f1"]["value"]
+    assert reference == {"stance": pytest.approx(of_slice)}  # no row has any topic
+    assert of_slice > printed["heads"]["stance"]["macro_f1"]["value"]
+    assert "all rows, over the labels that occur in any" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.issue(6)
 def test_scores_near_0_do_not_hide_the_error_of_the_others(taxonomy):
     generator = np.random.default_rng(0)
     n, head = 1500, taxonomy.heads[1]
