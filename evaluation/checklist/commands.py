@@ -115,7 +115,7 @@ def _note_what_is_missing(suites: Suites, rows: RowTexts | None) -> list[str]:
 @click.option("--outcomes", type=PATH, metavar="FILE", help="Also write every check and its outcome (JSONL).")
 @click.option("--examples", type=click.IntRange(min=0), default=8, show_default=True, help="Failures kept, by head.")
 @click.option("--without-texts", is_flag=True, help="Quote no row of --rows in any output.")
-@click.option("--gate", is_flag=True, help="End with exit code 1 when a bar is missed.")
+@click.option("--gate", is_flag=True, help="End with exit code 1 when a bar is missed, or nothing was held to it.")
 @click.option(
     "--bar",
     "bars",
