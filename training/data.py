@@ -23,10 +23,11 @@ from training.labels import (
 from training.leaks import count_contradictions, find_leaks, join_documents
 from training.public import HUB_PREFIX, name_file, name_hub
 from twohands.errors import DataError, FileReadError, LeakError
-from twohands.examples import Example, Row, check_rows, expand_paths, finish_examples, read_rows, take_whole
+from twohands.examples import Example, Row, check_rows, expand_paths, finish_examples, read_rows
 from twohands.hashing import sha256_of_file, sha256_of_value
 from twohands.manifest import DataFile
 from twohands.taxonomy import ProblemType, Taxonomy
+from twohands.values import read_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def _read_hub(name: str) -> Iterator[Row]:
     public = name_hub(name)
     for number, raw in enumerate(table, start=1):
         cells = {column: _name_classes(value, table.features[column]) for column, value in raw.items()}
-        yield Row(take_whole(cells), f"{public}:row {number}")
+        yield Row(read_names(cells), f"{public}:row {number}")
 
 
 def _resolve(names: Iterable[str], root: Path | None) -> list[Path]:

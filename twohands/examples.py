@@ -42,10 +42,9 @@ from twohands.row_files import (
     tell_unusable,
 )
 from twohands.taxonomy import Head, ProblemType, Taxonomy
-from twohands.values import read_whole
+from twohands.values import NAMES, read_names, read_whole
 
 NOT_LABELLED = -100.0
-_NAMES = ("id", "source", "group")
 
 Labels = npt.NDArray[np.float32]
 
@@ -96,13 +95,6 @@ def import_pyarrow(use: str) -> ModuleType:
     return import_extra("pyarrow.parquet", use=use, extra="eval", package="pyarrow")
 
 
-def take_whole(cells: Mapping[str, object]) -> Mapping[str, object]:
-    """Have 7 for 7.0 in the columns that name things: pandas writes it so where other cells of a column are empty."""
-    floats = ((name, cells.get(name)) for name in _NAMES)
-    whole = {name: int(value) for name, value in floats if isinstance(value, float) and value.is_integer()}
-    return {**cells, **whole} if whole else cells
-
-
 def read_jsonl_lines(pieces: Iterable[bytes], name: str, faults: list[str]) -> Iterator[Row]:
     """Stream the rows of JSONL.
 
@@ -115,7 +107,7 @@ def read_jsonl_lines(pieces: Iterable[bytes], name: str, faults: list[str]) -> I
         Raw rows.
     """
     for place, cells in read_json_cells(pieces, name, faults):
-        yield Row(take_whole(cells), place)
+        yield Row(read_names(cells), place)
 
 
 def _read_jsonl(path: Path, faults: list[str]) -> Iterator[Row]:
@@ -125,7 +117,7 @@ def _read_jsonl(path: Path, faults: list[str]) -> Iterator[Row]:
 def _read_csv(path: Path, faults: list[str]) -> Iterator[Row]:
     try:
         for place, cells, header in read_csv_cells(path, faults):
-            yield Row(cells, place, header)
+            yield Row(read_names(cells, is_csv=True), place, header)
     except UnicodeDecodeError as error:  # of UTF-16 or UTF-32; what is no UTF-8 is told of by row
         name = error.encoding[:6].upper()
         faults.append(f"{path}: not text in {name} ({error.reason}); save the file as UTF-8 (in Excel: CSV UTF-8)")
@@ -133,7 +125,7 @@ def _read_csv(path: Path, faults: list[str]) -> Iterator[Row]:
 
 def _read_parquet(path: Path, faults: list[str], columns: Collection[str] | None) -> Iterator[Row]:
     for place, cells in read_parquet_cells(import_pyarrow(f"reading {path}"), path, faults, columns):
-        yield Row(take_whole(cells), place)
+        yield Row(read_names(cells), place)
 
 
 def expand_paths(paths: Iterable[Path], suffixes: tuple[str, ...] = ROW_SUFFIXES) -> list[Path]:
@@ -243,7 +235,7 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
         RowError: all faults of the row.
     """
     names = [head.name for head in taxonomy.heads]
-    wanted = ("text", *names, *_NAMES)
+    wanted = ("text", *names, *NAMES)
     if unread := tell_unread(row.cells, wanted):
         raise RowError(row.place, unread, ())
     faults = []
@@ -271,7 +263,7 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
         faults.append(f"no label: none of the columns {', '.join(names)} is filled {tell_columns(columns, wanted)}")
     faults += [
         f"{name} is {row.cells[name]!r}, expected a string that is not empty, or a whole number"
-        for name in _NAMES
+        for name in NAMES
         if not isinstance(row.cells.get(name), str | int | None) or row.cells.get(name) == ""
     ]
     if faults or of_labels:

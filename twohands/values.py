@@ -2,10 +2,12 @@
 
 import math
 import re
+from collections.abc import Mapping
 
 from twohands.errors import EmptyParagraphError
 from twohands.paragraphs import normalise
 
+NAMES = ("id", "source", "group")  # the columns that say which row, whose and of which document it is
 NO_VALUE = "(none)"
 _WHOLE = re.compile(r"-?\d+(?=\.0\Z)", re.ASCII)
 
@@ -25,6 +27,28 @@ def read_whole(cell: object) -> object:
     if isinstance(cell, float):
         return None if math.isnan(cell) else int(cell) if cell.is_integer() else cell
     return cell
+
+
+def read_names(cells: Mapping[str, object], *, is_csv: bool = False) -> Mapping[str, object]:
+    """Have 7 for 7.0 in the columns of `NAMES`: pandas writes it so where other cells of a column are empty.
+
+    Else a document whose number one file has as 7 and another as 7.0 would be two, of which each split may have one.
+
+    Args:
+        cells: of a row.
+        is_csv: where the cells are of CSV, whose numbers are strings; elsewhere a string is left as it is.
+
+    Returns:
+        The cells.
+    """
+    found = ((name, cells.get(name)) for name in NAMES)
+    # NaN stays, and is refused: it is not absent, as nobody knows which document it is of.
+    names = {
+        name: read_whole(cell)
+        for name, cell in found
+        if (isinstance(cell, float) and cell.is_integer()) or (is_csv and isinstance(cell, str))
+    }
+    return {**cells, **names} if names else cells
 
 
 def spell_value(cell: object, *, most_chars: int) -> str:

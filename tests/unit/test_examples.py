@@ -282,6 +282,14 @@ def test_whole_numbers_that_pandas_makes_floats_of_name_documents(tmp_path, taxo
         assert [e.group for e in load_examples([tmp_path / name], taxonomy)] == ["0", "0", "r2", "7"]
 
 
+@pytest.mark.issue(3)
+def test_whole_numbers_that_pandas_makes_floats_name_rows_of_csv_alike(tmp_path, taxonomy):
+    lines = [f"{n},{TEXT} {n},neutral,{name},{name}" for n, name in (("4", "7"), ("5.0", "7.0"), ("6.50", "7.5"))]
+    (tmp_path / "a.csv").write_text("\n".join(["id,text,stance,source,group", *lines]), encoding="utf-8")
+    found = [(e.id, e.source, e.group) for e in load_examples([tmp_path / "a.csv"], taxonomy)]
+    assert found == [("4", "7", "7"), ("5", "7", "7"), ("6.50", "7.5", "7.5")]
+
+
 @pytest.mark.issue(2)
 def test_labels_that_are_numbers_may_be_written_as_such():
     labels = [{"name": str(n), "description": f"{n} of 3."} for n in range(4)]
