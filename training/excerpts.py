@@ -61,7 +61,7 @@ def read_excerpt(row: Row) -> Excerpt | None:
         raise ValueError(
             f"{_SENTENCES} is {sentences!r}, expected the first sentence from 0 and the one behind the last, as [0, 2]"
         )
-    return Excerpt(str(row_id), sentences[0], sentences[1])
+    return Excerpt(str(row_id).strip(), sentences[0], sentences[1])
 
 
 def cut_excerpts(

@@ -18,7 +18,7 @@ def read_restated(cells: Mapping[str, object]) -> str | None:
         Its id; None where the cell is empty.
     """
     value = cells.get(RESTATES)
-    value = value if isinstance(value, str) else read_whole(value)
+    value = value.strip() if isinstance(value, str) else read_whole(value)
     return None if value is None or value == "" else str(value)
 
 

@@ -29,26 +29,30 @@ def read_whole(cell: object) -> object:
     return cell
 
 
-def read_names(cells: Mapping[str, object], *, is_csv: bool = False) -> Mapping[str, object]:
-    """Have 7 for 7.0 in the columns of `NAMES`: pandas writes it so where other cells of a column are empty.
+def _read_name(cell: object, *, is_csv: bool) -> object:
+    if isinstance(cell, str):
+        return read_whole(cell.strip()) if is_csv else cell.strip()
+    # NaN stays, and is refused: it is not absent, as nobody knows which document it is of.
+    return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
 
-    Else a document whose number one file has as 7 and another as 7.0 would be two, of which each split may have one.
+
+def read_names(cells: Mapping[str, object], *, is_csv: bool = False) -> Mapping[str, object]:
+    """Spell the columns of `NAMES` alike in all files: without blanks around them, and 7 for 7.0.
+
+    pandas writes 7.0 where other cells of a column are empty. Else a document whose number one file has as 7 and
+    another as 7.0 would be two, of which each split may have one.
 
     Args:
         cells: of a row.
-        is_csv: where the cells are of CSV, whose numbers are strings; elsewhere a string is left as it is.
+        is_csv: where the cells are of CSV, whose numbers are strings, and where a blank cell is an absent one; in
+            other strings `7.0` is left as it is.
 
     Returns:
         The cells.
     """
-    found = ((name, cells.get(name)) for name in NAMES)
-    # NaN stays, and is refused: it is not absent, as nobody knows which document it is of.
-    names = {
-        name: read_whole(cell)
-        for name, cell in found
-        if (isinstance(cell, float) and cell.is_integer()) or (is_csv and isinstance(cell, str))
-    }
-    return {**cells, **names} if names else cells
+    names = {name: _read_name(cells[name], is_csv=is_csv) for name in NAMES if name in cells}
+    read = {**cells, **names}
+    return {name: cell for name, cell in read.items() if name not in names or cell != ""} if is_csv else read
 
 
 def spell_value(cell: object, *, most_chars: int) -> str:

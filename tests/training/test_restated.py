@@ -46,8 +46,9 @@ def test_a_row_is_shown_beside_the_one_that_it_restates_and_others_beside_themse
 
 
 def test_a_number_names_a_row_too_and_an_empty_cell_none():
-    rows = [row("7", "One."), row("8", "Two.", restates=7), row("9", "Three.", restates="")]
-    assert {name: other.id for name, other in find_restated(rows).items()} == {"8": "7"}
+    rows = [row("7", "One."), row("8", "Two.", restates=7), row("9", "Three.", restates=" ")]
+    rows.append(row("10", "Four.", restates=" 7 "))
+    assert {name: other.id for name, other in find_restated(rows).items()} == {"8": "7", "10": "7"}
 
 
 def test_a_number_of_pandas_names_a_row_and_its_empty_cell_none():

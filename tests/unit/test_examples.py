@@ -290,6 +290,30 @@ def test_whole_numbers_that_pandas_makes_floats_name_rows_of_csv_alike(tmp_path,
     assert found == [("4", "7", "7"), ("5", "7", "7"), ("6.50", "7.5", "7.5")]
 
 
+@pytest.mark.issue(3)
+def test_blanks_around_the_names_of_a_row_do_not_count(tmp_path, taxonomy):
+    rows = [row(n, id=f" {n}\t", source=" s", group=f"g{chr(0xA0)}") for n in range(2)]
+    write_jsonl(tmp_path / "a.jsonl", rows)
+    lines = [f' {n} ,{TEXT} {n},neutral,"s\n", g' for n in range(2)]
+    (tmp_path / "b.csv").write_text("\n".join(["id,text,stance,source,group", *lines]), encoding="utf-8")
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "c.parquet")
+    for name in ("a.jsonl", "b.csv", "c.parquet"):
+        examples = load_examples([tmp_path / name], taxonomy)
+        assert [(e.id, e.source, e.group) for e in examples] == [("0", "s", "g"), ("1", "s", "g")], name
+
+
+@pytest.mark.issue(3)
+def test_a_blank_name_is_absent_in_csv_and_refused_in_json(tmp_path, taxonomy):
+    (tmp_path / "a.csv").write_text(f"id,text,stance,source,group\n ,{TEXT},neutral, , \n", encoding="utf-8")
+    place = f"{tmp_path / 'a.csv'}:2"
+    (example,) = load_examples([tmp_path / "a.csv"], taxonomy)
+    assert (example.id, example.source, example.group) == (place, "a", place)
+    path = write_jsonl(tmp_path / "b.jsonl", [row(0, id=" ", source="  ", group="\t")])
+    (fault,) = faults_of([path], taxonomy)
+    for name in ("id", "source", "group"):
+        assert f"{name} is '', expected a string that is not empty" in fault
+
+
 @pytest.mark.issue(2)
 def test_labels_that_are_numbers_may_be_written_as_such():
     labels = [{"name": str(n), "description": f"{n} of 3."} for n in range(4)]
