@@ -9,7 +9,7 @@ import numpy as np
 from twohands.errors import DataError, LeakError
 from twohands.examples import Example, check_rows, expand_paths, fingerprint, finish_examples, read_rows
 from twohands.hashing import sha256_of_file
-from twohands.open_cells import is_open
+from twohands.open_cells import is_unlabelled
 from twohands.row_faults import advise_taxonomy
 from twohands.taxonomy import Taxonomy
 
@@ -63,7 +63,7 @@ def load_labelled(
     paths = expand_paths(paths)
     for path in paths:
         rows = list(read_rows(path, faults))
-        kept = [row for row in rows if any(not is_open(row.cells.get(head.name), head) for head in taxonomy.heads)]
+        kept = [row for row in rows if any(not is_unlabelled(row.cells, head) for head in taxonomy.heads)]
         if skip_unlabelled:
             n_skipped += len(rows) - len(kept)
             rows = kept

@@ -16,7 +16,7 @@ from training.excerpts import Excerpt, read_excerpt
 from twohands.errors import DataError
 from twohands.examples import NOT_LABELLED, Example, Labels, Row, as_words, encode_labels, read_rows
 from twohands.hashing import sha256_of_value
-from twohands.open_cells import is_open
+from twohands.open_cells import is_open, is_unlabelled
 from twohands.restating import RESTATES, read_restated
 from twohands.row_faults import LabelWordsError, RowError, tell_faults, tell_once
 from twohands.taxonomy import Head, ProblemType, Taxonomy
@@ -48,7 +48,7 @@ def _check_scores(value: object, head: Head) -> dict[str, float]:
 
 def _is_bare(cells: Mapping[str, object], taxonomy: Taxonomy) -> bool:
     """Whether no head is filled."""
-    return all(is_open(cells.get(head.name), head) for head in taxonomy.heads)
+    return all(is_unlabelled(cells, head) for head in taxonomy.heads)
 
 
 def _check_line(row: Row, taxonomy: Taxonomy) -> dict[str, object]:
@@ -56,7 +56,9 @@ def _check_line(row: Row, taxonomy: Taxonomy) -> dict[str, object]:
     heads = {head.name: head for head in taxonomy.heads}
     if row.cells.get("id") is None:
         raise ValueError("no id; labels are laid over rows by their id")
-    cells: dict[str, object] = {n: row.cells[n] for n, head in heads.items() if not is_open(row.cells.get(n), head)}
+    spoken_of = {name: head for name, head in heads.items() if not is_unlabelled(row.cells, head)}
+    # The scores beside a blank that says that none applies are not laid along.
+    cells = {n: [] if is_open(value := row.cells.get(n), head) else value for n, head in spoken_of.items()}
     of_labels: list[str] = []
     for name, value in cells.items():
         try:  # here, as the row it is laid over would be blamed for an unknown word
@@ -186,7 +188,7 @@ def lay_labels(rows: Iterable[Row], labels: LabelsById, taxonomy: Taxonomy, left
     for row in rows:
         identifier = row.cells.get("id")
         laid = {} if identifier is None else labels.get(str(identifier), {})
-        given = {head.name for head in taxonomy.heads if not is_open(row.cells.get(head.name), head)}
+        given = {head.name for head in taxonomy.heads if not is_unlabelled(row.cells, head)}
         if read_restated(row.cells) is not None:
             given.add(RESTATES)
         cells = {**row.cells, **{n: value for n, value in laid.items() if n != _EXCERPT and n not in given}}

@@ -17,8 +17,8 @@ from training.excerpts import draw_excerpts
 from training.labels import CHOSEN
 from training.pseudo import load_teachers, read_texts, score_in_chunks
 from twohands.errors import DataError, FileWriteError
-from twohands.examples import Row, as_words, expand_paths, read_rows
-from twohands.open_cells import is_open
+from twohands.examples import Row, expand_paths, read_rows, read_words
+from twohands.open_cells import is_unlabelled
 from twohands.row_faults import LabelWordsError, RowError, tell_faults, tell_once
 from twohands.scores import Scores
 from twohands.taxonomy import ProblemType, Taxonomy
@@ -75,9 +75,8 @@ def _take_known(row: Row, taxonomy: Taxonomy, wrong: list[RowError]) -> dict[str
     known: dict[str, object] = {}
     faults: list[str] = []
     for head in taxonomy.heads:
-        value = row.cells.get(head.name)
         try:
-            words = None if is_open(value, head) else as_words(value, head)
+            words = read_words(row.cells, head)
         except LabelWordsError as error:
             faults += error.faults
         else:
@@ -120,9 +119,7 @@ def read_candidates(
         raise DataError("rows cannot be chosen from; nothing was written", tell_once(faults))
     if n_excerpts is None:
         labelled |= {
-            i
-            for i, (row, _) in rows.items()
-            if not any(is_open(row.cells.get(head.name), head) for head in taxonomy.heads)
+            i for i, (row, _) in rows.items() if not any(is_unlabelled(row.cells, head) for head in taxonomy.heads)
         }
         wrong: list[RowError] = []
         found = [

@@ -17,7 +17,7 @@ from twohands.errors import DataError, FileReadError, InputError
 from twohands.extras import import_extra
 from twohands.hashing import sha256_of_value
 from twohands.json_cells import read_json_cells
-from twohands.open_cells import is_answer, is_open
+from twohands.open_cells import is_open, is_unlabelled
 from twohands.paragraphs import normalise
 from twohands.row_faults import (
     LabelWordsError,
@@ -220,6 +220,25 @@ def as_words(value: object, head: Head) -> tuple[str, ...]:
     return tuple(name for name in head.label_names if name in words)
 
 
+def read_words(cells: Mapping[str, object], head: Head) -> tuple[str, ...] | None:
+    """Read the label words of a row.
+
+    Args:
+        cells: of the row.
+        head: which head.
+
+    Returns:
+        As `as_words`; None where nobody looked.
+
+    Raises:
+        LabelWordsError: as `as_words`.
+    """
+    if is_unlabelled(cells, head):
+        return None
+    value = cells.get(head.name)
+    return () if is_open(value, head) else as_words(value, head)
+
+
 def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
     """Check one row against the taxonomy.
 
@@ -251,12 +270,8 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
         faults.append(f"text: {error}")
     labels: dict[str, tuple[str, ...] | None] = {}
     for head in taxonomy.heads:
-        value = row.cells.get(head.name)
         try:
-            if is_open(value, head):
-                labels[head.name] = () if is_answer(row.cells, head) else None
-            else:
-                labels[head.name] = as_words(value, head)
+            labels[head.name] = read_words(row.cells, head)
         except LabelWordsError as error:
             of_labels += error.faults
     if not faults and not of_labels and all(words is None for words in labels.values()):
@@ -306,7 +321,7 @@ def check_rows(
             examples.append(check_row(row, taxonomy, default_source=default_source))
         except RowError as error:
             found.append(error)
-            is_bare = all(is_open(row.cells.get(head.name), head) for head in taxonomy.heads)
+            is_bare = all(is_unlabelled(row.cells, head) for head in taxonomy.heads)
             has_text = "text" in row.list_columns()
             n_strange += is_bare or not has_text
             n_bare += is_bare and has_text

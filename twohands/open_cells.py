@@ -36,3 +36,13 @@ def is_answer(cells: Mapping[str, object], head: Head) -> bool:
         return False
     scores = [cells.get(f"{head.name}_score_{name}") for name in head.label_names]
     return all(score is not None and str(score).strip() for score in scores)
+
+
+def is_unlabelled(cells: Mapping[str, object], head: Head) -> bool:
+    """Whether a row has no label of a head: its cell is open, and no answer that none applies.
+
+    Args:
+        cells: of the row.
+        head: which head.
+    """
+    return is_open(cells.get(head.name), head) and not is_answer(cells, head)

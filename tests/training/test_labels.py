@@ -94,6 +94,25 @@ def test_a_blank_cell_is_open_to_labels_and_lays_none(folder, taxonomy):
         load(folder, taxonomy, [{"id": "p0", "topics": " "}])
 
 
+ANSWER = {f"topics_score_{name}": score for name, score in TOPICS.items()}
+
+
+@pytest.mark.issue(3)
+def test_a_blank_beside_scores_lays_that_none_applies_and_wins_in_the_row(folder, taxonomy):
+    texts = [{"id": f"p{n}", "text": f"the market of a pool row, number {n}"} for n in range(3)]
+    write_rows(folder / "pool.jsonl", [texts[0] | {"topics": ""} | ANSWER, *texts[1:]])
+    lines = [{"id": "p0", "topics": ["regulation"]}, {"id": "p1", "stance": "neutral", "topics": ""} | ANSWER,
+             {"id": "p2", "topics": " "} | ANSWER]  # fmt: skip
+    splits = load(folder, taxonomy, lines)
+    found = {example.id: example.labels for example in splits.train if example.id.startswith("p")}
+    assert found == {
+        "p0": {"stance": None, "topics": ()},
+        "p1": {"stance": ("neutral",), "topics": ()},
+        "p2": {"stance": None, "topics": ()},
+    }
+    assert [tuple(told) for told in splits.overruled] == [("labels.jsonl", "topics", 1)]
+
+
 def test_without_labels_files_an_unlabelled_row_is_still_a_fault(folder, taxonomy):
     with pytest.raises(DataError) as caught:
         load_splits(make_config(folder, train=["train.jsonl", "pool.jsonl"]), taxonomy, seed=1)

@@ -101,6 +101,15 @@ def test_nought_is_a_document_and_a_blank_cell_no_label(tmp_path, taxonomy):
     }
 
 
+@pytest.mark.issue(3)
+def test_a_blank_beside_scores_is_a_label_that_none_applies(tmp_path, taxonomy):
+    answer = {"topics": "", **{f"topics_score_{name}": 0.1 for name in taxonomy.heads[1].label_names}}
+    rows = [{"id": f"p{n}", "text": f"Text number {n}.", **answer} for n in range(2)]
+    write_rows(tmp_path / "pool.jsonl", [rows[0] | {"stance": "neutral"}, rows[1]])
+    (found,), n_passed = read_candidates([tmp_path / "pool.jsonl"], taxonomy)
+    assert (found.id, found.cells, n_passed) == ("p1", {"group": "p1", "topics": []}, 1)
+
+
 def test_faults_of_rows_are_told_all_at_once(tmp_path, taxonomy):
     write_rows(tmp_path / "bad.jsonl", [{"text": "No id."}, {"id": "a", "text": " "}, {"id": "b", "text": "B."},
                                         {"id": "b", "text": "B."}])  # fmt: skip

@@ -74,3 +74,13 @@ def test_a_blank_beside_a_score_of_each_label_is_an_answer_that_none_applies(tax
     path.write_text(json.dumps(row) + "\n", encoding="utf-8")
     (example,) = load_examples([path], taxonomy)
     assert example.labels["topics"] == read
+
+
+@pytest.mark.issue(3)
+def test_a_row_whose_only_label_is_an_answer_that_none_applies_is_not_passed_over(taxonomy, tmp_path):
+    told = {f"topics_score_{name}": 0.1 for name in taxonomy.heads[1].label_names}
+    path = tmp_path / "a.jsonl"
+    rows = [{"id": "r0", "text": "A text.", "topics": ""} | told, {"id": "r1", "text": "Another text."}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    found = load_labelled([path], taxonomy, skip_unlabelled=True)
+    assert ([example.id for example in found.examples], found.n_skipped) == (["r0"], 1)
