@@ -17,7 +17,7 @@ from training.encoders import find_encoder
 from training.gates import Candidate, check_fp32, measure_candidate
 from training.graphs import export_graph, make_candidate
 from training.machine import set_threads
-from training.model import load_checkpoint
+from training.model import list_labels, load_checkpoint
 from training.public import publish_config
 from training.stages import check_not_learnt, read_run
 from twohands.bounds import measure_heads
@@ -222,7 +222,8 @@ def export_checkpoint(
     Raises:
         GateError: the fp32 graph does not agree with PyTorch; nothing is written.
         FileReadError: the checkpoint is incomplete.
-        CheckpointError: it was restored from a model folder, and no run has gone on from it.
+        CheckpointError: it was restored from a model folder, and no run has gone on from it; or it answers other
+            labels than the taxonomy has, or in another order.
         LeakError: it learnt from a document or a text of dev or test.
         DataError: it learnt from other rows than those of train.
         RunConflictError: `output` is in the way.
@@ -234,6 +235,11 @@ def export_checkpoint(
     _check_rows(checkpoint, facts, splits)
     set_threads(config.compute.num_threads)
     model = load_checkpoint(checkpoint)
+    if (answered := list_labels(model)) != list(taxonomy.label_names):  # else one label would get another's logits
+        raise CheckpointError(
+            f"{checkpoint} answers {', '.join(answered)}, in this order; the taxonomy of its train_config.yaml has "
+            f"{', '.join(taxonomy.label_names)}: give it the same labels in the same order"
+        )
     encoder = ParagraphEncoder.from_file(checkpoint / TOKENIZER_NAME, config.window)
     dev_labels = encode_labels(splits.dev, taxonomy)
     n_dev = _count_labelled(dev_labels, taxonomy)

@@ -214,6 +214,11 @@ def load_checkpoint(folder: Path) -> PreTrainedModel:
     return model.eval()
 
 
+def list_labels(model: PreTrainedModel) -> list[str]:
+    """Name the labels of a checkpoint in the order of its logits."""
+    return [model.config.id2label[number] for number in range(model.config.num_labels)]
+
+
 def build_blank(folder: Path) -> PreTrainedModel:
     """Build the network that a folder's config describes, with random weights, in evaluation mode.
 

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from training.encodercache import WEIGHTS_NAME
 from training.encoders import RUN_NAME
-from training.model import load_checkpoint
+from training.model import list_labels, load_checkpoint
 from twohands.errors import CheckpointError, LeakError
 from twohands.examples import Example
 from twohands.hashing import sha256_of_file
@@ -190,7 +190,7 @@ def load_start(checkpoint: Path, taxonomy: Taxonomy) -> PreTrainedModel:
         CheckpointError: its labels are not those of the taxonomy.
     """
     model = load_checkpoint(checkpoint)
-    labels = [model.config.id2label[number] for number in range(model.config.num_labels)]
+    labels = list_labels(model)
     if labels != list(taxonomy.label_names):
         raise CheckpointError(
             f"start.checkpoint: {checkpoint} answers {', '.join(labels)}; "

@@ -1,5 +1,6 @@
 """Owns looking at a model folder: its headline figures, its description for people, and a check that it works."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -123,8 +124,26 @@ def _run_probe(folder: Path, n_labels: int) -> list[str]:
     return []
 
 
+def _compare_labels(folder: Path, manifest: Manifest) -> list[str]:
+    """Tell of labels that `config.json` has otherwise: other tools go by it, and one of the two names them wrongly."""
+    path = folder / "config.json"
+    try:
+        content = json.loads(path.read_bytes()) if path.is_file() else None
+    except (ValueError, RecursionError) as error:
+        return [f"{path.name} is not JSON: {error}"]
+    id2label = content.get("id2label") if isinstance(content, dict) else None
+    if not isinstance(id2label, dict):
+        return []
+    named, listed = [id2label.get(str(n)) for n in range(len(id2label))], list(manifest.taxonomy.label_names)
+    if named == listed:
+        return []
+    return [
+        f"{path.name} names the labels {', '.join(map(str, named))}, the manifest {', '.join(listed)}; export again"
+    ]
+
+
 def find_faults(folder: Path) -> list[str]:
-    """Check a model folder: every digest, then that the model answers.
+    """Check a model folder: every digest, that its files name the same labels, then that the model answers.
 
     Args:
         folder: a model folder.
@@ -138,6 +157,8 @@ def find_faults(folder: Path) -> list[str]:
         return error.faults
     except TwoHandsError as error:
         return [str(error)]
+    if faults := _compare_labels(folder, manifest):
+        return faults
     try:
         return _run_probe(folder, manifest.taxonomy.n_labels)
     except TwoHandsError as error:

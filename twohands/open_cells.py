@@ -44,5 +44,8 @@ def is_unlabelled(cells: Mapping[str, object], head: Head) -> bool:
     Args:
         cells: of the row.
         head: which head.
+
+    Returns:
+        True where nobody looked.
     """
     return is_open(cells.get(head.name), head) and not is_answer(cells, head)

@@ -25,7 +25,7 @@ from training.loop import fit
 from training.model import build_model, load_checkpoint
 from twohands import Classifier
 from twohands.encoding import ParagraphEncoder
-from twohands.errors import GateError
+from twohands.errors import CheckpointError, GateError
 from twohands.session import OnnxSession
 
 
@@ -123,6 +123,17 @@ def test_a_corrupted_head_fails_the_gate_and_leaves_nothing(checkpoint, give_gra
         export_to(checkpoint, tmp_path / "out" / "bad")
     assert any("PyTorch" in fault for fault in caught.value.faults)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.issue(3)
+def test_labels_of_another_order_than_the_checkpoints_are_refused(checkpoint, tmp_path):
+    made, config, taxonomy, splits = checkpoint
+    content = taxonomy.model_dump(mode="json")
+    content["heads"][0]["labels"].reverse()
+    other = type(taxonomy).model_validate(content)
+    with pytest.raises(CheckpointError, match="in the same order"):
+        export_checkpoint(made, config, other, splits, output=tmp_path / "out", overwrite=False)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_head_that_answers_nan_fails_the_gate(checkpoint, give_graph, tmp_path):

@@ -98,6 +98,22 @@ def test_verify(run, places):
     assert run("models", "verify", "none").code == 1
 
 
+@pytest.mark.issue(3)
+def test_labels_that_the_manifest_and_the_network_name_otherwise_are_a_fault(places):
+    folder = places / "tiny"
+    manifest, _ = load_manifest(folder)
+    labels = list(manifest.taxonomy.label_names)
+    for names, n_faults in ((labels, 0), ([labels[1], labels[0], *labels[2:]], 1), (labels[:-1], 1)):
+        content = {"id2label": {str(n): name for n, name in enumerate(names)}}
+        (folder / "config.json").write_text(json.dumps(content), encoding="utf-8")
+        write_manifest(folder, manifest)
+        assert sum("names the labels" in fault for fault in find_faults(folder)) == n_faults, names
+    (folder / "config.json").write_text("{", encoding="utf-8")
+    write_manifest(folder, manifest)
+    (fault,) = find_faults(folder)
+    assert "config.json is not JSON" in fault
+
+
 def test_verify_without_any_model_is_an_error(run, places):
     shutil.rmtree(places)
     assert run("models", "verify").code == 1
