@@ -157,6 +157,7 @@ def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite
 
     CHECKPOINT is what `twohands train` leaves in runs/RUN_NAME/checkpoint. Its train_config.yaml names the dev rows
     by which calibration, thresholds and the int8 gate are fitted; --set data.root=... points to where they are now.
+    --set takes keys of data, export, compute and window, and version, license, card_notes and run_name.
     Refused are rows of train that it did not learn from, and rows of dev or test that it did.
     """
     from training.config import load_dumped_config  # noqa: PLC0415, RUF100
@@ -169,9 +170,10 @@ def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite
         raise CheckpointError(
             f"{checkpoint} is no checkpoint of `twohands train`: it has no {CONFIG_NAME}{_hint_of_run(checkpoint)}"
         )
-    from training.export import refuse_restored  # noqa: PLC0415, RUF100
+    from training.export import refuse_overrides, refuse_restored  # noqa: PLC0415, RUF100
 
     facts = refuse_restored(checkpoint)
+    refuse_overrides(overrides, facts, checkpoint / CONFIG_NAME)
     chosen, taxonomy = load_dumped_config(checkpoint / CONFIG_NAME, overrides=overrides)
     _refuse_existing(output, overwrite=overwrite)
     check_room(output, needed_bytes=EXPORT_COPIES * folder_bytes(checkpoint), option="--output")

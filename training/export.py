@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -25,7 +26,7 @@ from twohands.cautions import find_usual
 from twohands.cpu import read_cpu
 from twohands.decide import decide_all
 from twohands.encoding import EncodedParagraph, ParagraphEncoder
-from twohands.errors import CheckpointError, DataError, FileReadError
+from twohands.errors import CheckpointError, ConfigError, DataError, FileReadError
 from twohands.examples import NOT_LABELLED, Example, Labels, encode_labels, fingerprint
 from twohands.inspection import format_figure, headline, headline_split
 from twohands.known import KEY, PARITY_NAME, ask_known
@@ -54,6 +55,39 @@ Figures = dict[str, dict[str, object]]
 _FEW_ROWS = 300  # of dev: below, one answer that turns moves macro-F1 by some .005
 _LOOSE_DROP = 0.05
 _MOST_LOOKED_AT = 10_000  # of train, for its usual warnings
+
+
+# What of a config an export goes by: the rest says how the checkpoint was trained, and is written down as a fact.
+_OF_EXPORT = ("data", "export", "compute", "window", "version", "license", "card_notes", "run_name")
+
+
+def refuse_overrides(overrides: Sequence[str], facts: Mapping[str, Any], config: Path) -> None:
+    """Refuse to change by `--set` what a checkpoint was trained by.
+
+    Args:
+        overrides: `a.b=value` each.
+        facts: what the run wrote of itself; one of an older release does not say where its encoder came from, so it
+            may be told where that is now.
+        config: the checkpoint's `train_config.yaml`.
+
+    Raises:
+        ConfigError: such keys; all at once.
+    """
+    keys = [override.partition("=")[0].strip() for override in overrides]
+    taken = set() if "encoder" in facts else {"encoder.name"}
+    sections = [(key, key.split(".")[0]) for key in keys if key not in taken]
+    refused = [(key, section) for key, section in sections if section in TrainConfig.model_fields.keys() - _OF_EXPORT]
+    if refused:
+        faults = [
+            f"--set {key}: "
+            + (
+                f"the taxonomy stands in {config}, under `taxonomy`"
+                if section == "taxonomy"
+                else "only training has it"
+            )
+            for key, section in refused
+        ]
+        raise ConfigError(f"an export takes keys of {', '.join(_OF_EXPORT)}; train again to change others", faults)
 
 
 def refuse_restored(checkpoint: Path) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from training.commands import _describe_teacher, export, train
 from training.config import load_config
 from training.data import Splits, load_splits
 from training.encoders import find_encoder
+from training.export import refuse_overrides
 from training.graphs import export_graph
 from training.labels import ONLY_SCORED, TEACHER_SCORES
 from training.loop import fit
@@ -208,6 +209,21 @@ def test_an_export_of_a_runs_folder_says_where_its_checkpoint_is_or_how_it_comes
 
 
 @pytest.mark.issue(3)
+@pytest.mark.issue(3)
+def test_an_export_changes_nothing_that_training_went_by(tmp_path):
+    path = tmp_path / "train_config.yaml"
+    taken = ["data.root=rows", "export.opset=18", "compute={}", "window.max_windows=2", "version=2", "license=MIT",
+             "card_notes=[]", "run_name=b", "dta.root=x", "words"]  # fmt: skip
+    refuse_overrides(taken, {"encoder": {}}, path)  # what is no key at all is told of where it is looked up
+    refuse_overrides(["encoder.name=moved"], {}, path)  # an older release wrote down no encoder
+    refused = ["optim.learning_rate=1.0e-3", "encoder.name=other", "taxonomy=other.yaml", "seed=2"]
+    with pytest.raises(ConfigError) as caught:
+        refuse_overrides(["data.root=rows", *refused], {"encoder": {}}, path)
+    keys = [override.partition("=")[0] for override in refused]
+    assert [fault.split(":")[0] for fault in caught.value.faults] == [f"--set {key}" for key in keys]
+    assert f"the taxonomy stands in {path}" in caught.value.faults[2]
+
+
 def test_rows_that_only_a_teacher_scored_are_not_told_of_as_labelled(taxonomy):
     def make(number: int, **columns: object) -> Example:
         return Example(str(number), "Sell it.", {"stance": ("neutral",), "topics": None}, "s", "g", columns=columns)
@@ -292,7 +308,11 @@ def test_the_command_leaves_a_folder_that_answers_like_the_checkpoint_and_export
     assert "no warning `too_short`" in card
 
     # Elsewhere there need be no encoder: the checkpoint says what it came from.
-    arguments = ["runs/tiny/checkpoint", "--output", "out/again", "--set", "encoder.name=gone"]
+    dumped = Path("runs/tiny/checkpoint/train_config.yaml")
+    content = yaml.safe_load(dumped.read_text(encoding="utf-8"))
+    content["config"]["encoder"]["name"] = "gone"
+    dumped.write_text(yaml.safe_dump(content), encoding="utf-8")
+    arguments = ["runs/tiny/checkpoint", "--output", "out/again"]
     assert CliRunner().invoke(export, arguments, catch_exceptions=False).exit_code == 0
     again = load_manifest(Path("out/again"))[0]
     assert manifest.rules == again.rules or manifest.graph.recipe != again.graph.recipe
