@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from training.excerpts import Excerpt, read_excerpt
+from training.excerpts import EXCERPT_NAMES, Excerpt, read_excerpt
 from twohands.errors import DataError
 from twohands.examples import NOT_LABELLED, Example, Labels, Row, as_words, encode_labels, read_rows
 from twohands.hashing import sha256_of_value
 from twohands.open_cells import is_open, is_unlabelled
 from twohands.restating import RESTATES, read_restated
-from twohands.row_faults import LabelWordsError, RowError, tell_faults, tell_once
+from twohands.row_faults import LabelWordsError, RowError, tell_case, tell_faults, tell_once
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
 _SCORES = "scores"
@@ -51,11 +51,18 @@ def _is_bare(cells: Mapping[str, object], taxonomy: Taxonomy) -> bool:
     return all(is_unlabelled(cells, head) for head in taxonomy.heads)
 
 
+def _check_names(row: Row, heads: Iterable[str]) -> None:
+    """Raise ValueError where a line is passed over, or some of it, for how its columns are named."""
+    if misspelt := tell_case(row.list_columns(), ("id", *heads, _SCORES, RESTATES, *EXCERPT_NAMES)):
+        raise RowError(row.place, [], misspelt)
+    if row.cells.get("id") in (None, ""):
+        raise ValueError("no id; labels are laid over rows by their id")
+
+
 def _check_line(row: Row, taxonomy: Taxonomy) -> dict[str, object]:
     """The cells that one line lays over its row; raises ValueError that says what was found and expected."""
     heads = {head.name: head for head in taxonomy.heads}
-    if row.cells.get("id") is None:
-        raise ValueError("no id; labels are laid over rows by their id")
+    _check_names(row, heads)
     spoken_of = {name: head for name, head in heads.items() if not is_unlabelled(row.cells, head)}
     # The scores beside a blank that says that none applies are not laid along.
     cells = {n: [] if is_open(value := row.cells.get(n), head) else value for n, head in spoken_of.items()}

@@ -13,10 +13,11 @@ from twohands import Classifier
 from twohands.errors import DataError, FileWriteError, InputError
 from twohands.examples import Row, expand_paths, read_rows
 from twohands.paragraphs import normalise
-from twohands.row_faults import FileFault, tell_columns, tell_once
+from twohands.row_faults import FileFault, tell_case, tell_columns, tell_once
 from twohands.runtimes import DEFAULT_RUNTIME, Runtime
 from twohands.scores import Scores, calibrate
 from twohands.taxonomy import Taxonomy
+from twohands.values import NAMES
 
 _CHUNK = 64
 
@@ -44,6 +45,8 @@ def read_texts(paths: Iterable[Path], faults: list[str]) -> dict[str, tuple[Row,
                     FileFault(f"{path}: no id", row.place, f"no id, by which labels are laid over rows {columns}")
                 )
                 continue
+            misspelt = tell_case(row.list_columns(), ("text", *NAMES))
+            faults += [FileFault(f"{path}: {fault}", row.place, fault) for fault in misspelt]
             if str(identifier) in found:
                 faults.append(f"{row.place}: id {identifier!r} stands twice; labels are laid over rows by their id")
                 continue

@@ -23,6 +23,7 @@ from twohands.row_faults import (
     LabelWordsError,
     RowError,
     advise_taxonomy,
+    tell_case,
     tell_columns,
     tell_faults,
     tell_once,
@@ -274,7 +275,9 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
             labels[head.name] = read_words(row.cells, head)
         except LabelWordsError as error:
             of_labels += error.faults
-    if not faults and not of_labels and all(words is None for words in labels.values()):
+    if not faults and any(words is not None for words in labels.values()):  # else all columns are told of
+        of_labels += tell_case(columns, wanted)
+    elif not faults and not of_labels:
         faults.append(f"no label: none of the columns {', '.join(names)} is filled {tell_columns(columns, wanted)}")
     faults += [
         f"{name} is {row.cells[name]!r}, expected a string that is not empty, or a whole number"

@@ -97,6 +97,25 @@ def tell_columns(columns: tuple[str, ...], wanted: tuple[str, ...]) -> str:
     return f"(columns: {', '.join(columns) or 'none'})" + (f"; did you mean {meant}?" if meant else "")
 
 
+@functools.lru_cache(maxsize=256)
+def tell_case(columns: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """Tell of columns that are like an absent one but for case and blanks: each would be passed over in silence.
+
+    Args:
+        columns: their names, as they stand.
+        wanted: names that would be read.
+
+    Returns:
+        A fault for each.
+    """
+    meant = {name: name.strip().casefold() for name in columns if name not in wanted}
+    return tuple(
+        f"column {name!r} is not {plain!r}, by case or blanks alone, and would not be read; rename it"
+        for name, plain in meant.items()
+        if plain in wanted and plain not in columns
+    )
+
+
 def _find_column(name: str, others: dict[str, str]) -> str | None:
     """The column that is like an absent one; or holds its name as a word, as complaint_text does, if only one does."""
     near = difflib.get_close_matches(name.casefold(), others, 1, _LIKE_COLUMN)

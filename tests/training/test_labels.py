@@ -113,6 +113,15 @@ def test_a_blank_beside_scores_lays_that_none_applies_and_wins_in_the_row(folder
     assert [tuple(told) for told in splits.overruled] == [("labels.jsonl", "topics", 1)]
 
 
+@pytest.mark.issue(3)
+def test_a_column_of_a_labels_file_that_differs_by_case_alone_is_refused(folder, taxonomy):
+    lines = [{"id": f"p{n}", "Stance": "neutral", "topics": []} for n in range(3)]
+    with pytest.raises(DataError) as caught:
+        load(folder, taxonomy, lines)
+    (fault,) = caught.value.faults
+    assert f"{folder / 'labels.jsonl'}:1 and 2 more rows: column 'Stance' is not 'stance'" in fault
+
+
 def test_without_labels_files_an_unlabelled_row_is_still_a_fault(folder, taxonomy):
     with pytest.raises(DataError) as caught:
         load_splits(make_config(folder, train=["train.jsonl", "pool.jsonl"]), taxonomy, seed=1)

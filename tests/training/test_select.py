@@ -129,6 +129,15 @@ def test_a_file_without_ids_is_one_fault(tmp_path, taxonomy):
         assert "(columns: ids, text)" in fault
 
 
+@pytest.mark.issue(3)
+def test_a_column_of_another_case_is_one_fault(tmp_path, taxonomy):
+    write_rows(tmp_path / "pool.jsonl", [{"id": f"p{n}", "text": f"Text {n}.", "Group": "g"} for n in range(3)])
+    with pytest.raises(DataError) as caught:
+        read_candidates([tmp_path / "pool.jsonl"], taxonomy)
+    (fault,) = caught.value.faults
+    assert fault.startswith(f"{tmp_path / 'pool.jsonl'}:1 and 2 more rows: column 'Group' is not 'group'")
+
+
 def test_a_sheet_of_csv_is_filled_in_and_trained_on(pool, tmp_path, taxonomy):
     sheet = tmp_path / "sheet.csv"
     arguments = [RELEASED, "--data", str(pool), "--rows", "4", "--output", str(sheet)]

@@ -259,6 +259,18 @@ def test_a_header_of_another_case_is_asked_about(tmp_path, taxonomy):
     ]
 
 
+@pytest.mark.issue(3)
+@pytest.mark.parametrize("name", ["Group", "ID", " source", "Topics "])
+def test_a_column_that_differs_by_case_or_blanks_alone_is_refused_once_a_file(tmp_path, taxonomy, name):
+    plain = name.strip().lower()
+    rows = [{name if key == plain else key: cell for key, cell in row(n).items()} for n in range(3)]
+    path = write_jsonl(tmp_path / "a.jsonl", rows)
+    fault = f"column {name!r} is not {plain!r}, by case or blanks alone, and would not be read; rename it"
+    assert faults_of([path], taxonomy) == [f"{path}:1 and 2 more rows: {fault}"]
+    both = [each | {plain: row(n)[plain]} for n, each in enumerate(rows)]  # somebody's own, beside the one that is read
+    assert len(load_examples([write_jsonl(path, both)], taxonomy)) == 3
+
+
 @pytest.mark.issue(2)
 def test_a_file_of_another_encoding_is_told_of_once(tmp_path, taxonomy):
     other = tmp_path / "a.csv"
