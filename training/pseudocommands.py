@@ -5,7 +5,6 @@ from typing import get_args
 
 import click
 
-from twohands.errors import RunConflictError
 from twohands.runtimes import DEFAULT_RUNTIME, Runtime
 
 
@@ -73,8 +72,11 @@ def pseudo_label(
     """
     if named_by and n_excerpts is not None:
         raise click.UsageError("--excerpts draws excerpts, --excerpts-of names them; give one of the two")
-    if output.exists() and not overwrite:
-        raise RunConflictError(f"{output} already exists; choose another --output, or pass --overwrite to replace it")
+    from twohands.examples import expand_paths  # noqa: PLC0415, RUF100
+    from twohands.journal import check_output  # noqa: PLC0415, RUF100
+
+    if output.exists():  # its folder is made where there is none
+        check_output(output, expand_paths([*paths, *named_by]), overwrite=overwrite)
     from training.pseudo import write_pseudo_labels  # noqa: PLC0415, RUF100
 
     n_rows = write_pseudo_labels(

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import click
 
-from twohands.errors import RunConflictError
-
 
 @click.command(
     epilog="""\b
@@ -81,8 +79,11 @@ def select(
     MODELs (names or folders) score the rows that have no label, and those they are least sure of are taken: by the
     entropy of the calibrated scores, averaged over models and heads. A share is drawn at random.
     """
-    if output.exists() and not overwrite:
-        raise RunConflictError(f"{output} already exists; choose another --output, or pass --overwrite to replace it")
+    from twohands.examples import expand_paths  # noqa: PLC0415, RUF100
+    from twohands.journal import check_output  # noqa: PLC0415, RUF100
+
+    if output.exists():  # its folder is made where there is none
+        check_output(output, expand_paths([*paths, *known]), overwrite=overwrite)
     from training.select import select_rows  # noqa: PLC0415, RUF100
     from twohands.locate import find_model  # noqa: PLC0415, RUF100
 

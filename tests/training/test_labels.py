@@ -17,6 +17,7 @@ from training.labels import CHOSEN, fingerprint_scores, make_targets, read_label
 from training.losses import MultiHeadLoss
 from training.pseudo import load_teachers, write_pseudo_labels
 from training.pseudocommands import pseudo_label
+from training.selectcommands import select
 from twohands import Classifier
 from twohands.errors import DataError, RunConflictError
 from twohands.examples import NOT_LABELLED
@@ -293,6 +294,26 @@ def test_pseudo_labels_are_the_teachers_mean_scores_and_train_a_student(folder, 
     assert len(load_splits(config, taxonomy, seed=1).train) == 7
     with pytest.raises(RunConflictError):
         CliRunner().invoke(pseudo_label, arguments, catch_exceptions=False)
+
+
+@pytest.mark.issue(3)
+def test_an_output_that_is_an_input_is_refused_whatever_is_said(folder, tiny_model):
+    write_rows(folder / "named.jsonl", [{"id": "p0#0-1", "excerpt_of": "p0", "sentences": [0, 1], "topics": []}])
+    (folder / "link.jsonl").symlink_to(folder / "pool.jsonl")
+    pool, named = folder / "pool.jsonl", folder / "named.jsonl"
+    asked = [
+        (pseudo_label, pool, []),
+        (pseudo_label, folder / "link.jsonl", []),
+        (pseudo_label, named, ["--excerpts-of", named]),
+        (select, pool, []),
+        (select, named, ["--known", named]),
+    ]
+    for command, output, more in asked:
+        before = output.read_bytes()
+        arguments = [tiny_model, "--data", pool, *more, "--output", output, "--overwrite"]
+        with pytest.raises(RunConflictError, match="is one of the inputs; choose another --output"):
+            CliRunner().invoke(command, list(map(str, arguments)), catch_exceptions=False)
+        assert output.read_bytes() == before
 
 
 def test_teachers_read_by_their_own_windows(folder, tiny_model, tmp_path):
