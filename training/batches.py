@@ -34,8 +34,9 @@ def make_dataset(
             or what it restates; None for each row once.
 
     Returns:
-        Columns `windows` (lists of token ids), `labels` (in [0, 1], or -100) and `length` (tokens of the longest
-        window); with `originals`, `original_windows`, too, without a window where the text is the same.
+        Columns `windows` (lists of token ids), `labels` (in [0, 1], or -100), `length` (tokens of the longest window)
+        and `n_tokens_cut` (tokens that no window holds); with `originals`, `original_windows`, too, without a window
+        where the text is the same.
 
     Raises:
         ValueError: `label_smoothing` without `teacher_weight`.
@@ -51,6 +52,7 @@ def make_dataset(
         "windows": [[window.tolist() for window in paragraph.windows] for paragraph in encoded],
         "labels": targets.tolist(),
         "length": [max(len(window) for window in paragraph.windows) for paragraph in encoded],
+        "n_tokens_cut": [paragraph.n_tokens_cut for paragraph in encoded],
     }
     if originals is not None:
         changed = {
@@ -64,6 +66,26 @@ def make_dataset(
             for number in range(len(examples))
         ]
     return datasets.Dataset.from_dict(columns)
+
+
+def describe_cut(split: str, n_tokens_cut: Sequence[int], *, max_windows: int) -> list[str]:
+    """Say how much of a split no window holds.
+
+    Args:
+        split: its name.
+        n_tokens_cut: by row.
+        max_windows: as the config has it.
+
+    Returns:
+        One line; none where every row is read to its end.
+    """
+    if not (n_rows := sum(map(bool, n_tokens_cut))):
+        return []
+    are = "row is" if n_rows == 1 else "rows are"
+    return [
+        f"{n_rows:,} {are} not read to the end, of {len(n_tokens_cut):,} of {split}: {sum(n_tokens_cut):,} tokens are "
+        f"cut; a larger window.max_windows reads more (it is {max_windows})"
+    ]
 
 
 class WindowCollator:

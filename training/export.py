@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from training.answers import warn_of_answers, warn_of_documents
+from training.batches import describe_cut
 from training.calibration import fit_rules, warn_of_rules
 from training.card import describe_recipe, write_card
 from training.config import ExportConfig, TrainConfig, dump_config
@@ -316,6 +317,8 @@ def export_checkpoint(
         if splits.test:
             session = OnnxSession(folder / GRAPH_NAME, num_threads=config.compute.num_threads)
             encoded = encoder.encode_many([example.paragraph for example in splits.test])
+            n_cut = [paragraph.n_tokens_cut for paragraph in encoded]
+            _say_all(describe_cut("test", n_cut, max_windows=config.window.max_windows))
             test_logits = run_paragraphs(session.run_batch, encoded)
             figures["test"] = _measure(test_logits, splits.test, taxonomy, rules, config.seed)
             _say_all(warn_of_documents({"test": figures["test"]}))

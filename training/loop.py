@@ -17,7 +17,7 @@ from transformers import EvalPrediction, Trainer, TrainerState, TrainingArgument
 
 from training.answers import correlate_heads
 from training.augment import augment_examples
-from training.batches import WindowCollator, average_windows, make_dataset
+from training.batches import WindowCollator, average_windows, describe_cut, make_dataset
 from training.calibration import fit_rules
 from training.config import TrainConfig, dump_config, upgrade_dumped
 from training.data import Splits, repeat_examples
@@ -245,6 +245,12 @@ def fit(
     return checkpoint
 
 
+def _tell_cut(tables: dict[str, datasets.Dataset], *, max_windows: int) -> None:
+    for split, table in tables.items():
+        for line in describe_cut(split, list(table["n_tokens_cut"]), max_windows=max_windows):
+            sys.stderr.write(f"train: {line}\n")
+
+
 def _train(
     config: TrainConfig,
     taxonomy: Taxonomy,
@@ -284,6 +290,7 @@ def _train(
         originals=pair_restated(originals, restated) if config.loss.consistency_weight else None,
     )
     dev = make_dataset(splits.dev, paragraph_encoder, taxonomy)
+    _tell_cut({"train": train, "dev": dev} if is_main else {}, max_windows=config.window.max_windows)
     lengths = list(dev["length"])
     dev = dev.select(sorted(range(len(dev)), key=lengths.__getitem__))  # little padding
     class_weights = weigh_classes(encode_labels(rows, taxonomy), taxonomy, powers=config.loss.class_weight_power)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.support.tiny import build_tiny_model
-from training.batches import WindowCollator, average_windows, make_dataset
+from training.batches import WindowCollator, average_windows, describe_cut, make_dataset
 from training.calibration import fit_abstention, fit_rules, fit_temperature, warn_of_rules
 from training.card import _decision_lines, compare_served, describe_recipe
 from training.config import load_config
@@ -160,6 +160,22 @@ def test_a_changed_row_comes_a_second_time_as_it_was(tiny_encoder, taxonomy):
     assert batch["labels"].shape == (4, 7)
     assert batch["labels"][3].tolist() == batch["labels"][1].tolist()
     assert WindowCollator(0)(list(make_dataset(after, encoder, taxonomy)))["changed"].tolist() == []
+
+
+@pytest.mark.issue(3)
+def test_rows_that_are_cut_are_counted_and_the_remedy_named(tiny_encoder, taxonomy):
+    encoder = find_encoder(str(tiny_encoder)).read_tokenizer()
+    rule = WindowRule(max_tokens=16, overlap_tokens=4, max_windows=2)
+    rows = [Example(str(n), "the mill " * 20**n, {"stance": ("neutral",), "topics": ()}, "s", "g") for n in range(3)]
+    table = make_dataset(rows, ParagraphEncoder(encoder, rule), taxonomy)
+    n_cut = list(table["n_tokens_cut"])
+    assert (n_cut[0], n_cut[2] - n_cut[1]) == (0, 2 * (400 - 20))
+    (line,) = describe_cut("train", n_cut, max_windows=2)
+    assert line == (
+        f"2 rows are not read to the end, of 3 of train: {sum(n_cut)} tokens are cut; a larger window.max_windows "
+        "reads more (it is 2)"
+    )
+    assert describe_cut("dev", [0, 0], max_windows=2) == []
 
 
 def test_temperature_is_recovered():

@@ -151,10 +151,13 @@ def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(write_run, tmp_path, ca
 
 
 def test_a_finished_run_is_not_trained_again(write_run, tmp_path, capsys):
-    path = write_run()
+    path = write_run(window={"max_tokens": 64, "overlap_tokens": 16, "max_windows": 1})
     run_fit(path, tmp_path / "run")
     before = (tmp_path / "run/checkpoint/model.safetensors").stat().st_mtime_ns
-    assert "is there already" not in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "is there already" not in told
+    for split, n_rows in (("train", 24), ("dev", 40)):
+        assert f"not read to the end, of {n_rows} of {split}" in told
     run_fit(path, tmp_path / "run")
     assert "is there already" in capsys.readouterr().err
     assert (tmp_path / "run/checkpoint/model.safetensors").stat().st_mtime_ns == before
