@@ -53,13 +53,18 @@ def is_kept(path: Path, identity: Mapping[str, Any]) -> bool:
         return False
 
 
+def name_partial(path: Path) -> Path:
+    """Say where a file stands until it is whole."""
+    return path.with_name(path.name + ".partial")
+
+
 def write_kept(path: Path, content: Mapping[str, object]) -> None:
     """Write what is kept of a run, whole or not at all.
 
     Args:
         path: its file.
-        content: JSON, with the run's `identity`.
+        content: JSON, which is or holds the run's identity.
     """
-    partial = path.with_name(path.name + ".partial")
+    partial = name_partial(path)
     partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     partial.replace(path)

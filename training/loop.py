@@ -23,6 +23,7 @@ from training.config import TrainConfig, dump_config, upgrade_dumped
 from training.data import Splits, repeat_examples
 from training.encoders import RUN_NAME, FoundEncoder
 from training.identity import hint_of_export, identify_run, list_changes
+from training.kept import name_partial, write_kept
 from training.losses import MultiHeadLoss, check_finite, weigh_classes
 from training.machine import keep_freed_memory, set_threads, uses_bf16
 from training.model import build_model, set_attention_dropout
@@ -130,7 +131,8 @@ def _last_whole_checkpoint(folder: Path) -> Path | None:
 def _claim_run(run_dir: Path, identity: dict[str, object], *, restart: bool) -> Iterator[None]:
     """Make the run's folder, or see that the one that is there belongs to the same run, and keep others out of it."""
     path, lock = run_dir / RUN_NAME, run_dir / _LOCK_NAME
-    held = [entry for entry in run_dir.iterdir() if entry != lock] if run_dir.exists() else []
+    own = {lock, name_partial(path)}  # a kill may leave either behind alone
+    held = [entry for entry in run_dir.iterdir() if entry not in own] if run_dir.exists() else []
     # Without --restart, too: a checkpoint that was put here by other means would pass for this run's result.
     if held and not path.is_file():
         raise RunConflictError(
@@ -146,7 +148,7 @@ def _claim_run(run_dir: Path, identity: dict[str, object], *, restart: bool) -> 
             if path.is_file():
                 _check_same_run(run_dir, identity)
             else:
-                path.write_text(json.dumps(identity, indent=2), encoding="utf-8")
+                write_kept(path, identity)
             yield
     except Timeout as error:
         raise RunConflictError(
@@ -155,7 +157,13 @@ def _claim_run(run_dir: Path, identity: dict[str, object], *, restart: bool) -> 
 
 
 def _check_same_run(run_dir: Path, identity: dict[str, object]) -> None:
-    before = json.loads((run_dir / RUN_NAME).read_text(encoding="utf-8"))
+    try:
+        before = json.loads((run_dir / RUN_NAME).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunConflictError(
+            f"{run_dir / RUN_NAME} is not JSON ({error}), so nobody knows which run this is; pass --restart to discard "
+            "it, or --set run_name=... for a new one"
+        ) from error
     before["settings"] = upgrade_dumped(before.get("settings", {}))
     before.setdefault("restated_sha256", NONE_RESTATED)
     for key in ("scores_sha256", "order_sha256", "n_processes"):

@@ -28,9 +28,15 @@ def read_run(checkpoint: Path) -> dict[str, Any]:
 
     Returns:
         The content of `run.json`; nothing where there is none, as beside an encoder that no run of ours left.
+
+    Raises:
+        CheckpointError: it is not JSON, so that nobody knows what was learnt from.
     """
     path = checkpoint / RUN_NAME
-    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError as error:
+        raise CheckpointError(f"{path} is not JSON ({error}); copy the checkpoint again, or train it again") from error
     return facts
 
 
@@ -84,6 +90,7 @@ def check_not_learnt(checkpoint: Path, held_out: Mapping[str, Sequence[Example]]
         held_out: by split, rows that may not have been learnt from.
 
     Raises:
+        CheckpointError: what it learnt from cannot be read.
         LeakError: it learnt from a document or a text of them; all of them are named.
     """
     facts = read_run(checkpoint)

@@ -26,6 +26,7 @@ from training.graphs import export_graph
 from training.labels import ONLY_SCORED, TEACHER_SCORES
 from training.loop import fit
 from training.model import load_checkpoint
+from training.stages import read_run
 from twohands import Classifier
 from twohands.errors import CheckpointError, ConfigError, NonFiniteLogitsError, RunConflictError
 from twohands.examples import Example
@@ -251,6 +252,29 @@ def test_two_runs_at_once_in_one_folder_are_refused(write_run, tmp_path):
             with pytest.raises(RunConflictError, match="another process"):
                 run_fit(path, tmp_path / "run", restart=restart)
     assert not (tmp_path / "run" / "run.json").exists()
+
+
+@pytest.mark.issue(3)
+def test_what_a_run_is_is_written_whole_or_told_of(write_run, tmp_path, monkeypatch):
+    path, run_dir = write_run(), tmp_path / "run"
+    run_dir.mkdir()
+    (run_dir / ".lock").touch()
+    (run_dir / "run.json.partial").write_text('{"settings": {"se', "utf-8")  # killed while it was written
+    monkeypatch.setattr("training.loop._train", lambda *_, **__: None)
+    config, taxonomy = load_config(path)
+    splits, encoder = load_splits(config.data, taxonomy, seed=config.seed), find_encoder(config.encoder.name)
+    fit(config, taxonomy, splits, encoder, run_dir=run_dir, restart=False)
+    whole = (run_dir / "run.json").read_text("utf-8")
+    assert json.loads(whole)["settings"]["run_name"] == "tiny"
+    assert not (run_dir / "run.json.partial").exists()
+    for left in ("", whole[:100]):  # of an older release, or a full disk
+        (run_dir / "run.json").write_text(left, "utf-8")
+        with pytest.raises(RunConflictError, match=r"is not JSON.*pass --restart to discard it"):
+            fit(config, taxonomy, splits, encoder, run_dir=run_dir, restart=False)
+        with pytest.raises(CheckpointError, match=r"run\.json is not JSON"):
+            read_run(run_dir)
+        fit(config, taxonomy, splits, encoder, run_dir=run_dir, restart=True)
+        assert (run_dir / "run.json").read_text("utf-8") == whole
 
 
 def test_a_folder_that_is_no_run_is_left_alone(write_run, tmp_path):
