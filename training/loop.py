@@ -32,12 +32,12 @@ from training.order import EpochOrder
 from training.progress import ProgressBar
 from training.restated import NONE_RESTATED, find_restated, pair_restated
 from training.speedups import speed_up
-from training.stages import draw_replay, list_rows, load_start, read_origin
+from training.stages import describe_replay, draw_replay, list_rows, load_start, read_origin
 from training.steps import Patience, StepPlan, is_over, plan_steps, warn_of_end
 from twohands.decide import decide_all
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import RunConflictError
-from twohands.examples import encode_labels
+from twohands.examples import Example, encode_labels
 from twohands.metrics import score_heads
 from twohands.taxonomy import Taxonomy
 
@@ -233,7 +233,7 @@ def fit(
 
     Raises:
         ConfigError: answers are to be drawn together where no row has another text.
-        DataError: a row restates itself, or one that is labelled otherwise.
+        DataError: a row restates itself, or one that is labelled otherwise; or all rows are old, and none is drawn.
         RunConflictError: `run_dir` holds a run with other settings, rows or processes, or another process trains in it.
         CheckpointError: the run cannot go on from its `start`.
         LeakError: its `start` or its encoder learnt from rows that are held out here.
@@ -243,13 +243,18 @@ def fit(
     checkpoint = run_dir / CHECKPOINT
     is_main = int(os.environ.get("RANK", "0")) == 0
     identity = identify_run(config, taxonomy, splits, encoder)
+    rows = splits.train
+    if config.start is not None:  # before there is a folder, which another share would not fit
+        rows = draw_replay(splits.train, config.start.checkpoint, share=config.start.replay, seed=config.seed)
     with _claim_run(run_dir, identity, restart=restart) if is_main else nullcontext():
         # With restart it is gone, or about to go: another process of this run must not take it for the result.
         if not restart and (checkpoint / CONFIG_NAME).is_file():
             if is_main:
                 sys.stderr.write(f"train: {checkpoint} is there already, of the same rows and settings\n")
             return checkpoint
-        _train(config, taxonomy, splits, encoder, run_dir=run_dir, identity=identity)
+        if is_main and config.start is not None:
+            sys.stderr.write(f"train: {describe_replay(splits.train, rows, config.start.checkpoint)}\n")
+        _train(config, taxonomy, splits, encoder, rows=rows, run_dir=run_dir, identity=identity)
     return checkpoint
 
 
@@ -265,6 +270,7 @@ def _train(
     splits: Splits,
     encoder: FoundEncoder,
     *,
+    rows: list[Example],
     run_dir: Path,
     identity: dict[str, object],
 ) -> None:
@@ -277,10 +283,8 @@ def _train(
     paragraph_encoder = ParagraphEncoder(encoder.read_tokenizer(), config.window)
     if config.start is None:
         model = build_model(encoder, taxonomy, pooling=config.encoder.pooling, num_layers=config.encoder.num_layers)
-        rows = splits.train
     else:
         model = load_start(config.start.checkpoint, taxonomy).train()
-        rows = draw_replay(splits.train, config.start.checkpoint, share=config.start.replay, seed=config.seed)
     if config.encoder.attention_dropout is not None:
         model = set_attention_dropout(model, config.encoder.attention_dropout)
     if uses_bf16(config.compute.precision) and not torch.cuda.is_available():

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from training.encodercache import WEIGHTS_NAME
 from training.encoders import RUN_NAME
 from training.model import list_labels, load_checkpoint
-from twohands.errors import CheckpointError, LeakError
+from twohands.errors import CheckpointError, DataError, LeakError
 from twohands.examples import Example
 from twohands.hashing import sha256_of_file
 from twohands.manifest import MANIFEST_NAME
@@ -206,6 +206,12 @@ def load_start(checkpoint: Path, taxonomy: Taxonomy) -> PreTrainedModel:
     return model
 
 
+def _find_old(examples: Sequence[Example], facts: Mapping[str, Any]) -> list[Example]:
+    ids, texts = set(facts["train_ids"]), set(facts.get("train_texts", ()))
+    # An id alone may be a line of a file, which holds another text by now.
+    return [row for row in examples if row.id in ids and (not texts or _digest(row.paragraph) in texts)]
+
+
 def draw_replay(examples: Sequence[Example], checkpoint: Path, *, share: float, seed: int) -> list[Example]:
     """Keep every row that the first stage did not learn from, and some of those it did, so that it forgets little.
 
@@ -216,18 +222,40 @@ def draw_replay(examples: Sequence[Example], checkpoint: Path, *, share: float, 
         seed: of the draw.
 
     Returns:
-        Rows in the order given.
+        Rows in the order given, at least one.
+
+    Raises:
+        CheckpointError: the first stage does not say which rows it learnt from.
+        DataError: no row is left.
+    """
+    facts = _read_facts(checkpoint)
+    generator = random.Random(seed)  # noqa: S311 - no secret, and it must repeat
+    drawn = {id_ for id_ in sorted(set(facts["train_ids"])) if generator.random() < share}
+    left_out = {row.id for row in _find_old(examples, facts)} - drawn
+    kept = [row for row in examples if row.id not in left_out]
+    if not kept:
+        fault = (
+            f"all {len(examples):,} rows of data.train were learnt by {checkpoint}, and start.replay={share:g} draws "
+            "none of them; name rows that are new, or a larger share"
+        )
+        raise DataError("no row is left to learn from", [fault])
+    return kept
+
+
+def describe_replay(examples: Sequence[Example], drawn: Sequence[Example], checkpoint: Path) -> str:
+    """Say how many rows come again.
+
+    Args:
+        examples: all rows of this run.
+        drawn: of `draw_replay`.
+        checkpoint: of the first stage.
+
+    Returns:
+        One line.
 
     Raises:
         CheckpointError: the first stage does not say which rows it learnt from.
     """
     facts = _read_facts(checkpoint)
-    old, texts = set(facts["train_ids"]), set(facts.get("train_texts", ()))
-    generator = random.Random(seed)  # noqa: S311 - no secret, and it must repeat
-    drawn = {id_ for id_ in sorted(old) if generator.random() < share}
-
-    def is_old(example: Example) -> bool:
-        # An id alone may be a line of a file, which holds another text by now.
-        return example.id in old and (not texts or _digest(example.paragraph) in texts)
-
-    return [example for example in examples if not is_old(example) or example.id in drawn]
+    n_old, n_again = len(_find_old(examples, facts)), len(_find_old(drawn, facts))
+    return f"{n_again:,} of {n_old:,} old rows are learnt again (start.replay), {len(drawn) - n_again:,} new ones"

@@ -13,7 +13,7 @@ from training.card import describe_recipe
 from training.config import load_config
 from training.data import Splits
 from training.export import export_checkpoint
-from training.stages import check_not_learnt, check_start, draw_replay, list_rows, load_start
+from training.stages import check_not_learnt, check_start, describe_replay, draw_replay, list_rows, load_start
 from twohands.errors import CheckpointError, DataError, LeakError, RunConflictError
 from twohands.examples import Example, fingerprint
 from twohands.hashing import sha256_of_file
@@ -44,6 +44,18 @@ def test_a_line_that_holds_another_text_by_now_is_a_new_row(tmp_path):
     rewritten = [dataclasses.replace(example(n), paragraph=f"another text {n}") for n in range(20)]
     drawn = draw_replay([*rewritten, *(example(n) for n in range(20, 40))], tmp_path, share=1e-9, seed=1)
     assert drawn == rewritten
+
+
+@pytest.mark.issue(3)
+def test_how_many_rows_come_again_is_told_and_that_none_is_left(tmp_path):
+    write_facts(tmp_path, [f"r{n}" for n in range(4)])
+    rows = [example(n) for n in range(6)]
+    for share, n_again in ((1.0, 4), (1e-9, 0)):
+        told = describe_replay(rows, draw_replay(rows, tmp_path, share=share, seed=1), tmp_path)
+        assert told == f"{n_again} of 4 old rows are learnt again (start.replay), 2 new ones"
+    with pytest.raises(DataError) as caught:
+        draw_replay(rows[:4], tmp_path, share=1e-9, seed=1)
+    assert "all 4 rows of data.train were learnt" in caught.value.faults[0]
 
 
 @pytest.fixture
@@ -154,12 +166,16 @@ def test_a_first_stage_that_does_not_list_its_rows_is_refused(tmp_path):
         draw_replay([example(1)], tmp_path, share=0.5, seed=1)
 
 
-def test_a_second_stage_starts_where_the_first_one_ended(write_run, tmp_path):
+def test_a_second_stage_starts_where_the_first_one_ended(write_run, tmp_path, capsys):
     facts = run_fit(write_run(), tmp_path / "first")
     first = tmp_path / "first" / "checkpoint"
     assert len(facts["train_ids"]) == 24
     path = write_run(start={"checkpoint": str(first), "replay": 1.0}, optim__learning_rate=1e-12)
     second = run_fit(path, tmp_path / "second")
+    assert "train: 24 of 24 old rows are learnt again" in capsys.readouterr().err
+    with pytest.raises(DataError, match="no row is left to learn from"):
+        run_fit(write_run(start={"checkpoint": str(first), "replay": 1e-9}), tmp_path / "third")
+    assert not (tmp_path / "third").exists()
     assert str(tmp_path) not in (tmp_path / "second" / "checkpoint" / "config.json").read_text("utf-8")
     assert second["start_sha256"] == sha256_of_file(first / "model.safetensors")
     # At so small a rate it ends where it started: with the first stage's heads, not with new ones.
