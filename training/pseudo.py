@@ -22,6 +22,34 @@ from twohands.values import NAMES
 _CHUNK = 64
 
 
+def _tell_no_id(path: Path, row: Row, *wanted: str) -> FileFault:
+    columns = tell_columns(row.list_columns(), ("id", *wanted))  # of one row it is of all, most often
+    return FileFault(f"{path}: no id", row.place, f"no id, by which labels are laid over rows {columns}")
+
+
+def read_ids(paths: Iterable[Path], faults: list[str]) -> set[str]:
+    """Read rows, or lines of labels, for their id alone.
+
+    Args:
+        paths: files, or folders of them.
+        faults: rows without an id are described here and passed over.
+
+    Returns:
+        Their ids.
+
+    Raises:
+        FileReadError: a path is missing or of an unknown kind.
+    """
+    found: set[str] = set()
+    for path in expand_paths(paths):
+        for row in read_rows(path, faults):
+            if (identifier := row.cells.get("id")) is None:
+                faults.append(_tell_no_id(path, row))
+            else:
+                found.add(str(identifier))
+    return found
+
+
 def read_texts(paths: Iterable[Path], faults: list[str]) -> dict[str, tuple[Row, str]]:
     """Read rows for their id and text; labels are not looked at.
 
@@ -39,11 +67,8 @@ def read_texts(paths: Iterable[Path], faults: list[str]) -> dict[str, tuple[Row,
     for path in expand_paths(paths):
         for row in read_rows(path, faults):
             identifier = row.cells.get("id")
-            if identifier is None:  # of one row it is of all, most often
-                columns = tell_columns(row.list_columns(), ("id", "text"))
-                faults.append(
-                    FileFault(f"{path}: no id", row.place, f"no id, by which labels are laid over rows {columns}")
-                )
+            if identifier is None:
+                faults.append(_tell_no_id(path, row, "text"))
                 continue
             misspelt = tell_case(row.list_columns(), ("text", *NAMES))
             faults += [FileFault(f"{path}: {fault}", row.place, fault) for fault in misspelt]

@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from training.excerpts import draw_excerpts
 from training.labels import CHOSEN
-from training.pseudo import load_teachers, read_texts, score_in_chunks
+from training.pseudo import load_teachers, read_ids, read_texts, score_in_chunks
 from twohands.errors import DataError, FileWriteError
-from twohands.examples import Row, expand_paths, read_rows, read_words
+from twohands.examples import Row, read_words
 from twohands.open_cells import is_unlabelled
 from twohands.row_faults import LabelWordsError, RowError, tell_faults, tell_once
 from twohands.scores import Scores
@@ -109,12 +109,12 @@ def read_candidates(
 
     Raises:
         FileReadError: a path is missing or of an unknown kind.
-        DataError: a row has no id or no usable text, or an id stands twice, or a row that lacks labels has others
-            that are unknown; or nothing is left.
+        DataError: a row has no id, of `known` neither, or no usable text, or an id stands twice, or a row that lacks
+            labels has others that are unknown; or nothing is left.
     """
     faults: list[str] = []
     rows = read_texts(paths, faults)
-    labelled = {str(row.cells.get("id")) for path in expand_paths(known) for row in read_rows(path, faults)}
+    labelled = read_ids(known, faults)
     if faults:
         raise DataError("rows cannot be chosen from; nothing was written", tell_once(faults))
     if n_excerpts is None:

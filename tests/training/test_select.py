@@ -130,6 +130,16 @@ def test_a_file_without_ids_is_one_fault(tmp_path, taxonomy):
 
 
 @pytest.mark.issue(3)
+def test_a_known_file_without_ids_is_one_fault(pool, tmp_path, taxonomy):
+    (tmp_path / "known.csv").write_text("name,stance\np1,neutral\np2,neutral\n", encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        read_candidates([pool], taxonomy, known=[tmp_path / "known.csv"])
+    (fault,) = caught.value.faults
+    assert fault.startswith(f"{tmp_path / 'known.csv'}:2 and 1 more row: no id, by which")
+    assert "(columns: name, stance)" in fault
+
+
+@pytest.mark.issue(3)
 def test_a_column_of_another_case_is_one_fault(tmp_path, taxonomy):
     write_rows(tmp_path / "pool.jsonl", [{"id": f"p{n}", "text": f"Text {n}.", "Group": "g"} for n in range(3)])
     with pytest.raises(DataError) as caught:
