@@ -53,6 +53,7 @@ Json = dict[str, object]
 _KIND = "audit"
 SUSPECTS_NAME = "suspects.jsonl"
 _SHOWN = 8
+_SHOWN_FAULTS = 20
 _WEAK = 0.8  # below it a learner is wrong more often than labels made with care are
 _LEAST_MENDED = 1 / 3  # of what the most frequent answer gets wrong: .97 is little where .96 of the labels are "no"
 
@@ -130,6 +131,15 @@ def _draw(report: Mapping[str, Any], counts: Sequence[tuple[str, int, int]]) -> 
     return plots
 
 
+def _print_faults(console: Console, faults: Sequence[str]) -> None:
+    if faults:
+        console.print()
+    for fault in faults[:_SHOWN_FAULTS]:
+        console.print(show_text(f"- {fault}"), soft_wrap=True)
+    if len(faults) > _SHOWN_FAULTS:
+        console.print(show_text(f"- and {len(faults) - _SHOWN_FAULTS:,} more; --json lists all"))
+
+
 def _print_audit(report: Mapping[str, Any]) -> None:
     console = Console(width=WIDTH, highlight=False)
     console.print(
@@ -146,6 +156,7 @@ def _print_audit(report: Mapping[str, Any]) -> None:
         ("groups (documents) that stand in several files", len(leaks["groups"])),
     ):
         console.print(show_text(f"{n:>7,}  {title}", "" if n == 0 else "yellow"))
+    _print_faults(console, report["faults"])
     for name, found in report["suspects"].items():
         console.print()
         share = show_number(len(found) / max(1, report["n_labelled"][name]))

@@ -206,7 +206,12 @@ def test_rows_labelled_for_one_head_are_audited_for_it(tmp_path):
     found = run_json("--data", path, "--report", tmp_path / "out")
     assert list(found["suspects"]) == list(found["agreement"]) == ["topics"]
     assert [note for note in found["notes"] if note.startswith("stance is left out")]
-    assert run("--data", path, "--replicates", "100").exit_code == 0
+    bad = write_rows(tmp_path / "bad.jsonl", [{"id": f"b{n}", "text": " ", "topics": []} for n in range(23)])
+    told = run("--data", path, bad, "--replicates", "100")
+    assert told.exit_code == 0
+    listed = [line for line in told.stdout.splitlines() if line.startswith("- ")]
+    assert listed[0] == f"- {bad}:1: text: the text is empty or holds only white space and control characters"
+    assert listed[20:] == ["- and 3 more; --json lists all"]
 
 
 @pytest.mark.issue(6)
