@@ -96,8 +96,9 @@ def train(
     target = output or Path("models") / run_name
     _refuse_existing(target, overwrite=overwrite or no_export)
 
-    from training.data import describe_heads, load_splits  # noqa: PLC0415, RUF100
+    from training.data import load_splits  # noqa: PLC0415, RUF100
     from training.encoders import find_encoder  # noqa: PLC0415, RUF100
+    from training.present import describe_heads  # noqa: PLC0415, RUF100
     from training.restated import describe_restated  # noqa: PLC0415, RUF100
 
     encoder = find_encoder(chosen.encoder.name, revision=chosen.encoder.revision, sha256=chosen.encoder.sha256)
@@ -195,7 +196,7 @@ def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite
 
 def _take_smoke_rows(splits: "Splits", config: "TrainConfig", taxonomy: "Taxonomy") -> "Splits":
     """The few rows of each split by which a smoke run tries the chain."""
-    from training.data import take_few  # noqa: PLC0415, RUF100
+    from training.present import take_few  # noqa: PLC0415, RUF100
     from training.restated import take_pair  # noqa: PLC0415, RUF100
 
     train, dev, test = (take_few(rows, SMOKE_ROWS, taxonomy) for rows in (splits.train, splits.dev, splits.test))
@@ -204,10 +205,12 @@ def _take_smoke_rows(splits: "Splits", config: "TrainConfig", taxonomy: "Taxonom
 
 
 def _describe_laid(splits: "Splits") -> Iterator[str]:
-    """Tell which rows stay without a label, and where a row's own label is not that of a file laid over it."""
+    """Tell of rows without a label, of labels without a row, and of rows whose own label a file has otherwise."""
     if n := splits.n_left_out:
         have = "row of data.train has no label, and is" if n == 1 else "rows of data.train have no label, and are"
         yield f"{n} {have} left out"
+    for file, n, n_ids in splits.unmatched:
+        yield f"{n:,} of {n_ids:,} ids in {file} {'is' if n == 1 else 'are'} of no row in data.train"
     for file, head, n in splits.overruled:
         have = "row of {} has another label of its" if n == 1 else "rows of {} have another label of their"
         yield f"{n} {have.format(file)} own for {head}, which wins"

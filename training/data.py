@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,13 +19,14 @@ from training.labels import (
     pass_over_open,
     read_labels,
 )
-from training.leaks import count_contradictions, find_leaks, join_documents
+from training.leaks import find_leaks, join_documents
+from training.present import check_labels
 from training.public import HUB_PREFIX, name_file, name_hub
 from twohands.errors import DataError, FileReadError, LeakError
 from twohands.examples import Example, Row, check_rows, expand_paths, finish_examples, read_rows
 from twohands.hashing import sha256_of_file, sha256_of_value
 from twohands.manifest import DataFile
-from twohands.taxonomy import ProblemType, Taxonomy
+from twohands.taxonomy import Taxonomy
 from twohands.values import read_names
 
 
@@ -34,8 +34,9 @@ from twohands.values import read_names
 class Splits:
     """The rows of a run. `files` says where they came from, `n_left_out` how many of train have no label.
 
-    `overruled` tells by labels file and head how many rows have another label of their own, which wins; `unsourced`
-    names the sources that are names of files, of rows without one.
+    `overruled` tells by labels file and head how many rows have another label of their own, which wins; `unmatched`
+    tells by labels file how many of its ids are of no row of train, and how many it has; `unsourced` names the sources
+    that are names of files, of rows without one.
     """
 
     train: list[Example]
@@ -44,6 +45,7 @@ class Splits:
     files: list[DataFile]
     n_left_out: int = 0
     overruled: Sequence[tuple[str, str, int]] = ()
+    unmatched: Sequence[tuple[str, int, int]] = ()
     unsourced: Collection[str] = ()
 
 
@@ -293,6 +295,12 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
     if strange:
         faults = [f"{path}: none of its {len(by_file[path])} ids is one of a row in data.train" for path in strange]
         raise DataError("labels are laid over no row", faults)
+    matched = {path: len(by_id.keys() & ids) for path, by_id in by_file.items()}
+    unmatched = [
+        (name_file(path, config.root), len(by_id) - matched[path], len(by_id))
+        for path, by_id in by_file.items()
+        if matched[path] < len(by_id)
+    ]
     overruled = [(name_file(p, config.root), head, n) for p, head, n in list_overruled(train, by_file, taxonomy)]
     if config.dev_fraction is not None:
         # A teacher's guess is no truth to select and calibrate by; its row leaves with the document all the same.
@@ -312,89 +320,4 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
         raise
     if leaks:
         raise LeakError(shared, leaks)
-    return Splits(train, dev, test, files, len(left_out), overruled, sorted(unsourced))
-
-
-def check_labels(
-    train: Iterable[Example], dev: Iterable[Example], taxonomy: Taxonomy, *, is_dev_held_out: bool = False
-) -> None:
-    """Refuse splits in which a label never stands: it could be neither learnt nor calibrated.
-
-    Args:
-        train: rows to fit.
-        dev: rows to select and calibrate by.
-        taxonomy: the heads.
-        is_dev_held_out: dev is a part of train, so that what it lacks may be there.
-
-    Raises:
-        DataError: a label is absent; all faults at once.
-    """
-    faults = []
-    for split, examples in (("train", list(train)), ("dev", list(dev))):
-        for head in taxonomy.heads:
-            seen = {word for example in examples for word in example.labels[head.name] or ()}
-            absent = [name for name in head.label_names if name not in seen]
-            if absent:
-                faults.append(f"{split} has no row with {head.name} {', '.join(absent)}")
-    if is_dev_held_out and any(fault.startswith("dev ") for fault in faults):
-        faults.append(
-            "dev is held out of train by whole documents (groups), so each label must stand in two of them: label "
-            "more, or try a larger data.dev_fraction"
-        )
-    if faults:
-        raise DataError("the splits lack labels; add such rows, or take the label out of the taxonomy", faults)
-
-
-def take_few(examples: Sequence[Example], n_rows: int, taxonomy: Taxonomy) -> list[Example]:
-    """Take the first rows, and of each label at least one: a head without any could not be calibrated.
-
-    Args:
-        examples: rows of a split.
-        n_rows: how many; more where labels need them.
-        taxonomy: the heads.
-
-    Returns:
-        Rows in their order.
-    """
-    first: dict[tuple[str, str], int] = {}
-    for place, example in enumerate(examples):
-        for head in taxonomy.heads:
-            for word in example.labels[head.name] or ():
-                first.setdefault((head.name, word), place)
-    kept = set(first.values())
-    others = (place for place in range(len(examples)) if place not in kept)
-    kept |= set(islice(others, max(0, n_rows - len(kept))))
-    return [examples[place] for place in sorted(kept)]
-
-
-def describe_heads(train: Sequence[Example], taxonomy: Taxonomy) -> list[str]:
-    """Say what is learnt for each head, and of how many rows.
-
-    Args:
-        train: rows to fit.
-        taxonomy: the heads.
-
-    Returns:
-        One line a head, and one more where an any-of head has rows without a label but none that says so: in CSV,
-        an empty cell that means "none applies" is read as "nobody looked", and the head learns from positives alone.
-        And one where copies of a text contradict one another, which no model can learn.
-    """
-    lines = []
-    for head in taxonomy.heads:
-        given = [words for example in train if (words := example.labels[head.name]) is not None]
-        is_any_of = head.problem_type is ProblemType.ANY_OF
-        lines.append(
-            f"head {head.name}: {'any' if is_any_of else 'one'} of {', '.join(head.label_names)}; "
-            f"{len(given)} of {len(train)} rows labelled"
-        )
-        if is_any_of and len(given) < len(train) and all(given):
-            lines.append(
-                f"  no row says that no {head.name} applies; that is [] in JSONL and - in CSV, where an empty cell is "
-                "not labelled"
-            )
-    if n_texts := count_contradictions(train):
-        lines.append(
-            f"{n_texts} text{'s stand' if n_texts > 1 else ' stands'} in train with different labels; see `twohands "
-            "data audit`"
-        )
-    return lines
+    return Splits(train, dev, test, files, len(left_out), overruled, unmatched, sorted(unsourced))

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.config import TrainConfig
-from training.data import Splits, check_labels
+from training.data import Splits
 from training.encoders import FoundEncoder
 from training.export import export_checkpoint
 from training.kept import read_kept, write_kept
 from training.labels import ONLY_SCORED, fingerprint_scores
 from training.leaks import find_shared
 from training.loop import fit
+from training.present import check_labels
 from twohands import Classifier
 from twohands.decide import decide_all
 from twohands.errors import DataError

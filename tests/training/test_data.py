@@ -7,10 +7,11 @@ import pytest
 
 from tests.support.rows import load_examples
 from training.config import DataConfig
-from training.data import describe_heads, load_splits, repeat_examples, take_few
+from training.data import load_splits, repeat_examples
 from training.holdout import hold_out
 from training.labels import ONLY_SCORED
 from training.leaks import find_leaks, join_documents
+from training.present import describe_heads, take_few
 from twohands.errors import DataError, FileReadError, LeakError
 from twohands.examples import Example
 

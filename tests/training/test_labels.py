@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from tests.training.test_data import full_rows, make_config, write_rows
 from training.batches import make_dataset
+from training.commands import _describe_laid
 from training.data import load_splits
 from training.excerpts import Excerpt
 from training.labels import CHOSEN, fingerprint_scores, make_targets, read_labels
@@ -93,6 +94,15 @@ def test_a_blank_cell_is_open_to_labels_and_lays_none(folder, taxonomy):
     assert splits.n_left_out == 1
     with pytest.raises(DataError, match="no label: neither"):
         load(folder, taxonomy, [{"id": "p0", "topics": " "}])
+
+
+@pytest.mark.issue(3)
+def test_ids_of_a_labels_file_that_are_of_no_row_are_counted(folder, taxonomy):
+    lines = [{"id": name, "stance": "neutral"} for name in ("p0", "p1", "p9", "d0")]
+    splits = load(folder, taxonomy, lines)  # d0 is of dev, over which no labels are laid
+    assert [tuple(told) for told in splits.unmatched] == [("labels.jsonl", 2, 4)]
+    assert "2 of 4 ids in labels.jsonl are of no row in data.train" in list(_describe_laid(splits))
+    assert load(folder, taxonomy, lines[:2]).unmatched == []
 
 
 ANSWER = {f"topics_score_{name}": score for name, score in TOPICS.items()}
