@@ -28,7 +28,9 @@ def weigh_classes(labels: Labels, taxonomy: Taxonomy, *, powers: Mapping[str, fl
         columns = labels[:, taxonomy.slices[head.name]]
         known = columns[columns[:, 0] != NOT_LABELLED]
         positive = np.maximum(known.sum(axis=0), 1)  # a smoke run's few rows may lack a label
-        if head.problem_type is ProblemType.ONE_OF:
+        if not len(known):  # a teacher's scores alone speak of it
+            raw = np.ones(len(positive))
+        elif head.problem_type is ProblemType.ONE_OF:
             raw = (len(known) / (len(positive) * positive)) ** powers[head.name]
             raw = raw / ((raw * positive).sum() / len(known))
         else:

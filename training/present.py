@@ -1,18 +1,26 @@
 """Owns which labels the rows of a split have: refused where one never stands, kept where few are taken, told of."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
+from training.labels import ONLY_SCORED, TEACHER_SCORES
 from training.leaks import count_contradictions
 from twohands.errors import DataError
 from twohands.examples import Example
-from twohands.taxonomy import ProblemType, Taxonomy
+from twohands.taxonomy import Head, ProblemType, Taxonomy
+
+
+def _is_scored(example: Example, head: Head) -> bool:
+    """Whether a row teaches a head by a teacher's scores alone, which speak of each of its labels."""
+    scores = example.columns.get(TEACHER_SCORES)
+    is_open = example.labels[head.name] is None or bool(example.columns.get(ONLY_SCORED))
+    return is_open and isinstance(scores, Mapping) and head.name in scores
 
 
 def check_labels(
     train: Iterable[Example], dev: Iterable[Example], taxonomy: Taxonomy, *, is_dev_held_out: bool = False
 ) -> None:
-    """Refuse splits in which a label never stands: it could be neither learnt nor calibrated.
+    """Refuse splits in which a label never stands, nor a teacher's score of it: it could not be learnt or calibrated.
 
     Args:
         train: rows to fit.
@@ -26,6 +34,8 @@ def check_labels(
     faults = []
     for split, examples in (("train", list(train)), ("dev", list(dev))):
         for head in taxonomy.heads:
+            if split == "train" and any(_is_scored(example, head) for example in examples):
+                continue
             seen = {word for example in examples for word in example.labels[head.name] or ()}
             absent = [name for name in head.label_names if name not in seen]
             if absent:
@@ -81,7 +91,7 @@ def describe_heads(train: Sequence[Example], taxonomy: Taxonomy) -> list[str]:
             f"head {head.name}: {'any' if is_any_of else 'one'} of {', '.join(head.label_names)}; "
             f"{len(given)} of {len(train)} rows labelled"
         )
-        if is_any_of and len(given) < len(train) and all(given):
+        if is_any_of and 0 < len(given) < len(train) and all(given):
             lines.append(
                 f"  no row says that no {head.name} applies; that is [] in JSONL and - in CSV, where an empty cell is "
                 "not labelled"

@@ -15,7 +15,8 @@ from training.commands import _describe_laid
 from training.data import load_splits
 from training.excerpts import Excerpt
 from training.labels import CHOSEN, fingerprint_scores, make_targets, read_labels
-from training.losses import MultiHeadLoss
+from training.losses import MultiHeadLoss, weigh_classes
+from training.present import describe_heads
 from training.pseudo import load_teachers, write_pseudo_labels
 from training.pseudocommands import pseudo_label
 from training.selectcommands import select
@@ -131,6 +132,27 @@ def test_a_column_of_a_labels_file_that_differs_by_case_alone_is_refused(folder,
         load(folder, taxonomy, lines)
     (fault,) = caught.value.faults
     assert f"{folder / 'labels.jsonl'}:1 and 2 more rows: column 'Stance' is not 'stance'" in fault
+
+
+@pytest.mark.issue(3)
+def test_a_head_that_rows_know_by_a_teachers_scores_alone_is_learnt(folder, taxonomy):
+    write_rows(folder / "train.jsonl", [row | {"topics": None} for row in full_rows("t")])
+    with pytest.raises(DataError) as caught:
+        load(folder, taxonomy, [{"id": "p0", "stance": "neutral"}])
+    assert caught.value.faults == [f"train has no row with topics {', '.join(taxonomy.heads[1].label_names)}"]
+    splits = load(folder, taxonomy, [{"id": "t0", "scores": {"topics": TOPICS}}])
+    assert all(example.labels["topics"] is None for example in splits.train)
+    assert make_targets(splits.train, taxonomy, teacher_weight=0.0)[0, 3:] == pytest.approx([*TOPICS.values()])
+    assert "no row says" not in "".join(describe_heads(splits.train, taxonomy))
+    bare = np.full((3, taxonomy.n_labels), NOT_LABELLED, dtype=np.float32)
+    for power in (0.25, 1.0):
+        weights = weigh_classes(bare, taxonomy, powers={"stance": power, "topics": power})
+        assert {head: each.tolist() for head, each in weights.items()} == {"stance": [1] * 3, "topics": [1] * 4}
+    scored = [{"id": name, "scores": {"stance": STANCE, "topics": TOPICS}} for name in ("p0", "p1")]
+    # None is labelled, and no score favours market-led.
+    config = make_config(folder, train=["pool.jsonl"], labels=["labels.jsonl"])
+    write_rows(folder / "labels.jsonl", scored)
+    assert len(load_splits(config, taxonomy, seed=1).train) == 2
 
 
 def test_without_labels_files_an_unlabelled_row_is_still_a_fault(folder, taxonomy):
