@@ -69,9 +69,11 @@ def _check_line(row: Row, taxonomy: Taxonomy) -> dict[str, object]:
     of_labels: list[str] = []
     for name, value in cells.items():
         try:  # here, as the row it is laid over would be blamed for an unknown word
-            as_words(value, heads[name])
+            words = as_words(value, heads[name])
         except LabelWordsError as error:
             of_labels += error.faults
+        else:  # in the taxonomy's order, whatever that of the line, so that the same labels are equal
+            cells[name] = list(words) if heads[name].problem_type is ProblemType.ANY_OF else words[0]
     if of_labels:
         raise RowError(row.place, [], of_labels)
     scores = row.cells.get(_SCORES)

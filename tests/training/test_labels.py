@@ -126,6 +126,16 @@ def test_a_blank_beside_scores_lays_that_none_applies_and_wins_in_the_row(folder
 
 
 @pytest.mark.issue(3)
+def test_the_same_labels_in_another_order_are_no_contradiction(folder, taxonomy):
+    several = ["sanctions", "regulation"]
+    lines = [{"id": "p0", "topics": each} for each in (several, several[::-1], "regulation | sanctions")]
+    splits = load(folder, taxonomy, lines)
+    assert {row.id: row.labels["topics"] for row in splits.train}["p0"] == tuple(several)
+    with pytest.raises(DataError, match="stands twice with different labels"):
+        load(folder, taxonomy, [*lines, {"id": "p0", "topics": several[:1]}])
+
+
+@pytest.mark.issue(3)
 def test_a_column_of_a_labels_file_that_differs_by_case_alone_is_refused(folder, taxonomy):
     lines = [{"id": f"p{n}", "Stance": "neutral", "topics": []} for n in range(3)]
     with pytest.raises(DataError) as caught:
