@@ -205,9 +205,10 @@ def as_words(value: object, head: Head) -> tuple[str, ...]:
     if head.problem_type is ProblemType.ONE_OF:
         words: list[object] = [value]
     elif isinstance(value, str):  # CSV: joined by a bar; an explicit dash is "labelled, none applies"
-        words = [word.strip() for word in value.split("|") if word.strip()]
-        if not words:
-            raise LabelWordsError([f"{head.name} {value!r} names no label; - says that none applies"])
+        words = [word.strip() for word in value.split("|")]
+        if not all(words):
+            what = "has a | without a word" if any(words) else "names no label; - says that none applies"
+            raise LabelWordsError([f"{head.name} {value!r} {what}"])
         words = [] if value.strip() in {"-", "[]"} else words
     elif isinstance(value, list | tuple):
         words = [_spell(word, head) for word in value]

@@ -41,7 +41,9 @@ def test_a_list_of_nothing_says_that_none_applies(tmp_path, taxonomy):
 
 
 @pytest.mark.issue(2)
-@pytest.mark.parametrize("cell", ["|", " | ", ["", "sanctions"]])
+@pytest.mark.parametrize(
+    "cell", ["|", " | ", "sanctions|", "|sanctions", "sanctions | | regulation", ["", "sanctions"]]
+)
 def test_bars_and_lists_without_a_word_are_refused(tmp_path, taxonomy, cell):
     path = write(tmp_path / "a.jsonl", [cell])
     with pytest.raises(DataError) as caught:
