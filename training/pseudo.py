@@ -17,7 +17,7 @@ from twohands.row_faults import FileFault, tell_case, tell_columns, tell_once
 from twohands.runtimes import DEFAULT_RUNTIME, Runtime
 from twohands.scores import Scores, calibrate
 from twohands.taxonomy import Taxonomy
-from twohands.values import NAMES
+from twohands.values import NAMES, is_name
 
 _CHUNK = 64
 
@@ -72,6 +72,9 @@ def read_texts(paths: Iterable[Path], faults: list[str]) -> dict[str, tuple[Row,
                 continue
             misspelt = tell_case(row.list_columns(), ("text", *NAMES))
             faults += [FileFault(f"{path}: {fault}", row.place, fault) for fault in misspelt]
+            if not is_name(identifier):
+                faults.append(f"{row.place}: id {identifier!r} cannot name a row; give it a word or a whole number")
+                continue
             if str(identifier) in found:
                 faults.append(f"{row.place}: id {identifier!r} stands twice; labels are laid over rows by their id")
                 continue

@@ -43,7 +43,7 @@ from twohands.row_files import (
     tell_unusable,
 )
 from twohands.taxonomy import Head, ProblemType, Taxonomy
-from twohands.values import NAMES, read_names, read_whole
+from twohands.values import NAMES, is_name, read_names, read_whole
 
 NOT_LABELLED = -100.0
 
@@ -281,9 +281,9 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
     elif not faults and not of_labels:
         faults.append(f"no label: none of the columns {', '.join(names)} is filled {tell_columns(columns, wanted)}")
     faults += [
-        f"{name} is {row.cells[name]!r}, expected a string that is not empty, or a whole number"
+        f"{name} is {row.cells[name]!r}, expected a whole number, or a string, not empty, with no half of an emoji"
         for name in NAMES
-        if not isinstance(row.cells.get(name), str | int | None) or row.cells.get(name) == ""
+        if row.cells.get(name) is not None and not is_name(row.cells[name])
     ]
     if faults or of_labels:
         raise RowError(row.place, faults, of_labels)

@@ -9,6 +9,7 @@ from twohands.paragraphs import normalise
 
 NAMES = ("id", "source", "group")  # the columns that say which row, whose and of which document it is
 NO_VALUE = "(none)"
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _WHOLE = re.compile(r"-?\d+(?=\.0\Z)", re.ASCII)
 
 
@@ -53,6 +54,18 @@ def read_names(cells: Mapping[str, object], *, is_csv: bool = False) -> Mapping[
     names = {name: _read_name(cells[name], is_csv=is_csv) for name in NAMES if name in cells}
     read = {**cells, **names}
     return {name: cell for name, cell in read.items() if name not in names or cell != ""} if is_csv else read
+
+
+def is_name(cell: object) -> bool:
+    """Whether a cell of `NAMES` can name a row, once `read_names` has read it.
+
+    Args:
+        cell: anything but None.
+
+    Returns:
+        False for a string that is empty, or that holds half of an emoji, as no file in UTF-8 can.
+    """
+    return isinstance(cell, int) or (isinstance(cell, str) and cell != "" and not _SURROGATE.search(cell))
 
 
 def spell_value(cell: object, *, most_chars: int) -> str:

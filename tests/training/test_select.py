@@ -140,6 +140,14 @@ def test_a_known_file_without_ids_is_one_fault(pool, tmp_path, taxonomy):
 
 
 @pytest.mark.issue(3)
+def test_half_of_an_emoji_and_a_blank_name_no_row(tmp_path, taxonomy):
+    write_rows(tmp_path / "pool.jsonl", [{"id": name, "text": "A text."} for name in ("a\ud83d", " ", "c")])
+    with pytest.raises(DataError) as caught:
+        read_candidates([tmp_path / "pool.jsonl"], taxonomy)
+    assert [fault.split(": ", 1)[1].split(" cannot")[0] for fault in caught.value.faults] == ["id 'a\\ud83d'", "id ''"]
+
+
+@pytest.mark.issue(3)
 def test_a_column_of_another_case_is_one_fault(tmp_path, taxonomy):
     write_rows(tmp_path / "pool.jsonl", [{"id": f"p{n}", "text": f"Text {n}.", "Group": "g"} for n in range(3)])
     with pytest.raises(DataError) as caught:

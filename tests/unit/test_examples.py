@@ -323,7 +323,17 @@ def test_a_blank_name_is_absent_in_csv_and_refused_in_json(tmp_path, taxonomy):
     path = write_jsonl(tmp_path / "b.jsonl", [row(0, id=" ", source="  ", group="\t")])
     (fault,) = faults_of([path], taxonomy)
     for name in ("id", "source", "group"):
-        assert f"{name} is '', expected a string that is not empty" in fault
+        assert f"{name} is '', expected a whole number, or a string, not empty" in fault
+
+
+@pytest.mark.issue(3)
+@pytest.mark.parametrize("name", ["id", "source", "group"])
+def test_half_of_an_emoji_names_no_row(tmp_path, taxonomy, name):
+    path = write_jsonl(tmp_path / "a.jsonl", [row(0, **{name: "a\ud83d"}), row(1, **{name: "a\U0001f4f7"})])
+    (fault,) = faults_of([path], taxonomy)
+    assert fault.startswith(
+        f"{path}:1: {name} is 'a\\ud83d', expected a whole number, or a string, not empty, with no half"
+    )
 
 
 @pytest.mark.issue(2)
