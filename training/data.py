@@ -85,10 +85,13 @@ def _resolve(names: Iterable[str], root: Path | None) -> list[Path]:
 def _name_rows(rows: Iterable[Row], path: Path, root: Path | None) -> Iterator[Row]:
     """Give rows without an id one that does not depend on where the root is: augmentation and replay draw by id."""
     inside = root is not None and path.is_relative_to(root)
+    # Of a file of the root and its namesake in the working folder, rows would be of the same documents.
+    twin = None if root is None or inside or path.is_absolute() else root / path
+    is_namesake = twin is not None and twin.is_file() and not twin.samefile(path)
     for row in rows:
-        if inside and row.cells.get("id") is None:
+        if (inside or is_namesake) and row.cells.get("id") is None:
             line = row.place.removeprefix(str(path))
-            cells = {**row.cells, "id": name_file(path, root) + line}
+            cells = {**row.cells, "id": (name_file(path, root) if inside else f"./{path}") + line}
             yield Row(cells, row.place, row.list_columns())  # the made-up id is no column that a fault may tell of
         else:
             yield row

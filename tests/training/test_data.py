@@ -68,6 +68,23 @@ def test_every_bad_row_of_every_file_is_named_at_once(tmp_path, taxonomy):
 
 
 @pytest.mark.issue(3)
+def test_rows_without_ids_of_two_files_of_one_name_are_not_of_one_document(tmp_path, taxonomy, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "root").mkdir()
+    for folder, prefix in ((tmp_path / "root", "t"), (tmp_path, "d")):
+        rows = [{key: cell for key, cell in row.items() if key != "id"} for row in full_rows(prefix)]
+        write_rows(folder / "rows.jsonl", rows)
+    config = make_config(tmp_path / "root", train=["rows.jsonl"], dev=["./rows.jsonl"])
+    splits = load_splits(config, taxonomy, seed=1)
+    assert [[row.id for row in rows] for rows in (splits.train, splits.dev)] == [
+        [f"{name}:{n}" for n in (1, 2, 3)] for name in ("rows.jsonl", "./rows.jsonl")
+    ]
+    (tmp_path / "root" / "rows.jsonl").rename(tmp_path / "root" / "train.jsonl")
+    splits = load_splits(make_config(tmp_path / "root", dev=["./rows.jsonl"]), taxonomy, seed=1)
+    assert splits.dev[0].id == "rows.jsonl:1", "as runs of before know it"
+
+
+@pytest.mark.issue(3)
 def test_a_few_rows_hold_each_label(taxonomy):
     rows = [example(str(n), f"text {n}") for n in range(90)]
     rows[80] = Example("a", "text a", {"stance": ("state-led",), "topics": None}, "test", "a")
