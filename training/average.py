@@ -27,8 +27,8 @@ _ALIKE = ("taxonomy", "encoder_sha256", "dev_fingerprint")
 _NOT_THE_NETWORK = {"_name_or_path", "transformers_version", "use_cache"}
 # True of the first run alone; `averaged` tells of each.
 _ONE_RUNS_OWN = {
-    "train_fingerprint", "scores_sha256", "restated_sha256", "order_sha256", "log", "best_dev", "best_step", "steps",
-    "resumed", "seconds_since_start_or_resume",
+    "train_fingerprint", "scores_sha256", "restated_sha256", "order_sha256", "texts_sha256", "log", "best_dev",
+    "best_step", "steps", "resumed", "seconds_since_start_or_resume",
 }  # fmt: skip
 _LISTS = ("train_ids", "train_groups", "train_texts")
 

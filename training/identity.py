@@ -24,6 +24,8 @@ _NOT_LEARNT_FROM = {
 }  # fmt: skip
 # What a finished checkpoint can be exported with, though a run could not go on with it.
 _OF_EXPORT = {"data.root", "data.train", "data.labels", "data.dev", "data.dev_fraction", "dev_fingerprint"}
+# What releases added, and an older one's run does not say of itself.
+LATER = ("scores_sha256", "order_sha256", "texts_sha256", "n_processes")
 _LONGEST = 80  # of a value in a message
 
 
@@ -55,6 +57,8 @@ def identify_run(config: TrainConfig, taxonomy: Taxonomy, splits: Splits, encode
         "restated_sha256": fingerprint_restated(splits.train, is_used=config.loss.consistency_weight > 0),
         # Rows are shuffled by place and changed by id, and processes share a step's rows.
         "order_sha256": sha256_of_value([example.id for example in splits.train]),
+        # Of rows without an id that is a line of the file, which may hold another text by now.
+        "texts_sha256": sha256_of_value([example.paragraph for example in splits.train]),
         "n_processes": int(os.environ.get("WORLD_SIZE", "1")),
         "encoder_sha256": encoder.sha256,
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from training.config import upgrade_dumped
-from training.identity import list_changes
+from training.identity import LATER, list_changes
 from training.restated import NONE_RESTATED
 from twohands.errors import RunConflictError
 
@@ -27,7 +27,8 @@ def read_kept(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    before = {"restated_sha256": NONE_RESTATED} | content["identity"]
+    later = {key: identity[key] for key in LATER if key in identity}
+    before = later | {"restated_sha256": NONE_RESTATED} | content["identity"]
     changed = list_changes(before | {"settings": upgrade_dumped(before["settings"])}, identity)
     if changed:
         raise RunConflictError(

@@ -22,7 +22,7 @@ from training.calibration import fit_rules
 from training.config import TrainConfig, dump_config, upgrade_dumped
 from training.data import Splits, repeat_examples
 from training.encoders import RUN_NAME, FoundEncoder
-from training.identity import hint_of_export, identify_run, list_changes
+from training.identity import LATER, hint_of_export, identify_run, list_changes
 from training.kept import name_partial, write_kept
 from training.losses import MultiHeadLoss, check_finite, weigh_classes
 from training.machine import keep_freed_memory, set_threads, uses_bf16
@@ -166,8 +166,8 @@ def _check_same_run(run_dir: Path, identity: dict[str, object]) -> None:
         ) from error
     before["settings"] = upgrade_dumped(before.get("settings", {}))
     before.setdefault("restated_sha256", NONE_RESTATED)
-    for key in ("scores_sha256", "order_sha256", "n_processes"):
-        before.setdefault(key, identity[key])  # runs of older releases do not say it
+    for key in LATER:
+        before.setdefault(key, identity[key])
     if (run_dir / CHECKPOINT / CONFIG_NAME).is_file():
         before["n_processes"] = identity["n_processes"]  # nothing is left to train: one alone may export it
     changed = list_changes(before, identity)

@@ -64,6 +64,7 @@ def test_what_was_kept_of_a_run_is_read_again_for_the_same_run_alone(write_run, 
     del before["settings"]["loss"]["label_smoothing"]  # an older release had no such key
     write_kept(kept, {"identity": before, "answers": [1]})
     assert read_kept(kept, now)["answers"] == [1]
+    assert read_kept(kept, now | {"texts_sha256": "a"})["answers"] == [1], "nor this one"
     with pytest.raises(RunConflictError):
         read_kept(kept, identify(path, "loss.label_smoothing=0.1"))
     with pytest.raises(RunConflictError):

@@ -172,6 +172,14 @@ def test_a_run_with_other_settings_is_not_continued(write_run, tmp_path):
     splits = load_splits(config.data, taxonomy, seed=config.seed)
     with pytest.raises(RunConflictError):  # the same rows, shuffled to other places
         run_fit(write_run(), tmp_path / "run", rows=dataclasses.replace(splits, train=splits.train[::-1]))
+    # The same again, of rows whose ids are their lines.
+    named = [dataclasses.replace(row, id=to.id) for row, to in zip(splits.train[::-1], splits.train, strict=True)]
+    with pytest.raises(RunConflictError, match="texts_sha256"):
+        run_fit(write_run(), tmp_path / "run", rows=dataclasses.replace(splits, train=named))
+    begun = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
+    del begun["texts_sha256"]  # of an older release, which goes on
+    (tmp_path / "run" / "run.json").write_text(json.dumps(begun), "utf-8")
+    run_fit(write_run(), tmp_path / "run")
     run_fit(write_run(epochs=2), tmp_path / "run", restart=True)
 
 
