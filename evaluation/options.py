@@ -18,7 +18,7 @@ DATA = click.option(
     multiple=True,
     required=True,
     metavar="FILE...",
-    help="Labelled JSONL, CSV, Parquet, or folders.",
+    help="Labelled JSONL, CSV, TSV (.gz, too), Parquet, or folders.",
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 REPLICATES = click.option(

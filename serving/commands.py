@@ -38,7 +38,8 @@ def _option(flag: str, field: str, **attributes: Any) -> Callable[[_Command], _C
     text = described.description or ""
     if isinstance(attributes.get("type"), click.FloatRange):
         attributes["callback"] = _require_finite
-    is_shown = described.default not in {None, False, ()} and not attributes.get("multiple", False)
+    is_given = described.default is not None and described.default is not False and described.default != ()
+    is_shown = is_given and not attributes.get("multiple", False)  # 0 is a default like others
     return click.option(
         flag,
         field,

@@ -83,7 +83,7 @@ def train(
 ) -> None:
     """Fine-tune, calibrate, export and check: from the rows that CONFIG names to a model folder.
 
-    CONFIG is a YAML file, or the name of one that is shipped (minilm). Rows are JSONL, CSV or Parquet with the
+    CONFIG is a YAML file, or the name of one that is shipped (minilm). Rows are JSONL, CSV, TSV or Parquet with the
     columns text, one for each head (stance, topics), and optionally id, source, group; hub:NAME#SPLIT reads a
     Hugging Face dataset. Dev chooses the step, the calibration and the thresholds; test is measured once, at the
     end, with the exported model.
