@@ -15,7 +15,7 @@ from twohands.html_beside import is_beside
 from twohands.html_markup import simplify_markup
 from twohands.html_sizes import Size, descend, find_role, is_main, list_classes, measure
 from twohands.html_walk import ITEM_ENDS, walk
-from twohands.paragraphs import MIN_WORDS
+from twohands.runs import MIN_WORDS
 
 # What a reader of the page would not call its text. Not `head`: its end tag is optional, and without one the parser
 # has the body in it.

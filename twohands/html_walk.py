@@ -9,7 +9,7 @@ from typing import Any
 from twohands.ends import ends_with_stop
 from twohands.html_beside import holds_notes, is_caption, is_note_anchor
 from twohands.html_sizes import BLOCKS, HEADINGS, Size, descend, find_role, list_classes, measure
-from twohands.paragraphs import LIST_WORDS, MIN_WORDS
+from twohands.runs import LIST_WORDS, MIN_WORDS
 
 # As they come from `walk`: however many, they end one line. A run of spaces is tried where it begins, else that of
 # preformatted text is tried again from each of its spaces.

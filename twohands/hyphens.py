@@ -39,6 +39,10 @@ _PAIRS = _read(
 _LINKS = frozenset({"of", "the", "to", "and", "or", "in", "by", "for", "a", "on", "as"})  # within state-of-the-art
 # Before these a hyphen stands for what follows: pre- and post-war, Ein- und Ausfuhr. No syllable ends words so.
 _JOINING = _read("and or to und oder bis sowie et ou")
+_ALONE = frozenset(
+    "bcdefghjkmnpqrstuvwxyz"
+)  # letters before a hyphen: e-mail, x-ray, T-shirt; a, i and o are syllables
+_ACRONYM_CHARS = 5
 _MIN_CHARS = 4  # before one of `_LAST_PARTS`
 
 HYPHENS = ("-", "\u2010", "\u00ad")  # the last of which only ever parts a word
@@ -102,7 +106,8 @@ def join_word(so_far: str, line: str, words: frozenset[str]) -> str | None:
     if so_far[-1] == "\u00ad":
         return so_far[:-1] + line
     is_own = _has_own_hyphen(first, second, words, is_within=bool(before[1])) or (
-        (len(first) == 1 or before[2].isupper()) and first + second not in words  # x-ray, US-led
+        # x-ray, US-led; but a word in capitals or an accented letter begins a word.
+        (first in _ALONE or (before[2].isupper() and 1 < len(first) <= _ACRONYM_CHARS)) and first + second not in words
     )
     if second in _JOINING and first + second not in words:
         is_own = line[after.end() : after.end() + 1] in {"-", "\u2010"}  # hand-to-mouth

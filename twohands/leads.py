@@ -16,7 +16,11 @@ _COLONS = (":", "\uff1a")
 _OPENING = re.compile(r"\S(?:\u2014|:-|:\u2013)\Z")  # before clauses of acts: "A person may\u2014"
 _EMPHASIS = "*_ \t"
 _DASHES = frozenset("\u2013\u2014")  # before single items they may be turns of a dialogue
-_CONTENTS = re.compile(r"[\W_]*(?:(?:table of )?contents|(?:in|on) this \w+|agenda|index|outline)\W*\Z", re.IGNORECASE)
+_CONTENTS = re.compile(
+    r"[\W_]*(?:(?:table of )?contents|(?:in|on) this (?:article|briefing|document|edition|issue|newsletter|page|report)"
+    r"|index|outline)\W*\Z",
+    re.IGNORECASE,
+)
 
 
 def ends_with_colon(text: str) -> bool:
@@ -24,9 +28,9 @@ def ends_with_colon(text: str) -> bool:
     return text.rstrip().rstrip(_EMPHASIS)[-1:] in _COLONS
 
 
-def may_lead(text: str) -> bool:
-    """Say whether a text may introduce a list, as it ends with a colon; "Contents:" introduces none that is read."""
-    return ends_with_colon(text) and not _CONTENTS.match(text)
+def heads_contents(text: str) -> bool:
+    """Say whether a text, such as "Contents:", heads what tells of a document and is none of its text."""
+    return bool(_CONTENTS.match(text))
 
 
 def opens_clauses(text: str) -> bool:
@@ -60,21 +64,20 @@ def is_led(piece: str, *, needs_colon: bool = True) -> bool:
         needs_colon: without one, letters mark no items, as they may be initials of names below a title.
 
     Returns:
-        False where the line says "Contents:" or the like.
+        True where the line ends with a colon, or need not, and two items follow.
     """
     first, _, rest = piece.partition("\n")
     has_colon = ends_with_colon(first)
-    if _CONTENTS.match(first) or (needs_colon and not has_colon):
-        return False
-    return holds_list(rest.strip(), is_lettered=has_colon)
+    return (has_colon or not needs_colon) and holds_list(rest.strip(), is_lettered=has_colon)
 
 
 @dataclass(slots=True)
 class _Held:
-    """A span that may introduce a list, and the single items that came behind it."""
+    """A span that may introduce a list, and the single items that came behind it; or such items alone."""
 
-    span: tuple[int, int]
-    lead: str
+    span: tuple[int, int] | None
+    lead: str = ""
+    is_optional: bool = False  # the span is read only with its items
     items: list[tuple[int, int]] = field(default_factory=list)
     marker: str = ""
     n_words: int = 0
@@ -84,13 +87,13 @@ class _Held:
     def takes(self, piece: str) -> bool:
         """Whether a piece is the list, or the first or next item and no paragraph by itself."""
         marker, n_words = read_marker(piece), len(piece.split())
-        if not self.items and may_lead(self.lead) and not read_marker(self.lead) and holds_list(piece):
+        if not self.items and ends_with_colon(self.lead) and not read_marker(self.lead) and holds_list(piece):
             self.marker, self.is_list, self.ends_clause = marker, True, not ends_with_stop(piece)
             return True
         is_stopped = ends_with_stop(piece)
         if not marker or n_words >= LONG_ITEM_WORDS or (marker in _DASHES and is_stopped):
             return False
-        if marker != (self.marker or marker) or marker == read_marker(self.lead) or self.n_words > MOST_WORDS:
+        if not (self.lead or self.marker) or marker != (self.marker or marker) or marker == read_marker(self.lead):
             return False
         if is_stopped and n_words >= ITEM_WORDS and not self.ends_clause:
             return False
@@ -98,34 +101,44 @@ class _Held:
         self.n_words += n_words
         return True
 
+    def list_spans(self) -> list[tuple[int, int]]:
+        """All spans in order."""
+        return [*filter(None, (self.span,)), *self.items]
+
     def release(self) -> list[tuple[int, int]]:
-        """The spans: one where it introduces items, else each as it was."""
-        is_one = self.is_list or len(self.items) > 1
-        return [(self.span[0], self.items[-1][1])] if is_one else [self.span, *self.items]
+        """The spans that are paragraphs: one where a lead introduces items, or these are a list."""
+        spans = self.list_spans()
+        if self.is_list or len(self.items) > 1:
+            return [(spans[0][0], spans[-1][1])]
+        return self.items if self.is_optional else spans
 
 
-def join_leads(text: str, spans: Iterable[tuple[int, int]], limit_chars: int) -> Iterator[tuple[int, int]]:
+def join_leads(text: str, spans: Iterable[tuple[int, int, bool]], limit_chars: int) -> Iterator[tuple[int, int]]:
     """Put a list to the words that introduce it, without which nobody can say what is wanted of its items.
 
     Args:
         text: the document.
-        spans: of its paragraphs, in order; a list may be one of them, or each of its items.
+        spans: of its paragraphs, in order; a list may be one of them, or each of its items. Of each also whether it is
+            a lead that is read only with its items.
         limit_chars: most characters of what is put together.
 
     Yields:
         Spans in order.
     """
     held: _Held | None = None
-    for start, end in spans:
+    for start, end, is_optional in spans:
         piece = text[start:end].strip()
         if held:
-            last = held.items[-1][1] if held.items else held.span[1]
-            is_near = not text[last:start].strip() and end - held.span[0] <= limit_chars
-            if held.lead and is_near and held.takes(piece):
-                held.items.append((start, end))
+            first, last = held.list_spans()[0][0], held.list_spans()[-1][1]
+            if not text[last:start].strip() and held.takes(piece):
+                if end - first <= limit_chars and held.n_words <= MOST_WORDS:
+                    held.items.append((start, end))
+                    continue
+                yield from held.release()  # what follows is a list of its own
+                held = _Held(None, items=[(start, end)], marker=held.marker, ends_clause=held.ends_clause)
                 continue
             yield from held.release()
-        is_lead = (may_lead(piece) or opens_clauses(piece)) and len(piece.split()) <= LEAD_WORDS
-        held = _Held((start, end), piece if is_lead else "")
+        is_lead = (ends_with_colon(piece) or opens_clauses(piece)) and len(piece.split()) <= LEAD_WORDS
+        held = _Held((start, end), piece if is_lead else "", is_optional)
     if held:
         yield from held.release()

@@ -13,8 +13,8 @@ from twohands.ends import SENTENCE_END as SENTENCE_END
 from twohands.ends import ends_clause, ends_sentence, ends_with_comma, ends_with_stop, may_end_sentence
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
 from twohands.exported import blank_exported
-from twohands.leads import ends_with_colon, holds_list, is_led, join_leads, may_lead, opens_clauses
-from twohands.markers import BULLETS, read_item
+from twohands.leads import LEAD_WORDS, ends_with_colon, heads_contents, holds_list, is_led, join_leads, opens_clauses
+from twohands.markers import read_item
 from twohands.marks import cut_heading
 from twohands.notices import MAX_WORDS, heads_notes, is_notice, is_stage_direction
 from twohands.overlong import Overlong
@@ -22,15 +22,13 @@ from twohands.pieces import Check, cut_pieces
 from twohands.pipe_tables import is_table_of_figures
 from twohands.plain_words import PlainWords
 from twohands.running_lines import is_no_text
+from twohands.runs import LIST_WORDS, MIN_WORDS, Run, Span, end_run, list_rest
 from twohands.sections import Sections
 from twohands.speakers import Turns, find_turns
 
 LIMIT_CHARS = 100_000
 LIMIT_MARKS = 30
-MIN_WORDS = 13
 HEADLINE_WORDS = 20
-FRONT_WORDS = 80  # as many before all text are a list, and not its title and who is concerned
-LIST_WORDS = 30  # the fewest that the codebook has in mind for a paragraph
 CLAUSE_WORDS = 5  # fewer before a comma are a salutation
 LEAST_LEAD_WORDS = 3
 
@@ -155,7 +153,7 @@ def _is_headline(raw: str, n_words: int, *, is_open: bool) -> bool:
     lines = [line.strip() for line in raw.splitlines()]
     if len(lines) == 1:
         return n_words <= HEADLINE_WORDS
-    if is_led(raw.strip(), needs_colon=False):
+    if is_led(raw.strip(), needs_colon=False) and not heads_contents(lines[0]):
         return False
     return all(line and not line[0].islower() and len(line.split()) < MIN_WORDS for line in lines)
 
@@ -169,47 +167,6 @@ def _is_ended(raw: str, n_words: int, *, is_item: bool, is_beside_comma: bool) -
     return is_item or is_beside_comma or not ends_with_comma(raw)
 
 
-@dataclass(slots=True)
-class _Run:
-    """Pieces in a row that are headings, unless they are so many, or counted items, that they are a list."""
-
-    start: int
-    end: int
-    n_words: int = 0
-    marker: str = ""  # of the items at the end, which begin at `items_start`
-    items_start: int = 0
-    items_words: int = 0
-    bulleted: tuple[int, int] | None = None  # the last items with bullets that hold as many words as a paragraph
-    last: tuple[int, int] = (0, 0)  # the last piece
-    led_start: int = 0  # of the items at the end with their lead, where they have one
-    is_led: bool = False
-
-    def add(self, span: tuple[int, int], n_words: int, marker: str, *, is_behind_lead: bool) -> None:
-        self.start = span[0] if self.n_words == 0 else self.start
-        if marker != self.marker:
-            self.marker, self.items_start, self.items_words = marker, span[0], 0
-            self.is_led = bool(marker) and is_behind_lead
-            self.led_start = self.last[0] if self.n_words else span[0]
-        self.items_words += n_words
-        self.n_words += n_words
-        self.end, self.last = span[1], span
-        if marker in BULLETS and marker and self.items_start < span[0] and self.items_words >= MIN_WORDS:
-            self.bulleted = self.items_start, span[1]
-
-    def find_list(self, next_marker: str = "", *, is_front: bool = False) -> tuple[int, int] | None:
-        """The list that it is, or that it ends with where an item follows that ends as a sentence or clause does.
-
-        Before all text, a title, a date, names and the like are none, though they are many.
-        """
-        if self.n_words >= (FRONT_WORDS if is_front and not self.marker else LIST_WORDS):
-            return self.start, self.end
-        if self.is_led and self.items_start < self.last[0]:
-            return self.led_start, self.end
-        if next_marker and next_marker == self.marker:
-            return self.items_start, self.end
-        return self.bulleted
-
-
 def _is_nothing(piece: str, n_words: int, *, with_notices: bool) -> bool:
     """Whether a piece is no text, and what stands on either side of it is one list all the same."""
     return is_no_text(piece) or is_table_of_figures(piece) or (not with_notices and is_stage_direction(piece, n_words))
@@ -217,25 +174,27 @@ def _is_nothing(piece: str, n_words: int, *, with_notices: bool) -> bool:
 
 def _find(
     text: str, sections: Sections, turns: Turns, *, min_words: int, check: Check, with_notices: bool
-) -> Iterator[tuple[int, int]]:
+) -> Iterator[Span]:
     """Where paragraphs stand: pieces that are no headings and no notices, and runs of headings that are lists."""
-    run: _Run | None = None
+    run: Run | None = None
     headline: tuple[int, int] | None = None
     is_front = True  # no paragraph and no long headline came yet
     is_of_notice = False  # the piece before is a notice and ends with a colon, as "Notes to editors:"
     is_of_notes = False  # so does each item behind it
     is_lead = False  # the piece before ends with a colon
+    led_marker = ""  # of the piece before, if that is an item behind a lead
+    n_words_before = 0
     marker_read = ""  # of the piece before, if that was read: an item behind an item is one, however it ends
     pieces = _look_ahead(text, cut_pieces(text, turns, check))
     for number, (start, end, is_marked, is_beside_comma) in enumerate(pieces):
         raw = text[start:end]
         span = (start + len(raw) - len(raw.lstrip()), end - len(raw) + len(raw.rstrip()))
         if is_marked:
-            yield from filter(None, (run and run.find_list(is_front=is_front),))
+            yield from end_run(run, is_front=is_front)
             words = cut_heading(text, span)
             sections.add(words)
-            run, marker_read = None if is_no_text(text[slice(*words)]) else _Run(*words), ""
-            is_lead = False
+            run, marker_read = None if is_no_text(text[slice(*words)]) else Run(*words), ""
+            is_lead, led_marker = False, ""
             continue
         stripped = raw.strip()
         n_words = len(raw.split())
@@ -247,40 +206,44 @@ def _find(
         if not with_notices and (is_led_by_notice or is_notice(stripped, n_words)):
             is_of_notes = heads_notes(stripped) or (is_of_notes and is_led_by_notice)
             is_of_notice = is_of_notes or ends_with_colon(stripped)
-            yield from filter(None, (run and run.find_list(is_front=is_front),))
-            run, marker_read = None, ""
+            yield from end_run(run, is_front=is_front)
+            run, marker_read, led_marker = None, "", ""
             continue
-        is_behind_lead, is_lead = is_lead, may_lead(stripped)
-        is_sure = is_behind_lead or (run is not None and run.is_led) or ends_sentence(stripped) or ends_clause(stripped)
+        is_behind_lead, is_lead = is_lead, ends_with_colon(stripped) and not (is_front and heads_contents(stripped))
+        is_sure = is_behind_lead or bool(led_marker) or ends_sentence(stripped) or ends_clause(stripped)
         marker = read_item(stripped, n_words, number, is_sure=is_sure)
+        is_next = bool(marker) and marker == led_marker  # then neither is a heading, however it ends
+        led_marker = marker if is_next or (is_behind_lead and n_words_before <= LEAD_WORDS) else ""
+        n_words_before = n_words
         is_item = bool(marker) and not stripped[0].isupper()
         is_open = not _is_ended(stripped, n_words, is_item=is_item, is_beside_comma=is_beside_comma)
         is_list_led = is_behind_lead and holds_list(stripped)
-        is_wanted = (bool(marker) and marker == marker_read) or is_list_led or is_led(stripped)
+        is_wanted = (bool(marker) and marker == marker_read) or is_next or is_list_led or is_led(stripped)
         is_wanted = is_wanted or turns.is_cut_short(span[0], stripped)
         if n_words < min_words and is_open and not is_wanted:
-            run, marker_read = run or _Run(*span), ""
+            run, marker_read = run or Run(*span), ""
             # Figures are no words: rows of a table would together pass for a list.
             n_words = sum(any(map(str.isalpha, word)) for word in raw.split())
-            run.add(span, n_words, marker, is_behind_lead=is_behind_lead)
+            n_items = 1 + holds_list(stripped)
+            run.add(span, n_words, marker, is_behind_lead=is_behind_lead, n_items=n_items)
             continue
         # What "7." counts may be chapters, and "7. Termination" a heading; in a list of clauses it is none.
         marker_read = marker if marker != "1." or ends_clause(raw.rstrip()) else ""
-        if run and (found := run.find_list(marker_read, is_front=is_front)):
-            yield found
-            is_front = False
-        elif run and is_list_led:  # its lead, such as one in bold letters, was held for a heading
-            yield run.last
+        if ended := end_run(
+            run, marker_read, is_front=is_front, is_next=is_next, is_led=is_behind_lead and bool(marker)
+        ):
+            yield from ended
             is_front = False
         run = None
         if is_front and not marker and _is_headline(text[span[0] : span[1]], n_words, is_open=is_open):
             headline, is_front = span, False
             continue
         if headline is not None and is_open:  # the text's own paragraphs end so, too
-            yield headline
+            yield *headline, False
         headline, is_front = None, False
-        yield span
-    yield from filter(None, (headline, run and (run.start, run.end)))
+        yield *span, False
+    for rest in list_rest(headline, run):
+        yield *rest, False
 
 
 def _cut_spans(text: str, spans: Iterable[tuple[int, int]], turns: Turns) -> Iterator[tuple[int, int]]:

@@ -7,9 +7,10 @@ from collections.abc import Collection, Sequence
 from twohands.ends import ends_with_stop
 from twohands.hyphens import find_words, join_word
 from twohands.markers import read_marker
-from twohands.paragraphs import LIST_WORDS, MIN_WORDS, SENTENCE_END
+from twohands.paragraphs import SENTENCE_END
 from twohands.pdf_parts import BEGIN, CAPTION_MARK, GOES_ON, HEADING, MARKS, SHORT, ends_in_print, find_short
 from twohands.running_lines import strip_pages
+from twohands.runs import LIST_WORDS, MIN_WORDS
 
 BETWEEN = "\n\n"
 _TAIL_CHARS = 200  # that show whether a sentence ended, or a word goes on

@@ -166,7 +166,12 @@ def check_call(words: Sequence[str], taxonomy: Taxonomy) -> list[Path]:
 
 @click.command(cls=VariadicCommand, epilog=_EXAMPLE)
 @click.option(
-    "--data", type=PATH, multiple=True, required=True, metavar="FILE...", help="Coded JSONL, CSV, TSV (.gz, too), Parquet, or folders."
+    "--data",
+    type=PATH,
+    multiple=True,
+    required=True,
+    metavar="FILE...",
+    help="Coded JSONL, CSV, TSV, Parquet, or folders.",
 )
 @click.option("--model", metavar="DIR", help="Model folder or name; default: the released model.")
 @click.option("--no-model", is_flag=True, help="People only.")

@@ -29,6 +29,9 @@ from twohands.pdf_join import join_lines
         ("from hand", "to-mouth lives", "from hand-to-mouth lives"),
         ("a US", "led pact", "a US-led pact"),
         ("the x", "ray mill", "the x-ray mill"),
+        ("the GOVERN", "ment mill", "the GOVERNment mill"),
+        ("the \u00c9", "tat", "the \u00c9tat"),
+        ("they ran a", "bout", "they ran about"),
     ],
 )
 def test_compounds_keep_their_hyphen_and_words_lose_it(so_far, line, expected, hyphen):

@@ -9,8 +9,9 @@ import pytest
 
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
 from twohands.exported import blank_exported
-from twohands.paragraphs import LIMIT_CHARS, LIMIT_MARKS, LIST_WORDS, iter_paragraphs, normalise, split_paragraphs
+from twohands.paragraphs import LIMIT_CHARS, LIMIT_MARKS, iter_paragraphs, normalise, split_paragraphs
 from twohands.plain_words import PlainWords
+from twohands.runs import LIST_WORDS
 
 LONG_A = "The ministry told the state banks to lend to the makers of chips before the winter."
 LONG_B = "Shop owners answered that prices, not plans, should say what is built and by whom."
@@ -488,13 +489,45 @@ def test_items_are_read_with_their_lead_however_they_stand_apart_and_end(marks, 
     wishes = ["cap the rents of the old town", "sell barges", "free the quays of Lorn"]
     items = [f"{mark} {wish}{end}" for mark, wish in zip(marks, wishes, strict=True)]
     listed = " ".join([lead.replace("*", "").replace("_", ""), *items])
-    if marks[0] == "\u2013" and end == "." and gap == "\n\n":
-        return  # sentences behind dashes may be turns of a dialogue
-    if lead == "**We will:**" and end and gap == "\n\n":
-        return  # bold and two words: a heading, as far as its next line can tell
-    assert texts_of("\n\n".join([LONG_A, lead + gap + gap.join(items), LONG_A])) == [LONG_A, listed, LONG_A]
+    found = texts_of("\n\n".join([LONG_A, lead + gap + gap.join(items), LONG_A]))
+    if marks[0] == "\u2013" and end == "." and gap == "\n\n":  # they may be turns of a dialogue, each a paragraph
+        assert found[-4:] == [*items, LONG_A]
+        return
+    assert found == [LONG_A, listed, LONG_A]
     for before in "", "# Wishes\n\n", "Wishes\n\n":
         assert texts_of(f"{before}{lead}{gap}{gap.join(items)}\n\n{LONG_A}") == [listed, LONG_A]
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "We will:\n\n- cut taxes;\n\n- raise pay;\n\n- build homes",
+            ["We will: - cut taxes; - raise pay; - build homes"],
+        ),
+        ("We will:\n\n- Cut tax now.\n\n- Raise pay\n\n- Build", ["We will: - Cut tax now. - Raise pay - Build"]),
+        ("We will:\n\n1. Cut tax now.\n\n2. Raise pay\n\n3. Build", ["We will: 1. Cut tax now. 2. Raise pay 3. Build"]),
+        ("We will:\n\n- cut:\n\n  - a tax\n\n  - a fee\n\n- pay", ["We will: - cut: - a tax - a fee - pay"]),
+        (
+            "- tax mills\n- own quays\n\n**We want:**\n\n- no docks\n- tea",
+            ["- tax mills - own quays", "We want: - no docks - tea"],
+        ),
+        ("Town\n\n* tax\n\n* own\n\n**We want:**\n\n- tea\n\n- oil", ["* tax * own", "We want: - tea - oil"]),
+        (
+            "In this Act:\n\n(a) dock means a quay\n(b) tea means tea",
+            ["In this Act: (a) dock means a quay (b) tea means tea"],
+        ),
+        ("Agenda:\n- own the mills\n- cap the rents", ["Agenda: - own the mills - cap the rents"]),
+        ("In this issue:\n\n- of mills\n\n- of rents", ["In this issue:"]),
+        ("**Note:**\n\n- one item", []),
+        (f"**Note:**\n\n1. {LONG_B}", [f"1. {LONG_B}"]),
+    ],
+)
+def test_short_items_behind_their_lead(text, expected):
+    assert texts_of(f"{text}\n\n{LONG_A}") == [*expected, LONG_A]
+    if not text.startswith("In this issue"):
+        assert texts_of(f"{LONG_A}\n\n{text}\n\n{LONG_A}") == [LONG_A, *expected, LONG_A]
 
 
 @pytest.mark.issue(4)
@@ -509,7 +542,7 @@ def test_items_that_are_paragraphs_stay_so_and_a_list_ends_at_its_size():
     found = texts_of("\n\n".join([lead, *[clause] * 20]))
     assert found[0].startswith(lead)
     assert 200 < len(found[0].split()) < 250
-    assert found[1:] == [clause] * (20 - found[0].count("(a)"))
+    assert found[1:] == [" ".join([clause] * (20 - found[0].count("(a)")))]
     assert texts_of(f"Contents:\n- mills\n- quays\n- the state as an owner of barges\n- who pays\n\n{LONG_A}") == [
         LONG_A
     ]
