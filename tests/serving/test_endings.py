@@ -70,7 +70,10 @@ def test_who_cannot_wait_does_not_wait_for_those_who_do_not_read(tiny_model, cla
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(("127.0.0.1", running.port))
         client.sendall(b"GET /openapi.json HTTP/1.1\r\nhost: a\r\n\r\n" * 200)
-        time.sleep(1)
+        n_came, deadline_s = -1, time.monotonic() + 30
+        while n_came < (n_came := len(client.recv(1 << 20, socket.MSG_PEEK))):  # until no more fits in
+            assert time.monotonic() < deadline_s
+            time.sleep(1)
         running.stop()
         time.sleep(0.3)
         assert running.thread.is_alive()

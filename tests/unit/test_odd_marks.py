@@ -33,7 +33,8 @@ def test_a_list_by_any_bullet_is_read_however_its_items_are_parted(bullet):
 
 def test_clauses_behind_a_dash_keep_what_they_hang_on():
     law = ["(3) A person who sells grain\u2014", "(a) commits an offence, and", "(b) is to pay a fine."]
-    assert texts_of("\n\n".join([FIRST, *law, LAST])) == [FIRST, *law, LAST]
+    assert texts_of("\n\n".join([FIRST, *law, LAST])) == [FIRST, " ".join(law), LAST]
+    assert texts_of("\n\n".join([FIRST, *law[:2], LAST])) == [FIRST, *law[:2], LAST]
     assert texts_of(f"{FIRST}\n\nThe law \u2014\n\n{LAST}") == [FIRST, LAST]
 
 
