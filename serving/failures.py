@@ -77,7 +77,7 @@ _WORDS_BY_STATUS = {
     501: "`transfer-encoding` is not `chunked` alone; send the body as it is, chunked or with its `content-length`",
 }
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
-_MAX_FAULTS = 5
+MAX_FAULTS = 5  # told in full; the rest is counted
 
 
 def find_status(error: Exception) -> int:
@@ -116,7 +116,7 @@ def describe_validation(faults: Sequence[Mapping[str, Any]]) -> str:
         One line, the first faults in full.
     """
     lines = []
-    for fault in faults[:_MAX_FAULTS]:
+    for fault in faults[:MAX_FAULTS]:
         parts = [str(part) for part in fault["loc"] if part not in {"body", "[key]"}]
         where = ".".join(part if is_name(part) else "(unprintable name)" for part in parts) or "body"
         what = _WORDS_BY_FAULT.get(fault["type"], fault["msg"])
@@ -125,8 +125,8 @@ def describe_validation(faults: Sequence[Mapping[str, Any]]) -> str:
         elif known := fault.get("known"):
             what += f"; known are {', '.join(known)}"
         lines.append(f"{where}: {what.removeprefix('Value error, ')}")
-    if len(faults) > _MAX_FAULTS:
-        lines.append(f"and {len(faults) - _MAX_FAULTS} more")
+    if len(faults) > MAX_FAULTS:
+        lines.append(f"and {len(faults) - MAX_FAULTS} more")
     return "; ".join(lines)
 
 

@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from serving.failures import MAX_FAULTS
 from serving.strict_json import Mend, Place, read_json
 from serving.tei_info import TeiInfo
 from twohands.cautions import Caution
@@ -22,6 +23,8 @@ from twohands.errors import InputTypeError, JsonError
 from twohands.taxonomy import ProblemType
 
 SchemaT = TypeVar("SchemaT", bound=BaseModel)
+# More are only counted: a small body may have a million, and to list them takes seconds, on the event loop (#4).
+_MOST_LISTED = 2000
 Score = Annotated[float, Field(ge=0, le=1)]
 LabelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 
@@ -265,10 +268,22 @@ def _tell_object(schema: type[BaseModel], fault: ErrorDetails) -> dict[str, Any]
         if isinstance(part, str) and found is not None:
             field = found.model_fields.get(part)
             found = next(_find_schemas(field.annotation), None) if field is not None else None
-    if found is not None:
-        described = found.model_json_schema()
-        told |= {"known": [*described.get("properties", {})], "required": described.get("required", [])}
-    return told
+    return told if found is None else told | _name_fields(found)
+
+
+def _name_fields(schema: type[BaseModel]) -> dict[str, list[str]]:
+    described = schema.model_json_schema()
+    return {"known": [*described.get("properties", {})], "required": described.get("required", [])}
+
+
+def _list_faults(schema: type[BaseModel], error: ValidationError) -> list[Any]:
+    """The faults of a body; only those that are told say what an object may hold, which takes a millisecond each."""
+    n_faults = error.error_count()
+    if n_faults > _MOST_LISTED:
+        message = f"{n_faults} faults, too many to name"
+        return [{"type": "too_many_faults", "loc": (), "msg": message} | _name_fields(schema)]
+    faults = error.errors(include_url=False, include_input=False)
+    return [*(_tell_object(schema, fault) for fault in faults[:MAX_FAULTS]), *faults[MAX_FAULTS:]]
 
 
 def _mend_input(place: Place, fault: str) -> InputTypeError | None:
@@ -318,5 +333,4 @@ def parse_as(schema: type[SchemaT], body: bytes, *, mend: Mend | None = None) ->
     try:
         return schema.model_validate(content)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
-        raise RequestValidationError([_tell_object(schema, fault) for fault in faults]) from error
+        raise RequestValidationError(_list_faults(schema, error)) from error

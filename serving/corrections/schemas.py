@@ -57,9 +57,10 @@ def _check_prediction(prediction: dict[str, Any]) -> dict[str, Any]:
 
 
 LabelWord = Annotated[str, StringConstraints(max_length=64)]
+_LabelWords = Annotated[list[LabelWord], Field(max_length=1000)]
 # That there must be one is said here and checked with the taxonomy, whose fault names the heads.
 Labels = Annotated[
-    dict[LabelName, LabelWord | list[LabelWord] | None], Field(max_length=64, json_schema_extra={"minProperties": 1})
+    dict[LabelName, LabelWord | _LabelWords | None], Field(max_length=64, json_schema_extra={"minProperties": 1})
 ]
 Note = Annotated[str, StringConstraints(max_length=MAX_NOTE_CHARS), AfterValidator(_drop_nul)]
 Origin = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARS), AfterValidator(_drop_nul)]

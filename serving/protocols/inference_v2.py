@@ -66,6 +66,8 @@ _TAKEN = take(
 _INFERRED: Responses = {200: {"model": InferAnswer, "content": {BINARY: {}}}, **INFER_FAILURES}
 _IS_READY: Responses = {200: {"model": ModelReady}, **METADATA_FAILURES}
 _DESCRIBED: Responses = {200: {"model": ModelMetadata}, **METADATA_FAILURES}
+# One input is read and each output named once; what goes on and on is refused before all of it is looked at.
+_MAX_TENSORS_IN, _MAX_TENSORS_OUT = 16, 1024
 _INPUT = {"name": "text", "datatype": "BYTES", "shape": [-1]}
 
 
@@ -88,8 +90,8 @@ class InferRequest(BaseModel):
     model_name: str | None = Field(default=None, description="if it is given, that of the path")
     model_version: str | None = Field(default=None, description="if it is given, the one that is served")
     parameters: Parameters = Field(default_factory=dict)
-    inputs: list[TensorIn] = Field(min_length=1)
-    outputs: list[OutputWanted] | None = None
+    inputs: list[TensorIn] = Field(min_length=1, max_length=_MAX_TENSORS_IN)
+    outputs: list[OutputWanted] | None = Field(default=None, max_length=_MAX_TENSORS_OUT)
 
 
 def _name_outputs(taxonomy: Taxonomy, default: Head) -> dict[str, tuple[Datatype, Head | None, str]]:

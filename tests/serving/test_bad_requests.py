@@ -2,8 +2,15 @@ import json
 import tracemalloc
 
 import pytest
+from fastapi.exceptions import RequestValidationError
 
-from serving.failures import STATUS_BY_ERROR, find_status
+from serving.corrections.schemas import CorrectionRequest
+from serving.document_schemas import DocumentRequest
+from serving.failures import STATUS_BY_ERROR, describe_validation, find_status
+from serving.protocols.inference_v2 import InferRequest
+from serving.protocols.label_studio import PredictRequest
+from serving.protocols.lists import ListRequest
+from serving.schemas import ClassifyRequest, parse_as
 from serving.strict_json import read_json
 from tests.serving.support import JSON
 from twohands import errors
@@ -230,6 +237,47 @@ async def test_an_unknown_field_is_told_beside_the_known_ones(client):
     assert response.json()["error"] == 'tasks.0: expected an object such as {"data": ...}'
     response = await client.post("/v1/classify", json={"inputs": "plan", "thresholds": []})
     assert response.json()["error"]["message"] == "thresholds: expected an object"
+
+
+def read_faults(schema, content):
+    with pytest.raises(RequestValidationError) as caught:
+        parse_as(schema, json.dumps(content).encode())
+    return caught.value.errors()
+
+
+@pytest.mark.issue(4)
+def test_a_body_of_many_faults_costs_no_more_than_those_that_are_told(monkeypatch):
+    described = []
+    describe = ClassifyRequest.model_json_schema
+    monkeypatch.setattr(ClassifyRequest, "model_json_schema", lambda: described.append(None) or describe())
+    message = describe_validation(read_faults(ClassifyRequest, {"inputs": "plan"} | {f"k{n}": 1 for n in range(1500)}))
+    assert message.startswith("k0: unknown field; known are inputs, explain, model, thresholds; k1: unknown field; ")
+    assert message.endswith("; and 1495 more")
+    assert len(described) <= 5
+
+
+HEAP = [1] * 3000
+FIELDS = {f"k{n}": 2 for n in range(3000)}
+TENSORS = [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["plan"]}]
+HEAPS = {
+    "fields": (ClassifyRequest, {"inputs": "plan"} | FIELDS, "body: 3000 faults, too many to name; known are inputs, "),
+    "thresholds": (ClassifyRequest, {"inputs": "plan", "thresholds": FIELDS}, "body: 3000 faults, "),
+    "parameters": (ListRequest, {"inputs": "plan", "parameters": FIELDS}, "body: 3000 faults, "),
+    "inputs": (InferRequest, {"inputs": HEAP}, "inputs: List should have at most 16 items "),
+    "outputs": (InferRequest, {"inputs": TENSORS, "outputs": HEAP}, "outputs: List should have at most 1024 items "),
+    "tasks": (PredictRequest, {"tasks": HEAP, "label_config": "<View/>"}, "tasks: List should have at most 1000 "),
+    "a document": (DocumentRequest, {"text": "plan"} | FIELDS, "body: 3000 faults, "),
+    "a correction": (CorrectionRequest, {"text": "plan", "labels": {}} | FIELDS, "body: 3000 faults, "),
+    "labels": (CorrectionRequest, {"text": "plan", "labels": {"topics": HEAP}}, "labels.topics"),
+}
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(("schema", "content", "words"), HEAPS.values(), ids=HEAPS.keys())
+def test_a_heap_of_faults_is_counted_and_not_listed(schema, content, words):
+    faults = read_faults(schema, content)
+    assert len(faults) <= 2
+    assert describe_validation(faults).startswith(words)
 
 
 @pytest.mark.parametrize(
