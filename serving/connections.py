@@ -91,6 +91,10 @@ class TimedConnection(H11Protocol):
         super().handle_events()
         if self.cycle is not None and not self.cycle.more_body:  # its task has not begun if the body came at once
             self.cycle.scope["state"][BODY_HAS_COME] = True
+            # uvicorn reads no more while much of a body waits to be taken, and goes on when it is asked for more: of a
+            # whole one nobody asks, and that the client left would not be heard (#4). A request behind it waits on.
+            if not self.cycle.response_complete and not self.conn.trailing_data[0]:
+                self.flow.resume_reading()
         self._watch_header()
 
     def on_response_complete(self) -> None:

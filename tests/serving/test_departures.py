@@ -1,6 +1,7 @@
 import asyncio
 import gc
 import logging
+import re
 import socket
 import time
 import weakref
@@ -188,6 +189,48 @@ def test_broken_connection_to_a_real_server_ends_the_work(tiny_model, classifier
         headers = {"content-type": "application/json"}
         assert httpx.post(f"{url}/v1/classify", content=BODY, headers=headers).status_code == 200
     assert gate.n_begun == 1 + 1 + 3  # the warm-up, one of who left, three of who came after
+
+
+def post(body, more=b""):
+    head = b"POST /v1/classify HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
+    return head + more + b"content-length: %d\r\n\r\n" % len(body) + body
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("more", [b"", b"connection: close\r\n"])
+def test_broken_connection_behind_a_large_body_ends_the_work(tiny_model, classifier, more):
+    gate = Gate(7, n_free=1)
+    slow = with_session(classifier, gate.run_batch, num_threads=1)
+    with run_server(ServeSettings(model=str(tiny_model)), slow) as url:
+        address = urlsplit(url)
+        with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+            connection.sendall(post(BODY + b" " * 400_000, more))
+            assert gate.reached.wait(10)
+        waited_until_s = time.monotonic() + 10
+        n_in_flight = 2.0
+        while n_in_flight > 1 and time.monotonic() < waited_until_s:  # who asks is one
+            time.sleep(0.05)
+            shown = httpx.get(f"{url}/metrics").text
+            n_in_flight = float(re.search(r"^twohands_requests_in_flight (.+)", shown, flags=re.MULTILINE)[1])
+        gate.opened.set()  # or the server would never stop
+    assert n_in_flight == 1
+
+
+@pytest.mark.issue(4)
+def test_no_more_is_read_behind_a_large_body_than_one_request_that_waits(tiny_model, classifier):
+    gate = Gate(7, n_free=1)
+    slow = with_session(classifier, gate.run_batch, num_threads=1)
+    with run_server(ServeSettings(model=str(tiny_model)), slow) as url:
+        address = urlsplit(url)
+        with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+            connection.sendall(post(BODY + b" " * 400_000))
+            assert gate.reached.wait(10)
+            connection.settimeout(1)
+            with pytest.raises(TimeoutError):  # what the system itself buffers is some megabytes
+                connection.sendall(post(BODY + b" " * 400_000) * 250)
+            gate.opened.set()
+            connection.settimeout(10)
+            assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
 
 
 def test_broken_connection_amid_a_stream_ends_the_work(tiny_model, classifier):
