@@ -24,6 +24,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from serving.counting_room import hold_still
 from serving.process_metrics import WorkerCollector
 from serving.shared_folder import ensure_folder
 from serving.tei_metrics import TeiMetrics
@@ -172,6 +173,8 @@ class Metrics:
                 ensure_folder(folder)
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library left it so
             registry.register(WorkerCollector(folder))
+            with hold_still(folder):
+                return self.tei.name_types(generate_latest(registry))
         return self.tei.name_types(generate_latest(registry))
 
     def expect_answers(self, heads: Sequence[Head], *, model: str) -> None:

@@ -1,5 +1,6 @@
 """Owns the routes of who runs the service: metrics, which models there are, and their exchange."""
 
+import asyncio
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
@@ -83,7 +84,8 @@ async def show_metrics(request: Request, models: _Models) -> Response:
     """Show all metrics in Prometheus' text format."""
     models.tell_depth()
     metrics: Metrics = request.app.state.metrics
-    return Response(metrics.show(), media_type=CONTENT_TYPE)
+    # Off the event loop: under several workers it reads files of each.
+    return Response(await asyncio.to_thread(metrics.show), media_type=CONTENT_TYPE)
 
 
 @router.get("/v1/models", response_model=ModelsResponse, tags=["models"])

@@ -192,7 +192,7 @@ class Supervisor:
             watching.cancel()
             self._processes.discard(process)
             mark_process_dead(process.pid, str(self._metrics_folder))  # type: ignore[no-untyped-call]  # so in the library
-            give_back(self._metrics_folder, process.pid)
+            await asyncio.to_thread(give_back, self._metrics_folder, process.pid)
         if not self._is_stopping.is_set():
             _LOGGER.error("worker %d ended with %d; another takes its place", process.pid, code)
         if not was_ready and not has_served and self.failure is None and not self._is_stopping.is_set():

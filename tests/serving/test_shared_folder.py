@@ -4,16 +4,20 @@ import os
 import resource
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from prometheus_client.mmap_dict import MmapedDict
+from prometheus_client.mmap_dict import MmapedDict, mmap_key
+from prometheus_client.multiprocess import MultiProcessCollector
 
-from serving import shared_folder
-from serving.counting_room import ROOM_BYTES, give_back, take_room
+from serving import counting_room, shared_folder
+from serving.counting_room import ROOM_BYTES, give_back, hold_still, take_room
 from serving.shared_folder import ensure_folder, open_shared_folder
 from twohands.errors import FileWriteError
 
-pytestmark = pytest.mark.issue(4)
+pytestmark = [pytest.mark.issue(4), pytest.mark.anyio]
 
 
 def test_the_service_managers_folder_is_taken_where_there_is_one(tmp_path, monkeypatch):
@@ -76,11 +80,100 @@ def test_room_for_counts_is_taken_before_they_come_and_given_back_without_them(t
     counts.close()
     assert files["counter"].stat().st_size == ROOM_BYTES["counter"]
     give_back(tmp_path, os.getpid())
-    assert {path.name for path in tmp_path.iterdir()} == {files["counter"].name}
-    assert files["counter"].stat().st_size < 10_000
+    (ended,) = tmp_path.iterdir()
+    assert ended.stat().st_size < 10_000
     take_room(tmp_path)  # a later process of the same number
-    kept = [(name, value) for name, value, *_ in MmapedDict.read_all_values_from_file(str(files["counter"]))]
+    kept = [(name, value) for name, value, *_ in MmapedDict.read_all_values_from_file(str(ended))]
     assert kept == [(f"count {number}".ljust(len(name)), number) for number, (name, _) in enumerate(kept)]
+    assert len(kept) == 100
+
+
+def count(folder, pid, number):
+    """What a process leaves: a series that all have, one of its own, a histogram."""
+    counters = MmapedDict(str(folder / f"counter_{pid}.db"))
+    for name, label in (("a_total", "all"), ("a_total", str(pid))):
+        counters.write_value(mmap_key("a", name, ["label"], [label], ""), float(number), 0.0)
+    counters.close()
+    histograms = MmapedDict(str(folder / f"histogram_{pid}.db"))
+    for name, label, value in (("b_bucket", "1.0", number), ("b_bucket", "+Inf", 1), ("b_sum", None, number / 2)):
+        key = mmap_key("b", name, ["le"] if label else [], [label] if label else [], "")
+        histograms.write_value(key, float(value), 0.0)
+    histograms.close()
+    gauges = MmapedDict(str(folder / f"gauge_sum_{pid}.db"))
+    gauges.write_value(mmap_key("c", "c", [], [], ""), float(number), 0.0)
+    gauges.close()
+
+
+def read_counts(folder):
+    with hold_still(folder):
+        metrics = MultiProcessCollector(None, str(folder)).collect()
+    return {(each.name, *each.labels.values()): each.value for metric in metrics for each in metric.samples}
+
+
+def test_counts_of_all_that_have_ended_stand_in_one_file_of_each_kind(tmp_path):
+    for pid in range(1, 41):
+        count(tmp_path, pid, pid)
+    before = read_counts(tmp_path)
+    assert before["a_total", "all"] == 820
+    assert before["b_bucket", "+Inf"] == 860
+    assert before["c",] == 820
+    for pid in range(1, 41):
+        give_back(tmp_path, pid)
+        assert read_counts(tmp_path) == before
+    assert len(list(tmp_path.iterdir())) == 3
+    count(tmp_path, 7, 100)  # of a number that was there before
+    give_back(tmp_path, 7)
+    assert read_counts(tmp_path)["a_total", "all"] == 920
+    assert read_counts(tmp_path)["a_total", "7"] == 107
+
+
+def test_counts_are_neither_lost_nor_read_twice_while_a_process_ends(tmp_path):
+    for pid in range(1, 51):
+        count(tmp_path, pid, 1)
+    before = read_counts(tmp_path)
+    with ThreadPoolExecutor(1) as pool:
+        ending = pool.submit(lambda: [give_back(tmp_path, pid) for pid in range(1, 51)])
+        n_read = 0
+        while not ending.done() or not n_read:
+            assert read_counts(tmp_path) == before
+            n_read += 1
+            time.sleep(0.002)  # or nothing would ever be moved
+        ending.result()
+    assert read_counts(tmp_path) == before
+    assert len(list(tmp_path.iterdir())) < 150
+
+
+def test_who_reads_counts_and_stands_still_holds_up_nobody_for_long(tmp_path, monkeypatch):
+    monkeypatch.setattr(counting_room, "_PAUSE_S", 0.001)
+    count(tmp_path, 1, 1)
+    before = read_counts(tmp_path)
+    with hold_still(tmp_path):
+        give_back(tmp_path, 1)
+        assert {path.stem.rpartition("_")[2] for path in tmp_path.iterdir()} == {"1"}
+    assert read_counts(tmp_path) == before
+
+
+def test_counts_stay_where_a_full_disk_lets_none_be_moved(tmp_path, caplog):
+    count(tmp_path, 1, 1)
+    count(tmp_path, 2, 1)
+    give_back(tmp_path, 1)
+    before = read_counts(tmp_path)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, limit[1]))
+    try:
+        give_back(tmp_path, 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert read_counts(tmp_path) == before
+    assert "OSError" in caplog.text
+    assert not list(tmp_path.glob("*.new"))
+
+
+async def test_metrics_are_read_beside_the_event_loop(app, client, monkeypatch):
+    threads = []
+    monkeypatch.setattr(app.state.metrics, "show", lambda: threads.append(threading.get_ident()) or b"")
+    assert (await client.get("/metrics")).status_code == 200
+    assert threads != [threading.get_ident()]
 
 
 def test_who_finds_no_room_for_counts_says_so_and_leaves_nothing(tmp_path):
