@@ -315,7 +315,7 @@ class Models:
 
         Raises:
             UnknownModelError: there is none of this name.
-            ReloadError: it is not in memory, and no copy of it can be served.
+            ReloadError: it is not in memory, and neither a copy of it nor its folder can be served.
         """
         slot = self.get_slot(name)
         async with slot.lock:
@@ -328,15 +328,20 @@ class Models:
             back, slot.previous = slot.previous, None
             self._exchange(slot, back, outcome="rolled_back")
             return
-        folder = None if self._shared is None else self._shared.archive.find(sha256)
-        if folder is None:
-            raise ReloadError(f"{slot.name} goes on as it was; no copy of the model wanted is kept")
-        fresh = self._make_service(str(folder), slot.watch)
+        copy = None if self._shared is None else self._shared.archive.find(sha256)
+        # Where there was no room for a copy, the folder holds it yet, unless something else came into it (#4).
+        fresh = self._make_service(slot.folder if copy is None else str(copy), slot.watch)
         try:
             await fresh.start()
+            if fresh.classifier.sha256 != sha256:
+                await fresh.stop()
+                raise ReloadError("no copy of it is kept, and its folder holds another by now")
         except TwoHandsError as error:
             self._metrics.reloads.labels("refused").inc()
-            raise ReloadError(f"{slot.name} goes on as it was; its copy cannot be served [{error.code}]") from error
+            # Who asked was answered by another worker, which serves it: nothing else tells that this one does not.
+            told = "model %s goes on as it was in this process: %s cannot be served [%s]"
+            _LOGGER.error(told, slot.name, sha256, error.code)  # noqa: TRY400 - a trace would say no more
+            raise ReloadError(f"{slot.name} goes on as it was; the one wanted cannot be served: {error}") from error
         self._exchange(slot, fresh, outcome="reloaded")
 
     async def rollback(self, name: str) -> None:

@@ -22,7 +22,7 @@ from serving.settings import ServeSettings
 from tests.serving.processes import ask, start_serve
 from tests.serving.support import open_client
 from tests.support.tiny import build_tiny_model
-from twohands.errors import ConfigError, ModelNotFoundError, UnknownModelError
+from twohands.errors import ConfigError, ModelNotFoundError, ReloadError, UnknownModelError
 from twohands.known import KEY, PARITY_NAME
 from twohands.manifest import MANIFEST_NAME, Manifest, load_manifest, write_manifest
 from twohands.taxonomy import Taxonomy
@@ -319,6 +319,24 @@ async def test_a_worker_that_comes_later_needs_the_copy_alone(tmp_path, folder, 
         assert answer["model"] == listed["previous"]
         assert (answer["model"]["version"], answer["previous"]["version"]) == ("1", "2")
     assert "no copy" not in caplog.text
+
+
+@pytest.mark.issue(4)
+async def test_a_worker_serves_what_the_others_do_where_no_copy_could_be_kept(tmp_path, folder, caplog):
+    app = create_app(ServeSettings(model=str(folder), num_threads=1), shared=Shared(Archive(tmp_path / "kept")))
+    async with open_client(app) as client:
+        build_tiny_model(folder, version="2")
+        await app.state.models.serve_version("mine", load_manifest(folder)[1])
+        assert await version(client) == "2"
+        build_tiny_model(folder, version="3")
+        wanted = load_manifest(folder)[1]
+        build_tiny_model(folder, version="4")  # another has come before this worker was told of the third
+        with pytest.raises(ReloadError, match="no copy of it is kept"):
+            await app.state.models.serve_version("mine", wanted)
+        assert await version(client) == "2"
+        assert 'twohands_model_reloads_total{outcome="refused"} 1.0' in app.state.metrics.show().decode()
+    (told,) = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert wanted in told.getMessage()
 
 
 def test_names_stay_what_they_were_whatever_a_folder_of_models_holds_later(tmp_path):
