@@ -1,28 +1,37 @@
-"""Owns the folder that the processes of one service share: where it lies, and what happens when it is cleaned away."""
+"""Owns the folder that the processes of one service share: where it lies, and what happens when it is cleaned away.
+
+It is locked for as long as its service lives, so that what a killed one left can be told from what is in use.
+"""
 
 import fcntl
 import logging
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 _LOGGER = logging.getLogger(__name__)
 
-METRICS_FOLDER, RATES_FOLDER = "metrics", "rates"
+METRICS_FOLDER, RATES_FOLDER, MODELS_FOLDER = "metrics", "rates", "models"
+_PREFIX = "twohands-"
+_LEAST_AGE_S = 60.0  # a new one is not locked yet
 
 
 @contextmanager
 def open_shared_folder() -> Iterator[Path]:
-    """Make the folder, and remove it at the end.
+    """Make the folder, and remove it at the end; and now those of services that were killed and could not.
 
     Yields:
         The folder, in that of the service manager (`RUNTIME_DIRECTORY`) if it made one, else in the temporary one.
     """
     given = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     parent = given if given and os.access(given, os.W_OK | os.X_OK) else None
-    with tempfile.TemporaryDirectory(prefix="twohands-", dir=parent) as folder:
+    for left in Path(parent or tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        _remove_left(left)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent) as folder:
         number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             # systemd sweeps what is ten days old out of /tmp, but for what lies in a locked folder.
@@ -34,6 +43,27 @@ def open_shared_folder() -> Iterator[Path]:
             yield Path(folder)
         finally:
             os.close(number)
+
+
+def _remove_left(folder: Path) -> None:
+    """Remove a folder if it is one of ours that no service holds."""
+    try:
+        number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:  # a link, a file, another user's
+        return
+    try:
+        found = os.fstat(number)
+        if found.st_uid != os.geteuid() or time.time() - found.st_mtime < _LEAST_AGE_S:
+            return
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if all((folder / part).is_dir() for part in (METRICS_FOLDER, MODELS_FOLDER)):
+            shutil.rmtree(folder)
+            _LOGGER.info("%s is removed, which a service left that was killed", folder)
+    except OSError as error:
+        if not isinstance(error, BlockingIOError):  # which says that it is in use
+            _LOGGER.warning("%s, which a service may have left, stays: %s", folder, error.strerror)
+    finally:
+        os.close(number)
 
 
 def ensure_folder(folder: Path) -> None:

@@ -26,8 +26,8 @@ from serving.programs import make_command
 from serving.pulse import BEAT_S, N_SILENT, Pulse, watch
 from serving.server import CLOSE_GRACE_S, check_address, hold_hangup, make_url, open_socket, take_hangup
 from serving.settings import ServeSettings
-from serving.shared_folder import METRICS_FOLDER, RATES_FOLDER, ensure_folder, open_shared_folder
-from serving.worker import MODELS_FOLDER, RELOAD_ALL
+from serving.shared_folder import METRICS_FOLDER, MODELS_FOLDER, RATES_FOLDER, ensure_folder, open_shared_folder
+from serving.worker import RELOAD_ALL
 from twohands.errors import EngineStoppedError
 from twohands.locate import find_model
 from twohands.manifest import load_manifest

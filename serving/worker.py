@@ -25,14 +25,13 @@ from serving.models import Shared
 from serving.pulse import BEAT_S
 from serving.server import Listener, ModelServer, hold_hangup, make_server, make_url
 from serving.settings import ServeSettings
-from serving.shared_folder import METRICS_FOLDER
+from serving.shared_folder import METRICS_FOLDER, MODELS_FOLDER
 from twohands.classifier import Classifier
 from twohands.errors import ReloadError, TwoHandsError, UnknownModelError
 
 _LOGGER = logging.getLogger(__name__)
 
 RELOAD_ALL = "reload_all"
-MODELS_FOLDER = "models"
 
 
 def tell(**fact: object) -> None:

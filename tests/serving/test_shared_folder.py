@@ -20,6 +20,12 @@ from twohands.errors import FileWriteError
 pytestmark = [pytest.mark.issue(4), pytest.mark.anyio]
 
 
+@pytest.fixture(autouse=True)
+def temporary(tmp_path_factory, monkeypatch):
+    """What tests open removes nothing in the machine's own temporary folder."""
+    monkeypatch.setattr(shared_folder.tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
+
+
 def test_the_service_managers_folder_is_taken_where_there_is_one(tmp_path, monkeypatch):
     monkeypatch.setenv("RUNTIME_DIRECTORY", f"{tmp_path}:/elsewhere")
     with open_shared_folder() as folder:
@@ -38,6 +44,48 @@ def test_the_folder_is_locked_as_those_who_sweep_temporary_folders_ask_for():
             with pytest.raises(BlockingIOError):
                 fcntl.flock(number, wanted | fcntl.LOCK_NB)
         os.close(number)
+
+
+def leave_folder(folder, *, age_s=100, parts=("metrics", "models", "rates")):
+    """As a service leaves it that was killed."""
+    for part in parts:
+        (folder / part).mkdir(parents=True)
+        (folder / part / "kept").write_bytes(b"kept")
+    changed_s = time.time() - age_s
+    os.utime(folder, (changed_s, changed_s))
+    return folder
+
+
+def test_what_a_killed_service_left_is_removed_and_nothing_else(tmp_path, monkeypatch):
+    parent = tmp_path / "run"
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(parent))
+    left = leave_folder(parent / "twohands-left")
+    elsewhere = leave_folder(tmp_path / "elsewhere")
+    (left / "models" / "link").symlink_to(elsewhere)
+    (parent / "twohands-link").symlink_to(elsewhere)
+    (parent / "twohands-file").write_bytes(b"")
+    leave_folder(parent / "twohands-new", age_s=10)
+    leave_folder(parent / "twohands-mine", parts=("models", "notes"))
+    leave_folder(parent / "other")
+    before = {path for path in tmp_path.rglob("*") if not path.is_relative_to(left)}
+    held = os.open(leave_folder(parent / "twohands-held"), os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    with open_shared_folder() as folder:
+        after = {*tmp_path.rglob("*")} - {folder, *(parent / "twohands-held").rglob("*")}
+        assert after == before | {parent / "twohands-held"}
+    os.close(held)  # as the system does for who is killed
+    with open_shared_folder(), open_shared_folder():
+        assert {*tmp_path.rglob("*")} >= before
+        assert not (parent / "twohands-held").exists()
+
+
+def test_what_another_user_left_stays(tmp_path, monkeypatch):
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    left = leave_folder(tmp_path / "twohands-left")
+    user = os.geteuid()
+    monkeypatch.setattr(shared_folder.os, "geteuid", lambda: user + 1)
+    with open_shared_folder():
+        assert (left / "models" / "kept").exists()
 
 
 def test_a_folder_of_another_user_is_not_taken_for_ours(tmp_path, monkeypatch):
