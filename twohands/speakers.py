@@ -27,12 +27,16 @@ _BROKEN_OFF = tuple("-\u2013\u2014\u2026)]")  # somebody is interrupted, or laug
 _CUT_SHORT = ("--", "\u2013", "\u2014", "\u2026")
 
 _TITLES = frozenset({
-    "ambassador", "archbishop", "attorney", "baroness", "bishop", "chair", "chairman", "chairperson", "chairwoman",
-    "chancellor", "commissioner", "congressman", "congresswoman", "councillor", "countess", "dame", "delegate",
-    "deputy", "dr", "duke", "earl", "governor", "hon", "host", "interviewer", "judge", "lady", "leader", "lord",
-    "madam", "marquess", "minister", "miss", "moderator", "mr", "mrs", "ms", "mx", "operator", "paymaster",
+    "ambassador", "baroness", "chair", "chairman", "chairperson", "chairwoman", "commissioner", "congressman",
+    "congresswoman", "councillor", "dame", "delegate", "deputy", "dr", "governor", "hon", "host", "interviewer",
+    "judge", "lady", "lord", "madam", "minister", "miss", "moderator", "mr", "mrs", "ms", "mx", "operator",
     "president", "prof", "professor", "questioner", "rep", "reporter", "representative", "secretary", "sen",
-    "senator", "sir", "solicitor", "speaker", "treasurer", "under-secretary", "viscount", "viscountess", "witness",
+    "senator", "sir", "speaker", "treasurer", "witness",
+})  # fmt: skip
+# Alone in a line these, and titles behind a rank, begin headlines as often: Attorney General Sues Oil Firm.
+_OFFICES = frozenset({
+    "archbishop", "attorney", "bishop", "chancellor", "countess", "duke", "earl", "leader", "marquess", "paymaster",
+    "solicitor", "under-secretary", "viscount", "viscountess",
 })  # fmt: skip
 # What stands before a title: The Prime Minister, The Acting Chair, The Chief Secretary.
 _RANKS = frozenset({
@@ -72,6 +76,12 @@ _STOP = re.compile(
     rf"(?: {_CAPITALS}){{1,3}}(?: pro tempore)?(?: of [A-Z]\w+(?: [A-Z]\w+){{0,2}})?{_BRACKETS})\.(?:\s|\Z)"
 )
 _ALONE = re.compile(rf"{_BEGIN}(?P<name>{_NAME}{_BRACKETS})[*_\s]{{0,9}}\Z")
+# Behind an office in a name, and no more: `General for Northern Ireland`, `of the Exchequer`, `Younger of Leckie`.
+_CAPITAL = rf"(?![a-z]){_WORD}"
+_BEHIND_OFFICE = re.compile(
+    rf"(?: G(?:eneral|ENERAL))?(?: (?:(?:of|for)(?: the)?|to the) {_CAPITAL}(?: and(?: the)? {_CAPITAL})?)*"
+    rf"(?: {_CAPITAL})?(?: of {_CAPITAL})?"
+)
 _TIME = re.compile(r" ?\(\d{1,2}[:.]\d\d(?: ?[ap]\.?m\.?)?\)")
 _SEAT_AND_PARTY = re.compile(r" \([^\W\d_][^()\d]+\) \([A-Z][A-Za-z /-]{1,20}\)\Z")  # (Leeds East) (Lab/Co-op)
 
@@ -82,7 +92,17 @@ def _words(name: str) -> list[str]:
 
 def _has_title(name: str) -> bool:
     words = (word.strip(".").casefold() for word in _words(name))
-    return next((word for word in words if word not in _RANKS), "") in _TITLES
+    return next((word for word in words if word not in _RANKS), "") in _TITLES | _OFFICES
+
+
+def _may_be_headline(name: str) -> bool:
+    """Whether what begins with an office may go on with what was done: `Chancellor Raises Taxes`."""
+    words = name.split(" ")
+    plain = [word.strip(".,").casefold() for word in words]
+    n_ranks = next((number for number, word in enumerate(plain) if word not in _RANKS), 0)
+    if "(" in name or (plain[n_ranks] in _TITLES and plain[:n_ranks] in ([], ["the"])):
+        return False
+    return not _BEHIND_OFFICE.fullmatch("".join(f" {word}" for word in words[n_ranks + 1 :]))
 
 
 def _is_name(name: str) -> bool:
@@ -103,15 +123,16 @@ def _is_sure(name: str) -> bool:
     return _has_title(name) or len(_words(name)) > 1
 
 
-def _read_name(line: str, *, is_whole: bool) -> str:
+def _read_name(line: str, *, is_whole: bool, comes_again: bool = False) -> str:
     """The name that a line begins with; or that it is, where it is whole and has a title, or a seat and a party."""
     for pattern in (_COLON, _STOP):
         if (found := pattern.match(line)) and _is_name(found["name"]):
             return _TIME.sub("", found["name"])
     if is_whole and (found := _ALONE.match(line)) and _is_name(found["name"]):
         name = _TIME.sub("", found["name"])
-        if _has_title(name) or (_is_sure(name) and _SEAT_AND_PARTY.search(name)):
-            return name
+        if _has_title(name):
+            return "" if _may_be_headline(found["name"]) and not comes_again else name
+        return name if _is_sure(name) and _SEAT_AND_PARTY.search(name) else ""
     return ""
 
 
@@ -151,15 +172,24 @@ def _shorten(name: str) -> str:
     return within.partition(")")[0] if before.casefold().startswith("the ") else before.strip()
 
 
+def _find_again(turns: list[tuple[int, str]], bare: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """The lines that may each be a headline, and are names since they come again."""
+    counts = Counter(words.casefold() for _, words in [*turns, *bare])
+    again = {words for _, words in bare if counts[words.casefold()] > 1}
+    names = {words: _read_name(words, is_whole=True, comes_again=True) for words in again}
+    return [(start, name) for start, words in bare if (name := names.get(words, ""))]
+
+
 def find_turns(text: str, check: Callable[[], None]) -> list[tuple[int, str]]:
     """Find the lines of a transcript at which somebody begins to speak.
 
     Such a line begins with a name and a colon (`Ms. HALVORSEN: Thank you`, `**Jane Doe (Party):** Thank you`), with a
     title, a name in capitals and a full stop (`Mr. JONES. I thank`), or is a name by itself: with a title, a seat and a
-    party, or as it stood with these before; and the line before ends a sentence, or is short or blank. A text is a
-    transcript where it has at least `MIN_TURNS` of them by two names, of which two have titles (Ms., Senator, Chair),
-    or one comes again that is in capitals, of two words, or with a title: `Target:` and `Budget:` that come again are
-    none.
+    party, or as it stood with these before; and the line before ends a sentence, or is short or blank. By itself a
+    line such as `Chancellor Raises Taxes` is a name only where it comes again: it has more than one word behind an
+    office. A text is a transcript where it has at least `MIN_TURNS` of them by two names, of which two have titles
+    (Ms., Senator, Chair), or one comes again that is in capitals, of two words, or with a title: `Target:` and
+    `Budget:` that come again are none.
 
     Args:
         text: the raw document.
@@ -181,10 +211,11 @@ def find_turns(text: str, check: Callable[[], None]) -> list[tuple[int, str]]:
                 turns.append((start, name))
             elif is_whole:
                 bare.append((start, words.strip("*_#> ")))
+    turns = sorted(turns + _find_again(turns, bare))
     chosen = _choose(name for _, name in turns)
     shorter = {_shorten(name) for name in chosen.values() if "(" in name}
-    named = [(start, chosen[name.casefold()]) for start, name in turns if name.casefold() in chosen]
-    return sorted(named + [(start, words) for start, words in bare if words in shorter])
+    named = {start: chosen[name.casefold()] for start, name in turns if name.casefold() in chosen}
+    return sorted(({start: words for start, words in bare if words in shorter} | named).items())
 
 
 class Turns:

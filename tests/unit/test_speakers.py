@@ -101,6 +101,34 @@ def test_names_that_stood_with_an_office_or_a_seat_come_back_alone():
     assert speakers_of(*pieces, *others) == [*speakers_of(*pieces), *["Mr Doe (Wyre) (Con)"] * 5]
 
 
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f"Attorney General Bonta {words}" for words in ("Sues Oil Firm", "Warns Landlords", "Joins Coalition")],
+        ["Prime Minister Visits Steel Mill", "The First Minister Backs Plan", "Chancellor Raises Taxes"],
+        ["Chancellor to Raise Taxes", "Chief Secretary Calls for Cuts", "Leader of the Opposition Attacks Budget"],
+        ["SOLICITOR GENERAL APPEALS RULING", "**Bishop Speaks on Ports**", "Prime Minister of Peru Visits Mill"],
+    ],
+)
+def test_headlines_that_begin_with_an_office_are_nobodys_name(lines):
+    """What stood below was said by `Chancellor Raises Taxes`."""
+    assert set(speakers_of(*(f"{line}\n\n{LONG}" for line in lines))) == {""}
+
+
+@pytest.mark.issue(4)
+def test_names_behind_an_office_are_of_one_word_or_come_again():
+    names = [
+        *("Viscount Reed", "Attorney General Bonta", "Attorney General for Northern Ireland", "The Vice Chair"),
+        *("Chancellor of the Exchequer", "Viscount Reed of Hull", "The Chief Secretary to the Treasury"),
+        *("Leader of the House of Lords", "Bishop of Hull", "The Under-Secretary of State for Ports"),
+    ]
+    assert speakers_of(*(f"{name}\n\n{LONG}" for name in names)) == names
+    pieces = [f"{name}\n\n{LONG}" for name in ("Bishop Ann Mary Lee", "Mr Doe", "Prime Minister Tom Li")]
+    assert set(speakers_of(*pieces, f"Bishop Ann Mary Lee: {OTHER}")) == {"Bishop Ann Mary Lee", "Mr Doe"}
+    assert speakers_of(*pieces, *pieces) == ["Bishop Ann Mary Lee", "Mr Doe", "Prime Minister Tom Li"] * 2
+
+
 def test_another_section_is_nobodys_until_somebody_speaks():
     pieces = [*HEARING[1:3], "# Annex", LONG, "Mr. OKONKWO: The plan came first.", OTHER]
     assert speakers_of(*pieces)[2:] == ["", "Mr. OKONKWO", "Mr. OKONKWO"]
@@ -141,6 +169,7 @@ def test_html_says_who_speaks_by_marks_or_by_headings():
         *(" " * 400_000, "A " * 200_000, "Mr A" + " B" * 200_000, "A.B" * 100_000, "Ab: " * 100_000, "A:\n" * 100_000),
         *("Mr A" + " (A)" * 25_000, ("Mr A" + " (A)" * 20 + "\n") * 999, "The " + "AB " * 33_000, "The AB\n" * 14_000),
         *(("The Minister of " + "A to " * 20 + "\n") * 900, "Mr. " + "AbABC" * 20_000, "Mr. A" + " of A A" * 15_000),
+        "Earl of A and A B C\n" * 14_000,
     ],
 )
 def test_no_text_takes_long(text):
