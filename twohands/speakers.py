@@ -118,6 +118,11 @@ def _is_name(name: str) -> bool:
     return all(word[0].isupper() or word.casefold() in small for word in words) and words[-1].casefold() not in small
 
 
+def _is_told(name: str) -> bool:
+    """Whether a line of it alone says that it is one: by a title, or a seat and a party."""
+    return _has_title(name) or (_is_sure(name) and bool(_SEAT_AND_PARTY.search(name)))
+
+
 def _is_sure(name: str) -> bool:
     """Whether one turn is enough, where others are names: a single word before a colon may be a subject."""
     return _has_title(name) or len(_words(name)) > 1
@@ -130,9 +135,8 @@ def _read_name(line: str, *, is_whole: bool, comes_again: bool = False) -> str:
             return _TIME.sub("", found["name"])
     if is_whole and (found := _ALONE.match(line)) and _is_name(found["name"]):
         name = _TIME.sub("", found["name"])
-        if _has_title(name):
-            return "" if _may_be_headline(found["name"]) and not comes_again else name
-        return name if _is_sure(name) and _SEAT_AND_PARTY.search(name) else ""
+        is_headline = _has_title(name) and _may_be_headline(found["name"]) and not comes_again
+        return name if _is_told(name) and not is_headline else ""
     return ""
 
 
@@ -212,7 +216,10 @@ def find_turns(text: str, check: Callable[[], None]) -> list[tuple[int, str]]:
             elif is_whole:
                 bare.append((start, words.strip("*_#> ")))
     turns = sorted(turns + _find_again(turns, bare))
-    chosen = _choose(name for _, name in turns)
+    # What comes back alone counts for the whole name. Not `Price Index (CPI):`, which is nobody's.
+    whole = {_shorten(name): name for _, name in turns if "(" in name and _is_told(name)}
+    again = [whole[words] for _, words in bare if words in whole and _is_sure(words)]
+    chosen = _choose([*(name for _, name in turns), *again])
     shorter = {_shorten(name) for name in chosen.values() if "(" in name}
     named = {start: chosen[name.casefold()] for start, name in turns if name.casefold() in chosen}
     return sorted(({start: words for start, words in bare if words in shorter} | named).items())

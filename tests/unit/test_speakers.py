@@ -129,6 +129,18 @@ def test_names_behind_an_office_are_of_one_word_or_come_again():
     assert speakers_of(*pieces, *pieces) == ["Bishop Ann Mary Lee", "Mr Doe", "Prime Minister Tom Li"] * 2
 
 
+@pytest.mark.issue(4)
+def test_names_that_come_back_alone_are_turns_of_a_transcript():
+    """Of four turns by two people two were counted, so that nobody spoke."""
+    first, second = "The Prime Minister (Ann Lee)", "Jane Doe (Leeds East) (Lab)"
+    for lines in ([first, second, "Ann Lee", "Jane Doe"], [second, "Tom Li (Hull) (Con)", "Jane Doe"]):
+        assert speakers_of(*(f"{line}\n\n{LONG}" for line in lines)) == lines
+    for lines in ([first, "Ann Lee", "Ann Lee"], ["The Minister (Ports)", "Mr Doe (Hull)", "Ports"]):
+        assert set(speakers_of(*(f"{line}\n\n{LONG}" for line in lines))) == {""}
+    indices = [f"{line} {LONG}" for line in ("Price Index (CPI):", "Gross Product (GDP):", "Price Index\n\n")]
+    assert set(speakers_of(*indices)) == {""}
+
+
 def test_another_section_is_nobodys_until_somebody_speaks():
     pieces = [*HEARING[1:3], "# Annex", LONG, "Mr. OKONKWO: The plan came first.", OTHER]
     assert speakers_of(*pieces)[2:] == ["", "Mr. OKONKWO", "Mr. OKONKWO"]
