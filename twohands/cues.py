@@ -26,10 +26,9 @@ _ARROW_LINE = (
 )
 _ARROW = re.compile(rf"{_ARROW_LINE}[\r\n]*+")
 _ARROWS = re.compile(rf"(?:\A|(?<=[\r\n])){_ARROW_LINE}(?=[\r\n]|\Z)")
-# How a file of subtitles begins, and no article that quotes some.
-_BEGIN = re.compile(
-    rf"\ufeff?[ \t\r\n]*+(?:WEBVTT(?=\s)|(?:\d{{1,6}}[ \t]*+(?:\r\n|\r|\n))?{_ARROW_LINE}(?=[\r\n]|\Z))"
-)
+# How a file of subtitles begins, and no article that quotes some: "WEBVTT is a format", and not "WEBVTT - Title".
+_HEAD = r"WEBVTT(?=[ \t]*+[\r\n]|[ \t]++(?:-|FILE\b|\w{1,20}:))"
+_BEGIN = re.compile(rf"\ufeff?[ \t\r\n]*+(?:{_HEAD}|(?:\d{{1,6}}[ \t]*+(?:\r\n|\r|\n))?{_ARROW_LINE}(?=[\r\n]|\Z))")
 _ALONE = re.compile(rf"[ \t]*{_TIME}[ \t]*[\r\n]*")
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n)|[^\r\n]+\Z")
 _BLOCK = re.compile(r"\ufeff?(?:WEBVTT|NOTE|STYLE|REGION)(?=\s)")

@@ -88,7 +88,9 @@ def test_a_file_of_one_cue_is_one_of_subtitles_and_an_article_that_quotes_one_is
     raw = cues(FIRST, form=form)
     for head in ("", "\ufeff", "\r\n\r\n", "WEBVTT\n\n", "\ufeffWEBVTT - of the clerk\n\nNOTE to all\n\n"):
         assert texts_of(head + raw) == [FIRST]
-    for quoted in (f"{LAST}\n\n{raw}", f"WEBVTT\n\n{LAST}"):
+    for head in ("WEBVTT \n", "WEBVTT\r\n", "WEBVTT FILE\n", "WEBVTT Kind: captions; Language: en\n"):
+        assert texts_of(f"{head}\n{raw}") == [FIRST]
+    for quoted in (f"{LAST}\n\n{raw}", f"WEBVTT\n\n{LAST}", f"WEBVTT is a format for what is said: {LAST}\n\n{raw}"):
         assert blank_exported(quoted, lambda: None).split() == quoted.split()
 
 
