@@ -27,7 +27,12 @@ _LISTS = {"ul", "ol"}
 _WORD_ITEM = "MsoListParagraph"  # what Word calls them in HTML: it writes no lists
 _WORD_MARK = re.compile(r"mso-list\s*:\s*ignore", re.IGNORECASE)
 _NOTE_MARK = re.compile(r"\[?(\d{1,3}|[a-z]|[ivxlc]{1,6}|[*\u2020\u2021\u00a7]{1,3})\]?")
-_POWER = re.compile(r"[+\u2212-]?\d{1,3}")
+_POWER = re.compile(r"\d\^[+\u2212-]?(?!0\d)\d{1,3}")
+# 5^99 of a price, whose sign stands on either side: no power, other than one of ten, $10^12.
+_SIGN = r"[$\u20ac\u00a3\u00a5]"
+_CENTS = re.compile(rf"(?:(?P<sign>{_SIGN})\s?)?(?<!\d)(?!10\^1)\d{{1,3}}(?:,\d{{3}})?\^\d\d(?(sign)\Z|\s?{_SIGN})")
+_BEFORE_CHARS = 12  # in which the number and its sign stand
+_INLINE = {"b", "em", "i", "span", "strong"}
 _MOST_NODES = 10  # within it; a broken page has the rest of its text in one
 _SPACE = re.compile(r"\s+")
 _LINE_END = re.compile(r"\r\n?")
@@ -48,6 +53,30 @@ def _read_heading(tag: Any, bs4: ModuleType) -> str | None:  # noqa: ANN401 - a 
     return f"\n\n{HEADINGS.get(tag.name, '##')} {' '.join(words)}\n\n" if 0 < len(words) < LIST_WORDS else None
 
 
+def _last_words(node: Any, bs4: ModuleType) -> str:  # noqa: ANN401 - as above
+    """The last string within a node of the tree, or the string that it is; empty where none is found soon."""
+    for _ in range(_MOST_NODES):
+        if type(node) is bs4.NavigableString:
+            return str(node)
+        if not getattr(node, "contents", None):
+            return ""
+        node = node.contents[-1]
+    return ""
+
+
+def _read_power(tag: Any, words: str, bs4: ModuleType) -> str:  # noqa: ANN401 - as above
+    """Raised words as a power of the number before them; empty where they are none: cents, and minutes such as 00."""
+    number = tag.previous_sibling
+    if isinstance(number, bs4.Tag) and number.name not in _INLINE:
+        return ""
+    before = _last_words(number, bs4)[-_BEFORE_CHARS:]
+    if not _POWER.fullmatch(f"{before[-1:]}^{words}"):
+        return ""
+    sign = _last_words(number.previous_sibling, bs4)[-_BEFORE_CHARS:]
+    after = _last_words(tag.next_sibling, bs4)[:2]
+    return "" if _CENTS.search(f"{sign}{before}^{words}") or _CENTS.search(f"{before}^{words}{after}") else f"^{words}"
+
+
 def _read_raised(tag: Any, bs4: ModuleType) -> str:  # noqa: ANN401 - a tag of an optional library
     """The mark of a note that leads to it, as Markdown has it, or a power; empty for what else is raised."""
     if tag.name != "sup":
@@ -62,9 +91,7 @@ def _read_raised(tag: Any, bs4: ModuleType) -> str:  # noqa: ANN401 - a tag of a
     mark = None if stack else _NOTE_MARK.fullmatch(words.strip())
     if "a" in names:
         return f"[^{mark[1]}]" if mark else ""
-    before = tag.previous_sibling
-    is_power = not stack and type(before) is bs4.NavigableString and before[-1:].isdigit()
-    return f"^{words.strip()}" if is_power and _POWER.fullmatch(words.strip()) else ""
+    return "" if stack else _read_power(tag, words.strip(), bs4)
 
 
 def _ends_with_stop(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library

@@ -110,6 +110,28 @@ def test_raised_links_to_notes_are_marks_and_other_raised_letters_are_not():
     assert time.process_time() - begun_s < 20
 
 
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    ("raised", "read"),
+    [
+        ("<b>10</b><sup>9</sup> euro", "10^9 euro"),
+        ("<span>over <em>10</em></span><sup>12</sup>", "over 10^12"),
+        ("$10<sup>9</sup>, $10<sup>12</sup> and 2<sup>10</sup>", "$10^9, $10^12 and 2^10"),
+        ("10<sup>12</sup> \u20ac and 5<sup>0</sup>", "10^12 \u20ac and 5^0"),
+        ("$5<sup>99</sup> a kilo", "$599 a kilo"),
+        ("<sup>$</sup>5<sup>99</sup>", "$599"),
+        ("<span>$</span><span>1,129</span><sup>50</sup>", "$1,12950"),
+        ("\u20ac 10<sup>49</sup> and 3<sup>49</sup><b>\u20ac</b>", "\u20ac 1049 and 349\u20ac"),
+        ("20<sup>00</sup> and 9<sup>05</sup>", "2000 and 905"),
+        ("<a href='#'>10</a><sup>9</sup>", "109"),
+        ("x<sub>2</sub><sup>3</sup> and <!--1--><sup>3</sup>", "x23 and 3"),
+    ],
+)
+def test_raised_figures_are_powers_of_a_bold_number_too_and_cents_are_none(raised, read):
+    pytest.importorskip("bs4")
+    assert extract_text(f"<p>It is {raised}</p>".encode(), suffix=".html", name="x") == f"It is {read}"
+
+
 @pytest.mark.parametrize("name", ["pullquote", "about-author", "author-bio", "most-read"])
 def test_what_stands_beside_an_article_is_left_out_by_its_class(name):
     pytest.importorskip("bs4")
