@@ -175,7 +175,8 @@ def test_counts_of_all_that_have_ended_stand_in_one_file_of_each_kind(tmp_path):
     assert read_counts(tmp_path)["a_total", "7"] == 107
 
 
-def test_counts_are_neither_lost_nor_read_twice_while_a_process_ends(tmp_path):
+def test_counts_are_neither_lost_nor_read_twice_while_a_process_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(counting_room, "_PAUSE_S", 0.002)
     for pid in range(1, 51):
         count(tmp_path, pid, 1)
     before = read_counts(tmp_path)
@@ -185,7 +186,7 @@ def test_counts_are_neither_lost_nor_read_twice_while_a_process_ends(tmp_path):
         while not ending.done() or not n_read:
             assert read_counts(tmp_path) == before
             n_read += 1
-            time.sleep(0.002)  # or nothing would ever be moved
+            time.sleep(0.01)  # or nothing would ever be moved
         ending.result()
     assert read_counts(tmp_path) == before
     assert len(list(tmp_path.iterdir())) < 150
