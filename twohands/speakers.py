@@ -19,6 +19,7 @@ _MIN_WIDTH = 45  # of a column of prose: behind a narrower line a name is none w
 _TAIL = 200  # characters by which it is seen whether a line ends a sentence
 _MAX_LINES = 50_000  # that begin in a capital: half a second of work; a text of more has no speakers
 _CHARS_BETWEEN_CHECKS = 20_000
+_NAMES_BETWEEN_CHECKS = 100
 _MARKS = 9
 # How a line begins that may begin with a name: in a capital, behind marks of Markdown.
 _BEGIN_OF_LINE = re.compile(rf"(?:\A|(?<=[\r\n]))[*_#>\[ \t\xa0\u3000]{{0,{_MARKS}}}[^\W\d_a-z]")
@@ -176,11 +177,17 @@ def _shorten(name: str) -> str:
     return within.partition(")")[0] if before.casefold().startswith("the ") else before.strip()
 
 
-def _find_again(turns: list[tuple[int, str]], bare: list[tuple[int, str]]) -> list[tuple[int, str]]:
+def _find_again(
+    turns: list[tuple[int, str]], bare: list[tuple[int, str]], check: Callable[[], None]
+) -> list[tuple[int, str]]:
     """The lines that may each be a headline, and are names since they come again."""
     counts = Counter(words.casefold() for _, words in [*turns, *bare])
     again = {words for _, words in bare if counts[words.casefold()] > 1}
-    names = {words: _read_name(words, is_whole=True, comes_again=True) for words in again}
+    names = {}
+    for number, words in enumerate(again):
+        if number % _NAMES_BETWEEN_CHECKS == 0:
+            check()
+        names[words] = _read_name(words, is_whole=True, comes_again=True)
     return [(start, name) for start, words in bare if (name := names.get(words, ""))]
 
 
@@ -215,7 +222,7 @@ def find_turns(text: str, check: Callable[[], None]) -> list[tuple[int, str]]:
                 turns.append((start, name))
             elif is_whole:
                 bare.append((start, words.strip("*_#> ")))
-    turns = sorted(turns + _find_again(turns, bare))
+    turns = sorted(turns + _find_again(turns, bare, check))
     # What comes back alone counts for the whole name. Not `Price Index (CPI):`, which is nobody's.
     whole = {_shorten(name): name for _, name in turns if "(" in name and _is_told(name)}
     again = [whole[words] for _, words in bare if words in whole and _is_sure(words)]

@@ -3,6 +3,7 @@
 import csv
 import json
 import time
+from itertools import product
 
 import pytest
 
@@ -188,6 +189,14 @@ def test_no_text_takes_long(text):
     begun = time.process_time()
     find_turns(text, lambda: None)
     assert time.process_time() - begun < 3
+
+
+def test_work_can_be_given_up_also_while_lines_that_come_again_are_read():
+    lines = "\n".join(f"Bishop A{a}{b} B{c}" for a, b, c in product("abcdefghijk", repeat=3))
+    once, twice = [], []
+    find_turns(lines, lambda: once.append(0))
+    find_turns(f"{lines}\n{lines}", lambda: twice.append(0))
+    assert len(twice) > 2 * len(once) + 10
 
 
 def test_files_of_answers_say_who_speaks_and_are_summed_up_by_it(classify, tmp_path):
