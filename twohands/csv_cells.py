@@ -4,13 +4,14 @@ import csv
 import io
 import re
 from collections import Counter, deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from twohands.charsets import LONGEST_MARK, find_marked_codec
 from twohands.row_faults import FileFault
-from twohands.row_files import MAX_LINE, open_bytes, plain_suffix, skip_line
+from twohands.row_files import MAX_LINE, PackedError, open_bytes, plain_suffix, skip_line
+from twohands.values import spell_whole
 
 _FIELD_CHARS = 10_000_000
 _MOST_ALONE = 5  # rows of too many cells or too few; of more it was the file that was written without quotes
@@ -172,3 +173,30 @@ def read_csv_cells(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[st
                 faults.append(f"{place}: a cell behind column {names[-1]!r} has no name in the header; give it one")
             else:
                 yield place, {name: cell for name, cell in zip(names, cells, strict=False) if cell != ""}, header
+
+
+def find_whole_columns(path: Path, columns: Collection[str]) -> frozenset[str]:
+    """Find the columns that pandas made floats of: it writes 7.0 for 7 in all cells of one where some are empty.
+
+    It reads no further than to a cell of each that is otherwise, which is the first one of most files.
+
+    Args:
+        path: as in `read_csv_cells`.
+        columns: names of those that are asked about.
+
+    Returns:
+        Those of whole numbers with `.0`, at least one, and of nothing else but empty cells.
+    """
+    asked, found = set(columns), set()
+    with suppress(UnicodeDecodeError, *PackedError):  # whoever reads the rows is told of it
+        for _, cells, header in read_csv_cells(path, []):
+            asked.intersection_update(header)
+            for name in tuple(asked):
+                cell = str(cells.get(name, "")).strip()
+                if cell and spell_whole(cell) == cell:
+                    asked.remove(name)
+                elif cell:
+                    found.add(name)
+            if not asked:
+                break
+    return frozenset(asked & found)

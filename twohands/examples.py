@@ -12,7 +12,7 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from twohands.csv_cells import read_csv_cells
+from twohands.csv_cells import find_whole_columns, read_csv_cells
 from twohands.errors import DataError, FileReadError, InputError
 from twohands.extras import import_extra
 from twohands.hashing import sha256_of_value
@@ -116,9 +116,10 @@ def _read_jsonl(path: Path, faults: list[str]) -> Iterator[Row]:
 
 
 def _read_csv(path: Path, faults: list[str]) -> Iterator[Row]:
+    whole = find_whole_columns(path, NAMES)
     try:
         for place, cells, header in read_csv_cells(path, faults):
-            yield Row(read_names(cells, is_csv=True), place, header)
+            yield Row(read_names(cells, whole=whole), place, header)
     except UnicodeDecodeError as error:  # of UTF-16 or UTF-32; what is no UTF-8 is told of by row
         name = error.encoding[:6].upper()
         faults.append(f"{path}: not text in {name} ({error.reason}); save the file as UTF-8 (in Excel: CSV UTF-8)")

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from twohands.errors import EmptyParagraphError
 from twohands.paragraphs import normalise
@@ -30,14 +30,26 @@ def read_whole(cell: object) -> object:
     return cell
 
 
-def _read_name(cell: object, *, is_csv: bool) -> object:
+def spell_whole(name: str) -> str:
+    """Have 7 for 7.0, by which names of two files are compared: one of them may have been through pandas.
+
+    Args:
+        name: of a row, a source or a document.
+
+    Returns:
+        Its digits, where it is a whole number with `.0`; all else as it is.
+    """
+    return str(read_whole(name))
+
+
+def _read_name(cell: object, *, is_whole: bool) -> object:
     if isinstance(cell, str):
-        return read_whole(cell.strip()) if is_csv else cell.strip()
+        return spell_whole(cell.strip()) if is_whole else cell.strip()
     # NaN stays, and is refused: it is not absent, as nobody knows which document it is of.
     return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
 
 
-def read_names(cells: Mapping[str, object], *, is_csv: bool = False) -> Mapping[str, object]:
+def read_names(cells: Mapping[str, object], *, whole: Collection[str] | None = None) -> Mapping[str, object]:
     """Spell the columns of `NAMES` alike in all files: without blanks around them, and 7 for 7.0.
 
     pandas writes 7.0 where other cells of a column are empty. Else a document whose number one file has as 7 and
@@ -45,15 +57,15 @@ def read_names(cells: Mapping[str, object], *, is_csv: bool = False) -> Mapping[
 
     Args:
         cells: of a row.
-        is_csv: where the cells are of CSV, whose numbers are strings, and where a blank cell is an absent one; in
-            other strings `7.0` is left as it is.
+        whole: of CSV, where a blank cell is an absent one, the columns of whole numbers with `.0` and of nothing
+            else; in other strings `7.0` is left as it is: beside 7.1 it is a section, and no 7.
 
     Returns:
         The cells.
     """
-    names = {name: _read_name(cells[name], is_csv=is_csv) for name in NAMES if name in cells}
+    names = {name: _read_name(cells[name], is_whole=name in (whole or ())) for name in NAMES if name in cells}
     read = {**cells, **names}
-    return {name: cell for name, cell in read.items() if name not in names or cell != ""} if is_csv else read
+    return read if whole is None else {name: cell for name, cell in read.items() if name not in names or cell != ""}
 
 
 def is_name(cell: object) -> bool:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import random
 import sys
 
 import pyarrow as pa
@@ -296,10 +297,34 @@ def test_whole_numbers_that_pandas_makes_floats_of_name_documents(tmp_path, taxo
 
 @pytest.mark.issue(3)
 def test_whole_numbers_that_pandas_makes_floats_name_rows_of_csv_alike(tmp_path, taxonomy):
-    lines = [f"{n},{TEXT} {n},neutral,{name},{name}" for n, name in (("4", "7"), ("5.0", "7.0"), ("6.50", "7.5"))]
+    lines = [f"{n},{TEXT} {n},neutral,{name},{name}" for n, name in (("4.0", "7.0"), ("5.0", ""), (" 6.0", "8.0 "))]
     (tmp_path / "a.csv").write_text("\n".join(["id,text,stance,source,group", *lines]), encoding="utf-8")
     found = [(e.id, e.source, e.group) for e in load_examples([tmp_path / "a.csv"], taxonomy)]
-    assert found == [("4", "7", "7"), ("5", "7", "7"), ("6.50", "7.5", "7.5")]
+    assert found == [("4", "7", "7"), ("5", "a", "5"), ("6", "8", "8")]
+
+
+@pytest.mark.issue(3)
+@pytest.mark.parametrize("other", ["1", "1.1", "2.00", "a"])
+def test_a_column_of_csv_that_is_not_of_whole_numbers_alone_is_left_as_it_is(tmp_path, taxonomy, other):
+    # Chapter and section, or document and paragraph: 1.0 is no 1 there, and stood for a repeated id.
+    lines = [f"{name},{TEXT} {n},neutral,{name},9.0" for n, name in enumerate(("1.0", "2.0", other))]
+    (tmp_path / "a.csv").write_text("\n".join(["id,text,stance,source,group", *lines]), encoding="utf-8")
+    found = [(e.id, e.source, e.group) for e in load_examples([tmp_path / "a.csv"], taxonomy)]
+    assert found == [(name, name, "9") for name in ("1.0", "2.0", other)]
+
+
+@pytest.mark.issue(3)
+def test_a_packed_csv_of_whole_numbers_that_is_cut_off_gives_its_rows_and_the_fault(tmp_path):
+    # Random words, else all of it fits into what is unpacked at once.
+    rng = random.Random(0)
+    words = [f"{n}.0,{rng.randbytes(400).hex()},neutral" for n in range(400)]
+    packed = gzip.compress("\n".join(["id,text,stance", *words]).encode())
+    (tmp_path / "a.csv.gz").write_bytes(packed[: len(packed) // 2])
+    faults = []
+    ids = [found.cells["id"] for found in read_rows(tmp_path / "a.csv.gz", faults)]
+    assert ids
+    assert ids == [str(n) for n in range(len(ids))]
+    assert "cut off" in faults[-1]
 
 
 @pytest.mark.issue(3)
