@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -15,11 +16,13 @@ from training.labels import (
     lay_labels,
     list_excerpts,
     list_overruled,
+    match_labels,
     merge_labels,
     pass_over_open,
     read_labels,
 )
 from training.leaks import find_leaks, join_documents
+from training.matching import is_written_as_float
 from training.present import check_labels
 from training.public import HUB_PREFIX, name_file, name_hub
 from twohands.errors import DataError, FileReadError, LeakError
@@ -95,6 +98,26 @@ def _name_rows(rows: Iterable[Row], path: Path, root: Path | None) -> Iterator[R
             yield Row(cells, row.place, row.list_columns())  # the made-up id is no column that a fault may tell of
         else:
             yield row
+
+
+def _read_ids(config: DataConfig) -> dict[str, bool]:
+    """Ids of all rows of train, labelled or not, and whether their file has them as 7.0; see `match_ids`."""
+    ids: dict[str, bool] = {}
+
+    def note(rows: Iterable[Row], *, are_floats: bool = False) -> None:
+        for row in rows:
+            if (identifier := row.cells.get("id")) is not None:
+                ids[str(identifier)] = are_floats or ids.get(str(identifier), False)
+
+    with suppress(FileReadError, OSError):  # told of when the rows are read
+        for name in config.train:
+            if name.startswith(HUB_PREFIX):
+                note(_read_hub(name))
+                continue
+            for path in _resolve([name], config.root):
+                rows = read_rows(path, [], columns={"id", "text"})
+                note(_name_rows(rows, path, config.root), are_floats=is_written_as_float(path))
+    return ids
 
 
 def _note_unsourced(rows: Iterable[Row], source: str, unsourced: set[str]) -> Iterator[Row]:
@@ -277,7 +300,7 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
     files: list[DataFile] = []
     if config.labels is not None:
         paths = _resolve(config.labels, config.root)
-        by_file = read_labels(paths, taxonomy)
+        by_file = match_labels(read_labels(paths, taxonomy), _read_ids(config))
         labels = merge_labels(by_file.values())
         files += [
             DataFile(

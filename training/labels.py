@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from training.excerpts import EXCERPT_NAMES, Excerpt, read_excerpt
+from training.matching import is_written_as_float, match_ids
 from twohands.errors import DataError
 from twohands.examples import NOT_LABELLED, Example, Labels, Row, as_words, encode_labels, read_rows
 from twohands.hashing import sha256_of_value
@@ -134,6 +135,29 @@ def read_labels(paths: Iterable[Path], taxonomy: Taxonomy) -> dict[Path, LabelsB
     if faults:
         raise DataError(f"labels of {', '.join(map(str, found))} cannot be used", tell_once(faults))
     return found
+
+
+def match_labels(files: Mapping[Path, LabelsById], rows: Mapping[str, bool]) -> dict[Path, LabelsById]:
+    """Name lines, and the rows that excerpts are of, as the rows are named.
+
+    Args:
+        files: of `read_labels`.
+        rows: as in `match_ids`.
+
+    Returns:
+        The same lines; those of no row are named as they were.
+    """
+    matched: dict[Path, LabelsById] = {}
+    for path, by_id in files.items():
+        are_floats = is_written_as_float(path)
+        ids = match_ids(by_id, rows, are_floats=are_floats)
+        row_ids = match_ids(list_excerpts(by_id), rows, are_floats=are_floats)
+        matched[path] = {ids.get(identifier, identifier): dict(cells) for identifier, cells in by_id.items()}
+        for cells in matched[path].values():
+            excerpt = cells.get(_EXCERPT)
+            if isinstance(excerpt, Excerpt):
+                cells[_EXCERPT] = replace(excerpt, row_id=row_ids.get(excerpt.row_id, excerpt.row_id))
+    return matched
 
 
 def merge_labels(files: Iterable[LabelsById]) -> LabelsById:

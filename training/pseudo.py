@@ -1,14 +1,15 @@
 """Owns pseudo-labelling: an ensemble of model folders scores rows that nobody labelled, as a file of labels by id."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from training.bars import open_bar
 from training.excerpts import Excerpt, cut_excerpts, draw_excerpts
-from training.labels import list_excerpts, merge_labels, read_labels
+from training.labels import list_excerpts, match_labels, merge_labels, read_labels
+from training.matching import is_written_as_float, match_ids
 from twohands import Classifier
 from twohands.errors import DataError, FileWriteError, InputError
 from twohands.examples import Row, expand_paths, read_rows
@@ -27,27 +28,44 @@ def _tell_no_id(path: Path, row: Row, *wanted: str) -> FileFault:
     return FileFault(f"{path}: no id", row.place, f"no id, by which labels are laid over rows {columns}")
 
 
-def read_ids(paths: Iterable[Path], faults: list[str]) -> set[str]:
+def read_ids(paths: Iterable[Path], faults: list[str], rows: Mapping[str, bool]) -> set[str]:
     """Read rows, or lines of labels, for their id alone.
 
     Args:
         paths: files, or folders of them.
         faults: rows without an id are described here and passed over.
+        rows: whose ids are to be known again, as in `match_ids`.
 
     Returns:
-        Their ids.
+        Their ids, as `rows` have them.
 
     Raises:
         FileReadError: a path is missing or of an unknown kind.
     """
     found: set[str] = set()
     for path in expand_paths(paths):
+        ids: set[str] = set()
         for row in read_rows(path, faults):
             if (identifier := row.cells.get("id")) is None:
                 faults.append(_tell_no_id(path, row))
             else:
-                found.add(str(identifier))
+                ids.add(str(identifier))
+        others = match_ids(ids, rows, are_floats=is_written_as_float(path))
+        found |= {others.get(each, each) for each in ids}
     return found
+
+
+def note_floats(found: Iterable[str], paths: Iterable[Path]) -> dict[str, bool]:
+    """Say of rows what `match_ids` asks for.
+
+    Args:
+        found: their ids.
+        paths: files, or folders of them, in which they stand.
+
+    Returns:
+        By id whether it may be written as 7.0.
+    """
+    return dict.fromkeys(found, any(map(is_written_as_float, expand_paths(paths))))
 
 
 def read_texts(paths: Iterable[Path], faults: list[str]) -> dict[str, tuple[Row, str]]:
@@ -189,8 +207,10 @@ def read_named_excerpts(
         DataError: a row or a line cannot be used, no line names an excerpt, or one is of a row that is not there.
     """
     faults: list[str] = []
-    wanted = list_excerpts(merge_labels(read_labels(labels, taxonomy).values()))
+    paths = list(paths)
+    by_file = read_labels(labels, taxonomy)
     found = read_texts(paths, faults)
+    wanted = list_excerpts(merge_labels(match_labels(by_file, note_floats(found, paths)).values()))
     n_wanted = sum(map(len, wanted.values()))
     if not n_wanted:
         raise DataError("no excerpt to score", ["no line of the labels files has excerpt_of and sentences"])

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from training.excerpts import draw_excerpts
 from training.labels import CHOSEN
-from training.pseudo import load_teachers, read_ids, read_texts, score_in_chunks
+from training.pseudo import load_teachers, note_floats, read_ids, read_texts, score_in_chunks
 from twohands.errors import DataError, FileWriteError
 from twohands.examples import Row, read_words
 from twohands.open_cells import is_unlabelled
@@ -113,8 +113,9 @@ def read_candidates(
             labels has others that are unknown; or nothing is left.
     """
     faults: list[str] = []
+    paths = list(paths)
     rows = read_texts(paths, faults)
-    labelled = read_ids(known, faults)
+    labelled = read_ids(known, faults, note_floats(rows, paths))
     if faults:
         raise DataError("rows cannot be chosen from; nothing was written", tell_once(faults))
     if n_excerpts is None:
