@@ -19,6 +19,7 @@ from training.encoders import find_encoder
 from training.gates import Candidate, check_fp32, measure_candidate
 from training.graphs import export_graph, make_candidate
 from training.machine import set_threads
+from training.matching import find_name, index_names
 from training.model import list_labels, load_checkpoint
 from training.public import publish_config
 from training.stages import check_not_learnt, read_run
@@ -123,7 +124,8 @@ def _check_rows(checkpoint: Path, facts: dict[str, Any], splits: Splits) -> None
         )
         raise DataError("the rows are not those of the checkpoint, and its card would name them", [fault])
     if "averaged" in facts:  # of several runs, which have no fingerprint in common
-        strange = sorted({example.id for example in splits.train} - set(facts.get("train_ids", ())))
+        learnt_ids = index_names(facts.get("train_ids", ()))
+        strange = sorted({row.id for row in splits.train if find_name(row.id, learnt_ids) is None})
         if strange:
             faults = [f"{row} was learnt from by none of them" for row in strange]
             raise DataError(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from training.labels import ONLY_SCORED
 from twohands.examples import Example
 from twohands.restating import list_pairs
+from twohands.values import spell_whole
 
 # Scripts that put no space between words (Thai, Lao, Burmese, Khmer, Japanese, Chinese): a letter counts as a word.
 _UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -92,11 +93,13 @@ def find_shared(splits: Mapping[str, Sequence[Example]], *, near_duplicate_jacca
     texts: dict[str, tuple[str, Example]] = {}
     exact: set[tuple[str, str]] = set()
     for split, example in rows:
-        first = groups.setdefault(example.group, {}).setdefault(split, example)
-        if first is example and len(groups[example.group]) == 2:
-            (split_a, example_a), (split_b, example_b) = groups[example.group].items()
+        of_group = groups.setdefault(spell_whole(example.group), {})
+        first = of_group.setdefault(split, example)
+        if first is example and len(of_group) == 2:
+            (split_a, example_a), (split_b, example_b) = of_group.items()
             is_of_id = example_a.id == example_b.id == example.group
-            what = f"group {example.group!r}"
+            is_spelt_so = example_a.group == example_b.group  # else pandas wrote 7 as 7.0 in one of the files
+            what = f"group {example_a.group!r}" + ("" if is_spelt_so else f", or {example_b.group!r},")
             found.append(Leak(what, split_a, example_a, split_b, example_b, is_of_id, is_of_group=True))
         key = _words(example)
         split_a, example_a = texts.setdefault(key, (split, example))
@@ -121,8 +124,8 @@ def join_documents(examples: Sequence[Example], *, near_duplicate_jaccard: float
         near_duplicate_jaccard: as in `find_shared`.
 
     Returns:
-        By document the first by name of all that it must stay with: those that share or restate a text, and theirs in
-        turn.
+        By document the first by name of all that it must stay with: those that share or restate a text, or are written
+        as 7 and as 7.0, and theirs in turn.
     """
     joined = {example.group: example.group for example in examples}
     places = {group: place for place, group in enumerate(joined)}
@@ -138,7 +141,9 @@ def join_documents(examples: Sequence[Example], *, near_duplicate_jaccard: float
         joined[later] = first
 
     first_with: dict[str, Example] = {}
+    first_named: dict[str, Example] = {}
     for example in examples:
+        join(first_named.setdefault(spell_whole(example.group), example), example)
         join(first_with.setdefault(_words(example), example), example)
     for example, restated in list_pairs(examples):
         join(restated, example)

@@ -1,6 +1,6 @@
 """Owns which row the id in another file is of, where one of the two files has 7 and the other 7.0."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from twohands.csv_cells import find_whole_columns
@@ -48,3 +48,29 @@ def match_ids(ids: Collection[str], rows: Mapping[str, bool], *, are_floats: boo
         if may_be and each not in rows and other in rows and other not in ids:
             found[each] = other
     return found
+
+
+def index_names(names: Iterable[str]) -> dict[str, str]:
+    """Prepare names of rows or documents, as a checkpoint lists them, for `find_name`.
+
+    Args:
+        names: as an older release, or another file, may have spelt them.
+
+    Returns:
+        Them by themselves, and by the digits of those that are 7.0.
+    """
+    names = set(names)
+    return {spell_whole(each): each for each in names} | {each: each for each in names}
+
+
+def find_name(name: str, index: Mapping[str, str]) -> str | None:
+    """Look a name up as it stands, and only then whether it is written as 7 or as 7.0.
+
+    Args:
+        name: of a row or document.
+        index: of `index_names`.
+
+    Returns:
+        The name in the index; None where there is none.
+    """
+    return index.get(name, index.get(spell_whole(name)))

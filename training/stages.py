@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from training.encodercache import WEIGHTS_NAME
 from training.encoders import RUN_NAME
+from training.matching import find_name, index_names
 from training.model import list_labels, load_checkpoint
 from twohands.errors import CheckpointError, DataError, LeakError
 from twohands.examples import Example
@@ -94,13 +95,15 @@ def check_not_learnt(checkpoint: Path, held_out: Mapping[str, Sequence[Example]]
         LeakError: it learnt from a document or a text of them; all of them are named.
     """
     facts = read_run(checkpoint)
-    groups, texts, ids = (set(facts.get(key, ())) for key in ("train_groups", "train_texts", "train_ids"))
+    groups, texts, ids = (index_names(facts.get(key, ())) for key in ("train_groups", "train_texts", "train_ids"))
     leaks = [
         f"{example.id} of {split}"
         for split, examples in held_out.items()
         for example in examples
         # Checkpoints of an older release list ids only.
-        if example.group in groups or _digest(example.paragraph) in texts or (not texts and example.id in ids)
+        if find_name(example.group, groups) is not None
+        or _digest(example.paragraph) in texts
+        or (not texts and find_name(example.id, ids) is not None)
     ]
     if leaks:
         raise LeakError(f"{checkpoint} learnt from rows that are held out here", leaks)
@@ -206,10 +209,12 @@ def load_start(checkpoint: Path, taxonomy: Taxonomy) -> PreTrainedModel:
     return model
 
 
-def _find_old(examples: Sequence[Example], facts: Mapping[str, Any]) -> list[Example]:
-    ids, texts = set(facts["train_ids"]), set(facts.get("train_texts", ()))
+def _find_old(examples: Sequence[Example], facts: Mapping[str, Any]) -> list[tuple[Example, str]]:
+    """The rows that were learnt from, and the id that each had then."""
+    ids, texts = index_names(facts["train_ids"]), set(facts.get("train_texts", ()))
+    named = ((row, find_name(row.id, ids)) for row in examples)
     # An id alone may be a line of a file, which holds another text by now.
-    return [row for row in examples if row.id in ids and (not texts or _digest(row.paragraph) in texts)]
+    return [(row, was) for row, was in named if was is not None and (not texts or _digest(row.paragraph) in texts)]
 
 
 def draw_replay(examples: Sequence[Example], checkpoint: Path, *, share: float, seed: int) -> list[Example]:
@@ -231,7 +236,7 @@ def draw_replay(examples: Sequence[Example], checkpoint: Path, *, share: float, 
     facts = _read_facts(checkpoint)
     generator = random.Random(seed)  # noqa: S311 - no secret, and it must repeat
     drawn = {id_ for id_ in sorted(set(facts["train_ids"])) if generator.random() < share}
-    left_out = {row.id for row in _find_old(examples, facts)} - drawn
+    left_out = {row.id for row, was in _find_old(examples, facts) if was not in drawn}
     kept = [row for row in examples if row.id not in left_out]
     if not kept:
         fault = (

@@ -6,7 +6,7 @@ import pytest
 
 from tests.training.test_data import example, full_rows, make_config, write_rows
 from training.data import load_splits
-from training.leaks import _find_near_duplicates, find_leaks, find_shared
+from training.leaks import _find_near_duplicates, find_leaks, find_shared, join_documents
 from twohands.errors import LeakError
 
 
@@ -48,6 +48,15 @@ def test_what_the_advice_says_is_what_works(tmp_path, taxonomy):
 def test_a_group_that_rows_name_is_told_of_as_a_group():
     rows = {"train": [example("0", "one thing", group="g")], "dev": [example("0", "another thing", group="g")]}
     assert find_leaks(rows, near_duplicate_jaccard=None)[1] == ["group 'g' is in train (0) and in dev (0)"]
+
+
+@pytest.mark.issue(3)
+def test_a_document_that_is_7_in_one_file_and_7_0_in_another_is_one():
+    rows = {"train": [example("a", "one thing", group="7")], "dev": [example("b", "another thing", group="7.0")]}
+    told = ["group '7', or '7.0', is in train (a) and in dev (b)"]
+    assert find_leaks(rows, near_duplicate_jaccard=None)[1] == told
+    joined = join_documents([*rows["train"], *rows["dev"], example("c", "a third")], near_duplicate_jaccard=None)
+    assert joined == {"7": "7", "7.0": "7", "c": "c"}, "so that holding out dev does not part it"
 
 
 @pytest.mark.issue(3)
