@@ -297,10 +297,12 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
     """
     labels = None
     by_file: dict[Path, LabelsById] = {}
+    row_ids: dict[str, bool] = {}
     files: list[DataFile] = []
     if config.labels is not None:
         paths = _resolve(config.labels, config.root)
-        by_file = match_labels(read_labels(paths, taxonomy), _read_ids(config))
+        row_ids = _read_ids(config)
+        by_file = match_labels(read_labels(paths, taxonomy), row_ids)
         labels = merge_labels(by_file.values())
         files += [
             DataFile(
@@ -316,7 +318,7 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
     rows, row_files, left_out = _load_row_splits(config, taxonomy, labels, excerpt_times, unsourced)
     train, dev, test = rows["train"], rows["dev"], rows["test"]
     files = row_files["train"] + files + row_files["dev"] + row_files["test"]
-    ids = {example.id for example in train}
+    ids = {example.id for example in train}.union(row_ids)  # a row that stays without a label is one, too
     strange = [path for path, by_id in by_file.items() if not by_id.keys() & ids]
     if strange:
         faults = [f"{path}: none of its {len(by_file[path])} ids is one of a row in data.train" for path in strange]

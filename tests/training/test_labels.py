@@ -104,6 +104,9 @@ def test_ids_of_a_labels_file_that_are_of_no_row_are_counted(folder, taxonomy):
     assert [tuple(told) for told in splits.unmatched] == [("labels.jsonl", 2, 4)]
     assert "2 of 4 ids in labels.jsonl are of no row in data.train" in list(_describe_laid(splits))
     assert load(folder, taxonomy, lines[:2]).unmatched == []
+    # p2 is a row of data.train, though one that no line labels.
+    splits = load(folder, taxonomy, [*lines[:2], {"id": "p2", "restates": "p0"}])
+    assert (splits.unmatched, splits.n_left_out) == ([], 2)
 
 
 ANSWER = {f"topics_score_{name}": score for name, score in TOPICS.items()}
