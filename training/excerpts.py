@@ -15,7 +15,7 @@ from twohands.examples import Row
 from twohands.paragraphs import normalise
 from twohands.sentences import split_sentences
 
-_OF, _SENTENCES = EXCERPT_NAMES = "excerpt_of", "sentences"
+_OF, _SENTENCES = "excerpt_of", "sentences"
 _SIZES = (2, 3)
 _FEWEST_WORDS, _MOST_WORDS = 15, 130
 _MOST_OF_A_ROW = 3

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from training.excerpts import EXCERPT_NAMES, Excerpt, read_excerpt
+from training.excerpts import Excerpt, read_excerpt
 from training.matching import is_written_as_float, match_ids
 from twohands.errors import DataError
 from twohands.examples import NOT_LABELLED, Example, Labels, Row, as_words, encode_labels, read_rows
@@ -54,7 +54,8 @@ def _is_bare(cells: Mapping[str, object], taxonomy: Taxonomy) -> bool:
 
 def _check_names(row: Row, heads: Iterable[str]) -> None:
     """Raise ValueError where a line is passed over, or some of it, for how its columns are named."""
-    if misspelt := tell_case(row.list_columns(), ("id", *heads, _SCORES, RESTATES, *EXCERPT_NAMES)):
+    # Others may be a labels file's own: `Scores` of a reader, `Sentences` that he read.
+    if misspelt := tell_case(row.list_columns(), ("id", *heads, RESTATES)):
         raise RowError(row.place, [], misspelt)
     if row.cells.get("id") in (None, ""):
         raise ValueError("no id; labels are laid over rows by their id")

@@ -145,6 +145,8 @@ def test_a_column_of_a_labels_file_that_differs_by_case_alone_is_refused(folder,
         load(folder, taxonomy, lines)
     (fault,) = caught.value.faults
     assert f"{folder / 'labels.jsonl'}:1 and 2 more rows: column 'Stance' is not 'stance'" in fault
+    own = {"Scores": 1, "Sentences": 3, "Source": "a reader's"}  # are no misspelt ones, but the file's own
+    assert load(folder, taxonomy, [{"id": "p0", "stance": "neutral"} | own]).train[-1].id == "p0"
 
 
 @pytest.mark.issue(3)
