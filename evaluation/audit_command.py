@@ -261,12 +261,13 @@ def audit(
     for column in by:
         slice_values(examples, column)  # a misspelt column fails before minutes are spent
     parted = make_folds(examples, n_folds=folds, seed=seed)
+    fewer = f"give fewer --folds ({LEAST_FOLDS} at least), or " if folds > LEAST_FOLDS else "give "
     # Each fold tunes once, so that a head of few documents has nothing to be tuned on.
     known, too_few = cut_taxonomy(
         known,
         {f"fold {fold + 1}": [each for each, of in zip(examples, parted, strict=True) if of == fold]
          for fold in range(folds)},
-        advice=f"; give fewer --folds ({LEAST_FOLDS} at least), or more documents that are labelled for it",
+        advice=f"; {fewer}more documents that are labelled for it",
     )  # fmt: skip
     fitter = Learner.make(learner, known, [], seed=seed, num_threads=threads)
     with show_progress("reading", len(examples)) as advance:

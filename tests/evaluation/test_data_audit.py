@@ -224,7 +224,10 @@ def test_a_head_labelled_in_too_few_documents_is_left_out_with_the_reason(tmp_pa
     assert list(found["agreement"]) == ["stance"]
     (note,) = [note for note in found["notes"] if note.startswith("topics is left out")]
     assert "no row of fold " in note
-    assert note.endswith("give fewer --folds (3 at least), or more documents that are labelled for it.")
+    assert note.endswith("; give fewer --folds (3 at least), or more documents that are labelled for it.")
+    write_rows(path, [row | ({"topics": None} if n >= 2 else {}) for n, row in enumerate(rows)])
+    (note,) = [note for note in run_json("--data", path, "--folds", 3)["notes"] if note.startswith("topics is left")]
+    assert note.endswith("; give more documents that are labelled for it."), "fewer folds would be refused"
 
 
 def test_files_without_a_usable_row_are_refused(tmp_path):
