@@ -12,6 +12,7 @@ from twohands.hashing import sha256_of_file
 from twohands.open_cells import is_unlabelled
 from twohands.row_faults import advise_taxonomy
 from twohands.taxonomy import Taxonomy
+from twohands.values import spell_whole
 
 Json = dict[str, object]
 HALVED = "Without --data, one half of the documents of --dev tunes and the other measures."
@@ -77,7 +78,7 @@ def load_labelled(
 
 
 def _join_groups(examples: Sequence[Example]) -> dict[str, str]:
-    """By document the first of all documents that it must stay with: those that share a text, and theirs in turn."""
+    """By document the first of all that it must stay with: those that share a text, or are 7 and 7.0, and theirs."""
     joined: dict[str, str] = {}
 
     def find(group: str) -> str:
@@ -86,12 +87,13 @@ def _join_groups(examples: Sequence[Example]) -> dict[str, str]:
         return group
 
     place = {group: number for number, group in enumerate(dict.fromkeys(example.group for example in examples))}
-    first_with: dict[str, str] = {}
+    first_with: dict[tuple[str, str], str] = {}
     for example in examples:
         joined.setdefault(example.group, example.group)
-        its, other = find(example.group), find(first_with.setdefault(example.paragraph, example.group))
-        first, later = sorted((its, other), key=place.__getitem__)
-        joined[later] = first
+        for key in (("text", example.paragraph), ("group", spell_whole(example.group))):
+            its, other = find(example.group), find(first_with.setdefault(key, example.group))
+            first, later = sorted((its, other), key=place.__getitem__)
+            joined[later] = first
     return {group: find(group) for group in joined}
 
 
@@ -167,11 +169,15 @@ def refuse_overlap(splits: Mapping[str, Sequence[Example]]) -> None:
     Raises:
         LeakError: every document and text that two splits share.
     """
+
+    def name(example: Example) -> str:
+        return spell_whole(example.group)  # which pandas may have written as 7.0 in one of the files
+
     faults = []
     for kind in ("group", "paragraph"):
         first_seen: dict[str, str] = {}
         for split, examples in splits.items():
-            for value in sorted({getattr(example, kind) for example in examples}):
+            for value in sorted({name(each) if kind == "group" else each.paragraph for each in examples}):
                 if value in first_seen:
                     faults.append(f"{kind} {value[:80]!r} stands in {first_seen[value]} and in {split}")
                 first_seen.setdefault(value, split)
@@ -179,8 +185,8 @@ def refuse_overlap(splits: Mapping[str, Sequence[Example]]) -> None:
         counted = []
         for place, (split, examples) in enumerate(splits.items()):
             earlier = [example for before in list(splits.values())[:place] for example in before]
-            groups, texts = {example.group for example in earlier}, {example.paragraph for example in earlier}
-            n_shared = sum(example.group in groups or example.paragraph in texts for example in examples)
+            groups, texts = {name(example) for example in earlier}, {example.paragraph for example in earlier}
+            n_shared = sum(name(example) in groups or example.paragraph in texts for example in examples)
             counted += [f"{n_shared} of {len(examples):,} rows of {split}"] if n_shared else []
         shared = f"shared are {' and '.join(counted)}"
         raise LeakError(f"{', '.join(splits)} overlap; a document belongs to one of them; {shared}", faults)

@@ -236,6 +236,19 @@ def test_halves_share_no_text_and_are_what_they_were_where_none_repeats(tmp_path
         halve(load_labelled([write_rows(tmp_path / "one.jsonl", rows)], taxonomy), seed=0)
 
 
+@pytest.mark.issue(3)
+def test_a_document_that_is_7_and_7_0_stands_in_one_half(tmp_path, taxonomy):
+    rows = [row | {"group": f"{n // 2}" + ".0" * (n % 2)} for n, row in enumerate(make_rows(40, seed=7))]
+    part = load_labelled([write_rows(tmp_path / "rows.jsonl", rows)], taxonomy)
+    halves = {name: half.examples for name, half in zip(("tunes", "measures"), halve(part, seed=0), strict=True)}
+    refuse_overlap(halves)
+    assert all(len({example.group.removesuffix(".0") for example in half}) == 10 for half in halves.values())
+    with pytest.raises(errors.LeakError) as caught:
+        refuse_overlap({"tunes": part.examples[:1], "measures": part.examples[1:2]})
+    assert caught.value.faults == ["group '0' stands in tunes and in measures"]
+    assert "1 of 1 rows of measures" in str(caught.value)
+
+
 def test_wrong_use_is_told(files):
     assert run("--train", files["train"]).exit_code == 2
     assert run("--train", files["train"], "--dev", files["dev"], "--learner", "keywords").exit_code == 2
