@@ -29,7 +29,7 @@ from twohands.pdf_join import join_lines
         ("from hand", "to-mouth lives", "from hand-to-mouth lives"),
         ("a US", "led pact", "a US-led pact"),
         ("the x", "ray mill", "the x-ray mill"),
-        ("the GOVERN", "ment mill", "the GOVERNment mill"),
+        ("the MARKET", "ing mill", "the MARKETing mill"),
         ("the \u00c9", "tat", "the \u00c9tat"),
         ("they ran a", "bout", "they ran about"),
     ],
