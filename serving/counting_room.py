@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import struct
 import sys
 import time
 from collections.abc import Iterator
@@ -111,7 +112,7 @@ def give_back(folder: Path, pid: int) -> None:
         for path, kind in zip(_list_files(folder, pid), ROOM_BYTES, strict=True):
             if is_ours and "live" not in kind and path.exists():
                 _fold(path, folder / f"{kind}_{_ENDED}.db")
-    except (OSError, RuntimeError, ValueError) as error:  # the disk is full, or a file broken: all stays as it is
+    except (OSError, RuntimeError, ValueError, struct.error) as error:  # a full disk, a broken file: all stays as it is
         _LOGGER.warning("what a worker counted that has ended keeps files of its own: %s", type(error).__name__)
     finally:
         os.close(number)

@@ -6,6 +6,7 @@ It is locked for as long as its service lives, so that what a killed one left ca
 import fcntl
 import logging
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -17,6 +18,7 @@ _LOGGER = logging.getLogger(__name__)
 
 METRICS_FOLDER, RATES_FOLDER, MODELS_FOLDER = "metrics", "rates", "models"
 _PREFIX = "twohands-"
+_MADE = re.compile(rf"{_PREFIX}[a-z0-9_]{{8}}")  # as `tempfile` names it
 _LEAST_AGE_S = 60.0  # a new one is not locked yet
 
 
@@ -46,7 +48,9 @@ def open_shared_folder() -> Iterator[Path]:
 
 
 def _remove_left(folder: Path) -> None:
-    """Remove a folder if it is one of ours that no service holds."""
+    """Remove a folder if it is one of ours that no service holds, and if it has nothing else in it."""
+    if not _MADE.fullmatch(folder.name):
+        return
     try:
         number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:  # a link, a file, another user's
@@ -56,7 +60,8 @@ def _remove_left(folder: Path) -> None:
         if found.st_uid != os.geteuid() or time.time() - found.st_mtime < _LEAST_AGE_S:
             return
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if all((folder / part).is_dir() for part in (METRICS_FOLDER, MODELS_FOLDER)):
+        parts = {each.name for each in folder.iterdir()}
+        if {METRICS_FOLDER, MODELS_FOLDER} <= parts <= {METRICS_FOLDER, MODELS_FOLDER, RATES_FOLDER}:
             shutil.rmtree(folder)
             _LOGGER.info("%s is removed, which a service left that was killed", folder)
     except OSError as error:

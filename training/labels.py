@@ -151,7 +151,8 @@ def match_labels(files: Mapping[Path, LabelsById], rows: Mapping[str, bool]) -> 
     matched: dict[Path, LabelsById] = {}
     for path, by_id in files.items():
         are_floats = is_written_as_float(path)
-        ids = match_ids(by_id, rows, are_floats=are_floats)
+        # An excerpt's own id, such as 7.0#0-2, is no number, whatever those of rows are.
+        ids = match_ids([each for each, cells in by_id.items() if _EXCERPT not in cells], rows, are_floats=are_floats)
         row_ids = match_ids(list_excerpts(by_id), rows, are_floats=are_floats)
         matched[path] = {ids.get(identifier, identifier): dict(cells) for identifier, cells in by_id.items()}
         for cells in matched[path].values():

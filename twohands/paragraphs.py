@@ -229,18 +229,15 @@ def _find(
             continue
         # What "7." counts may be chapters, and "7. Termination" a heading; in a list of clauses it is none.
         marker_read = marker if marker != "1." or ends_clause(raw.rstrip()) else ""
-        if ended := end_run(
-            run, marker_read, is_front=is_front, is_next=is_next, is_led=is_behind_lead and bool(marker)
-        ):
-            yield from ended
-            is_front = False
-        run = None
+        ended = end_run(run, marker_read, is_front=is_front, is_next=is_next, is_led=is_behind_lead and bool(marker))
+        if headline is not None and is_open and not is_next:  # the text's own paragraphs end so, too
+            yield *headline, False
+        yield from ended
+        run, is_front, headline = None, is_front and not ended, None
         if is_front and not marker and _is_headline(text[span[0] : span[1]], n_words, is_open=is_open):
             headline, is_front = span, False
             continue
-        if headline is not None and is_open:  # the text's own paragraphs end so, too
-            yield *headline, False
-        headline, is_front = None, False
+        is_front = False
         yield *span, False
     for rest in list_rest(headline, run):
         yield *rest, False

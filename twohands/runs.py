@@ -43,9 +43,11 @@ class Run:
         """
         self.start = span[0] if self.n_words == 0 else self.start
         if marker != self.marker:
-            self.above = (self.items_start, self.end) if self.marker and self.n_items > 1 else self.above
-            self.marker, self.items_start, self.items_words, self.n_items = marker, span[0], 0, 0
             self.is_led = bool(marker) and is_behind_lead
+            # A lead that is an item of the list above is read with its own.
+            end, n_above = (self.before[0], self.n_items - 1) if self.is_led else (self.end, self.n_items)
+            self.above = (self.items_start, end) if self.marker and n_above > 1 else self.above
+            self.marker, self.items_start, self.items_words, self.n_items = marker, span[0], 0, 0
             self.lead, self.before_lead = self.last if self.is_led else None, self.before
         self.before = self.end, self.n_words
         self.items_words += n_words

@@ -2,6 +2,7 @@ import errno
 import fcntl
 import os
 import resource
+import struct
 import subprocess
 import sys
 import threading
@@ -59,29 +60,31 @@ def leave_folder(folder, *, age_s=100, parts=("metrics", "models", "rates")):
 def test_what_a_killed_service_left_is_removed_and_nothing_else(tmp_path, monkeypatch):
     parent = tmp_path / "run"
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(parent))
-    left = leave_folder(parent / "twohands-left")
+    left = leave_folder(parent / "twohands-le_ft007")
     elsewhere = leave_folder(tmp_path / "elsewhere")
     (left / "models" / "link").symlink_to(elsewhere)
-    (parent / "twohands-link").symlink_to(elsewhere)
-    (parent / "twohands-file").write_bytes(b"")
-    leave_folder(parent / "twohands-new", age_s=10)
-    leave_folder(parent / "twohands-mine", parts=("models", "notes"))
+    (parent / "twohands-link0007").symlink_to(elsewhere)
+    (parent / "twohands-file0007").write_bytes(b"")
+    leave_folder(parent / "twohands-new00007", age_s=10)
+    leave_folder(parent / "twohands-mine0007", parts=("models", "notes"))
+    leave_folder(parent / "twohands-mine0008", parts=("models", "metrics", "notes"))
+    leave_folder(parent / "twohands-experiments")
     leave_folder(parent / "other")
     before = {path for path in tmp_path.rglob("*") if not path.is_relative_to(left)}
-    held = os.open(leave_folder(parent / "twohands-held"), os.O_RDONLY)
+    held = os.open(leave_folder(parent / "twohands-held0007"), os.O_RDONLY)
     fcntl.flock(held, fcntl.LOCK_EX)
     with open_shared_folder() as folder:
-        after = {*tmp_path.rglob("*")} - {folder, *(parent / "twohands-held").rglob("*")}
-        assert after == before | {parent / "twohands-held"}
+        after = {*tmp_path.rglob("*")} - {folder, *(parent / "twohands-held0007").rglob("*")}
+        assert after == before | {parent / "twohands-held0007"}
     os.close(held)  # as the system does for who is killed
     with open_shared_folder(), open_shared_folder():
         assert {*tmp_path.rglob("*")} >= before
-        assert not (parent / "twohands-held").exists()
+        assert not (parent / "twohands-held0007").exists()
 
 
 def test_what_another_user_left_stays(tmp_path, monkeypatch):
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
-    left = leave_folder(tmp_path / "twohands-left")
+    left = leave_folder(tmp_path / "twohands-le_ft007")
     user = os.geteuid()
     monkeypatch.setattr(shared_folder.os, "geteuid", lambda: user + 1)
     with open_shared_folder():
@@ -216,6 +219,15 @@ def test_counts_stay_where_a_full_disk_lets_none_be_moved(tmp_path, caplog):
     assert read_counts(tmp_path) == before
     assert "OSError" in caplog.text
     assert not list(tmp_path.glob("*.new"))
+
+
+@pytest.mark.issue(4)
+def test_a_broken_file_of_counts_stays_and_ends_nothing(tmp_path, caplog):
+    for content in struct.pack("iii", 24, 0, 100) + bytes(12), struct.pack("iii", 20, 0, 8) + bytes(8):
+        (tmp_path / "counter_7.db").write_bytes(content)
+        give_back(tmp_path, 7)
+        assert (tmp_path / "counter_7.db").exists()
+    assert "keeps files of its own" in caplog.text
 
 
 async def test_metrics_are_read_beside_the_event_loop(app, client, monkeypatch):

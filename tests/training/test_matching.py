@@ -75,6 +75,11 @@ def test_excerpts_of_7_0_are_cut_out_of_row_7(tmp_path, load, taxonomy):
     line = {"id": "7.0#0-2", "excerpt_of": "7.0", "sentences": [0, 2], "scores": SCORES}
     write_rows(tmp_path / "labels.jsonl", [line])
     assert load(tmp_path / "pool.csv", tmp_path / "labels.jsonl") == (["7.0#0-2"], [])
+    write_rows(tmp_path / "other.jsonl", [{"id": n, "text": f"{TEXT} It is {n}. It went home."} for n in (7, 8)])
+    write_labels(tmp_path / "scores.jsonl", ["7.0", "8.0"])
+    scores = (tmp_path / "scores.jsonl").read_text(encoding="utf-8")
+    (tmp_path / "both.jsonl").write_text(f"{scores.rstrip()}\n{json.dumps(line)}\n", encoding="utf-8")
+    assert load(tmp_path / "other.jsonl", tmp_path / "both.jsonl") == (["7", "7.0#0-2", "8"], [])
     ((name, excerpt, _),) = read_named_excerpts([tmp_path / "pool.csv"], [tmp_path / "labels.jsonl"], taxonomy)
     assert (name, excerpt.row_id) == ("7.0#0-2", "7")
 

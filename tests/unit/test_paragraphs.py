@@ -531,6 +531,43 @@ def test_short_items_behind_their_lead(text, expected):
 
 
 @pytest.mark.issue(4)
+def test_a_headline_above_a_lead_and_a_lead_that_is_an_item_stand_in_their_place():
+    headline = "A long headline about tariffs and coal that nobody wants to read any more today"
+    listed = "**We demand:**\n\n- lower taxes\n\n- more schools"
+    assert texts_of(f"{headline}\n\nJane Doe\n\n{listed}\n\n{LONG_A}") == [plain_of(listed), LONG_A]
+    assert texts_of(f"1. Alpha\n\n2. Beta\n\n3. {listed}\n\n{LONG_A}") == [
+        "1. Alpha 2. Beta",
+        f"3. {plain_of(listed)}",
+        LONG_A,
+    ]
+
+
+def plain_of(text):
+    return " ".join(text.replace("*", "").split())
+
+
+PIECES = [
+    "- **We want:**", "2. **Fares:**", "(a) **Scope:**", "1. one", "2. two", "\u2022 one", "\u2022 two;", "We will:",
+    "**We demand:**", "Contents:", "- lower taxes", "- more schools and mills", "(a) to build;", "(b) to cut; and",
+    "(c) to sell more.", "1. Termination", "* Cut tariffs", "# Heading", "Jane Doe", "Lorn, 3 May 2031", LONG_A,
+    "A long headline about tariffs and coal that nobody wants to read any more today", "Taxes rise",
+    "A person may\u2014",
+    "Notes to editors:", "- one\n- two\n- three", "He said so:", "All rights reserved", "---", "\u2014 yes", "**Bold**",
+]  # fmt: skip
+
+
+@pytest.mark.issue(4)
+def test_paragraphs_stand_in_order_and_none_within_another():
+    generator = random.Random(8)
+    for _ in range(1500):
+        text = "\n\n".join(generator.choices(PIECES, k=generator.randint(2, 11)))
+        end = 0
+        for paragraph in split_paragraphs(text):
+            assert paragraph.start >= end, text
+            end = paragraph.end
+
+
+@pytest.mark.issue(4)
 def test_items_that_are_paragraphs_stay_so_and_a_list_ends_at_its_size():
     lead, clause = (
         "The House asks that:",
