@@ -132,3 +132,81 @@ def test_a_correction_of_an_older_models_row_tells_of_a_head_called_section(page
         }"""
     )
     assert kept == [["section", "warnings"], ["tone"]]
+
+
+# An answer with a warning, one without, and one that is unsure, as a model gives them whose heads are these.
+SHOW = """async ({ heads, answers }) => {
+    const { Taxonomy } = await import("/page/js/labels.js");
+    const { renderChips, renderMark } = await import("/page/js/paragraph.js");
+    const { renderDetail } = await import("/page/js/detail.js");
+    const { renderSummary } = await import("/page/js/summary.js");
+    const { summarise } = await import("/page/js/estimate.js");
+    const { RowTable } = await import("/page/js/table.js");
+    const level = { abstention: 0.5, threshold: 0.5 };
+    const give = (head) => ({ ...level, ...head, labels: head.labels.map((each) => ({ ...level, ...each })) });
+    const taxonomy = new Taxonomy({ heads: heads.map(give) });
+    const whole = { truncated: false, n_tokens: 9, n_tokens_cut: 0 };
+    const read = answers.map((answer, readIndex) => ({ rawText: `Text ${readIndex}`, readIndex, ...whole, ...answer }));
+    const table = new RowTable({ taxonomy, onOpen: () => {} });
+    table.setRows(read.map((answer, index) => ({ index, text: answer.rawText, own: {}, answer })), []);
+    const choose = (state) => {
+        table.state.value = state;
+        table.refresh();
+        return table.chosen.map(({ index }) => index);
+    };
+    const model = { name: "any", version: "1" };
+    const detail = (each) => {
+        const place = document.createElement("div");
+        place.append(...renderDetail(each, taxonomy, { model }).flat(9).filter(Boolean));
+        return [place.querySelectorAll(".tick span[title]").length, place.querySelectorAll(".advice").length];
+    };
+    const summary = renderSummary(summarise(read, taxonomy), read, taxonomy, { onFilter() {} });
+    return {
+        marks: read.map((each) => renderMark(each, taxonomy, () => {}).className.split(" ")[1]),
+        chips: read.map((each) => renderChips(each, taxonomy)?.innerText ?? ""),
+        details: read.map(detail),
+        cells: [...table.body.rows].map((row) => row.querySelector(".answer").textContent),
+        states: [1, 2, 3].map(choose),
+        finder: summary.querySelector(".finder").textContent,
+    };
+}"""
+
+
+@pytest.mark.issue(5)
+def test_warnings_of_a_model_with_any_of_heads_alone_are_shown_in_every_place(page):
+    heads = [head("themes", ANY, "trade", "war"), head("tone", ANY, "harsh", "mild")]
+    themes = {"labels": ["war"], "scores": {"trade": 0.1, "war": 0.9}}
+    tone = {"labels": ["mild"], "scores": {"harsh": 0.1, "mild": 0.9}}
+    answers = [{"themes": themes, "tone": tone, "warnings": warnings} for warnings in ([], ["too_short"])]
+    shown = page.evaluate(SHOW, {"heads": heads, "answers": answers})
+    assert shown["marks"] == ["sure", "unsure"]
+    assert shown["details"] == [[2, 0], [0, 1]]  # labels ticked, and what is advised
+    assert shown["cells"] == ["war", "war \u26a0 too short"]
+    assert shown["states"] == [[0], [1], [1]]
+    assert shown["finder"] == "Show what is unsure (1)"
+
+
+@pytest.mark.issue(5)
+def test_a_second_head_that_abstains_is_told_to(page):
+    heads = [head("mood", ONE, "calm", "angry"), head("side", ONE, "old", "new")]
+    mood = {"label": "calm", "score": 0.9, "scores": {"calm": 0.9, "angry": 0.1}, "abstained": False}
+    side = {"label": "new", "score": 0.5, "scores": {"old": 0.4, "new": 0.6}}
+    answers = [{"mood": mood, "side": side | {"abstained": value}, "warnings": []} for value in (False, True)]
+    shown = page.evaluate(SHOW, {"heads": heads, "answers": answers})
+    assert shown["marks"] == ["sure", "sure"]
+    assert shown["chips"] == ["new", "unsure, leans new"]
+
+
+@pytest.mark.issue(5)
+def test_how_often_scores_are_right_is_said_of_the_model_that_was_measured(page):
+    told = page.evaluate(
+        """async () => {
+            const { Taxonomy } = await import("/page/js/labels.js");
+            const { foldLegend } = await import("/page/js/detail.js");
+            const info = await (await fetch("/info")).json();
+            const own = { ...info, model: { ...info.model, version: "0.0.1" } };
+            return [info, own].map((each) => foldLegend(new Taxonomy(each)).textContent);
+        }"""
+    )
+    claims = ("were right than their scores say", "two in three were right")
+    assert [[claim in each for claim in claims] for each in told] == [[True, True], [False, False]]

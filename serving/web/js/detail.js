@@ -27,7 +27,7 @@ function scoreRow(label, score, { isGiven, threshold }) {
 }
 
 function renderScores(head, answer, { isWarned }) {
-  const given = head.isOneOf ? [answer.label].filter(() => !isWarned) : answer.labels;
+  const given = isWarned ? [] : head.isOneOf ? [answer.label] : answer.labels;
   const level = head.isOneOf ? head.abstention : null;
   const ofOne = () => (answer.abstained ? `Unsure: the score is below ${percent(level ?? 0)}, under which answers were wrong too often.` : level > 0 && `Counted as sure from ${percent(level)}.`);
   const usual = head.isOneOf ? ofOne() : "The upright line is the score from which a label is given.";
@@ -130,7 +130,7 @@ export function renderDetail(paragraph, taxonomy, { onEvidence, onCorrect, model
     h("p", { class: "tell" }, tell(paragraph, taxonomy)),
     corrected && h("p", { class: "saved" }, `✓ Your ${isConfirmed(taxonomy, corrected, paragraph) ? "confirmation" : "correction"} is saved (${sayCorrection(corrected, taxonomy)}).`),
     paragraph.warnings.map((code) => h("p", { class: "caution" }, "⚠ ", caution(code, taxonomy)[1])),
-    taxonomy.main && isUnsure(paragraph, taxonomy.main) && h("div", { class: "row advice" }, h("span", {}, paragraph.warnings.length ? "Leave it out of counts, or judge it yourself." : "It counts by its scores, a part to each label; judge it yourself where one answer is needed."), onCorrect && h("button", { type: "button", on: { click: () => onCorrect(paragraph) } }, "Correct it …")),
+    isUnsure(paragraph, taxonomy.main) && h("div", { class: "row advice" }, h("span", {}, paragraph.warnings.length ? "Leave it out of counts, or judge it yourself." : "It counts by its scores, a part to each label; judge it yourself where one answer is needed."), onCorrect && h("button", { type: "button", on: { click: () => onCorrect(paragraph) } }, "Correct it …")),
     taxonomy.heads.map((head) => renderScores(head, paragraph[head.name], { isWarned: paragraph.warnings.length > 0 })),
     onEvidence && renderEvidence(paragraph, taxonomy, onEvidence),
     renderFacts(paragraph),
@@ -153,10 +153,10 @@ export function renderLegend(taxonomy) {
       "dl",
       { class: "legend" },
       h("dt", {}, h("span", { class: "swatches", "aria-hidden": "true" }, [35, 65, 100].map((n) => h("i", { class: "swatch tone-a", style: { "--strength": `${n}%` } }))), "strength"),
-      h("dd", {}, taxonomy.isOurs ? "The stronger the margin, the higher the score, which is calibrated: of policy text, some 80 % of answers at 80 % are right. Other text may fare worse." : "The stronger the margin, the higher the score."),
+      h("dd", {}, `The stronger the margin, the higher the score.${taxonomy.isMeasured ? " Of policy text that it had not seen, somewhat fewer answers were right than their scores say; other text may fare worse." : ""}`),
       h("dt", {}, h("i", { class: "swatch unsure tone-a", "aria-hidden": "true" }), "unsure"),
       h("dd", {}, `A hatched margin: the score is too low to rely on, or a warning (⚠) says why the text cannot be judged.${still ? ` That is not the same as ${still.name}.` : ""}`),
-      taxonomy.anyOf.map((each) => [h("dt", {}, chip(each.name)), h("dd", {}, `Any of ${each.labels.map((label) => label.name).join(", ")}.${taxonomy.isOurs ? " Of scores between 40 % and 90 %, two in three are right." : ""}`)]),
+      taxonomy.anyOf.map((each) => [h("dt", {}, chip(each.name)), h("dd", {}, `Any of ${each.labels.map((label) => label.name).join(", ")}.${taxonomy.isMeasured ? " Of scores between 40 % and 90 %, about two in three were right." : ""}`)]),
       taxonomy.isOurs && [h("dt", {}, "Where it often errs"), h("dd", {}, "Critics who are quoted, denials, harm told as plain fact, and two measures in one paragraph that pull apart.")],
     ),
   ];

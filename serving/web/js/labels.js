@@ -4,8 +4,10 @@ import { h, svg } from "./dom.js";
 
 const TONES = ["a", "b", "c", "d", "e", "f"];
 const QUIET_NAMES = new Set(["neutral", "none", "other", "unclear"]);
-// Of the taxonomy that is shipped: what is said of texts, answers and errors is known for these alone (training/card.py).
+// Of the taxonomy that is shipped: what is said of texts and errors is known for these alone (training/card.py).
 const OUR_LABELS = ["state-led market-led neutral", "sanctions self-reliance industrial-policy regulation"];
+// The model of which it was counted how often its scores are right (docs/evaluation.md); of others with its labels it is not known.
+const MEASURED = "twohands 0.11.0";
 
 export const SHAPES = {
   triangle: "M8 2 14.5 13.5h-13Z",
@@ -35,6 +37,7 @@ export class Taxonomy {
     this.main = this.oneOf.find((head) => head.poles) ?? this.oneOf[0] ?? null; // whose answers the margins show
     const named = new Set(this.heads.map((head) => head.labels.map((label) => label.name).join(" ")));
     this.isOurs = named.size === OUR_LABELS.length && OUR_LABELS.every((names) => named.has(names));
+    this.isMeasured = this.isOurs && `${info.model?.name} ${info.model?.version}` === MEASURED;
     // Equal where what a reader says of one model's answers holds for those of another.
     this.signature = JSON.stringify(this.heads.map(({ name, labels }) => [name, labels.map((label) => label.name)]));
   }
@@ -48,8 +51,9 @@ export class Taxonomy {
   }
 }
 
-// Not to be relied on: the model abstains, or the text is one that it cannot judge.
-export const isUnsure = (prediction, head) => Boolean(prediction[head.name].abstained || prediction.warnings?.length);
+// Not to be relied on: the model abstains, or the text is one that it cannot judge. Where there is no one-of head (null),
+// nothing abstains, and warnings alone say so.
+export const isUnsure = (prediction, head) => Boolean((head && prediction[head.name].abstained) || prediction.warnings?.length);
 
 // Those that count for a whole, as in twohands/summary.py: without those that cannot be judged, unless all are such.
 export function chooseCounted(items, answerOf = (item) => item) {

@@ -174,7 +174,11 @@ export function renderChips(paragraph, taxonomy) {
       const label = taxonomy.label(head, name);
       chips.push(h("li", {}, chip(name, { title: `${head.name}: ${label.description}` }, icon(label))));
     }
-  for (const head of taxonomy.oneOf.filter((each) => each !== taxonomy.main)) chips.push(h("li", {}, chip(paragraph[head.name].label, { title: head.name })));
+  for (const head of taxonomy.oneOf.filter((each) => each !== taxonomy.main)) {
+    const { label } = paragraph[head.name];
+    const told = isUnsure(paragraph, head) ? chip(`unsure, leans ${label}`, { class: "chip muted", title: head.name }) : chip(label, { title: head.name });
+    chips.push(h("li", {}, told));
+  }
   for (const code of paragraph.warnings) chips.push(h("li", {}, chip(caution(code)[0], { class: "chip warn", title: caution(code, taxonomy)[1] }, "⚠ ")));
   if (paragraph.truncated) chips.push(h("li", {}, chip("end not read", { class: "chip warn" }, "⚠ ")));
   return chips.length ? h("ul", { class: "chips", "aria-label": "Labels and warnings" }, chips) : null;
@@ -184,7 +188,7 @@ export function renderChips(paragraph, taxonomy) {
 export function tell(paragraph, taxonomy) {
   if (paragraph.error) return "not read";
   const answer = paragraph[taxonomy.main?.name];
-  if (!answer) return "read";
+  if (!answer) return isUnsure(paragraph, null) ? "read, but unsure" : "read";
   return `${isUnsure(paragraph, taxonomy.main) ? "unsure, leans " : ""}${answer.label}, ${percent(answer.score)}`;
 }
 
@@ -196,7 +200,7 @@ export function renderMark(paragraph, taxonomy, onOpen) {
   const head = taxonomy.main;
   const answer = head && !paragraph.error ? paragraph[head.name] : null;
   const label = answer ? taxonomy.label(head, answer.label) : { tone: "quiet", shape: "square" };
-  const unsure = answer !== null && isUnsure(paragraph, head);
+  const unsure = !paragraph.error && isUnsure(paragraph, head);
   const corrected = findCorrected(taxonomy, paragraph.rawText);
   const kind = paragraph.error ? "failed" : unsure ? "unsure" : "sure";
   return h(

@@ -160,7 +160,7 @@ export function renderDocumentWarnings(paragraphs, taxonomy, unit = "paragraph",
 
 // What is unsure can be made to stand out too; and what stands out can be gone to.
 function renderFinder(taxonomy, paragraphs, { filter, onFilter, onFirst }) {
-  if (!onFilter || !taxonomy.main) return null;
+  if (!onFilter) return null;
   const nUnsure = paragraphs.filter((paragraph) => !paragraph.error && isUnsure(paragraph, taxonomy.main)).length;
   const isOn = Boolean(filter?.isUnsure);
   return h(

@@ -19,6 +19,7 @@ export class RowTable {
   // Rows are { index, text, own, answer }. `onOpen` gets one; `onFilter` is told when the choice of rows changes.
   constructor({ taxonomy, onOpen, onFilter }) {
     Object.assign(this, { taxonomy, onOpen, onFilter, rows: [], chosen: [], page: 0, sort: { column: "#", isDown: false } });
+    this.bearer = taxonomy.main ?? taxonomy.heads[0]; // in whose cell stands what holds for the whole row
     this.search = h("input", { type: "search", id: "filter-text", placeholder: "any word", on: { input: () => this.refreshSoon() } });
     this.selects = taxonomy.heads.map((head) => ({ head, select: h("select", { id: `filter-head-${head.name}`, on: { change: () => this.refresh() } }, h("option", { value: "" }, `any ${head.name}`), head.labels.map((label) => h("option", { value: label.name }, label.name)), !head.isOneOf && h("option", { value: "\u0000" }, "none of them")) }));
     this.state = h("select", { id: "filter-state", on: { change: () => this.refresh() } }, ["all answers", "sure only", "unsure only", "with warnings", "not read"].map((name, i) => h("option", { value: i }, name)));
@@ -68,11 +69,14 @@ export class RowTable {
     if (!row.answer) return "";
     if (row.answer.error) return head === this.taxonomy.heads[0] ? chip("not read", { class: "chip warn", title: row.answer.error.message }) : "";
     const answer = row.answer[head.name];
-    if (!head.isOneOf) return h("span", { class: "chips" }, answer.labels.map((name) => chip(name, {}, icon(this.taxonomy.label(head, name)))));
-    const unsure = isUnsure(row.answer, head);
-    const words = [h("span", { class: unsure ? "label muted" : "label" }, icon(this.taxonomy.label(head, answer.label)), unsure ? `unsure, leans ${answer.label}` : answer.label)];
-    if (head === this.taxonomy.main) for (const code of row.answer.warnings) words.push(" ", chip(caution(code)[0], { class: "chip warn", title: caution(code, this.taxonomy)[1] }, "⚠ "));
-    const corrected = head === this.taxonomy.main && findCorrected(this.taxonomy, row.text);
+    const unsure = head.isOneOf && isUnsure(row.answer, head);
+    const told = head.isOneOf
+      ? h("span", { class: unsure ? "label muted" : "label" }, icon(this.taxonomy.label(head, answer.label)), unsure ? `unsure, leans ${answer.label}` : answer.label)
+      : h("span", { class: "chips" }, answer.labels.map((name) => chip(name, {}, icon(this.taxonomy.label(head, name)))));
+    if (head !== this.bearer) return told;
+    const words = [told];
+    for (const code of row.answer.warnings) words.push(" ", chip(caution(code)[0], { class: "chip warn", title: caution(code, this.taxonomy)[1] }, "⚠ "));
+    const corrected = findCorrected(this.taxonomy, row.text);
     if (corrected) words.push(" ", h("span", { class: "yours" }, sayCorrection(corrected, this.taxonomy)));
     return words;
   }
@@ -103,8 +107,8 @@ export class RowTable {
     const main = answer?.[this.taxonomy.main?.name];
     if (Number(this.least.value) > 0 && !(main?.score >= Number(this.least.value) / 100)) return false;
     switch (Number(this.state.value)) {
-      case 1: return Boolean(main && !isUnsure(answer, this.taxonomy.main));
-      case 2: return Boolean(main && isUnsure(answer, this.taxonomy.main));
+      case 1: return Boolean(answer && !answer.error && !isUnsure(answer, this.taxonomy.main));
+      case 2: return Boolean(answer && !answer.error && isUnsure(answer, this.taxonomy.main));
       case 3: return Boolean(answer?.warnings?.length);
       case 4: return Boolean(answer?.error);
       default: return true;
