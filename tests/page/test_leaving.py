@@ -83,3 +83,48 @@ def test_a_table_is_not_lost_unasked_until_every_row_is_downloaded(asks, tmp_pat
     assert not is_asked()
     page.get_by_role("button", name="Another file").click()
     assert not is_asked()
+
+
+PASTE = """(text) => {
+    const data = new DataTransfer();
+    data.setData("text/plain", text);
+    document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+}"""
+
+
+@pytest.mark.issue(5)
+def test_what_nothing_else_holds_makes_way_for_nothing_unasked(page):
+    question = page.locator("dialog", has_text="Article or speech: replace what is here?")
+
+    def answer(words, button):
+        question.locator("p", has_text=words).wait_for()
+        question.get_by_role("button", name=button).click()
+        question.wait_for(state="detached")
+
+    field = page.locator(".read-view textarea")
+    field.fill("Half a thought about kilns")
+    page.get_by_role("button", name="Try an example").click()
+    answer("was not read", "Keep it")
+    drop(page, ".read-view", "a.txt", ARTICLE.encode())
+    answer("was not read", "Close")
+    assert field.input_value() == "Half a thought about kilns"
+    drop(page, ".read-view", "a.txt", ARTICLE.encode())
+    answer("was not read", "Replace it")
+    wait_read(page)
+    # What can be read again, from the disk or the clipboard, makes way.
+    page.evaluate(PASTE, ARTICLE.replace("Timber", "Grain"))
+    page.locator(".result h1", has_text="Grain").wait_for()
+    assert question.count() == 0
+    page.locator(".mark").nth(1).click()
+    page.get_by_role("button", name="This is wrong").click()
+    page.get_by_label("Note").fill("It is about kilns.")
+    page.keyboard.press("Escape")
+    page.evaluate(PASTE, ARTICLE)
+    answer("Corrections that you have begun here", "Keep it")
+    page.get_by_role("button", name="New text").click()
+    field.fill(ARTICLE.replace("Timber", "Glass"))
+    page.get_by_role("button", name="Read it").click()
+    page.locator(".para").nth(3).wait_for()
+    page.evaluate(PASTE, ARTICLE)
+    answer("came from the field", "Keep it")
+    assert page.locator(".result h1").inner_text() == "Glass and the treasury"

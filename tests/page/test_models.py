@@ -1,11 +1,14 @@
 """Several models behind one page, and a model that is exchanged while the page is open."""
 
+import re
+
 import httpx
 import pytest
 
 from serving.settings import ServeSettings
 from tests.page.support import ARTICLE, drop, find_faults, paste, wait_read
 from tests.page.test_batch import classify, make_csv
+from tests.page.test_compare import fill
 from tests.page.test_taxonomies import ONE, head
 from tests.serving.running import run_server
 from tests.support.tiny import build_tiny_model
@@ -110,3 +113,62 @@ def test_a_figure_without_an_interval_is_shown(open_page, url):
     assert could_ask == [False]
     page.locator("#about-button").click()
     assert page.locator("dialog tbody tr").all_inner_texts() == ["dev, stance\t0.500\t-"]
+
+
+@pytest.mark.issue(5)
+def test_what_is_typed_is_taken_over_by_another_model_in_every_view(open_page, two):
+    page = open_page(two)
+    field = page.locator(".read-view textarea")
+    field.fill("Half a thought")
+    page.get_by_label("Model that reads").select_option("other")
+    page.locator(".lead", has_text="dry").wait_for()
+    assert field.input_value() == "Half a thought"
+    field.fill("")
+    # It has moved: a second copy, out of sight, would be asked about before the page is left.
+    assert page.evaluate("dispatchEvent(new Event('beforeunload', { cancelable: true }))")
+    page.get_by_label("Model that reads").select_option("first")
+    page.locator(".lead", has_text="calm").wait_for()
+    field.fill("Half a thought about kilns")
+    page.get_by_role("link", name="Compare").click()
+    fill(page, 0, ARTICLE)
+    page.locator(".side .para").nth(3).wait_for()
+    page.locator(".side textarea").nth(1).fill("Half a thought about mills")
+    page.get_by_label("Model that reads").select_option("other")
+    page.locator(".side .para .label", has_text=re.compile("dry|warm")).first.wait_for()
+    assert page.locator(".side textarea").nth(1).input_value() == "Half a thought about mills"
+    page.get_by_role("link", name="Read", exact=True).click()
+    field.wait_for()
+    assert "dry" in page.locator(".lead").inner_text()
+    assert field.input_value() == "Half a thought about kilns"
+    # What is typed goes before what the other model has read, which the reader has put away.
+    field.fill("")
+    paste(page, ARTICLE)
+    wait_read(page)
+    page.get_by_label("Model that reads").select_option("first")
+    page.locator(".summary", has_text="calm").wait_for()
+    page.get_by_role("button", name="New text").click()
+    field.fill("Another thought")
+    page.get_by_label("Model that reads").select_option("other")
+    page.locator(".lead", has_text="dry").wait_for()
+    assert field.input_value() == "Another thought"
+
+
+FIRST_ANSWER_IS_LATE = """() => {
+    const ask = window.fetch;
+    let n = 0;
+    window.fetch = (...words) => new Promise((tell) => setTimeout(() => tell(ask(...words)), (n += 1) === 1 ? 800 : 0));
+}"""
+
+
+@pytest.mark.issue(5)
+def test_of_two_quick_changes_the_last_one_counts(open_page, two):
+    page = open_page(two)
+    page.locator(".intake").wait_for()
+    page.evaluate(FIRST_ANSWER_IS_LATE)
+    choice = page.get_by_label("Model that reads")
+    choice.select_option("other")
+    choice.select_option("first")
+    page.wait_for_timeout(1500)
+    assert choice.input_value() == ""
+    assert "calm" in page.locator(".lead").inner_text()
+    assert not page.locator("main").evaluate("(element) => element.inert")

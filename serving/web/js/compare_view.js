@@ -18,7 +18,7 @@ class Side {
   constructor(view, number) {
     const { limits, taxonomy } = view.service;
     Object.assign(this, { view, number });
-    this.intake = new Intake({ limits, label: `Document ${NAMES[number]}`, example: taxonomy.isOurs ? number : null, onSource: (source) => this.read(source) });
+    this.intake = new Intake({ limits, label: `Document ${NAMES[number]}`, example: taxonomy.isOurs ? number : null, onSource: (source) => this.read(source), listLost: () => this.reading.listLost(this.source) });
     this.reading = new Reading({ service: view.service, onOpen: (paragraph) => this.open(paragraph), onBegun: () => this.name(), onDone: () => this.done(), top: 3 });
     this.heading = h("h2", { tabindex: "-1", dir: "auto" });
     this.result = h(
@@ -37,6 +37,14 @@ class Side {
 
   get summary() {
     return this.isDone ? this.reading.current : null;
+  }
+
+  // What was read for another model, or typed.
+  takeOver({ source, intake }) {
+    if (intake.isTyped) {
+      if (this.source) this.reset();
+      this.intake.takeOver(intake);
+    } else if (source && source !== this.source) this.read(source);
   }
 
   async read(source) {
@@ -173,7 +181,7 @@ export class CompareView {
   }
 
   takeOver({ sides }) {
-    this.sides.forEach((side, i) => sides[i].source && sides[i].source !== side.source && side.read(sides[i].source));
+    this.sides.forEach((side, i) => side.takeOver(sides[i]));
   }
 
   compare() {

@@ -39,6 +39,7 @@ export function changeCorrection(id, kept) {
 export const findDraft = (taxonomy, text) => drafts.get(keyOf(taxonomy, text)) ?? null;
 export const keepDraft = (taxonomy, text, draft) => drafts.set(keyOf(taxonomy, text), draft);
 export const dropDraft = (taxonomy, text) => drafts.delete(keyOf(taxonomy, text));
+export const hasDrafts = (taxonomy, texts) => drafts.size > 0 && texts.some((text) => findDraft(taxonomy, text));
 askBeforeLeaving(() => drafts.size > 0);
 
 const listGiven = (answer) => (answer ? [answer.labels ?? answer.label].flat() : null);

@@ -96,6 +96,21 @@ export function openDialog(title, ...content) {
   return dialog;
 }
 
+// Asks before something is done that cannot be taken back, and gives whether it is to be done. No question of the
+// browser's own: it shows none in a page that is framed by one of another host.
+export function askFirst(title, text, action, otherwise) {
+  return new Promise((resolve) => {
+    const sure = (event) => {
+      event.preventDefault();
+      resolve(true);
+      dialog.close();
+    };
+    const buttons = [h("button", { type: "submit", class: "primary" }, action), h("button", { type: "button", on: { click: () => dialog.close() } }, otherwise)];
+    const dialog = openDialog(title, h("form", { on: { submit: sure } }, h("p", {}, text), h("div", { class: "row" }, buttons)));
+    dialog.addEventListener("close", () => resolve(false));
+  });
+}
+
 // Copies text, and gives whether it could. Where a page came by plain HTTP from another machine, browsers keep the
 // clipboard from it, and only the old way is left; its field stands beside `near`, as all outside a dialog is inert.
 export async function copyText(text, near) {

@@ -1,5 +1,5 @@
 // Owns how a document comes in: pasted, typed, dropped or chosen as a file, or the example.
-import { h, openDialog } from "./dom.js";
+import { askFirst, h, openDialog } from "./dom.js";
 import { explain, notify, unnotify } from "./api.js";
 import { openFile } from "./documents.js";
 import { EXAMPLES } from "./example.js";
@@ -64,8 +64,9 @@ const STRUCTURE = /<(?:h[1-6]|li)[\s>]|\bMsoListParagraph/i;
 
 export class Intake {
   // `onSource` gets { name, text }, { name, file, mediaType } or, of what was copied from a page, both; `example` is the number of one, null where none fits.
-  constructor({ limits, onSource, label = "Text", example = null, action = "Read it" }) {
-    Object.assign(this, { limits, onSource, begin: (source) => { unnotify("left-out"); onSource(source); } });
+  // `listLost` gives what would go if a source took the place of what was read, a sentence each.
+  constructor({ limits, onSource, label = "Text", example = null, action = "Read it", listLost = () => [] }) {
+    Object.assign(this, { limits, onSource, listLost, label, begin: (source) => { unnotify("left-out"); onSource(source); } });
     const id = `intake-${(serial += 1)}`;
     this.area = h("textarea", { id, rows: 10, dir: "auto", spellcheck: "false", placeholder: "Paste the text here, or drop a text, HTML, PDF or Word file …" });
     this.fault = h("p", { class: "fault", role: "alert", hidden: true });
@@ -109,12 +110,18 @@ export class Intake {
       return;
     }
     this.tell(null);
-    this.begin({ name: "", text });
+    this.begin({ name: "", text, isTyped: true });
+  }
+
+  // Whether a source from elsewhere than the field may take the place of what is here: asked where that would be lost.
+  async mayReplace() {
+    const lost = [this.isTyped && "What you typed was not read, and would be lost.", ...this.listLost()].filter(Boolean);
+    return !lost.length || askFirst(`${this.label}: replace what is here?`, lost.join(" "), "Replace it", "Keep it");
   }
 
   // What is pasted into an empty field is read at once. It is taken from the clipboard, not through the field: a field
   // takes seconds to lay out megabytes.
-  onPaste(event) {
+  async onPaste(event) {
     const files = [...(event.clipboardData?.files ?? [])];
     const text = event.clipboardData?.getData("text/plain") ?? "";
     if (!text && files.length) {
@@ -126,7 +133,8 @@ export class Intake {
       const html = event.clipboardData.getData("text/html");
       const file = STRUCTURE.test(html) && new Blob([html.toWellFormed()], { type: "text/html" });
       const isRich = file && file.size <= this.limits.max_document_bytes;
-      this.begin({ name: "", text: text.replace(/\r\n?/g, "\n").replace(/^\ufeff/, ""), ...(isRich ? { file, mediaType: "text/html; charset=utf-8" } : {}) });
+      const source = { name: "", text: text.replace(/\r\n?/g, "\n").replace(/^\ufeff/, ""), ...(isRich ? { file, mediaType: "text/html; charset=utf-8" } : {}) };
+      if (await this.mayReplace()) this.begin(source);
     }
   }
 
@@ -137,7 +145,9 @@ export class Intake {
     this.tell(null);
     try {
       const source = await openFile(file, this.limits);
-      if (asked === this.asked) this.onSource(source);
+      if (asked !== this.asked) return;
+      if (await this.mayReplace()) this.onSource(source);
+      else unnotify("left-out");
     } catch (error) {
       if (asked === this.asked) this.tell(explain(error));
     }
@@ -148,9 +158,15 @@ export class Intake {
     this.tell(null);
   }
 
-  takeExample(number) {
+  // What was typed for another model. It moves: two copies would both be asked about before the page is left.
+  takeOver(other) {
+    this.area.value = other.area.value;
+    other.clear();
+  }
+
+  async takeExample(number) {
     this.tell(null);
-    this.begin({ name: "", text: EXAMPLES[number], isExample: true });
+    if (await this.mayReplace()) this.begin({ name: "", text: EXAMPLES[number], isExample: true });
   }
 
   fill(text) {

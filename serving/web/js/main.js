@@ -15,6 +15,7 @@ const latest = new Map(); // by name: the one that was shown last
 const places = new Map(); // by view: how far down the reader was
 let service = null;
 let shown = null;
+let changing = null; // the change of model that was asked for last
 
 // `served` is the name of one of several models; null is the default one.
 async function fetchService(served) {
@@ -47,21 +48,26 @@ function offerModels(models) {
   $("#model-choice").replaceChildren(h("label", { class: "unseen", for: "model-select" }, "Model that reads"), select);
 }
 
-// Views of the model before stay as they are; those of the new one take over what is read in them.
+// Views of the model before stay as they are; those of the new one take over what is read in them, and typed.
 async function changeModel(served) {
+  const asked = (changing = {});
   const hadFocus = main.contains(document.activeElement); // on what is shown no more
   main.inert = true; // what is begun meanwhile would be begun with the model before, out of sight
   try {
-    service = await fetchService(served);
+    const fetched = await fetchService(served);
+    if (asked !== changing) return; // answers may come in another order than they were asked for
+    service = fetched;
     await show(false);
+    if (asked !== changing) return;
     main.inert = false;
     if (hadFocus) main.focus({ preventScroll: true });
     announce(`${service.info.model.name} ${service.info.model.version} reads now.`);
   } catch (error) {
+    if (asked !== changing) return;
     $("#model-select").value = service.served ?? "";
     openDialog("Not changed", h("p", { class: "fault", role: "alert" }, explain(error)));
   } finally {
-    main.inert = false;
+    if (asked === changing) main.inert = false;
   }
 }
 

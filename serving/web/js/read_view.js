@@ -24,7 +24,7 @@ export class ReadView {
   constructor(service) {
     this.service = service;
     const { taxonomy, limits } = service;
-    this.intake = new Intake({ limits, ...(taxonomy.isOurs ? { label: "Article or speech", example: 0 } : {}), onSource: (source) => this.read(source) });
+    this.intake = new Intake({ limits, ...(taxonomy.isOurs ? { label: "Article or speech", example: 0 } : {}), onSource: (source) => this.read(source), listLost: () => this.reading.listLost(this.source, { isSaved: this.isSaved }) });
     this.start = h(
       "div",
       { class: "start" },
@@ -42,7 +42,7 @@ export class ReadView {
     this.reading.summary.after(foldLegend(taxonomy));
     this.element = h("div", { class: "view read-view" }, this.start, this.result);
     takeDrops(this.element, (files) => this.intake.takeFiles(files));
-    askBeforeLeaving(() => this.intake.isTyped || (this.reading.wouldLose(this.source) && this.saved !== this.reading.paragraphs));
+    askBeforeLeaving(() => this.intake.isTyped || (this.reading.wouldLose(this.source) && !this.isSaved));
     // In another view; here the panel is drawn anew with the focus in it.
     addEventListener("corrected", () => this.opened && !this.element.isConnected && this.open(this.opened, { focus: false }));
     // From wherever the reader is, unless Escape has a meaning there.
@@ -55,9 +55,16 @@ export class ReadView {
     return this.start.hidden ? `${this.heading.textContent} – twohands` : "twohands";
   }
 
-  // What another model has read is read by this one too.
-  takeOver({ source, start }) {
-    if (start.hidden && source !== this.source) this.read(source);
+  get isSaved() {
+    return this.saved === this.reading.paragraphs;
+  }
+
+  // What another model has read is read by this one too, and what was typed for it is here to be read.
+  takeOver({ source, start, intake }) {
+    if (intake.isTyped) {
+      if (this.source) this.reset();
+      this.intake.takeOver(intake);
+    } else if (start.hidden && source !== this.source) this.read(source);
   }
 
   async read(source) {

@@ -2,7 +2,7 @@
 import { announce, count, h } from "./dom.js";
 import { isUnsure } from "./labels.js";
 import { Column, LONG } from "./column.js";
-import { sayCorrected } from "./corrected.js";
+import { hasDrafts, sayCorrected } from "./corrected.js";
 import { explain, OfflineError, StaleModelError } from "./api.js";
 import { readDocument } from "./documents.js";
 import { summarise } from "./estimate.js";
@@ -67,6 +67,15 @@ export class Reading {
   stop() {
     this.running?.abort(new DOMException("stopped", "AbortError"));
   }
+  // What reading a source again would not bring back, a sentence each: it is asked about before another takes its place.
+  listLost(source, { isSaved = false } = {}) {
+    if (!source) return [];
+    return [
+      source.isTyped && !isSaved && "The text that is shown came from the field, and would be lost.",
+      hasDrafts(this.taxonomy, this.paragraphs.map(({ rawText }) => rawText)) && "Corrections that you have begun here are not saved.",
+    ].filter(Boolean);
+  }
+
 
   // Stops, and has nothing more to say: neither that it is done, nor that it begins again with the network.
   discard() {
