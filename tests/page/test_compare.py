@@ -1,6 +1,10 @@
 """The comparison: two documents side by side, told apart only where the intervals allow it."""
 
-from tests.page.support import MARKUP, find_faults
+import json
+
+import pytest
+
+from tests.page.support import MARKUP, find_faults, listen, until, until_told
 
 STATE = "\n\n".join(
     f"The ministry will fund {n} state mills, fix the price of their planks by decree and order every port to buy them."
@@ -45,3 +49,52 @@ def test_a_document_and_itself_are_not(open_page, url):
     assert page.evaluate("window.hacked") is None
     page.get_by_role("button", name="Replace document B").click()
     assert not page.locator(".difference").is_visible()
+
+
+def cut_short(n_lines):
+    """A route that lets so many lines of an answer through, and then has the service break off."""
+
+    def break_off(route):
+        lines = route.fetch().text().splitlines()[:n_lines]
+        broken = json.dumps({"error": {"code": "engine_stopped", "message": "the service stopped"}})
+        route.fulfill(content_type="application/x-ndjson", body="\n".join([*lines, broken]))
+
+    return break_off
+
+
+@pytest.mark.issue(5)
+def test_what_was_read_in_part_is_told_and_not_compared_while_it_is_read_anew(open_page, url):
+    page = open_page(url, view="compare")
+    page.locator(".side").first.wait_for()
+    told = listen(page)
+    page.route("**/v1/documents?*", cut_short(6))
+    fill(page, 0, STATE)
+    page.locator(".side .fault:visible", has_text="5 paragraphs read until then").wait_for()
+    page.unroute("**/v1/documents?*")
+    fill(page, 1, MARKET)
+    words = "A was read in part (5 of 12 paragraphs)"
+    page.locator(".difference .caution", has_text=words).wait_for()
+    until_told(page, f"{words}: the comparison holds for what was read. B is more market-led than A.")
+    assert not any("Both are read" in each for each in told())
+    held = []
+    page.route("**/v1/documents?*", lambda route: held.append(route))
+    page.get_by_role("button", name="Try again").click()
+    until(page, "document.querySelector('.difference').hidden")
+    page.wait_for_timeout(100)
+    page.evaluate("dispatchEvent(new CustomEvent('corrected', { detail: { isText: () => false } }))")
+    assert not page.locator(".difference").is_visible()
+    held[0].continue_()
+    until_told(page, "Both are read. B is more market-led than A.")
+    assert page.locator(".difference .caution").count() == 0
+
+
+@pytest.mark.issue(5)
+def test_a_difference_of_less_than_a_point_is_told_as_such(page):
+    told = page.evaluate(
+        """async (shares) => {
+            const { sayPoints } = await import("/page/js/compare_view.js");
+            return shares.map(sayPoints);
+        }""",
+        [0.004, -0.0102, 0.123],
+    )
+    assert told == ["less than one point more in B", "1 point more in A", "12 points more in B"]

@@ -1,5 +1,6 @@
 """What may go wrong: a key is needed, the service is busy, the network goes, a file is bad, a text is huge."""
 
+import os
 import threading
 import time
 
@@ -174,3 +175,30 @@ def test_bad_files_are_refused_in_words(page):
     for name, content, told in BAD:
         drop(page, ".read-view", name, content, media_type="")
         page.locator(".read-view .fault:visible", has_text=told).wait_for()
+
+
+@pytest.mark.issue(5)
+def test_a_file_that_was_saved_anew_is_told_as_such_and_not_as_a_lost_connection(page, tmp_path):
+    path = tmp_path / "a.html"
+    path.write_text(f"<p>{ARTICLE.replace(chr(10) * 2, '</p><p>')}</p>")
+    page.route("**/v1/documents?*", lambda route: route.abort())
+    page.locator(".read-view input[type=file]").set_input_files(path)
+    fault = page.locator(".reading .fault:visible")
+    fault.filter(has_text="The connection to the service was lost").wait_for()
+    page.unroute("**/v1/documents?*")
+    path.write_text("<p>Cold kilns.</p>")
+    os.utime(path, (0, 0))
+    page.get_by_role("button", name="Try again").click()
+    fault.filter(has_text="a.html can no longer be read: it may have been changed").wait_for()
+    assert page.get_by_role("button", name="Try again").count() == 0
+
+
+@pytest.mark.issue(5)
+def test_a_reading_that_is_stopped_at_once_is_not_told_of_by_the_length_of_the_one_before(page):
+    paste(page, ARTICLE)
+    wait_read(page)
+    page.route("**/v1/documents?*", lambda _: None)  # never answered
+    drop(page, ".read-view", "a.txt", ARTICLE.encode())
+    page.get_by_role("button", name="Stop").click()
+    page.locator(".reading .caution", has_text="Stopped").wait_for()
+    assert page.locator(".reading .caution").inner_text() == "Stopped before a paragraph was read."

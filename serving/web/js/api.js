@@ -125,6 +125,17 @@ async function waitBusy(seconds, signal) {
   notify(null);
 }
 
+// A file that was saved again or moved since it was chosen can be read no more, and `fetch` fails as without a network.
+async function isGone(body) {
+  if (!(body instanceof Blob)) return false;
+  try {
+    await body.slice(0, 1).arrayBuffer();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 // Fetches; waits and asks again where the service says so, asks for a key where it needs one.
 export async function ask(path, { method = "GET", body, type, accept = "application/json", signal } = {}) {
   let waitedS = 0;
@@ -136,6 +147,7 @@ export async function ask(path, { method = "GET", body, type, accept = "applicat
       response = await fetch(path, { method, body, headers, signal, credentials: "omit", cache: "no-store" });
     } catch (error) {
       if (signal?.aborted) throw error;
+      if (await isGone(body)) throw new ServiceError(422, { code: "bad_file", message: `${body.name ?? "The file"} can no longer be read: it may have been changed or moved since it was chosen. Choose it again.` });
       throw new OfflineError();
     }
     if (response.ok) return response;

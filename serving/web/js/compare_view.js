@@ -19,7 +19,7 @@ class Side {
     const { limits, taxonomy } = view.service;
     Object.assign(this, { view, number });
     this.intake = new Intake({ limits, label: `Document ${NAMES[number]}`, example: taxonomy.isOurs ? number : null, onSource: (source) => this.read(source), listLost: () => this.reading.listLost(this.source) });
-    this.reading = new Reading({ service: view.service, onOpen: (paragraph) => this.open(paragraph), onBegun: () => this.name(), onDone: () => this.done(), top: 3 });
+    this.reading = new Reading({ service: view.service, onOpen: (paragraph) => this.open(paragraph), onStart: () => view.compare(), onBegun: () => this.name(), onDone: () => this.done(), top: 3 });
     this.heading = h("h2", { tabindex: "-1", dir: "auto" });
     this.result = h(
       "div",
@@ -36,7 +36,13 @@ class Side {
   }
 
   get summary() {
-    return this.isDone ? this.reading.current : null;
+    return this.reading.isDone ? this.reading.current : null;
+  }
+
+  // How much of a document was read that was not read to its end; null where it was.
+  get part() {
+    const { isCut, nExpected, paragraphs } = this.reading;
+    return isCut ? `${NAMES[this.number]} was read in part (${paragraphs.length.toLocaleString("en")} of ${count(nExpected, "paragraph")})` : null;
   }
 
   // What was read for another model, or typed.
@@ -50,12 +56,10 @@ class Side {
   async read(source) {
     this.source = source;
     this.intake.clear();
-    this.isDone = false;
     this.intake.element.hidden = true;
     this.result.hidden = false;
     this.heading.textContent = source.name || "Reading …";
     this.heading.focus({ preventScroll: true });
-    this.view.compare();
     await this.reading.start(source);
   }
 
@@ -64,16 +68,14 @@ class Side {
   }
 
   done() {
-    this.isDone = true;
     this.name();
     this.view.compare();
     // The sentence alone: a table of figures is read where it is wanted.
     const words = $(".lean-words", this.view.verdict);
-    if (!this.view.verdict.hidden && words) announce(`Both are read. ${words.textContent}`);
+    if (!this.view.verdict.hidden && words) announce(`${this.view.sayParts() ?? "Both are read."} ${words.textContent}`);
   }
 
   reset() {
-    this.isDone = false;
     this.source = null;
     this.reading.discard();
     this.intake.element.hidden = false;
@@ -133,6 +135,12 @@ const whole = (share) => {
 const points = ({ value, low, high }) => `${whole(value)} points (${whole(low)} to ${whole(high)})`;
 const isClear = ({ low, high }) => low > 0 || high < 0;
 
+// How much a share is more, in the words of a sentence.
+export function sayPoints(value) {
+  const n = Math.round(100 * Math.abs(value));
+  return `${n ? count(n, "point") : "less than one point"} more in ${value > 0 ? "B" : "A"}`;
+}
+
 // Two balances that are alike may hide shares that are not: more of both poles, or less.
 export function sayBalanced(head, a, b) {
   const more = { A: [], B: [] };
@@ -184,6 +192,12 @@ export class CompareView {
     this.sides.forEach((side, i) => side.takeOver(sides[i]));
   }
 
+  // What was not read to its end: all that is said is said of what was. Null where both were.
+  sayParts() {
+    const parts = this.sides.map((side) => side.part).filter(Boolean);
+    return parts.length ? `${parts.join(", ")}: the comparison holds for what was read.` : null;
+  }
+
   compare() {
     const [a, b] = this.sides.map((side) => side.summary);
     this.verdict.hidden = !(a && b);
@@ -191,6 +205,7 @@ export class CompareView {
     const { taxonomy } = this.service;
     const balances = taxonomy.main && [a, b].map((summary) => summary.heads[taxonomy.main.name].balance);
     const parts = balances?.every(Boolean) ? difference(...balances) : null;
+    const read = this.sayParts();
     const leftOut = [a, b].flatMap(({ n_left_out: n }, i) => (n ? `${count(n, "paragraph")} of ${NAMES[i]}` : []));
     const corrected = this.sides.flatMap(({ reading }, i) => {
       const told = countCorrected(reading.paragraphs.map((paragraph) => ({ text: paragraph.rawText, answer: paragraph })), taxonomy);
@@ -208,11 +223,12 @@ export class CompareView {
           h("td", { class: "figure" }, percent(first.value)),
           h("td", { class: "figure" }, percent(second.value)),
           h("td", { class: "figure" }, points(told)),
-          h("td", {}, isClear(told) ? `${Math.round(100 * Math.abs(told.value))} points more in ${told.value > 0 ? "B" : "A"}` : h("span", { class: "muted" }, "not told apart")),
+          h("td", {}, isClear(told) ? sayPoints(told.value) : h("span", { class: "muted" }, "not told apart")),
         );
       }),
     );
     this.verdict.replaceChildren(
+      ...(read ? [h("p", { class: "caution" }, "⚠ ", read)] : []),
       ...(parts
         ? [
             h("p", { class: "lean-words" }, isClear(parts) ? sayMore(taxonomy.main, parts, a, b) : sayBalanced(taxonomy.main, a, b)),

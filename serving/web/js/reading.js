@@ -13,12 +13,15 @@ import { renderDocumentWarnings, renderSummary } from "./summary.js";
 const SUM_UP_EVERY_MS = 600;
 
 export class Reading {
-  // `onOpen` is called with a paragraph that is to be shown in detail, `onBegun` once the title is known; `onChosen`
-  // when others stand out; `top` is the level of the document's headings below that of its title.
-  constructor({ service, onOpen, onBegun, onDone, onChosen, top = 2 }) {
+  // `onOpen` is called with a paragraph that is to be shown in detail, `onStart` when it is read (anew), `onBegun` once
+  // the title is known; `onChosen` when others stand out; `top` is the level of the document's headings below that of
+  // its title.
+  constructor({ service, onOpen, onStart, onBegun, onDone, onChosen, top = 2 }) {
     const { taxonomy, limits, served } = service;
-    Object.assign(this, { taxonomy, limits, served, top, expected: service.info.model, onOpen, onBegun, onDone, onChosen });
+    Object.assign(this, { taxonomy, limits, served, top, expected: service.info.model, onOpen, onStart, onBegun, onDone, onChosen });
     this.paragraphs = [];
+    this.isDone = false;
+    this.isCut = false; // it ended before the document did
     this.filter = null;
     this.marked = null; // the paragraph that is shown in detail
     this.here = null; // the one that was jumped to
@@ -64,9 +67,6 @@ export class Reading {
     return Boolean(source && !source.isExample && (this.paragraphs.length || !source.name));
   }
 
-  stop() {
-    this.running?.abort(new DOMException("stopped", "AbortError"));
-  }
   // What reading a source again would not bring back, a sentence each: it is asked about before another takes its place.
   listLost(source, { isSaved = false } = {}) {
     if (!source) return [];
@@ -76,18 +76,22 @@ export class Reading {
     ].filter(Boolean);
   }
 
+  stop() {
+    this.running?.abort(new DOMException("stopped", "AbortError"));
+  }
 
   // Stops, and has nothing more to say: neither that it is done, nor that it begins again with the network.
   discard() {
     this.stop();
-    Object.assign(this, { running: null, wasCutOff: false });
+    Object.assign(this, { running: null, wasCutOff: false, isDone: false });
   }
 
   async start(source) {
     this.stop();
     const running = new AbortController();
     const hadFocus = this.fault.contains(document.activeElement);
-    Object.assign(this, { source, running, paragraphs: [], told: null, model: null, filter: null, marked: null, here: null, wasCutOff: false, drawn: 0 });
+    Object.assign(this, { source, running, paragraphs: [], told: null, model: null, nExpected: null, isDone: false, isCut: false, filter: null, marked: null, here: null, wasCutOff: false, drawn: 0 });
+    this.onStart?.();
     this.column.clear();
     this.summary.replaceChildren();
     this.strip.element.hidden = true;
@@ -99,15 +103,17 @@ export class Reading {
     this.said.textContent = source.name ? `Reading ${source.name} …` : "Reading …";
     this.unsay = announce(this.said.textContent);
     if (hadFocus) this.stopButton.focus();
-    let isStopped = false;
+    let [isStopped, hasFailed] = [false, false];
     try {
       for await (const news of readDocument(source, { limits: this.limits, served: this.served, signal: running.signal })) this.take(news);
     } catch (error) {
       if (running !== this.running) return; // another document was begun meanwhile
-      if (running.signal.aborted) isStopped = true;
-      else this.fail(error);
+      isStopped = running.signal.aborted;
+      hasFailed = !isStopped;
+      if (hasFailed) this.fail(error);
     }
     if (running !== this.running) return;
+    this.isCut = hasFailed || (isStopped && this.paragraphs.length < (this.nExpected ?? Infinity));
     this.finish(isStopped);
   }
 
@@ -136,10 +142,11 @@ export class Reading {
     this.wasCutOff = error instanceof OfflineError;
     const kept = this.paragraphs.length ? ` The ${count(this.paragraphs.length, "paragraph")} read until then ${this.paragraphs.length === 1 ? "is" : "are"} below.` : "";
     const again = error instanceof StaleModelError ? ["Use the new model", () => dispatchEvent(new Event("modelexchange"))] : ["Try again", () => this.start(this.source)];
+    const isHopeless = error.code === "bad_file"; // until it is chosen again
     this.unsay(); // where it fails at once, that it begins would be heard after that it failed
     this.fault.replaceChildren(
       h("p", {}, explain(error) + kept),
-      h("div", { class: "row" }, h("button", { type: "button", on: { click: again[1] } }, again[0])),
+      ...(isHopeless ? [] : [h("div", { class: "row" }, h("button", { type: "button", on: { click: again[1] } }, again[0]))]),
     );
     this.fault.hidden = false;
   }
@@ -148,12 +155,14 @@ export class Reading {
     const hadFocus = this.bar.contains(document.activeElement);
     this.bar.hidden = true;
     this.draw();
-    if (isStopped && this.paragraphs.length < (this.nExpected ?? 0)) {
+    if (isStopped && this.isCut) {
+      const n = this.paragraphs.length;
       this.fault.className = "caution";
-      this.fault.replaceChildren(h("p", {}, `Stopped after ${this.paragraphs.length.toLocaleString("en")} of ${count(this.nExpected, "paragraph")}; the summary holds for these.`));
+      this.fault.replaceChildren(h("p", {}, n ? `Stopped after ${n.toLocaleString("en")} of ${count(this.nExpected, "paragraph")}; the summary holds for these.` : "Stopped before a paragraph was read."));
       this.fault.hidden = false;
     }
     this.body.hidden = !this.paragraphs.length;
+    this.isDone = true;
     if (this.paragraphs.length && this.fault.hidden) announce(`${count(this.paragraphs.length, "paragraph")} read.`);
     this.onDone();
     // What had it is gone: the focus must not fall back to the top of the page.
