@@ -48,18 +48,16 @@ const placeOf = (paragraph, named) => ({
 export function paragraphRows(reading) {
   const named = NAMED.filter((name) => reading.paragraphs.some((paragraph) => paragraph[name]));
   return reading.paragraphs.map((paragraph) => ({
-    own: { document: reading.title, paragraph: paragraph.readIndex, text: paragraph.rawText },
+    own: { document: reading.title, paragraph: paragraph.readIndex, start: paragraph.start, end: paragraph.end, text: paragraph.rawText },
     place: placeOf(paragraph, named),
     model: reading.model,
     corrected: findCorrected(reading.taxonomy, paragraph.rawText),
-    answer: Object.fromEntries(Object.entries(paragraph).filter(([name]) => !["paragraph", "page", ...NAMED].includes(name) && !OWN_KEYS.includes(name))),
+    answer: Object.fromEntries(Object.entries(paragraph).filter(([name]) => !["paragraph", "start", "end", "page", ...NAMED].includes(name) && !OWN_KEYS.includes(name))),
   }));
 }
 
 function ownColumns(rows) {
-  const names = new Set();
-  for (const { own } of rows) for (const name of Object.keys(own)) names.add(name);
-  return [...names].map((name) => {
+  return ownNames(rows).map((name) => {
     const values = rows.map(({ own }) => own[name]).filter((value) => value !== null && value !== undefined);
     const isWhole = values.length > 0 && values.every((value) => Number.isSafeInteger(value));
     const isNumber = values.length > 0 && values.every((value) => typeof value === "number");
@@ -68,22 +66,43 @@ function ownColumns(rows) {
   });
 }
 
-const avoid = (taken, mark = "input_") => (name) => (taken.has(name) ? `${mark}${name}` : name);
+// What each name becomes: before one that is taken comes `mark`, until it is free. A file that was saved here and read
+// again has columns with the mark already.
+function avoid(names, taken, mark = "input_") {
+  const used = new Set([...taken, ...names]);
+  const found = new Map();
+  for (const name of names) {
+    let free = name;
+    if (taken.has(name)) do free = `${mark}${free}`; while (used.has(free));
+    used.add(free);
+    found.set(name, free);
+  }
+  return (name) => found.get(name);
+}
+
 const renameAll = (values, rename) => Object.fromEntries(Object.entries(values).map(([name, value]) => [rename(name), value]));
 
 const remarkNames = (rows, taxonomy) => (rows.length ? Object.keys(remark(rows[0], taxonomy)) : []);
 
+function ownNames(rows) {
+  const names = new Set();
+  for (const { own } of rows) for (const name of Object.keys(own)) names.add(name);
+  return [...names];
+}
+
 // Of several labels as one cell; "-" is that none applies, as in rows to train on.
 const joinLabels = (value) => (Array.isArray(value) ? value.join("|") || "-" : value);
 
-// Columns of the file, those that came in first; one that has the name of an answer's keeps it, with `input_` before.
+// Columns of the file, those that came in first; one that has the name of an answer's gets `input_` before it.
 // What a head of the model is called is its own: a remark of that name gets `page_`.
 export function layOut(rows, taxonomy) {
   const answered = answerColumns(taxonomy);
   const taken = new Set(answered.map((column) => column.name));
-  const remarks = remarkNames(rows, taxonomy).map((name) => ({ name: avoid(taken, "page_")(name), type: ["row", "number", "page"].includes(name) ? "INT64" : "STRING", get: (row) => joinLabels(remark(row, taxonomy)[name]) }));
+  const remarked = remarkNames(rows, taxonomy);
+  const renameRemark = avoid(remarked, taken, "page_");
+  const remarks = remarked.map((name) => ({ name: renameRemark(name), type: ["row", "number", "page"].includes(name) ? "INT64" : "STRING", get: (row) => joinLabels(remark(row, taxonomy)[name]) }));
   const answers = [...answered.map((column) => ({ ...column, get: (row) => column.get(row.answer) })), ...remarks];
-  const rename = avoid(new Set(answers.map((column) => column.name)));
+  const rename = avoid(ownNames(rows), new Set(answers.map((column) => column.name)));
   const own = ownColumns(rows).map((column) => ({ ...column, name: rename(column.name), get: (row) => row.own[column.name] }));
   return [...own, ...answers];
 }
@@ -103,9 +122,9 @@ async function toCsv(rows, taxonomy) {
 
 function toJsonLines(rows, taxonomy) {
   const answered = new Set(rows.flatMap(({ answer }) => Object.keys(answer)));
-  const remarked = avoid(answered, "page_");
-  const rename = avoid(new Set([...answered, ...remarkNames(rows, taxonomy).map(remarked)]));
-  const write = (row) => `${JSON.stringify({ ...renameAll(row.own, rename), ...renameAll(remark(row, taxonomy), remarked), ...row.answer })}\n`;
+  const renameRemark = avoid(remarkNames(rows, taxonomy), answered, "page_");
+  const rename = avoid(ownNames(rows), new Set([...answered, ...remarkNames(rows, taxonomy).map(renameRemark)]));
+  const write = (row) => `${JSON.stringify({ ...renameAll(row.own, rename), ...renameAll(remark(row, taxonomy), renameRemark), ...row.answer })}\n`;
   return new Blob(rows.map(write), { type: "application/x-ndjson" });
 }
 
