@@ -4,9 +4,13 @@ import { ask, readLines, ServiceError, StaleModelError } from "./api.js";
 
 const ROWS_AT_ONCE = 96;
 const CHARS_AT_ONCE = 400_000;
+// In the place of a row these tell of the service and not of the row: as in twohands/exchange_long.py.
+const PASSING = new Set(["overloaded", "deadline_exceeded", "engine_stopped", "body_timeout"]);
 
-// Yields [{ index, answer }] as they come, from row `from` on; breaks off with OfflineError or ServiceError.
-export async function* classifyRows(texts, { from = 0, signal, maxBodyBytes, served, sha256 }) {
+// Yields [{ index, answer }] as they come, from row `from` on; breaks off with OfflineError or ServiceError. A row that
+// the service had no time for stops it, too; `tried` is the one that did so before, which is not waited for for ever.
+export async function* classifyRows(texts, { from = 0, tried = null, signal, maxBodyBytes, served, sha256 }) {
+  const isPassing = ({ error }, index) => PASSING.has(error?.code) && !(error.code === "deadline_exceeded" && index === tried);
   const path = served === null ? "v1/classify/stream" : `v1/classify/stream?${new URLSearchParams({ model: served })}`;
   for (let start = from; start < texts.length; ) {
     let end = start;
@@ -25,10 +29,12 @@ export async function* classifyRows(texts, { from = 0, signal, maxBodyBytes, ser
     }
     let nDone = 0;
     for await (const values of readLines(response, signal)) {
-      const broken = values.find((value) => value.id === null);
-      if (broken) throw new ServiceError(503, broken.error);
-      yield values.map(({ id, ...answer }) => ({ index: Number(id), answer }));
-      nDone += values.length;
+      const first = start + nDone; // answers come in order; the `id` of a line that could not be read is none of ours
+      const nSound = values.findIndex((value, i) => value.id === null || isPassing(value, first + i));
+      const sound = nSound < 0 ? values : values.slice(0, nSound);
+      if (sound.length) yield sound.map(({ id: _, ...answer }, i) => ({ index: first + i, answer }));
+      if (nSound >= 0) throw new ServiceError(503, values[nSound].error);
+      nDone += sound.length;
     }
     if (nDone < lines.length) throw new ServiceError(503, { code: "engine_stopped", message: "the service stopped in the midst of it" });
     start = end;
