@@ -50,6 +50,7 @@ def test_a_table_that_is_given_up_does_not_come_back(open_page, url):
     page.context.set_offline(True)
     page.locator("[role=alert]", has_text="The connection to the service was lost").wait_for()
     page.get_by_role("button", name="Another file").click()
+    page.get_by_role("button", name="Discard them").click()
     page.context.set_offline(False)
     page.wait_for_timeout(500)
     assert page.locator(".drop").is_visible()

@@ -128,3 +128,27 @@ def test_what_nothing_else_holds_makes_way_for_nothing_unasked(page):
     page.evaluate(PASTE, ARTICLE)
     answer("came from the field", "Keep it")
     assert page.locator(".result h1").inner_text() == "Glass and the treasury"
+
+
+@pytest.mark.issue(4)
+def test_a_table_is_not_put_away_unasked_inside_the_page(asks, tmp_path):
+    page, is_asked, _ = asks("batch", ".drop")
+    drop(page, ".batch-view", "a.csv", make_csv(4))
+    classify(page, 4)
+    another = page.get_by_role("button", name="Another file")
+    another.click()
+    question = page.locator("dialog", has_text="4 rows of a.csv have answers that are not downloaded.")
+    question.get_by_role("button", name="Keep them").click()
+    drop(page, ".batch-view", "b.csv", make_csv(3))
+    question.get_by_role("button", name="Keep them").click()
+    question.wait_for(state="detached")
+    assert page.locator(".batch-results h2").inner_text() == "a.csv"
+    drop(page, ".batch-view", "b.csv", make_csv(3))
+    question.get_by_role("button", name="Discard them").click()
+    page.locator(".setup h2", has_text="b.csv").wait_for()
+    assert not is_asked()
+    classify(page, 3)
+    save(page, page.get_by_role("button", name="CSV"), tmp_path)
+    another.click()  # nothing would go
+    page.locator(".drop").wait_for()
+    assert page.evaluate("document.activeElement.textContent").startswith("Choose a file")

@@ -1,12 +1,13 @@
 """Several models behind one page, and a model that is exchanged while the page is open."""
 
+import json
 import re
 
 import httpx
 import pytest
 
 from serving.settings import ServeSettings
-from tests.page.support import ARTICLE, drop, find_faults, paste, wait_read
+from tests.page.support import ARTICLE, drop, find_faults, paste, save, wait_read
 from tests.page.test_batch import classify, make_csv
 from tests.page.test_compare import fill
 from tests.page.test_taxonomies import ONE, head
@@ -90,6 +91,57 @@ def test_a_model_that_is_exchanged_is_told_and_then_used(open_page, two):
     page.get_by_role("button", name="Use the new model").click()
     page.locator(".para").nth(3).wait_for()
     assert not page.locator(".reading .fault").is_visible()
+
+
+@pytest.mark.issue(4)
+def test_answers_of_a_model_that_was_exchanged_are_there_until_the_next_table_begins(open_page, two, tmp_path):
+    page = open_page(two, view="batch")
+    page.locator(".drop").wait_for()
+    page.route("**/info", lambda route: _answer_with_another_digest(route))
+    page.reload()
+    page.locator(".drop").wait_for()
+    page.unroute("**/info")
+    page.route("**/classify/stream", _answer_first_as_the_former, times=1)
+    drop(page, ".batch-view", "a.csv", make_csv(200))
+    page.get_by_role("button", name="Classify 200 rows").click()
+    page.locator("[role=alert]", has_text="96 of 200 rows are done and kept").wait_for()
+    page.get_by_role("button", name="Use the new model").click()
+    start = page.get_by_role("button", name="Classify 200 rows")
+    start.wait_for()
+    kept = page.locator(".former", has_text="96 rows of a.csv have answers that are not downloaded. ")
+    assert "(00000000), which the service has exchanged" in kept.inner_text()
+    start.click()
+    page.get_by_role("button", name="Keep them").click()
+    lines = save(page, kept.get_by_role("button", name="JSONL"), tmp_path).read_text().splitlines()
+    assert (len(lines), json.loads(lines[0])["model"].split()[-1]) == (96, "00000000")
+    classify(page, 200)  # saved, so nothing is asked
+    assert page.locator(".former").is_hidden()
+    lines = save(page, page.get_by_role("button", name="JSONL"), tmp_path).read_text().splitlines()
+    assert (len(lines), json.loads(lines[0])["model"].endswith("00000000")) == (200, False)
+
+
+@pytest.mark.issue(4)
+def test_a_table_at_hand_takes_no_answers_of_another_model_away(open_page, two):
+    page = open_page(two, view="batch")
+    page.locator(".drop").wait_for()
+    drop(page, ".batch-view", "a.csv", make_csv(2))
+    classify(page, 2)
+    page.get_by_label("Model that reads").select_option("other")
+    page.locator(".setup h2", has_text="a.csv").wait_for()
+    drop(page, ".batch-view", "b.csv", make_csv(3))
+    page.locator(".setup h2", has_text="b.csv").wait_for()
+    page.get_by_label("Model that reads").select_option("first")
+    told = page.locator("[role=alert]", has_text="b.csv is not taken over. 2 rows of a.csv have answers")
+    told.wait_for()
+    assert page.locator(".batch-table tbody tr").count() == 2
+    told.get_by_role("button", name="Take b.csv over").click()
+    page.get_by_role("button", name="Discard them").click()
+    page.locator(".setup h2", has_text="b.csv").wait_for()
+
+
+def _answer_first_as_the_former(route):
+    response = route.fetch()
+    route.fulfill(response=response, headers={**response.headers, "x-model-sha256": "0" * 64})
 
 
 def _answer_with_another_digest(route):

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.page.support import ARTICLE, drop, paste, save, wait_read
-from tests.page.test_batch import TEXTS
+from tests.page.test_batch import TEXTS, classify
 
 pytestmark = pytest.mark.issue(4)
 
@@ -65,6 +65,68 @@ def test_a_row_that_the_service_had_no_time_for_is_no_row_that_cannot_be_read(ba
     told = batch.evaluate(STREAM, [{"2": fault(2, "deadline_exceeded")}, {"tried": 2}])
     assert told == [*sound(0, 1), [2, "deadline_exceeded"], *sound(3, 4, 5)]  # else the table would end there
     assert batch.evaluate(STREAM, [{"2": fault(2, "empty_paragraph")}, {}])[2] == [2, "empty_paragraph"]
+
+
+READ = """async ([name, content, is_old]) => {
+    const { readRows } = await import("/page/js/rows.js");
+    const { parse } = JSON;
+    if (is_old) JSON.parse = (text, revive) => parse(text, revive && ((key, value) => revive(key, value)));
+    try {
+        return await readRows(new File([content], name));
+    } finally {
+        JSON.parse = parse;
+    }
+}"""
+
+
+def read(page, name, content, *, is_old=False):
+    told = page.evaluate(READ, [name, content, is_old])
+    return told["rows"], told["notes"], told["doubt"]
+
+
+def test_faults_of_a_csv_are_counted_and_told_of_the_right_rows(batch):
+    loose = "The state, not the market, decides,2020"
+    rows, notes, doubt = read(batch, "a.csv", "text,date\n" + f"{loose}\n" * 2000)
+    assert (len(rows), len(notes), notes[5]) == (2000, 6, "and 1,995 more such rows.")
+    assert doubt.startswith("2,000 of 2,000 rows have more or fewer cells")
+    few = "".join(f"{loose}\n" if n == 7 else f"Fine {n},2020\n\n" for n in range(50))
+    assert read(batch, "a.csv", f"text,date\n\n{few}")[1:] == (["Row 8 has 4 cells for 2 columns."], None)
+    # Spreadsheets write empty cells behind the last, and below headings without a name.
+    assert read(batch, "a.csv", "text,date,,\nFine,2020,,,,\nFine,2020\n")[1:] == ([], None)
+    plain = "".join(f"{n},An ordinary row of words that goes on for a while\n\n" for n in range(60_000))
+    rows, notes, doubt = read(batch, "a.csv", f'id,text\n{plain}x,"a "stray" mark"\ny,z\n')
+    told = "Row 60,001 has a quotation mark within a quoted cell that is not doubled."
+    assert (len(rows), notes, doubt) == (60_002, [told], None)
+    rows, notes, doubt = read(batch, "a.csv", f'id,text\n1,one\n\n2,two\n3,"a stray mark\n{plain}')
+    assert (len(rows), notes) == (3, ["Row 3 has a quotation mark that is not closed."])
+    assert doubt.startswith("A quotation mark in row 3 is not closed")
+
+
+def test_a_table_that_has_come_apart_is_not_classified_unasked(batch):
+    drop(batch, ".batch-view", "a.csv", b"text,date\n" + b"The state, not the market, decides,2020\n" * 3)
+    batch.locator("[role=alert]", has_text="3 of 3 rows have more or fewer cells").wait_for()
+    assert batch.get_by_role("button", name="Classify").count() == 0
+    batch.get_by_role("button", name="Go on anyway").click()
+    batch.locator(".caution", has_text="3 of 3 rows have more or fewer cells").wait_for()
+    classify(batch, 3)
+
+
+def test_whole_numbers_of_many_digits_keep_them(batch):
+    post = '{"text": "a", "id": 1234567890123456789, "n": 12, "far": [1e20, 0.12345678901234567]}'
+    kept = {"text": "a", "id": "1234567890123456789", "n": 12, "far": [1e20, 0.12345678901234567]}
+    for name, content in (("a.jsonl", post), ("a.json", f"[{post}]")):
+        assert read(batch, name, content) == ([kept], [], None)
+        _, (note,), _ = read(batch, name, content, is_old=True)
+        assert note.startswith("This browser cannot hold whole numbers of more than 15 digits")
+
+
+def test_an_object_in_the_place_of_a_text_is_no_text(batch):
+    rows = [{"text": TEXTS[0]}, {"text": {"title": TEXTS[1]}}, {"text": [TEXTS[2]]}]
+    drop(batch, ".batch-view", "a.jsonl", "\n".join(map(json.dumps, rows)).encode())
+    batch.locator(".setup .caution", has_text="2 rows of text hold an object or a list and no text").wait_for()
+    classify(batch, 3)
+    assert batch.locator(".row-text").all_inner_texts()[1:] == ["(no text)", "(no text)"]
+    assert batch.locator(".batch-table .chip.warn", has_text="not read").count() == 2
 
 
 def test_a_file_that_was_saved_and_read_again_has_each_column_once(batch, tmp_path):

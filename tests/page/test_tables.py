@@ -28,18 +28,72 @@ DAYS = [
     (["03/04/2020", "01/02/2020"], [[2020, None, None], [2020, None, None]]),  # who could say
     (["2020-03-01T12:00Z", "2020"], [[2020, 3, 1], [2020, None, None]]),
     (["5 March 2021", "9999", "2020-13-01", None], [[2021, 3, 5], None, None, None]),
+    # As written, and not as it is by then where the reader sits.
+    (["Thu, 31 Dec 2020 23:30:00 -0800", "Fri Jan 01 00:30:00 +1200 2021"], [[2020, 12, 31], [2021, 1, 1]]),
+    (
+        ["March 5, 2021", "1st of May 2021", "5-Mar-2021", "Sept 2021"],
+        [[2021, 3, 5], [2021, 5, 1], [2021, 3, 5], [2021, 9, None]],
+    ),
+    (
+        ["Q3 2021", "2021-Q1", "03/2021", "20210305"],
+        [[2021, None, None, 3], [2021, None, None, 1], [2021, 3, None], [2021, 3, 5]],
+    ),
+    (["Spring 2021", "FY 2021", "Week 12 2021"], [[2021, None, None]] * 3),
+    (["Report 2021", "no. 7 of 2015", "2021-02-30", 1614556800], [None] * 4),
 ]
 
 
 def test_days_are_read_as_their_column_writes_them(batch):
     told = batch.evaluate(
         """async (columns) => {
-            const { findDayPlace, readDate } = await import("/page/js/rows.js");
+            const { findDayPlace, readDate } = await import("/page/js/dates.js");
             return columns.map((values) => values.map((value) => readDate(value, findDayPlace(values))));
         }""",
         [values for values, _ in DAYS],
     )
     assert told == [expected for _, expected in DAYS]
+
+
+GROUP = """async (days) => {
+    const { groupByTime } = await import("/page/js/charts.js");
+    const head = { name: "mood", labels: [{ name: "calm" }] };
+    const rows = days.map((day) => ({ own: { day }, answer: { mood: { scores: { calm: 0.5 } } } }));
+    const { period, groups } = groupByTime(rows, "day", head, "second");
+    return [period, groups.map(({ name, n, shares }) => [name, n, shares === null])];
+}"""
+
+
+@pytest.mark.issue(4)
+def test_periods_without_rows_have_their_room_on_the_axis(batch):
+    months = ["2020-11-03", "2021-02-09"]
+    assert batch.evaluate(GROUP, months * 60) == [
+        "month",
+        [["2020-11", 60, False], ["2020-12", 0, True], ["2021-01", 0, True], ["2021-02", 60, False]],
+    ]
+    period, groups = batch.evaluate(GROUP, ["Q4 2020", "2021-05-01"] * 60)
+    assert (period, [name for name, _, _ in groups]) == ("quarter", ["2020 Q4", "2021 Q1", "2021 Q2"])
+    period, groups = batch.evaluate(GROUP, ["1990-01-01", "2021-05-01"] * 60)  # no axis of gaps alone
+    assert (period, len(groups)) == ("year", 32)
+
+
+@pytest.mark.issue(4)
+def test_a_chart_over_time_that_is_missing_says_why_and_the_whole_column_says_which_is_the_day(batch):
+    rows = "".join(f'"{TEXTS[n % 4]}",{n % 2}x,0{1 + n % 2}/0{3 + n % 2}/2021\n' for n in range(60))
+    drop(batch, ".batch-view", "a.csv", f'text,code,date\n{rows}"{TEXTS[0]} Kilns.",0x,25/03/2021\n'.encode())
+    batch.locator("#column-source").select_option("code")
+    classify(batch, 61)
+    batch.locator(".chart h3", has_text="Stance by month").wait_for()
+    assert batch.locator(".chart").first.locator("tbody th").all_text_contents() == ["2021-03", "2021-04"]
+    batch.locator("#filter-text").fill("1x")  # without the row that tells the day
+    batch.locator("p[role=status]", has_text="30 of 61 rows").wait_for()
+    batch.locator(".charts .caution", has_text="all 30 rows with a date are of 2021-04").wait_for()
+    assert batch.locator(".charts .caution", has_text="all rows that have one are of 1x").count() == 1
+    batch.get_by_role("button", name="Another file").click()
+    batch.get_by_role("button", name="Discard them").click()
+    drop(batch, ".batch-view", "a.csv", f'text,date\n"{TEXTS[0]}",soon\n"{TEXTS[1]}",later\n'.encode())
+    batch.locator("#column-date").select_option("date")
+    classify(batch, 2)
+    batch.locator(".charts .caution", has_text="no row has a date in date that can be read").wait_for()
 
 
 def test_a_table_in_another_alphabet_is_refused_and_a_json_list_is_read(batch):

@@ -1,16 +1,17 @@
 // Owns the batch view: a table of rows in, progress, then the table, the charts and the downloads.
-import { $, announce, count, h, openDialog, quote } from "./dom.js";
+import { $, announce, askFirst, count, h, openDialog, quote } from "./dom.js";
 import { explain, OfflineError, StaleModelError } from "./api.js";
-import { chartFigure, groupBySource, groupByTime, loadChartLibrary, onPaper } from "./charts.js";
+import { loadChartLibrary, makeFigures, onPaper } from "./charts.js";
 import { correctDialog } from "./correct.js";
 import { findCorrected, sayCorrected } from "./corrected.js";
+import { findDayPlace } from "./dates.js";
 import { renderDetail } from "./detail.js";
 import { downloadButtons } from "./download.js";
 import { fileButton, takeDrops, takeFirst } from "./intake.js";
-import { chooseCounted, title } from "./labels.js";
+import { chooseCounted } from "./labels.js";
 import { askBeforeLeaving } from "./leaving.js";
 import { renderText, tell, toggleEvidence } from "./paragraph.js";
-import { guessColumns, listColumns, readRows } from "./rows.js";
+import { guessColumns, isNoText, listColumns, readRows, readText } from "./rows.js";
 import { keepStep, renderSteps } from "./steps.js";
 import { classifyRows } from "./stream.js";
 import { renderSummary } from "./summary.js";
@@ -19,10 +20,14 @@ import { RowTable } from "./table.js";
 
 const ACCEPT = ".csv,.tsv,.jsonl,.ndjson,.json,text/csv,application/x-ndjson";
 const DRAW_EVERY_MS = 700;
+const latest = new Map(); // by the name of a model: its last view, of which the service may have exchanged the model
+const caution = (text) => h("p", { class: "caution" }, "⚠ ", text);
 
 export class BatchView {
   constructor(service) {
     this.service = service;
+    this.former = latest.get(service.served)?.holder ?? null;
+    latest.set(service.served, this);
     this.fault = h("div", { role: "alert", tabindex: "-1", hidden: true });
     this.drop = h(
       "div",
@@ -37,7 +42,8 @@ export class BatchView {
     this.stopButton = h("button", { type: "button", on: { click: () => this.stop() } }, "Stop");
     this.bar = h("div", { class: "progress", role: "group", "aria-label": "Progress", tabindex: "-1", hidden: true }, this.progress, this.said, this.stopButton);
     this.results = h("div", { class: "batch-results", hidden: true });
-    this.element = h("div", { class: "view batch-view" }, h("h1", {}, "Classify a table of rows"), this.fault, this.drop, this.setup, this.bar, this.results);
+    this.kept = h("div", { class: "former", hidden: true });
+    this.element = h("div", { class: "view batch-view" }, h("h1", {}, "Classify a table of rows"), this.fault, this.drop, this.setup, this.bar, this.results, this.kept);
     takeDrops(this.element, (files) => this.takeFile(takeFirst(files, "table")));
     addEventListener("themechange", () => this.drawCharts());
     addEventListener("beforeprint", () => this.figures?.forEach((figure) => onPaper(figure.draw)));
@@ -53,7 +59,55 @@ export class BatchView {
       else if (this.figures?.some((figure) => figure.isMissing())) this.drawCharts();
     });
     // Hours of work may stand here that nothing else holds, until all of it is downloaded.
-    askBeforeLeaving(() => this.running || (!this.results.hidden && this.done().some((row) => !row.isSaved)));
+    askBeforeLeaving(() => this.wouldLose());
+  }
+
+  wouldLose() {
+    return Boolean(this.running) || (!this.results.hidden && this.done().some((row) => !row.isSaved));
+  }
+
+  sayHeld() {
+    if (this.running) return `${this.name} is being classified: ${this.nDone.toLocaleString("en")} of ${count(this.rows.length, "row")} are done.`;
+    const n = this.done().filter((row) => !row.isSaved).length;
+    return `${count(n, "row")} of ${this.name} ${n === 1 ? "has an answer" : "have answers"} that ${n === 1 ? "is" : "are"} not downloaded.`;
+  }
+
+  // As the browser asks before the page is left.
+  async mayLose() {
+    return !this.wouldLose() || askFirst("Discard the answers?", this.sayHeld(), "Discard them", "Keep them");
+  }
+
+  // What has answers that nothing else holds: this view, or the one of a model that was exchanged since.
+  get holder() {
+    return this.wouldLose() ? this : (this.former?.holder ?? null);
+  }
+
+  // Answers of a model that the service has exchanged go on being shown, below what is begun anew with the next one.
+  shown() {
+    if (this.results.parentNode !== this.element) this.kept.before(this.results); // that model has come back
+    if (this.another) this.another.hidden = false;
+    this.former?.settle();
+    if (!this.former?.wouldLose()) return this.letGo();
+    const { name, version, sha256 } = this.former.service.info.model;
+    this.kept.replaceChildren(caution(`${this.former.sayHeld()} They are of ${name} ${version} (${sha256.slice(0, 8)}), which the service has exchanged, and stay here until the next table is classified.`), this.former.results);
+    this.kept.hidden = false;
+  }
+
+  // No more rows will come, not with the network either.
+  settle() {
+    this.wasCutOff = false;
+    if (this.running) {
+      this.discard();
+      this.table.setRows(this.done(), this.extra);
+    }
+    if (this.another) this.another.hidden = true;
+  }
+
+  letGo() {
+    if (this.former) this.former.results.hidden = true;
+    this.former = null;
+    this.kept.replaceChildren();
+    this.kept.hidden = true;
   }
 
   fail(text, button, action, className = "fault") {
@@ -66,8 +120,8 @@ export class BatchView {
     const asked = {};
     this.asked = asked;
     try {
-      const { rows, notes } = await readRows(file);
-      if (asked === this.asked) this.prepare(file.name, rows, notes);
+      const told = await readRows(file);
+      if (asked === this.asked && (await this.mayLose()) && asked === this.asked) this.prepare({ name: file.name, ...told });
     } catch (error) {
       if (asked === this.asked) this.refuse(explain(error));
     }
@@ -80,15 +134,19 @@ export class BatchView {
   }
 
   // What another model was given is offered to this one.
-  takeOver({ name, raw, notes, columns }) {
+  takeOver({ name, raw, notes, doubt, columns }) {
     if (!raw || raw === this.raw) return;
-    this.prepare(name, raw, notes);
-    this.setUp(columns);
+    const take = () => {
+      this.prepare({ name, rows: raw, notes, doubt });
+      this.setUp(columns);
+    };
+    if (this.wouldLose()) this.fail(`${name} is not taken over. ${this.sayHeld()}`, `Take ${name} over`, async () => (await this.mayLose()) && take(), "caution");
+    else take();
   }
 
-  prepare(name, rows, notes) {
+  prepare({ name, rows, notes, doubt }) {
     this.discard();
-    Object.assign(this, { name, raw: rows, notes });
+    Object.assign(this, { name, raw: rows, notes, doubt });
     loadChartLibrary().catch(() => {}); // now, while there is a network: the charts come when it may have gone
     this.results.hidden = true;
     this.drop.hidden = false;
@@ -98,27 +156,55 @@ export class BatchView {
   setUp(columns) {
     const { name, raw: rows, notes } = this;
     this.columns = { ...columns };
+    if (this.doubt) {
+      this.warn();
+      return;
+    }
+    const odd = h("p", { class: "caution", hidden: true });
+    const look = () => {
+      const n = rows.filter((row) => isNoText(row[this.columns.text])).length;
+      odd.hidden = !n;
+      odd.textContent = n ? `⚠ ${count(n, "row")} of ${this.columns.text} ${n === 1 ? "holds" : "hold"} an object or a list and no text, and ${n === 1 ? "is" : "are"} not read.` : "";
+      if (n) announce(odd.textContent);
+    };
     const names = listColumns(rows);
     const choose = (kind, text, isNeeded) => {
-      const select = h("select", { id: `column-${kind}`, on: { change: () => { this.columns[kind] = select.value || null; } } }, !isNeeded && h("option", { value: "" }, "none"), names.map((column) => h("option", { value: column }, column)));
+      const select = h("select", { id: `column-${kind}`, on: { change: () => { this.columns[kind] = select.value || null; look(); } } }, !isNeeded && h("option", { value: "" }, "none"), names.map((column) => h("option", { value: column }, column)));
       select.value = this.columns[kind] ?? "";
       return h("div", { class: "field" }, h("label", { for: `column-${kind}` }, text), select);
     };
     const start = h("button", { type: "submit", class: "primary" }, `Classify ${count(rows.length, "row")}`);
     this.setup.replaceChildren(
       h("h2", {}, name),
-      ...notes.map((note) => h("p", { class: "caution" }, "⚠ ", note)),
+      ...notes.map(caution),
+      odd,
       h("form", { class: "controls", on: { submit: (event) => { event.preventDefault(); this.begin(); } } }, choose("text", "Text", true), choose("date", "Date"), choose("source", "Source"), start),
     );
+    look();
     this.setup.hidden = false;
     start.focus();
   }
 
-  begin() {
+  // A table that has come apart is not offered as one that has not.
+  warn() {
+    const told = h("p", { class: "fault", role: "alert", tabindex: "-1" }, this.doubt);
+    const goOn = () => {
+      Object.assign(this, { notes: [this.doubt, ...this.notes], doubt: null });
+      this.setUp(this.columns);
+    };
+    this.setup.hidden = false;
+    this.setup.replaceChildren(h("h2", {}, this.name), told, ...this.notes.map(caution), h("div", { class: "row" }, h("button", { type: "button", on: { click: goOn } }, "Go on anyway")));
+    told.focus();
+  }
+
+  async begin() {
+    if (this.former && !(await this.former.mayLose())) return;
+    this.letGo();
     const { text, date, source } = this.columns;
-    this.rows = this.raw.map((own, index) => ({ index, own, text: typeof own[text] === "string" ? own[text] : String(own[text] ?? ""), answer: null }));
+    this.rows = this.raw.map((own, index) => ({ index, own, text: readText(own[text]), answer: null }));
     this.texts = this.rows.map((row) => row.text);
-    this.nDone = 0;
+    this.dayPlace = date && findDayPlace(this.raw.map((own) => own[date]));
+    Object.assign(this, { nDone: 0, tried: null });
     this.extra = [...new Set([date, source])].filter((column) => column && column !== text);
     this.layOut();
     this.run();
@@ -153,7 +239,7 @@ export class BatchView {
     const [startedAt, nBefore] = [performance.now(), this.nDone];
     let drawn = 0;
     try {
-      for await (const answered of classifyRows(this.texts, { from: this.nDone, signal: running.signal, maxBodyBytes: this.service.limits.max_body_bytes, served: this.service.served, sha256: this.service.info.model.sha256 })) {
+      for await (const answered of classifyRows(this.texts, { from: this.nDone, tried: this.tried, signal: running.signal, maxBodyBytes: this.service.limits.max_body_bytes, served: this.service.served, sha256: this.service.info.model.sha256 })) {
         for (const { index, answer } of answered) this.rows[index].answer = answer;
         this.nDone = answered.at(-1).index + 1;
         this.showProgress((performance.now() - startedAt) / (this.nDone - nBefore));
@@ -179,13 +265,14 @@ export class BatchView {
   interrupted(error, isStopped) {
     const kept = `${this.nDone.toLocaleString("en")} of ${count(this.rows.length, "row")} are done and kept.`;
     this.wasCutOff = error instanceof OfflineError;
+    this.tried = error.code === "deadline_exceeded" ? this.nDone : null;
     if (isStopped) this.fail(`Stopped. ${kept}`, "Go on", () => this.run(), "caution");
-    else if (error instanceof StaleModelError) this.fail(`${explain(error)} ${kept} Save them before the new one begins again.`, "Use the new model", () => dispatchEvent(new Event("modelexchange")));
+    else if (error instanceof StaleModelError) this.fail(`${explain(error)} ${kept} They stay here, to be downloaded, until the new one begins.`, "Use the new model", () => dispatchEvent(new Event("modelexchange")));
     else this.fail(`${explain(error)} ${kept}`, "Go on from there", () => this.run());
   }
 
   done() {
-    return this.rows.slice(0, this.nDone);
+    return this.rows.slice(0, this.nDone).filter((row) => row.answer !== null);
   }
 
   showProgress(msPerRow) {
@@ -206,8 +293,9 @@ export class BatchView {
     const { rows } = this;
     const downloads = downloadButtons(taxonomy, () => [...this.table.chosen].sort((a, b) => a.index - b.index).map(({ own, index, text, answer }) => ({ own, place: { row: index + 1 }, corrected: findCorrected(taxonomy, text), model: this.service.info.model, answer: answer ?? {} })), this.name.replace(/\.[^.]*$/, ""), (saved) => saved.forEach(({ place }) => { rows[place.row - 1].isSaved = true; }));
     this.heading = h("h2", { tabindex: "-1" }, this.name);
+    this.another = h("button", { type: "button", on: { click: () => this.reset() } }, "Another file");
     this.results.replaceChildren(
-      h("div", { class: "result-head" }, this.heading, h("div", { class: "row tools-row" }, downloads, h("button", { type: "button", on: { click: () => this.reset() } }, "Another file"))),
+      h("div", { class: "result-head" }, this.heading, h("div", { class: "row tools-row" }, downloads, this.another)),
       this.summary,
       this.chartControls,
       this.charts,
@@ -215,7 +303,8 @@ export class BatchView {
     );
   }
 
-  reset() {
+  async reset() {
+    if (!(await this.mayLose())) return;
     this.discard();
     this.raw = null;
     this.results.hidden = true;
@@ -232,9 +321,11 @@ export class BatchView {
     for (const figure of this.figures ?? []) figure.end();
     // A table of figures that is open stays so: rows come in and filters change while it is read.
     const before = new Map((this.figures ?? []).map(({ kind, table }) => [kind, { isOpen: table.open, hasFocus: table.contains(document.activeElement) }]));
-    this.figures = sound.length ? this.makeFigures(chooseCounted(sound, ({ answer }) => answer), taxonomy.head(this.headSelect.value) ?? taxonomy.heads[0]) : [];
+    const head = taxonomy.head(this.headSelect.value) ?? taxonomy.heads[0];
+    const { figures, missing } = sound.length ? makeFigures(chooseCounted(sound, ({ answer }) => answer), head, this) : { figures: [], missing: [] };
+    this.figures = figures;
     this.chartControls.hidden = !this.figures.length || taxonomy.heads.length < 2;
-    this.charts.replaceChildren(...this.figures.map((figure) => figure.element));
+    this.charts.replaceChildren(...(this.running ? [] : missing.map(caution)), ...figures.map((figure) => figure.element));
     for (const figure of this.figures) {
       figure.draw();
       figure.table.open = before.get(figure.kind)?.isOpen ?? false;
@@ -248,22 +339,6 @@ export class BatchView {
     const answers = chosen.map(({ answer }) => answer);
     this.summary.hidden = !answers.length;
     this.summary.replaceChildren(renderSummary(summarise(answers.filter(({ error }) => !error), taxonomy), answers, taxonomy, { unit: "row", numbers: chosen.map(({ index }) => index + 1), corrected: sayCorrected(chosen, taxonomy, "row") }));
-  }
-
-  makeFigures(sound, head) {
-    const { date, source } = this.columns;
-    const figures = [];
-    if (date) {
-      const { period, groups, nUndated } = groupByTime(sound, date, head);
-      const undated = nUndated ? ` ${count(nUndated, "row")} without a date ${nUndated === 1 ? "is" : "are"} left out.` : "";
-      if (groups.length > 1) figures.push(chartFigure({ kind: "time", head, groups, first: period, height: 300, title: `${title(head.name)} by ${period}`, note: `Expected share of each label; the bands are 95 % intervals.${undated}`, label: `Lines of the share of each ${head.name} label by ${period}; the table below has the figures.` }));
-    }
-    if (source) {
-      const { groups, nLeftOut } = groupBySource(sound, source, head);
-      const rest = nLeftOut ? ` The ${groups.length} with most rows; ${nLeftOut} more are left out.` : "";
-      if (groups.length > 1) figures.push(chartFigure({ kind: "source", head, groups, first: source, height: 90 + groups.length * (head.isOneOf ? 34 : 16 * head.labels.length), title: `${title(head.name)} by ${source}`, note: `Expected share of each label; rows in brackets.${rest}`, label: `Bars of the share of each ${head.name} label by ${source}; the table below has the figures.` }));
-    }
-    return figures;
   }
 
   open(first) {

@@ -1,9 +1,9 @@
 // Owns the charts of a batch: shares over time as lines with their intervals, shares by source as stacked bars; drawn
 // by Chart.js. Each chart stands beside the same figures as a table.
-import { h, interval, percent } from "./dom.js";
+import { readDate } from "./dates.js";
+import { count, h, interval, percent } from "./dom.js";
 import { estimateShare } from "./estimate.js";
-import { SHAPES } from "./labels.js";
-import { findDayPlace, readDate } from "./rows.js";
+import { SHAPES, title } from "./labels.js";
 
 const MOST_SOURCES = 12;
 const MOST_BINS = 36;
@@ -36,18 +36,25 @@ export function onPaper(draw) {
 
 const pale = (color) => color.replace("rgb(", "rgba(").replace(")", ", 0.14)");
 
+const DAY_MS = 86_400_000;
+const pad = (n) => String(n).padStart(2, "0");
+
+// Of each period: its number, where the date tells it, and what the period of a number is called.
 const PERIODS = {
-  day: ([year, month, day]) => (month && day ? `${year}-${String(month).padStart(2, "0")}-${String(day).padStart(2, "0")}` : null),
-  month: ([year, month]) => (month ? `${year}-${String(month).padStart(2, "0")}` : null),
-  quarter: ([year, month]) => (month ? `${year} Q${Math.ceil(month / 3)}` : null),
-  year: ([year]) => String(year),
+  day: { number: ([year, month, day]) => (month && day ? Date.UTC(year, month - 1, day) / DAY_MS : null), name: (n) => new Date(n * DAY_MS).toISOString().slice(0, 10) },
+  month: { number: ([year, month]) => (month ? 12 * year + month - 1 : null), name: (n) => `${Math.floor(n / 12)}-${pad((n % 12) + 1)}` },
+  quarter: { number: ([year, month, , quarter = month && Math.ceil(month / 3)]) => (quarter ? 4 * year + quarter - 1 : null), name: (n) => `${Math.floor(n / 4)} Q${(n % 4) + 1}` },
+  year: { number: ([year]) => year, name: String },
 };
 
-// The finest period that does not make too many bins, or too thin ones.
+// The finest period that does not make too many bins, too thin ones, or an axis that is mostly gaps.
 export function choosePeriod(dates) {
-  const counts = Object.entries(PERIODS).map(([name, bin]) => [name, dates.map(bin)]);
-  const fit = counts.find(([, bins]) => bins.every((bin) => bin !== null) && new Set(bins).size <= Math.min(MOST_BINS, dates.length / LEAST_ROWS));
-  return fit?.[0] ?? "year";
+  const isFit = ({ number }) => {
+    const bins = new Set(dates.map(number));
+    if (bins.has(null) || bins.size > Math.min(MOST_BINS, dates.length / LEAST_ROWS)) return false;
+    return Math.max(...bins) - Math.min(...bins) < 2 * bins.size;
+  };
+  return Object.keys(PERIODS).find((name) => isFit(PERIODS[name])) ?? "year";
 }
 
 function groupBy(rows, key) {
@@ -68,15 +75,27 @@ const measure = (groups, head) =>
     shares: Object.fromEntries(head.labels.map((label) => [label.name, estimateShare(answers.map((answer) => answer[head.name].scores[label.name]))])),
   }));
 
-export function groupByTime(rows, column, head) {
-  const dayPlace = findDayPlace(rows.map((row) => row.own[column]));
+// Periods between the first and the last that have no rows are among the groups, without shares: the axis is one of time.
+// `dayPlace` is that of the whole column, as `findDayPlace` gives it.
+export function groupByTime(rows, column, head, dayPlace) {
   const dated = rows.map((row) => ({ ...row, date: readDate(row.own[column], dayPlace) })).filter((row) => row.date);
   const period = choosePeriod(dated.map((row) => row.date));
-  const groups = measure(groupBy(dated, (row) => PERIODS[period](row.date)), head);
-  return { period, nUndated: rows.length - dated.length, groups: groups.sort((a, b) => (a.name < b.name ? -1 : 1)) };
+  const { number, name } = PERIODS[period];
+  const found = new Map(measure(groupBy(dated, (row) => number(row.date)), head).map((group) => [group.name, group]));
+  const groups = [];
+  const last = Math.max(...found.keys());
+  for (let n = Math.min(...found.keys()); n <= last; n += 1) groups.push({ ...(found.get(n) ?? { n: 0, shares: null }), name: name(n) });
+  return { period, nUndated: rows.length - dated.length, groups };
 }
 
-export function groupBySource(rows, column, head) {
+// Why there is no chart over time, where a column was chosen for one.
+function sayNoTime({ period, groups }, column) {
+  if (!groups.length) return `No chart over time: no row has a date in ${column} that can be read, as 2021-03-05, 5 March 2021, 03/2021 and Q1 2021 can.`;
+  const finer = period === "year" ? ` Shorter periods need days or months in all dates, and ${LEAST_ROWS} rows each on average.` : "";
+  return `No chart over time: by ${column}, all ${count(groups[0].n, "row")} with a date are of ${groups[0].name}.${finer}`;
+}
+
+function groupBySource(rows, column, head) {
   const groups = measure(groupBy(rows, (row) => String(row.own[column] ?? "")), head).sort((a, b) => b.n - a.n);
   return { groups: groups.slice(0, MOST_SOURCES), nLeftOut: Math.max(groups.length - MOST_SOURCES, 0) };
 }
@@ -93,7 +112,7 @@ function figuresTable(groups, head, first) {
         "table",
         { class: "plain" },
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, first), h("th", { scope: "col", class: "figure" }, "rows"), head.labels.map((label) => h("th", { scope: "col", class: "figure" }, label.name)))),
-        h("tbody", {}, groups.map(({ name, n, shares }) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "figure" }, n.toLocaleString("en")), head.labels.map((label) => h("td", { class: "figure" }, `${percent(shares[label.name].value)} (${interval(shares[label.name])})`))))),
+        h("tbody", {}, groups.filter(({ n }) => n).map(({ name, n, shares }) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "figure" }, n.toLocaleString("en")), head.labels.map((label) => h("td", { class: "figure" }, `${percent(shares[label.name].value)} (${interval(shares[label.name])})`))))),
       ),
     ),
   );
@@ -149,7 +168,7 @@ function timeConfig(groups, head) {
   const options = commonOptions();
   const datasets = head.labels.flatMap((label, i) => {
     const color = css(label.tone);
-    const points = (end) => groups.map(({ shares }) => 100 * shares[label.name][end]);
+    const points = (end) => groups.map(({ shares }) => shares && 100 * shares[label.name][end]); // null is a gap
     const band = { borderWidth: 0, pointRadius: 0, pointHitRadius: 0, tension: 0.2 };
     return [
       { label: label.name, data: points("value"), borderColor: color, backgroundColor: color, borderDash: DASHES[(i + Math.floor(i / DASHES.length)) % DASHES.length], borderWidth: 2, ...pointOf(label), pointRadius: 5, tension: 0.2 },
@@ -175,12 +194,12 @@ function sourceConfig(groups, head) {
 
 // One chart in a figure; `draw` must be called again when the theme changes, `end` when it is thrown away. Where it
 // cannot be drawn it says so in its own place: the figures stand in the table, and what else went wrong is told above.
-export function chartFigure({ title, note, label, height, groups, head, first, kind }) {
+function chartFigure({ title: heading, note, label, height, groups, head, first, kind }) {
   const canvas = h("canvas", { role: "img", "aria-label": label });
   const place = h("div", { class: "canvas-place", style: { height: `${height}px` } }, canvas);
   const table = figuresTable(groups, head, first);
   const missing = h("p", { class: "caution", hidden: true }, "⚠ The chart could not be drawn; its figures are in the table.");
-  const element = h("figure", { class: "chart" }, h("figcaption", {}, h("h3", {}, title), note && h("p", { class: "fine" }, note)), missing, place, table);
+  const element = h("figure", { class: "chart" }, h("figcaption", {}, h("h3", {}, heading), note && h("p", { class: "fine" }, note)), missing, place, table);
   let chart = null;
   const draw = async () => {
     try {
@@ -195,4 +214,25 @@ export function chartFigure({ title, note, label, height, groups, head, first, k
     place.hidden = chart === null;
   };
   return { element, table, kind, draw, isMissing: () => !missing.hidden, end: () => chart?.destroy() };
+}
+
+// The charts of rows for which columns were chosen, and in words why one of them is missing.
+export function makeFigures(sound, head, { columns: { date, source }, dayPlace }) {
+  const figures = [];
+  const missing = [];
+  if (date) {
+    const told = groupByTime(sound, date, head, dayPlace);
+    const { period, groups, nUndated } = told;
+    const undated = nUndated ? ` ${count(nUndated, "row")} without a date ${nUndated === 1 ? "is" : "are"} left out.` : "";
+    const gaps = groups.some(({ n }) => !n) ? ` A gap is a ${period} without rows.` : "";
+    if (groups.length < 2) missing.push(sayNoTime(told, date));
+    else figures.push(chartFigure({ kind: "time", head, groups, first: period, height: 300, title: `${title(head.name)} by ${period}`, note: `Expected share of each label; the bands are 95 % intervals.${gaps}${undated}`, label: `Lines of the share of each ${head.name} label by ${period}; the table below has the figures.` }));
+  }
+  if (source) {
+    const { groups, nLeftOut } = groupBySource(sound, source, head);
+    const rest = nLeftOut ? ` The ${groups.length} with most rows; ${nLeftOut} more are left out.` : "";
+    if (groups.length < 2) missing.push(`No chart by ${source}: ${groups.length ? `all rows that have one are of ${groups[0].name}` : "no row has one"}.`);
+    else figures.push(chartFigure({ kind: "source", head, groups, first: source, height: 90 + groups.length * (head.isOneOf ? 34 : 16 * head.labels.length), title: `${title(head.name)} by ${source}`, note: `Expected share of each label; rows in brackets.${rest}`, label: `Bars of the share of each ${head.name} label by ${source}; the table below has the figures.` }));
+  }
+  return { figures, missing };
 }

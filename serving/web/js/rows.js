@@ -1,7 +1,12 @@
 // Owns file -> rows: CSV and JSON lines, and which of their columns hold text, date and source.
 import { BadFileError } from "./documents.js";
+import { readDate } from "./dates.js";
+import { count } from "./dom.js";
 
 const MOST_BYTES = 300_000_000;
+const PIECE = 2_000_000; // characters of a CSV that are parsed at once
+const MOST_TOLD = 5; // faults that are told one by one
+const MOST_FAULTY = 0.2; // share of rows with a fault beyond which the whole table is not to be trusted
 const NAMES = {
   text: ["text", "paragraph", "body", "content", "article", "sentence", "abstract"],
   date: ["date", "published", "published_at", "pubdate", "created", "created_at", "timestamp", "time", "day", "month", "year"],
@@ -25,18 +30,57 @@ async function decodeCsv(file) {
   }
 }
 
+// The names of columns; one that stands twice gets a number, as an object has each name once.
+function nameColumns(cells) {
+  const names = new Set();
+  for (const cell of cells) {
+    let name = cell;
+    for (let n = 1; names.has(name); n += 1) name = `${cell}_${n}`;
+    names.add(name);
+  }
+  return [...names];
+}
+
+// Cells behind the last column are lost, which is no fault where they are empty: spreadsheets write such.
+const fits = (cells, nNamed, names) => cells.length >= nNamed && cells.slice(names.length).every((cell) => !cell.trim());
+
+function sayDoubt({ rows, faults, open, delimiter }) {
+  const mark = { ",": "a comma", ";": "a semicolon", "\t": "a tab" }[delimiter] ?? `"${delimiter}"`;
+  const remedy = `Put quotation marks around each cell that has ${mark} or a line break in it, and double those within it; or open the table in a spreadsheet, see that each text stands in one cell, and save it as "CSV UTF-8". Then choose it again.`;
+  if (open !== null) return `A quotation mark in row ${(open + 1).toLocaleString("en")} is not closed: all that follows it was taken for one cell. ${remedy}`;
+  if (faults.size <= rows.length * MOST_FAULTY) return null;
+  return `${faults.size.toLocaleString("en")} of ${count(rows.length, "row")} have more or fewer cells than the header has columns, or stray quotation marks: their texts are cut, or stand in other columns. ${remedy}`;
+}
+
 async function readCsv(file) {
   const text = await decodeCsv(file);
+  const { delimiter } = globalThis.Papa.parse(text.slice(0, PIECE), { preview: 10, skipEmptyLines: "greedy" }).meta;
   const rows = [];
-  let faults = [];
-  let nFields = 0;
-  const take = ({ data, errors, meta }) => {
-    for (const row of data) {
-      const { __parsed_extra: _, ...own } = row;
+  const faults = new Map(); // by the place of the row, as a fault of one that two pieces share comes twice
+  let names = null;
+  let nNamed = 0; // columns, but for those at the end that have no name
+  let open = null;
+  const take = ({ data, errors }) => {
+    const places = data.map((cells) => {
+      const place = names ? rows.length : -1;
+      if (!cells.join("").trim()) return place;
+      if (!names) {
+        names = nameColumns(cells);
+        nNamed = cells.findLastIndex((cell) => cell.trim()) + 1;
+        return place;
+      }
+      if (!fits(cells, nNamed, names)) faults.set(place, `has ${count(cells.length, "cell")} for ${count(nNamed, "column")}`);
+      const own = {};
+      for (let i = 0; i < Math.min(cells.length, names.length); i += 1) own[names[i]] = cells[i];
       rows.push(own);
+      return place;
+    });
+    for (const { type, code, row } of errors) {
+      if (type !== "Quotes") continue;
+      const place = places[row] ?? rows.length;
+      if (code === "MissingQuotes") open = Math.max(place, 0);
+      faults.set(place, code === "MissingQuotes" ? "has a quotation mark that is not closed" : "has a quotation mark within a quoted cell that is not doubled");
     }
-    faults = faults.concat(errors.filter(({ type }) => type !== "Delimiter").slice(0, 5 - faults.length));
-    nFields = Math.max(nFields, meta.fields?.length ?? 0);
   };
   await new Promise((resolve, reject) => {
     const chunk = (taken, parser) => {
@@ -44,29 +88,46 @@ async function readCsv(file) {
       parser.pause(); // the page answers in between
       setTimeout(() => parser.resume());
     };
-    globalThis.Papa.parse(text, { header: true, skipEmptyLines: "greedy", chunkSize: 2_000_000, chunk, complete: resolve, error: reject });
+    // Rows are made of the cells here: Papa Parse counts the rows of a fault in its own piece of the file.
+    globalThis.Papa.parse(text, { delimiter, chunkSize: PIECE, chunk, complete: resolve, error: reject });
   });
-  if (!nFields) throw new BadFileError(`${file.name} has no header line that names its columns.`);
-  return { rows, notes: faults.map(({ message, row }) => `Row ${(row ?? 0) + 1}: ${message}.`) };
+  if (!names) throw new BadFileError(`${file.name} has no header line that names its columns.`);
+  const told = [...faults].sort(([a], [b]) => a - b).slice(0, MOST_TOLD).map(([place, words]) => `${place < 0 ? "The header" : `Row ${(place + 1).toLocaleString("en")}`} ${words}.`);
+  if (faults.size > told.length) told.push(`and ${(faults.size - told.length).toLocaleString("en")} more such rows.`);
+  return { rows, notes: told, doubt: sayDoubt({ rows, faults, open, delimiter }) };
 }
+
+// Whole numbers beyond those that a browser tells apart, such as ids of posts, stay text: each digit counts. Browsers
+// that do not show how a number was written change it; `onChanged` is told of each.
+function parseJson(text, onChanged) {
+  if (!/\d{16}/.test(text)) return JSON.parse(text); // to look at each value takes its time
+  return JSON.parse(text, (_, value, context) => {
+    if (!Number.isInteger(value) || Number.isSafeInteger(value)) return value;
+    if (!context) onChanged();
+    return /^-?\d+$/.test(context?.source) ? context.source : value;
+  });
+}
+
+const sayChanged = (n) => (n ? [`This browser cannot hold whole numbers of more than 15 digits: ${n.toLocaleString("en")} may have been changed. Put them in quotation marks, or use a newer browser.`] : []);
 
 async function readJsonLines(file) {
   const rows = [];
   const notes = [];
   let number = 0;
   let nBad = 0;
+  let nChanged = 0;
   let held = "";
   const take = (line) => {
     number += 1;
     if (!line.trim()) return;
     try {
-      const value = JSON.parse(line);
+      const value = parseJson(line, () => { nChanged += 1; });
       if (typeof value === "string") rows.push({ text: value });
       else if (value && typeof value === "object" && !Array.isArray(value)) rows.push(value);
       else throw new Error("no object");
     } catch {
       nBad += 1;
-      if (notes.length < 5) notes.push(`Line ${number} is no JSON object; it is left out.`);
+      if (notes.length < MOST_TOLD) notes.push(`Line ${number} is no JSON object; it is left out.`);
     }
   };
   let decoded;
@@ -82,22 +143,24 @@ async function readJsonLines(file) {
   } catch {
     throw new BadFileError(`${file.name} is not text in UTF-8.`);
   }
-  if (nBad > notes.length) notes.push(`and ${nBad - notes.length} more such lines.`);
-  return { rows, notes };
+  if (nBad > notes.length) notes.push(`and ${(nBad - notes.length).toLocaleString("en")} more such lines.`);
+  return { rows, notes: [...notes, ...sayChanged(nChanged)], doubt: null };
 }
 
 // A file that is one JSON list, and not a line for each row; null where it is none.
 async function readJsonList(file) {
   if (!/^\s*\[/.test(await file.slice(0, 4096).text())) return null;
+  let nChanged = 0;
   try {
-    const rows = JSON.parse(await file.text());
-    return rows.every((row) => row && typeof row === "object" && !Array.isArray(row)) ? { rows, notes: [] } : null;
+    const rows = parseJson(await file.text(), () => { nChanged += 1; });
+    return rows.every((row) => row && typeof row === "object" && !Array.isArray(row)) ? { rows, notes: sayChanged(nChanged), doubt: null } : null;
   } catch {
     return null;
   }
 }
 
-// Reads { rows, notes }; rows are objects. Throws BadFileError.
+// Reads { rows, notes, doubt }; rows are objects, and `doubt` says why the table as a whole is not to be trusted, or is
+// null. Throws BadFileError.
 export async function readRows(file) {
   const suffix = file.name.split(".").pop().toLowerCase();
   if (!file.size) throw new BadFileError(`${file.name} is empty.`);
@@ -117,37 +180,9 @@ export function listColumns(rows) {
   return [...names];
 }
 
-const YEAR_FIRST = /^\s*(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2}))?)?(?!\d)/;
-const YEAR_LAST = /^\s*(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?!\d)/;
-
-// Which of 03/04/2021 is the day, as its column tells: "first", "second", or null where no day is above 12.
-export function findDayPlace(values) {
-  let place = null;
-  for (const value of values) {
-    const found = YEAR_LAST.exec(String(value ?? ""));
-    if (found && (found[2] === "." || Number(found[1]) > 12)) return "first";
-    if (found && Number(found[3]) > 12) place = "second";
-  }
-  return place;
-}
-
-const checkDate = (year, month, day) => (year < 1500 || year > 2200 || month === 0 || month > 12 || day > 31 ? null : [year, month, day]);
-
-// A value as a day, as [year, month, day]; months and days may be missing. Where it cannot be known which is the day,
-// both are: half of the rows would stand in a wrong month.
-export function readDate(value, dayPlace = null) {
-  const found = YEAR_FIRST.exec(String(value ?? ""));
-  if (found) return checkDate(Number(found[1]), found[2] ? Number(found[2]) : null, found[3] ? Number(found[3]) : null);
-  const late = YEAR_LAST.exec(String(value ?? ""));
-  if (late) {
-    const [first, second] = [Number(late[1]), Number(late[3])];
-    if (dayPlace === null) return checkDate(Number(late[4]), null, null);
-    return dayPlace === "first" ? checkDate(Number(late[4]), second, first) : checkDate(Number(late[4]), first, second);
-  }
-  if (typeof value !== "string" || !/\d{4}/.test(value)) return null;
-  const time = new Date(value);
-  return Number.isNaN(time.getTime()) ? null : checkDate(time.getFullYear(), time.getMonth() + 1, time.getDate());
-}
+// JSON may have an object or a list where a text should be.
+export const isNoText = (value) => typeof value === "object" && value !== null;
+export const readText = (value) => (isNoText(value) ? "" : String(value ?? ""));
 
 // Which columns hold what, as well as can be told; null where none does.
 export function guessColumns(rows) {
@@ -158,5 +193,6 @@ export function guessColumns(rows) {
   const longest = columns.reduce((best, column) => (meanLength(column) > meanLength(best) ? column : best), columns[0]);
   const isDate = (column) => column && sample.filter((row) => readDate(row[column])).length >= sample.length / 2;
   const date = named("date");
-  return { text: named("text") ?? longest, date: isDate(date) ? date : (columns.find((column) => column !== longest && isDate(column)) ?? null), source: named("source") };
+  const text = named("text");
+  return { text: text && !sample.every((row) => isNoText(row[text])) ? text : longest, date: isDate(date) ? date : (columns.find((column) => column !== longest && isDate(column)) ?? null), source: named("source") };
 }

@@ -1,0 +1,61 @@
+// Owns cell -> day, as tables, feeds and archives write dates. The day is the one that is written, in whatever time zone
+// the reader sits; what is not known to be a date is none, and no first of January.
+
+const MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
+
+const YEAR_FIRST = /^\s*(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2}))?)?(?!\d)/;
+const YEAR_LAST = /^\s*(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?!\d)/;
+
+const findMonth = (word) => (word.length < 3 ? 0 : MONTHS.findIndex((month) => month.startsWith(word.toLowerCase())) + 1);
+
+function checkDate(year, month = null, day = null) {
+  if (year < 1500 || year > 2200 || month === 0 || month > 12 || day === 0) return null;
+  return day > (month ? new Date(Date.UTC(year, month, 0)).getUTCDate() : 0) ? null : [year, month, day];
+}
+
+const checkQuarter = (year, quarter) => checkDate(year) && [year, null, null, quarter];
+const numberOf = (digits) => (digits ? Number(digits) : null);
+
+// Each way to write a date, with what reads it; the first that fits is taken.
+const WAYS = [
+  [/^\s*(\d{4})[\s-]*Q([1-4])\b/i, ([, year, quarter]) => checkQuarter(Number(year), Number(quarter))],
+  [/^\s*(?:Q([1-4])|([1-4])Q)[\s,/-]*(\d{4})(?!\d)/i, ([, first, other, year]) => checkQuarter(Number(year), Number(first ?? other))],
+  [/^\s*(\d{4})(\d{2})(\d{2})(?:T?\d{4,6})?(?!\d)/, ([, year, month, day]) => checkDate(Number(year), Number(month), Number(day))], // 20210305
+  [YEAR_FIRST, ([, year, month, day]) => checkDate(Number(year), numberOf(month), numberOf(day))],
+  [/^\s*(\d{1,2})[-/.](\d{4})(?!\d)/, ([, month, year]) => checkDate(Number(year), Number(month))],
+  // Of these the year alone is sure.
+  [/^\s*(?:spring|summer|autumn|fall|winter|fy|(?:fiscal|financial) year|h[12]|[12]h|(?:cw|week|w)\s*\d{1,2}|early|mid|late|ca?\.?|circa)[\s,/-]*(\d{4})(?!\d)/i, ([, year]) => checkDate(Number(year))],
+  // Fri, 01 Jan 2021 00:30:00 GMT; 1st of May 2021; 5-Mar-2021
+  [/^\s*(?:[a-z]+[.,:]*\s+)?(\d{1,2})(?:st|[nr]d|th|\.)?(?:\s+of)?[\s-]*([a-z]+)[.,]*[\s-]*(\d{4})(?!\d)/i, ([, day, month, year]) => checkDate(Number(year), findMonth(month), Number(day))],
+  // March 5, 2021; Wed Oct 10 20:19:24 +0000 2018
+  [/^\s*(?:[a-z]+[.,:]*\s+)?([a-z]+)\.?\s+(\d{1,2})(?:st|[nr]d|th)?,?(?:\s+\d{1,2}:\d{2}(?::\d{2})?(?:\s+(?:[+-]\d{4}|[a-z]{3,4}))?)?\s+(\d{4})(?!\d)/i, ([, month, day, year]) => checkDate(Number(year), findMonth(month), Number(day))],
+  [/^\s*([a-z]+)[.,]*[\s-]*(\d{4})(?!\d)/i, ([, month, year]) => checkDate(Number(year), findMonth(month))],
+];
+
+// Which of 03/04/2021 is the day, as its whole column tells: "first", "second", or null where no day is above 12.
+export function findDayPlace(values) {
+  let place = null;
+  for (const value of values) {
+    const found = YEAR_LAST.exec(String(value ?? ""));
+    if (found && (found[2] === "." || Number(found[1]) > 12)) return "first";
+    if (found && Number(found[3]) > 12) place = "second";
+  }
+  return place;
+}
+
+// A value as a day, as [year, month, day]; months and days may be missing, and a quarter stand behind them. Where it
+// cannot be known which is the day, both are: half of the rows would stand in a wrong month.
+export function readDate(value, dayPlace = null) {
+  const text = String(value ?? "");
+  const late = YEAR_LAST.exec(text);
+  if (late) {
+    const [first, second, year] = [Number(late[1]), Number(late[3]), Number(late[4])];
+    if (dayPlace === null) return checkDate(year);
+    return dayPlace === "first" ? checkDate(year, second, first) : checkDate(year, first, second);
+  }
+  for (const [form, read] of WAYS) {
+    const found = form.exec(text);
+    if (found) return read(found);
+  }
+  return null;
+}
