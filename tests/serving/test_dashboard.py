@@ -38,7 +38,7 @@ def strings_of(value):
 async def told(app, client):
     await client.post("/v1/classify", json={"inputs": ["plan", ""]})
     await client.get("/readyz")
-    # What takes a shadow and fifty paragraphs to tell.
+    # What takes a shadow and two hundred paragraphs to tell.
     app.state.metrics.drift.labels(model="tiny", figure="labels:stance").set(0)
     for counter in (app.state.metrics.shadow_compared, app.state.metrics.shadow_disagreed):
         counter.labels("stance", "shadow")

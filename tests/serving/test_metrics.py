@@ -450,18 +450,19 @@ async def test_drift_is_small_for_traffic_like_the_training_data_and_large_for_a
             found |= {s.labels["figure"]: s.value for s in family.samples if "stability" in s.name}
         return found
 
-    alike = run(["plan", "market"] * 50)
-    other = run(["weather is zzz and yyy"] * 100)
+    alike = run(["plan", "market"] * 100)
+    other = run(["weather is zzz and yyy"] * 200)
     assert set(alike) == {"labels:stance", "input_tokens", "unknown_tokens"}
     assert all(index < 0.05 for index in alike.values())
     assert all(index > 0.2 for index in other.values())
+    assert run(["weather is zzz and yyy"] * 199) == {}, "so few may differ by chance"
     assert read_reference({}) is None
     assert read_reference({"reference": {"label_share": 3}}) is None
     assert stability_index([1, 1], [5, 5]) == pytest.approx(0)
 
 
 async def test_a_model_measured_on_its_own_data_does_not_drift_from_it(classifier):
-    texts = ["plan market", "market", "weather of a plan", "the embargo zzz"] * 30
+    texts = ["plan market", "market", "weather of a plan", "the embargo zzz"] * 50
     encoded = [classifier.encoder.encode(text) for text in texts]
     predictions = classifier.predict(encoded)
     kept = json.loads(measure_reference(predictions, encoded).model_dump_json())

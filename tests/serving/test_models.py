@@ -133,19 +133,21 @@ async def test_drift_of_a_model_that_was_exchanged_is_shown_no_longer(folder, mo
     monkeypatch.setattr(app.state.metrics, "is_multiprocess", is_multiprocess)
     monkeypatch.setattr(Metrics, "show", lambda self: generate_latest(self._registry))
     async with open_client(app) as client:
-        texts = ["plan plan plan plan plan plan plan plan plan plan"] * 60
+        texts = ["plan plan plan plan plan plan plan plan plan plan"] * 100
         set_reference({"unknown_token_share": 0.5})
         assert (await exchange(client)).status_code == 200  # before there is any drift to tell
         set_reference(first)
         assert (await exchange(client)).status_code == 200
-        assert (await client.post("/v1/classify", json={"inputs": texts})).status_code == 200
+        for _ in range(2):  # as many as are needed to tell
+            assert (await client.post("/v1/classify", json={"inputs": texts})).status_code == 200
         assert show()["input_tokens", None] > 0.2
         assert {("input_tokens", "8"), ("unknown_tokens", "unknown")} <= set(show())
 
         set_reference({"input_tokens_edges": [5], "input_tokens_share": [0.0, 1.0]})
         assert (await exchange(client)).status_code == 200
         assert show() == {("input_tokens", "5"): 0, ("input_tokens", "inf"): 1}
-        await client.post("/v1/classify", json={"inputs": texts})
+        for _ in range(2):
+            await client.post("/v1/classify", json={"inputs": texts})
         assert show()["input_tokens", None] < 0.05
 
         set_reference(None)
