@@ -6,6 +6,7 @@ import re
 import pytest
 import yaml
 
+from serving.dialects import tell_failure
 from tests.conftest import ROOT
 from tests.serving.promql import OF_TARGETS, check_query, read_told
 
@@ -51,6 +52,19 @@ async def test_the_alerts_ask_for_metrics_labels_and_values_that_are_told(told):
     for rule in GROUP["rules"]:
         assert check_query(rule["expr"], told), rule["alert"]
         assert set(rule["annotations"]) == {"summary", "action"}
+
+
+@pytest.mark.issue(7)
+@pytest.mark.parametrize("path", ["/v1/classify", "/predict", "/", "/models/tiny", "/v2/models/tiny/infer"])
+def test_a_fault_is_seen_by_whatever_protocol_it_is_told(path):
+    status, _ = tell_failure(path, status=500, code="internal_error", message="it failed", request_id="a")
+    (rule,) = [rule for rule in GROUP["rules"] if rule["alert"] == "TwohandsFaults"]
+    (panel,) = [panel for panel in PANELS if panel["title"] == "Faults"]
+    for query in (rule["expr"], panel["targets"][0]["expr"]):
+        (counted,) = re.findall(r'\bcode=~"([^"]+)"', query)
+        assert re.fullmatch(counted, str(status)), query
+    for text in (rule["annotations"]["action"], (ROOT / "docs" / "serving.md").read_text("utf-8")):
+        assert "jq 'select(.status >= 500 or .status == 424)'" in text
 
 
 @pytest.mark.issue(4)
