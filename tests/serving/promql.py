@@ -4,8 +4,8 @@ import re
 
 from prometheus_client.parser import text_string_to_metric_families
 
-# Prometheus gives these to all that it scrapes.
-OF_TARGETS = {"instance", "job"}
+# Prometheus gives the first two to all that it scrapes, and its operator the last.
+OF_TARGETS = {"instance", "job", "namespace"}
 _SELECTOR = re.compile(r'\b((?:twohands|process)_\w+)(?:\{((?:[^{}"]|"[^"]*")*)\})?(\[)?( == 1\b)?')
 _MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"([^"]*)"')
 
