@@ -1,6 +1,7 @@
 """The files in deploy/ name only options, variables, routes and files that are there."""
 
 import re
+import subprocess
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and path.par
 OF_OTHERS = """
 --no-cache-dir --disable-pip-version-check --system --uid --home-dir --shell --from --interval --timeout --start-period
 --retries --read-only --tmpfs --stop-timeout --from-file --now --file --rm --user --entrypoint --build --detach --spider
---url --config --storage --from-literal --syntax-only --version --admin
+--url --config --storage --from-literal --syntax-only --version --admin --dry-run
 """
 OPTIONS = {name: option for option in serve.params for name in option.opts}
 VARIABLES = {option.envvar for option in serve.params}
@@ -190,6 +191,26 @@ def test_the_monitor_finds_the_service_of_the_cluster():
     (endpoint,) = monitor["endpoints"]
     assert endpoint["port"] == service["spec"]["ports"][0]["name"]
     assert endpoint["path"] == METRICS_PATH
+
+
+@pytest.mark.issue(7)
+def test_keys_are_given_to_the_cluster_by_a_line_that_also_replaces_them():
+    (volume,) = [each for each in POD["spec"]["volumes"] if each["name"] == "keys"]
+    made = f"kubectl create secret generic {volume['secret']['secretName']} --from-file=keys.json"
+    for name in ("README.md", "kubernetes.yaml"):
+        text = (DEPLOY / name).read_text("utf-8")
+        n_made = text.count(f"{made} --dry-run=client -o yaml | kubectl apply -f -\n")
+        assert n_made == text.count("create secret generic twohands-keys") == 1, name
+
+
+@pytest.mark.issue(7)
+def test_the_rules_of_the_operator_are_what_it_reads():
+    (command,) = re.findall(r"^(\{ printf .*?\}) \| kubectl", (DEPLOY / "README.md").read_text("utf-8"), re.M | re.S)
+    made = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    rules = yaml.safe_load(made)
+    assert rules["kind"] == "PrometheusRule"
+    assert rules["metadata"]["labels"]["release"]
+    assert rules["spec"] == yaml.safe_load((DEPLOY / "prometheus-rules.yaml").read_text("utf-8"))
 
 
 @pytest.mark.issue(4)
