@@ -1,7 +1,10 @@
 import multiprocessing
 import os
+import re
+import shutil
 import sqlite3
 import stat
+import subprocess
 import threading
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -21,6 +24,7 @@ from serving.corrections.address import check_address, find_default_path, read_a
 from serving.corrections.database import HEAD, migrate, open_engine
 from serving.corrections.store import Store, make_id
 from serving.corrections.table import CORRECTIONS, METADATA
+from tests.conftest import ROOT
 from tests.serving.corrections import database, postgres_url  # noqa: F401 - fixtures
 from tests.serving.saving import add, save_many
 from twohands.errors import CorrectionNotFoundError, CorrectionsUnavailableError
@@ -180,6 +184,26 @@ def test_a_deleted_text_is_gone_from_the_files_too_at_once_or_when_the_last_read
     file_store.delete(kept[0].id)  # does not wait for it
     assert [each.text for each in export] == ["plan", "market"]
     assert find_in_files(tmp_path, SECRET) == []
+
+
+@pytest.mark.issue(5)
+def test_what_was_saved_is_on_the_disk_before_it_is_answered(tmp_path):
+    with open_engine(read_address(f"sqlite:///{tmp_path}/corrections.sqlite3")).connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2, "FULL: the log is synced at each commit"
+
+
+@pytest.mark.issue(5)
+@pytest.mark.skipif(shutil.which("sqlite3") is None, reason="needs the command sqlite3")
+def test_the_backup_that_the_guide_shows_has_what_stands_in_the_log_alone(file_store, tmp_path):
+    add(file_store)
+    assert (tmp_path / "corrections.sqlite3-wal").stat().st_size > 0
+    guide = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"`(sqlite3 corrections\.sqlite3 [^`]+)`", guide)
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
+    with sqlite3.connect(tmp_path / "copy.sqlite3") as connection:
+        assert connection.execute("SELECT count(*) FROM corrections").fetchone() == (1,)
+    connection.close()
 
 
 def test_the_file_is_its_owners_alone_and_in_wal_mode(tmp_path):
