@@ -1,8 +1,9 @@
 # make serve | test | train | release | report | lint: each makes its own virtual environment when there is none.
 # PYTHON chooses the interpreter, HOST and PORT the address, DATA a folder of rows, ARGS whatever else.
 PYTHON ?= python3
-HOST ?= 127.0.0.1
-PORT ?= 8000
+# Not from the environment: conda's compilers and tcsh export a HOST of their own, to which nothing could be bound.
+HOST = 127.0.0.1
+PORT = 8000
 ARGS ?=
 # Hundreds of processes that tests start would compile all that they import, each time.
 unexport PYTHONDONTWRITEBYTECODE

@@ -1,6 +1,7 @@
 """The files in deploy/ name only options, variables, routes and files that are there."""
 
 import re
+import shutil
 import subprocess
 
 import numpy as np
@@ -211,6 +212,17 @@ def test_the_rules_of_the_operator_are_what_it_reads():
     assert rules["kind"] == "PrometheusRule"
     assert rules["metadata"]["labels"]["release"]
     assert rules["spec"] == yaml.safe_load((DEPLOY / "prometheus-rules.yaml").read_text("utf-8"))
+
+
+@pytest.mark.issue(7)
+@pytest.mark.skipif(shutil.which("make") is None or not (ROOT / "Makefile").is_file(), reason="needs make, a checkout")
+def test_make_serves_at_the_address_that_it_is_told_and_not_at_one_of_the_environment(monkeypatch):
+    monkeypatch.setenv("HOST", "x86_64-conda-linux-gnu")
+    monkeypatch.setenv("PORT", "1")
+    command = ["make", "-n", "-C", str(ROOT), "-o", ".venv-serve/.done", "serve"]
+    for arguments, address in (((), "127.0.0.1 --port 8000"), (("HOST=0.0.0.0", "PORT=9000"), "0.0.0.0 --port 9000")):
+        told = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True).stdout
+        assert f"twohands serve --host {address} " in told
 
 
 @pytest.mark.issue(4)
