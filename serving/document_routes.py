@@ -18,6 +18,7 @@ from serving.body_room import HELD_BODY
 from serving.document_schemas import EXPLAIN, LINES, DocumentRequest, DocumentResponse
 from serving.endings import LAST_WORDS
 from serving.extract import extract
+from serving.failures import note_failure
 from serving.models import Models
 from serving.operations import get_models
 from serving.patience import PatientClassifier
@@ -343,11 +344,7 @@ async def classify_document(
     evidence_error = _tell_no_evidence(settings.request_timeout_s) if wanted.explain else None
     shape = partial(_shape, read=read, evidence_error=evidence_error, with_lines=wanted.lines)
     if prefers_lines(request.headers.getlist("accept")):
-
-        def note(error: TwoHandsError) -> None:
-            request.state.failure_code = error.code  # for the log: the status is sent by then
-
-        answer = _lines(answered, groups, taxonomy, shape, note)
+        answer = _lines(answered, groups, taxonomy, shape, partial(note_failure, request))
         first = await anext(answer)
         request.scope["state"][LAST_WORDS] = _tell_end(EngineStoppedError(_STOPPED))
         return NdjsonResponse(chain(first, answer), headers | {"x-accel-buffering": "no"})

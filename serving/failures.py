@@ -169,6 +169,20 @@ def shape_failure(error: Exception, request_id: str, *, path: str = "") -> Respo
     return JSONResponse(body, status_code=status, headers=headers)
 
 
+def note_failure(request: Request, error: errors.TwoHandsError) -> None:
+    """Tell the log of a failure that comes when the status was sent: the line of the request has its code.
+
+    A fault of the service has a line of its own, as where it is the answer; by the status nobody would look for it.
+
+    Args:
+        request: whose answer it stands in.
+        error: what failed.
+    """
+    request.state.failure_code = error.code
+    if find_status(error) == 500:
+        _LOGGER.error("request %s failed: %s", request.state.request_id, type(error).__name__)
+
+
 def list_methods(routers: Iterable[APIRouter]) -> dict[str, list[str]]:
     """The methods of each path, by its template; Starlette names those of one route only where several share a path.
 

@@ -29,6 +29,7 @@ from serving.process_metrics import WorkerCollector
 from serving.shared_folder import ensure_folder
 from serving.tei_metrics import TeiMetrics
 from twohands.encoding import EncodedParagraph, TokenIds
+from twohands.errors import NonFiniteLogitsError
 from twohands.prediction import OneOf, Prediction
 from twohands.taxonomy import Head, ProblemType
 
@@ -115,6 +116,7 @@ class Metrics:
         self.truncated = counters("truncated_inputs_total", "Paragraphs whose end was not read.", ("model",))
         self.windows = counters("windows_total", "Windows read.", ("model",))
         self.failed_inputs = counters("failed_inputs_total", "Paragraphs answered with an error.", ("code",))
+        self.failed_inputs.labels(NonFiniteLogitsError.code)  # a rate misses the first of a series that begins with it
         self.predictions = counters("predictions_total", "Labels given.", ("head", "label", "model"))
         self.abstained = counters("abstained_total", "Answers below the abstention level.", ("head", "model"))
         self.confidence = histograms("confidence", "Highest score of a head.", ("head", "model"), _SHARES)

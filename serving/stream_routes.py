@@ -5,6 +5,7 @@ import math
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -14,8 +15,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from serving.body_room import HELD_BODY
 from serving.endings import LAST_WORDS
-from serving.failures import is_name
+from serving.failures import find_status, is_name, note_failure
 from serving.limits import check_media_type
+from serving.metrics import Metrics
 from serving.models import Models
 from serving.ndjson import RowReader, StreamRow
 from serving.operations import get_models
@@ -120,6 +122,7 @@ class StreamClassifier:
         explain: bool,
         ending: asyncio.Event,
         on_failure: Callable[[TwoHandsError], None],
+        on_row_error: Callable[[TwoHandsError], None],
         hold: Callable[[int], None],
     ) -> None:
         """Do nothing yet.
@@ -130,13 +133,16 @@ class StreamClassifier:
             thresholds: overrides, as in `with_thresholds`.
             explain: also say which sentence carries each answer.
             ending: set once the service ends.
-            on_failure: is told why the stream ended before its body did.
+            on_failure: is told why the stream ended before its body did, and of the first fault of the service amid it.
+            on_row_error: is told of each row's error, but not of a text's own, which the service counts.
             hold: is told how many bytes are held of a line that is to be read yet; refuses them by an error.
         """
         self._service = service
         self._receive = receive
         self._ending = ending
         self._on_failure = on_failure
+        self._on_row_error = on_row_error
+        self._has_failed = False
         self._hold = hold
         self._patient = PatientClassifier(service, thresholds=thresholds, explain=explain)
         # Groups that were begun and whose answers are not yet sent, and when the last of them was.
@@ -248,12 +254,17 @@ class StreamClassifier:
             except TwoHandsError as error:
                 if is_first and isinstance(error, OverloadedError | EngineStoppedError):
                     raise
+                if find_status(error) >= 500 and not self._has_failed:  # once: groups without end may fail alike
+                    self._has_failed = True
+                    self._on_failure(error)
                 items = [error] * len(texts)
         found = iter(items)
         lines = []
         for row in rows:
             item = row.text if isinstance(row.text, InputError) else next(found)
             if isinstance(item, TwoHandsError):
+                if item is row.text or not isinstance(item, InputError):
+                    self._on_row_error(item)
                 answer = {"error": {"code": item.code, "message": str(item)}}
             else:
                 answer = item.to_dict()
@@ -305,16 +316,15 @@ async def classify_stream(
     classifier = service.classifier
     with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds)  # before anything is read
 
-    def note(error: TwoHandsError) -> None:
-        request.state.failure_code = error.code  # for the log: the status is sent by then
-
+    metrics: Metrics = request.app.state.metrics
     stream = StreamClassifier(
         service,
         request.receive,
         thresholds=thresholds,
         explain=explain,
         ending=request.app.state.unfinished.ending,
-        on_failure=note,
+        on_failure=partial(note_failure, request),
+        on_row_error=lambda error: metrics.failed_inputs.labels(error.code).inc(),
         hold=request.scope["state"][HELD_BODY].hold,
     )
     answers = stream.answers()

@@ -1,6 +1,7 @@
 import asyncio
 import io
 import json
+import logging
 import os
 import resource
 import signal
@@ -24,7 +25,7 @@ from tests.unit.test_documents import make_pdf
 from tests.unit.test_docx_text import make_docx
 from tests.unit.test_docx_text import p as write_paragraph
 from twohands.bulk import classify_chunk
-from twohands.errors import DocumentError
+from twohands.errors import DocumentError, NonFiniteLogitsError
 from twohands.items import read_items
 
 pytestmark = pytest.mark.anyio
@@ -448,6 +449,26 @@ async def test_a_streamed_document_that_cannot_be_read_is_refused_with_its_statu
     headers = {"content-type": "text/plain", "accept": "application/x-ndjson"}
     answer = await client.post("/v1/documents", content=b" \n ", headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "unreadable_document")
+
+
+@pytest.mark.issue(5)
+async def test_a_fault_that_ends_a_document_by_lines_is_logged_under_its_id(settings, classifier, caplog):
+    is_broken = False
+
+    def run_batch(windows):
+        if is_broken and any(len(window) > 12 for window in windows):
+            raise NonFiniteLogitsError("poison")
+        return classifier.session.run_batch(windows)
+
+    caplog.set_level(logging.INFO)
+    text = "\n\n".join(["The plan of the plan."] * settings.max_inputs + ["The plan of" + " the plan" * 9 + "."])
+    async with open_client(create_app(settings, with_session(classifier, run_batch))) as client:
+        is_broken = True
+        answer = await send(client, text, headers={"accept": "application/x-ndjson", "x-request-id": "job-7"})
+    assert answer.status_code == 200
+    assert json.loads(answer.text.splitlines()[-1])["error"]["code"] == "non_finite_logits"
+    (fault,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert fault == "request job-7 failed: NonFiniteLogitsError"
 
 
 LINES = "a:\n" * 200_000  # each line is a paragraph, by its colon; seconds of work

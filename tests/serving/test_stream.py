@@ -1,5 +1,7 @@
 import asyncio
 import json
+import logging
+import re
 import time
 
 import pytest
@@ -325,6 +327,46 @@ async def test_model_that_fails_on_a_row_answers_its_group_and_goes_on(settings,
         wire.send(b"", is_last=True)
         await asyncio.wait_for(wire.task, 10)
     assert codes == [None, "non_finite_logits", None]
+
+
+@pytest.mark.issue(5)
+async def test_faults_of_the_service_amid_a_stream_are_counted_by_row_and_logged_once(settings, classifier, caplog):
+    is_broken = False
+
+    def run_batch(windows):
+        if is_broken:
+            raise NonFiniteLogitsError("poison")
+        return classifier.session.run_batch(windows)
+
+    app = create_app(settings, with_session(classifier, run_batch))
+    caplog.set_level(logging.INFO)
+    async with open_client(app):
+        assert 'twohands_failed_inputs_total{code="non_finite_logits"} 0.0' in app.state.metrics.show().decode()
+        wire = Wire(app)
+        for rows in (["plan", "", 7], ["plan", "", "market"], ["plan"]):
+            wire.send(make_body(*rows))
+            found = [(await wire.next_line()).get("error", {}).get("code") for _ in rows]
+            is_broken = True
+        wire.send(b"", is_last=True)
+        await asyncio.wait_for(wire.task, 10)
+    assert found == ["non_finite_logits"]
+    shown = app.state.metrics.show().decode()
+    counted = dict(re.findall(r'^twohands_failed_inputs_total\{code="(\w+)"\} (\S+)$', shown, re.MULTILINE))
+    # Each once: the empty text by the service, what is no row before it.
+    assert counted == {"non_finite_logits": "4.0", "empty_paragraph": "1.0", "invalid_row": "1.0"}
+    (fault,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    (line,) = [record.facts for record in caplog.records if record.name == "serving.access"]
+    assert fault.getMessage() == f"request {line['request_id']} failed: NonFiniteLogitsError"
+    assert (line["status"], line["code"]) == (200, "non_finite_logits")
+
+
+@pytest.mark.issue(5)
+async def test_a_clients_own_rows_are_no_fault_of_the_service(client, caplog):
+    caplog.set_level(logging.INFO)
+    await stream(client, make_body("plan", "", 7))
+    (line,) = [record.facts for record in caplog.records if record.name == "serving.access"]
+    assert "code" not in line
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 async def test_service_that_stops_says_so_in_place(settings, classifier):
