@@ -70,11 +70,17 @@ def _read_database(database: str | None) -> Address:
 
 
 @contextmanager
-def _open_store(database: str | None) -> "Iterator[Store]":
+def _open_store(database: str | None, *, is_made: bool = False) -> "Iterator[Store]":
     """The store, whose failures are told here with their reason: who runs this command runs the database."""
     from serving.corrections.store import Store  # lazy: loads SQLAlchemy
 
     address = _read_database(database)
+    if not is_made and not address.exists:  # of a name that is misspelt, or of another user, nothing would be listed
+        raise CorrectionsUnavailableError(
+            f"there is no database {address.describe()}; name the right one with --database. A service makes it when "
+            "it keeps its first correction, `twohands corrections migrate` at once",
+            reason="the file does not exist",
+        )
     with closing(Store(address)) as store:
         try:
             yield store
@@ -242,7 +248,11 @@ def _list_unfit(database: str | None, manifest: Manifest) -> list[str]:
     """What in the corrections is none of a model's; of any status: who sets a project up has reviewed none yet."""
     from serving.corrections.exports import list_unfit
 
-    if _find_database(database) is None:
+    address = _find_database(database)
+    if address is None:
+        return []
+    if not address.exists:  # a project is set up before anything is corrected
+        click.echo(f"there is no database {address.describe()} yet that the config could fit", err=True)
         return []
     with _open_store(database) as store:
         return list_unfit(store.list_labels(), manifest.taxonomy)
@@ -296,10 +306,18 @@ def _leave_out_unknown(corrections: Iterable[Correction], left_out: list[str]) -
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), default="-", help="A file; - is standard output."
 )
+@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
 @click.option("--model", metavar="NAME_OR_DIR", help="Whose labels the config offers; the released one if not given.")
 @click.option("--by-reader", is_flag=True, help="One for each text and API key that set labels, to compare readers.")
 def export_command(
-    database: str | None, export_format: str, status: str, output: Path, model: str | None, *, by_reader: bool
+    database: str | None,
+    export_format: str,
+    status: str,
+    output: Path,
+    model: str | None,
+    *,
+    overwrite: bool,
+    by_reader: bool,
 ) -> None:
     """Export corrections, one for each text: that whose labels were set last.
 
@@ -313,7 +331,10 @@ def export_command(
     twohands corrections export --format label-studio-config --output config.xml
     """  # noqa: D301 - click wants a real backspace
     from serving.corrections.exports import write_export
+    from twohands.journal import check_output
 
+    if str(output) != "-":
+        check_output(output, [], overwrite=overwrite)
     if export_format == "label-studio-config":
         if by_reader:
             raise click.UsageError("--by-reader is of corrections, and the config has none")
@@ -369,7 +390,7 @@ def migrate_command(database: str | None) -> None:
 
     `twohands serve` does this too, when it starts; of several processes one does it and the others wait.
     """
-    with _open_store(database) as store:
+    with _open_store(database, is_made=True) as store:
         before, after = store.prepare()
         where = store.address.describe()
     if before == after:

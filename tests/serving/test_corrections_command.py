@@ -13,7 +13,13 @@ from serving.corrections.table import CORRECTIONS
 from serving.protocols.label_config import read_controls
 from tests.serving.corrections import ANSWER, FULL, LABELS, database, postgres_url  # noqa: F401 - fixtures
 from tests.support.rows import load_examples
-from twohands.errors import ConfigError, CorrectionNotFoundError, CorrectionsUnavailableError, FileWriteError
+from twohands.errors import (
+    ConfigError,
+    CorrectionNotFoundError,
+    CorrectionsUnavailableError,
+    FileWriteError,
+    RunConflictError,
+)
 from twohands.taxonomy import RESERVED_NAMES
 
 
@@ -159,9 +165,10 @@ def test_unknown_ids_change_nothing(invoke, kept):
 
 
 def test_migrate_makes_the_table_once_and_nothing_else_makes_a_file(invoke, database, tmp_path):  # noqa: F811
+    is_absent = database.startswith("sqlite")
     for arguments in (["list"], ["export"], ["accept", "--all-pending"], ["purge", "--all", "--yes"]):
-        assert invoke(*arguments).exit_code == 0
-    if database.startswith("sqlite"):
+        assert invoke(*arguments).exit_code == int(is_absent)
+    if is_absent:
         assert not (tmp_path / "kept").exists()
     first, second = invoke("migrate").stdout, invoke("migrate").stdout
     assert "already" not in first or not database.startswith("sqlite")
@@ -195,6 +202,42 @@ def test_an_output_that_cannot_be_written_leaves_nothing_behind(invoke, kept, tm
     assert invoke("export", "--output", str(tmp_path / "taken")).exit_code == 2
     (tmp_path / "taken").rmdir()
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.issue(5)
+def test_a_database_that_does_not_exist_is_told_of_and_costs_no_export(invoke, kept, tmp_path):
+    output, absent = tmp_path / "rows.jsonl", tmp_path / "typo.sqlite3"
+    assert invoke("export", "--status", "all", "--output", str(output)).exit_code == 0
+    held = output.read_bytes()
+    assert held.count(b"\n") == len(kept)
+    for arguments in (
+        ("export", "--output", str(output), "--overwrite"),
+        ("list",),
+        ("show", kept[0].id),
+        ("reject", "--all-pending"),
+        ("purge", "--all", "--yes"),
+    ):
+        refused = invoke(*arguments, "--database", f"sqlite:///{absent}")
+        assert isinstance(refused.exception, CorrectionsUnavailableError)
+        assert str(absent) in str(refused.exception)
+    config = ("export", "--format", "label-studio-config", "--database", f"sqlite:///{absent}")
+    assert str(absent) in invoke(*config).stderr
+    assert not absent.exists()
+    assert output.read_bytes() == held
+
+
+@pytest.mark.issue(5)
+@pytest.mark.parametrize("options", [(), ("--format", "label-studio-config")])
+def test_an_export_replaces_a_file_only_where_asked(invoke, kept, tmp_path, options):
+    output = tmp_path / "rows.jsonl"
+    output.write_text("mine")
+    refused = invoke("export", *options, "--output", str(output))
+    assert isinstance(refused.exception, RunConflictError)
+    assert "--overwrite" in str(refused.exception)
+    assert output.read_text() == "mine"
+    done = invoke("export", *options, "--status", "all", "--output", str(output), "--overwrite")
+    assert done.exit_code == 0, done.output
+    assert options or kept[0].id in output.read_text()
 
 
 @pytest.mark.issue(6)
