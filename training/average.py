@@ -10,18 +10,17 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from training.checkpoints import NETWORK_NAME, build_checkpoint, check_output
 from training.config import TrainConfig, dump_config
 from training.encodercache import WEIGHTS_NAME
 from training.encoders import RUN_NAME
-from training.loop import CONFIG_NAME
+from training.loop import CHECKPOINT, CONFIG_NAME
 from training.stages import read_run
-from twohands.errors import CheckpointError, RunConflictError
+from twohands.errors import CheckpointError
 from twohands.hashing import sha256_of_file
 from twohands.manifest import TOKENIZER_NAME
-from twohands.scratch import open_scratch
 from twohands.taxonomy import Taxonomy
 
-_NETWORK_NAME = "config.json"
 # What must be the same in all of them, or the mean of their weights would be that of unlike networks.
 _ALIKE = ("taxonomy", "encoder_sha256", "dev_fingerprint")
 _NOT_THE_NETWORK = {"_name_or_path", "transformers_version", "use_cache"}
@@ -34,7 +33,7 @@ _LISTS = ("train_ids", "train_groups", "train_texts")
 
 
 def _read_network(checkpoint: Path) -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads((checkpoint / _NETWORK_NAME).read_text(encoding="utf-8"))
+    facts: dict[str, Any] = json.loads((checkpoint / NETWORK_NAME).read_text(encoding="utf-8"))
     return {key: value for key, value in facts.items() if key not in _NOT_THE_NETWORK}
 
 
@@ -42,9 +41,7 @@ def _check_alike(checkpoints: Sequence[Path]) -> list[dict[str, Any]]:
     """See that all are checkpoints of one network, labels, tokenizer and dev rows; returns what each run wrote."""
     for checkpoint in checkpoints:
         missing = [
-            name
-            for name in (WEIGHTS_NAME, RUN_NAME, _NETWORK_NAME, TOKENIZER_NAME)
-            if not (checkpoint / name).is_file()
+            name for name in (WEIGHTS_NAME, RUN_NAME, NETWORK_NAME, TOKENIZER_NAME) if not (checkpoint / name).is_file()
         ]
         if missing:
             raise CheckpointError(
@@ -61,7 +58,7 @@ def _check_alike(checkpoints: Sequence[Path]) -> list[dict[str, Any]]:
         known = [key for key in _ALIKE if key in run or "restored_from" not in run]
         unlike = [key for key in known if run.get(key) != facts.get(key)]
         if _read_network(checkpoint) != _read_network(first):
-            unlike.append(_NETWORK_NAME)
+            unlike.append(NETWORK_NAME)
         if sha256_of_file(checkpoint / TOKENIZER_NAME) != sha256_of_file(first / TOKENIZER_NAME):
             unlike.append(TOKENIZER_NAME)
         if unlike:
@@ -125,7 +122,7 @@ def average_checkpoints(
     Raises:
         CheckpointError: one of them is no checkpoint, the first was restored from a model folder, or they differ in
             network, labels, tokenizer or dev rows, or from what describes them.
-        RunConflictError: `output` is in the way, or is something other than a checkpoint.
+        RunConflictError: `output` is in the way, is something other than a checkpoint, or is or holds one of them.
 
     Source:
         Wortsman et al. 2022, *Model soups: averaging weights of multiple fine-tuned models improves accuracy without
@@ -133,11 +130,8 @@ def average_checkpoints(
     """
     if len(checkpoints) < 2:
         raise CheckpointError("one checkpoint has no mean with others; give two or more")
+    check_output(output, overwrite=overwrite, inputs=checkpoints)
     runs = _check_alike(checkpoints)
-    if output.exists() and not (output / RUN_NAME).is_file():
-        raise RunConflictError(f"{output} holds something that is not a checkpoint; it is left alone")
-    if output.exists() and not overwrite:
-        raise RunConflictError(f"{output} already exists; choose another --output, or pass --overwrite to replace it")
     if described is not None:
         _check_config(*described, runs[0])
     weights_sha256 = [sha256_of_file(checkpoint / WEIGHTS_NAME) for checkpoint in checkpoints]
@@ -163,15 +157,11 @@ def average_checkpoints(
         facts["settings"] = described[0].model_dump(mode="json")
     with safe_open(checkpoints[0] / WEIGHTS_NAME, framework="pt") as held:
         metadata = held.metadata()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with open_scratch(output) as scratch:
-        partial = scratch / "checkpoint"
+    with build_checkpoint(output) as held:
+        partial = held / CHECKPOINT
         shutil.copytree(checkpoints[0], partial)
         save_file(_mean_weights(checkpoints), partial / WEIGHTS_NAME, metadata=metadata)
         (partial / RUN_NAME).write_text(json.dumps(facts, indent=2), encoding="utf-8")
         if described is not None:
             (partial / CONFIG_NAME).write_text(dump_config(*described), encoding="utf-8")
-        if output.exists():
-            shutil.rmtree(output)
-        partial.rename(output)
     return _have_one_start(weights_sha256, runs)

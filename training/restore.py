@@ -14,16 +14,15 @@ from numpy.typing import NDArray
 from onnx.numpy_helper import to_array
 from transformers import PreTrainedModel
 
+from training.checkpoints import build_checkpoint, check_output
 from training.config import load_dumped_config
-from training.encodercache import WEIGHTS_NAME
 from training.encoders import RUN_NAME
 from training.graphs import export_graph, fuse_graph
-from training.loop import CONFIG_NAME
+from training.loop import CHECKPOINT, CONFIG_NAME
 from training.model import build_blank, quiet
 from training.stages import name_encoder
-from twohands.errors import CheckpointError, FileReadError, RunConflictError
+from twohands.errors import CheckpointError, FileReadError
 from twohands.manifest import GRAPH_NAME, TOKENIZER_NAME, load_manifest
-from twohands.scratch import open_scratch
 from twohands.session import OnnxSession
 from twohands.weight_only import dequantize, make_weight_only
 
@@ -185,11 +184,7 @@ def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> tuple[
         ConfigError: its `train_config.yaml` is not a run's.
         FileReadError: its graph cannot be read.
     """
-    is_checkpoint = all((output / name).is_file() for name in (RUN_NAME, "config.json", WEIGHTS_NAME))
-    if output.exists() and not is_checkpoint:
-        raise RunConflictError(f"{output} holds something that is not a checkpoint; it is left alone")
-    if output.exists() and not overwrite:
-        raise RunConflictError(f"{output} already exists; choose another --output, or pass --overwrite to replace it")
+    check_output(output, overwrite=overwrite)
     manifest, sha256 = load_manifest(folder)
     config, _ = load_dumped_config(folder / CONFIG_NAME)
     facts: dict[str, Any] = {
@@ -203,9 +198,8 @@ def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> tuple[
         "train_texts": [],
     }
     sys.stderr.write(f"restore: exporting the network of {folder} anew, to find its weights in the graph\n")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with open_scratch(output) as held:
-        scratch, partial = held / "graphs", held / "checkpoint"
+    with build_checkpoint(output) as held:
+        scratch, partial = held / "graphs", held / CHECKPOINT
         scratch.mkdir()
         model, change = restore_model(
             folder,
@@ -219,14 +213,4 @@ def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> tuple[
         for name in (TOKENIZER_NAME, CONFIG_NAME):
             shutil.copyfile(folder / name, partial / name)
         (partial / RUN_NAME).write_text(json.dumps(facts, indent=2), encoding="utf-8")
-        retired = held.with_name(held.name + "-old")  # not within: a kill here must not take the old one, too
-        if output.exists():
-            output.rename(retired)
-        try:
-            partial.rename(output)
-        except BaseException:
-            if retired.exists():
-                retired.rename(output)
-            raise
-        shutil.rmtree(retired, ignore_errors=True)
     return change, name_encoder(facts)

@@ -118,6 +118,28 @@ def test_unlike_checkpoints_have_no_mean(two, tmp_path):
         average_checkpoints([two[0], two[0].parent], tmp_path / "mean", overwrite=False)
 
 
+def test_neither_a_run_nor_an_input_is_replaced(two, tmp_path):
+    mine = shutil.copytree(two[0].parent, tmp_path / "run")
+    (mine / "notes.txt").write_text("keep")
+    with pytest.raises(RunConflictError, match="not a checkpoint"):  # a run's folder has a run.json, too
+        average_checkpoints(two, mine, overwrite=True)
+    for output, what in (
+        (mine, "holds"),
+        (mine / "checkpoint", "is"),
+        (tmp_path / "run" / ".." / "run" / "checkpoint" / "mean", "stands in"),
+    ):
+        with pytest.raises(RunConflictError, match=f"{what} one of the inputs"):
+            average_checkpoints([two[0], mine / "checkpoint"], output, overwrite=True)
+    assert (mine / "notes.txt").read_text() == "keep"
+    assert load_file(mine / "checkpoint/model.safetensors")
+    mean = tmp_path / "mean"
+    average_checkpoints(two, mean, overwrite=False)
+    (mean / "model.safetensors").write_bytes(b"")
+    average_checkpoints(two, mean, overwrite=True)
+    assert load_file(mean / "model.safetensors")
+    assert not list(tmp_path.glob(".mean*"))
+
+
 def test_the_start_may_be_among_them_though_a_model_folder_was_restored_to_it(two, tmp_path):
     restored = shutil.copytree(two[1], tmp_path / "restored")
     facts = json.loads((restored / "run.json").read_text("utf-8"))
