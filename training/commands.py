@@ -17,7 +17,7 @@ from training.room import (
     telling_full_disk,
     unwinding_on_sigterm,
 )
-from twohands.errors import CheckpointError, RunConflictError
+from twohands.errors import CheckpointError
 
 if TYPE_CHECKING:
     from training.config import TrainConfig
@@ -89,12 +89,14 @@ def train(
     end, with the exported model.
     """
     from training.config import load_config  # noqa: PLC0415, RUF100 - as below: --help must not import torch
+    from twohands.manifest import check_output_folder  # noqa: PLC0415, RUF100
 
     chosen, taxonomy = load_config(config, overrides=[*(f"{k}={v}" for k, v in _SMOKE.items() if smoke), *overrides])
     # A model that a minute made must not take the place of the run's own, nor stand in its way.
     run_name = f"{chosen.run_name}-smoke" if smoke else chosen.run_name
     target = output or Path("models") / run_name
-    _refuse_existing(target, overwrite=overwrite or no_export)
+    if not no_export:
+        check_output_folder(target, overwrite=overwrite)
 
     from training.data import load_splits  # noqa: PLC0415, RUF100
     from training.encoders import find_encoder  # noqa: PLC0415, RUF100
@@ -163,7 +165,7 @@ def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite
     """
     from training.config import load_dumped_config  # noqa: PLC0415, RUF100
     from training.loop import CONFIG_NAME  # noqa: PLC0415, RUF100
-    from twohands.manifest import MANIFEST_NAME  # noqa: PLC0415, RUF100
+    from twohands.manifest import MANIFEST_NAME, check_output_folder  # noqa: PLC0415, RUF100
 
     if (checkpoint / MANIFEST_NAME).is_file():
         raise CheckpointError(f"{checkpoint} is a model folder already; `twohands restore` makes a checkpoint of it")
@@ -176,7 +178,7 @@ def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite
     facts = refuse_restored(checkpoint)
     refuse_overrides(overrides, facts, checkpoint / CONFIG_NAME)
     chosen, taxonomy = load_dumped_config(checkpoint / CONFIG_NAME, overrides=overrides)
-    _refuse_existing(output, overwrite=overwrite)
+    check_output_folder(output, overwrite=overwrite)
     check_room(output, needed_bytes=EXPORT_COPIES * folder_bytes(checkpoint), option="--output")
 
     from training.data import load_splits  # noqa: PLC0415, RUF100
@@ -242,12 +244,6 @@ def _hint_of_run(folder: Path) -> str:
         if (run / RUN_NAME).is_file():
             return f"; the run in {run} is not finished: give its `twohands train` again, and it goes on where it was"
     return ""
-
-
-def _refuse_existing(target: Path, *, overwrite: bool) -> None:
-    """Say before half an hour of training, not after it, that the output is in the way."""
-    if target.exists() and not overwrite:
-        raise RunConflictError(f"{target} already exists; choose another --output, or pass --overwrite to replace it")
 
 
 @click.command(

@@ -47,6 +47,8 @@ def _describe(name: str, revision: str | None) -> dict[str, object]:
     try:
         found = find_encoder(name, revision=revision)
     except EncoderError as error:
+        if pinned is None and revision is None:  # no name that could be fetched, such as one that is misspelt
+            raise
         return facts | {"status": "absent", "hint": str(error)}
     folder = locate_encoder(name, revision)
     is_cached = found.folder == folder

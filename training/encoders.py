@@ -7,6 +7,7 @@ import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 
@@ -111,8 +112,15 @@ class FoundEncoder:
         return Tokenizer.from_str(AutoTokenizer.from_pretrained(self.folder).backend_tokenizer.to_str())
 
     def read_config(self) -> dict[str, object]:
-        """Its own `config.json`; of one of our checkpoints with mean pooling, that of the encoder within."""
-        config: dict[str, object] = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+        """Its own `config.json`; of one of our checkpoints with mean pooling, that of the encoder within.
+
+        Returns:
+            Its keys.
+
+        Raises:
+            EncoderError: it is not JSON, or no object.
+        """
+        config = _read_object(self.folder / "config.json")
         inner = config.get("encoder")
         return inner if isinstance(inner, dict) else config
 
@@ -191,17 +199,33 @@ class FoundEncoder:
         return positions - reserved if isinstance(positions, int) and positions > 0 else None
 
 
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise EncoderError(f"{path} is not JSON ({error}); copy or fetch the encoder again") from error
+    if not isinstance(found, dict):
+        raise EncoderError(f"{path} holds {type(found).__name__}, expected an object; copy or fetch the encoder again")
+    return found
+
+
 def _read_run(folder: Path) -> dict[str, str] | None:
     """Of one of our own checkpoints: `run_name`, `encoder_name` and `license`; None for any other folder."""
     path = folder / RUN_NAME
     if not path.is_file():
         return None
-    settings = json.loads(path.read_text(encoding="utf-8"))["settings"]
-    return {
-        "run_name": settings["run_name"],
-        "encoder_name": publish_encoder_name(settings["encoder"]["name"]),
-        "license": settings["license"],
-    }
+    try:
+        settings = _read_object(path)["settings"]
+        return {
+            "run_name": settings["run_name"],
+            "encoder_name": publish_encoder_name(settings["encoder"]["name"]),
+            "license": settings["license"],
+        }
+    except (KeyError, TypeError) as error:
+        raise EncoderError(
+            f"{path} does not say which run it is of (settings with run_name, encoder and license); copy the "
+            "checkpoint again, or move the file away if it is of another program"
+        ) from error
 
 
 def find_in_package(pinned: PinnedEncoder) -> Path | None:

@@ -99,7 +99,7 @@ class _LazyGroup(click.Group):
 @click.command(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Start with `twohands classify FILE` or `twohands serve`; each command's --help shows examples.",
+    epilog="Start with `twohands classify FILE` or `twohands serve`; `twohands COMMAND --help` tells more.",
 )
 @click.version_option(__version__, prog_name="twohands")
 def cli() -> None:

@@ -179,6 +179,25 @@ def load_manifest(folder: Path) -> tuple[Manifest, str]:
     return manifest, sha256_of_file(path)
 
 
+def check_output_folder(folder: Path, *, overwrite: bool) -> None:
+    """Refuse what no model folder may be written to, before hours of work for it.
+
+    Args:
+        folder: the model folder to be.
+        overwrite: replace a folder that is already there.
+
+    Raises:
+        RunConflictError: `folder` exists and may not be replaced, or is something other than a model folder.
+    """
+    if folder.exists() and not overwrite:
+        raise RunConflictError(f"{folder} already exists; choose another --output, or pass --overwrite to replace it")
+    is_foreign = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    if is_foreign and not (folder / MANIFEST_NAME).is_file():
+        raise RunConflictError(
+            f"{folder} holds something that is not a model folder; it is left alone: choose another --output"
+        )
+
+
 @contextmanager
 def build_folder(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Give a temporary folder that becomes `folder` when the block ends well, and vanishes when it does not.
@@ -195,11 +214,7 @@ def build_folder(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
     Raises:
         RunConflictError: `folder` exists and may not be replaced, or is something other than a model folder.
     """
-    if folder.exists() and not overwrite:
-        raise RunConflictError(f"{folder} already exists; choose another --output, or pass --overwrite to replace it")
-    is_foreign = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-    if is_foreign and not (folder / MANIFEST_NAME).is_file():
-        raise RunConflictError(f"{folder} holds something that is not a model folder; it is left alone")
+    check_output_folder(folder, overwrite=overwrite)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with open_scratch(folder) as temporary:
         yield temporary

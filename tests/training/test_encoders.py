@@ -4,6 +4,7 @@ import http.server
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -24,7 +25,7 @@ from training.encodercommands import encoders
 from training.encoders import PinnedEncoder, find_encoder
 from training.fetching import fetch_encoder
 from training.public import publish_config
-from twohands.errors import EncoderError
+from twohands.errors import EncoderError, RunConflictError
 from twohands.hashing import sha256_of_file
 
 NAME = "tiny-sliced"
@@ -252,6 +253,46 @@ def test_list_and_show_tell_what_is_there(wheels):
     shown = json.loads(runner.invoke(encoders, ["show", NAME, "--json"], catch_exceptions=False).output)
     assert (shown["status"], shown["family"], shown["layers"], shown["positions"]) == ("cached", "bert", 2, 80)
     assert max(map(len, runner.invoke(encoders, ["list"], catch_exceptions=False).output.splitlines())) <= 80
+
+
+@pytest.mark.issue(3)
+def test_show_refuses_a_name_that_nobody_knows():
+    runner = CliRunner()
+    refused = runner.invoke(encoders, ["show", "nope"])
+    assert isinstance(refused.exception, EncoderError)
+    assert "all-MiniLM-L6-v2, all-mpnet-base-v2" in str(refused.exception)
+    for known in (["all-mpnet-base-v2"], ["ORG/NAME", "--revision", COMMIT]):
+        shown = runner.invoke(encoders, ["show", *known, "--json"], catch_exceptions=False)
+        assert json.loads(shown.output)["status"] == "absent"
+
+
+@pytest.mark.issue(3)
+@pytest.mark.parametrize("content", ["{", "[]", "\udcff"], ids=["cut off", "a list", "no UTF-8"])
+@pytest.mark.parametrize("name", ["config.json", "run.json"])
+def test_a_broken_file_of_an_encoder_is_named_before_anything_is_trained(
+    name, content, write_run, tiny_encoder, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    broken = shutil.copytree(tiny_encoder, tmp_path / "broken")
+    (broken / name).write_text(content, encoding="utf-8", errors="surrogateescape")
+    refused = CliRunner().invoke(train, [str(write_run()), "--set", f"encoder.name={broken}", "--no-export"])
+    assert isinstance(refused.exception, EncoderError)
+    assert str(broken / name) in str(refused.exception)
+    (broken / name).write_text('{"settings": null}')
+    if name == "run.json":
+        with pytest.raises(EncoderError, match="does not say which run"):
+            find_encoder(str(broken))
+
+
+@pytest.mark.issue(3)
+def test_a_foreign_folder_in_the_way_is_told_of_before_anything_is_trained(write_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    monkeypatch.setattr("training.encoders.find_encoder", None)  # not reached
+    refused = CliRunner().invoke(train, [str(write_run()), "--output", "mine", "--overwrite"])
+    assert isinstance(refused.exception, RunConflictError)
+    assert "not a model folder" in str(refused.exception)
 
 
 def test_the_cache_is_where_the_user_says(monkeypatch, tmp_path):
