@@ -224,8 +224,10 @@ def write_sheet(path: Path, candidates: Sequence[tuple[Candidate, str]], taxonom
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8", newline="") as stream:
-            if path.suffix == ".csv":
+        is_csv = path.suffix == ".csv"
+        # Excel takes CSV without the mark for the machine's own alphabet, and saves misread accents again.
+        with partial.open("w", encoding="utf-8-sig" if is_csv else "utf-8", newline="") as stream:
+            if is_csv:
                 names = ["id", "text", *empty, "source", "group", CHOSEN]
                 writer = csv.DictWriter(stream, names, extrasaction="ignore", restval="")
                 writer.writeheader()

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from training.room import check_room
+
 
 @click.command(
     epilog="""\b
@@ -84,6 +86,7 @@ def select(
 
     if output.exists():  # its folder is made where there is none
         check_output(output, expand_paths([*paths, *known]), overwrite=overwrite)
+    check_room(output.parent, needed_bytes=0, option="--output")
     from training.select import select_rows  # noqa: PLC0415, RUF100
     from twohands.locate import find_model  # noqa: PLC0415, RUF100
 

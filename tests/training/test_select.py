@@ -14,7 +14,7 @@ from training.data import load_splits
 from training.pseudo import read_unlabelled
 from training.select import choose, measure_uncertainty, read_candidates
 from training.selectcommands import select
-from twohands.errors import DataError
+from twohands.errors import DataError, FileWriteError
 
 SURE, TORN = [0.98, 0.01, 0.01], [0.5, 0.49, 0.01]
 NO_TOPIC, ONE_TORN = [0.01, 0.01, 0.01, 0.01], [0.01, 0.5, 0.01, 0.01]
@@ -22,7 +22,7 @@ RELEASED = str(Path(__file__).parents[2] / "models" / "twohands")
 
 
 def read_csv(path):
-    with path.open(encoding="utf-8", newline="") as stream:
+    with path.open(encoding="utf-8-sig", newline="") as stream:
         return list(csv.DictReader(stream))
 
 
@@ -162,6 +162,7 @@ def test_a_sheet_of_csv_is_filled_in_and_trained_on(pool, tmp_path, taxonomy):
     answer = CliRunner().invoke(select, arguments, catch_exceptions=False)
     assert "wrote 4 of 4 rows" in answer.stderr
     assert "1 more have their labels" in answer.stderr
+    assert sheet.read_bytes().startswith(b"\xef\xbb\xbfid,")  # else Excel misreads accents
     rows = read_csv(sheet)
     assert {row["id"] for row in rows} == {"p1", "p2", "p4", "p5"}
     assert {row["id"]: row["stance"] for row in rows if row["stance"]} == {"p4": "neutral"}
@@ -170,7 +171,7 @@ def test_a_sheet_of_csv_is_filled_in_and_trained_on(pool, tmp_path, taxonomy):
     rows.sort(key=lambda row: row["id"] == "p2")
     for row in rows[:3]:
         row |= {"stance": "state-led", "topics": "-"}
-    with sheet.open("w", encoding="utf-8", newline="") as stream:
+    with sheet.open("w", encoding="utf-8-sig", newline="") as stream:  # as it came
         writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
@@ -252,3 +253,12 @@ def test_a_sheet_of_another_kind_is_refused_before_anything_is_scored(pool, tmp_
     answer = CliRunner().invoke(select, [RELEASED, "--data", str(pool), "--output", str(tmp_path / "sheet.xlsx")])
     assert "a sheet is one of .csv, .jsonl" in str(answer.exception)
     assert not (tmp_path / "sheet.xlsx").exists()
+
+
+@pytest.mark.issue(3)
+def test_a_sheet_that_cannot_be_written_is_refused_before_anything_is_scored(pool, tmp_path, monkeypatch):
+    monkeypatch.setattr("training.select.select_rows", None)  # not reached
+    (tmp_path / "file").write_text("")
+    answer = CliRunner().invoke(select, [RELEASED, "--data", str(pool), "--output", str(tmp_path / "file" / "s.csv")])
+    assert isinstance(answer.exception, FileWriteError)
+    assert "--output" in str(answer.exception)
