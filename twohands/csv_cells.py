@@ -15,6 +15,7 @@ from twohands.values import spell_whole
 
 _FIELD_CHARS = 10_000_000
 _MOST_ALONE = 5  # rows of too many cells or too few; of more it was the file that was written without quotes
+_NAME_WORDS = 3  # of a column, where it might be prose
 _SAID = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)  # the first line, by which Excel is told
 _NOT_UTF_8 = re.compile(r"[\udc80-\udcff]")  # as "surrogateescape" has the bytes that are none
 
@@ -77,6 +78,35 @@ def _read_header(lines: _Lines, path: Path) -> tuple[list[str], Iterator[list[st
     names = next(reader, [])
     lines.check()
     return names, reader, delimiter
+
+
+def begins_as_table(start: str, column: str) -> bool:
+    """Say whether a text is rather a table, as its first line names a column and others.
+
+    Prose has its commas before a blank, as in "images, text, and more", and so have few tables: there all names must
+    be short, and the line below must have as many commas.
+
+    Args:
+        start: of the text; at least its first two lines.
+        column: which it would have; case and blanks aside, as it was not read for the text.
+
+    Returns:
+        Whether it is; of a table of one column, only where the name is as it stands and a line follows at once, as
+        "Text" may be a headline.
+    """
+    first, _, rest = start.partition("\n")
+    below = rest.partition("\n")[0].strip()
+    if first.strip(" \r\"'") == column:
+        return bool(below)
+    for mark in "\t;,":
+        cells = first.rstrip("\r").split(mark)
+        names = [cell.strip(" \"'") for cell in cells]
+        if len(cells) == 1 or not names[-1] or column.strip().casefold() not in map(str.casefold, names):
+            continue
+        is_short = all(len(name.split()) <= _NAME_WORDS for name in names)
+        if not any(cell.startswith(" ") for cell in cells) or (is_short and below.count(mark) >= len(cells) - 1):
+            return True
+    return False
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from twohands.charsets import find_marked_codec, read_utf_8_lines
-from twohands.csv_cells import read_csv_header
+from twohands.csv_cells import begins_as_table, read_csv_header
 from twohands.documents import (
     DOCUMENT_SUFFIXES,
     TEXT_SUFFIXES,
@@ -38,6 +38,7 @@ from twohands.paragraphs import iter_paragraphs
 from twohands.row_files import (
     ROW_SUFFIXES,
     PackedError,
+    find_others,
     plain_suffix,
     read_pieces,
     read_suffix,
@@ -112,12 +113,19 @@ def _check_columns(path: Path, *, text_column: str, by: str | None) -> None:
             raise FileReadError(
                 f"{path} has no column {name!r}; name the right one with {option}: {', '.join(columns)}"
             )
-    if columns is None and by is not None and not is_document(path):
-        first = next(read_rows(path, []), None)
-        # Of JSONL each row has its own; all are read only where a name is misspelt, which hours of work would go for.
-        if first is not None and not any(by in row.cells for row in read_rows(path, [])):
-            known = ", ".join(first.list_columns()[:_MAX_NAMES])
-            raise FileReadError(f"no row of {path} has {by!r}; name the right one with --by: {known}")
+        if columns is None and name is not None and not is_document(path):
+            _check_jsonl(path, name, option)
+
+
+def _check_jsonl(path: Path, name: str, option: str) -> None:
+    """Each row has its own columns; all are read only where a name is misspelt, which hours of work would go for."""
+    known = ""
+    for row in read_rows(path, []):
+        if name in row.cells:
+            return
+        known = known or ", ".join(row.list_columns()[:_MAX_NAMES])
+    if known:  # a file that holds no row has none to miss it in
+        raise FileReadError(f"no row of {path} has {name!r}; name the right one with {option}: {known}")
 
 
 def _refuse_by(by: str) -> FileReadError:
@@ -175,6 +183,18 @@ def find_inputs(paths: Iterable[Path], *, text_column: str, by: str | None = Non
     for suffix in sorted({path.suffix.lower() for path in files if is_document(path)} - set(TEXT_SUFFIXES)):
         import_reader(suffix)
     return files
+
+
+def find_unread(paths: Iterable[Path]) -> list[Path]:
+    """Find the files of folders that `find_inputs` passes over, as they are of another kind.
+
+    Args:
+        paths: as there.
+
+    Returns:
+        Files in order of name, folder by folder.
+    """
+    return [other for path in paths if path.is_dir() for other in find_others(path, ROW_SUFFIXES + DOCUMENT_SUFFIXES)]
 
 
 def name_document(row: Row, by: str | None, file: str) -> tuple[str, bool]:
@@ -269,8 +289,8 @@ def _read_pieces(stream: BinaryIO) -> Iterator[bytes]:
         raise FileReadError(f"cannot read standard input: {error.strerror or error}") from error
 
 
-def _find_kind(content: bytes) -> str:
-    """The suffix of the document that standard input is; an array of JSON is refused, which went for prose."""
+def _find_kind(content: bytes, text_column: str) -> str:
+    """The suffix of the document that standard input is; a table and an array of JSON are refused: they were prose."""
     if content.startswith(b"%PDF-"):
         return ".pdf"
     if content.startswith(b"PK\x03\x04"):
@@ -285,7 +305,14 @@ def _find_kind(content: bytes) -> str:
             raise FileReadError(
                 "standard input is a JSON array; one object a line is expected: jq -c '.[]' FILE | twohands classify -"
             )
-    return ".html" if _HTML.match(start) else ".txt"
+    if _HTML.match(start):
+        return ".html"
+    if begins_as_table(start, text_column):
+        raise FileReadError(
+            f"standard input begins as a table does, with a column {text_column!r}, and is read as JSONL or as one "
+            "document only; name the file instead: twohands classify FILE.csv"
+        )
+    return ".txt"
 
 
 def read_stdin(
@@ -305,7 +332,8 @@ def read_stdin(
         The suffix of the document that it is, or nothing for rows; and its items.
 
     Raises:
-        FileReadError: it cannot be read, is an array of JSON, or a document that is to be summed up by a column.
+        FileReadError: it cannot be read, is an array of JSON, a table, or a document that is to be summed up by a
+            column.
         MissingExtraError: HTML, PDF or .docx without the extra `documents`.
     """
     pieces = _read_pieces(stream)
@@ -320,7 +348,7 @@ def read_stdin(
         return "", (_item_from_row(row, text_column, name_document(row, by, STDIN_NAME)) for row in rows)
 
     content = b"".join([*head, *pieces])
-    suffix = _find_kind(content)
+    suffix = _find_kind(content, text_column)
     if by is not None and by not in PLACES:
         raise _refuse_by(by)
     if suffix not in TEXT_SUFFIXES:

@@ -19,8 +19,16 @@ def model_roots() -> list[Path]:
 
     Returns:
         Folders that exist.
+
+    Raises:
+        ModelNotFoundError: `TWOHANDS_MODELS` is set, and no folder.
     """
-    roots = [Path(os.environ["TWOHANDS_MODELS"])] if os.environ.get("TWOHANDS_MODELS") else []
+    named = os.environ.get("TWOHANDS_MODELS")
+    if named and not Path(named).is_dir():  # another place may have another model of the same name
+        raise ModelNotFoundError(
+            f"TWOHANDS_MODELS is {named!r}, which is no folder; set it to one that holds model folders, or to nothing"
+        )
+    roots = [Path(named)] if named else []
     roots += [Path("models"), _PACKAGE.parent / "models", _PACKAGE / "released" / "models"]
     unique: dict[Path, Path] = {}
     for root in roots:
@@ -39,7 +47,7 @@ def find_model(name_or_path: str | Path | None = None) -> Path:
         A folder that has a manifest.
 
     Raises:
-        ModelNotFoundError: there is none; the message says where was looked.
+        ModelNotFoundError: there is none, and the message says where was looked; or `TWOHANDS_MODELS` is no folder.
     """
     wanted = str(name_or_path or DEFAULT_MODEL)
     candidates = [Path(wanted)] if name_or_path else []

@@ -106,8 +106,8 @@ def normalise(text: object, *, limit_chars: int = LIMIT_CHARS) -> str:
         raise InputTypeError(f"found {type(text).__name__}, expected a string of text")
     if len(text) > limit_chars:
         raise ParagraphTooLongError(
-            f"found {len(text)} characters, at most {limit_chars} are read as one paragraph; put blank lines "
-            "between its paragraphs"
+            f"found {len(text)} characters, at most {limit_chars} are read as one paragraph; make several rows or "
+            "texts of it, or give it as a document, which is split: as a .txt file, or to /v1/documents"
         )
     # Most paragraphs are such already: in printable ASCII the space is the only white space.
     if text.isascii() and text.isprintable() and "  " not in text and (paragraph := text.strip()):

@@ -102,6 +102,24 @@ def bound_lines(pieces: Iterable[bytes], name: str, faults: list[str]) -> Iterat
         yield b"\n" if is_long else piece
 
 
+def _is_shown(path: Path, folder: Path) -> bool:
+    return not any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts)
+
+
+def find_others(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """Find what `find_files` passes over as of another kind: neither hidden nor in a hidden folder.
+
+    Args:
+        folder: as there.
+        suffixes: by which the names of those end that are read.
+
+    Returns:
+        Files in order of name.
+    """
+    found = (path for path in folder.rglob("*") if read_suffix(path) not in suffixes and path.is_file())
+    return sorted(path for path in found if _is_shown(path, folder))
+
+
 def find_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     """Find files in a folder and below it, but hidden ones and those in hidden folders.
 
@@ -117,7 +135,7 @@ def find_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
         Files in order of name, each once.
     """
     found = (path for path in folder.rglob("*") if read_suffix(path) in suffixes and path.is_file())
-    shown = (path for path in found if not any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts))
+    shown = (path for path in found if _is_shown(path, folder))
     by_file: dict[Path, Path] = {}
     for path in sorted(shown, key=lambda path: (path.is_symlink(), path)):  # by its own name, not by a link's
         by_file.setdefault(path.resolve(), path)

@@ -194,6 +194,24 @@ def test_bad_items_alone_are_no_failure_unless_nothing_is_left(classify):
     assert classify(stdin=b"").code == 1
 
 
+@pytest.mark.issue(4)
+def test_files_of_a_folder_that_are_not_read_are_told_of(classify, tmp_path):
+    folder = tmp_path / "mine"
+    (folder / "in").mkdir(parents=True)
+    (folder / "a.txt").write_text(FIRST)
+    assert "not read" not in classify(folder).stderr
+    (folder / "in" / "b.rtf").touch()
+    (folder / ".DS_Store").touch()
+    (folder / "~$a.doc").touch()
+    finished = classify(folder)
+    assert (finished.code, finished.stderr) == (0, f"1 file of another kind is not read: {folder / 'in' / 'b.rtf'}\n")
+    for name in "cdefgh":
+        (folder / f"{name}.doc").touch()
+    line = classify(folder).stderr
+    assert line.startswith("7 files of other kinds are not read: ")
+    assert line.endswith("g.doc, …\n")
+
+
 def test_no_row_is_no_failure(classify, tmp_path):
     (tmp_path / "rows.jsonl").touch()
     finished = classify(tmp_path / "rows.jsonl", "--output", tmp_path / "out.csv")
@@ -241,6 +259,7 @@ def test_thresholds(classify):
         (["rows.jsonl", "--output", "none/out.jsonl"], 1, "unwritable_file"),
         (["rows.jsonl", "--model", "none"], 1, "model_not_found"),
         (["rows.csv", "--text-column", "body"], 1, "unreadable_file"),
+        (["rows.jsonl", "--text-column", "body"], 1, "unreadable_file"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_written(

@@ -414,6 +414,66 @@ def test_an_array_of_json_is_no_prose(content):
         read_bytes(content)
 
 
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    "start",
+    [
+        "id,text\n1,The mill.\n",
+        '\ufeff"id";"Text";"How far do you agree, and why?"\r\n1;The mill.;2\r\n',
+        "id\tTEXT\n1\tThe mill.\n",
+        ",text\n0,The mill.\n",
+        "id, text, year\n1, The mill., 1999\n",
+        "text,stance",
+        "text\nThe mill.\nThe depot.\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_table_on_standard_input_is_no_prose(start, encoding):
+    with pytest.raises(FileReadError, match="name the file"):
+        read_bytes(start.encode(encoding))
+
+
+@pytest.mark.issue(4)
+def test_a_table_on_standard_input_is_known_by_the_column_that_was_named():
+    with pytest.raises(FileReadError, match="'body'"):
+        read_stdin(io.BytesIO(b"id,body\n1,The mill.\n"), [], text_column="body")
+    assert read_bytes(b"id,body\n1,The mill.\n")[0]
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    "start",
+    [
+        "Text, images and sound are to be labelled, ",
+        "The rules cover images, text, and\nsound, film, and maps. ",
+        "Images, text, sound\n\n",
+        "Of text, said the minister, and\nof images, ",
+        "Text\n",
+        "text\n\n",
+        "Text;\n",
+        "text: ",
+    ],
+)
+def test_prose_about_text_is_prose(start):
+    is_document, items, faults = read_bytes(f"{start}{FIRST}".encode())
+    assert (is_document, bool(items), faults) == (True, True, [])
+
+
+@pytest.mark.issue(4)
+def test_rows_of_which_none_has_the_text_are_refused_before_any_is_classified(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"id": 1, "body": "The mill."}\nbroken\n{"id": 2, "speech": "The depot."}\n')
+    with pytest.raises(
+        FileReadError, match=r"no row of .* has 'text'; name the right one with --text-column: id, body"
+    ):
+        find_inputs([path], text_column="text")
+    assert find_inputs([path], text_column="speech") == [path]
+    path.write_text('{"id": 1}\n{"text": null}\n')  # each row has its own columns
+    assert find_inputs([path], text_column="text") == [path]
+    path.write_text("broken\n")
+    assert find_inputs([path], text_column="text") == [path]
+
+
 @pytest.mark.parametrize("start", ["[Applause] ", '["Never", he said.] '])
 def test_prose_in_brackets_is_prose(start):
     _, (item,), _ = read_bytes(f"{start}{FIRST}".encode())

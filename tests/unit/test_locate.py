@@ -41,6 +41,19 @@ def test_the_environment_comes_first(places, monkeypatch):
     assert list_models()[1] == places / "chosen" / "twohands"
 
 
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("name", ["none", "file"])
+def test_a_folder_that_the_environment_misspells_gives_way_to_no_other(places, monkeypatch, name):
+    (places / "file").touch()
+    monkeypatch.setenv("TWOHANDS_MODELS", str(places / name))
+    for look in (find_model, list_models, model_roots):
+        with pytest.raises(ModelNotFoundError, match="TWOHANDS_MODELS"):
+            look()
+    assert find_model("models/only-work") == Path("models/only-work")
+    monkeypatch.setenv("TWOHANDS_MODELS", "")
+    assert find_model() == Path("models/twohands")
+
+
 def test_the_environment_comes_first_even_when_it_names_a_known_place(places, monkeypatch):
     # The checkout's models, named by the environment, must not fall behind the working folder's.
     monkeypatch.setattr("twohands.locate._PACKAGE", places / "checkout" / "twohands")

@@ -99,8 +99,9 @@ def test_only_strings_are_text(raw):
 
 def test_the_limit_is_exact():
     assert len(normalise("a" * LIMIT_CHARS)) == LIMIT_CHARS
-    with pytest.raises(ParagraphTooLongError):
+    with pytest.raises(ParagraphTooLongError, match=r"as a \.txt file") as caught:
         normalise("a" * (LIMIT_CHARS + 1))
+    assert "blank lines" not in str(caught.value)  # of a row, which is one paragraph whatever stands in it
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 from click.core import ParameterSource
 
+from twohands.printable import make_printable
+
 if TYPE_CHECKING:
     from twohands.outputs import Format
 
@@ -15,6 +17,7 @@ Engine = Literal["local", "ray"]
 
 # JSON lines under such a name would be read as a broken table, or as one JSON value that ends after its first line.
 _NOT_WRITTEN = {".tsv", ".xls", ".ods", ".json"}
+_MOST_NAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,18 @@ def parse_thresholds(ctx: click.Context, param: click.Parameter, values: tuple[s
 
 
 def choose_inputs(files: tuple[Path, ...], *, text_column: str, by: str | None) -> list[Path] | None:
-    """Files to read; None for standard input."""
-    from twohands.items import find_inputs
+    """Files to read, with a line on those of a folder that are passed over; None for standard input."""
+    from twohands.items import find_inputs, find_unread
 
     if Path("-") in files and len(files) > 1:
         raise click.UsageError("'-' is standard input and stands alone")
     if files and files != (Path("-"),):
-        return find_inputs(files, text_column=text_column, by=by)
+        inputs = find_inputs(files, text_column=text_column, by=by)
+        if unread := find_unread(files):
+            names = ", ".join(str(path) for path in unread[:_MOST_NAMES]) + ", …" * (len(unread) > _MOST_NAMES)
+            what = "1 file of another kind is" if len(unread) == 1 else f"{len(unread)} files of other kinds are"
+            click.echo(make_printable(f"{what} not read: {names}"), err=True)
+        return inputs
     if not files and sys.stdin.isatty():
         raise click.UsageError("nothing to classify: name a FILE, or pipe text or JSONL into this command")
     return None
