@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,15 @@ def _read(paths: Sequence[Path], taxonomy: Taxonomy) -> AuditedRows:
     return rows
 
 
+@contextmanager
+def _telling_faults(rows: AuditedRows) -> Iterator[None]:
+    """Tell of rows that cannot be used beside what the others are too few for: it may be for them alone."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(error.heading, [*error.faults, *rows.all_faults]) from error
+
+
 @click.command(
     cls=VariadicCommand,
     epilog="""\b
@@ -257,18 +267,19 @@ def audit(
     known = load_taxonomy(find_config(taxonomy or "taxonomy"))
     rows = _read(data, known)
     examples = rows.examples
-    known, left_out = cut_taxonomy(known, {"the data": examples})
     for column in by:
         slice_values(examples, column)  # a misspelt column fails before minutes are spent
-    parted = make_folds(examples, n_folds=folds, seed=seed)
     fewer = f"give fewer --folds ({LEAST_FOLDS} at least), or " if folds > LEAST_FOLDS else "give "
-    # Each fold tunes once, so that a head of few documents has nothing to be tuned on.
-    known, too_few = cut_taxonomy(
-        known,
-        {f"fold {fold + 1}": [each for each, of in zip(examples, parted, strict=True) if of == fold]
-         for fold in range(folds)},
-        advice=f"; {fewer}more documents that are labelled for it",
-    )  # fmt: skip
+    with _telling_faults(rows):
+        known, left_out = cut_taxonomy(known, {"the data": examples})
+        parted = make_folds(examples, n_folds=folds, seed=seed)
+        # Each fold tunes once, so that a head of few documents has nothing to be tuned on.
+        known, too_few = cut_taxonomy(
+            known,
+            {f"fold {fold + 1}": [each for each, of in zip(examples, parted, strict=True) if of == fold]
+             for fold in range(folds)},
+            advice=f"; {fewer}more documents that are labelled for it",
+        )  # fmt: skip
     fitter = Learner.make(learner, known, [], seed=seed, num_threads=threads)
     with show_progress("reading", len(examples)) as advance:
         fitter.read(examples, advance=advance)

@@ -59,7 +59,7 @@ def make_folds(examples: Sequence[Example], *, n_folds: int, seed: int) -> npt.N
         sizes[example.group] = sizes.get(example.group, 0) + 1
     if len(sizes) < n_folds:
         more = f"--folds {len(sizes)}" if len(sizes) >= LEAST_FOLDS else f"rows of {LEAST_FOLDS} documents or more"
-        fault = f"{len(sizes)} groups (documents), but {n_folds} folds; give {more}"
+        fault = f"{len(sizes)} groups (documents), but --folds {n_folds}; give {more}"
         raise DataError("the rows cannot be parted", [fault])
     order = np.random.default_rng(seed).permutation(len(sizes))
     groups = list(sizes)

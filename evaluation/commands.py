@@ -28,7 +28,14 @@ from evaluation.options import (
     list_versions,
     seed_option,
 )
-from evaluation.output import check_outputs, describe_rows, list_model_files, write_predictions
+from evaluation.output import (
+    PREDICTION_KEYS,
+    check_outputs,
+    check_rows_output,
+    describe_rows,
+    list_model_files,
+    write_predictions,
+)
 from evaluation.progress import show_progress
 from evaluation.report import METRICS_NAME, PAGE_NAME, check_report_extra, write_report
 from evaluation.restated import check_restated, measure_restated, print_restated
@@ -61,6 +68,8 @@ def _check_beforehand(
     outputs = [] if report is None else [report / METRICS_NAME, report / PAGE_NAME]
     outputs += [] if predictions is None else [predictions]
     check_outputs(outputs, [*expand_paths(data), *list_model_files(model)])
+    if predictions is not None:
+        check_rows_output(predictions, PREDICTION_KEYS, option="--predictions")
 
 
 def _print(measured: Mapping[str, Any], report: Path | None) -> None:

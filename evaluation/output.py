@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +16,10 @@ from twohands.locate import find_model
 from twohands.manifest import MANIFEST_NAME, load_manifest
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
+PREDICTION_KEYS = ("id", "group", "truth", "labels", "scores")
 _DIGITS = 6  # as answers show scores
+_OF_TABLES = {".csv", ".tsv", ".xlsx", ".parquet"}
+_LINE_BYTES = 40_000_000
 
 
 def list_model_files(name: str | None) -> list[Path]:
@@ -66,6 +69,39 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], *, replaced: 
             raise FileWriteError(f"cannot write {output}: {there} is no folder")
         if not os.access(there, os.W_OK | os.X_OK):  # minutes of work would end with it
             raise FileWriteError(f"cannot write {output}: nothing may be written in the folder {there}")
+
+
+def _begins_with(path: Path, keys: Collection[str]) -> bool:
+    """Whether a file is empty, or its first line is an object that has these keys."""
+    with path.open("rb") as stream:
+        first = stream.readline(_LINE_BYTES)
+    try:
+        found = json.loads(first) if first else dict.fromkeys(keys)
+    except ValueError:  # also of bytes that are no UTF-8
+        return False
+    return isinstance(found, dict) and found.keys() >= set(keys)
+
+
+def check_rows_output(path: Path, keys: Collection[str], *, option: str) -> None:
+    """Refuse a file of rows that would take the place of another one, or whose name says another format.
+
+    What an earlier run of the same command wrote is replaced, as all that evaluation writes is.
+
+    Args:
+        path: what `write_predictions` is to write, as `check_outputs` let it through.
+        keys: that each of its rows has.
+        option: by which it is named.
+
+    Raises:
+        FileWriteError: its name ends as that of a table does.
+        RunConflictError: a file of this name is there, and holds something else.
+    """
+    if (suffix := path.suffix.lower()) in _OF_TABLES:
+        raise FileWriteError(f"{path} ends in {suffix}, but {option} writes JSON lines; let it end in .jsonl")
+    if path.exists() and not (path.is_file() and _begins_with(path, keys)):
+        raise RunConflictError(
+            f"{path} is there and does not begin as what {option} writes; it is left alone: choose another {option}"
+        )
 
 
 def write_whole(path: Path, text: str) -> None:

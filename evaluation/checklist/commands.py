@@ -7,7 +7,7 @@ import click
 
 from evaluation.checklist.bars import check_bar_capabilities, check_bar_heads, check_gate, find_unchecked, read_bars
 from evaluation.checklist.expand import expand_suites, texts_of
-from evaluation.checklist.measure import describe_outcome, measure_outcomes
+from evaluation.checklist.measure import OUTCOME_KEYS, describe_outcome, measure_outcomes
 from evaluation.checklist.page import PAGE_NAME, REPORT_NAME, write_page
 from evaluation.checklist.rates import check_scipy
 from evaluation.checklist.rows import RowTexts, load_texts
@@ -15,7 +15,7 @@ from evaluation.checklist.run import run_checks
 from evaluation.checklist.suites import Suites, check_taxonomy, load_suites
 from evaluation.checklist.tables import print_checklist, print_tests
 from evaluation.options import JSON, PATH, RUNTIME, THREADS, VariadicCommand, describe_command, list_versions
-from evaluation.output import check_outputs, list_model_files, write_predictions
+from evaluation.output import check_outputs, check_rows_output, list_model_files, write_predictions
 from evaluation.progress import show_progress
 from evaluation.report import check_report_extra
 from twohands.classifier import Classifier
@@ -198,6 +198,8 @@ def checklist(
     # A folder stands for its files: what is written into it must not take the place of one of them (#6).
     inputs = [*suite_files, *expand_paths(row_files), *list_model_files(model)]
     check_outputs([*outputs, *([] if outcomes is None else [outcomes])], inputs)
+    if outcomes is not None:
+        check_rows_output(outcomes, OUTCOME_KEYS, option="--outcomes")
     rows = load_texts(row_files, at_most=most_rows, seed=seed) if row_files else None
     classifier = Classifier.load(model, num_threads=threads, runtime=runtime)
     try:

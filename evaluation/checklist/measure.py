@@ -147,6 +147,9 @@ def count_held(gates: Sequence[Mapping[str, object]]) -> str:
     return f"{n_held} of {len(gates)} bars are held{beyond}"
 
 
+OUTCOME_KEYS = ("capability", "test", "expected", "answer", "passed")  # of those that each outcome has
+
+
 def describe_outcome(outcome: Outcome, *, with_text: bool = True) -> Json:
     """Say of one check what was asked and answered.
 

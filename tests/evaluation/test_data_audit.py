@@ -191,7 +191,7 @@ def test_folds_hold_whole_documents_and_are_even(planted, taxonomy):
         few = [example for example in examples if example.group in list(by_group)[:n_groups]]
         with pytest.raises(errors.DataError) as caught:
             make_folds(few, n_folds=5, seed=0)
-        assert caught.value.faults == [f"{n_groups} groups (documents), but 5 folds; {advice}"]
+        assert caught.value.faults == [f"{n_groups} groups (documents), but --folds 5; {advice}"]
 
 
 def test_alikeness_is_the_share_of_common_sequences(monkeypatch):
@@ -233,6 +233,19 @@ def test_a_head_labelled_in_too_few_documents_is_left_out_with_the_reason(tmp_pa
 def test_files_without_a_usable_row_are_refused(tmp_path):
     with pytest.raises(errors.DataError):
         run("--data", write_rows(tmp_path / "none.jsonl", [{"text": "a", "stance": "leftish"}]))
+
+
+@pytest.mark.issue(6)
+def test_rows_that_are_too_few_for_the_faults_of_others_are_told_with_these(tmp_path):
+    rows = make_rows(8, noise=0)
+    path = write_rows(tmp_path / "rows.jsonl", rows[:2] + [row | {"stance": "leftish"} for row in rows[2:]])
+    with pytest.raises(errors.DataError) as caught:
+        run("--data", path)
+    assert "--folds 5" in caught.value.faults[0]
+    assert any(f"{path}:3" in fault and "leftish" in fault for fault in caught.value.faults[1:])
+    write_rows(path, [{**row, "stance": None, "topics": None} for row in rows[:6]] + [{**rows[6], "stance": "leftish"}])
+    with pytest.raises(errors.DataError, match="leftish"):
+        run("--data", path)
 
 
 @pytest.mark.issue(6)

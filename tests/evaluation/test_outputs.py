@@ -123,3 +123,40 @@ def test_a_folder_that_may_not_be_written_in_is_told_too(tmp_path, monkeypatch):
     monkeypatch.setattr("evaluation.output.os.access", lambda place, _: place != tmp_path)
     with pytest.raises(FileWriteError, match="nothing may be written in"):
         check_outputs([tmp_path / "new" / "page.html"], [])
+
+
+ROWS_OUTPUTS = [
+    "evaluate --model model --data dev.jsonl --replicates 100 --predictions",
+    "checklist --model model --no-shipped --suite suite.yaml --outcomes",
+]
+
+
+@pytest.mark.issue(6)
+@pytest.mark.parametrize("call", ROWS_OUTPUTS)
+def test_rows_are_not_written_over_another_file_nor_as_a_table(kept, tmp_path, monkeypatch, call):
+    monkeypatch.chdir(kept)
+    command, *words = shlex.split(call)
+    mine = tmp_path / "mine.jsonl"
+    for held in (b"my notes", b'{"id": "a", "text": "A."}\n', b"[]", b"\xff\n"):
+        mine.write_bytes(held)
+        found = CliRunner().invoke(COMMANDS[command], [*words, str(mine)])
+        assert isinstance(found.exception, RunConflictError)
+        assert words[-1] in str(found.exception)
+        assert mine.read_bytes() == held
+    for suffix in (".csv", ".TSV", ".xlsx", ".parquet"):
+        found = CliRunner().invoke(COMMANDS[command], [*words, str(tmp_path / f"new{suffix}")])
+        assert isinstance(found.exception, FileWriteError)
+        assert "JSON lines" in str(found.exception)
+
+
+@pytest.mark.issue(6)
+@pytest.mark.parametrize("call", ROWS_OUTPUTS)
+def test_rows_of_the_same_command_are_written_again(kept, tmp_path, monkeypatch, call):
+    monkeypatch.chdir(kept)
+    command, *words = shlex.split(call)
+    written = []
+    for _ in range(2):
+        done = CliRunner().invoke(COMMANDS[command], [*words, str(tmp_path / "rows.jsonl")])
+        assert done.exit_code == 0, done.output
+        written.append((tmp_path / "rows.jsonl").read_bytes())
+    assert written[0] == written[1] != b""
