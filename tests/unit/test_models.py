@@ -56,6 +56,13 @@ def test_list(run, places):
     assert run("models", "list").code == 0
 
 
+@pytest.mark.issue(6)
+def test_list_says_of_which_rows_figures_are_where_these_are_no_test(run, places):
+    assert ", on " not in run("models", "list").stdout.decode()
+    update(places / "twohands", metrics={"dev": FIGURES["test"]})
+    assert "stance .757 [.700, .810], topics .500, on dev  models" in run("models", "list").stdout.decode()
+
+
 def test_list_of_nothing_says_where_was_looked(run, places):
     shutil.rmtree(places)
     finished = run("models", "list")

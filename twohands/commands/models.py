@@ -43,12 +43,14 @@ def _as_json(folder: Path, loaded: "tuple[Manifest, str] | TwoHandsError") -> di
 
 
 def _as_cells(folder: Path, loaded: "tuple[Manifest, str] | TwoHandsError") -> list[str]:
-    from twohands.inspection import folder_size_bytes, format_figure, headline
+    from twohands.inspection import folder_size_bytes, format_figure, headline, headline_split
 
     if not isinstance(loaded, tuple):
         return [folder.name, "-", "-", "-", "damaged, see `twohands models verify`", str(folder)]
     manifest, _ = loaded
     figures = ", ".join(f"{head} {format_figure(figure)}" for head, figure in headline(manifest).items())
+    if figures and (split := headline_split(manifest)) != "test":  # by dev a model was chosen, so it looks better there
+        figures += f", on {split}"
     size = f"{folder_size_bytes(folder) / 1e6:.1f} MB"
     return [manifest.name, manifest.version, manifest.graph.precision, size, figures or "-", str(folder)]
 
