@@ -18,6 +18,7 @@ from evaluation.options import (
     DAMAGE_DRAWS,
     DATA,
     JSON,
+    MODEL_OPTION,
     PATH,
     REPLICATES,
     RUNTIME,
@@ -164,7 +165,7 @@ def evaluate(
     classifier = Classifier.load(model, num_threads=threads, runtime=runtime)
     try:
         taxonomy, rules = classifier.taxonomy, classifier.manifest.rules
-        labelled = load_labelled(data, taxonomy, skip_unlabelled=skip_unlabelled)
+        labelled = load_labelled(data, taxonomy, skip_unlabelled=skip_unlabelled, taxonomy_option=MODEL_OPTION)
         examples = labelled.examples
         check_restated(examples)
         for column in by:

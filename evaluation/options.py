@@ -40,6 +40,7 @@ RUNTIME = click.option(
     help="What runs the model; openvino is faster on CPUs with AMX, auto takes it there.",
 )
 TAXONOMY_OPTION = "--taxonomy FILE"  # as messages name it
+MODEL_OPTION = "--model FOLDER of a model that has them"
 SKIP = click.option("--skip-unlabelled", is_flag=True, help="Pass over rows without any label; else they are refused.")
 TRAIN = click.option("--train", type=PATH, multiple=True, metavar="FILE...", help="Rows that a baseline is fitted on.")
 DEV = click.option("--dev", type=PATH, multiple=True, metavar="FILE...", help="Rows that a baseline is tuned on.")

@@ -94,7 +94,10 @@ def list_side_files(name: str) -> list[Path]:
         try:
             return list_model_files(name)
         except ModelNotFoundError as error:
-            raise ModelNotFoundError(f"{error}{suggest(name.partition(':')[0], tuple(_NEEDS))}") from error
+            hint = suggest(name.partition(":")[0], tuple(_NEEDS)).replace(
+                "; did", " Did"
+            )  # a sentence stands before it
+            raise ModelNotFoundError(f"{error}{hint}") from error
     return [] if baseline.path is None or Path(baseline.path).is_dir() else [Path(baseline.path)]
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from serving.environment import PREFIX, describe_unknown
 from serving.logs import set_up_logs
 from serving.server import run_server
-from serving.settings import LogFormat, LogLevel, ServeSettings
+from serving.settings import PATTERNS, LogFormat, LogLevel, ServeSettings
 from serving.supervisor import run_workers
 from twohands.errors import ConfigError
 from twohands.paragraphs import LIMIT_CHARS
@@ -128,7 +128,7 @@ def serve(**options: Any) -> None:  # noqa: ANN401 - checked by ServeSettings
     try:
         settings = ServeSettings(**name_models(options))
     except ValidationError as error:
-        raise ConfigError("these options cannot be served with", describe_faults(error)) from error
+        raise ConfigError("these options cannot be served with", describe_faults(error, PATTERNS)) from error
     known = {str(option.envvar) for option in click.get_current_context().command.params if option.envvar}
     if unknown := describe_unknown(os.environ, known):
         set_up_logs(level=settings.log_level, log_format=settings.log_format)

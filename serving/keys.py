@@ -38,7 +38,9 @@ _NEVER: _Stamp = (-1, -1, -1)
 
 KeyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 CorrectionsRight = Literal["none", "read", "write"]
-KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,63}$")]
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,63}$"
+KeyName = Annotated[str, StringConstraints(pattern=_NAME)]
+_PATTERNS = {_NAME: "1 to 64 of the letters A to Z, digits, blanks, ., _, @ and -, with a letter or digit first"}
 
 
 class ApiKey(BaseModel):
@@ -110,7 +112,7 @@ def make_key(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
     except ValidationError as error:
-        raise ConfigError("no such key can be made", describe_faults(error)) from error
+        raise ConfigError("no such key can be made", describe_faults(error, _PATTERNS)) from error
     return key, kept
 
 
@@ -131,13 +133,15 @@ def read_keys(path: Path) -> list[ApiKey]:
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
-        raise FileReadError(f"cannot read the key file {path}: {error.strerror}") from error
+        is_absent = isinstance(error, FileNotFoundError)
+        remedy = f"; `twohands keys add NAME --file {path}` makes it" if is_absent else ""
+        raise FileReadError(f"cannot read the key file {path}: {error.strerror}{remedy}") from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(heading, ["it is not JSON"]) from error
     try:
         keys = KeyFile.model_validate(content).keys
     except ValidationError as error:
-        raise ConfigError(heading, describe_faults(error)) from error
+        raise ConfigError(heading, describe_faults(error, _PATTERNS)) from error
     ids = [key.id for key in keys]
     if repeated := sorted({key_id for key_id in ids if ids.count(key_id) > 1}):
         raise ConfigError(heading, [f"the id {key_id} stands twice" for key_id in repeated])

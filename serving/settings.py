@@ -11,7 +11,9 @@ from twohands.runtimes import DEFAULT_RUNTIME, Runtime
 
 LogLevel = Literal["critical", "error", "warning", "info", "debug"]
 LogFormat = Literal["json", "text"]
-Origin = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$")]
+_ORIGIN = r"^https?://[A-Za-z0-9.\-\[\]:]+$"
+Origin = Annotated[str, StringConstraints(pattern=_ORIGIN)]
+PATTERNS = {_ORIGIN: "http:// or https://, a host, and its port if it has one, such as https://example.org:8443"}
 
 
 class ServeSettings(BaseModel):

@@ -19,6 +19,16 @@ Positive = Annotated[float, Field(gt=0)]
 Recipe = Literal["plain-int8", "fused-int8", "fused-int8-early", "plain-int8-ffn", "fused-int8-ffn"]
 
 
+_COMMIT, _SHA256 = r"^[0-9a-f]{40}$", r"^[0-9a-f]{64}$"
+_RUN_NAME, _VERSION = r"^[a-z0-9][a-z0-9._-]*$", r"^\d+\.\d+\.\d+$"
+_PATTERNS = {
+    _COMMIT: "a commit of 40 hex digits",
+    _SHA256: "64 hex digits in small letters",
+    _RUN_NAME: "small letters, digits, ., _ and -, with a letter or digit first",
+    _VERSION: "three numbers, such as 1.0.0",
+}
+
+
 class _Section(BaseModel):
     # YAML has words for infinity and no number, and a gate of infinity would never fail.
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -88,10 +98,10 @@ class EncoderConfig(_Section):
     """Which pre-trained encoder is fine-tuned."""
 
     name: str = Field(min_length=1, description="a pinned name, a local folder, or a hub name")
-    revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = Field(
+    revision: Annotated[str, StringConstraints(pattern=_COMMIT)] | None = Field(
         description="commit of a hub name, 40 hex digits; null for a pinned name or a folder"
     )
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+    sha256: Annotated[str, StringConstraints(pattern=_SHA256)] | None = Field(
         description="of its weights; null takes the pinned digest, or records what was found"
     )
     num_layers: int | None = Field(
@@ -178,8 +188,8 @@ class ExportConfig(_Section):
 class TrainConfig(_Section):
     """One run."""
 
-    run_name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
-    version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
+    run_name: Annotated[str, StringConstraints(pattern=_RUN_NAME)]
+    version: Annotated[str, StringConstraints(pattern=_VERSION)]
     license: str = Field(min_length=1, description="SPDX name of the model's licence")
     seed: int = Field(ge=0, le=2**32 - 1)
     taxonomy: str = Field(description="path beside this file, or the name of a shipped one")
@@ -323,7 +333,7 @@ def _validate(content: object, overrides: Sequence[str], place: str) -> TrainCon
     try:
         config = TrainConfig.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(f"{what} is not a run's config", faults + describe_faults(error)) from error
+        raise ConfigError(f"{what} is not a run's config", faults + describe_faults(error, _PATTERNS)) from error
     if faults:
         raise ConfigError(f"{what} is not a run's config", faults)
     return config

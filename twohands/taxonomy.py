@@ -4,7 +4,7 @@ Knows nothing of models, text or training.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -162,9 +162,17 @@ def _explain_name(value: str) -> str:
     return f"expected small letters, digits, - and _ between them{example}"
 
 
-def describe_faults(error: ValidationError) -> list[str]:
-    """Turn pydantic's errors into one line each: where, what was found, what was expected."""
-    faults = []
+def describe_faults(error: ValidationError, patterns: Mapping[str, str] | None = None) -> list[str]:
+    """Turn pydantic's errors into one line each: where, what was found, what was expected.
+
+    Args:
+        error: of a schema.
+        patterns: those of its strings, and what they ask for in words.
+
+    Returns:
+        A line for each fault.
+    """
+    faults, patterns = [], patterns or {}
     for fault in error.errors(include_url=False):
         where = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
         shown = "nothing" if fault["input"] is None else repr(str(fault["input"])[:80])  # `key:`, or an empty file
@@ -174,6 +182,10 @@ def describe_faults(error: ValidationError) -> list[str]:
         message = {"extra_forbidden": "unknown key", "missing": "missing key"}.get(fault["type"], fault["msg"])
         if fault["type"] == "string_pattern_mismatch" and fault["ctx"]["pattern"] == _NAME:
             message = _explain_name(fault["input"])
+        elif fault["type"] == "string_pattern_mismatch" and fault["ctx"]["pattern"] in patterns:
+            message = f"expected {patterns[fault['ctx']['pattern']]}"
+        elif fault["type"] == "list_type" and isinstance(fault["input"], str):
+            message = f"expected a list: write [{fault['input'][:80]}]"
         elif fault["type"] == "model_type":  # a label that is its word alone, most often
             message = (
                 f"expected keys and their values, as {{{_SHOWN_KEYS.get(fault['ctx']['class_name'], 'key: value')}}}"

@@ -34,6 +34,7 @@ from evaluation.options import (
     DATA,
     DEV,
     JSON,
+    MODEL_OPTION,
     PATH,
     REPLICATES,
     THREADS,
@@ -230,7 +231,7 @@ def report(
     outputs = [output / each for each in (REPORT_NAME, PAGE_NAME, *written)]
     # A card comes with a new model folder, which holds nothing but the model.
     check_outputs(outputs if page is None else [*outputs, page], inputs, replaced=folder if card else None)
-    load_labelled(data, manifest.taxonomy)
+    load_labelled(data, manifest.taxonomy, taxonomy_option=MODEL_OPTION)
     _check_baselines(baselines, splits, manifest.taxonomy, seed=seed)
     found = run_parts(parts, output, tell=lambda line: click.echo(line, err=True))
     described = {

@@ -293,6 +293,14 @@ def test_rows_without_any_label_are_refused_unless_skipped(tiny_model, tmp_path)
     assert (report["n"], report["data"]["n_skipped"]) == (40, 3)
 
 
+@pytest.mark.issue(6)
+def test_rows_of_other_labels_name_the_option_for_their_model(tiny_model, tmp_path):
+    path = write_rows(tmp_path / "rows.jsonl", [{"text": f"Day {n}.", "branch": "civil"} for n in range(3)])
+    for extra in ((), ("--skip-unlabelled",)):
+        with pytest.raises(errors.DataError, match="other labels than these: --model FOLDER"):
+            run("--model", tiny_model, "--data", path, *extra)
+
+
 def test_missing_things_have_their_errors(tiny_model, rows_file, tmp_path):
     with pytest.raises(errors.ModelNotFoundError):
         run("--model", tmp_path / "nowhere", "--data", rows_file)

@@ -366,7 +366,7 @@ def test_names_of_sides_are_read():
 
 @pytest.mark.issue(6)
 def test_a_misspelt_baseline_is_told_the_likely_one():
-    with pytest.raises(errors.ModelNotFoundError, match=r"; did you mean 'tfidf'\?$"):
+    with pytest.raises(errors.ModelNotFoundError, match=r"\. Did you mean 'tfidf'\?$"):
         list_side_files("tf-idf")
 
 

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from serving import keys as keys_module
+from serving.commands import serve
 from serving.keycommands import keys as command
 from serving.keys import Keyring, lock_keys, make_key, read_keys, write_keys
 from serving.rates import RateLimiter
@@ -33,6 +34,25 @@ def test_a_key_is_shown_once_and_only_its_digest_is_kept(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert key not in invoke(path, "list").output
     assert kept.id in invoke(path, "list").output
+
+
+@pytest.mark.issue(5)
+def test_a_name_that_is_none_and_a_file_that_is_absent_are_told_with_what_to_do(tmp_path):
+    path = tmp_path / "keys.json"
+    for name in ("", "bad/name"):
+        refused = invoke(path, "add", name).exception
+        assert isinstance(refused, ConfigError)
+        assert "letters A to Z, digits" in str(refused)
+        assert "[A-Z" not in str(refused)
+    absent = invoke(path, "list").exception
+    assert isinstance(absent, FileReadError)
+    assert f"twohands keys add NAME --file {path}" in str(absent)
+    served = CliRunner().invoke(serve, ["--cors-origin", "foo"]).exception
+    assert isinstance(served, ConfigError)
+    assert served.faults == [
+        "cors_origins.0: expected http:// or https://, a host, and its port if it has one, such as "
+        "https://example.org:8443; found 'foo'"
+    ]
 
 
 def test_a_revoked_key_is_gone_and_the_others_stay(tmp_path):

@@ -37,6 +37,24 @@ def test_a_shipped_config_brings_its_rows_into_any_folder_but_not_in_place_of_th
     assert str(load_config("minilm")[0].data.root) == "data/starter"
 
 
+@pytest.mark.issue(3)
+@pytest.mark.parametrize(
+    ("override", "fault"),
+    [
+        ("data.train=own.csv", "data.train: expected a list: write [own.csv]; found 'own.csv'"),
+        ("run_name=MyRun", "run_name: expected small letters, digits, ., _ and -, with a letter or digit first; found "
+         "'MyRun'"),
+        ("version=1.0", "version: Input should be a valid string; found '1.0'; put it in quotation marks"),
+        ("version=v1", "version: expected three numbers, such as 1.0.0; found 'v1'"),
+        ("encoder.revision=main", "encoder.revision: expected a commit of 40 hex digits; found 'main'"),
+    ],
+)  # fmt: skip
+def test_faults_of_strings_and_lists_are_told_in_words(override, fault):
+    with pytest.raises(ConfigError) as caught:
+        load_config("minilm", overrides=[override])
+    assert caught.value.faults == [fault]
+
+
 def test_all_faults_come_at_once(tmp_path):
     content = yaml.safe_load((ROOT / "configs/minilm.yaml").read_text(encoding="utf-8"))
     del content["seed"]
