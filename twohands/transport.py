@@ -28,8 +28,18 @@ def import_httpx() -> ModuleType:
     return import_extra("httpx", use="the client", extra="client")
 
 
-def _clean_key(api_key: object) -> str:
-    """An API key without white space around it, as files have it; no message quotes a key."""
+def clean_key(api_key: object) -> str:
+    """An API key without white space around it, as files have it; no message quotes a key.
+
+    Args:
+        api_key: as it was given.
+
+    Returns:
+        What a header can carry; empty for an empty one.
+
+    Raises:
+        ArgumentError: it is no string, or fits in no header.
+    """
     if not isinstance(api_key, str):
         raise ArgumentError(f"api_key is {type(api_key).__name__}, expected a string")
     key = api_key.strip()
@@ -79,7 +89,7 @@ def make_options(
     if timeout_s == 0:
         raise ArgumentError("timeout_s is 0, in which no answer comes; expected a number of seconds above 0")
     base_url = _read_url(httpx, url)
-    key = _clean_key(api_key) if api_key is not None else ""
+    key = clean_key(api_key) if api_key is not None else ""
     # httpx makes a header of the user name and password of an address, which are for a proxy, in place of this one.
     key_header = {"x-api-key": key} if base_url.userinfo else {"authorization": f"Bearer {key}"}
     headers = {"accept": "application/json"} | (key_header if key else {})

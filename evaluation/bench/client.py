@@ -40,7 +40,9 @@ def make_bodies(texts: Sequence[str]) -> list[bytes]:
 class LoadClient:
     """Sends requests as they are handed to it, from any thread; at most `max_connections` at once, then in order."""
 
-    def __init__(self, url: str, bodies: Sequence[bytes], *, max_connections: int, path: str = _CLASSIFY_PATH) -> None:
+    def __init__(
+        self, url: str, bodies: Sequence[bytes], *, max_connections: int, path: str = _CLASSIFY_PATH, key: str = ""
+    ) -> None:
         """Start the thread.
 
         Args:
@@ -48,12 +50,15 @@ class LoadClient:
             bodies: what can be sent, by number.
             max_connections: how many requests are under way at once; the rest waits, and its time counts.
             path: where to post.
+            key: of a service that asks for one; empty to send none.
         """
         self._aiohttp = import_aiohttp()
         allow_open_files(max_connections + _OTHER_FILES)
         self._url = url.rstrip("/") + path
         self._bodies = bodies
         self._max_connections = max_connections
+        # Not as `authorization`, which aiohttp makes of the user's name in an address, for a proxy on the way.
+        self._headers = {"content-type": "application/json"} | ({"x-api-key": key} if key else {})
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="bench-client", daemon=True)
         self._thread.start()
@@ -71,17 +76,19 @@ class LoadClient:
     async def _open(self) -> None:
         connector = self._aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
         timeout = self._aiohttp.ClientTimeout(total=_TIMEOUT_S)
-        self._session = self._aiohttp.ClientSession(
-            connector=connector, timeout=timeout, headers={"content-type": "application/json"}
-        )
+        self._session = self._aiohttp.ClientSession(connector=connector, timeout=timeout, headers=self._headers)
         self._free = asyncio.Semaphore(self._max_connections)
+
+    def _post(self, number: int) -> Any:  # noqa: ANN401 - aiohttp's own context manager
+        # Redirects are not followed: the key would go with the request, wherever it leads.
+        return self._session.post(self._url, data=self._bodies[number], allow_redirects=False)
 
     async def _send(self, ticket: int, number: int, handed_s: float, done: Done) -> None:
         self.lags_ms.append(1e3 * (time.perf_counter() - handed_s))
         async with self._free:
             failure = ""
             try:
-                async with self._session.post(self._url, data=self._bodies[number]) as answer:
+                async with self._post(number) as answer:
                     content = await answer.read()
                     if answer.status != 200:
                         failure = f"status {answer.status}: {content[:200].decode(errors='replace')}"
@@ -131,7 +138,7 @@ class LoadClient:
         """
 
         async def send() -> tuple[int, bytes]:
-            async with self._session.post(self._url, data=self._bodies[number]) as answer:
+            async with self._post(number) as answer:
                 return answer.status, await answer.read()
 
         try:
@@ -181,7 +188,7 @@ class LoadClient:
         return content
 
     async def _get(self, url: str) -> tuple[int, str]:
-        async with self._session.get(url) as answer:
+        async with self._session.get(url, allow_redirects=False) as answer:
             return answer.status, await answer.text()
 
     def read_counter(self, name: str) -> float | None:

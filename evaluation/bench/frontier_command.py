@@ -12,7 +12,7 @@ from rich.table import Table
 
 from evaluation.bench.frontier import Entrant, mark_frontier, measure_accuracy
 from evaluation.bench.frontier_plot import draw_frontier
-from evaluation.bench.machine import describe_machine
+from evaluation.bench.machine import add_load_after, describe_machine
 from evaluation.bench.options import JSON, REPORT, check_report, choose_texts, write_report
 from evaluation.bench.plot import check_plot_extra
 from evaluation.bench.speed import Case, measure_case
@@ -147,8 +147,8 @@ def frontier(
     """What accuracy costs: models of one taxonomy on the same rows, timed in turn on one thread.
 
     MODEL... are folders or names. For each: macro-F1 of every head with a 95% interval from the same bootstrap over
-    documents, the median time of one paragraph, paragraphs a second, and the megabytes of its folder. A model is on
-    the frontier where no other is as cheap and as good. Times are of the built-in mix of lengths.
+    documents, the median time of one paragraph, and the megabytes of its folder; in JSON also paragraphs a second. A
+    model is on the frontier where no other is as cheap and as good. Times are of the built-in mix of lengths.
     """
     if report is not None:
         check_plot_extra()
@@ -182,7 +182,7 @@ def frontier(
     mark_models(measured)
     figures: Json = {
         "models": measured,
-        "machine": machine,
+        "machine": add_load_after(machine),
         "data": labelled.describe(),
         "texts": described,
         "n_replicates": replicates,

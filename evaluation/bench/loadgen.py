@@ -55,6 +55,8 @@ def import_loadgen() -> Any:  # noqa: ANN401 - an untyped module
 
 
 def _make_settings(lg: Any, plan: Plan) -> Any:  # noqa: ANN401 - LoadGen's own classes, untyped
+    if not plan.rate_qps > 0:  # in the server scenario it would ask for ever, and nothing could end it (#5)
+        raise BenchError(f"LoadGen cannot be asked for {plan.rate_qps:g} requests a second; expected more than 0")
     settings = lg.TestSettings()
     settings.mode = lg.TestMode.PerformanceOnly
     settings.min_duration_ms = round(1e3 * plan.seconds)
@@ -190,7 +192,7 @@ def run_loadgen(plan: Plan, client: LoadClient, *, n_texts: int, keep: Path | No
 
     Raises:
         MissingExtraError: LoadGen is not installed.
-        BenchError: LoadGen ended without a verdict.
+        BenchError: the rate is not above 0, or LoadGen ended without a verdict.
         FileWriteError: its logs have no place.
     """
     lg = import_loadgen()

@@ -35,6 +35,11 @@ def read_commit() -> str | None:
         return None
 
 
+def read_load() -> float | None:
+    """How many processes ran or waited for a CPU over the last minute; None where the system does not tell."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
 def describe_machine() -> dict[str, object]:
     """Say where this is measured, and how busy the machine is before anything is run.
 
@@ -42,13 +47,17 @@ def describe_machine() -> dict[str, object]:
         Processor, flags, CPUs granted, load over the last minute, system and commit.
     """
     cpu_model, cpu_flags = read_cpu()
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
         "cpu_model": cpu_model,
         "cpu_flags": cpu_flags,
         "cpus_granted": count_threads(),
         "cpu_quota": read_cpu_quota(),
-        "load_1_min_before": load,
+        "load_1_min_before": read_load(),
         "system": platform.platform(terse=True),
         "commit": read_commit(),
     }
+
+
+def add_load_after(machine: dict[str, object]) -> dict[str, object]:
+    """Say of a machine, as it was described before a run, how busy it is after it."""
+    return machine | {"load_1_min_after": read_load()}

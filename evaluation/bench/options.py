@@ -26,7 +26,10 @@ DATA = click.option(
     metavar="FILE...",
     help="Measure on these rows or documents instead of the built-in mix of lengths.",
 )
-SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the built-in texts.")
+N_TEXTS_HELP = "Paragraphs; of --data at most, drawn if there are more."
+SEED = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the texts, built in or drawn."
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 REPORT = click.option("--report", type=PATH, metavar="DIR", help="Also write the figures there.")
 
@@ -40,18 +43,23 @@ def choose_texts(
         encoder: of the model that is measured.
         data: the user's files; none for the built-in mix.
         n_texts: how many, at most.
-        seed: of the mix.
+        seed: of the mix, or of the draw from files that hold more.
 
     Returns:
-        The texts, and what describes them in a report.
+        The texts, and what describes them in a report; of files also how many there are, as `n_given`.
 
     Raises:
         FileReadError: a file cannot be read.
         DataError: some texts cannot be classified.
     """
-    texts = read_texts(data, encoder, limit=n_texts) if data else make_mix(encoder, n_texts, seed=seed)
-    source = ", ".join(path.name for path in data) if data else f"built-in mix, seed {seed}"
-    return texts, describe_texts(encoder, texts, source=source)
+    if not data:
+        texts = make_mix(encoder, n_texts, seed=seed)
+        return texts, describe_texts(encoder, texts, source=f"built-in mix, seed {seed}")
+    texts, n_given = read_texts(data, encoder, limit=n_texts, seed=seed)
+    source = ", ".join(path.name for path in data)
+    if n_given > len(texts):
+        source += f", drawn from {n_given:,} by seed {seed}"
+    return texts, describe_texts(encoder, texts, source=source) | {"n_given": n_given}
 
 
 def check_threads(wanted: tuple[int, ...], *, default: tuple[int, ...]) -> list[int]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 INK, MUTED = "#1c2733", "#8a97a5"
-_COLOURS = ("#c8553d", "#1f6f8b", "#5b8c5a", "#8f6bb3")
+_COLOURS, _MARKERS = ("#c8553d", "#1f6f8b", "#5b8c5a", "#8f6bb3"), "os^D"
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "text.color": INK,
@@ -45,22 +45,31 @@ def _show_lengths(axes: "Axes", lengths: list[int]) -> None:
     axes.set_xlabel("tokens of the paragraph")
 
 
+def _style(place: int) -> tuple[str, str]:
+    """Colour and marker of a line: another marker where the colours begin anew."""
+    turn, number = divmod(place, len(_COLOURS))
+    return _COLOURS[number], _MARKERS[turn % len(_MARKERS)]
+
+
 def _draw_lines(throughput: "Axes", latency: "Axes", report: Mapping[str, Any]) -> None:
     cases = [case for case in report["cases"] if isinstance(case["tokens"], int)]
     lengths = [case["tokens"] for case in cases]
-    for colour, threads in zip(_COLOURS, report["threads"], strict=False):
+    for place, threads in enumerate(report["threads"]):
+        colour, marker = _style(place)
         name = f"{threads} thread{'s'[: threads != 1]}"
         rows = [case["threads"][str(threads)] for case in cases]
-        throughput.plot(lengths, [row["paragraphs_per_s"] for row in rows], "o-", color=colour, label=name, ms=4)
+        rates = [row["paragraphs_per_s"] for row in rows]
+        throughput.plot(lengths, rates, f"{marker}-", color=colour, label=name, ms=4)
         middles = [row["latency"]["p50_ms"] for row in rows]
-        latency.plot(lengths, middles, "o-", color=colour, label=name, ms=4)
+        latency.plot(lengths, middles, f"{marker}-", color=colour, label=name, ms=4)
         late = [(n, row["latency"]["p90_ms"]) for n, row in zip(lengths, rows, strict=True)]
         known = [(n, value) for n, value in late if value is not None]
         if known:
             latency.plot(*zip(*known, strict=True), "--", color=colour, lw=0.9, label=f"{name}, 90th percentile")
     ceiling = report["ceiling"]
     if ceiling is not None:
-        for colour, threads in zip(_COLOURS, report["threads"], strict=False):
+        for place, threads in enumerate(report["threads"]):
+            colour, _ = _style(place)
             rate = 1e3 / ceiling["threads"][str(threads)]["products_ms"]
             throughput.plot([ceiling["tokens"]], [rate], marker="_", ms=16, mew=2, color=colour, ls="none")
         throughput.plot([], [], marker="_", ms=10, mew=2, color=MUTED, ls="none", label="matrix products alone")

@@ -9,11 +9,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.bench.machine import describe_machine
+from evaluation.bench.machine import add_load_after, describe_machine
 from evaluation.bench.options import (
     DATA,
     JSON,
     MODEL,
+    N_TEXTS_HELP,
     REPORT,
     SEED,
     check_report,
@@ -85,7 +86,7 @@ def print_runtimes(report: Mapping[str, Any]) -> None:
 @MODEL
 @DATA
 @click.option("--threads", type=click.IntRange(1), multiple=True, help="May be repeated; default: 1 and all.")
-@click.option("--n-texts", type=click.IntRange(1), default=256, show_default=True, help="Paragraphs, at most.")
+@click.option("--n-texts", type=click.IntRange(1), default=256, show_default=True, help=N_TEXTS_HELP)
 @click.option("--seconds", type=click.FloatRange(0.05), default=10.0, show_default=True, help="For each figure.")
 @SEED
 @JSON
@@ -130,7 +131,7 @@ def runtimes(
         advance(1)
     figures: Json = {
         "model": {"name": manifest.name, "version": manifest.version, "sha256": sha256},
-        "machine": machine,
+        "machine": add_load_after(machine),
         "texts": described,
         "runtimes": names,
         "threads": races,

@@ -1,97 +1,46 @@
-"""Owns the command `bench server`: LoadGen against a server, the search for the highest rate, and the tables."""
+"""Owns the command `bench server`: options in, LoadGen against a server, and how its figures look in a terminal."""
 
 import json
-import time
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.table import Table
 
 from evaluation.bench.client import LoadClient, make_bodies, measure_client
-from evaluation.bench.loadgen import Plan, Scenario, import_loadgen, run_loadgen
-from evaluation.bench.machine import describe_machine
-from evaluation.bench.options import DATA, JSON, MODEL, REPORT, SEED, check_report, choose_texts, write_report
-from evaluation.bench.quantiles import MIN_MEASUREMENTS, say_ms
+from evaluation.bench.loadgen import Scenario, import_loadgen
+from evaluation.bench.machine import add_load_after, describe_machine
+from evaluation.bench.options import (
+    DATA,
+    JSON,
+    MODEL,
+    N_TEXTS_HELP,
+    REPORT,
+    SEED,
+    check_report,
+    choose_texts,
+    write_report,
+)
+from evaluation.bench.quantiles import say_ms
+from evaluation.bench.scenarios import OFFLINE_CONNECTIONS, measure_model_cpu, run_scenarios, share_overhead
 from evaluation.bench.served import MEMORY_KIND, Served, describe_idle, import_psutil, make_serve_command, run_server
 from evaluation.options import VariadicCommand, describe_command, list_versions
-from evaluation.progress import show_progress
 from evaluation.tables import WIDTH
 from twohands.classifier import Classifier
 from twohands.errors import BenchError
 from twohands.locate import find_model
+from twohands.transport import clean_key
 
 Json = dict[str, Any]
-_OFFLINE_CONNECTIONS = 64
 _MAX_CONNECTIONS = 512
 _N_CLIENT_REQUESTS = 2000
 _IDLE_S = 15.0  # CPU time is told in ticks of 10 ms: in 5 s one more would be .2% of a CPU
-_N_OFFLINE_TRIES = 3
-_N_MODEL_ROUNDS = 3
-_AT_BAR = 0.7
-_MODEL_CPU = "twohands_model_cpu_seconds_total"
-_MARGIN = 1.15  # LoadGen makes its queries before it begins; with too few it ends early and says INVALID
-
-
-def measure_model_cpu(classifier: Classifier, texts: list[str]) -> float:
-    """CPU milliseconds that the model alone takes for a paragraph, one thread, no service around it.
-
-    Args:
-        classifier: on one thread.
-        texts: what the server is asked.
-
-    Returns:
-        The least of three rounds, so that a neighbour's noise is not taken for the model's cost.
-    """
-    encoded = [classifier.encoder.encode(text) for text in texts]
-    classifier.predict_logits(encoded)
-    rounds = []
-    for _ in range(_N_MODEL_ROUNDS):
-        started_s = time.process_time()
-        classifier.predict_logits(encoded)
-        rounds.append(time.process_time() - started_s)
-    return 1e3 * min(rounds) / len(texts)
-
-
-def search_rate(try_rate: Callable[[float], Json], *, offline_qps: float, n_steps: int) -> list[Json]:
-    """Halve the range of rates until the highest VALID one is near.
-
-    Args:
-        try_rate: runs LoadGen at a rate.
-        offline_qps: what the server does when it is never idle: no rate above it can hold.
-        n_steps: runs in all.
-
-    Returns:
-        Every run, in the order it was made; the first at 70% of the offline rate.
-    """
-    low, high = 0.0, offline_qps
-    rate, runs = _AT_BAR * offline_qps, []
-    for _ in range(n_steps):
-        run = try_rate(rate)
-        runs.append(run)
-        low, high = (rate, high) if run["verdict"] == "VALID" else (low, rate)
-        rate = (low + high) / 2
-    return runs
-
-
-def _share_out(before_s: float | None, after_s: float | None, run: Mapping[str, Any]) -> float | None:
-    """Milliseconds of each request; None where they are not known, or where some were refused, at next to no cost."""
-    if before_s is None or after_s is None or run["n_errors"]:
-        return None
-    return 1e3 * (after_s - before_s) / float(run["n_samples"])
-
-
-def _measure(served: Served, client: LoadClient, plan: Plan, *, n_texts: int, logs: Path | None, number: int) -> Json:
-    model_before_s, before_s = client.read_counter(_MODEL_CPU), served.read_cpu_s()
-    keep = None if logs is None else logs / "loadgen" / f"{number:02}-{plan.scenario}"
-    run = run_loadgen(plan, client, n_texts=n_texts, keep=keep)
-    after_s, model_after_s = served.read_cpu_s(), client.read_counter(_MODEL_CPU)
-    run["server_cpu_ms_per_request"] = _share_out(before_s, after_s, run)
-    run["model_cpu_ms_per_request"] = _share_out(model_before_s, model_after_s, run)
-    return run
+_KEY = "TWOHANDS_API_KEY"
 
 
 def _print_client(console: Console, report: Mapping[str, Any]) -> None:
@@ -124,7 +73,9 @@ def print_server(report: Mapping[str, Any]) -> None:
     model = server["model"]
     each = f"{server['threads']} thread{'s'[: server['threads'] != 1]} a process"
     console.print(f"{model['name']} {model['version']} ({model['sha256'][:12]}), {each}")
-    console.print(f"commit {machine['commit'] or 'unknown'}; {machine['cpu_model']}, {machine['cpus_granted']} CPUs")
+    where = "" if server["workers"] else "measured from "  # with --url the server's own machine is not known
+    here = f"{machine['cpu_model']}, {machine['cpus_granted']} CPUs"
+    console.print(f"{where}commit {machine['commit'] or 'unknown'}; {here}")
     console.print(f"texts: {texts['source']}: {texts['n_texts']}, {texts['tokens_mean']} tokens on average\n")
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     headings = ("scenario", "asked/s", "done/s", "verdict", "n", "errors", "p50 ms", "p90", "p99", "CPU ms")
@@ -152,7 +103,12 @@ def print_server(report: Mapping[str, Any]) -> None:
     if "highest_valid_qps" in report:
         found, bound = report["highest_valid_qps"], f"{report['slo_ms']:g} ms at the 99th percentile"
         said = "no rate that was tried is VALID" if found is None else f"highest VALID rate {found:.1f}/s"
-        console.print(f"{said} for {bound}; offline {report['offline_qps']:.1f}/s")
+        console.print(f"{said} for {bound}")
+    warm_up = report["warm_up"]
+    console.print(
+        f"offline {report['offline_qps']:.1f}/s, {report['offline_connections']} requests under way at once; a first "
+        f"offline run of {warm_up['seconds']:.0f} s was warm-up and is not shown"
+    )
     for run in report["runs"]:
         if run["reasons"]:
             asked = "" if run["target_qps"] is None else f" {run['target_qps']:.1f}/s"
@@ -180,111 +136,36 @@ def print_server(report: Mapping[str, Any]) -> None:
     _print_client(console, report)
 
 
-def run_scenarios(
-    served: Served,
-    client: LoadClient,
-    offline_client: LoadClient,
-    *,
-    scenario: Scenario,
-    rate_qps: float | None,
-    slo_ms: float,
-    seconds: float,
-    n_steps: int,
-    n_texts: int,
-    logs: Path | None,
-) -> Json:
-    """Run what is asked for; always offline first, since that says what the server can do.
+def _check_effect(ctx: click.Context, *, has_url: bool, kind: Scenario, has_rate: bool) -> None:
+    """Refuse options that change nothing: who gives one believes that it was measured so.
 
     Args:
-        served: the server.
-        client: opens as many connections as arrivals need.
-        offline_client: opens few, so that the server is never idle and never refuses.
-        scenario: which.
-        rate_qps: of the server scenario; None to search.
-        slo_ms: the bound of the server scenario.
-        seconds: of each run, at least.
-        n_steps: of the search.
-        n_texts: bodies that the client has.
-        logs: a folder for LoadGen's logs.
+        ctx: of this call.
+        has_url: whether a server is up.
+        kind: of the runs.
+        has_rate: whether there is no search.
 
-    Returns:
-        `runs`, `offline_qps`, `offline_cpu_ms` and `model_cpu_ms_served` (of the server, and of its model's runs, a
-        request; None where it cannot be known), and for the server scenario `highest_valid_qps`.
+    Raises:
+        UsageError: such an option was given.
     """
-    runs: list[Json] = []
-    least = MIN_MEASUREMENTS[99]
-
-    def run(kind: Scenario, rate: float, run_seconds: float) -> Json:
-        plan = Plan(kind, rate, slo_ms, run_seconds, least)
-        sender = offline_client if kind is Scenario.OFFLINE else client
-        measured = _measure(served, sender, plan, n_texts=n_texts, logs=logs, number=len(runs))
-        runs.append(measured)
-        return measured
-
-    with show_progress("under load", 3 + n_steps) as advance:
-        # A first guess sizes the one query of the offline scenario; what it measures is thrown away.
-        expected = run(Scenario.OFFLINE, 50.0, min(2.0, seconds))["qps"] * _MARGIN
-        runs.clear()
-        advance(1)
-        # On a machine that others use it may be faster now: too small a query ends early, which LoadGen calls INVALID.
-        for _ in range(_N_OFFLINE_TRIES):
-            offline = run(Scenario.OFFLINE, expected, seconds)
-            if offline["verdict"] == "VALID" or offline["n_errors"]:
-                break
-            expected = offline["qps"] * 1.5
-        offline_qps = offline["qps"]
-        advance(1)
-        if scenario is Scenario.SINGLE_STREAM:
-            run(scenario, offline_qps * 4, seconds)
-        elif scenario is Scenario.SERVER and rate_qps is not None:
-            run(scenario, rate_qps, seconds)
-        elif scenario is Scenario.SERVER:
-
-            def try_rate(rate: float) -> Json:
-                measured = run(Scenario.SERVER, rate, seconds)
-                advance(1)
-                return measured
-
-            search_rate(try_rate, offline_qps=offline_qps, n_steps=n_steps)
-    found: Json = {
-        "runs": runs,
-        "offline_qps": offline_qps,
-        "offline_cpu_ms": offline["server_cpu_ms_per_request"],
-        "model_cpu_ms_served": offline["model_cpu_ms_per_request"],
-    }
-    if scenario is Scenario.SERVER:
-        valid = [one["target_qps"] for one in runs if one["target_qps"] is not None and one["verdict"] == "VALID"]
-        found["highest_valid_qps"] = max(valid, default=None)
-    return found
-
-
-def share_overhead(found: Mapping[str, Any], *, alone_cpu_ms: float, runtime: str) -> Json:
-    """Tell what share of a request's CPU time is the service around the model.
-
-    What a run costs hangs on what the other threads do, so the server's own count says more than a model at rest, which
-    stands in for it where the server counts nothing. OpenVINO computes on threads of its own, which no count holds: by
-    either figure the share would be wrong, so there is none.
-
-    Args:
-        found: by `run_scenarios`.
-        alone_cpu_ms: by `measure_model_cpu`.
-        runtime: what the server says runs its model.
-
-    Returns:
-        `model_cpu_ms_served` in milliseconds a request and `overhead_share` from 0 to 1; None where it is not known.
-    """
-    asked_ms, served_ms = found["offline_cpu_ms"], found["model_cpu_ms_served"]
-    if not runtime.startswith("onnxruntime"):
-        return {"model_cpu_ms_served": None, "overhead_share": None}
-    share = None if asked_ms is None else 1 - (alone_cpu_ms if served_ms is None else served_ms) / asked_ms
-    return {"model_cpu_ms_served": served_ms, "overhead_share": share}
+    idle: dict[str, str] = {}
+    if has_url:
+        idle |= dict.fromkeys(("threads", "workers"), "a server that is started, and --url names one that is up")
+    if has_rate:
+        idle["n_steps"] = "the search, and --rate leaves nothing to look for"
+    if kind is not Scenario.SERVER:
+        idle |= dict.fromkeys(("rate_qps", "slo_ms", "n_steps"), f"--scenario {Scenario.SERVER}, not {kind}")
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        if name in idle and ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"{parameter.opts[0]} is for {idle[name]}")
 
 
 @click.command(
     cls=VariadicCommand,
     epilog="Example: twohands bench server --model twohands --slo-ms 130 --report out/",
 )
-@click.option("--url", metavar="URL", help="A server that is up; without it one is started with --model, and ended.")
+@click.option("--url", metavar="URL", help=f"A server that is up, its key in {_KEY}; else --model is served.")
 @MODEL
 @DATA
 @click.option(
@@ -292,7 +173,8 @@ def share_overhead(found: Mapping[str, Any], *, alone_cpu_ms: float, runtime: st
     type=click.Choice([str(kind) for kind in Scenario]),
     default=str(Scenario.SERVER),
     show_default=True,
-    help="server: at random times at a rate; offline: all at once; single-stream: each after the one before.",
+    help=f"server: at random times at a rate; offline: all at once, {OFFLINE_CONNECTIONS} under way at a time; "
+    "single-stream: each after the one before.",
 )
 @click.option(
     "--slo-ms", type=click.FloatRange(0, min_open=True), default=130.0, show_default=True, help="Bound at p99."
@@ -302,7 +184,7 @@ def share_overhead(found: Mapping[str, Any], *, alone_cpu_ms: float, runtime: st
 @click.option("--seconds", type=click.FloatRange(1), default=20.0, show_default=True, help="Of each run, at least.")
 @click.option("--threads", type=click.IntRange(1), help="Of the server that is started; default: all that are free.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes of that server.")
-@click.option("--n-texts", type=click.IntRange(8), default=256, show_default=True, help="Different paragraphs.")
+@click.option("--n-texts", type=click.IntRange(8), default=256, show_default=True, help=N_TEXTS_HELP)
 @SEED
 @JSON
 @REPORT
@@ -329,12 +211,17 @@ def server(
 
     Open loop: requests arrive at random times (Poisson) whether or not earlier ones were answered, and latency runs
     from the time a request was due. LoadGen says VALID or INVALID; a request that is refused or fails counts as late.
-    Without --rate the highest VALID rate is looked for, first at 70% of the offline rate. (Official MLPerf runs last
-    at least ten minutes: --seconds 600.)
+    The first two runs are offline, of which one is a warm-up and does not count. Without --rate the highest VALID
+    rate is looked for then, beginning at 70% of the offline rate. (Official MLPerf runs last at least ten minutes:
+    --seconds 600.)
 
     A p99 of fewer than 662 requests is not printed. The client runs on the same machine unless --url says otherwise,
-    and takes CPU from the server: how much is told for each run, and how late the client itself was.
+    and takes CPU from the server: how much is told for each run, and how late the client itself was. With --url
+    processor, load and commit are those of the machine that asks.
     """
+    kind = Scenario(scenario)
+    _check_effect(ctx, has_url=url is not None, kind=kind, has_rate=rate_qps is not None)
+    key = clean_key(os.environ.get(_KEY, "")) if url else ""
     import_loadgen()
     import_psutil()
     check_report(report)
@@ -345,14 +232,14 @@ def server(
     model_cpu_ms = measure_model_cpu(classifier, texts)
     classifier.close()
     bodies = make_bodies(texts)
-    client_alone = measure_client(bodies, n_requests=_N_CLIENT_REQUESTS, n_clients=_OFFLINE_CONNECTIONS)
+    client_alone = measure_client(bodies, n_requests=_N_CLIENT_REQUESTS, n_clients=OFFLINE_CONNECTIONS)
     command = make_serve_command(str(folder.resolve()), threads=threads, workers=workers)
-    kind, idle_s = Scenario(scenario), min(_IDLE_S, seconds)
+    idle_s = min(_IDLE_S, seconds)
     with nullcontext(Served(url)) if url else run_server(command, marker="twohands serves") as served:
         memory_ready_mb = served.read_memory_mb()
         idle = None if url else served.measure_idle(idle_s)
-        client = LoadClient(served.url, bodies, max_connections=_MAX_CONNECTIONS)
-        offline_client = LoadClient(served.url, bodies, max_connections=_OFFLINE_CONNECTIONS)
+        client = LoadClient(served.url, bodies, max_connections=_MAX_CONNECTIONS, key=key)
+        offline_client = LoadClient(served.url, bodies, max_connections=OFFLINE_CONNECTIONS, key=key)
         try:
             client.check()
             told = client.get_json("/info")
@@ -382,7 +269,7 @@ def server(
             "idle_cpu_share": idle,
             "idle_seconds": None if url else idle_s,
         },
-        "machine": machine,
+        "machine": add_load_after(machine),
         "texts": described,
         "slo_ms": slo_ms,
         **found,

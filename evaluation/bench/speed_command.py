@@ -10,11 +10,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.bench.machine import describe_machine
+from evaluation.bench.machine import add_load_after, describe_machine
 from evaluation.bench.options import (
     DATA,
     JSON,
     MODEL,
+    N_TEXTS_HELP,
     REPORT,
     SEED,
     check_report,
@@ -154,7 +155,7 @@ Example:
 @click.option(
     "--length", "lengths", type=click.IntRange(4, 4096), multiple=True, help="Tokens; default: 32 to 512, doubling."
 )
-@click.option("--n-texts", type=click.IntRange(8), default=96, show_default=True, help="Paragraphs of the mix.")
+@click.option("--n-texts", type=click.IntRange(8), default=96, show_default=True, help=f"Of the mix. {N_TEXTS_HELP}")
 @click.option("--seconds", type=click.FloatRange(0.05), default=3.0, show_default=True, help="For each figure.")
 @RUNTIME
 @SEED
@@ -222,7 +223,7 @@ def speed(
         "model": first.identity,
         "runtime": first.session.runtime,
         "graph": first.manifest.graph.model_dump(mode="json"),
-        "machine": machine,
+        "machine": add_load_after(machine),
         "threads": counts,
         "texts": described,
         "cases": measured,

@@ -11,7 +11,7 @@ from statistics import NormalDist
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import DataError, InputError
 from twohands.hashing import sha256_of_value
-from twohands.items import find_inputs, read_items
+from twohands.items import Item, find_inputs, read_items
 
 SENTENCES = (
     "The ministry will pool its laboratories and lend to any plant that agrees to source at home.",
@@ -118,24 +118,37 @@ def make_mix(encoder: ParagraphEncoder, n_texts: int, *, seed: int = 0) -> list[
     return [make_paragraph(encoder, length, generator=generator) for length in list_mix_lengths(n_texts, seed=seed)]
 
 
-def read_texts(paths: Sequence[Path], encoder: ParagraphEncoder, *, limit: int) -> list[str]:
-    """Read the user's own texts.
+def read_texts(paths: Sequence[Path], encoder: ParagraphEncoder, *, limit: int, seed: int) -> tuple[list[str], int]:
+    """Read the user's own texts; of more than so many some are drawn, since files are often sorted.
 
     Args:
         paths: rows or documents, as `twohands classify` reads them.
         encoder: refuses what cannot be classified.
-        limit: most texts that are read.
+        limit: most texts that are kept; each has the same chance.
+        seed: of the draw.
 
     Returns:
-        The first texts, in order.
+        Texts in the order of the files, and how many there are in all.
 
     Raises:
         FileReadError: a file cannot be read.
         DataError: some texts cannot be classified, or there is none.
+
+    Source:
+        Vitter 1985, algorithm R: files may hold more than memory.
     """
     faults: list[str] = []
-    texts: list[str] = []
+    kept: list[tuple[int, Item]] = []
+    n_items = 0
+    generator = random.Random(seed)  # noqa: S311 - a draw of texts, no secret
     for item in read_items(find_inputs(paths, text_column="text"), faults, text_column="text"):
+        n_items += 1
+        if len(kept) < limit:
+            kept.append((n_items, item))
+        elif (place := generator.randrange(n_items)) < limit:
+            kept[place] = (n_items, item)
+    texts: list[str] = []
+    for _, item in sorted(kept, key=lambda one: one[0]):
         try:
             if item.error is not None:
                 raise item.error
@@ -143,11 +156,9 @@ def read_texts(paths: Sequence[Path], encoder: ParagraphEncoder, *, limit: int) 
             texts.append(str(item.text))
         except InputError as error:
             faults.append(f"{item.id}: {error}")
-        if len(texts) == limit:
-            break
     if faults or not texts:
         raise DataError("these texts cannot be measured on", faults or ["the files hold no text"])
-    return texts
+    return texts, n_items
 
 
 def describe_texts(encoder: ParagraphEncoder, texts: Sequence[str], *, source: str) -> dict[str, object]:

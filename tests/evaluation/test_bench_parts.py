@@ -18,13 +18,14 @@ from evaluation.bench.answers import Answer, compare_rows, make_reference, read_
 from evaluation.bench.ceiling import Ceiling, list_products
 from evaluation.bench.checkpoint import prepare_checkpoint
 from evaluation.bench.engines import Engine, Peer, probe, read_peer_versions
-from evaluation.bench.machine import describe_machine, read_commit
-from evaluation.bench.options import check_threads
+from evaluation.bench.machine import add_load_after, describe_machine, read_commit, read_load
+from evaluation.bench.options import check_threads, choose_texts
 from evaluation.bench.peers_command import _try_export, parse_pythons
+from evaluation.bench.plot import _draw_lines
 from evaluation.bench.quantiles import tell_percentiles
 from evaluation.bench.roster import Files, list_engines, list_servers
+from evaluation.bench.scenarios import search_rate, share_overhead
 from evaluation.bench.served import Served, describe_idle, run_server
-from evaluation.bench.server_command import search_rate, share_overhead
 from evaluation.bench.speed import Case, check_ceiling, measure_ceiling, measure_padding
 from evaluation.bench.speed_command import make_ceiling_case
 from evaluation.bench.texts import describe_texts, list_mix_lengths, make_mix, make_paragraph, read_texts
@@ -63,11 +64,27 @@ def test_the_mix_is_realistic_fits_one_window_and_is_the_same_for_everybody(rele
 def test_own_texts_are_read_and_bad_ones_are_refused_all_at_once(released, tmp_path):
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"text": "A plan."}\n{"text": "A market."}\n{"text": "Rain."}\n', encoding="utf-8")
-    assert read_texts([rows], released.encoder, limit=2) == ["A plan.", "A market."]
+    assert read_texts([rows], released.encoder, limit=3, seed=0) == (["A plan.", "A market.", "Rain."], 3)
     rows.write_text('{"text": " "}\n{"text": "A market."}\n{"text": 4}\n', encoding="utf-8")
     with pytest.raises(DataError) as caught:
-        read_texts([rows], released.encoder, limit=10)
+        read_texts([rows], released.encoder, limit=10, seed=0)
     assert len(caught.value.faults) == 2
+
+
+@pytest.mark.issue(5)
+def test_of_more_texts_than_are_wanted_some_are_drawn_evenly_and_that_is_told(released, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(json.dumps({"text": f"Mill {n} was sold."}) + "\n" for n in range(200)), encoding="utf-8")
+    drawn, described = choose_texts(released.encoder, (rows,), n_texts=50, seed=3)
+    numbers = [int(text.split()[1]) for text in drawn]
+    assert numbers == sorted(set(numbers)), "in the order of the file"
+    assert len(numbers) == described["n_texts"] == 50
+    assert 5 <= sum(number < 50 for number in numbers) <= 21, "a quarter of a quarter, not all of the first"
+    assert described["source"] == "rows.jsonl, drawn from 200 by seed 3"
+    assert described["n_given"] == 200
+    assert drawn == choose_texts(released.encoder, (rows,), n_texts=50, seed=3)[0]
+    assert drawn != choose_texts(released.encoder, (rows,), n_texts=50, seed=4)[0]
+    assert choose_texts(released.encoder, (rows,), n_texts=200, seed=3)[1]["source"] == "rows.jsonl"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +98,7 @@ def test_a_percentile_of_too_few_is_not_told(n, known):
         assert told["p50_ms"] == pytest.approx((n - 1) / 2)
 
 
-@pytest.mark.parametrize("limit", [3.0, 42.0, 69.9, 70.1, 98.0])
+@pytest.mark.parametrize("limit", [3.0, 42.0, 69.9, 70.1, 98.0, 103.0])
 def test_the_search_closes_in_on_the_highest_valid_rate(limit):
     asked = []
 
@@ -95,6 +112,12 @@ def test_the_search_closes_in_on_the_highest_valid_rate(limit):
     best = max((run["target_qps"] for run in runs if run["verdict"] == "VALID"), default=0.0)
     assert best <= limit
     assert limit - best < 1.5
+
+
+@pytest.mark.issue(5)
+def test_the_search_goes_above_the_offline_rate_where_that_was_a_slow_moment():
+    runs = search_rate(lambda rate: {"verdict": "VALID", "target_qps": rate}, offline_qps=100.0, n_steps=5)
+    assert [run["target_qps"] for run in runs] == pytest.approx([70, 85, 92.5, 108.75, 116.875])
 
 
 @pytest.mark.parametrize(
@@ -187,6 +210,7 @@ def test_the_machine_says_what_a_figure_needs():
     assert {"cpu_model", "cpu_flags", "cpus_granted", "cpu_quota", "load_1_min_before", "commit"} <= set(machine)
     assert machine["cpu_model"]
     assert machine["cpus_granted"] >= 1
+    assert add_load_after(machine) == machine | {"load_1_min_after": read_load()}
 
 
 def test_the_pipeline_is_raced_in_batches_and_one_text_a_run(monkeypatch, tmp_path):
@@ -358,6 +382,20 @@ def test_memory_that_two_processes_share_is_counted_once():
         while len(sizes := served.read_memory_mb()) < 2:
             time.sleep(0.01)
         assert 60 < sum(sizes) < 110, "resident memory would be twice 60 MB and more"
+
+
+def test_a_picture_has_a_line_for_each_number_of_threads():
+    from matplotlib.figure import Figure
+
+    row = {"paragraphs_per_s": 9.0, "latency": {"p50_ms": 1.0, "p90_ms": None}}
+    counts = [1, 2, 3, 4, 6, 8]
+    cases = [{"tokens": tokens, "threads": {str(count): row for count in counts}} for tokens in (32, 64)]
+    ceiling = {"tokens": 64, "threads": {str(count): {"products_ms": 1.0} for count in counts}}
+    throughput, latency = Figure().subplots(1, 2)
+    _draw_lines(throughput, latency, {"cases": cases, "threads": counts, "ceiling": ceiling})
+    lines = [line for line in throughput.lines if "thread" in line.get_label()]
+    assert len({(line.get_color(), line.get_marker()) for line in lines}) == len(latency.lines) == 6
+    assert len([line for line in throughput.lines if line.get_marker() == "_"]) == 7, "and one for the legend"
 
 
 def test_a_process_that_ends_while_it_is_looked_at_is_no_fault():
