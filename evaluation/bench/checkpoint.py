@@ -42,6 +42,11 @@ def read_config(checkpoint: Path) -> dict[str, Any]:
     return config
 
 
+def is_ordinary(folder: Path) -> bool:
+    """Whether a folder of `prepare_checkpoint` is read by transformers alone, without code beside the weights."""
+    return "auto_map" not in read_config(folder)
+
+
 def prepare_checkpoint(checkpoint: Path, folder: Path, *, max_tokens: int) -> dict[str, Any]:
     """Make the folder that peers load.
 

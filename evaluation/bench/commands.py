@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+from functools import partial
 from types import FrameType
 
 import click
@@ -15,9 +16,13 @@ from evaluation.bench.runtimes_command import runtimes
 from evaluation.bench.server_command import server
 from evaluation.bench.speed_command import speed
 
+_ENDINGS = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
 
 def _end(number: int, frame: FrameType | None) -> None:
     del frame
+    for each in _ENDINGS:  # a terminal that is closed may tell twice: the second must not end the ending
+        signal.signal(each, signal.SIG_IGN)
     sys.exit(128 + number)
 
 
@@ -41,10 +46,14 @@ def bench(context: click.Context) -> None:
     Every report names the processor, its flags, the threads, the commit and the digest of the model. Compare only
     what was measured in one run: on shared machines ratios hold, absolute times do not.
     """
-    # By itself SIGTERM, which `timeout` sends, ends a process without its `finally`: servers of a race would live on.
+    # By themselves SIGTERM, which `timeout` sends, and SIGHUP, which a terminal that is closed does, end a process
+    # without its `finally`: servers of a race would live on. Under `nohup` SIGHUP is ignored, and stays so.
     if threading.current_thread() is threading.main_thread():
-        before = signal.signal(signal.SIGTERM, _end)
-        context.call_on_close(lambda: signal.signal(signal.SIGTERM, before))
+        for number in _ENDINGS:
+            before = signal.getsignal(number)
+            if before is not signal.SIG_IGN:
+                signal.signal(number, _end)
+                context.call_on_close(partial(signal.signal, number, before))
         context.call_on_close(_leave)
 
 

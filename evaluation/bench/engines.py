@@ -26,7 +26,7 @@ for name in sys.argv[1:]:
         pass
 print(json.dumps(found))
 """
-_RUNTIMES = {"transformers": ("torch",), "infinity-emb": ("torch", "transformers"), "openvino": ()}
+_RUNTIMES = {"transformers": ("torch",), "infinity-emb": ("torch", "transformers", "optimum"), "openvino": ()}
 Json = dict[str, Any]
 
 
@@ -116,19 +116,24 @@ class Engine:
         for line in self._process.stderr or ():
             self._tail[:] = [*self._tail[-8:], line.rstrip()]
 
+    def _write(self, line: str) -> None:
+        with suppress(OSError, ValueError):  # it has ended, which its reader tells
+            if self._process.stdin is not None:
+                self._process.stdin.write(line)
+                self._process.stdin.flush()
+
     def _ask(self, question: Json, *keys: str) -> Json:
+        # On a thread of its own: a pipe holds 64 kB, and a peer that stalls while it loads takes no more (#5).
+        writer = threading.Thread(target=self._write, args=(json.dumps(question) + "\n",), daemon=True)
+        writer.start()
         try:
-            if self._process.stdin is None:
-                raise OSError("no input")  # noqa: TRY301 - a pipe was asked for; mypy wants it said
-            self._process.stdin.write(json.dumps(question) + "\n")
-            self._process.stdin.flush()
             line = self._lines.get(timeout=_ANSWER_TIMEOUT_S)
-        except (OSError, queue.Empty):
+        except queue.Empty:
             line = None
         if line is None:
             self._process.kill()
-            for reader in self._readers:
-                reader.join(timeout=5)
+            for thread in (*self._readers, writer):
+                thread.join(timeout=5)
             raise BenchError(f"{self.peer.name} does not answer; it wrote:\n" + "\n".join(self._tail))
         try:
             answer: Json = json.loads(line)

@@ -16,11 +16,12 @@ from evaluation.bench.answers import make_reference
 from evaluation.bench.checkpoint import prepare_checkpoint, read_config
 from evaluation.bench.client import import_aiohttp
 from evaluation.bench.engines import PROGRAMS, probe
-from evaluation.bench.machine import describe_machine
+from evaluation.bench.machine import add_load_after, describe_machine
 from evaluation.bench.options import (
     DATA,
     JSON,
     MODEL,
+    N_TEXTS_HELP,
     REPORT,
     SEED,
     check_report,
@@ -37,11 +38,13 @@ from evaluation.progress import show_progress
 from evaluation.tables import WIDTH
 from twohands.classifier import Classifier
 from twohands.cpu import multiplies_bf16
-from twohands.errors import BenchError, ConfigError
+from twohands.errors import BenchError, ConfigError, FileReadError
+from twohands.hashing import sha256_of_file
 from twohands.locate import find_model
 from twohands.runtimes import choose_runtime
 
 Json = dict[str, Any]
+_EXPORT_TIMEOUT_S = 1800.0
 _NAMES = ("transformers", "onnxruntime", "openvino", "fastapi", "litserve", "ray", "infinity")
 _INSTALLS = {
     "transformers": "pip install transformers torch",
@@ -89,10 +92,16 @@ def export_fp32(python: str, checkpoint: Path, target: Path) -> None:
         target: the graph.
 
     Raises:
-        BenchError: it cannot be exported there.
+        BenchError: it cannot be exported there, or not in time.
     """
     words = [python, str(PROGRAMS / "export_fp32.py"), str(checkpoint), str(target)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    try:
+        done = subprocess.run(  # noqa: S603 - our own program
+            words, capture_output=True, text=True, check=False, timeout=_EXPORT_TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired as error:
+        said = f"{python} did not export the fp32 graph within {_EXPORT_TIMEOUT_S:g} s; give --fp32 FILE"
+        raise BenchError(said) from error
     if done.returncode:
         raise BenchError(f"{python} cannot export the fp32 graph: {done.stderr.strip()[-800:]}; or give --fp32 FILE")
 
@@ -176,6 +185,10 @@ def _print_servers(console: Console, servers: Sequence[Mapping[str, Any]]) -> No
                 str(row["n_failed"]),
             )
     console.print(table)
+    for one in servers:
+        for n_clients, row in one["clients"].items():
+            if row["first_failure"]:
+                console.print(f"{one['name']}, {n_clients} clients: {row['first_failure']}", markup=False)
 
 
 def _print_configurations(console: Console, measured: Sequence[Mapping[str, Any]]) -> None:
@@ -238,7 +251,7 @@ Example:
 @click.option("--python", "pythons", multiple=True, metavar="PEER=PATH", help="The interpreter that has a peer.")
 @click.option("--only", type=click.Choice(["engines", "servers"]), help="Race only these.")
 @DATA
-@click.option("--n-texts", type=click.IntRange(8), default=96, show_default=True, help="Paragraphs.")
+@click.option("--n-texts", type=click.IntRange(8), default=96, show_default=True, help=N_TEXTS_HELP)
 @click.option("--rounds", "n_rounds", type=click.IntRange(1), default=5, show_default=True, help="Of engines.")
 @click.option("--server-rounds", type=click.IntRange(1), default=3, show_default=True, help="Of servers.")
 @click.option("--seconds", type=click.FloatRange(0.5), default=10.0, show_default=True, help="Of a server's each load.")
@@ -274,8 +287,8 @@ def peers(
     of 8 and one text a run) and Ray Serve with the file of our int8 graph, loaded with ONNX Runtime's defaults and not
     with our session's settings; LitServe again with the fp32 graph, and infinity with the fp32 weights, as one has them
     who serves a checkpoint. Each runs in a process of its own, in turn by rounds; ratios are of medians. How each is
-    configured is printed, with versions; one that is not installed is named. Before a server is timed it is asked for
-    some texts, and one that says something else than our model is not raced. What failed is no answer.
+    configured is printed, with versions; one that is not installed is named. Before one is timed it is asked for some
+    texts, and one that says something else than our model is not raced. What failed is no answer.
 
     Peers that need an environment of their own are given by --python, such as --python litserve=/opt/ls/bin/python.
     Without a checkpoint there are no fp32 weights, and only servers of the int8 graph can be raced.
@@ -283,6 +296,8 @@ def peers(
     import_aiohttp()
     import_psutil()
     check_report(report)
+    if fp32 is not None and not fp32.is_file():
+        raise FileReadError(f"there is no file {fp32}; expected the model's graph in fp32")
     machine = describe_machine()
     folder = find_model(model)
     found = parse_pythons(pythons)
@@ -297,11 +312,12 @@ def peers(
     reference = make_reference(classifier, texts, config=config)
     classifier.close()
     notes = [] if multiplies_bf16() else ["This CPU does not multiply bf16: the pipeline in bf16 is not raced."]
-    n_long = sum(len(paragraph.windows) > 1 for paragraph in encoded)
+    whole = [number for number, paragraph in enumerate(encoded) if len(paragraph.windows) == 1]
+    n_long = len(texts) - len(whole)
     if n_long:
         notes.append(f"{n_long} texts are longer than a window: peers cut them, we read all of them.")
     if not reference.numbers:
-        notes.append("No text fits one window: whether servers answer rightly is not checked.")
+        notes.append("No text fits one window: whether peers answer rightly is not checked.")
     figures: Json = {
         "model": identity, "machine": machine, "threads": count, "texts": described,
         "engines": [], "servers": [], "absent": [], "broken": [],
@@ -319,6 +335,7 @@ def peers(
             exporter = found.get("transformers", sys.executable)
             if fp32 is None:
                 fp32 = _try_export(exporter, prepared, Path(place) / "fp32.onnx", figures)
+        figures["fp32_sha256"] = None if fp32 is None else sha256_of_file(fp32)
         files = Files(folder.resolve(), prepared, fp32.resolve() if fp32 else None, max_tokens)
         has_second = choose_runtime("auto") == "openvino"  # where that takes it, it is ours, too
         if only != "servers":
@@ -327,8 +344,9 @@ def peers(
             figures["absent"] += absent
             with show_progress("racing engines", len(engines) * (n_rounds + 1)) as advance:
                 figures["engines"], broken = race_engines(
-                    engines, texts, reference=logits, n_rounds=n_rounds, n_alone=min(40, len(texts)), advance=advance
-                )
+                    engines, texts, reference=logits, numbers=whole, n_rounds=n_rounds,
+                    n_alone=min(40, len(texts)), advance=advance,
+                )  # fmt: skip
             figures["broken"] += broken
             _add_versions(figures["engines"], versions)
         if only != "engines":
@@ -342,7 +360,10 @@ def peers(
                 )  # fmt: skip
             figures["broken"] += broken
             _add_versions(figures["servers"], versions)
-    figures |= {"notes": notes, "versions": list_versions("aiohttp"), "command": describe_command(ctx)}
+    figures |= {
+        "machine": add_load_after(machine), "notes": notes, "versions": list_versions("aiohttp"),
+        "command": describe_command(ctx),
+    }  # fmt: skip
     if as_json:
         click.echo(json.dumps(figures, indent=2))
     else:

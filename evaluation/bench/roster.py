@@ -2,11 +2,12 @@
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from evaluation.bench.answers import Answer
-from evaluation.bench.engines import PROGRAMS, Peer
+from evaluation.bench.checkpoint import is_ordinary
+from evaluation.bench.engines import PROGRAMS, Peer, probe
 from evaluation.bench.served import make_serve_command
 from twohands.cpu import multiplies_bf16
 
@@ -97,6 +98,8 @@ class ServedPeer:
     """The request; the text goes where `TEXT` stands."""
     configuration: str
     answer: Answer
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that are set for it."""
 
 
 TEXT = "{text}"
@@ -107,6 +110,39 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+def _accelerate_infinity(checkpoint: Path, python: str) -> tuple[tuple[str, ...], str]:
+    """Say whether infinity turns the model into a bettertransformer, its default: words of its command, and for people.
+
+    Without optimum 1.x some of its releases end at once where it is on, and the others leave it off.
+    """
+    off = ("--no-bettertransformer",)
+    if not is_ordinary(checkpoint):
+        return off, "bettertransformer (its default) off, which knows no model with mean pooling"
+    if not probe(python, "optimum").get("optimum", "").startswith("1."):
+        return off, "bettertransformer (its default) off, for which optimum 1.x is missing"
+    return (), "bettertransformer on (its default), where it knows the model"
+
+
+def _list_infinity(checkpoint: Path, python: str, *, threads: int) -> ServedPeer:
+    port = free_port()
+    words, said = _accelerate_infinity(checkpoint, python)
+    command = (
+        python, "-m", "infinity_emb.cli", "v2", "--model-id", str(checkpoint), "--served-model-name", "peer",
+        "--engine", "torch", "--device", "cpu", "--dtype", "float32", *words, "--trust-remote-code",
+        "--batch-size", "32", "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning",
+    )  # fmt: skip
+    said = (
+        f"engine torch on {_count(threads, 'thread')}, fp32, dynamic batches of up to 32; {said}; its optimum engine "
+        "(ONNX), which its README prefers on CPUs, was not tried: it wants a graph beside the checkpoint"
+    )
+    return ServedPeer(
+        "infinity", "infinity-emb", python, command, f"http://127.0.0.1:{port}", "/classify", "/health",
+        {"model": "peer", "input": [TEXT], "raw_scores": True}, said, Answer.SCORES,
+        # It would tell its maker of each start, with its command.
+        {"OMP_NUM_THREADS": str(threads), "INFINITY_ANONYMOUS_USAGE_STATS": "0"},
+    )  # fmt: skip
 
 
 def _count(n: int, word: str) -> str:
@@ -173,19 +209,5 @@ def list_servers(
         said = f"{said}; the {precision} graph, {_BY_DEFAULTS}"
         served.append(ServedPeer(name, package, python, words, url, path, health, plain, said, Answer.LOGITS))
     if files.checkpoint is not None:
-        port, python = free_port(), pythons.get("infinity", own)
-        words = (
-            python, "-m", "infinity_emb.cli", "v2", "--model-id", str(files.checkpoint), "--served-model-name", "peer",
-            "--engine", "torch", "--device", "cpu", "--dtype", "float32", "--no-bettertransformer",
-            "--trust-remote-code", "--batch-size", "32", "--host", "127.0.0.1", "--port", str(port),
-            "--log-level", "warning",
-        )  # fmt: skip
-        served.append(
-            ServedPeer(
-                "infinity", "infinity-emb", python, words, f"http://127.0.0.1:{port}", "/classify", "/health",
-                {"model": "peer", "input": [TEXT], "raw_scores": True},
-                "engine torch, fp32, dynamic batches of up to 32; its ONNX engine was not tried with this model",
-                Answer.SCORES,
-            )
-        )  # fmt: skip
+        served.append(_list_infinity(files.checkpoint, pythons.get("infinity", own), threads=workers))
     return served

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +45,8 @@ class Served:
     url: str
     process: Any | None = None
     ready_s: float | None = None
+    tail: Sequence[str] = ()
+    """The last lines that it wrote, so far."""
 
     def _tree(self) -> list[Any]:
         if self.process is None:
@@ -53,6 +55,22 @@ class Served:
             return [self.process, *self.process.children(recursive=True)]
         except import_psutil().NoSuchProcess:
             return []
+
+    def check_alive(self) -> None:
+        """See that it still runs.
+
+        Raises:
+            BenchError: it has ended; with the last lines it wrote.
+        """
+        if self.process is None:
+            return
+        psutil = import_psutil()
+        try:
+            has_ended = self.process.status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            has_ended = True
+        if has_ended:
+            raise BenchError("the server has ended; it wrote:\n" + "\n".join(self.tail))
 
     def read_cpu_s(self) -> float | None:
         """CPU seconds of all its processes so far."""
@@ -150,7 +168,12 @@ def _stop(process: "subprocess.Popen[str]") -> None:
 
 @contextmanager
 def run_server(
-    command: Sequence[str], *, timeout_s: float = 120, marker: str = "", health_url: str | None = None
+    command: Sequence[str],
+    *,
+    timeout_s: float = 120,
+    marker: str = "",
+    health_url: str | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Served]:
     """Start a server, wait until it is ready, and end it afterwards.
 
@@ -159,6 +182,7 @@ def run_server(
         timeout_s: how long it may take to be ready.
         marker: what the line of its output holds in which it tells its URL once it is ready.
         health_url: is asked instead until it answers with 200; the server's URL is then its beginning.
+        environment: variables of its own, beside those of this process.
 
     Yields:
         The server.
@@ -170,8 +194,9 @@ def run_server(
     psutil = import_psutil()
     started_s = time.perf_counter()
     process = subprocess.Popen(  # noqa: S603 - our own words
-        list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
+        list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        env=os.environ | dict(environment or {}),
+    )  # fmt: skip
     lines: queue.Queue[str | None] = queue.Queue()
     tail: list[str] = []
 
@@ -201,7 +226,7 @@ def run_server(
             url = found.group() if found else None
             if health_url is not None and _is_healthy(health_url):
                 url = _URL.match(health_url).group()  # type: ignore[union-attr]  # our own URL, with a port
-        yield Served(url, psutil.Process(process.pid), time.perf_counter() - started_s)
+        yield Served(url, psutil.Process(process.pid), time.perf_counter() - started_s, tail)
     finally:
         _stop(process)
         reader.join(timeout=5)

@@ -22,6 +22,8 @@ from evaluation.bench.frontier import mark_frontier
 from evaluation.bench.loadgen import Plan, Scenario, import_loadgen, read_log, run_loadgen
 from evaluation.bench.peers import race_engines, race_servers
 from evaluation.bench.roster import TEXT, US, Files, ServedPeer, list_engines
+from evaluation.bench.scenarios import run_scenarios
+from evaluation.bench.served import Served
 from evaluation.commands import evaluate
 from tests.support.tiny import build_tiny_model
 from twohands import Classifier
@@ -41,6 +43,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.rfile.read(int(self.headers["content-length"]))
+        self.server.keys.add(self.headers.get("x-api-key"))
         with self.server.counting:
             self.server.n_seen += 1
             fails = (
@@ -53,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
-        body = {"/info": b'{"model": null}', "/metrics": self.server.metrics}.get(self.path, b"")
+        body = {"/info": self.server.info, "/metrics": self.server.metrics}.get(self.path, b"")
         self.send_response(200 if body else 404)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
@@ -67,6 +70,7 @@ class Handler(BaseHTTPRequestHandler):
 def stub():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.n_seen, server.fail_every, server.metrics, server.counting = 0, 0, b"", threading.Lock()
+    server.info, server.keys = b'{"model": null}', set()
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -104,6 +108,72 @@ def test_a_request_that_fails_is_late_for_loadgen(stub, client):
     assert made["verdict"] == "INVALID"
     assert made["latency"]["p95_ms"] >= 1000, "ten times the bound"
     assert "503" in client.first_failure
+
+
+@pytest.mark.issue(5)
+def test_a_server_that_has_gone_ends_the_bench_and_is_asked_for_no_rate_of_zero(stub, client):
+    client.check()
+    stub.fail_every = 1
+    with pytest.raises(BenchError, match=r"none of .* requests .*status 503"):
+        run_scenarios(
+            Served(f"http://127.0.0.1:{stub.server_port}"), client, client, scenario=Scenario.SERVER, rate_qps=None,
+            slo_ms=1.0, seconds=0.05, n_steps=1, n_texts=2, logs=None,
+        )  # fmt: skip
+    for scenario in Scenario:
+        with pytest.raises(BenchError, match="more than 0"):
+            run_loadgen(Plan(scenario, 0.0, 100.0, 0.1, 1), client, n_texts=2)
+
+
+URL = "http://127.0.0.1:9"
+
+
+@pytest.mark.issue(5)
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("--url", URL, "--threads", "2"), "--threads"),
+        (("--url", URL, "--workers", "1"), "--workers"),
+        (("--rate", "9", "--steps", "2"), "--steps"),
+        (("--scenario", "offline", "--rate", "9"), "--rate"),
+        (("--scenario", "offline", "--slo-ms", "130"), "--slo-ms"),
+        (("--scenario", "single-stream", "--steps", "5"), "--steps"),
+    ],
+)
+def test_options_that_would_change_nothing_are_refused(words, option):
+    answer = CliRunner().invoke(bench, ["server", *words, "--model", "none"])
+    assert answer.exit_code == 2
+    assert f"Error: {option} is for " in answer.output
+
+
+@pytest.mark.issue(5)
+def test_a_service_with_keys_is_measured_by_a_key_that_no_report_holds(stub, tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("TWOHANDS_API_KEY", " th_secret\n")
+    stub.info = b'{"model": {"name": "far", "version": "1", "sha256": "0123456789abcdef"}, "threads": 1}'
+    offline = {
+        "scenario": "offline", "verdict": "VALID", "reasons": None, "target_qps": None, "qps": 40.0, "latency": None,
+        "n_samples": 80, "n_errors": 0, "seconds": 2.0, "client": {"cpu_ms_per_request": 1.0, "late_p99_ms": None},
+        "server_cpu_ms_per_request": None,
+    }  # fmt: skip
+    found = {
+        "runs": [offline], "warm_up": offline, "offline_qps": 40.0, "offline_connections": 64, "offline_cpu_ms": None,
+        "model_cpu_ms_served": None,
+    }  # fmt: skip
+    monkeypatch.setattr("evaluation.bench.server_command.run_scenarios", lambda *_, **__: found)
+    monkeypatch.setattr(
+        "evaluation.bench.server_command.measure_client",
+        lambda *_, **__: {"requests_per_s": 1.0, "cpu_ms_per_request": 1.0},
+    )
+    text = run(
+        "server", "--url", f"http://127.0.0.1:{stub.server_port}", "--model", tiny_model, "--scenario", "offline",
+        "--n-texts", 8, "--report", tmp_path,
+    )  # fmt: skip
+    assert stub.keys == {"th_secret"}
+    report = (tmp_path / "server.json").read_text(encoding="utf-8")
+    assert "th_secret" not in report + text
+    assert "load_1_min_after" in json.loads(report)["machine"]
+    assert "measured from commit" in text
+    assert "64 requests under way at once" in " ".join(text.split())
+    assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("scenario", [Scenario.OFFLINE, Scenario.SINGLE_STREAM])
@@ -187,7 +257,7 @@ def test_a_server_that_refuses_has_no_ratio_and_no_p99(monkeypatch):
     def hold(peer, *_, **__):
         n_failed = 300 if peer.name == "quick" else 0
         run = {"latencies_ms": [5.0] * 700, "n_requests": 700 + n_failed, "n_answered": 700, "n_failed": n_failed}
-        load = run | {"seconds": 10.0, "cpu_s": 7.0}
+        load = run | {"seconds": 10.0, "cpu_s": 7.0, "first_failure": "status 503" if n_failed else None}
         order.append(peer.name)
         return {
             "clients": {8: load},
@@ -211,6 +281,11 @@ def test_a_server_that_refuses_has_no_ratio_and_no_p99(monkeypatch):
     assert fair["ours_throughput_ratio"] == fair["ours_p99_ms_ratio"] == 1
     assert (fair["cpu_ms_per_request"], fair["latency"]["p99_ms"]) == (10, 5)
     assert (quick["requests_per_s"], quick["n_failed"]) == (70, 600)
+    assert (fair["first_failure"], quick["first_failure"]) == (None, "status 503")
+    assert (
+        fair["rounds"]
+        == [{"requests_per_s": 70, "p50_ms": 5, "p99_ms": 5, "cpu_ms_per_request": 10, "n_failed": 0}] * 2
+    )
     for value in ("ours_throughput_ratio", "ours_p50_ms_ratio", "ours_p99_ms_ratio", "cpu_ms_per_request"):
         assert quick[value] is None
     assert quick["latency"]["p99_ms"] is None
@@ -292,6 +367,7 @@ def test_server_from_the_command_line_starts_one_measures_it_and_ends_it(tiny_mo
     assert served["verdict"] in {"VALID", "INVALID"}
     assert report["server"]["model"] == Classifier.load(tiny_model, num_threads=1).identity
     assert report["server"]["idle_cpu_share"] < 0.5
+    assert (report["warm_up"]["scenario"], report["offline_connections"]) == ("offline", 64)
     for measured in (offline, served):
         assert f"{measured['client']['cpu_ms_per_request']:.2f}" in text
     assert served["client"]["late_p99_ms"] > 0
@@ -309,7 +385,9 @@ def test_our_own_engine_and_the_runtimes_race_on_the_same_graph(tiny_model):
     classifier = Classifier.load(tiny_model, num_threads=1)
     reference = classifier.predict_logits([classifier.encoder.encode(text) for text in texts])
     classifier.close()
-    figures, broken = race_engines(peers, texts, reference=reference, n_rounds=2, n_alone=12, advance=lambda _: None)
+    figures, broken = race_engines(
+        peers, texts, reference=reference, numbers=range(len(texts)), n_rounds=2, n_alone=12, advance=lambda _: None
+    )
     assert broken == []
     ours, alone, batched = figures
     assert ours["name"] == "twohands"

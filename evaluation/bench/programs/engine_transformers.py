@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import loop
 import torch
@@ -28,12 +29,18 @@ def main() -> None:
     pipe.model.to(dtype)  # an encoder within a model of somebody's code is built as its own config says, in fp32
     labels = [pipe.model.config.id2label[number] for number in range(pipe.model.config.num_labels)]
 
-    def classify(texts: Sequence[str]) -> list[list[float]]:
-        rows = []
-        for entries in pipe(list(texts), truncation=True, max_length=int(max_tokens)):
-            scores = {entry["label"]: entry["score"] for entry in entries}
-            rows.append([scores[label] for label in labels])
-        return rows
+    def read(entries: list[dict[str, Any]]) -> list[float]:
+        scores = {entry["label"]: entry["score"] for entry in entries}
+        return [scores[label] for label in labels]
+
+    def bulk(texts: Sequence[str]) -> list[list[float]]:
+        return [read(entries) for entries in pipe(list(texts), truncation=True, max_length=int(max_tokens))]
+
+    def alone(texts: Sequence[str]) -> list[list[float]]:
+        # The text itself, as its documentation calls it: for a list it makes a data set and a loader.
+        (text,) = texts
+        (entries,) = pipe(text, truncation=True, max_length=int(max_tokens))
+        return [read(entries)]
 
     configuration = {
         "transformers": transformers.__version__,
@@ -43,7 +50,7 @@ def main() -> None:
         "attention": pipe.model.config._attn_implementation,
         "batch": "one text a run (default)" if size == "1" else f"{size} in the order given, padded to the longest",
     }
-    loop.answer(configuration, bulk=classify, alone=classify)
+    loop.answer(configuration, bulk=bulk, alone=alone)
 
 
 if __name__ == "__main__":
