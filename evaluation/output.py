@@ -14,11 +14,11 @@ from twohands.errors import FileWriteError, RunConflictError
 from twohands.examples import Example
 from twohands.locate import find_model
 from twohands.manifest import MANIFEST_NAME, load_manifest
+from twohands.outputs import NOT_JSON_LINES
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 
 PREDICTION_KEYS = ("id", "group", "truth", "labels", "scores")
 _DIGITS = 6  # as answers show scores
-_OF_TABLES = {".csv", ".tsv", ".xlsx", ".parquet"}
 _LINE_BYTES = 40_000_000
 
 
@@ -77,7 +77,7 @@ def _begins_with(path: Path, keys: Collection[str]) -> bool:
         first = stream.readline(_LINE_BYTES)
     try:
         found = json.loads(first) if first else dict.fromkeys(keys)
-    except ValueError:  # also of bytes that are no UTF-8
+    except (ValueError, RecursionError):  # of bytes that are no UTF-8, and of brackets without end
         return False
     return isinstance(found, dict) and found.keys() >= set(keys)
 
@@ -93,12 +93,16 @@ def check_rows_output(path: Path, keys: Collection[str], *, option: str) -> None
         option: by which it is named.
 
     Raises:
-        FileWriteError: its name ends as that of a table does.
-        RunConflictError: a file of this name is there, and holds something else.
+        FileWriteError: its name ends as that of a table, of one JSON value or of a packed file does.
+        RunConflictError: a file of this name is there, and holds something else or is no plain file.
     """
-    if (suffix := path.suffix.lower()) in _OF_TABLES:
-        raise FileWriteError(f"{path} ends in {suffix}, but {option} writes JSON lines; let it end in .jsonl")
-    if path.exists() and not (path.is_file() and _begins_with(path, keys)):
+    if (suffix := path.suffix.lower()) in NOT_JSON_LINES:
+        raise FileWriteError(f"{path} ends in {suffix}, but {option} writes plain JSON lines; let it end in .jsonl")
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise RunConflictError(f"{path} is not a plain file; choose another {option}")
+    if not _begins_with(path, keys):
         raise RunConflictError(
             f"{path} is there and does not begin as what {option} writes; it is left alone: choose another {option}"
         )

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from twohands.bulk import Answer
 from twohands.errors import ConfigError
 from twohands.examples import import_pyarrow
+from twohands.row_files import PACKED
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 from twohands.xlsx import write_xlsx
 
@@ -23,6 +24,9 @@ FORMAT_BY_SUFFIX: dict[str, Format] = {
     ".parquet": "parquet",
     ".xlsx": "xlsx",
 }
+# JSON lines under such a name would be read as a broken table, or as one JSON value that ends after its first line.
+NOT_WRITTEN = frozenset({".tsv", ".xls", ".ods", ".json"})
+NOT_JSON_LINES = NOT_WRITTEN | {suffix for suffix, held in FORMAT_BY_SUFFIX.items() if held != "jsonl"} | {PACKED}
 _ROWS_PER_GROUP = 10_000
 _ROW_END = "\r\n"
 

@@ -1,5 +1,6 @@
 """One rule for every command: no file that it reads, and none that it wrote, is replaced by what it writes."""
 
+import os
 import shlex
 import shutil
 
@@ -137,13 +138,16 @@ def test_rows_are_not_written_over_another_file_nor_as_a_table(kept, tmp_path, m
     monkeypatch.chdir(kept)
     command, *words = shlex.split(call)
     mine = tmp_path / "mine.jsonl"
-    for held in (b"my notes", b'{"id": "a", "text": "A."}\n', b"[]", b"\xff\n"):
+    for held in (b"my notes", b'{"id": "a", "text": "A."}\n', b"[]", b"\xff\n", b"[" * 100_000):
         mine.write_bytes(held)
         found = CliRunner().invoke(COMMANDS[command], [*words, str(mine)])
         assert isinstance(found.exception, RunConflictError)
         assert words[-1] in str(found.exception)
         assert mine.read_bytes() == held
-    for suffix in (".csv", ".TSV", ".xlsx", ".parquet"):
+    os.mkfifo(tmp_path / "pipe")
+    found = CliRunner().invoke(COMMANDS[command], [*words, str(tmp_path / "pipe")])
+    assert "is not a plain file" in str(found.exception)
+    for suffix in (".csv", ".TSV", ".xlsx", ".parquet", ".json", ".xls", ".ods", ".csv.gz", ".jsonl.gz"):
         found = CliRunner().invoke(COMMANDS[command], [*words, str(tmp_path / f"new{suffix}")])
         assert isinstance(found.exception, FileWriteError)
         assert "JSON lines" in str(found.exception)
