@@ -1,6 +1,6 @@
 """Owns the folder of a checkpoint that no run makes: what it may replace, and that it is there whole or not at all."""
 
-import shutil
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +9,7 @@ from training.encodercache import WEIGHTS_NAME
 from training.encoders import RUN_NAME
 from training.loop import CHECKPOINT
 from twohands.errors import RunConflictError
-from twohands.scratch import open_scratch
+from twohands.scratch import bring_back, open_scratch, put_in_place
 
 NETWORK_NAME = "config.json"
 
@@ -26,6 +26,7 @@ def check_output(output: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) 
         RunConflictError: `output` is in the way, is something other than a checkpoint, such as the folder of a run,
             which has a `run.json`, too; or it is one of the inputs, holds one, or stands in one.
     """
+    bring_back(output)
     place = output.resolve()
     for path in inputs:
         source = path.resolve()
@@ -44,21 +45,14 @@ def build_checkpoint(output: Path) -> Iterator[Path]:
     """Give a hidden folder whose `checkpoint` becomes `output` when the block ends well.
 
     Args:
-        output: the checkpoint's folder, as `check_output` let it through; its parent is made.
+        output: the checkpoint's folder, as `check_output` let it through; its parent is made. Of a symbolic link,
+            what it points to is replaced.
 
     Yields:
         The folder, empty and on the same file system; what else is put into it vanishes.
     """
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with open_scratch(output) as held:
+    place = Path(os.path.realpath(output))  # of a link what it points to: the link itself would be put away for good
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with open_scratch(place) as held:
         yield held
-        retired = held.with_name(held.name + "-old")  # not within: a kill here must not take the old one, too
-        if output.exists():
-            output.rename(retired)
-        try:
-            (held / CHECKPOINT).rename(output)
-        except BaseException:
-            if retired.exists():
-                retired.rename(output)
-            raise
-        shutil.rmtree(retired, ignore_errors=True)
+        put_in_place(held / CHECKPOINT, place, scratch=held)

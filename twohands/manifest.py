@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from twohands.cautions import Caution
 from twohands.errors import ManifestError, ModelNotFoundError, RunConflictError
 from twohands.hashing import sha256_of_file
 from twohands.scores import DecisionRule, Platt
-from twohands.scratch import open_scratch
+from twohands.scratch import bring_back, open_scratch, put_in_place
 from twohands.taxonomy import Head, ProblemType, Taxonomy, describe_faults
 from twohands.windows import WindowRule
 
@@ -189,6 +188,7 @@ def check_output_folder(folder: Path, *, overwrite: bool) -> None:
     Raises:
         RunConflictError: `folder` exists and may not be replaced, or is something other than a model folder.
     """
+    bring_back(folder)
     if folder.exists() and not overwrite:
         raise RunConflictError(f"{folder} already exists; choose another --output, or pass --overwrite to replace it")
     is_foreign = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
@@ -215,21 +215,12 @@ def build_folder(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
         RunConflictError: `folder` exists and may not be replaced, or is something other than a model folder.
     """
     check_output_folder(folder, overwrite=overwrite)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with open_scratch(folder) as temporary:
+    place = Path(os.path.realpath(folder))  # of a link what it points to: the link itself would be put away for good
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with open_scratch(place) as temporary:
         yield temporary
         temporary.chmod(0o755)  # mkdtemp keeps others out; a served folder is read by another user
-        if folder.exists():
-            retired = temporary.with_name(temporary.name + "-old")
-            folder.rename(retired)
-            try:
-                temporary.rename(folder)
-            except BaseException:
-                retired.rename(folder)  # better the old model than none
-                raise
-            shutil.rmtree(retired)
-        else:
-            temporary.rename(folder)
+        put_in_place(temporary, place, scratch=temporary)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

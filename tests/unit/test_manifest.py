@@ -9,7 +9,14 @@ import pytest
 
 from twohands.errors import ManifestError, ModelNotFoundError, RunConflictError
 from twohands.hashing import sha256_of_file
-from twohands.manifest import MANIFEST_NAME, REQUIRED_FILES, build_folder, load_manifest, write_manifest
+from twohands.manifest import (
+    MANIFEST_NAME,
+    REQUIRED_FILES,
+    build_folder,
+    check_output_folder,
+    load_manifest,
+    write_manifest,
+)
 
 
 @pytest.fixture
@@ -180,6 +187,25 @@ def test_a_new_folder_that_cannot_be_renamed_leaves_the_old_one(folder, monkeypa
         (temporary / MANIFEST_NAME).write_text("{}", encoding="utf-8")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.issue(3)
+def test_of_a_link_what_it_points_to_is_replaced(folder, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(folder, target_is_directory=True)
+    with build_folder(link, overwrite=True) as temporary:
+        (temporary / "fresh.txt").write_text("new", encoding="utf-8")
+    assert link.is_symlink()
+    assert [path.name for path in folder.iterdir()] == ["fresh.txt"]
+    assert not list(tmp_path.glob(".*")) + list(folder.parent.glob(".*"))
+
+
+@pytest.mark.issue(3)
+def test_what_a_killed_run_was_replacing_is_put_back_before_it_is_asked_for(folder):
+    folder.rename(folder.with_name(f".{folder.name}-x.partial-old"))
+    with pytest.raises(RunConflictError, match="already exists"):
+        check_output_folder(folder, overwrite=False)
+    assert load_manifest(folder)
 
 
 def test_overwriting_replaces_the_whole_folder(folder):
