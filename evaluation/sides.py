@@ -94,10 +94,8 @@ def list_side_files(name: str) -> list[Path]:
         try:
             return list_model_files(name)
         except ModelNotFoundError as error:
-            hint = suggest(name.partition(":")[0], tuple(_NEEDS)).replace(
-                "; did", " Did"
-            )  # a sentence stands before it
-            raise ModelNotFoundError(f"{error}{hint}") from error
+            hint = suggest(name.partition(":")[0], tuple(_NEEDS)).replace("; did", ". Did")  # sentences stand before it
+            raise ModelNotFoundError(f"{str(error).removesuffix('.')}{hint}" if hint else str(error)) from error
     return [] if baseline.path is None or Path(baseline.path).is_dir() else [Path(baseline.path)]
 
 

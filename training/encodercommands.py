@@ -45,7 +45,7 @@ def _describe(name: str, revision: str | None) -> dict[str, object]:
             "about": pinned.about,
         }
     try:
-        found = find_encoder(name, revision=revision)
+        found = find_encoder(name, revision=revision, option="--revision")
     except EncoderError as error:
         if pinned is None and revision is None:  # no name that could be fetched, such as one that is misspelt
             raise

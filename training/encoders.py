@@ -272,7 +272,7 @@ def _pick_snapshot(folder: Path, revision: str | None) -> Path:
     )
 
 
-def _find_folder(name: str, revision: str | None) -> Path:
+def _find_folder(name: str, revision: str | None, option: str) -> Path:
     cached = locate_encoder(name, revision)
     if (cached / RECORD_NAME).is_file():
         return cached
@@ -287,7 +287,7 @@ def _find_folder(name: str, revision: str | None) -> Path:
     if revision is None:
         raise EncoderError(
             f"no encoder {name!r}: not one of {', '.join(PINNED)}, and not a folder; a hub name needs "
-            "encoder.revision, the commit of 40 hex digits"
+            f"{option}, the commit of 40 hex digits"
         )
     if (folder := _find_hub_folder(name, revision)) is not None:
         return folder
@@ -296,13 +296,16 @@ def _find_folder(name: str, revision: str | None) -> Path:
     )
 
 
-def find_encoder(name: str, *, revision: str | None = None, sha256: str | None = None) -> FoundEncoder:
+def find_encoder(
+    name: str, *, revision: str | None = None, sha256: str | None = None, option: str = "encoder.revision"
+) -> FoundEncoder:
     """Find an encoder and check its weights; nothing is downloaded.
 
     Args:
         name: a pinned name, a hub name, or a folder.
         revision: commit of a hub name.
         sha256: digest that the weights must have; None takes the pinned one, or accepts what is found.
+        option: by which the caller takes the revision, for messages.
 
     Returns:
         The encoder on disk: from the cache, an installed package, the folder, or the hub client's own cache.
@@ -310,7 +313,7 @@ def find_encoder(name: str, *, revision: str | None = None, sha256: str | None =
     Raises:
         EncoderError: it is not there, has no safetensors weights, or has another digest.
     """
-    folder = _find_folder(name, revision)
+    folder = _find_folder(name, revision, option)
     weights = folder / WEIGHTS_NAME
     if not weights.is_file() or not (folder / "config.json").is_file():
         raise EncoderError(f"{folder} holds no {WEIGHTS_NAME} with a config.json; pickled weights are not read")

@@ -25,6 +25,7 @@ from pydantic import (
 from twohands.errors import ConfigError, DocumentError, FileReadError
 from twohands.repeated_keys import RepeatedKeysError, load_yaml
 
+_SHOWN_CHARS = 80  # of what was found
 _NAME = r"^[a-z0-9]+([-_][a-z0-9]+)*$"
 Name = Annotated[str, StringConstraints(pattern=_NAME, max_length=64)]
 # Columns that came when there were models already, which may have heads of these names: such a model goes on loading,
@@ -175,7 +176,9 @@ def describe_faults(error: ValidationError, patterns: Mapping[str, str] | None =
     faults, patterns = [], patterns or {}
     for fault in error.errors(include_url=False):
         where = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
-        shown = "nothing" if fault["input"] is None else repr(str(fault["input"])[:80])  # `key:`, or an empty file
+        shown = (
+            "nothing" if fault["input"] is None else repr(str(fault["input"])[:_SHOWN_CHARS])
+        )  # `key:`, or an empty file
         found = "" if fault["type"] in {"missing", "value_error"} else f"; found {shown}"
         if fault["type"] == "string_type":
             found += _explain_no_string(fault["input"])
@@ -185,7 +188,8 @@ def describe_faults(error: ValidationError, patterns: Mapping[str, str] | None =
         elif fault["type"] == "string_pattern_mismatch" and fault["ctx"]["pattern"] in patterns:
             message = f"expected {patterns[fault['ctx']['pattern']]}"
         elif fault["type"] == "list_type" and isinstance(fault["input"], str):
-            message = f"expected a list: write [{fault['input'][:80]}]"
+            is_shown = len(fault["input"]) <= _SHOWN_CHARS  # half of a list is none to copy
+            message = f"expected a list: write [{fault['input'] if is_shown else '...'}]"
         elif fault["type"] == "model_type":  # a label that is its word alone, most often
             message = (
                 f"expected keys and their values, as {{{_SHOWN_KEYS.get(fault['ctx']['class_name'], 'key: value')}}}"

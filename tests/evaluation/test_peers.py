@@ -365,9 +365,11 @@ def test_names_of_sides_are_read():
 
 
 @pytest.mark.issue(6)
-def test_a_misspelt_baseline_is_told_the_likely_one():
-    with pytest.raises(errors.ModelNotFoundError, match=r"\. Did you mean 'tfidf'\?$"):
-        list_side_files("tf-idf")
+def test_a_misspelt_baseline_is_told_the_likely_one(monkeypatch):
+    for folder in ("", "none"):  # where TWOHANDS_MODELS is no folder, the message ends without a full stop
+        monkeypatch.setenv("TWOHANDS_MODELS", folder)
+        with pytest.raises(errors.ModelNotFoundError, match=r"[a-z]\. Did you mean 'tfidf'\?$"):
+            list_side_files("tf-idf")
 
 
 def run(*arguments):

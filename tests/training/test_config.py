@@ -42,6 +42,8 @@ def test_a_shipped_config_brings_its_rows_into_any_folder_but_not_in_place_of_th
     ("override", "fault"),
     [
         ("data.train=own.csv", "data.train: expected a list: write [own.csv]; found 'own.csv'"),
+        (f"data.train={'long/' * 16}own.csv", "data.train: expected a list: write [...]; found "
+         f"{'long/' * 16!r}"),
         ("run_name=MyRun", "run_name: expected small letters, digits, ., _ and -, with a letter or digit first; found "
          "'MyRun'"),
         ("version=1.0", "version: Input should be a valid string; found '1.0'; put it in quotation marks"),

@@ -261,6 +261,7 @@ def test_show_refuses_a_name_that_nobody_knows():
     refused = runner.invoke(encoders, ["show", "nope"])
     assert isinstance(refused.exception, EncoderError)
     assert "all-MiniLM-L6-v2, all-mpnet-base-v2" in str(refused.exception)
+    assert "a hub name needs --revision" in str(refused.exception)
     for known in (["all-mpnet-base-v2"], ["ORG/NAME", "--revision", COMMIT]):
         shown = runner.invoke(encoders, ["show", *known, "--json"], catch_exceptions=False)
         assert json.loads(shown.output)["status"] == "absent"
