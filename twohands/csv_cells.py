@@ -2,9 +2,10 @@
 
 import csv
 import io
+import itertools
 import re
 from collections import Counter, deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from twohands.values import spell_whole
 _FIELD_CHARS = 10_000_000
 _MOST_ALONE = 5  # rows of too many cells or too few; of more it was the file that was written without quotes
 _NAME_WORDS = 3  # of a column, where it might be prose
+_MIN_SPACED = 3  # names, where it might be prose: "Text, Ada Lind" is a byline
+_MIN_EVEN = 3  # lines
 _SAID = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)  # the first line, by which Excel is told
 _NOT_UTF_8 = re.compile(r"[\udc80-\udcff]")  # as "surrogateescape" has the bytes that are none
 
@@ -80,32 +83,68 @@ def _read_header(lines: _Lines, path: Path) -> tuple[list[str], Iterator[list[st
     return names, reader, delimiter
 
 
-def begins_as_table(start: str, column: str) -> bool:
+def _split(line: str, mark: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=mark), [])
+    except csv.Error:  # a cell longer than any of a header
+        return []
+
+
+def _skip_said(lines: Sequence[str], marks: str) -> tuple[Sequence[str], str, bool]:
+    """The lines behind `sep=;`, the delimiters that they may have, and whether one was said."""
+    said = _SAID.fullmatch(lines[0]) if lines else None
+    return (lines[1:], said[1], True) if said else (lines, marks, False)
+
+
+def begins_as_table(lines: Sequence[str], column: str) -> bool:
     """Say whether a text is rather a table, as its first line names a column and others.
 
-    Prose has its commas before a blank, as in "images, text, and more", and so have few tables: there all names must
-    be short, and the line below must have as many commas.
+    Prose has its commas before a blank, as in "images, text, and more", and so have few tables: there all of at least
+    three names must be short, and the line below must have as many commas.
 
     Args:
-        start: of the text; at least its first two lines.
+        lines: of the text, the first two or three at least, each whole and without its end.
         column: which it would have; case and blanks aside, as it was not read for the text.
 
     Returns:
         Whether it is; of a table of one column, only where the name is as it stands and a line follows at once, as
         "Text" may be a headline.
     """
-    first, _, rest = start.partition("\n")
-    below = rest.partition("\n")[0].strip()
-    if first.strip(" \r\"'") == column:
-        return bool(below)
-    for mark in "\t;,":
-        cells = first.rstrip("\r").split(mark)
-        names = [cell.strip(" \"'") for cell in cells]
-        if len(cells) == 1 or not names[-1] or column.strip().casefold() not in map(str.casefold, names):
+    lines, marks, is_said = _skip_said(lines, "\t;,")
+    first, below = [*lines, "", ""][:2]
+    if first.strip(" \"'") == column:
+        return bool(below.strip())
+    for mark in marks:
+        cells = _split(first, mark)
+        names = [cell.strip(" \"'").casefold() for cell in cells]
+        while names and not names[-1]:  # Excel leaves nameless columns behind a table
+            names.pop()
+        if len(names) < 2 or column.strip().casefold() not in names:
             continue
-        is_short = all(len(name.split()) <= _NAME_WORDS for name in names)
-        if not any(cell.startswith(" ") for cell in cells) or (is_short and below.count(mark) >= len(cells) - 1):
+        is_spaced = any(cell.startswith(" ") for cell in cells[1:])
+        is_even = len(names) >= _MIN_SPACED and len(_split(below, mark)) == len(cells)
+        if is_said or not is_spaced or (is_even and all(len(name.split()) <= _NAME_WORDS for name in names)):
             return True
+    return False
+
+
+def has_even_lines(lines: Sequence[str]) -> bool:
+    """Say whether a text might be a table: its first three lines have as many cells each, of which none is indented.
+
+    Args:
+        lines: of the text, each whole and without its end; more than three where quoted cells have lines of their own.
+
+    Returns:
+        Whether it might. Of prose with a comma at the end of each line it does not, nor where all lines are indented.
+    """
+    lines, marks, _ = _skip_said(lines, "\t;,|")
+    for mark in marks:
+        with suppress(csv.Error):
+            rows = list(itertools.islice(csv.reader(lines, delimiter=mark), _MIN_EVEN))
+            is_even = len(rows) == _MIN_EVEN and len({len(cells) for cells in rows}) == 1
+            is_spaced = any(cell.startswith(" ") for cells in rows for cell in cells[1:])
+            if is_even and not is_spaced and any(rows[0][1:]) and any(cells[0] for cells in rows):
+                return True
     return False
 
 

@@ -1,10 +1,10 @@
-"""Owns what bulk classification reads: files or standard input -> a stream of `Item`s in the order of the input.
+"""Owns what bulk classification classifies: files or standard input -> a stream of `Item`s in the order of the input.
 
 Rows are streamed; a document is held one at a time. Reading twice gives the same items, which resuming relies on.
 """
 
-import csv
 import functools
+import io
 import itertools
 import json
 import re
@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from twohands.charsets import find_marked_codec, read_utf_8_lines
-from twohands.csv_cells import begins_as_table, read_csv_header
+from twohands.csv_cells import begins_as_table, has_even_lines
 from twohands.documents import (
-    DOCUMENT_SUFFIXES,
     TEXT_SUFFIXES,
     DocumentText,
     extract_document,
@@ -32,26 +31,16 @@ from twohands.errors import (
     ParagraphTooLongError,
     TwoHandsError,
 )
-from twohands.examples import Row, expand_paths, import_pyarrow, read_jsonl_lines, read_rows
+from twohands.examples import Row, read_jsonl_lines, read_rows
+from twohands.inputs import PLACES, is_document, refuse_by
 from twohands.overlong import refuse_unread
 from twohands.paragraphs import iter_paragraphs
-from twohands.row_files import (
-    ROW_SUFFIXES,
-    PackedError,
-    find_others,
-    plain_suffix,
-    read_pieces,
-    read_suffix,
-    tell_unread,
-    tell_unusable,
-)
+from twohands.row_files import read_pieces, tell_unread
 from twohands.values import NO_VALUE, read_whole, spell_value
 
 STDIN_NAME = "stdin"
 GROUP = "group"  # the column that says of which document a row is
-PLACES = ("speaker", "section")  # of paragraphs, by which documents can be summed up, too
-_SHOWN_CHARS = 60
-_MAX_NAMES = 20
+_HEAD_LINES = 20  # of standard input, by which a table is known
 _MAX_NAME_CHARS = 2000  # of a group, such as a long address
 _BLANK_IN_ANY_UTF = b"\xff\xfe\0 \t\n\r\x0b\x0c"
 # Atomic, else a comment is tried as the begin of all behind it, and time doubles with each of them.
@@ -81,120 +70,6 @@ class Item:
     def n_words(self) -> int:
         """Words of the text; none where there is no text."""
         return len(self.text.split()) if isinstance(self.text, str) else 0
-
-
-def is_document(path: Path) -> bool:
-    """Whether a file is split into paragraphs, rather than read as rows."""
-    return path.suffix.lower() in DOCUMENT_SUFFIXES
-
-
-def _read_columns(path: Path) -> list[str] | None:
-    """Names of the columns, where the kind of file has them once for all rows."""
-    try:
-        if plain_suffix(path) in {".csv", ".tsv"}:
-            return read_csv_header(path)
-        if path.suffix.lower() == ".parquet":
-            return list(import_pyarrow(f"reading {path}").read_schema(path).names)
-    except (OSError, ValueError, csv.Error, *PackedError) as error:
-        raise FileReadError(f"cannot read {path}: {error}") from error
-    return None
-
-
-def _is_text(path: Path) -> bool:
-    """Whether it is a text that was given in the place of a file."""
-    has_words = len(str(path).split()) > 1 and read_suffix(path) not in ROW_SUFFIXES + DOCUMENT_SUFFIXES
-    return has_words and tell_unusable(path) is not None
-
-
-def _check_columns(path: Path, *, text_column: str, by: str | None) -> None:
-    columns = _read_columns(path)  # a file that holds nothing has no row to miss them in
-    for name, option in ((text_column, "--text-column"), (by, "--by")):
-        if columns and name is not None and name not in columns:
-            raise FileReadError(
-                f"{path} has no column {name!r}; name the right one with {option}: {', '.join(columns)}"
-            )
-        if columns is None and name is not None and not is_document(path):
-            _check_jsonl(path, name, option)
-
-
-def _check_jsonl(path: Path, name: str, option: str) -> None:
-    """Each row has its own columns; all are read only where a name is misspelt, which hours of work would go for."""
-    known = ""
-    for row in read_rows(path, []):
-        if name in row.cells:
-            return
-        known = known or ", ".join(row.list_columns()[:_MAX_NAMES])
-    if known:  # a file that holds no row has none to miss it in
-        raise FileReadError(f"no row of {path} has {name!r}; name the right one with {option}: {known}")
-
-
-def _refuse_by(by: str) -> FileReadError:
-    return FileReadError(
-        f"--by {by} is a column of rows, and documents have none: leave it out, or name {' or '.join(PLACES)}"
-    )
-
-
-def check_once(files: Iterable[Path], *, why: str) -> None:
-    """Refuse files of which two are one.
-
-    Args:
-        files: as they were named.
-        why: each is read once.
-
-    Raises:
-        FileReadError: a file stands twice.
-    """
-    seen: dict[Path, Path] = {}
-    for path in files:
-        if earlier := seen.get(path.resolve()):
-            what = "is given twice" if earlier == path else f"is the same file as {earlier}, which is given, too"
-            raise FileReadError(f"{path} {what}; each input is read once, {why}")
-        seen[path.resolve()] = path
-
-
-def find_inputs(paths: Iterable[Path], *, text_column: str, by: str | None = None) -> list[Path]:
-    """Expand folders, and refuse what can be seen to fail before anything is classified.
-
-    Args:
-        paths: files and folders.
-        text_column: which column of rows is the text.
-        by: which column they are summed up by, where one was named.
-
-    Returns:
-        Files in order, each once.
-
-    Raises:
-        FileReadError: a path is missing or of an unknown kind, stands twice, or has no such columns; documents alone
-            are to be summed up by one.
-        MissingExtraError: a file needs a package that is not installed.
-    """
-    paths = list(paths)
-    if text := next(filter(_is_text, paths), None):
-        raise FileReadError(
-            f"there is no file {str(text)[:_SHOWN_CHARS]!r}; to classify a text itself, pipe it in: "
-            "echo TEXT | twohands classify"
-        )
-    files = expand_paths(paths, ROW_SUFFIXES + DOCUMENT_SUFFIXES)
-    check_once(files, why="so that ids stay unique")
-    for path in files:
-        _check_columns(path, text_column=text_column, by=by)
-    if by is not None and by not in PLACES and files and all(map(is_document, files)):
-        raise _refuse_by(by)
-    for suffix in sorted({path.suffix.lower() for path in files if is_document(path)} - set(TEXT_SUFFIXES)):
-        import_reader(suffix)
-    return files
-
-
-def find_unread(paths: Iterable[Path]) -> list[Path]:
-    """Find the files of folders that `find_inputs` passes over, as they are of another kind.
-
-    Args:
-        paths: as there.
-
-    Returns:
-        Files in order of name, folder by folder.
-    """
-    return [other for path in paths if path.is_dir() for other in find_others(path, ROW_SUFFIXES + DOCUMENT_SUFFIXES)]
 
 
 def name_document(row: Row, by: str | None, file: str) -> tuple[str, bool]:
@@ -258,7 +133,7 @@ def read_items(files: Iterable[Path], faults: list[str], *, text_column: str, by
     """Stream the items of files.
 
     Args:
-        files: as `find_inputs` gives them.
+        files: as `check_inputs` gives them.
         faults: rows and documents that cannot be read are described here; a document gives an item with its error
             as well, a row that cannot be read gives none.
         text_column: which column of rows is the text.
@@ -289,7 +164,16 @@ def _read_pieces(stream: BinaryIO) -> Iterator[bytes]:
         raise FileReadError(f"cannot read standard input: {error.strerror or error}") from error
 
 
-def _find_kind(content: bytes, text_column: str) -> str:
+def _read_head(content: bytes) -> list[str]:
+    """The first lines from one on that is not blank, each whole and without its end, of whichever system."""
+    codec = find_marked_codec(content) or "utf-8"
+    codec = "utf-8-sig" if codec == "utf-8" else codec
+    stream = io.TextIOWrapper(io.BytesIO(content), encoding=codec, errors="ignore")
+    lines = itertools.dropwhile(lambda line: not line.strip(), stream)
+    return [line.rstrip("\n") for line in itertools.islice(lines, _HEAD_LINES)]
+
+
+def _find_kind(content: bytes, text_column: str, notes: list[str]) -> str:
     """The suffix of the document that standard input is; a table and an array of JSON are refused: they were prose."""
     if content.startswith(b"%PDF-"):
         return ".pdf"
@@ -307,16 +191,22 @@ def _find_kind(content: bytes, text_column: str) -> str:
             )
     if _HTML.match(start):
         return ".html"
-    if begins_as_table(start, text_column):
+    if begins_as_table(lines := _read_head(content), text_column):
         raise FileReadError(
             f"standard input begins as a table does, with a column {text_column!r}, and is read as JSONL or as one "
-            "document only; name the file instead: twohands classify FILE.csv"
+            "document only; name the file instead: twohands classify FILE.csv; if it is prose, save it as FILE.txt "
+            "and name that"
+        )
+    if has_even_lines(lines):
+        notes.append(
+            f"standard input is read as prose, though it may be a table without a column {text_column!r}; a table is "
+            "read by its name and its column: twohands classify FILE.csv --text-column NAME"
         )
     return ".txt"
 
 
 def read_stdin(
-    stream: BinaryIO, faults: list[str], *, text_column: str, by: str | None = None
+    stream: BinaryIO, faults: list[str], *, text_column: str, by: str | None = None, notes: list[str] | None = None
 ) -> tuple[str, Iterator[Item]]:
     """Stream the items of standard input: JSONL if its first line that is not blank begins with `{`, else a document.
 
@@ -327,6 +217,7 @@ def read_stdin(
         faults: as in `read_items`.
         text_column: which column of rows is the text.
         by: as in `read_items`.
+        notes: what may be read otherwise than it was meant is described here.
 
     Returns:
         The suffix of the document that it is, or nothing for rows; and its items.
@@ -348,9 +239,9 @@ def read_stdin(
         return "", (_item_from_row(row, text_column, name_document(row, by, STDIN_NAME)) for row in rows)
 
     content = b"".join([*head, *pieces])
-    suffix = _find_kind(content, text_column)
+    suffix = _find_kind(content, text_column, [] if notes is None else notes)
     if by is not None and by not in PLACES:
-        raise _refuse_by(by)
+        raise refuse_by(by)
     if suffix not in TEXT_SUFFIXES:
         import_reader(suffix)
     read = functools.partial(extract_document, content, suffix=suffix, name=STDIN_NAME)

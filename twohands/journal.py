@@ -20,6 +20,7 @@ from twohands.outputs import encode_line
 _OWNERS = stat.S_IRUSR | stat.S_IWUSR
 STANDARD_INPUT = "standard input"  # what stands first of the inputs, where they cannot be read again
 LATER = "; the same command goes on later"  # how the message of an error ends where a journal stays
+_SUFFIX = ".partial"
 _MARK = b'{"twohands_journal": '
 
 
@@ -29,7 +30,25 @@ def _mode_of(path: Path) -> int:
 
 def journal_path(output: Path) -> Path:
     """Where the journal of an output stands."""
-    return output.with_name(output.name + ".partial")
+    return output.with_name(output.name + _SUFFIX)
+
+
+def is_journal(path: Path) -> bool:
+    """Say whether a file is what a run left, or has begun just now.
+
+    Args:
+        path: any file.
+
+    Returns:
+        Whether it has the name of a journal, and begins as one or holds nothing yet.
+    """
+    if path.suffix != _SUFFIX:
+        return False
+    try:
+        with path.open("rb") as stream:
+            return _MARK.startswith(stream.read(len(_MARK)))
+    except OSError:
+        return False
 
 
 def check_output(output: Path, inputs: Sequence[Path], *, overwrite: bool, option: str = "--output") -> None:

@@ -106,6 +106,13 @@ def _is_shown(path: Path, folder: Path) -> bool:
     return not any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts)
 
 
+def _is_seen_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # in a folder that may be listed and not entered; what is not read anyway must not stop a run
+        return False
+
+
 def find_others(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     """Find what `find_files` passes over as of another kind: neither hidden nor in a hidden folder.
 
@@ -114,9 +121,9 @@ def find_others(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
         suffixes: by which the names of those end that are read.
 
     Returns:
-        Files in order of name.
+        Files in order of name, but for those that cannot be looked at.
     """
-    found = (path for path in folder.rglob("*") if read_suffix(path) not in suffixes and path.is_file())
+    found = (path for path in folder.rglob("*") if read_suffix(path) not in suffixes and _is_seen_file(path))
     return sorted(path for path in found if _is_shown(path, folder))
 
 

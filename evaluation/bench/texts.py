@@ -11,7 +11,8 @@ from statistics import NormalDist
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import DataError, InputError
 from twohands.hashing import sha256_of_value
-from twohands.items import Item, find_inputs, read_items
+from twohands.inputs import find_inputs
+from twohands.items import Item, read_items
 
 SENTENCES = (
     "The ministry will pool its laboratories and lend to any plant that agrees to source at home.",
@@ -141,7 +142,8 @@ def read_texts(paths: Sequence[Path], encoder: ParagraphEncoder, *, limit: int, 
     kept: list[tuple[int, Item]] = []
     n_items = 0
     generator = random.Random(seed)  # noqa: S311 - a draw of texts, no secret
-    for item in read_items(find_inputs(paths, text_column="text"), faults, text_column="text"):
+    files = find_inputs(paths, text_column="text", remedy="give the column that holds it this name")
+    for item in read_items(files, faults, text_column="text"):
         n_items += 1
         if len(kept) < limit:
             kept.append((n_items, item))

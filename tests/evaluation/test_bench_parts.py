@@ -69,6 +69,10 @@ def test_own_texts_are_read_and_bad_ones_are_refused_all_at_once(released, tmp_p
     with pytest.raises(DataError) as caught:
         read_texts([rows], released.encoder, limit=10, seed=0)
     assert len(caught.value.faults) == 2
+    rows.write_text('{"body": "A plan."}\n', encoding="utf-8")
+    with pytest.raises(FileReadError, match="has 'text'; give the column that holds it this name: body") as caught:
+        read_texts([rows], released.encoder, limit=1, seed=0)
+    assert "--text-column" not in str(caught.value)  # which bench does not have
 
 
 @pytest.mark.issue(5)

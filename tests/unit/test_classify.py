@@ -212,6 +212,34 @@ def test_files_of_a_folder_that_are_not_read_are_told_of(classify, tmp_path):
     assert line.endswith("g.doc, …\n")
 
 
+@pytest.mark.issue(4)
+def test_earlier_answers_in_a_folder_are_left_out_and_told_of(classify, tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "a.txt").write_text(FIRST)
+    assert classify(folder, "--output", folder / "old.jsonl").code == 0
+    (folder / "new.jsonl.partial").write_text('{"twohands_journal": 1}\n')  # of another run
+    (folder / "film.partial").write_text("half")
+    finished = classify(folder, "--output", folder / "new.csv")
+    assert finished.code == 0
+    assert finished.stderr.splitlines()[:2] == [
+        f"1 file of another kind is not read: {folder / 'film.partial'}",
+        f"1 file is left out, as no row of it has 'text' (--text-column): {folder / 'old.jsonl'}",
+    ]
+    again = classify(folder, "--output", folder / "old.jsonl", "--overwrite")
+    assert again.code == 1
+    assert "is one of the inputs" in again.stderr
+    assert "no row of" not in again.stderr
+
+
+@pytest.mark.issue(4)
+def test_a_table_on_standard_input_without_the_column_is_told_of(classify):
+    finished = classify(stdin=b"id,body\n1,The mill.\n2,The depot.\n")
+    assert finished.code == 0
+    assert "is read as prose" in finished.stderr
+    assert "--text-column NAME" in finished.stderr
+
+
 def test_no_row_is_no_failure(classify, tmp_path):
     (tmp_path / "rows.jsonl").touch()
     finished = classify(tmp_path / "rows.jsonl", "--output", tmp_path / "out.csv")

@@ -7,7 +7,8 @@ import pytest
 
 from twohands.documents import extract_text
 from twohands.errors import FileReadError
-from twohands.items import find_inputs, read_items, read_stdin
+from twohands.inputs import find_inputs
+from twohands.items import read_items, read_stdin
 from twohands.paragraphs import split_paragraphs
 
 pytestmark = pytest.mark.issue(4)

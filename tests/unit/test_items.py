@@ -1,5 +1,6 @@
 """Every input gives its items in order, each named by its place, and what cannot be read is told and passed over."""
 
+import errno
 import gzip
 import io
 import json
@@ -12,7 +13,8 @@ import pytest
 
 from twohands.charsets import read_utf_8_lines
 from twohands.errors import FileReadError, MissingExtraError
-from twohands.items import find_inputs, read_items, read_stdin
+from twohands.inputs import check_inputs, expand_inputs, find_inputs, find_unread
+from twohands.items import read_items, read_stdin
 
 FIRST = "The ministry will lend to the makers of chips, said the minister."
 SECOND = "Prices, and not plans, should say what is built, his critics answered."
@@ -425,11 +427,18 @@ def test_an_array_of_json_is_no_prose(content):
         "id, text, year\n1, The mill., 1999\n",
         "text,stance",
         "text\nThe mill.\nThe depot.\n",
+        "sep=;\r\nid;text\r\n1;The mill.\r\n",
+        '"sep=|"\nid| text\n1| The mill.\n',
+        "id,text,,\n1,The mill.,,\n",
+        "id,text\r1,The mill.\r",
+        "\n \n\ttext\n0\tThe mill.\n",
+        'id,"Why, in a word",text\n1,So.,The mill.\n',
+        ",".join(f"question {number}" for number in range(400)) + ",text\n" + "1," * 400 + "The mill.\n",
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_a_table_on_standard_input_is_no_prose(start, encoding):
-    with pytest.raises(FileReadError, match="name the file"):
+    with pytest.raises(FileReadError, match=r"name the file .* if it is prose, save it as FILE\.txt"):
         read_bytes(start.encode(encoding))
 
 
@@ -452,11 +461,68 @@ def test_a_table_on_standard_input_is_known_by_the_column_that_was_named():
         "text\n\n",
         "Text;\n",
         "text: ",
+        "Text, Ada Lind\nLeeds, 3 May. ",
+        "Photos, Text\nLeeds, 3 May. ",
+        "Speech, Text, Video\nMr President, members of the house, the ministry, and more, said: ",
+        '"Images, text," he said, ',
     ],
 )
 def test_prose_about_text_is_prose(start):
     is_document, items, faults = read_bytes(f"{start}{FIRST}".encode())
     assert (is_document, bool(items), faults) == (True, True, [])
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    ("start", "is_told"),
+    [
+        ("id,body\n1,The mill.\n2,The depot.\n", True),
+        ("sep=;\nid;body\n1;The mill.\n2;The depot.\n", True),
+        ('id\tbody\n1\t"The mill,\nand the depot."\n2\tThe port.\n', True),
+        (",body\n0,The mill.\n1,The depot.\n", True),
+        ("id|body\r1|The mill.\r2|The depot.\r", True),
+        ("id,body\n1,The mill.\n", False),
+        ("The mill,\nthe depot,\nthe port,\n", False),
+        ("The mill, too.\nThe depot, too.\nThe port, too.\n", False),
+        ("\tThe mill.\n\tThe depot.\n\tThe port.\n", False),
+        ('"The mill,\nthe depot,\nthe port.\n', False),
+    ],
+)
+def test_what_may_be_a_table_without_the_column_is_read_as_prose_and_told_of(start, is_told):
+    notes, faults = [], []
+    kind, items = read_stdin(io.BytesIO(start.encode()), faults, text_column="text", notes=notes)
+    assert (kind, bool(list(items)), faults) == (".txt", True, [])
+    assert ["read as prose" in note for note in notes] == [True] * is_told
+
+
+@pytest.mark.issue(4)
+def test_rows_without_a_text_stop_no_other_file_of_their_folder(tmp_path):
+    (tmp_path / "a.txt").write_text(FIRST)
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text('{"id": "a#0", "stance": {"label": "neutral"}}\n')
+    files = expand_inputs([tmp_path])
+    assert check_inputs(files, text_column="text", named=[tmp_path]) == [tmp_path / "a.txt"]
+    for named in ([answers], None):  # by itself it was meant to be read
+        with pytest.raises(FileReadError, match="no row of"):
+            check_inputs(files, text_column="text", named=named)
+    (tmp_path / "a.txt").unlink()
+    with pytest.raises(FileReadError, match="no row of"):  # nothing would be left
+        check_inputs([answers], text_column="text", named=[tmp_path])
+
+
+@pytest.mark.issue(4)
+def test_a_file_that_is_not_read_and_cannot_be_looked_at_stops_nothing(tmp_path, monkeypatch):
+    for name in ("a.txt", "b.rtf", "c.rtf"):
+        (tmp_path / name).touch()
+    is_file = Path.is_file
+
+    def look(path):
+        if path.name == "c.rtf":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", look)
+    assert find_unread([tmp_path]) == [tmp_path / "b.rtf"]
 
 
 @pytest.mark.issue(4)

@@ -7,7 +7,8 @@ import pytest
 from tests.support.rows import load_examples
 from twohands.errors import DataError
 from twohands.examples import read_rows
-from twohands.items import find_inputs, read_items
+from twohands.inputs import find_inputs
+from twohands.items import read_items
 from twohands.row_files import UnreadableCell
 
 TEXT = "The ministry lends to chip makers."

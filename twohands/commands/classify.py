@@ -23,6 +23,7 @@ from twohands.commands.classify_checks import (
     choose_format,
     choose_inputs,
     choose_summary,
+    list_inputs,
     parse_thresholds,
 )
 from twohands.commands.classify_summary import open_summaries, sum_up_answers, tell_summary, write_summary
@@ -118,10 +119,14 @@ def _open_items(
     inputs: list[Path] | None, faults: list[str], *, text_column: str, by: str | None
 ) -> "tuple[set[str], Iterator[Item]]":
     """The suffixes of documents that there are, and the items."""
-    from twohands.items import is_document, read_items, read_stdin
+    from twohands.inputs import is_document
+    from twohands.items import read_items, read_stdin
 
     if inputs is None:
-        kind, items = read_stdin(sys.stdin.buffer, faults, text_column=text_column, by=by)
+        notes: list[str] = []
+        kind, items = read_stdin(sys.stdin.buffer, faults, text_column=text_column, by=by, notes=notes)
+        for note in notes:
+            click.echo(make_printable(note), err=True)
         return {kind} - {""}, items
     kinds = {path.suffix.lower() for path in inputs if is_document(path)}
     return kinds, read_items(inputs, faults, text_column=text_column, by=by)
@@ -333,13 +338,15 @@ def command(
         wanted = choose_summary(summary, by)
         if answers:
             wanted = check_answers(click.get_current_context(), wanted)
-            inputs = choose_inputs(files, text_column=text_column, by=by) if files else None
-            check_files(None, wanted, inputs=[*answers, *(inputs or [])], overwrite=overwrite)
+            found = list_inputs(files) if files else None
+            check_files(None, wanted, inputs=[*answers, *(found or [])], overwrite=overwrite)
+            inputs = choose_inputs(files, found, text_column=text_column, by=by)
             sys.exit(sum_up_answers(answers, model=model, inputs=inputs, text_column=text_column, summary=wanted))
         check_engine(engine, threads=threads, num_actors=num_actors)
-        inputs = choose_inputs(files, text_column=text_column, by=by)
+        found = list_inputs(files)
         chosen = choose_format(output_format, output)
-        check_files(output, wanted, inputs=inputs, overwrite=overwrite)
+        check_files(output, wanted, inputs=found, overwrite=overwrite)
+        inputs = choose_inputs(files, found, text_column=text_column, by=by)  # an output among them may lack a text
         code = _run(
             inputs=inputs,
             model=model,

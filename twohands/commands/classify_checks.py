@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 Engine = Literal["local", "ray"]
 
-# JSON lines under such a name would be read as a broken table, or as one JSON value that ends after its first line.
-_NOT_WRITTEN = {".tsv", ".xls", ".ods", ".json"}
 _MOST_NAMES = 5
 
 
@@ -46,34 +44,54 @@ def parse_thresholds(ctx: click.Context, param: click.Parameter, values: tuple[s
     return dict(sorted(thresholds.items()))  # the order does not make another run
 
 
-def choose_inputs(files: tuple[Path, ...], *, text_column: str, by: str | None) -> list[Path] | None:
-    """Files to read, with a line on those of a folder that are passed over; None for standard input."""
-    from twohands.items import find_inputs, find_unread
+def list_inputs(files: tuple[Path, ...]) -> list[Path] | None:
+    """Files to read, those of folders too; None for standard input."""
+    from twohands.inputs import expand_inputs
 
     if Path("-") in files and len(files) > 1:
         raise click.UsageError("'-' is standard input and stands alone")
     if files and files != (Path("-"),):
-        inputs = find_inputs(files, text_column=text_column, by=by)
-        if unread := find_unread(files):
-            names = ", ".join(str(path) for path in unread[:_MOST_NAMES]) + ", …" * (len(unread) > _MOST_NAMES)
-            what = "1 file of another kind is" if len(unread) == 1 else f"{len(unread)} files of other kinds are"
-            click.echo(make_printable(f"{what} not read: {names}"), err=True)
-        return inputs
+        return expand_inputs(files)
     if not files and sys.stdin.isatty():
         raise click.UsageError("nothing to classify: name a FILE, or pipe text or JSONL into this command")
     return None
 
 
+def _tell_files(what: str, paths: list[Path]) -> None:
+    names = ", ".join(str(path) for path in paths[:_MOST_NAMES]) + ", …" * (len(paths) > _MOST_NAMES)
+    click.echo(make_printable(f"{what}: {names}"), err=True)
+
+
+def choose_inputs(
+    files: tuple[Path, ...], found: list[Path] | None, *, text_column: str, by: str | None
+) -> list[Path] | None:
+    """Those of the files that were found that are read, with a line on those of folders that are not, and why."""
+    from twohands.inputs import check_inputs, find_unread
+    from twohands.journal import is_journal
+
+    if found is None:
+        return None
+    inputs = check_inputs(found, text_column=text_column, by=by, named=files)
+    if unread := [path for path in find_unread(files) if not is_journal(path)]:
+        what = "1 file of another kind is" if len(unread) == 1 else f"{len(unread)} files of other kinds are"
+        _tell_files(f"{what} not read", unread)
+    read = set(inputs)
+    if left_out := [path for path in found if path not in read]:
+        what, whose = ("1 file is", "it") if len(left_out) == 1 else (f"{len(left_out)} files are", "them")
+        _tell_files(f"{what} left out, as no row of {whose} has {text_column!r} (--text-column)", left_out)
+    return inputs
+
+
 def choose_format(output_format: "Format | None", output: Path | None, *, option: str = "--output") -> "Format":
     """How a file is written, by what was asked for, else by its name; `option` is that which named it."""
     from twohands.examples import import_pyarrow
-    from twohands.outputs import FORMAT_BY_SUFFIX
+    from twohands.outputs import FORMAT_BY_SUFFIX, NOT_WRITTEN
 
     if output is not None and output.suffix.lower() == ".gz":  # with --format, too: nothing would unpack it
         raise click.UsageError(
             f"{option} {output} ends in .gz, but output is not packed; pack it afterwards: gzip FILE"
         )
-    if output is not None and output_format is None and output.suffix.lower() in _NOT_WRITTEN:
+    if output is not None and output_format is None and output.suffix.lower() in NOT_WRITTEN:
         remedy = ", or say by --format what it is to hold" if option == "--output" else ""
         raise click.UsageError(
             f"{option} {output} ends in {output.suffix}, which is not written; end it in .csv, .xlsx, .parquet or "
@@ -114,7 +132,7 @@ def choose_summary(path: Path | None, by: str | None) -> SummaryFile | None:
 def check_answers(ctx: click.Context, summary: SummaryFile | None) -> SummaryFile:
     """Refuse options that say how to classify, where nothing is, and files of answers that would be counted wrong."""
     from twohands.examples import expand_paths
-    from twohands.items import check_once
+    from twohands.inputs import check_once
 
     allowed = {"files", "model", "text_column", "summary", "by", "answers", "overwrite"}
     for param in ctx.command.params:
