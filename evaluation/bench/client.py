@@ -4,11 +4,13 @@ It is the load, so it measures itself: CPU a request, and how late it was to sen
 """
 
 import asyncio
+import base64
 import json
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from twohands.errors import BenchError
 from twohands.extras import import_extra
@@ -37,28 +39,60 @@ def make_bodies(texts: Sequence[str]) -> list[bytes]:
     return [json.dumps({"inputs": text}).encode() for text in texts]
 
 
+def part_url(url: str) -> tuple[str, str]:
+    """Part the address of a server from the name and password in it, which belong in no message and no report.
+
+    Args:
+        url: as it was given; need not be one.
+
+    Returns:
+        The address without them, and `NAME:PASSWORD`, empty without such.
+    """
+    scheme, mark, rest = url.partition("://") if "://" in url else ("", "", url)
+    end = next((place for place, letter in enumerate(rest) if letter in "/?#"), len(rest))
+    userinfo, _, host = rest[:end].rpartition("@")
+    return scheme + mark + host + rest[end:], userinfo
+
+
+def _make_headers(key: str, userinfo: str) -> dict[str, str]:
+    # Not as `authorization`, which is made of the name and password in an address, for a proxy on the way.
+    headers = {"content-type": "application/json"} | ({"x-api-key": key} if key else {})
+    if userinfo:
+        name, _, password = userinfo.partition(":")
+        token = base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
+        headers["authorization"] = f"Basic {token}"
+    return headers
+
+
 class LoadClient:
     """Sends requests as they are handed to it, from any thread; at most `max_connections` at once, then in order."""
 
     def __init__(
-        self, url: str, bodies: Sequence[bytes], *, max_connections: int, path: str = _CLASSIFY_PATH, key: str = ""
+        self,
+        url: str,
+        bodies: Sequence[bytes],
+        *,
+        max_connections: int,
+        path: str = _CLASSIFY_PATH,
+        key: str = "",
+        userinfo: str = "",
     ) -> None:
         """Start the thread.
 
         Args:
-            url: of the server, without a path.
+            url: of the server, without a path, and without a name and password, since messages quote it.
             bodies: what can be sent, by number.
             max_connections: how many requests are under way at once; the rest waits, and its time counts.
             path: where to post.
             key: of a service that asks for one; empty to send none.
+            userinfo: `NAME:PASSWORD` for a proxy on the way, as `part_url` gives it; empty to send none.
         """
         self._aiohttp = import_aiohttp()
         allow_open_files(max_connections + _OTHER_FILES)
         self._url = url.rstrip("/") + path
         self._bodies = bodies
         self._max_connections = max_connections
-        # Not as `authorization`, which aiohttp makes of the user's name in an address, for a proxy on the way.
-        self._headers = {"content-type": "application/json"} | ({"x-api-key": key} if key else {})
+        self._headers = _make_headers(key, userinfo)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="bench-client", daemon=True)
         self._thread.start()
@@ -190,6 +224,19 @@ class LoadClient:
     async def _get(self, url: str) -> tuple[int, str]:
         async with self._session.get(url, allow_redirects=False) as answer:
             return answer.status, await answer.text()
+
+    def check_there(self) -> None:
+        """See that something still listens there, whatever it answers.
+
+        Raises:
+            BenchError: no connection can be made.
+        """
+        try:
+            self._call(self._get(self._url))
+        except self._aiohttp.ClientConnectorError as error:
+            raise BenchError(f"{self._url} is gone: {error}") from error
+        except (self._aiohttp.ClientError, TimeoutError, OSError):
+            return  # it may be busy, or break off; the next run tells
 
     def read_counter(self, name: str) -> float | None:
         """Ask the server for one of its metrics.

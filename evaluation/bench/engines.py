@@ -99,11 +99,12 @@ class Engine:
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._tail: list[str] = []
         self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read, self._read_errors)]
-        for reader in self._readers:
-            reader.start()
         try:
+            for reader in self._readers:
+                reader.start()
             self.configuration: Json = self._ask({"texts": list(texts)}, "configuration")["configuration"]
-        except BenchError:
+        except BaseException:  # the bench may be told to end meanwhile, and nobody else knows of this process yet (#5)
+            self._process.kill()  # one that loads does not see that its input was closed
             self.close()
             raise
 
@@ -161,16 +162,16 @@ class Engine:
         answer = self._ask({"do": "bulk"}, "seconds", "cpu_s")
         return float(answer["seconds"]), float(answer["cpu_s"])
 
-    def run_alone(self, n_texts: int) -> tuple[list[float], list[float]]:
-        """Classify the first texts one at a time.
+    def run_alone(self, numbers: Sequence[int]) -> tuple[list[float], list[float]]:
+        """Classify some texts one at a time.
 
         Args:
-            n_texts: how many.
+            numbers: of the texts, in the order in which they are run.
 
         Returns:
             Milliseconds of each, and CPU milliseconds of each.
         """
-        answer = self._ask({"do": "alone", "n": n_texts}, "latencies_ms", "cpu_ms")
+        answer = self._ask({"do": "alone", "numbers": list(numbers)}, "latencies_ms", "cpu_ms")
         return answer["latencies_ms"], answer["cpu_ms"]
 
     def close(self) -> None:
@@ -184,7 +185,8 @@ class Engine:
             self._process.kill()
             self._process.wait()
         for reader in self._readers:
-            reader.join(timeout=5)
+            if reader.is_alive():
+                reader.join(timeout=5)
         for stream in (self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()

@@ -14,6 +14,7 @@ from evaluation.options import PATH
 from evaluation.output import write_whole
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import ConfigError, FileWriteError
+from twohands.printable import make_printable
 from twohands.threads import count_threads
 
 _Command = Callable[..., None]
@@ -46,20 +47,26 @@ def choose_texts(
         seed: of the mix, or of the draw from files that hold more.
 
     Returns:
-        The texts, and what describes them in a report; of files also how many there are, as `n_given`.
+        The texts, and what describes them in a report; of files also how many there are that can be used, as
+        `n_given`, and how many others, as `n_left_out`, of which standard error tells the first.
 
     Raises:
         FileReadError: a file cannot be read.
-        DataError: some texts cannot be classified.
+        DataError: too few texts can be classified.
     """
     if not data:
         texts = make_mix(encoder, n_texts, seed=seed)
         return texts, describe_texts(encoder, texts, source=f"built-in mix, seed {seed}")
-    texts, n_given = read_texts(data, encoder, limit=n_texts, seed=seed)
+    texts, n_given, faults = read_texts(data, encoder, limit=n_texts, seed=seed)
     source = ", ".join(path.name for path in data)
     if n_given > len(texts):
         source += f", drawn from {n_given:,} by seed {seed}"
-    return texts, describe_texts(encoder, texts, source=source) | {"n_given": n_given}
+    if faults:
+        source += f", {len(faults):,} unusable left out"
+        said = f"left out of --data: {len(faults):,} that cannot be used; the first: {faults[0]}"
+        click.echo(make_printable(said), err=True)
+    described = describe_texts(encoder, texts, source=source)
+    return texts, described | {"n_given": n_given, "n_left_out": len(faults)}
 
 
 def check_threads(wanted: tuple[int, ...], *, default: tuple[int, ...]) -> list[int]:
@@ -114,9 +121,10 @@ def print_subject(console: Console, report: Mapping[str, Any]) -> None:
     console.print(
         f"{machine['cpu_model']}, {machine['cpus_granted']} CPUs granted, load {machine['load_1_min_before']:.1f}"
     )
+    longer = f"; {texts['n_long']} longer than a window" if texts["n_long"] else ""
     console.print(
         f"texts: {texts['source']}: {texts['n_texts']} of {texts['tokens_min']} to {texts['tokens_max']} tokens, "
-        f"{texts['tokens_mean']} on average\n"
+        f"{texts['tokens_mean']} on average{longer}\n"
     )
 
 

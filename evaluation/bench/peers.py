@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from evaluation.bench.answers import Reference, compare_rows, read_row
+from evaluation.bench.answers import FLOORS, MIN_CHECKED, Answer, Reference, compare_rows, read_row
 from evaluation.bench.client import LoadClient
 from evaluation.bench.closed_loop import drive
 from evaluation.bench.engines import Engine, Peer, read_peer_versions
 from evaluation.bench.quantiles import median, tell_percentiles
 from evaluation.bench.roster import TEXT, US, ServedPeer
-from evaluation.bench.served import MEMORY_KIND, Served, run_server
+from evaluation.bench.served import GRACE_S, MEMORY_KIND, Served, run_server
 from evaluation.bench.turns import take_turns
 from twohands.errors import BenchError
 
@@ -22,7 +22,6 @@ Json = dict[str, Any]
 Advance = Callable[[int], None]
 P = TypeVar("P", Peer, ServedPeer)
 _MAX_CONNECTIONS = 512
-_MIN_CHECKED = 2
 _IDLE_S = 15.0  # CPU time is told in ticks of 10 ms: one more in 3 s would be .3% of a CPU
 _IDLE_PER_LOAD = 2  # but a race of short loads does not wait so long
 
@@ -71,9 +70,9 @@ class _Timed:
     alone_ms: list[float] = field(default_factory=list)
     alone_cpu_ms: list[float] = field(default_factory=list)
 
-    def run_round(self, *, n_texts: int, n_alone: int) -> None:
+    def run_round(self, *, n_texts: int, alone: Sequence[int]) -> None:
         seconds, cpu_s = self.engine.run_bulk()
-        latencies_ms, cpu_ms = self.engine.run_alone(n_alone)
+        latencies_ms, cpu_ms = self.engine.run_alone(alone)
         self.bulk_s.append(seconds)
         self.bulk_cpu_ms.append(1e3 * cpu_s / n_texts)
         self.alone_ms += latencies_ms
@@ -96,10 +95,10 @@ def _check_rows(
     peer: Peer, rows: np.ndarray[Any, Any], reference: np.ndarray[Any, Any] | None, numbers: Sequence[int]
 ) -> float | None:
     """See that an engine runs our model. Ours gives calibrated scores, and one text has no other to be told from."""
-    if peer.package == US or reference is None or len(numbers) < _MIN_CHECKED:
+    if peer.package == US or reference is None or len(numbers) < MIN_CHECKED:
         return None
     try:
-        return compare_rows(rows[list(numbers)].tolist(), reference[list(numbers)])
+        return compare_rows(rows[list(numbers)].tolist(), reference[list(numbers)], floor=FLOORS[Answer.LOGITS])
     except (BenchError, IndexError, TypeError) as error:
         raise BenchError(f"{peer.name}: {error}") from error
 
@@ -111,7 +110,7 @@ def race_engines(
     reference: np.ndarray[Any, Any] | None,
     numbers: Sequence[int] = (),
     n_rounds: int,
-    n_alone: int,
+    alone: Sequence[int],
     advance: Advance,
 ) -> tuple[list[Json], list[Json]]:
     """Race engines on the same texts, in turn; each round begins with another.
@@ -122,7 +121,8 @@ def race_engines(
         reference: our logits, shape `(n, n_labels)`; an engine whose rows are of another model is not raced.
         numbers: of the texts that are compared, which are those of one window: peers cut others.
         n_rounds: how often each runs all texts.
-        n_alone: texts that are run one at a time in each round.
+        alone: numbers of the texts that are run one at a time in each round, in this order. Those of several windows
+            come last: ours runs them side by side, and gives a text that comes soon after them one thread.
         advance: called with the number of steps done; there are `len(peers) * (n_rounds + 1)`.
 
     Returns:
@@ -146,7 +146,7 @@ def race_engines(
                 stack.callback(engine.close)
                 rows = engine.read_rows()  # warms up, too
                 timed.append(_Timed(engine, _check_rows(peer, rows, reference, numbers)))
-                engine.run_alone(n_alone)
+                engine.run_alone(alone)
             except BenchError as error:
                 note(peer, error)
             advance(1)
@@ -154,7 +154,7 @@ def race_engines(
             for one in take_turns(timed, number):
                 if one.engine.peer.name not in broken:
                     try:
-                        one.run_round(n_texts=len(texts), n_alone=n_alone)
+                        one.run_round(n_texts=len(texts), alone=alone)
                     except BenchError as error:
                         note(one.engine.peer, error)
                 advance(1)
@@ -182,14 +182,18 @@ def _make_bodies(peer: ServedPeer, texts: Sequence[str]) -> list[bytes]:
     return [json.dumps({key: fill(value, text) for key, value in peer.body.items()}).encode() for text in texts]
 
 
-def _check_answers(peer: ServedPeer, client: LoadClient, reference: Reference) -> float | None:
+def _check_answers(peer: ServedPeer, served: Served, client: LoadClient, reference: Reference) -> float | None:
     """Ask one by one for what our model has said in this process, too; also the server's first warm-up."""
-    if not reference.numbers:
+    if len(reference.numbers) < MIN_CHECKED:
         return None
     try:
         rows = [read_row(client.ask(number), peer.answer, reference.labels) for number in reference.numbers]
-        return compare_rows(rows, reference.rows_for(peer.answer))
+        return compare_rows(rows, reference.rows_for(peer.answer), floor=FLOORS[peer.answer])
     except BenchError as error:
+        try:
+            served.check_alive(within_s=GRACE_S)
+        except BenchError as ended:
+            raise BenchError(f"{peer.name}, while it was checked: {ended}; the first failure: {error}") from error
         raise BenchError(f"{peer.name}: {error}") from error
 
 
@@ -218,7 +222,7 @@ def _run_round(
     ) as served:
         client = LoadClient(served.url, _make_bodies(peer, texts), max_connections=_MAX_CONNECTIONS, path=peer.path)
         try:
-            difference = _check_answers(peer, client, reference)
+            difference = _check_answers(peer, served, client, reference)
             _drive(peer, served, client, n_clients=4, seconds=min(2.0, seconds), n_texts=len(texts))
             if client.n_failed:
                 raise BenchError(f"{peer.name} refuses what it is sent: {client.first_failure}")

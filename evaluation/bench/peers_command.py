@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.bench.answers import make_reference
+from evaluation.bench.answers import MIN_CHECKED, make_reference
 from evaluation.bench.checkpoint import prepare_checkpoint, read_config
 from evaluation.bench.client import import_aiohttp
 from evaluation.bench.engines import PROGRAMS, probe
@@ -33,11 +33,13 @@ from evaluation.bench.peers import find_present, race_engines, race_servers
 from evaluation.bench.quantiles import say_ms
 from evaluation.bench.roster import Files, list_engines, list_servers
 from evaluation.bench.served import describe_idle, import_psutil
+from evaluation.bench.texts import pick_evenly
 from evaluation.options import PATH, VariadicCommand, describe_command, list_versions
 from evaluation.progress import show_progress
 from evaluation.tables import WIDTH
 from twohands.classifier import Classifier
 from twohands.cpu import multiplies_bf16
+from twohands.encoding import EncodedParagraph
 from twohands.errors import BenchError, ConfigError, FileReadError
 from twohands.hashing import sha256_of_file
 from twohands.locate import find_model
@@ -45,6 +47,7 @@ from twohands.runtimes import choose_runtime
 
 Json = dict[str, Any]
 _EXPORT_TIMEOUT_S = 1800.0
+_N_ALONE = 40
 _NAMES = ("transformers", "onnxruntime", "openvino", "fastapi", "litserve", "ray", "infinity")
 _INSTALLS = {
     "transformers": "pip install transformers torch",
@@ -81,6 +84,21 @@ def parse_pythons(values: tuple[str, ...]) -> dict[str, str]:
     if faults:
         raise ConfigError("these interpreters cannot be used", faults)
     return found
+
+
+def choose_alone(encoded: Sequence[EncodedParagraph], *, is_shuffled: bool) -> list[int]:
+    """Choose the texts that are timed one at a time.
+
+    Args:
+        encoded: all texts.
+        is_shuffled: as the built-in mix is; files are often sorted.
+
+    Returns:
+        Their numbers, 40 at most, evenly spaced unless all are shuffled; those of several windows last.
+    """
+    every = range(len(encoded))
+    chosen = every[:_N_ALONE] if is_shuffled else pick_evenly(every, _N_ALONE)
+    return sorted(chosen, key=lambda number: len(encoded[number].windows) > 1)
 
 
 def export_fp32(python: str, checkpoint: Path, target: Path) -> None:
@@ -137,7 +155,7 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def _print_engines(console: Console, engines: Sequence[Mapping[str, Any]]) -> None:
+def _print_engines(console: Console, engines: Sequence[Mapping[str, Any]], n_alone: int) -> None:
     console.print("\n[bold]in process[/bold]: medians of rounds in turn; `ours` is how many times as fast we are")
     table = _table("bulk", "paragraphs/s", "ours", "CPU ms each", "ours", "logits differ")
     for one in engines:
@@ -164,6 +182,7 @@ def _print_engines(console: Console, engines: Sequence[Mapping[str, Any]]) -> No
             say_ms(late["p90_ms"]),
         )
     console.print(table)
+    console.print(f"One at a time: {n_alone} of the texts in each round.")
     console.print("On a busy machine CPU time is the steadier of the two: waiting for a core is no part of it.")
 
 
@@ -221,7 +240,7 @@ def print_peers(report: Mapping[str, Any]) -> None:
     console.print(f"{machine['cpu_model']}, load {machine['load_1_min_before']:.1f} before the run")
     console.print(f"texts: {texts['source']}: {texts['n_texts']}, {texts['tokens_mean']} tokens on average")
     if report["engines"]:
-        _print_engines(console, report["engines"])
+        _print_engines(console, report["engines"], report["n_alone"])
     if report["servers"]:
         _print_servers(console, report["servers"])
     _print_configurations(console, [*report["engines"], *report["servers"]])
@@ -314,12 +333,14 @@ def peers(
     notes = [] if multiplies_bf16() else ["This CPU does not multiply bf16: the pipeline in bf16 is not raced."]
     whole = [number for number, paragraph in enumerate(encoded) if len(paragraph.windows) == 1]
     n_long = len(texts) - len(whole)
+    alone = choose_alone(encoded, is_shuffled=not data)
     if n_long:
         notes.append(f"{n_long} texts are longer than a window: peers cut them, we read all of them.")
-    if not reference.numbers:
-        notes.append("No text fits one window: whether peers answer rightly is not checked.")
+    if len(reference.numbers) < MIN_CHECKED:
+        notes.append(f"Fewer than {MIN_CHECKED} texts fit one window: whether peers answer rightly is not checked.")
     figures: Json = {
         "model": identity, "machine": machine, "threads": count, "texts": described,
+        "n_alone": len(alone),
         "engines": [], "servers": [], "absent": [], "broken": [],
     }  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="twohands-bench-") as place:
@@ -344,8 +365,7 @@ def peers(
             figures["absent"] += absent
             with show_progress("racing engines", len(engines) * (n_rounds + 1)) as advance:
                 figures["engines"], broken = race_engines(
-                    engines, texts, reference=logits, numbers=whole, n_rounds=n_rounds,
-                    n_alone=min(40, len(texts)), advance=advance,
+                    engines, texts, reference=logits, numbers=whole, n_rounds=n_rounds, alone=alone, advance=advance,
                 )  # fmt: skip
             figures["broken"] += broken
             _add_versions(figures["engines"], versions)

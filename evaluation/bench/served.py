@@ -24,6 +24,8 @@ _STOP_S = 30
 _TENTHS_FROM_S = 10.0
 _POLL_S = 0.1
 _TAIL_LINES = 20
+GRACE_S = 1.0
+"""How long after a failed request a server may still be ending: its connections are gone before it is."""
 
 
 def import_psutil() -> Any:  # noqa: ANN401 - an untyped module
@@ -56,21 +58,30 @@ class Served:
         except import_psutil().NoSuchProcess:
             return []
 
-    def check_alive(self) -> None:
-        """See that it still runs.
+    def _has_ended(self) -> bool:
+        psutil = import_psutil()
+        try:
+            return self.process is not None and bool(self.process.status() == psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:
+            return True
+
+    def check_alive(self, *, within_s: float = 0) -> None:
+        """See that it still runs; of one that was up already that cannot be seen.
+
+        Args:
+            within_s: how long it is watched, where something says that it may be ending.
 
         Raises:
             BenchError: it has ended; with the last lines it wrote.
         """
-        if self.process is None:
-            return
-        psutil = import_psutil()
-        try:
-            has_ended = self.process.status() == psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            has_ended = True
-        if has_ended:
-            raise BenchError("the server has ended; it wrote:\n" + "\n".join(self.tail))
+        watched_until_s = time.monotonic() + within_s
+        while self.process is not None:
+            if self._has_ended():
+                time.sleep(_POLL_S)  # a thread reads what it wrote, and may not be at its end
+                raise BenchError("the server has ended; it wrote:\n" + "\n".join(self.tail))
+            if time.monotonic() >= watched_until_s:
+                return
+            time.sleep(_POLL_S)
 
     def read_cpu_s(self) -> float | None:
         """CPU seconds of all its processes so far."""

@@ -9,10 +9,11 @@ from pathlib import Path
 from statistics import NormalDist
 
 from twohands.encoding import ParagraphEncoder
-from twohands.errors import DataError, InputError
+from twohands.errors import DataError, FileReadError, InputError
 from twohands.hashing import sha256_of_value
 from twohands.inputs import find_inputs
 from twohands.items import Item, read_items
+from twohands.paragraphs import normalise
 
 SENTENCES = (
     "The ministry will pool its laboratories and lend to any plant that agrees to source at home.",
@@ -54,6 +55,7 @@ MAX_MIX_TOKENS = 254
 
 _MEDIAN_TOKENS, _SPREAD, _MIN_MIX_TOKENS = 118, 0.55, 32
 _FILLER = "so"
+_MIN_TEXTS = 8  # as `--n-texts` has it
 
 
 def _count_tokens(encoder: ParagraphEncoder, text: str) -> int:
@@ -119,48 +121,75 @@ def make_mix(encoder: ParagraphEncoder, n_texts: int, *, seed: int = 0) -> list[
     return [make_paragraph(encoder, length, generator=generator) for length in list_mix_lengths(n_texts, seed=seed)]
 
 
-def read_texts(paths: Sequence[Path], encoder: ParagraphEncoder, *, limit: int, seed: int) -> tuple[list[str], int]:
+def pick_evenly(numbers: Sequence[int], n_wanted: int) -> list[int]:
+    """Pick some of a row, evenly spaced.
+
+    Args:
+        numbers: in order.
+        n_wanted: how many, at most.
+
+    Returns:
+        That many, or all, in order.
+    """
+    n_picked = min(n_wanted, len(numbers))
+    return [numbers[(2 * place + 1) * len(numbers) // (2 * n_picked)] for place in range(n_picked)]
+
+
+def read_texts(
+    paths: Sequence[Path], encoder: ParagraphEncoder, *, limit: int, seed: int
+) -> tuple[list[str], int, list[str]]:
     """Read the user's own texts; of more than so many some are drawn, since files are often sorted.
+
+    What cannot be classified is left out before that: one broken row of a hundred thousand is no reason to measure
+    nothing.
 
     Args:
         paths: rows or documents, as `twohands classify` reads them.
-        encoder: refuses what cannot be classified.
+        encoder: refuses what holds no token it knows.
         limit: most texts that are kept; each has the same chance.
         seed: of the draw.
 
     Returns:
-        Texts in the order of the files, and how many there are in all.
+        Texts in the order of the files, how many there are in all that can be used, and what is wrong with the others.
 
     Raises:
         FileReadError: a file cannot be read.
-        DataError: some texts cannot be classified, or there is none.
+        DataError: there is no text; or fewer than eight are left, as others cannot be classified.
 
     Source:
         Vitter 1985, algorithm R: files may hold more than memory.
     """
     faults: list[str] = []
     kept: list[tuple[int, Item]] = []
-    n_items = 0
+    n_usable = 0
     generator = random.Random(seed)  # noqa: S311 - a draw of texts, no secret
     files = find_inputs(paths, text_column="text", remedy="give the column that holds it this name")
     for item in read_items(files, faults, text_column="text"):
-        n_items += 1
-        if len(kept) < limit:
-            kept.append((n_items, item))
-        elif (place := generator.randrange(n_items)) < limit:
-            kept[place] = (n_items, item)
-    texts: list[str] = []
-    for _, item in sorted(kept, key=lambda one: one[0]):
         try:
             if item.error is not None:
                 raise item.error
-            encoder.encode(item.text)
+            normalise(item.text)
+        except FileReadError:  # of a document, which stands among the faults already
+            continue
+        except InputError as error:
+            faults.append(f"{item.id}: {error}")
+            continue
+        n_usable += 1
+        if len(kept) < limit:
+            kept.append((n_usable, item))
+        elif (place := generator.randrange(n_usable)) < limit:
+            kept[place] = (n_usable, item)
+    texts: list[str] = []
+    for _, item in sorted(kept, key=lambda one: one[0]):
+        try:
+            encoder.encode(item.text)  # only of those that are drawn: to tokenize all of a file takes minutes
             texts.append(str(item.text))
         except InputError as error:
             faults.append(f"{item.id}: {error}")
-    if faults or not texts:
-        raise DataError("these texts cannot be measured on", faults or ["the files hold no text"])
-    return texts, n_items
+            n_usable -= 1
+    if not texts or (faults and len(texts) < _MIN_TEXTS):
+        raise DataError("too few texts are left to measure on", faults or ["the files hold no text"])
+    return texts, n_usable, faults
 
 
 def describe_texts(encoder: ParagraphEncoder, texts: Sequence[str], *, source: str) -> dict[str, object]:
@@ -172,9 +201,10 @@ def describe_texts(encoder: ParagraphEncoder, texts: Sequence[str], *, source: s
         source: where they are from.
 
     Returns:
-        Count, lengths and digest.
+        Count, lengths and digest, and how many are longer than a window.
     """
-    lengths = sorted(_count_tokens(encoder, text) for text in texts)
+    encoded = [encoder.encode(text) for text in texts]
+    lengths = sorted(paragraph.n_tokens for paragraph in encoded)
     return {
         "source": source,
         "n_texts": len(texts),
@@ -183,5 +213,6 @@ def describe_texts(encoder: ParagraphEncoder, texts: Sequence[str], *, source: s
         "tokens_median": lengths[len(lengths) // 2],
         "tokens_p90": lengths[int(len(lengths) * 0.9)],
         "tokens_max": lengths[-1],
+        "n_long": sum(len(paragraph.windows) > 1 for paragraph in encoded),
         "sha256": sha256_of_value(list(texts)),
     }

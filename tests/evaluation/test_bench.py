@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from base64 import b64encode
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import click
@@ -44,6 +45,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         self.rfile.read(int(self.headers["content-length"]))
         self.server.keys.add(self.headers.get("x-api-key"))
+        self.server.users.add(self.headers.get("authorization"))
         with self.server.counting:
             self.server.n_seen += 1
             fails = (
@@ -70,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
 def stub():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.n_seen, server.fail_every, server.metrics, server.counting = 0, 0, b"", threading.Lock()
-    server.info, server.keys = b'{"model": null}', set()
+    server.info, server.keys, server.users = b'{"model": null}', set(), set()
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -156,20 +158,24 @@ def test_a_service_with_keys_is_measured_by_a_key_that_no_report_holds(stub, tin
     }  # fmt: skip
     found = {
         "runs": [offline], "warm_up": offline, "offline_qps": 40.0, "offline_connections": 64, "offline_cpu_ms": None,
-        "model_cpu_ms_served": None,
+        "model_cpu_ms_served": None, "first_failure": None,
     }  # fmt: skip
     monkeypatch.setattr("evaluation.bench.server_command.run_scenarios", lambda *_, **__: found)
     monkeypatch.setattr(
         "evaluation.bench.server_command.measure_client",
         lambda *_, **__: {"requests_per_s": 1.0, "cpu_ms_per_request": 1.0},
     )
+    url = f"http://me:th_p%40ss@127.0.0.1:{stub.server_port}"
     text = run(
-        "server", "--url", f"http://127.0.0.1:{stub.server_port}", "--model", tiny_model, "--scenario", "offline",
+        "server", "--url", url, "--model", tiny_model, "--scenario", "offline",
         "--n-texts", 8, "--report", tmp_path,
     )  # fmt: skip
     assert stub.keys == {"th_secret"}
+    assert stub.users == {"Basic " + b64encode(b"me:th_p@ss").decode()}, "for a proxy on the way"
     report = (tmp_path / "server.json").read_text(encoding="utf-8")
-    assert "th_secret" not in report + text
+    for secret in ("th_secret", "th_p"):
+        assert secret not in report + text
+    assert f"--url http://127.0.0.1:{stub.server_port} " in json.loads(report)["command"]
     assert "load_1_min_after" in json.loads(report)["machine"]
     assert "measured from commit" in text
     assert "64 requests under way at once" in " ".join(text.split())
@@ -386,7 +392,13 @@ def test_our_own_engine_and_the_runtimes_race_on_the_same_graph(tiny_model):
     reference = classifier.predict_logits([classifier.encoder.encode(text) for text in texts])
     classifier.close()
     figures, broken = race_engines(
-        peers, texts, reference=reference, numbers=range(len(texts)), n_rounds=2, n_alone=12, advance=lambda _: None
+        peers,
+        texts,
+        reference=reference,
+        numbers=range(len(texts)),
+        n_rounds=2,
+        alone=range(12),
+        advance=lambda _: None,
     )
     assert broken == []
     ours, alone, batched = figures
@@ -421,7 +433,7 @@ def test_an_engine_that_breaks_late_does_not_lose_the_race_of_the_others(tiny_mo
     )
     steps = []
     figures, broken = race_engines(
-        [*ours, late, early], ["the plan"] * 8, reference=None, n_rounds=3, n_alone=4, advance=steps.append
+        [*ours, late, early], ["the plan"] * 8, reference=None, n_rounds=3, alone=range(4), advance=steps.append
     )
     assert [one["name"] for one in figures] == ["twohands"]
     assert [one["name"] for one in broken] == ["early", "late"]
@@ -429,7 +441,7 @@ def test_an_engine_that_breaks_late_does_not_lose_the_race_of_the_others(tiny_mo
     assert sum(steps) == 3 * (3 + 1)
     with pytest.raises(BenchError):
         race_engines(
-            [Peer(US, US, sys.executable, late.words)], ["the plan"], reference=None, n_rounds=3, n_alone=4,
+            [Peer(US, US, sys.executable, late.words)], ["the plan"], reference=None, n_rounds=3, alone=range(4),
             advance=steps.append,
         )  # fmt: skip
 

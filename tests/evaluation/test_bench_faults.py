@@ -2,21 +2,27 @@
 
 import json
 import signal
+import subprocess
 import sys
 import time
 from types import SimpleNamespace
 
 import click
 import numpy as np
+import psutil
 import pytest
 from click.testing import CliRunner
 
 from evaluation.bench.answers import Answer, Reference
+from evaluation.bench.client import LoadClient, part_url
 from evaluation.bench.commands import bench
 from evaluation.bench.engines import PROGRAMS, Engine, Peer
-from evaluation.bench.peers import race_engines, race_servers
+from evaluation.bench.loadgen import Scenario
+from evaluation.bench.peers import _check_answers, race_engines, race_servers
 from evaluation.bench.peers_command import export_fp32
 from evaluation.bench.roster import TEXT, US, Files, ServedPeer, free_port, list_servers
+from evaluation.bench.scenarios import run_scenarios
+from evaluation.bench.served import Served
 from evaluation.bench.speed import Case, measure_case, measure_cold_start
 from twohands.errors import BenchError
 from twohands.session import CROWDED_FOR_S, Crowd
@@ -89,7 +95,7 @@ def test_an_engine_of_another_model_is_not_raced_and_ours_is_not_set_against_log
         be_peer("long", "long", program, np.vstack([EXPECTED[:2], -EXPECTED[2:]])),
     ]
     figures, broken = race_engines(
-        peers, ["a", "b", "c"], reference=EXPECTED, numbers=[0, 1], n_rounds=1, n_alone=1, advance=lambda _: None
+        peers, ["a", "b", "c"], reference=EXPECTED, numbers=[0, 1], n_rounds=1, alone=[0], advance=lambda _: None
     )
     differences = {one["name"]: one["max_logit_difference"] for one in figures}
     assert differences == {US: None, "fair": pytest.approx(0.3), "long": 0}, "what peers cut is not compared"
@@ -100,7 +106,7 @@ def test_an_engine_of_another_model_is_not_raced_and_ours_is_not_set_against_log
 def test_before_texts_are_run_one_at_a_time_nothing_runs_for_longer_than_a_session_holds_itself_crowded(tmp_path):
     engine = Engine(be_peer("still", "still", write_program(tmp_path, ANSWERING), EXPECTED), ["a", "b", "c"])
     began_s = time.perf_counter()
-    latencies_ms, _ = engine.run_alone(3)
+    latencies_ms, _ = engine.run_alone([0, 1, 2])
     spent_s = time.perf_counter() - began_s
     engine.close()
     assert spent_s - sum(latencies_ms) / 1e3 > CROWDED_FOR_S
@@ -117,24 +123,27 @@ def test_no_run_of_one_text_is_timed_on_one_thread_of_several(monkeypatch):
         """As our session: a window that is alone gets both threads, unless runs went side by side lately."""
 
         crowd = Crowd()
+        encoder = SimpleNamespace(encode=lambda text: SimpleNamespace(windows=text.split()))
 
         def classify(self, texts):
+            n_windows = sum(len(text.split()) for text in texts)
             with self.crowd.join() as is_alone:
-                if len(texts) > 1:
+                if n_windows > 1:
                     with self.crowd.join():
-                        clock.now_s += 1e-3 * len(texts)
+                        clock.now_s += 0.4e-3 * n_windows
                 else:
                     clock.now_s += 1e-3 if is_alone else 2e-3
 
-    figures = measure_case({2: TwoThreads()}, Case("32", ["x"] * 16), seconds=0.3)
-    assert figures[2]["latency"]["worst_ms"] == pytest.approx(1)
+    for texts in (["x"] * 16, ["x x"] + ["x"] * 8 + ["x x"] + ["x"] * 6):
+        figures = measure_case({2: TwoThreads()}, Case("32", texts), seconds=0.3)
+        assert figures[2]["latency"]["worst_ms"] == pytest.approx(1)
 
 
 def test_the_pipeline_is_asked_for_one_text_as_its_documentation_does(tmp_path):
     engine = Engine(Peer("pipe", "pipe", sys.executable, (write_program(tmp_path, PIPELINE),)), ["a", "b"])
     try:
         assert engine.read_rows().tolist() == [[1, 2]] * 2
-        assert len(engine.run_alone(2)[0]) == 2
+        assert len(engine.run_alone([0, 1])[0]) == 2
     finally:
         engine.close()
 
@@ -145,6 +154,21 @@ def test_an_engine_that_stalls_while_it_loads_is_given_up(monkeypatch):
     with pytest.raises(BenchError):  # more texts than a pipe holds
         Engine(Peer("stuck", "stuck", sys.executable, ("-c", "import time; time.sleep(60)")), ["word " * 200] * 120)
     assert time.perf_counter() - began_s < 20
+
+
+def test_a_bench_that_is_told_to_end_while_an_engine_loads_ends_that_engine(monkeypatch):
+    started = []
+
+    def ask(engine, *_):
+        started.append(engine._process)
+        raise SystemExit(143)
+
+    monkeypatch.setattr(Engine, "_ask", ask)
+    began_s = time.perf_counter()
+    with pytest.raises(SystemExit):
+        Engine(Peer("slow", "slow", sys.executable, ("-c", "import time; time.sleep(60)")), ["a plan"])
+    assert started[0].returncode is not None
+    assert time.perf_counter() - began_s < 15, "one that loads does not see that its input is closed"
 
 
 def test_programs_that_never_end_are_given_up(monkeypatch, tmp_path, tiny_model):
@@ -159,21 +183,101 @@ def test_programs_that_never_end_are_given_up(monkeypatch, tmp_path, tiny_model)
         measure_cold_start(tiny_model, ["the plan"], threads=1)
 
 
-def test_a_server_that_dies_under_load_is_told_with_what_it_wrote_and_what_failed(tmp_path):
+NONE = np.empty((0, 0))
+TWO = np.array([[1.0, 2.0], [3.0, -1.0]])
+
+
+@pytest.mark.parametrize(
+    ("reference", "when"),
+    [(Reference((), NONE, NONE, NONE, ()), "asked by"), (Reference((0, 1), TWO, TWO, TWO, ()), "while it was checked")],
+)
+def test_a_server_that_dies_is_told_with_what_it_wrote_and_what_failed(tmp_path, reference, when):
     program, port = tmp_path / "dying.py", free_port()
-    program.write_text(DYING, encoding="utf-8")
+    text = DYING if not reference.numbers else DYING.replace("n_left = 3", "n_left = 1")
+    program.write_text(text, encoding="utf-8")
     words = (sys.executable, str(program), str(port))
     url = f"http://127.0.0.1:{port}"
     peer = ServedPeer("mortal", "mortal", sys.executable, words, url, "/", "/", {"inputs": TEXT}, "", Answer.LOGITS)
-    none = np.empty((0, 0))
     figures, broken = race_servers(
-        [peer], ["a plan"], reference=Reference((), none, none, none, ()), clients=(2,), n_rounds=1, seconds=0.2,
+        [peer], ["a plan", "a market"], reference=reference, clients=(2,), n_rounds=1, seconds=0.2,
         advance=lambda _: None,
     )  # fmt: skip
     assert figures == []
     (fault,) = broken
-    for said in ("has ended", "out of luck", "first failure: "):
+    for said in (when, "has ended", "out of luck", "first failure: "):
         assert said in fault["reason"]
+
+
+def test_a_server_of_which_one_text_alone_could_be_checked_is_not_checked():
+    one = np.array([[1.0, 2.0]])
+    reference = Reference((0,), one, one, one, ())
+    assert _check_answers(None, None, None, reference) is None, "it has no other that it could be told from"
+
+
+def tell_run(scenario, verdict, qps, n_errors, rate=None):
+    return {
+        "scenario": scenario, "verdict": verdict, "qps": qps, "n_errors": n_errors, "n_samples": 1000,
+        "target_qps": rate, "seconds": 20.0,
+    }  # fmt: skip
+
+
+def run_against(served, monkeypatch, last):
+    clients = [
+        SimpleNamespace(first_failure="", read_counter=lambda _: None, check_there=lambda: None) for _ in range(2)
+    ]
+    rates = []
+
+    def load(plan, client, **_):
+        if plan.scenario is Scenario.OFFLINE:
+            return tell_run("offline", "VALID", 100.0, 0)
+        rates.append(plan.rate_qps)
+        if len(rates) == 1:
+            client.first_failure = client.first_failure or "status 429"
+            return tell_run("server", "INVALID", 60.0, 100, plan.rate_qps)
+        client.first_failure = client.first_failure or "connection refused"
+        return tell_run("server", "INVALID", last, 999, plan.rate_qps)
+
+    monkeypatch.setattr("evaluation.bench.scenarios.run_loadgen", load)
+    monkeypatch.setattr("evaluation.bench.scenarios.GRACE_S", 0.1)
+    return run_scenarios(
+        served, *clients, scenario=Scenario.SERVER, rate_qps=None, slo_ms=130, seconds=20, n_steps=2, n_texts=8,
+        logs=None,
+    )  # fmt: skip
+
+
+def test_a_run_fails_for_its_own_reason_and_a_server_that_died_amid_it_is_told_with_its_last_lines(monkeypatch):
+    found = run_against(Served("http://h:1"), monkeypatch, last=5.0)
+    assert [run["first_failure"] for run in found["runs"]] == [None, "status 429", "connection refused"]
+    assert found["first_failure"] == "status 429"
+    with pytest.raises(BenchError, match=r"answered none .*first failure: connection refused"):
+        run_against(Served("http://h:1"), monkeypatch, last=0.0)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    process = psutil.Process(gone.pid)
+    gone.wait()
+    with pytest.raises(BenchError, match=r"(?s)has ended.*out of luck"):
+        run_against(Served("http://h:1", process, 1.0, ["out of luck"]), monkeypatch, last=5.0)
+
+
+def test_a_server_that_was_up_and_is_gone_is_told():
+    client = LoadClient(f"http://127.0.0.1:{free_port()}", [b""], max_connections=1)
+    try:
+        with pytest.raises(BenchError, match="is gone"):
+            client.check_there()
+    finally:
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "parts"),
+    [
+        ("http://h:1", ("http://h:1", "")),
+        ("https://me:se:c@ret@h:1/a@b", ("https://h:1/a@b", "me:se:c@ret")),
+        ("key@h:1?a=@", ("h:1?a=@", "key")),
+        ("http://[", ("http://[", "")),
+    ],
+)
+def test_a_name_and_password_are_parted_from_an_address_whatever_it_is(url, parts):
+    assert part_url(url) == parts
 
 
 def make_checkpoint(folder, **more):

@@ -14,17 +14,17 @@ import onnx
 import onnxruntime as ort
 import pytest
 
-from evaluation.bench.answers import Answer, compare_rows, make_reference, read_row
+from evaluation.bench.answers import FLOORS, Answer, compare_rows, make_reference, read_row
 from evaluation.bench.ceiling import Ceiling, list_products
 from evaluation.bench.checkpoint import prepare_checkpoint
 from evaluation.bench.engines import Engine, Peer, probe, read_peer_versions
 from evaluation.bench.machine import add_load_after, describe_machine, read_commit, read_load
 from evaluation.bench.options import check_threads, choose_texts
-from evaluation.bench.peers_command import _try_export, parse_pythons
+from evaluation.bench.peers_command import _try_export, choose_alone, parse_pythons
 from evaluation.bench.plot import _draw_lines
 from evaluation.bench.quantiles import tell_percentiles
 from evaluation.bench.roster import Files, list_engines, list_servers
-from evaluation.bench.scenarios import search_rate, share_overhead
+from evaluation.bench.scenarios import find_highest, search_rate, share_overhead
 from evaluation.bench.served import Served, describe_idle, run_server
 from evaluation.bench.speed import Case, check_ceiling, measure_ceiling, measure_padding
 from evaluation.bench.speed_command import make_ceiling_case
@@ -61,10 +61,10 @@ def test_the_mix_is_realistic_fits_one_window_and_is_the_same_for_everybody(rele
     assert described["tokens_max"] == max(list_mix_lengths(24, seed=5))
 
 
-def test_own_texts_are_read_and_bad_ones_are_refused_all_at_once(released, tmp_path):
+def test_own_texts_are_read_and_too_few_are_refused_with_what_is_wrong_with_the_others(released, tmp_path):
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"text": "A plan."}\n{"text": "A market."}\n{"text": "Rain."}\n', encoding="utf-8")
-    assert read_texts([rows], released.encoder, limit=3, seed=0) == (["A plan.", "A market.", "Rain."], 3)
+    assert read_texts([rows], released.encoder, limit=3, seed=0) == (["A plan.", "A market.", "Rain."], 3, [])
     rows.write_text('{"text": " "}\n{"text": "A market."}\n{"text": 4}\n', encoding="utf-8")
     with pytest.raises(DataError) as caught:
         read_texts([rows], released.encoder, limit=10, seed=0)
@@ -73,6 +73,25 @@ def test_own_texts_are_read_and_bad_ones_are_refused_all_at_once(released, tmp_p
     with pytest.raises(FileReadError, match="has 'text'; give the column that holds it this name: body") as caught:
         read_texts([rows], released.encoder, limit=1, seed=0)
     assert "--text-column" not in str(caught.value)  # which bench does not have
+
+
+@pytest.mark.issue(5)
+def test_rows_that_cannot_be_used_are_left_out_before_the_draw_counted_and_told(released, tmp_path, capsys):
+    rows = tmp_path / "rows.jsonl"
+    lines = [json.dumps({"text": f"Mill {n} was sold."}) for n in range(20)]
+    lines[3:3] = ["{broken", '{"text": " "}', '{"text": 4}'] * 8
+    rows.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    empty = tmp_path / "empty.txt"
+    empty.write_text(" ", encoding="utf-8")
+    drawn, described = choose_texts(released.encoder, (rows, empty), n_texts=10, seed=1)
+    assert len(drawn) == 10
+    assert (described["n_given"], described["n_left_out"]) == (20, 25)
+    assert described["source"] == "rows.jsonl, empty.txt, drawn from 20 by seed 1, 25 unusable left out"
+    assert "25 that cannot be used; the first: " in capsys.readouterr().err
+    broken = tmp_path / "broken.pdf"
+    broken.write_text("no", encoding="utf-8")
+    _, _, faults = read_texts([rows, broken], released.encoder, limit=10, seed=1)
+    assert len(faults) == 25, "a document is one fault, not two"
 
 
 @pytest.mark.issue(5)
@@ -108,7 +127,7 @@ def test_the_search_closes_in_on_the_highest_valid_rate(limit):
 
     def try_rate(rate):
         asked.append(rate)
-        return {"verdict": "VALID" if rate <= limit else "INVALID", "target_qps": rate}
+        return {"verdict": "VALID" if rate <= limit else "INVALID", "target_qps": rate, "qps": rate}
 
     runs = search_rate(try_rate, offline_qps=100.0, n_steps=8)
     assert asked[0] == pytest.approx(70.0)
@@ -120,8 +139,22 @@ def test_the_search_closes_in_on_the_highest_valid_rate(limit):
 
 @pytest.mark.issue(5)
 def test_the_search_goes_above_the_offline_rate_where_that_was_a_slow_moment():
-    runs = search_rate(lambda rate: {"verdict": "VALID", "target_qps": rate}, offline_qps=100.0, n_steps=5)
+    runs = search_rate(lambda rate: {"verdict": "VALID", "target_qps": rate, "qps": rate}, offline_qps=100.0, n_steps=5)
     assert [run["target_qps"] for run in runs] == pytest.approx([70, 85, 92.5, 108.75, 116.875])
+    assert find_highest(runs, offline_qps=100.0) == pytest.approx(116.875)
+
+
+@pytest.mark.issue(5)
+def test_a_rate_that_only_a_long_bound_makes_valid_is_not_the_highest_one():
+    def try_rate(rate):
+        return {"verdict": "VALID", "target_qps": rate, "qps": min(rate, 100.0)}
+
+    runs = search_rate(try_rate, offline_qps=100.0, n_steps=8)
+    assert all(run["target_qps"] < 110 for run in runs), "it does not run away"
+    assert 98 < find_highest(runs, offline_qps=100.0) <= 100 / 0.95
+    # Its first seconds were slow, or the last ones took long: what is no more than the offline rate can go on.
+    assert find_highest([{"verdict": "VALID", "target_qps": 90.0, "qps": 80.0}], offline_qps=100.0) == 90
+    assert find_highest([{"verdict": "VALID", "target_qps": 150.0, "qps": 100.0}], offline_qps=100.0) is None
 
 
 @pytest.mark.parametrize(
@@ -336,6 +369,32 @@ def test_a_server_that_answers_as_our_model_does_is_raced():
 def test_a_server_that_answers_something_else_is_not_raced(rows):
     with pytest.raises(BenchError):
         compare_rows(rows, EXPECTED)
+
+
+@pytest.mark.issue(5)
+def test_of_texts_that_are_all_but_alike_another_precision_is_not_taken_for_another_model():
+    alike = EXPECTED[[0, 0, 0]] + [[0.0], [0.05], [0.1]]
+    assert compare_rows((alike + 0.3).tolist(), alike, floor=FLOORS[Answer.LOGITS]) == pytest.approx(0.3)
+    for rows in (alike + 1, alike * np.nan):
+        with pytest.raises(BenchError):
+            compare_rows(rows.tolist(), alike, floor=FLOORS[Answer.LOGITS])
+
+
+@pytest.mark.issue(5)
+def test_what_is_checked_and_timed_alone_is_of_all_of_a_sorted_file(released):
+    texts = ["word " * 400 if n % 7 == 0 else f"Mill {n} was sold." for n in range(100)]
+    numbers = make_reference(released, texts).numbers
+    assert len(numbers) == 16
+    assert sum(number < 50 for number in numbers) == 8
+    encoded = [released.encoder.encode(text) for text in texts]
+    alone = choose_alone(encoded, is_shuffled=False)
+    assert len(alone) == 40
+    assert sum(number < 50 for number in alone) == 20
+    n_long = sum(number % 7 == 0 for number in alone)
+    assert n_long > 0
+    assert [number % 7 == 0 for number in alone] == [False] * (40 - n_long) + [True] * n_long, "long ones last"
+    assert sorted(choose_alone(encoded, is_shuffled=True)) == list(range(40))
+    assert describe_texts(released.encoder, texts, source="a file")["n_long"] == 15
 
 
 def test_answers_of_each_kind_are_read():

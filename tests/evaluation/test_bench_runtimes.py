@@ -127,7 +127,7 @@ def test_our_second_runtime_is_raced_among_the_engines(tiny_model):
     files = Files(tiny_model, None, None, 16)
     peers = list_engines(files, {}, own=sys.executable, threads=1, with_openvino=True)
     figures, broken = race_engines(
-        peers, ["the plan", "market"] * 6, reference=None, n_rounds=2, n_alone=2, advance=lambda _: None
+        peers, ["the plan", "market"] * 6, reference=None, n_rounds=2, alone=[0, 1], advance=lambda _: None
     )
     assert broken == []
     ours, second = figures
