@@ -234,6 +234,7 @@ def test_a_row_that_was_corrected_is_so_in_the_table_that_comes_again(open_page,
         assert page.locator("td .yours").inner_text().strip() == "you: neutral"
         assert "you corrected 1 row." in page.locator(".verdict .yours").inner_text()
         page.get_by_role("button", name="Another file").click()
+        page.get_by_role("button", name="Discard them").click()
 
 
 @pytest.mark.issue(7)

@@ -93,8 +93,8 @@ def test_a_model_that_is_exchanged_is_told_and_then_used(open_page, two):
     assert not page.locator(".reading .fault").is_visible()
 
 
-@pytest.mark.issue(4)
-def test_answers_of_a_model_that_was_exchanged_are_there_until_the_next_table_begins(open_page, two, tmp_path):
+def open_exchanged(open_page, two):
+    """A table of 200 rows amid which the service has exchanged its model, and the next one about to begin."""
     page = open_page(two, view="batch")
     page.locator(".drop").wait_for()
     page.route("**/info", lambda route: _answer_with_another_digest(route))
@@ -106,18 +106,94 @@ def test_answers_of_a_model_that_was_exchanged_are_there_until_the_next_table_be
     page.get_by_role("button", name="Classify 200 rows").click()
     page.locator("[role=alert]", has_text="96 of 200 rows are done and kept").wait_for()
     page.get_by_role("button", name="Use the new model").click()
+    page.get_by_role("button", name="Classify 200 rows").wait_for()
+    return page
+
+
+@pytest.mark.issue(4)
+def test_answers_of_a_model_that_was_exchanged_are_there_until_the_next_table_begins(open_page, two, tmp_path):
+    page = open_exchanged(open_page, two)
     start = page.get_by_role("button", name="Classify 200 rows")
-    start.wait_for()
     kept = page.locator(".former", has_text="96 rows of a.csv have answers that are not downloaded. ")
     assert "(00000000), which the service has exchanged" in kept.inner_text()
     start.click()
     page.get_by_role("button", name="Keep them").click()
     lines = save(page, kept.get_by_role("button", name="JSONL"), tmp_path).read_text().splitlines()
     assert (len(lines), json.loads(lines[0])["model"].split()[-1]) == (96, "00000000")
+    page.get_by_role("link", name="Read", exact=True).click()
+    page.locator(".intake").wait_for()
+    page.get_by_role("link", name="Batch").click()
+    page.locator(".former", has_text="The answers of a.csv are downloaded. They are of").wait_for()
     classify(page, 200)  # saved, so nothing is asked
     assert page.locator(".former").is_hidden()
     lines = save(page, page.get_by_role("button", name="JSONL"), tmp_path).read_text().splitlines()
     assert (len(lines), json.loads(lines[0])["model"].endswith("00000000")) == (200, False)
+
+
+EXCHANGE = "dispatchEvent(new Event('modelexchange'))"
+
+
+@pytest.mark.issue(4)
+def test_an_exchange_that_is_taken_back_takes_nothing_away(open_page, two):
+    page = open_exchanged(open_page, two)
+    page.route("**/info", _answer_with_another_digest)
+    page.evaluate(EXCHANGE)
+    page.locator("[role=alert]", has_text="is in service again. 96 of 200 rows are done and kept.").wait_for()
+    assert page.locator(".former").is_hidden()
+    page.unroute("**/info")
+    page.get_by_role("button", name="Go on").click()  # too early: the next one still reads
+    page.route("**/info", _answer_with_another_digest)
+    page.get_by_role("button", name="Use the new model").click()  # which is the same by now
+    page.route("**/classify/stream", _answer_first_as_the_former)
+    page.get_by_role("button", name="Go on").click()
+    page.locator("p[role=status]", has_text="200 rows.").wait_for()
+    page.unroute("**/info")
+    page.unroute("**/classify/stream")
+    page.evaluate(EXCHANGE)
+    page.locator(".former", has_text="200 rows of a.csv have answers that are not downloaded. ").wait_for()
+    page.get_by_role("button", name="Classify 200 rows").click()
+    page.get_by_role("button", name="Discard them").click()
+    page.locator("p[role=status]:visible", has_text="200 rows.").wait_for()
+    page.locator(".progress").wait_for(state="hidden")
+    page.route("**/info", _answer_with_another_digest)
+    page.evaluate(EXCHANGE)
+    page.locator(".former", has_text="200 rows of a.csv have answers that are not downloaded. ").wait_for()
+    assert page.get_by_role("button", name="Classify 200 rows").is_visible()
+    assert page.get_by_role("button", name="Choose a file").is_visible()
+    assert page.locator("[role=alert]:visible").count() == 0
+    assert page.evaluate("!dispatchEvent(new Event('beforeunload', { cancelable: true }))")
+    page.get_by_role("button", name="Classify 200 rows").click()
+    page.get_by_role("button", name="Keep them").click()
+
+
+@pytest.mark.issue(4)
+def test_the_offer_of_another_table_takes_no_way_on_from_the_one_at_hand(open_page, two, tmp_path):
+    page = open_page(two, view="batch")
+    page.locator(".drop").wait_for()
+    requests = []
+
+    def fail_second(route):
+        requests.append(route)
+        route.abort() if len(requests) == 2 else route.continue_()
+
+    page.route("**/classify/stream", fail_second)
+    drop(page, ".batch-view", "a.csv", make_csv(200))
+    page.get_by_role("button", name="Classify 200 rows").click()
+    page.get_by_role("button", name="Go on from there").wait_for()
+    page.get_by_label("Model that reads").select_option("other")
+    page.locator(".setup h2", has_text="a.csv").wait_for()
+    drop(page, ".batch-view", "b.csv", make_csv(3))
+    page.locator(".setup h2", has_text="b.csv").wait_for()
+    page.get_by_label("Model that reads").select_option("first")
+    offer = page.locator("[role=alert]", has_text="b.csv is not taken over. 96 rows of a.csv have answers")
+    offer.wait_for()
+    page.get_by_role("button", name="Go on from there").click()
+    page.locator("[role=alert]", has_text="b.csv is not taken over. 200 rows of a.csv have answers").wait_for()
+    save(page, page.get_by_role("button", name="JSONL"), tmp_path)
+    page.locator("[role=alert]", has_text="b.csv is not taken over. The answers of a.csv are downloaded.").wait_for()
+    page.get_by_role("button", name="Take b.csv over").click()
+    page.locator(".setup h2", has_text="b.csv").wait_for()
+    assert page.locator("[role=alert]:visible").count() == 0
 
 
 @pytest.mark.issue(4)

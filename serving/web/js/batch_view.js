@@ -1,18 +1,15 @@
 // Owns the batch view: a table of rows in, progress, then the table, the charts and the downloads.
-import { $, announce, askFirst, count, h, openDialog, quote } from "./dom.js";
+import { $, announce, askFirst, count, h, openDialog } from "./dom.js";
 import { explain, OfflineError, StaleModelError } from "./api.js";
 import { loadChartLibrary, makeFigures, onPaper } from "./charts.js";
-import { correctDialog } from "./correct.js";
 import { findCorrected, sayCorrected } from "./corrected.js";
 import { findDayPlace } from "./dates.js";
-import { renderDetail } from "./detail.js";
 import { downloadButtons } from "./download.js";
 import { fileButton, takeDrops, takeFirst } from "./intake.js";
 import { chooseCounted } from "./labels.js";
 import { askBeforeLeaving } from "./leaving.js";
-import { renderText, tell, toggleEvidence } from "./paragraph.js";
+import { openRow } from "./row_dialog.js";
 import { guessColumns, isNoText, listColumns, readRows, readText } from "./rows.js";
-import { keepStep, renderSteps } from "./steps.js";
 import { classifyRows } from "./stream.js";
 import { renderSummary } from "./summary.js";
 import { summarise } from "./estimate.js";
@@ -20,14 +17,14 @@ import { RowTable } from "./table.js";
 
 const ACCEPT = ".csv,.tsv,.jsonl,.ndjson,.json,text/csv,application/x-ndjson";
 const DRAW_EVERY_MS = 700;
-const latest = new Map(); // by the name of a model: its last view, of which the service may have exchanged the model
+const made = new Map(); // by the name of a model: the views of all that the service has had under it
 const caution = (text) => h("p", { class: "caution" }, "⚠ ", text);
 
 export class BatchView {
   constructor(service) {
     this.service = service;
-    this.former = latest.get(service.served)?.holder ?? null;
-    latest.set(service.served, this);
+    this.formers = []; // those among them whose answers are shown below
+    made.set(service.served, [...(made.get(service.served) ?? []), this]);
     this.fault = h("div", { role: "alert", tabindex: "-1", hidden: true });
     this.drop = h(
       "div",
@@ -69,6 +66,7 @@ export class BatchView {
   sayHeld() {
     if (this.running) return `${this.name} is being classified: ${this.nDone.toLocaleString("en")} of ${count(this.rows.length, "row")} are done.`;
     const n = this.done().filter((row) => !row.isSaved).length;
+    if (!n) return `The answers of ${this.name} are downloaded.`;
     return `${count(n, "row")} of ${this.name} ${n === 1 ? "has an answer" : "have answers"} that ${n === 1 ? "is" : "are"} not downloaded.`;
   }
 
@@ -77,20 +75,40 @@ export class BatchView {
     return !this.wouldLose() || askFirst("Discard the answers?", this.sayHeld(), "Discard them", "Keep them");
   }
 
-  // What has answers that nothing else holds: this view, or the one of a model that was exchanged since.
-  get holder() {
-    return this.wouldLose() ? this : (this.former?.holder ?? null);
+  // Answers of models that the service has exchanged go on being shown, below what is begun anew with this one. An
+  // exchange may be taken back: `service` is another object where it was asked anew, and has this very model.
+  shown(service) {
+    const isAsked = service !== this.service;
+    this.service = service;
+    if (this.results.parentNode !== this.element) this.kept.before(this.results); // it stood below those of another
+    if (this.another) this.another.hidden = false;
+    const others = made.get(service.served).filter((view) => view !== this);
+    for (const view of others) view.settle();
+    this.formers = others.filter((view) => !view.results.hidden && (view.wouldLose() || this.formers.includes(view)));
+    this.kept.replaceChildren(...this.formers.flatMap((former) => {
+      const { name, version, sha256 } = former.service.info.model;
+      return [caution(`${former.sayHeld()} They are of ${name} ${version} (${sha256.slice(0, 8)}), which the service has exchanged, and stay here until the next table is classified.`), former.results];
+    }));
+    this.kept.hidden = !this.formers.length;
+    if (this.drop.hidden && this.setup.hidden && this.results.hidden) this.beginAnew();
+    else if (isAsked && this.isCutShort() && (this.fault.hidden || this.isStale)) this.offerToGoOn();
   }
 
-  // Answers of a model that the service has exchanged go on being shown, below what is begun anew with the next one.
-  shown() {
-    if (this.results.parentNode !== this.element) this.kept.before(this.results); // that model has come back
-    if (this.another) this.another.hidden = false;
-    this.former?.settle();
-    if (!this.former?.wouldLose()) return this.letGo();
-    const { name, version, sha256 } = this.former.service.info.model;
-    this.kept.replaceChildren(caution(`${this.former.sayHeld()} They are of ${name} ${version} (${sha256.slice(0, 8)}), which the service has exchanged, and stay here until the next table is classified.`), this.former.results);
-    this.kept.hidden = false;
+  // The answers made way for a table of another model; this one's is still at hand.
+  beginAnew() {
+    this.fault.hidden = true;
+    this.drop.hidden = false;
+    if (this.raw) this.setUp(this.columns);
+  }
+
+  isCutShort() {
+    return !this.results.hidden && !this.running && this.nDone < this.rows.length;
+  }
+
+  offerToGoOn() {
+    const { name, version } = this.service.info.model;
+    this.isStale = false;
+    this.fail(`${name} ${version} is in service again. ${this.sayKept()}`, "Go on", () => this.run(), "caution");
   }
 
   // No more rows will come, not with the network either.
@@ -104,8 +122,8 @@ export class BatchView {
   }
 
   letGo() {
-    if (this.former) this.former.results.hidden = true;
-    this.former = null;
+    for (const former of this.formers) former.results.hidden = true;
+    this.formers = [];
     this.kept.replaceChildren();
     this.kept.hidden = true;
   }
@@ -135,13 +153,29 @@ export class BatchView {
 
   // What another model was given is offered to this one.
   takeOver({ name, raw, notes, doubt, columns }) {
+    this.dropOffer();
     if (!raw || raw === this.raw) return;
     const take = () => {
       this.prepare({ name, rows: raw, notes, doubt });
       this.setUp(columns);
     };
-    if (this.wouldLose()) this.fail(`${name} is not taken over. ${this.sayHeld()}`, `Take ${name} over`, async () => (await this.mayLose()) && take(), "caution");
-    else take();
+    if (!this.wouldLose()) return take();
+    // Not in the place of a fault, whose button is the only way on with the rows that are left.
+    const button = h("button", { type: "button", on: { click: async () => (await this.mayLose()) && take() } }, `Take ${name} over`);
+    this.offered = name;
+    this.offer = h("div", { class: "caution", role: "alert" }, h("p"), h("div", { class: "row" }, button));
+    this.sayOffer();
+    this.fault.after(this.offer);
+  }
+
+  sayOffer() {
+    const held = this.running ? `${this.name} is being classified.` : this.offer && this.sayHeld();
+    if (this.offer) $("p", this.offer).textContent = `${this.offered} is not taken over. ${held}`;
+  }
+
+  dropOffer() {
+    this.offer?.remove();
+    this.offer = null;
   }
 
   prepare({ name, rows, notes, doubt }) {
@@ -198,7 +232,7 @@ export class BatchView {
   }
 
   async begin() {
-    if (this.former && !(await this.former.mayLose())) return;
+    for (const former of this.formers) if (!(await former.mayLose())) return;
     this.letGo();
     const { text, date, source } = this.columns;
     this.rows = this.raw.map((own, index) => ({ index, own, text: readText(own[text]), answer: null }));
@@ -218,6 +252,7 @@ export class BatchView {
   discard() {
     this.stop();
     Object.assign(this, { running: null, wasCutOff: false });
+    this.dropOffer();
     this.fault.hidden = true;
     this.bar.hidden = true;
   }
@@ -228,6 +263,7 @@ export class BatchView {
     Object.assign(this, { running, wasCutOff: false });
     const hadFocus = this.setup.contains(document.activeElement) || this.fault.contains(document.activeElement);
     this.fault.hidden = true;
+    this.sayOffer();
     this.bar.hidden = false;
     // Not to Stop: a key held a moment too long would press it.
     if (hadFocus) this.bar.focus();
@@ -256,18 +292,24 @@ export class BatchView {
     }
     if (running !== this.running) return;
     this.running = null;
+    this.sayOffer();
     const hasFocus = this.bar.contains(document.activeElement);
     this.bar.hidden = true;
     if (hasFocus) (this.fault.hidden ? this.heading : this.fault).focus({ preventScroll: true });
     this.table.setRows(this.done(), this.extra);
   }
 
+  sayKept() {
+    return `${this.nDone.toLocaleString("en")} of ${count(this.rows.length, "row")} are done and kept.`;
+  }
+
   interrupted(error, isStopped) {
-    const kept = `${this.nDone.toLocaleString("en")} of ${count(this.rows.length, "row")} are done and kept.`;
+    const kept = this.sayKept();
     this.wasCutOff = error instanceof OfflineError;
+    this.isStale = !isStopped && error instanceof StaleModelError;
     this.tried = error.code === "deadline_exceeded" ? this.nDone : null;
     if (isStopped) this.fail(`Stopped. ${kept}`, "Go on", () => this.run(), "caution");
-    else if (error instanceof StaleModelError) this.fail(`${explain(error)} ${kept} They stay here, to be downloaded, until the new one begins.`, "Use the new model", () => dispatchEvent(new Event("modelexchange")));
+    else if (this.isStale) this.fail(`${explain(error)} ${kept} They stay here, to be downloaded, until the new one begins.`, "Use the new model", () => dispatchEvent(new Event("modelexchange")));
     else this.fail(`${explain(error)} ${kept}`, "Go on from there", () => this.run());
   }
 
@@ -285,13 +327,13 @@ export class BatchView {
 
   layOut() {
     const { taxonomy } = this.service;
-    this.table = new RowTable({ taxonomy, onOpen: (row) => this.open(row), onFilter: () => this.drawCharts() });
+    this.table = new RowTable({ taxonomy, onOpen: (row) => openRow(row, this), onFilter: () => this.drawCharts() });
     this.summary = h("div", { class: "summary-place" });
     this.charts = h("div", { class: "charts" });
     this.headSelect = h("select", { id: "chart-head", on: { change: () => this.drawCharts() } }, taxonomy.heads.map((head) => h("option", { value: head.name }, head.name)));
     this.chartControls = h("div", { class: "controls", hidden: true }, h("div", { class: "field" }, h("label", { for: "chart-head" }, "Charts of"), this.headSelect));
     const { rows } = this;
-    const downloads = downloadButtons(taxonomy, () => [...this.table.chosen].sort((a, b) => a.index - b.index).map(({ own, index, text, answer }) => ({ own, place: { row: index + 1 }, corrected: findCorrected(taxonomy, text), model: this.service.info.model, answer: answer ?? {} })), this.name.replace(/\.[^.]*$/, ""), (saved) => saved.forEach(({ place }) => { rows[place.row - 1].isSaved = true; }));
+    const downloads = downloadButtons(taxonomy, () => [...this.table.chosen].sort((a, b) => a.index - b.index).map(({ own, index, text, answer }) => ({ own, place: { row: index + 1 }, corrected: findCorrected(taxonomy, text), model: this.service.info.model, answer: answer ?? {} })), this.name.replace(/\.[^.]*$/, ""), (saved) => { saved.forEach(({ place }) => { rows[place.row - 1].isSaved = true; }); this.sayOffer(); });
     this.heading = h("h2", { tabindex: "-1" }, this.name);
     this.another = h("button", { type: "button", on: { click: () => this.reset() } }, "Another file");
     this.results.replaceChildren(
@@ -339,38 +381,5 @@ export class BatchView {
     const answers = chosen.map(({ answer }) => answer);
     this.summary.hidden = !answers.length;
     this.summary.replaceChildren(renderSummary(summarise(answers.filter(({ error }) => !error), taxonomy), answers, taxonomy, { unit: "row", numbers: chosen.map(({ index }) => index + 1), corrected: sayCorrected(chosen, taxonomy, "row") }));
-  }
-
-  open(first) {
-    const { service } = this;
-    const place = h("div", { class: "detail-body" });
-    let [row, paragraph] = [];
-    const take = (next) => {
-      row = next;
-      paragraph = { ...row.answer, rawText: row.text, readIndex: row.index };
-    };
-    const go = (next, step) => {
-      take(next);
-      draw();
-      $("h2", dialog).textContent = `Row ${row.index + 1}`;
-      keepStep(place, step, ".close");
-      announce(`Row ${row.index + 1}: ${tell(paragraph, service.taxonomy)}`);
-    };
-    const draw = () => {
-      const show = () => {
-        draw();
-        $(".evidence button", place)?.focus();
-      };
-      const onEvidence = (each) => toggleEvidence(each, { served: service.served, sha256: service.info.model.sha256, isGone: () => !place.isConnected || paragraph !== each, show });
-      const onCorrect = service.hasCorrections && row.answer && ((each) => correctDialog(service, { text: each.rawText, prediction: each, source: this.columns.source ? String(row.own[this.columns.source] ?? "") || null : this.name, group: row.own.group ? String(row.own.group) : null, onSaved: draw }));
-      const text = quote(row.text, { class: "tall" }, row.text ? renderText(paragraph, service.taxonomy) : "(no text)");
-      const steps = renderSteps({ seek: (by) => this.table.seek(row, by), go });
-      place.replaceChildren(...[steps, text, renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, model: service.info.model, from: this.name, place: "row ", level: "h3" }).flat(Infinity).slice(1)].flat(Infinity).filter(Boolean));
-    };
-    take(first);
-    draw();
-    // The table is drawn anew while rows come in.
-    const dialog = openDialog(`Row ${row.index + 1}`, place, () => $(`[data-row="${row.index}"]`, this.results));
-    dialog.addEventListener("close", () => row !== first && this.table.reveal(row));
   }
 }

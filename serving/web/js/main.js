@@ -93,7 +93,7 @@ async function show(withFocus = true) {
   main.replaceChildren(view.element);
   scrollTo(0, places.get(view) ?? 0);
   if (before && before !== view) view.takeOver?.(before);
-  view.shown?.();
+  view.shown?.(service);
   sign();
   document.title = view.title ?? `${title(name)} – twohands`;
   if (withFocus) main.focus({ preventScroll: true });
