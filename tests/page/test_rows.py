@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.page.support import ARTICLE, drop, paste, save, wait_read
-from tests.page.test_batch import TEXTS, classify
+from tests.page.test_batch import TEXTS, classify, make_csv
 
 pytestmark = pytest.mark.issue(4)
 
@@ -23,13 +23,17 @@ STREAM = """async ([faults, options]) => {
     const { classifyRows } = await import("/page/js/stream.js");
     const ask = window.fetch;
     window.fetch = async (path, { body }) => {
+        const late = faults.late !== undefined && body.startsWith(`{"id":${faults.late},`);
+        const refused = { error: { code: "deadline_exceeded", message: "?" } };
+        if (late) return new Response(JSON.stringify(refused), { status: 429 });
         const lines = body.trim().split("\\n").map((line, i) => faults[i] ?? { id: JSON.parse(line).id });
         const answer = lines.map((line) => `${JSON.stringify(line)}\\n`).join("");
         return new Response(answer, { headers: { "x-model-sha256": "0" } });
     };
     const got = [];
     try {
-        const wanted = { maxBodyBytes: 2e6, served: null, sha256: "0", ...options };
+        const signal = AbortSignal.timeout(10_000); // a service that is waited for as a busy one would be for minutes
+        const wanted = { maxBodyBytes: 2e6, served: null, sha256: "0", signal, ...options };
         for await (const answers of classifyRows([..."abcdef"], wanted))
             for (const { index, answer } of answers) got.push([index, answer.error?.code ?? ""]);
     } catch (error) {
@@ -65,6 +69,33 @@ def test_a_row_that_the_service_had_no_time_for_is_no_row_that_cannot_be_read(ba
     told = batch.evaluate(STREAM, [{"2": fault(2, "deadline_exceeded")}, {"tried": 2}])
     assert told == [*sound(0, 1), [2, "deadline_exceeded"], *sound(3, 4, 5)]  # else the table would end there
     assert batch.evaluate(STREAM, [{"2": fault(2, "empty_paragraph")}, {}])[2] == [2, "empty_paragraph"]
+    # Before anything is answered, the service says so of the whole request, as it does where it is busy.
+    assert batch.evaluate(STREAM, [{"late": 2}, {"from": 2}]) == ["deadline_exceeded"]
+    told = batch.evaluate(STREAM, [{"late": 2}, {"from": 2, "tried": 2}])
+    assert told == [[2, "deadline_exceeded"], *sound(3, 4, 5)]
+
+
+@pytest.mark.issue(5)
+def test_a_row_that_takes_too_long_twice_is_passed_over_and_the_stop_says_so(batch):
+    late = json.dumps({"error": {"code": "deadline_exceeded", "message": "waited for 30 s"}})
+
+    def answer(route):
+        if route.request.post_data.startswith('{"id":0,'):
+            route.fulfill(status=429, content_type="application/json", body=late)
+        else:
+            route.continue_()
+
+    batch.route("**/classify/stream", answer)
+    drop(batch, ".batch-view", "a.csv", make_csv(3))
+    classify(batch, 3)
+    told = batch.locator("[role=alert]").inner_text()
+    assert told.startswith("Row 1 took longer than the service gives to one request. 0 of 3 rows are done and kept. If")
+    assert "it is passed over" in told
+    batch.get_by_role("button", name="Go on from there").click()
+    batch.locator("[role=alert]").wait_for(state="hidden")
+    batch.locator(".progress").wait_for(state="hidden")
+    assert batch.locator(".batch-table tbody tr").count() == 3
+    assert batch.locator(".batch-table .chip.warn", has_text="not read").count() == 1
 
 
 READ = """async ([name, content, is_old]) => {

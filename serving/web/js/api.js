@@ -136,8 +136,8 @@ async function isGone(body) {
   }
 }
 
-// Fetches; waits and asks again where the service says so, asks for a key where it needs one.
-export async function ask(path, { method = "GET", body, type, accept = "application/json", signal } = {}) {
+// Fetches; waits and asks again where the service says so, but for `unwaited`, a code; asks for a key where it needs one.
+export async function ask(path, { method = "GET", body, type, accept = "application/json", signal, unwaited = null } = {}) {
   let waitedS = 0;
   for (;;) {
     const sent = key;
@@ -157,7 +157,7 @@ export async function ask(path, { method = "GET", body, type, accept = "applicat
       if (sent !== key && key !== null) continue; // another request has got a new key meanwhile
       if (key !== null) keepKey(null);
       await askForKey(sent !== null);
-    } else if (WAITED_FOR.has(response.status) && !NOT_BUSY.has(failure.code) && waitedS < LONGEST_WAIT_S) {
+    } else if (WAITED_FOR.has(response.status) && !NOT_BUSY.has(failure.code) && failure.code !== unwaited && waitedS < LONGEST_WAIT_S) {
       const seconds = Math.min(Math.max(Number(response.headers.get("retry-after")) || 1, 1), 60);
       try {
         await waitBusy(seconds, signal);

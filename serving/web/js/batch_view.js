@@ -305,10 +305,12 @@ export class BatchView {
 
   interrupted(error, isStopped) {
     const kept = this.sayKept();
+    const isLate = !isStopped && error.code === "deadline_exceeded";
     this.wasCutOff = error instanceof OfflineError;
     this.isStale = !isStopped && error instanceof StaleModelError;
-    this.tried = error.code === "deadline_exceeded" ? this.nDone : null;
+    if (isLate) this.tried = this.nDone;
     if (isStopped) this.fail(`Stopped. ${kept}`, "Go on", () => this.run(), "caution");
+    else if (isLate) this.fail(`Row ${(this.nDone + 1).toLocaleString("en")} took longer than the service gives to one request. ${kept} If it does so once more, it is passed over, as one that could not be read.`, "Go on from there", () => this.run());
     else if (this.isStale) this.fail(`${explain(error)} ${kept} They stay here, to be downloaded, until the new one begins.`, "Use the new model", () => dispatchEvent(new Event("modelexchange")));
     else this.fail(`${explain(error)} ${kept}`, "Go on from there", () => this.run());
   }

@@ -8,7 +8,8 @@ const CHARS_AT_ONCE = 400_000;
 const PASSING = new Set(["overloaded", "deadline_exceeded", "engine_stopped", "body_timeout"]);
 
 // Yields [{ index, answer }] as they come, from row `from` on; breaks off with OfflineError or ServiceError. A row that
-// the service had no time for stops it, too; `tried` is the one that did so before, which is not waited for for ever.
+// the service had no time for stops it, too; `tried` is the one that did so before, which is passed over: else none that
+// follow would be read. Where nothing is answered before it, the service says so of the whole request.
 export async function* classifyRows(texts, { from = 0, tried = null, signal, maxBodyBytes, served, sha256 }) {
   const isPassing = ({ error }, index) => PASSING.has(error?.code) && !(error.code === "deadline_exceeded" && index === tried);
   const path = served === null ? "v1/classify/stream" : `v1/classify/stream?${new URLSearchParams({ model: served })}`;
@@ -21,7 +22,15 @@ export async function* classifyRows(texts, { from = 0, tried = null, signal, max
       nChars += texts[end].length + 1;
       end += 1;
     }
-    const response = await ask(path, { method: "POST", type: "application/x-ndjson", accept: "application/x-ndjson", body: lines.join(""), signal });
+    let response;
+    try {
+      response = await ask(path, { method: "POST", type: "application/x-ndjson", accept: "application/x-ndjson", body: lines.join(""), signal, unwaited: "deadline_exceeded" });
+    } catch (error) {
+      if (error.code !== "deadline_exceeded" || start !== tried) throw error;
+      yield [{ index: start, answer: { error: { code: error.code, message: error.message } } }];
+      start += 1;
+      continue;
+    }
     // Rows of one table are all read by one model.
     if (response.headers.get("x-model-sha256") !== sha256) {
       response.body.cancel();
