@@ -133,6 +133,37 @@ def test_faults_of_a_csv_are_counted_and_told_of_the_right_rows(batch):
     assert doubt.startswith("A quotation mark in row 3 is not closed")
 
 
+def test_rows_that_a_quotation_mark_took_in_are_told_and_weigh_as_what_they_are(batch):
+    def make(name, delimiter, last):
+        lines = [f"{n}{delimiter}An ordinary row of words" for n in range(100)]
+        lines[30], lines[last] = f'30{delimiter}"Trade first is the motto', f'{last}{delimiter}Markets decide"'
+        return read(batch, name, "\n".join([f"id{delimiter}text", *lines]))
+
+    for name, delimiter in (("a.tsv", "\t"), ("a.csv", ",")):
+        rows, notes, doubt = make(name, delimiter, 90)
+        told = "Row 31 has 60 lines in one cell that look like rows: a quotation mark may not be closed."
+        assert (len(rows), notes) == (40, [told])
+        assert doubt.startswith("61 of 100 rows have more or fewer cells")
+        rows, (note,), doubt = make(name, delimiter, 33)
+        assert (len(rows), note[:31], doubt) == (97, "Row 31 has 3 lines in one cell ", None)
+    # Texts of several lines are none, whatever commas they have.
+    prose = 'Dear Sir,\nthe state, the market, and 1,000 mills,\nall of them, ""we say,"" decide\nwell; or not.'
+    table = "".join(f'{n},"{prose}"\n' for n in range(20))
+    assert read(batch, "a.csv", f"id,text\n{table}")[1:] == ([], None)
+
+
+def test_rows_that_lack_empty_cells_at_their_end_are_not_broken(batch):
+    short = "Fine words,2020\n" * 10
+    rows, notes, doubt = read(batch, "a.csv", f"text,date,notes\n{short}Fine words,2020,x\n")
+    told = "10 rows have fewer cells than columns, the first of them row 1"
+    assert (len(rows), notes, doubt) == (11, [f"{told}: what is missing at the end is taken for empty."], None)
+    # A line break has cut these in their text.
+    broken = "".join(f"{n},The state\ndecides,2020,BBC\n" if n % 5 == 0 else f"{n},Words,2020,BBC\n" for n in range(50))
+    rows, notes, doubt = read(batch, "a.csv", f"id,text,date,source\n{broken}")
+    assert notes[:2] == ["Row 1 has 2 cells for 4 columns.", "Row 2 has 3 cells for 4 columns."]
+    assert (len(rows), doubt[:16]) == (60, "20 of 60 rows ha")
+
+
 def test_a_table_that_has_come_apart_is_not_classified_unasked(batch):
     drop(batch, ".batch-view", "a.csv", b"text,date\n" + b"The state, not the market, decides,2020\n" * 3)
     batch.locator("[role=alert]", has_text="3 of 3 rows have more or fewer cells").wait_for()

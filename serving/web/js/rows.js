@@ -42,14 +42,41 @@ function nameColumns(cells) {
 }
 
 // Cells behind the last column are lost, which is no fault where they are empty: spreadsheets write such.
-const fits = (cells, nNamed, names) => cells.length >= nNamed && cells.slice(names.length).every((cell) => !cell.trim());
+const isTooLong = (cells, names) => cells.length > names.length && cells.slice(names.length).some((cell) => cell.trim());
+
+// How many lines of a cell are rows that a quotation mark before them took in, which may go unseen: each of them has the
+// cells of a row, and most lines are such. Commas and semicolons of prose have something else behind them than cells do,
+// or else texts of several lines, which are sound, would be told of.
+function countSwallowed(cell, delimiter, nBetween) {
+  if (!nBetween || !/[\r\n]/.test(cell)) return 0;
+  const lines = cell.split(/\r\n?|\n/).slice(1);
+  const strip = (line) => (/[,;]/.test(delimiter) ? line.replace(/[,;](?=[\s"'”’»]|$)/g, "").replace(/(\d),(?=\d{3}(?!\d))/g, "$1") : line);
+  const n = lines.filter((line) => strip(line).split(delimiter).length > nBetween).length;
+  return 2 * n >= lines.length ? n : 0;
+}
+
+// Rows that have too few cells: those that were cut in their text, by a line break, and what follows these, are broken;
+// others lack empty cells at their end, which some programs do not write.
+function findCut(shorts, textPlace) {
+  const isCut = (place) => shorts.has(place) && shorts.get(place) <= textPlace + 1;
+  return [...shorts.keys()].filter((place) => isCut(place) || isCut(place - 1));
+}
+
+function sayShort(shorts) {
+  const [place] = shorts.keys();
+  const first = `row ${(place + 1).toLocaleString("en")}`;
+  const told = shorts.size === 1 ? `R${first.slice(1)} has fewer cells than columns` : `${count(shorts.size, "row")} have fewer cells than columns, the first of them ${first}`;
+  return `${told}: what is missing at the end is taken for empty.`;
+}
 
 function sayDoubt({ rows, faults, open, delimiter }) {
   const mark = { ",": "a comma", ";": "a semicolon", "\t": "a tab" }[delimiter] ?? `"${delimiter}"`;
   const remedy = `Put quotation marks around each cell that has ${mark} or a line break in it, and double those within it; or open the table in a spreadsheet, see that each text stands in one cell, and save it as "CSV UTF-8". Then choose it again.`;
   if (open !== null) return `A quotation mark in row ${(open + 1).toLocaleString("en")} is not closed: all that follows it was taken for one cell. ${remedy}`;
-  if (faults.size <= rows.length * MOST_FAULTY) return null;
-  return `${faults.size.toLocaleString("en")} of ${count(rows.length, "row")} have more or fewer cells than the header has columns, or stray quotation marks: their texts are cut, or stand in other columns. ${remedy}`;
+  const nSwallowed = [...faults.values()].reduce((sum, fault) => sum + fault.nSwallowed, 0);
+  const [nFaulty, nRows] = [faults.size + nSwallowed, rows.length + nSwallowed];
+  if (nFaulty <= nRows * MOST_FAULTY) return null;
+  return `${nFaulty.toLocaleString("en")} of ${count(nRows, "row")} have more or fewer cells than the header has columns, or stray quotation marks${nSwallowed ? ", or stand in a cell of another" : ""}: their texts are cut, or stand in other columns. ${remedy}`;
 }
 
 async function readCsv(file) {
@@ -57,9 +84,11 @@ async function readCsv(file) {
   const { delimiter } = globalThis.Papa.parse(text.slice(0, PIECE), { preview: 10, skipEmptyLines: "greedy" }).meta;
   const rows = [];
   const faults = new Map(); // by the place of the row, as a fault of one that two pieces share comes twice
+  const shorts = new Map(); // how many cells there are, by the place of a row that has too few
   let names = null;
   let nNamed = 0; // columns, but for those at the end that have no name
   let open = null;
+  const sayCells = (n) => `has ${count(n, "cell")} for ${count(nNamed, "column")}`;
   const take = ({ data, errors }) => {
     const places = data.map((cells) => {
       const place = names ? rows.length : -1;
@@ -69,7 +98,10 @@ async function readCsv(file) {
         nNamed = cells.findLastIndex((cell) => cell.trim()) + 1;
         return place;
       }
-      if (!fits(cells, nNamed, names)) faults.set(place, `has ${count(cells.length, "cell")} for ${count(nNamed, "column")}`);
+      const nSwallowed = cells.reduce((sum, cell) => sum + countSwallowed(cell, delimiter, nNamed - 1), 0);
+      if (nSwallowed) faults.set(place, { nSwallowed, words: `has ${count(nSwallowed, "line")} in one cell that ${nSwallowed === 1 ? "looks like a row" : "look like rows"}: a quotation mark may not be closed` });
+      else if (isTooLong(cells, names)) faults.set(place, { nSwallowed: 0, words: sayCells(cells.length) });
+      else if (cells.length < nNamed) shorts.set(place, cells.length);
       const own = {};
       for (let i = 0; i < Math.min(cells.length, names.length); i += 1) own[names[i]] = cells[i];
       rows.push(own);
@@ -79,7 +111,9 @@ async function readCsv(file) {
       if (type !== "Quotes") continue;
       const place = places[row] ?? rows.length;
       if (code === "MissingQuotes") open = Math.max(place, 0);
-      faults.set(place, code === "MissingQuotes" ? "has a quotation mark that is not closed" : "has a quotation mark within a quoted cell that is not doubled");
+      const words = code === "MissingQuotes" ? "has a quotation mark that is not closed" : "has a quotation mark within a quoted cell that is not doubled";
+      const nSwallowed = faults.get(place)?.nSwallowed ?? 0;
+      if (code === "MissingQuotes" || !nSwallowed) faults.set(place, { nSwallowed, words });
     }
   };
   await new Promise((resolve, reject) => {
@@ -92,8 +126,11 @@ async function readCsv(file) {
     globalThis.Papa.parse(text, { delimiter, chunkSize: PIECE, chunk, complete: resolve, error: reject });
   });
   if (!names) throw new BadFileError(`${file.name} has no header line that names its columns.`);
-  const told = [...faults].sort(([a], [b]) => a - b).slice(0, MOST_TOLD).map(([place, words]) => `${place < 0 ? "The header" : `Row ${(place + 1).toLocaleString("en")}`} ${words}.`);
+  for (const place of findCut(shorts, names.indexOf(guessColumns(rows).text))) if (!faults.has(place)) faults.set(place, { nSwallowed: 0, words: sayCells(shorts.get(place)) });
+  for (const place of faults.keys()) shorts.delete(place);
+  const told = [...faults].sort(([a], [b]) => a - b).slice(0, MOST_TOLD).map(([place, { words }]) => `${place < 0 ? "The header" : `Row ${(place + 1).toLocaleString("en")}`} ${words}.`);
   if (faults.size > told.length) told.push(`and ${(faults.size - told.length).toLocaleString("en")} more such rows.`);
+  if (shorts.size) told.push(sayShort(shorts));
   return { rows, notes: told, doubt: sayDoubt({ rows, faults, open, delimiter }) };
 }
 
