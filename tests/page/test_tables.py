@@ -39,7 +39,11 @@ DAYS = [
         [[2021, None, None, 3], [2021, None, None, 1], [2021, 3, None], [2021, 3, 5]],
     ),
     (["Spring 2021", "FY 2021", "Week 12 2021"], [[2021, None, None]] * 3),
-    (["Report 2021", "no. 7 of 2015", "2021-02-30", 1614556800], [None] * 4),
+    (["Report 2021", "no. 7 of 2015", "2021-02-30", "Marble 5, 2021"], [None] * 4),
+    ([1614556800, 1609010100000, "160901019999"], [None] * 3),  # a number, as of seconds, is no day that is written
+    (["Mar 5th, 2021", "March 5,2021", "Mar-05-2021", "Mar/05/2021", "2021-Mar-05"], [[2021, 3, 5]] * 5),
+    (["Fri,05 Mar 2021", "5/Mar/2021", "5/Mar/2021:13:55:36 -0700", "202103051011"], [[2021, 3, 5]] * 4),
+    (["10:00 AM, March 5, 2021", "Updated on March 5, 2021", "Last updated: 5 March 2021"], [[2021, 3, 5]] * 3),
 ]
 
 
@@ -58,8 +62,8 @@ GROUP = """async (days) => {
     const { groupByTime } = await import("/page/js/charts.js");
     const head = { name: "mood", labels: [{ name: "calm" }] };
     const rows = days.map((day) => ({ own: { day }, answer: { mood: { scores: { calm: 0.5 } } } }));
-    const { period, groups } = groupByTime(rows, "day", head, "second");
-    return [period, groups.map(({ name, n, shares }) => [name, n, shares === null])];
+    const { period, groups, nStray } = groupByTime(rows, "day", head, "second");
+    return [period, groups.map(({ name, n, shares }) => [name, n, shares === null]), nStray];
 }"""
 
 
@@ -69,11 +73,41 @@ def test_periods_without_rows_have_their_room_on_the_axis(batch):
     assert batch.evaluate(GROUP, months * 60) == [
         "month",
         [["2020-11", 60, False], ["2020-12", 0, True], ["2021-01", 0, True], ["2021-02", 60, False]],
+        0,
     ]
-    period, groups = batch.evaluate(GROUP, ["Q4 2020", "2021-05-01"] * 60)
+    period, groups, _ = batch.evaluate(GROUP, ["Q4 2020", "2021-05-01"] * 60)
     assert (period, [name for name, _, _ in groups]) == ("quarter", ["2020 Q4", "2021 Q1", "2021 Q2"])
-    period, groups = batch.evaluate(GROUP, ["1990-01-01", "2021-05-01"] * 60)  # no axis of gaps alone
+    period, groups, _ = batch.evaluate(GROUP, ["1990-01-01", "2021-05-01"] * 60)  # no axis of gaps alone
     assert (period, len(groups)) == ("year", 32)
+
+
+FIGURES = """async (days) => {
+    const { makeFigures } = await import("/page/js/charts.js");
+    const head = { name: "mood", labels: [{ name: "calm" }] };
+    const rows = days.map((day) => ({ own: { day }, answer: { mood: { scores: { calm: 0.5 } } } }));
+    const { figures, missing } = makeFigures(rows, head, { columns: { date: "day" }, dayPlace: null });
+    return [...figures.map(({ element }) => element.querySelector("figcaption").textContent), ...missing];
+}"""
+
+
+@pytest.mark.issue(4)
+def test_a_few_dates_far_from_all_others_make_no_chart_of_gaps_and_are_told(batch):
+    months = [f"{2019 + n // 12}-{1 + n % 12:02}-1{day}" for n in range(30) for day in range(10)] * 3
+    for strays in (["1970-01-01"], ["1970-01-01", "2199-01-01"], ["2016-01-01", "1521-03-01"]):
+        period, groups, n_stray = batch.evaluate(GROUP, months + strays)
+        assert (period, len(groups), n_stray) == ("month", 30, len(strays))
+    # Nothing is left out where nothing is stretched by it.
+    period, groups, n_stray = batch.evaluate(GROUP, ["2018-12-31", *months])
+    assert (period, groups[0], n_stray) == ("month", ["2018-12", 1, False], 0)
+    # More are no strays; years are held to it as well where there are too few rows for others.
+    period, groups, n_stray = batch.evaluate(GROUP, months + ["1970-01-01"] * 10)
+    assert (period, len(groups), n_stray) == ("year", 52, 0)
+    period, groups, n_stray = batch.evaluate(GROUP, [f"{1980 + n % 40}" for n in range(400)] + ["1521"])
+    assert (period, len(groups), n_stray) == ("year", 40, 1)
+    (caption,) = batch.evaluate(FIGURES, [*months, "1970-01-01"])
+    assert caption.endswith(" 1 row with a date far from all others is left out.")
+    (missing,) = batch.evaluate(FIGURES, ["2021-03-05"] * 59 + ["1970-01-01"])
+    assert "all 59 rows with a date, but for 1 far off, are of 2021." in missing
 
 
 @pytest.mark.issue(4)

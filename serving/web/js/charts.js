@@ -8,6 +8,7 @@ import { SHAPES, title } from "./labels.js";
 const MOST_SOURCES = 12;
 const MOST_BINS = 36;
 const LEAST_ROWS = 25; // of a bin, on average; fewer make intervals that say nothing
+const MOST_STRAY = 0.01; // share of rows at either end that may be left out, where they would make an axis of gaps
 const POINTS = { triangle: "triangle", circle: "circle", square: "rect", diamond: "rectRot", cross: "cross", down: "triangle", star: "star" };
 const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4]];
 
@@ -47,14 +48,49 @@ const PERIODS = {
   year: { number: ([year]) => year, name: String },
 };
 
-// The finest period that does not make too many bins, too thin ones, or an axis that is mostly gaps.
-export function choosePeriod(dates) {
-  const isFit = ({ number }) => {
-    const bins = new Set(dates.map(number));
-    if (bins.has(null) || bins.size > Math.min(MOST_BINS, dates.length / LEAST_ROWS)) return false;
-    return Math.max(...bins) - Math.min(...bins) < 2 * bins.size;
-  };
-  return Object.keys(PERIODS).find((name) => isFit(PERIODS[name])) ?? "year";
+// How many bins, with how many rows, may be left out at the beginning: few rows, and a gap between them and the rest.
+function findStrays(bins, most) {
+  const found = [[0, 0]];
+  let nRows = 0;
+  for (let n = 1; n < Math.min(bins.length, MOST_BINS); n += 1) {
+    nRows += bins[n - 1][1];
+    if (nRows > most) break;
+    if (Math.abs(bins[n][0] - bins[n - 1][0]) > 1) found.push([n, nRows]);
+  }
+  return found;
+}
+
+// From which bin to which an axis goes of which no more than half are gaps, with as few rows left out as can be; null
+// where there is none. `bins` are [number, rows] in order.
+function findAxis(bins, nRows, isFit) {
+  const most = Math.round(MOST_STRAY * nRows);
+  const late = findStrays([...bins].reverse(), most);
+  let best = null;
+  for (const [nEarly, nEarlyRows] of findStrays(bins, most)) {
+    for (const [nLate, nLateRows] of late) {
+      const [n, nStray] = [bins.length - nEarly - nLate, nEarlyRows + nLateRows];
+      if (n < 1 || nStray >= (best?.nStray ?? nRows)) continue;
+      const [first, last] = [bins[nEarly][0], bins.at(-1 - nLate)[0]];
+      if (last - first < 2 * n && isFit(n, nRows - nStray)) best = { first, last, nStray };
+    }
+  }
+  return best;
+}
+
+// The finest period that does not make too many bins, too thin ones, or an axis that is mostly gaps: one date that was
+// mistyped, or stands for none, must not make one of decades. Where there is none, years, whatever they are like.
+function chooseAxis(dates) {
+  let years = [];
+  for (const [period, { number }] of Object.entries(PERIODS)) {
+    const counts = new Map();
+    for (const date of dates) counts.set(number(date), (counts.get(number(date)) ?? 0) + 1);
+    if (counts.has(null)) continue;
+    const bins = (years = [...counts].sort(([a], [b]) => a - b));
+    const axis = findAxis(bins, dates.length, (n, nRows) => n <= Math.min(MOST_BINS, nRows / LEAST_ROWS) && n >= Math.min(bins.length, 2));
+    if (axis) return { period, ...axis };
+  }
+  const axis = findAxis(years, dates.length, () => true) ?? { first: years[0]?.[0], last: years.at(-1)?.[0], nStray: 0 };
+  return { period: "year", ...axis };
 }
 
 function groupBy(rows, key) {
@@ -76,23 +112,24 @@ const measure = (groups, head) =>
   }));
 
 // Periods between the first and the last that have no rows are among the groups, without shares: the axis is one of time.
-// `dayPlace` is that of the whole column, as `findDayPlace` gives it.
+// `dayPlace` is that of the whole column, as `findDayPlace` gives it; `nStray` rows stand outside the axis.
 export function groupByTime(rows, column, head, dayPlace) {
   const dated = rows.map((row) => ({ ...row, date: readDate(row.own[column], dayPlace) })).filter((row) => row.date);
-  const period = choosePeriod(dated.map((row) => row.date));
+  const { period, first, last, nStray } = chooseAxis(dated.map((row) => row.date));
   const { number, name } = PERIODS[period];
-  const found = new Map(measure(groupBy(dated, (row) => number(row.date)), head).map((group) => [group.name, group]));
+  const isWithin = (n) => (n >= first && n <= last ? n : null);
+  const found = new Map(measure(groupBy(dated, (row) => isWithin(number(row.date))), head).map((group) => [group.name, group]));
   const groups = [];
-  const last = Math.max(...found.keys());
-  for (let n = Math.min(...found.keys()); n <= last; n += 1) groups.push({ ...(found.get(n) ?? { n: 0, shares: null }), name: name(n) });
-  return { period, nUndated: rows.length - dated.length, groups };
+  for (let n = first; n <= last; n += 1) groups.push({ ...(found.get(n) ?? { n: 0, shares: null }), name: name(n) });
+  return { period, nUndated: rows.length - dated.length, nStray, groups };
 }
 
 // Why there is no chart over time, where a column was chosen for one.
-function sayNoTime({ period, groups }, column) {
+function sayNoTime({ period, groups, nStray }, column) {
   if (!groups.length) return `No chart over time: no row has a date in ${column} that can be read, as 2021-03-05, 5 March 2021, 03/2021 and Q1 2021 can.`;
   const finer = period === "year" ? ` Shorter periods need days or months in all dates, and ${LEAST_ROWS} rows each on average.` : "";
-  return `No chart over time: by ${column}, all ${count(groups[0].n, "row")} with a date are of ${groups[0].name}.${finer}`;
+  const but = nStray ? `, but for ${nStray.toLocaleString("en")} far off,` : "";
+  return `No chart over time: by ${column}, all ${count(groups[0].n, "row")} with a date${but} are of ${groups[0].name}.${finer}`;
 }
 
 function groupBySource(rows, column, head) {
@@ -222,11 +259,12 @@ export function makeFigures(sound, head, { columns: { date, source }, dayPlace }
   const missing = [];
   if (date) {
     const told = groupByTime(sound, date, head, dayPlace);
-    const { period, groups, nUndated } = told;
+    const { period, groups, nUndated, nStray } = told;
+    const stray = nStray ? ` ${count(nStray, "row")} with a date far from all others ${nStray === 1 ? "is" : "are"} left out.` : "";
     const undated = nUndated ? ` ${count(nUndated, "row")} without a date ${nUndated === 1 ? "is" : "are"} left out.` : "";
     const gaps = groups.some(({ n }) => !n) ? ` A gap is a ${period} without rows.` : "";
     if (groups.length < 2) missing.push(sayNoTime(told, date));
-    else figures.push(chartFigure({ kind: "time", head, groups, first: period, height: 300, title: `${title(head.name)} by ${period}`, note: `Expected share of each label; the bands are 95 % intervals.${gaps}${undated}`, label: `Lines of the share of each ${head.name} label by ${period}; the table below has the figures.` }));
+    else figures.push(chartFigure({ kind: "time", head, groups, first: period, height: 300, title: `${title(head.name)} by ${period}`, note: `Expected share of each label; the bands are 95 % intervals.${gaps}${undated}${stray}`, label: `Lines of the share of each ${head.name} label by ${period}; the table below has the figures.` }));
   }
   if (source) {
     const { groups, nLeftOut } = groupBySource(sound, source, head);

@@ -16,20 +16,28 @@ function checkDate(year, month = null, day = null) {
 const checkQuarter = (year, quarter) => checkDate(year) && [year, null, null, quarter];
 const numberOf = (digits) => (digits ? Number(digits) : null);
 
+const MONTH = "((?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)";
+const TIME = String.raw`\d{1,2}:\d{2}(?::\d{2})?`;
+// What may stand before a day and its month: a time, the day of the week, "Updated on".
+const BEFORE = String.raw`^\s*(?:${TIME}(?:\s*[ap]\.?m\b\.?)?[\s,]+)?(?:[a-z]+(?:[.,:]+\s*|\s+)){0,3}`;
+
 // Each way to write a date, with what reads it; the first that fits is taken.
 const WAYS = [
   [/^\s*(\d{4})[\s-]*Q([1-4])\b/i, ([, year, quarter]) => checkQuarter(Number(year), Number(quarter))],
   [/^\s*(?:Q([1-4])|([1-4])Q)[\s,/-]*(\d{4})(?!\d)/i, ([, first, other, year]) => checkQuarter(Number(year), Number(first ?? other))],
-  [/^\s*(\d{4})(\d{2})(\d{2})(?:T?\d{4,6})?(?!\d)/, ([, year, month, day]) => checkDate(Number(year), Number(month), Number(day))], // 20210305
+  // 20210305, and with a time behind it; more digits are a number, as of milliseconds
+  [/^\s*(\d{4})(\d{2})(\d{2})(?:T?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?)?(?!\d)/, ([, year, month, day]) => checkDate(Number(year), Number(month), Number(day))],
+  // 2021-Mar-05
+  [new RegExp(String.raw`^\s*(\d{4})[\s,/-]*${MONTH}\.?[\s/-]+(\d{1,2})(?!\d)`, "i"), ([, year, month, day]) => checkDate(Number(year), findMonth(month), Number(day))],
   [YEAR_FIRST, ([, year, month, day]) => checkDate(Number(year), numberOf(month), numberOf(day))],
   [/^\s*(\d{1,2})[-/.](\d{4})(?!\d)/, ([, month, year]) => checkDate(Number(year), Number(month))],
   // Of these the year alone is sure.
   [/^\s*(?:spring|summer|autumn|fall|winter|fy|(?:fiscal|financial) year|h[12]|[12]h|(?:cw|week|w)\s*\d{1,2}|early|mid|late|ca?\.?|circa)[\s,/-]*(\d{4})(?!\d)/i, ([, year]) => checkDate(Number(year))],
   // Fri, 01 Jan 2021 00:30:00 GMT; 1st of May 2021; 5-Mar-2021
-  [/^\s*(?:[a-z]+[.,:]*\s+)?(\d{1,2})(?:st|[nr]d|th|\.)?(?:\s+of)?[\s-]*([a-z]+)[.,]*[\s-]*(\d{4})(?!\d)/i, ([, day, month, year]) => checkDate(Number(year), findMonth(month), Number(day))],
-  // March 5, 2021; Wed Oct 10 20:19:24 +0000 2018
-  [/^\s*(?:[a-z]+[.,:]*\s+)?([a-z]+)\.?\s+(\d{1,2})(?:st|[nr]d|th)?,?(?:\s+\d{1,2}:\d{2}(?::\d{2})?(?:\s+(?:[+-]\d{4}|[a-z]{3,4}))?)?\s+(\d{4})(?!\d)/i, ([, month, day, year]) => checkDate(Number(year), findMonth(month), Number(day))],
-  [/^\s*([a-z]+)[.,]*[\s-]*(\d{4})(?!\d)/i, ([, month, year]) => checkDate(Number(year), findMonth(month))],
+  [new RegExp(String.raw`${BEFORE}(\d{1,2})(?:st|[nr]d|th|\.)?(?:\s+of)?[\s/-]*${MONTH}[.,]*[\s/-]*(\d{4})(?!\d)`, "i"), ([, day, month, year]) => checkDate(Number(year), findMonth(month), Number(day))],
+  // March 5, 2021; Mar/05/2021; Wed Oct 10 20:19:24 +0000 2018
+  [new RegExp(String.raw`${BEFORE}${MONTH}(?:\.?\s+|[-/])(\d{1,2})(?:st|[nr]d|th)?(?:,?\s+${TIME}(?:\s+(?:[+-]\d{4}|[a-z]{3,4}))?\s+|,\s*|\s+|[-/])(\d{4})(?!\d)`, "i"), ([, month, day, year]) => checkDate(Number(year), findMonth(month), Number(day))],
+  [new RegExp(String.raw`^\s*${MONTH}[.,]*[\s/-]*(\d{4})(?!\d)`, "i"), ([, month, year]) => checkDate(Number(year), findMonth(month))],
 ];
 
 // Which of 03/04/2021 is the day, as its whole column tells: "first", "second", or null where no day is above 12.
