@@ -22,8 +22,11 @@ def batch(open_page, url):
 STREAM = """async ([faults, options]) => {
     const { classifyRows } = await import("/page/js/stream.js");
     const ask = window.fetch;
+    let nTries = 0;
     window.fetch = async (path, { body }) => {
-        const late = faults.late !== undefined && body.startsWith(`{"id":${faults.late},`);
+        nTries += 1;
+        const isBusy = faults.late !== undefined && nTries <= (faults.tries ?? Infinity);
+        const late = isBusy && body.startsWith(`{"id":${faults.late},`);
         const refused = { error: { code: "deadline_exceeded", message: "?" } };
         if (late) return new Response(JSON.stringify(refused), { status: 429 });
         const lines = body.trim().split("\\n").map((line, i) => faults[i] ?? { id: JSON.parse(line).id });
@@ -70,6 +73,7 @@ def test_a_row_that_the_service_had_no_time_for_is_no_row_that_cannot_be_read(ba
     assert told == [*sound(0, 1), [2, "deadline_exceeded"], *sound(3, 4, 5)]  # else the table would end there
     assert batch.evaluate(STREAM, [{"2": fault(2, "empty_paragraph")}, {}])[2] == [2, "empty_paragraph"]
     # Before anything is answered, the service says so of the whole request, as it does where it is busy.
+    assert batch.evaluate(STREAM, [{"late": 2, "tries": 2}, {"from": 2}]) == sound(2, 3, 4, 5)  # it was, for a moment
     assert batch.evaluate(STREAM, [{"late": 2}, {"from": 2}]) == ["deadline_exceeded"]
     told = batch.evaluate(STREAM, [{"late": 2}, {"from": 2, "tried": 2}])
     assert told == [[2, "deadline_exceeded"], *sound(3, 4, 5)]

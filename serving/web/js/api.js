@@ -136,9 +136,11 @@ async function isGone(body) {
   }
 }
 
-// Fetches; waits and asks again where the service says so, but for `unwaited`, a code; asks for a key where it needs one.
-export async function ask(path, { method = "GET", body, type, accept = "application/json", signal, unwaited = null } = {}) {
+// Fetches; waits and asks again where the service says so, as often as `mostTries` allows its code; asks for a key where it
+// needs one.
+export async function ask(path, { method = "GET", body, type, accept = "application/json", signal, mostTries = {} } = {}) {
   let waitedS = 0;
+  const tries = {};
   for (;;) {
     const sent = key;
     const headers = { accept, ...(type ? { "content-type": type } : {}), ...(key ? { "x-api-key": key } : {}) };
@@ -153,11 +155,13 @@ export async function ask(path, { method = "GET", body, type, accept = "applicat
     if (response.ok) return response;
     const told = await response.json().catch(() => ({}));
     const failure = new ServiceError(response.status, typeof told.error === "object" ? told.error : {});
+    tries[failure.code] = (tries[failure.code] ?? 0) + 1;
+    const isPatient = waitedS < LONGEST_WAIT_S && !(tries[failure.code] >= mostTries[failure.code]);
     if (response.status === 401) {
       if (sent !== key && key !== null) continue; // another request has got a new key meanwhile
       if (key !== null) keepKey(null);
       await askForKey(sent !== null);
-    } else if (WAITED_FOR.has(response.status) && !NOT_BUSY.has(failure.code) && failure.code !== unwaited && waitedS < LONGEST_WAIT_S) {
+    } else if (WAITED_FOR.has(response.status) && !NOT_BUSY.has(failure.code) && isPatient) {
       const seconds = Math.min(Math.max(Number(response.headers.get("retry-after")) || 1, 1), 60);
       try {
         await waitBusy(seconds, signal);

@@ -6,6 +6,8 @@ const ROWS_AT_ONCE = 96;
 const CHARS_AT_ONCE = 400_000;
 // In the place of a row these tell of the service and not of the row: as in twohands/exchange_long.py.
 const PASSING = new Set(["overloaded", "deadline_exceeded", "engine_stopped", "body_timeout"]);
+// A service that is busy for a moment has time for the row soon; one that has none three times over is told of.
+const MOST_TRIES = 3;
 
 // Yields [{ index, answer }] as they come, from row `from` on; breaks off with OfflineError or ServiceError. A row that
 // the service had no time for stops it, too; `tried` is the one that did so before, which is passed over: else none that
@@ -24,7 +26,7 @@ export async function* classifyRows(texts, { from = 0, tried = null, signal, max
     }
     let response;
     try {
-      response = await ask(path, { method: "POST", type: "application/x-ndjson", accept: "application/x-ndjson", body: lines.join(""), signal, unwaited: "deadline_exceeded" });
+      response = await ask(path, { method: "POST", type: "application/x-ndjson", accept: "application/x-ndjson", body: lines.join(""), signal, mostTries: { deadline_exceeded: MOST_TRIES } });
     } catch (error) {
       if (error.code !== "deadline_exceeded" || start !== tried) throw error;
       yield [{ index: start, answer: { error: { code: error.code, message: error.message } } }];
