@@ -26,7 +26,7 @@ def check_output(output: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) 
         RunConflictError: `output` is in the way, is something other than a checkpoint, such as the folder of a run,
             which has a `run.json`, too; or it is one of the inputs, holds one, or stands in one.
     """
-    bring_back(output)
+    bring_back(output, whole=RUN_NAME)
     place = output.resolve()
     for path in inputs:
         source = path.resolve()

@@ -128,11 +128,12 @@ def begins_as_table(lines: Sequence[str], column: str) -> bool:
     return False
 
 
-def has_even_lines(lines: Sequence[str]) -> bool:
+def has_even_lines(lines: Sequence[str], column: str) -> bool:
     """Say whether a text might be a table: its first three lines have as many cells each, of which none is indented.
 
     Args:
         lines: of the text, each whole and without its end; more than three where quoted cells have lines of their own.
+        column: where the first line names it, case and blanks aside, cells may be indented.
 
     Returns:
         Whether it might. Of prose with a comma at the end of each line it does not, nor where all lines are indented.
@@ -143,7 +144,8 @@ def has_even_lines(lines: Sequence[str]) -> bool:
             rows = list(itertools.islice(csv.reader(lines, delimiter=mark), _MIN_EVEN))
             is_even = len(rows) == _MIN_EVEN and len({len(cells) for cells in rows}) == 1
             is_spaced = any(cell.startswith(" ") for cells in rows for cell in cells[1:])
-            if is_even and not is_spaced and any(rows[0][1:]) and any(cells[0] for cells in rows):
+            is_named = column.strip().casefold() in (cell.strip().casefold() for cell in itertools.chain(*rows[:1]))
+            if is_even and (is_named or not is_spaced) and any(rows[0][1:]) and any(cells[0] for cells in rows):
                 return True
     return False
 

@@ -197,10 +197,10 @@ def _find_kind(content: bytes, text_column: str, notes: list[str]) -> str:
             "document only; name the file instead: twohands classify FILE.csv; if it is prose, save it as FILE.txt "
             "and name that"
         )
-    if has_even_lines(lines):
+    if has_even_lines(lines, text_column):
         notes.append(
-            f"standard input is read as prose, though it may be a table without a column {text_column!r}; a table is "
-            "read by its name and its column: twohands classify FILE.csv --text-column NAME"
+            "standard input is read as prose, though it may be a table; a table is read by its name and its column: "
+            f"twohands classify FILE.csv --text-column NAME (now {text_column!r})"
         )
     return ".txt"
 

@@ -188,7 +188,7 @@ def check_output_folder(folder: Path, *, overwrite: bool) -> None:
     Raises:
         RunConflictError: `folder` exists and may not be replaced, or is something other than a model folder.
     """
-    bring_back(folder)
+    bring_back(folder, whole=MANIFEST_NAME)
     if folder.exists() and not overwrite:
         raise RunConflictError(f"{folder} already exists; choose another --output, or pass --overwrite to replace it")
     is_foreign = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))

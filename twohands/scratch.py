@@ -3,6 +3,7 @@
 import glob
 import importlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -34,28 +35,32 @@ def _lock(folder: Path) -> int | None:
 @contextmanager
 def _locked_left(target: Path, ending: str) -> Iterator[list[Path]]:
     """Hold what killed processes left of `target`: their locks went with them, those of living ones have not."""
+    # What a temporary folder's name ends with has neither - nor dot: `.a-b-….partial` is left of `a-b`, and not of `a`.
+    of_target = re.compile(rf"\.{re.escape(target.name)}-[^-.]+({re.escape(_HELD)}({re.escape(_OLD)})?)+")
     with ExitStack() as stack:
         left = []
         for path in target.parent.glob(f".{glob.escape(target.name)}-*{ending}"):
-            if (number := _lock(path)) is not None:
+            if of_target.fullmatch(path.name) and (number := _lock(path)) is not None:
                 stack.callback(os.close, number)
                 left.append(path)
         yield left
 
 
-def bring_back(target: Path) -> None:
+def bring_back(target: Path, *, whole: str) -> None:
     """Put back what was being replaced, where a kill came when it was gone and the new one not yet in its place.
 
     To be called before it is looked at whether `target` is there: else it passes for absent, and is replaced unasked.
 
     Args:
         target: a folder; of a symbolic link, what it points to.
+        whole: the file that such a folder has; earlier releases may have left half of one under the same name.
     """
     place = Path(os.path.realpath(target))
     with _locked_left(place, _HELD + _OLD) as left:
-        if left and not os.path.lexists(place):
+        sound = [path for path in left if (path / whole).is_file()]
+        if sound and not os.path.lexists(place):
             # The last one that was renamed; earlier releases left others when what replaced these was whole.
-            max(left, key=lambda path: path.stat().st_ctime_ns).rename(place)
+            max(sound, key=lambda path: path.stat().st_ctime_ns).rename(place)
 
 
 def _clear_left(target: Path) -> None:

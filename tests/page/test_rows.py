@@ -154,13 +154,19 @@ def test_rows_that_a_quotation_mark_took_in_are_told_and_weigh_as_what_they_are(
     prose = 'Dear Sir,\nthe state, the market, and 1,000 mills,\nall of them, ""we say,"" decide\nwell; or not.'
     table = "".join(f'{n},"{prose}"\n' for n in range(20))
     assert read(batch, "a.csv", f"id,text\n{table}")[1:] == ([], None)
+    table = "".join(f'{n},"Growth fell\nto 2,5 percent: https://a.example/x,y"\n' for n in range(20))
+    assert read(batch, "a.csv", f"id,text\n{table}")[1:] == ([], None)
 
 
 def test_rows_that_lack_empty_cells_at_their_end_are_not_broken(batch):
     short = "Fine words,2020\n" * 10
     rows, notes, doubt = read(batch, "a.csv", f"text,date,notes\n{short}Fine words,2020,x\n")
     told = "10 rows have fewer cells than columns, the first of them row 1"
-    assert (len(rows), notes, doubt) == (11, [f"{told}: what is missing at the end is taken for empty."], None)
+    told = f"{told}: what is missing at the end is taken for empty."
+    cut = "If a text was cut there by a line break, put quotation marks around it."
+    assert (len(rows), notes, doubt) == (11, [f"{told} {cut}"], None)
+    bare = "".join(f"Words {n}\n" for n in range(10))  # a text that comes first, alone: it may be cut or not
+    assert read(batch, "a.csv", f"text,note,date\n{bare}Fine words,2020,x\n")[1:] == ([f"{told} {cut}"], None)
     # A line break has cut these in their text.
     broken = "".join(f"{n},The state\ndecides,2020,BBC\n" if n % 5 == 0 else f"{n},Words,2020,BBC\n" for n in range(50))
     rows, notes, doubt = read(batch, "a.csv", f"id,text,date,source\n{broken}")

@@ -480,6 +480,7 @@ def test_prose_about_text_is_prose(start):
         ("sep=;\nid;body\n1;The mill.\n2;The depot.\n", True),
         ('id\tbody\n1\t"The mill,\nand the depot."\n2\tThe port.\n', True),
         (",body\n0,The mill.\n1,The depot.\n", True),
+        ("id, text\n1, The mill.\n2, The depot.\n", True),
         ("id|body\r1|The mill.\r2|The depot.\r", True),
         ("id,body\n1,The mill.\n", False),
         ("The mill,\nthe depot,\nthe port,\n", False),

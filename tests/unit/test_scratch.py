@@ -69,7 +69,7 @@ def test_what_was_being_replaced_comes_back_after_a_kill_between_the_two_renames
     write_target(target, "old")
     subprocess.run([sys.executable, "-c", KILLED, str(target), "new", "kill"], cwd=ROOT, check=False)
     assert not target.exists()
-    bring_back(target)
+    bring_back(target, whole="old")
     assert [path.name for path in target.iterdir()] == ["old"]
     write_target(target, "new")
     assert [path.name for path in target.iterdir()] == ["new"]
@@ -85,7 +85,7 @@ def test_what_a_living_process_is_replacing_is_left_to_it_and_what_a_dead_one_le
     process.stdout.readline()
     try:
         os.waitpid(process.pid, os.WUNTRACED)  # between the two renames
-        bring_back(target)
+        bring_back(target, whole="old")
         assert not target.exists()
     finally:
         process.send_signal(signal.SIGCONT)
@@ -94,10 +94,28 @@ def test_what_a_living_process_is_replacing_is_left_to_it_and_what_a_dead_one_le
     assert list(target.iterdir()) == []
     left = tmp_path / ".a-x.partial-old"
     left.mkdir()
-    bring_back(target)
+    bring_back(target, whole="old")
     assert left.exists()
     with open_scratch(target):
         assert not left.exists()
+
+
+@pytest.mark.issue(3)
+def test_what_was_left_of_a_folder_whose_name_goes_on_is_not_of_this_one_and_half_a_folder_is_not_put_back(tmp_path):
+    target, other = tmp_path / "a", tmp_path / ".a-b-x.partial-old"
+    other.mkdir()
+    (other / "old").touch()
+    bring_back(target, whole="old")
+    assert not target.exists()
+    write_target(target, "old")
+    write_target(target, "old")
+    assert other.exists()
+    half = tmp_path / ".c-x.partial-old"
+    half.mkdir()
+    bring_back(tmp_path / "c", whole="old")
+    assert half.exists()
+    bring_back(tmp_path / "a-b", whole="old")
+    assert [path.name for path in (tmp_path / "a-b").iterdir()] == ["old"]
 
 
 def test_a_folder_that_was_renamed_stays(tmp_path):

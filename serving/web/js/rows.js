@@ -46,27 +46,30 @@ const isTooLong = (cells, names) => cells.length > names.length && cells.slice(n
 
 // How many lines of a cell are rows that a quotation mark before them took in, which may go unseen: each of them has the
 // cells of a row, and most lines are such. Commas and semicolons of prose have something else behind them than cells do,
-// or else texts of several lines, which are sound, would be told of.
+// or else texts of several lines, which are sound, would be told of; so would those with decimal commas or addresses.
 function countSwallowed(cell, delimiter, nBetween) {
   if (!nBetween || !/[\r\n]/.test(cell)) return 0;
   const lines = cell.split(/\r\n?|\n/).slice(1);
-  const strip = (line) => (/[,;]/.test(delimiter) ? line.replace(/[,;](?=[\s"'”’»]|$)/g, "").replace(/(\d),(?=\d{3}(?!\d))/g, "$1") : line);
+  const inNumber = nBetween === 1 ? /(\d),(?=\d)/g : /(\d),(?=\d{3}(?!\d))/g; // more cells are seldom told by numbers alone
+  const strip = (line) => (/[,;]/.test(delimiter) ? line.replace(/[,;](?=[\s"'”’»]|$)|https?:\S+/g, "").replace(inNumber, "$1") : line);
   const n = lines.filter((line) => strip(line).split(delimiter).length > nBetween).length;
   return 2 * n >= lines.length ? n : 0;
 }
 
 // Rows that have too few cells: those that were cut in their text, by a line break, and what follows these, are broken;
-// others lack empty cells at their end, which some programs do not write.
+// others lack empty cells at their end, which some programs do not write. Where the text comes first, nothing tells one
+// from the other.
 function findCut(shorts, textPlace) {
-  const isCut = (place) => shorts.has(place) && shorts.get(place) <= textPlace + 1;
+  const isCut = (place) => textPlace > 0 && shorts.has(place) && shorts.get(place) <= textPlace + 1;
   return [...shorts.keys()].filter((place) => isCut(place) || isCut(place - 1));
 }
 
-function sayShort(shorts) {
+function sayShort(shorts, textPlace) {
   const [place] = shorts.keys();
   const first = `row ${(place + 1).toLocaleString("en")}`;
   const told = shorts.size === 1 ? `R${first.slice(1)} has fewer cells than columns` : `${count(shorts.size, "row")} have fewer cells than columns, the first of them ${first}`;
-  return `${told}: what is missing at the end is taken for empty.`;
+  const cut = textPlace === 0 ? " If a text was cut there by a line break, put quotation marks around it." : "";
+  return `${told}: what is missing at the end is taken for empty.${cut}`;
 }
 
 function sayDoubt({ rows, faults, open, delimiter }) {
@@ -126,11 +129,12 @@ async function readCsv(file) {
     globalThis.Papa.parse(text, { delimiter, chunkSize: PIECE, chunk, complete: resolve, error: reject });
   });
   if (!names) throw new BadFileError(`${file.name} has no header line that names its columns.`);
-  for (const place of findCut(shorts, names.indexOf(guessColumns(rows).text))) if (!faults.has(place)) faults.set(place, { nSwallowed: 0, words: sayCells(shorts.get(place)) });
+  const textPlace = names.indexOf(guessColumns(rows).text);
+  for (const place of findCut(shorts, textPlace)) if (!faults.has(place)) faults.set(place, { nSwallowed: 0, words: sayCells(shorts.get(place)) });
   for (const place of faults.keys()) shorts.delete(place);
   const told = [...faults].sort(([a], [b]) => a - b).slice(0, MOST_TOLD).map(([place, { words }]) => `${place < 0 ? "The header" : `Row ${(place + 1).toLocaleString("en")}`} ${words}.`);
   if (faults.size > told.length) told.push(`and ${(faults.size - told.length).toLocaleString("en")} more such rows.`);
-  if (shorts.size) told.push(sayShort(shorts));
+  if (shorts.size) told.push(sayShort(shorts, textPlace));
   return { rows, notes: told, doubt: sayDoubt({ rows, faults, open, delimiter }) };
 }
 
