@@ -82,3 +82,10 @@ def page(open_page, url):
     page = open_page(url)
     page.locator(".intake").wait_for()
     return page
+
+
+@pytest.fixture
+def batch(open_page, url):
+    page = open_page(url, view="batch")
+    page.locator(".drop").wait_for()
+    return page

@@ -45,13 +45,6 @@ def classify(page, n_rows):
     page.locator(".progress").wait_for(state="hidden")
 
 
-@pytest.fixture
-def batch(open_page, url):
-    page = open_page(url, view="batch")
-    page.locator(".drop").wait_for()
-    return page
-
-
 def test_a_csv_is_classified_filtered_sorted_charted_and_saved(batch, released, tmp_path):
     drop(batch, ".batch-view", "digest.csv", make_csv(80))
     for kind, column in {"text": "text", "date": "published", "source": "outlet"}.items():

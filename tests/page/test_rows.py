@@ -11,13 +11,6 @@ from tests.page.test_batch import TEXTS, classify, make_csv
 pytestmark = pytest.mark.issue(4)
 
 
-@pytest.fixture
-def batch(open_page, url):
-    page = open_page(url, view="batch")
-    page.locator(".drop").wait_for()
-    return page
-
-
 # Six rows are sent; what is given stands in the place of some answers, each to the number of its line.
 STREAM = """async ([faults, options]) => {
     const { classifyRows } = await import("/page/js/stream.js");

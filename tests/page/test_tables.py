@@ -14,13 +14,6 @@ from twohands.xlsx import write_xlsx
 pytestmark = pytest.mark.issue(7)
 
 
-@pytest.fixture
-def batch(open_page, url):
-    page = open_page(url, view="batch")
-    page.locator(".drop").wait_for()
-    return page
-
-
 DAYS = [
     (["31.12.2020", "01.02.2020"], [[2020, 12, 31], [2020, 2, 1]]),
     (["31/12/2020", "01/02/2020"], [[2020, 12, 31], [2020, 2, 1]]),
