@@ -105,7 +105,9 @@ class EncoderConfig(_Section):
         description="of its weights; null takes the pinned digest, or records what was found"
     )
     num_layers: int | None = Field(
-        ge=1, description="keep that many of its layers, evenly spaced, first and last included; null for all"
+        ge=1,
+        description="keep that many of its layers, or of those of `start`, evenly spaced, first and last included; "
+        "null for all",
     )
     attention_dropout: float | None = Field(
         ge=0, lt=1, description="of attention weights in training; null for what it or `start` has, 0 is faster"

@@ -284,7 +284,7 @@ def _train(
     if config.start is None:
         model = build_model(encoder, taxonomy, pooling=config.encoder.pooling, num_layers=config.encoder.num_layers)
     else:
-        model = load_start(config.start.checkpoint, taxonomy).train()
+        model = load_start(config.start.checkpoint, taxonomy, num_layers=config.encoder.num_layers).train()
     if config.encoder.attention_dropout is not None:
         model = set_attention_dropout(model, config.encoder.attention_dropout)
     if uses_bf16(config.compute.precision) and not torch.cuda.is_available():

@@ -214,6 +214,37 @@ def load_checkpoint(folder: Path) -> PreTrainedModel:
     return model.eval()
 
 
+def shorten_classifier(model: PreTrainedModel, num_layers: int) -> PreTrainedModel:
+    """Make the same network, its heads with it, with fewer layers.
+
+    Args:
+        model: as `load_checkpoint` gives it.
+        num_layers: layers to keep.
+
+    Returns:
+        The model itself where it has no more of them; else a new one of the same class and mode, which shares the
+        weights that it keeps.
+
+    Raises:
+        EncoderError: it has fewer layers, or they cannot be told apart.
+    """
+    inner = model.encoder if isinstance(model, MeanPoolingClassifier) else model
+    n_layers = inner.config.num_hidden_layers
+    if num_layers == n_layers:
+        return model
+    if num_layers > n_layers:
+        raise EncoderError(f"it has {n_layers} layers, of which {num_layers} cannot be kept; lower encoder.num_layers")
+    short = shorten_model(inner, num_layers)
+    if isinstance(model, MeanPoolingClassifier):
+        config = type(model.config).from_dict(model.config.to_dict() | {"encoder": short.config.to_dict()})
+        config._attn_implementation = "eager"
+        whole = MeanPoolingClassifier(config)
+        whole.encoder.load_state_dict(short.state_dict(), assign=True)
+        whole.classifier.load_state_dict(model.classifier.state_dict(), assign=True)
+        short = whole.to(model.dtype)
+    return short.train(model.training)
+
+
 def list_labels(model: PreTrainedModel) -> list[str]:
     """Name the labels of a checkpoint in the order of its logits."""
     return [model.config.id2label[number] for number in range(model.config.num_labels)]

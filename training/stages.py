@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from training.encodercache import WEIGHTS_NAME
 from training.encoders import RUN_NAME
 from training.matching import find_name, index_names
-from training.model import list_labels, load_checkpoint
+from training.model import list_labels, load_checkpoint, shorten_classifier
 from twohands.errors import CheckpointError, DataError, LeakError
 from twohands.examples import Example
 from twohands.hashing import sha256_of_file
@@ -154,7 +154,7 @@ def check_start(
     Args:
         checkpoint: its folder.
         encoder_sha256: of the encoder that this run names, by whose tokenizer it reads.
-        num_layers: how many of its layers this run names.
+        num_layers: how many of its layers this run names; fewer than the first stage had are kept of those.
         pooling: that this run names.
         held_out: by split, rows that neither stage may learn from.
 
@@ -162,7 +162,7 @@ def check_start(
         Digest of the checkpoint's weights, 64 hex digits.
 
     Raises:
-        CheckpointError: there is none, or it is of another encoder, depth or pooling.
+        CheckpointError: there is none, or it is of another encoder or pooling, or has fewer layers.
         LeakError: it learnt from a document or a text of the rows held out; all of them are named.
     """
     if not (checkpoint / WEIGHTS_NAME).is_file():
@@ -176,28 +176,33 @@ def check_start(
     first: dict[str, object] = facts["settings"]["encoder"]
     here: dict[str, object] = {"sha256": encoder_sha256, "num_layers": num_layers, "pooling": pooling}
     there = {"sha256": facts["encoder_sha256"], "num_layers": first.get("num_layers"), "pooling": first["pooling"]}
+    had = there["num_layers"]
+    if num_layers is not None and (had is None or num_layers < had):
+        there["num_layers"] = num_layers  # its own layers are counted when it is loaded
     differing = [f"{key} {there[key]} there, {here[key]} here" for key in here if here[key] != there[key]]
     if differing:
         raise CheckpointError(
             f"start.checkpoint: {checkpoint} comes from another encoder ({'; '.join(differing)}); give both stages "
-            f"the same encoder: {name_encoder(facts)}"
+            f"the same encoder, of which this one may keep fewer layers: {name_encoder(facts)}"
         )
     check_not_learnt(checkpoint, held_out)
     return sha256_of_file(checkpoint / WEIGHTS_NAME)
 
 
-def load_start(checkpoint: Path, taxonomy: Taxonomy) -> PreTrainedModel:
+def load_start(checkpoint: Path, taxonomy: Taxonomy, *, num_layers: int | None = None) -> PreTrainedModel:
     """Load what an earlier run left.
 
     Args:
         checkpoint: its folder.
         taxonomy: the heads of this run.
+        num_layers: how many of its layers are kept; None for all.
 
     Returns:
         The model, with its heads.
 
     Raises:
         CheckpointError: its labels are not those of the taxonomy.
+        EncoderError: it has fewer layers, or they cannot be told apart.
     """
     model = load_checkpoint(checkpoint)
     labels = list_labels(model)
@@ -206,7 +211,7 @@ def load_start(checkpoint: Path, taxonomy: Taxonomy) -> PreTrainedModel:
             f"start.checkpoint: {checkpoint} answers {', '.join(labels)}; "
             f"this run has {', '.join(taxonomy.label_names)}"
         )
-    return model
+    return model if num_layers is None else shorten_classifier(model, num_layers)
 
 
 def _find_old(examples: Sequence[Example], facts: Mapping[str, Any]) -> list[tuple[Example, str]]:

@@ -14,7 +14,7 @@ from training.config import load_config
 from training.data import Splits
 from training.export import export_checkpoint
 from training.stages import check_not_learnt, check_start, describe_replay, draw_replay, list_rows, load_start
-from twohands.errors import CheckpointError, DataError, LeakError, RunConflictError
+from twohands.errors import CheckpointError, DataError, EncoderError, LeakError, RunConflictError
 from twohands.examples import Example, fingerprint
 from twohands.hashing import sha256_of_file
 
@@ -76,10 +76,20 @@ def test_a_first_stage_that_fits_is_known_by_its_weights(first_stage):
     assert check(first_stage, [example(7)]) == sha256_of_file(first_stage / "model.safetensors")
 
 
-@pytest.mark.parametrize("changes", [{"encoder_sha256": "f"}, {"num_layers": 3}, {"pooling": "first"}])
+@pytest.mark.parametrize("changes", [{"encoder_sha256": "f"}, {"pooling": "first"}])
 def test_a_first_stage_of_another_encoder_is_refused(first_stage, changes):
     with pytest.raises(CheckpointError, match=r"--set encoder\.num_layers=null --set encoder\.pooling=mean"):
         check(first_stage, **changes)
+
+
+@pytest.mark.parametrize(("there", "here"), [(6, 7), (6, None)])
+def test_a_first_stage_of_fewer_layers_is_refused(first_stage, there, here):
+    facts = json.loads((first_stage / "run.json").read_text("utf-8"))
+    facts["settings"]["encoder"]["num_layers"] = there
+    (first_stage / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=rf"num_layers {there} there, {here} here"):
+        check(first_stage, num_layers=here)
+    assert check(first_stage, num_layers=5) == check(first_stage, num_layers=6)
 
 
 @pytest.mark.parametrize("same", ["group", "paragraph"])
@@ -222,6 +232,24 @@ def test_a_second_stage_starts_where_the_first_one_ended(write_run, tmp_path, ca
     )
     assert before.keys() == after.keys()
     assert max(float(abs(before[name] - after[name]).max()) for name in before) < 1e-6
+
+
+@pytest.mark.parametrize("pooling", ["first", "mean"])
+def test_a_second_stage_may_keep_fewer_layers_of_the_first_and_its_heads(write_run, tmp_path, pooling):
+    first = run_fit(write_run(encoder__pooling=pooling), tmp_path / "first")
+    assert first["encoder"]["name"].endswith("tiny-bert")
+    start = {"checkpoint": str(tmp_path / "first" / "checkpoint"), "replay": 1.0}
+    settings = {"start": start, "encoder__pooling": pooling, "optim__learning_rate": 1e-12}
+    second = run_fit(write_run(**settings, encoder__num_layers=1), tmp_path / "second")
+    assert second["encoder"]["name"].endswith("(1 of its 2 layers)")
+    before, after = (load_file(tmp_path / stage / "checkpoint" / "model.safetensors") for stage in ("first", "second"))
+    assert {name for name in before if "layer.1." in name}
+    assert not {name for name in after if "layer.1." in name}
+    # Of two layers the last is kept, and everything beside layers; no head is new.
+    for name, weights in after.items():
+        assert float(abs(before[name.replace("layer.0.", "layer.1.")] - weights).max()) < 1e-6
+    with pytest.raises(EncoderError, match="it has 2 layers, of which 3 cannot be kept"):
+        run_fit(write_run(**settings, encoder__num_layers=3), tmp_path / "third")
 
 
 def test_a_missing_first_stage_is_named(write_run, tmp_path):
