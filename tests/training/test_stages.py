@@ -242,6 +242,7 @@ def test_a_second_stage_may_keep_fewer_layers_of_the_first_and_its_heads(write_r
     settings = {"start": start, "encoder__pooling": pooling, "optim__learning_rate": 1e-12}
     second = run_fit(write_run(**settings, encoder__num_layers=1), tmp_path / "second")
     assert second["encoder"]["name"].endswith("(1 of its 2 layers)")
+    assert str(tmp_path) not in (tmp_path / "second" / "checkpoint" / "config.json").read_text("utf-8")
     before, after = (load_file(tmp_path / stage / "checkpoint" / "model.safetensors") for stage in ("first", "second"))
     assert {name for name in before if "layer.1." in name}
     assert not {name for name in after if "layer.1." in name}
