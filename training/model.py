@@ -214,26 +214,37 @@ def load_checkpoint(folder: Path) -> PreTrainedModel:
     return model.eval()
 
 
+def count_layers(folder: Path) -> int:
+    """Read from its config how many layers the encoder of a checkpoint has.
+
+    Args:
+        folder: with `config.json`.
+
+    Returns:
+        1 or more.
+    """
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    n_layers: int = getattr(config, "encoder", config).num_hidden_layers
+    return n_layers
+
+
 def shorten_classifier(model: PreTrainedModel, num_layers: int) -> PreTrainedModel:
     """Make the same network, its heads with it, with fewer layers.
 
     Args:
         model: as `load_checkpoint` gives it.
-        num_layers: layers to keep.
+        num_layers: layers to keep, from 1 to what it has.
 
     Returns:
         The model itself where it has no more of them; else a new one of the same class and mode, which shares the
         weights that it keeps.
 
     Raises:
-        EncoderError: it has fewer layers, or they cannot be told apart.
+        EncoderError: its layers cannot be told apart.
     """
     inner = model.encoder if isinstance(model, MeanPoolingClassifier) else model
-    n_layers = inner.config.num_hidden_layers
-    if num_layers == n_layers:
+    if num_layers == inner.config.num_hidden_layers:
         return model
-    if num_layers > n_layers:
-        raise EncoderError(f"it has {n_layers} layers, of which {num_layers} cannot be kept; lower encoder.num_layers")
     short = shorten_model(inner, num_layers)
     if isinstance(model, MeanPoolingClassifier):
         config = type(model.config).from_dict(model.config.to_dict() | {"encoder": short.config.to_dict()})

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from training.encodercache import WEIGHTS_NAME
 from training.encoders import RUN_NAME
 from training.matching import find_name, index_names
-from training.model import list_labels, load_checkpoint, shorten_classifier
+from training.model import count_layers, list_labels, load_checkpoint, shorten_classifier
 from twohands.errors import CheckpointError, DataError, LeakError
 from twohands.examples import Example
 from twohands.hashing import sha256_of_file
@@ -175,10 +175,14 @@ def check_start(
     facts = _read_facts(checkpoint)
     first: dict[str, object] = facts["settings"]["encoder"]
     here: dict[str, object] = {"sha256": encoder_sha256, "num_layers": num_layers, "pooling": pooling}
-    there = {"sha256": facts["encoder_sha256"], "num_layers": first.get("num_layers"), "pooling": first["pooling"]}
-    had = there["num_layers"]
-    if num_layers is not None and (had is None or num_layers < had):
-        there["num_layers"] = num_layers  # its own layers are counted when it is loaded
+    there: dict[str, Any] = {
+        "sha256": facts["encoder_sha256"],
+        "num_layers": first.get("num_layers"),
+        "pooling": first["pooling"],
+    }
+    if num_layers is not None:
+        there["num_layers"] = there["num_layers"] or count_layers(checkpoint)
+        here["num_layers"] = max(num_layers, there["num_layers"])  # fewer may be kept of them
     differing = [f"{key} {there[key]} there, {here[key]} here" for key in here if here[key] != there[key]]
     if differing:
         raise CheckpointError(
@@ -202,7 +206,7 @@ def load_start(checkpoint: Path, taxonomy: Taxonomy, *, num_layers: int | None =
 
     Raises:
         CheckpointError: its labels are not those of the taxonomy.
-        EncoderError: it has fewer layers, or they cannot be told apart.
+        EncoderError: its layers cannot be told apart.
     """
     model = load_checkpoint(checkpoint)
     labels = list_labels(model)

@@ -14,7 +14,7 @@ from training.config import load_config
 from training.data import Splits
 from training.export import export_checkpoint
 from training.stages import check_not_learnt, check_start, describe_replay, draw_replay, list_rows, load_start
-from twohands.errors import CheckpointError, DataError, EncoderError, LeakError, RunConflictError
+from twohands.errors import CheckpointError, DataError, LeakError, RunConflictError
 from twohands.examples import Example, fingerprint
 from twohands.hashing import sha256_of_file
 
@@ -249,8 +249,9 @@ def test_a_second_stage_may_keep_fewer_layers_of_the_first_and_its_heads(write_r
     # Of two layers the last is kept, and everything beside layers; no head is new.
     for name, weights in after.items():
         assert float(abs(before[name.replace("layer.0.", "layer.1.")] - weights).max()) < 1e-6
-    with pytest.raises(EncoderError, match="it has 2 layers, of which 3 cannot be kept"):
+    with pytest.raises(CheckpointError, match="num_layers 2 there, 3 here"):
         run_fit(write_run(**settings, encoder__num_layers=3), tmp_path / "third")
+    assert not (tmp_path / "third").exists()
 
 
 def test_a_missing_first_stage_is_named(write_run, tmp_path):
