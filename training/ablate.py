@@ -116,7 +116,7 @@ def plan_runs(steps: Sequence[Step], taxonomy: Taxonomy, seeds: Sequence[int]) -
         encoder = encoders.get(named)
         if encoder is None:
             encoder = encoders[named] = find_encoder(wanted.name, revision=wanted.revision, sha256=wanted.sha256)
-        encoder.check_fit(max_tokens=step.config.window.max_tokens, num_layers=wanted.num_layers)
+        encoder.check_fit(max_tokens=step.config.window.max_tokens, num_layers=wanted.num_layers, layers=wanted.layers)
         settings[step.name] = step.config.model_copy(update={"data": data}), splits, encoder
         identities[step.name] = _identify_step(step, taxonomy, splits, encoder)
         of_dev = ("dev_fingerprint", "dev_ids_sha256")

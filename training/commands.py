@@ -104,7 +104,9 @@ def train(
     from training.restated import describe_restated  # noqa: PLC0415, RUF100
 
     encoder = find_encoder(chosen.encoder.name, revision=chosen.encoder.revision, sha256=chosen.encoder.sha256)
-    encoder.check_fit(max_tokens=chosen.window.max_tokens, num_layers=chosen.encoder.num_layers)
+    encoder.check_fit(
+        max_tokens=chosen.window.max_tokens, num_layers=chosen.encoder.num_layers, layers=chosen.encoder.layers
+    )
     run_dir = runs / run_name
     if restart or smoke or not (run_dir / "checkpoint").is_dir():
         needed_bytes = RUN_COPIES * encoder.weights_bytes(chosen.encoder.num_layers) - folder_bytes(run_dir)

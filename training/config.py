@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from training.upgrade import upgrade_dumped
 from twohands.errors import ConfigError
 from twohands.locate import find_config, find_rows
 from twohands.repeated_keys import RepeatedKeysError, load_yaml
@@ -109,12 +110,28 @@ class EncoderConfig(_Section):
         description="keep that many of its layers, or of those of `start`, evenly spaced, first and last included; "
         "null for all",
     )
+    layers: list[Annotated[int, Field(ge=0)]] | None = Field(
+        description="which, as many as `num_layers` says: numbers from 0, rising; null for evenly spaced ones"
+    )
     attention_dropout: float | None = Field(
         ge=0, lt=1, description="of attention weights in training; null for what it or `start` has, 0 is faster"
     )
     pooling: Literal["first", "mean"] = Field(
         description="first: the family's own head, loadable everywhere; mean: over tokens, loadable only by this code"
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> "EncoderConfig":
+        if self.layers is None:
+            return self
+        if self.layers != sorted(set(self.layers)):
+            raise ValueError(f"layers are {self.layers}; give each number once, in rising order")
+        if self.num_layers != len(self.layers):
+            raise ValueError(
+                f"layers names {len(self.layers)} of them, num_layers says {self.num_layers}; set num_layers to "
+                f"{len(self.layers)}, or layers to null for evenly spaced ones"
+            )
+        return self
 
 
 class OptimConfig(_Section):
@@ -206,44 +223,6 @@ class TrainConfig(_Section):
     compute: ComputeConfig
     export: ExportConfig
     card_notes: list[str] = Field(description="sentences on known limits, for the model card")
-
-
-# Keys that older releases had not, with the value that stands for what they did: what they wrote can be replayed.
-_KEYS_SINCE: dict[tuple[str, str], object] = {
-    ("augmentation", "country_swap"): 0.0,
-    ("augmentation", "framing"): 0.0,
-    ("augmentation", "damaged"): 0.0,
-    ("augmentation", "quotation"): 0.0,
-    ("augmentation", "leader_swap"): 0.0,
-    ("augmentation", "respelling"): 0.0,
-    ("data", "labels"): None,
-    ("data", "repeat"): None,
-    ("encoder", "num_layers"): None,
-    ("encoder", "attention_dropout"): None,
-    ("optim", "layer_decay"): 1.0,
-    ("optim", "min_steps"): 0,
-    ("loss", "teacher_weight"): 0.0,
-    ("loss", "consistency_weight"): 0.0,
-    ("loss", "label_smoothing"): 0.0,
-}
-
-
-def upgrade_dumped(content: dict[str, object]) -> dict[str, object]:
-    """Fill in keys that came later than a config was dumped; a config that a person writes gets no such help.
-
-    Args:
-        content: a resolved config, as `TrainConfig.model_dump` gives it.
-
-    Returns:
-        The config with today's keys.
-    """
-    upgraded: dict[str, object] = {"augmentation": {}, "start": None}
-    upgraded |= {name: dict(value) if isinstance(value, dict) else value for name, value in content.items()}
-    for (section, key), value in _KEYS_SINCE.items():
-        keys = upgraded.get(section)
-        if isinstance(keys, dict):
-            keys.setdefault(key, value)
-    return upgraded
 
 
 def _list_keys(content: Mapping[str, object], section: str = "") -> Iterator[str]:

@@ -5,6 +5,7 @@ Finding downloads nothing; `training.fetching` does.
 
 import importlib.util
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,12 +170,13 @@ class FoundEncoder:
         """
         return {"name": self.describe(num_layers), "sha256": self.sha256, "license": self.license}
 
-    def check_fit(self, *, max_tokens: int, num_layers: int | None) -> None:
+    def check_fit(self, *, max_tokens: int, num_layers: int | None, layers: Sequence[int] | None = None) -> None:
         """Refuse windows longer than the encoder's position table, and more layers than it has.
 
         Args:
             max_tokens: of one window.
             num_layers: to keep; None for all.
+            layers: which, as many, rising; None for evenly spaced ones.
 
         Raises:
             ConfigError: it has fewer; all faults at once.
@@ -185,6 +187,10 @@ class FoundEncoder:
             faults.append(f"window.max_tokens is {max_tokens}; the encoder {self.name} reads at most {positions}")
         if num_layers is not None and (self.n_layers is None or num_layers > self.n_layers):
             faults.append(f"encoder.num_layers is {num_layers}; the encoder {self.name} has {self.n_layers}")
+        elif layers is not None and self.n_layers is not None and layers[-1] >= self.n_layers:
+            faults.append(
+                f"encoder.layers names layer {layers[-1]}; the encoder {self.name} has {self.n_layers}, numbered from 0"
+            )
         if faults:
             raise ConfigError("the run does not fit its encoder", faults)
 

@@ -69,6 +69,7 @@ def identify_run(config: TrainConfig, taxonomy: Taxonomy, splits: Splits, encode
             config.start.checkpoint,
             encoder_sha256=encoder.sha256,
             num_layers=config.encoder.num_layers,
+            layers=config.encoder.layers,
             pooling=config.encoder.pooling,
             held_out=held_out,
         )

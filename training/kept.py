@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from training.config import upgrade_dumped
 from training.identity import LATER, list_changes
 from training.restated import NONE_RESTATED
+from training.upgrade import upgrade_dumped
 from twohands.errors import RunConflictError
 
 

@@ -19,7 +19,7 @@ from training.answers import correlate_heads
 from training.augment import augment_examples
 from training.batches import WindowCollator, average_windows, describe_cut, make_dataset
 from training.calibration import fit_rules
-from training.config import TrainConfig, dump_config, upgrade_dumped
+from training.config import TrainConfig, dump_config
 from training.data import Splits, repeat_examples
 from training.encoders import RUN_NAME, FoundEncoder
 from training.identity import LATER, hint_of_export, identify_run, list_changes
@@ -34,6 +34,7 @@ from training.restated import NONE_RESTATED, find_restated, pair_restated
 from training.speedups import speed_up
 from training.stages import describe_replay, draw_replay, list_rows, load_start, read_origin
 from training.steps import Patience, StepPlan, is_over, plan_steps, warn_of_end
+from training.upgrade import upgrade_dumped
 from twohands.decide import decide_all
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import RunConflictError
@@ -281,10 +282,12 @@ def _train(
     n_threads = set_threads(config.compute.num_threads)
     transformers.set_seed(config.seed)
     paragraph_encoder = ParagraphEncoder(encoder.read_tokenizer(), config.window)
+    num_layers, layers = config.encoder.num_layers, config.encoder.layers
     if config.start is None:
-        model = build_model(encoder, taxonomy, pooling=config.encoder.pooling, num_layers=config.encoder.num_layers)
+        pooling = config.encoder.pooling
+        model = build_model(encoder, taxonomy, pooling=pooling, num_layers=num_layers, layers=layers)
     else:
-        model = load_start(config.start.checkpoint, taxonomy, num_layers=config.encoder.num_layers).train()
+        model = load_start(config.start.checkpoint, taxonomy, num_layers=num_layers, layers=layers).train()
     if config.encoder.attention_dropout is not None:
         model = set_attention_dropout(model, config.encoder.attention_dropout)
     if uses_bf16(config.compute.precision) and not torch.cuda.is_available():

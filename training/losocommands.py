@@ -128,7 +128,9 @@ def loso(
     if (encoder.folder / RUN_NAME).is_file():
         fault = f"encoder.name is {chosen.encoder.name}, a checkpoint of a run; name the encoder that it came from"
         raise ConfigError("the encoder may have learnt from the source that is left out", [fault])
-    encoder.check_fit(max_tokens=chosen.window.max_tokens, num_layers=chosen.encoder.num_layers)
+    encoder.check_fit(
+        max_tokens=chosen.window.max_tokens, num_layers=chosen.encoder.num_layers, layers=chosen.encoder.layers
+    )
     target = output or Path("runs") / f"{chosen.run_name}-loso"
     target.mkdir(parents=True, exist_ok=True)
 

@@ -6,7 +6,7 @@ from an untrained head.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -119,7 +119,12 @@ def _load_bare(folder: Path) -> PreTrainedModel:
 
 
 def build_model(
-    encoder: FoundEncoder, taxonomy: Taxonomy, *, pooling: str, num_layers: int | None = None
+    encoder: FoundEncoder,
+    taxonomy: Taxonomy,
+    *,
+    pooling: str,
+    num_layers: int | None = None,
+    layers: Sequence[int] | None = None,
 ) -> PreTrainedModel:
     """Put a new linear layer on a pre-trained encoder.
 
@@ -128,6 +133,7 @@ def build_model(
         taxonomy: the order of the logits.
         pooling: `first` or `mean`.
         num_layers: how many of its layers are kept; None for all.
+        layers: which, as many; None for evenly spaced ones.
 
     Returns:
         A model in float32 with eager attention, which beats the fused kernels in bf16 on CPU.
@@ -149,11 +155,11 @@ def build_model(
             model = AutoModelForSequenceClassification.from_pretrained(
                 encoder.folder, attn_implementation="eager", dtype=torch.float32, local_files_only=True, **settings
             )
-            model = model if num_layers is None else shorten_model(model, num_layers)
+            model = model if num_layers is None else shorten_model(model, num_layers, layers=layers)
             model.config._name_or_path = publish_encoder_name(encoder.name)  # not a path of this machine
             return model
         bare = _load_bare(encoder.folder)
-        bare = bare if num_layers is None else shorten_model(bare, num_layers)
+        bare = bare if num_layers is None else shorten_model(bare, num_layers, layers=layers)
         bare.config._name_or_path = publish_encoder_name(encoder.name)
         config = MeanPoolingConfig(encoder=bare.config, pad_token_id=bare.config.pad_token_id, **settings)
         config._attn_implementation = "eager"
@@ -228,12 +234,15 @@ def count_layers(folder: Path) -> int:
     return n_layers
 
 
-def shorten_classifier(model: PreTrainedModel, num_layers: int) -> PreTrainedModel:
+def shorten_classifier(
+    model: PreTrainedModel, num_layers: int, *, layers: Sequence[int] | None = None
+) -> PreTrainedModel:
     """Make the same network, its heads with it, with fewer layers.
 
     Args:
         model: as `load_checkpoint` gives it.
         num_layers: layers to keep, from 1 to what it has.
+        layers: which, as many; None for evenly spaced ones.
 
     Returns:
         The model itself where it has no more of them; else a new one of the same class and mode, which shares the
@@ -245,7 +254,7 @@ def shorten_classifier(model: PreTrainedModel, num_layers: int) -> PreTrainedMod
     inner = model.encoder if isinstance(model, MeanPoolingClassifier) else model
     if num_layers == inner.config.num_hidden_layers:
         return model
-    short = shorten_model(inner, num_layers)
+    short = shorten_model(inner, num_layers, layers=layers)
     if isinstance(model, MeanPoolingClassifier):
         config = type(model.config).from_dict(model.config.to_dict() | {"encoder": short.config.to_dict()})
         config._attn_implementation = "eager"

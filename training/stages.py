@@ -146,6 +146,7 @@ def check_start(
     *,
     encoder_sha256: str,
     num_layers: int | None,
+    layers: Sequence[int] | None,
     pooling: str,
     held_out: Mapping[str, Sequence[Example]],
 ) -> str:
@@ -155,6 +156,7 @@ def check_start(
         checkpoint: its folder.
         encoder_sha256: of the encoder that this run names, by whose tokenizer it reads.
         num_layers: how many of its layers this run names; fewer than the first stage had are kept of those.
+        layers: which of those are kept, as many; None for evenly spaced ones.
         pooling: that this run names.
         held_out: by split, rows that neither stage may learn from.
 
@@ -189,17 +191,25 @@ def check_start(
             f"start.checkpoint: {checkpoint} comes from another encoder ({'; '.join(differing)}); give both stages "
             f"the same encoder, of which this one may keep fewer layers: {name_encoder(facts)}"
         )
+    if layers is not None and layers[-1] >= there["num_layers"]:
+        raise CheckpointError(
+            f"encoder.layers names layer {layers[-1]}; {checkpoint} has {there['num_layers']}, numbered from 0; "
+            "name those, or set encoder.layers to null"
+        )
     check_not_learnt(checkpoint, held_out)
     return sha256_of_file(checkpoint / WEIGHTS_NAME)
 
 
-def load_start(checkpoint: Path, taxonomy: Taxonomy, *, num_layers: int | None = None) -> PreTrainedModel:
+def load_start(
+    checkpoint: Path, taxonomy: Taxonomy, *, num_layers: int | None = None, layers: Sequence[int] | None = None
+) -> PreTrainedModel:
     """Load what an earlier run left.
 
     Args:
         checkpoint: its folder.
         taxonomy: the heads of this run.
         num_layers: how many of its layers are kept; None for all.
+        layers: which, as many; None for evenly spaced ones.
 
     Returns:
         The model, with its heads.
@@ -215,7 +225,7 @@ def load_start(checkpoint: Path, taxonomy: Taxonomy, *, num_layers: int | None =
             f"start.checkpoint: {checkpoint} answers {', '.join(labels)}; "
             f"this run has {', '.join(taxonomy.label_names)}"
         )
-    return model if num_layers is None else shorten_classifier(model, num_layers)
+    return model if num_layers is None else shorten_classifier(model, num_layers, layers=layers)
 
 
 def _find_old(examples: Sequence[Example], facts: Mapping[str, Any]) -> list[tuple[Example, str]]:

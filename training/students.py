@@ -4,7 +4,7 @@ The short encoder is an ordinary one of its family: its own config says how many
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from transformers import PretrainedConfig, PreTrainedModel
@@ -66,12 +66,13 @@ def _shorten_state(state: Mapping[str, torch.Tensor], kept: list[int], n_layers:
     return short
 
 
-def shorten_model(model: PreTrainedModel, n_kept: int) -> PreTrainedModel:
+def shorten_model(model: PreTrainedModel, n_kept: int, *, layers: Sequence[int] | None = None) -> PreTrainedModel:
     """Make the same network with fewer layers.
 
     Args:
         model: an encoder, bare or with a head.
         n_kept: layers to keep, from 1 to what it has.
+        layers: which, as many numbers from 0, rising; None for evenly spaced ones.
 
     Returns:
         A new model of the same class, which shares the weights that it keeps.
@@ -80,7 +81,9 @@ def shorten_model(model: PreTrainedModel, n_kept: int) -> PreTrainedModel:
         EncoderError: the family's layers cannot be told apart, or differ in kind so that they cannot be renumbered.
     """
     n_layers = model.config.num_hidden_layers
-    kept = choose_layers(n_layers, n_kept)
+    kept = choose_layers(n_layers, n_kept) if layers is None else list(layers)
+    if kept[-1] >= n_layers:
+        raise EncoderError(f"encoder.layers names layer {kept[-1]}; there are {n_layers}, numbered from 0")
     short = type(model)(_shorten_config(model.config, kept)).to(model.dtype)
     loaded = short.load_state_dict(_shorten_state(model.state_dict(), kept, n_layers), strict=False, assign=True)
     # What `model` itself lacks, as a pooler that was taken off, may be missing; a layer's weights may not.

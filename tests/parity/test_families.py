@@ -207,6 +207,10 @@ def test_a_student_of_any_family_keeps_the_chosen_layers_and_comes_back_from_dis
         assert before.keys() == after.keys()
         assert all(torch.equal(before[name], after[name]) for name in before)
 
+    if family != "modernbert":
+        named = _layers(build_model(encoder, taxonomy, pooling=pooling, num_layers=1, layers=[0]))[0].state_dict()
+        assert all(torch.equal(of_whole[0].state_dict()[name], weights) for name, weights in named.items())
+
     short.save_pretrained(tmp_path / "short")
     back = load_checkpoint(tmp_path / "short")
     ids = torch.randint(5, 300, (2, 20), generator=torch.Generator().manual_seed(1))
@@ -279,6 +283,8 @@ def test_layers_that_an_encoder_does_not_have_are_refused(encoders):
     with pytest.raises(ConfigError) as caught:
         encoders("bert").check_fit(max_tokens=81, num_layers=3)
     assert len(caught.value.faults) == 2
+    with pytest.raises(ConfigError, match=r"names layer 2; the encoder .* has 2, numbered from 0"):
+        encoders("bert").check_fit(max_tokens=80, num_layers=2, layers=[0, 2])
 
 
 def test_a_layer_of_another_kind_cannot_take_the_first_place(encoders, taxonomy):

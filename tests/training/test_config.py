@@ -102,6 +102,22 @@ def test_a_key_that_its_section_has_not_is_looked_for_there(given, end):
 
 @pytest.mark.issue(3)
 @pytest.mark.parametrize(
+    ("given", "fault"),
+    [(["encoder.num_layers=2", "encoder.layers=[4, 1]"], "give each number once, in rising order"),
+     (["encoder.num_layers=2", "encoder.layers=[1, 1]"], "give each number once, in rising order"),
+     (["encoder.layers=[1, 4]"], "layers names 2 of them, num_layers says None; set num_layers to 2"),
+     (["encoder.num_layers=3", "encoder.layers=[1, 4]"], "num_layers says 3; set num_layers to 2, or layers to null")],
+)  # fmt: skip
+def test_layers_are_named_once_and_as_many_as_are_said(given, fault):
+    with pytest.raises(ConfigError) as caught:
+        load_config("minilm", overrides=given)
+    assert fault in caught.value.faults[0]
+    config, _ = load_config("minilm", overrides=["encoder.num_layers=2", "encoder.layers=[1, 4]"])
+    assert config.encoder.layers == [1, 4]
+
+
+@pytest.mark.issue(3)
+@pytest.mark.parametrize(
     "given",
     ["optim.num_epochs=.inf", "optim.learning_rate=.inf", "optim.weight_decay=.nan", "export.min_int8_speedup=.inf",
      "export.max_fp32_logit_change=.inf", "loss.head_weights={stance: 1, topics: .inf}", "optim.num_epochs=1.0e+300"],

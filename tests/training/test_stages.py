@@ -68,7 +68,7 @@ def first_stage(tmp_path):
 
 
 def check(first_stage, held_out=(), **changes):
-    settings = {"encoder_sha256": "e", "num_layers": None, "pooling": "mean"} | changes
+    settings = {"encoder_sha256": "e", "num_layers": None, "layers": None, "pooling": "mean"} | changes
     return check_start(first_stage, **settings, held_out={"dev": held_out})
 
 
@@ -90,6 +90,9 @@ def test_a_first_stage_of_fewer_layers_is_refused(first_stage, there, here):
     with pytest.raises(CheckpointError, match=rf"num_layers {there} there, {here} here"):
         check(first_stage, num_layers=here)
     assert check(first_stage, num_layers=5) == check(first_stage, num_layers=6)
+    assert check(first_stage, num_layers=2, layers=[0, 5]) == check(first_stage, num_layers=6)
+    with pytest.raises(CheckpointError, match=r"names layer 6; .* has 6, numbered from 0"):
+        check(first_stage, num_layers=2, layers=[0, 6])
 
 
 @pytest.mark.parametrize("same", ["group", "paragraph"])
@@ -249,6 +252,11 @@ def test_a_second_stage_may_keep_fewer_layers_of_the_first_and_its_heads(write_r
     # Of two layers the last is kept, and everything beside layers; no head is new.
     for name, weights in after.items():
         assert float(abs(before[name.replace("layer.0.", "layer.1.")] - weights).max()) < 1e-6
+    first_kept = run_fit(write_run(**settings, encoder__num_layers=1, encoder__layers=[0]), tmp_path / "first-kept")
+    assert first_kept["encoder"]["name"].endswith("(1 of its 2 layers)")
+    kept = load_file(tmp_path / "first-kept" / "checkpoint" / "model.safetensors")
+    assert kept.keys() == after.keys()
+    assert all(float(abs(before[name] - weights).max()) < 1e-6 for name, weights in kept.items())
     with pytest.raises(CheckpointError, match="num_layers 2 there, 3 here"):
         run_fit(write_run(**settings, encoder__num_layers=3), tmp_path / "third")
     assert not (tmp_path / "third").exists()
