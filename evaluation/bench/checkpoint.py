@@ -42,6 +42,24 @@ def read_config(checkpoint: Path) -> dict[str, Any]:
     return config
 
 
+def lay_graph_beside(folder: Path, graph: Path, target: Path) -> Path:
+    """Copy a folder of `prepare_checkpoint`, with the checkpoint's graph in it, for peers that want both.
+
+    It is a copy, since such a peer may write what it optimized beside the graph.
+
+    Args:
+        folder: what is copied.
+        graph: an ONNX file.
+        target: where to; must not be there.
+
+    Returns:
+        `target`.
+    """
+    shutil.copytree(folder, target)
+    shutil.copyfile(graph, target / "model.onnx")
+    return target
+
+
 def is_ordinary(folder: Path) -> bool:
     """Whether a folder of `prepare_checkpoint` is read by transformers alone, without code beside the weights."""
     return "auto_map" not in read_config(folder)

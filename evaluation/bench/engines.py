@@ -26,7 +26,11 @@ for name in sys.argv[1:]:
         pass
 print(json.dumps(found))
 """
-_RUNTIMES = {"transformers": ("torch",), "infinity-emb": ("torch", "transformers", "optimum"), "openvino": ()}
+_RUNTIMES = {
+    "transformers": ("torch",),
+    "infinity-emb": ("torch", "transformers", "optimum", "onnxruntime"),
+    "openvino": (),
+}
 Json = dict[str, Any]
 
 

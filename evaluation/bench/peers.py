@@ -218,7 +218,12 @@ def _run_round(
     """Start one server, see that it answers rightly, warm it up, ask with each number of clients, end it."""
     health = None if peer.url is None else peer.url + peer.health
     with run_server(
-        peer.command, timeout_s=180, marker="twohands serves", health_url=health, environment=peer.environment
+        peer.command,
+        timeout_s=180,
+        marker="twohands serves",
+        health_url=health,
+        environment=peer.environment,
+        folder=peer.folder,
     ) as served:
         client = LoadClient(served.url, _make_bodies(peer, texts), max_connections=_MAX_CONNECTIONS, path=peer.path)
         try:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from evaluation.bench.answers import MIN_CHECKED, make_reference
-from evaluation.bench.checkpoint import prepare_checkpoint, read_config
+from evaluation.bench.checkpoint import lay_graph_beside, prepare_checkpoint, read_config
 from evaluation.bench.client import import_aiohttp
 from evaluation.bench.engines import PROGRAMS, probe
 from evaluation.bench.machine import add_load_after, describe_machine
@@ -56,7 +56,7 @@ _INSTALLS = {
     "fastapi": "pip install fastapi uvicorn onnxruntime tokenizers",
     "litserve": "pip install litserve onnxruntime tokenizers",
     "ray": "pip install 'ray[serve]' onnxruntime tokenizers",
-    "infinity-emb": "pip install 'infinity-emb[server,torch]'",
+    "infinity-emb": "pip install 'infinity-emb[server,torch,optimum]'",
 }
 
 
@@ -304,10 +304,11 @@ def peers(
     In process: the transformers pipeline (fp32; bf16 too where the CPU multiplies it), in batches of 16 and one text a
     run, ONNX Runtime on the fp32 graph likewise, and OpenVINO. Served: a plain FastAPI endpoint, LitServe (in batches
     of 8 and one text a run) and Ray Serve with the file of our int8 graph, loaded with ONNX Runtime's defaults and not
-    with our session's settings; LitServe again with the fp32 graph, and infinity with the fp32 weights, as one has them
-    who serves a checkpoint. Each runs in a process of its own, in turn by rounds; ratios are of medians. How each is
-    configured is printed, with versions; one that is not installed is named. Before one is timed it is asked for some
-    texts, and one that says something else than our model is not raced. What failed is no answer.
+    with our session's settings; LitServe again with the fp32 graph, and infinity with the fp32 weights (by PyTorch) and
+    with that graph (by optimum), as one has them who serves a checkpoint. Each runs in a process of its own, in turn by
+    rounds; ratios are of medians. How each is configured is printed, with versions; one that is not installed is named.
+    Before one is timed it is asked for some texts, and one that says something else than our model is not raced. What
+    failed is no answer.
 
     Peers that need an environment of their own are given by --python, such as --python litserve=/opt/ls/bin/python.
     Without a checkpoint there are no fp32 weights, and only servers of the int8 graph can be raced.
@@ -357,7 +358,8 @@ def peers(
             if fp32 is None:
                 fp32 = _try_export(exporter, prepared, Path(place) / "fp32.onnx", figures)
         figures["fp32_sha256"] = None if fp32 is None else sha256_of_file(fp32)
-        files = Files(folder.resolve(), prepared, fp32.resolve() if fp32 else None, max_tokens)
+        with_graph = lay_graph_beside(prepared, fp32, Path(place) / "with-graph") if prepared and fp32 else None
+        files = Files(folder.resolve(), prepared, fp32.resolve() if fp32 else None, max_tokens, with_graph)
         has_second = choose_runtime("auto") == "openvino"  # where that takes it, it is ours, too
         if only != "servers":
             listed = list_engines(files, found, own=sys.executable, threads=count, with_openvino=has_second)

@@ -1,5 +1,6 @@
 """Owns who is raced: every peer, the package it needs, its program, and how it is told to run."""
 
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ class Files:
     checkpoint: Path | None
     fp32: Path | None
     max_tokens: int
+    with_graph: Path | None = None
+    """The checkpoint once more with the fp32 graph beside its weights, in a folder of its own."""
 
     @property
     def tokenizer(self) -> str:
@@ -100,6 +103,8 @@ class ServedPeer:
     answer: Answer
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables that are set for it."""
+    folder: Path | None = None
+    """Where it is started; None for where we are."""
 
 
 TEXT = "{text}"
@@ -125,24 +130,42 @@ def _accelerate_infinity(checkpoint: Path, python: str) -> tuple[tuple[str, ...]
     return (), "bettertransformer on (its default), where it knows the model"
 
 
-def _list_infinity(checkpoint: Path, python: str, *, threads: int) -> ServedPeer:
+def _list_infinity(
+    name: str, python: str, engine: tuple[str, ...], said: str, *, threads: int, folder: Path | None = None
+) -> ServedPeer:
     port = free_port()
-    words, said = _accelerate_infinity(checkpoint, python)
     command = (
-        python, "-m", "infinity_emb.cli", "v2", "--model-id", str(checkpoint), "--served-model-name", "peer",
-        "--engine", "torch", "--device", "cpu", "--dtype", "float32", *words, "--trust-remote-code",
+        python, "-m", "infinity_emb.cli", "v2", "--served-model-name", "peer",
+        *engine, "--device", "cpu", "--trust-remote-code",
         "--batch-size", "32", "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning",
     )  # fmt: skip
-    said = (
-        f"engine torch on {_count(threads, 'thread')}, fp32, dynamic batches of up to 32; {said}; its optimum engine "
-        "(ONNX), which its README prefers on CPUs, was not tried: it wants a graph beside the checkpoint"
-    )
     return ServedPeer(
-        "infinity", "infinity-emb", python, command, f"http://127.0.0.1:{port}", "/classify", "/health",
+        name, "infinity-emb", python, command, f"http://127.0.0.1:{port}", "/classify", "/health",
         {"model": "peer", "input": [TEXT], "raw_scores": True}, said, Answer.SCORES,
         # It would tell its maker of each start, with its command.
-        {"OMP_NUM_THREADS": str(threads), "INFINITY_ANONYMOUS_USAGE_STATS": "0"},
+        {"OMP_NUM_THREADS": str(threads), "INFINITY_ANONYMOUS_USAGE_STATS": "0"}, folder,
     )  # fmt: skip
+
+
+def _list_infinities(files: Files, checkpoint: Path, python: str, *, threads: int) -> list[ServedPeer]:
+    """By PyTorch, its default, and by optimum (ONNX Runtime), which its README prefers on CPUs."""
+    words, said = _accelerate_infinity(checkpoint, python)
+    common = f"on {_count(threads, 'thread')}, fp32, dynamic batches of up to 32"
+    engine = ("--model-id", str(checkpoint), "--engine", "torch", "--dtype", "float32", *words)
+    found = [_list_infinity("infinity", python, engine, f"engine torch {common}; {said}", threads=threads)]
+    if files.with_graph is not None:
+        # Of a model that is no name of a hub it finds the graph only from within its folder (0.0.78, with optimum 2).
+        # Its warm-up asks for 514 tokens uncut, which is more than a model of 512 positions has.
+        engine = ("--model-id", ".", "--engine", "optimum", "--no-model-warmup")
+        said = (
+            f"engine optimum {common}, of which its pipeline runs one text at a time; the fp32 graph, which it "
+            "optimizes where it knows the model; without its warm-up, which asks for 514 tokens"
+        )
+        # Absolute, since it starts elsewhere, and not resolved, since a virtual environment's is a link.
+        python = os.path.abspath(python) if os.sep in python else python  # noqa: PTH100
+        folder = files.with_graph
+        found.append(_list_infinity("infinity, optimum", python, engine, said, threads=threads, folder=folder))
+    return found
 
 
 def _count(n: int, word: str) -> str:
@@ -209,5 +232,5 @@ def list_servers(
         said = f"{said}; the {precision} graph, {_BY_DEFAULTS}"
         served.append(ServedPeer(name, package, python, words, url, path, health, plain, said, Answer.LOGITS))
     if files.checkpoint is not None:
-        served.append(_list_infinity(files.checkpoint, pythons.get("infinity", own), threads=workers))
+        served += _list_infinities(files, files.checkpoint, pythons.get("infinity", own), threads=workers)
     return served

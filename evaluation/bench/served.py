@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from twohands.errors import BenchError
@@ -185,6 +186,7 @@ def run_server(
     marker: str = "",
     health_url: str | None = None,
     environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> Iterator[Served]:
     """Start a server, wait until it is ready, and end it afterwards.
 
@@ -194,6 +196,7 @@ def run_server(
         marker: what the line of its output holds in which it tells its URL once it is ready.
         health_url: is asked instead until it answers with 200; the server's URL is then its beginning.
         environment: variables of its own, beside those of this process.
+        folder: where it is started; None for here.
 
     Yields:
         The server.
@@ -206,7 +209,7 @@ def run_server(
     started_s = time.perf_counter()
     process = subprocess.Popen(  # noqa: S603 - our own words
         list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-        env=os.environ | dict(environment or {}),
+        env=os.environ | dict(environment or {}), cwd=folder,
     )  # fmt: skip
     lines: queue.Queue[str | None] = queue.Queue()
     tail: list[str] = []

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from evaluation.bench.answers import Answer, Reference
+from evaluation.bench.checkpoint import lay_graph_beside
 from evaluation.bench.client import LoadClient, part_url
 from evaluation.bench.commands import bench
 from evaluation.bench.engines import PROGRAMS, Engine, Peer
@@ -22,7 +23,7 @@ from evaluation.bench.peers import _check_answers, race_engines, race_servers
 from evaluation.bench.peers_command import export_fp32
 from evaluation.bench.roster import TEXT, US, Files, ServedPeer, free_port, list_servers
 from evaluation.bench.scenarios import run_scenarios
-from evaluation.bench.served import Served
+from evaluation.bench.served import Served, run_server
 from evaluation.bench.speed import Case, measure_case, measure_cold_start
 from twohands.errors import BenchError
 from twohands.session import CROWDED_FOR_S, Crowd
@@ -308,8 +309,31 @@ def test_infinity_has_its_default_where_the_checkpoint_and_its_environment_allow
         peer = list_it(checkpoint)
         assert ("--no-bettertransformer" in peer.command) == is_off
         assert why in peer.configuration
-        assert "optimum engine (ONNX)" in peer.configuration
     assert peer.environment == {"OMP_NUM_THREADS": "2", "INFINITY_ANONYMOUS_USAGE_STATS": "0"}
+
+
+@pytest.mark.issue(5)
+def test_infinity_is_raced_by_its_onnx_engine_too_where_there_is_a_graph(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    checkpoint, graph = make_checkpoint(tmp_path / "first"), tmp_path / "fp32.onnx"
+    graph.write_bytes(b"graph")
+    beside = lay_graph_beside(checkpoint, graph, tmp_path / "with-graph")
+    assert {one.name for one in beside.iterdir()} == {one.name for one in checkpoint.iterdir()} | {"model.onnx"}
+    files = Files(tmp_path, checkpoint, graph, 256, beside)
+    *_, by_torch, by_onnx = list_servers(files, {"infinity": "venv/bin/python"}, own="python", workers=2)
+    assert (by_torch.name, by_onnx.name) == ("infinity", "infinity, optimum")
+    assert "torch" in by_torch.command
+    assert "optimum" in by_onnx.command
+    # It is started in the folder, from which a relative interpreter would not be found.
+    assert (by_torch.command[0], by_onnx.command[0]) == ("venv/bin/python", str(tmp_path / "venv/bin/python"))
+    assert (by_torch.folder, by_onnx.folder) == (None, beside)
+
+
+def test_a_server_starts_in_the_folder_it_is_given(tmp_path):
+    code = "import os; os.mkdir('here'); print('twohands serves http://127.0.0.1:1', flush=True); input()"
+    with run_server([sys.executable, "-c", code], timeout_s=20, marker="twohands serves", folder=tmp_path):
+        pass
+    assert (tmp_path / "here").exists()
 
 
 @pytest.fixture
