@@ -149,6 +149,9 @@ class OptimConfig(_Section):
         description="where num_epochs come to fewer optimizer steps, the run is made that long, with as many "
         "evaluations further apart, and is not stopped before; 0 for no such floor",
     )
+    quantization_aware: bool = Field(
+        description="products of the encoder take their inputs rounded to 8 bits for each text, as in the int8 graph"
+    )
     batch_size: int = Field(ge=1, description="paragraphs per step and process")
     gradient_accumulation_steps: int = Field(ge=1)
     max_grad_norm: Positive

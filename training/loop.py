@@ -26,13 +26,12 @@ from training.identity import LATER, hint_of_export, identify_run, list_changes
 from training.kept import name_partial, write_kept
 from training.losses import MultiHeadLoss, check_finite, weigh_classes
 from training.machine import keep_freed_memory, set_threads, uses_bf16
-from training.model import build_model, set_attention_dropout
+from training.network import begin_network
 from training.optimizer import choose_optimizer
 from training.order import EpochOrder
 from training.progress import ProgressBar
 from training.restated import NONE_RESTATED, find_restated, pair_restated
-from training.speedups import speed_up
-from training.stages import describe_replay, draw_replay, list_rows, load_start, read_origin
+from training.stages import describe_replay, draw_replay, list_rows, read_origin
 from training.steps import Patience, StepPlan, is_over, plan_steps, warn_of_end
 from training.upgrade import upgrade_dumped
 from twohands.decide import decide_all
@@ -282,16 +281,7 @@ def _train(
     n_threads = set_threads(config.compute.num_threads)
     transformers.set_seed(config.seed)
     paragraph_encoder = ParagraphEncoder(encoder.read_tokenizer(), config.window)
-    num_layers, layers = config.encoder.num_layers, config.encoder.layers
-    if config.start is None:
-        pooling = config.encoder.pooling
-        model = build_model(encoder, taxonomy, pooling=pooling, num_layers=num_layers, layers=layers)
-    else:
-        model = load_start(config.start.checkpoint, taxonomy, num_layers=num_layers, layers=layers).train()
-    if config.encoder.attention_dropout is not None:
-        model = set_attention_dropout(model, config.encoder.attention_dropout)
-    if uses_bf16(config.compute.precision) and not torch.cuda.is_available():
-        speed_up(model)
+    model = begin_network(config, encoder, taxonomy)
     originals = repeat_examples(rows)
     rows = augment_examples(originals, **config.augmentation.model_dump(), seed=config.seed)
     # Among all: a replay may have drawn one of the two alone.

@@ -15,6 +15,7 @@ _KEYS_SINCE: dict[tuple[str, str], object] = {
     ("encoder", "attention_dropout"): None,
     ("optim", "layer_decay"): 1.0,
     ("optim", "min_steps"): 0,
+    ("optim", "quantization_aware"): False,
     ("loss", "teacher_weight"): 0.0,
     ("loss", "consistency_weight"): 0.0,
     ("loss", "label_smoothing"): 0.0,

@@ -88,7 +88,7 @@ def test_a_misspelt_key_is_asked_about(given, meant):
 @pytest.mark.parametrize(
     ("given", "end"),
     [("optim.lr=1", "; optim has learning_rate, layer_decay, weight_decay, warmup_fraction, num_epochs, min_steps, "
-                    "batch_size, gradient_accumulation_steps, max_grad_norm"),
+                    "quantization_aware, batch_size, gradient_accumulation_steps, max_grad_norm"),
      ("loss.head_weights.tone=1", "; loss.head_weights has stance, topics"),
      ("optim.teacher_weight=1", "; did you mean 'loss.teacher_weight'?"),
      ("optim.LEARNING_RATE=1", "; did you mean 'optim.learning_rate'?")],

@@ -1,0 +1,77 @@
+"""Quantization-aware training: what is rounded, as the runtime rounds it, and what is learnt by it."""
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from onnx import TensorProto, helper
+from safetensors.torch import load_file
+
+from tests.training.test_run import run_fit
+from training.encoders import find_encoder
+from training.model import build_model
+from training.rounding import make_aware, round_activations
+
+pytestmark = pytest.mark.issue(3)
+
+
+def as_the_runtime_rounds(row):
+    """What is left of one text's numbers after ONNX Runtime has put them into 8 bits and taken them out again."""
+    kinds = {"y": TensorProto.UINT8, "scale": TensorProto.FLOAT, "zero": TensorProto.UINT8}
+    graph = helper.make_graph(
+        [helper.make_node("DynamicQuantizeLinear", ["x"], list(kinds))],
+        "rounding",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, list(row.shape))],
+        [helper.make_tensor_value_info(name, kind, None) for name, kind in kinds.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    steps, scale, zero = session.run(None, {"x": row})
+    return (steps.astype(np.float32) - zero) * scale
+
+
+@pytest.mark.parametrize(("low", "high"), [(-3.0, 5.0), (0.5, 2.0), (-4.0, -1.0), (0.0, 0.0)])
+def test_each_text_is_rounded_as_the_runtime_rounds_it(low, high):
+    drawn = torch.rand(3, 7, 16, generator=torch.Generator().manual_seed(2)) * (high - low) + low
+    drawn[1] *= 100  # one text's outliers are none of another's business
+    rounded = round_activations(drawn)
+    for row, found in zip(drawn.numpy(), rounded.numpy(), strict=True):
+        step = (max(row.max(), 0) - min(row.min(), 0)) / 255
+        # A number between two steps may go to either, by the last bit of a division.
+        np.testing.assert_allclose(found, as_the_runtime_rounds(row), atol=step * 1.01)
+        assert np.mean(np.isclose(found, as_the_runtime_rounds(row), rtol=1e-5, atol=1e-7)) > 0.98
+        assert len(np.unique(found)) <= 256
+
+
+def test_gradients_pass_as_if_nothing_had_been_rounded():
+    values = torch.randn(2, 3, 4, requires_grad=True)
+    weights = torch.randn(2, 3, 4)
+    (round_activations(values) * weights).sum().backward()
+    torch.testing.assert_close(values.grad, weights)
+    halved = round_activations(values.detach().to(torch.bfloat16))
+    assert halved.dtype is torch.bfloat16
+
+
+@pytest.mark.parametrize("pooling", ["first", "mean"])
+def test_products_of_the_encoder_are_rounded_and_the_heads_are_not(tiny_encoder, taxonomy, pooling):
+    torch.manual_seed(1)
+    model = build_model(find_encoder(str(tiny_encoder)), taxonomy, pooling=pooling).eval()
+    ids = torch.randint(5, 60, (2, 12), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        before = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+        assert make_aware(model) >= 12  # two layers of six
+        after = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+        alone = torch.cat([model(input_ids=row[None], attention_mask=torch.ones_like(row[None])).logits for row in ids])
+    assert not torch.equal(before, after)
+    assert float((before - after).abs().max()) < 0.1
+    torch.testing.assert_close(after, alone)
+    assert not model.classifier._forward_pre_hooks
+
+
+def test_a_run_learns_with_it_and_leaves_an_ordinary_checkpoint(write_run, tmp_path):
+    found = {}
+    for aware in (False, True):
+        run_fit(write_run(n_rows=32, epochs=1, optim__quantization_aware=aware), tmp_path / str(aware))
+        found[aware] = load_file(tmp_path / str(aware) / "checkpoint" / "model.safetensors")
+    assert found[False].keys() == found[True].keys()
+    assert any(not torch.equal(found[False][name], found[True][name]) for name in found[False])
