@@ -50,6 +50,8 @@ def test_gradients_pass_as_if_nothing_had_been_rounded():
     torch.testing.assert_close(values.grad, weights)
     halved = round_activations(values.detach().to(torch.bfloat16))
     assert halved.dtype is torch.bfloat16
+    with torch.autocast("cpu", torch.bfloat16):
+        assert round_activations(values).dtype is torch.bfloat16
 
 
 @pytest.mark.parametrize("pooling", ["first", "mean"])
@@ -75,3 +77,13 @@ def test_a_run_learns_with_it_and_leaves_an_ordinary_checkpoint(write_run, tmp_p
         found[aware] = load_file(tmp_path / str(aware) / "checkpoint" / "model.safetensors")
     assert found[False].keys() == found[True].keys()
     assert any(not torch.equal(found[False][name], found[True][name]) for name in found[False])
+
+
+def test_what_goes_into_query_key_and_value_is_rounded_once(tiny_encoder, taxonomy, monkeypatch):
+    model = build_model(find_encoder(str(tiny_encoder)), taxonomy, pooling="mean").train()
+    n_products, rounded = make_aware(model), []
+    monkeypatch.setattr("training.rounding.round_activations", lambda values: rounded.append(values) or values)
+    ids = torch.randint(5, 60, (2, 12), generator=torch.Generator().manual_seed(1))
+    for n_steps in (1, 2):
+        model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits.sum().backward()
+        assert len(rounded) == n_steps * n_products * 4 // 6
