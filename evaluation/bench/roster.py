@@ -131,7 +131,7 @@ def _accelerate_infinity(checkpoint: Path, python: str) -> tuple[tuple[str, ...]
 
 
 def _list_infinity(
-    name: str, python: str, engine: tuple[str, ...], said: str, *, threads: int, folder: Path | None = None
+    name: str, python: str, engine: tuple[str, ...], said: str, *, threads: int, folder: Path
 ) -> ServedPeer:
     port = free_port()
     command = (
@@ -150,9 +150,13 @@ def _list_infinity(
 def _list_infinities(files: Files, checkpoint: Path, python: str, *, threads: int) -> list[ServedPeer]:
     """By PyTorch, its default, and by optimum (ONNX Runtime), which its README prefers on CPUs."""
     words, said = _accelerate_infinity(checkpoint, python)
+    # It leaves a cache where it is started, so not here. The interpreter's path is made absolute for that, but not
+    # resolved, since a virtual environment's is a link.
+    python = os.path.abspath(python) if os.sep in python else python  # noqa: PTH100
     common = f"on {_count(threads, 'thread')}, fp32, dynamic batches of up to 32"
-    engine = ("--model-id", str(checkpoint), "--engine", "torch", "--dtype", "float32", *words)
-    found = [_list_infinity("infinity", python, engine, f"engine torch {common}; {said}", threads=threads)]
+    engine = ("--model-id", ".", "--engine", "torch", "--dtype", "float32", *words)
+    said = f"engine torch {common}; {said}"
+    found = [_list_infinity("infinity", python, engine, said, threads=threads, folder=checkpoint)]
     if files.with_graph is not None:
         # Of a model that is no name of a hub it finds the graph only from within its folder (0.0.78, with optimum 2).
         # Its warm-up asks for 514 tokens uncut, which is more than a model of 512 positions has.
@@ -161,8 +165,6 @@ def _list_infinities(files: Files, checkpoint: Path, python: str, *, threads: in
             f"engine optimum {common}, of which its pipeline runs one text at a time; the fp32 graph, which it "
             "optimizes where it knows the model; without its warm-up, which asks for 514 tokens"
         )
-        # Absolute, since it starts elsewhere, and not resolved, since a virtual environment's is a link.
-        python = os.path.abspath(python) if os.sep in python else python  # noqa: PTH100
         folder = files.with_graph
         found.append(_list_infinity("infinity, optimum", python, engine, said, threads=threads, folder=folder))
     return found

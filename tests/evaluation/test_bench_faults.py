@@ -324,9 +324,10 @@ def test_infinity_is_raced_by_its_onnx_engine_too_where_there_is_a_graph(tmp_pat
     assert (by_torch.name, by_onnx.name) == ("infinity", "infinity, optimum")
     assert "torch" in by_torch.command
     assert "optimum" in by_onnx.command
-    # It is started in the folder, from which a relative interpreter would not be found.
-    assert (by_torch.command[0], by_onnx.command[0]) == ("venv/bin/python", str(tmp_path / "venv/bin/python"))
-    assert (by_torch.folder, by_onnx.folder) == (None, beside)
+    # It leaves a cache where it is started, and from there a relative interpreter would not be found.
+    assert (by_torch.folder, by_onnx.folder) == (checkpoint, beside)
+    assert {by_torch.command[0], by_onnx.command[0]} == {str(tmp_path / "venv/bin/python")}
+    assert all(one.command[one.command.index("--model-id") + 1] == "." for one in (by_torch, by_onnx))
 
 
 def test_a_server_starts_in_the_folder_it_is_given(tmp_path):
