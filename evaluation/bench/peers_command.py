@@ -216,7 +216,9 @@ def _print_configurations(console: Console, measured: Sequence[Mapping[str, Any]
         said = one["configuration"]
         text = said if isinstance(said, str) else ", ".join(f"{key} {value}" for key, value in said.items())
         more = ""
-        told = [f"{package} {version}" for package, version in one["versions"].items() if package not in said]
+        # An engine tells its own among its settings; a sentence may hold a package's name, and not its version.
+        untold = one["versions"].keys() - (() if isinstance(said, str) else said.keys())
+        told = [f"{package} {version}" for package, version in one["versions"].items() if package in untold]
         text += f" ({', '.join(told)})" if told else ""
         if "memory_mb" in one:
             memory = f"{one['memory_mb']:.0f} MB ({one['memory_kind'].upper()} of all processes)"

@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from evaluation.bench.answers import Answer, Reference
 from evaluation.bench.checkpoint import lay_graph_beside
@@ -20,7 +21,7 @@ from evaluation.bench.commands import bench
 from evaluation.bench.engines import PROGRAMS, Engine, Peer
 from evaluation.bench.loadgen import Scenario
 from evaluation.bench.peers import _check_answers, race_engines, race_servers
-from evaluation.bench.peers_command import export_fp32
+from evaluation.bench.peers_command import _print_configurations, export_fp32
 from evaluation.bench.roster import TEXT, US, Files, ServedPeer, free_port, list_servers
 from evaluation.bench.scenarios import run_scenarios
 from evaluation.bench.served import Served, run_server
@@ -328,6 +329,17 @@ def test_infinity_is_raced_by_its_onnx_engine_too_where_there_is_a_graph(tmp_pat
     assert (by_torch.folder, by_onnx.folder) == (checkpoint, beside)
     assert {by_torch.command[0], by_onnx.command[0]} == {str(tmp_path / "venv/bin/python")}
     assert all(one.command[one.command.index("--model-id") + 1] == "." for one in (by_torch, by_onnx))
+
+
+def test_a_version_is_printed_though_its_package_is_named_in_the_configuration(capsys):
+    """It was not, where a sentence held the name: "engine torch on 2 threads"."""
+    served = {"name": "infinity", "configuration": "engine torch", "versions": {"torch": "2.13.0"}}
+    engine = {"name": "pipeline", "configuration": {"torch": "2.13.0"}, "versions": {"torch": "2.13.0"}}
+    _print_configurations(Console(), [served, engine])
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "infinity: engine torch (torch 2.13.0)",
+        "pipeline: torch 2.13.0",
+    ]
 
 
 def test_a_server_starts_in_the_folder_it_is_given(tmp_path):
