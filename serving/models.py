@@ -16,6 +16,7 @@ from serving.archive import Archive
 from serving.folders import name_folders
 from serving.holding import Holdings
 from serving.metrics import Metrics
+from serving.pauses import settle_anew
 from serving.service import Phase, Service
 from serving.settings import ServeSettings
 from serving.watch import Shadow, Watch
@@ -389,6 +390,7 @@ class Models:
             await self.holdings.wait_free(service)
         finally:
             await service.stop()
+            settle_anew()
 
     def tell_depth(self) -> None:
         """Show how much waits now."""

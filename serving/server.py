@@ -21,6 +21,7 @@ from serving.folders import name_folders
 from serving.logs import set_up_logs
 from serving.merging import Merged
 from serving.models import Models, Shared
+from serving.pauses import settle
 from serving.settings import ServeSettings
 from twohands.classifier import Classifier
 from twohands.errors import AddressError, EngineStoppedError, InsecureAddressError
@@ -137,6 +138,7 @@ class ModelServer(uvicorn.Server):
         if self.started:
             # Before anybody is told that the service is there: who is told may send the signal at once.
             self._reload_on_hangup()
+            settle()
             self._on_ready()
             # All is loaded and warm: what lies in memory now is what each request will touch. Nobody waits for it.
             asyncio.get_running_loop().run_in_executor(None, move_to_huge_pages)
