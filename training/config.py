@@ -138,6 +138,11 @@ class OptimConfig(_Section):
     """AdamW with linear warm-up and decay."""
 
     learning_rate: Positive = Field(description="peak, per step")
+    final_learning_rate: float = Field(
+        ge=0,
+        description="where the decay ends, per step, below the peak; 0 as a rule, more for a stage that another goes "
+        "on from at that rate",
+    )
     layer_decay: float = Field(
         gt=0, le=1, description="each layer learns at so much of the rate of the one above; 1 lets all learn alike"
     )
@@ -155,6 +160,17 @@ class OptimConfig(_Section):
     batch_size: int = Field(ge=1, description="paragraphs per step and process")
     gradient_accumulation_steps: int = Field(ge=1)
     max_grad_norm: Positive
+
+    @model_validator(mode="after")
+    def _check(self) -> "OptimConfig":
+        if self.final_learning_rate >= self.learning_rate:
+            raise ValueError(
+                f"final_learning_rate is {self.final_learning_rate:g}, the peak {self.learning_rate:g}; set it to less "
+                "than that, or to 0"
+            )
+        if self.final_learning_rate and self.warmup_fraction == 1:
+            raise ValueError("warmup_fraction is 1, so that no step is left to decay to final_learning_rate in")
+        return self
 
 
 class LossConfig(_Section):

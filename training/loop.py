@@ -181,6 +181,7 @@ def _check_same_run(run_dir: Path, identity: dict[str, object]) -> None:
 
 
 def _arguments(config: TrainConfig, run_dir: Path, plan: StepPlan) -> TrainingArguments:
+    final_rate = {"lr_end": config.optim.final_learning_rate, "power": 1.0} if config.optim.final_learning_rate else {}
     return TrainingArguments(
         output_dir=str(run_dir / "trainer"),
         seed=config.seed,
@@ -188,6 +189,9 @@ def _arguments(config: TrainConfig, run_dir: Path, plan: StepPlan) -> TrainingAr
         use_cpu=not torch.cuda.is_available(),
         bf16=uses_bf16(config.compute.precision),
         learning_rate=config.optim.learning_rate,
+        # a polynomial of power 1 is linear, too, and may end above nothing
+        lr_scheduler_type="polynomial" if config.optim.final_learning_rate else "linear",
+        lr_scheduler_kwargs=final_rate,
         weight_decay=config.optim.weight_decay,
         warmup_steps=int(config.optim.warmup_fraction * plan.total),
         num_train_epochs=config.optim.num_epochs,

@@ -14,6 +14,7 @@ _KEYS_SINCE: dict[tuple[str, str], object] = {
     ("encoder", "layers"): None,
     ("encoder", "attention_dropout"): None,
     ("optim", "layer_decay"): 1.0,
+    ("optim", "final_learning_rate"): 0.0,
     ("optim", "min_steps"): 0,
     ("optim", "quantization_aware"): False,
     ("loss", "teacher_weight"): 0.0,

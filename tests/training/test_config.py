@@ -87,8 +87,9 @@ def test_a_misspelt_key_is_asked_about(given, meant):
 @pytest.mark.issue(3)
 @pytest.mark.parametrize(
     ("given", "end"),
-    [("optim.lr=1", "; optim has learning_rate, layer_decay, weight_decay, warmup_fraction, num_epochs, min_steps, "
-                    "quantization_aware, batch_size, gradient_accumulation_steps, max_grad_norm"),
+    [("optim.lr=1", "; optim has learning_rate, final_learning_rate, layer_decay, weight_decay, warmup_fraction, "
+                    "num_epochs, min_steps, quantization_aware, batch_size, gradient_accumulation_steps, "
+                    "max_grad_norm"),
      ("loss.head_weights.tone=1", "; loss.head_weights has stance, topics"),
      ("optim.teacher_weight=1", "; did you mean 'loss.teacher_weight'?"),
      ("optim.LEARNING_RATE=1", "; did you mean 'optim.learning_rate'?")],
@@ -114,6 +115,18 @@ def test_layers_are_named_once_and_as_many_as_are_said(given, fault):
     assert fault in caught.value.faults[0]
     config, _ = load_config("minilm", overrides=["encoder.num_layers=2", "encoder.layers=[1, 4]"])
     assert config.encoder.layers == [1, 4]
+
+
+@pytest.mark.issue(3)
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [(["optim.learning_rate=1e-5", "optim.final_learning_rate=1e-5"], "final_learning_rate is 1e-05, the peak 1e-05"),
+     (["optim.final_learning_rate=1e-6", "optim.warmup_fraction=1"], "no step is left to decay")],
+)  # fmt: skip
+def test_a_decay_ends_below_its_peak_and_has_steps(given, fault):
+    with pytest.raises(ConfigError) as caught:
+        load_config("minilm", overrides=given)
+    assert fault in caught.value.faults[0]
 
 
 @pytest.mark.issue(3)

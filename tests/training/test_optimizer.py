@@ -1,5 +1,7 @@
 """Each parameter learns once, at the rate of its layer; a run is trained so."""
 
+import json
+
 import pytest
 from safetensors.torch import load_file
 
@@ -41,3 +43,21 @@ def test_a_run_moves_the_lowest_least(write_run, tiny_encoder, tmp_path):
         moved[layer_decay] = float((after[f"encoder.{name}"] - before).abs().max())
     assert moved[1.0] > 1e-3
     assert moved[0.01] < 1e-6
+
+
+@pytest.mark.issue(3)
+@pytest.mark.parametrize("final", [0.0, 0.002])
+def test_a_rate_falls_evenly_to_where_the_decay_ends(final, write_run, tmp_path):
+    path = write_run(
+        n_rows=32, epochs=5, optim__batch_size=8, optim__warmup_fraction=0.2, optim__learning_rate=0.01,
+        optim__final_learning_rate=final, optim__layer_decay=0.5, selection__evaluations_per_epoch=4,
+        selection__patience=100,
+    )  # fmt: skip
+    run_fit(path, tmp_path / "run")
+    (state,) = (tmp_path / "run").glob("trainer/checkpoint-20/trainer_state.json")
+    rates = [entry["learning_rate"] for entry in json.loads(state.read_text())["log_history"] if "loss" in entry]
+    # of steps 1 to 20 what each was made at: 4 steps up, 16 down, whose last is one before the end
+    up = [0.01 * step / 4 for step in range(4)]
+    down = [final + (0.01 - final) * (16 - step) / 16 for step in range(16)]
+    lowest = 0.5**3  # what the log names: embeddings, below two layers
+    assert rates == pytest.approx([lowest * rate for rate in up + down], rel=1e-6)
