@@ -390,7 +390,8 @@ class Models:
             await self.holdings.wait_free(service)
         finally:
             await service.stop()
-            settle_anew()
+            del service  # what a frame holds is not let go
+        await settle_anew(lambda: not any(each.n_pending for each in self._all_services()))
 
     def tell_depth(self) -> None:
         """Show how much waits now."""

@@ -4,7 +4,12 @@ A full collection looks at every object there is: some hundred thousand of the l
 garbage, while no other thread of Python's runs.
 """
 
+import asyncio
 import gc
+from collections.abc import Callable
+
+_POLL_S = 0.02
+_N_LOOKS = 1500  # half a minute
 
 
 def settle() -> None:
@@ -17,7 +22,16 @@ def settle() -> None:
     gc.freeze()
 
 
-def settle_anew() -> None:
-    """The same where `settle` was called before; for after something large was let go, which else were passed over."""
-    if gc.get_freeze_count():
-        settle()
+async def settle_anew(is_idle: Callable[[], bool]) -> None:
+    """The same where `settle` was called before; for after something large was let go, which else were passed over.
+
+    Args:
+        is_idle: whether nobody waits; asked until it is so, or for half a minute.
+    """
+    if not gc.get_freeze_count():
+        return
+    for _ in range(_N_LOOKS):
+        if is_idle():
+            break
+        await asyncio.sleep(_POLL_S)
+    settle()

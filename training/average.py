@@ -16,6 +16,7 @@ from training.encodercache import WEIGHTS_NAME
 from training.encoders import RUN_NAME
 from training.loop import CHECKPOINT, CONFIG_NAME
 from training.stages import read_run
+from training.upgrade import upgrade_dumped
 from twohands.errors import CheckpointError
 from twohands.hashing import sha256_of_file
 from twohands.manifest import TOKENIZER_NAME
@@ -85,7 +86,7 @@ def _mean_weights(checkpoints: Sequence[Path]) -> dict[str, torch.Tensor]:
 
 def _check_config(config: TrainConfig, taxonomy: Taxonomy, run: dict[str, Any]) -> None:
     """See that a config describes the network that was trained; rows, notes and names are its own matter."""
-    settings, chosen = run["settings"], config.model_dump(mode="json")
+    settings, chosen = upgrade_dumped(run["settings"]), config.model_dump(mode="json")
     unlike = [key for key in ("window", "encoder") if settings.get(key) != chosen[key]]
     if taxonomy.model_dump(mode="json") != run["taxonomy"]:
         unlike.append("taxonomy")
@@ -95,10 +96,13 @@ def _check_config(config: TrainConfig, taxonomy: Taxonomy, run: dict[str, Any]) 
 
 def _have_one_start(weights_sha256: Sequence[str], runs: Sequence[dict[str, Any]]) -> bool:
     """Whether all went on from the same weights, which may be those of one of them, or from the encoder by one seed."""
-    begins = [
-        {digest, run.get("start_sha256") or f"seed {run.get('settings', {}).get('seed')}"}
-        for digest, run in zip(weights_sha256, runs, strict=True)
-    ]
+    begins: list[set[str]] = []
+    for digest, run in zip(weights_sha256, runs, strict=True):
+        settings = run.get("settings", {})
+        begin = run.get("start_sha256") or f"seed {settings.get('seed')}"
+        # As many layers, but others of them, are other weights to begin from; nothing in a network tells.
+        layers = settings.get("encoder", {}).get("layers")
+        begins.append({digest, f"{begin} layers {layers}" if layers else begin})
     return bool(set.intersection(*begins))
 
 

@@ -111,7 +111,8 @@ class EncoderConfig(_Section):
         "null for all",
     )
     layers: list[Annotated[int, Field(ge=0)]] | None = Field(
-        description="which, as many as `num_layers` says: numbers from 0, rising; null for evenly spaced ones"
+        min_length=1,
+        description="which, as many as `num_layers` says: numbers from 0, rising; null for evenly spaced ones",
     )
     attention_dropout: float | None = Field(
         ge=0, lt=1, description="of attention weights in training; null for what it or `start` has, 0 is faster"

@@ -84,15 +84,19 @@ def _contracting_matmuls(path: Path) -> list[str]:
     return [name for name, shape in weights.items() if len(shape) == 2 and shape[0] > shape[1]]
 
 
-def _classifier_matmuls(path: Path, n_labels_at_most: int = 64) -> list[str]:
-    """Names of the last, thin matmuls: a few thousand weights that are not worth an error."""
+def _classifier_matmuls(path: Path) -> list[str]:
+    """Names of the products as wide as there are labels: a few thousand weights that are not worth an error."""
     graph = onnx.load(str(path)).graph
+    n_labels = graph.output[0].type.tensor_type.shape.dim[-1].dim_value
     shapes = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
-    return [
-        node.name
-        for node in graph.node
-        if node.op_type == "MatMul" and (shape := shapes.get(node.input[1])) and shape[-1] <= n_labels_at_most
-    ]
+    names: list[str] = []
+    for node in graph.node:
+        shape = shapes.get(node.input[1]) if node.op_type in {"MatMul", "Gemm"} else None
+        is_transposed = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
+        if shape and shape[0 if is_transposed else -1] == n_labels:
+            # The quantiser makes a Gemm a MatMul and an Add before it looks at names, and calls the former so.
+            names += [node.name] if node.op_type == "MatMul" else [node.name, f"{node.name}_MatMul"]
+    return names
 
 
 def fuse_graph(fp32: Path, target: Path) -> None:

@@ -134,6 +134,7 @@ def name_encoder(facts: Mapping[str, Any]) -> str:
     """
     encoder = facts["settings"]["encoder"]
     keys = {key: encoder.get(key) for key in ("name", "revision", "num_layers", "pooling")}
+    keys["layers"] = None  # numbers of those of the encoder or of an earlier start: here all are kept
     keys["sha256"] = facts["encoder_sha256"] if encoder.get("sha256") else None
     if keys["name"] is None:
         del keys["name"]

@@ -61,7 +61,7 @@ def _shorten_state(state: Mapping[str, torch.Tensor], kept: list[int], n_layers:
     if found != set(range(n_layers)):
         raise EncoderError(
             f"the encoder says it has {n_layers} layers, its weights hold {len(found)}; layers of this family cannot "
-            "be dropped: set encoder.num_layers to null"
+            "be dropped: set encoder.num_layers and encoder.layers to null"
         )
     return short
 
@@ -91,6 +91,7 @@ def shorten_model(model: PreTrainedModel, n_kept: int, *, layers: Sequence[int] 
     if odd:
         raise EncoderError(
             f"layers {', '.join(map(str, kept))} of {n_layers} cannot stand as an encoder of their own: "
-            f"{', '.join(odd[:3])} do not fit their new place; keep more layers, or set encoder.num_layers to null"
+            f"{', '.join(odd[:3])} do not fit their new place; keep layer 0 and more of the others, or set "
+            "encoder.num_layers and encoder.layers to null"
         )
     return short

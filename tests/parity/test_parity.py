@@ -96,6 +96,19 @@ def test_fusing_leaves_apart_what_is_slower_as_one_kernel(graph, tmp_path):
     assert not {"SkipLayerNormalization", "BiasGelu"} & kernels
 
 
+@pytest.mark.issue(3)
+@pytest.mark.parametrize("recipe", ["plain-int8", "fused-int8"])
+def test_the_classifier_stays_in_floats(graph, recipe, tmp_path):
+    """Seven rows of weights are not worth an error; the exporter writes them as a Gemm, the quantiser as a MatMul."""
+    model = onnx.load(str(graphs.make_candidate(graph, tmp_path, recipe)))
+    kinds = {tensor.data_type for tensor in model.graph.initializer if sorted(tensor.dims)[:1] == [7]}
+    assert kinds == {onnx.TensorProto.FLOAT}
+    rounded = {node.input[0] for node in model.graph.node if node.op_type == "DynamicQuantizeLinear"}
+    (last,) = (node for node in model.graph.node if node.output[0] == model.graph.output[0].name)
+    assert last.op_type in {"Add", "Gemm"}
+    assert rounded
+
+
 def test_no_graph_says_where_on_a_disk_it_was_made(graph, tmp_path):
     """The exporter notes for each node where in the source it came from: paths of the machine, and nothing to serve."""
     from tests.conftest import ROOT

@@ -78,6 +78,28 @@ def test_runs_that_began_apart_are_told_of(two, tmp_path, starts, seeds, is_told
     assert ("did not go on from one start" in found.output) is is_told
 
 
+@pytest.mark.parametrize(("layers", "is_told"), [((None, None), False), (([0], [0]), False), (([0], [1]), True)])
+def test_others_of_one_encoders_layers_are_another_start(two, tmp_path, layers, is_told):
+    copies = []
+    for number, (checkpoint, kept) in enumerate(zip(two, layers, strict=True)):
+        copies.append(shutil.copytree(checkpoint, tmp_path / str(number)))
+        facts = json.loads((checkpoint / "run.json").read_text("utf-8"))
+        facts["settings"]["encoder"]["layers"] = kept
+        (copies[-1] / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    assert average_checkpoints(copies, tmp_path / "mean", overwrite=False) is not is_told
+
+
+def test_a_checkpoint_of_an_older_release_is_described_by_a_config_of_today(two, tmp_path, write_run):
+    copies = [shutil.copytree(checkpoint, tmp_path / str(number)) for number, checkpoint in enumerate(two)]
+    for copy in copies:
+        facts = json.loads((copy / "run.json").read_text("utf-8"))
+        for key in ("layers", "attention_dropout"):  # there were none
+            del facts["settings"]["encoder"][key]
+        (copy / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    described = load_config(write_run(n_rows=16, epochs=1))
+    assert average_checkpoints(copies, tmp_path / "mean", overwrite=False, described=described)
+
+
 def test_what_any_of_them_learnt_from_is_not_held_out(two, tmp_path, write_run):
     average_checkpoints(two, tmp_path / "mean", overwrite=False)
     config, taxonomy = load_config(write_run(n_rows=16, epochs=1))

@@ -29,7 +29,7 @@ const WAYS = [
   [/^\s*(\d{4})(\d{2})(\d{2})(?:T?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?)?(?!\d)/, ([, year, month, day]) => checkDate(Number(year), Number(month), Number(day))],
   // 2021-Mar-05
   [new RegExp(String.raw`^\s*(\d{4})[\s,/-]*${MONTH}\.?[\s/-]+(\d{1,2})(?!\d)`, "i"), ([, year, month, day]) => checkDate(Number(year), findMonth(month), Number(day))],
-  // 2021/22, 1999-00: a fiscal year or a season, which its first year names; 2009/10 stays October, as nothing tells
+  // 2021/22, 1999-00: a fiscal year or a season, which its first year names; 2009/10 stays October: its column is not asked
   [/^\s*(\d{4})[-/](00|1[3-9]|[2-9]\d)(?![-/.\d])/, ([, year, next]) => ((Number(year) + 1) % 100 === Number(next) ? checkDate(Number(year)) : null)],
   [YEAR_FIRST, ([, year, month, day]) => checkDate(Number(year), numberOf(month), numberOf(day))],
   [/^\s*(\d{1,2})[-/.](\d{4})(?!\d)/, ([, month, year]) => checkDate(Number(year), Number(month))],
