@@ -164,8 +164,8 @@ def describe_recipe(
     if averaged:
         named = " and ".join(map(_name_averaged, averaged))
         lines.append(
-            f"Its weights are the mean of {len(averaged)} runs that went on from one start, or one from another: {named}."
-            " Rows are those that any of them learnt from, and what is said of shares and repeats is not true of each."
+            f"Its weights are the mean of {len(averaged)} runs that went on from one start or from one another: {named}. "
+            "Rows are those that any of them learnt from, and what is said of shares and repeats is not true of each."
         )
     elif config.start is not None:
         folder = config.start.checkpoint
