@@ -164,7 +164,7 @@ def describe_recipe(
     if averaged:
         named = " and ".join(map(_name_averaged, averaged))
         lines.append(
-            f"Its weights are the mean of {len(averaged)} runs that went on from one start or from one another: {named}. "
+            f"Its weights are the mean of {len(averaged)} runs that began at one start or one another: {named}. "
             "Rows are those that any of them learnt from, and what is said of shares and repeats is not true of each."
         )
     elif config.start is not None:
