@@ -34,6 +34,8 @@ DAYS = [
     (["Spring 2021", "FY 2021", "Week 12 2021"], [[2021, None, None]] * 3),
     (["2021/22", "1999-00", "1913/14", "FY 2021/22"], [[year, None, None] for year in (2021, 1999, 1913, 2021)]),
     (["2021/23", "2021/22/03", "2009/10"], [None, None, [2009, 10, None]]),
+    (["2008/09", "2009/10", "2013/14"], [[year, None, None] for year in (2008, 2009, 2013)]),
+    (["1999-00", "2005-06", "2010/12"], [[1999, None, None], [2005, None, None], [2010, 12, None]]),
     (["Report 2021", "no. 7 of 2015", "2021-02-30", "Marble 5, 2021"], [None] * 4),
     ([1614556800, 1609010100000, "160901019999"], [None] * 3),  # a number, as of seconds, is no day that is written
     (["Mar 5th, 2021", "March 5,2021", "Mar-05-2021", "Mar/05/2021", "2021-Mar-05"], [[2021, 3, 5]] * 5),
@@ -45,8 +47,8 @@ DAYS = [
 def test_days_are_read_as_their_column_writes_them(batch):
     told = batch.evaluate(
         """async (columns) => {
-            const { findDayPlace, readDate } = await import("/page/js/dates.js");
-            return columns.map((values) => values.map((value) => readDate(value, findDayPlace(values))));
+            const { findDateStyle, readDate } = await import("/page/js/dates.js");
+            return columns.map((values) => values.map((value) => readDate(value, findDateStyle(values))));
         }""",
         [values for values, _ in DAYS],
     )
@@ -57,7 +59,7 @@ GROUP = """async (days) => {
     const { groupByTime } = await import("/page/js/charts.js");
     const head = { name: "mood", labels: [{ name: "calm" }] };
     const rows = days.map((day) => ({ own: { day }, answer: { mood: { scores: { calm: 0.5 } } } }));
-    const { period, groups, nStray } = groupByTime(rows, "day", head, "second");
+    const { period, groups, nStray } = groupByTime(rows, "day", head, "month-first");
     return [period, groups.map(({ name, n, shares }) => [name, n, shares === null]), nStray];
 }"""
 
@@ -80,7 +82,7 @@ FIGURES = """async (days) => {
     const { makeFigures } = await import("/page/js/charts.js");
     const head = { name: "mood", labels: [{ name: "calm" }] };
     const rows = days.map((day) => ({ own: { day }, answer: { mood: { scores: { calm: 0.5 } } } }));
-    const { figures, missing } = makeFigures(rows, head, { columns: { date: "day" }, dayPlace: null });
+    const { figures, missing } = makeFigures(rows, head, { columns: { date: "day" }, dateStyle: null });
     return [...figures.map(({ element }) => element.querySelector("figcaption").textContent), ...missing];
 }"""
 

@@ -3,7 +3,7 @@ import { $, announce, askFirst, count, h, openDialog } from "./dom.js";
 import { explain, OfflineError, StaleModelError } from "./api.js";
 import { loadChartLibrary, makeFigures, onPaper } from "./charts.js";
 import { findCorrected, sayCorrected } from "./corrected.js";
-import { findDayPlace } from "./dates.js";
+import { findDateStyle } from "./dates.js";
 import { downloadButtons } from "./download.js";
 import { fileButton, takeDrops, takeFirst } from "./intake.js";
 import { chooseCounted } from "./labels.js";
@@ -237,7 +237,7 @@ export class BatchView {
     const { text, date, source } = this.columns;
     this.rows = this.raw.map((own, index) => ({ index, own, text: readText(own[text]), answer: null }));
     this.texts = this.rows.map((row) => row.text);
-    this.dayPlace = date && findDayPlace(this.raw.map((own) => own[date]));
+    this.dateStyle = date && findDateStyle(this.raw.map((own) => own[date]));
     Object.assign(this, { nDone: 0, tried: null });
     this.extra = [...new Set([date, source])].filter((column) => column && column !== text);
     this.layOut();

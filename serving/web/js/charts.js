@@ -112,9 +112,9 @@ const measure = (groups, head) =>
   }));
 
 // Periods between the first and the last that have no rows are among the groups, without shares: the axis is one of time.
-// `dayPlace` is that of the whole column, as `findDayPlace` gives it; `nStray` rows stand outside the axis.
-export function groupByTime(rows, column, head, dayPlace) {
-  const dated = rows.map((row) => ({ ...row, date: readDate(row.own[column], dayPlace) })).filter((row) => row.date);
+// `dateStyle` is that of the whole column, as `findDateStyle` gives it; `nStray` rows stand outside the axis.
+export function groupByTime(rows, column, head, dateStyle) {
+  const dated = rows.map((row) => ({ ...row, date: readDate(row.own[column], dateStyle) })).filter((row) => row.date);
   const { period, first, last, nStray } = chooseAxis(dated.map((row) => row.date));
   const { number, name } = PERIODS[period];
   const isWithin = (n) => (n >= first && n <= last ? n : null);
@@ -254,11 +254,11 @@ function chartFigure({ title: heading, note, label, height, groups, head, first,
 }
 
 // The charts of rows for which columns were chosen, and in words why one of them is missing.
-export function makeFigures(sound, head, { columns: { date, source }, dayPlace }) {
+export function makeFigures(sound, head, { columns: { date, source }, dateStyle }) {
   const figures = [];
   const missing = [];
   if (date) {
-    const told = groupByTime(sound, date, head, dayPlace);
+    const told = groupByTime(sound, date, head, dateStyle);
     const { period, groups, nUndated, nStray } = told;
     const stray = nStray ? ` ${count(nStray, "row")} with a date far from all others ${nStray === 1 ? "is" : "are"} left out.` : "";
     const undated = nUndated ? ` ${count(nUndated, "row")} without a date ${nUndated === 1 ? "is" : "are"} left out.` : "";

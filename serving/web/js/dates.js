@@ -6,6 +6,9 @@ const MONTHS = ["january", "february", "march", "april", "may", "june", "july", 
 const YEAR_FIRST = /^\s*(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2}))?)?(?!\d)/;
 const YEAR_LAST = /^\s*(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?!\d)/;
 
+const FISCAL_YEAR = /^\s*(\d{4})[-/](\d{2})(?![-/.\d])/;
+const NO_MONTH = /^\s*\d{4}[-/](?:00|1[3-9]|[2-9]\d)(?![-/.\d])/;
+
 const findMonth = (word) => (word.length < 3 ? 0 : MONTHS.findIndex((month) => month.startsWith(word.toLowerCase())) + 1);
 
 function checkDate(year, month = null, day = null) {
@@ -15,6 +18,12 @@ function checkDate(year, month = null, day = null) {
 
 const checkQuarter = (year, quarter) => checkDate(year) && [year, null, null, quarter];
 const numberOf = (digits) => (digits ? Number(digits) : null);
+
+// 2021/22, 1999-00: named by its first year. Of 2009/10 the column tells whether it is one, or October.
+function readFiscalYear(text) {
+  const [, year, next] = (FISCAL_YEAR.exec(text) ?? []).map(Number);
+  return (year + 1) % 100 === next ? checkDate(year) : null;
+}
 
 const MONTH = "((?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)";
 const TIME = String.raw`\d{1,2}:\d{2}(?::\d{2})?`;
@@ -29,8 +38,7 @@ const WAYS = [
   [/^\s*(\d{4})(\d{2})(\d{2})(?:T?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?)?(?!\d)/, ([, year, month, day]) => checkDate(Number(year), Number(month), Number(day))],
   // 2021-Mar-05
   [new RegExp(String.raw`^\s*(\d{4})[\s,/-]*${MONTH}\.?[\s/-]+(\d{1,2})(?!\d)`, "i"), ([, year, month, day]) => checkDate(Number(year), findMonth(month), Number(day))],
-  // 2021/22, 1999-00: a fiscal year or a season, which its first year names; 2009/10 stays October: its column is not asked
-  [/^\s*(\d{4})[-/](00|1[3-9]|[2-9]\d)(?![-/.\d])/, ([, year, next]) => ((Number(year) + 1) % 100 === Number(next) ? checkDate(Number(year)) : null)],
+  [NO_MONTH, ([text]) => readFiscalYear(text)],
   [YEAR_FIRST, ([, year, month, day]) => checkDate(Number(year), numberOf(month), numberOf(day))],
   [/^\s*(\d{1,2})[-/.](\d{4})(?!\d)/, ([, month, year]) => checkDate(Number(year), Number(month))],
   // Of these the year alone is sure.
@@ -42,27 +50,32 @@ const WAYS = [
   [new RegExp(String.raw`^\s*${MONTH}[.,]*[\s/-]*(\d{4})(?!\d)`, "i"), ([, month, year]) => checkDate(Number(year), findMonth(month))],
 ];
 
-// Which of 03/04/2021 is the day, as its whole column tells: "first", "second", or null where no day is above 12.
-export function findDayPlace(values) {
-  let place = null;
+// How a whole column writes what one value leaves open: 03/04/2021 as "day-first" or "month-first", 2009/10 as
+// "fiscal-years" where it also has a 2013/14; null where nothing tells.
+export function findDateStyle(values) {
+  let style = null;
   for (const value of values) {
-    const found = YEAR_LAST.exec(String(value ?? ""));
-    if (found && (found[2] === "." || Number(found[1]) > 12)) return "first";
-    if (found && Number(found[3]) > 12) place = "second";
+    const text = String(value ?? "");
+    const found = YEAR_LAST.exec(text);
+    if (found && (found[2] === "." || Number(found[1]) > 12)) return "day-first";
+    if (found && Number(found[3]) > 12) style = "month-first";
+    if (style === null && NO_MONTH.test(text) && readFiscalYear(text)) style = "fiscal-years";
   }
-  return place;
+  return style;
 }
 
 // A value as a day, as [year, month, day]; months and days may be missing, and a quarter stand behind them. Where it
 // cannot be known which is the day, both are: half of the rows would stand in a wrong month.
-export function readDate(value, dayPlace = null) {
+export function readDate(value, dateStyle = null) {
   const text = String(value ?? "");
   const late = YEAR_LAST.exec(text);
   if (late) {
     const [first, second, year] = [Number(late[1]), Number(late[3]), Number(late[4])];
-    if (dayPlace === null) return checkDate(year);
-    return dayPlace === "first" ? checkDate(year, second, first) : checkDate(year, first, second);
+    if (dateStyle === "day-first") return checkDate(year, second, first);
+    return dateStyle === "month-first" ? checkDate(year, first, second) : checkDate(year);
   }
+  const fiscal = dateStyle === "fiscal-years" && readFiscalYear(text);
+  if (fiscal) return fiscal;
   for (const [form, read] of WAYS) {
     const found = form.exec(text);
     if (found) return read(found);
