@@ -18,7 +18,7 @@ from serving.body_room import HELD_BODY
 from serving.document_schemas import EXPLAIN, LINES, DocumentRequest, DocumentResponse
 from serving.endings import LAST_WORDS
 from serving.extract import extract
-from serving.failures import note_failure
+from serving.failures import note_failure, read_failure
 from serving.models import Models
 from serving.operations import get_models
 from serving.patience import PatientClassifier
@@ -253,9 +253,10 @@ async def _summarise(items: list[_Item], taxonomy: Taxonomy) -> dict[str, object
     return await asyncio.to_thread(summarise, sound, taxonomy) if sound else None
 
 
-def _tell_end(error: TwoHandsError) -> bytes:
+def _tell_end(error: Exception) -> bytes:
     """The last line of an answer that had to break off."""
-    return encode_line({"error": {"code": error.code, "message": str(error)}})
+    _, code, message = read_failure(error)
+    return encode_line({"error": {"code": code, "message": message}})
 
 
 async def _lines(
@@ -273,11 +274,14 @@ async def _lines(
                 lines = [encode_line(shape(len(items) + i, *pair)) for i, pair in enumerate(group)]
                 yield b"".join(lines if items else [encode_line(head), *lines])
                 items += [item for _, item in group]
-        except TwoHandsError as error:
+        except Exception as error:
             if not items:  # nothing was sent: it is a refusal, with its own status
                 raise
-            on_failure(error)
+            if isinstance(error, TwoHandsError):
+                on_failure(error)
             yield _tell_end(error)
+            if not isinstance(error, TwoHandsError):  # nobody foresaw it: it is logged, and the connection broken off, further out
+                raise
             return
     yield encode_line({"summary": await _summarise(items, taxonomy)})
 

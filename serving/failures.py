@@ -130,8 +130,8 @@ def describe_validation(faults: Sequence[Mapping[str, Any]]) -> str:
     return "; ".join(lines)
 
 
-def _read_failure(error: Exception) -> tuple[int, str, str]:
-    """Status, code and message of any error."""
+def read_failure(error: Exception) -> tuple[int, str, str]:
+    """Status, code and message of any error; those of one that is none of ours say nothing of the inside."""
     if isinstance(error, RequestValidationError):
         return 422, "invalid_request", describe_validation(error.errors())
     if isinstance(error, HTTPException):
@@ -156,7 +156,7 @@ def shape_failure(error: Exception, request_id: str, *, path: str = "") -> Respo
     Returns:
         The response, with the body `{"error": {"code", "message", "request_id"}}` unless the path says otherwise.
     """
-    status, code, message = _read_failure(error)
+    status, code, message = read_failure(error)
     headers = SECURITY_HEADERS | dict(getattr(error, "headers", None) or {})
     headers[REQUEST_ID_HEADER] = request_id
     if status in RETRY_AFTER_S:
@@ -210,7 +210,7 @@ def _find_methods(request: Request) -> list[str]:
 
 async def answer_failure(request: Request, error: Exception) -> Response:
     """The one exception handler of the app; metrics and logs read the code from the request's state."""
-    request.state.failure_code = _read_failure(error)[1]
+    request.state.failure_code = read_failure(error)[1]
     if isinstance(error, HTTPException) and error.status_code == 405 and (methods := _find_methods(request)):
         error = HTTPException(405, headers={"allow": ", ".join(methods)})
     return shape_failure(error, str(getattr(request.state, "request_id", "-")), path=request.scope["path"])

@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from serving.body_room import HELD_BODY
 from serving.endings import LAST_WORDS
-from serving.failures import find_status, is_name, note_failure
+from serving.failures import find_status, is_name, note_failure, read_failure
 from serving.limits import check_media_type
 from serving.metrics import Metrics
 from serving.models import Models
@@ -105,9 +105,10 @@ def parse_thresholds(pairs: Sequence[str]) -> dict[str, object]:
     return thresholds
 
 
-def tell_end(error: TwoHandsError) -> bytes:
+def tell_end(error: Exception) -> bytes:
     """The last line of a stream that ends before its body does: it belongs to no row."""
-    return encode_line({"id": None, "error": {"code": error.code, "message": str(error)}})
+    _, code, message = read_failure(error)
+    return encode_line({"id": None, "error": {"code": code, "message": message}})
 
 
 class StreamClassifier:
@@ -159,6 +160,7 @@ class StreamClassifier:
             OverloadedError: there is no room for the first rows; later ones wait for it. Or a long line had none, and
                 none was answered.
             EngineStoppedError: the service stopped before the first rows were classified.
+            Exception: a fault that is none of ours; amid the stream only after a line that tells of it.
         """
         # Bounded: what is not yet sent holds back what is read, through all buffers to the client.
         # One group is sent, one is ready to be, one is being read.
@@ -178,6 +180,10 @@ class StreamClassifier:
                     raise
                 self._on_failure(error)
                 yield tell_end(error)
+        except Exception as error:  # that nobody foresaw: it is logged, and the connection broken off, further out
+            if self._sent_s > -math.inf:  # else it is answered as that of any other request
+                yield tell_end(error)
+            raise
         finally:
             for unfinished in (reading, *self._begun):
                 unfinished.cancel()

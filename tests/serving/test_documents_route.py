@@ -452,12 +452,15 @@ async def test_a_streamed_document_that_cannot_be_read_is_refused_with_its_statu
 
 
 @pytest.mark.issue(5)
-async def test_a_fault_that_ends_a_document_by_lines_is_logged_under_its_id(settings, classifier, caplog):
+@pytest.mark.parametrize(
+    ("error", "code"), [(NonFiniteLogitsError("poison"), "non_finite_logits"), (RuntimeError("x"), "internal_error")]
+)
+async def test_a_fault_that_ends_a_document_by_lines_is_logged_under_its_id(settings, classifier, caplog, error, code):
     is_broken = False
 
     def run_batch(windows):
         if is_broken and any(len(window) > 12 for window in windows):
-            raise NonFiniteLogitsError("poison")
+            raise error
         return classifier.session.run_batch(windows)
 
     caplog.set_level(logging.INFO)
@@ -466,9 +469,9 @@ async def test_a_fault_that_ends_a_document_by_lines_is_logged_under_its_id(sett
         is_broken = True
         answer = await send(client, text, headers={"accept": "application/x-ndjson", "x-request-id": "job-7"})
     assert answer.status_code == 200
-    assert json.loads(answer.text.splitlines()[-1])["error"]["code"] == "non_finite_logits"
+    assert json.loads(answer.text.splitlines()[-1])["error"]["code"] == code
     (fault,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
-    assert fault == "request job-7 failed: NonFiniteLogitsError"
+    assert fault == f"request job-7 failed: {type(error).__name__}"
 
 
 LINES = "a:\n" * 200_000  # each line is a paragraph, by its colon; seconds of work

@@ -329,6 +329,50 @@ async def test_model_that_fails_on_a_row_answers_its_group_and_goes_on(settings,
     assert codes == [None, "non_finite_logits", None]
 
 
+class Breaking:
+    """A session's `run_batch` that fails from some time on, with what is none of our errors."""
+
+    def __init__(self, classifier):
+        self.is_broken = False
+        self._run_batch = classifier.session.run_batch
+
+    def __call__(self, windows):
+        if self.is_broken:
+            raise RuntimeError("plan")
+        return self._run_batch(windows)
+
+
+async def test_a_fault_that_nobody_foresaw_is_told_before_the_stream_breaks_off(settings, classifier, caplog):
+    run_batch = Breaking(classifier)
+    app = create_app(settings, with_session(classifier, run_batch))
+    caplog.set_level(logging.INFO)
+    async with open_client(app):
+        wire = Wire(app)
+        wire.send(make_body("plan"))
+        assert "error" not in await wire.next_line()
+        run_batch.is_broken = True
+        wire.send(make_body("market"))
+        last = await wire.next_line()
+        with pytest.raises(RuntimeError, match="plan"):  # the server logs it, and closes without an end
+            await asyncio.wait_for(wire.task, 10)
+    assert last["id"] is None
+    assert last["error"]["code"] == "internal_error"
+    assert "plan" not in last["error"]["message"]
+    (line,) = [record.facts for record in caplog.records if record.name == "serving.access"]
+    assert (line["status"], line["code"]) == (200, "internal_error")
+    faults = [record.getMessage() for record in caplog.records if record.name == "serving.failures"]
+    assert faults == [f"request {line['request_id']} failed: RuntimeError"]
+
+
+async def test_a_fault_that_nobody_foresaw_before_the_first_answer_is_a_status(settings, classifier):
+    run_batch = Breaking(classifier)
+    async with open_client(create_app(settings, with_session(classifier, run_batch))) as client:
+        run_batch.is_broken = True
+        response = await stream(client, make_body("plan"))
+    assert response.status_code == 500
+    assert response.json()["error"]["code"] == "internal_error"
+
+
 @pytest.mark.issue(5)
 async def test_faults_of_the_service_amid_a_stream_are_counted_by_row_and_logged_once(settings, classifier, caplog):
     is_broken = False
