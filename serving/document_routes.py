@@ -280,7 +280,7 @@ async def _lines(
             if isinstance(error, TwoHandsError):
                 on_failure(error)
             yield _tell_end(error)
-            if not isinstance(error, TwoHandsError):  # nobody foresaw it: it is logged, and the connection broken off, further out
+            if not isinstance(error, TwoHandsError):  # nobody foresaw it: logged, and broken off, further out
                 raise
             return
     yield encode_line({"summary": await _summarise(items, taxonomy)})
