@@ -198,7 +198,7 @@ def evaluate(
     n_truncated = sum(paragraph.is_truncated for paragraph in paragraphs)
     notes = [
         *note_fitted(labelled, classifier.manifest),
-        *note_gaps(selected, taxonomy),
+        *note_gaps(selected, taxonomy, n_rows=labelled.n_read),
         *note_skipped(labelled),
         *_note_truncated(n_truncated),
     ]

@@ -26,6 +26,11 @@ class LabelledFiles:
     files: list[Json]
     n_skipped: int
 
+    @property
+    def n_read(self) -> int:
+        """How many rows there are with those passed over."""
+        return len(self.examples) + self.n_skipped
+
     def describe(self) -> Json:
         """Name what was read, so that a figure can be traced to its rows."""
         return {

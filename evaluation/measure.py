@@ -248,12 +248,25 @@ def _note_departing(rows: HeadRows) -> list[str]:
     ]
 
 
-def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy, *, with_mcc: bool = True) -> list[str]:
+def _note_open(rows: HeadRows, n_rows: int) -> list[str]:
+    """Of rows without a label that were perhaps meant to say that none applies, and then hide labels given wrongly."""
+    n_open = n_rows - len(rows.groups)
+    if rows.head.problem_type is not ProblemType.ANY_OF or not n_open or not (rows.truth == 1).any(axis=1).all():
+        return []
+    not_counted = "is not labelled and was not counted" if n_open == 1 else "are not labelled and were not counted"
+    return [
+        f"{n_open} of {n_rows} rows {not_counted}, and every counted row has a label; if an empty cell means none, "
+        "write `-` (in JSONL `[]`), or no label given to such a row counts as wrong."
+    ]
+
+
+def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy, *, n_rows: int, with_mcc: bool = True) -> list[str]:
     """Say what the figures cannot show.
 
     Args:
         selected: rows by head.
         taxonomy: all heads of the model.
+        n_rows: rows of all heads, with those that were passed over as they have no label.
         with_mcc: whether correlation is among the figures.
 
     Returns:
@@ -267,6 +280,7 @@ def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy, *, with_mcc:
         rows = selected[head.name]
         absent = note_absent(head.label_names, rows.truth == 1)
         rare = note_rare(head.label_names, rows.truth == 1, rows.groups)
-        limits = [*absent, *note_few(rows.groups), *rare, *(_note_departing(rows) if with_mcc else [])]
+        departing = _note_departing(rows) if with_mcc else []
+        limits = [*_note_open(rows, n_rows), *absent, *note_few(rows.groups), *rare, *departing]
         notes += [f"{head.name}: {note[0].lower()}{note[1:]}" for note in limits]
     return notes
