@@ -110,7 +110,7 @@ def say_checked(head: Mapping[str, Any]) -> str:
         return ""
     return (
         "Whether the model was fitted or calibrated on these rows is checked by the file's digest only: a slice or a "
-        "converted copy of them is not recognised."
+        "converted copy of its train or dev file is not recognised."
     )
 
 

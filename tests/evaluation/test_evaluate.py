@@ -352,7 +352,7 @@ def test_data_that_the_model_learnt_from_is_pointed_out(tiny_model, rows_file):
     said = say_calibration(plain | {"calibration_fitted_on": ["rows.jsonl"]})
     assert said.startswith(say_calibration(plain))
     assert "rows.jsonl, where it was fitted" in said
-    assert "a slice or a converted copy of them is not recognised" in say_checked(plain)
+    assert "a slice or a converted copy of its train or dev file is not recognised" in say_checked(plain)
     assert say_checked(plain | {"calibration_fitted_on": ["rows.jsonl"]}) == ""
     assert len(note_fitted(labelled, known_as("dev"))) == 1
     assert note_fitted(labelled, known_as("test")) == []
