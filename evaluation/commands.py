@@ -12,7 +12,7 @@ from evaluation.curves import trace_curves
 from evaluation.dataset import load_labelled
 from evaluation.deciders import run_model
 from evaluation.describe import describe_examples
-from evaluation.measure import list_fitted, measure_rows, note_fitted, note_gaps, note_skipped, uncalibrated_rows
+from evaluation.measure import list_fitted, measure_rows, note_data, note_fitted, note_gaps, uncalibrated_rows
 from evaluation.mistakes import describe_mistakes
 from evaluation.options import (
     DAMAGE_DRAWS,
@@ -198,8 +198,8 @@ def evaluate(
     n_truncated = sum(paragraph.is_truncated for paragraph in paragraphs)
     notes = [
         *note_fitted(labelled, classifier.manifest),
-        *note_gaps(selected, taxonomy),
-        *note_skipped(labelled),
+        *note_gaps(selected, taxonomy, n_rows=labelled.n_read),
+        *note_data(labelled),
         *_note_truncated(n_truncated),
     ]
 

@@ -9,7 +9,7 @@ import click
 from evaluation.comparison import compare_rows, compare_slices, reorder_labels, share_heads
 from evaluation.dataset import HALVED, LabelledFiles, cut_taxonomy, halve, load_labelled, refuse_overlap
 from evaluation.deciders import Decider, Decisions
-from evaluation.measure import note_fitted, note_gaps, note_skipped
+from evaluation.measure import note_data, note_fitted, note_gaps
 from evaluation.options import (
     DEV,
     JSON,
@@ -272,6 +272,7 @@ def compare(
     notes += _list_omitted([known, *(decider.taxonomy for decider in deciders)], shared, cut)
     notes += note_peers(deciders)
     notes += [note for model in models for note in note_fitted(labelled, model.manifest)]
+    gaps = note_gaps(answers[0], shared, n_rows=labelled.n_read, with_mcc=False)
     draws = {"n_replicates": replicates, "seed": seed}
     slices = {column: compare_slices(labelled.examples, answers[0], answers[1], column, **draws) for column in by}
     notes += note_folded(slices)
@@ -283,7 +284,7 @@ def compare(
         "slices": slices,
         **{name: part.describe() for name, part in files.items()},
         **draws,
-        "notes": [*dict.fromkeys(notes), *note_gaps(answers[0], shared, with_mcc=False), *note_skipped(labelled)],
+        "notes": [*dict.fromkeys(notes), *gaps, *note_data(labelled)],
         "cpu": describe_cpu(),
         "versions": list_versions("scikit-learn", *(() if len(models) == len(sides) else ("torch", "transformers"))),
         "command": describe_command(ctx),

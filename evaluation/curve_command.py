@@ -11,7 +11,7 @@ from evaluation.dataset import HALVED, cut_taxonomy, halve, load_labelled, refus
 from evaluation.growth import FEWEST_POINTS, choose_sizes, draw_parts, grow
 from evaluation.learners import LEARNER, Learner, parse_learner
 from evaluation.linear import import_sklearn
-from evaluation.measure import note_absent, note_few, note_rare
+from evaluation.measure import note_absent, note_data, note_few, note_rare
 from evaluation.options import (
     DEV,
     JSON,
@@ -206,7 +206,7 @@ def curve(
             seed=seed,
             advance=advance,
         )
-    notes += _note_measured(files["data"].examples, known)
+    notes += [*_note_measured(files["data"].examples, known), *note_data(files["data"])]
     notes += _note_sizes(len(sizes), cast("list[dict[str, Any]]", grown["points"]))
     encoder = {} if fitter.encoder is None else fitter.encoder.identity
     found: Json = {

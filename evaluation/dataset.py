@@ -1,7 +1,7 @@
 """Owns the labelled rows that a model is measured on: which files, how many rows, and what may not overlap."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +16,28 @@ from twohands.values import spell_whole
 
 Json = dict[str, object]
 HALVED = "Without --data, one half of the documents of --dev tunes and the other measures."
+# How pandas spells an empty cell, once a column was made one of strings.
+_NO_NAMES = frozenset({"nan", "<na>", "none", "null"})
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledFiles:
-    """Checked examples in the order of their files; `n_skipped` rows had no label and were asked to be passed over."""
+    """Checked examples in the order of their files; `n_skipped` rows had no label and were asked to be passed over.
+
+    `named` are the ids of rows that name their document; `misnamed` has those, by id with what stood there, whose
+    document bears the name of an empty cell.
+    """
 
     examples: list[Example]
     files: list[Json]
     n_skipped: int
+    named: frozenset[str]
+    misnamed: Mapping[str, str]
+
+    @property
+    def n_read(self) -> int:
+        """How many rows there are with those passed over."""
+        return len(self.examples) + self.n_skipped
 
     def describe(self) -> Json:
         """Name what was read, so that a figure can be traced to its rows."""
@@ -35,6 +48,26 @@ class LabelledFiles:
             "n_skipped": self.n_skipped,
             "fingerprint": fingerprint(self.examples),
         }
+
+
+def _part_misnamed(examples: Sequence[Example], named: Collection[str]) -> tuple[list[Example], dict[str, str]]:
+    """Make rows of a document called `nan` documents of their own, as those of an empty cell are.
+
+    Else all rows whose cell was empty would be one document, and intervals too wide.
+
+    Args:
+        examples: checked rows.
+        named: places of rows whose cell is not empty.
+
+    Returns:
+        The rows, and what stood there by the id of each that was changed.
+    """
+    misnamed = {
+        example.id: example.group
+        for example in examples
+        if example.place in named and example.group.casefold() in _NO_NAMES
+    }
+    return [replace(each, group=each.id) if each.id in misnamed else each for each in examples], misnamed
 
 
 def load_labelled(
@@ -50,7 +83,8 @@ def load_labelled(
             takes none.
 
     Returns:
-        The examples and their files.
+        The examples and their files. A row whose document is called `nan`, as pandas may write an empty cell, is its
+        own document, as one without a name is.
 
     Raises:
         FileReadError: a path is missing or of an unknown kind.
@@ -60,6 +94,7 @@ def load_labelled(
     examples: list[Example] = []
     files: list[Json] = []
     n_skipped = 0
+    named: set[str] = set()
     names = [head.name for head in taxonomy.heads]
     paths = expand_paths(paths)
     for path in paths:
@@ -68,13 +103,16 @@ def load_labelled(
         if skip_unlabelled:
             n_skipped += len(rows) - len(kept)
             rows = kept
+        named.update(row.place for row in rows if row.cells.get("group") is not None)
         examples += check_rows(rows, taxonomy, faults, default_source=path.stem, taxonomy_option=taxonomy_option)
         files.append({"name": str(path), "sha256": sha256_of_file(path), "n_rows": len(rows)})
     if n_skipped and not examples and not faults:
         advice = "" if taxonomy_option is None else f"; {advise_taxonomy(taxonomy_option)}"
         faults.append(f"all {n_skipped} rows are unlabelled: none has {' or '.join(names)}{advice}")
     finish_examples(examples, faults, ", ".join(map(str, paths)))
-    return LabelledFiles(examples, files, n_skipped)
+    examples, misnamed = _part_misnamed(examples, named)
+    of_named = frozenset(example.id for example in examples if example.place in named) - misnamed.keys()
+    return LabelledFiles(examples, files, n_skipped, of_named, misnamed)
 
 
 def _join_groups(examples: Sequence[Example]) -> dict[str, str]:
@@ -123,7 +161,7 @@ def halve(part: LabelledFiles, *, seed: int) -> tuple[LabelledFiles, LabelledFil
 
     def take(is_chosen: bool) -> LabelledFiles:
         kept = [example for example in part.examples if (together[example.group] in chosen) == is_chosen]
-        return LabelledFiles(kept, part.files, 0)
+        return replace(part, examples=kept, n_skipped=0)
 
     return take(True), take(False)
 

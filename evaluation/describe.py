@@ -52,6 +52,24 @@ def describe_labels(examples: Sequence[Example], taxonomy: Taxonomy) -> Json:
     return described
 
 
+def count_repeats(examples: Sequence[Example]) -> tuple[int, int]:
+    """Count rows whose text stood before.
+
+    Args:
+        examples: checked rows; texts are compared as models read them.
+
+    Returns:
+        How many there are, and how many of them have other labels than were first given to the text; a head that
+        nobody looked at differs from none.
+    """
+    first_given: dict[tuple[str, str], tuple[str, ...]] = {}
+    n_other = 0
+    for example in examples:
+        given = {(example.paragraph, head): words for head, words in example.labels.items() if words is not None}
+        n_other += any(first_given.setdefault(key, words) != words for key, words in given.items())
+    return len(examples) - len({example.paragraph for example in examples}), n_other
+
+
 def describe_examples(
     examples: Sequence[Example], taxonomy: Taxonomy, *, n_tokens: Sequence[int] = (), n_windows: Sequence[int] = ()
 ) -> Json:
@@ -72,7 +90,7 @@ def describe_examples(
         "n_words": _spread([len(example.paragraph.split()) for example in examples]),
         "rows_per_group": _spread(list(Counter(example.group for example in examples).values())),
         "n_sources": len({example.source for example in examples}),
-        "n_repeated_texts": len(examples) - len({example.paragraph for example in examples}),
+        "n_repeated_texts": count_repeats(examples)[0],
     }
     if n_tokens:
         described["n_tokens"] = _spread(n_tokens)

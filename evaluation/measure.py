@@ -11,6 +11,7 @@ import numpy.typing as npt
 from evaluation.calibration import measure_high_scores
 from evaluation.dataset import LabelledFiles
 from evaluation.deciders import Decisions
+from evaluation.describe import count_repeats
 from evaluation.linear import plain_rule
 from evaluation.ranking import measure_ranking
 from evaluation.rows import HeadRows, select_rows, share_of
@@ -163,9 +164,40 @@ def note_fitted(data: LabelledFiles, manifest: Manifest) -> list[str]:
     ]
 
 
-def note_skipped(data: LabelledFiles) -> list[str]:
-    """Say how many rows were passed over, if any."""
-    return [f"{data.n_skipped} rows without any label were passed over."] if data.n_skipped else []
+def _note_documents(data: LabelledFiles) -> list[str]:
+    """Of rows that name no document, or one by the name of an empty cell: nobody knows what they are part of."""
+    words = [data.misnamed[example.id] for example in data.examples if example.id in data.misnamed]
+    notes = []
+    if all(example.id not in data.named for example in data.examples):
+        notes.append("No row names its document (`group`): intervals take each row as a document of its own.")
+    if len(words) > 1:
+        notes.append(
+            f"{len(words)} rows have {' or '.join(dict.fromkeys(words))} as their `group`, as pandas may write an "
+            "empty cell: each is taken as a document of its own."
+        )
+    return notes
+
+
+def _note_repeated(data: LabelledFiles) -> list[str]:
+    """Of texts that count more than once; where labels of one differ, no answer is right for all its rows."""
+    n_repeats, n_other = count_repeats(data.examples)
+    if not n_repeats:
+        return []
+    rows = "1 row repeats" if n_repeats == 1 else f"{n_repeats} rows repeat"
+    return [f"{rows} the text of another ({n_other} with other labels); each counts as a row of its own."]
+
+
+def note_data(data: LabelledFiles) -> list[str]:
+    """Say what is to be known of the rows themselves.
+
+    Args:
+        data: what is measured.
+
+    Returns:
+        A sentence each, if there are any: of rows passed over, of such as name no document, and of repeated texts.
+    """
+    skipped = [f"{data.n_skipped} rows without any label were passed over."] if data.n_skipped else []
+    return [*skipped, *_note_documents(data), *_note_repeated(data)]
 
 
 def note_few(groups: Sequence[Hashable]) -> list[str]:
@@ -248,12 +280,25 @@ def _note_departing(rows: HeadRows) -> list[str]:
     ]
 
 
-def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy, *, with_mcc: bool = True) -> list[str]:
+def _note_open(rows: HeadRows, n_rows: int) -> list[str]:
+    """Of rows without a label that were perhaps meant to say that none applies, and then hide labels given wrongly."""
+    n_open = n_rows - len(rows.groups)
+    if rows.head.problem_type is not ProblemType.ANY_OF or not n_open or not (rows.truth == 1).any(axis=1).all():
+        return []
+    not_counted = "is not labelled and was not counted" if n_open == 1 else "are not labelled and were not counted"
+    return [
+        f"{n_open} of {n_rows} rows {not_counted}, and every counted row has a label; if an empty cell means none, "
+        "write `-` (in JSONL `[]`), or no label given to such a row counts as wrong."
+    ]
+
+
+def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy, *, n_rows: int, with_mcc: bool = True) -> list[str]:
     """Say what the figures cannot show.
 
     Args:
         selected: rows by head.
         taxonomy: all heads of the model.
+        n_rows: rows of all heads, with those that were passed over as they have no label.
         with_mcc: whether correlation is among the figures.
 
     Returns:
@@ -267,6 +312,7 @@ def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy, *, with_mcc:
         rows = selected[head.name]
         absent = note_absent(head.label_names, rows.truth == 1)
         rare = note_rare(head.label_names, rows.truth == 1, rows.groups)
-        limits = [*absent, *note_few(rows.groups), *rare, *(_note_departing(rows) if with_mcc else [])]
+        departing = _note_departing(rows) if with_mcc else []
+        limits = [*_note_open(rows, n_rows), *absent, *note_few(rows.groups), *rare, *departing]
         notes += [f"{head.name}: {note[0].lower()}{note[1:]}" for note in limits]
     return notes

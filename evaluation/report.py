@@ -14,6 +14,7 @@ from evaluation.tables import (
     list_labels,
     never_abstains,
     say_calibration,
+    say_checked,
     show_bootstrap_p,
     show_figure,
     show_number,
@@ -84,6 +85,7 @@ def make_environment() -> Any:  # noqa: ANN401 - jinja2's Environment, imported 
     environment.globals["most_drawn"] = MOST_DRAWN
     environment.globals["never_abstains"] = never_abstains
     environment.globals["say_calibration"] = say_calibration
+    environment.globals["say_checked"] = say_checked
     return environment
 
 

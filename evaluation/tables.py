@@ -97,6 +97,23 @@ def say_calibration(head: Mapping[str, Any]) -> str:
     return said
 
 
+def say_checked(head: Mapping[str, Any]) -> str:
+    """Say how far to trust that no file is named on which calibration was fitted.
+
+    Args:
+        head: of the object that `evaluate --json` prints.
+
+    Returns:
+        A sentence; nothing where a file is named.
+    """
+    if head.get("calibration_fitted_on"):
+        return ""
+    return (
+        "Whether the model was fitted or calibrated on these rows is checked by the file's digest only: a slice or a "
+        "converted copy of its train or dev file is not recognised."
+    )
+
+
 def _say_chance(ece: float, by_chance: Mapping[str, float]) -> str:
     return f"{'' if ece > by_chance['high'] else 'no '}more than chance would show"
 

@@ -50,7 +50,8 @@ def measure_accuracy(
             sample = Sample.of(rows, rows.draw(n_replicates=n_replicates, seed=seed))
             figures[name] = dict(sample.macro(macro_f1))
         found[entrant.name] = figures
-        notes = note_gaps(selected, entrant.classifier.taxonomy, with_mcc=False)  # the same rows, and so notes, for all
+        # The same rows, and so notes, for all.
+        notes = note_gaps(selected, entrant.classifier.taxonomy, n_rows=len(examples), with_mcc=False)
     return found, notes
 
 

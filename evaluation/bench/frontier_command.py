@@ -17,7 +17,7 @@ from evaluation.bench.options import JSON, REPORT, check_report, choose_texts, w
 from evaluation.bench.plot import check_plot_extra
 from evaluation.bench.speed import Case, measure_case
 from evaluation.dataset import load_labelled
-from evaluation.measure import note_fitted
+from evaluation.measure import note_data, note_fitted
 from evaluation.options import DATA, REPLICATES, SKIP, VariadicCommand, describe_command, list_versions, seed_option
 from evaluation.progress import show_progress
 from evaluation.tables import WIDTH
@@ -179,6 +179,7 @@ def frontier(
             for name, entrant in zip(models, entrants, strict=True)
         ]
         notes = [*gaps, *(note for each in entrants for note in note_fitted(labelled, each.classifier.manifest))]
+        notes += note_data(labelled)
     mark_models(measured)
     figures: Json = {
         "models": measured,

@@ -71,6 +71,25 @@ def test_alpha_of_the_example_comes_out_of_files_too():
     assert part["model"] is None
 
 
+@pytest.mark.issue(6)
+@pytest.mark.parametrize("scale", [None, SCALE])
+def test_of_two_annotators_one_against_the_rest_is_scotts_pi_and_the_pair_cohens_kappa(scale):
+    head = Head(
+        name="v", problem_type=ProblemType.ONE_OF, labels=[Label(name=name, description="a side") for name in STANCES]
+    )
+    first, second = np.random.default_rng(0).choice(3, size=(2, 200), p=(0.5, 0.3, 0.2))
+    second = np.where(np.arange(200) % 3 == 0, second, np.maximum(first, second))  # so that they give unlike shares
+    given = [{"a": (STANCES[a],), "b": (STANCES[b],)} for a, b in zip(first, second, strict=True)]
+    codings = Codings(head, [Item(str(n), None, str(n)) for n in range(200)], ["a", "b"], given, scale)
+    (part,) = measure_agreement(codings, None, n_replicates=100, seed=0, epsilon=0.1).values()
+    expected = sum((((first == label).mean() + (second == label).mean()) / 2) ** 2 for label in range(3))
+    pi = ((first == second).mean() - expected) / (1 - expected)
+    assert part["people"]["one_against_rest"]["kappa"]["value"] == pytest.approx(pi, abs=1e-12)
+    cohen = cohen_kappa_score(first, second)
+    assert part["people"]["pairs"][0]["kappa"]["value"] == pytest.approx(cohen, abs=1e-12)
+    assert pi < cohen - 0.001
+
+
 def test_kappa_is_that_of_the_textbook_example():
     # Fifty grant proposals, two readers: both yes 20, both no 15, first only 5, second only 10. Kappa is .4.
     a = np.array([1] * 20 + [0] * 15 + [1] * 5 + [0] * 10)

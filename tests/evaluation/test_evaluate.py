@@ -15,7 +15,7 @@ from evaluation.dataset import load_labelled
 from evaluation.measure import list_fitted, note_fitted
 from evaluation.rows import TOO_FEW_GROUPS
 from evaluation.slices import slice_values
-from evaluation.tables import say_calibration
+from evaluation.tables import say_calibration, say_checked
 from tests.evaluation.support import make_rows, write_rows
 from twohands import errors
 from twohands.examples import Example
@@ -352,6 +352,8 @@ def test_data_that_the_model_learnt_from_is_pointed_out(tiny_model, rows_file):
     said = say_calibration(plain | {"calibration_fitted_on": ["rows.jsonl"]})
     assert said.startswith(say_calibration(plain))
     assert "rows.jsonl, where it was fitted" in said
+    assert "a slice or a converted copy of its train or dev file is not recognised" in say_checked(plain)
+    assert say_checked(plain | {"calibration_fitted_on": ["rows.jsonl"]}) == ""
     assert len(note_fitted(labelled, known_as("dev"))) == 1
     assert note_fitted(labelled, known_as("test")) == []
 

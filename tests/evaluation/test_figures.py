@@ -177,11 +177,11 @@ def test_correlation_rests_on_the_documents_that_depart_from_the_most_frequent_l
     places = np.arange(60)
     truth, given = (np.where(places % 60 < n, 1 + places % 2, 0) for n in (n_true, n_given))
     rows = make_rows(taxonomy, truth, np.where(places == 59, 1, given) if n_given == n_true else given)
-    mcc, notes = measure(rows)["mcc"], note_gaps({"stance": rows}, taxonomy)
+    mcc, notes = measure(rows)["mcc"], note_gaps({"stance": rows}, taxonomy, n_rows=len(rows.groups))
     is_few = min(n_true, n_given) < 5
     assert (mcc["low"] is mcc["high"] is None) == is_few
     assert any("no interval of MCC" in note for note in notes) == is_few
-    compared = note_gaps({"stance": rows}, taxonomy, with_mcc=False)
+    compared = note_gaps({"stance": rows}, taxonomy, n_rows=len(rows.groups), with_mcc=False)
     assert not any("MCC" in note for note in compared)  # a comparison shows none
 
 
@@ -193,7 +193,7 @@ def test_macro_f1_rests_on_the_documents_of_its_rarest_label(taxonomy):
         rows = make_rows(taxonomy, truth, given)
         other = make_rows(taxonomy, truth, np.roll(given, 1))
         compared = compare_rows(rows, other, n_replicates=200, seed=0)["macro_f1"]
-        gaps = note_gaps({"stance": rows}, taxonomy)
+        gaps = note_gaps({"stance": rows}, taxonomy, n_rows=len(rows.groups))
         return measure(rows)["macro_f1"], compared, any("no interval of macro-F1" in note for note in gaps)
 
     few, compared, is_noted = measure_with(4)

@@ -183,7 +183,7 @@ def test_whether_calibration_error_is_chance_is_said(tiny_model, rows_file, tmp_
     high = printed["heads"]["topics"]["high_scores"]
     assert f"Over the {high['n']} of {90 * 4} scores" in page.read_text(encoding="utf-8")
     for head in printed["heads"].values():
-        assert f"Calibration error: {say_calibration(head)}." in page.read_text(encoding="utf-8")
+        assert f"Calibration error: {say_calibration(head)}. Whether the model was" in page.read_text(encoding="utf-8")
 
 
 def test_the_page_is_the_same_bytes_again_and_leaves_other_files_alone(tiny_model, rows_file, tmp_path):
