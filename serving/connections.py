@@ -88,6 +88,9 @@ class TimedConnection(H11Protocol):
 
     def handle_events(self) -> None:
         """Read on; bytes alone buy no more time, only a whole request does."""
+        if IS_TOO_MANY in self.app_state and len(self.connections) <= self.max_connections:
+            # It came amid a crowd that is gone, and was kept for its probes: what it asks from here on is served (#7).
+            del self.app_state[IS_TOO_MANY], self.header_timeout_s
         super().handle_events()
         if self.cycle is not None and not self.cycle.more_body:  # its task has not begun if the body came at once
             self.cycle.scope["state"][BODY_HAS_COME] = True
