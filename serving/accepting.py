@@ -1,4 +1,4 @@
-"""Owns which of two forms of an answer a client would rather have, by its header `accept`."""
+"""Owns which of two forms of an answer a client would rather have, by its headers `accept` and `accept-encoding`."""
 
 import re
 from collections.abc import Iterable
@@ -16,6 +16,31 @@ def _read_quality(written: str) -> float:
     return quality if quality <= 1 else 0.0
 
 
+def _read_qualities(accepted: Iterable[str]) -> dict[str, float]:
+    """The quality of each entry of a header, by what it names in lower case; an entry without one has the most."""
+    qualities: dict[str, float] = {}
+    for entry in (match[0] for header in accepted for match in _ENTRY.finditer(header)):
+        named, *parameters = _PART.findall(entry) or [""]
+        given = [(name.strip().lower(), value.strip()) for name, _, value in (p.partition("=") for p in parameters)]
+        qualities[named.strip().lower()] = next((_read_quality(v) for name, v in given if name == "q"), 1.0)
+    return qualities
+
+
+def takes_gzip(accepted: Iterable[str]) -> bool:
+    """Whether an answer may be sent in gzip: it is named, not only covered by a wildcard, and not refused.
+
+    Args:
+        accepted: each `accept-encoding` header; none takes the answer as it is.
+
+    Returns:
+        Whether it may.
+
+    Source:
+        RFC 9110, section 12.5.3.
+    """
+    return _read_qualities(accepted).get("gzip", 0.0) > 0
+
+
 def prefers_lines(accepted: Iterable[str]) -> bool:
     """Whether NDJSON is wanted rather than JSON: it is named, not only covered by a wildcard, and no less than JSON.
 
@@ -28,11 +53,7 @@ def prefers_lines(accepted: Iterable[str]) -> bool:
     Source:
         RFC 9110, section 12.5.1.
     """
-    qualities: dict[str, float] = {}
-    for entry in (match[0] for header in accepted for match in _ENTRY.finditer(header)):
-        media_type, *parameters = _PART.findall(entry) or [""]
-        named = [(name.strip().lower(), value.strip()) for name, _, value in (p.partition("=") for p in parameters)]
-        qualities[media_type.strip().lower()] = next((_read_quality(v) for name, v in named if name == "q"), 1.0)
+    qualities = _read_qualities(accepted)
     lines = qualities.get("application/x-ndjson", 0.0)
     # The most specific range that covers a type decides.
     ranges = ("application/json", "application/*", "*/*")

@@ -7,6 +7,7 @@ its answer, or never reads, would keep its connection for ever.
 import asyncio
 import contextlib
 import logging
+import select
 import socket
 import sys
 from http import HTTPStatus
@@ -31,10 +32,25 @@ N_REFUSED_AT_ONCE = 100
 # Those of nobody who asks make room for others beyond the bound, but not what a client may be about to use.
 LEAST_IDLE_S = 5.0
 _REFUSED_HEADER_TIMEOUT_S = 3.0
+# How often it is looked whether a client is still there of whose body nothing is read for the moment.
+LOOK_S = 1.0
 # In the state of a request's scope: the connection is one too many.
 IS_TOO_MANY = "is_one_too_many"
 # There, too: nothing of the body is waited for.
 BODY_HAS_COME = "body_has_come"
+
+
+def _has_left(connection: socket.socket) -> bool:
+    """Whether the other side has closed, though bytes may wait to be read before its end is.
+
+    One that closed only its sending side counts, too, as it does wherever that end is read. Where the system has no
+    such question (Linux alone tells of an end behind unread bytes) at most a broken connection is seen.
+    """
+    if not hasattr(select, "poll"):
+        return False
+    asked = select.poll()
+    asked.register(connection.fileno(), getattr(select, "POLLRDHUP", 0))
+    return bool(asked.poll(0))
 
 
 class TimedConnection(H11Protocol):
@@ -43,6 +59,7 @@ class TimedConnection(H11Protocol):
     header_timeout_s = HEADER_TIMEOUT_S
     write_timeout_s = WRITE_TIMEOUT_S
     least_idle_s = LEAST_IDLE_S
+    look_s = LOOK_S
     max_connections = sys.maxsize
     max_refused = N_REFUSED_AT_ONCE
 
@@ -56,6 +73,7 @@ class TimedConnection(H11Protocol):
         # Of their side: IDLE before a request, SEND_BODY behind its answer; None while nothing is asked of them.
         self._waits_in: object = None
         self._write_timer: asyncio.TimerHandle | None = None
+        self._look_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for the first request."""
@@ -80,6 +98,7 @@ class TimedConnection(H11Protocol):
         """Forget the timers, and tell a request that reads no more of its body."""
         self._header_timer = self._cancel(self._header_timer)
         self._write_timer = self._cancel(self._write_timer)
+        self._look_timer = self._cancel(self._look_timer)
         super().connection_lost(exc)
         if self.cycle is not None and not self.cycle.response_complete:
             lose = self.cycle.scope["state"].get(LOSE_CONNECTION)
@@ -88,6 +107,9 @@ class TimedConnection(H11Protocol):
 
     def handle_events(self) -> None:
         """Read on; bytes alone buy no more time, only a whole request does."""
+        if IS_TOO_MANY in self.app_state and len(self.connections) <= self.max_connections:
+            # It came amid a crowd that is gone, and was kept for its probes: what it asks from here on is served (#7).
+            del self.app_state[IS_TOO_MANY], self.header_timeout_s
         super().handle_events()
         if self.cycle is not None and not self.cycle.more_body:  # its task has not begun if the body came at once
             self.cycle.scope["state"][BODY_HAS_COME] = True
@@ -96,6 +118,7 @@ class TimedConnection(H11Protocol):
             if not self.cycle.response_complete and not self.conn.trailing_data[0]:
                 self.flow.resume_reading()
         self._watch_header()
+        self._watch_pause()
 
     def on_response_complete(self) -> None:
         """What comes of the body from here on is read by nobody, and what was written must be read in time."""
@@ -182,6 +205,23 @@ class TimedConnection(H11Protocol):
         self._waits_in, self._header_timer = waits_in, self._cancel(self._header_timer)
         if waits_in is not None:
             self._header_timer = self.loop.call_later(self.header_timeout_s, self.transport.abort)
+
+    def _watch_pause(self) -> None:
+        """While nothing of a body is read, its end is not either: a stream whose client left would work on (#7)."""
+        if self._look_timer is None and self._is_paused_amid_body():
+            self._look_timer = self.loop.call_later(self.look_s, self._look)
+
+    def _look(self) -> None:
+        self._look_timer = None
+        # Behind a whole body reading may wait for another request, whose answer is still owed.
+        if self._is_paused_amid_body() and _has_left(self.transport.get_extra_info("socket")):
+            self.transport.abort()
+        else:
+            self._watch_pause()
+
+    def _is_paused_amid_body(self) -> bool:
+        is_amid = self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete
+        return is_amid and self.flow.read_paused
 
     def _watch_end(self) -> None:
         """A connection that is closed stays open until all is read: not for ever, however little it is."""

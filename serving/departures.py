@@ -26,13 +26,17 @@ class _Connection:
         self._is_told = is_told
         self._request_task = asyncio.current_task()
         self._watch: asyncio.Task[None] | None = None
-        self.is_gone = self.has_begun = self._is_done = self._has_whole_body = False
+        self.is_gone = self.has_begun = self._is_done = self._has_whole_body = self._is_asking = False
 
     async def receive(self) -> Message:
         if self._watch is not None:
             await asyncio.shield(self._watch)
             return {"type": "http.disconnect"}
-        message = await self._receive()
+        self._is_asking = True
+        try:
+            message = await self._receive()
+        finally:
+            self._is_asking = False
         if message["type"] == "http.disconnect":
             if asyncio.current_task() is not self._request_task:
                 self._leave()
@@ -57,7 +61,7 @@ class _Connection:
 
         Else, before an answer begins, whoever reads the body learns of it in time.
         """
-        if self.has_begun or self._has_whole_body:
+        if self.has_begun or self._has_whole_body or not self._is_asking:
             self._leave()
 
     def _leave(self) -> None:
@@ -81,8 +85,8 @@ class CancelWhenGone:
     """ASGI middleware: cancels the request when its connection breaks.
 
     From the end of a body on it is told by `LOSE_CONNECTION`, or watches the connection behind a server that does not
-    tell; amid a body it sees what a task beside the request's reads, and of an answer that has begun meanwhile, as
-    streams have it, it is told as well.
+    tell; amid a body it sees what a task beside the request's reads, and where nobody reads, or an answer has begun
+    meanwhile, as streams have it, it is told as well.
 
     Neither FastAPI nor uvicorn does: an answer would be computed to its end and thrown away, which under overload,
     when clients give up and ask again, is most of the work.

@@ -19,6 +19,7 @@ from serving.document_schemas import EXPLAIN, LINES, DocumentRequest, DocumentRe
 from serving.endings import LAST_WORDS
 from serving.extract import extract
 from serving.failures import note_failure, read_failure
+from serving.limits import is_json_type, read_media_type
 from serving.models import Models
 from serving.operations import get_models
 from serving.patience import PatientClassifier
@@ -142,14 +143,15 @@ class Readers:
             self._n_here -= 1
 
 
-def _read_type(declared: str) -> _Wanted:
+def _read_type(headers: Mapping[str, str]) -> _Wanted:
     """What the body is declared to be: a document by its media type and charset, or JSON that holds one."""
-    media_type = declared.partition(";")[0].strip().lower()
-    media_type = _ALSO_READ.get(media_type, media_type)
+    media_type = read_media_type(headers)
+    media_type = _JSON if is_json_type(media_type) else _ALSO_READ.get(media_type, media_type)
     if media_type != _JSON and media_type not in _SUFFIXES:
         read = ", ".join([*_SUFFIXES, *_ALSO_READ])
         raise MediaTypeError(f"send a document with its `content-type`: {read} or {_JSON}")
-    charset = _read_charset(declared) if media_type not in {_JSON, "application/pdf", _DOCX} else None
+    is_text = media_type not in {_JSON, "application/pdf", _DOCX}
+    charset = _read_charset(headers["content-type"]) if is_text else None
     return _Wanted(media_type, charset=charset)
 
 
@@ -318,7 +320,7 @@ async def classify_document(
     as it is made: a line with `model` and `document`, a line for each paragraph, and one with `summary`, or with
     `error` where it had to break off. The query says what the body does not: a document by itself can say nothing.
     """
-    asked = _read_type(request.headers.get("content-type", ""))
+    asked = _read_type(request.headers)
     asked = replace(asked, model=model, explain=explain, lines=lines, thresholds=parse_thresholds(threshold))
     if asked.media_type != _JSON:  # nothing of a document is asked for that is refused by its query
         _find_service(models, asked)

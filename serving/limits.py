@@ -17,12 +17,22 @@ from twohands.errors import BodyTimeoutError, BodyTooLargeError, MediaTypeError,
 # Logs and headers carry the id: nothing that could break a line or a quote is taken over.
 _ID_HEADER = REQUEST_ID_HEADER.encode()
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:=-]{1,128}")
-_JSON_TYPE = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json", re.IGNORECASE)
+_JSON_TYPE = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json")
 # A file as it is; no browser form of another site can declare that either.
-_LINES_TYPE = re.compile(r"application/(?:(?:x-)?(?:ndjson|jsonl|jsonlines|json-lines)|octet-stream)", re.IGNORECASE)
+_LINES_TYPE = re.compile(r"application/(?:(?:x-)?(?:ndjson|jsonl|jsonlines|json-lines)|octet-stream)")
 _ADVICE = "; send fewer paragraphs in one request"
 _DRAIN_BYTES = 64 * 1024 * 1024
 _DRAIN_TIMEOUT_S = 10.0
+
+
+def read_media_type(headers: Mapping[str, str]) -> str:
+    """The media type of a body in lower case, without its parameters; empty if none is declared."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def is_json_type(media_type: str) -> bool:
+    """Whether a media type, as `read_media_type` gives it, is JSON or a kind of it, such as `application/ld+json`."""
+    return _JSON_TYPE.fullmatch(media_type) is not None
 
 
 def check_media_type(headers: Mapping[str, str], *, is_stream: bool = False) -> None:
@@ -35,10 +45,10 @@ def check_media_type(headers: Mapping[str, str], *, is_stream: bool = False) -> 
     Raises:
         MediaTypeError: `content-type` is missing or another.
     """
-    media_type = headers.get("content-type", "").partition(";")[0].strip()
+    media_type = read_media_type(headers)
     if is_stream and not _LINES_TYPE.fullmatch(media_type):
         raise MediaTypeError("send one JSON value a line, with the header `content-type: application/x-ndjson`")
-    if not is_stream and not _JSON_TYPE.fullmatch(media_type):
+    if not is_stream and not is_json_type(media_type):
         raise MediaTypeError("send JSON, with the header `content-type: application/json`")
 
 

@@ -320,14 +320,14 @@ class Models:
         """
         slot = self.get_slot(name)
         async with slot.lock:
-            await self._serve_version(slot, sha256)
+            await self._serve_version(slot, sha256, outcome=None)
 
-    async def _serve_version(self, slot: Slot, sha256: str) -> None:
+    async def _serve_version(self, slot: Slot, sha256: str, *, outcome: str | None) -> None:
         if slot.current.classifier.sha256 == sha256:
             return
         if slot.previous is not None and slot.previous.classifier.sha256 == sha256:
             back, slot.previous = slot.previous, None
-            self._exchange(slot, back, outcome="rolled_back")
+            self._exchange(slot, back, outcome=outcome)
             return
         copy = None if self._shared is None else self._shared.archive.find(sha256)
         # Where there was no room for a copy, the folder holds it yet, unless something else came into it (#4).
@@ -343,7 +343,7 @@ class Models:
             told = "model %s goes on as it was in this process: %s cannot be served [%s]"
             _LOGGER.error(told, slot.name, sha256, error.code)  # noqa: TRY400 - a trace would say no more
             raise ReloadError(f"{slot.name} goes on as it was; the one wanted cannot be served: {error}") from error
-        self._exchange(slot, fresh, outcome="reloaded")
+        self._exchange(slot, fresh, outcome=outcome)
 
     async def rollback(self, name: str) -> None:
         """Let the model before answer again.
@@ -359,7 +359,7 @@ class Models:
         async with slot.lock:
             if slot.previous_identity is None:
                 raise ReloadError(f"{name} was not exchanged since the start; there is nothing to go back to")
-            await self._serve_version(slot, slot.previous_identity["sha256"])
+            await self._serve_version(slot, slot.previous_identity["sha256"], outcome="rolled_back")
 
     async def reload_all(self) -> None:
         """Reload every model; a folder that cannot be served is logged, and its model goes on."""
@@ -369,14 +369,16 @@ class Models:
             except ReloadError:
                 continue
 
-    def _exchange(self, slot: Slot, fresh: Service, *, outcome: str) -> None:
+    def _exchange(self, slot: Slot, fresh: Service, *, outcome: str | None) -> None:
+        """Let another model answer; None does not count it, as the worker that was asked has (#7)."""
         if slot.current.phase is Phase.STOPPING:  # the signal to stop came while it was loading
             fresh.begin_stop()
         oldest, slot.previous = slot.previous, slot.current
         slot.watch.end(slot.current)
         slot.current = fresh
         slot.watch.begin(fresh)
-        self._metrics.reloads.labels(outcome).inc()
+        if outcome is not None:
+            self._metrics.reloads.labels(outcome).inc()
         _LOGGER.info("model %s is now %s", slot.name, fresh.classifier.sha256)
         self._on_change(self)
         if oldest is not None:

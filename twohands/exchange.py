@@ -22,6 +22,8 @@ _TOO_COSTLY = "deadline_exceeded"
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 _BACKOFF_S, _MAX_BACKOFF_S = 0.5, 20.0
 _MAX_BATCH_BYTES = 1_000_000
+# As bodies are written. Of a string it gives the same as `json.dumps`, which would make one such for each.
+_JSON = json.JSONEncoder(ensure_ascii=False)
 
 
 class Retries:
@@ -173,7 +175,7 @@ def cut_batches(texts: Iterable[str], *, max_texts: int, faults: dict[int, Input
         faults: takes those of texts that no request can carry, by their places; see `put_back`.
 
     Yields:
-        All other texts in order; a request of several stays below a megabyte of text.
+        All other texts in order; a request of several stays below a megabyte as JSON.
     """
     batch: list[str] = []
     n_bytes = 0
@@ -183,6 +185,9 @@ def cut_batches(texts: Iterable[str], *, max_texts: int, faults: dict[int, Input
         except InputTypeError as fault:
             faults[place] = fault
             continue
+        # What JSON adds is ASCII, so it is as many bytes as characters: quotes, and up to five for each that it
+        # escapes, by which a text of tabs or control characters is more than the service takes (#7).
+        n_new += len(_JSON.encode(text)) - len(text) + len(", ")
         if batch and (len(batch) == max_texts or n_bytes + n_new > _MAX_BATCH_BYTES):
             yield batch
             batch, n_bytes = [], 0
@@ -211,7 +216,7 @@ def make_classify_call(
         wanted["explain"] = True
     if model is not None:
         wanted["model"] = model
-    return Call("POST", "/v1/classify", json.dumps(wanted, ensure_ascii=False).encode())
+    return Call("POST", "/v1/classify", _JSON.encode(wanted).encode())
 
 
 def _list_kinds(kind: type[InputError]) -> Iterator[type[InputError]]:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from serving.accepting import takes_gzip
 from serving.page.files import INDEX, WebFile, load_files
 from serving.protocols.heads import find_service
 from twohands import __version__
@@ -45,7 +46,7 @@ def _answer(request: Request, found: WebFile, **headers: str) -> Response:
     if found.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=sent)
     content = found.content
-    if found.zipped is not None and "gzip" in request.headers.get("accept-encoding", ""):
+    if found.zipped is not None and takes_gzip(request.headers.getlist("accept-encoding")):
         content, sent = found.zipped, sent | {"content-encoding": "gzip"}
     return Response(content, headers=sent, media_type=found.media_type)
 

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from serving.limits import check_media_type, read_body
+from serving.limits import check_media_type, read_body, read_media_type
 from serving.models import Models
 from serving.protocols.documented import (
     BINARY,
@@ -167,7 +167,7 @@ def _check_parameters(wanted: InferRequest, known: dict[str, Any]) -> None:
 
 def _check_headers(request: Request) -> None:
     # Triton's client names no media type at all; whoever names one must name the right one.
-    if request.headers.get("content-type", "application/octet-stream") != "application/octet-stream":
+    if "content-type" in request.headers and read_media_type(request.headers) != "application/octet-stream":
         check_media_type(request.headers)
 
 

@@ -16,6 +16,7 @@ from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
 from serving.limits import check_media_type, read_body
+from serving.models import Models
 from serving.protocols.heads import Function, Ranked, apply_function, find_head, find_service, rank_labels
 from serving.reading import Encoded
 from serving.schemas import TEXT_SCHEMA, check_text_or_list, parse_as, read_whole
@@ -120,27 +121,34 @@ class Lists:
     total_ms: float
 
 
-def read_texts(inputs: str | Sequence[object], *, is_pair_flat: bool) -> tuple[list[object], bool]:
-    """Tell one text from a batch.
+def _is_batch(inputs: str | Sequence[object], *, is_pair_flat: bool) -> bool:
+    """Whether inputs are a batch, not one text or, where a flat list is read as TEI does, the two halves of a pair."""
+    if isinstance(inputs, str):
+        return False
+    return not (is_pair_flat and inputs and all(isinstance(item, str) for item in inputs))
+
+
+def _read_texts(inputs: str | Sequence[object], *, is_batch: bool) -> list[object]:
+    """The texts of a request.
 
     Args:
         inputs: a text, a flat list of texts, or a list with a list of one text for each.
-        is_pair_flat: read a flat list as TEI does, as the two halves of one pair.
+        is_batch: as `_is_batch` has it.
 
     Returns:
-        The texts, and whether they came as a batch.
+        As said; each may still be of a wrong kind.
 
     Raises:
         EmptyParagraphError: the list is empty.
         ProtocolError: a pair; this model reads one text.
     """
     if isinstance(inputs, str):
-        return [inputs], False
+        return [inputs]
     if not inputs:
         raise EmptyParagraphError("`inputs` cannot be empty")
-    if is_pair_flat and all(isinstance(item, str) for item in inputs):
+    if not is_batch:
         if len(inputs) == 1:
-            return [inputs[0]], False
+            return [inputs[0]]
         raise ProtocolError(
             "`inputs`: a flat list is a pair here, and this model reads one text; send [[text], [text]]"
         )
@@ -149,7 +157,7 @@ def read_texts(inputs: str | Sequence[object], *, is_pair_flat: bool) -> tuple[l
         if isinstance(item, list) and len(item) != 1:
             raise ProtocolError(f"`inputs[{place}]`: {len(item)} texts, but this model reads one text and no pairs")
         texts.append(item[0] if isinstance(item, list) else item)
-    return texts, True
+    return texts
 
 
 def _check_parameters(wanted: ListRequest) -> None:
@@ -243,15 +251,17 @@ async def answer_lists(request: Request, *, model: str | None = None, head: str 
     started_s = time.perf_counter()
     check_media_type(request.headers)
     wanted = parse_as(ListRequest, await read_body(request))
+    models: Models = request.app.state.models
+    is_pair_flat = models.settings.flat_list == "pair" and not wanted.is_hugging_face
+    is_batch = _is_batch(wanted.inputs, is_pair_flat=is_pair_flat)
     tei = None if wanted.is_hugging_face else request.app.state.metrics.tei
     if tei is not None:
-        tei.count_request(is_batch=not isinstance(wanted.inputs, str))
+        tei.count_request(is_batch=is_batch)
         request.state.tei_is_counted = True  # and so will its end be, however it ends
     _check_parameters(wanted)
     service = find_service(request, model)
     found = find_head(service.classifier, head if head is not None else request.query_params.get("head"))
-    is_pair_flat = service.settings.flat_list == "pair" and not wanted.is_hugging_face
-    texts, is_batch = read_texts(wanted.inputs, is_pair_flat=is_pair_flat)
+    texts = _read_texts(wanted.inputs, is_batch=is_batch)
     if len(texts) > service.settings.max_inputs:
         most = service.settings.max_inputs
         raise TooManyInputsError(f"batch size {len(texts)} > maximum allowed batch size {most}")

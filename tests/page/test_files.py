@@ -47,6 +47,24 @@ def test_files_are_sent_zipped_and_only_once(client):
     assert "content-encoding" not in plain.headers
 
 
+@pytest.mark.issue(7)
+@pytest.mark.parametrize(
+    ("accepted", "is_zipped"),
+    [
+        ("gzip", True),
+        ("br;q=1.0, GZIP ; q=0.001", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, identity", False),
+        ("xgzip", False),
+        ("*", False),
+    ],
+)
+def test_files_are_zipped_for_who_takes_them_so(client, accepted, is_zipped):
+    answer = client.get("/page/js/main.js", headers={"accept-encoding": accepted})
+    assert answer.content == load_files()["js/main.js"].content
+    assert answer.headers.get("content-encoding") == ("gzip" if is_zipped else None)
+
+
 @pytest.mark.parametrize(
     "path", ["", "none.js", "index.html", "../routes.py", "%2e%2e/routes.py", "js/", "js//main.js"]
 )

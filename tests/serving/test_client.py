@@ -23,7 +23,7 @@ from twohands.errors import (
     ServiceError,
     ServiceUnreachableError,
 )
-from twohands.exchange import Retries, cut_batches, read_failure, read_items, read_retry_after
+from twohands.exchange import Retries, cut_batches, make_classify_call, read_failure, read_items, read_retry_after
 from twohands.prediction import OneOf, read_prediction
 
 pytestmark = pytest.mark.anyio
@@ -232,10 +232,36 @@ def test_batches_by_number_and_by_bytes(monkeypatch):
     faults = {}
     assert list(cut_batches(["a", None, "b", "c"], max_texts=2, faults=faults)) == [["a", "b"], ["c"]]
     assert list(faults) == [1]
-    monkeypatch.setattr(exchange, "_MAX_BATCH_BYTES", 10)
+    monkeypatch.setattr(exchange, "_MAX_BATCH_BYTES", 15)
     batches = list(cut_batches(["中国", "中国", "a" * 50, "b"], max_texts=9, faults=faults))
     assert batches == [["中国"], ["中国"], ["a" * 50], ["b"]]
     assert list(cut_batches([], max_texts=2, faults=faults)) == []
+
+
+@pytest.mark.issue(7)
+@pytest.mark.parametrize("text", ["\x01" * 5, '"\\\n\t' * 4, "\x7f\x1f中国\u2028", "😀é" * 3])
+def test_no_batch_of_several_has_more_bytes_as_json_than_it_may(monkeypatch, text):
+    most = 100
+    monkeypatch.setattr(exchange, "_MAX_BATCH_BYTES", most)
+    batches = list(cut_batches([text] * 20, max_texts=99, faults={}))
+    n_around = len(make_classify_call([], thresholds=None, explain=False, model=None).body)
+    sizes = [len(make_classify_call(batch, thresholds=None, explain=False, model=None).body) for batch in batches]
+    n_one = len(json.dumps(text, ensure_ascii=False).encode()) + 2
+    assert max(sizes) - n_around <= most
+    assert all(size - n_around > most - n_one - 2 for size in sizes[:-1])  # and no fewer than there is room for
+    assert [each for batch in batches for each in batch] == [text] * 20
+
+
+@pytest.mark.issue(7)
+async def test_texts_that_json_escapes_are_sent_in_requests_that_the_service_takes(url):
+    """Two of 300 kB were sent in one request of 3.6 MB, which is refused, and the others with them."""
+    texts = ["\x01" * 300_000, "\x02" * 300_000, "the plan"]
+    with Client(url) as client:
+        *long, last = client.classify(texts)
+    async with AsyncClient(url) as client:
+        *others, same = await client.classify(texts)
+    assert [each.code for each in long + others] == ["paragraph_too_long"] * 4
+    assert (last.stance.label, same) == ("state-led", last)
 
 
 @pytest.mark.issue(4)

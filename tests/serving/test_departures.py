@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from serving.app import create_app
+from serving.connections import TimedConnection
 from serving.departures import CALLS_LOSE_CONNECTION, LOSE_CONNECTION, CancelWhenGone
 from serving.settings import ServeSettings
 from tests.serving.running import run_server
@@ -174,6 +175,42 @@ async def test_what_a_request_held_is_freed_at_once_and_not_by_the_garbage_colle
         gc.enable()
 
 
+@pytest.mark.issue(7)
+async def test_loss_amid_a_body_of_which_nobody_asks_for_more_is_a_departure_before_the_answer_too():
+    has_begun = asyncio.Event()
+
+    async def app(_scope, receive, _send):
+        await receive()
+        has_begun.set()
+        await asyncio.sleep(60)
+
+    async def receive():
+        return {"type": "http.request", "body": b"plan", "more_body": True}
+
+    scope = make_scope() | {"state": {CALLS_LOSE_CONNECTION: True}, "app": None}
+    client = Client()
+    task = asyncio.create_task(CancelWhenGone(app)(scope, receive, client.send))
+    await asyncio.wait_for(has_begun.wait(), 5)
+    scope["state"][LOSE_CONNECTION]()
+    await asyncio.wait_for(task, 5)
+    assert client.sent[0]["status"] == 400  # which nobody reads
+
+
+async def test_loss_amid_a_body_that_is_asked_for_is_told_by_its_end():
+    seen, messages = [], asyncio.Queue()
+
+    async def app(_scope, receive, _send):
+        seen.append((await receive())["type"])
+
+    scope = make_scope() | {"state": {CALLS_LOSE_CONNECTION: True}, "app": None}
+    task = asyncio.create_task(CancelWhenGone(app)(scope, messages.get, Client().send))
+    await asyncio.sleep(0)
+    scope["state"][LOSE_CONNECTION]()
+    messages.put_nowait({"type": "http.disconnect"})
+    await asyncio.wait_for(task, 5)
+    assert seen == ["http.disconnect"]
+
+
 def test_broken_connection_to_a_real_server_ends_the_work(tiny_model, classifier):
     gate = Gate(7, n_free=1)
     slow = with_session(classifier, gate.run_batch, num_threads=1)
@@ -196,6 +233,20 @@ def post(body, more=b""):
     return head + more + b"content-length: %d\r\n\r\n" % len(body) + body
 
 
+def count_in_flight(url):
+    """How many requests are, the one that asks among them."""
+    shown = httpx.get(f"{url}/metrics").text
+    return float(re.search(r"^twohands_requests_in_flight (.+)", shown, flags=re.MULTILINE)[1])
+
+
+def wait_for_departure(url):
+    """How many requests are in flight once all but the one that asks are gone, or after some seconds."""
+    waited_until_s = time.monotonic() + 10
+    while (n_in_flight := count_in_flight(url)) > 1 and time.monotonic() < waited_until_s:
+        time.sleep(0.05)
+    return n_in_flight
+
+
 @pytest.mark.issue(4)
 @pytest.mark.parametrize("more", [b"", b"connection: close\r\n"])
 def test_broken_connection_behind_a_large_body_ends_the_work(tiny_model, classifier, more):
@@ -206,12 +257,7 @@ def test_broken_connection_behind_a_large_body_ends_the_work(tiny_model, classif
         with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
             connection.sendall(post(BODY + b" " * 400_000, more))
             assert gate.reached.wait(10)
-        waited_until_s = time.monotonic() + 10
-        n_in_flight = 2.0
-        while n_in_flight > 1 and time.monotonic() < waited_until_s:  # who asks is one
-            time.sleep(0.05)
-            shown = httpx.get(f"{url}/metrics").text
-            n_in_flight = float(re.search(r"^twohands_requests_in_flight (.+)", shown, flags=re.MULTILINE)[1])
+        n_in_flight = wait_for_departure(url)
         gate.opened.set()  # or the server would never stop
     assert n_in_flight == 1
 
@@ -257,3 +303,30 @@ def test_broken_connection_amid_a_stream_ends_the_work(tiny_model, classifier):
         while "twohands_queue_depth 0.0" not in httpx.get(f"{url}/metrics").text:
             assert time.monotonic() < waited_until_s
         assert gate.n_begun < n_begun + 500  # of the 2,000 and more that were read
+
+
+STREAM = b"POST /v1/classify/stream HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-ndjson\r\n"
+ROWS = b'"plan"\n' * 3000
+
+
+@pytest.mark.issue(7)
+@pytest.mark.parametrize("n_pieces", [3, 7])  # less than makes the service read no more, and more
+def test_broken_connection_amid_a_stream_before_its_first_answer_ends_the_work(
+    tiny_model, classifier, monkeypatch, n_pieces
+):
+    monkeypatch.setattr(TimedConnection, "look_s", 0.2)
+    gate = Gate(7, n_free=1)
+    slow = with_session(classifier, gate.run_batch, num_threads=1)
+    with run_server(ServeSettings(model=str(tiny_model)), slow) as url:
+        address = urlsplit(url)
+        with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+            connection.sendall(STREAM + b"content-length: 1000000000\r\n\r\n" + ROWS)
+            assert gate.reached.wait(10)
+            for _ in range(n_pieces - 1):
+                time.sleep(0.1)  # so that each is read by itself
+                connection.sendall(ROWS)
+            time.sleep(1)
+            assert count_in_flight(url) == 2  # who only waits is not taken for one who left
+        n_in_flight = wait_for_departure(url)
+        gate.opened.set()  # or the server would never stop
+    assert n_in_flight == 1

@@ -83,6 +83,16 @@ async def test_what_a_warning_speaks_of_is_left_out_of_the_summary_unless_there_
     assert sum(label["n_given"] for label in only["heads"]["stance"]["labels"].values()) == 1
 
 
+@pytest.mark.issue(7)
+@pytest.mark.parametrize("media_type", ["application/vnd.api+json", "Application/LD+JSON; charset=utf-8"])
+async def test_kinds_of_json_are_taken_as_where_texts_are_classified(client, media_type):
+    content = json.dumps({"text": TEXT})
+    answer = await send(client, content, media_type)
+    assert answer.status_code == 200
+    assert answer.json() == (await send(client, content, "application/json")).json()
+    assert (await send(client, content, "application/json-seq")).status_code == 415
+
+
 async def test_json_gives_the_same_as_the_document_itself_and_takes_thresholds(client):
     plain = (await send(client, TEXT)).json()
     assert (await client.post("/v1/documents", json={"text": TEXT})).json() == plain

@@ -134,11 +134,19 @@ async def test_bodies_of_kserves_client_are_answered(client, more):
     assert outputs_of(response)["label"]["data"] == ["state-led", "market-led"]
 
 
-async def test_bytes_of_kserves_client_are_answered(client):
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "application/octet-stream",
+        pytest.param("Application/Octet-Stream", marks=pytest.mark.issue(7)),
+        pytest.param("application/octet-stream; charset=binary", marks=pytest.mark.issue(7)),
+    ],
+)
+async def test_bytes_of_kserves_client_are_answered(client, media_type):
     tensor = {name: fact for name, fact in make_input(["plan"]).items() if name != "data"}
     blob = pack(["plan"])
     content = json.dumps(KSERVE | {"inputs": [tensor | {"parameters": {"binary_data_size": len(blob)}}]}).encode()
-    headers = {"inference-header-content-length": str(len(content)), "content-type": "application/octet-stream"}
+    headers = {"inference-header-content-length": str(len(content)), "content-type": media_type}
     response = await client.post(URL, content=content + blob, headers=headers)
     assert outputs_of(response)["label"]["data"] == ["state-led"]
 

@@ -121,6 +121,24 @@ async def test_dashboards_of_text_embeddings_inference_find_their_names(client):
     assert len(edges) == 36
 
 
+@pytest.mark.issue(7)
+async def test_tei_counts_a_flat_list_that_is_one_pair_as_one_request_from_its_beginning_to_its_end(
+    settings, classifier
+):
+    app = create_app(settings.model_copy(update={"flat_list": "pair"}), classifier)
+    async with open_client(app) as client:
+        for inputs, status in ((["plan"], 200), (["plan", "market"], 422), ([["plan"], ["market"]], 200), ([], 400)):
+            assert (await client.post("/predict", json={"inputs": inputs})).status_code == status
+        shown = app.state.metrics.show().decode()
+    for line in (
+        'te_request_count{method="single"} 2.0',
+        'te_request_success{method="single"} 1.0',
+        'te_request_count{method="batch"} 2.0',
+        'te_request_success{method="batch"} 1.0',
+    ):
+        assert f"\n{line}\n" in shown
+
+
 async def test_tei_counts_requests_as_they_come_and_calls_only_faults_of_the_model_inference(settings, classifier):
     def fail(windows):
         return np.full((len(windows), 7), np.nan if calls else 0, dtype=np.float32)

@@ -2,6 +2,7 @@ import asyncio
 import contextvars
 import json
 import math
+import re
 import shutil
 import signal
 import time
@@ -15,7 +16,7 @@ from serving.archive import Archive
 from serving.commands import name_models
 from serving.folders import name_each, name_folders
 from serving.merging import Merged
-from serving.metrics import Metrics
+from serving.metrics import RELOAD_OUTCOMES, Metrics
 from serving.models import Shared
 from serving.service import Phase
 from serving.settings import ServeSettings
@@ -339,6 +340,44 @@ async def test_a_worker_serves_what_the_others_do_where_no_copy_could_be_kept(tm
         assert 'twohands_model_reloads_total{outcome="refused"} 1.0' in app.state.metrics.show().decode()
     (told,) = [each for each in caplog.records if each.levelname == "ERROR"]
     assert wanted in told.getMessage()
+
+
+@pytest.mark.issue(7)
+async def test_an_exchange_is_counted_by_the_worker_that_was_asked_alone(tmp_path, folder):
+    archive, digests = Archive(tmp_path / "kept"), []
+    for wanted in ("1", "2", "3"):
+        build_tiny_model(folder, version=wanted)
+        digests.append(load_manifest(folder)[1])
+        archive.keep(folder, digests[-1])
+    shared = Shared(archive, {"mine": [digests[1], digests[0]]})
+    app = create_app(ServeSettings(model=str(folder), num_threads=1), shared=shared)
+
+    def count(outcome):
+        shown = app.state.metrics.show().decode()
+        return float(re.search(rf'^twohands_model_reloads_total{{outcome="{outcome}"}} (.+)', shown, re.MULTILINE)[1])
+
+    async with open_client(app) as client:
+        for digest in (digests[2], digests[1]):  # loaded, and back to what is in memory
+            await app.state.models.serve_version("mine", digest)
+        assert await version(client) == "2"
+        assert [count(outcome) for outcome in RELOAD_OUTCOMES] == [0] * len(RELOAD_OUTCOMES)
+        assert (await exchange(client, "rollback")).status_code == 200
+        assert (count("rolled_back"), count("reloaded")) == (1, 0)
+
+
+@pytest.mark.issue(7)
+async def test_a_rollback_to_what_is_not_in_memory_counts_as_one(tmp_path, folder):
+    archive, digests = Archive(tmp_path / "kept"), []
+    for wanted in ("1", "2"):
+        build_tiny_model(folder, version=wanted)
+        digests.insert(0, load_manifest(folder)[1])
+        archive.keep(folder, digests[0])
+    app = create_app(ServeSettings(model=str(folder), num_threads=1), shared=Shared(archive, {"mine": digests}))
+    async with open_client(app) as client:
+        assert (await exchange(client, "rollback")).json()["outcome"] == "rolled_back"
+    shown = app.state.metrics.show().decode()
+    assert 'twohands_model_reloads_total{outcome="rolled_back"} 1.0' in shown
+    assert 'twohands_model_reloads_total{outcome="reloaded"} 0.0' in shown
 
 
 def test_names_stay_what_they_were_whatever_a_folder_of_models_holds_later(tmp_path):

@@ -193,6 +193,32 @@ def test_probes_beyond_the_bound_that_are_kept_open_keep_nobody_out(tiny_model, 
             assert read_one(connection)[0] == 200
 
 
+@pytest.mark.issue(7)
+def test_a_connection_that_came_amid_a_crowd_is_served_once_that_is_gone(tiny_model, classifier, monkeypatch):
+    monkeypatch.setattr("serving.connections._REFUSED_HEADER_TIMEOUT_S", 0.5)
+    ask, probe = HEAD % len(BODY) + BODY, b"GET /readyz HTTP/1.1\r\nhost: service\r\n\r\n"
+    settings = ServeSettings(model=str(tiny_model), max_connections=2)
+    with run_server(settings, classifier) as url, ExitStack() as opened:
+        crowd = [opened.enter_context(connect(url)) for _ in range(2)]
+        for connection in crowd:
+            connection.sendall(probe)
+            assert read_one(connection)[0] == 200
+        kept, other = (opened.enter_context(connect(url)) for _ in range(2))
+        for connection in (kept, other):
+            connection.sendall(probe)
+            assert read_one(connection)[0] == 200
+        other.sendall(ask)
+        assert read_one(other)[0] == 503
+        assert other.recv(1) == b""
+        for connection in crowd:
+            connection.close()
+        time.sleep(0.5)  # the service learns of it
+        kept.sendall(ask[:20])
+        time.sleep(1)  # as long as others may take for their headers
+        kept.sendall(ask[20:])
+        assert read_one(kept)[0] == 200
+
+
 def test_a_refused_body_that_stops_is_answered_all_the_same(impatient, caplog, monkeypatch):
     monkeypatch.setattr(TimedConnection, "header_timeout_s", 0.5)  # behind the answer as before a request
     with connect(impatient) as connection:
