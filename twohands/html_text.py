@@ -5,11 +5,12 @@ import re
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import groupby
 from types import ModuleType
 from typing import Any
 
-from twohands.charsets import decode, find_codec, find_marked_codec
+from twohands.charsets import decode, find_codec, find_marked_codec, is_mostly_utf_8
 from twohands.errors import FileReadError
 from twohands.html_beside import is_beside
 from twohands.html_markup import simplify_markup
@@ -221,18 +222,36 @@ def _to_lines(pieces: Iterator[tuple[str, bool]]) -> Iterator[str]:
         yield "\n".join(line.rstrip() if has_lines else line.strip() for line in lines)
 
 
+def _decode_faulty(content: bytes, bs4: ModuleType, known: str | None) -> str:
+    """What is not all of its encoding, without a byte order mark; guessed only where nothing is known of it.
+
+    A guess depends on which libraries are installed, and one bad byte spoilt all other letters by it (#4).
+    """
+    if known and known != "utf-8":
+        with suppress(UnicodeDecodeError):  # hardly any other text is valid by chance
+            return content.decode("utf-8")
+        return decode(content, known, errors="replace")
+    if is_mostly_utf_8(content):
+        return content.decode("utf-8", "replace")
+    if known:  # by mistake, as of pages that were made on Windows
+        return decode(content, "cp1252")
+    return bs4.dammit.UnicodeDammit(content, is_html=True).unicode_markup or ""
+
+
 def _decode(content: bytes, bs4: ModuleType, codec: str | None) -> str:
     """As browsers do where an encoding is known; else it is guessed."""
     marked = find_marked_codec(content)
-    if not marked and not codec:
+    if marked:
+        return decode(content, marked, errors="replace").removeprefix("\ufeff")
+    if not codec:
         declared = bs4.dammit.EncodingDetector.find_declared_encoding(content, is_html=True)
         codec = find_codec(declared) if declared else None
         if codec and codec.startswith("utf-16"):  # which was no UTF-16, or the word could not have been found
             codec = "utf-8"
     try:
-        return decode(content, marked or codec or "utf-8").removeprefix("\ufeff")
+        return decode(content, codec or "utf-8")
     except UnicodeDecodeError:
-        return bs4.dammit.UnicodeDammit(content, is_html=True).unicode_markup or ""
+        return _decode_faulty(content, bs4, codec)
 
 
 def html_to_text(content: bytes, *, bs4: ModuleType, codec: str | None = None, name: str = "the document") -> str:

@@ -151,3 +151,38 @@ def test_a_page_may_hold_a_few_control_characters():
     assert extract_text(b"<p>Sell\x0bthe yards</p>", suffix=".html", name="x") == "Sell the yards"  # 4% of a short one
     filled = page.encode() + bytes(4096 - len(page))  # to the end of a block, as after a crash
     assert extract_text(filled, suffix=".html", name="x") == extract_text(page.encode(), suffix=".html", name="x")
+
+
+PLAN = "The ministry\u2019s plan \u2013 \u201clend to the yards\u201d \u2013 costs \u20ac5 billion."
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("head", ["", "<meta charset=utf-8>", "\ufeff"])
+@pytest.mark.parametrize("bad", [b"\xe9", "\U0001f600".encode()[:2]])
+def test_one_bad_byte_spoils_no_other_letter_whatever_is_installed(monkeypatch, head, bad):
+    bs4 = pytest.importorskip("bs4")
+    monkeypatch.setattr(bs4.dammit, "UnicodeDammit", None)  # it guesses, otherwise with charset_normalizer
+    page = f"{head}<p>{PLAN}</p><p>Caf".encode() + bad + b" owners agree.</p>"
+    assert extract_text(page, suffix=".html", name="x") == f"{PLAN}\n\nCaf\ufffd owners agree."
+
+
+@pytest.mark.issue(4)
+def test_a_page_that_names_the_wrong_encoding_is_not_guessed(monkeypatch):
+    bs4 = pytest.importorskip("bs4")
+    monkeypatch.setattr(bs4.dammit, "UnicodeDammit", None)
+    told = {"suffix": ".html", "name": "x"}
+    words = "\u201cCaf\u00e9\u201d"
+    assert extract_text(f"<meta charset=utf-8><p>{words}</p>".encode("cp1252"), **told) == words
+    assert extract_text(f"<meta charset=gb2312><p>{words}\u2026 \U0001f600</p>".encode(), **told) == (
+        f"{words}\u2026 \U0001f600"
+    )
+    assert extract_text(b"<meta charset=gb2312><p>\xb9\xfa\xff.</p>", **told) == "\u56fd\ufffd."
+    assert extract_text(b"<meta charset=windows-1253><p>caf\xd2</p>", **told) == "caf\ufffd"
+    assert extract_text("\ufeffYards".encode("utf-16") + b"\x00", **told).startswith("Yards")
+
+
+@pytest.mark.issue(4)
+def test_what_is_neither_named_nor_utf_8_is_guessed():
+    pytest.importorskip("bs4")
+    words = "\u201cThe caf\u00e9s\u201d \u2013 so said the ministry \u2013 \u201care to be sold\u201d."
+    assert extract_text(f"<p>{words}</p>".encode("cp1252"), suffix=".html", name="x") == words
