@@ -186,3 +186,63 @@ def test_what_is_neither_named_nor_utf_8_is_guessed():
     pytest.importorskip("bs4")
     words = "\u201cThe caf\u00e9s\u201d \u2013 so said the ministry \u2013 \u201care to be sold\u201d."
     assert extract_text(f"<p>{words}</p>".encode("cp1252"), suffix=".html", name="x") == words
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "<aside>Buy our paper</aside>",
+        "<nav><a>Home</a></nav>",
+        "<div class=ad>Buy our paper</div>",
+        "<footer>Read more</footer>",
+        "<form>Sign up</form>",
+        "<div role=complementary>Read more</div>",
+    ],
+)
+def test_a_block_that_is_not_read_parts_the_text_on_either_side(beside):
+    assert read(f"<div>{FIRST}{beside}{SECOND}</div>") == [FIRST, SECOND]
+    listed = f"<ul><li>{beside}We lend</li><li>we buy{beside}</li><li>we sell</li></ul>"
+    assert read(f"<p>{FIRST}</p><p>We do three things:</p>{listed}<p>{SECOND}") == [
+        FIRST,
+        "We do three things: - We lend - we buy - we sell",
+        SECOND,
+    ]
+
+
+@pytest.mark.issue(4)
+def test_what_is_not_read_within_a_line_leaves_a_space_if_it_is_seen():
+    pytest.importorskip("bs4")
+    for beside, text in [
+        ("<button>Copy</button>", "a b"),
+        ("<span class=ad>Buy</span>", "a b"),
+        ("<svg><title>x</title></svg>", "ab"),
+        ("<span hidden>x</span>", "ab"),
+        ("<span aria-hidden=true>x</span>", "ab"),
+    ]:
+        page = f"<p>{FIRST}</p><p>a{beside}b</p>"
+        assert extract_text(page.encode(), suffix=".html", name="x") == f"{FIRST}\n\n{text}"
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("heading", ["h3", "div role=heading"])
+def test_a_heading_that_is_a_button_is_a_heading(heading):
+    pytest.importorskip("bs4")
+    end = heading.split()[0]
+    button = "<span><button aria-expanded=true>Coal<svg><title>Open</title></svg></button></span>"
+    page = f"<{heading}>{button}</{end}><p>{FIRST}</p><{heading}>Iron <button>Copy link</button></{end}><p>{SECOND}</p>"
+    marks = "###" if heading == "h3" else "##"
+    assert extract_text(page.encode(), suffix=".html", name="x") == (
+        f"{marks} Coal\n\n{FIRST}\n\n{marks} Iron\n\n{SECOND}"
+    )
+
+
+@pytest.mark.issue(4)
+def test_what_is_struck_out_is_not_read_unless_it_is_most_of_the_page():
+    change = "The toll shall be <del>ten</del><ins>twenty</ins> crowns from <s>May</s><strike>April</strike> June."
+    assert read(f"<p>{change}</p><del><p>{HIDDEN}</p></del><p>{FIRST}</p>") == [
+        "The toll shall be twenty crowns from June.",
+        FIRST,
+    ]
+    assert read(f"<del><p>{FIRST}</p><p>{SECOND}</p></del><p>So said he.</p>") == [FIRST, SECOND, "So said he."]
+    assert read(f"<p>{FIRST}</p><p>{SECOND}</p><p><s>It sold.<p>{HIDDEN}</p>") == [FIRST, SECOND, "It sold.", HIDDEN]
