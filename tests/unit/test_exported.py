@@ -157,8 +157,9 @@ def test_times_beside_a_video_are_not_read_and_those_of_a_blog_part_its_entries(
         "{name}  10:0{n} AM\n{words}\n",
     ],
 )
-def test_names_beside_times_are_speakers(form):
-    said = [("Ada Lind", FIRST), ("Bo Tarn", LAST), ("Ada Lind", LAST)]
+@pytest.mark.parametrize("names", [("Ada Lind", "Bo Tarn"), ("Speaker 1", "Speaker 2")])
+def test_names_beside_times_are_speakers(form, names):
+    said = [(names[0], FIRST), (names[1], LAST), (names[0], LAST)]
     raw = "".join(form.format(n=n, name=name, words=words) for n, (name, words) in enumerate(said))
     found = split_paragraphs(raw)
     assert [(p.speaker, p.text) for p in found] == [(name, f"{name}: {words}") for name, words in said]
