@@ -43,7 +43,7 @@ _COUNTED = re.compile(
     r"stage|step|table|target|tier|title|type|unit|version|volume|web|zone)s?"
     r"|(?:app|arts?|cl|ch|eqs?|figs?|nos?|paras?|pp|regs?|secs?|tab|vols?)\.?"
     r"|(?-i:AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|IDR|INR|JPY|KRW|MXN|MYR|NGN|NOK|NZD|PHP|PLN|RMB|RON|RUB|SAR|"
-    r"SDR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR))\Z",
+    r"SDR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND))\Z",
     re.IGNORECASE,
 )
 _MONTH = re.compile(r"(?:January|February|March|April|May|June|July|August|September|October|November|December)\b(?!,)")
