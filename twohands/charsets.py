@@ -4,6 +4,7 @@ Knows nothing of what documents are.
 """
 
 import codecs
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
@@ -28,6 +29,7 @@ _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
 }  # fmt: skip
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 LONGEST_MARK = max(map(len, _BYTE_ORDER_MARKS))  # bytes
 
 
@@ -74,7 +76,22 @@ def _make_table(codec: str) -> str:
     )
 
 
-def decode(content: bytes, codec: str) -> str:
+def is_mostly_utf_8(content: bytes) -> bool:
+    """Say whether bytes that are not all UTF-8 are so but for some, as where a page was put together of two sources.
+
+    Args:
+        content: of a document.
+
+    Returns:
+        Whether at least as many of its characters beyond ASCII are UTF-8 as are none: of other encodings few are by
+        chance. True where all is ASCII.
+    """
+    text = content.decode("utf-8", "replace")
+    n_bad = text.count("\ufffd") - content.count("\ufffd".encode())  # the text may have some of its own
+    return n_bad * 2 <= len(_BEYOND_ASCII.findall(text))
+
+
+def decode(content: bytes, codec: str, *, errors: str = "strict") -> str:
     """Decode a document.
 
     In Windows code pages a byte from 80 to 9F (hexadecimal) without a character of its own is the control character of
@@ -85,12 +102,13 @@ def decode(content: bytes, codec: str) -> str:
     Args:
         content: of the document.
         codec: from `find_codec` or `find_marked_codec`.
+        errors: what becomes of bytes that are none of it, by Python's name: "strict" or "replace".
 
     Returns:
         Its text.
 
     Raises:
-        UnicodeDecodeError: it is in another encoding.
+        UnicodeDecodeError: it is in another encoding, and `errors` is "strict".
 
     Source:
         WHATWG Encoding Standard, "Indexes".
@@ -102,8 +120,8 @@ def decode(content: bytes, codec: str) -> str:
         return content.decode(codec)
     except UnicodeDecodeError:
         if codec != "cp874" and not codec.startswith("cp125"):
-            raise
-        return codecs.charmap_decode(content, "strict", _make_table(codec))[0]
+            return content.decode(codec, errors)
+        return codecs.charmap_decode(content, errors, _make_table(codec))[0]
 
 
 def read_utf_8_lines(lines: Iterable[bytes]) -> Iterator[bytes]:

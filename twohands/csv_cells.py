@@ -20,6 +20,7 @@ _NAME_WORDS = 3  # of a column, where it might be prose
 _MIN_SPACED = 3  # names, where it might be prose: "Text, Ada Lind" is a byline
 _MIN_EVEN = 3  # lines
 _SAID = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)  # the first line, by which Excel is told
+_QUOTED = re.compile(r'"[^"]*+"')
 _NOT_UTF_8 = re.compile(r"[\udc80-\udcff]")  # as "surrogateescape" has the bytes that are none
 
 
@@ -62,9 +63,28 @@ class _Lines:
 
 
 def _find_delimiter(header: str) -> str:
-    """A comma; or the semicolon or tab of a header without one, as Excel writes where a comma marks decimals."""
-    others = [mark for mark in ";\t" if mark in header]
-    return others[0] if len(others) == 1 and "," not in header else ","
+    """A comma; or the semicolon or tab of a header without one, as Excel writes where a comma marks decimals.
+
+    Commas in quoted names are none, nor are those with a space behind each where the other mark stands more often:
+    `id;text;Place, date` was read as two columns (#4).
+    """
+    bare = _QUOTED.sub("", header)
+    others = [mark for mark in ";\t" if mark in bare]
+    if len(others) != 1:
+        return ","
+    n_commas = bare.count(",")
+    is_in_names = bare.count(", ") == n_commas < bare.count(others[0])
+    return others[0] if is_in_names else ","
+
+
+def _explain(error: csv.Error) -> str:
+    """What is wrong with a row; Python's words for a cell beyond its limit tell of no limit of ours (#4)."""
+    if "field limit" in str(error):
+        return (
+            f"a cell has more than {_FIELD_CHARS:,} characters; cut it into several rows, or close the quotation mark "
+            "before it"
+        )
+    return f"not CSV ({error}); a quote within a cell is doubled"
 
 
 def _read_header(lines: _Lines, path: Path) -> tuple[list[str], Iterator[list[str]], str]:
@@ -224,7 +244,7 @@ def read_csv_cells(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[st
             except csv.Error as error:
                 # A quote that nothing closes would take the rows below it along.
                 lines.go_back(1)
-                faults.append(f"{path}:{lines.number}: not CSV ({error}); a quote within a cell is doubled")
+                faults.append(f"{path}:{lines.number}: {_explain(error)}")
                 continue
             place = f"{path}:{lines.number}"
             try:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from twohands.ends import ends_with_stop
+from twohands.speakers import NUMBERED
 
 MIN_CUES = 3
 ENDED_WORDS = 60  # of cues, behind which a paragraph ends with the next sentence
@@ -39,7 +40,7 @@ _TAG = re.compile(
 )
 _VOICE = re.compile(r"<v(?:\.[^\s<>]{1,40})?[ \t]+([^<>\r\n]{1,60})>")
 _WORD = r"[^\W\d_a-z][^\s:<>\[\]()]*+"
-_NAME = rf"{_WORD}(?:[ ]{_WORD}){{0,4}}+"
+_NAME = rf"(?:{NUMBERED}|{_WORD}(?:[ ]{_WORD}){{0,4}}+)"
 _TURN = re.compile(rf"[ \t]*(?:(?P<mark>>>+|-)[ \t]*+)?(?P<name>{_NAME}:(?=\s))?")
 
 _NL = r"(?>\r\n|\r|\n)"

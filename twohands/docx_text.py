@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from html import escape
 from xml.parsers import expat
 
+from twohands.ends import ends_clause, may_end_sentence
 from twohands.errors import FileReadError
 
 MAX_PART_BYTES = 100_000_000  # of one part unpacked: a packed file of some kilobytes may hold as many gigabytes
@@ -31,7 +32,9 @@ _FORMER = {"del", "moveFrom", "pPrChange", "rPrChange"}
 _STYLED = {"p": "pStyle", "r": "rStyle", "": ""}  # what may be hidden, and what names its style
 _HOLDERS = {"p", "r"}
 _OFF = {"0", "false", "off"}  # values of a mark that takes back what a style says
-_BREAKS = {"tab": " ", "br": " ", "cr": " ", "noBreakHyphen": "-"}
+_LINE_END = "\x1e"  # which no XML has, and is white space to Python; line ends within `w:t` are spaces
+_BREAKS = {"tab": " ", "br": _LINE_END, "cr": _LINE_END, "noBreakHyphen": "-"}
+_LISTS = ("list bullet", "list number")  # names of styles begin so, of which Word knows itself that they are items'
 # RuntimeError and NotImplementedError: of zip, what is locked or packed in a way that nobody uses. LookupError: of XML
 # that says to be in an encoding that there is not.
 _BROKEN = (
@@ -41,18 +44,27 @@ _BROKEN = (
 _NOTES = {"footnote": "word/footnotes.xml", "endnote": "word/endnotes.xml"}
 
 
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """What a style says of its paragraphs, or one that it is based on; `level` counts from 0, 9 is that of text."""
+
+    name: str = ""
+    is_item: bool = False
+    level: str = ""
+
+
 @dataclass(slots=True)
 class _Paragraph:
     words: list[str] = field(default_factory=list)
-    style: str = ""
-    is_item: bool = False
+    style: _Style = field(default_factory=_Style)
+    is_item: bool | None = None  # None: as its style says
     level: str = ""
 
 
 class _Part:
     """Reads one part of the file: blocks of HTML in order, and the notes that it refers to."""
 
-    def __init__(self, styles: Mapping[str, str], hidden: Collection[str] = ()) -> None:
+    def __init__(self, styles: Mapping[str, _Style], hidden: Collection[str] = ()) -> None:
         self.blocks: list[str] = []
         self.by_note: dict[str, list[str]] = {}  # by id, in a part that holds notes
         # By kind and id, its number: told once, or a small file refers a million times to one long note.
@@ -96,14 +108,15 @@ class _Part:
         elif tag == "vanish" and holder == "r":  # of a paragraph, it hides the sign of its end alone
             self._is_hidden[-1] = holder, value not in _OFF
         if tag == "pStyle":
-            here.style = self._styles.get(value, value.lower())
+            here.style = self._styles.get(value) or _Style(value.lower())
         elif tag == "outlineLvl" and value.isdigit():
             here.level = value
         elif tag == "numId":
             here.is_item = value != "0"
         elif not self._is_hidden[-1][1]:
             self._is_text = tag == "t"
-            here.words.append(_BREAKS.get(tag, ""))
+            is_soft = _get(attributes, "type") in {"", "textWrapping"}  # and not of a page or a column
+            here.words.append(_BREAKS.get(tag, "") if is_soft or tag != "br" else " ")
             if tag in {"footnoteReference", "endnoteReference"}:
                 note = tag.removesuffix("Reference"), _get(attributes, "id")
                 here.words.append(f"[^{self.referred.setdefault(note, len(self.referred) + 1)}]")
@@ -138,18 +151,20 @@ class _Part:
 
     def _close(self, paragraph: _Paragraph) -> None:
         words = "".join(paragraph.words).strip()
-        if not words or paragraph.style.startswith(("toc ", "table of ")):
+        if not words or paragraph.style.name.startswith(("toc ", "table of ")):
             return
-        level = _find_level(paragraph)
-        is_item = (paragraph.is_item or paragraph.style.startswith(("list bullet", "list number"))) and not level
+        level = _find_level(paragraph, words)
+        is_item = (paragraph.style.is_item if paragraph.is_item is None else paragraph.is_item) and not level
         is_item &= len(words.split()) <= LONGEST_ITEM
         if is_item and not self._is_list:
             self._target.append("<ul>")
             self._is_list = True
         elif not is_item:
             self._close_list()
-        kind = "li" if is_item else f"h{level}" if level else "figcaption" if paragraph.style == "caption" else "p"
-        self._target.append(f"<{kind}>{escape(words, quote=False)}</{kind}>")
+        is_caption = paragraph.style.name == "caption"
+        kind = "li" if is_item else f"h{level}" if level else "figcaption" if is_caption else "p"
+        between = "<br/>" if kind == "p" else " "
+        self._target.append(f"<{kind}>{escape(words, quote=False).replace(_LINE_END, between)}</{kind}>")
 
 
 def _tag(name: str) -> str:
@@ -160,20 +175,25 @@ def _get(attributes: Mapping[str, str], name: str) -> str:
     return attributes.get(_W + name) or attributes.get(_STRICT + name) or ""
 
 
-def _find_level(paragraph: _Paragraph) -> int:
-    found = _HEADING.match(paragraph.style)
+def _find_level(paragraph: _Paragraph, words: str) -> int:
+    found = _HEADING.match(paragraph.style.name)
     if found:
         return min(int(found[1] or 1) + (found[1] is not None), 6)
-    return min(int(paragraph.level) + 2, 6) if paragraph.level and int(paragraph.level) < 9 else 0
+    # Contracts have styles with levels for their clauses, too.
+    is_clause = may_end_sentence(words) or ends_clause(words)
+    level = paragraph.level or ("" if is_clause else paragraph.style.level)
+    return min(int(level) + 2, 6) if level and int(level) < 9 else 0
 
 
 class _Styles:
-    """Reads the names of styles by their ids, which are of the language of Word; names are English in each."""
+    """Reads what styles say by their ids, which are of the language of Word; names are English in each."""
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
         self._bases: dict[str, str] = {}
         self._hidden: dict[str, bool] = {}  # where a style says so or the contrary
+        self._items: dict[str, bool] = {}  # likewise, or where its name says so
+        self._levels: dict[str, str] = {}
         self._id = ""
 
     def begin(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -184,32 +204,37 @@ class _Styles:
             self._id = _get(attributes, "styleId")
         elif tag == "name":
             self._names[self._id] = value.lower()
+            if value.lower().startswith(_LISTS):
+                self._items.setdefault(self._id, True)
         elif tag == "basedOn":
             self._bases[self._id] = value
+        elif tag == "numId" and self._id:
+            self._items[self._id] = value != "0"
+        elif tag == "outlineLvl" and value.isdigit() and self._id:
+            self._levels[self._id] = value
 
-    def list_names(self) -> dict[str, str]:
-        """The name by which each style is known here: its own, or that of a heading that it is based on."""
-        names = {}
+    def _find_bases(self, style: str) -> list[str]:
+        """A style and those that it is based on, the nearest first, which counts where several say something."""
+        found = [style]
+        while len(found) < _MAX_STYLES and (base := self._bases.get(found[-1], "")):
+            found.append(base)
+        return found
+
+    def list_styles(self) -> dict[str, _Style]:
+        """What is known of each style by its id; its name is its own, or that of a heading that it is based on."""
+        styles = {}
         for style, name in self._names.items():
-            names[style], base = name, style
-            for _ in range(_MAX_STYLES):
-                if _HEADING.match(self._names.get(base, "")):
-                    names[style] = self._names[base]
-                    break
-                base = self._bases.get(base, "")
-        return names
+            bases = self._find_bases(style)
+            headings = (self._names[base] for base in bases if _HEADING.match(self._names.get(base, "")))
+            is_item = next((self._items[base] for base in bases if base in self._items), False)
+            level = next((self._levels[base] for base in bases if base in self._levels), "")
+            styles[style] = _Style(next(headings, name), is_item, level)
+        return styles
 
     def list_hidden(self) -> set[str]:
         """The styles whose words are hidden, by themselves or by what they are based on."""
-        hidden = set()
-        for style in self._names:
-            base = style
-            for _ in range(_MAX_STYLES):
-                if base in self._hidden:  # the nearest counts
-                    hidden |= {style} if self._hidden[base] else set()
-                    break
-                base = self._bases.get(base, "")
-        return hidden
+        said = {style: [self._hidden.get(base) for base in self._find_bases(style)] for style in self._names}
+        return {style for style, each in said.items() if next((value for value in each if value is not None), False)}
 
 
 def _parse(content: bytes, reader: _Part | _Styles) -> None:
@@ -246,8 +271,8 @@ def docx_to_html(content: bytes, name: str) -> bytes:
         name: of the document, for messages.
 
     Returns:
-        HTML in UTF-8: headings, paragraphs, items of lists, tables, captions, and notes at the end. What is numbered
-        loses its number, and an item of more than `LONGEST_ITEM` words is a paragraph.
+        HTML in UTF-8: headings, paragraphs with their line breaks, items of lists, tables, captions, and notes at the
+        end. What is numbered loses its number, and an item of more than `LONGEST_ITEM` words is a paragraph.
 
     Raises:
         FileReadError: it is no such document, is locked, or holds too much.
@@ -257,7 +282,7 @@ def docx_to_html(content: bytes, name: str) -> bytes:
             styles = _Styles()
             if found := _read_part(archive, "word/styles.xml"):
                 _parse(found, styles)
-            part = _Part(styles.list_names(), styles.list_hidden())
+            part = _Part(styles.list_styles(), styles.list_hidden())
             main = next(filter(_MAIN.fullmatch, archive.namelist()), "")
             if not main:
                 raise ValueError("there is no word/document.xml in it")

@@ -3,6 +3,7 @@
 import re
 
 CLOSERS = r"['\"\u2019\u201d)\]]"
+_END_CLOSERS = r"['\"\u2019\u201d\u2018\u201c)\]]"  # German quotes, too; amid a text these begin an English quotation
 _TAIL_CHARS = 80  # what stands further before an end says nothing of it
 
 # Bare digits are a note's only behind a word or what closes: 3.5 is a number, and so is what follows "No." or "p.".
@@ -17,14 +18,14 @@ _IN_BRACKETS = (
 NOTES = rf"(?:\s?(?:{_IN_BRACKETS}|{_SUPERSCRIPTS}|{_DIGITS}))*+"
 
 # What else closes and stops in other scripts and in Markdown: asked for only where a wrong "no" would lose text.
-_ALL_CLOSERS = r"['\"\u2019\u201d)\]*_\u00bb\u203a\u300d\u300f]"
+_ALL_CLOSERS = r"['\"\u2019\u201d\u2018\u201c)\]*_\u00bb\u203a\u300d\u300f]"
 _STOPS = r".!?\u2026\u3002\u061f\u06d4\u0964\uff01\uff1f"
 _ALL_CLOSED = rf"(?:[^\S\r\n]?{_ALL_CLOSERS})*+{NOTES}{_ALL_CLOSERS}*+$"
 _ANY_END = re.compile(rf"[{_STOPS}:;\uff1a]{_ALL_CLOSED}")
 _ANY_STOP = re.compile(rf"[{_STOPS}]{_ALL_CLOSED}")
-SENTENCE_END = re.compile(rf"[.!?:;\u2026\u3002]{CLOSERS}*+{NOTES}{CLOSERS}*+$")
-_COMMA = re.compile(rf",{CLOSERS}*+(?:\s++(?:and|or|and/or|but))?$")
-_CLAUSE_END = re.compile(rf"[,;]{CLOSERS}*+(?:\s++(?:and|or|and/or|but))?$")
+SENTENCE_END = re.compile(rf"[.!?:;\u2026\u3002]{_END_CLOSERS}*+{NOTES}{_END_CLOSERS}*+$")
+_COMMA = re.compile(rf",{_END_CLOSERS}*+(?:\s++(?:and|or|and/or|but))?$")
+_CLAUSE_END = re.compile(rf"[,;]{_END_CLOSERS}*+(?:\s++(?:and|or|and/or|but))?$")
 
 
 def ends_sentence(text: str) -> bool:

@@ -5,12 +5,15 @@ from collections.abc import Callable
 from twohands.blank_tags import blank_tags
 from twohands.cues import blank_cues
 from twohands.footnotes import blank_footnotes
+from twohands.invisible import blank_invisible
 from twohands.line_ends import use_common_line_ends
 from twohands.page_edges import blank_page_edges
 
 
 def blank_exported(text: str, check: Callable[[], None]) -> str:
     """Put spaces and line ends in the place of tags, times of subtitles, notes, edges of pages and other line ends.
+
+    Spaces, too, in that of what nobody sees at the edges of lines.
 
     Args:
         text: the raw document.
@@ -20,5 +23,5 @@ def blank_exported(text: str, check: Callable[[], None]) -> str:
         A text of the same length, so that what is found in it stands there in the raw one.
     """
     check()
-    text = blank_cues(blank_tags(use_common_line_ends(text), check), check)
+    text = blank_cues(blank_tags(blank_invisible(use_common_line_ends(text)), check), check)
     return blank_page_edges(blank_footnotes(text, check), check)

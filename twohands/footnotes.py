@@ -36,12 +36,14 @@ _RAISED = re.compile(r"(?<=[^\s\d])[\u00b9\u00b2\u00b3\u2070\u2074-\u2079]{1,3}"
 _BARE = re.compile(
     r"(?:(?<=[^\W\d_]{3})|(?<=[^\W\d_][.,;:!?])|(?<=[.,;:!?%)][\"'\u201d\u2019)]))\d{1,3}(?![\w%]|[.,:/-]\d)"
 )
-# What is counted by a number behind it: "schedule1", "fig.1".
+# What is counted by a number behind it: "schedule1", "fig.1"; and the signs of currencies, "EUR1 billion".
 _COUNTED = re.compile(
     r"\b(?:(?:annex|appendix|article|box|category|chapter|chart|class|clause|equation|exhibit|figure|form|formula|goal|"
     r"group|item|level|objective|option|page|paragraph|part|phase|pillar|question|regulation|rule|schedule|scope|section|"
     r"stage|step|table|target|tier|title|type|unit|version|volume|web|zone)s?"
-    r"|(?:app|arts?|cl|ch|eqs?|figs?|nos?|paras?|pp|regs?|secs?|tab|vols?)\.?)\Z",
+    r"|(?:app|arts?|cl|ch|eqs?|figs?|nos?|paras?|pp|regs?|secs?|tab|vols?)\.?"
+    r"|(?-i:AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|IDR|INR|JPY|KRW|MXN|MYR|NGN|NOK|NZD|PHP|PLN|RMB|RON|RUB|SAR|"
+    r"SDR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND))\Z",
     re.IGNORECASE,
 )
 _MONTH = re.compile(r"(?:January|February|March|April|May|June|July|August|September|October|November|December)\b(?!,)")

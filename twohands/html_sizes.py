@@ -47,6 +47,11 @@ def is_main(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
     return not {tag.name, find_role(tag)}.isdisjoint({"main", "article"})
 
 
+def is_heading(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
+    """Whether an element is a heading, by its name or its role."""
+    return tag.name in HEADINGS or find_role(tag) == "heading"
+
+
 def descend(top: Any, bs4: ModuleType) -> list[Any]:  # noqa: ANN401 - a tag of an optional library
     """All within a tag, in the order of the page, by what each holds: `_drop` mends no other links."""
     found: list[Any] = []

@@ -5,15 +5,16 @@ import re
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from itertools import groupby
+from contextlib import suppress
+from itertools import groupby, islice
 from types import ModuleType
 from typing import Any
 
-from twohands.charsets import decode, find_codec, find_marked_codec
+from twohands.charsets import decode, find_codec, find_marked_codec, is_mostly_utf_8
 from twohands.errors import FileReadError
 from twohands.html_beside import is_beside
 from twohands.html_markup import simplify_markup
-from twohands.html_sizes import Size, descend, find_role, is_main, list_classes, measure
+from twohands.html_sizes import BLOCKS, Size, descend, find_role, is_heading, is_main, list_classes, measure
 from twohands.html_walk import ITEM_ENDS, walk
 from twohands.runs import MIN_WORDS
 
@@ -25,6 +26,12 @@ _NOT_TEXT = [
     "amp-sidebar", "amp-social-share", "amp-user-notification",
 ]  # fmt: skip
 _FRAMES = {"header", "footer"}
+# Of these what is seen stands between the words on either side, as a line or as a box within one; svg and math may be a
+# part of a word.
+_SEEN_BLOCKS = {*BLOCKS, *_FRAMES, "nav", "aside", "search", "amp-ad", "amp-consent", "amp-sidebar", "amp-social-share"}
+_PART_OF_WORDS = {"title", "script", "style", "noscript", "template", "svg", "math", "datalist", "dialog"}
+_STRUCK = {"del", "s", "strike"}
+_HEADING_LEVELS = 3  # between a button and the heading around it
 # Elements of other names that stand for some of these, or for the header and footer of the page.
 _FRAME_ROLES = {"navigation", "complementary", "banner", "contentinfo", "search", "menu", "menubar"}
 _DIALOG_ROLES = {"dialog", "alertdialog"}
@@ -94,15 +101,78 @@ def _drop(tags: list[Any]) -> None:
         holder.contents = [node for node in holder.contents if id(node) not in dropped]
 
 
+def _drop_seen(tags: list[Any], bs4: ModuleType) -> None:
+    """Take away what readers see, and leave of it what parts the words on either side: an empty block, or a space.
+
+    A sentence went on behind an advertisement with the next one, without a space (#4).
+    """
+    inline = {id(tag) for tag in tags if tag.name not in _SEEN_BLOCKS}
+    for holder in {id(tag.parent): tag.parent for tag in tags if id(tag) in inline}.values():
+        holder.contents = [_make_space(holder, bs4) if id(node) in inline else node for node in holder.contents]
+    for tag in tags:
+        if id(tag) not in inline:
+            tag.name, tag.attrs, tag.contents = "div", {}, []
+
+
+def _make_space(holder: Any, bs4: ModuleType) -> Any:  # noqa: ANN401 - a tag of an optional library
+    space = bs4.NavigableString(" ")
+    space.parent = holder  # all by which it is found
+    return space
+
+
+def _drop_not_text(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of an optional library
+    """Take away what is never text, but not a button that is all of a heading, as those are which open what is below.
+
+    The page's header is its menu; an article's is its title and lead.
+    """
+    frames = _find_outermost(soup, lambda tag: tag.name in _FRAMES or is_main(tag), bs4)
+    found = _find_outermost(soup, lambda tag: tag.name in _NOT_TEXT, bs4)
+    kept = _find_titles([tag for tag in found if tag.name == "button"], soup, bs4)
+    found = [tag for tag in found if id(tag) not in kept]
+    found += [each for tag in kept.values() for each in _find_outermost(tag, lambda tag: tag.name in _NOT_TEXT, bs4)]
+    _drop([tag for tag in found if tag.name in _PART_OF_WORDS])
+    seen = [tag for tag in found if tag.name not in _PART_OF_WORDS]
+    _drop_seen([*seen, *(tag for tag in frames if tag.name in _FRAMES)], bs4)
+
+
+def _find_titles(buttons: list[Any], soup: Any, bs4: ModuleType) -> dict[int, Any]:  # noqa: ANN401 - as above
+    """By `id` the buttons that have all words of the heading around them."""
+    by_heading: dict[int, list[Any]] = defaultdict(list)
+    for button in buttons:
+        above = islice(button.parents, _HEADING_LEVELS)
+        if heading := next(filter(is_heading, above), None):
+            by_heading[id(heading)].append(button)
+    sizes = measure(soup, bs4) if by_heading else {}
+    return {
+        id(button): button
+        for heading, held in by_heading.items()
+        if sizes[heading].n_words == sum(sizes[id(each)].n_words for each in held)
+        for button in held
+    }
+
+
+def _drop_struck(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of an optional library
+    """Take away what is struck out, where it is no more than half of the page."""
+    sizes = measure(soup, bs4)
+
+    def is_struck(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
+        size = sizes[id(tag)]
+        # Without its end tag it has the paragraphs behind it within, which only `del` may hold.
+        return tag.name in _STRUCK and (tag.name == "del" or size.n_line_words == size.n_words)
+
+    found = _find_outermost(soup, is_struck, bs4)
+    if sum(sizes[id(tag)].n_chars for tag in found) * 2 <= sizes[id(soup)].n_chars:
+        _drop(found)
+
+
 def _drop_beside(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of an optional library
     """Take away what is not the article, but nothing that only an attribute speaks against if it may be text.
 
     Pages hide or frame their whole body until a script has run, set it aside while a dialog is open, and hide answers
     and the rest of an article until they are asked for.
     """
-    # The page's header is its menu; an article's is its title and lead.
-    frames = _find_outermost(soup, lambda tag: tag.name in _FRAMES or is_main(tag), bs4)
-    _drop([*soup.find_all(_NOT_TEXT), *(tag for tag in frames if tag.name in _FRAMES)])
+    _drop_not_text(soup, bs4)
+    _drop_struck(soup, bs4)
     _drop_hidden(soup, bs4)
     sizes = measure(soup, bs4)
     n_all = sizes[id(soup)].n_chars
@@ -111,13 +181,15 @@ def _drop_beside(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of
         size = sizes[id(tag)]
         return size.n_chars * 2 < n_all and (_is_dialog(tag) or _is_readers(tag, size))
 
-    beside = _find_outermost(soup, is_apart, bs4)
+    seen, unseen = _find_outermost(soup, is_apart, bs4), []
     for is_hidden in (_is_unseen, _is_aria_hidden, _is_frame):
         found = _find_outermost(soup, is_hidden, bs4)
         # Together: each of many answers is a small part of the page.
         if sum(sizes[id(tag)].n_chars for tag in found) < n_all * _HIDDEN_SHARE:
-            beside += [tag for tag in found if is_hidden != _is_unseen or sizes[id(tag)].max_line_words < MIN_WORDS]
-    _drop(beside)
+            found = [tag for tag in found if is_hidden != _is_unseen or sizes[id(tag)].max_line_words < MIN_WORDS]
+            (seen if is_hidden == _is_frame else unseen).extend(found)
+    _drop(unseen)
+    _drop_seen(seen, bs4)
     _drop_named(soup, bs4)
     _drop_forms(soup, bs4)
 
@@ -157,7 +229,7 @@ def _drop_named(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of 
     found = _find_outermost(soup, is_named, bs4)
     # Together: the paragraphs of a page may all be called so.
     if sum(sizes[id(tag)].n_chars for tag in found if has_prose(tag)) * 2 < n_all:
-        _drop(found)
+        _drop_seen(found, bs4)
 
 
 def _drop_forms(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of an optional library
@@ -169,7 +241,7 @@ def _drop_forms(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of 
         size = sizes[id(tag)]
         return tag.name == "form" and size.n_chars * 2 < n_all and not size.has_main
 
-    _drop(_find_outermost(soup, is_small, bs4))
+    _drop_seen(_find_outermost(soup, is_small, bs4), bs4)
     for form in _find_outermost(soup, lambda tag: tag.name == "form", bs4):
         _drop(_find_outermost(form, lambda tag: tag.name == "label" and sizes[id(tag)].n_words < MIN_WORDS, bs4))
 
@@ -221,18 +293,36 @@ def _to_lines(pieces: Iterator[tuple[str, bool]]) -> Iterator[str]:
         yield "\n".join(line.rstrip() if has_lines else line.strip() for line in lines)
 
 
+def _decode_faulty(content: bytes, bs4: ModuleType, known: str | None) -> str:
+    """What is not all of its encoding, without a byte order mark; guessed only where nothing is known of it.
+
+    A guess depends on which libraries are installed, and one bad byte spoilt all other letters by it (#4).
+    """
+    if known and known != "utf-8":
+        with suppress(UnicodeDecodeError):  # hardly any other text is valid by chance
+            return content.decode("utf-8")
+        return decode(content, known, errors="replace")
+    if is_mostly_utf_8(content):
+        return content.decode("utf-8", "replace")
+    if known:  # by mistake, as of pages that were made on Windows
+        return decode(content, "cp1252")
+    return bs4.dammit.UnicodeDammit(content, is_html=True).unicode_markup or ""
+
+
 def _decode(content: bytes, bs4: ModuleType, codec: str | None) -> str:
     """As browsers do where an encoding is known; else it is guessed."""
     marked = find_marked_codec(content)
-    if not marked and not codec:
+    if marked:
+        return decode(content, marked, errors="replace").removeprefix("\ufeff")
+    if not codec:
         declared = bs4.dammit.EncodingDetector.find_declared_encoding(content, is_html=True)
         codec = find_codec(declared) if declared else None
         if codec and codec.startswith("utf-16"):  # which was no UTF-16, or the word could not have been found
             codec = "utf-8"
     try:
-        return decode(content, marked or codec or "utf-8").removeprefix("\ufeff")
+        return decode(content, codec or "utf-8")
     except UnicodeDecodeError:
-        return bs4.dammit.UnicodeDammit(content, is_html=True).unicode_markup or ""
+        return _decode_faulty(content, bs4, codec)
 
 
 def html_to_text(content: bytes, *, bs4: ModuleType, codec: str | None = None, name: str = "the document") -> str:

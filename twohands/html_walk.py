@@ -8,7 +8,7 @@ from typing import Any
 
 from twohands.ends import ends_with_stop
 from twohands.html_beside import holds_notes, is_caption, is_note_anchor
-from twohands.html_sizes import BLOCKS, HEADINGS, Size, descend, find_role, list_classes, measure
+from twohands.html_sizes import BLOCKS, HEADINGS, Size, descend, find_role, is_heading, list_classes, measure
 from twohands.runs import LIST_WORDS, MIN_WORDS
 
 # As they come from `walk`: however many, they end one line. A run of spaces is tried where it begins, else that of
@@ -38,13 +38,9 @@ _SPACE = re.compile(r"\s+")
 _LINE_END = re.compile(r"\r\n?")
 
 
-def _is_heading(tag: Any) -> bool:  # noqa: ANN401 - as above
-    return tag.name in HEADINGS or find_role(tag) == "heading"
-
-
 def _read_heading(tag: Any, bs4: ModuleType) -> str | None:  # noqa: ANN401 - a tag of an optional library
     """A heading in a line for itself, marked as Markdown does, so that it is one at any length; None for prose."""
-    if not _is_heading(tag):
+    if not is_heading(tag):
         return None
     words = "".join(
         str(node) if type(node) is bs4.NavigableString else " " if node.name in _MARKS else ""
@@ -94,6 +90,11 @@ def _read_raised(tag: Any, bs4: ModuleType) -> str:  # noqa: ANN401 - a tag of a
     return "" if stack else _read_power(tag, words.strip(), bs4)
 
 
+def _is_inked(node: Any) -> bool:  # noqa: ANN401 - as above
+    """Whether a string holds words, or a tag anything: of what was dropped one without stays."""
+    return bool(node.contents if hasattr(node, "contents") else node.strip())
+
+
 def _ends_with_stop(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
     """Whether the last words within an element end a sentence."""
     node = tag
@@ -101,7 +102,7 @@ def _ends_with_stop(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional li
         if not hasattr(node, "contents"):
             return ends_with_stop(node.strip())
         # Of a tag only what it holds is asked: as a string it would be written out each time.
-        last = (each for each in reversed(node.contents[-_MOST_NODES:]) if hasattr(each, "contents") or each.strip())
+        last = (each for each in reversed(node.contents[-_MOST_NODES:]) if _is_inked(each))
         node = next(last, "")
     return False
 
@@ -121,7 +122,7 @@ class _Marker:
 
     def find_kinds(self, tag: Any) -> tuple[str, ...]:  # noqa: ANN401 - a tag of an optional library
         """What is counted while an element lasts."""
-        kinds = ["heading"] if _is_heading(tag) else ["pre"] if tag.name == "pre" else []
+        kinds = ["heading"] if is_heading(tag) else ["pre"] if tag.name == "pre" else []
         if tag.name in _LISTS:
             size = self._sizes[id(tag)]
             # Menus are lists of links, and what is laid out by lists holds more than points that are made.
@@ -140,6 +141,11 @@ class _Marker:
         holder = id(item.parent)
         self._numbers[holder] = self._numbers.get(holder, 0) + 1
         return self._numbers[holder]
+
+    def is_passed_over(self, tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
+        """Whether it is a bullet of Word's, or an empty block that would end an item before its words."""
+        is_empty = self.is_begun and tag.name in BLOCKS and not tag.contents
+        return is_empty or _WORD_MARK.search(str(tag.get("style") or "")) is not None
 
     def begin(self, tag: Any) -> str:  # noqa: ANN401 - a tag of an optional library
         """The mark of an element; empty where it has none, or an item or a caption has only just begun."""
@@ -240,7 +246,7 @@ def walk(top: Any, bs4: ModuleType) -> Iterator[tuple[str, bool]]:  # noqa: ANN4
             words = node.lstrip() if marker.is_begun else node
             marker.is_begun = False
             yield (_LINE_END.sub("\n", words), True) if n_open["pre"] else (_SPACE.sub(" ", words), False)
-        elif isinstance(node, bs4.Tag) and not _WORD_MARK.search(str(node.get("style") or "")):  # a bullet of Word's
+        elif isinstance(node, bs4.Tag) and not marker.is_passed_over(node):
             # Not within another: a heading without an end tag holds the rest of the page, and each was read to its end.
             told = _read_raised(node, bs4) or (_read_heading(node, bs4) if not n_open["heading"] else None)
             if told:

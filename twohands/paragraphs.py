@@ -13,6 +13,7 @@ from twohands.ends import SENTENCE_END as SENTENCE_END
 from twohands.ends import ends_clause, ends_sentence, ends_with_comma, ends_with_stop, may_end_sentence
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
 from twohands.exported import blank_exported
+from twohands.invisible import SIGNS
 from twohands.leads import LEAD_WORDS, ends_with_colon, heads_contents, holds_list, is_led, join_leads, opens_clauses
 from twohands.markers import read_item
 from twohands.marks import cut_heading
@@ -34,6 +35,7 @@ LEAST_LEAD_WORDS = 3
 
 _TAIL = 1000  # characters in which a piece's last ones are looked for
 _SPACE = re.compile(r"\s+")
+_UNSEEN = dict.fromkeys(map(ord, SIGNS))
 _LINE = re.compile(r"[\r\n]")
 # Every combining mark is in this set; what else is in it goes through `_cut_run` unharmed. Runs are tried where they
 # begin, else a run of almost so many is tried again from each of its characters.
@@ -127,6 +129,10 @@ def normalise(text: object, *, limit_chars: int = LIMIT_CHARS) -> str:
     if not paragraph:
         raise EmptyParagraphError("the text is empty or holds only white space and control characters")
     return paragraph
+
+
+def _list_words(text: str) -> list[str]:
+    return text.translate(_UNSEEN).split()
 
 
 def _go_on() -> None:
@@ -284,7 +290,9 @@ def iter_paragraphs(
                 lines = plain.read(text[start:end])
                 paragraph = normalise(lines, limit_chars=limit_chars)
                 is_blank = False
-                is_broken = text[start:end] != raw[start:end] and text[start:end].split() != raw[start:end].split()
+                is_broken = text[start:end] != raw[start:end] and _list_words(text[start:end]) != _list_words(
+                    raw[start:end]
+                )
                 yield Paragraph(paragraph, start, end, section, turns.find(start, section), lines, is_broken)
 
 

@@ -74,7 +74,8 @@ def read_pdf(content: bytes, name: str, *, pypdf: ModuleType) -> tuple[str, list
         Markdown defines notes; and where each page begins in it, in characters.
 
     Raises:
-        FileReadError: it is no PDF, locked, without text, or too much to read.
+        FileReadError: it is no PDF, locked, encrypted by AES where `cryptography` is not installed, without text, or
+            too much to read.
     """
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it tells of each oddity that it mended
     try:
@@ -84,6 +85,12 @@ def read_pdf(content: bytes, name: str, *, pypdf: ModuleType) -> tuple[str, list
         outline = read_outline(reader)
     except FileReadError:
         raise
+    except pypdf.errors.DependencyError as error:
+        # Readers open these without a word, so that whoever sent it does not know that it is encrypted (#4).
+        raise FileReadError(
+            f"{name} is encrypted by AES, even if no password is asked for, and what decrypts it is not installed "
+            "here: pip install cryptography; or save it without encryption"
+        ) from error
     except Exception as error:  # a broken PDF raises almost anything
         raise FileReadError(
             f"{name} cannot be read as PDF: {type(error).__name__}: {error}; print it anew to PDF, or save it as "

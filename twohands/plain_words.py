@@ -16,8 +16,11 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _PERHAPS = re.compile(r"[*_`~\[\\<|&]|\A\s*>")  # without one of these there is no mark
 # As the page leaves them out of what it shows (paragraph.js), and what no page shows in their place.
 _TITLE = r"""(?:\s+(?:"[^"\r\n]{0,200}"|'[^'\r\n]{0,200}'))?"""
-_LINK = re.compile(rf"!?\[([^\][\r\n]{{1,200}})\]\(<?(?:https?:|mailto:|/|#|\.)[^()\s]{{0,500}}{_TITLE}\)")
-_IMAGE = re.compile(rf"!\[[^\][\r\n]{{0,400}}\]\([^()\s]{{1,500}}{_TITLE}\)")
+_ADDRESSED = r"(?:[^()\s]|\([^()\s]{0,200}\))"  # as of Steel_(metal)
+# A file beside the text; "[The board](sic)" is none.
+_FILE = r"[\w%-][\w%./-]{0,200}\.(?:aspx?|csv|docx?|html?|jpe?g|md|odt|pdf|php|png|pptx?|qmd|txt|xlsx?)(?=[#?\s)])"
+_LINK = re.compile(rf"!?\[([^\][\r\n]{{1,200}})\]\(<?(?:https?:|mailto:|/|#|\.|{_FILE}){_ADDRESSED}{{0,500}}{_TITLE}\)")
+_IMAGE = re.compile(rf"!\[[^\][\r\n]{{0,400}}\]\({_ADDRESSED}{{1,500}}{_TITLE}\)")
 _EMPHASIS = re.compile(r"(?<![\w*_\\])(\*{1,3}|_{1,3})(?=\S)(.{1,300}?)(?<=[^\s\\])\1(?![\w*_])", re.DOTALL)
 _STRUCK = re.compile(r"~~(?=\S)([^~]{1,300})(?<=\S)~~")
 _CODE = re.compile(r"(?<!`)`([^`\r\n]{1,200})`(?!`)")
@@ -30,7 +33,7 @@ _TAG = re.compile(  # with attributes, or nothing: <A board of the state> is a q
 _ENTITY = re.compile(
     r"&(?:amp|apos|gt|hellip|[lr][ds]quo|lt|[mn]dash|nbsp|quot|#\d{2,5}|#[xX][0-9a-fA-F]{2,4});"  # what exports leave
 )
-_ESCAPED = re.compile(r"\\([*_`~\[\]#>|\\])")
+_ESCAPED = re.compile(r"\\([*_`~\[\]#>|\\'\"$])")  # quotes and signs of dollars by pandoc
 _LINE = r"(?:^|(?<=\r)(?!\n))"  # begins behind the line end of any system
 _QUOTED = re.compile(rf"{_LINE}[^\S\r\n]*+(?:>[^\S\r\n]?)++", re.MULTILINE)
 _BOX = re.compile(rf"{_LINE}([^\S\r\n]*+(?:[-*+]|\d{{1,3}}[.)])[^\S\r\n]++)\[[ xX]\](?=\s)", re.MULTILINE)

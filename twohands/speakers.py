@@ -66,8 +66,10 @@ _WORD = r"[^\W\d_](?:[^\W_]|['\u2019\u2011-]|\.(?=[ ,:\w]))*+"
 _NAME = rf"{_WORD}(?:,?[ ]\(?{_WORD}\)?){{0,13}}?"
 _BRACKETS = r"(?:[ ]?\([^()]{1,60}\)){0,3}"
 _BEGIN = rf"\A[*_#>\s]{{0,{_MARKS}}}"
+# As machines call those whom they tell apart in what they heard; "Chapter 1:" and "Table 2:" head text.
+NUMBERED = r"(?:S(?:peaker|PEAKER)|Interviewer|Moderator|Questioner|Witness)[ _]\d{1,3}"
 # `Name:`, `Name (Party) (14:03):`, and in Markdown `**Name:**`.
-_COLON = re.compile(rf"{_BEGIN}(?P<name>{_NAME}{_BRACKETS})[ ]?[*_]{{0,3}}[:\uff1a][*_]{{0,3}}(?:\s|\Z)")
+_COLON = re.compile(rf"{_BEGIN}(?P<name>(?:{NUMBERED}|{_NAME}){_BRACKETS})[ ]?[*_]{{0,3}}[:\uff1a][*_]{{0,3}}(?:\s|\Z)")
 # `Mr. McCONNELL. I thank` of records that set a full stop, `The SPEAKER pro tempore (Mr. Wu). The gentleman`. Only
 # behind Mr., Mrs. and Ms. are two letters a name: `The EU. It ruled`.
 _UPPER = "[A-Z\u00c0-\u00de]"
@@ -83,7 +85,7 @@ _BEHIND_OFFICE = re.compile(
     rf"(?: G(?:eneral|ENERAL))?(?: (?:(?:of|for)(?: the)?|to the) {_CAPITAL}(?: and(?: the)? {_CAPITAL})?)*"
     rf"(?: {_CAPITAL})?(?: of {_CAPITAL})?"
 )
-_TIME = re.compile(r" ?\(\d{1,2}[:.]\d\d(?: ?[ap]\.?m\.?)?\)")
+_TIME = re.compile(r" ?\(\d{1,2}(?:[:.]\d\d){1,2}(?: ?[ap]\.?m\.?)?\)")
 _SEAT_AND_PARTY = re.compile(r" \([^\W\d_][^()\d]+\) \([A-Z][A-Za-z /-]{1,20}\)\Z")  # (Leeds East) (Lab/Co-op)
 
 
@@ -194,13 +196,13 @@ def _find_again(
 def find_turns(text: str, check: Callable[[], None]) -> list[tuple[int, str]]:
     """Find the lines of a transcript at which somebody begins to speak.
 
-    Such a line begins with a name and a colon (`Ms. HALVORSEN: Thank you`, `**Jane Doe (Party):** Thank you`), with a
-    title, a name in capitals and a full stop (`Mr. JONES. I thank`), or is a name by itself: with a title, a seat and a
-    party, or as it stood with these before; and the line before ends a sentence, or is short or blank. By itself a
-    line such as `Chancellor Raises Taxes` is a name only where it comes again: it has more than one word behind an
-    office. A text is a transcript where it has at least `MIN_TURNS` of them by two names, of which two have titles
-    (Ms., Senator, Chair), or one comes again that is in capitals, of two words, or with a title: `Target:` and
-    `Budget:` that come again are none.
+    Such a line begins with a name and a colon (`Ms. HALVORSEN: Thank you`, `**Jane Doe (Party):** Thank you`,
+    `SPEAKER_01: Thank you`), with a title, a name in capitals and a full stop (`Mr. JONES. I thank`), or is a name by
+    itself: with a title, a seat and a party, or as it stood with these before; and the line before ends a sentence, or
+    is short or blank. By itself a line such as `Chancellor Raises Taxes` is a name only where it comes again: it has
+    more than one word behind an office. A text is a transcript where it has at least `MIN_TURNS` of them by two names,
+    of which two have titles (Ms., Senator, Chair), or one comes again that is in capitals, of two words, or with a
+    title: `Target:` and `Budget:` that come again are none.
 
     Args:
         text: the raw document.

@@ -216,3 +216,88 @@ def test_hidden_text_is_not_read():
     content = make_docx(*blocks, **{"word/styles.xml": styles, "word/footnotes.xml": notes})
     assert texts_of(read(content)) == [f"{FIRST} So it is. It was hidden.", SECOND]
     assert "lawyers" not in read(content)
+
+
+def style(name, *, base="", more=""):
+    based = f'<w:basedOn w:val="{base}"/>' if base else ""
+    return f'<w:style w:styleId="{name}"><w:name w:val="{name}"/>{based}<w:pPr>{more}</w:pPr></w:style>'
+
+
+def number(rule):
+    return f'<w:numPr><w:numId w:val="{rule}"/></w:numPr>'
+
+
+@pytest.mark.parametrize("name", ["Points", "Inner", "House Bullet", "House Number"])
+def test_what_is_an_item_by_its_style_or_one_below_is_an_item(name):
+    styles = [
+        style("Points", more=number(3)),
+        style("Inner", base="Points"),
+        style("List Bullet"),
+        style("House Bullet", base="List Bullet"),
+        style("List Number 2"),
+        style("House Number", base="List Number 2"),
+    ]
+    blocks = [p("We will:"), p("cap rents", name), p("sell the quay", name), p(SECOND)]
+    text = read(make_docx(*blocks, **{"word/styles.xml": "".join(styles)}))
+    assert texts_of(text) == ["We will: - cap rents - sell the quay", SECOND]
+
+
+@pytest.mark.parametrize("name", ["Points", "Plain", "Bare"])
+def test_what_takes_back_the_number_of_its_style_is_no_item(name):
+    styles = [
+        style("Points", more=number(3)),
+        style("Plain", base="Points", more=number(0)),
+        style("List Bullet"),
+        style("Bare", base="List Bullet", more=number(0)),
+    ]
+    own = number(0) if name == "Points" else ""
+    text = read(make_docx(p(FIRST, name, own), p("We sell it.", name, own), **{"word/styles.xml": "".join(styles)}))
+    assert text == f"{FIRST}\n\nWe sell it."
+
+
+def test_a_style_with_a_level_makes_headings_but_not_of_clauses_and_text():
+    level = '<w:outlineLvl w:val="{}"/>'.format
+    styles = [style("Head", more=level(1)), style("Sub", base="Head"), style("Text", base="Head", more=level(9))]
+    blocks = [
+        p("Of yards", "Head"),
+        p(FIRST),
+        p("Of quays", "Sub"),
+        p("The seller shall pay the toll.", "Head"),
+        p("The buyer shall keep the quay in repair; and", "Sub"),
+        p("Of tolls", "Text"),
+    ]
+    text = read(make_docx(*blocks, **{"word/styles.xml": "".join(styles)}))
+    assert text.split("\n\n") == [
+        "### Of yards",
+        FIRST,
+        "### Of quays",
+        "The seller shall pay the toll.",
+        "The buyer shall keep the quay in repair; and",
+        "Of tolls",
+    ]
+
+
+def broken(*lines, style="", mark="<w:br/>", more=""):
+    return p(f"</w:t>{mark}<w:t>".join(lines), style, more)
+
+
+@pytest.mark.parametrize("mark", ["<w:br/>", "<w:cr/>", '<w:br w:type="textWrapping"/>'])
+def test_a_line_break_within_a_paragraph_ends_a_line_and_two_a_paragraph(mark):
+    said = [broken("Ada Lind:", FIRST, mark=mark), broken("Bo Tarn:", SECOND, mark=mark)]
+    found = split_paragraphs(read(make_docx(*said, broken("Ada Lind:", "Yes.", mark=mark))))
+    assert [(each.speaker, each.text) for each in found] == [
+        ("Ada Lind", f"Ada Lind: {FIRST}"),
+        ("Bo Tarn", f"Bo Tarn: {SECOND}"),
+        ("Ada Lind", "Ada Lind: Yes."),
+    ]
+    assert texts_of(read(make_docx(broken(FIRST, "", SECOND, mark=mark)))) == [FIRST, SECOND]
+
+
+def test_a_line_break_in_a_heading_or_an_item_and_the_end_of_a_page_are_spaces():
+    blocks = [
+        broken("Of yards", "and quays", style="berschrift1"),
+        broken("cap", "rents", more=number(4)),
+        broken(FIRST, SECOND, mark='<w:br w:type="page"/>'),
+        p(FIRST.replace(" said", "\nsaid")),  # as a program sets its XML
+    ]
+    assert read(make_docx(*blocks)) == f"## Of yards and quays\n\n- cap rents\n\n{FIRST} {SECOND}\n\n{FIRST}"

@@ -157,8 +157,9 @@ def test_times_beside_a_video_are_not_read_and_those_of_a_blog_part_its_entries(
         "{name}  10:0{n} AM\n{words}\n",
     ],
 )
-def test_names_beside_times_are_speakers(form):
-    said = [("Ada Lind", FIRST), ("Bo Tarn", LAST), ("Ada Lind", LAST)]
+@pytest.mark.parametrize("names", [("Ada Lind", "Bo Tarn"), ("Speaker 1", "Speaker 2")])
+def test_names_beside_times_are_speakers(form, names):
+    said = [(names[0], FIRST), (names[1], LAST), (names[0], LAST)]
     raw = "".join(form.format(n=n, name=name, words=words) for n, (name, words) in enumerate(said))
     found = split_paragraphs(raw)
     assert [(p.speaker, p.text) for p in found] == [(name, f"{name}: {words}") for name, words in said]
@@ -168,6 +169,7 @@ def test_names_beside_times_are_speakers(form):
 def test_hostile_exports_take_linear_time():
     began = time.process_time()
     for raw in (
+        "\u200b " * 20_000 + "a" + "\n\u200b" * 20_000,
         "\u2028 " * 20_000,
         "<p>a" * 10_000,
         "0:01\na\n" * 5000,
@@ -187,3 +189,33 @@ def test_a_paragraph_tells_whether_more_than_its_words_stands_in_its_place():
     plain, broken = split_paragraphs(f"{FIRST}\u2028{LAST}\n\n<p>{FIRST}<br>{LAST}</p><p></p>")
     assert (plain.is_broken, broken.is_broken) == (False, True)
     assert broken.text == f"{FIRST} {LAST}"
+
+
+SIGNS = ["\u200b", "\u200d", "\u200e", "\u200f", "\u202c", "\u2060", "\u2069", "\ufeff", " \u200b\u00a0\u200e"]
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_what_nobody_sees_at_the_edge_of_a_line_is_a_space(sign):
+    raw = f"{FIRST}\n\nWe sell it.{sign}\n\n{LAST}"
+    found = split_paragraphs(raw)
+    assert [p.text for p in found] == [FIRST, "We sell it.", LAST]
+    assert [raw[p.start : p.end] for p in found] == [FIRST, "We sell it.", LAST]
+    assert texts_of(f"{FIRST}\n{sign}\n{LAST}\n{sign}\n{FIRST}") == [FIRST, LAST, FIRST]
+    words = LAST.split()
+    wrapped = f"{' '.join(words[:9])}{sign}\n{' '.join(words[9:])}"
+    (paragraph,) = split_paragraphs(wrapped)
+    assert (paragraph.text, paragraph.is_broken) == (LAST, False)
+
+
+def test_a_byte_order_mark_that_begins_a_line_or_a_text_and_signs_in_words_stay():
+    for raw in (f"\ufeff# Loans\n\n{FIRST}\n\n\ufeff# Prices\n\n{LAST}", f"\ufeff{FIRST} a\u200db", "\u200b"):
+        assert blank_exported(raw, lambda: None) == raw
+    assert [p.section for p in split_paragraphs(f"\ufeff# Loans\n\n{FIRST}\n\n\ufeff# Prices\n\n{LAST}")] == [
+        "Loans",
+        "Prices",
+    ]
+
+
+@pytest.mark.parametrize("said", ["\u201eWir verkaufen es.\u201c", "\u201aWir zahlen.\u2018", "\u201eWer zahlt?\u201c"])
+def test_german_quotes_close_a_sentence(said):
+    assert texts_of(f"{FIRST}\n\n{said}\n\n{LAST}") == [FIRST, said, LAST]

@@ -151,3 +151,98 @@ def test_a_page_may_hold_a_few_control_characters():
     assert extract_text(b"<p>Sell\x0bthe yards</p>", suffix=".html", name="x") == "Sell the yards"  # 4% of a short one
     filled = page.encode() + bytes(4096 - len(page))  # to the end of a block, as after a crash
     assert extract_text(filled, suffix=".html", name="x") == extract_text(page.encode(), suffix=".html", name="x")
+
+
+PLAN = "The ministry\u2019s plan \u2013 \u201clend to the yards\u201d \u2013 costs \u20ac5 billion."
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("head", ["", "<meta charset=utf-8>", "\ufeff"])
+@pytest.mark.parametrize("bad", [b"\xe9", "\U0001f600".encode()[:2]])
+def test_one_bad_byte_spoils_no_other_letter_whatever_is_installed(monkeypatch, head, bad):
+    bs4 = pytest.importorskip("bs4")
+    monkeypatch.setattr(bs4.dammit, "UnicodeDammit", None)  # it guesses, otherwise with charset_normalizer
+    page = f"{head}<p>{PLAN}</p><p>Caf".encode() + bad + b" owners agree.</p>"
+    assert extract_text(page, suffix=".html", name="x") == f"{PLAN}\n\nCaf\ufffd owners agree."
+
+
+@pytest.mark.issue(4)
+def test_a_page_that_names_the_wrong_encoding_is_not_guessed(monkeypatch):
+    bs4 = pytest.importorskip("bs4")
+    monkeypatch.setattr(bs4.dammit, "UnicodeDammit", None)
+    told = {"suffix": ".html", "name": "x"}
+    words = "\u201cCaf\u00e9\u201d"
+    assert extract_text(f"<meta charset=utf-8><p>{words}</p>".encode("cp1252"), **told) == words
+    assert extract_text(f"<meta charset=gb2312><p>{words}\u2026 \U0001f600</p>".encode(), **told) == (
+        f"{words}\u2026 \U0001f600"
+    )
+    assert extract_text(b"<meta charset=gb2312><p>\xb9\xfa\xff.</p>", **told) == "\u56fd\ufffd."
+    assert extract_text(b"<meta charset=windows-1253><p>caf\xd2</p>", **told) == "caf\ufffd"
+    assert extract_text("\ufeffYards".encode("utf-16") + b"\x00", **told).startswith("Yards")
+
+
+@pytest.mark.issue(4)
+def test_what_is_neither_named_nor_utf_8_is_guessed():
+    pytest.importorskip("bs4")
+    words = "\u201cThe caf\u00e9s\u201d \u2013 so said the ministry \u2013 \u201care to be sold\u201d."
+    assert extract_text(f"<p>{words}</p>".encode("cp1252"), suffix=".html", name="x") == words
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "<aside>Buy our paper</aside>",
+        "<nav><a>Home</a></nav>",
+        "<div class=ad>Buy our paper</div>",
+        "<footer>Read more</footer>",
+        "<form>Sign up</form>",
+        "<div role=complementary>Read more</div>",
+    ],
+)
+def test_a_block_that_is_not_read_parts_the_text_on_either_side(beside):
+    assert read(f"<div>{FIRST}{beside}{SECOND}</div>") == [FIRST, SECOND]
+    listed = f"<ul><li>{beside}We lend</li><li>we buy{beside}</li><li>we sell</li></ul>"
+    assert read(f"<p>{FIRST}</p><p>We do three things:</p>{listed}<p>{SECOND}") == [
+        FIRST,
+        "We do three things: - We lend - we buy - we sell",
+        SECOND,
+    ]
+
+
+@pytest.mark.issue(4)
+def test_what_is_not_read_within_a_line_leaves_a_space_if_it_is_seen():
+    pytest.importorskip("bs4")
+    for beside, text in [
+        ("<button>Copy</button>", "a b"),
+        ("<span class=ad>Buy</span>", "a b"),
+        ("<svg><title>x</title></svg>", "ab"),
+        ("<span hidden>x</span>", "ab"),
+        ("<span aria-hidden=true>x</span>", "ab"),
+    ]:
+        page = f"<p>{FIRST}</p><p>a{beside}b</p>"
+        assert extract_text(page.encode(), suffix=".html", name="x") == f"{FIRST}\n\n{text}"
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("heading", ["h3", "div role=heading"])
+def test_a_heading_that_is_a_button_is_a_heading(heading):
+    pytest.importorskip("bs4")
+    end = heading.split()[0]
+    button = "<span><button aria-expanded=true>Coal<svg><title>Open</title></svg></button></span>"
+    page = f"<{heading}>{button}</{end}><p>{FIRST}</p><{heading}>Iron <button>Copy link</button></{end}><p>{SECOND}</p>"
+    marks = "###" if heading == "h3" else "##"
+    assert extract_text(page.encode(), suffix=".html", name="x") == (
+        f"{marks} Coal\n\n{FIRST}\n\n{marks} Iron\n\n{SECOND}"
+    )
+
+
+@pytest.mark.issue(4)
+def test_what_is_struck_out_is_not_read_unless_it_is_most_of_the_page():
+    change = "The toll shall be <del>ten</del><ins>twenty</ins> crowns from <s>May</s><strike>April</strike> June."
+    assert read(f"<p>{change}</p><del><p>{HIDDEN}</p></del><p>{FIRST}</p>") == [
+        "The toll shall be twenty crowns from June.",
+        FIRST,
+    ]
+    assert read(f"<del><p>{FIRST}</p><p>{SECOND}</p></del><p>So said he.</p>") == [FIRST, SECOND, "So said he."]
+    assert read(f"<p>{FIRST}</p><p>{SECOND}</p><p><s>It sold.<p>{HIDDEN}</p>") == [FIRST, SECOND, "It sold.", HIDDEN]

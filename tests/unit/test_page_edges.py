@@ -92,12 +92,20 @@ def test_notes_whose_marks_stand_above_are_not_read(mark, note):
             ["1 Asks all to lend.", "2 Asks all to build.", "3 Rests for now."],
         ),
         ("As they say in fig.1 of the plan, it will be.", ["1 The minister may lend to a yard."]),
+        *((f"It costs {sign}1 billion.", ["1 The minister may lend to a yard."]) for sign in ("EUR", "GBP", "USD")),
         ("The minister may lend to yards.1", ["1 May was the day on which the act came into force."]),
         ("The law of loans.[1]", [f"[1] {LAST * 25}"]),
     ],
 )
 def test_paragraphs_that_are_numbered_are_no_notes(above, listed):
     assert texts_of("\n\n".join([above, *listed, FIRST])) == [above, *listed, FIRST]
+
+
+def test_a_mark_behind_other_capitals_is_one():
+    assert texts_of(f"The case went to the WTO1 again.\n\n1 {LAST}\n\n{FIRST}") == [
+        "The case went to the WTO1 again.",
+        FIRST,
+    ]
 
 
 def test_a_note_ends_where_its_last_line_does():

@@ -1,5 +1,9 @@
 """PDFs: ligatures are spelt out, a large title is parted from the text close below it, and what is drawn is bounded."""
 
+import base64
+import zlib
+from importlib.util import find_spec
+
 import pytest
 
 from twohands import pdf_text
@@ -15,6 +19,21 @@ BITMAPS = (
     b"/Subtype /Type3 /FontBBox [0 0 1 1] /FontMatrix [1 0 0 1 0 0] /CharProcs << >> /FirstChar 0 /LastChar 255 "
     b"/Widths [%s] /Encoding << /Type /Encoding /Differences [0 %s] >>"
     % (b"1 " * 256, b" ".join(b"/a%d" % code for code in range(256)))
+)
+
+# BODY, encrypted by AES of 128 bits with an empty password, as many agencies publish what is not to be changed; packed
+# by zlib.
+ENCRYPTED = (
+    "eNqFU0toE0EYVmw9BBEPBrx1lFZErbszszO7C2m0zcPWKq2JLyhFZx9po+luu9nYB4hUC4IgluqhKKIIBQ9KQEQQrB704gNRkBahUA8VHxWkBy"
+    "uiqLPZaIIRHJbZmW++//tnvn+mrj0ar4dbaAACEdja4UAoBIQ9g70mECLMZRm7CwjtrMvMAsQJCRAOB0zL8IioIsDnCa1pIws6sEfv5Cp2znIB"
+    "LAvE/wz0esfkVD+PsMs00qzJHgAdIgcoREBWUUHPcjktCySflzCzds7ReWJPL85X/QEEpLhh//udXSrLvtO0utxugJDkEbKuY7KeQONfbeIWqw"
+    "9OJ/Pz1Xc/jN6aOnegJ9h//NSXz+/V/FxtLjX5LrJZRv3vlwL1ad+mjzPRlS8Xeu9pl94+Cram7uR7zm4fqXkUabn/dXyNnbmcuLY7+mzZ9NRi"
+    "1bF81dWJb7WfUmuFHXjF9wszy6pj4wPN+2fPxy7eG34ztXhjOAkP3o68buqebLm7/Kf6Yyzd3xkc+fgiarWtatq2+vTt+cNb59pHQ4u1V848nj"
+    "+k3dwwOBYfCk6eHD9Ss/FVw/WtfesWxIfPRp7Uz54ILyGx+5HnzesfNHhGFI9atIRUFKRgo5DMaW5h6oEQCE0sa/orzWbmqOmmdVZmLC1Tiacz"
+    "rulwBZdZBnMMIOzj9RISXlc0HSKFlxzUQ4UgILSBECW6LOmQMKpQqMiaRjUtpapESUmqlNKppogiVUQsMUpUpjJDklQVaqKicwoyUBgIe0FIhr"
+    "KMoGxIVIcKY1iXkcgIViRNN6hmIPE/jatE4oUblHSN4igS3wWExlhyH99oY87tjh317qkQtfW2XtMqnYgWLxsP7Yn/FuA/58+k5NaAY6YCIpAD"
+    "pdSAEoIJSIESpgJ/xSphRKnAICQVGJJgBUb4DiswpQxzHZbO8LoVjp8eMoHMa2bb3vMtvLWYpTuDvS6g/rQlCjpCWMQQI4yxhAmmWMYKVimkiG"
+    "IqUUJpGPyf0uk/P+a4BVsURQnU1cXa4oFfWC1fyA=="
 )
 
 
@@ -122,3 +141,14 @@ def test_a_pdf_that_takes_too_long_is_refused(monkeypatch):
     monkeypatch.setattr(pdf_text, "_MAX_CPU_S", -1.0)
     with pytest.raises(FileReadError, match="minutes to read"):
         read(place_body())
+
+
+@pytest.mark.issue(4)
+def test_of_a_pdf_that_is_encrypted_without_a_password_it_is_said_what_reads_it():
+    pytest.importorskip("pypdf")
+    content = zlib.decompress(base64.b64decode(ENCRYPTED))
+    if find_spec("cryptography") or find_spec("Crypto"):
+        assert extract_text(content, suffix=".pdf", name="x") == " ".join(BODY)
+        return
+    with pytest.raises(FileReadError, match=r"x is encrypted by AES.* pip install cryptography"):
+        extract_text(content, suffix=".pdf", name="x")

@@ -22,6 +22,9 @@ def read(raw, text=""):
     [
         ("**The *old* pier** is __sold__.", "The old pier is sold."),
         ("The [old pier](https://a.example/b_c) is [sold](./d.md 'Of it').", "The old pier is sold."),
+        ("The [pier](https://a.example/Pier_(sea)_b) is ![x](a_(b).png) sold.", "The pier is sold."),
+        ("See [annex](annex.md), [box](in/box%202.html#b) and [plan](plan.pdf 'Of it').", "See annex, box and plan."),
+        ('The ministry\\\'s \\"plan\\" costs \\$5.', 'The ministry\'s "plan" costs $5.'),
         ("It is sold.[^1] So it is[^note].", "It is sold. So it is."),
         ("![A pier](pier.png) It is `sold` to <https://a.example>.", " It is sold to https://a.example."),
         ("> It is\n> > sold.", "It is\nsold."),
@@ -39,6 +42,8 @@ def test_marks_are_no_words(raw, words):
     [
         "snake_case_words and 2*3*4 and a * b * c stay",
         "The [Ministry] (of Trade) wrote [sic] that a < b > c and | d |",
+        "The [board](of trade) and [it](sic) see [this](p.12) and [that](it.Then)",
+        "C:\\new and \\d stay",
         "5 * 3 is 15, and *so on",
         "> ",
         "***",
