@@ -181,7 +181,8 @@ def _drop_beside(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of
         size = sizes[id(tag)]
         return size.n_chars * 2 < n_all and (_is_dialog(tag) or _is_readers(tag, size))
 
-    seen, unseen = _find_outermost(soup, is_apart, bs4), []
+    seen = _find_outermost(soup, is_apart, bs4)
+    unseen: list[Any] = []
     for is_hidden in (_is_unseen, _is_aria_hidden, _is_frame):
         found = _find_outermost(soup, is_hidden, bs4)
         # Together: each of many answers is a small part of the page.
