@@ -124,7 +124,8 @@ def train(
             err=True,
         )
         click.echo(f"encoder {encoder.describe(chosen.encoder.num_layers)}, sha256 {encoder.sha256[:12]}", err=True)
-        told = [*describe_heads(splits.train, taxonomy), *_describe_teacher(splits.train, taxonomy)]
+        told = describe_heads(splits.train, taxonomy, n_left_out=splits.n_left_out)
+        told += _describe_teacher(splits.train, taxonomy)
         for line in told + describe_restated(splits.train, is_used=chosen.loss.consistency_weight > 0):
             click.echo(line, err=True)
         for line in _describe_laid(splits):

@@ -1,6 +1,6 @@
 """Owns which labels the rows of a split have: refused where one never stands, kept where few are taken, told of."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from training.labels import ONLY_SCORED, TEACHER_SCORES
@@ -71,31 +71,51 @@ def take_few(examples: Sequence[Example], n_rows: int, taxonomy: Taxonomy) -> li
     return [examples[place] for place in sorted(kept)]
 
 
-def describe_heads(train: Sequence[Example], taxonomy: Taxonomy) -> list[str]:
+_SAYS_NONE = "[] in JSONL and - in CSV, where an empty cell is not labelled"
+
+
+def _describe_gaps(train: Sequence[Example], head: Head, *, are_some_open: bool) -> Iterator[str]:
+    """Tell what rows of an any-of head never say: that none of its labels applies, or that one of them does not.
+
+    In CSV an empty cell that is meant as "none applies" is read as "nobody looked", and a head learns from what it has
+    alone.
+    """
+    given = [words for example in train if (words := example.labels[head.name]) is not None]
+    if are_some_open and given and all(given):
+        yield f"  no row says that no {head.name} applies; that is {_SAYS_NONE}"
+    if any(_is_scored(example, head) for example in train):  # a teacher's scores tell rows apart all the same
+        return
+    if everywhere := [name for name in head.label_names if given and all(name in words for words in given)]:
+        hint = "" if are_some_open else f"; that none applies is {_SAYS_NONE}"
+        yield (
+            f"  every labelled row has {head.name} {', '.join(everywhere)}: without a row that has not, it cannot be "
+            f"learnt{hint}"
+        )
+
+
+def describe_heads(train: Sequence[Example], taxonomy: Taxonomy, *, n_left_out: int = 0) -> list[str]:
     """Say what is learnt for each head, and of how many rows.
 
     Args:
         train: rows to fit.
         taxonomy: the heads.
+        n_left_out: further rows, which no head has a label of.
 
     Returns:
-        One line a head, and one more where an any-of head has rows without a label but none that says so: in CSV,
-        an empty cell that means "none applies" is read as "nobody looked", and the head learns from positives alone.
-        And one where copies of a text contradict one another, which no model can learn.
+        One line a head, and one more where an any-of head has rows without a label but none that says so, and where
+        all that are labelled have one of its labels. And one where copies of a text contradict one another, which no
+        model can learn.
     """
     lines = []
     for head in taxonomy.heads:
-        given = [words for example in train if (words := example.labels[head.name]) is not None]
+        n_labelled = sum(example.labels[head.name] is not None for example in train)
         is_any_of = head.problem_type is ProblemType.ANY_OF
         lines.append(
             f"head {head.name}: {'any' if is_any_of else 'one'} of {', '.join(head.label_names)}; "
-            f"{len(given)} of {len(train)} rows labelled"
+            f"{n_labelled} of {len(train)} rows labelled"
         )
-        if is_any_of and 0 < len(given) < len(train) and all(given):
-            lines.append(
-                f"  no row says that no {head.name} applies; that is [] in JSONL and - in CSV, where an empty cell is "
-                "not labelled"
-            )
+        if is_any_of:
+            lines += _describe_gaps(train, head, are_some_open=n_labelled < len(train) + n_left_out)
     if n_texts := count_contradictions(train):
         lines.append(
             f"{n_texts} text{'s stand' if n_texts > 1 else ' stands'} in train with different labels; see `twohands "

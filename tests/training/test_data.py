@@ -376,15 +376,33 @@ def test_a_dataset_that_cannot_be_loaded_is_a_clear_error(tmp_path, taxonomy):
 @pytest.mark.issue(2)
 def test_an_any_of_head_that_never_says_none_is_pointed_out(tmp_path, taxonomy):
     """`"|".join([])` writes an empty cell, which is "nobody looked": the head would learn from positives alone."""
-    rows = ["text,stance,topics", "one text,neutral,regulation", "another text,neutral,{}", "third text,neutral,"]
+    rows = ["text,stance,topics", "one text,neutral,regulation", "another text,neutral,{}", "third text,neutral,",
+            "fourth text,neutral,sanctions"]  # fmt: skip
     told = {}
     for cell in ("", "-"):
         path = tmp_path / "rows.csv"
         path.write_text("\n".join(rows).format(cell), encoding="utf-8")
         told[cell] = describe_heads(load_examples([path], taxonomy), taxonomy)
     assert [len(told[cell]) for cell in ("", "-")] == [3, 2]
-    assert "3 of 3" in told["-"][0]
-    assert "2 of 3" in told["-"][1]
+    assert "4 of 4" in told["-"][0]
+    assert "3 of 4" in told["-"][1]
+
+
+@pytest.mark.issue(3)
+def test_a_label_that_each_labelled_row_has_is_pointed_out(taxonomy):
+    def told(*topics, n_left_out=0):
+        rows = [Example(str(n), f"Text {n}.", {"stance": None, "topics": t}, "s", str(n)) for n, t in enumerate(topics)]
+        return describe_heads(rows, taxonomy, n_left_out=n_left_out)[2:]
+
+    assert told(("sanctions",), ("sanctions", "regulation")) == [
+        "  every labelled row has topics sanctions: without a row that has not, it cannot be learnt; that none applies "
+        "is [] in JSONL and - in CSV, where an empty cell is not labelled"
+    ]
+    none_said, everywhere = told(("sanctions",), ("sanctions",), None)
+    assert none_said.startswith("  no row says that no topics applies; that is [] in JSONL")
+    assert everywhere.endswith("cannot be learnt"), "how to say none is told once"
+    assert told(("sanctions",), n_left_out=3) == [none_said, everywhere], "rows that are left out may be meant so, too"
+    assert told(("sanctions",), ()) == told(("sanctions",), ("regulation",)) == []
 
 
 def test_copies_of_a_text_that_contradict_one_another_are_counted(taxonomy):
