@@ -116,14 +116,18 @@ def list_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str,
         now: the same of the run that is asked for; what it does not name is not compared.
 
     Returns:
-        By key, both values in words; nothing where it is the same run.
+        By key, both values in words, of a section that one of the two lacks by the keys within; nothing where it is
+        the same run.
     """
     was, wanted = _spread({key: before[key] for key in now if key in before}), _spread(now)
     absent = object()
+    keys = [key for key in sorted(was.keys() | wanted.keys()) if was.get(key, absent) != wanted.get(key, absent)]
+    shown = {key: (_show(was.get(key)), _show(wanted.get(key))) for key in keys}
     return {
-        key: f"{key} {_show(was.get(key))} there, {_show(wanted.get(key))} here"
-        for key in sorted(was.keys() | wanted.keys())
-        if was.get(key, absent) != wanted.get(key, absent)
+        key: f"{key} {there} there, {here} here"
+        for key, (there, here) in shown.items()
+        # Of a section that is null in one of the two, its keys say what the section itself cannot.
+        if there != here or not any(other.startswith(f"{key}.") for other in keys)
     }
 
 
