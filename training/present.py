@@ -17,6 +17,12 @@ def _is_scored(example: Example, head: Head) -> bool:
     return is_open and isinstance(scores, Mapping) and head.name in scores
 
 
+def _count_documents(examples: Iterable[Example], head: Head, label: str) -> int:
+    """How many documents have a label that dev can be judged by: not one by a teacher's scores alone."""
+    known = [example for example in examples if not example.columns.get(ONLY_SCORED)]
+    return len({example.group for example in known if label in (example.labels[head.name] or ())})
+
+
 def check_labels(
     train: Iterable[Example], dev: Iterable[Example], taxonomy: Taxonomy, *, is_dev_held_out: bool = False
 ) -> None:
@@ -32,7 +38,9 @@ def check_labels(
         DataError: a label is absent; all faults at once.
     """
     faults = []
-    for split, examples in (("train", list(train)), ("dev", list(dev))):
+    rows = {"train": list(train), "dev": list(dev)}
+    lacks_documents = True  # each label that dev lacks stands in one document
+    for split, examples in rows.items():
         for head in taxonomy.heads:
             if split == "train" and any(_is_scored(example, head) for example in examples):
                 continue
@@ -40,10 +48,14 @@ def check_labels(
             absent = [name for name in head.label_names if name not in seen]
             if absent:
                 faults.append(f"{split} has no row with {head.name} {', '.join(absent)}")
+                counts = [_count_documents(rows["train"], head, name) for name in absent]
+                lacks_documents &= split == "train" or max(counts) < 2
     if is_dev_held_out and any(fault.startswith("dev ") for fault in faults):
+        # Of one document both sides cannot have it, whatever the fraction.
+        larger = "" if lacks_documents else ", or try a larger data.dev_fraction"
         faults.append(
             "dev is held out of train by whole documents (groups), so each label must stand in two of them: label "
-            "more, or try a larger data.dev_fraction"
+            f"more{larger}"
         )
     if faults:
         raise DataError("the splits lack labels; add such rows, or take the label out of the taxonomy", faults)

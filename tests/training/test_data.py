@@ -11,7 +11,7 @@ from training.data import load_splits, repeat_examples
 from training.holdout import hold_out
 from training.labels import ONLY_SCORED
 from training.leaks import find_leaks, join_documents
-from training.present import describe_heads, take_few
+from training.present import check_labels, describe_heads, take_few
 from twohands.errors import DataError, FileReadError, LeakError
 from twohands.examples import Example
 
@@ -279,7 +279,11 @@ def test_what_cannot_be_held_out_is_told_with_a_remedy(tmp_path, taxonomy):
         load_splits(make_config(tmp_path, dev=None, dev_fraction=0.2), taxonomy, seed=1)
     told, remedy = caught.value.faults
     assert told == "dev has no row with stance state-led"
-    assert "two of them: label more, or try a larger data.dev_fraction" in remedy
+    assert remedy.endswith("must stand in two of them: label more"), "no fraction gives both sides the one row"
+    train = [example(name, name, stance="state-led") for name in ("a", "b")] + [example("c", "c", stance="market-led")]
+    with pytest.raises(DataError) as caught:
+        check_labels(train, [example("d", "d", stance="market-led")], taxonomy, is_dev_held_out=True)
+    assert caught.value.faults[-1].endswith("label more, or try a larger data.dev_fraction")
 
 
 def test_csv_and_parquet_and_folders_and_datasets_read_alike(tmp_path, taxonomy):
