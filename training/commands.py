@@ -124,7 +124,8 @@ def train(
             err=True,
         )
         click.echo(f"encoder {encoder.describe(chosen.encoder.num_layers)}, sha256 {encoder.sha256[:12]}", err=True)
-        told = [*describe_heads(splits.train, taxonomy), *_describe_teacher(splits.train, taxonomy)]
+        told = describe_heads(splits.train, taxonomy, n_left_out=splits.n_left_out)
+        told += _describe_teacher(splits.train, taxonomy)
         for line in told + describe_restated(splits.train, is_used=chosen.loss.consistency_weight > 0):
             click.echo(line, err=True)
         for line in _describe_laid(splits):
@@ -175,12 +176,15 @@ def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite
         raise CheckpointError(
             f"{checkpoint} is no checkpoint of `twohands train`: it has no {CONFIG_NAME}{_hint_of_run(checkpoint)}"
         )
+    from training.encoders import check_window  # noqa: PLC0415, RUF100
     from training.export import refuse_overrides, refuse_restored  # noqa: PLC0415, RUF100
 
     facts = refuse_restored(checkpoint)
     refuse_overrides(overrides, facts, checkpoint / CONFIG_NAME)
     chosen, taxonomy = load_dumped_config(checkpoint / CONFIG_NAME, overrides=overrides)
     check_output_folder(output, overwrite=overwrite)
+    if (checkpoint / "config.json").is_file():  # else told of with what else it lacks
+        check_window(checkpoint, max_tokens=chosen.window.max_tokens)
     check_room(output, needed_bytes=EXPORT_COPIES * folder_bytes(checkpoint), option="--output")
 
     from training.data import load_splits  # noqa: PLC0415, RUF100

@@ -1,17 +1,25 @@
 """Owns the schema of a run: one YAML file is one run. No value has a default here; the values stand in YAML."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
+from training.overrides import apply_override
 from training.upgrade import upgrade_dumped
 from twohands.errors import ConfigError
 from twohands.locate import find_config, find_rows
-from twohands.repeated_keys import RepeatedKeysError, load_yaml
-from twohands.row_faults import find_like, suggest
 from twohands.taxonomy import Taxonomy, describe_faults, load_taxonomy, read_yaml
 from twohands.windows import WindowRule
 
@@ -30,6 +38,22 @@ _PATTERNS = {
 }
 
 
+def _expand_home(path: Path) -> Path:
+    """A shell leaves the ~ of `--set data.root=~/rows` as it is."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{path.parts[0]} has no home folder here; write the path out") from error
+
+
+def _spell_version(value: object) -> object:
+    """The number that YAML reads 0.2 as, as its word: quotation marks alone would not make a version of it."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+HomePath = Annotated[Path, AfterValidator(_expand_home)]
+
+
 class _Section(BaseModel):
     # YAML has words for infinity and no number, and a gate of infinity would never fail.
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -38,14 +62,14 @@ class _Section(BaseModel):
 class DataConfig(_Section):
     """Where labelled rows are."""
 
-    root: Path | None = Field(description="folder that the paths below start from; null for the working folder")
+    root: HomePath | None = Field(description="folder that the paths below start from; null for the working folder")
     train: list[str] = Field(
         min_length=1,
         description="files, folders, or hub:NAME#SPLIT; relative to root, or to the working folder with ./",
     )
     labels: list[str] | None = Field(
         description="files of labels or a teacher's scores by row id, laid over rows of train that have none; rows "
-        "that stay without one are left out; or of excerpts of rows; null where every row is labelled in its own file"
+        "that stay without one are left out; or of excerpts of rows; null where labels stand in the rows alone"
     )
     repeat: dict[str, Annotated[int, Field(ge=2, le=20)]] | None = Field(
         description="entry of train, or of labels if it holds excerpts -> how often an epoch shows its rows, each time "
@@ -88,7 +112,7 @@ class AugmentationConfig(_Section):
 class StartConfig(_Section):
     """A run that goes on from another one, with its heads: a second stage."""
 
-    checkpoint: Path = Field(description="what an earlier run left: runs/RUN_NAME/checkpoint")
+    checkpoint: HomePath = Field(description="what an earlier run left: runs/RUN_NAME/checkpoint")
     replay: Annotated[float, Field(gt=0, le=1)] = Field(
         description="share of the rows that the earlier run learnt from that is learnt again, drawn by the seed; rows "
         "that are new to it are all used"
@@ -228,7 +252,7 @@ class TrainConfig(_Section):
     """One run."""
 
     run_name: Annotated[str, StringConstraints(pattern=_RUN_NAME)]
-    version: Annotated[str, StringConstraints(pattern=_VERSION)]
+    version: Annotated[str, StringConstraints(pattern=_VERSION), BeforeValidator(_spell_version)]
     license: str = Field(min_length=1, description="SPDX name of the model's licence")
     seed: int = Field(ge=0, le=2**32 - 1)
     taxonomy: str = Field(description="path beside this file, or the name of a shipped one")
@@ -243,49 +267,6 @@ class TrainConfig(_Section):
     compute: ComputeConfig
     export: ExportConfig
     card_notes: list[str] = Field(description="sentences on known limits, for the model card")
-
-
-def _list_keys(content: Mapping[str, object], section: str = "") -> Iterator[str]:
-    """Every key that there is, as `--set` has them."""
-    for key, value in content.items():
-        yield f"{section}{key}"
-        if isinstance(value, dict):
-            yield from _list_keys(value, f"{section}{key}.")
-
-
-def _suggest_key(content: Mapping[str, object], key: str, section: object) -> str:
-    """The end of a fault on a key that is none: the likeliest one, else those of its section, where there is one."""
-    *parents, last = key.split(".")
-    if not parents or not isinstance(section, dict) or not section:
-        return suggest(key, tuple(_list_keys(content)))
-    place = ".".join(parents)
-    if like := find_like(last, tuple(map(str, section))):
-        return f"; did you mean {f'{place}.{like}'!r}?"
-    elsewhere = [name for name in _list_keys(content) if "." in name and not f"{name}.".startswith(f"{place}.")]
-    return suggest(key, tuple(elsewhere)) or f"; {place} has {', '.join(map(str, section))}"
-
-
-def _apply_override(content: dict[str, object], override: str) -> None:
-    """Set `a.b=value`; the value is YAML. Raises ValueError that says what is wrong."""
-    key, separator, raw = override.partition("=")
-    if not separator or not key.strip():
-        raise ValueError(f"--set {override!r}: expected a.b=value")
-    *parents, last = key.strip().split(".")
-    section: object = content
-    for depth, parent in enumerate(parents, start=1):
-        if isinstance(section, dict) and parent in section and section[parent] is None:
-            place = ".".join(parents[:depth])
-            raise ValueError(f"--set {override!r}: {place} is null here; set it whole: {place}={{{last}: ..., ...}}")
-        section = section.get(parent) if isinstance(section, dict) else None
-    if not isinstance(section, dict) or last not in section:
-        like = _suggest_key(content, key.strip(), section)
-        raise ValueError(f"--set {override!r}: the config has no key {key.strip()!r}{like}")
-    try:
-        section[last] = load_yaml(raw)
-    except yaml.YAMLError as error:
-        raise ValueError(f"--set {override!r}: the value is not YAML: {error}") from error
-    except RepeatedKeysError as error:
-        raise ValueError(f"--set {override!r}: {error}") from error
 
 
 def load_config(name_or_path: str | Path, *, overrides: Sequence[str] = ()) -> tuple[TrainConfig, Taxonomy]:
@@ -328,7 +309,7 @@ def _validate(content: object, overrides: Sequence[str], place: str) -> TrainCon
     faults: list[str] = []
     for override in overrides:
         try:
-            _apply_override(content, override)
+            apply_override(content, override)
         except ValueError as error:
             faults.append(str(error))
     try:

@@ -5,7 +5,7 @@ Finding downloads nothing; `training.fetching` does.
 
 import importlib.util
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,9 +121,7 @@ class FoundEncoder:
         Raises:
             EncoderError: it is not JSON, or no object.
         """
-        config = _read_object(self.folder / "config.json")
-        inner = config.get("encoder")
-        return inner if isinstance(inner, dict) else config
+        return _read_encoder_config(self.folder)
 
     @property
     def n_layers(self) -> int | None:
@@ -197,12 +195,39 @@ class FoundEncoder:
     @property
     def max_positions(self) -> int | None:
         """How many tokens its position table holds, or None when it sets no bound."""
-        config = self.read_config()
-        positions, padding = config.get("max_position_embeddings"), config.get("pad_token_id", 0)
-        reserved = 0
-        if config.get("model_type") in _RESERVE_POSITIONS and isinstance(padding, int):
-            reserved = padding + 1
-        return positions - reserved if isinstance(positions, int) and positions > 0 else None
+        return _count_positions(self.read_config())
+
+
+def _count_positions(config: Mapping[str, object]) -> int | None:
+    positions, padding = config.get("max_position_embeddings"), config.get("pad_token_id", 0)
+    reserved = 0
+    if config.get("model_type") in _RESERVE_POSITIONS and isinstance(padding, int):
+        reserved = padding + 1
+    return positions - reserved if isinstance(positions, int) and positions > 0 else None
+
+
+def check_window(checkpoint: Path, *, max_tokens: int) -> None:
+    """Refuse windows longer than a checkpoint's position table, which would fail amid its export (#3).
+
+    Args:
+        checkpoint: with `config.json`.
+        max_tokens: of one window.
+
+    Raises:
+        ConfigError: it has fewer.
+        EncoderError: `config.json` is not JSON, or no object.
+    """
+    positions = _count_positions(_read_encoder_config(checkpoint))
+    if positions is not None and max_tokens > positions:
+        fault = f"window.max_tokens is {max_tokens}; {checkpoint} reads at most {positions}"
+        raise ConfigError("the export does not fit its checkpoint", [fault])
+
+
+def _read_encoder_config(folder: Path) -> dict[str, object]:
+    """Its `config.json`, or what stands there of the encoder within."""
+    config = _read_object(folder / "config.json")
+    inner = config.get("encoder")
+    return inner if isinstance(inner, dict) else config
 
 
 def _read_object(path: Path) -> dict[str, Any]:

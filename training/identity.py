@@ -1,4 +1,4 @@
-"""Owns whether a run that was begun is the one that is asked for: what its weights hang on, and what differs."""
+"""Owns whether a run may begin where it is to stand: what its weights hang on, and what differs from a run there."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from training.encoders import FoundEncoder
 from training.labels import fingerprint_scores
 from training.restated import check_consistency, fingerprint_restated
 from training.stages import check_not_learnt, check_start
+from twohands.errors import RunConflictError
 from twohands.examples import fingerprint
 from twohands.hashing import sha256_of_value
 from twohands.taxonomy import Taxonomy
@@ -76,6 +77,28 @@ def identify_run(config: TrainConfig, taxonomy: Taxonomy, splits: Splits, encode
     return identity
 
 
+def check_apart(config: TrainConfig, encoder: FoundEncoder, run_dir: Path) -> None:
+    """Refuse a run in a folder that holds what it goes on from: `--restart` would delete that first (#3).
+
+    Args:
+        config: the run.
+        encoder: where its weights are.
+        run_dir: where its checkpoints would stand.
+
+    Raises:
+        RunConflictError: its encoder or its `start` stands in `run_dir`.
+    """
+    sources = {"encoder.name": encoder.folder}
+    if config.start is not None:
+        sources["start.checkpoint"] = config.start.checkpoint
+    for key, folder in sources.items():
+        if folder.resolve().is_relative_to(run_dir.resolve()):
+            raise RunConflictError(
+                f"{key} is {folder}, which stands in {run_dir}, this run's own folder, and would be written over; give "
+                "--set run_name=... for another"
+            )
+
+
 def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
     """Settings by dotted key, without those that no weight depends on."""
     flat: dict[str, object] = {}
@@ -116,14 +139,18 @@ def list_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str,
         now: the same of the run that is asked for; what it does not name is not compared.
 
     Returns:
-        By key, both values in words; nothing where it is the same run.
+        By key, both values in words, of a section that one of the two lacks by the keys within; nothing where it is
+        the same run.
     """
     was, wanted = _spread({key: before[key] for key in now if key in before}), _spread(now)
     absent = object()
+    keys = [key for key in sorted(was.keys() | wanted.keys()) if was.get(key, absent) != wanted.get(key, absent)]
+    shown = {key: (_show(was.get(key)), _show(wanted.get(key))) for key in keys}
     return {
-        key: f"{key} {_show(was.get(key))} there, {_show(wanted.get(key))} here"
-        for key in sorted(was.keys() | wanted.keys())
-        if was.get(key, absent) != wanted.get(key, absent)
+        key: f"{key} {there} there, {here} here"
+        for key, (there, here) in shown.items()
+        # Of a section that is null in one of the two, its keys say what the section itself cannot.
+        if there != here or not any(other.startswith(f"{key}.") for other in keys)
     }
 
 

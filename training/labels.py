@@ -19,8 +19,9 @@ from twohands.examples import NOT_LABELLED, Example, Labels, Row, as_words, enco
 from twohands.hashing import sha256_of_value
 from twohands.open_cells import is_open, is_unlabelled
 from twohands.restating import RESTATES, read_restated
-from twohands.row_faults import LabelWordsError, RowError, tell_case, tell_faults, tell_once
+from twohands.row_faults import LabelWordsError, RowError, find_meant, tell_case, tell_faults, tell_once
 from twohands.taxonomy import Head, ProblemType, Taxonomy
+from twohands.values import NAMES
 
 _SCORES = "scores"
 # Columns of an example that only a labels file fills: a column `scores` that rows bring themselves is not a teacher's.
@@ -264,22 +265,44 @@ def list_overruled(
     return [(path, head.name, n) for path in files for head in taxonomy.heads if (n := counts[path, head.name])]
 
 
+def _names_another_column(row: Row, taxonomy: Taxonomy) -> bool:
+    """Whether a row has a column that is likely meant for a head, so that it may have a label all the same."""
+    heads = [head.name for head in taxonomy.heads]
+    meant = find_meant(row.list_columns(), ("text", *heads, *NAMES))
+    return any(name in meant for name in heads)
+
+
 def pass_over_open(rows: Iterable[Row], taxonomy: Taxonomy, left_out: list[str]) -> Iterator[Row]:
-    """Pass over the rows of a sheet that nobody filled in yet; elsewhere a row without a label is a fault.
+    """Pass over rows that nobody labelled: those of a sheet, and of another file those beside rows that have a label.
+
+    Of a file without any label they are yielded, to be told of as a fault: most likely it is of other heads. So are
+    rows that may have their labels in a column of a misspelt name.
 
     Args:
-        rows: raw rows.
+        rows: raw rows of one file.
         taxonomy: the heads.
         left_out: rows that are passed over are named here.
 
     Yields:
         The other rows.
     """
+    held: list[Row] = []  # until a label is found
+    is_labelled = False
     for row in rows:
-        if CHOSEN in row.cells and _is_bare(row.cells, taxonomy):
+        is_open = _is_bare(row.cells, taxonomy)
+        if is_open and CHOSEN in row.cells:
+            left_out.append(row.place)
+        elif not is_open or _names_another_column(row, taxonomy):
+            is_labelled |= not is_open
+            yield row
+        elif is_labelled:
             left_out.append(row.place)
         else:
-            yield row
+            held.append(row)
+    if is_labelled:
+        left_out += [row.place for row in held]
+    else:
+        yield from held
 
 
 def fingerprint_scores(examples: Iterable[Example]) -> str:

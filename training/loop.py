@@ -22,7 +22,7 @@ from training.calibration import fit_rules
 from training.config import TrainConfig, dump_config
 from training.data import Splits, repeat_examples
 from training.encoders import RUN_NAME, FoundEncoder
-from training.identity import LATER, hint_of_export, identify_run, list_changes
+from training.identity import LATER, check_apart, hint_of_export, identify_run, list_changes
 from training.kept import name_partial, write_kept
 from training.losses import MultiHeadLoss, check_finite, weigh_classes
 from training.machine import keep_freed_memory, set_threads, uses_bf16
@@ -238,7 +238,8 @@ def fit(
     Raises:
         ConfigError: answers are to be drawn together where no row has another text.
         DataError: a row restates itself, or one that is labelled otherwise; or all rows are old, and none is drawn.
-        RunConflictError: `run_dir` holds a run with other settings, rows or processes, or another process trains in it.
+        RunConflictError: `run_dir` holds a run with other settings, rows or processes, or what this one goes on from,
+            or another process trains in it.
         CheckpointError: the run cannot go on from its `start`.
         LeakError: its `start` or its encoder learnt from rows that are held out here.
         NonFiniteLogitsError: the run diverged.
@@ -246,6 +247,7 @@ def fit(
     transformers.logging.set_verbosity_error()
     checkpoint = run_dir / CHECKPOINT
     is_main = int(os.environ.get("RANK", "0")) == 0
+    check_apart(config, encoder, run_dir)
     identity = identify_run(config, taxonomy, splits, encoder)
     rows = splits.train
     if config.start is not None:  # before there is a folder, which another share would not fit

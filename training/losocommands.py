@@ -10,7 +10,9 @@ from twohands.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from training.data import Splits
     from training.loso import Answers, Fold, Source
+    from twohands.taxonomy import Taxonomy
 
 
 def _choose(sources: "list[Source]", names: tuple[str, ...], *, min_rows: int) -> "tuple[list[Source], dict[str, str]]":
@@ -33,6 +35,31 @@ def _say(line: str) -> None:
 def _tell_unsourced(names: "Collection[str]") -> None:
     if names:
         _say(f"rows without a column `source` are taken to come from their file: {', '.join(names)}")
+
+
+def _make_folds(
+    splits: "Splits",
+    groups: "list[list[Source]]",
+    taxonomy: "Taxonomy",
+    passed_over: dict[str, str],
+    *,
+    near_duplicate_jaccard: float | None,
+) -> "list[tuple[list[Source], Fold]]":
+    """The folds that can be, with what each leaves out; sources of others join `passed_over`, which may not be all."""
+    from training.loso import make_fold  # noqa: PLC0415, RUF100 - --help must not import torch
+
+    folds = []
+    for group in groups:
+        try:
+            fold = make_fold(splits, group, taxonomy, near_duplicate_jaccard=near_duplicate_jaccard)
+        except DataError as error:
+            passed_over |= {source.name: "; ".join(error.faults) for source in group}
+            _say(f"passed over {', '.join(source.name for source in group)}: {'; '.join(error.faults)}")
+        else:
+            folds.append((group, fold))
+    if not folds:
+        raise DataError("no source can be left out", [f"{name}: {reason}" for name, reason in passed_over.items()])
+    return folds
 
 
 @click.command(
@@ -102,7 +129,6 @@ def loso(
         answer_fold,
         deal_sources,
         list_sources,
-        make_fold,
         make_in_domain,
         tell_apart,
     )
@@ -132,24 +158,22 @@ def loso(
         max_tokens=chosen.window.max_tokens, num_layers=chosen.encoder.num_layers, layers=chosen.encoder.layers
     )
     target = output or Path("runs") / f"{chosen.run_name}-loso"
-    target.mkdir(parents=True, exist_ok=True)
 
     def run(fold: "Fold") -> "Answers":
         return answer_fold(fold, chosen, taxonomy, encoder, output=target, restart=restart, say=_say)
 
-    whole = make_in_domain(splits)
-    in_domain = answer_beside(beside, splits, whole.asked) if beside else run(whole)
-    described = f"{beside.name}, as it is served" if beside else "the same recipe on all sources, fp32"
     answers: dict[str, Answers] = {}
     text = ""
-    for number, group in enumerate(groups, start=1):
-        _say(f"fold {number} of {len(groups)}, without {', '.join(source.name for source in group)}")
-        try:
-            fold = make_fold(splits, group, taxonomy, near_duplicate_jaccard=chosen.data.near_duplicate_jaccard)
-        except DataError as error:
-            passed_over |= {source.name: "; ".join(error.faults) for source in group}
-            _say(f"passed over, {'; '.join(error.faults)}")
-            continue
+    # Before the whole run, which takes as long as a fold and is for nothing where no fold can be (#3).
+    folds = _make_folds(
+        splits, groups, taxonomy, passed_over, near_duplicate_jaccard=chosen.data.near_duplicate_jaccard
+    )
+    whole = make_in_domain(splits)
+    target.mkdir(parents=True, exist_ok=True)
+    in_domain = answer_beside(beside, splits, whole.asked) if beside else run(whole)
+    described = f"{beside.name}, as it is served" if beside else "the same recipe on all sources, fp32"
+    for number, (group, fold) in enumerate(folds, start=1):
+        _say(f"fold {number} of {len(folds)}, without {', '.join(source.name for source in group)}")
         given = run(fold)
         answers |= {source.name: given for source in group}
         text = write_tables(
@@ -163,7 +187,5 @@ def loso(
             described=described,
             passed_over=passed_over,
         )
-    if not answers:
-        raise DataError("no source can be left out", [f"{name}: {reason}" for name, reason in passed_over.items()])
     click.echo(text)
     _say(f"wrote loso.md and loso.json to {target}")

@@ -34,7 +34,9 @@ def weigh_classes(labels: Labels, taxonomy: Taxonomy, *, powers: Mapping[str, fl
             raw = (len(known) / (len(positive) * positive)) ** powers[head.name]
             raw = raw / ((raw * positive).sum() / len(known))
         else:
-            raw = ((len(known) - positive) / positive) ** powers[head.name]
+            # At least one, as of `positive`: with a weight of 0 a label that each row has would be unlearnt (#3).
+            negative = np.maximum(len(known) - positive, 1)
+            raw = (negative / positive) ** powers[head.name]
         weights[head.name] = torch.tensor(np.asarray(raw), dtype=torch.float32)
     return weights
 

@@ -1,6 +1,6 @@
 """Owns which labels the rows of a split have: refused where one never stands, kept where few are taken, told of."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from training.labels import ONLY_SCORED, TEACHER_SCORES
@@ -15,6 +15,12 @@ def _is_scored(example: Example, head: Head) -> bool:
     scores = example.columns.get(TEACHER_SCORES)
     is_open = example.labels[head.name] is None or bool(example.columns.get(ONLY_SCORED))
     return is_open and isinstance(scores, Mapping) and head.name in scores
+
+
+def _count_documents(examples: Iterable[Example], head: Head, label: str) -> int:
+    """How many documents have a label that dev can be judged by: not one by a teacher's scores alone."""
+    known = [example for example in examples if not example.columns.get(ONLY_SCORED)]
+    return len({example.group for example in known if label in (example.labels[head.name] or ())})
 
 
 def check_labels(
@@ -32,7 +38,9 @@ def check_labels(
         DataError: a label is absent; all faults at once.
     """
     faults = []
-    for split, examples in (("train", list(train)), ("dev", list(dev))):
+    rows = {"train": list(train), "dev": list(dev)}
+    lacks_documents = True  # each label that dev lacks stands in one document
+    for split, examples in rows.items():
         for head in taxonomy.heads:
             if split == "train" and any(_is_scored(example, head) for example in examples):
                 continue
@@ -40,10 +48,14 @@ def check_labels(
             absent = [name for name in head.label_names if name not in seen]
             if absent:
                 faults.append(f"{split} has no row with {head.name} {', '.join(absent)}")
+                counts = [_count_documents(rows["train"], head, name) for name in absent]
+                lacks_documents &= split == "train" or max(counts) < 2
     if is_dev_held_out and any(fault.startswith("dev ") for fault in faults):
+        # Of one document both sides cannot have it, whatever the fraction.
+        larger = "" if lacks_documents else ", or try a larger data.dev_fraction"
         faults.append(
             "dev is held out of train by whole documents (groups), so each label must stand in two of them: label "
-            "more, or try a larger data.dev_fraction"
+            f"more{larger}"
         )
     if faults:
         raise DataError("the splits lack labels; add such rows, or take the label out of the taxonomy", faults)
@@ -71,31 +83,51 @@ def take_few(examples: Sequence[Example], n_rows: int, taxonomy: Taxonomy) -> li
     return [examples[place] for place in sorted(kept)]
 
 
-def describe_heads(train: Sequence[Example], taxonomy: Taxonomy) -> list[str]:
+_SAYS_NONE = "[] in JSONL and - in CSV, where an empty cell is not labelled"
+
+
+def _describe_gaps(train: Sequence[Example], head: Head, *, are_some_open: bool) -> Iterator[str]:
+    """Tell what rows of an any-of head never say: that none of its labels applies, or that one of them does not.
+
+    In CSV an empty cell that is meant as "none applies" is read as "nobody looked", and a head learns from what it has
+    alone.
+    """
+    given = [words for example in train if (words := example.labels[head.name]) is not None]
+    if are_some_open and given and all(given):
+        yield f"  no row says that no {head.name} applies; that is {_SAYS_NONE}"
+    if any(_is_scored(example, head) for example in train):  # a teacher's scores tell rows apart all the same
+        return
+    if everywhere := [name for name in head.label_names if given and all(name in words for words in given)]:
+        hint = "" if are_some_open else f"; that none applies is {_SAYS_NONE}"
+        yield (
+            f"  every labelled row has {head.name} {', '.join(everywhere)}: without a row that has not, it cannot be "
+            f"learnt{hint}"
+        )
+
+
+def describe_heads(train: Sequence[Example], taxonomy: Taxonomy, *, n_left_out: int = 0) -> list[str]:
     """Say what is learnt for each head, and of how many rows.
 
     Args:
         train: rows to fit.
         taxonomy: the heads.
+        n_left_out: further rows, which no head has a label of.
 
     Returns:
-        One line a head, and one more where an any-of head has rows without a label but none that says so: in CSV,
-        an empty cell that means "none applies" is read as "nobody looked", and the head learns from positives alone.
-        And one where copies of a text contradict one another, which no model can learn.
+        One line a head, and one more where an any-of head has rows without a label but none that says so, and where
+        all that are labelled have one of its labels. And one where copies of a text contradict one another, which no
+        model can learn.
     """
     lines = []
     for head in taxonomy.heads:
-        given = [words for example in train if (words := example.labels[head.name]) is not None]
+        n_labelled = sum(example.labels[head.name] is not None for example in train)
         is_any_of = head.problem_type is ProblemType.ANY_OF
         lines.append(
             f"head {head.name}: {'any' if is_any_of else 'one'} of {', '.join(head.label_names)}; "
-            f"{len(given)} of {len(train)} rows labelled"
+            f"{n_labelled} of {len(train)} rows labelled"
         )
-        if is_any_of and 0 < len(given) < len(train) and all(given):
-            lines.append(
-                f"  no row says that no {head.name} applies; that is [] in JSONL and - in CSV, where an empty cell is "
-                "not labelled"
-            )
+        if is_any_of:
+            lines += _describe_gaps(train, head, are_some_open=n_labelled < len(train) + n_left_out)
     if n_texts := count_contradictions(train):
         lines.append(
             f"{n_texts} text{'s stand' if n_texts > 1 else ' stands'} in train with different labels; see `twohands "

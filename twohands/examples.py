@@ -7,14 +7,13 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
 
 from twohands.csv_cells import find_whole_columns, read_csv_cells
 from twohands.errors import DataError, FileReadError, InputError
-from twohands.extras import import_extra
+from twohands.extras import import_pyarrow
 from twohands.hashing import sha256_of_value
 from twohands.json_cells import read_json_cells
 from twohands.open_cells import is_open, is_unlabelled
@@ -23,11 +22,13 @@ from twohands.row_faults import (
     LabelWordsError,
     RowError,
     advise_taxonomy,
+    advise_unlabelled,
     tell_case,
     tell_columns,
     tell_faults,
     tell_once,
     tell_unknown,
+    tell_unlabelled,
 )
 from twohands.row_files import (
     ROW_SUFFIXES,
@@ -79,21 +80,6 @@ class Example:
     group: str
     columns: Mapping[str, object] = field(default_factory=dict)
     place: str = field(default="", compare=False)
-
-
-def import_pyarrow(use: str) -> ModuleType:
-    """Import pyarrow, which the bare install leaves out.
-
-    Args:
-        use: what it is needed for, for the message.
-
-    Returns:
-        The module `pyarrow.parquet`.
-
-    Raises:
-        MissingExtraError: pyarrow is not installed.
-    """
-    return import_extra("pyarrow.parquet", use=use, extra="eval", package="pyarrow")
 
 
 def read_jsonl_lines(pieces: Iterable[bytes], name: str, faults: list[str]) -> Iterator[Row]:
@@ -280,7 +266,7 @@ def check_row(row: Row, taxonomy: Taxonomy, *, default_source: str) -> Example:
     if not faults and any(words is not None for words in labels.values()):  # else all columns are told of
         of_labels += tell_case(columns, wanted)
     elif not faults and not of_labels:
-        faults.append(f"no label: none of the columns {', '.join(names)} is filled {tell_columns(columns, wanted)}")
+        of_labels.append(tell_unlabelled(names, columns, wanted))
     faults += [
         f"{name} is {row.cells[name]!r}, expected a whole number, or a string, not empty, with no half of an emoji"
         for name in NAMES
@@ -315,12 +301,14 @@ def check_rows(
 ) -> list[Example]:
     """Check rows; those with a fault are described in `faults` and left out.
 
-    A whole file of other columns than the taxonomy's is told of once, and so is a word that is no label. Where no row
-    has a label, `taxonomy_option` is told: the words by which the command that reads the rows takes another taxonomy.
+    A whole file of other columns than the taxonomy's is told of once, and so is a word that is no label, and that rows
+    have none where others of the file do. Where no row has a label, `taxonomy_option` is told: the words by which the
+    command that reads the rows takes another taxonomy.
     """
     examples: list[Example] = []
     found: list[RowError] = []
-    n_strange = n_bare = 0
+    bare: list[RowError] = []
+    n_strange = 0
     for row in rows:
         try:
             examples.append(check_row(row, taxonomy, default_source=default_source))
@@ -329,13 +317,16 @@ def check_rows(
             is_bare = all(is_unlabelled(row.cells, head) for head in taxonomy.heads)
             has_text = "text" in row.list_columns()
             n_strange += is_bare or not has_text
-            n_bare += is_bare and has_text
+            if is_bare and has_text:
+                bare.append(error)
     if not examples and n_strange > 1 and len({str(error) for error in found}) == 1:
         after = "the row" if len(found) == 2 else f"all {len(found) - 1} rows"
         lines = [f"{found[0].place} and {after} after it: {found[0]}"]
     else:
+        if examples:
+            advise_unlabelled(bare, [head.name for head in taxonomy.heads if head.problem_type is ProblemType.ANY_OF])
         lines = tell_faults(found)
-    if taxonomy_option is not None and not examples and 0 < n_bare == len(found):
+    if taxonomy_option is not None and not examples and 0 < len(bare) == len(found):
         lines[0] += f"; {advise_taxonomy(taxonomy_option)}"
     faults += lines
     return examples

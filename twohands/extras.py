@@ -26,3 +26,18 @@ def import_extra(module: str, *, use: str, extra: str, package: str | None = Non
     except ImportError as error:
         absent = error.name if error.name and error.name != module else package or module
         raise MissingExtraError(f"{use} needs {absent}: pip install 'twohands[{extra}]'") from error
+
+
+def import_pyarrow(use: str) -> ModuleType:
+    """Import pyarrow, which the bare install leaves out.
+
+    Args:
+        use: what it is needed for, for the message.
+
+    Returns:
+        The module `pyarrow.parquet`.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+    """
+    return import_extra("pyarrow.parquet", use=use, extra="eval", package="pyarrow")

@@ -7,7 +7,8 @@ from pathlib import Path
 from twohands.csv_cells import read_csv_header
 from twohands.documents import DOCUMENT_SUFFIXES, TEXT_SUFFIXES, import_reader
 from twohands.errors import FileReadError
-from twohands.examples import expand_paths, import_pyarrow, read_rows
+from twohands.examples import expand_paths, read_rows
+from twohands.extras import import_pyarrow
 from twohands.row_files import (
     ROW_SUFFIXES,
     PackedError,

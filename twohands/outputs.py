@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from twohands.bulk import Answer
 from twohands.errors import ConfigError
-from twohands.examples import import_pyarrow
+from twohands.extras import import_pyarrow
 from twohands.row_files import PACKED
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 from twohands.xlsx import write_xlsx

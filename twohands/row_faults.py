@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 _LIKE = 0.75  # share of letters in common from which a word is taken for a misspelt one
 _LIKE_COLUMN = 0.8  # "texts" for "text", and not "test"
 _NO_LETTER = re.compile(r"[^a-z0-9]+")
+_NO_LABEL = "no label: "
 _BETWEEN_LABELS = re.compile(r"[\s,;/\[\](){}'\"]+")
 
 
@@ -80,6 +81,22 @@ def suggest(word: str, names: tuple[str, ...]) -> str:
 
 
 @functools.lru_cache(maxsize=256)
+def find_meant(columns: tuple[str, ...], wanted: tuple[str, ...]) -> dict[str, str]:
+    """Find the columns that are likely meant by names that no column has.
+
+    Args:
+        columns: their names, as they stand.
+        wanted: names that would be read.
+
+    Returns:
+        By the name that is absent, the column that is like it.
+    """
+    others = {name.strip().casefold(): name for name in columns if name not in wanted}
+    pairs = ((name, _find_column(name, others)) for name in wanted if name not in columns)
+    return {name: found for name, found in pairs if found is not None}
+
+
+@functools.lru_cache(maxsize=256)
 def tell_columns(columns: tuple[str, ...], wanted: tuple[str, ...]) -> str:
     """List the columns that there are, for a fault that misses some.
 
@@ -90,10 +107,7 @@ def tell_columns(columns: tuple[str, ...], wanted: tuple[str, ...]) -> str:
     Returns:
         In brackets; and what is like one that is wanted and absent, as a header of another case is.
     """
-    others = {name.strip().casefold(): name for name in columns if name not in wanted}
-    absent = [name for name in wanted if name not in columns]
-    pairs = [(_find_column(name, others), name) for name in absent]
-    meant = ", ".join(f"{found!r} for {name}" for found, name in pairs if found is not None)
+    meant = ", ".join(f"{found!r} for {name}" for name, found in find_meant(columns, wanted).items())
     return f"(columns: {', '.join(columns) or 'none'})" + (f"; did you mean {meant}?" if meant else "")
 
 
@@ -170,6 +184,36 @@ def advise_taxonomy(option: str) -> str:
         The end of a fault.
     """
     return f"other labels than these: {option}"
+
+
+def tell_unlabelled(heads: Sequence[str], columns: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    """Say that a row has no label of any head.
+
+    Args:
+        heads: their names.
+        columns: names of the row's columns, as they stand.
+        wanted: names that would be read.
+
+    Returns:
+        One line, the same for all rows of these columns.
+    """
+    return f"{_NO_LABEL}none of the columns {', '.join(heads)} is filled {tell_columns(columns, wanted)}"
+
+
+def advise_unlabelled(found: Iterable[RowError], any_of: Sequence[str]) -> None:
+    """Say of rows without a label, beside others of their file that have one, what to do.
+
+    Args:
+        found: those rows; what is wrong with them is told with its remedy from now on.
+        any_of: names of the heads of which none of the labels may apply.
+    """
+    none = f", or write - (in JSON []) where no {' or '.join(any_of)} applies" if any_of else ""
+    for error in found:
+        error.shared = [
+            # Where a column is asked about, that is the remedy.
+            f"{fault}; leave such rows out{none}" if fault.startswith(_NO_LABEL) and not fault.endswith("?") else fault
+            for fault in error.shared
+        ]
 
 
 def _count_more(place: str, n_more: int) -> str:

@@ -46,7 +46,10 @@ def test_a_shipped_config_brings_its_rows_into_any_folder_but_not_in_place_of_th
          f"{'long/' * 16!r}"),
         ("run_name=MyRun", "run_name: expected small letters, digits, ., _ and -, with a letter or digit first; found "
          "'MyRun'"),
-        ("version=1.0", "version: Input should be a valid string; found '1.0'; put it in quotation marks"),
+        ("run_name=1.0", "run_name: Input should be a valid string; found '1.0'; put it in quotation marks"),
+        ("version=0.2", "version: expected three numbers, such as 1.0.0; found '0.2'"),
+        ("data.root=~nobody-of-this-name/rows", "data.root: ~nobody-of-this-name has no home folder here; write the "
+         "path out"),
         ("version=v1", "version: expected three numbers, such as 1.0.0; found 'v1'"),
         ("encoder.revision=main", "encoder.revision: expected a commit of 40 hex digits; found 'main'"),
     ],
@@ -175,6 +178,16 @@ def test_overrides_are_yaml_values():
     assert config.optim.num_epochs == 2
     assert config.data.train == ["a.jsonl", "b.jsonl"]
     assert config.data.root is None
+
+
+@pytest.mark.issue(3)
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    start = "start={checkpoint: ~/runs/a/checkpoint, replay: 0.3}"
+    config, _ = load_config("minilm", overrides=["data.root=~/rows", start])
+    assert config.data.root == tmp_path / "rows"
+    assert config.start is not None
+    assert config.start.checkpoint == tmp_path / "runs/a/checkpoint"
 
 
 def test_a_section_that_is_null_is_set_whole():

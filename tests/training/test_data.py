@@ -11,7 +11,7 @@ from training.data import load_splits, repeat_examples
 from training.holdout import hold_out
 from training.labels import ONLY_SCORED
 from training.leaks import find_leaks, join_documents
-from training.present import describe_heads, take_few
+from training.present import check_labels, describe_heads, take_few
 from twohands.errors import DataError, FileReadError, LeakError
 from twohands.examples import Example
 
@@ -279,7 +279,11 @@ def test_what_cannot_be_held_out_is_told_with_a_remedy(tmp_path, taxonomy):
         load_splits(make_config(tmp_path, dev=None, dev_fraction=0.2), taxonomy, seed=1)
     told, remedy = caught.value.faults
     assert told == "dev has no row with stance state-led"
-    assert "two of them: label more, or try a larger data.dev_fraction" in remedy
+    assert remedy.endswith("must stand in two of them: label more"), "no fraction gives both sides the one row"
+    train = [example(name, name, stance="state-led") for name in ("a", "b")] + [example("c", "c", stance="market-led")]
+    with pytest.raises(DataError) as caught:
+        check_labels(train, [example("d", "d", stance="market-led")], taxonomy, is_dev_held_out=True)
+    assert caught.value.faults[-1].endswith("label more, or try a larger data.dev_fraction")
 
 
 def test_csv_and_parquet_and_folders_and_datasets_read_alike(tmp_path, taxonomy):
@@ -376,15 +380,33 @@ def test_a_dataset_that_cannot_be_loaded_is_a_clear_error(tmp_path, taxonomy):
 @pytest.mark.issue(2)
 def test_an_any_of_head_that_never_says_none_is_pointed_out(tmp_path, taxonomy):
     """`"|".join([])` writes an empty cell, which is "nobody looked": the head would learn from positives alone."""
-    rows = ["text,stance,topics", "one text,neutral,regulation", "another text,neutral,{}", "third text,neutral,"]
+    rows = ["text,stance,topics", "one text,neutral,regulation", "another text,neutral,{}", "third text,neutral,",
+            "fourth text,neutral,sanctions"]  # fmt: skip
     told = {}
     for cell in ("", "-"):
         path = tmp_path / "rows.csv"
         path.write_text("\n".join(rows).format(cell), encoding="utf-8")
         told[cell] = describe_heads(load_examples([path], taxonomy), taxonomy)
     assert [len(told[cell]) for cell in ("", "-")] == [3, 2]
-    assert "3 of 3" in told["-"][0]
-    assert "2 of 3" in told["-"][1]
+    assert "4 of 4" in told["-"][0]
+    assert "3 of 4" in told["-"][1]
+
+
+@pytest.mark.issue(3)
+def test_a_label_that_each_labelled_row_has_is_pointed_out(taxonomy):
+    def told(*topics, n_left_out=0):
+        rows = [Example(str(n), f"Text {n}.", {"stance": None, "topics": t}, "s", str(n)) for n, t in enumerate(topics)]
+        return describe_heads(rows, taxonomy, n_left_out=n_left_out)[2:]
+
+    assert told(("sanctions",), ("sanctions", "regulation")) == [
+        "  every labelled row has topics sanctions: without a row that has not, it cannot be learnt; that none applies "
+        "is [] in JSONL and - in CSV, where an empty cell is not labelled"
+    ]
+    none_said, everywhere = told(("sanctions",), ("sanctions",), None)
+    assert none_said.startswith("  no row says that no topics applies; that is [] in JSONL")
+    assert everywhere.endswith("cannot be learnt"), "how to say none is told once"
+    assert told(("sanctions",), n_left_out=3) == [none_said, everywhere], "rows that are left out may be meant so, too"
+    assert told(("sanctions",), ()) == told(("sanctions",), ("regulation",)) == []
 
 
 def test_copies_of_a_text_that_contradict_one_another_are_counted(taxonomy):

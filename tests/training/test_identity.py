@@ -40,7 +40,10 @@ def test_what_differs_is_named_with_both_values(write_run):
     found = list_changes(before, now)
     assert found.pop("optim.learning_rate") == "optim.learning_rate 0.005 there, 0.25 here"
     assert found.pop("heads").startswith("heads stance (single_label_classification): state-led, market-led")
-    assert set(found) == {"start", "start.checkpoint", "start.replay"}
+    assert found == {  # and no "start null there, null here"
+        "start.checkpoint": "start.checkpoint null there, a here",
+        "start.replay": "start.replay null there, 1.0 here",
+    }
     del before["dev_fingerprint"]
     assert "dev_fingerprint" in list_changes(before, identify(path))
 

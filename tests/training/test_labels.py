@@ -170,7 +170,38 @@ def test_a_head_that_rows_know_by_a_teachers_scores_alone_is_learnt(folder, taxo
     assert len(load_splits(config, taxonomy, seed=1).train) == 2
 
 
-def test_without_labels_files_an_unlabelled_row_is_still_a_fault(folder, taxonomy):
+@pytest.mark.issue(3)
+def test_rows_without_a_label_are_left_out_of_a_file_in_which_others_have_one(folder, taxonomy):
+    bare = [{"text": "an open row"}, {"text": "another open row", "stance": None, "topics": ""}]
+    write_rows(folder / "train.jsonl", [*bare, *full_rows("t"), *bare])
+    splits = load_splits(make_config(folder), taxonomy, seed=1)
+    assert [row.id for row in splits.train] == ["t0", "t1", "t2"]
+    assert splits.n_left_out == 4
+    lines = ["text,stance,topics", "an open row,,", *(f"a row of {name},{name},-" for name in STANCE)]
+    (folder / "more.csv").write_text("\n".join(lines), encoding="utf-8")
+    splits = load_splits(make_config(folder, train=["train.jsonl", "more.csv"]), taxonomy, seed=1)
+    assert (len(splits.train), splits.n_left_out) == (6, 5)
+    # A label in a column of another name is not left out in silence.
+    write_rows(folder / "train.jsonl", [*full_rows("t"), {"text": "a row", "Stance": "neutral"}, *bare])
+    with pytest.raises(DataError) as caught:
+        load_splits(make_config(folder), taxonomy, seed=1)
+    (fault,) = caught.value.faults
+    assert fault.startswith(f"{folder / 'train.jsonl'}:4: no label")
+    assert fault.endswith("did you mean 'Stance' for stance?")
+
+
+@pytest.mark.issue(3)
+def test_rows_without_a_label_in_dev_are_one_fault_with_its_remedy(folder, taxonomy):
+    write_rows(folder / "dev.jsonl", [*full_rows("d"), *({"text": f"open {n}", "stance": None} for n in range(9))])
+    with pytest.raises(DataError) as caught:
+        load_splits(make_config(folder), taxonomy, seed=1)
+    assert caught.value.faults == [
+        f"{folder / 'dev.jsonl'}:4 and 8 more rows: no label: none of the columns stance, topics is filled (columns: "
+        "text, stance); leave such rows out, or write - (in JSON []) where no topics applies"
+    ]
+
+
+def test_without_labels_files_a_file_without_any_label_is_still_a_fault(folder, taxonomy):
     with pytest.raises(DataError) as caught:
         load_splits(make_config(folder, train=["train.jsonl", "pool.jsonl"]), taxonomy, seed=1)
     assert "pool.jsonl:1" in "\n".join(caught.value.faults)

@@ -282,6 +282,22 @@ def test_the_command_leaves_a_source_out_and_goes_on_where_it_was(config, tmp_pa
         invoke(config, "--source", "forum", "--output", "out")
 
 
+@pytest.mark.issue(3)
+def test_nothing_is_trained_where_no_source_can_be_left_out(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("training.loso.fit", lambda *_, **__: pytest.fail("trained for nothing"))
+    for file in (config.parent / "rows").glob("*.jsonl"):
+        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        file.write_text("".join(json.dumps(row | {"source": "all"}) + "\n" for row in rows), encoding="utf-8")
+    with pytest.raises(DataError, match="no source can be left out") as caught:
+        invoke(config)
+    assert caught.value.faults[0].startswith("all: train has no row with stance")
+    with pytest.raises(DataError, match="no source can be left out") as caught:
+        invoke(config, "--min-rows", "1000")
+    assert caught.value.faults[0].endswith("fewer than 1000")
+    assert not Path("runs").exists()
+
+
 @pytest.mark.slow
 def test_sources_go_together_in_folds(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -99,6 +99,21 @@ def test_class_weights_favour_rare_labels_and_keep_their_mean(taxonomy):
     assert full["topics"].tolist() == pytest.approx([19.0] * 4)
 
 
+@pytest.mark.issue(3)
+def test_a_label_that_each_row_has_is_not_unlearnt_by_smoothing(taxonomy):
+    labels = np.zeros((8, 7), dtype=np.float32)
+    labels[:, 0] = 1
+    labels[:, 3] = 1
+    labels[:4, 4:] = 1
+    weights = weigh_classes(labels, taxonomy, powers={"stance": 0.25, "topics": 0.25})
+    assert weights["topics"].tolist() == pytest.approx([(1 / 8) ** 0.25, 1, 1, 1])
+    loss = MultiHeadLoss(taxonomy, head_weights={"stance": 1.0, "topics": 1.0}, class_weights=weights)
+    logits = torch.zeros(8, 7, requires_grad=True)
+    loss(logits, torch.tensor(0.9 * labels + 0.05)).backward()
+    assert logits.grad is not None
+    assert (logits.grad[:, 3] < 0).all(), "a step down the gradient raises the label"
+
+
 def test_windows_are_averaged_in_training_as_in_serving():
     logits = torch.randn(7, 3)
     counts = [2, 1, 4]

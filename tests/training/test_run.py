@@ -18,7 +18,7 @@ from transformers import PreTrainedModel, Trainer
 
 from tests.conftest import ROOT
 from training.commands import _describe_teacher, export, train
-from training.config import load_config
+from training.config import dump_config, load_config
 from training.data import Splits, load_splits
 from training.encoders import find_encoder
 from training.export import refuse_overrides
@@ -393,6 +393,22 @@ def test_windows_longer_than_the_encoder_reads_are_refused(write_run, tmp_path, 
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match="at most 80"):
         CliRunner().invoke(train, [str(write_run()), "--set", "window.max_tokens=100"], catch_exceptions=False)
+
+
+@pytest.mark.issue(3)
+@pytest.mark.parametrize("is_within", [False, True])
+def test_an_export_by_windows_longer_than_its_checkpoint_reads_is_refused_at_once(
+    write_run, tiny_encoder, tmp_path, is_within
+):
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    config = json.loads((tiny_encoder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({"encoder": config} if is_within else config), encoding="utf-8")
+    (folder / "run.json").write_text("{}", encoding="utf-8")
+    (folder / "train_config.yaml").write_text(dump_config(*load_config(write_run())), encoding="utf-8")
+    arguments = [str(folder), "--output", str(tmp_path / "model"), "--set", "window.max_tokens=100"]
+    with pytest.raises(ConfigError, match=r"max_tokens is 100; .*checkpoint reads at most 80"):
+        CliRunner().invoke(export, arguments, catch_exceptions=False)
 
 
 def test_the_first_token_checkpoint_loads_without_this_project_and_the_mean_one_fails_loudly(write_run, tmp_path):

@@ -262,6 +262,24 @@ def test_a_second_stage_may_keep_fewer_layers_of_the_first_and_its_heads(write_r
     assert not (tmp_path / "third").exists()
 
 
+@pytest.mark.issue(3)
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_a_run_goes_on_from_is_not_deleted_by_it(write_run, tmp_path, restart, tiny_encoder):
+    checkpoint = tmp_path / "run" / "checkpoint"
+    shutil.copytree(tiny_encoder, checkpoint)
+    facts = {"settings": {"run_name": "tiny", "license": "MIT", "encoder": {"name": "tiny-bert"}}}
+    for folder in (tmp_path / "run", checkpoint):
+        (folder / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    before = sorted((tmp_path / "run").rglob("*"))
+    start = {"checkpoint": str(checkpoint), "replay": 1.0}
+    for key, changes in (("start.checkpoint", {"start": start}), ("encoder.name", {"encoder__name": str(checkpoint)})):
+        with pytest.raises(RunConflictError, match=f"{key} is .* this run's own folder") as caught:
+            run_fit(write_run(**changes), tmp_path / "run", restart=restart)
+        assert "--restart" not in str(caught.value)
+        assert "run_name" in str(caught.value)
+    assert sorted((tmp_path / "run").rglob("*")) == before
+
+
 def test_a_missing_first_stage_is_named(write_run, tmp_path):
     path = write_run(start={"checkpoint": str(tmp_path / "nowhere"), "replay": 1.0})
     with pytest.raises(CheckpointError):

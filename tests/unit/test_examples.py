@@ -246,7 +246,8 @@ def test_an_empty_cell_of_csv_is_told_of_by_the_header(tmp_path, taxonomy):
     path.write_text(f"id,text,stance,note\nr0,{TEXT},neutral,\nr1,,neutral,\nr2,{TEXT} 2,,\n", encoding="utf-8")
     assert faults_of([path], taxonomy) == [
         f"{path}:3: text: the text is empty or holds only white space and control characters",
-        f"{path}:4: no label: none of the columns stance, topics is filled (columns: id, text, stance, note)",
+        f"{path}:4: no label: none of the columns stance, topics is filled (columns: id, text, stance, note); leave "
+        "such rows out, or write - (in JSON []) where no topics applies",
     ]
 
 
@@ -391,7 +392,7 @@ def test_a_file_of_other_columns_is_told_of_once(tmp_path, taxonomy):
     told, *rest = faults_of([other, mixed], taxonomy)
     assert told.startswith(f"{other}:1 and all 79 rows after it: ")
     assert "sentence" in told
-    assert [fault.split(": ")[0] for fault in rest] == [f"{mixed}:2", f"{mixed}:3"]
+    assert [fault.split(": ")[0] for fault in rest] == [f"{mixed}:2 and 1 more row"]
 
 
 def test_an_id_that_stands_twice_is_a_fault_across_files(tmp_path, taxonomy):

@@ -84,7 +84,7 @@ def choose_inputs(
 
 def choose_format(output_format: "Format | None", output: Path | None, *, option: str = "--output") -> "Format":
     """How a file is written, by what was asked for, else by its name; `option` is that which named it."""
-    from twohands.examples import import_pyarrow
+    from twohands.extras import import_pyarrow
     from twohands.outputs import FORMAT_BY_SUFFIX, NOT_WRITTEN
 
     if output is not None and output.suffix.lower() == ".gz":  # with --format, too: nothing would unpack it
