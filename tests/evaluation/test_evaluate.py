@@ -288,7 +288,9 @@ def test_rows_without_any_label_are_refused_unless_skipped(tiny_model, tmp_path)
     path = write_rows(tmp_path / "rows.jsonl", rows)
     with pytest.raises(errors.DataError) as caught:
         run("--model", tiny_model, "--data", path)
-    assert len(caught.value.faults) == 3
+    (fault,) = caught.value.faults
+    assert "rows.jsonl:41 and 2 more rows: no label" in fault
+    assert "leave such rows out" in fault
     report = run_json("--model", tiny_model, "--data", path, "--skip-unlabelled")
     assert (report["n"], report["data"]["n_skipped"]) == (40, 3)
 
