@@ -16,6 +16,7 @@ from twohands.values import spell_whole
 
 Json = dict[str, object]
 HALVED = "Without --data, one half of the documents of --dev tunes and the other measures."
+SKIP_OPTION = "--skip-unlabelled"
 # How pandas spells an empty cell, once a column was made one of strings.
 _NO_NAMES = frozenset({"nan", "<na>", "none", "null"})
 
@@ -71,14 +72,19 @@ def _part_misnamed(examples: Sequence[Example], named: Collection[str]) -> tuple
 
 
 def load_labelled(
-    paths: Sequence[Path], taxonomy: Taxonomy, *, skip_unlabelled: bool = False, taxonomy_option: str | None = None
+    paths: Sequence[Path],
+    taxonomy: Taxonomy,
+    *,
+    skip_unlabelled: bool | None = None,
+    taxonomy_option: str | None = None,
 ) -> LabelledFiles:
     """Read labelled files, whole or not at all.
 
     Args:
         paths: files, or folders of them.
         taxonomy: which heads and labels there are.
-        skip_unlabelled: pass over rows that are labelled for no head, instead of refusing them.
+        skip_unlabelled: pass over rows that are labelled for no head, instead of refusing them; None where the command
+            has no such option.
         taxonomy_option: how the command takes other labels, to be told where no row has any of these; None if it
             takes none.
 
@@ -96,6 +102,7 @@ def load_labelled(
     n_skipped = 0
     named: set[str] = set()
     names = [head.name for head in taxonomy.heads]
+    options = {"taxonomy_option": taxonomy_option, "skip_option": None if skip_unlabelled is None else SKIP_OPTION}
     paths = expand_paths(paths)
     for path in paths:
         rows = list(read_rows(path, faults))
@@ -104,7 +111,7 @@ def load_labelled(
             n_skipped += len(rows) - len(kept)
             rows = kept
         named.update(row.place for row in rows if row.cells.get("group") is not None)
-        examples += check_rows(rows, taxonomy, faults, default_source=path.stem, taxonomy_option=taxonomy_option)
+        examples += check_rows(rows, taxonomy, faults, default_source=path.stem, **options)
         files.append({"name": str(path), "sha256": sha256_of_file(path), "n_rows": len(rows)})
     if n_skipped and not examples and not faults:
         advice = "" if taxonomy_option is None else f"; {advise_taxonomy(taxonomy_option)}"

@@ -9,6 +9,7 @@ from typing import get_args
 
 import click
 
+from evaluation.dataset import SKIP_OPTION
 from twohands.runtimes import DEFAULT_RUNTIME, Runtime
 
 PATH = click.Path(path_type=Path)
@@ -41,7 +42,7 @@ RUNTIME = click.option(
 )
 TAXONOMY_OPTION = "--taxonomy FILE"  # as messages name it
 MODEL_OPTION = "--model FOLDER of a model that has them"
-SKIP = click.option("--skip-unlabelled", is_flag=True, help="Pass over rows without any label; else they are refused.")
+SKIP = click.option(SKIP_OPTION, is_flag=True, help="Pass over rows without any label; else they are refused.")
 TRAIN = click.option("--train", type=PATH, multiple=True, metavar="FILE...", help="Rows that a baseline is fitted on.")
 DEV = click.option("--dev", type=PATH, multiple=True, metavar="FILE...", help="Rows that a baseline is tuned on.")
 

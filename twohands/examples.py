@@ -298,12 +298,13 @@ def check_rows(
     *,
     default_source: str,
     taxonomy_option: str | None = None,
+    skip_option: str | None = None,
 ) -> list[Example]:
     """Check rows; those with a fault are described in `faults` and left out.
 
     A whole file of other columns than the taxonomy's is told of once, and so is a word that is no label, and that rows
     have none where others of the file do. Where no row has a label, `taxonomy_option` is told: the words by which the
-    command that reads the rows takes another taxonomy.
+    command that reads the rows takes another taxonomy; where some have none, `skip_option`, by which it skips them.
     """
     examples: list[Example] = []
     found: list[RowError] = []
@@ -324,7 +325,8 @@ def check_rows(
         lines = [f"{found[0].place} and {after} after it: {found[0]}"]
     else:
         if examples:
-            advise_unlabelled(bare, [head.name for head in taxonomy.heads if head.problem_type is ProblemType.ANY_OF])
+            any_of = [head.name for head in taxonomy.heads if head.problem_type is ProblemType.ANY_OF]
+            advise_unlabelled(bare, any_of, skip_option)
         lines = tell_faults(found)
     if taxonomy_option is not None and not examples and 0 < len(bare) == len(found):
         lines[0] += f"; {advise_taxonomy(taxonomy_option)}"

@@ -200,18 +200,20 @@ def tell_unlabelled(heads: Sequence[str], columns: tuple[str, ...], wanted: tupl
     return f"{_NO_LABEL}none of the columns {', '.join(heads)} is filled {tell_columns(columns, wanted)}"
 
 
-def advise_unlabelled(found: Iterable[RowError], any_of: Sequence[str]) -> None:
+def advise_unlabelled(found: Iterable[RowError], any_of: Sequence[str], option: str | None) -> None:
     """Say of rows without a label, beside others of their file that have one, what to do.
 
     Args:
         found: those rows; what is wrong with them is told with its remedy from now on.
         any_of: names of the heads of which none of the labels may apply.
+        option: by which the command that reads them leaves such rows out, if it has one.
     """
+    out = "leave such rows out" + (f" ({option})" if option else "")
     none = f", or write - (in JSON []) where no {' or '.join(any_of)} applies" if any_of else ""
     for error in found:
         error.shared = [
             # Where a column is asked about, that is the remedy.
-            f"{fault}; leave such rows out{none}" if fault.startswith(_NO_LABEL) and not fault.endswith("?") else fault
+            f"{fault}; {out}{none}" if fault.startswith(_NO_LABEL) and not fault.endswith("?") else fault
             for fault in error.shared
         ]
 

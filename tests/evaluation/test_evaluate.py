@@ -290,7 +290,7 @@ def test_rows_without_any_label_are_refused_unless_skipped(tiny_model, tmp_path)
         run("--model", tiny_model, "--data", path)
     (fault,) = caught.value.faults
     assert "rows.jsonl:41 and 2 more rows: no label" in fault
-    assert "leave such rows out" in fault
+    assert "leave such rows out (--skip-unlabelled)" in fault
     report = run_json("--model", tiny_model, "--data", path, "--skip-unlabelled")
     assert (report["n"], report["data"]["n_skipped"]) == (40, 3)
 
