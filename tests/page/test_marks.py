@@ -9,6 +9,7 @@ from tests.page.support import ARTICLE, drop, paste, save, wait_read
 from tests.unit.test_documents import make_pdf
 from tests.unit.test_docx_text import make_docx
 from tests.unit.test_docx_text import p as write_paragraph
+from twohands.plain_words import leave_out_emphasis
 
 pytestmark = pytest.mark.issue(4)
 PIECES = ARTICLE.split("\n\n")[1:]
@@ -268,3 +269,17 @@ def test_evidence_is_cut_where_it_ends_amid_the_target_of_a_link(page):
         return quoteEvidence({ rawText: raw }, parts).length;
     }"""
     assert page.evaluate(code, "\u89c1[\u62a5\u544a](https://x.cn/a\u3002b)\u8fd9\u91cc\u3002") == 2
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("See [the plan](https://tide.example/Pier_(iron)) now.", "See the plan now."),
+        ("See [the annex](annex.md) and [the table](more/table.csv#two).", "See the annex and the table."),
+        ("[The board](sic) met.", "[The board](sic) met."),
+    ],
+)
+def test_links_are_shown_by_their_words_as_the_model_reads_them(page, raw, shown):
+    code = 'async (raw) => (await import("/page/js/words.js")).plainWords(raw)'
+    assert page.evaluate(code, raw) == shown
+    assert leave_out_emphasis(raw) == shown

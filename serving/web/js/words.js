@@ -4,7 +4,10 @@ import { h } from "./dom.js";
 
 export const BLANK_LINE = /\n[^\S\n]*\n\s*/g;
 const EMPHASIS = /(?<![\w*_])(\*{1,3}|_{1,3})(?=\S)(.{1,300}?)(?<=\S)\1(?![\w*_])/g;
-const LINKED = /\[([^\][\r\n]{1,200})\]\((?:https?:|mailto:|\/|#)[^()\s\ufdd0\ufdd1]{0,500}\)/g;
+// Where a link may lead: to an address, or to a file beside the text; "[The board](sic)" is none.
+const FILE = "[\\w%-][\\w%./-]{0,200}\\.(?:aspx?|csv|docx?|html?|jpe?g|md|odt|pdf|php|png|pptx?|qmd|txt|xlsx?)(?=[#?)])";
+const ADDRESSED = "(?:[^()\\s\\ufdd0\\ufdd1]|\\([^()\\s\\ufdd0\\ufdd1]{0,200}\\)){0,500}";
+const LINKED = new RegExp(`\\[([^\\][\\r\\n]{1,200})\\]\\((?:https?:|mailto:|/|#|${FILE})${ADDRESSED}\\)`, "g");
 
 // The mark of a note within a text: its number is raised as in print, another name is left out.
 const REFERENCE = /\[\^([^\]\s\ufdd0\ufdd1]{1,60})\](?!:)/g;
