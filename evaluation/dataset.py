@@ -12,13 +12,11 @@ from twohands.hashing import sha256_of_file
 from twohands.open_cells import is_unlabelled
 from twohands.row_faults import advise_taxonomy
 from twohands.taxonomy import Taxonomy
-from twohands.values import spell_whole
+from twohands.values import is_empty_cell, spell_whole
 
 Json = dict[str, object]
 HALVED = "Without --data, one half of the documents of --dev tunes and the other measures."
 SKIP_OPTION = "--skip-unlabelled"
-# How pandas spells an empty cell, once a column was made one of strings.
-_NO_NAMES = frozenset({"nan", "<na>", "none", "null"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +62,7 @@ def _part_misnamed(examples: Sequence[Example], named: Collection[str]) -> tuple
         The rows, and what stood there by the id of each that was changed.
     """
     misnamed = {
-        example.id: example.group
-        for example in examples
-        if example.place in named and example.group.casefold() in _NO_NAMES
+        example.id: example.group for example in examples if example.place in named and is_empty_cell(example.group)
     }
     return [replace(each, group=each.id) if each.id in misnamed else each for each in examples], misnamed
 

@@ -213,10 +213,13 @@ def _take_smoke_rows(splits: "Splits", config: "TrainConfig", taxonomy: "Taxonom
 
 
 def _describe_laid(splits: "Splits") -> Iterator[str]:
-    """Tell of rows without a label, of labels without a row, and of rows whose own label a file has otherwise."""
+    """Tell of rows with no label or document, of labels without a row, and of rows that a file labels otherwise."""
+    from training.present import describe_misnamed  # noqa: PLC0415, RUF100
+
     if n := splits.n_left_out:
         have = "row of data.train has no label, and is" if n == 1 else "rows of data.train have no label, and are"
         yield f"{n} {have} left out"
+    yield from describe_misnamed(splits.misnamed)
     for file, n, n_ids in splits.unmatched:
         yield f"{n:,} of {n_ids:,} ids in {file} {'is' if n == 1 else 'are'} of no row in data.train"
     for file, head, n in splits.overruled:

@@ -1,9 +1,10 @@
 """Owns the splits of a run: read, checked, divided by document, and proved to share nothing."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -30,7 +31,7 @@ from twohands.examples import Example, Row, check_rows, expand_paths, finish_exa
 from twohands.hashing import sha256_of_file, sha256_of_value
 from twohands.manifest import DataFile
 from twohands.taxonomy import Taxonomy
-from twohands.values import read_names
+from twohands.values import is_empty_cell, read_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Splits:
 
     `overruled` tells by labels file and head how many rows have another label of their own, which wins; `unmatched`
     tells by labels file how many of its ids are of no row of train, and how many it has; `unsourced` names the sources
-    that are names of files, of rows without one.
+    that are names of files, of rows without one; `misnamed` has what `nan` and the like stood for a document, by how
+    many rows had it: each of these is a document of its own.
     """
 
     train: list[Example]
@@ -50,6 +52,7 @@ class Splits:
     overruled: Sequence[tuple[str, str, int]] = ()
     unmatched: Sequence[tuple[str, int, int]] = ()
     unsourced: Collection[str] = ()
+    misnamed: Mapping[str, int] = field(default_factory=dict)
 
 
 def _name_classes(value: object, feature: object) -> object:
@@ -127,6 +130,18 @@ def _note_unsourced(rows: Iterable[Row], source: str, unsourced: set[str]) -> It
         yield row
 
 
+def _part_misnamed(rows: Iterable[Row], misnamed: Counter[str]) -> Iterator[Row]:
+    """Leave rows of a document called `nan` to be documents of their own, as those of an empty cell are."""
+    for row in rows:
+        group = row.cells.get("group")
+        if isinstance(group, str) and is_empty_cell(group):
+            misnamed[group] += 1
+            cells = {name: cell for name, cell in row.cells.items() if name != "group"}
+            yield Row(cells, row.place, row.list_columns())
+        else:
+            yield row
+
+
 # Of `Example.columns`: how often an epoch shows the row, where that is more than once.
 _TIMES = "twohands.times"
 
@@ -142,6 +157,7 @@ def _load_split(
     taxonomy: Taxonomy,
     split: str,
     unsourced: set[str],
+    misnamed: Counter[str],
     labels: LabelsById | None = None,
     repeat: Mapping[str, int] = MappingProxyType({}),
     excerpt_times: Mapping[str, int] = MappingProxyType({}),
@@ -159,7 +175,7 @@ def _load_split(
     excerpts = {} if labels is None else list_excerpts(labels)
 
     def check(raw: Iterable[Row], source: str) -> list[Example]:
-        raw = laid = _note_unsourced(raw, source, unsourced)
+        raw = laid = _part_misnamed(_note_unsourced(raw, source, unsourced), misnamed)
         if labels is not None:
             laid = lay_labels(cut_excerpts(raw, excerpts, faults), labels, taxonomy, left_out)
         elif split == "train":
@@ -195,6 +211,7 @@ def _load_row_splits(
     labels: LabelsById | None,
     excerpt_times: Mapping[str, int],
     unsourced: set[str],
+    misnamed: Counter[str],
 ) -> tuple[dict[str, list[Example]], dict[str, list[DataFile]], list[str]]:
     """Rows and files by split, and the places of rows of train that stay without a label.
 
@@ -214,6 +231,7 @@ def _load_row_splits(
                 taxonomy,
                 split,
                 unsourced,
+                misnamed,
                 labels if split == "train" else None,
                 (config.repeat if split == "train" else None) or {},
                 excerpt_times if split == "train" else {},
@@ -315,7 +333,8 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
         ]
     excerpt_times = _count_excerpts(config, by_file)
     unsourced: set[str] = set()
-    rows, row_files, left_out = _load_row_splits(config, taxonomy, labels, excerpt_times, unsourced)
+    misnamed: Counter[str] = Counter()
+    rows, row_files, left_out = _load_row_splits(config, taxonomy, labels, excerpt_times, unsourced, misnamed)
     train, dev, test = rows["train"], rows["dev"], rows["test"]
     files = row_files["train"] + files + row_files["dev"] + row_files["test"]
     ids = {example.id for example in train}.union(row_ids)  # a row that stays without a label is one, too
@@ -348,4 +367,4 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
         raise
     if leaks:
         raise LeakError(shared, leaks)
-    return Splits(train, dev, test, files, len(left_out), overruled, unmatched, sorted(unsourced))
+    return Splits(train, dev, test, files, len(left_out), overruled, unmatched, sorted(unsourced), misnamed)

@@ -132,9 +132,12 @@ def loso(
         make_in_domain,
         tell_apart,
     )
+    from training.present import describe_misnamed  # noqa: PLC0415, RUF100
 
     splits = tell_apart(loaded)
     _tell_unsourced(loaded.unsourced)
+    for line in describe_misnamed(loaded.misnamed):
+        _say(line)
     sources, passed_over = _choose(list_sources(splits), names, min_rows=min_rows)
     groups = deal_sources(sources, n_folds or len(sources))
     if only_list:

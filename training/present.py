@@ -105,6 +105,21 @@ def _describe_gaps(train: Sequence[Example], head: Head, *, are_some_open: bool)
         )
 
 
+def describe_misnamed(misnamed: Mapping[str, int]) -> list[str]:
+    """Say how many rows have `nan` and the like for a document.
+
+    Args:
+        misnamed: by what stood there, how many.
+
+    Returns:
+        One line; none where there is no such row.
+    """
+    n = sum(misnamed.values())
+    have = "row has {} as its" if n == 1 else "rows have {} as their"
+    told = f"{n} {have.format(' or '.join(misnamed))} `group`, as pandas may write an empty cell"
+    return [f"{told}: each is taken as a document of its own"] if n else []
+
+
 def describe_heads(train: Sequence[Example], taxonomy: Taxonomy, *, n_left_out: int = 0) -> list[str]:
     """Say what is learnt for each head, and of how many rows.
 

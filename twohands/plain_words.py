@@ -22,7 +22,8 @@ _FILE = r"[\w%-][\w%./-]{0,200}\.(?:aspx?|csv|docx?|html?|jpe?g|md|odt|pdf|php|p
 _LINK = re.compile(rf"!?\[([^\][\r\n]{{1,200}})\]\(<?(?:https?:|mailto:|/|#|\.|{_FILE}){_ADDRESSED}{{0,500}}{_TITLE}\)")
 _IMAGE = re.compile(rf"!\[[^\][\r\n]{{0,400}}\]\({_ADDRESSED}{{1,500}}{_TITLE}\)")
 _EMPHASIS = re.compile(r"(?<![\w*_\\])(\*{1,3}|_{1,3})(?=\S)(.{1,300}?)(?<=[^\s\\])\1(?![\w*_])", re.DOTALL)
-_STRUCK = re.compile(r"~~(?=\S)([^~]{1,300})(?<=\S)~~")
+# What a text takes back is not read, as in HTML.
+_STRUCK = re.compile(r"~~(?=\S)[^~]{1,300}(?<=\S)~~|<(del|s|strike)>[^<>]{1,300}</\1>", re.IGNORECASE)
 _CODE = re.compile(r"(?<!`)`([^`\r\n]{1,200})`(?!`)")
 _NOTE = re.compile(r"[^\S\r\n]?\[\^[^\]\s]{1,60}\](?!:)")
 _ADDRESS = re.compile(r"<((?:https?://|mailto:)[^<>\s]{1,500})>")
@@ -102,8 +103,8 @@ class PlainWords:
             raw: as it stands in the text.
 
         Returns:
-            The same without marks: of quotations, emphasis, links, images, notes, code, tables, boxes to tick and
-            those of HTML within a line; as it was where nothing else is left.
+            The same without what is struck out, and without marks: of quotations, emphasis, links, images, notes, code,
+            tables, boxes to tick and those of HTML within a line; as it was where nothing else is left.
         """
         words = raw
         if _PERHAPS.search(raw):
@@ -111,7 +112,7 @@ class PlainWords:
             shown = _BOX.sub(r"\1", read_table(quoted))
             shown = leave_out_emphasis(_NOTE.sub("", _IMAGE.sub("", shown)))
             shown = _REFERENCE.sub(self._read_reference, shown) if "][" in shown else shown
-            shown = _CODE.sub(r"\1", _STRUCK.sub(r"\1", shown))
+            shown = _CODE.sub(r"\1", _STRUCK.sub("", shown))
             shown = _ESCAPED.sub(r"\1", _TAG.sub(" ", _ADDRESS.sub(r"\1", shown)))
             shown = _ENTITY.sub(lambda match: unescape(match[0]), shown) if "&" in shown else shown
             words = shown if any(map(str.isalnum, shown)) else raw

@@ -9,6 +9,8 @@ from twohands.paragraphs import normalise
 
 NAMES = ("id", "source", "group")  # the columns that say which row, whose and of which document it is
 NO_VALUE = "(none)"
+# How pandas spells an empty cell, once a column was made one of strings.
+_EMPTY_CELLS = frozenset({"nan", "<na>", "none", "null"})
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _WHOLE = re.compile(r"-?\d+(?=\.0\Z)", re.ASCII)
 
@@ -78,6 +80,18 @@ def is_name(cell: object) -> bool:
         False for a string that is empty, or that holds half of an emoji, as no file in UTF-8 can.
     """
     return isinstance(cell, int) or (isinstance(cell, str) and cell != "" and not _SURROGATE.search(cell))
+
+
+def is_empty_cell(name: str) -> bool:
+    """Whether the name of a document is what pandas may write for an empty cell.
+
+    Args:
+        name: as it stands in the file.
+
+    Returns:
+        True for `nan`, `<NA>`, `None` and `null`, in any letters: else all rows without a name would be one document.
+    """
+    return name.casefold() in _EMPTY_CELLS
 
 
 def spell_value(cell: object, *, most_chars: int) -> str:

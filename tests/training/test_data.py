@@ -11,7 +11,7 @@ from training.data import load_splits, repeat_examples
 from training.holdout import hold_out
 from training.labels import ONLY_SCORED
 from training.leaks import find_leaks, join_documents
-from training.present import check_labels, describe_heads, take_few
+from training.present import check_labels, describe_heads, describe_misnamed, take_few
 from twohands.errors import DataError, FileReadError, LeakError
 from twohands.examples import Example
 
@@ -91,6 +91,23 @@ def test_a_few_rows_hold_each_label(taxonomy):
     rows[85] = Example("b", "text b", {"stance": None, "topics": ("sanctions",)}, "test", "b")
     assert [row.id for row in take_few(rows, 4, taxonomy)] == ["0", "1", "a", "b"]
     assert take_few(rows[:3], 64, taxonomy) == rows[:3]
+
+
+@pytest.mark.issue(3)
+def test_rows_of_a_document_called_nan_are_documents_of_their_own(tmp_path, taxonomy):
+    """Else train and dev would share that document, and be refused, or all its rows be held out together."""
+    for split, words in (("train", "nan"), ("dev", "None")):
+        rows = [row | {"group": words} for row in full_rows(split)]
+        write_rows(tmp_path / f"{split}.jsonl", [*rows, {**rows[0], "id": "x" + split, "text": split, "group": split}])
+    splits = load_splits(make_config(tmp_path), taxonomy, seed=1)
+    assert [row.group for row in splits.train] == ["train0", "train1", "train2", "train"]
+    assert splits.misnamed == {"nan": 3, "None": 3}
+    assert describe_misnamed(splits.misnamed) == [
+        "6 rows have nan or None as their `group`, as pandas may write an empty cell: each is taken as a document of "
+        "its own"
+    ]
+    assert describe_misnamed({"nan": 1})[0].startswith("1 row has nan as its `group`")
+    assert describe_misnamed({}) == []
 
 
 def test_labels_that_never_occur_are_refused(tmp_path, taxonomy):

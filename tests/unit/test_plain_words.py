@@ -29,7 +29,8 @@ def read(raw, text=""):
         ("![A pier](pier.png) It is `sold` to <https://a.example>.", " It is sold to https://a.example."),
         ("> It is\n> > sold.", "It is\nsold."),
         ("- [x] sold,\n- [ ] not sold", "- sold,\n- not sold"),
-        ("~~It~~ \\*is\\* sold<br>to <b class='x'>us</b>.", "It *is* sold to  us ."),
+        ("~~They~~ It \\*is\\* sold<br>to <b class='x'>us</b>.", "It *is* sold to  us ."),
+        ("It is <del>not</del><s>yet</s> sold ~~to nobody~~.", "It is sold ."),
         ("| a | b |\n|---|:-:|\n| It is | sold |", " a  b \n\n It is  sold "),
     ],
 )
@@ -50,6 +51,8 @@ def test_marks_are_no_words(raw, words):
         "`` quoted ''",
         "the rate of 3 > 2\n> 1 is",
         "<A board of the town> and x <b and c> d",
+        "~~It is sold.~~",
+        "some ~~ 5 or ~~ 6",
     ],
 )
 def test_what_only_looks_like_a_mark_stays(raw):
