@@ -83,9 +83,23 @@ def _read_hub(name: str) -> Iterator[Row]:
         yield Row(read_names(cells), f"{public}:row {number}")
 
 
+def place_name(name: str, root: Path | None) -> Path:
+    """Say where a file of rows is that a config names: from its root, or from the working folder with `./`.
+
+    Args:
+        name: of a file or a folder, or `hub:` and the name of a folder.
+        root: the config's `data.root`.
+
+    Returns:
+        Its path, whether something stands there or not.
+    """
+    is_hub = name.startswith(HUB_PREFIX)
+    plain = name.removeprefix(HUB_PREFIX).partition("#")[0] if is_hub else name
+    return Path(plain) if is_hub or name.startswith("./") else (root or Path()) / name
+
+
 def _resolve(names: Iterable[str], root: Path | None) -> list[Path]:
-    """Files that a config names: from its root, or from the working folder with ./."""
-    return expand_paths(Path(name) if name.startswith("./") else (root or Path()) / name for name in names)
+    return expand_paths(place_name(name, root) for name in names)
 
 
 def _name_rows(rows: Iterable[Row], path: Path, root: Path | None) -> Iterator[Row]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from training.config import TrainConfig
-from training.data import Splits
+from training.data import Splits, place_name
 from training.encoders import FoundEncoder
 from training.labels import fingerprint_scores
 from training.restated import check_consistency, fingerprint_restated
@@ -86,16 +86,19 @@ def check_apart(config: TrainConfig, encoder: FoundEncoder, run_dir: Path) -> No
         run_dir: where its checkpoints would stand.
 
     Raises:
-        RunConflictError: its encoder or its `start` stands in `run_dir`.
+        RunConflictError: its encoder, its `start` or a file of its rows or labels stands in `run_dir`.
     """
-    sources = {"encoder.name": encoder.folder}
+    sources = [("encoder.name", encoder.folder)]
     if config.start is not None:
-        sources["start.checkpoint"] = config.start.checkpoint
-    for key, folder in sources.items():
-        if folder.resolve().is_relative_to(run_dir.resolve()):
+        sources.append(("start.checkpoint", config.start.checkpoint))
+    data = config.data
+    for key, names in (("train", data.train), ("labels", data.labels), ("dev", data.dev), ("test", data.test)):
+        sources += [(f"data.{key}", place_name(name, data.root)) for name in names or ()]
+    for key, path in sources:
+        if path.resolve().is_relative_to(run_dir.resolve()):
             raise RunConflictError(
-                f"{key} is {folder}, which stands in {run_dir}, this run's own folder, and would be written over; give "
-                "--set run_name=... for another"
+                f"{key} is {path}, which stands in {run_dir}, this run's own folder, and would be written over "
+                "or deleted with it; give --set run_name=... for another"
             )
 
 

@@ -280,6 +280,17 @@ def test_what_a_run_goes_on_from_is_not_deleted_by_it(write_run, tmp_path, resta
     assert sorted((tmp_path / "run").rglob("*")) == before
 
 
+@pytest.mark.issue(3)
+@pytest.mark.parametrize("restart", [False, True])
+def test_rows_in_the_own_folder_of_a_run_are_not_deleted_by_it(write_run, tmp_path, restart):
+    config = write_run()
+    (tmp_path / "rows" / "run.json").write_text("{}", encoding="utf-8")  # as if a run had been begun beside them
+    before = {path: path.read_bytes() for path in (tmp_path / "rows").iterdir()}
+    with pytest.raises(RunConflictError, match=r"data.train is .* this run's own folder"):
+        run_fit(config, tmp_path / "rows", restart=restart)
+    assert {path: path.read_bytes() for path in (tmp_path / "rows").iterdir()} == before
+
+
 def test_a_missing_first_stage_is_named(write_run, tmp_path):
     path = write_run(start={"checkpoint": str(tmp_path / "nowhere"), "replay": 1.0})
     with pytest.raises(CheckpointError):
