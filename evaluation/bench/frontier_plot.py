@@ -1,6 +1,6 @@
 """Owns the picture of `bench frontier`: accuracy against time and against size, one row of panels a head."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,30 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _ON, _OFF = "#1f6f8b", "#8a97a5"
+_LABEL = (0.22, 0.06)  # width and height of a label, as shares of the panel's
 _AXES = (("p50_ms", "milliseconds of one paragraph (median, one thread)"), ("size_mb", "megabytes of the model folder"))
+
+
+def place_labels(points: Sequence[tuple[float, float]], *, width: float, height: float) -> list[bool]:
+    """Say which labels stand above their point; those that another would cover stand below.
+
+    Args:
+        points: cost and macro-F1 of each model.
+        width: of the panel, as its costs are.
+        height: of the panel, as its macro-F1 are.
+
+    Returns:
+        For each point whether its label stands above.
+    """
+    is_above = [True] * len(points)
+    for place in sorted(range(len(points)), key=points.__getitem__):
+        cost, value = points[place]
+        is_above[place] = not any(
+            is_above[other] and 0 <= cost - points[other][0] < _LABEL[0] * width
+            and abs(value - points[other][1]) < _LABEL[1] * height
+            for other in range(len(points)) if other != place and points[other] <= points[place]
+        )  # fmt: skip
+    return is_above
 
 
 def _draw_panel(axes: "Axes", models: list[Mapping[str, Any]], *, head: str, cost: str) -> None:
@@ -22,7 +45,12 @@ def _draw_panel(axes: "Axes", models: list[Mapping[str, Any]], *, head: str, cos
         [model["heads"][head]["value"] for model in on_line],
         "-", color=_ON, lw=1, drawstyle="steps-post", zorder=1,
     )  # fmt: skip
-    for model in models:
+    width = 1.25 * max(float(model[cost]) for model in models)
+    values = [model["heads"][head] for model in models]
+    ends = [end for each in values for end in (each["low"], each["value"], each["high"]) if end is not None]
+    points = [(float(model[cost]), float(each["value"])) for model, each in zip(models, values, strict=True)]
+    above = place_labels(points, width=width, height=max(ends) - min(ends))
+    for model, is_above in zip(models, above, strict=True):
         figure = model["heads"][head]
         is_on = head in model["on_frontier"][cost]
         colour = _ON if is_on else _OFF
@@ -34,13 +62,13 @@ def _draw_panel(axes: "Axes", models: list[Mapping[str, Any]], *, head: str, cos
         axes.annotate(
             model["name"],
             (model[cost], figure["value"]),
-            xytext=(6, 5),
+            xytext=(6, 5 if is_above else -12),
             textcoords="offset points",
             fontsize=8,
             color=INK,
         )
     axes.grid(axis="y", color=MUTED, alpha=0.25, lw=0.6)
-    axes.set_xlim(0, 1.25 * max(float(model[cost]) for model in models))
+    axes.set_xlim(0, width)
 
 
 def draw_frontier(report: Mapping[str, Any], path: Path) -> None:

@@ -20,6 +20,7 @@ from evaluation.bench.closed_loop import drive
 from evaluation.bench.commands import bench
 from evaluation.bench.engines import PROGRAMS, Engine, Peer
 from evaluation.bench.frontier import mark_frontier
+from evaluation.bench.frontier_plot import place_labels
 from evaluation.bench.loadgen import Plan, Scenario, import_loadgen, read_log, run_loadgen
 from evaluation.bench.peers import race_engines, race_servers
 from evaluation.bench.roster import TEXT, US, Files, ServedPeer, list_engines
@@ -524,3 +525,13 @@ def test_the_frontier_names_the_models_that_no_other_beats(tmp_path):
 def test_a_model_is_beaten_by_one_that_is_as_cheap_and_as_good_and_better_in_one():
     points = {"a": (1.0, 0.7), "b": (2.0, 0.8), "c": (2.0, 0.75), "d": (3.0, 0.8), "e": (1.0, 0.7)}
     assert mark_frontier(points) == {"a", "b", "e"}
+
+
+@pytest.mark.issue(3)
+def test_names_of_like_models_do_not_cover_one_another():
+    def place(*points):
+        return place_labels(points, width=80, height=0.06)
+
+    assert place((16, 0.828), (64, 0.830), (56, 0.829)) == [True, False, True]
+    assert sorted(place((10, 0.5), (10, 0.5))) == [False, True]
+    assert place((10, 0.50), (11, 0.53), (60, 0.50)) == [True, True, True]  # far apart, upwards or sideways
