@@ -26,13 +26,14 @@ def place_labels(points: Sequence[tuple[float, float]], *, width: float, height:
         For each point whether its label stands above.
     """
     is_above = [True] * len(points)
+    above: list[tuple[float, float]] = []
     for place in sorted(range(len(points)), key=points.__getitem__):
         cost, value = points[place]
         is_above[place] = not any(
-            is_above[other] and 0 <= cost - points[other][0] < _LABEL[0] * width
-            and abs(value - points[other][1]) < _LABEL[1] * height
-            for other in range(len(points)) if other != place and points[other] <= points[place]
-        )  # fmt: skip
+            cost - left < _LABEL[0] * width and abs(value - beside) < _LABEL[1] * height for left, beside in above
+        )
+        if is_above[place]:
+            above.append(points[place])
     return is_above
 
 
