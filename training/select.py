@@ -202,9 +202,13 @@ def check_sheet(path: Path) -> None:
         raise FileWriteError(f"{path} ends in {path.suffix!r}; a sheet is one of {', '.join(_SUFFIXES)}")
 
 
-def _join_words(cells: Mapping[str, object]) -> dict[str, object]:
-    """Cells as CSV has them: labels joined by a bar, and a dash where none applies."""
-    return {name: ("|".join(cell) or "-") if isinstance(cell, list) else cell for name, cell in cells.items()}
+def _join_words(cells: Mapping[str, object], names: Iterable[str]) -> dict[str, object]:
+    """Cells of columns as CSV has them: labels joined by a bar, and a dash where none applies.
+
+    Which sentences an excerpt has is no column of it, and a list of numbers, which cannot be joined so (#3).
+    """
+    wanted = {name: cells[name] for name in names if name in cells}
+    return {name: ("|".join(cell) or "-") if isinstance(cell, list) else cell for name, cell in wanted.items()}
 
 
 def write_sheet(path: Path, candidates: Sequence[tuple[Candidate, str]], taxonomy: Taxonomy) -> None:
@@ -229,9 +233,9 @@ def write_sheet(path: Path, candidates: Sequence[tuple[Candidate, str]], taxonom
         with partial.open("w", encoding="utf-8-sig" if is_csv else "utf-8", newline="") as stream:
             if is_csv:
                 names = ["id", "text", *empty, "source", "group", CHOSEN]
-                writer = csv.DictWriter(stream, names, extrasaction="ignore", restval="")
+                writer = csv.DictWriter(stream, names, restval="")
                 writer.writeheader()
-                writer.writerows(map(_join_words, rows))
+                writer.writerows(_join_words(row, names) for row in rows)
             else:
                 stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         partial.replace(path)

@@ -26,6 +26,13 @@ def read_csv(path):
         return list(csv.DictReader(stream))
 
 
+def write_csv(path, rows):
+    with path.open("w", encoding="utf-8-sig", newline="") as stream:  # as it came
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def test_uncertainty_is_the_mean_over_heads_of_an_entropy_from_nought_to_one(taxonomy):
     scores = {
         "stance": np.array([[1.0, 0.0, 0.0], [1 / 3] * 3, SURE, TORN]),
@@ -171,10 +178,7 @@ def test_a_sheet_of_csv_is_filled_in_and_trained_on(pool, tmp_path, taxonomy):
     rows.sort(key=lambda row: row["id"] == "p2")
     for row in rows[:3]:
         row |= {"stance": "state-led", "topics": "-"}
-    with sheet.open("w", encoding="utf-8-sig", newline="") as stream:  # as it came
-        writer = csv.DictWriter(stream, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(sheet, rows)
     write_rows(tmp_path / "train.jsonl", full_rows("t"))
     write_rows(tmp_path / "dev.jsonl", full_rows("d"))
     splits = load_splits(make_config(tmp_path, train=["train.jsonl", "sheet.csv"], labels=None), taxonomy, seed=1)
@@ -247,6 +251,22 @@ def test_a_sheet_of_excerpts_without_its_texts_is_a_labels_file(pool, tmp_path, 
     config = make_config(tmp_path, train=["train.jsonl", "pool.jsonl"], labels=["labels.jsonl"])
     found = {example.id: example.paragraph for example in load_splits(config, taxonomy, seed=1).train}
     assert {line["id"]: line["text"] for line in lines}.items() <= found.items()
+
+
+@pytest.mark.issue(3)
+def test_a_sheet_of_excerpts_in_csv_brings_rows_of_their_own(pool, tmp_path, taxonomy):
+    sheet = tmp_path / "sheet.csv"
+    arguments = [RELEASED, "--data", str(pool), "--excerpts", "9", "--rows", "2", "--output", str(sheet)]
+    CliRunner().invoke(select, arguments, catch_exceptions=False)
+    rows = read_csv(sheet)
+    assert list(rows[0]) == ["id", "text", "stance", "topics", "source", "group", "chosen"]
+    assert all(row["text"] in " ".join(SENTENCES) and row["id"].startswith("p5#") for row in rows)
+    write_csv(sheet, [row | {"stance": "neutral", "topics": "-"} for row in rows])
+    write_rows(tmp_path / "train.jsonl", full_rows("t"))
+    write_rows(tmp_path / "dev.jsonl", full_rows("d"))
+    splits = load_splits(make_config(tmp_path, train=["train.jsonl", "sheet.csv"], labels=None), taxonomy, seed=1)
+    found = {row.id: (row.labels["stance"], row.labels["topics"]) for row in splits.train}
+    assert {row["id"]: (("neutral",), ()) for row in rows}.items() <= found.items()
 
 
 def test_a_sheet_of_another_kind_is_refused_before_anything_is_scored(pool, tmp_path):
