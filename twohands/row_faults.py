@@ -9,6 +9,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from twohands.values import is_empty_cell
+
 _LIKE = 0.75  # share of letters in common from which a word is taken for a misspelt one
 _LIKE_COLUMN = 0.8  # "texts" for "text", and not "test"
 _NO_LETTER = re.compile(r"[^a-z0-9]+")
@@ -166,11 +168,15 @@ def tell_unknown(head: str, word: object, names: tuple[str, ...], *, are_several
     Returns:
         One line that names the labels, and the likeliest of them where the word is like one, or all that it holds.
     """
-    if isinstance(word, int | float) and not isinstance(word, bool):
+    is_nothing = is_empty_cell(str(word))  # as pandas may write a cell without a label, NaN among them
+    if isinstance(word, int | float) and not isinstance(word, bool) and not is_nothing:
         return f"{head} {word!r} is a number, expected one of the words {', '.join(names)}"
     meant = ""
     if isinstance(word, str):
         meant = (are_several and suggest_bars(word, names)) or suggest(word, names)
+    if is_nothing and not meant:
+        none = ", - or [] that none applies" if are_several else ""
+        meant = f"; an empty cell, or null in JSONL, says that nobody looked{none}"
     return f"{head} {word!r} is none of {', '.join(names)}{meant}"
 
 

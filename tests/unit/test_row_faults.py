@@ -1,6 +1,7 @@
 """What many cells have wrong in common is told once, with what to write instead."""
 
 import json
+import math
 
 import pytest
 
@@ -61,6 +62,17 @@ def test_a_cell_of_labels_that_are_not_joined_by_bars_is_told_how(taxonomy, cell
     assert caught.value.faults == [f"topics {cell!r} is none of {', '.join(of_topics.label_names)}{remedy}"]
     with pytest.raises(LabelWordsError, match=r"neutral$"):  # of a one-of head there is one
         as_words("state-led, neutral", of_stance)
+
+
+@pytest.mark.issue(3)
+@pytest.mark.parametrize("cell", ["NaN", "None", "<NA>", "null", math.nan])
+def test_what_pandas_may_write_for_no_label_is_told_how(taxonomy, cell):
+    of_stance, of_topics = taxonomy.heads
+    remedy = "; an empty cell, or null in JSONL, says that nobody looked"
+    for head, value, end in ((of_stance, cell, ""), (of_topics, [cell], ", - or [] that none applies")):
+        with pytest.raises(LabelWordsError) as caught:
+            as_words(value, head)
+        assert caught.value.faults == [f"{head.name} {cell!r} is none of {', '.join(head.label_names)}{remedy}{end}"]
 
 
 @pytest.mark.issue(3)
