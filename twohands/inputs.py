@@ -23,6 +23,8 @@ _REMEDY = "name the right one with --text-column"
 _JSONL = {".jsonl", ".ndjson"}
 _SHOWN_CHARS = 60
 _MAX_NAMES = 20
+# What tables of answers and of summaries have, whatever the model.
+_ANSWERS, _SUMMARIES = {"id", "n_tokens", "n_windows", "truncated"}, {"document", "n_paragraphs", "n_errors"}
 
 
 def is_document(path: Path) -> bool:
@@ -71,6 +73,15 @@ def _tell_absent(path: Path, name: str, remedy: str) -> str:
         return f"no row of {path} has {name!r}; {remedy}: {known}" if known else ""
     is_absent = bool(columns) and name not in columns
     return f"{path} has no column {name!r}; {remedy}: {', '.join(columns)}" if is_absent else ""
+
+
+def _may_stand_by(path: Path) -> bool:
+    """Whether a file of a folder that has no text may be left out: JSONL, or a table that an earlier run wrote.
+
+    Of another table the text may have another name, by which it would be missed where only a README has its own.
+    """
+    columns = set(_read_columns(path) or ())
+    return plain_suffix(path) in _JSONL or columns >= _ANSWERS or columns >= _SUMMARIES
 
 
 def refuse_by(by: str) -> FileReadError:
@@ -137,7 +148,7 @@ def check_inputs(
         by: which column they are summed up by, where one was named.
         remedy: what the message says to do where there is no such text.
         named: paths that were named themselves; None where all are as good as named. Of others, JSONL without a text,
-            such as earlier answers beside what they were given of, stops none that has one.
+            and earlier answers and summaries beside what they were given of, stop none that has one.
 
     Returns:
         The files, without those that are left out.
@@ -149,7 +160,7 @@ def check_inputs(
     kept, left_out = [], []
     for path in files:
         if fault := _tell_absent(path, text_column, remedy):
-            if named is None or path in named or plain_suffix(path) not in _JSONL:
+            if named is None or path in named or not _may_stand_by(path):
                 raise FileReadError(fault)
             left_out.append(fault)
             continue

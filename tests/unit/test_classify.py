@@ -233,6 +233,24 @@ def test_earlier_answers_in_a_folder_are_left_out_and_told_of(classify, tmp_path
 
 
 @pytest.mark.issue(4)
+def test_earlier_tables_in_a_folder_are_left_out_and_other_tables_refused(classify, tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "a.txt").write_text(FIRST)
+    answers, summary, other = folder / "old.csv", folder / "old_summary.parquet", folder / "budget.csv"
+    assert classify(folder, "--output", answers, "--summary", summary).code == 0
+    finished = classify(folder, "--output", tmp_path / "new.csv")
+    assert finished.code == 0
+    left = f"2 files are left out, as no row of them has 'text' (--text-column): {answers}, {summary}"
+    assert finished.stderr.splitlines()[0] == left
+    assert classify(answers).code == 1  # named itself
+    other.write_text("body,year\nThe mill.,2021\n")  # whose text may have another name
+    refused = classify(folder)
+    assert refused.code == 1
+    assert f"{other} has no column 'text'" in refused.stderr
+
+
+@pytest.mark.issue(4)
 def test_a_table_on_standard_input_without_the_column_is_told_of(classify):
     finished = classify(stdin=b"id,body\n1,The mill.\n2,The depot.\n")
     assert finished.code == 0
