@@ -193,9 +193,11 @@ class Supervisor:
             self._processes.discard(process)
             mark_process_dead(process.pid, str(self._metrics_folder))  # type: ignore[no-untyped-call]  # so in the library
             await asyncio.to_thread(give_back, self._metrics_folder, process.pid)
-        if not self._is_stopping.is_set():
+        if self._is_stopping.is_set():
+            return was_ready
+        if was_ready or has_served:  # else the start ends, and what it failed of is told then
             _LOGGER.error("worker %d ended with %d; another takes its place", process.pid, code)
-        if not was_ready and not has_served and self.failure is None and not self._is_stopping.is_set():
+        elif self.failure is None:
             self.failure = EngineStoppedError(f"a worker ended with {code} before it was ready; the log says why")
         return was_ready
 

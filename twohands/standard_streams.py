@@ -35,7 +35,10 @@ def open_closed_streams() -> None:
 
 
 def _open_null(mode: str, flags: int) -> TextIO:
-    return cast("TextIO", open(os.open(os.devnull, flags), mode, encoding="utf-8", closefd=False))
+    number = os.open(os.devnull, flags)
+    # Inherited, as standard streams are: workers of `serve --workers` found no standard error, and ended at once (#7).
+    os.set_inheritable(number, True)
+    return cast("TextIO", open(number, mode, encoding="utf-8", closefd=False))
 
 
 class _Output(io.FileIO):

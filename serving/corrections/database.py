@@ -74,6 +74,41 @@ def _set_wal(connection: DBAPIConnection) -> None:
     cursor.close()
 
 
+class _File:
+    """The file of an engine. SQLite goes on with one that was removed or replaced: what it saves then nobody finds."""
+
+    def __init__(self, path: Path) -> None:
+        """Know the path alone, until it is opened: some file systems copy a file when it is, and it is another then."""
+        self._path = path
+        self._opened: tuple[int, int] | None = None
+
+    def note(self, *_: object) -> None:
+        """Remember which file was opened first."""
+        if self._opened is None:
+            self._opened = self._find()
+
+    def check(self, *_: object) -> None:
+        """Refuse to go on where another stands at its place, or none.
+
+        It is not opened anew: the log of the file before still stands beside it, and would be written into it.
+
+        Raises:
+            CorrectionsUnavailableError: as said.
+        """
+        if self._opened is not None and self._find() != self._opened:
+            raise CorrectionsUnavailableError(
+                "the database of corrections cannot be used now; nothing was changed",
+                reason="the file was removed or replaced while it was in use; put it back, or start the service again",
+            )
+
+    def _find(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+
 def _open_sqlite_connection(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
     del entry
     connection.isolation_level = None  # the driver begins no transaction; `_begin` does
@@ -136,6 +171,10 @@ def open_engine(address: Address) -> sa.Engine:
                 pool_size=N_CONNECTIONS,
                 connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
             )
+            file = _File(address.path)
+            sa.event.listen(engine, "do_connect", file.check)  # SQLite would make one that is absent
+            sa.event.listen(engine, "connect", file.note)
+            sa.event.listen(engine, "checkout", file.check)
             sa.event.listen(engine, "connect", _open_sqlite_connection)
             sa.event.listen(engine, "begin", _begin)
             return engine

@@ -206,6 +206,24 @@ def test_the_backup_that_the_guide_shows_has_what_stands_in_the_log_alone(file_s
     connection.close()
 
 
+@pytest.mark.issue(5)
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_nothing_is_saved_into_a_file_that_was_removed_or_replaced(file_store, tmp_path, is_replaced):
+    add(file_store)
+    path, aside = tmp_path / "corrections.sqlite3", tmp_path / "aside.sqlite3"
+    path.rename(aside)
+    if is_replaced:
+        shutil.copy(aside, path)
+    for act in (lambda: add(file_store), file_store.count):
+        with pytest.raises(CorrectionsUnavailableError) as raised:
+            act()
+        assert "removed or replaced" in raised.value.reason
+    assert path.exists() == is_replaced
+    aside.rename(path)
+    add(file_store)
+    assert file_store.count() == 2
+
+
 def test_the_file_is_its_owners_alone_and_in_wal_mode(tmp_path):
     path = tmp_path / "deep" / "er" / "corrections.sqlite3"
     old = os.umask(0)

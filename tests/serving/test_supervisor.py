@@ -80,6 +80,16 @@ async def test_a_first_worker_that_cannot_be_started_ends_the_start_with_a_reaso
     assert "Cannot allocate memory" in str(supervisor.failure)
 
 
+@pytest.mark.issue(7)
+@pytest.mark.parametrize("fact", [{"event": "alive"}, {"event": "failed", "code": "a", "message": "b"}])
+async def test_a_worker_that_fails_the_start_is_not_said_to_be_replaced(play, caplog, monkeypatch, fact):
+    monkeypatch.setattr(sys.modules[__name__], "_READY", json.dumps(fact))
+    supervisor, _ = play("sys.exit(3)", workers=1)
+    await asyncio.wait_for(supervisor.run(), 30)
+    assert supervisor.failure is not None
+    assert not caplog.records
+
+
 @pytest.mark.issue(4)
 async def test_a_worker_finds_the_shared_folder_though_it_was_cleaned_away(play, tmp_path):
     supervisor, left = play("time.sleep(.3); sys.exit(3)", workers=1)

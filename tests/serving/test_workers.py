@@ -93,6 +93,18 @@ def test_ctrl_c_while_workers_serve_on_ends_them_at_once(tiny_model):
         assert (process.returncode, errors) == (0, "")
 
 
+# What starts a service in the background may close what nobody would read.
+_WITHOUT_ERRORS = (
+    "import os, sys; os.close(2); os.execv(sys.executable, [sys.executable, '-m', 'twohands', 'serve', *sys.argv[1:]])"
+)
+
+
+@pytest.mark.issue(7)
+def test_workers_serve_without_a_standard_error(tiny_model):
+    with start_serve(tiny_model, "--workers", "2", program=("-c", _WITHOUT_ERRORS)) as (_, port):
+        assert ask(port, "POST", "/v1/classify", BODY)[0] == 200
+
+
 def find_versions(port, n=10):
     return {ask(port, "POST", "/v1/classify", BODY)[1]["model"]["version"] for _ in range(n)}
 
