@@ -86,8 +86,8 @@ def note_misnamed(rows: AuditedRows) -> list[str]:
     if rows.n_misnamed < 2:
         return []
     return [
-        f"{rows.n_misnamed} rows have nan or the like as their `group`, as pandas may write an empty cell: each is taken "
-        "as a document of its own."
+        f"{rows.n_misnamed} rows have nan or the like as their `group`, as pandas may write an empty cell: each is "
+        "taken as a document of its own."
     ]
 
 

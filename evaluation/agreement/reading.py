@@ -289,7 +289,6 @@ class _Reader:
                 spoken[panel] = label
         return spoken, tied, n_tied
 
-
     def note_documents(self, items: Sequence[Item]) -> tuple[str, ...]:
         """Of items that name no document, or one by the name of an empty cell: nobody knows what they are part of."""
         column = self.layout.group
