@@ -21,7 +21,15 @@ from evaluation.audit_labels import (
     measure_learner,
     score_out_of_fold,
 )
-from evaluation.audit_texts import AuditedRows, describe_repeats, find_leaks, find_odd, find_repeats, read_all
+from evaluation.audit_texts import (
+    AuditedRows,
+    describe_repeats,
+    find_leaks,
+    find_odd,
+    find_repeats,
+    note_misnamed,
+    read_all,
+)
 from evaluation.dataset import cut_taxonomy
 from evaluation.learners import LEARNER, Learner, parse_learner
 from evaluation.linear import import_sklearn
@@ -325,7 +333,7 @@ def audit(
         "alike": alike,
         "n_replicates": replicates,
         "seed": seed,
-        "notes": [*left_out, *too_few, *note_weak(agreement, floors), *note_balance(balance)],
+        "notes": [*left_out, *too_few, *note_misnamed(rows), *note_weak(agreement, floors), *note_balance(balance)],
         "cpu": describe_cpu(),
         "versions": list_versions("scikit-learn", "cleanlab", *(() if fitter.encoder is None else ("torch",))),
         "command": describe_command(ctx),

@@ -1,7 +1,7 @@
 """Owns what is wrong with the texts of a data set: repeats, leaks between files, odd rows and unusable ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from evaluation.options import TAXONOMY_OPTION
 from twohands.cautions import find_cautions
 from twohands.examples import Example, check_rows, expand_paths, read_rows
 from twohands.taxonomy import Taxonomy
+from twohands.values import is_empty_cell, spell_whole
 
 Json = dict[str, object]
 _SHINGLE_WORDS = 3
@@ -24,6 +25,7 @@ class AuditedRows:
 
     `n_left_out` rows cannot be used: several that share a fault are told of in one line, so it is not the number of
     faults. A file that breaks off counts as one. `repeated_ids` holds the places of rows, all used, that share an id.
+    `n_misnamed` rows have the name of an empty cell where their document should stand.
     """
 
     examples: list[Example]
@@ -31,6 +33,7 @@ class AuditedRows:
     faults: list[str]
     n_left_out: int
     repeated_ids: dict[str, list[str]]
+    n_misnamed: int
 
     @property
     def all_faults(self) -> list[str]:
@@ -52,7 +55,8 @@ def read_all(paths: Sequence[Path], taxonomy: Taxonomy) -> AuditedRows:
         taxonomy: which heads and labels there are.
 
     Returns:
-        What can be used, and every fault with file and line. A row whose `id` is repeated is kept.
+        What can be used, and every fault with file and line. A row whose `id` is repeated is kept. A row whose document
+        is called `nan`, as pandas may write an empty cell, is its own document, as for every other command.
 
     Raises:
         FileReadError: a path is missing or of an unknown kind.
@@ -60,20 +64,31 @@ def read_all(paths: Sequence[Path], taxonomy: Taxonomy) -> AuditedRows:
     examples: list[Example] = []
     files: list[str] = []
     faults: list[str] = []
-    n_left_out = 0
+    n_left_out = n_misnamed = 0
     for path in expand_paths(paths):
         unread: list[str] = []
         rows = list(read_rows(path, unread))
         faults += unread
         found = check_rows(rows, taxonomy, faults, default_source=path.stem, taxonomy_option=TAXONOMY_OPTION)
         n_left_out += len(unread) + len(rows) - len(found)
-        examples += found
+        n_misnamed += sum(is_empty_cell(each.group) for each in found)
+        examples += [replace(each, group=each.id) if is_empty_cell(each.group) else each for each in found]
         files += [str(path)] * len(found)
     places: dict[str, list[str]] = {}
     for example in examples:
         places.setdefault(example.id, []).append(example.place)
     repeated = {identifier: found for identifier, found in places.items() if len(found) > 1}
-    return AuditedRows(examples, files, faults, n_left_out, repeated)
+    return AuditedRows(examples, files, faults, n_left_out, repeated, n_misnamed)
+
+
+def note_misnamed(rows: AuditedRows) -> list[str]:
+    """Say how many rows have the name of an empty cell as their document, if several have."""
+    if rows.n_misnamed < 2:
+        return []
+    return [
+        f"{rows.n_misnamed} rows have nan or the like as their `group`, as pandas may write an empty cell: each is "
+        "taken as a document of its own."
+    ]
 
 
 def find_odd(rows: AuditedRows) -> list[Json]:
@@ -176,11 +191,13 @@ def find_leaks(rows: AuditedRows, pairs: Sequence[tuple[int, int, float]]) -> Js
         pairs: from `find_repeats`.
 
     Returns:
-        `groups`: documents that stand in several files, with these; `n_texts`: pairs of alike texts across files.
+        `groups`: documents that stand in several files, with these (7.0 of one is 7 of another, as pandas may write it,
+        and as commands that learn from one and measure on the other refuse it); `n_texts`: pairs of alike texts across
+        files.
     """
     files_of: dict[str, set[str]] = {}
     for example, file in zip(rows.examples, rows.files, strict=True):
-        files_of.setdefault(example.group, set()).add(file)
+        files_of.setdefault(spell_whole(example.group), set()).add(file)
     groups = {group: sorted(files) for group, files in sorted(files_of.items()) if len(files) > 1}
     n_texts = sum(rows.files[first] != rows.files[second] for first, second, _ in pairs)
     return {"groups": groups, "n_texts": n_texts}

@@ -150,7 +150,8 @@ def make_table(*headings: str) -> Table:
     """A table whose first column is words and whose others are figures."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", show_edge=False)
     for place, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if place else "left", overflow="fold", no_wrap=False)
+        # As Text: a column of the data may be called `[/b]`, which as markup ended the command after all its work.
+        table.add_column(show_text(heading), justify="right" if place else "left", overflow="fold", no_wrap=False)
     return table
 
 

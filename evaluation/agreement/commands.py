@@ -293,6 +293,7 @@ def agreement(
         "notes": [
             *(f"Only rows whose {column} is {value}." for column, value in read.where),
             *note_limits(read.codings, answers, n_repeated=read.n_repeated, n_tied=read.n_tied),
+            *read.notes,
         ],
         "cpu": describe_cpu(),
         "versions": list_versions("krippendorff", "scipy"),

@@ -25,7 +25,7 @@ from twohands.row_faults import (
     tell_once,
 )
 from twohands.taxonomy import Head, ProblemType
-from twohands.values import read_whole
+from twohands.values import is_empty_cell, read_whole
 
 Json = dict[str, object]
 DEFAULT_ITEM, DEFAULT_GROUP = "id", "group"  # what rows may lack: an item is then its row, and a document of its own
@@ -81,7 +81,8 @@ class _Found:
 class ReadCodings:
     """Codings and where they came from; `n_repeated` codes were an annotator's second of an item and not counted.
 
-    `n_tied` times a panel was tied: over its label, or over one of an any-of head.
+    `n_tied` times a panel was tied: over its label, or over one of an any-of head. `notes` are of items that name no
+    document.
     """
 
     codings: Codings
@@ -89,6 +90,7 @@ class ReadCodings:
     n_repeated: int
     n_tied: int
     where: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
     def describe(self) -> Json:
         """Name what was read, so that a figure can be traced to it."""
@@ -157,6 +159,7 @@ class _Reader:
         self.faults: list[str] = []
         self.unknown: list[RowError] = []
         self.n_repeated = 0
+        self.misnamed: set[str] = set()  # items whose document has the name of an empty cell
         self.columns: dict[str, None] = {}  # of rows, in the order of first sight
         self.keys: dict[str, None] = {}  # of codes, where they lie in a cell
 
@@ -211,6 +214,9 @@ class _Reader:
             cell = look_up(row.cells, column)
             spelt = str(read_whole(cell)) if what == "document" else cell
             if cell is None or not isinstance(spelt, str) or not spelt.strip():
+                continue
+            if what == "document" and is_empty_cell(spelt):  # else all of them would be one document
+                self.misnamed.add(name)
                 continue
             first, place = found.named.setdefault(column, (spelt, row.place))
             if first != spelt and (what == "document" or _normalise(first) != _normalise(spelt)):
@@ -282,6 +288,20 @@ class _Reader:
             else:
                 spoken[panel] = label
         return spoken, tied, n_tied
+
+    def note_documents(self, items: Sequence[Item]) -> tuple[str, ...]:
+        """Of items that name no document, or one by the name of an empty cell: nobody knows what they are part of."""
+        column = self.layout.group
+        notes = []
+        if all(column not in self.found[item.id].named for item in items):
+            notes.append(f"No item names its document (`{column}`): intervals take each as a document of its own.")
+        n_misnamed = sum(item.id in self.misnamed and column not in self.found[item.id].named for item in items)
+        if n_misnamed > 1:
+            notes.append(
+                f"{n_misnamed} items have nan or the like as their `{column}`, as pandas may write an empty cell: each "
+                "is taken as a document of its own."
+            )
+        return tuple(notes)
 
 
 def _speak(codes: Sequence[_Code], scale: Scale | None) -> Words | None:
@@ -375,4 +395,5 @@ def read_codings(
     if reader.faults:
         raise DataError(f"{', '.join(map(str, paths))} cannot be used; nothing was measured", tell_once(reader.faults))
     codings = Codings(head, items, annotators, list(given), scale, list(tied))
-    return ReadCodings(codings, files, reader.n_repeated, n_tied, layout.where)
+    notes = reader.note_documents(items)
+    return ReadCodings(codings, files, reader.n_repeated, n_tied, layout.where, notes)

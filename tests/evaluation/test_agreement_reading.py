@@ -111,6 +111,26 @@ def test_an_item_has_its_text_and_document_from_any_of_its_rows(tmp_path, taxono
 
 
 @pytest.mark.issue(6)
+def test_items_of_a_document_called_nan_are_documents_of_their_own(tmp_path, taxonomy):
+    items = [{"id": f"i{n}", "group": ("nan", "None", "<NA>", "Mill")[n % 4]} for n in range(8)]
+    rows = make_rows(*items)
+    rows[0] |= {"group": "Port"}  # the other row of the item has an empty cell
+    found = read(write_jsonl(tmp_path / "rows.jsonl", rows), taxonomy.heads[0], layout=LONG)
+    assert [item.group for item in found.codings.items] == ["Port", "i1", "i2", "Mill", "i4", "i5", "i6", "Mill"]
+    (note,) = found.notes
+    assert note.startswith("5 items have nan or the like as their `group`")
+
+
+@pytest.mark.issue(6)
+def test_items_of_which_none_names_its_document_are_pointed_out(tmp_path, taxonomy):
+    bare = [{"id": f"i{n}"} for n in range(6)]
+    found = read(write_jsonl(tmp_path / "bare.jsonl", make_rows(*bare)), taxonomy.heads[0], layout=LONG)
+    assert found.notes == ("No item names its document (`group`): intervals take each as a document of its own.",)
+    bare[0] |= {"group": "Mill"}
+    assert not read(write_jsonl(tmp_path / "one.jsonl", make_rows(*bare)), taxonomy.heads[0], layout=LONG).notes
+
+
+@pytest.mark.issue(6)
 def test_a_number_that_pandas_wrote_names_the_same_item_annotator_and_panel(tmp_path, taxonomy):
     rows = make_rows({"item": "1", "panel": 5}, annotators=(1, "2.0"))
     rows += make_rows({"item": 2.0, "panel": "6"}, {"item": "1.0", "panel": 6.0}, annotators=(1.0, "2"))

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from evaluation.audit_balance import rank_drift
 from evaluation.audit_command import note_weak
 from evaluation.audit_labels import make_folds, measure_floor
-from evaluation.audit_texts import find_repeats, read_all
+from evaluation.audit_texts import find_leaks, find_repeats, note_misnamed, read_all
 from evaluation.data_commands import data
 from evaluation.dataset import load_labelled
 from tests.evaluation.support import make_rows, write_rows
@@ -86,6 +86,19 @@ def test_what_stands_apart_is_told_by_q_and_a_handful_of_rows_is_not_tested(repo
     values = {name: {"excess": excess, "q": q} for name, q in (("few", None), ("many", 0.01), ("chance", 0.2))}
     assert [entry["value"] for entry in rank_drift({"source": {"stance": {"neutral": values}}})] == ["many"]
     assert "by chance" in (report[1] / "audit.html").read_text()
+
+
+@pytest.mark.issue(6)
+def test_documents_are_told_apart_as_by_the_commands_that_learn_from_the_rows(tmp_path, taxonomy):
+    rows = make_rows(40)
+    for number, row in enumerate(rows):
+        row["group"] = ("nan", "7", f"own-{number}")[number % 3] if number < 20 else ("None", "7.0", "x")[number % 3]
+    paths = [write_rows(tmp_path / f"{name}.jsonl", part) for name, part in (("a", rows[:20]), ("b", rows[20:]))]
+    read = read_all(paths, taxonomy)
+    # No document of an empty cell's name, which one fold held and which stood in both files.
+    assert [example.group for example in read.examples[::3]] == [f"row-{number}" for number in range(0, 40, 3)]
+    assert find_leaks(read, [])["groups"] == {"7": [str(path) for path in paths]}
+    assert note_misnamed(read)[0].startswith("14 rows have nan or the like as their `group`")
 
 
 def test_repeats_leaks_faults_and_odd_rows_are_told(report):

@@ -212,6 +212,17 @@ def test_cells_that_hold_lists_make_slices_and_no_traceback(tiny_model, tmp_path
     }  # fmt: skip
 
 
+@pytest.mark.issue(6)
+@pytest.mark.parametrize("column", ["[/b]", "[bold]", "\x1b[2J"])
+def test_a_column_that_is_called_like_markup_heads_its_table(tiny_model, tmp_path, column):
+    rows = [row | {column: number % 2} for number, row in enumerate(make_rows(60))]
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    outcome = run("--model", tiny_model, "--data", path, "--by", column, "--replicates", "100")
+    assert outcome.exit_code == 0
+    (heading,) = {line.split("  ")[0] for line in outcome.output.splitlines() if "rows  docs" in line}
+    assert heading == column.replace("\x1b", "\\x1b")
+
+
 def test_a_slice_of_few_documents_has_no_interval(tiny_model, tmp_path):
     rows = make_rows(120)
     for number, row in enumerate(rows):
