@@ -15,7 +15,7 @@ from twohands.examples import Example
 from twohands.metrics import accuracy
 from twohands.row_faults import suggest
 from twohands.taxonomy import ProblemType, Taxonomy
-from twohands.values import NO_VALUE, spell_value
+from twohands.values import NO_VALUE, read_whole, spell_value
 
 Json = dict[str, object]
 
@@ -105,7 +105,7 @@ def slice_values(examples: Sequence[Example], column: str) -> list[str]:
         known = tuple(sorted(held))
         near = suggest(column, known)
         raise UnknownColumnError(f"no row has a column {column!r} to slice by; columns: {', '.join(known)}{near}")
-    return [spell_value(cell, most_chars=_MAX_CHARS) for cell in cells]
+    return [spell_value(read_whole(cell), most_chars=_MAX_CHARS) for cell in cells]  # as `classify --by` has them
 
 
 def _fold(values: Sequence[str], min_rows: int) -> list[str]:

@@ -199,6 +199,13 @@ def test_a_date_in_the_place_of_a_year_has_its_decade():
     assert slice_values(dated, "decade") == ["1980s"] * 5 + ["(none)"] * 4
 
 
+@pytest.mark.issue(6)
+def test_a_year_that_pandas_wrote_with_a_point_is_in_the_slice_of_that_year():
+    cells = [1987, "1987", 1987.0, "1987.0", float("nan"), None, 1987.5]
+    rows = [Example(str(n), "a text", {}, "s", "g", {"year": year}) for n, year in enumerate(cells)]
+    assert slice_values(rows, "year") == ["1987"] * 4 + ["(none)"] * 2 + ["1987.5"]
+
+
 def test_cells_that_hold_lists_make_slices_and_no_traceback(tiny_model, tmp_path):
     rows = make_rows(90)
     for number, row in enumerate(rows):
