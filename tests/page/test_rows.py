@@ -194,6 +194,26 @@ def test_an_object_in_the_place_of_a_text_is_no_text(batch):
     assert batch.locator(".batch-table .chip.warn", has_text="not read").count() == 2
 
 
+def test_objects_in_a_column_beside_the_text_are_told_apart(batch):
+    rows = [
+        {"text": f"{TEXTS[n % 4]} {n}", "source": {"id": None, "name": "AB"[n % 2]}, "group": {"of": n}}
+        for n in range(6)
+    ]
+    drop(batch, ".batch-view", "a.jsonl", "\n".join(map(json.dumps, rows)).encode())
+    classify(batch, 6)
+    names = ['{"id":null,"name":"A"}', '{"id":null,"name":"B"}']
+    assert batch.locator("td[data-label=source]").all_inner_texts() == names * 3
+    batch.locator(".figures summary").click()
+    assert batch.locator(".figures tbody th").all_inner_texts() == names
+    batch.locator("#filter-text").fill('"B"')
+    batch.locator("p[role=status]", has_text="3 of 6 rows").wait_for()
+    batch.locator(".row-text").first.click()
+    batch.get_by_role("button", name="This is wrong").click()
+    with batch.expect_request(lambda request: request.method == "POST") as sent:
+        batch.get_by_role("button", name="Save correction").click()
+    assert (sent.value.post_data_json["source"], sent.value.post_data_json["group"]) == (names[1], '{"of":1}')
+
+
 def test_a_file_that_was_saved_and_read_again_has_each_column_once(batch, tmp_path):
     header = "text,stance,input_stance,input_input_stance,row"
     drop(batch, ".batch-view", "a.csv", f'{header}\n"{TEXTS[0]}",last,first,none,7\n'.encode())

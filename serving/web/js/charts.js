@@ -4,6 +4,7 @@ import { readDate } from "./dates.js";
 import { count, h, interval, percent } from "./dom.js";
 import { estimateShare } from "./estimate.js";
 import { SHAPES, title } from "./labels.js";
+import { readCell } from "./rows.js";
 
 const MOST_SOURCES = 12;
 const MOST_BINS = 36;
@@ -133,7 +134,7 @@ function sayNoTime({ period, groups, nStray }, column) {
 }
 
 function groupBySource(rows, column, head) {
-  const groups = measure(groupBy(rows, (row) => String(row.own[column] ?? "")), head).sort((a, b) => b.n - a.n);
+  const groups = measure(groupBy(rows, (row) => readCell(row.own[column])), head).sort((a, b) => b.n - a.n);
   return { groups: groups.slice(0, MOST_SOURCES), nLeftOut: Math.max(groups.length - MOST_SOURCES, 0) };
 }
 

@@ -225,6 +225,9 @@ export function listColumns(rows) {
 export const isNoText = (value) => typeof value === "object" && value !== null;
 export const readText = (value) => (isNoText(value) ? "" : String(value ?? ""));
 
+// What a cell is shown as, and known by: of objects their JSON, as files have it. As `[object Object]` all would be one.
+export const readCell = (value) => (isNoText(value) ? JSON.stringify(value) : String(value ?? ""));
+
 // Which columns hold what, as well as can be told; null where none does.
 export function guessColumns(rows) {
   const columns = listColumns(rows);
