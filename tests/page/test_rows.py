@@ -130,6 +130,14 @@ def test_faults_of_a_csv_are_counted_and_told_of_the_right_rows(batch):
     assert doubt.startswith("A quotation mark in row 3 is not closed")
 
 
+def test_a_first_line_that_tells_excel_what_parts_the_cells_is_no_header(batch):
+    rows = [{"id": "1", "text": "The state, not the market, decides"}, {"id": "2", "text": "Fine"}]
+    table = f"id;text\n1;{rows[0]['text']}\n2;Fine\n"
+    for line in ("sep=;\n", '\ufeff"sep=;"\r\n', "SEP=;\n\n"):
+        assert read(batch, "a.csv", line + table) == (rows, [], None)
+    assert read(batch, "a.csv", f"sep=|\n{table.replace(';', '|')}") == (rows, [], None)
+
+
 def test_rows_that_a_quotation_mark_took_in_are_told_and_weigh_as_what_they_are(batch):
     def make(name, delimiter, last):
         lines = [f"{n}{delimiter}An ordinary row of words" for n in range(100)]

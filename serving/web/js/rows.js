@@ -30,6 +30,8 @@ async function decodeCsv(file) {
   }
 }
 
+const SAID = /^"?sep=([^"\r\n])"?[\r\n]+/i; // the first line, by which Excel is told what parts the cells, and no header
+
 // The names of columns; one that stands twice gets a number, as an object has each name once.
 function nameColumns(cells) {
   const names = new Set();
@@ -83,8 +85,10 @@ function sayDoubt({ rows, faults, open, delimiter }) {
 }
 
 async function readCsv(file) {
-  const text = await decodeCsv(file);
-  const { delimiter } = globalThis.Papa.parse(text.slice(0, PIECE), { preview: 10, skipEmptyLines: "greedy" }).meta;
+  const whole = await decodeCsv(file);
+  const said = SAID.exec(whole);
+  const text = said ? whole.slice(said[0].length) : whole;
+  const delimiter = said?.[1] ?? globalThis.Papa.parse(text.slice(0, PIECE), { preview: 10, skipEmptyLines: "greedy" }).meta.delimiter;
   const rows = [];
   const faults = new Map(); // by the place of the row, as a fault of one that two pieces share comes twice
   const shorts = new Map(); // how many cells there are, by the place of a row that has too few
