@@ -204,6 +204,9 @@ async function readJsonList(file) {
   }
 }
 
+// Whether a file is one JSON value, of whose lines none need be one: what services answer has its rows within an object.
+const isJson = async (file) => file.text().then(JSON.parse).then(() => true, () => false);
+
 // Reads { rows, notes, doubt }; rows are objects, and `doubt` says why the table as a whole is not to be trusted, or is
 // null. Throws BadFileError.
 export async function readRows(file) {
@@ -215,8 +218,9 @@ export async function readRows(file) {
   if (start.includes(0)) throw new BadFileError(`${file.name} is not text. Save the table as CSV in UTF-8.`);
   const isCsv = suffix === "csv" || suffix === "tsv";
   const told = isCsv ? await readCsv(file) : ((await readJsonList(file)) ?? (await readJsonLines(file)));
-  if (!listColumns(told.rows).length) throw new BadFileError(`${file.name} holds no rows.${told.notes.length ? ` ${told.notes[0]}` : ""}`);
-  return told;
+  if (listColumns(told.rows).length) return told;
+  if (told.notes.length && !isCsv && (await isJson(file))) throw new BadFileError(`${file.name} is JSON, but neither a list of objects nor an object on each line. Save the list of its rows by itself.`);
+  throw new BadFileError(`${file.name} holds no rows.${told.notes.length ? ` ${told.notes[0]}` : ""}`);
 }
 
 export function listColumns(rows) {
