@@ -160,7 +160,9 @@ BAD = [
     ("c.csv", b"\x00\x01\x02", "is not text"),
     ("d.csv", b"id,text\n", "holds no rows"),
     ("e.jsonl", b"\xff\xfe\xfd\n", "is not text in UTF-8"),
-    ("f.jsonl", b"[1]\n[2]\n", "holds no rows"),
+    ("f.jsonl", b"[1]\n[2]\n", "holds no rows. Line 1 is no JSON object"),
+    ("g.json", b'{\n "articles": [\n  {"text": "a"},\n  {"text": "b"} ]\n}\n', "Save the list of its rows by itself"),
+    ("h.json", b'[{"text": "a"}, null]', "Save the list of its rows by itself"),
 ]
 
 

@@ -288,6 +288,15 @@ def test_a_store_that_fails_is_told_at_once_and_not_waited_for(open_page, releas
 
 @pytest.mark.issue(7)
 @pytest.mark.usefixtures("emptied")
+def test_a_note_keeps_its_lines(page, url):
+    note = "Fares first.\n\u0627\u0644\u0633\u0648\u0642: 1, 2"  # the second in Arabic
+    saved = {"text": "The depot may set its own fares.", "labels": {"stance": "market-led"}, "note": note}
+    httpx.post(f"{url}v1/corrections", json=saved).raise_for_status()
+    page.get_by_role("link", name="Corrections").click()
+    assert page.locator(".note").inner_text() == f"Note: {note}"
+
+
+@pytest.mark.usefixtures("emptied")
 def test_the_list_tells_whose_key_saved_and_changed_a_correction(page, url):
     saved = {"text": "The depot may set its own fares.", "labels": {"stance": "market-led"}}
     httpx.post(f"{url}v1/corrections", json=saved).raise_for_status()

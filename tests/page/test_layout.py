@@ -93,6 +93,10 @@ def test_what_is_no_heading_by_its_kind_is_shown_small_and_without_its_marks(pag
         "On Monday, Bo Tarn <b@tide.example>\nwrote:": "On Monday, Bo Tarn <b@tide.example>\nwrote:",
         "Dear Bo,": "Dear Bo,",
         "--\nAda Holt\nMinistry of Ports": "--\nAda Holt\nMinistry of Ports",
+        "With kind regards,\nAda Holt": "With kind regards,\nAda Holt",
+        "```python\nkilns = 12\n```": "```python\nkilns = 12\n```",
+        "***": "***",
+        "___": "___",
     }
     code = """async (above) => {
         const { renderAbove } = await import("/page/js/paragraph.js");
@@ -104,7 +108,14 @@ def test_what_is_no_heading_by_its_kind_is_shown_small_and_without_its_marks(pag
         ["heading lines", "Of kilns"],
     ]
     # Not what only resembles one.
-    for heading in ("From: the quay", "On what Bo Tarn wrote", "Ports (and quays)", "The year: 2029"):
+    for heading in (
+        "From: the quay",
+        "On what Bo Tarn wrote",
+        "Best kilns,\nand why",
+        "Thanks, Bo",
+        "Ports (and quays)",
+        "The year: 2029",
+    ):
         assert page.evaluate(code, heading) == [["heading lines", heading]]
 
 

@@ -130,6 +130,14 @@ def test_faults_of_a_csv_are_counted_and_told_of_the_right_rows(batch):
     assert doubt.startswith("A quotation mark in row 3 is not closed")
 
 
+def test_a_first_line_that_tells_excel_what_parts_the_cells_is_no_header(batch):
+    rows = [{"id": "1", "text": "The state, not the market, decides"}, {"id": "2", "text": "Fine"}]
+    table = f"id;text\n1;{rows[0]['text']}\n2;Fine\n"
+    for line in ("sep=;\n", '\ufeff"sep=;"\r\n', "SEP=;\n\n"):
+        assert read(batch, "a.csv", line + table) == (rows, [], None)
+    assert read(batch, "a.csv", f"sep=|\n{table.replace(';', '|')}") == (rows, [], None)
+
+
 def test_rows_that_a_quotation_mark_took_in_are_told_and_weigh_as_what_they_are(batch):
     def make(name, delimiter, last):
         lines = [f"{n}{delimiter}An ordinary row of words" for n in range(100)]
@@ -192,6 +200,26 @@ def test_an_object_in_the_place_of_a_text_is_no_text(batch):
     classify(batch, 3)
     assert batch.locator(".row-text").all_inner_texts()[1:] == ["(no text)", "(no text)"]
     assert batch.locator(".batch-table .chip.warn", has_text="not read").count() == 2
+
+
+def test_objects_in_a_column_beside_the_text_are_told_apart(batch):
+    rows = [
+        {"text": f"{TEXTS[n % 4]} {n}", "source": {"id": None, "name": "AB"[n % 2]}, "group": {"of": n}}
+        for n in range(6)
+    ]
+    drop(batch, ".batch-view", "a.jsonl", "\n".join(map(json.dumps, rows)).encode())
+    classify(batch, 6)
+    names = ['{"id":null,"name":"A"}', '{"id":null,"name":"B"}']
+    assert batch.locator("td[data-label=source]").all_inner_texts() == names * 3
+    batch.locator(".figures summary").click()
+    assert batch.locator(".figures tbody th").all_inner_texts() == names
+    batch.locator("#filter-text").fill('"B"')
+    batch.locator("p[role=status]", has_text="3 of 6 rows").wait_for()
+    batch.locator(".row-text").first.click()
+    batch.get_by_role("button", name="This is wrong").click()
+    with batch.expect_request(lambda request: request.method == "POST") as sent:
+        batch.get_by_role("button", name="Save correction").click()
+    assert (sent.value.post_data_json["source"], sent.value.post_data_json["group"]) == (names[1], '{"of":1}')
 
 
 def test_a_file_that_was_saved_and_read_again_has_each_column_once(batch, tmp_path):

@@ -97,7 +97,7 @@ def test_a_few_dates_far_from_all_others_make_no_chart_of_gaps_and_are_told(batc
     period, groups, n_stray = batch.evaluate(GROUP, ["2018-12-31", *months])
     assert (period, groups[0], n_stray) == ("month", ["2018-12", 1, False], 0)
     # More are no strays; years are held to it as well where there are too few rows for others.
-    period, groups, n_stray = batch.evaluate(GROUP, months + ["1970-01-01"] * 10)
+    period, groups, n_stray = batch.evaluate(GROUP, months + ["1970-01-02"] * 10)
     assert (period, len(groups), n_stray) == ("year", 52, 0)
     period, groups, n_stray = batch.evaluate(GROUP, [f"{1980 + n % 40}" for n in range(400)] + ["1521"])
     assert (period, len(groups), n_stray) == ("year", 40, 1)
@@ -105,6 +105,18 @@ def test_a_few_dates_far_from_all_others_make_no_chart_of_gaps_and_are_told(batc
     assert caption.endswith(" 1 row with a date far from all others is left out.")
     (missing,) = batch.evaluate(FIGURES, ["2021-03-05"] * 59 + ["1970-01-01"])
     assert "all 59 rows with a date, but for 1 far off, are of 2021." in missing
+
+
+@pytest.mark.issue(4)
+def test_days_that_programs_write_for_none_make_no_chart_of_gaps_however_many_they_are(batch):
+    months = [f"{2019 + n // 12}-{1 + n % 12:02}-1{day}" for n in range(30) for day in range(10)] * 3
+    none = ["1970-01-01T00:00:00Z"] * 200 + ["1/1/1900"] * 50 + ["2099-12-31"] * 90
+    period, groups, n_stray = batch.evaluate(GROUP, months + none)
+    assert (period, len(groups), n_stray) == ("month", 30, 340)
+    # Among other days near them they are days, and where there is no other they are all there is.
+    period, groups, n_stray = batch.evaluate(GROUP, [f"{1960 + n % 20}-01-01" for n in range(600)])
+    assert (period, len(groups), n_stray) == ("year", 20, 0)
+    assert batch.evaluate(GROUP, ["1970-01-01"] * 60)[1:] == [[["1970-01-01", 60, False]], 0]
 
 
 @pytest.mark.issue(4)
@@ -194,6 +206,8 @@ def test_a_table_that_is_laid_out_as_cards_is_a_table_still(open_page, url):
     assert [each.rstrip(" \u2191") for each in table.get_by_role("columnheader").all_inner_texts()] == names
     assert table.get_by_role("row").count() == 3
     assert table.get_by_role("row").nth(1).get_by_role("cell").count() == len(names)
+    text = table.get_by_role("columnheader", name="text", exact=True)
+    assert text.bounding_box()["width"] < 60  # or the names behind it stand far off
     # The roles do not hang on how it is laid out: not every browser keeps those of a table whose rows are blocks.
     tags = {"table": "table", "thead": "rowgroup", "tbody": "rowgroup", "tr": "row", "th": "columnheader", "td": "cell"}
     for tag, role in tags.items():

@@ -9,7 +9,7 @@ import pytest
 
 from serving.keys import make_key, write_keys
 from serving.settings import ServeSettings
-from tests.page.support import ARTICLE, MARKUP, drop, find_faults, paste, until, wait_read
+from tests.page.support import ARTICLE, MARKUP, drop, find_faults, paste, save, until, wait_read
 from tests.page.test_batch import hold_second, make_csv
 from tests.page.wire import open_wire
 from tests.serving.running import run_server
@@ -169,6 +169,21 @@ BAD = [
     ("d.pdf", b"not a pdf", "cannot be read as PDF"),
     ("e.html", b"<html><script>1</script></html>", "holds no text"),
 ]
+
+
+@pytest.mark.issue(7)
+def test_all_views_and_files_are_at_hand_when_the_service_is_gone(page, tmp_path):
+    paste(page, ARTICLE)
+    wait_read(page)
+    until(page, "performance.getEntriesByType('resource').some(({ name }) => name.includes('hyparquet'))")
+    page.wait_for_load_state("networkidle")
+    page.context.set_offline(True)
+    places = {"Compare": ".sides", "Batch": ".drop", "Corrections": ".corrections-view", "Read": ".result"}
+    for name, place in places.items():
+        page.get_by_role("link", name=name, exact=True).click()
+        page.locator(place).wait_for()
+    assert page.locator(".para").count() == 4
+    assert save(page, page.get_by_role("button", name="Parquet"), tmp_path).read_bytes()[:4] == b"PAR1"
 
 
 def test_bad_files_are_refused_in_words(page):

@@ -4,11 +4,14 @@ import { readDate } from "./dates.js";
 import { count, h, interval, percent } from "./dom.js";
 import { estimateShare } from "./estimate.js";
 import { SHAPES, title } from "./labels.js";
+import { readCell } from "./rows.js";
 
 const MOST_SOURCES = 12;
 const MOST_BINS = 36;
 const LEAST_ROWS = 25; // of a bin, on average; fewer make intervals that say nothing
 const MOST_STRAY = 0.01; // share of rows at either end that may be left out, where they would make an axis of gaps
+// Where counting begins or ends in programs: days that stand for "none", in as many rows as have no date.
+const STAND_INS = new Set(["1899-12-30", "1899-12-31", "1900-1-1", "1904-1-1", "1969-12-31", "1970-1-1", "2099-12-31"]);
 const POINTS = { triangle: "triangle", circle: "circle", square: "rect", diamond: "rectRot", cross: "cross", down: "triangle", star: "star" };
 const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4]];
 
@@ -48,20 +51,22 @@ const PERIODS = {
   year: { number: ([year]) => year, name: String },
 };
 
-// How many bins, with how many rows, may be left out at the beginning: few rows, and a gap between them and the rest.
+// How many bins, with how many rows, may be left out at the beginning: few rows but for stand-ins, and a gap between them
+// and the rest.
 function findStrays(bins, most) {
   const found = [[0, 0]];
-  let nRows = 0;
+  let [nRows, nDated] = [0, 0];
   for (let n = 1; n < Math.min(bins.length, MOST_BINS); n += 1) {
     nRows += bins[n - 1][1];
-    if (nRows > most) break;
+    nDated += bins[n - 1][1] - bins[n - 1][2];
+    if (nDated > most) break;
     if (Math.abs(bins[n][0] - bins[n - 1][0]) > 1) found.push([n, nRows]);
   }
   return found;
 }
 
 // From which bin to which an axis goes of which no more than half are gaps, with as few rows left out as can be; null
-// where there is none. `bins` are [number, rows] in order.
+// where there is none. `bins` are [number, rows, those of them with a stand-in] in order.
 function findAxis(bins, nRows, isFit) {
   const most = Math.round(MOST_STRAY * nRows);
   const late = findStrays([...bins].reverse(), most);
@@ -83,9 +88,12 @@ function chooseAxis(dates) {
   let years = [];
   for (const [period, { number }] of Object.entries(PERIODS)) {
     const counts = new Map();
-    for (const date of dates) counts.set(number(date), (counts.get(number(date)) ?? 0) + 1);
+    for (const date of dates) {
+      const [nRows, nStandIns] = counts.get(number(date)) ?? [0, 0];
+      counts.set(number(date), [nRows + 1, nStandIns + (STAND_INS.has(date.join("-")) ? 1 : 0)]);
+    }
     if (counts.has(null)) continue;
-    const bins = (years = [...counts].sort(([a], [b]) => a - b));
+    const bins = (years = [...counts].map(([n, counted]) => [n, ...counted]).sort(([a], [b]) => a - b));
     const axis = findAxis(bins, dates.length, (n, nRows) => n <= Math.min(MOST_BINS, nRows / LEAST_ROWS) && n >= Math.min(bins.length, 2));
     if (axis) return { period, ...axis };
   }
@@ -133,7 +141,7 @@ function sayNoTime({ period, groups, nStray }, column) {
 }
 
 function groupBySource(rows, column, head) {
-  const groups = measure(groupBy(rows, (row) => String(row.own[column] ?? "")), head).sort((a, b) => b.n - a.n);
+  const groups = measure(groupBy(rows, (row) => readCell(row.own[column])), head).sort((a, b) => b.n - a.n);
   return { groups: groups.slice(0, MOST_SOURCES), nLeftOut: Math.max(groups.length - MOST_SOURCES, 0) };
 }
 

@@ -157,7 +157,7 @@ export class CorrectionsView {
       h("p", { class: "caution clash", hidden: true }),
       this.sayModel(correction),
       h("div", { class: "said-by" }, h("span", { class: "muted" }, "reader says"), this.sayLabels(labels)),
-      note && h("p", { class: "note" }, h("span", { class: "muted" }, "Note: "), note),
+      note && h("p", { class: "note" }, h("span", { class: "muted" }, "Note: "), h("bdi", {}, note)),
       h(
         "div",
         { class: "row" },

@@ -40,6 +40,8 @@ async function begin() {
   $("[data-view=corrections]").hidden = !service.hasCorrections;
   $("#key-button").hidden = !hasKey();
   await show(false);
+  // Now, while the service answers: without it, what was offered was to load the page anew, and lose what is done.
+  for (const load of [...Object.values(VIEWS), () => import("../vendor/hyparquet-writer.js")]) load().catch(() => {});
 }
 
 function offerModels(models) {

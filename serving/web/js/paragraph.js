@@ -44,8 +44,8 @@ function renderHeadings(text, top) {
 
 const FRONT = /^\ufeff?---[^\S\r\n]*\r?\n[\w-]+:[^]*?\n(?:---|\.\.\.)[^\S\r\n]*(?=[\r\n]|$)/;
 const TITLE = /^title:[^\S\r\n]*(["']?)(\S.*?)\1[^\S\r\n]*$/m;
-// Notes, targets of links, comments, times of subtitles, rules.
-const ASIDE = /^\s*(?:\[[^\]\r\n]{1,200}\]:|<!--|WEBVTT(?=\s|$)|(?:\d+\s+)?[\d:.,]{5,16}\s+-->|[-=*_\s]{3,}$)/;
+// Notes, targets of links, comments, code, times of subtitles, rules.
+const ASIDE = /^\s*(?:`{3}|~{3}|\[[^\]\r\n]{1,200}\]:|<!--|WEBVTT(?=\s|$)|(?:\d+\s+)?[\d:.,]{5,16}\s+-->|[-=*_\s]{3,}$)/;
 const LINK = /\]\((?:https?:|mailto:|\/|#)/; // of Markdown: a line of links is no heading
 const QUOTED = /^[^\S\r\n]*(?:>[^\S\r\n]?)+/gm;
 // What is shown small by what it is: a picture, who is quoted, what was done in a meeting, a header of a mail, the line
@@ -58,6 +58,7 @@ const SMALL = [
   /^(?:(?:from|to|b?cc|date|sent|subject|reply-to):[^\S\r\n][^\r\n]*(?:\r\n|\r|\n|$)){2}/i,
   /^On\b[^]{1,300}\bwrote:$/,
   /^--[^\S\r\n]*(?:\r|\n|$)/,
+  /^(?:[^\r\n]{0,20}\b)?(?:regards|wishes|sincerely|faithfully|truly|cheers|thanks|thank you),[^\S\r\n]*[\r\n]/i,
   /,$/,
 ];
 const SUBJECT = /^(?:\ufeff?(?:from|to|b?cc|date|sent|reply-to):[^\S\r\n][^\r\n]*[\r\n]+){0,8}?\ufeff?subject:[^\S\r\n]+(\S[^\r\n]*)/i;

@@ -3,6 +3,7 @@ import { $, announce, h, openDialog, quote } from "./dom.js";
 import { correctDialog } from "./correct.js";
 import { renderDetail } from "./detail.js";
 import { renderText, tell, toggleEvidence } from "./paragraph.js";
+import { readCell } from "./rows.js";
 import { keepStep, renderSteps } from "./steps.js";
 
 // `view` is the table's: its service, columns and name, `table` to go through, and `results` where it stands.
@@ -27,7 +28,7 @@ export function openRow(first, view) {
       $(".evidence button", place)?.focus();
     };
     const onEvidence = (each) => toggleEvidence(each, { served: service.served, sha256: service.info.model.sha256, isGone: () => !place.isConnected || paragraph !== each, show });
-    const onCorrect = service.hasCorrections && row.answer && ((each) => correctDialog(service, { text: each.rawText, prediction: each, source: columns.source ? String(row.own[columns.source] ?? "") || null : name, group: row.own.group ? String(row.own.group) : null, onSaved: draw }));
+    const onCorrect = service.hasCorrections && row.answer && ((each) => correctDialog(service, { text: each.rawText, prediction: each, source: columns.source ? readCell(row.own[columns.source]) || null : name, group: row.own.group ? readCell(row.own.group) : null, onSaved: draw }));
     const text = quote(row.text, { class: "tall" }, row.text ? renderText(paragraph, service.taxonomy) : "(no text)");
     const steps = renderSteps({ seek: (by) => table.seek(row, by), go });
     place.replaceChildren(...[steps, text, renderDetail(paragraph, service.taxonomy, { onEvidence, onCorrect, model: service.info.model, from: name, place: "row ", level: "h3" }).flat(Infinity).slice(1)].flat(Infinity).filter(Boolean));

@@ -30,6 +30,8 @@ async function decodeCsv(file) {
   }
 }
 
+const SAID = /^"?sep=([^"\r\n])"?[\r\n]+/i; // the first line, by which Excel is told what parts the cells, and no header
+
 // The names of columns; one that stands twice gets a number, as an object has each name once.
 function nameColumns(cells) {
   const names = new Set();
@@ -83,8 +85,10 @@ function sayDoubt({ rows, faults, open, delimiter }) {
 }
 
 async function readCsv(file) {
-  const text = await decodeCsv(file);
-  const { delimiter } = globalThis.Papa.parse(text.slice(0, PIECE), { preview: 10, skipEmptyLines: "greedy" }).meta;
+  const whole = await decodeCsv(file);
+  const said = SAID.exec(whole);
+  const text = said ? whole.slice(said[0].length) : whole;
+  const delimiter = said?.[1] ?? globalThis.Papa.parse(text.slice(0, PIECE), { preview: 10, skipEmptyLines: "greedy" }).meta.delimiter;
   const rows = [];
   const faults = new Map(); // by the place of the row, as a fault of one that two pieces share comes twice
   const shorts = new Map(); // how many cells there are, by the place of a row that has too few
@@ -200,6 +204,9 @@ async function readJsonList(file) {
   }
 }
 
+// Whether a file is one JSON value, of whose lines none need be one: what services answer has its rows within an object.
+const isJson = async (file) => file.text().then(JSON.parse).then(() => true, () => false);
+
 // Reads { rows, notes, doubt }; rows are objects, and `doubt` says why the table as a whole is not to be trusted, or is
 // null. Throws BadFileError.
 export async function readRows(file) {
@@ -211,8 +218,9 @@ export async function readRows(file) {
   if (start.includes(0)) throw new BadFileError(`${file.name} is not text. Save the table as CSV in UTF-8.`);
   const isCsv = suffix === "csv" || suffix === "tsv";
   const told = isCsv ? await readCsv(file) : ((await readJsonList(file)) ?? (await readJsonLines(file)));
-  if (!listColumns(told.rows).length) throw new BadFileError(`${file.name} holds no rows.${told.notes.length ? ` ${told.notes[0]}` : ""}`);
-  return told;
+  if (listColumns(told.rows).length) return told;
+  if (told.notes.length && !isCsv && (await isJson(file))) throw new BadFileError(`${file.name} is JSON, but neither a list of objects nor an object on each line. Save the list of its rows by itself.`);
+  throw new BadFileError(`${file.name} holds no rows.${told.notes.length ? ` ${told.notes[0]}` : ""}`);
 }
 
 export function listColumns(rows) {
@@ -224,6 +232,9 @@ export function listColumns(rows) {
 // JSON may have an object or a list where a text should be.
 export const isNoText = (value) => typeof value === "object" && value !== null;
 export const readText = (value) => (isNoText(value) ? "" : String(value ?? ""));
+
+// What a cell is shown as, and known by: of objects their JSON, as files have it. As `[object Object]` all would be one.
+export const readCell = (value) => (isNoText(value) ? JSON.stringify(value) : String(value ?? ""));
 
 // Which columns hold what, as well as can be told; null where none does.
 export function guessColumns(rows) {

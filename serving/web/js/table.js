@@ -3,6 +3,7 @@ import { $, count, h, percent } from "./dom.js";
 import { caution, chip, icon, isUnsure, title } from "./labels.js";
 import { sayCorrection } from "./paragraph.js";
 import { findCorrected } from "./corrected.js";
+import { isNoText, readCell } from "./rows.js";
 
 const ROWS_OF_A_PAGE = 50;
 const LONGEST = 160; // characters of a text in its cell
@@ -47,7 +48,7 @@ export class RowTable {
     const { taxonomy, extra } = this;
     return [
       { id: "#", name: "#", isFigure: true, value: (row) => row.index },
-      ...extra.map((column) => ({ id: `own:${column}`, name: column, value: (row) => row.own[column] ?? "", cell: (row) => String(row.own[column] ?? "") })),
+      ...extra.map((column) => ({ id: `own:${column}`, name: column, value: ({ own }) => (isNoText(own[column]) ? readCell(own[column]) : (own[column] ?? "")), cell: ({ own }) => readCell(own[column]) })),
       { id: "text", name: "text", value: (row) => row.text, cell: (row) => this.textButton(row) },
       ...taxonomy.heads.map((head) => ({
         id: head.name,
@@ -97,7 +98,7 @@ export class RowTable {
   matches(row) {
     const { answer } = row;
     const word = this.search.value.trim().toLowerCase();
-    if (word && !row.text.toLowerCase().includes(word) && !Object.values(row.own).some((value) => String(value ?? "").toLowerCase().includes(word))) return false;
+    if (word && !row.text.toLowerCase().includes(word) && !Object.values(row.own).some((value) => readCell(value).toLowerCase().includes(word))) return false;
     for (const { head, select } of this.selects) {
       if (!select.value) continue;
       const told = answer?.[head.name];

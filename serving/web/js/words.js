@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 
 export const BLANK_LINE = /\n[^\S\n]*\n\s*/g;
-const EMPHASIS = /(?<![\w*_])(\*{1,3}|_{1,3})(?=\S)(.{1,300}?)(?<=\S)\1(?![\w*_])/g;
+const EMPHASIS = /(?<![\w*_])(\*{1,3}|_{1,3})(?=\S)(?![*_]+(?:\s|$))(.{1,300}?)(?<=\S)\1(?![\w*_])/g;
 // Where a link may lead: to an address, or to a file beside the text; "[The board](sic)" is none.
 const FILE = "[\\w%-][\\w%./-]{0,200}\\.(?:aspx?|csv|docx?|html?|jpe?g|md|odt|pdf|php|png|pptx?|qmd|txt|xlsx?)(?=[#?)])";
 const ADDRESSED = "(?:[^()\\s\\ufdd0\\ufdd1]|\\([^()\\s\\ufdd0\\ufdd1]{0,200}\\)){0,500}";
