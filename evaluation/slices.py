@@ -76,6 +76,27 @@ def usual_columns(examples: Sequence[Example], taxonomy: Taxonomy, *, min_rows: 
     return chosen
 
 
+def _refuse(examples: Sequence[Example], column: str) -> UnknownColumnError:
+    """Say why nothing is parted by a column, and by which rows can be."""
+    held = {"source", "group", LENGTH}.union(*(example.columns for example in examples))
+    # A one-of head has one label in each row, whose number parts nothing.
+    held |= {
+        COUNT + name
+        for example in examples
+        for name, words in example.labels.items()
+        if words is not None and len(words) != 1
+    }
+    if any(_derive(example, DECADE) is not None for example in examples):
+        held.add(DECADE)
+    known = tuple(sorted(held))
+    reason = f"no row has a column {column!r} to slice by"
+    if column in {"id", "text"}:
+        reason = f"each row has its own {column}, which makes no slices"
+    elif any(column in example.labels for example in examples):
+        reason = f"{column!r} is what is measured, and makes no slices"
+    return UnknownColumnError(f"{reason}; columns: {', '.join(known)}{suggest(column, known)}")
+
+
 def slice_values(examples: Sequence[Example], column: str) -> list[str]:
     """Read the value of a column in every row.
 
@@ -88,23 +109,11 @@ def slice_values(examples: Sequence[Example], column: str) -> list[str]:
         One printable value for each example, `(none)` where there is none; the entries of a list joined by `|`.
 
     Raises:
-        UnknownColumnError: no row has the column.
+        UnknownColumnError: no row has the column, or it is the id, the text or a label.
     """
     cells = [_cell(example, column) for example in examples]
     if all(cell is None for cell in cells):
-        held = {"source", "group", LENGTH}.union(*(example.columns for example in examples))
-        # A one-of head has one label in each row, whose number parts nothing.
-        held |= {
-            COUNT + name
-            for example in examples
-            for name, words in example.labels.items()
-            if words is not None and len(words) != 1
-        }
-        if any(_derive(example, DECADE) is not None for example in examples):
-            held.add(DECADE)
-        known = tuple(sorted(held))
-        near = suggest(column, known)
-        raise UnknownColumnError(f"no row has a column {column!r} to slice by; columns: {', '.join(known)}{near}")
+        raise _refuse(examples, column)
     return [spell_value(read_whole(cell), most_chars=_MAX_CHARS) for cell in cells]  # as `classify --by` has them
 
 

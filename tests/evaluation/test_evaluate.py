@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -204,6 +205,21 @@ def test_a_year_that_pandas_wrote_with_a_point_is_in_the_slice_of_that_year():
     cells = [1987, "1987", 1987.0, "1987.0", float("nan"), None, 1987.5]
     rows = [Example(str(n), "a text", {}, "s", "g", {"year": year}) for n, year in enumerate(cells)]
     assert slice_values(rows, "year") == ["1987"] * 4 + ["(none)"] * 2 + ["1987.5"]
+
+
+@pytest.mark.issue(6)
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ("id", "each row has its own id, which makes no slices; columns: group, length, source, year"),
+        ("stance", "'stance' is what is measured, and makes no slices; columns: "),
+        ("yaer", "no row has a column 'yaer' to slice by; columns: "),
+    ],
+)
+def test_a_column_that_makes_no_slices_is_told_by_what_it_is(column, told):
+    rows = [Example(str(n), "a text", {"stance": ("neutral",)}, "s", "g", {"year": "n. d."}) for n in range(3)]
+    with pytest.raises(errors.UnknownColumnError, match=re.escape(told)):
+        slice_values(rows, column)
 
 
 def test_cells_that_hold_lists_make_slices_and_no_traceback(tiny_model, tmp_path):
