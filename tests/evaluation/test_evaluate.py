@@ -213,7 +213,7 @@ def test_a_year_that_pandas_wrote_with_a_point_is_in_the_slice_of_that_year():
     [
         ("id", "each row has its own id, which makes no slices; columns: group, length, source, year"),
         ("stance", "'stance' is what is measured, and makes no slices; columns: "),
-        ("yaer", "no row has a column 'yaer' to slice by; columns: "),
+        ("colour", "no row has a column 'colour' to slice by; columns: "),
     ],
 )
 def test_a_column_that_makes_no_slices_is_told_by_what_it_is(column, told):
