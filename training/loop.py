@@ -26,7 +26,7 @@ from training.identity import LATER, check_apart, hint_of_export, identify_run, 
 from training.kept import name_partial, write_kept
 from training.losses import MultiHeadLoss, check_finite, weigh_classes
 from training.machine import keep_freed_memory, set_threads, uses_bf16
-from training.network import begin_network
+from training.network import begin_network, identify_encoder
 from training.optimizer import choose_optimizer
 from training.order import EpochOrder
 from training.progress import ProgressBar
@@ -373,7 +373,7 @@ def _train(
             | {
                 "start_restored_from": read_origin(config.start.checkpoint) if config.start else None,
                 # For the manifest, so that an export elsewhere needs no encoder.
-                "encoder": encoder.identify(config.encoder.num_layers),
+                "encoder": identify_encoder(encoder, config.encoder.num_layers, model),
                 "best_dev": trainer.state.best_metric,
                 "best_step": trainer.state.best_global_step,
                 "steps": trainer.state.global_step,

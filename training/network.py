@@ -1,7 +1,7 @@
 """Owns the network that a run begins with: a new one or an earlier run's, and what training alone changes of it."""
 
 import torch
-from transformers import PreTrainedModel
+from transformers import AutoConfig, PreTrainedModel
 
 from training.config import TrainConfig
 from training.encoders import FoundEncoder
@@ -10,6 +10,7 @@ from training.model import build_model, set_attention_dropout
 from training.rounding import make_aware
 from training.speedups import speed_up
 from training.stages import load_start
+from training.students import name_width, read_width
 from twohands.taxonomy import Taxonomy
 
 
@@ -41,3 +42,21 @@ def begin_network(config: TrainConfig, encoder: FoundEncoder, taxonomy: Taxonomy
     if config.optim.quantization_aware:
         make_aware(model)
     return model
+
+
+def identify_encoder(encoder: FoundEncoder, num_layers: int | None, model: PreTrainedModel) -> dict[str, str]:
+    """What manifest and card say of the encoder, and of what is left of it in a network.
+
+    Args:
+        encoder: that the run names.
+        num_layers: how many of its layers are used; None for all.
+        model: the run's network, which may have gone on from a narrower one.
+
+    Returns:
+        `name`, `sha256` and `license`.
+    """
+    found = encoder.identify(num_layers)
+    width = read_width(model.config)
+    if width is None or width == read_width(AutoConfig.from_pretrained(encoder.folder, local_files_only=True)):
+        return found
+    return found | {"name": name_width(found["name"], width)}

@@ -50,7 +50,8 @@ def _read_facts(checkpoint: Path) -> dict[str, Any]:
     return facts
 
 
-def _digest(paragraph: str) -> str:
+def digest_paragraph(paragraph: str) -> str:
+    """Name a text in `train_texts` without saying it: 16 hex digits."""
     return hashlib.sha256(paragraph.encode()).hexdigest()[:16]
 
 
@@ -73,7 +74,7 @@ def list_rows(
     found = {
         "train_ids": [example.id for example in examples],
         "train_groups": [example.group for example in examples],
-        "train_texts": [_digest(example.paragraph) for example in examples],
+        "train_texts": [digest_paragraph(example.paragraph) for example in examples],
     }
     return {
         key: sorted({*values, *(value for facts in earlier for value in facts[key])})
@@ -102,7 +103,7 @@ def check_not_learnt(checkpoint: Path, held_out: Mapping[str, Sequence[Example]]
         for example in examples
         # Checkpoints of an older release list ids only.
         if find_name(example.group, groups) is not None
-        or _digest(example.paragraph) in texts
+        or digest_paragraph(example.paragraph) in texts
         or (not texts and find_name(example.id, ids) is not None)
     ]
     if leaks:
@@ -234,7 +235,9 @@ def _find_old(examples: Sequence[Example], facts: Mapping[str, Any]) -> list[tup
     ids, texts = index_names(facts["train_ids"]), set(facts.get("train_texts", ()))
     named = ((row, find_name(row.id, ids)) for row in examples)
     # An id alone may be a line of a file, which holds another text by now.
-    return [(row, was) for row, was in named if was is not None and (not texts or _digest(row.paragraph) in texts)]
+    return [
+        (row, was) for row, was in named if was is not None and (not texts or digest_paragraph(row.paragraph) in texts)
+    ]
 
 
 def draw_replay(examples: Sequence[Example], checkpoint: Path, *, share: float, seed: int) -> list[Example]:

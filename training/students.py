@@ -14,6 +14,52 @@ from twohands.errors import EncoderError
 LAYER_KEY = re.compile(r"^(?P<before>(?:.*\.)?layers?\.)(?P<number>\d+)(?P<after>\..*)$")
 
 
+# Under which name a family's config holds how many units a feed-forward part has.
+_WIDTH = ("intermediate_size", "hidden_dim")
+_NAMED_WIDTH = re.compile(r"(?:, | \()feed-forward \d+\)?$")
+
+
+def read_width(config: PretrainedConfig) -> int | None:
+    """Read how many units the feed-forward parts of a network have.
+
+    Args:
+        config: of an encoder, or of a classifier with mean pooling.
+
+    Returns:
+        1 or more; None where its family does not say it by a name that is known.
+    """
+    inner = getattr(config, "encoder", config)
+    widths = (getattr(inner, name, None) for name in _WIDTH)
+    return next((width for width in widths if isinstance(width, int)), None)
+
+
+def write_width(config: PretrainedConfig, width: int) -> None:
+    """Say that the feed-forward parts of a network have so many units.
+
+    Args:
+        config: as for `read_width`, changed in place.
+        width: units.
+    """
+    inner = getattr(config, "encoder", config)
+    for name in _WIDTH:
+        if hasattr(inner, name):
+            setattr(inner, name, width)
+
+
+def name_width(name: str, width: int) -> str:
+    """Say in an encoder's name that its feed-forward parts were made narrower.
+
+    Args:
+        name: such as `all-mpnet-base-v2 (9 of its 12 layers)`.
+        width: units that are left.
+
+    Returns:
+        Such as `all-mpnet-base-v2 (9 of its 12 layers, feed-forward 1024)`.
+    """
+    bare = _NAMED_WIDTH.sub(")" if ", feed-forward" in name else "", name)
+    return f"{bare[:-1]}, feed-forward {width})" if bare.endswith(")") else f"{bare} (feed-forward {width})"
+
+
 def choose_layers(n_layers: int, n_kept: int) -> list[int]:
     """Choose layers evenly, the last one included, and the first one where there is more than one.
 
