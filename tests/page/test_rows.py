@@ -219,6 +219,7 @@ def test_objects_in_a_column_beside_the_text_are_told_apart(batch):
     batch.get_by_role("button", name="This is wrong").click()
     with batch.expect_request(lambda request: request.method == "POST") as sent:
         batch.get_by_role("button", name="Save correction").click()
+    batch.locator(".saved").first.wait_for()
     assert (sent.value.post_data_json["source"], sent.value.post_data_json["group"]) == (names[1], '{"of":1}')
 
 
