@@ -223,7 +223,7 @@ def _narrow(part: FeedForward, activity: torch.Tensor, *, width: int) -> float:
     return lost
 
 
-def draw_texts(paths: Sequence[Path], *, limit: int, seed: int) -> list[str]:
+def draw_texts(paths: Sequence[Path], *, limit: int, seed: int) -> tuple[list[str], list[str]]:
     """Read texts as `twohands classify` does; of more than so many some are drawn.
 
     Args:
@@ -232,7 +232,7 @@ def draw_texts(paths: Sequence[Path], *, limit: int, seed: int) -> list[str]:
         seed: of the draw.
 
     Returns:
-        Normalised texts; at least one.
+        Normalised texts, at least one, and what is wrong with those that cannot be read.
 
     Raises:
         FileReadError: a file cannot be read.
@@ -243,7 +243,7 @@ def draw_texts(paths: Sequence[Path], *, limit: int, seed: int) -> list[str]:
     if not found:
         raise DataError("there is no text to read", faults or ["the files hold none"])
     random.Random(seed).shuffle(found)  # noqa: S311 - no secret, and it must repeat
-    return found[:limit]
+    return found[:limit], faults
 
 
 def _iter_texts(paths: Sequence[Path], faults: list[str]) -> Iterator[str]:
@@ -285,13 +285,20 @@ def narrow_checkpoint(
         For each layer the share of its feed-forward output's mean square by which it changed on the texts, in [0, 1].
 
     Raises:
-        CheckpointError: it is no checkpoint, or its parts are no wider than that.
+        CheckpointError: it is no checkpoint, does not list the texts that it learnt from, or its parts are no wider.
         RunConflictError: `output` is in the way, is something other than a checkpoint, or is or holds the other one.
         EncoderError: the family's feed-forward parts cannot be told.
     """
     check_output(output, overwrite=overwrite, inputs=[checkpoint])
     _check_source(checkpoint)
     facts = read_run(checkpoint)
+    if (
+        "train_texts" not in facts
+    ):  # where it is absent, rows are known by their ids; a list of these texts would end that
+        raise CheckpointError(
+            f"{checkpoint / RUN_NAME} does not list the texts that it learnt from (train_texts), as runs of older "
+            "releases do not; train it again"
+        )
     model = load_checkpoint(checkpoint)
     parts = find_feed_forwards(model)
     whole = parts[0].down.in_features
@@ -313,7 +320,7 @@ def narrow_checkpoint(
     digests = {digest_paragraph(text) for text in texts}
     narrowed = {"source_sha256": sha256_of_file(checkpoint / WEIGHTS_NAME), "from": whole, "to": width, "lost": lost}
     facts |= {
-        "train_texts": sorted(digests.union(facts.get("train_texts", ()))),
+        "train_texts": sorted(digests.union(facts["train_texts"])),
         "narrowed": [*facts.get("narrowed", ()), narrowed],
     }
     if "encoder" in facts:

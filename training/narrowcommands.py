@@ -51,7 +51,9 @@ def narrow(
     check_room(output, needed_bytes=2 * folder_bytes(checkpoint), option="--output")
     from training.narrow import draw_texts, narrow_checkpoint  # noqa: PLC0415, RUF100
 
-    texts = draw_texts(paths, limit=n_texts, seed=seed)
+    texts, faults = draw_texts(paths, limit=n_texts, seed=seed)
+    if faults:
+        click.echo(f"{len(faults):,} texts cannot be read and are left out, the first: {faults[0]}", err=True)
     with telling_full_disk(output), unwinding_on_sigterm():
         lost = narrow_checkpoint(checkpoint, output, texts=texts, width=width, overwrite=overwrite)
     click.echo(
@@ -60,7 +62,7 @@ def narrow(
         err=True,
     )
     click.echo(
-        f"wrote {output}; go on from it by `start` of `twohands train`, or make a model folder of it by "
-        "`twohands export`",
+        f"wrote {output}; go on from it by `start` of `twohands train`, or, unless it was restored from a model "
+        "folder, make one of it by `twohands export`",
         err=True,
     )

@@ -175,6 +175,28 @@ def test_as_many_texts_are_drawn_as_were_asked_for_and_the_same_again(checkpoint
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
 
 
+def test_what_cannot_be_read_is_told_and_left_out(checkpoint, tmp_path):
+    data = tmp_path / "some.jsonl"
+    lines = [{"text": "The state must own the railways."}, {"text": ""}, {"text": "Markets set the price of bread."}]
+    data.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    found = CliRunner().invoke(
+        narrow,
+        [str(checkpoint), "--width", "8", "--data", str(data), "--output", str(tmp_path / "out")],
+        catch_exceptions=False,
+    )
+    assert found.exit_code == 0, found.output
+    assert "1 texts cannot be read and are left out, the first: " in found.output
+    assert "on 2 texts" in found.output
+
+
+def test_a_run_that_lists_ids_alone_keeps_its_rows_from_being_held_out(checkpoint, tmp_path):
+    facts = json.loads((checkpoint / "run.json").read_text("utf-8"))
+    del facts["train_texts"]  # as of an older release
+    (checkpoint / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"does not list the texts that it learnt from"):
+        narrow_checkpoint(checkpoint, tmp_path / "out", texts=TEXTS, width=8, overwrite=False)
+
+
 def test_what_cannot_be_made_narrower_is_refused(checkpoint, tmp_path):
     with pytest.raises(CheckpointError, match="have 64 units, 64 were asked for; expected fewer"):
         narrow_checkpoint(checkpoint, tmp_path / "out", texts=TEXTS, width=64, overwrite=False)
