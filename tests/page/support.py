@@ -45,18 +45,23 @@ def paste(page, text, html=None):
     )
 
 
-def drop(page, selector, name, content, media_type="text/plain"):
-    """Drops a file on an element, as a mouse does."""
+def drop(page, selector, name, content, media_type="text/plain", *others):
+    """Drops a file on an element, as a mouse does, and with it others: (name, content) of each."""
     page.locator(selector).first.evaluate(
-        """(target, { name, bytes, type }) => {
+        """(target, { files, type }) => {
             const data = new DataTransfer();
-            const content = Uint8Array.from(bytes, (byte) => byte.charCodeAt(0));
-            data.items.add(new File([content], name, { type }));
+            for (const [name, bytes] of files) {
+                const content = Uint8Array.from(bytes, (byte) => byte.charCodeAt(0));
+                data.items.add(new File([content], name, { type }));
+            }
             for (const button of document.querySelectorAll(".tools-row button")) button.dataset.former = "";
             for (const kind of ["dragenter", "dragover", "drop"])
                 target.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
         }""",
-        {"name": name, "bytes": content.decode("latin-1"), "type": media_type},
+        {
+            "files": [[each, held.decode("latin-1")] for each, held in ((name, content), *others)],
+            "type": media_type,
+        },
     )
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.page.support import MARKUP, find_faults, listen, until, until_told
+from tests.page.support import MARKUP, drop, find_faults, listen, until, until_told
 
 STATE = "\n\n".join(
     f"The ministry will fund {n} state mills, fix the price of their planks by decree and order every port to buy them."
@@ -49,6 +49,25 @@ def test_a_document_and_itself_are_not(open_page, url):
     assert page.evaluate("window.hacked") is None
     page.get_by_role("button", name="Replace document B").click()
     assert not page.locator(".difference").is_visible()
+
+
+def test_files_dropped_beside_the_sides_are_read(open_page, url):
+    page = open_page(url, view="compare")
+    drop(page, ".compare-view h1", "state.txt", STATE.encode(), "text/plain", ("market.txt", MARKET.encode()))
+    page.locator(".difference table").wait_for()
+    assert page.locator(".side h2").all_inner_texts() == ["state.txt", "market.txt"]
+    assert page.locator(".dropping").count() == 0
+    drop(page, ".compare-view h1", "third.txt", STATE.encode())
+    until(page, 'document.querySelector("#notice").textContent.includes("Both sides hold a document")')
+    assert page.locator(".side h2").all_inner_texts() == ["state.txt", "market.txt"]
+    page.get_by_role("button", name="Replace document B").click()
+    drop(page, ".compare-view h1", "third.txt", STATE.encode())
+    page.locator(".difference table").wait_for()
+    assert page.locator(".side h2").all_inner_texts() == ["state.txt", "third.txt"]
+    assert not page.locator("#notice").is_visible()
+    drop(page, ".side", "fourth.txt", MARKET.encode())
+    until(page, 'document.querySelector(".side h2").textContent === "fourth.txt"')
+    assert page.locator(".dropping").count() == 0
 
 
 def cut_short(n_lines):

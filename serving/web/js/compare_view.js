@@ -1,4 +1,5 @@
 // Owns the comparison of two documents: side by side, with their differences in words and as a chart.
+import { notify, unnotify } from "./api.js";
 import { $, announce, count, h, openDialog, percent, quote, signed, svg } from "./dom.js";
 import { correctDialog } from "./correct.js";
 import { countCorrected } from "./corrected.js";
@@ -28,10 +29,7 @@ class Side {
       this.reading.element,
     );
     this.element = h("section", { class: "side", "aria-label": `Document ${NAMES[number]}` }, this.intake.element, this.result);
-    takeDrops(this.element, (files) => {
-      if (files.length === 2) view.sides.forEach((side, i) => side.intake.takeFiles([files[i]]));
-      else this.intake.takeFiles(files);
-    });
+    takeDrops(this.element, (files) => view.takeFiles(files, this));
     askBeforeLeaving(() => this.intake.isTyped || this.reading.wouldLose(this.source));
   }
 
@@ -184,8 +182,17 @@ export class CompareView {
       foldLegend(service.taxonomy),
       h("div", { class: "sides" }, this.sides.map((side) => side.element)),
     );
+    takeDrops(this.element, (files) => this.takeFiles(files, this.sides.find((side) => !side.source && !side.intake.isTyped)));
     this.compare();
     addEventListener("corrected", () => this.compare());
+  }
+
+  // Two files are A and B, wherever they are dropped; one beside the sides goes to the first that is free.
+  takeFiles(files, side) {
+    unnotify("no-side");
+    if (files.length === 2) this.sides.forEach((each, i) => each.intake.takeFiles([files[i]]));
+    else if (side) side.intake.takeFiles(files);
+    else notify("Both sides hold a document: drop the file on the one that it is to replace.", { button: "Close", action: () => notify(null), kind: "no-side", role: "alert" });
   }
 
   takeOver({ sides }) {

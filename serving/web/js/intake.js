@@ -17,16 +17,18 @@ function hasEnough(text) {
   return false;
 }
 
-// Takes files that are dropped anywhere on an element.
+// Takes files that are dropped anywhere on an element; what lies within another that takes some keeps them to itself.
 export function takeDrops(element, onFiles) {
   let depth = 0;
   const isFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
   element.addEventListener("dragenter", (event) => {
     if (!isFiles(event)) return;
+    event.stopPropagation();
     depth += 1;
     element.classList.add("dropping");
   });
-  element.addEventListener("dragleave", () => {
+  element.addEventListener("dragleave", (event) => {
+    event.stopPropagation();
     depth = Math.max(depth - 1, 0);
     element.classList.toggle("dropping", depth > 0);
   });
