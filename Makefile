@@ -54,6 +54,9 @@ STAGES ?= $(if $(OF_RELEASE),configs/twohands-base.yaml configs/twohands-second.
 START_MEAN ?= $(if $(OF_RELEASE),runs/twohands-eighth/checkpoint runs/twohands-ninth/checkpoint)
 START_CONFIG ?= $(if $(OF_RELEASE),configs/twohands-mean.yaml,$(CONFIG))
 LATER_STAGES ?= $(if $(OF_RELEASE),configs/twohands-tenth.yaml configs/twohands-eleventh.yaml)
+# A checkpoint whose feed-forward parts are made narrower, in place of that mean: RUN/checkpoint --width UNITS. What the units
+# do is seen on DATA's train.jsonl.
+NARROW ?=
 # The checkpoints whose mean is released, described by CONFIG; empty where CONFIG is the last stage itself.
 MEAN ?= $(if $(OF_RELEASE),runs/twohands-eleventh/checkpoint runs/twohands-tenth/checkpoint)
 has-data:
@@ -68,13 +71,17 @@ MEAN_OUTPUT = runs/$(notdir $(OUTPUT))-mean/checkpoint
 TRAIN_LAST = .venv/bin/twohands train $(CONFIG) --set data.root='$(DATA)' --output $(OUTPUT) --overwrite $(ARGS)
 START = .venv/bin/twohands average $(START_MEAN) --overwrite --output runs/$(basename $(notdir $(CONFIG)))-start/checkpoint \
   --config $(START_CONFIG) --set data.root='$(DATA)' $(ARGS)
+SQUEEZE = .venv/bin/twohands narrow $(NARROW) --data '$(DATA)'/train.jsonl --overwrite \
+  --output runs/$(basename $(notdir $(CONFIG)))-start/checkpoint
 AVERAGE = .venv/bin/twohands average $(MEAN) --output $(MEAN_OUTPUT) --overwrite --config $(CONFIG) \
   --set data.root='$(DATA)' $(ARGS)
 EXPORT_MEAN = .venv/bin/twohands export $(MEAN_OUTPUT) --output $(OUTPUT) --overwrite
 LAST = $(if $(MEAN),$(AVERAGE)$(newline)$(EXPORT_MEAN),$(TRAIN_LAST))
 release: has-data .venv/.done
+	$(if $(and $(NARROW),$(START_MEAN)),$(error NARROW and START_MEAN both write runs/NAME-start/checkpoint: give one of them))
 	$(foreach stage,$(STAGES),.venv/bin/twohands train $(stage) --set data.root='$(DATA)' --no-export $(ARGS)$(newline))
 	$(if $(START_MEAN),$(START))
+	$(if $(NARROW),$(SQUEEZE))
 	$(foreach stage,$(LATER_STAGES),.venv/bin/twohands train $(stage) --set data.root='$(DATA)' --no-export $(ARGS)$(newline))
 	$(LAST)
 	.venv/bin/twohands models verify $(OUTPUT)

@@ -112,6 +112,21 @@ def test_another_config_takes_nothing_of_the_release(tmp_path):
     assert same.replace("./configs", "configs") == release
 
 
+@pytest.mark.issue(3)
+def test_a_narrower_checkpoint_is_made_before_the_stage_that_goes_on_from_it(tmp_path):
+    given = ("-n", "release", f"DATA={tmp_path}", "NARROW=runs/first/checkpoint --width 768")
+    shown = make(*given, "CONFIG=my/mails.yaml", "STAGES=my/first.yaml").stdout.replace("\\\n", "").splitlines()
+    calls = [shlex.split(line)[1:] for line in shown if line.startswith(".venv/bin/twohands ")]
+    assert [call[0] for call in calls] == ["train", "narrow", "train", "models", "report"]
+    with cli.get_command(click.Context(cli), "narrow").make_context("narrow", calls[1][1:]) as understood:
+        assert understood.params["width"] == 768
+        assert understood.params["output"].as_posix() == "runs/mails-start/checkpoint"
+        assert understood.params["overwrite"]
+    both = make(*given)  # the release's own mean is written to the same folder
+    assert (both.returncode, "give one of them" in both.stderr) == (2, True)
+    assert "twohands train" not in both.stdout
+
+
 @pytest.mark.parametrize("names", [("twohands-mean", *STAGES[-2:]), ("twohands", *LATER)], ids=["start", "released"])
 def test_the_mean_is_described_by_the_rows_of_its_stages(names):
     mean, *stages = (load_config(ROOT / f"configs/{name}.yaml")[0] for name in names)
