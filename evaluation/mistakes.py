@@ -12,7 +12,7 @@ from twohands.classifier import Classifier
 from twohands.evidence import plan_evidence
 from twohands.examples import Example
 from twohands.scores import Scores
-from twohands.taxonomy import ProblemType
+from twohands.taxonomy import Head, ProblemType
 
 Json = dict[str, object]
 _DIGITS = 6
@@ -64,17 +64,17 @@ def rank_mistakes(rows: HeadRows, *, most: int) -> list[Mistake]:
     return given[:n_given] + missed[: most - n_given]
 
 
-def _find_evidence(classifier: Classifier, paragraph: str, head: str, mistake: Mistake) -> Json | None:
+def _find_evidence(classifier: Classifier, paragraph: str, head: Head, mistake: Mistake) -> Json | None:
     """The sentence that carries a label wrongly given; a label that was withheld has none."""
     if mistake.kind != "given":
         return None
     encoded = classifier.encoder.encode(paragraph)
     (prediction,) = classifier.predict([encoded], plans=[plan_evidence(classifier.encoder, paragraph)])
-    of_head = (prediction.evidence or {}).get(head)
+    of_head = (prediction.evidence or {}).get(head.name)
     if not isinstance(of_head, Mapping):
         return None
-    # One-of: the evidence itself; any-of: by label.
-    chosen = of_head if "sentence" in of_head else of_head.get(mistake.label)
+    # One-of: the evidence itself; any-of: by label, one of which may be called `sentence` (#6).
+    chosen = of_head if head.problem_type is ProblemType.ONE_OF else of_head.get(mistake.label)
     return None if chosen is None else dict(cast("Mapping[str, object]", chosen))
 
 
@@ -118,7 +118,7 @@ def describe_mistakes(
                 ],
             }
             if with_texts:
-                evidence = _find_evidence(classifier, example.paragraph, name, mistake)
+                evidence = _find_evidence(classifier, example.paragraph, rows.head, mistake)
                 entry |= {"text": example.paragraph, "evidence": evidence}
             entries.append(entry)
         described[name] = entries

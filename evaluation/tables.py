@@ -57,7 +57,8 @@ def list_labels(head: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         shown = dict(figures)
         if not figures["support"]:
             shown |= {"recall": None, "f1": None}
-        if not _count_given(head["confusion"], label):
+        # Not by the confusion, whose keys are labels in a one-of head and may be called `true_positive` there (#6).
+        if not figures["given"]:
             shown["precision"] = None
         listed[label] = shown
     return listed
@@ -116,13 +117,6 @@ def say_checked(head: Mapping[str, Any]) -> str:
 
 def _say_chance(ece: float, by_chance: Mapping[str, float]) -> str:
     return f"{'' if ece > by_chance['high'] else 'no '}more than chance would show"
-
-
-def _count_given(confusion: Mapping[str, Mapping[str, int]], label: str) -> int:
-    cells = confusion[label]
-    if "true_positive" in cells:
-        return cells["true_positive"] + cells["false_positive"]
-    return sum(counts[label] for counts in confusion.values())
 
 
 def show_p(p: float | None) -> str:

@@ -10,12 +10,14 @@ from twohands.decide import decide_all
 from twohands.examples import NOT_LABELLED, Example, Labels, encode_labels
 from twohands.scores import DecisionRule
 from twohands.taxonomy import Head, ProblemType, Taxonomy
+from twohands.values import NO_VALUE, read_whole, spell_value
 from twohands.windows import Logits
 
 _MIN_SLICE = 20
 _N_SLICES = 6
 _N_LABELS = 3
 _N_CONFUSIONS = 3
+_MOST_CHARS = 200
 _COLUMNS = ("source", "genre", "confidence")
 
 
@@ -35,8 +37,10 @@ def weakest_slices(
     hits: dict[str, list[bool]] = defaultdict(list)
     for example, is_right in zip(examples, right, strict=True):
         value = example.source if column == "source" else example.columns.get(column)
-        if value is not None:
-            hits[str(value)].append(bool(is_right))
+        # As slices of `evaluate` are named: 2 and 2.0 were two slices, each perhaps too small to be told of (#3).
+        name = spell_value(read_whole(value), most_chars=_MOST_CHARS)
+        if name != NO_VALUE:
+            hits[name].append(bool(is_right))
     rows = [(value, len(found), sum(found) / len(found)) for value, found in hits.items() if len(found) >= _MIN_SLICE]
     return sorted(rows, key=lambda row: row[2])[:_N_SLICES]
 

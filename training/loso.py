@@ -7,7 +7,7 @@ texts.
 import dataclasses
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from twohands.decide import decide_all
 from twohands.errors import DataError
 from twohands.examples import Example, fingerprint
 from twohands.hashing import sha256_of_value
+from twohands.restating import RESTATES, list_pairs
 from twohands.taxonomy import Taxonomy
 
 IN_DOMAIN = "in-domain"
@@ -53,6 +54,19 @@ class Fold:
     n_dropped: int
 
 
+def _rename(examples: Sequence[Example], names: Mapping[str, str]) -> list[Example]:
+    """Give rows other ids, where they stand and where another row restates them: else that one was shown alone."""
+    restated = {row.id: names[other.id] for row, other in list_pairs(examples) if other.id in names}
+    return [
+        dataclasses.replace(
+            row,
+            id=names.get(row.id, row.id),
+            columns={**row.columns, RESTATES: restated[row.id]} if row.id in restated else row.columns,
+        )
+        for row in examples
+    ]
+
+
 def tell_apart(splits: Splits) -> Splits:
     """Give rows of different splits different ids: answers are kept by id, and files may each be numbered from 1.
 
@@ -65,7 +79,7 @@ def tell_apart(splits: Splits) -> Splits:
     held = {"train": splits.train, "dev": splits.dev, "test": splits.test}
     n_splits = Counter(example.id for rows in held.values() for example in rows)
     renamed = {
-        split: [dataclasses.replace(e, id=f"{split}:{e.id}") if n_splits[e.id] > 1 else e for e in rows]
+        split: _rename(rows, {e.id: f"{split}:{e.id}" for e in rows if n_splits[e.id] > 1})
         for split, rows in held.items()
     }
     return Splits(renamed["train"], renamed["dev"], renamed["test"], splits.files, splits.n_left_out)

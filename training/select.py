@@ -22,6 +22,7 @@ from twohands.open_cells import is_unlabelled
 from twohands.row_faults import LabelWordsError, RowError, tell_faults, tell_once
 from twohands.scores import Scores
 from twohands.taxonomy import ProblemType, Taxonomy
+from twohands.values import name_document
 
 _SUFFIXES = (".csv", ".jsonl")
 _UNSURE, _RANDOM = "unsure", "random"
@@ -65,9 +66,10 @@ def measure_uncertainty(scores: Mapping[str, Scores], taxonomy: Taxonomy) -> npt
 
 
 def _describe(identifier: str, row: Row) -> dict[str, object]:
-    given = {name: row.cells.get(name) for name in ("group", "source")}
-    group, source = (None if value == "" else value for value in given.values())  # 0 is a name, too
-    return {"group": identifier if group is None else str(group), **({} if source is None else {"source": source})}
+    source = row.cells.get("source")
+    # Of rows whose document pandas wrote as `nan`, three would be taken at most (#3).
+    group = name_document(row.cells.get("group"), identifier)
+    return {"group": group, **({} if source in (None, "") else {"source": source})}
 
 
 def _take_known(row: Row, taxonomy: Taxonomy, wrong: list[RowError]) -> dict[str, object]:

@@ -94,6 +94,20 @@ def is_empty_cell(name: str) -> bool:
     return name.casefold() in _EMPTY_CELLS
 
 
+def name_document(cell: object, default: str) -> str:
+    """Name the document of a row, for what needs it and checks no rows.
+
+    Args:
+        cell: of the column `group`.
+        default: what a row without a document goes by.
+
+    Returns:
+        The name; the default for an empty cell, and for what pandas may write for one.
+    """
+    name = "" if cell is None else str(cell)  # 0 is a name, too
+    return default if not name or is_empty_cell(name) else name
+
+
 def spell_value(cell: object, *, most_chars: int) -> str:
     """Spell a cell of a column that rows are parted by.
 

@@ -64,12 +64,14 @@ class Variable:
     """One question with one answer: a one-of head, or whether an any-of head's label is there.
 
     `codes` has shape `(n_items, n_annotators)`: places in `labels`, -1 where an annotator did not code the item.
+    `is_presence` says that it is about a label of an any-of head: a one-of head may have labels of the same names.
     """
 
     name: str
     labels: tuple[str, ...]
     codes: Codes
     scale: Scale | None = None
+    is_presence: bool = False
 
     def count(self) -> npt.NDArray[np.int64]:
         """How many annotators gave each label; shape `(n_items, n_labels)`."""
@@ -108,7 +110,7 @@ class Codings:
             codes = self._lay_out(lambda words: labels.index(words[0]))
             return [Variable(self.head.name, labels, codes, self.scale)]
         return [
-            Variable(name, (ABSENT, PRESENT), self._lay_out(partial(_is_given, name), label=name))
+            Variable(name, (ABSENT, PRESENT), self._lay_out(partial(_is_given, name), label=name), is_presence=True)
             for name in self.head.label_names
         ]
 

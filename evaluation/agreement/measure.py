@@ -52,7 +52,7 @@ class _Measurer:
     def describe(self, agreement: Agreement) -> Json:
         """Of a label that is there or not, only the F1 of its being there says anything."""
         described = agreement.describe()
-        if PRESENT in self.variable.labels:
+        if self.variable.is_presence:
             labels = described.pop("labels")
             described.pop("macro_f1")
             described["f1"] = labels[PRESENT]["f1"] if isinstance(labels, dict) else None
@@ -110,7 +110,7 @@ class _Measurer:
         if len(rest.item):
             person, machine = self.against_rest(rest, rest.code), self.against_rest(rest, model[rest.item])
             apart = machine.minus(person)
-            if PRESENT in variable.labels:
+            if variable.is_presence:
                 apart.pop("macro_f1")
                 apart["f1"] = machine.minus_of_label(person, PRESENT)
             measured |= {"against_rest": self.describe(machine), "model_minus_person": apart}

@@ -9,6 +9,8 @@ from twohands.errors import DataError, InputError
 from twohands.examples import expand_paths, read_rows
 from twohands.hashing import sha256_of_file, sha256_of_value
 from twohands.paragraphs import normalise
+from twohands.row_faults import FileFault, tell_case, tell_once
+from twohands.values import name_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ def load_texts(paths: Sequence[Path], *, at_most: int, seed: int) -> RowTexts:
 
     Raises:
         FileReadError: a path is missing or of an unknown kind.
-        DataError: a row has no text; all faults at once.
+        DataError: a row has no text, or a column is called like one of the two but for case and blanks; all faults at
+            once.
     """
     faults: list[str] = []
     texts: list[RowText] = []
@@ -59,16 +62,19 @@ def load_texts(paths: Sequence[Path], *, at_most: int, seed: int) -> RowTexts:
     for path in expand_paths(paths):
         before = len(texts)
         for row in read_rows(path, faults):
+            # `Group` was passed over, and rows of one document were cases of their own (#6).
+            misspelt = tell_case(row.list_columns(), ("text", "group"))
+            faults += [FileFault(f"{path}: {fault}", row.place, fault) for fault in misspelt]
             try:
                 paragraph = normalise(row.cells.get("text"))
             except InputError as error:
                 faults.append(f"{row.place}: text: {error}")
                 continue
-            group = row.cells.get("group")
-            texts.append(RowText(row.place if group is None else str(group), paragraph))
+            # As one case, all rows whose document pandas wrote as `nan` would say nothing: [0, 1] (#6).
+            texts.append(RowText(name_document(row.cells.get("group"), row.place), paragraph))
         files.append({"name": str(path), "sha256": sha256_of_file(path), "n_rows": len(texts) - before})
     if faults:
-        raise DataError(f"{', '.join(map(str, paths))} cannot be used; nothing was run", faults)
+        raise DataError(f"{', '.join(map(str, paths))} cannot be used; nothing was run", tell_once(faults))
     chosen = texts
     if len(texts) > at_most:
         places = sorted(make_generator(seed, "rows").sample(range(len(texts)), at_most))

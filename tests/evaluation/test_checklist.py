@@ -254,6 +254,24 @@ def test_rows_without_text_are_all_named(tiny_model, suite_file, tmp_path):
     assert len(error.value.faults) == 2
 
 
+@pytest.mark.issue(6)
+def test_rows_whose_document_pandas_wrote_as_nan_are_cases_of_their_own(tiny_model, suite_file, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("text,group\nthe plan,nan\nthe market,nan\nthe plan plan,nan\nthe market market,d1\n")
+    report = run_json("--model", tiny_model, "--suite", suite_file, "--no-shipped", "--rows", rows)
+    assert report["data"]["n_groups"] == 4
+
+
+@pytest.mark.issue(6)
+def test_a_document_under_a_name_of_another_case_is_one_fault(tiny_model, suite_file, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("text,Group\nthe plan,d1\nthe market,d1\n")
+    with pytest.raises(DataError) as error:
+        run("--model", tiny_model, "--suite", suite_file, "--no-shipped", "--rows", rows)
+    (fault,) = error.value.faults
+    assert fault.startswith(f"{rows}:2 and 1 more row: column 'Group' is not 'group'")
+
+
 @pytest.mark.parametrize(
     ("place", "value"),
     [

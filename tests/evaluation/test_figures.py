@@ -115,9 +115,7 @@ def test_what_is_not_defined_has_no_interval_and_is_a_dash_to_a_reader(taxonomy)
     absent = measured["labels"][names[2]]
     for key in ("precision", "recall", "f1"):
         assert absent[key] == {"value": 0, **NO_BOUNDS}
-    confusion = {name: dict.fromkeys(names, 0) for name in names}
-    confusion[names[0]][names[0]] = confusion[names[1]][names[1]] = 1
-    shown = list_labels(measured | {"confusion": confusion})
+    shown = list_labels(measured)
     assert [show_figure(shown[names[2]][key]) for key in ("precision", "recall", "f1")] == ["-"] * 3
     assert shown[names[0]]["f1"] == measured["labels"][names[0]]["f1"]
 

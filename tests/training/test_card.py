@@ -8,7 +8,7 @@ from training.card import describe_recipe, describe_splits, describe_use, figure
 from training.commands import _describe_laid
 from training.config import load_config
 from training.data import Splits
-from training.failures import commonest_errors, describe_failures, weakest_labels
+from training.failures import commonest_errors, describe_failures, weakest_labels, weakest_slices
 from training.labels import ONLY_SCORED, TEACHER_SCORES
 from twohands.bounds import measure_heads
 from twohands.examples import NOT_LABELLED, Example, encode_labels
@@ -176,3 +176,11 @@ def test_a_card_sets_what_chance_gives_beside_the_calibration_error_of_every_spl
     heading, _, *rows = figures_table({"dev": figures, "test": figures})
     assert heading.endswith("calibration error | by chance |")
     assert [row.split(" | ")[6].startswith("0.000") for row in rows] == [False] * 4
+
+
+@pytest.mark.issue(3)
+def test_slices_of_a_card_are_named_as_those_of_evaluate():
+    cells = [2, "2.0", float("nan"), "two\nlines"]
+    rows = [Example(str(n), "One.", {}, "s", "g", {"confidence": cells[n % 4]}) for n in range(80)]
+    found = weakest_slices(rows, np.arange(80) % 8 == 0, "confidence")
+    assert found == [("two lines", 20, 0.0), ("2", 40, 0.25)]

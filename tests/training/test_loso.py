@@ -15,6 +15,7 @@ from training.labels import ONLY_SCORED
 from training.loso import Source, _slug, deal_sources, list_sources, make_fold, make_in_domain, tell_apart
 from training.losocommands import loso
 from training.losotable import measure_source, summarise
+from training.restated import find_restated
 from twohands.errors import ConfigError, DataError, RunConflictError
 from twohands.examples import Example
 
@@ -76,6 +77,18 @@ def test_an_id_that_stands_in_two_splits_is_answered_twice(taxonomy):
     assert row["all"]["stance"]["left_out"]["value"] == 1
     alone = Splits(made["train"], [], [], [])
     assert tell_apart(alone) == alone
+
+
+@pytest.mark.issue(3)
+def test_rows_that_are_told_apart_still_restate_what_they_did():
+    def rows(split: str, *numbers: str) -> list[Example]:
+        labels = {"stance": ("neutral",), "topics": ()}
+        return [Example(n, text(int(n)), labels, "forum", f"{split}-1", {"restates": "1"} if n != "1" else {})
+                for n in numbers]  # fmt: skip
+
+    splits = tell_apart(Splits(rows("train", "1", "2", "3"), rows("dev", "1", "2"), [], files=[]))
+    assert [row.id for row in splits.train] == ["train:1", "train:2", "3"]
+    assert {name: row.id for name, row in find_restated(splits.train).items()} == {"train:2": "train:1", "3": "train:1"}
 
 
 @pytest.mark.issue(3)

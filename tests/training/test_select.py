@@ -109,6 +109,14 @@ def test_nought_is_a_document_and_a_blank_cell_no_label(tmp_path, taxonomy):
 
 
 @pytest.mark.issue(3)
+def test_rows_of_a_document_called_nan_are_documents_of_their_own(tmp_path, taxonomy):
+    path = tmp_path / "rows.csv"
+    path.write_text("id,text,group\na,One.,nan\nb,Two.,<NA>\nc,Three.,None\nd,Four.,doc\n")
+    found, _ = read_candidates([path], taxonomy)
+    assert [candidate.cells["group"] for candidate in found] == ["a", "b", "c", "doc"]
+
+
+@pytest.mark.issue(3)
 def test_a_blank_beside_scores_is_a_label_that_none_applies(tmp_path, taxonomy):
     answer = {"topics": "", **{f"topics_score_{name}": 0.1 for name in taxonomy.heads[1].label_names}}
     rows = [{"id": f"p{n}", "text": f"Text number {n}.", **answer} for n in range(2)]
