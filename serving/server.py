@@ -301,6 +301,9 @@ def make_server(
         app,
         lifespan="on",
         ws="none",
+        # Not uvloop, which uvicorn takes wherever another package brought it: it listens past `Listener`, and one
+        # connection alone could wait.
+        loop="asyncio",
         log_config=None,
         log_level=settings.log_level,
         access_log=False,
