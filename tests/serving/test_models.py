@@ -393,6 +393,18 @@ def test_names_stay_what_they_were_whatever_a_folder_of_models_holds_later(tmp_p
     assert name_folders(settings) != name_folders(named) == before
 
 
+@pytest.mark.issue(5)
+def test_the_default_may_be_named_beside_the_folder_of_models_that_holds_it(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        build_tiny_model(tmp_path / "models" / name)
+    monkeypatch.chdir(tmp_path)
+    for named in ("b", "./models/b", "models/b/", str(tmp_path / "models" / "b")):
+        for models_dir in ("models", tmp_path / "models"):
+            found = name_folders(ServeSettings(model=named, models_dir=models_dir))
+            assert list(found) == ["b", "a"]
+            assert found["b"] == named
+
+
 async def test_a_shadow_is_counted_and_never_answers(tmp_path, folder, taxonomy):
     stance, *others = taxonomy.heads
     first, second, *rest = stance.labels  # the word for one label is now that for the other
