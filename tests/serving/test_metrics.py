@@ -166,7 +166,11 @@ async def test_tei_counts_requests_as_they_come_and_calls_only_faults_of_the_mod
         assert re.findall(r"^te_request_success\{.*\} (\S+)$", shown, re.MULTILINE) == ["0.0", "0.0"]
         calls.append(1)
         assert (await client.post("/predict", json={"inputs": "plan"})).status_code == 424
-    assert '\nte_request_failure{err="inference"} 1.0\n' in app.state.metrics.show().decode()
+        app.state.models.abandon()
+        assert (await client.post("/predict", json={"inputs": "plan"})).status_code == 503  # a stop is no fault
+    shown = app.state.metrics.show().decode()
+    assert '\nte_request_failure{err="inference"} 1.0\n' in shown
+    assert '\nte_request_failure{err="dropped"} 1.0\n' in shown
 
 
 @pytest.mark.issue(4)
