@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from serving.settings import ServeSettings
-from twohands.errors import ConfigError
-from twohands.locate import DEFAULT_MODEL
+from twohands.errors import ConfigError, ModelNotFoundError
+from twohands.locate import DEFAULT_MODEL, find_model
 from twohands.manifest import MANIFEST_NAME
 
 
@@ -31,10 +31,21 @@ def name_folders(settings: ServeSettings) -> dict[str, str | None]:
         name, is_named, folder = (entry or DEFAULT_MODEL).partition("=")
         if not is_named or "/" in name:
             name, folder = Path(entry or DEFAULT_MODEL).resolve().name, entry or ""
-        if name in named and named[name] != folder:
+        if name not in named:
+            named[name] = folder or None
+        elif not _is_same(named[name], folder or None):
             raise ConfigError("these models cannot be served", [f"two are called {name!r}; name one as NAME=DIR"])
-        named[name] = folder or None
     return named
+
+
+def _is_same(one: str | None, other: str | None) -> bool:
+    """Whether two entries mean one folder, as one of a folder of models does that is named as the default, too."""
+    if one == other:
+        return True
+    try:
+        return find_model(one).resolve() == find_model(other).resolve()
+    except ModelNotFoundError:
+        return False
 
 
 def name_each(settings: ServeSettings) -> ServeSettings:

@@ -21,6 +21,7 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
+    values,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -44,6 +45,16 @@ _TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _BYTES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
+
+
+def count_alone() -> None:
+    """Count in memory, as a process that shares its counts with none; before any `Metrics` is made.
+
+    The library goes by the variable as it is loaded. Where a machine or an image sets it for other services, their
+    folder would be ours too: absent, and nothing could start, or with what a process of ours before told still in it.
+    """
+    os.environ.pop(MULTIPROCESS_VARIABLE, None)
+    values.ValueClass = values.MutexValue
 
 
 class Family(Generic[SeriesT]):

@@ -396,5 +396,5 @@ class Models:
         await settle_anew(lambda: not any(each.n_pending for each in self._all_services()))
 
     def tell_depth(self) -> None:
-        """Show how much waits now."""
-        self._metrics.set_depth(sum(service.n_pending for service in self._all_services()))
+        """Show how much waits now; not what the shadow reads, whose requests are answered."""
+        self._metrics.set_depth(sum(one.n_pending for one in self._all_services() if one is not self._shadow_service))

@@ -20,6 +20,7 @@ from serving.endings import Unfinished
 from serving.folders import name_folders
 from serving.logs import set_up_logs
 from serving.merging import Merged
+from serving.metrics import count_alone
 from serving.models import Models, Shared
 from serving.pauses import settle
 from serving.settings import ServeSettings
@@ -301,6 +302,9 @@ def make_server(
         app,
         lifespan="on",
         ws="none",
+        # Not uvloop, which uvicorn takes wherever another package brought it: it listens past `Listener`, and one
+        # connection alone could wait.
+        loop="asyncio",
         log_config=None,
         log_level=settings.log_level,
         access_log=False,
@@ -337,6 +341,7 @@ def run_server(settings: ServeSettings, announce: Callable[[str], None]) -> None
     check_address(settings)
     set_up_logs(level=settings.log_level, log_format=settings.log_format)
     hold_hangup()
+    count_alone()
     # The model comes first: a folder that cannot be served must not take a port for even a moment.
     folder = next(iter(name_folders(settings).values()))
     classifier = Classifier.load(folder, num_threads=settings.num_threads, runtime=settings.runtime)

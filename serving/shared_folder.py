@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from twohands.errors import FileWriteError
+
 _LOGGER = logging.getLogger(__name__)
 
 METRICS_FOLDER, RATES_FOLDER, MODELS_FOLDER = "metrics", "rates", "models"
@@ -28,12 +30,11 @@ def open_shared_folder() -> Iterator[Path]:
 
     Yields:
         The folder, in that of the service manager (`RUNTIME_DIRECTORY`) if it made one, else in the temporary one.
+
+    Raises:
+        FileWriteError: none can be made, as in a container whose file system is read-only, without a `/tmp`.
     """
-    given = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
-    parent = given if given and os.access(given, os.W_OK | os.X_OK) else None
-    for left in Path(parent or tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        _remove_left(left)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent) as folder:
+    with _make_folder() as folder:
         number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             # systemd sweeps what is ten days old out of /tmp, but for what lies in a locked folder.
@@ -45,6 +46,20 @@ def open_shared_folder() -> Iterator[Path]:
             yield Path(folder)
         finally:
             os.close(number)
+
+
+def _make_folder() -> "tempfile.TemporaryDirectory[str]":
+    given = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    parent = given if given and os.access(given, os.W_OK | os.X_OK) else None
+    try:
+        for left in Path(parent or tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+            _remove_left(left)
+        return tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent)
+    except OSError as error:
+        raise FileWriteError(
+            f"no folder can be made that the workers share: {error.strerror}; give them one to write to by TMPDIR, or "
+            "serve with one process"
+        ) from error
 
 
 def _remove_left(folder: Path) -> None:

@@ -294,6 +294,7 @@ def run_workers(settings: ServeSettings, announce: Callable[[str], None]) -> Non
         ModelNotFoundError: there is no such model.
         ManifestError: a model folder is incomplete or altered.
         AddressError: the address cannot be listened on.
+        FileWriteError: there is no folder to share.
         EngineStoppedError: a worker could not serve.
     """
     check_address(settings)

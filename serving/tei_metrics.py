@@ -18,6 +18,8 @@ _TOKENS = tuple(float(2**power) for power in range(4, 14))
 _ERR_BY_CODE = {
     "too_many_inputs": "batch_size",
     "client_disconnected": "dropped",
+    "engine_stopped": "dropped",
+    "not_ready": "dropped",
 }
 _ERRS = ("overloaded", "inference", "validation", *_ERR_BY_CODE.values())
 

@@ -19,6 +19,7 @@ from serving.keys import make_key, write_keys
 from serving.logs import JsonFormatter, TextFormatter, set_up_logs
 from serving.metrics import Metrics
 from serving.tracing import OtelSpans
+from tests.serving.processes import ask, start_serve
 from tests.serving.support import open_client, with_session
 from twohands.reference import measure_reference, read_reference
 
@@ -165,7 +166,11 @@ async def test_tei_counts_requests_as_they_come_and_calls_only_faults_of_the_mod
         assert re.findall(r"^te_request_success\{.*\} (\S+)$", shown, re.MULTILINE) == ["0.0", "0.0"]
         calls.append(1)
         assert (await client.post("/predict", json={"inputs": "plan"})).status_code == 424
-    assert '\nte_request_failure{err="inference"} 1.0\n' in app.state.metrics.show().decode()
+        app.state.models.abandon()
+        assert (await client.post("/predict", json={"inputs": "plan"})).status_code == 503  # a stop is no fault
+    shown = app.state.metrics.show().decode()
+    assert '\nte_request_failure{err="inference"} 1.0\n' in shown
+    assert '\nte_request_failure{err="dropped"} 1.0\n' in shown
 
 
 @pytest.mark.issue(4)
@@ -421,6 +426,20 @@ def test_counts_of_several_processes_are_added_up(tmp_path):
     assert 'twohands_model_info{model="m",quantized="true",sha256="x",version="1"} 1.0' in ended.stdout
     # That of the last to tell it, not the highest: a worker may have had no traffic since.
     assert 'twohands_drift_stability_index{figure="f",model="m"} 0.25' in ended.stdout
+
+
+@pytest.mark.issue(5)
+@pytest.mark.parametrize("name", ["PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"])
+def test_one_process_counts_alone_whatever_the_environment_has_for_other_services(
+    tiny_model, tmp_path, monkeypatch, name
+):
+    monkeypatch.setenv(name, str(tmp_path / "absent"))
+    with start_serve(tiny_model) as (_, port):
+        status, shown = ask(port, "GET", "/metrics")
+    assert status == 200
+    assert "\ntwohands_requests_in_flight 1.0\n" in shown
+    assert not TELLS_OF_PROCESSES or "\nprocess_resident_memory_bytes " in shown
+    assert not (tmp_path / "absent").exists()
 
 
 @pytest.mark.issue(4)

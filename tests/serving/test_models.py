@@ -5,6 +5,7 @@ import math
 import re
 import shutil
 import signal
+import threading
 import time
 
 import pytest
@@ -393,6 +394,18 @@ def test_names_stay_what_they_were_whatever_a_folder_of_models_holds_later(tmp_p
     assert name_folders(settings) != name_folders(named) == before
 
 
+@pytest.mark.issue(5)
+def test_the_default_may_be_named_beside_the_folder_of_models_that_holds_it(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        build_tiny_model(tmp_path / "models" / name)
+    monkeypatch.chdir(tmp_path)
+    for named in ("b", "./models/b", "models/b/", str(tmp_path / "models" / "b")):
+        for models_dir in ("models", tmp_path / "models"):
+            found = name_folders(ServeSettings(model=named, models_dir=models_dir))
+            assert list(found) == ["b", "a"]
+            assert found["b"] == named
+
+
 async def test_a_shadow_is_counted_and_never_answers(tmp_path, folder, taxonomy):
     stance, *others = taxonomy.heads
     first, second, *rest = stance.labels  # the word for one label is now that for the other
@@ -411,6 +424,35 @@ async def test_a_shadow_is_counted_and_never_answers(tmp_path, folder, taxonomy)
     assert 'twohands_shadow_disagreements_total{head="stance",shadow="shadow"} 1.0' in shown
     assert 'twohands_shadow_disagreements_total{head="topics",shadow="shadow"} 0.0' in shown
     assert 'twohands_predictions_total{head="stance",label="market-led",model="mine"} 0.0' in shown
+
+
+@pytest.mark.issue(5)
+async def test_what_a_shadow_still_reads_waits_for_no_answer(tmp_path, folder):
+    begun, may_end = threading.Event(), threading.Event()
+
+    def hold(run_batch):
+        def run_held(windows):
+            if is_warm:
+                begun.set()
+                may_end.wait(20)
+            return run_batch(windows)
+
+        return run_held
+
+    is_warm = []
+    other = build_tiny_model(tmp_path / "other", version="2")
+    app = create_app(ServeSettings(model=str(folder), shadow=str(other), shadow_share=1.0, num_threads=1))
+    app.state.models._shadow_service.wrap_run = hold
+    async with open_client(app) as client:
+        is_warm.append(True)
+        try:
+            assert await version(client) == "1"
+            assert await asyncio.to_thread(begun.wait, 10)
+            shown = (await client.get("/metrics")).text
+        finally:
+            may_end.set()
+    assert "\ntwohands_queue_depth 0.0\n" in shown
+    assert "\nte_queue_size 0.0\n" in shown
 
 
 def test_hangup_reloads_a_running_service(folder):

@@ -3,9 +3,11 @@ import http.client
 import json
 import signal
 import socket
+import sys
 import threading
 import time
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import pytest
 
@@ -267,6 +269,15 @@ def test_as_many_connections_may_wait_for_a_server_as_before_it_began_to_accept(
         listener.listen(1)  # as asyncio does
         for _ in range(50):
             opened.enter_context(socket.create_connection(listener.getsockname(), timeout=5))
+
+
+@pytest.mark.issue(5)
+def test_connections_may_wait_where_another_package_brought_uvloop_too(settings, classifier, monkeypatch):
+    # Its loop listens by itself, with as many as uvicorn asks for: one.
+    monkeypatch.setitem(sys.modules, "uvloop", SimpleNamespace(new_event_loop=None))
+    with open_socket("127.0.0.1", 0) as listener:
+        server = make_server(settings, classifier, url=make_url(listener), announce=print)
+        assert server.config.get_loop_factory() is not sys.modules["uvloop"].new_event_loop
 
 
 def test_a_name_of_both_versions_is_served_where_127_0_0_1_is_looked_for(monkeypatch):

@@ -38,6 +38,14 @@ def test_the_service_managers_folder_is_taken_where_there_is_one(tmp_path, monke
     assert not folder.exists()
 
 
+@pytest.mark.issue(5)
+def test_that_no_folder_can_be_made_is_one_clear_error(tmp_path, monkeypatch):
+    # As in a container whose file system is read-only and that was given no /tmp.
+    monkeypatch.setattr(shared_folder.tempfile, "tempdir", str(tmp_path / "absent"))
+    with pytest.raises(FileWriteError), open_shared_folder():
+        pass
+
+
 def test_the_folder_is_locked_as_those_who_sweep_temporary_folders_ask_for():
     with open_shared_folder() as folder:
         number = os.open(folder, os.O_RDONLY)
