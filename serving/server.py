@@ -305,6 +305,7 @@ def make_server(
         # Not uvloop, which uvicorn takes wherever another package brought it: it listens past `Listener`, and one
         # connection alone could wait.
         loop="asyncio",
+        workers=1,  # else uvicorn reads `WEB_CONCURRENCY`, and ends in a traceback where it says `auto`
         log_config=None,
         log_level=settings.log_level,
         access_log=False,

@@ -97,7 +97,7 @@ class OtelSpans:
             method,
             context=self._propagator.extract(carrier),
             kind=self._trace.SpanKind.SERVER,
-            attributes={"http.request.method": method},
+            attributes={"http.request.method": method if method in METHODS else "_OTHER"},
             # An exception's words may hold a caller's text.
             record_exception=False,
             set_status_on_exception=False,

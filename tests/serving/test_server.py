@@ -271,6 +271,12 @@ def test_as_many_connections_may_wait_for_a_server_as_before_it_began_to_accept(
             opened.enter_context(socket.create_connection(listener.getsockname(), timeout=5))
 
 
+def test_how_many_workers_others_are_to_start_is_no_matter_of_ours(settings, classifier, monkeypatch):
+    monkeypatch.setenv("WEB_CONCURRENCY", "auto")
+    with open_socket("127.0.0.1", 0) as listener:
+        assert make_server(settings, classifier, url=make_url(listener), announce=print).config.workers == 1
+
+
 @pytest.mark.issue(5)
 def test_connections_may_wait_where_another_package_brought_uvloop_too(settings, classifier, monkeypatch):
     # Its loop listens by itself, with as many as uvicorn asks for: one.
