@@ -124,17 +124,21 @@ def test_a_model_in_training_mode_is_not_exported(tmp_path, tiny_encoder, taxono
         graphs.export_graph(model, tmp_path / "fp32.onnx", opset=18)
 
 
-def test_a_corrupted_head_fails_the_gate_and_leaves_nothing(checkpoint, give_graph, tmp_path):
+@pytest.mark.parametrize(("change", "is_advised"), [(0.01, False), (3e-4, True)], ids=["fault", "arithmetic"])
+def test_a_corrupted_head_fails_the_gate_and_leaves_nothing(checkpoint, give_graph, tmp_path, change, is_advised):
     def corrupt(proto):
         tensor = classifier_bias(proto)
         bias = numpy_helper.to_array(tensor).copy()
-        bias[3] += 0.01
+        bias[3] += change
         tensor.CopyFrom(numpy_helper.from_array(bias, tensor.name))
 
     give_graph(corrupt)
     with pytest.raises(GateError) as caught:
         export_to(checkpoint, tmp_path / "out" / "bad")
     assert any("PyTorch" in fault for fault in caught.value.faults)
+    # A run of hours must not end at what arithmetic alone does, and not be told to let a fault pass.
+    assert ("no score moves by more than 2e-04" in str(caught.value)) == is_advised
+    assert ("--set export.max_fp32_logit_change=5e-04" in str(caught.value)) == is_advised
     assert list((tmp_path / "out").iterdir()) == []
 
 
