@@ -80,7 +80,8 @@ def check_fp32(
         if not change <= limit  # NaN fails too
     ]
     if faults:
-        raise GateError("the fp32 graph does not agree with the checkpoint; nothing was written" + _advise(worst), faults)
+        told = "the fp32 graph does not agree with the checkpoint; nothing was written"
+        raise GateError(told + _advise(worst), faults)
     return {
         "max_logit_change": max(changes.values()),
         "max_padding_change": max(padding_changes.values()),
