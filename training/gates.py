@@ -96,8 +96,8 @@ def _advise(worst: float) -> str:
         return ""
     # Of a softmax whose logits each move by d, no probability moves by more than d / 2.
     return (
-        f". By so much no score moves by more than {worst / 2:.0e}: where that does no harm, `twohands export` the "
-        f"checkpoint with `--set export.max_fp32_logit_change={worst * 1.5:.0e}`"
+        f". By so much a score moves by some {worst / 2:.0e} at most, before calibration: where that does no harm, "
+        f"export the checkpoint by `twohands export` with `--set export.max_fp32_logit_change={worst * 1.5:.0e}`"
     )
 
 

@@ -292,9 +292,8 @@ def narrow_checkpoint(
     check_output(output, overwrite=overwrite, inputs=[checkpoint])
     _check_source(checkpoint)
     facts = read_run(checkpoint)
-    if (
-        "train_texts" not in facts
-    ):  # where it is absent, rows are known by their ids; a list of these texts would end that
+    # Where it is absent, rows are known by their ids; a list of these texts would end that.
+    if "train_texts" not in facts:
         raise CheckpointError(
             f"{checkpoint / RUN_NAME} does not list the texts that it learnt from (train_texts), as runs of older "
             "releases do not; train it again"
