@@ -83,7 +83,7 @@ def write_docs_page(path: Path, report: Json, sections: Sequence[Section]) -> No
     """Write the page for docs.
 
     Args:
-        path: a Markdown file; replaced.
+        path: a Markdown file; replaced. It links to the page about measuring where that lies beside it, as in docs.
         report: what `full.json` holds.
         sections: its tables.
 
@@ -91,10 +91,11 @@ def write_docs_page(path: Path, report: Json, sections: Sequence[Section]) -> No
         FileWriteError: the file cannot be written.
     """
     model = report["model"]
+    explained = "[evaluation.md](evaluation.md)" if (path.parent / "evaluation.md").is_file() else "`docs/evaluation.md`"
     head = (
         f"# {model['name']} {model['version']}, measured\n\n"
         f"Written by `twohands report`, not by hand. {describe_origin(report)} What the figures mean and how they are "
-        "made: [evaluation.md](evaluation.md).\n\n" + "".join(f"{note}\n\n" for note in report["notes"])
+        f"made: {explained}.\n\n" + "".join(f"{note}\n\n" for note in report["notes"])
     )
     write_whole(path, head + write_markdown(sections, level=2))
 

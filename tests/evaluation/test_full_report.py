@@ -108,6 +108,7 @@ def test_card_and_docs_page_hold_the_figures_that_were_measured(made):
         assert "--baseline majority --baseline tfidf" in text  # as a shell would need it again
         assert "--cut 1/3" in text
         assert str(made["folder"]) not in text  # no folder of this machine
+        assert "](evaluation.md)" not in text  # which is not beside them: the link would lead nowhere
         assert "plan plan plan" not in text  # no row
     card = (made["folder"] / "tiny" / "README.md").read_text()
     assert card.startswith("# tiny\n")

@@ -36,3 +36,7 @@ def test_labels_may_be_called_as_counts_and_evidence_are(tmp_path):
     marked = [each["evidence"] for each in mistakes if each["label"] == "sentence"]
     assert marked
     assert all(evidence["start"] == 0 for evidence in marked)
+    (page,) = out.glob("*.html")
+    shown = page.read_text(encoding="utf-8")
+    assert "<th>true_positive</th>" in shown, "a label of confusion stands as it is written"
+    assert "<th>true positive</th>" in shown, "our own words are spelt out"

@@ -75,6 +75,15 @@ async def test_requests_and_answers_are_counted_by_the_agreed_names(client, clas
     assert any(name.startswith("process_") for name, _ in samples) == TELLS_OF_PROCESSES
 
 
+async def test_a_request_that_no_model_ran_for_tells_nothing_of_how_long_models_run(client):
+    before = await read_metrics(client)
+    await client.post("/v1/classify", json={"inputs": ["", "  "]})
+    after = await read_metrics(client)
+    counted = ("queue_wait_seconds", "inference_seconds", "tokenize_seconds")
+    more = [value(after, f"{name}_count") - value(before, f"{name}_count") for name in counted]
+    assert more == [0, 0, 1]
+
+
 async def test_the_models_cpu_is_what_its_thread_computes_and_not_what_it_waits_for(settings, classifier):
     is_warm, n_runs = False, 2
 
