@@ -91,7 +91,8 @@ def write_docs_page(path: Path, report: Json, sections: Sequence[Section]) -> No
         FileWriteError: the file cannot be written.
     """
     model = report["model"]
-    explained = "[evaluation.md](evaluation.md)" if (path.parent / "evaluation.md").is_file() else "`docs/evaluation.md`"
+    is_beside = (path.parent / "evaluation.md").is_file()
+    explained = "[evaluation.md](evaluation.md)" if is_beside else "`docs/evaluation.md`"
     head = (
         f"# {model['name']} {model['version']}, measured\n\n"
         f"Written by `twohands report`, not by hand. {describe_origin(report)} What the figures mean and how they are "
