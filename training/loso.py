@@ -20,6 +20,7 @@ from training.labels import ONLY_SCORED, fingerprint_scores
 from training.leaks import find_shared
 from training.loop import fit
 from training.present import check_labels
+from training.restated import fingerprint_restated
 from twohands import Classifier
 from twohands.decide import decide_all
 from twohands.errors import DataError
@@ -27,6 +28,7 @@ from twohands.examples import Example, fingerprint
 from twohands.hashing import sha256_of_value
 from twohands.restating import RESTATES, list_pairs
 from twohands.taxonomy import Taxonomy
+from twohands.values import spell_whole
 
 IN_DOMAIN = "in-domain"
 # By row id and head: the labels that a model gave.
@@ -145,9 +147,10 @@ def make_fold(
     # Rows that only a teacher scored are of the source, too, though nobody is asked about them.
     names = {source.name for source in sources}
     gone = [e for e in [*splits.train, *splits.dev, *splits.test] if e.source in names]
-    groups = {example.group for example in gone}
+    # As `find_shared` compares them, which names one row of a document: the others that are of 7.0 stayed (#3).
+    groups = {spell_whole(example.group) for example in gone}
     kept = {
-        split: [e for e in rows if e.source not in names and e.group not in groups]
+        split: [e for e in rows if e.source not in names and spell_whole(e.group) not in groups]
         for split, rows in (("train", splits.train), ("dev", splits.dev))
     }
     n_before = sum(e.source not in names for e in [*splits.train, *splits.dev])
@@ -220,6 +223,8 @@ def answer_fold(
         "train_fingerprint": fingerprint(fold.train),
         "dev_fingerprint": fingerprint(fold.dev),
         "scores_sha256": fingerprint_scores(fold.train),
+        # Else a fold that was answered before its rows restated others, or other ones, was taken for this one (#3).
+        "restated_sha256": fingerprint_restated(fold.train, is_used=config.loss.consistency_weight > 0),
         "asked_fingerprint": fingerprint(fold.asked),
         "asked_ids_sha256": sha256_of_value(sorted(example.id for example in fold.asked)),
         "encoder_sha256": encoder.sha256,

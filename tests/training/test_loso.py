@@ -4,15 +4,17 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from sklearn.metrics import f1_score
 
+from training.config import load_config
 from training.data import Splits
 from training.labels import ONLY_SCORED
-from training.loso import Source, _slug, deal_sources, list_sources, make_fold, make_in_domain, tell_apart
+from training.loso import Source, _slug, answer_fold, deal_sources, list_sources, make_fold, make_in_domain, tell_apart
 from training.losocommands import loso
 from training.losotable import measure_source, summarise
 from training.restated import find_restated
@@ -117,6 +119,44 @@ def test_rows_that_share_a_document_or_a_text_with_the_source_go_too(splits, tax
     assert "other" in kept
     assert not {"same-document", "same-text", "nearly-same-text"} & kept
     assert fold.n_dropped == 3
+
+
+@pytest.mark.issue(3)
+def test_all_rows_of_a_document_go_that_pandas_spelt_otherwise(splits, taxonomy):
+    labels = {"stance": ("neutral",), "topics": ()}
+    splits.train.append(Example("seventh", "The seventh sitting was put off.", labels, "forum", "7"))
+    splits.train.extend(
+        Example(f"seven{n}", f"Of paper {n} nobody has said a word.", labels, "gazette", "7.0") for n in range(3)
+    )
+    fold = fold_without(splits, "forum", taxonomy)
+    assert "7.0" not in {e.group for e in fold.train}
+    assert fold.n_dropped == 3
+
+
+@pytest.mark.issue(3)
+def test_a_fold_whose_rows_restate_others_is_not_taken_for_one_of_rows_that_do_not(
+    splits, taxonomy, config, tmp_path, monkeypatch
+):
+    run, _ = load_config(config, overrides=["loss.consistency_weight=2"])
+    fold = fold_without(splits, "forum", taxonomy)
+    first, other = [e for e in fold.train if e.labels["stance"] == ("neutral",)][:2]
+    restating = dataclasses.replace(first, labels=other.labels, columns={"restates": other.id})
+    train = [restating if e is first else e for e in fold.train]
+    plain = [dataclasses.replace(e, columns={}) for e in train]
+    monkeypatch.setattr("training.loso.fit", lambda *_, **__: tmp_path)
+    monkeypatch.setattr("training.loso.export_checkpoint", lambda *_, **__: None)
+    monkeypatch.setattr("training.loso.Classifier.load", lambda *_, **__: None)
+    monkeypatch.setattr("training.loso.answer", lambda *_, **__: {"r1": {}})
+
+    def ask(rows: list[Example], *, output: Path = tmp_path / "out"):
+        (output / _slug(fold)).mkdir(parents=True, exist_ok=True)
+        asked = dataclasses.replace(fold, train=rows)
+        encoder = SimpleNamespace(sha256="0" * 64)
+        return answer_fold(asked, run, taxonomy, encoder, output=output, restart=False, say=lambda _: None)
+
+    assert ask(plain) == ask(plain)
+    with pytest.raises(RunConflictError, match="restated_sha256"):
+        ask(train)
 
 
 def test_rows_that_only_a_teacher_scored_are_left_out_but_not_asked_about(splits, taxonomy):
