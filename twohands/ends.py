@@ -20,7 +20,13 @@ NOTES = rf"(?:\s?(?:{_IN_BRACKETS}|{_SUPERSCRIPTS}|{_DIGITS}))*+"
 # What else closes and stops in other scripts and in Markdown: asked for only where a wrong "no" would lose text.
 _ALL_CLOSERS = r"['\"\u2019\u201d\u2018\u201c)\]*_\u00bb\u203a\u300d\u300f]"
 _STOPS = r".!?\u2026\u3002\u061f\u06d4\u0964\uff01\uff1f"
-_ALL_CLOSED = rf"(?:[^\S\r\n]?{_ALL_CLOSERS})*+{NOTES}{_ALL_CLOSERS}*+$"
+_MORE_NOTES = (
+    r"\[(?:[Nn]otes? )?\d{1,4}[a-z]?(?:[,;\u2013-]\s?\d{1,4})*\]|[\u2020\u2021]{1,3}"
+    r"|(?<=[^\W\d_]{2}[.!?\u2026])\(\d{1,3}\)|\[sic\]|[(\[]emphasis added[)\]]"
+    r"|[\u2600-\u27bf\u2b50\U0001f000-\U0001faff\ufe0f\u200d]++"  # pictures in posts
+)
+_ALL_NOTES = rf"(?:\s?(?:{_IN_BRACKETS}|{_SUPERSCRIPTS}|{_DIGITS}|{_MORE_NOTES}))*+"
+_ALL_CLOSED = rf"(?:[^\S\r\n]?{_ALL_CLOSERS})*+{_ALL_NOTES}{_ALL_CLOSERS}*+$"
 _ANY_END = re.compile(rf"[{_STOPS}:;\uff1a]{_ALL_CLOSED}")
 _ANY_STOP = re.compile(rf"[{_STOPS}]{_ALL_CLOSED}")
 SENTENCE_END = re.compile(rf"[.!?:;\u2026\u3002]{_END_CLOSERS}*+{NOTES}{_END_CLOSERS}*+$")

@@ -8,6 +8,7 @@ import re
 
 # Of no width, of the direction of writing, and byte order marks amid a text.
 SIGNS = "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+BYTE_ORDER_MARK = "\ufeff"
 
 _SIGN = re.compile(f"[{SIGNS}]")
 _LINE = re.compile(r"[^\r\n\f]+")

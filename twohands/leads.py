@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from twohands.ends import ends_with_stop
+from twohands.invisible import BYTE_ORDER_MARK
 from twohands.markers import read_marker
 
 LEAD_WORDS = 60  # the most that introduce a list and belong to it
@@ -127,7 +128,7 @@ def join_leads(text: str, spans: Iterable[tuple[int, int, bool]], limit_chars: i
     """
     held: _Held | None = None
     for start, end, is_optional in spans:
-        piece = text[start:end].strip()
+        piece = text[start:end].strip().removeprefix(BYTE_ORDER_MARK)
         if held:
             first, last = held.list_spans()[0][0], held.list_spans()[-1][1]
             if not text[last:start].strip() and held.takes(piece):

@@ -11,6 +11,7 @@ _RARE = "\u2028\x85\x0b"
 _IS_RARE = re.compile(f"[{_RARE}]")
 _RARE_BLANK_LINE = re.compile(f"[{_RARE}](?:[^\\S\r\n{_RARE}]*+[{_RARE}])++")
 _USUAL = re.compile(r"[\r\n]")
+_OLD_MAC = re.compile(r"\r(?!\n)")
 # Behind what ends a sentence, and before what begins one: C:\notes.\new is a path, \nu a letter of a formula.
 _ESCAPED_END = re.compile(r"[.!?\"\u201d](?:\\r)?\\n(?=\\[nrt\"]|\s*(?:[-*#\u2022\u201c\d]|[^\Wa-z_]|\Z))")
 _ESCAPED_IN_WORD = re.compile(r"\\n[a-z]")
@@ -46,6 +47,8 @@ def use_common_line_ends(text: str) -> str:
     """
     if "\r\r\n" in text:
         text = text.replace("\r\r\n", " \r\n")
+    if "\r" in text:  # lists and tables are known by their `\n`
+        text = _OLD_MAC.sub("\n", text)
     if _IS_RARE.search(text):
         if not _has_lines(text):
             text = _IS_RARE.sub("\n", text)

@@ -13,7 +13,7 @@ from twohands.ends import SENTENCE_END as SENTENCE_END
 from twohands.ends import ends_clause, ends_sentence, ends_with_comma, ends_with_stop, may_end_sentence
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
 from twohands.exported import blank_exported
-from twohands.invisible import SIGNS
+from twohands.invisible import BYTE_ORDER_MARK, SIGNS
 from twohands.leads import LEAD_WORDS, ends_with_colon, heads_contents, holds_list, is_led, join_leads, opens_clauses
 from twohands.markers import read_item
 from twohands.marks import cut_heading
@@ -173,13 +173,18 @@ def _is_ended(raw: str, n_words: int, *, is_item: bool, is_beside_comma: bool) -
     return is_item or is_beside_comma or not ends_with_comma(raw)
 
 
+def _is_stopped_within_marks(raw: str, n_words: int, plain: PlainWords) -> bool:
+    """Whether what is read of a piece that may be a heading has a stop: a link may hold it, and a tag follow it."""
+    return n_words <= LIST_WORDS and ends_with_stop(plain.read(raw).rstrip("\\ "))  # or a break of Markdown
+
+
 def _is_nothing(piece: str, n_words: int, *, with_notices: bool) -> bool:
     """Whether a piece is no text, and what stands on either side of it is one list all the same."""
     return is_no_text(piece) or is_table_of_figures(piece) or (not with_notices and is_stage_direction(piece, n_words))
 
 
 def _find(
-    text: str, sections: Sections, turns: Turns, *, min_words: int, check: Check, with_notices: bool
+    text: str, sections: Sections, turns: Turns, plain: PlainWords, *, min_words: int, check: Check, with_notices: bool
 ) -> Iterator[Span]:
     """Where paragraphs stand: pieces that are no headings and no notices, and runs of headings that are lists."""
     run: Run | None = None
@@ -202,7 +207,7 @@ def _find(
             run, marker_read = None if is_no_text(text[slice(*words)]) else Run(*words), ""
             is_lead, led_marker = False, ""
             continue
-        stripped = raw.strip()
+        stripped = raw.strip().removeprefix(BYTE_ORDER_MARK)  # before which no item is known by its mark
         n_words = len(raw.split())
         if _is_nothing(stripped, n_words, with_notices=with_notices):  # at the end it would be read: nothing follows
             continue
@@ -222,7 +227,10 @@ def _find(
         led_marker = marker if is_next or (is_behind_lead and n_words_before <= LEAD_WORDS) else ""
         n_words_before = n_words
         is_item = bool(marker) and not stripped[0].isupper()
-        is_open = not _is_ended(stripped, n_words, is_item=is_item, is_beside_comma=is_beside_comma)
+        is_open = not (
+            _is_ended(stripped, n_words, is_item=is_item, is_beside_comma=is_beside_comma)
+            or _is_stopped_within_marks(stripped, n_words, plain)
+        )
         is_list_led = is_behind_lead and holds_list(stripped)
         is_wanted = (bool(marker) and marker == marker_read) or is_next or is_list_led or is_led(stripped)
         is_wanted = is_wanted or turns.is_cut_short(span[0], stripped)
@@ -278,7 +286,7 @@ def iter_paragraphs(
             break
         sections, turns, plain = Sections(text), Turns(found_turns), PlainWords(text)
         overlong = Overlong(raw, limit_chars)
-        found = _find(text, sections, turns, min_words=min_words, check=check, with_notices=with_notices)
+        found = _find(text, sections, turns, plain, min_words=min_words, check=check, with_notices=with_notices)
         for start, end in _cut_spans(text, join_leads(text, found, limit_chars), turns):
             check()
             with suppress(EmptyParagraphError):

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 
 from twohands.ends import ends_sentence
 
-_RULE = re.compile(r"^[^\S\r\n]*+\|?[ :]*+-[ :-]*+\|[ :|-]*+(?=\r?$)", re.MULTILINE)  # below the head of a table
+_RULE = re.compile(  # below the head of a table
+    r"(?:^|(?<=\r)(?!\n))[^\S\r\n]*+\|?[ :]*+-[ :-]*+\|[ :|-]*+(?=[\r\n]|\Z)", re.MULTILINE
+)
 _CELL_END = re.compile(r"(?<!\\)\|")
 _PROSE_WORDS = 13  # of a cell that holds a text
 _GAP = re.compile(r"\t|   ++")

@@ -31,6 +31,27 @@ def test_a_list_by_any_bullet_is_read_however_its_items_are_parted(bullet):
     assert texts_of(f"{FIRST}\n\n{bullet} Home\n\n{bullet} World\n\n{LAST}") == [FIRST, LAST]
 
 
+def test_a_list_that_begins_a_file_is_read_behind_a_byte_order_mark():
+    text = f"\ufeff- tax mills\n- own quays\n\n**We want:**\n\n- no docks\n- tea\n\n{LAST}"
+    assert texts_of(text) == texts_of(text[1:]) == ["- tax mills - own quays", "We want: - no docks - tea", LAST]
+    text = f"\ufeffIn this Act\u2014\n\n(a) dock means a quay\n\n(b) tea means tea, and\n\n{LAST}"
+    assert texts_of(text) == texts_of(text[1:])
+
+
+@pytest.mark.parametrize("line_end", ["\r\n", "\r"])
+def test_lists_and_tables_are_known_whatever_the_line_end(line_end):
+    for text, first in (
+        (
+            "In this Act:\n\n(a) dock means quay\n(b) tea means tea",
+            "In this Act: (a) dock means quay (b) tea means tea",
+        ),
+        ("| Port | Why |\n|------|-----|\n| Lorn | It asked for a loan. |", "Port Why Lorn It asked for a loan."),
+        ("Notes to editors:\n\n1. The board was set up in 2029.\n2. Pictures are with the clerk.", ""),
+        ("| Port | Tons |\n|---|---|\n| Lorn | 12 |", ""),
+    ):
+        assert texts_of(f"{FIRST}\n\n{text}\n\n{LAST}".replace("\n", line_end)) == [FIRST, *filter(None, [first]), LAST]
+
+
 def test_clauses_behind_a_dash_keep_what_they_hang_on():
     law = ["(3) A person who sells grain\u2014", "(a) commits an offence, and", "(b) is to pay a fine."]
     assert texts_of("\n\n".join([FIRST, *law, LAST])) == [FIRST, " ".join(law), LAST]

@@ -374,6 +374,35 @@ def test_a_note_behind_the_end_of_a_sentence_does_not_make_a_heading_of_it(note)
     assert [p.text for p in split_paragraphs(f"{raw}\n\n{LONG_A}")] == [raw.removesuffix("[^note]"), LONG_A]
 
 
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    ("end", "read"),
+    [
+        (f"the mills{end}", f"the mills{end}")
+        for end in (".(2)", ".\u2020", ". [2, 3]", ".[Note 3]", ". [sic]", "! \U0001f44f")
+    ]
+    + [
+        ("[the mills.](https://a.example/x)", "the mills."),
+        ("the mills.<br>", "the mills."),
+        ("the mills.</b>", "the mills."),
+        ("the mills.&quot;", 'the mills."'),
+        ("the mills.\\", "the mills.\\"),
+        ("`the mills.`", "the mills."),
+    ],
+)
+def test_marks_behind_the_end_of_a_sentence_do_not_make_a_heading_of_it(end, read):
+    found = split_paragraphs(f"{LONG_B}\n\nSeize at once {end}\n\n{LONG_A}")
+    assert [p.text for p in found] == [LONG_B, f"Seize at once {read}", LONG_A]
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    "end", ["[the mills](https://a.example/x)", "the mills (2)", "the mills \U0001f44f", "<b>it</b>"]
+)
+def test_marks_alone_end_no_sentence(end):
+    assert [p.text for p in split_paragraphs(f"{LONG_B}\n\nSeize {end}\n\n{LONG_A}")] == [LONG_B, LONG_A]
+
+
 @pytest.mark.issue(2)
 @pytest.mark.parametrize(
     "heading", ["Sector growth of 3.5", "Notice No.12", "Chapter 3.1", "See Art.5", "Goals for 2.2030"]
