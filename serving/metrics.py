@@ -228,11 +228,10 @@ class Metrics:
         self.tei.count_run(n_windows=len(windows), n_tokens=n_tokens)
 
     def count_timing(self, *, tokenize_ms: float, queue_ms: float, infer_ms: float) -> None:
-        """Count where the time of one request went; of one that the model never ran for, tokenizing alone."""
+        """Count where the time of one request went; one without a sound text waits to be read, and no model runs."""
         self.tokenize.observe(tokenize_ms / 1e3)
-        # Zeros of requests without a sound text would pull down what waiting and the model are seen to take.
-        if infer_ms > 0:
-            self.queue_wait.observe(queue_ms / 1e3)
+        self.queue_wait.observe(queue_ms / 1e3)
+        if infer_ms > 0:  # else zeros would pull down what models are seen to take
             self.inference.observe(infer_ms / 1e3)
 
     def count_prediction(self, prediction: Prediction, paragraph: EncodedParagraph, *, model: str) -> None:
