@@ -71,7 +71,12 @@ class Answered:
 
 def _identify_step(step: Step, taxonomy: Taxonomy, splits: Splits, encoder: FoundEncoder) -> dict[str, object]:
     """What its runs hang on but for the seed; the precision, too, which `train` may change when it goes on."""
-    asked = {"dev_ids_sha256": sha256_of_value([example.id for example in splits.dev])}
+    asked = {
+        "dev_ids_sha256": sha256_of_value([example.id for example in splits.dev]),
+        # Logits are kept by place: rows without ids, named by their lines, were answered for one another when their
+        # file had another order by the next call (#3).
+        "dev_texts_sha256": sha256_of_value([example.paragraph for example in splits.dev]),
+    }
     return identify_run(step.config, taxonomy, splits, encoder) | asked | {"precision": step.config.compute.precision}
 
 
@@ -119,7 +124,7 @@ def plan_runs(steps: Sequence[Step], taxonomy: Taxonomy, seeds: Sequence[int]) -
         encoder.check_fit(max_tokens=step.config.window.max_tokens, num_layers=wanted.num_layers, layers=wanted.layers)
         settings[step.name] = step.config.model_copy(update={"data": data}), splits, encoder
         identities[step.name] = _identify_step(step, taxonomy, splits, encoder)
-        of_dev = ("dev_fingerprint", "dev_ids_sha256")
+        of_dev = ("dev_fingerprint", "dev_ids_sha256", "dev_texts_sha256")
         if any(identities[step.name][key] != identities[BASE][key] for key in of_dev):
             faults.append(
                 f"step {step.name} has other rows of dev than the base; give dev as files, and change data.train alone"

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from training.labels import fingerprint_scores
 from training.restated import check_consistency, fingerprint_restated
 from training.stages import check_not_learnt, check_start
 from twohands.errors import RunConflictError
-from twohands.examples import fingerprint
+from twohands.examples import Example, fingerprint
 from twohands.hashing import sha256_of_value
 from twohands.taxonomy import Taxonomy
 
@@ -56,10 +56,7 @@ def identify_run(config: TrainConfig, taxonomy: Taxonomy, splits: Splits, encode
         "dev_fingerprint": fingerprint(splits.dev),
         "scores_sha256": fingerprint_scores(splits.train),
         "restated_sha256": fingerprint_restated(splits.train, is_used=config.loss.consistency_weight > 0),
-        # Rows are shuffled by place and changed by id, and processes share a step's rows.
-        "order_sha256": sha256_of_value([example.id for example in splits.train]),
-        # Of rows without an id that is a line of the file, which may hold another text by now.
-        "texts_sha256": sha256_of_value([example.paragraph for example in splits.train]),
+        **identify_order(splits.train),
         "n_processes": int(os.environ.get("WORLD_SIZE", "1")),
         "encoder_sha256": encoder.sha256,
     }
@@ -75,6 +72,23 @@ def identify_run(config: TrainConfig, taxonomy: Taxonomy, splits: Splits, encode
             held_out=held_out,
         )
     return identity
+
+
+def identify_order(train: Sequence[Example]) -> dict[str, object]:
+    """Say which row stands where among those that are learnt from, which a fingerprint does not.
+
+    Args:
+        train: in their order.
+
+    Returns:
+        Digests, for `list_changes`.
+    """
+    return {
+        # Rows are shuffled by place and changed by id, and processes share a step's rows.
+        "order_sha256": sha256_of_value([example.id for example in train]),
+        # Of rows without an id that is a line of the file, which may hold another text by now.
+        "texts_sha256": sha256_of_value([example.paragraph for example in train]),
+    }
 
 
 def check_apart(config: TrainConfig, encoder: FoundEncoder, run_dir: Path) -> None:

@@ -10,6 +10,9 @@ from training.restated import NONE_RESTATED
 from training.upgrade import upgrade_dumped
 from twohands.errors import RunConflictError
 
+# As LATER, of what a run was asked afterwards.
+_LATER_ASKED = ("asked_texts_sha256", "dev_texts_sha256")
+
 
 def read_kept(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
     """Read what an earlier call kept of a run.
@@ -27,7 +30,7 @@ def read_kept(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    later = {key: identity[key] for key in LATER if key in identity}
+    later = {key: identity[key] for key in (*LATER, *_LATER_ASKED) if key in identity}
     before = later | {"restated_sha256": NONE_RESTATED} | content["identity"]
     changed = list_changes(before | {"settings": upgrade_dumped(before["settings"])}, identity)
     if changed:

@@ -15,6 +15,7 @@ from training.config import TrainConfig
 from training.data import Splits
 from training.encoders import FoundEncoder
 from training.export import export_checkpoint
+from training.identity import identify_order
 from training.kept import read_kept, write_kept
 from training.labels import ONLY_SCORED, fingerprint_scores
 from training.leaks import find_shared
@@ -227,6 +228,10 @@ def answer_fold(
         "restated_sha256": fingerprint_restated(fold.train, is_used=config.loss.consistency_weight > 0),
         "asked_fingerprint": fingerprint(fold.asked),
         "asked_ids_sha256": sha256_of_value(sorted(example.id for example in fold.asked)),
+        # Answers are kept by id, and rows without one are named by their line: in another order of the file, or with
+        # ids that changed places, they were taken for those of other texts (#3).
+        "asked_texts_sha256": sha256_of_value(sorted((example.id, example.paragraph) for example in fold.asked)),
+        **identify_order(fold.train),
         "encoder_sha256": encoder.sha256,
     }
     before = None if restart else read_kept(kept, identity)

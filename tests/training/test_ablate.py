@@ -18,6 +18,7 @@ from training.config import load_config
 from training.crossfit import decide_crossfitted
 from training.data import load_splits
 from training.encoders import find_encoder
+from training.kept import write_kept
 from training.loop import fit
 from twohands.errors import ConfigError, LeakError, NonFiniteLogitsError, RunConflictError
 from twohands.examples import NOT_LABELLED, Example, encode_labels
@@ -344,6 +345,31 @@ def test_a_run_is_the_one_that_train_would_make(config, tmp_path):
     kept = read_answered(runs[1], taxonomy, out)
     assert (kept.logits == second.logits).all()
     assert kept.minutes == second.minutes > 0
+
+
+@pytest.mark.issue(3)
+def test_answers_are_not_taken_for_those_of_rows_that_stood_in_another_order(write_run, tmp_path):
+    config, output = write_run(), tmp_path / "out"
+    output.mkdir()
+    _, taxonomy = load_config(config)
+    dev = tmp_path / "rows/dev.jsonl"
+    rows = [json.loads(line) for line in dev.read_text(encoding="utf-8").splitlines()]
+
+    def write(rows: list[dict[str, object]]):
+        """Without ids: rows are named by their lines."""
+        named = [{key: value for key, value in row.items() if key != "id"} for row in rows]
+        dev.write_text("".join(json.dumps(row) + "\n" for row in named), encoding="utf-8")
+        return plan(config)[0][0]
+
+    run = write(rows)
+    kept = {"identity": run.identity, "facts": {}, "logits": [[0.0] * 7 for _ in rows]}
+    write_kept(output / f"{run.name}.json", kept)
+    assert read_answered(run, taxonomy, output) is not None
+    with pytest.raises(RunConflictError, match="dev_texts_sha256"):
+        read_answered(write(rows[::-1]), taxonomy, output)
+    del kept["identity"]["dev_texts_sha256"]  # as an older release left it
+    write_kept(output / f"{run.name}.json", kept)
+    assert read_answered(write(rows), taxonomy, output) is not None
 
 
 @pytest.mark.issue(3)

@@ -133,30 +133,51 @@ def test_all_rows_of_a_document_go_that_pandas_spelt_otherwise(splits, taxonomy)
     assert fold.n_dropped == 3
 
 
+@pytest.fixture
+def ask_again(tmp_path, monkeypatch):
+    """Ask a fold whose training is left out, into the same folder each time."""
+    monkeypatch.setattr("training.loso.fit", lambda *_, **__: tmp_path)
+    monkeypatch.setattr("training.loso.export_checkpoint", lambda *_, **__: None)
+    monkeypatch.setattr("training.loso.Classifier.load", lambda *_, **__: None)
+    monkeypatch.setattr("training.loso.answer", lambda *_, **__: {"r1": {}})
+    output = tmp_path / "out"
+
+    def ask(fold, run, taxonomy):
+        (output / _slug(fold)).mkdir(parents=True, exist_ok=True)
+        encoder = SimpleNamespace(sha256="0" * 64)
+        return answer_fold(fold, run, taxonomy, encoder, output=output, restart=False, say=lambda _: None)
+
+    return ask
+
+
 @pytest.mark.issue(3)
-def test_a_fold_whose_rows_restate_others_is_not_taken_for_one_of_rows_that_do_not(
-    splits, taxonomy, config, tmp_path, monkeypatch
-):
+def test_a_fold_whose_rows_restate_others_is_not_taken_for_one_of_rows_that_do_not(splits, taxonomy, config, ask_again):
     run, _ = load_config(config, overrides=["loss.consistency_weight=2"])
     fold = fold_without(splits, "forum", taxonomy)
     first, other = [e for e in fold.train if e.labels["stance"] == ("neutral",)][:2]
     restating = dataclasses.replace(first, labels=other.labels, columns={"restates": other.id})
     train = [restating if e is first else e for e in fold.train]
     plain = [dataclasses.replace(e, columns={}) for e in train]
-    monkeypatch.setattr("training.loso.fit", lambda *_, **__: tmp_path)
-    monkeypatch.setattr("training.loso.export_checkpoint", lambda *_, **__: None)
-    monkeypatch.setattr("training.loso.Classifier.load", lambda *_, **__: None)
-    monkeypatch.setattr("training.loso.answer", lambda *_, **__: {"r1": {}})
-
-    def ask(rows: list[Example], *, output: Path = tmp_path / "out"):
-        (output / _slug(fold)).mkdir(parents=True, exist_ok=True)
-        asked = dataclasses.replace(fold, train=rows)
-        encoder = SimpleNamespace(sha256="0" * 64)
-        return answer_fold(asked, run, taxonomy, encoder, output=output, restart=False, say=lambda _: None)
-
-    assert ask(plain) == ask(plain)
+    assert ask_again(dataclasses.replace(fold, train=plain), run, taxonomy) == {"r1": {}}
+    assert ask_again(dataclasses.replace(fold, train=plain), run, taxonomy) == {"r1": {}}
     with pytest.raises(RunConflictError, match="restated_sha256"):
-        ask(train)
+        ask_again(dataclasses.replace(fold, train=train), run, taxonomy)
+
+
+@pytest.mark.issue(3)
+def test_a_fold_is_not_taken_for_one_whose_rows_stood_in_another_order(splits, taxonomy, config, ask_again):
+    run, _ = load_config(config)
+    fold = fold_without(splits, "forum", taxonomy)
+    ask_again(fold, run, taxonomy)
+    # As where rows have no ids, and are named by their lines.
+    names = [example.id for example in fold.asked]
+    turned = [dataclasses.replace(e, id=name) for e, name in zip(fold.asked, reversed(names), strict=True)]
+    with pytest.raises(RunConflictError, match="asked_texts_sha256"):
+        ask_again(dataclasses.replace(fold, asked=turned), run, taxonomy)
+    with pytest.raises(RunConflictError, match="order_sha256"):
+        ask_again(dataclasses.replace(fold, train=fold.train[::-1]), run, taxonomy)
+    # Whatever the order of the file, an answer that is kept by id is that row's.
+    assert ask_again(dataclasses.replace(fold, asked=fold.asked[::-1]), run, taxonomy) == {"r1": {}}
 
 
 def test_rows_that_only_a_teacher_scored_are_left_out_but_not_asked_about(splits, taxonomy):
