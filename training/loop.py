@@ -29,7 +29,7 @@ from training.machine import keep_freed_memory, set_threads, uses_bf16
 from training.network import begin_network, identify_encoder
 from training.optimizer import choose_optimizer
 from training.order import EpochOrder
-from training.progress import ProgressBar
+from training.progress import MEAN_F1, ProgressBar, name_scores
 from training.restated import NONE_RESTATED, find_restated, pair_restated
 from training.stages import describe_replay, draw_replay, list_rows, read_origin
 from training.steps import Patience, StepPlan, is_over, plan_steps, warn_of_end
@@ -43,7 +43,6 @@ from twohands.taxonomy import Taxonomy
 
 CHECKPOINT = "checkpoint"
 CONFIG_NAME = "train_config.yaml"
-_SCORE = "mean_f1"
 _LOCK_NAME = ".lock"
 
 
@@ -73,7 +72,7 @@ class _MultiHeadTrainer(Trainer):
         state = TrainerState.load_from_json(str(last / "trainer_state.json"))
         # By its name, as the folder may have been moved since.
         best = last.parent / Path(state.best_model_checkpoint or "none").name
-        if not best.is_dir() or not is_over(state, key=f"eval_{_SCORE}", patience=patience, min_steps=min_steps):
+        if not best.is_dir() or not is_over(state, key=f"eval_{MEAN_F1}", patience=patience, min_steps=min_steps):
             return False
         state.best_model_checkpoint = str(best)
         self.state = state
@@ -207,7 +206,7 @@ def _arguments(config: TrainConfig, run_dir: Path, plan: StepPlan) -> TrainingAr
         save_total_limit=2,
         logging_steps=min(10, plan.every),
         load_best_model_at_end=True,
-        metric_for_best_model=_SCORE,
+        metric_for_best_model=MEAN_F1,
         greater_is_better=True,
         label_names=["labels"],
         remove_unused_columns=False,
@@ -312,11 +311,7 @@ def _train(
         answers = decide_all(logits, taxonomy, fit_rules(logits, labels, taxonomy))
         scores = score_heads(answers, labels, taxonomy)
         correlations = correlate_heads(answers, labels, taxonomy)
-        return (
-            {f"{name}_f1": score for name, score in scores.items()}
-            | {f"{name}_mcc": value for name, value in correlations.items()}
-            | {_SCORE: sum(scores.values()) / len(scores)}
-        )
+        return name_scores(scores, correlations)
 
     n_processes = int(os.environ.get("WORLD_SIZE", "1"))
     per_step = config.optim.batch_size * config.optim.gradient_accumulation_steps * n_processes

@@ -1,12 +1,33 @@
 """Owns the live bar of a run: steps, loss, and the dev scores as they come."""
 
 import sys
+from collections.abc import Mapping
 from typing import NoReturn
 
 from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from training.bars import open_bar
+
+MEAN_F1 = "mean_f1"  # over heads; by it the best step is chosen
+
+
+def name_scores(scores: Mapping[str, float], correlations: Mapping[str, float]) -> dict[str, float]:
+    """Name the scores of an evaluation, as the log has them.
+
+    Args:
+        scores: macro-F1 on dev, by head.
+        correlations: MCC on dev, by head.
+
+    Returns:
+        Both of each head, and the mean of the first.
+    """
+    # No head has blanks in its name; the score of one that is called mean was written over by that of all (#3).
+    named = {f"{name}_f1": score for name, score in scores.items()}
+    if MEAN_F1 in named:
+        named["head mean_f1"] = named[MEAN_F1]
+    mean = sum(scores.values()) / len(scores)
+    return named | {f"{name}_mcc": value for name, value in correlations.items()} | {MEAN_F1: mean}
 
 
 class ProgressBar(TrainerCallback):

@@ -2,10 +2,11 @@
 
 import re
 
+import pytest
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from training.bars import open_bar
-from training.progress import ProgressBar
+from training.progress import MEAN_F1, ProgressBar, name_scores
 
 
 def test_a_run_is_told_in_80_columns(tmp_path, capsys):
@@ -41,3 +42,13 @@ def test_a_bar_in_a_pipe_is_told_in_lines(capsys):
     assert first.startswith("unpacking:  25%|")
     assert last.startswith("unpacking: 100%|")
     assert "4.00M/4.00M" in last
+
+
+@pytest.mark.issue(3)
+def test_a_head_that_is_called_mean_keeps_its_score():
+    named = name_scores({"mean": 0.25, "kind": 0.75}, {"mean": 0.1, "kind": 0.2})
+    assert named[MEAN_F1] == 0.5
+    assert sorted(value for key, value in named.items() if key.endswith("_f1")) == [0.25, 0.5, 0.75]
+    assert {value for key, value in named.items() if key.endswith("_mcc")} == {0.1, 0.2}
+    plain = name_scores({"kind": 0.25, "areas": 0.75}, {})
+    assert plain == {"kind_f1": 0.25, "areas_f1": 0.75, MEAN_F1: 0.5}
