@@ -19,7 +19,11 @@ _MOST_FAULTS = 20
 _MOST_ROUNDING = 0.02  # of a sum, where somebody rounded scores to hundredths
 # What nothing is counted by, and may be missing.
 _UNUSED: dict[str, object] = {"n_tokens": 0, "n_windows": 0, "truncated": False, "n_tokens_cut": 0, "evidence": None}
-_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+# As spreadsheets write them by the language of who saves: English, German, French, Spanish, Italian, Portuguese, Dutch,
+# Polish, Czech, Danish, Norwegian, Swedish, Finnish, Hungarian, Turkish, Russian.
+_TRUE = "1 TRUE WAHR VRAI VERDADERO VERO VERDADEIRO WAAR PRAWDA PRAVDA SAND SANN SANT TOSI IGAZ DOĞRU ИСТИНА"
+_FALSE = "0 FALSE FALSCH FAUX FALSO ONWAAR FAŁSZ NEPRAVDA FALSK USANN FALSKT EPÄTOSI HAMIS YANLIŞ ЛОЖЬ"
+_TRUTHS = dict.fromkeys(_TRUE.lower().split(), True) | dict.fromkeys(_FALSE.lower().split(), False)
 
 
 def _is_blank(cell: object) -> bool:

@@ -20,6 +20,7 @@ _NAME_WORDS = 3  # of a column, where it might be prose
 _MIN_SPACED = 3  # names, where it might be prose: "Text, Ada Lind" is a byline
 _MIN_EVEN = 3  # lines
 _SAID = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)  # the first line, by which Excel is told
+_BLANK = ' \t\r\n,;"'  # of which lines above a header consist, where a sheet does not begin in its first row
 _QUOTED = re.compile(r'"[^"]*+"')
 _NOT_UTF_8 = re.compile(r"[\udc80-\udcff]")  # as "surrogateescape" has the bytes that are none
 
@@ -91,6 +92,9 @@ def _read_header(lines: _Lines, path: Path) -> tuple[list[str], Iterator[list[st
     """The names, the reader of all that follows, and the delimiter."""
     csv.field_size_limit(_FIELD_CHARS)
     first = next(lines, "")
+    while first and not first.strip(_BLANK):
+        lines.record.clear()
+        first = next(lines, "")
     if said := _SAID.fullmatch(first):
         delimiter = said[1]
         lines.record.clear()
@@ -206,7 +210,7 @@ def _drop_blank_columns(names: list[str]) -> list[str]:
 
 
 def read_csv_cells(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[str, object], tuple[str, ...]]]:
-    """Stream the rows of a CSV file; those that are wholly blank, as Excel leaves behind a table, are passed over.
+    """Stream the rows of a CSV file; those that are wholly blank, as Excel leaves around a table, are passed over.
 
     Args:
         path: the file, in UTF-8, or in UTF-16 or UTF-32 with its byte order mark; tabs part the cells of `.tsv`, and

@@ -28,11 +28,13 @@ _HEADING = re.compile(r"(?:heading ([1-9])|title|subtitle)$")
 _FALLBACK = "http://schemas.openxmlformats.org/markup-compatibility/2006 Fallback"  # the same once more, for old Word
 _MAIN = re.compile(r"word/document\d*\.xml")  # Word in a browser counts them
 # What was deleted or moved away, its notes included, and how words and paragraphs looked before they were changed.
-_FORMER = {"del", "moveFrom", "pPrChange", "rPrChange"}
+_GONE = {"del", "moveFrom"}
+_FORMER = _GONE | {"pPrChange", "rPrChange"}
 _STYLED = {"p": "pStyle", "r": "rStyle", "": ""}  # what may be hidden, and what names its style
 _HOLDERS = {"p", "r"}
 _OFF = {"0", "false", "off"}  # values of a mark that takes back what a style says
 _LINE_END = "\x1e"  # which no XML has, and is white space to Python; line ends within `w:t` are spaces
+_STRIKE, _STRIKE_END = "\x02", "\x03"  # around what is struck out; likewise no signs of XML, but no space to Python
 _BREAKS = {"tab": " ", "br": _LINE_END, "cr": _LINE_END, "noBreakHyphen": "-"}
 _LISTS = ("list bullet", "list number")  # names of styles begin so, of which Word knows itself that they are items'
 # RuntimeError and NotImplementedError: of zip, what is locked or packed in a way that nobody uses. LookupError: of XML
@@ -59,6 +61,8 @@ class _Paragraph:
     style: _Style = field(default_factory=_Style)
     is_item: bool | None = None  # None: as its style says
     level: str = ""
+    is_struck: bool = False  # the run that began last in it
+    goes_on: bool = False  # in the next one, as the sign of its end was deleted
 
 
 class _Part:
@@ -75,7 +79,9 @@ class _Part:
         self._is_hidden: list[tuple[str, bool]] = [("", False)]
         self._paragraphs: list[_Paragraph] = []  # more than one where a box stands in a paragraph
         self._target = self.blocks
+        self._carried: list[str] = []  # words of a paragraph that goes on in the next one
         self._is_text = False
+        self._is_mark = False  # within what says how a paragraph looks, and whether the sign of its end was deleted
         self._n_skipped = 0
         self._n_blocks = 0
         self._is_list = False
@@ -83,7 +89,7 @@ class _Part:
     def begin(self, name: str, attributes: Mapping[str, str]) -> None:
         tag = _tag(name)
         if self._n_skipped or name == _FALLBACK or tag in _FORMER:
-            self._n_skipped += 1
+            self._skip(tag)
             return
         self._n_blocks += tag in {"p", "tbl", "tr", "tc"}
         if self._n_blocks > MAX_BLOCKS:
@@ -91,14 +97,20 @@ class _Part:
         if tag in _HOLDERS:
             self._is_hidden.append((tag, tag == "r" and self._is_hidden[-1][1]))
         if tag == "p":
-            self._paragraphs.append(_Paragraph())
+            self._paragraphs.append(_Paragraph(self._carried))
+            self._carried = []
         elif tag in {"tbl", "tr", "tc"}:
-            self._close_list()
+            self._close_block()
             self._target.append({"tbl": "<table>", "tr": "<tr>", "tc": "<td>"}[tag])
         elif tag in _NOTES and _get(attributes, "type") in {"", "normal"}:
             self._target = self.by_note.setdefault(_get(attributes, "id"), [])
         elif self._paragraphs:
             self._begin_within(self._paragraphs[-1], tag, attributes)
+
+    def _skip(self, tag: str) -> None:
+        if self._is_mark and not self._n_skipped and tag in _GONE:
+            self._paragraphs[-1].goes_on = True
+        self._n_skipped += 1
 
     def _begin_within(self, here: _Paragraph, tag: str, attributes: Mapping[str, str]) -> None:
         value = _get(attributes, "val")
@@ -107,7 +119,11 @@ class _Part:
             self._is_hidden[-1] = holder, True
         elif tag == "vanish" and holder == "r":  # of a paragraph, it hides the sign of its end alone
             self._is_hidden[-1] = holder, value not in _OFF
-        if tag == "pStyle":
+        self._is_mark |= tag == "pPr"
+        here.is_struck &= tag != "r"
+        if tag in {"strike", "dstrike"} and holder == "r":  # of a paragraph, the sign of its end alone
+            here.is_struck |= value not in _OFF
+        elif tag == "pStyle":
             here.style = self._styles.get(value) or _Style(value.lower())
         elif tag == "outlineLvl" and value.isdigit():
             here.level = value
@@ -127,22 +143,32 @@ class _Part:
             return
         tag = _tag(name)
         self._is_text = False
+        self._is_mark &= tag != "pPr"
         if tag in _HOLDERS and len(self._is_hidden) > 1:
             self._is_hidden.pop()
         if tag == "p" and self._paragraphs:
             self._close(self._paragraphs.pop())
         elif tag in {"tbl", "tr", "tc"}:
-            self._close_list()
+            self._close_block()
             self._target.append({"tbl": "</table>", "tr": "</tr>", "tc": "</td>"}[tag])
         elif tag in _NOTES:
-            self._close_list()
+            self._close_block()
             self._target = self.blocks
-        elif tag == "body":
-            self._close_list()
+        elif tag in {"body", "txbxContent"}:
+            self._close_block()
 
     def read(self, text: str) -> None:
         if self._is_text and not self._n_skipped:
-            self._paragraphs[-1].words.append(text)
+            here = self._paragraphs[-1]
+            struck = text.strip() if here.is_struck else ""  # the space around it parts what is on either side
+            here.words.append(text.replace(struck, f"{_STRIKE}{struck}{_STRIKE_END}", 1) if struck else text)
+
+    def _close_block(self) -> None:
+        """Over the end of a cell, a box or the text no paragraph goes on."""
+        if self._carried:
+            self._close(_Paragraph(self._carried))
+            self._carried = []
+        self._close_list()
 
     def _close_list(self) -> None:
         if self._is_list:
@@ -150,6 +176,9 @@ class _Part:
         self._is_list = False
 
     def _close(self, paragraph: _Paragraph) -> None:
+        if paragraph.goes_on:
+            self._carried = paragraph.words
+            return
         words = "".join(paragraph.words).strip()
         if not words or paragraph.style.name.startswith(("toc ", "table of ")):
             return
@@ -164,7 +193,9 @@ class _Part:
         is_caption = paragraph.style.name == "caption"
         kind = "li" if is_item else f"h{level}" if level else "figcaption" if is_caption else "p"
         between = "<br/>" if kind == "p" else " "
-        self._target.append(f"<{kind}>{escape(words, quote=False).replace(_LINE_END, between)}</{kind}>")
+        told = escape(words, quote=False).replace(_LINE_END, between)
+        told = told.replace(_STRIKE, "<s>").replace(_STRIKE_END, "</s>")
+        self._target.append(f"<{kind}>{told}</{kind}>")
 
 
 def _tag(name: str) -> str:
@@ -176,6 +207,7 @@ def _get(attributes: Mapping[str, str], name: str) -> str:
 
 
 def _find_level(paragraph: _Paragraph, words: str) -> int:
+    words = words.rstrip(_STRIKE_END)
     found = _HEADING.match(paragraph.style.name)
     if found:
         return min(int(found[1] or 1) + (found[1] is not None), 6)

@@ -2,14 +2,14 @@
 
 import re
 
-CLOSERS = r"['\"\u2019\u201d)\]]"
+_CLOSERS = r"['\"\u2019\u201d)\]]"
 _END_CLOSERS = r"['\"\u2019\u201d\u2018\u201c)\]]"  # German quotes, too; amid a text these begin an English quotation
 _TAIL_CHARS = 80  # what stands further before an end says nothing of it
 
 # Bare digits are a note's only behind a word or what closes: 3.5 is a number, and so is what follows "No." or "p.".
 _ABBREVIATIONS = ("No", "Nos", "Art", "Arts", "Sec", "Fig", "Figs", "Vol", "Ch", "pp", "para", "paras")
 _NO_NUMBER = "".join(rf"(?<!\b{word}\.)" for word in _ABBREVIATIONS)
-_DIGITS = rf"(?:(?<=[^\W\d_]{{2}}[.!?\u2026])|(?<=[.!?\u2026]{CLOSERS})){_NO_NUMBER}\d{{1,3}}(?!\d)"
+_DIGITS = rf"(?:(?<=[^\W\d_]{{2}}[.!?\u2026])|(?<=[.!?\u2026]{_CLOSERS})){_NO_NUMBER}\d{{1,3}}(?!\d)"
 _SUPERSCRIPTS = r"[\u00b9\u00b2\u00b3\u2070\u2074-\u2079]{1,4}"
 _IN_BRACKETS = (
     r"\[(?:\d{1,4}|[a-z]{1,2}|note \d{1,3}|\^[^\s\]]{1,20}"
@@ -18,7 +18,7 @@ _IN_BRACKETS = (
 NOTES = rf"(?:\s?(?:{_IN_BRACKETS}|{_SUPERSCRIPTS}|{_DIGITS}))*+"
 
 # What else closes and stops in other scripts and in Markdown: asked for only where a wrong "no" would lose text.
-_ALL_CLOSERS = r"['\"\u2019\u201d\u2018\u201c)\]*_\u00bb\u203a\u300d\u300f]"
+_ALL_CLOSERS = r"['\"\u2019\u201d\u2018\u201c)\]*_\u00ab\u00bb\u2039\u203a\u300d\u300f]"
 _STOPS = r".!?\u2026\u3002\u061f\u06d4\u0964\uff01\uff1f"
 _MORE_NOTES = (
     r"\[(?:[Nn]otes? )?\d{1,4}[a-z]?(?:[,;\u2013-]\s?\d{1,4})*\]|[\u2020\u2021]{1,3}"

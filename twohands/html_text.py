@@ -161,8 +161,12 @@ def _drop_struck(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of
         return tag.name in _STRUCK and (tag.name == "del" or size.n_line_words == size.n_words)
 
     found = _find_outermost(soup, is_struck, bs4)
-    if sum(sizes[id(tag)].n_chars for tag in found) * 2 <= sizes[id(soup)].n_chars:
-        _drop(found)
+    if sum(sizes[id(tag)].n_chars for tag in found) * 2 > sizes[id(soup)].n_chars:
+        return
+    # With both spaces struck out (`shall<s> not </s>be`), nothing would part the words on either side.
+    parting = {id(tag) for tag in found if re.fullmatch(r"\s(?s:.*)\s", tag.get_text())}
+    _drop_seen([tag for tag in found if id(tag) in parting], bs4)
+    _drop([tag for tag in found if id(tag) not in parting])
 
 
 def _drop_beside(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of an optional library

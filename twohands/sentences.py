@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from twohands.ends import CLOSERS, NOTES
+from twohands.ends import NOTES
 from twohands.markers import MARKER, read_marker
 
 # An end mark with its closing quotes, then space and something that can begin a sentence; Chinese needs no space.
@@ -24,10 +24,14 @@ _ABBREVIATION = re.compile(
 _FURTHER_ABBREVIATION = re.compile(r"\b(?:v|Sens|Reps|Fed|Reg|Pub|Adm|Maj|Capt|Rev|Messrs|[ap]\.m)\.$")
 _PAGE = re.compile(r"\bp\.$")
 _NUMBER = re.compile(r"\s++\d")
+# German quotes and guillemets, too, in either direction: only space tells which side of a sentence they stand on.
+_EITHER = r"\"'\u2018\u201c\u00ab\u00bb\u2039\u203a"
+_CLOSERS = rf"[{_EITHER}\u2019\u201d)\]]"
+_OPENERS = rf"[{_EITHER}\u201a\u201e(\[]"
 # As `_END`, with the marks of notes behind the closing quotes, and names such as iPhone that begin a sentence.
 _NOTED_END = re.compile(
-    rf"(?<![.!?\u2026])[.!?\u2026]++{CLOSERS}*+{NOTES}{CLOSERS}*+"
-    r"(?=\s++[\"'\u2018\u201c(\[]*+(?:[^\W_a-z]|[a-z]{1,2}[A-Z]))|"
+    rf"(?<![.!?\u2026])[.!?\u2026]++{_CLOSERS}*+{NOTES}{_CLOSERS}*+"
+    rf"(?=\s++{_OPENERS}*+(?:[^\W_a-z]|[a-z]{{1,2}}[A-Z]))|"
     rf"[\u3002\uff01\uff1f]['\"\u2019\u201d\u300d]*+{NOTES}|"
     r"(?>\r\n|\r|\n)[^\S\r\n]*+(?>\r\n|\r|\n)"
 )
@@ -37,7 +41,7 @@ _LAST_WORD = re.compile(
     r"Dec)\.$"
 )
 _FIRST_WORD = re.compile(
-    r"\s*+[\"'\u2018\u201c(\[]*+(?:The|This|That|These|Those|It|Its|He|She|They|We|You|His|Her|Their|Our|There|Here|And|"
+    rf"\s*+{_OPENERS}*+(?:The|This|That|These|Those|It|Its|He|She|They|We|You|His|Her|Their|Our|There|Here|And|"
     r"But|Yet|So|If|When|While|Where|As|At|By|For|From|In|On|To|With|After|Before|Since|Although|Though|However|An|"
     r"Some|Many|Most|Not|Both|Each|What|Who|Why|How|[AI](?!\.))(?![\w'\u2019-])"
 )
@@ -47,8 +51,8 @@ _BEFORE_CHARS = 12  # that hold an abbreviation
 # Wherever `_NOTED_END` or `_ITEM` finds an end, and at abbreviations and the like too, but without a way back.
 _PERHAPS_END = re.compile(
     r"[.!?\u2026\u3002\uff01\uff1f\r\n](?:"  # one set of characters, which is sought fast
-    r"(?<=[.!?\u2026])(?:(?=\s++[\"'\u2018\u201c(\[]*+(?:[^\W_a-z]|[a-z]{1,2}[A-Z])|\s\[)|"
-    r"(?=['\"\u2019\u201d)\]\[\u00b9\u00b2\u00b3\u2070\u2074-\u2079])|(?<!\d.)(?=\d))|"
+    rf"(?<=[.!?\u2026])(?:(?=\s++{_OPENERS}*+(?:[^\W_a-z]|[a-z]{{1,2}}[A-Z])|\s\[)|"
+    rf"(?=[{_EITHER}\u2019\u201d)\]\[\u00b9\u00b2\u00b3\u2070\u2074-\u2079])|(?<!\d.)(?=\d))|"
     rf"(?<=[\u3002\uff01\uff1f])|(?<=[\r\n])(?!(?<=\r)\n)(?=[^\S\r\n]*+(?:[\r\n]|{MARKER})))"
 )
 

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from tests.page.support import drop, find_faults, save
+from tests.page.support import drop, find_faults, save, until
 from tests.page.test_batch import TEXTS, classify, make_csv
 from tests.unit.test_xlsx import read_sheet
 from twohands.xlsx import write_xlsx
@@ -304,3 +304,23 @@ def test_a_sheet_is_the_one_that_classify_writes_and_is_no_text_of_any_length(ba
         assert {name: theirs.read(name) for name in theirs.namelist()} == {
             name: ours.read(name) for name in ours.namelist()
         }
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("width", [360, 1280])
+def test_names_of_sources_begin_within_the_chart(open_page, url, width):
+    page = open_page(url, view="batch", width=width)
+    names = ["W" * 40, "Department of the Environment, Food and Rural Affairs", "\u653f" * 30, "The Post"]
+    rows = [f'"{TEXTS[n % 4]}","{name}"' for n, name in enumerate(names * 2)]
+    drop(page, ".batch-view", "rows.csv", "\n".join(["text,source", *rows]).encode())
+    classify(page, len(rows))
+    painted = """canvas => {
+        const { data } = canvas.getContext("2d").getImageData(0, 60, 2, canvas.height - 60);
+        return data.some((n) => n);
+    }"""
+    page.locator(".chart canvas").wait_for()
+    until(page, "globalThis.Chart && Chart.getChart(document.querySelector('.chart canvas'))")
+    assert not page.locator(".chart canvas").evaluate(painted)
+    told = page.evaluate("Chart.getChart(document.querySelector('.chart canvas')).scales.y.ticks.map(t => t.label)")
+    assert all(label.startswith(name[:4]) for label, name in zip(told, names, strict=True)), told
+    assert "The Post (2)" in told

@@ -37,3 +37,15 @@ def test_of_a_cell_beyond_the_limit_it_is_said_that_it_is_too_long(tmp_path, mon
     (fault,) = faults
     assert fault.startswith(f"{path}:2: a cell has more than 100 characters; cut it")
     assert "doubled" not in fault
+
+
+@pytest.mark.parametrize("above", ["\n", "\r\n \r\n", ",\n", ';"";\n\nsep=,\n'])
+def test_blank_lines_above_the_header_are_passed_over(tmp_path, above):
+    path = tmp_path / "a.csv"
+    path.write_text(f"{above}text,year\nLet it be.,2020\n", encoding="utf-8", newline="")
+    faults = []
+    place = f"{path}:{above.count(chr(10)) + 2}"
+    assert list(read_csv_cells(path, faults)) == [(place, {"text": "Let it be.", "year": "2020"}, ("text", "year"))]
+    assert (read_csv_header(path), faults) == (["text", "year"], [])
+    path.write_text(above, encoding="utf-8", newline="")
+    assert list(read_csv_cells(path, faults)) == []

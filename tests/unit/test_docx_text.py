@@ -120,6 +120,30 @@ def test_tracked_changes_are_read_as_they_stand_in_the_end():
     assert read(make_docx(first, second, **note)) == f"{FIRST} Nobody is to pay.\n\n{SECOND}"
 
 
+def test_a_paragraph_whose_end_was_deleted_goes_on_in_the_next_one():
+    gone = "<w:rPr><w:del/></w:rPr>"
+    first, last = FIRST.split("shares ")
+    joined = [p(f"{first}shares ", "berschrift1", gone), p(last)]
+    emptied = p("", more=gone).replace("<w:t></w:t>", "<w:delText>Not this.</w:delText>")
+    box = f"<w:r><w:txbxContent>{p(SECOND, more=gone)}</w:txbxContent></w:r>"
+    beside = p("Who is to pay?").replace("</w:p>", f"{box}</w:p>")
+    cell = f"<w:tbl><w:tr><w:tc>{p(FIRST, more=gone)}</w:tc><w:tc>{p(SECOND)}</w:tc></w:tr></w:tbl>"
+    assert texts_of(read(make_docx(*joined, emptied, p(SECOND)))) == [FIRST, SECOND]
+    assert texts_of(read(make_docx(beside))) == [SECOND, "Who is to pay?"]
+    assert texts_of(read(make_docx(cell))) == [FIRST, SECOND]
+    assert texts_of(read(make_docx(p(FIRST), p(SECOND, more=gone)))) == [FIRST, SECOND]
+
+
+@pytest.mark.parametrize("mark", ["strike", "dstrike"])
+def test_what_is_struck_out_is_not_read_unless_it_is_more_than_half(mark):
+    struck, stands = f"<w:{mark}/>", f'<w:{mark} w:val="0"/>'
+    first = f"<w:p><w:pPr><w:rPr>{struck}</w:rPr></w:pPr>{run(FIRST)}{run(' It will not ', struck)}{run('pay.')}</w:p>"
+    second = f"<w:p>{run(SECOND, stands)}</w:p>"
+    whole = f"<w:p>{run('Nobody stands by this sentence.', struck)}</w:p>"
+    assert texts_of(read(make_docx(first, whole, second))) == [f"{FIRST} pay.", SECOND]
+    assert texts_of(read(make_docx(f"<w:p>{run(SECOND, struck)}</w:p>", p("It stands.")))) == [SECOND, "It stands."]
+
+
 def test_a_table_of_figures_is_left_out_and_one_of_prose_is_not():
     def table(*rows):
         cells = ("".join(f"<w:tc>{p(cell)}</w:tc>" for cell in row) for row in rows)

@@ -216,6 +216,9 @@ def test_a_byte_order_mark_that_begins_a_line_or_a_text_and_signs_in_words_stay(
     ]
 
 
-@pytest.mark.parametrize("said", ["\u201eWir verkaufen es.\u201c", "\u201aWir zahlen.\u2018", "\u201eWer zahlt?\u201c"])
+@pytest.mark.parametrize(
+    "said",
+    ["\u201eWir verkaufen es.\u201c", "\u201aWir zahlen.\u2018", "\u201eWer zahlt?\u201c", "\u00bbWir zahlen.\u00ab"],
+)
 def test_german_quotes_close_a_sentence(said):
     assert texts_of(f"{FIRST}\n\n{said}\n\n{LAST}") == [FIRST, said, LAST]

@@ -244,5 +244,6 @@ def test_what_is_struck_out_is_not_read_unless_it_is_most_of_the_page():
         "The toll shall be twenty crowns from June.",
         FIRST,
     ]
+    assert read(f"<p>He will<s> not </s>go<del> there</del>.</p><p>{FIRST}</p>") == ["He will go.", FIRST]
     assert read(f"<del><p>{FIRST}</p><p>{SECOND}</p></del><p>So said he.</p>") == [FIRST, SECOND, "So said he."]
     assert read(f"<p>{FIRST}</p><p>{SECOND}</p><p><s>It sold.<p>{HIDDEN}</p>") == [FIRST, SECOND, "It sold.", HIDDEN]

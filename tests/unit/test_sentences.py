@@ -84,6 +84,17 @@ def test_a_reader_is_shown_no_sentence_that_is_cut_at_an_abbreviation(expected):
     assert texts("In Mill v. Harbour it ruled.") == ["In Mill v.", "Harbour it ruled."]  # as labels files count them
 
 
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("quotes", ["\u201e\u201c", "\u201a\u2018", "\u00bb\u00ab", "\u00ab\u00bb", "\u2039\u203a"])
+def test_a_reader_is_shown_sentences_in_quotes_of_other_languages(quotes):
+    first, last = quotes
+    quoted = f"{first}Sell the mills!{last}"
+    expected = [f"He said: {quoted}", f"{first}So it was.{last}[1]", quoted, "Nobody came.", "It rained."]
+    assert [sentence.text for sentence in find_sentences(" ".join(expected))] == expected
+    assert [sentence.text for sentence in find_sentences(f"It ended. {quoted}")] == ["It ended.", quoted]
+    assert len(find_sentences(f"{quoted} said the clerk, and {first}nobody{last} came.")) == 1
+
+
 @pytest.mark.issue(2)
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize(
@@ -113,6 +124,7 @@ def test_the_sentences_that_labels_files_count_stay_as_they_were():
 PIECES = [
     "Prices", "fell", "iPhone", "U.S", "Mr", "ab", "3", "12", "a", "ii", ".", ".", ".", "!", "?",
     "\u2026", "\u3002", "\uff01", " ", " ", " ", "\t", "\n", "\n", "\r\n", "\r", '"', "'", "\u2019", "\u201d", "\u201c",
+    "\u201e", "\u201a", "\u2018", "\u00ab", "\u00bb",
     ")", "(", "]", "[", "[1]", " [note 5]", "[^note]", "[citation needed]", "\u00b9", "\u2074",
     "-", "\u2022", "\uf0b7", "1.", "(a)", "\u94f6", "\u00e9", "\u2029",
 ]  # fmt: skip

@@ -7,6 +7,8 @@ import { SHAPES, title } from "./labels.js";
 import { readCell } from "./rows.js";
 
 const MOST_SOURCES = 12;
+const MOST_NAME_CHARS = 26;
+const AXIS_GAP_PX = 16; // between a name and the bars, and a little
 const MOST_BINS = 36;
 const LEAST_ROWS = 25; // of a bin, on average; fewer make intervals that say nothing
 const MOST_STRAY = 0.01; // share of rows at either end that may be left out, where they would make an axis of gaps
@@ -226,15 +228,31 @@ function timeConfig(groups, head) {
   return { type: "line", data: { labels: groups.map(({ name }) => name), datasets }, options: { ...options, scales, interaction: { mode: "index", intersect: false } } };
 }
 
+function cutName(name, nKept) {
+  const letters = [...name.slice(0, 2 * nKept)];
+  return letters.length > nKept ? `${letters.slice(0, nKept - 1).join("")}…` : name;
+}
+
+// The axis takes half of the chart at most and cuts what is longer at its beginning, by which sources are told apart.
+function fitName({ name, n }, { ctx, width }, { size, family }) {
+  ctx.font = `${size}px ${family}`; // the axis sets it, too, before it measures
+  const isWide = (told) => ctx.measureText(told).width > width / 2 - AXIS_GAP_PX;
+  let nKept = MOST_NAME_CHARS;
+  while (nKept > 4 && isWide(`${cutName(name, nKept)} (${n})`)) nKept -= 1;
+  return `${cutName(name, nKept)} (${n})`;
+}
+
 function sourceConfig(groups, head) {
   const options = commonOptions();
   const datasets = head.labels.map((label) => ({ label: label.name, data: groups.map(({ shares }) => 100 * shares[label.name].value), backgroundColor: css(label.tone), borderColor: css("paper"), borderWidth: 1, ...pointOf(label), shape: SHAPES[label.shape], stack: head.isOneOf ? "all" : label.name, maxBarThickness: 22 }));
-  const short = (name) => (name.length > 26 ? `${name.slice(0, 25)}…` : name);
+  function callback(value, index) {
+    return fitName(groups[index], this.chart, options.font);
+  }
   const scales = {
     x: { ...options.axis({ callback: (value) => `${value} %` }), min: 0, max: head.isOneOf ? 100 : undefined, stacked: head.isOneOf },
-    y: { ...options.axis(), stacked: head.isOneOf, grid: { display: false } },
+    y: { ...options.axis({ callback }), stacked: head.isOneOf, grid: { display: false } },
   };
-  return { type: "bar", data: { labels: groups.map(({ name, n }) => `${short(name)} (${n})`), datasets }, options: { ...options, indexAxis: "y", scales }, plugins: [shapesOnBars] };
+  return { type: "bar", data: { labels: groups.map(({ name, n }) => `${cutName(name, MOST_NAME_CHARS)} (${n})`), datasets }, options: { ...options, indexAxis: "y", scales }, plugins: [shapesOnBars] };
 }
 
 // One chart in a figure; `draw` must be called again when the theme changes, `end` when it is thrown away. Where it
