@@ -14,13 +14,13 @@ from twohands.exchange_long import (
     Item,
     Part,
     PartCutter,
+    PartInWork,
     Row,
     RowId,
     cut_rows,
     make_document_call,
     make_stream_call,
     read_document,
-    read_part,
 )
 from twohands.misuse import ClosedError, check_texts, check_whole
 from twohands.prediction import Prediction
@@ -116,7 +116,7 @@ class AsyncClient:
 
     async def info(self) -> dict[str, Any]:
         """What is served: the answer of GET /info."""
-        return await self._ask(INFO, read_info)
+        return await self._ask(lambda: INFO, read_info)
 
     async def classify(
         self,
@@ -200,11 +200,12 @@ class AsyncClient:
             ServiceError: the service refused a part, or gave no answer; what was yielded before holds.
         """
         check_texts(rows, is_async=True)
+        make = partial(make_stream_call, thresholds=thresholds, explain=explain, model=model)
         begun: deque[asyncio.Task[list[tuple[RowId, Item]]]] = deque()
         try:
             async for part in _cut_rows_async(rows):
-                call = make_stream_call(part, thresholds=thresholds, explain=explain, model=model)
-                begun.append(asyncio.create_task(self._ask(call, partial(read_part, part=part))))
+                work = PartInWork(part, make)
+                begun.append(asyncio.create_task(self._ask(work.make_call, work.read)))
                 if len(begun) == self._max_concurrency:
                     for answer in await begun.popleft():
                         yield answer
@@ -227,22 +228,23 @@ class AsyncClient:
     ) -> Document:
         """Classify a document paragraph by paragraph; see `Client.classify_document`."""
         call = make_document_call(content, media_type=media_type, thresholds=thresholds, explain=explain, model=model)
-        return await self._ask(call, read_document)
+        return await self._ask(lambda: call, read_document)
 
     async def _classify_batch(self, batch: list[str], make: Callable[[list[str]], Call], size: BatchSize) -> Items:
         items: Items = []
         while part := batch[len(items) :][: size.most]:
+            read = partial(read_items, n_texts=len(part))
             try:
-                items += await self._ask(make(part), partial(read_items, n_texts=len(part)), is_halved=len(part) > 1)
+                items += await self._ask(partial(make, part), read, is_halved=len(part) > 1)
             except ServiceError as failure:
                 await asyncio.sleep(size.halve(len(part), failure))
         return items
 
-    async def _ask(self, call: Call, read: Callable[[bytes], T], *, is_halved: bool = False) -> T:
+    async def _ask(self, make: Callable[[], Call], read: Callable[[bytes], T], *, is_halved: bool = False) -> T:
         retries = self._begin(is_halved=is_halved)
         while True:
             try:
-                return read_answer(await self._send(call), read)
+                return read_answer(await self._send(make()), read)
             except self._httpx.RequestError as error:
                 failure = describe_failure(self._httpx, error)
             except ServiceError as error:
