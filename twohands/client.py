@@ -25,6 +25,7 @@ from twohands.exchange_long import (
     Row,
     RowId,
     cut_rows,
+    give,
     make_document_call,
     make_stream_call,
     read_document,
@@ -172,13 +173,12 @@ class Client:
             ClosedError: the client was closed.
             InputTypeError: a row's name is no string or whole number, or has half a surrogate pair.
             ThresholdError: a threshold is no number from 0 to 1.
-            ServiceError: the service refused a part, or gave no answer; what was yielded before holds.
+            ServiceError: the service refused the next row, or gave it no answer; what was yielded before holds.
         """
         check_texts(rows)
         make = partial(make_stream_call, thresholds=thresholds, explain=explain, model=model)
         for part in cut_rows(rows):
-            work = PartInWork(part, make)
-            yield from self._ask(work.make_call, work.read)
+            yield from give(*self._ask_part(PartInWork(part, make)))
 
     def classify_document(
         self,
@@ -218,6 +218,12 @@ class Client:
             except ServiceError as failure:
                 time.sleep(size.halve(len(part), failure))
         return items
+
+    def _ask_part(self, work: PartInWork) -> tuple[list[tuple[RowId, Item]], ServiceError | None]:
+        try:
+            return self._ask(work.make_call, work.read), None
+        except ServiceError as failure:
+            return work.list_answered(), failure
 
     def _ask(self, make: Callable[[], Call], read: Callable[[bytes], T], *, is_halved: bool = False) -> T:
         retries = self._begin(is_halved=is_halved)

@@ -18,6 +18,7 @@ from twohands.exchange_long import (
     Row,
     RowId,
     cut_rows,
+    give,
     make_document_call,
     make_stream_call,
     read_document,
@@ -197,20 +198,19 @@ class AsyncClient:
             ClosedError: the client was closed.
             InputTypeError: a row's name is no string or whole number, or has half a surrogate pair.
             ThresholdError: a threshold is no number from 0 to 1.
-            ServiceError: the service refused a part, or gave no answer; what was yielded before holds.
+            ServiceError: the service refused the next row, or gave it no answer; what was yielded before holds.
         """
         check_texts(rows, is_async=True)
         make = partial(make_stream_call, thresholds=thresholds, explain=explain, model=model)
-        begun: deque[asyncio.Task[list[tuple[RowId, Item]]]] = deque()
+        begun: deque[asyncio.Task[tuple[list[tuple[RowId, Item]], ServiceError | None]]] = deque()
         try:
             async for part in _cut_rows_async(rows):
-                work = PartInWork(part, make)
-                begun.append(asyncio.create_task(self._ask(work.make_call, work.read)))
+                begun.append(asyncio.create_task(self._ask_part(PartInWork(part, make))))
                 if len(begun) == self._max_concurrency:
-                    for answer in await begun.popleft():
+                    for answer in give(*await begun.popleft()):
                         yield answer
             while begun:
-                for answer in await begun.popleft():
+                for answer in give(*await begun.popleft()):
                     yield answer
         finally:
             for task in begun:
@@ -239,6 +239,12 @@ class AsyncClient:
             except ServiceError as failure:
                 await asyncio.sleep(size.halve(len(part), failure))
         return items
+
+    async def _ask_part(self, work: PartInWork) -> tuple[list[tuple[RowId, Item]], ServiceError | None]:
+        try:
+            return await self._ask(work.make_call, work.read), None
+        except ServiceError as failure:
+            return work.list_answered(), failure
 
     async def _ask(self, make: Callable[[], Call], read: Callable[[bytes], T], *, is_halved: bool = False) -> T:
         retries = self._begin(is_halved=is_halved)

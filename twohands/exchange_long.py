@@ -176,7 +176,30 @@ class PartInWork:
                 raise ServiceError("the answer ended before all rows were answered", "invalid_answer", is_passing=True)
         except UNREADABLE as error:
             raise make_invalid_answer() from error
-        return [(name, self._items[place]) for place, (name, _) in enumerate(self._part)]
+        return self.list_answered()
+
+    def list_answered(self) -> list[tuple[RowId, Item]]:
+        """Name and answer of each row, in order, before the first that has none."""
+        n_answered = next(iter(self._list_left()), len(self._part))
+        return [(name, self._items[place]) for place, (name, _) in enumerate(self._part[:n_answered])]
+
+
+def give(answers: list[tuple[RowId, Item]], failure: ServiceError | None) -> Iterator[tuple[RowId, Item]]:
+    """Give what was answered of a part, and only then say why the next row has no answer.
+
+    Args:
+        answers: of its rows, in order.
+        failure: why there are no more, if there are none.
+
+    Yields:
+        Names and answers.
+
+    Raises:
+        ServiceError: the failure.
+    """
+    yield from answers
+    if failure is not None:
+        raise failure
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,6 +179,32 @@ async def test_rows_that_were_answered_beside_one_that_fails_in_passing_are_not_
     assert sent == [[1, 2, 3, 4], [3], [3]]
 
 
+@pytest.mark.issue(5)
+@pytest.mark.usefixtures("waits")
+async def test_rows_before_one_that_never_has_an_answer_are_given_so_that_it_is_the_next():
+    fault = {"error": {"code": "deadline_exceeded", "message": "m"}}
+
+    def answer(request):
+        rows = [json.loads(line) for line in request.content.splitlines()]
+        if rows[0]["id"] == 130:
+            return httpx.Response(429, json=fault)
+        lines = [encode_line({"id": row["id"], **(fault if row["id"] == 130 else PREDICTION)}) for row in rows]
+        return httpx.Response(200, content=b"".join(lines))
+
+    async def take(answers, given):
+        async for name, _ in answers:
+            given.append(name)  # what came before an error stays
+
+    transport, texts, given, given_async = httpx.MockTransport(answer), ["plan"] * 400, [], []
+    with Client("http://service", transport=transport) as client, pytest.raises(ServiceError) as failure:
+        given += (name for name, _ in client.stream(texts))
+    assert (failure.value.code, given) == ("deadline_exceeded", list(range(130)))
+    async with AsyncClient("http://service", transport=transport) as client:
+        with pytest.raises(ServiceError) as failure:
+            await take(client.stream(texts), given_async)
+    assert (failure.value.code, given_async) == ("deadline_exceeded", list(range(130)))
+
+
 @pytest.mark.parametrize(
     "content",
     [b"<html>\n" * 3, b"[]\n" * 3, b"{}\n" * 3, b'{"id":0}\n{"id":1}\n{"id":2}\n', b"[" * 100_000 + b"\n"],
