@@ -8,10 +8,11 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from serving.drift import Drift
 from serving.metrics import Metrics
-from serving.service import Answers, Service
+from serving.service import Answers, Phase, Service
 from twohands.encoding import EncodedParagraph, TokenIds
 from twohands.errors import InputError, TwoHandsError
 from twohands.prediction import OneOf, Prediction
@@ -106,7 +107,7 @@ class Watch:
     def attach(self, service: Service) -> None:
         """Watch a service; before it is started."""
         service.on_answers = self.see
-        service.wrap_run = self._count_runs
+        service.wrap_run = partial(self._count_runs, service)
 
     def begin(self, service: Service) -> None:
         """Tell which model answers from now on, and set drift against its training data."""
@@ -153,8 +154,10 @@ class Watch:
         if self._shadow is not None:
             self._shadow.offer(texts, answers.items, thresholds)
 
-    def _count_runs(self, run_batch: RunBatch) -> RunBatch:
+    def _count_runs(self, service: Service, run_batch: RunBatch) -> RunBatch:
         def run_counted(windows: Sequence[TokenIds]) -> Logits:
+            if service.phase is Phase.STARTING:  # nobody asked for these, and they are as long as can be (#5)
+                return run_batch(windows)
             began_s = time.thread_time()
             try:
                 return run_batch(windows)

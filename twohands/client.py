@@ -21,13 +21,14 @@ from twohands.exchange import BatchSize, Call, Retries, cut_batches, make_classi
 from twohands.exchange_long import (
     Document,
     Item,
+    PartInWork,
     Row,
     RowId,
     cut_rows,
+    give,
     make_document_call,
     make_stream_call,
     read_document,
-    read_part,
 )
 from twohands.misuse import ClosedError, check_texts, check_whole
 from twohands.prediction import Prediction
@@ -103,7 +104,7 @@ class Client:
 
     def info(self) -> dict[str, Any]:
         """What is served: the answer of GET /info."""
-        return self._ask(INFO, read_info)
+        return self._ask(lambda: INFO, read_info)
 
     def classify(
         self,
@@ -172,12 +173,12 @@ class Client:
             ClosedError: the client was closed.
             InputTypeError: a row's name is no string or whole number, or has half a surrogate pair.
             ThresholdError: a threshold is no number from 0 to 1.
-            ServiceError: the service refused a part, or gave no answer; what was yielded before holds.
+            ServiceError: the service refused the next row, or gave it no answer; what was yielded before holds.
         """
         check_texts(rows)
+        make = partial(make_stream_call, thresholds=thresholds, explain=explain, model=model)
         for part in cut_rows(rows):
-            call = make_stream_call(part, thresholds=thresholds, explain=explain, model=model)
-            yield from self._ask(call, partial(read_part, part=part))
+            yield from give(*self._ask_part(PartInWork(part, make)))
 
     def classify_document(
         self,
@@ -206,22 +207,30 @@ class Client:
             ServiceError: it cannot be read, or the service refused it.
         """
         call = make_document_call(content, media_type=media_type, thresholds=thresholds, explain=explain, model=model)
-        return self._ask(call, read_document)
+        return self._ask(lambda: call, read_document)
 
     def _classify_batch(self, batch: list[str], make: Callable[[list[str]], Call], size: BatchSize) -> Items:
         items: Items = []
         while part := batch[len(items) :][: size.most]:
+            read = partial(read_items, n_texts=len(part))
             try:
-                items += self._ask(make(part), partial(read_items, n_texts=len(part)), is_halved=len(part) > 1)
+                items += self._ask(partial(make, part), read, is_halved=len(part) > 1)
             except ServiceError as failure:
                 time.sleep(size.halve(len(part), failure))
         return items
 
-    def _ask(self, call: Call, read: Callable[[bytes], T], *, is_halved: bool = False) -> T:
+    def _ask_part(self, work: PartInWork) -> tuple[list[tuple[RowId, Item]], ServiceError | None]:
+        try:
+            return self._ask(work.make_call, work.read), None
+        except ServiceError as failure:
+            return work.list_answered(), failure
+
+    def _ask(self, make: Callable[[], Call], read: Callable[[bytes], T], *, is_halved: bool = False) -> T:
         retries = self._begin(is_halved=is_halved)
         while True:
             if self._client.is_closed:
                 raise ClosedError("the client was closed; make another one")
+            call = make()
             try:
                 response = self._client.request(
                     call.method, call.path, content=call.body, headers=call.headers, params=call.query or None

@@ -14,13 +14,14 @@ from twohands.exchange_long import (
     Item,
     Part,
     PartCutter,
+    PartInWork,
     Row,
     RowId,
     cut_rows,
+    give,
     make_document_call,
     make_stream_call,
     read_document,
-    read_part,
 )
 from twohands.misuse import ClosedError, check_texts, check_whole
 from twohands.prediction import Prediction
@@ -116,7 +117,7 @@ class AsyncClient:
 
     async def info(self) -> dict[str, Any]:
         """What is served: the answer of GET /info."""
-        return await self._ask(INFO, read_info)
+        return await self._ask(lambda: INFO, read_info)
 
     async def classify(
         self,
@@ -197,19 +198,19 @@ class AsyncClient:
             ClosedError: the client was closed.
             InputTypeError: a row's name is no string or whole number, or has half a surrogate pair.
             ThresholdError: a threshold is no number from 0 to 1.
-            ServiceError: the service refused a part, or gave no answer; what was yielded before holds.
+            ServiceError: the service refused the next row, or gave it no answer; what was yielded before holds.
         """
         check_texts(rows, is_async=True)
-        begun: deque[asyncio.Task[list[tuple[RowId, Item]]]] = deque()
+        make = partial(make_stream_call, thresholds=thresholds, explain=explain, model=model)
+        begun: deque[asyncio.Task[tuple[list[tuple[RowId, Item]], ServiceError | None]]] = deque()
         try:
             async for part in _cut_rows_async(rows):
-                call = make_stream_call(part, thresholds=thresholds, explain=explain, model=model)
-                begun.append(asyncio.create_task(self._ask(call, partial(read_part, part=part))))
+                begun.append(asyncio.create_task(self._ask_part(PartInWork(part, make))))
                 if len(begun) == self._max_concurrency:
-                    for answer in await begun.popleft():
+                    for answer in give(*await begun.popleft()):
                         yield answer
             while begun:
-                for answer in await begun.popleft():
+                for answer in give(*await begun.popleft()):
                     yield answer
         finally:
             for task in begun:
@@ -227,22 +228,29 @@ class AsyncClient:
     ) -> Document:
         """Classify a document paragraph by paragraph; see `Client.classify_document`."""
         call = make_document_call(content, media_type=media_type, thresholds=thresholds, explain=explain, model=model)
-        return await self._ask(call, read_document)
+        return await self._ask(lambda: call, read_document)
 
     async def _classify_batch(self, batch: list[str], make: Callable[[list[str]], Call], size: BatchSize) -> Items:
         items: Items = []
         while part := batch[len(items) :][: size.most]:
+            read = partial(read_items, n_texts=len(part))
             try:
-                items += await self._ask(make(part), partial(read_items, n_texts=len(part)), is_halved=len(part) > 1)
+                items += await self._ask(partial(make, part), read, is_halved=len(part) > 1)
             except ServiceError as failure:
                 await asyncio.sleep(size.halve(len(part), failure))
         return items
 
-    async def _ask(self, call: Call, read: Callable[[bytes], T], *, is_halved: bool = False) -> T:
+    async def _ask_part(self, work: PartInWork) -> tuple[list[tuple[RowId, Item]], ServiceError | None]:
+        try:
+            return await self._ask(work.make_call, work.read), None
+        except ServiceError as failure:
+            return work.list_answered(), failure
+
+    async def _ask(self, make: Callable[[], Call], read: Callable[[bytes], T], *, is_halved: bool = False) -> T:
         retries = self._begin(is_halved=is_halved)
         while True:
             try:
-                return read_answer(await self._send(call), read)
+                return read_answer(await self._send(make()), read)
             except self._httpx.RequestError as error:
                 failure = describe_failure(self._httpx, error)
             except ServiceError as error:

@@ -2,11 +2,11 @@
 
 Rows travel by POST /v1/classify/stream in parts of some hundred. One request for all of them would be lost as a whole
 when its connection breaks, and httpx sends a body to its end before it reads the answer; a part fits into the buffers
-between, is held in memory alone, and is sent again by itself.
+between, is held in memory alone, and what is not answered of it is sent again by itself.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from twohands.prediction import Prediction
 STREAM_PATH, DOCUMENTS_PATH = "/v1/classify/stream", "/v1/documents"
 _ROWS_AT_ONCE = 128
 _BYTES_AT_ONCE = 64_000
-# In the place of a row these tell of the service and not of the row: the part is sent again.
+# In the place of a row these tell of the service and not of the row: it is sent again.
 _PASSING_CODES = frozenset({"overloaded", "deadline_exceeded", "engine_stopped", "body_timeout"})
 
 RowId = str | int
@@ -123,33 +123,83 @@ def make_stream_call(part: Part, *, thresholds: Mapping[str, float] | None, expl
     return Call("POST", STREAM_PATH, body, "application/x-ndjson", query)
 
 
-def read_part(content: bytes, *, part: Part) -> list[tuple[RowId, Item]]:
-    """Read the answer to one part.
+def _is_passing(answer: Mapping[str, Any]) -> bool:
+    fault = answer.get("error")
+    return fault is not None and fault["code"] in _PASSING_CODES
+
+
+class PartInWork:
+    """One part on its way. What was answered of it is kept, so that only its other rows are sent again (#5)."""
+
+    def __init__(self, part: Part, make: Callable[[Part], Call]) -> None:
+        """Send nothing yet.
+
+        Args:
+            part: its rows; faults among them are their own answers.
+            make: the request for some of them.
+        """
+        self._part, self._make = part, make
+        self._items: dict[int, Item] = {n: text for n, (_, text) in enumerate(part) if not isinstance(text, str)}
+
+    def _list_left(self) -> list[int]:
+        return [place for place in range(len(self._part)) if place not in self._items]
+
+    def make_call(self) -> Call:
+        """The request for the rows without an answer."""
+        return self._make([self._part[place] for place in self._list_left()])
+
+    def read(self, content: bytes) -> list[tuple[RowId, Item]]:
+        """Read the answer to the last request.
+
+        Args:
+            content: its body.
+
+        Returns:
+            Name and answer of each row of the part, in order.
+
+        Raises:
+            ServiceError: it is no such answer, or rows are left without one; then these may be sent.
+        """
+        left = self._list_left()
+        try:
+            answers: list[dict[str, Any]] = [json.loads(line) for line in content.split(b"\n")[:-1]]
+            faults = [answer["error"] for answer in answers if _is_passing(answer)]
+            for place, answer in zip(left, answers, strict=False):
+                if answer["id"] != self._part[place][0]:  # null, too, in a last line that tells why there are no more
+                    break
+                if not _is_passing(answer):
+                    self._items[place] = read_item(answer)
+            if faults:
+                raise ServiceError(faults[0]["message"], faults[0]["code"], is_passing=True)
+            if [answer["id"] for answer in answers] != [self._part[place][0] for place in left]:
+                # Fewer than were sent: the connection was closed in good order, but too early.
+                raise ServiceError("the answer ended before all rows were answered", "invalid_answer", is_passing=True)
+        except UNREADABLE as error:
+            raise make_invalid_answer() from error
+        return self.list_answered()
+
+    def list_answered(self) -> list[tuple[RowId, Item]]:
+        """Name and answer of each row, in order, before the first that has none."""
+        n_answered = next(iter(self._list_left()), len(self._part))
+        return [(name, self._items[place]) for place, (name, _) in enumerate(self._part[:n_answered])]
+
+
+def give(answers: list[tuple[RowId, Item]], failure: ServiceError | None) -> Iterator[tuple[RowId, Item]]:
+    """Give what was answered of a part, and only then say why the next row has no answer.
 
     Args:
-        content: its body.
-        part: what was sent.
+        answers: of its rows, in order.
+        failure: why there are no more, if there are none.
 
-    Returns:
-        Name and answer of each row, in order.
+    Yields:
+        Names and answers.
 
     Raises:
-        ServiceError: it is no such answer, or the service broke off; then it may be sent again.
+        ServiceError: the failure.
     """
-    lines = content.split(b"\n")[:-1]
-    try:
-        answers: list[dict[str, Any]] = [json.loads(line) for line in lines]
-        for answer in answers:
-            fault = answer.get("error")
-            if fault is not None and fault["code"] in _PASSING_CODES:
-                raise ServiceError(fault["message"], fault["code"], is_passing=True)
-        if [answer["id"] for answer in answers] != [name for name, text in part if isinstance(text, str)]:
-            # Fewer than were sent: the connection was closed in good order, but too early.
-            raise ServiceError("the answer ended before all rows were answered", "invalid_answer", is_passing=True)
-        left = iter(answers)
-        return [(name, read_item(next(left)) if isinstance(text, str) else text) for name, text in part]
-    except UNREADABLE as error:
-        raise make_invalid_answer() from error
+    yield from answers
+    if failure is not None:
+        raise failure
 
 
 @dataclass(frozen=True, slots=True)

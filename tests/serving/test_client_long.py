@@ -151,6 +151,60 @@ async def test_a_part_that_fails_in_passing_is_sent_again_and_no_row_twice(fault
         assert [name for name, _ in await collect(client.stream(texts))] == list(range(300))
 
 
+@pytest.mark.issue(5)
+@pytest.mark.usefixtures("waits")
+async def test_rows_that_were_answered_beside_one_that_fails_in_passing_are_not_sent_again():
+    sent = []
+
+    def answer(request):
+        rows = [json.loads(line) for line in request.content.splitlines()]
+        sent.append([row["id"] for row in rows])
+        fault = {"code": ["deadline_exceeded", "engine_stopped", ""][len(sent) - 1], "message": "m"}
+        lines = answer_rows(request).splitlines(keepends=True)
+        if len(sent) == 1:  # one row that alone takes the service too long
+            lines[2] = encode_line({"id": rows[2]["id"], "error": fault})
+        elif len(sent) == 2:  # its end, told in a line without a name
+            lines = [encode_line({"id": None, "error": fault})]
+        return httpx.Response(200, content=b"".join(lines))
+
+    texts = [7, "plan", "plan", "plan", "plan"]  # the first stays behind
+    with Client("http://service", transport=httpx.MockTransport(answer)) as client:
+        found = list(client.stream(texts))
+    assert sent == [[1, 2, 3, 4], [3], [3]]
+    assert [name for name, _ in found] == [0, 1, 2, 3, 4]
+    assert [isinstance(item, InputTypeError) for _, item in found] == [True, False, False, False, False]
+    sent.clear()
+    async with AsyncClient("http://service", transport=httpx.MockTransport(answer)) as client:
+        assert [name for name, _ in await collect(client.stream(texts))] == [0, 1, 2, 3, 4]
+    assert sent == [[1, 2, 3, 4], [3], [3]]
+
+
+@pytest.mark.issue(5)
+@pytest.mark.usefixtures("waits")
+async def test_rows_before_one_that_never_has_an_answer_are_given_so_that_it_is_the_next():
+    fault = {"error": {"code": "deadline_exceeded", "message": "m"}}
+
+    def answer(request):
+        rows = [json.loads(line) for line in request.content.splitlines()]
+        if rows[0]["id"] == 130:
+            return httpx.Response(429, json=fault)
+        lines = [encode_line({"id": row["id"], **(fault if row["id"] == 130 else PREDICTION)}) for row in rows]
+        return httpx.Response(200, content=b"".join(lines))
+
+    async def take(answers, given):
+        async for name, _ in answers:
+            given.append(name)  # what came before an error stays
+
+    transport, texts, given, given_async = httpx.MockTransport(answer), ["plan"] * 400, [], []
+    with Client("http://service", transport=transport) as client, pytest.raises(ServiceError) as failure:
+        given += (name for name, _ in client.stream(texts))
+    assert (failure.value.code, given) == ("deadline_exceeded", list(range(130)))
+    async with AsyncClient("http://service", transport=transport) as client:
+        with pytest.raises(ServiceError) as failure:
+            await take(client.stream(texts), given_async)
+    assert (failure.value.code, given_async) == ("deadline_exceeded", list(range(130)))
+
+
 @pytest.mark.parametrize(
     "content",
     [b"<html>\n" * 3, b"[]\n" * 3, b"{}\n" * 3, b'{"id":0}\n{"id":1}\n{"id":2}\n', b"[" * 100_000 + b"\n"],

@@ -128,6 +128,14 @@ def test_every_option_that_is_named_exists(path):
 
 
 @pytest.mark.issue(4)
+@pytest.mark.issue(5)
+def test_a_unit_that_is_reloaded_before_it_heeds_the_signal_is_started_again():
+    # To systemd the end by each of these is a clean one, after which `Restart=on-failure` starts nothing.
+    lines = UNIT.splitlines()
+    (sent,) = re.findall(r"^ExecReload=/bin/kill -(\w+) ", UNIT, re.M)
+    assert "Restart=always" in lines or f"RestartForceExitStatus=SIG{sent}" in lines
+
+
 def test_every_service_of_the_composition_is_bounded_and_watched():
     for name, service in SERVICES.items():
         assert service["read_only"], name

@@ -75,6 +75,16 @@ async def test_requests_and_answers_are_counted_by_the_agreed_names(client, clas
     assert any(name.startswith("process_") for name, _ in samples) == TELLS_OF_PROCESSES
 
 
+@pytest.mark.issue(5)
+async def test_runs_that_warm_a_model_up_are_counted_for_nobody(client):
+    names = ("batch_size_count", "batch_tokens_count", "model_cpu_seconds_total")
+    before = await read_metrics(client)
+    assert [value(before, name) for name in names] == [0, 0, 0]
+    assert (await client.post("/admin/models/tiny/reload", headers={"host": "localhost"})).status_code == 200
+    await client.post("/v1/classify", json={"inputs": ["the plan", "the market"]})
+    assert [value(await read_metrics(client), name) for name in names[:2]] == [2, 2]
+
+
 async def test_a_request_that_no_model_ran_for_tells_nothing_of_how_long_models_run(client):
     before = await read_metrics(client)
     await client.post("/v1/classify", json={"inputs": ["", "  "]})
