@@ -244,19 +244,19 @@ def print_evaluation(report: Json) -> None:
 
 
 def say_better(difference: Mapping[str, Any]) -> str:
-    """Say which side is better, by the interval of A minus B.
+    """Say which side is better by macro-F1, by the interval of A minus B.
 
     Args:
-        difference: `low` and `high`; None where there is no interval.
+        difference: `low` and `high` of macro-F1; None where there is no interval.
 
     Returns:
-        Some words.
+        Some words. They name the figure: by accuracy the other side may be better on the same rows.
     """
     if difference["low"] is None:
-        return "no interval to tell by"
+        return "no interval of macro-F1 to tell by"
     if difference["low"] > 0:
-        return "A is better"
-    return "B is better" if difference["high"] < 0 else "no difference shown"
+        return "A is better by macro-F1"
+    return "B is better by macro-F1" if difference["high"] < 0 else "no difference in macro-F1 shown"
 
 
 def _print_compared_slices(console: Console, column: str, slices: Json) -> None:
