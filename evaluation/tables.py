@@ -177,7 +177,7 @@ def _print_head(console: Console, name: str, head: Json) -> None:
         below = "never abstains" if never_abstains(head) else f"abstaining below {show_number(abstention['level'])}"
         console.print(show_text(f"{below}: answers {answered}, right {right}"))
     table = make_table("label", "precision", "recall", "F1", "rows")
-    shown = []
+    shown = [head[key] for key in ("macro_f1", "mcc", "accuracy", "ece")]
     for label, figures in list_labels(head).items():
         of_label = [figures[key] for key in ("precision", "recall", "f1")]
         table.add_row(show_text(label), *map(show_figure, of_label), str(figures["support"]))
@@ -314,6 +314,9 @@ def print_comparison(report: Json) -> None:
         for (title, part), support in zip(parts.items(), supports, strict=True):
             table.add_row(show_text(title), *_show_apart(part, is_defined=support != "0"), support)
         console.print(table)
+        _explain_gaps(
+            console, [part["difference"] for part, each in zip(parts.values(), supports, strict=True) if each != "0"]
+        )
         mcnemar = head["mcnemar"]
         console.print(
             show_text(

@@ -108,6 +108,8 @@ def test_few_documents_show_no_difference_however_many_rows(taxonomy, tiny_model
     shown = run(*arguments, "--report", tmp_path / "out", "--replicates", "100")
     assert shown.exit_code == 0
     assert "better" not in shown.stdout
+    before_slices = shown.stdout.partition(" by source")[0]
+    assert before_slices.count(TOO_FEW_GROUPS) == 2  # below the table of each head, as on the page
     assert TOO_FEW_GROUPS in (tmp_path / "out" / "comparison.html").read_text()
 
 
