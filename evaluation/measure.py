@@ -272,9 +272,9 @@ def _note_departing(rows: HeadRows) -> list[str]:
     by_document = rows.count()
     sets = (count_true(by_document), count_given(by_document))
     if rows.head.problem_type is ProblemType.ANY_OF:
-        n_with = np.array([(each > 0).sum(axis=0) for each in sets])
-        is_rare = ((n_with > 0) & (n_with < FEWEST_GROUPS)).any(axis=0)
-        rare = [name for name, is_one in zip(rows.head.label_names, is_rare, strict=True) if is_one]
+        n_with = [(each > 0).sum(axis=0).tolist() for each in sets]  # of documents, by label
+        by_label = zip(rows.head.label_names, *n_with, strict=True)
+        rare = [name for name, *counts in by_label if any(0 < n < FEWEST_GROUPS for n in counts)]
         few = f"Fewer than {FEWEST_GROUPS} documents have (or are given) {', '.join(rare)}: no interval of MCC."
         return [few] if rare else []
     if not 0 < min(map(count_departing, sets)) < FEWEST_GROUPS:
