@@ -266,11 +266,17 @@ def note_rare(labels: Sequence[str], has_label: npt.NDArray[np.bool_], groups: S
 
 
 def _note_departing(rows: HeadRows) -> list[str]:
-    """Of what correlation has no interval, though there are documents enough in all; said of one-of heads."""
-    if rows.head.problem_type is not ProblemType.ONE_OF or rows.n_groups < FEWEST_GROUPS:
+    """Of what correlation has no interval, though there are documents enough in all."""
+    if rows.n_groups < FEWEST_GROUPS:
         return []
     by_document = rows.count()
     sets = (count_true(by_document), count_given(by_document))
+    if rows.head.problem_type is ProblemType.ANY_OF:
+        n_with = [(each > 0).sum(axis=0).tolist() for each in sets]  # of documents, by label
+        by_label = zip(rows.head.label_names, *n_with, strict=True)
+        rare = [name for name, *counts in by_label if any(0 < n < FEWEST_GROUPS for n in counts)]
+        few = f"Fewer than {FEWEST_GROUPS} documents have (or are given) {', '.join(rare)}: no interval of MCC."
+        return [few] if rare else []
     if not 0 < min(map(count_departing, sets)) < FEWEST_GROUPS:
         return []
     most = dict.fromkeys(rows.head.label_names[int(each.sum(axis=0).argmax())] for each in sets)

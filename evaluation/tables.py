@@ -177,7 +177,7 @@ def _print_head(console: Console, name: str, head: Json) -> None:
         below = "never abstains" if never_abstains(head) else f"abstaining below {show_number(abstention['level'])}"
         console.print(show_text(f"{below}: answers {answered}, right {right}"))
     table = make_table("label", "precision", "recall", "F1", "rows")
-    shown = []
+    shown = [head[key] for key in ("macro_f1", "mcc", "accuracy", "ece")]
     for label, figures in list_labels(head).items():
         of_label = [figures[key] for key in ("precision", "recall", "f1")]
         table.add_row(show_text(label), *map(show_figure, of_label), str(figures["support"]))
@@ -244,19 +244,19 @@ def print_evaluation(report: Json) -> None:
 
 
 def say_better(difference: Mapping[str, Any]) -> str:
-    """Say which side is better, by the interval of A minus B.
+    """Say which side is better by macro-F1, by the interval of A minus B.
 
     Args:
-        difference: `low` and `high`; None where there is no interval.
+        difference: `low` and `high` of macro-F1; None where there is no interval.
 
     Returns:
-        Some words.
+        Some words. They name the figure: by accuracy the other side may be better on the same rows.
     """
     if difference["low"] is None:
-        return "no interval to tell by"
+        return "no interval of macro-F1 to tell by"
     if difference["low"] > 0:
-        return "A is better"
-    return "B is better" if difference["high"] < 0 else "no difference shown"
+        return "A is better by macro-F1"
+    return "B is better by macro-F1" if difference["high"] < 0 else "no difference in macro-F1 shown"
 
 
 def _print_compared_slices(console: Console, column: str, slices: Json) -> None:
@@ -314,6 +314,9 @@ def print_comparison(report: Json) -> None:
         for (title, part), support in zip(parts.items(), supports, strict=True):
             table.add_row(show_text(title), *_show_apart(part, is_defined=support != "0"), support)
         console.print(table)
+        _explain_gaps(
+            console, [part["difference"] for part, each in zip(parts.values(), supports, strict=True) if each != "0"]
+        )
         mcnemar = head["mcnemar"]
         console.print(
             show_text(

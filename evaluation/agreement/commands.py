@@ -246,8 +246,8 @@ def agreement(
     groups (documents). A label that says "no side" counts like any other; `same side` is of items where both take
     one. For an any-of head each label is a question of its own.
 
-    The stand-in test (alternative-annotator test) asks of each annotator with 30 items or more whether the model
-    has as many of the others behind it, less epsilon.
+    The stand-in test (alternative-annotator test) asks of each annotator with 30 items or more, of 5 documents or
+    more, whether the model has as many of the others behind it, less epsilon. It takes items as independent.
 
     An annotator's second code of an item is not counted. Empty cells, null and NaN are no code. Numbers on
     --scale lie from -1 to 1; others are refused. Dotted names go into objects: experts.sign.

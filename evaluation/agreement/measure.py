@@ -105,7 +105,7 @@ class _Measurer:
             "pairs": with_annotators,
             "against_rest": None,
             "model_minus_person": None,
-            "stand_in": stand_in(variable, model, self.names, epsilon=epsilon),
+            "stand_in": stand_in(variable, model, self.names, groups=self.groups, epsilon=epsilon),
         }
         if len(rest.item):
             person, machine = self.against_rest(rest, rest.code), self.against_rest(rest, model[rest.item])

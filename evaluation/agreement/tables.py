@@ -116,7 +116,7 @@ def print_agreement(report: Json) -> None:
             console.print(show_text(say_verdict(part["model"]), "bold"))
             found = part["model"]["stand_in"]
             if found is not None:
-                test = f"alternative-annotator test, epsilon {found['epsilon']:g}"
+                test = f"alternative-annotator test, epsilon {found['epsilon']:g}, items taken as independent"
                 console.print(
                     show_text(f"It can stand in for {found['n_won']} of {found['n_annotators']} annotators ({test}).")
                 )

@@ -313,7 +313,8 @@ def test_the_stand_in_test_is_a_t_test_of_wins():
     codes = np.stack([noisy(0.3), noisy(0.3), noisy(0.3), noisy(0.9)], axis=1)
     codes[40:, 2] = MISSING
     model = noisy(0.25)
-    found = stand_in(Variable("v", STANCES, codes), model, ["a", "b", "c", "d"], epsilon=0.1)
+    variable, names, apart = Variable("v", STANCES, codes), ["a", "b", "c", "d"], np.arange(80)
+    found = stand_in(variable, model, names, groups=apart, epsilon=0.1)
     wins = []
     for row in range(80):  # annotator d, by hand
         others = [code for code in codes[row, :3] if code != MISSING]
@@ -328,7 +329,22 @@ def test_the_stand_in_test_is_a_t_test_of_wins():
     assert found["annotators"]["d"]["p"] == pytest.approx(min(1, expected * 4 * (1 + 1 / 2 + 1 / 3 + 1 / 4)), rel=1e-6)
     assert found["annotators"]["c"]["n"] == 40
     assert found["n_won"] >= 1
-    assert stand_in(Variable("v", STANCES, codes[:20]), model[:20], ["a", "b", "c", "d"], epsilon=0.1) is None
+    few = Variable("v", STANCES, codes[:20])
+    assert stand_in(few, model[:20], names, groups=np.arange(20), epsilon=0.1) is None
+
+
+@pytest.mark.issue(6)
+def test_nobody_is_stood_in_for_by_what_stands_in_fewer_than_five_documents():
+    codes = np.tile(np.random.default_rng(0).integers(0, 3, size=60)[:, None], 3)
+    variable, model, names = Variable("v", STANCES, codes), codes[:, 0], ["a", "b", "c"]
+    assert stand_in(variable, model, names, groups=np.arange(60) % 5, epsilon=0.1)["passed"]
+    assert stand_in(variable, model, names, groups=np.arange(60) % 4, epsilon=0.1) is None
+    # Of many documents the second annotator coded four.
+    codes = codes.copy()
+    groups = np.where(np.arange(60) < 40, np.arange(60) % 4, np.arange(60))
+    codes[40:, 1] = MISSING
+    found = stand_in(Variable("v", STANCES, codes), model, names, groups=groups, epsilon=0.1)
+    assert list(found["annotators"]) == ["a", "c"]
 
 
 def make_codings(n=60, *, noise=0.3, seed=0, annotators=("anna", "ben", "carl")):

@@ -81,6 +81,20 @@ def test_a_better_model_is_found(taxonomy):
     assert mirrored["high"] == pytest.approx(-difference["low"])
 
 
+@pytest.mark.issue(6)
+def test_the_verdict_names_macro_f1_since_accuracy_may_say_the_reverse(taxonomy, tiny_model, files, tmp_path):
+    truth = np.array([0] * 80 + [1, 2] * 10)
+    rare_only = np.where((np.arange(100) < 80) & (np.arange(100) % 3 == 0), 1, truth)
+    groups = [f"d{number}" for number in range(100)]
+    sides = [head_rows(taxonomy, truth, given, groups) for given in (rare_only, np.zeros(100, dtype=int))]
+    compared = compare_rows(*sides, n_replicates=200, seed=0)
+    assert compared["macro_f1"]["difference"]["low"] > 0 > compared["accuracy"]["difference"]["value"]
+    assert say_better(compared["macro_f1"]["difference"]) == "A is better by macro-F1"
+    options = ("--data", files["data"], "--train", files["train"], "--replicates", "100")
+    assert run(tiny_model, "majority", *options, "--report", tmp_path / "out").exit_code == 0
+    assert "A is better by macro-F1" in (tmp_path / "out" / "comparison.html").read_text()
+
+
 def test_few_documents_show_no_difference_however_many_rows(taxonomy, tiny_model, files, tmp_path):
     a, b = planted(taxonomy, skill_a=0.9, skill_b=0.3)
     one = compare_rows(replace(a, groups=["d"] * 300), replace(b, groups=["d"] * 300), n_replicates=200, seed=0)
@@ -94,6 +108,8 @@ def test_few_documents_show_no_difference_however_many_rows(taxonomy, tiny_model
     shown = run(*arguments, "--report", tmp_path / "out", "--replicates", "100")
     assert shown.exit_code == 0
     assert "better" not in shown.stdout
+    before_slices = shown.stdout.partition(" by source")[0]
+    assert before_slices.count(TOO_FEW_GROUPS) == 2  # below the table of each head, as on the page
     assert TOO_FEW_GROUPS in (tmp_path / "out" / "comparison.html").read_text()
 
 
@@ -200,7 +216,7 @@ def test_tables_fit_eighty_columns(tiny_model, files):
     outcome = run(tiny_model, "majority", "--data", files["data"], "--train", files["train"], "--replicates", "100")
     assert outcome.exit_code == 0
     assert max(map(len, outcome.stdout.splitlines())) <= 80
-    assert "A is better" in outcome.stdout
+    assert "A is better by macro-F1" in outcome.stdout
     assert "too small where fewer than 50 documents are drawn" in " ".join(outcome.stdout.split())
 
 

@@ -184,6 +184,23 @@ def test_correlation_rests_on_the_documents_that_depart_from_the_most_frequent_l
 
 
 @pytest.mark.issue(6)
+@pytest.mark.parametrize("n_given", [3, 5])
+def test_correlation_of_labels_that_few_were_given_has_no_interval_and_says_so(taxonomy, n_given):
+    truth = np.zeros((60, len(taxonomy.heads[1].labels)))
+    truth[:20] = truth[20:40, 1:] = 1
+    given = truth == 1
+    given[n_given:, 0] = False  # what is given is right, so that precision has bounds and shows no gap
+    groups = [f"d{number}" for number in range(60)]
+    rows = HeadRows(taxonomy.heads[1], np.arange(60), truth.astype(np.float32), given, given.astype(float), groups)
+    mcc, notes = measure(rows)["mcc"], note_gaps({"topics": rows}, taxonomy, n_rows=60)
+    name = taxonomy.heads[1].label_names[0]
+    assert (mcc["low"] is None) == (n_given < 5)
+    assert any(f"{name}: no interval of MCC" in note for note in notes) == (n_given < 5)
+    compared = note_gaps({"topics": rows}, taxonomy, n_rows=60, with_mcc=False)
+    assert not any("MCC" in note for note in compared)
+
+
+@pytest.mark.issue(6)
 def test_macro_f1_rests_on_the_documents_of_its_rarest_label(taxonomy):
     def measure_with(n_rare):
         truth = np.array([0] * 40 + [1] * 40 + [2] * n_rare)
