@@ -217,7 +217,8 @@ def note_few(groups: Sequence[Hashable]) -> list[str]:
     sizes = np.array(list(Counter(groups).values()), dtype=float)
     n_groups, n_equal = len(sizes), float(sizes.sum() ** 2 / (sizes**2).sum())
     if n_groups < FEWEST_GROUPS:
-        return [f"{n_groups} groups (documents) are too few for any interval; trust none."]
+        named = "1 group (document) is" if n_groups == 1 else f"{n_groups} groups (documents) are"
+        return [f"{named} too few for any interval; trust none."]
     if n_groups < FEW_GROUPS:
         return [f"Only {n_groups} groups (documents); intervals from fewer than {FEW_GROUPS} are too narrow."]
     if n_equal < FEW_GROUPS:

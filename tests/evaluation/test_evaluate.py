@@ -403,7 +403,7 @@ def test_rows_of_one_document_have_figures_without_intervals_everywhere(tiny_mod
     for key in ("macro_f1", "accuracy", "mcc", "ece"):
         assert set(stance[key]) == FIGURE
         assert stance[key]["low"] is stance[key]["high"] is None
-    assert "too few for any interval" in outcome.output
+    assert "1 group (document) is too few for any interval" in outcome.output
     (line,) = [line for line in outcome.output.splitlines() if line.startswith("regulation")]
     assert line.split()[1:] == [".000", "[-]", "-", "-", "0"]  # given, always wrongly; no row has it
     assert '<span class="ci">-</span>' in (tmp_path / "out" / "report.html").read_text()
