@@ -68,8 +68,12 @@ _BRACKETS = r"(?:[ ]?\([^()]{1,60}\)){0,3}"
 _BEGIN = rf"\A[*_#>\s]{{0,{_MARKS}}}"
 # As machines call those whom they tell apart in what they heard; "Chapter 1:" and "Table 2:" head text.
 NUMBERED = r"(?:S(?:peaker|PEAKER)|Interviewer|Moderator|Questioner|Witness)[ _]\d{1,3}"
-# `Name:`, `Name (Party) (14:03):`, and in Markdown `**Name:**`.
-_COLON = re.compile(rf"{_BEGIN}(?P<name>(?:{NUMBERED}|{_NAME}){_BRACKETS})[ ]?[*_]{{0,3}}[:\uff1a][*_]{{0,3}}(?:\s|\Z)")
+# Of a question, which is no part of a name: with it everybody who asks would be somebody else at each question.
+_QUESTION = r"(?:Q\d{1,4}\.?[*_]{0,3}[ ][*_]{0,3})?"
+# `Name:`, `Name (Party) (14:03):`, `Q12 Name:`, and in Markdown `**Name:**`.
+_COLON = re.compile(
+    rf"{_BEGIN}{_QUESTION}(?P<name>(?:{NUMBERED}|{_NAME}){_BRACKETS})[ ]?[*_]{{0,3}}[:\uff1a][*_]{{0,3}}(?:\s|\Z)"
+)
 # `Mr. McCONNELL. I thank` of records that set a full stop, `The SPEAKER pro tempore (Mr. Wu). The gentleman`. Only
 # behind Mr., Mrs. and Ms. are two letters a name: `The EU. It ruled`.
 _UPPER = "[A-Z\u00c0-\u00de]"

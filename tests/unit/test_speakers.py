@@ -253,3 +253,11 @@ def test_short_turns_without_a_stop_are_one_speakers_and_those_who_are_interrupt
 def test_offices_are_names_and_marks_are_none():
     pieces = [f"Minister for Industrial Strategy: {LONG}", f"__TOM REED__: {OTHER}", f"__TOM REED__: {LONG}"]
     assert speakers_of(*pieces) == ["Minister for Industrial Strategy", "TOM REED", "TOM REED"]
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(("number", "between"), [("Q{} ", "\n\n"), ("Q{}.\t", "\n"), ("**Q{}** ", "\n\n")])
+def test_the_number_of_a_question_is_no_part_of_a_name(number, between):
+    asked = [number.format(n) + f"**{name}:** {LONG}" for n, name in ((9, "Chair"), (10, "Anna Berg"), (11, "Chair"))]
+    pieces = [asked[0], f"**Dr Reed:** {OTHER}", asked[1], f"**Dr Reed:** {OTHER}", asked[2]]
+    assert speakers_of(*pieces, between=between) == ["Chair", "Dr Reed", "Anna Berg", "Dr Reed", "Chair"]
