@@ -21,6 +21,10 @@ _NOTICE = re.compile(
     # Wires: "(Reporting by A in B; Editing by C)"; rules for firms may begin with "Reporting by Banks".
     rf"\(reporting by (?-i:[A-Z])|reporting by {_NAME}.{{0,300}}\b(?:reporting|editing|writing) by (?-i:[A-Z])"
     rf"|(?:additional reporting|editing|writing) by {_NAME}|our standards: [^.]{{0,40}}trust principles\b"
+    # What was done to the text; "This article was amended on 3 May" may be one of an act.
+    r"|this (?:conversation|interview|q ?& ?a|transcript) (?:has been|was) (?:\w+ly )?(?:condensed|edited)\b"
+    r"|this (?:article|piece|post|report|story) (?:has been|was) (?:amended|corrected|updated)\b[^.:;]{0,40}"
+    r"(?:\bto (?:clarify|correct|remove an error)\b|\.(?=.{0,100}\b(?:earlier|previous) version\b))"
     # Rights and imprints.
     rf"|\u00a9|copyright \(c\) \d{{4}}|copyright \u00a9|\(c\) \d{{4}}\b{_RESERVED}"
     rf"|copyright \d{{4}}(?:[-\u2013]\d{{4}})? (?:by )?(?-i:[A-Z]){_OWNER}|all rights reserved(?=\W*\Z|\s*[.|,;])"

@@ -48,6 +48,9 @@ NOTICES = [
     "Share this article\nFacebook\nTwitter\nLinkedIn\nEmail\nPrint",
     "Media contact: Ada Lind, +55 555 0142 55.",
     "(Updates to add what the minister said.)",
+    "*This interview has been edited and condensed for clarity.*",
+    "This article was amended on 3 May 2031 to correct the number of yards that the bank lends to.",
+    "This story was updated on May 3. An earlier version gave the wrong price of a berth in Lorn.",
 ]
 TEXTS = [
     "Reporting by Member States. Each Member State shall report once a year on the aid that it has granted.",
@@ -104,6 +107,9 @@ TEXTS = [
     "The state will set the tolls of these:\n- Facebook\n- Twitter\n- YouTube\n- Telegram",
     "1. Notes to editors are not what the state should pay for, and nor is the press itself.",
     "For more information on the plan for 2031-2035 the state relies on the yards that it owns.",
+    "This article was amended on 3 May 2031 to let the state take a yard that fails.",
+    "This report was corrected by events. The state had to lend, and an old plan was taken up.",
+    "This interview has been the end of the minister, who said that the state should own the quays.",
 ]
 
 
