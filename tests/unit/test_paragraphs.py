@@ -299,6 +299,16 @@ def test_a_list_within_wrapped_prose_does_not_hide_its_indents():
     assert paragraphs[1].text.endswith("that the pilots take.")
 
 
+@pytest.mark.issue(4)
+def test_who_spoke_at_what_is_no_text_before_a_speech():
+    head = "Remarks by Deputy Governor Helena Marsh\nat the Annual Conference of the Savings Institute\n9 October 2031"
+    for title in (head, f"Who sets the price\n{head}", head.replace("Remarks", "Keynote speech delivered")):
+        assert [p.text for p in split_paragraphs(f"{title}\n\n{LONG_A}")] == [LONG_A]
+    # Words that were wrapped, and say nothing of a speech, may be text.
+    text = "The board has seen the remarks of the clerk\non the price of bread, and of all that is made of it"
+    assert [p.text for p in split_paragraphs(f"{text}\n\n{LONG_A}")] == [normalise(text), LONG_A]
+
+
 @pytest.mark.issue(2)
 def test_a_list_of_short_pieces_is_read():
     items = [f"- Sell the depot of town {n} to its drivers" for n in range(4)]
