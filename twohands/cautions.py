@@ -81,6 +81,8 @@ _FOREIGN = {
     "Vietnamese": "và của là các có cho được trong với không một những này đã để về",
 }
 _ENGLISH = frozenset(_ENGLISH_WORDS.split())
+# In the lists of Italian, Polish and Portuguese, and as frequent here: "I do", "per cent".
+_ENGLISH_TOO = frozenset({"do", "i", "per"})
 _LANGUAGES_BY_WORD: dict[str, list[str]] = {}
 for _language, _words in _FOREIGN.items():
     for _word in set(_words.split()) - _ENGLISH:
@@ -93,6 +95,10 @@ _DIGITS = "0123456789"
 def _is_latin(letter: str) -> bool:
     # Basic Latin to IPA, and the Latin additions with all their accents.
     return letter <= "\u02af" or "\u1e00" <= letter <= "\u1eff"
+
+
+def _is_letter_with_accent(character: str) -> bool:
+    return not character.isascii() and character.isalpha()
 
 
 def _is_in_other_script(paragraph: str) -> bool:
@@ -122,7 +128,8 @@ def is_foreign(paragraph: str) -> bool:
 
     By its script, when less than half of its letters are Latin; else by its most frequent words, when there are at
     least 8 words: those of another language make up 15% and are more than the English ones, or there are 20 words
-    and fewer than 8% are such as English prose cannot do without.
+    and fewer than 8% are such as English prose cannot do without. Those that English has as well, such as "per" and
+    "I", count beside other words of the language or letters with accents only.
 
     Args:
         paragraph: normalised.
@@ -137,6 +144,8 @@ def is_foreign(paragraph: str) -> bool:
         return False
     n_english = sum(map(_ENGLISH.__contains__, words))
     found = [word for word in words if word in _LANGUAGES_BY_WORD]
+    if _ENGLISH_TOO.issuperset(found) and not any(map(_is_letter_with_accent, paragraph)):
+        found = []
     by_language = Counter(language for word in found for language in _LANGUAGES_BY_WORD[word])
     n_foreign = max(by_language.values(), default=0)
     if n_foreign > n_english and n_foreign >= MIN_FOREIGN_SHARE * len(words):

@@ -23,9 +23,11 @@ _MARK = (
     r"[^\S\r\n\f]*+(?P<mark>\[(?P<enclosed>\d{1,3})\](?=[^\S\r\n])|(?P<bare>\d{1,3})(?=[^\S\r\n]+[\"'\u201c\u2018(]?[^\W\d_a-z])"
     r"|(?P<raised>[\u00b9\u00b2\u00b3\u2070\u2074-\u2079]{1,3})(?=[^\S\r\n]?[\"'\u201c\u2018(]?[^\W\d_]))"
 )
+# As print has it above notes.
+_RULE = rf"(?P<rule>(?:[^\S\r\n\f]*+[_*\u2500\u2013\u2014-]{{3,80}}+[^\S\r\n\f]*+{_NL})?+)"
 # Looked for behind a word: from each of many blank lines the others would be read again.
 _FIRST = re.compile(
-    rf"[\r\n\f](?:(?<=\f)|(?:(?<=\S[\r\n])|(?<=\S [\r\n]))(?:(?<=\r)\n)?+(?:[^\S\r\n\f]*+{_NL})++){_MARK}"
+    rf"[\r\n\f](?:(?<=\f)|(?:(?<=\S[\r\n])|(?<=\S [\r\n]))(?:(?<=\r)\n)?+(?:[^\S\r\n\f]*+{_NL})++){_RULE}{_MARK}"
 )
 _NEXT = re.compile(rf"{_NL}(?:[^\S\r\n\f]*+{_NL})*+{_MARK}")
 _END = re.compile(rf"{_NL}[^\S\r\n\f]*+{_NL}|\f|\Z")
@@ -129,7 +131,7 @@ def _find_notes(text: str, check: Check) -> list[tuple[int, int]]:
         if not _is_worded(text, match) or not _has_mark(text, match, page if number == 1 else 0):
             n_failed += 1
             continue
-        start, note, end = match.start("mark"), match, _find_end(text, match)
+        start, note, end = match.start("rule"), match, _find_end(text, match)
         following = None
         while end is not None:
             check()

@@ -26,7 +26,8 @@ _FRAME_LEVELS = 3  # around a picture and its caption
 _LISTS = {"ul", "ol"}
 _WORD_ITEM = "MsoListParagraph"  # what Word calls them in HTML: it writes no lists
 _WORD_MARK = re.compile(r"mso-list\s*:\s*ignore", re.IGNORECASE)
-_NOTE_MARK = re.compile(r"\[?(\d{1,3}|[a-z]|[ivxlc]{1,6}|[*\u2020\u2021\u00a7]{1,3})\]?")
+# `[1]`, and `[footnote 1]` and `[nb 1]` of sites that say so.
+_NOTE_MARK = re.compile(r"\[?(?:(?:(?:foot|end)?note|nb)\s)?(\d{1,3}|[a-z]|[ivxlc]{1,6}|[*\u2020\u2021\u00a7]{1,3})\]?")
 _POWER = re.compile(r"\d\^[+\u2212-]?(?!0\d)\d{1,3}")
 # 5^99 of a price, whose sign stands on either side: no power, other than one of ten, $10^12.
 _SIGN = r"[$\u20ac\u00a3\u00a5]"

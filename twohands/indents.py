@@ -25,25 +25,38 @@ _SENTENCE_END = re.compile(r"[.!?\u2026]['\"\u2019\u201d)\]]*\d{0,3}$")
 _ITEM = re.compile(rf"[-*+{BULLETS}\u2013\u2014|>]|\(?[0-9A-Za-z]{{1,3}}[.)]\s")
 
 
+def _find_items(lines: list[str], indents: list[int], base: int) -> list[bool]:
+    """Of each line, whether it is one of an indented list: such as stand within prose say nothing of its indents."""
+    found, of_item = [], -1
+    for line, indent in zip(lines, indents, strict=True):
+        if indent >= base + MIN_INDENT and _ITEM.match(line.lstrip()):
+            of_item = indent
+        elif indent <= of_item:
+            of_item = -1
+        found.append(of_item >= 0)
+    return found
+
+
 def _find_begins(lines: list[str]) -> list[int]:
     """Numbers of the lines that begin a paragraph by their indent; none where the lines are no such prose."""
     indents = [len(line) - len(line.lstrip()) for line in lines]
     base = min(indents[1:])  # the first line may have lost its own
-    is_indented = [indent >= base + MIN_INDENT for indent in indents]
+    is_listed = _find_items(lines, indents, base)
+    is_indented = [
+        indent >= base + MIN_INDENT and not listed for indent, listed in zip(indents, is_listed, strict=True)
+    ]
     is_ended = [bool(_SENTENCE_END.search(line)) for line in lines]
     n = len(lines)
     begins = [
         i
         for i in range(1, n)
-        if is_indented[i]
-        and is_ended[i - 1]
-        and (i + 1 == n or not is_indented[i + 1] or is_ended[i])
-        and not _ITEM.match(lines[i].lstrip())
+        if is_indented[i] and is_ended[i - 1] and (i + 1 == n or not is_indented[i + 1] or is_ended[i])
     ]
     if not begins or n < MIN_LINES * (len(begins) + 1) or sum(is_indented[1:]) > 2 * len(begins):
         return []
     width = sorted(map(len, lines))[9 * (n - 1) // 10]
     last_ones = {begin - 1 for begin in begins} | {n - 1}
+    last_ones |= {i for i in range(n) if is_listed[i] or (i + 1 < n and is_listed[i + 1])}
     filled = [NEAR[0] * width <= len(line) <= NEAR[1] * width for i, line in enumerate(lines) if i not in last_ones]
     return begins if width >= MIN_WIDTH and sum(filled) >= MIN_FILLED_SHARE * len(filled) else []
 

@@ -11,6 +11,7 @@ MAX_WORDS = 120  # of a notice; what is longer is text, however it begins
 
 _BEGIN = r"[^\w\u00a9(]*"  # rules, marks of emphasis and of lists
 _NETWORKS = r"(?:social media|twitter|facebook|linkedin|instagram|bluesky|threads|mastodon|youtube|telegram)"
+_NAME_WORD = r"(?:(?:de|der|di|van|von) )?[A-Z][^\W\d_]+(?:['\u2019-][^\W\d_]+)*"
 _LETTER = r"(?:e-?mail|newsletter|message|letter|bulletin)"
 _NAME = r"(?-i:[A-Z]\S* (?:(?:al|bin|da|de|del|der|di|dos|el|la|le|van|von) )*(?:al-|d['\u2019])?[A-Z])"
 # Of a firm, and not "Copyright 2019 Act amendments would let the state …".
@@ -21,6 +22,10 @@ _NOTICE = re.compile(
     # Wires: "(Reporting by A in B; Editing by C)"; rules for firms may begin with "Reporting by Banks".
     rf"\(reporting by (?-i:[A-Z])|reporting by {_NAME}.{{0,300}}\b(?:reporting|editing|writing) by (?-i:[A-Z])"
     rf"|(?:additional reporting|editing|writing) by {_NAME}|our standards: [^.]{{0,40}}trust principles\b"
+    # What was done to the text; "This article was amended on 3 May" may be one of an act.
+    r"|this (?:conversation|interview|q ?& ?a|transcript) (?:has been|was) (?:\w+ly )?(?:condensed|edited)\b"
+    r"|this (?:article|piece|post|report|story) (?:has been|was) (?:amended|corrected|updated)\b[^.:;]{0,40}"
+    r"(?:\bto (?:clarify|correct|remove an error)\b|\.(?=.{0,100}\b(?:earlier|previous) version\b))"
     # Rights and imprints.
     rf"|\u00a9|copyright \(c\) \d{{4}}|copyright \u00a9|\(c\) \d{{4}}\b{_RESERVED}"
     rf"|copyright \d{{4}}(?:[-\u2013]\d{{4}})? (?:by )?(?-i:[A-Z]){_OWNER}|all rights reserved(?=\W*\Z|\s*[.|,;])"
@@ -94,6 +99,18 @@ _ADDRESS = re.compile(
     r"|(?:\+|\(?\b0)\d[\d ()./-]{6,}\d|\(?\b\d{3}\)?[ .-]\d{3}[ .-]\d{4}\b",  # and not the years 2024-2030
     re.IGNORECASE,
 )
+# Text says "Figure 1 shows"; a box holds text.
+_CAPTION = re.compile(
+    _BEGIN + r"(?:figure|fig\.|table|chart|graph|map) (?:\d{1,2}(?:[.-]\d{1,2})?|[A-Z]\.?\d{1,2})[a-z]?[*_]*"
+    r"(?:\s?[:|\u2013\u2014]|\.)[*_]*\s",
+    re.IGNORECASE,
+)
+_CAPTION_WORDS = 40  # in one line: text may stand in the next
+# Of a list of them: "Lind, A., and Tarn, B. (2031). Who pays."; text says "Lind, A. (2031) holds that".
+_REFERENCE = re.compile(
+    rf"{_BEGIN}{_NAME_WORD}(?: {_NAME_WORD})?, (?:[A-Z]\.[ -]?){{1,3}}"
+    r"(?:[^()\d]{0,200}\((?:1[89]|20)\d\d[a-z]?\)[.,:]|[^()\d]{0,200}, (?:1[89]|20)\d\d[a-z]?[.:])\s"
+)
 _SEEN_CHARS = 400
 _PROSE_WORDS = 13  # of a line that is text
 
@@ -112,6 +129,8 @@ def is_notice(piece: str, n_words: int) -> bool:
         return piece.startswith("^ ") and all(line.startswith("^ ") for line in _LINE_END.split(piece))
     seen = piece[:_SEEN_CHARS]
     if _NOTICE.match(seen) or (_CONTACT.match(seen) and _ADDRESS.search(piece)):
+        return True
+    if _REFERENCE.match(seen) or (n_words <= _CAPTION_WORDS and _CAPTION.match(seen) and not _LINE_END.search(piece)):
         return True
     return piece.startswith("^ ") or _is_of_mail(piece) or _is_of_data_base(piece) or _is_of_site(piece)
 

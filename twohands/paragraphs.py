@@ -34,6 +34,10 @@ CLAUSE_WORDS = 5  # fewer before a comma are a salutation
 LEAST_LEAD_WORDS = 3
 
 _TAIL = 1000  # characters in which a piece's last ones are looked for
+# Who spoke, and below it where and when: "at the Annual Conference of the Bank".
+_SPEECH = re.compile(
+    r"(?:^|\n)[^\w\n]*(?:\w+ )?(?:address|lecture|remarks|speech|statement) (?:delivered |given )?by\b", re.IGNORECASE
+)
 _SPACE = re.compile(r"\s+")
 _UNSEEN = dict.fromkeys(map(ord, SIGNS))
 _LINE = re.compile(r"[\r\n]")
@@ -161,7 +165,8 @@ def _is_headline(raw: str, n_words: int, *, is_open: bool) -> bool:
         return n_words <= HEADLINE_WORDS
     if is_led(raw.strip(), needs_colon=False) and not heads_contents(lines[0]):
         return False
-    return all(line and not line[0].islower() and len(line.split()) < MIN_WORDS for line in lines)
+    is_speech = _SPEECH.search(raw) is not None
+    return all(line and (is_speech or not line[0].islower()) and len(line.split()) < MIN_WORDS for line in lines)
 
 
 def _is_ended(raw: str, n_words: int, *, is_item: bool, is_beside_comma: bool) -> bool:

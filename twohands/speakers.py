@@ -22,7 +22,7 @@ _CHARS_BETWEEN_CHECKS = 20_000
 _NAMES_BETWEEN_CHECKS = 100
 _MARKS = 9
 # How a line begins that may begin with a name: in a capital, behind marks of Markdown.
-_BEGIN_OF_LINE = re.compile(rf"(?:\A|(?<=[\r\n]))[*_#>\[ \t\xa0\u3000]{{0,{_MARKS}}}[^\W\d_a-z]")
+_BEGIN_OF_LINE = re.compile(rf"(?:\A|(?<=[\r\n]))[*_#>\[ \t\xa0\u3000]{{0,{_MARKS}}}(?:\d{{1,3}}\.[ \t])?[^\W\d_a-z]")
 _LINE_END = re.compile(r"[\r\n]")
 _BROKEN_OFF = tuple("-\u2013\u2014\u2026)]")  # somebody is interrupted, or laughs
 _CUT_SHORT = ("--", "\u2013", "\u2014", "\u2026")
@@ -68,8 +68,14 @@ _BRACKETS = r"(?:[ ]?\([^()]{1,60}\)){0,3}"
 _BEGIN = rf"\A[*_#>\s]{{0,{_MARKS}}}"
 # As machines call those whom they tell apart in what they heard; "Chapter 1:" and "Table 2:" head text.
 NUMBERED = r"(?:S(?:peaker|PEAKER)|Interviewer|Moderator|Questioner|Witness)[ _]\d{1,3}"
-# `Name:`, `Name (Party) (14:03):`, and in Markdown `**Name:**`.
-_COLON = re.compile(rf"{_BEGIN}(?P<name>(?:{NUMBERED}|{_NAME}){_BRACKETS})[ ]?[*_]{{0,3}}[:\uff1a][*_]{{0,3}}(?:\s|\Z)")
+# Of a question, which is no part of a name: with it everybody who asks would be somebody else at each question.
+_QUESTION = r"(?:Q\d{1,4}\.?[*_]{0,3}[ ](?:\[\d{1,7}\][ ])?[*_]{0,3})?"
+# `1. Jane Doe (Leeds East) (Lab): What steps` of oral questions; before other names such numbers are a list's.
+_LISTED = re.compile(r"[*_\s]{0,9}\d{1,3}\.[ ](?=[^:]{1,70}\([^\W\d_][^()\d]+\) \([A-Z][A-Za-z /-]{1,20}\)[*_]{0,3}:)")
+# `Name:`, `Name (Party) (14:03):`, `Q12 Name:`, and in Markdown `**Name:**`.
+_COLON = re.compile(
+    rf"{_BEGIN}{_QUESTION}(?P<name>(?:{NUMBERED}|{_NAME}){_BRACKETS})[ ]?[*_]{{0,3}}[:\uff1a][*_]{{0,3}}(?:\s|\Z)"
+)
 # `Mr. McCONNELL. I thank` of records that set a full stop, `The SPEAKER pro tempore (Mr. Wu). The gentleman`. Only
 # behind Mr., Mrs. and Ms. are two letters a name: `The EU. It ruled`.
 _UPPER = "[A-Z\u00c0-\u00de]"
@@ -133,6 +139,7 @@ def _is_sure(name: str) -> bool:
 
 def _read_name(line: str, *, is_whole: bool, comes_again: bool = False) -> str:
     """The name that a line begins with; or that it is, where it is whole and has a title, or a seat and a party."""
+    line = _LISTED.sub("", line, count=1) if line[:1].isdigit() else line
     for pattern in (_COLON, _STOP):
         if (found := pattern.match(line)) and _is_name(found["name"]):
             return _TIME.sub("", found["name"])

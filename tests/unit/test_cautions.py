@@ -47,6 +47,15 @@ def test_english_with_some_words_of_another_language_is_english():
     assert not is_foreign("Der Spiegel and Die Zeit report that the law is to be read twice.")
 
 
+@pytest.mark.issue(4)
+def test_words_that_english_has_as_well_do_not_make_another_language():
+    assert not is_foreign("A: (laughs) I do not vote. I rule.")
+    assert not is_foreign("• Arden: 61 per cent foreign-held • Ostvik: 49 per cent • Grimnes: 33 per cent")
+    # The same words beside others, or beside letters with accents, do.
+    assert is_foreign("Fondi per porti, per ferrovie e per strade saranno stanziati entro luglio.")
+    assert is_foreign("Chcemy obniżyć podatki i cła, i otworzyć rynek.")
+
+
 @pytest.mark.parametrize(
     "text",
     [

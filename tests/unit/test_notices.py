@@ -48,6 +48,14 @@ NOTICES = [
     "Share this article\nFacebook\nTwitter\nLinkedIn\nEmail\nPrint",
     "Media contact: Ada Lind, +55 555 0142 55.",
     "(Updates to add what the minister said.)",
+    "**Figure 1. Loans to yards, 2010\u20132030.** *Source:* Bank of Lorn; own figures.",
+    "*Table A.2: Yards by owner. Source: Bank of Lorn.*",
+    "Lind, A. (2029). *Who lends to yards*. Lorn: Tide Press.",
+    "- Van Orme, D.-J., Dell, C. and Tarn, B. (2031a), 'Loans and their friends', Journal of Quays 12(3), 1\u201330.",
+    "Lind-Tarn, B. and Orme, D., 2030. The price of a berth. Lorn: Tide Press.",
+    "*This interview has been edited and condensed for clarity.*",
+    "This article was amended on 3 May 2031 to correct the number of yards that the bank lends to.",
+    "This story was updated on May 3. An earlier version gave the wrong price of a berth in Lorn.",
 ]
 TEXTS = [
     "Reporting by Member States. Each Member State shall report once a year on the aid that it has granted.",
@@ -104,6 +112,15 @@ TEXTS = [
     "The state will set the tolls of these:\n- Facebook\n- Twitter\n- YouTube\n- Telegram",
     "1. Notes to editors are not what the state should pay for, and nor is the press itself.",
     "For more information on the plan for 2031-2035 the state relies on the yards that it owns.",
+    "Figure 1 shows that the state lends to more yards than all banks do. The banks lend to fewer each year.",
+    "Box 1: The state should lend to no yard that a bank has turned down, and sell those that it has.",
+    "Table 2: Yards\nThe state should lend to no yard that a bank has turned down, and sell those that it has.",
+    "Table 2: " + "The state lends to yards, and the banks do not. " * 5,
+    "Lind, A. (2031) holds that the state should lend to no yard, and few of those who own one agree.",
+    "Lorn, U. and other ports were the state's until 2031. Then the market took them, and ships came.",
+    "This article was amended on 3 May 2031 to let the state take a yard that fails.",
+    "This report was corrected by events. The state had to lend, and an old plan was taken up.",
+    "This interview has been the end of the minister, who said that the state should own the quays.",
 ]
 
 

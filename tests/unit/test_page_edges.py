@@ -75,6 +75,9 @@ def test_notes_whose_marks_stand_above_are_not_read(mark, note):
     notes[1] = notes[1].translate({49: "2", 185: "\u00b2"}).replace("203\u0032", "2031")
     assert len(texts_of(f"{first}\n\n{second}\n\n{notes[0]}\n{notes[1]}\n\n{LAST}")) == 3
     assert len(texts_of(f"{first}\n\n{notes[0]}\n\n{second}\n\n{notes[1]}\n\n{LAST}")) == 3
+    # Under a rule, as print has them (#4).
+    for rule in ("_" * 15, "\u2014\u2014\u2014", " -----"):
+        assert len(texts_of(f"{first}\n\n{second}\n\n{rule}\n{notes[0]}\n{notes[1]}\n\n{LAST}")) == 3
     # Without a mark above, or not in a row, it is text.
     assert len(texts_of(f"{FIRST}\n\n{notes[0]}\n\n{LAST}")) == 3
     assert len(texts_of(f"{second}\n\n{notes[1]}\n\n{LAST}")) == 3
@@ -121,6 +124,7 @@ def test_a_sentence_goes_on_behind_notes_and_the_number_of_the_page():
     noted = HEAD.replace("chips", "chips1")
     assert texts_of(f"{noted}\n\n{note}\n\n{TAIL}\n\n{LAST}") == [FIRST.replace("chips", "chips1"), LAST]
     assert texts_of(f"{noted}\n\n{note}\n\n15\n\n{TAIL}\n\n{LAST}") == [FIRST.replace("chips", "chips1"), LAST]
+    assert texts_of(f"{noted}\n\n_____\n{note}\n\n{TAIL}\n\n{LAST}") == [FIRST.replace("chips", "chips1"), LAST]
 
 
 @pytest.mark.parametrize("text", ["1 Prices\n\n{}", "[2] {}", "[3] At [3] the board holds this: {}", "12 {}"])

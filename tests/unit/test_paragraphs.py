@@ -279,6 +279,36 @@ def test_wrapped_prose_is_parted_at_indents_and_verse_lists_and_quotations_are_n
         assert whole.text == normalise(other)
 
 
+ORDERED = """\
+   The board of the harbour met at noon and heard the clerk, who had
+counted the ribs in all of the yards that the savers have paid for,
+and the masts and the sails and the nails that were in their books.
+   It orders:
+     1.  the piers two and three shall be taken back before the frost,
+         and the cranes with them; and
+     2.  the savers shall be paid out of the fees that the pilots take.
+   The pilots regretted the order. The fees are theirs, they said, to
+set as they please, and nobody asked the savers to lend to the yards."""
+
+
+@pytest.mark.issue(4)
+def test_a_list_within_wrapped_prose_does_not_hide_its_indents():
+    """Whoever gave an order and whoever spoke against it were one paragraph, of one stance."""
+    paragraphs = split_paragraphs(f"{ORDERED}\n\n{LONG_A}")
+    assert [p.text.split()[1] for p in paragraphs[:3]] == ["board", "orders:", "pilots"]
+    assert paragraphs[1].text.endswith("that the pilots take.")
+
+
+@pytest.mark.issue(4)
+def test_who_spoke_at_what_is_no_text_before_a_speech():
+    head = "Remarks by Deputy Governor Helena Marsh\nat the Annual Conference of the Savings Institute\n9 October 2031"
+    for title in (head, f"Who sets the price\n{head}", head.replace("Remarks", "Keynote speech delivered")):
+        assert [p.text for p in split_paragraphs(f"{title}\n\n{LONG_A}")] == [LONG_A]
+    # Words that were wrapped, and say nothing of a speech, may be text.
+    text = "The board has seen the remarks of the clerk\non the price of bread, and of all that is made of it"
+    assert [p.text for p in split_paragraphs(f"{text}\n\n{LONG_A}")] == [normalise(text), LONG_A]
+
+
 @pytest.mark.issue(2)
 def test_a_list_of_short_pieces_is_read():
     items = [f"- Sell the depot of town {n} to its drivers" for n in range(4)]

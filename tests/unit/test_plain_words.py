@@ -109,9 +109,12 @@ def test_raised_links_to_notes_are_marks_and_other_raised_letters_are_not():
         "<p>It is sold.<sup><a href='#n1'>1</a></sup> To us,<a href='#n2'><sup>[2]</sup></a> on the 1<sup>st</sup>, "
         "of 10<sup>2</sup>, 10<sup>-<i>9</i></sup> and m<sup>2</sup>, 5<sup><a href='#n3'>3</a></sup> "
         "by him<sup><a href='#'>our clerk and his men</a></sup>.</p>"
+        "<p>It pays<sup><a href='#n4'>[footnote 4]</a></sup> and lends<sup><a href='#n5'>[nb 5]</a></sup>.</p>"
     )
     text = extract_text(page.encode(), suffix=".html", name="x")
-    assert text == "It is sold.[^1] To us,[^2] on the 1st, of 10^2, 10^-9 and m2, 5[^3] by himour clerk and his men."
+    first, second = text.split("\n\n")
+    assert first == "It is sold.[^1] To us,[^2] on the 1st, of 10^2, 10^-9 and m2, 5[^3] by himour clerk and his men."
+    assert second == "It pays[^4] and lends[^5]."
     deep = b"<sup>" * 20_000 + b"1"
     begun_s = time.process_time()
     extract_text(deep, suffix=".html", name="x")

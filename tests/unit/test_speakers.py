@@ -253,3 +253,28 @@ def test_short_turns_without_a_stop_are_one_speakers_and_those_who_are_interrupt
 def test_offices_are_names_and_marks_are_none():
     pieces = [f"Minister for Industrial Strategy: {LONG}", f"__TOM REED__: {OTHER}", f"__TOM REED__: {LONG}"]
     assert speakers_of(*pieces) == ["Minister for Industrial Strategy", "TOM REED", "TOM REED"]
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(("number", "between"), [("Q{} ", "\n\n"), ("Q{}.\t", "\n"), ("**Q{}** ", "\n\n")])
+def test_the_number_of_a_question_is_no_part_of_a_name(number, between):
+    asked = [number.format(n) + f"**{name}:** {LONG}" for n, name in ((9, "Chair"), (10, "Anna Berg"), (11, "Chair"))]
+    pieces = [asked[0], f"**Dr Reed:** {OTHER}", asked[1], f"**Dr Reed:** {OTHER}", asked[2]]
+    assert speakers_of(*pieces, between=between) == ["Chair", "Dr Reed", "Anna Berg", "Dr Reed", "Chair"]
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("number", ["{}. ", "Q{}. [90421{}] "])
+def test_a_numbered_question_is_not_the_words_of_whoever_spoke_before(number):
+    first, second = (number.format(n, n) for n in (1, 2))
+    asked = [f"{first}Anna Berg (Hull) (Lab): {LONG}", f"The Minister for Trade (Tom Reed): {OTHER}"]
+    asked.append(f"Anna Berg: {LONG}")
+    again = [f"{second}Sir Otto Lind (Quay North) (Con): {LONG}", f"The Minister for Trade: {OTHER}"]
+    names = ["Anna Berg (Hull) (Lab)", "The Minister for Trade (Tom Reed)", "Anna Berg"]
+    assert speakers_of(*asked, *again) == [*names, "Sir Otto Lind (Quay North) (Con)", "The Minister for Trade"]
+
+
+@pytest.mark.issue(4)
+def test_items_of_a_numbered_list_are_nobodys_words():
+    assert not any(speakers_of(f"1. President: {LONG}", f"2. Secretary: {OTHER}", f"3. Treasurer: {LONG}"))
+    assert not any(speakers_of(f"1. Energy (Grid) (Lines): {LONG}", f"2. Steel (Mills) (Plate): {OTHER}"))
