@@ -147,6 +147,14 @@ async def test_no_enum_holds_two_words_that_a_generated_client_would_call_alike(
     assert (await client.post("/predict", json={"inputs": "plan", "truncation_direction": "RIGHT"})).status_code == 422
 
 
+async def test_a_generated_client_that_takes_the_first_form_that_fits_loses_no_key(document):
+    forms = document["paths"]["/predict"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]["anyOf"]
+    nested = [form["items"]["items"]["$ref"] for form in forms if "items" in form["items"]]
+    schemas = document["components"]["schemas"]
+    required = [set(schemas[name.rsplit("/", 1)[1]]["required"]) for name in nested]
+    assert required[0] > required[1]  # the one with fewer keys would fit both
+
+
 async def test_the_length_header_needs_no_place_in_the_document_to_be_read(client):
     blob = struct.pack("<I", 4) + b"plan"
     described = b'{"inputs":[{"name":"text","shape":[1],"datatype":"BYTES","parameters":{"binary_data_size":8}}]}'
