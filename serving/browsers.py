@@ -17,8 +17,9 @@ from twohands.errors import ForbiddenError
 _SECURITY = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 _PREFLIGHT_HEADERS = {
     "access-control-allow-methods": "GET, POST, PATCH, DELETE",
+    # Hugging Face's client for JavaScript sets `user-agent`: Firefox then asks for it, and without leave sends nothing.
     "access-control-allow-headers": "authorization, content-type, x-api-key, inference-header-content-length, "
-    f"traceparent, tracestate, {REQUEST_ID_HEADER}",
+    f"traceparent, tracestate, user-agent, {REQUEST_ID_HEADER}",
     "access-control-max-age": "600",
 }
 # What answers tell beside their bodies, by any protocol.

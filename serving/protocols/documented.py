@@ -42,7 +42,9 @@ class RankedElement(_Strict):
     )
 
 
-RankedAnswer = list[RankedLabel] | list[list[RankedLabel]] | list[list[RankedElement]]
+# The Hub's before the other nested one, which has fewer keys: generated clients take the first that can be read, and
+# would drop `head`, `calibrated` and `threshold`.
+RankedAnswer = list[RankedLabel] | list[list[RankedElement]] | list[list[RankedLabel]]
 
 
 class InferFailure(_Strict):

@@ -160,6 +160,8 @@ def _check_parameters(wanted: InferRequest, known: dict[str, Any]) -> None:
             raise ProtocolError(f"output '{output.name}': binary_data must be true or false")
     if len(wanted.inputs) != 1 or wanted.inputs[0].name != "text":
         raise ProtocolError("expected one input, 'text'")
+    if not isinstance(wanted.parameters.get("binary_data_output", False), bool):
+        raise ProtocolError("parameters: binary_data_output must be true or false")
     check_content_type(wanted.parameters, "parameters")
     if any(name.startswith("sequence_") for name in wanted.parameters):
         raise ProtocolError("the model keeps no state between requests; leave the sequence parameters out")

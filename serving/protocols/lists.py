@@ -35,6 +35,10 @@ from twohands.taxonomy import Head
 
 _ITEM_SCHEMA = {"anyOf": [TEXT_SCHEMA, {"type": "array", "items": TEXT_SCHEMA, "minItems": 1, "maxItems": 1}]}
 _INPUTS_SCHEMA = {"anyOf": [TEXT_SCHEMA, {"type": "array", "items": _ITEM_SCHEMA, "minItems": 1}]}
+# Two enums: in one of all four, a client's generator that names them in capitals finds each name twice, and stops.
+_DIRECTION_SCHEMA = {
+    "anyOf": [{"enum": list(names), "type": "string"} for names in (("Right", "Left"), ("right", "left"))]
+}
 
 
 # What other clients of Hugging Face's send by habit, and which values ask for no more than is done anyway.
@@ -85,7 +89,9 @@ class ListRequest(BaseModel):
     )
     parameters: ListParameters | None = None
     truncate: bool | None = None
-    truncation_direction: Literal["Right", "right", "Left", "left"] = "Right"
+    truncation_direction: Annotated[Literal["Right", "right", "Left", "left"], WithJsonSchema(_DIRECTION_SCHEMA)] = (
+        "Right"
+    )
     raw_scores: bool = False
 
     @property

@@ -25,6 +25,9 @@ Datatype = Literal["BYTES", "FP32", "INT64", "BOOL"]
 
 
 def _read_parameters(value: object) -> object:
+    """Null is not given, be it of all parameters or of one: some clients write all their fields down."""
+    if isinstance(value, dict):
+        return {name: each for name, each in value.items() if each is not None}
     return {} if value is None else value
 
 
@@ -33,7 +36,7 @@ Parameters = Annotated[
     BeforeValidator(_read_parameters),
     WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]}, mode="validation"),
 ]
-"""What goes with a request, an input or an output; clients that write all their fields down send null for none."""
+"""What goes with a request, an input or an output."""
 
 
 class TensorIn(BaseModel):
@@ -167,8 +170,7 @@ def read_texts(tensor: TensorIn, raw: bytes) -> list[object]:
     if "shared_memory_region" in tensor.parameters:
         raise ProtocolError("shared memory is not supported; send the data with the request")
     check_content_type(tensor.parameters, f"input '{tensor.name}'")
-    # Null is not given, for clients that write all their fields down.
-    if {name for name, value in tensor.parameters.items() if value is not None} - _READ:
+    if tensor.parameters.keys() - _READ:
         raise ProtocolError(
             f"input '{tensor.name}': other parameters not supported; only {' and '.join(sorted(_READ))} are"
         )

@@ -277,7 +277,7 @@ async def test_a_named_site_may_ask_and_no_other(settings, classifier):
         assert asked.status_code == 204
         assert asked.headers["access-control-allow-origin"] == site
         allowed = set(asked.headers["access-control-allow-headers"].split(", "))
-        assert allowed >= {"authorization", "inference-header-content-length", "traceparent"}
+        assert allowed >= {"authorization", "inference-header-content-length", "traceparent", "user-agent"}
         assert "access-control-allow-credentials" not in asked.headers
         answered = await client.post("/v1/classify", json=BODY, headers={"origin": site})
         assert answered.headers["access-control-allow-origin"] == site

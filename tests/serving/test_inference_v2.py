@@ -125,6 +125,8 @@ KSERVE = {"id": "0a1b", "model_name": "tiny", "inputs": [make_input(["plan", "ma
         },
         {"model_name": "", "model_version": "", "outputs": [{"name": "label", "parameters": None}]},
         {"inputs": [make_input(["plan", "market"], parameters={"content_type": None, "headers": None})]},
+        {"parameters": {"binary_data_output": None, "content_type": None, "sequence_id": None}},
+        {"outputs": [{"name": "label", "parameters": {"binary_data": None, "classification": None, "headers": None}}]},
     ],
 )  # fmt: skip
 async def test_bodies_of_kserves_client_are_answered(client, more):
@@ -297,6 +299,7 @@ BROKEN = {
     "parameter of an input": {"inputs": [make_input(["plan"], parameters={"encoding": "base64"})]},
     "content type of no text": {"inputs": [make_input(["plan"], parameters={"content_type": ["str"]})]},
     "sequence": {"inputs": [make_input(["plan"])], "parameters": {"sequence_id": 1}},
+    "all outputs binary or not": {"inputs": [make_input(["plan"])], "parameters": {"binary_data_output": "true"}},
     "binary of no truth": {
         "inputs": [make_input(["plan"])], "outputs": [{"name": "label", "parameters": {"binary_data": 1}}]
     },

@@ -130,6 +130,31 @@ async def test_a_number_without_a_fraction_is_whole_as_json_schema_has_it(client
         assert (await client.post("/", json={"inputs": "plan", "parameters": {"top_k": wrong}})).status_code == 422
 
 
+def find_enums(schema):
+    if isinstance(schema, dict):
+        yield from [schema["enum"]] if isinstance(schema.get("enum"), list) else []
+    for part in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from find_enums(part)
+
+
+async def test_no_enum_holds_two_words_that_a_generated_client_would_call_alike(client, document):
+    enums = list(find_enums(document))
+    assert ["right", "left"] in enums
+    assert [names for names in enums if len({str(name).upper() for name in names}) < len(names)] == []
+    for direction in ("Right", "right", "Left", "left"):
+        wanted = {"inputs": "plan", "truncation_direction": direction}
+        assert (await client.post("/predict", json=wanted)).status_code == 200
+    assert (await client.post("/predict", json={"inputs": "plan", "truncation_direction": "RIGHT"})).status_code == 422
+
+
+async def test_a_generated_client_that_takes_the_first_form_that_fits_loses_no_key(document):
+    forms = document["paths"]["/predict"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]["anyOf"]
+    nested = [form["items"]["items"]["$ref"] for form in forms if "items" in form["items"]]
+    schemas = document["components"]["schemas"]
+    required = [set(schemas[name.rsplit("/", 1)[1]]["required"]) for name in nested]
+    assert required[0] > required[1]  # the one with fewer keys would fit both
+
+
 async def test_the_length_header_needs_no_place_in_the_document_to_be_read(client):
     blob = struct.pack("<I", 4) + b"plan"
     described = b'{"inputs":[{"name":"text","shape":[1],"datatype":"BYTES","parameters":{"binary_data_size":8}}]}'
