@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from training.room import RUN_COPIES, check_room, folder_bytes, telling_full_disk
 from twohands.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -172,23 +173,27 @@ def loso(
         splits, groups, taxonomy, passed_over, near_duplicate_jaccard=chosen.data.near_duplicate_jaccard
     )
     whole = make_in_domain(splits)
-    target.mkdir(parents=True, exist_ok=True)
-    in_domain = answer_beside(beside, splits, whole.asked) if beside else run(whole)
-    described = f"{beside.name}, as it is served" if beside else "the same recipe on all sources, fp32"
-    for number, (group, fold) in enumerate(folds, start=1):
-        _say(f"fold {number} of {len(folds)}, without {', '.join(source.name for source in group)}")
-        given = run(fold)
-        answers |= {source.name: given for source in group}
-        text = write_tables(
-            target,
-            groups,
-            answers,
-            in_domain,
-            taxonomy,
-            seed=chosen.seed,
-            held_out_split=held_out_split,
-            described=described,
-            passed_over=passed_over,
-        )
+    # Folds are run one after another, and each clears its checkpoints away once it has answered.
+    needed_bytes = RUN_COPIES * encoder.weights_bytes(chosen.encoder.num_layers) - folder_bytes(target)
+    check_room(target, needed_bytes=needed_bytes, option="--output")
+    with telling_full_disk(target):
+        target.mkdir(parents=True, exist_ok=True)
+        in_domain = answer_beside(beside, splits, whole.asked) if beside else run(whole)
+        described = f"{beside.name}, as it is served" if beside else "the same recipe on all sources, fp32"
+        for number, (group, fold) in enumerate(folds, start=1):
+            _say(f"fold {number} of {len(folds)}, without {', '.join(source.name for source in group)}")
+            given = run(fold)
+            answers |= {source.name: given for source in group}
+            text = write_tables(
+                target,
+                groups,
+                answers,
+                in_domain,
+                taxonomy,
+                seed=chosen.seed,
+                held_out_split=held_out_split,
+                described=described,
+                passed_over=passed_over,
+            )
     click.echo(text)
     _say(f"wrote loso.md and loso.json to {target}")

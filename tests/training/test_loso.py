@@ -1,6 +1,7 @@
 """Leave one source out: nothing of the source is learnt from, figures are those of the rows, and it is resumed."""
 
 import dataclasses
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -18,7 +19,7 @@ from training.loso import Source, _slug, answer_fold, deal_sources, list_sources
 from training.losocommands import loso
 from training.losotable import measure_source, summarise
 from training.restated import find_restated
-from twohands.errors import ConfigError, DataError, RunConflictError
+from twohands.errors import ConfigError, DataError, FileWriteError, RunConflictError
 from twohands.examples import Example
 
 SOURCES = ("gazette", "forum", "broadsheet")
@@ -411,3 +412,24 @@ def test_a_model_that_learnt_from_other_rows_is_not_taken_for_in_domain(config, 
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError):
         invoke(config, "--source", "forum", "--beside", tiny_model)
+
+
+@pytest.mark.issue(3)
+def test_a_folder_that_cannot_take_a_fold_is_named_before_anything_is_trained(config, tmp_path, monkeypatch):
+    (tmp_path / "notes").write_text("mine", encoding="utf-8")
+    with pytest.raises(FileWriteError, match="--output"):
+        invoke(config, "--output", tmp_path / "notes")
+    monkeypatch.setattr("training.room.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(FileWriteError, match="make room"):
+        invoke(config, "--output", tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("*.json"))
+
+
+@pytest.mark.issue(3)
+def test_a_disk_that_fills_up_during_a_fold_is_named(config, tmp_path, monkeypatch):
+    def fill(*_args: object, **_named: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("training.loso.fit", fill)
+    with pytest.raises(FileWriteError, match="goes on where it was"):
+        invoke(config, "--output", tmp_path / "out")
