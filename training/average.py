@@ -16,6 +16,7 @@ from training.encodercache import WEIGHTS_NAME
 from training.encoders import RUN_NAME
 from training.loop import CHECKPOINT, CONFIG_NAME
 from training.stages import read_run
+from training.weights import check_weights
 from training.upgrade import upgrade_dumped
 from twohands.errors import CheckpointError
 from twohands.hashing import sha256_of_file
@@ -73,6 +74,7 @@ def _check_alike(checkpoints: Sequence[Path]) -> list[dict[str, Any]]:
 def _mean_weights(checkpoints: Sequence[Path]) -> dict[str, torch.Tensor]:
     total: dict[str, torch.Tensor] = {}
     for number, checkpoint in enumerate(checkpoints):
+        check_weights(checkpoint / WEIGHTS_NAME)
         weights = load_file(checkpoint / WEIGHTS_NAME)
         if number and {name: value.shape for name, value in weights.items()} != {
             name: value.shape for name, value in total.items()

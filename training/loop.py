@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from zipfile import is_zipfile
 
 import datasets
 import torch
@@ -21,6 +22,7 @@ from training.batches import WindowCollator, average_windows, describe_cut, make
 from training.calibration import fit_rules
 from training.config import TrainConfig, dump_config
 from training.data import Splits, repeat_examples
+from training.encodercache import WEIGHTS_NAME
 from training.encoders import RUN_NAME, FoundEncoder
 from training.identity import LATER, check_apart, hint_of_export, identify_run, list_changes
 from training.kept import name_partial, write_kept
@@ -34,9 +36,10 @@ from training.restated import NONE_RESTATED, find_restated, pair_restated
 from training.stages import describe_replay, draw_replay, list_rows, read_origin
 from training.steps import Patience, StepPlan, is_over, plan_steps, warn_of_end
 from training.upgrade import upgrade_dumped
+from training.weights import check_weights
 from twohands.decide import decide_all
 from twohands.encoding import ParagraphEncoder
-from twohands.errors import RunConflictError
+from twohands.errors import CheckpointError, RunConflictError
 from twohands.examples import Example, encode_labels
 from twohands.metrics import score_heads
 from twohands.taxonomy import Taxonomy
@@ -109,12 +112,14 @@ class _MultiHeadTrainer(Trainer):
 
 
 def _is_whole(checkpoint: Path) -> bool:
-    """Whether the file that the Trainer writes last is there to its end: a kill can leave it empty or cut off."""
+    """Whether the file that the Trainer writes last is there to its end, and those before it, as after a power cut."""
     try:
         json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        check_weights(checkpoint / WEIGHTS_NAME)
+    except (OSError, ValueError, CheckpointError):
         return False
-    return True
+    # What torch writes is a ZIP file, whose directory stands at its end.
+    return is_zipfile(checkpoint / "optimizer.pt")
 
 
 def _last_whole_checkpoint(folder: Path) -> Path | None:

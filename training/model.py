@@ -16,8 +16,10 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from training.encodercache import WEIGHTS_NAME
 from training.encoders import FoundEncoder, publish_encoder_name
 from training.students import shorten_model
+from training.weights import check_weights
 from twohands.errors import EncoderError
 from twohands.taxonomy import Taxonomy
 
@@ -212,7 +214,12 @@ def load_checkpoint(folder: Path) -> PreTrainedModel:
 
     Returns:
         The model.
+
+    Raises:
+        CheckpointError: its weights are cut off.
     """
+    if (weights := folder / WEIGHTS_NAME).is_file():
+        check_weights(weights)
     with quiet():
         model = AutoModelForSequenceClassification.from_pretrained(
             folder, attn_implementation="eager", dtype=torch.float32, local_files_only=True

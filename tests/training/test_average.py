@@ -1,6 +1,7 @@
 """The mean of checkpoints: weights, rows and refusals."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -14,6 +15,7 @@ from training.card import describe_recipe
 from training.commands import average, export
 from training.config import load_config
 from training.data import load_splits
+from training.model import load_checkpoint
 from training.stages import check_not_learnt
 from twohands.errors import CheckpointError, LeakError, RunConflictError
 from twohands.hashing import sha256_of_file
@@ -193,3 +195,15 @@ def test_what_is_in_the_way_is_left_alone(two, tmp_path):
     (tmp_path / "other").mkdir()
     with pytest.raises(RunConflictError, match="not a checkpoint"):
         average_checkpoints(two, tmp_path / "other", overwrite=True)
+
+
+@pytest.mark.parametrize("n_bytes", [0, 4, 5000])
+def test_weights_that_a_copy_cut_off_are_named(n_bytes, two, tmp_path):
+    """They ended in a traceback of the library that reads them, wherever a checkpoint is read."""
+    broken = tmp_path / "broken"
+    shutil.copytree(two[0], broken)
+    os.truncate(broken / "model.safetensors", n_bytes)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors is damaged .*copy the checkpoint again"):
+        average_checkpoints([two[1], broken], tmp_path / "mean", overwrite=False)
+    with pytest.raises(CheckpointError, match="copy the checkpoint again"):
+        load_checkpoint(broken)

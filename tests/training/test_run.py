@@ -151,6 +151,22 @@ def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(write_run, tmp_path, ca
         assert losses(facts) == pytest.approx(whole, abs=1e-6)
 
 
+@pytest.mark.issue(3)
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt"])
+def test_a_checkpoint_of_which_a_power_cut_left_a_part_is_passed_over(name, write_run, tmp_path, capsys):
+    """Going on from it ended in a traceback, and so at each call after."""
+    path = write_run(n_rows=32, epochs=2, selection__evaluations_per_epoch=2, selection__patience=100)
+    run_dir = tmp_path / "run"
+    whole = losses(run_fit(path, run_dir))
+    shutil.rmtree(run_dir / "checkpoint")
+    last = max((run_dir / "trainer").glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]))
+    os.truncate(last / name, (last / name).stat().st_size // 2)
+    facts = run_fit(path, run_dir)
+    assert facts["resumed"] is True
+    assert "going on from step" in capsys.readouterr().err
+    assert losses(facts) == pytest.approx(whole, abs=1e-6)
+
+
 def test_a_finished_run_is_not_trained_again(write_run, tmp_path, capsys):
     path = write_run(window={"max_tokens": 64, "overlap_tokens": 16, "max_windows": 1})
     run_fit(path, tmp_path / "run")
