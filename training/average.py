@@ -16,8 +16,8 @@ from training.encodercache import WEIGHTS_NAME
 from training.encoders import RUN_NAME
 from training.loop import CHECKPOINT, CONFIG_NAME
 from training.stages import read_run
-from training.weights import check_weights
 from training.upgrade import upgrade_dumped
+from training.weights import check_weights
 from twohands.errors import CheckpointError
 from twohands.hashing import sha256_of_file
 from twohands.manifest import TOKENIZER_NAME

@@ -200,7 +200,7 @@ def check_sheet(path: Path) -> None:
     Raises:
         FileWriteError: it ends in neither `.csv` nor `.jsonl`.
     """
-    if path.suffix not in _SUFFIXES:
+    if path.suffix.lower() not in _SUFFIXES:
         raise FileWriteError(f"{path} ends in {path.suffix!r}; a sheet is one of {', '.join(_SUFFIXES)}")
 
 
@@ -230,7 +230,7 @@ def write_sheet(path: Path, candidates: Sequence[tuple[Candidate, str]], taxonom
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        is_csv = path.suffix == ".csv"
+        is_csv = path.suffix.lower() == ".csv"
         # Excel takes CSV without the mark for the machine's own alphabet, and saves misread accents again.
         with partial.open("w", encoding="utf-8-sig" if is_csv else "utf-8", newline="") as stream:
             if is_csv:

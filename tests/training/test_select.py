@@ -209,12 +209,13 @@ def test_a_sheet_of_half_labelled_rows_keeps_their_labels_and_is_laid_over_them(
     write_rows(tmp_path / "train.jsonl", full_rows("t"))
     write_rows(tmp_path / "dev.jsonl", full_rows("d"))
     told = {}
-    for name in ("sheet.csv", "sheet.jsonl"):
+    for name in ("sheet.csv", "sheet.jsonl", "OTHER.CSV"):
         arguments = [RELEASED, "--data", str(tmp_path / "half.jsonl"), "--rows", "9", "--output", str(tmp_path / name)]
         told[name] = CliRunner().invoke(select, arguments, catch_exceptions=False).stderr
         assert "4 of 9: there are no more" in told[name]
         assert f"data.train=[..., {tmp_path / name}]" in told[name]
         assert f"data.labels=[{tmp_path / name}]" in told[name]
+    assert (tmp_path / "OTHER.CSV").read_bytes() == (tmp_path / "sheet.csv").read_bytes()
     found = {row["id"]: (row["stance"], row["topics"]) for row in read_csv(tmp_path / "sheet.csv")}
     assert found == {"h0": ("neutral", ""), "h1": ("", "sanctions|regulation"), "h2": ("", "-"), "h3": ("", "")}
     lines = [json.loads(line) for line in (tmp_path / "sheet.jsonl").read_text("utf-8").splitlines()]
