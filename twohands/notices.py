@@ -8,6 +8,7 @@ import re
 from twohands.mail_header import is_mail_header
 
 MAX_WORDS = 120  # of a notice; what is longer is text, however it begins
+MAX_LEGAL_WORDS = 400  # of what stands below a mail, whose first words no text begins with
 
 _BEGIN = r"[^\w\u00a9(]*"  # rules, marks of emphasis and of lists
 _NETWORKS = r"(?:social media|twitter|facebook|linkedin|instagram|bluesky|threads|mastodon|youtube|telegram)"
@@ -31,7 +32,7 @@ _NOTICE = re.compile(
     rf"|copyright \d{{4}}(?:[-\u2013]\d{{4}})? (?:by )?(?-i:[A-Z]){_OWNER}|all rights reserved(?=\W*\Z|\s*[.|,;])"
     r"|(?:printed by (?-i:[A-Z])|promoted by|(?:printed|promoted) and (?:printed|published|promoted) by)"
     r".{1,80} on behalf of\b"
-    r"|(?:the )?(?:views|opinions) (?:and (?:views|opinions) )?expressed (?:(?!\bthat\b)[^.;]){0,60}?"
+    r"|(?:the |any )?(?:views|opinions) (?:(?:and|or) (?:views|opinions) )?expressed (?:(?!\bthat\b)[^.;]){0,60}?"
     r"(?:are (?:solely |entirely )?(?:those (?!that\b)|my |our )"
     r"|(?:do|should) not (?:necessarily )?(?:reflect |represent |be attributed to ))"
     r"|notes? (?:to|for) (?:the )?editors?\b(?! (?:of|who|at|in|that)\b)"
@@ -63,6 +64,32 @@ _NOTICE = re.compile(
     r"|end of document\Z|body:\s*\Z"
     r")",
     re.IGNORECASE | re.DOTALL,
+)
+# Of lawyers, below mails. Between the verb and these words is nothing else: "This Communication is about privileged
+# access to ports" is text.
+_MAIL = r"(?:e-?mail|message|communication|transmission)"
+_THIS_MAIL = (
+    r"(?:this|the (?:contents?|information) (?:contained )?(?:in|of|transmitted (?:by|in|with)) this) "
+    rf"(?:electronic )?{_MAIL}(?: (?:message|transmission))?"
+)
+_FILES = r"(?:attach(?:ed|ments?)|files?|information)\b"
+_WITH_FILES = rf"(?:,? \(?(?:and|including|together with|with) [^.]{{0,60}}\b{_FILES}[^.]{{0,60}}?)?"
+_CONFIDENTIAL = re.compile(
+    _BEGIN
+    + (
+        r"(?:(?:(?:legal |important )?(?:confidentiality|disclaimer|legal|privacy)(?: (?:note|notice|statement))?"
+        r"|important|notice|note|warning)\W{1,3})?(?:"
+        rf"{_THIS_MAIL}{_WITH_FILES} (?:is|are|may be|may contain|contains?) (?:"
+        r"(?:(?:also|and|and/or|be|contain|information|is|legally|may|or|personal|private|proprietary|strictly|that|the"
+        r"|which),? ){0,8}(?:confidential|privileged)\b"
+        r"|(?:intended|meant) (?:only |solely |exclusively )?for (?:the )?(?:[\w-]+ ){0,3}"
+        r"(?:use|person|addressees?|recipients?|individuals?)\b)"
+        r"|if you (?:are not the (?:intended|named) (?:addressee|recipient)\b"
+        rf"|have received this {_MAIL} (?:by mistake|in error)\b)"
+        r"|(?:please |do )?(?:consider|think (?:about|of)) the environment before (?:you )?print"
+        rf"|{_THIS_MAIL} (?:has been|was) (?:checked|scanned) (?:by|for|with)\b)"
+    ).replace(" ", r"\s{1,3}"),  # lines may end anywhere
+    re.IGNORECASE,
 )
 # Whom to ask is one where it says how.
 _CONTACT = re.compile(
@@ -123,11 +150,13 @@ def is_notice(piece: str, n_words: int) -> bool:
         n_words: how many words it has.
 
     Returns:
-        False for all that is longer than `MAX_WORDS`.
+        False for all that is longer than `MAX_WORDS`, but what lawyers put below a mail.
     """
+    seen = piece[:_SEEN_CHARS]
+    if n_words <= MAX_LEGAL_WORDS and _CONFIDENTIAL.match(seen):
+        return True
     if n_words > MAX_WORDS:
         return piece.startswith("^ ") and all(line.startswith("^ ") for line in _LINE_END.split(piece))
-    seen = piece[:_SEEN_CHARS]
     if _NOTICE.match(seen) or (_CONTACT.match(seen) and _ADDRESS.search(piece)):
         return True
     if _REFERENCE.match(seen) or (n_words <= _CAPTION_WORDS and _CAPTION.match(seen) and not _LINE_END.search(piece)):

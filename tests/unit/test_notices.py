@@ -57,7 +57,25 @@ NOTICES = [
     "This article was amended on 3 May 2031 to correct the number of yards that the bank lends to.",
     "This story was updated on May 3. An earlier version gave the wrong price of a berth in Lorn.",
 ]
+BELOW_MAILS = [
+    "This e-mail and any attachments are confidential and may be privileged.",
+    "This email (including any attached files) is intended only for the use of the person to whom it is sent.",
+    "CONFIDENTIALITY NOTICE: This message may contain confidential or privileged information.",
+    "Disclaimer: The information contained in this communication is strictly confidential.",
+    "The contents of this email are confidential and\nmeant for those to whom it is sent.",
+    "This message is intended solely for the addressee.",
+    "If you are not the intended recipient, tell us and delete what you were sent.",
+    "If you have received this message in error, please tell the sender.",
+    "Please consider the environment before printing this letter.",
+    "This email has been scanned for viruses by Tide Guard.",
+    "Any views or opinions expressed in this email are solely those of its author.",
+]
 TEXTS = [
+    "This Communication is about privileged access to ports, and sets out what the state will do for the yards.",
+    "This message is meant for the yards: the state will lend to none that builds abroad.",
+    "The information in this act is confidential, and those who sell it to other firms are to be fined.",
+    "This message was sent by the minister, who may be confident that the state will lend.",
+    "If you are not paid by the state, the market will have to pay you, said the minister.",
     "Reporting by Member States. Each Member State shall report once a year on the aid that it has granted.",
     "Copyright rules should follow prices, the board holds, and not the wishes of those who print.",
     "Copyright 2031 reforms left the publishers with less than they had asked for, and said so.",
@@ -133,6 +151,18 @@ def test_a_notice_is_not_read_wherever_it_stands_unless_it_is_all(notice):
     assert texts_of(notice, FIRST, notice, LAST, notice) == [FIRST, LAST]
     assert texts_of(notice, notice)
     assert texts_of(FIRST, notice + " " + "And so on and on." * 40)[1:]  # too long to be one
+
+
+@pytest.mark.parametrize("notice", BELOW_MAILS)
+def test_what_lawyers_put_below_a_mail_is_not_read(notice):
+    assert texts_of(FIRST, notice, LAST, notice) == [FIRST, LAST]
+    assert texts_of(notice)
+
+
+def test_what_lawyers_put_below_a_mail_may_be_long_but_is_no_text_of_many_pages():
+    rest = " It may not be read, kept or sent on by others." * 15
+    assert texts_of(FIRST, BELOW_MAILS[0] + rest) == [FIRST]
+    assert len(texts_of(FIRST, BELOW_MAILS[0] + rest * 4)) == 2
 
 
 @pytest.mark.parametrize("text", TEXTS)
