@@ -48,12 +48,14 @@ DOCUMENTS_PATH = "/v1/documents"
 router = APIRouter()
 
 _DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+_MAIL = "message/rfc822"
 _SUFFIXES = {
     "text/plain": ".txt",
     "text/markdown": ".txt",
     "text/html": ".html",
     "application/pdf": ".pdf",
     _DOCX: ".docx",
+    _MAIL: ".eml",
 }
 _ALSO_READ = {
     "text/x-markdown": "text/markdown",
@@ -150,7 +152,7 @@ def _read_type(headers: Mapping[str, str]) -> _Wanted:
     if media_type != _JSON and media_type not in _SUFFIXES:
         read = ", ".join([*_SUFFIXES, *_ALSO_READ])
         raise MediaTypeError(f"send a document with its `content-type`: {read} or {_JSON}")
-    is_text = media_type not in {_JSON, "application/pdf", _DOCX}
+    is_text = media_type not in {_JSON, "application/pdf", _DOCX, _MAIL}
     charset = _read_charset(headers["content-type"]) if is_text else None
     return _Wanted(media_type, charset=charset)
 
@@ -301,6 +303,7 @@ async def _lines(
                 "text/html": {"schema": {"type": "string"}},
                 "application/pdf": {"schema": {"type": "string", "format": "binary"}},
                 _DOCX: {"schema": {"type": "string", "format": "binary"}},
+                _MAIL: {"schema": {"type": "string", "format": "binary"}},
             },
         },
     },
@@ -313,7 +316,7 @@ async def classify_document(
     lines: Annotated[bool, Query(description=LINES)] = False,
     threshold: Annotated[list[str], Query(description="LABEL=VALUE, as in the command line")] = [],  # noqa: B006
 ) -> Response:
-    """Classify a document: text, HTML, PDF or .docx, as the body itself, or text within JSON.
+    """Classify a document: text, HTML, PDF, .docx or an e-mail (.eml), as the body itself, or text within JSON.
 
     It is split into paragraphs, each is classified, and the summary gives the share of each label over the whole
     with an interval that is wide where paragraphs are uncertain. With `accept: application/x-ndjson` the answer comes
@@ -345,6 +348,8 @@ async def classify_document(
         "n_paragraphs": len(paragraphs),
         "text": None if is_as_sent else read.text,
     }
+    if read.notes:
+        document["notes"] = list(read.notes)
     answered = {"model": identity, "document": document}
     groups = _classify(service, paragraphs, wanted)
     evidence_error = _tell_no_evidence(settings.request_timeout_s) if wanted.explain else None

@@ -75,7 +75,8 @@ class DocumentParagraph(Prediction):
     page: int | None = Field(default=None, ge=1, description="of a PDF: the page on which it begins, counted from 1")
     section: str | None = Field(
         default=None,
-        description="the last heading above it, where headings are marked: HTML, .docx, PDF, Markdown",
+        description="the last heading above it, where headings are marked: HTML, .docx, PDF, Markdown; "
+        "in an e-mail also its subject",
     )
     speaker: str | None = Field(
         default=None, description="of a transcript: who speaks, as the name stands where they first begin"
@@ -111,6 +112,9 @@ class DocumentInfo(_Strict):
     n_chars: int
     n_paragraphs: int
     text: str | None = Field(description="what offsets count in, where it is not the text that was sent")
+    notes: list[str] | None = Field(
+        default=None, description="of an e-mail, where there are any: what of it is not read, such as attachments"
+    )
 
 
 class DocumentResponse(_Strict):

@@ -1,4 +1,4 @@
-"""Owns the reading of foreign documents: HTML, PDF and .docx in a process of their own, with bounds on time and memory.
+"""Owns the reading of foreign documents: HTML, PDF, .docx and mails in a process of their own, bounded in time, memory.
 
 A file from anywhere may be made to cost hours or gigabytes; the process that reads it is the only one it can harm.
 Run as a program with SUFFIX, SECONDS and perhaps CHARSET, it reads the document from standard input.
@@ -32,16 +32,16 @@ async def extract(content: bytes, *, suffix: str, timeout_s: float, charset: str
 
     Args:
         content: its bytes.
-        suffix: `.txt`, `.html`, `.pdf` or `.docx`.
+        suffix: `.txt`, `.html`, `.pdf`, `.docx` or `.eml`.
         timeout_s: longest time it may take.
         charset: the encoding of text or HTML where it was declared, by a name that `find_codec` knows.
 
     Returns:
-        Its text, paragraphs parted by blank lines, and where pages begin in it.
+        Its text, paragraphs parted by blank lines, where pages begin in it, and what of it is not read.
 
     Raises:
         DocumentError: it cannot be read, holds no text, or takes too long or too much memory.
-        MissingExtraError: HTML, PDF or .docx without the extra `documents`.
+        MissingExtraError: HTML, PDF, .docx or .eml without the extra `documents`.
         DocumentReaderError: the process that would read it did not start; the log says why.
     """
     if suffix == ".txt":
@@ -86,8 +86,8 @@ def _decode(output: bytes) -> str:
 
 
 def _read_output(output: bytes) -> DocumentText:
-    starts, _, text = _decode(output).partition("\n")
-    return DocumentText(text, json.loads(starts))
+    told, _, text = _decode(output).partition("\n")
+    return DocumentText(text, *json.loads(told))
 
 
 def _tell_start() -> None:
@@ -109,7 +109,7 @@ def _bound_resources(timeout_s: int) -> None:
 def main(suffix: str, timeout_s: int, charset: str | None = None) -> int:
     """Read a document from standard input and write to standard output what it holds, or what is wrong with it.
 
-    That is a line with the list of where pages begin, and the text.
+    That is a line with the list of where pages begin and that of notes, and the text.
 
     Args:
         suffix: what the document is.
@@ -126,7 +126,7 @@ def main(suffix: str, timeout_s: int, charset: str | None = None) -> int:
     except (FileReadError, MissingExtraError) as error:
         sys.stdout.write(json.dumps({"code": error.code, "message": str(error)}))
         return _FAILED
-    sys.stdout.buffer.write(json.dumps(list(document.page_starts)).encode() + b"\n")
+    sys.stdout.buffer.write(json.dumps([list(document.page_starts), list(document.notes)]).encode() + b"\n")
     sys.stdout.buffer.write(document.text.encode("utf-8", "replace"))
     return 0
 

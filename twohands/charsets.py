@@ -124,6 +124,26 @@ def decode(content: bytes, codec: str, *, errors: str = "strict") -> str:
         return codecs.charmap_decode(content, errors, _make_table(codec))[0]
 
 
+def decode_faulty(content: bytes, known: str) -> str:
+    """Decode what is not all of the encoding that it is said to be, and has no byte order mark.
+
+    Args:
+        content: of a document.
+        known: what it is said to be, from `find_codec`; "utf-8" where nothing is said and nothing shall be guessed.
+
+    Returns:
+        Its text: of UTF-8 if it is valid as such, or if most of it is and nothing else is said; else of what is said,
+        where windows-1252 stands for a UTF-8 that it is not. What is none of it becomes U+FFFD.
+    """
+    if known != "utf-8":
+        with suppress(UnicodeDecodeError):  # hardly any other text is valid by chance
+            return content.decode("utf-8")
+        return decode(content, known, errors="replace")
+    if is_mostly_utf_8(content):
+        return content.decode("utf-8", "replace")
+    return decode(content, "cp1252")  # said by mistake, as of pages that were made on Windows
+
+
 def read_utf_8_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Turn lines of UTF-16 or UTF-32 that begin with a byte order mark, as PowerShell writes them, into UTF-8.
 

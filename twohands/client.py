@@ -193,7 +193,8 @@ class Client:
 
         Args:
             content: text, or the bytes of a file.
-            media_type: of the bytes: text/plain, text/markdown, text/html, application/pdf or that of .docx.
+            media_type: of the bytes: text/plain, text/markdown, text/html, message/rfc822, application/pdf or that of
+                .docx.
             thresholds: as in `classify`.
             explain: ask for evidence.
             model: which of those that are served; None is the default one.

@@ -1,6 +1,6 @@
 """Owns document file -> raw text with its paragraphs parted by blank lines. Knows nothing of labels or models.
 
-Plain text needs nothing; HTML, PDF and .docx need the extra `documents`.
+Plain text needs nothing; HTML, PDF, .docx and .eml need the extra `documents`.
 """
 
 from bisect import bisect_right
@@ -14,19 +14,24 @@ from twohands.docx_text import docx_to_html
 from twohands.errors import FileReadError
 from twohands.extras import import_extra
 from twohands.html_text import html_to_text
+from twohands.mail_text import is_encoded_mail, read_mail
 from twohands.pdf_text import read_pdf
 
 TEXT_SUFFIXES = (".txt", ".md", ".srt", ".vtt")
-MARKUP_SUFFIXES = (".html", ".htm", ".pdf", ".docx")
+MARKUP_SUFFIXES = (".html", ".htm", ".pdf", ".docx", ".eml")
 DOCUMENT_SUFFIXES = TEXT_SUFFIXES + MARKUP_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentText:
-    """The raw text of a document, and of a PDF where each of its pages begins in it, in characters."""
+    """The raw text of a document, and of a PDF where each of its pages begins in it, in characters.
+
+    `notes` say what of a mail is not read, such as what is attached to it.
+    """
 
     text: str
     page_starts: Sequence[int] = ()
+    notes: Sequence[str] = ()
 
     def find_page(self, start: int) -> int | None:
         """The page on which a character stands, counted from 1 as viewers do; None where there are no pages."""
@@ -88,8 +93,8 @@ def extract_document(content: bytes, *, suffix: str, name: str, charset: str | N
         Its text as `read_document` has it, and where pages begin.
 
     Raises:
-        FileReadError: it is not what its suffix or `charset` says, or a PDF without text.
-        MissingExtraError: HTML, PDF or .docx without the extra `documents`.
+        FileReadError: it is not what its suffix or `charset` says, or a PDF or a mail without text.
+        MissingExtraError: HTML, PDF, .docx or .eml without the extra `documents`.
     """
     codec = find_codec(charset) if charset else None
     if charset and codec is None:
@@ -98,10 +103,19 @@ def extract_document(content: bytes, *, suffix: str, name: str, charset: str | N
     if kind == ".pdf":
         return DocumentText(*read_pdf(content, name, pypdf=import_reader(kind)))
     if kind in TEXT_SUFFIXES:
-        return DocumentText(decode_text(content, name, charset=charset))
+        text = decode_text(content, name, charset=charset)
+        if is_encoded_mail(text):
+            raise FileReadError(
+                f"{name} is an e-mail as it is sent, with its codes; name it .eml, or send it as message/rfc822, and "
+                "its text alone is read"
+            )
+        return DocumentText(text)
     if kind == ".docx":
         bs4 = import_reader(kind)
         return DocumentText(html_to_text(docx_to_html(content, name), bs4=bs4, codec="utf-8"))
+    if kind == ".eml":
+        text, notes = read_mail(content, name, bs4=import_reader(kind))
+        return DocumentText(text, notes=notes)
     return DocumentText(html_to_text(content, bs4=import_reader(kind), codec=codec, name=name))
 
 
@@ -118,8 +132,8 @@ def extract_text(content: bytes, *, suffix: str, name: str, charset: str | None 
         As `read_document`.
 
     Raises:
-        FileReadError: it is not what its suffix or `charset` says, or a PDF without text.
-        MissingExtraError: HTML, PDF or .docx without the extra `documents`.
+        FileReadError: it is not what its suffix or `charset` says, or a PDF or a mail without text.
+        MissingExtraError: HTML, PDF, .docx or .eml without the extra `documents`.
     """
     return extract_document(content, suffix=suffix, name=name, charset=charset).text
 
@@ -135,7 +149,7 @@ def open_document(path: Path) -> DocumentText:
 
     Raises:
         FileReadError: the document cannot be read, or is not what its name says.
-        MissingExtraError: HTML, PDF or .docx without the extra `documents`.
+        MissingExtraError: HTML, PDF, .docx or .eml without the extra `documents`.
     """
     try:
         content = path.read_bytes()
@@ -156,6 +170,6 @@ def read_document(path: Path) -> str:
 
     Raises:
         FileReadError: the document cannot be read, or is not what its name says.
-        MissingExtraError: HTML, PDF or .docx without the extra `documents`.
+        MissingExtraError: HTML, PDF, .docx or .eml without the extra `documents`.
     """
     return open_document(path).text

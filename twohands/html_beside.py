@@ -29,10 +29,25 @@ _CAPTION = re.compile(r"(?:[\w-]+[-_])?caption(?:[-_]+(?:text|body|content))?")
 # Of pictures by their names; others may be of a film that is written down, or set over a slide with the text.
 _OF_PICTURES = {"figure", "gallery", "image", "img", "media", "photo", "picture", "thumb", "wp"}
 _OF_TEXT = {"banner", "carousel", "closed", "hero", "slide", "slider"}
+# Of blockquotes in mails, beside `type=cite`: one alone may be of what the writer quotes of a law.
+_OF_MAILS = {"gmail_quote", "protonmail_quote", "yahoo_quoted", "moz-cite", "tutanota_quote"}
 _NOTES = {"footnote", "footnotes", "endnote", "endnotes", "doc-footnote", "doc-endnote", "doc-endnotes", "references"}
 _NOTES |= {"msofootnotetext", "msoendnotetext"}  # of Word
 # Of Word, too; pages keep it where they lose its classes.
 _NOTE_ANCHOR = re.compile(r"_?(?:ftn|edn)\d{1,4}")  # codespell:ignore
+
+
+def is_quoted_mail(classes: Iterable[str], kind: str) -> bool:
+    """Say whether a blockquote of a mail is what programs quote of the one that it answers.
+
+    Args:
+        classes: its own.
+        kind: its attribute `type`.
+
+    Returns:
+        False for a quotation that the writer makes.
+    """
+    return kind.lower() == "cite" or not _OF_MAILS.isdisjoint(map(str.lower, classes))
 
 
 def is_beside(classes: Iterable[str], name: str, *, is_linked: bool) -> bool:

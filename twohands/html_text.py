@@ -5,17 +5,17 @@ import re
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from itertools import groupby, islice
 from types import ModuleType
 from typing import Any
 
-from twohands.charsets import decode, find_codec, find_marked_codec, is_mostly_utf_8
+from twohands.charsets import decode, decode_faulty, find_codec, find_marked_codec, is_mostly_utf_8
 from twohands.errors import FileReadError
-from twohands.html_beside import is_beside
+from twohands.html_beside import is_beside, is_quoted_mail
 from twohands.html_markup import simplify_markup
 from twohands.html_sizes import BLOCKS, Size, descend, find_role, is_heading, is_main, list_classes, measure
 from twohands.html_walk import ITEM_ENDS, walk
+from twohands.mail_header import is_forwarded
 from twohands.runs import MIN_WORDS
 
 # What a reader of the page would not call its text. Not `head`: its end tag is optional, and without one the parser
@@ -37,7 +37,17 @@ _FRAME_ROLES = {"navigation", "complementary", "banner", "contentinfo", "search"
 _DIALOG_ROLES = {"dialog", "alertdialog"}
 _HIDDEN_SHARE = 0.2  # of the page's text; what is hidden in one way, or framed, and is as much, is text
 _UNSEEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.IGNORECASE)
-_ATTRIBUTES = {"aria-hidden", "aria-modal", "class", "hidden", "id", "name", "role", "style"}  # all that are read below
+_ATTRIBUTES = {
+    "aria-hidden",
+    "aria-modal",
+    "class",
+    "hidden",
+    "id",
+    "name",
+    "role",
+    "style",
+    "type",
+}  # all that are read below
 _COMMENTS = {"comments", "comments-area", "comments-section", "comment-section", "comment-list", "commentlist"}
 _CELLS = {"td", "th"}
 _FIGURES_SHARE = 1 / 3  # of the words in a table's cells, from which on these are figures and what they are of
@@ -45,6 +55,7 @@ _FIGURES_SHARE = 1 / 3  # of the words in a table's cells, from which on these a
 # was copied badly may hold a few, however short it is, and one that was saved badly may be filled up with NUL.
 _DATA = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _DATA_SHARE, _MIN_DATA = 0.02, 5
+_FORWARD_CHARS = 2000  # of what a mail quotes, at whose begin it says that it is forwarded
 
 
 def _find_outermost(top: Any, is_wanted: Callable[[Any], bool], bs4: ModuleType) -> list[Any]:  # noqa: ANN401 - as above
@@ -237,6 +248,19 @@ def _drop_named(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of 
         _drop_seen(found, bs4)
 
 
+def _drop_quoted_mail(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of an optional library
+    """Take away what a mail quotes of those that it answers, but where it says nothing else; what it forwards stays."""
+
+    def is_quoted(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
+        return tag.name == "blockquote" and is_quoted_mail(list_classes(tag), str(tag.get("type") or ""))
+
+    found = _find_outermost(soup, is_quoted, bs4)
+    found = [tag for tag in found if not is_forwarded(tag.get_text("\n")[:_FORWARD_CHARS].strip())]
+    sizes = measure(soup, bs4)
+    if sum(sizes[id(tag)].n_words for tag in found) < sizes[id(soup)].n_words:
+        _drop_seen(found, bs4)
+
+
 def _drop_forms(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of an optional library
     """Take away forms, and from one that holds the article only its labels."""
     sizes = measure(soup, bs4)  # without what was dropped, which may have been most of the text outside a form
@@ -303,14 +327,8 @@ def _decode_faulty(content: bytes, bs4: ModuleType, known: str | None) -> str:
 
     A guess depends on which libraries are installed, and one bad byte spoilt all other letters by it (#4).
     """
-    if known and known != "utf-8":
-        with suppress(UnicodeDecodeError):  # hardly any other text is valid by chance
-            return content.decode("utf-8")
-        return decode(content, known, errors="replace")
-    if is_mostly_utf_8(content):
-        return content.decode("utf-8", "replace")
-    if known:  # by mistake, as of pages that were made on Windows
-        return decode(content, "cp1252")
+    if known or is_mostly_utf_8(content):
+        return decode_faulty(content, known or "utf-8")
     return bs4.dammit.UnicodeDammit(content, is_html=True).unicode_markup or ""
 
 
@@ -330,7 +348,9 @@ def _decode(content: bytes, bs4: ModuleType, codec: str | None) -> str:
         return _decode_faulty(content, bs4, codec)
 
 
-def html_to_text(content: bytes, *, bs4: ModuleType, codec: str | None = None, name: str = "the document") -> str:
+def html_to_text(
+    content: bytes, *, bs4: ModuleType, codec: str | None = None, name: str = "the document", is_mail: bool = False
+) -> str:
     """Extract the text of a page's article.
 
     Args:
@@ -338,6 +358,7 @@ def html_to_text(content: bytes, *, bs4: ModuleType, codec: str | None = None, n
         bs4: the library.
         codec: Python's name of the encoding, where it is known from elsewhere; what the page says is not heeded then.
         name: of the document, for the message.
+        is_mail: whether it is the body of a mail, of which what it quotes is left out.
 
     Returns:
         Blocks parted by blank lines, headings marked with `#`, the cells of a table's row joined by spaces and tables
@@ -358,6 +379,8 @@ def html_to_text(content: bytes, *, bs4: ModuleType, codec: str | None = None, n
                 "byte order mark do"
             )
         soup = bs4.BeautifulSoup(simplify_markup(page, attributes=_ATTRIBUTES), "html.parser")
+    if is_mail:
+        _drop_quoted_mail(soup, bs4)
     _drop_beside(soup, bs4)
     _drop_figures(soup, bs4)
     text = "".join(_to_lines(walk(_find_main(soup, bs4), bs4)))

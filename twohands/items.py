@@ -33,6 +33,7 @@ from twohands.errors import (
 )
 from twohands.examples import Row, read_jsonl_lines, read_rows
 from twohands.inputs import PLACES, is_document, refuse_by
+from twohands.mail_text import HEAD_CHARS, is_encoded_mail
 from twohands.overlong import refuse_unread
 from twohands.paragraphs import iter_paragraphs
 from twohands.row_files import read_pieces, tell_unread
@@ -104,11 +105,19 @@ def _item_from_row(row: Row, text_column: str, document: tuple[str, bool]) -> It
 
 
 def _items_from_document(
-    name: str, read: Callable[[], DocumentText], faults: list[str], *, has_offsets: bool, by: str | None
+    name: str,
+    read: Callable[[], DocumentText],
+    faults: list[str],
+    *,
+    has_offsets: bool,
+    by: str | None,
+    notes: list[str] | None,
 ) -> Iterator[Item]:
     where: dict[str, object] = {"document": name, "paragraph": None, "start": None, "end": None}
     try:
         document = read()
+        if notes is not None:
+            notes += [f"{name}: {note}" for note in document.notes]
         paragraphs = list(iter_paragraphs(document.text))
         refuse_unread([paragraph.error for paragraph in paragraphs])
     except (FileReadError, ParagraphTooLongError) as error:
@@ -129,7 +138,14 @@ def _items_from_document(
         yield Item(f"{name}#{number}", text, paragraph.error, place, raw, *under)
 
 
-def read_items(files: Iterable[Path], faults: list[str], *, text_column: str, by: str | None = None) -> Iterator[Item]:
+def read_items(
+    files: Iterable[Path],
+    faults: list[str],
+    *,
+    text_column: str,
+    by: str | None = None,
+    notes: list[str] | None = None,
+) -> Iterator[Item]:
     """Stream the items of files.
 
     Args:
@@ -139,6 +155,7 @@ def read_items(files: Iterable[Path], faults: list[str], *, text_column: str, by
         text_column: which column of rows is the text.
         by: which column rows are summed up by; None for their `group`, or their file where that is empty. Paragraphs
             of documents are by one of `PLACES`, else by their file.
+        notes: what of a document is not read, such as the attachments of a mail, is described here.
 
     Yields:
         Items, named by a row's `id`, or `FILE:line` when it has none, and by `FILE#number` for a paragraph.
@@ -149,9 +166,8 @@ def read_items(files: Iterable[Path], faults: list[str], *, text_column: str, by
     for path in files:
         if is_document(path):
             has_offsets = path.suffix.lower() in TEXT_SUFFIXES
-            yield from _items_from_document(
-                str(path), functools.partial(open_document, path), faults, has_offsets=has_offsets, by=by
-            )
+            read = functools.partial(open_document, path)
+            yield from _items_from_document(str(path), read, faults, has_offsets=has_offsets, by=by, notes=notes)
         else:
             for row in read_rows(path, faults, columns={"id", text_column, by or GROUP}):
                 yield _item_from_row(row, text_column, name_document(row, by, str(path)))
@@ -179,7 +195,10 @@ def _find_kind(content: bytes, text_column: str, notes: list[str]) -> str:
         return ".pdf"
     if content.startswith(b"PK\x03\x04"):
         return ".docx"
-    start = content[:4000].decode(find_marked_codec(content) or "utf-8", errors="ignore").lstrip("\ufeff").lstrip()
+    head = content[:HEAD_CHARS].decode(find_marked_codec(content) or "utf-8", errors="ignore").lstrip("\ufeff")
+    if is_encoded_mail(head):
+        return ".eml"
+    start = head[:4000].lstrip()
     if re.match(r"\[\s*[{\"\]]", start):
         try:
             is_array = start[1:].lstrip().startswith("{") or isinstance(json.loads(content), list)
@@ -210,14 +229,16 @@ def read_stdin(
 ) -> tuple[str, Iterator[Item]]:
     """Stream the items of standard input: JSONL if its first line that is not blank begins with `{`, else a document.
 
-    A document is HTML if it begins with `<!DOCTYPE html` or `<html`, PDF or .docx if it begins as one, else plain text.
+    A document is HTML if it begins with `<!DOCTYPE html` or `<html`, PDF, .docx or an e-mail as it is sent if it begins
+    as one, else plain text.
 
     Args:
         stream: bytes.
         faults: as in `read_items`.
         text_column: which column of rows is the text.
         by: as in `read_items`.
-        notes: what may be read otherwise than it was meant is described here.
+        notes: what may be read otherwise than it was meant is described here; with the items, what of the document is
+            not read.
 
     Returns:
         The suffix of the document that it is, or nothing for rows; and its items.
@@ -225,7 +246,7 @@ def read_stdin(
     Raises:
         FileReadError: it cannot be read, is an array of JSON, a table, or a document that is to be summed up by a
             column.
-        MissingExtraError: HTML, PDF or .docx without the extra `documents`.
+        MissingExtraError: HTML, PDF, .docx or .eml without the extra `documents`.
     """
     pieces = _read_pieces(stream)
     head: list[bytes] = []
@@ -245,4 +266,5 @@ def read_stdin(
     if suffix not in TEXT_SUFFIXES:
         import_reader(suffix)
     read = functools.partial(extract_document, content, suffix=suffix, name=STDIN_NAME)
-    return suffix, _items_from_document(STDIN_NAME, read, faults, has_offsets=suffix in TEXT_SUFFIXES, by=by)
+    has_offsets = suffix in TEXT_SUFFIXES
+    return suffix, _items_from_document(STDIN_NAME, read, faults, has_offsets=has_offsets, by=by, notes=notes)

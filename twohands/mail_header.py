@@ -24,6 +24,7 @@ _FORWARDED = re.compile(
     r"[-_* \t]*[\r\n]+",
     re.IGNORECASE,
 )
+_PIECE_END = re.compile(r"(?:\r\n|\r|\n)[^\S\r\n]*[\r\n]")
 
 Span = tuple[int, int]
 
@@ -68,6 +69,22 @@ def is_mail_header(piece: str) -> bool:
     end, known = _read_fields(header, (begin, len(header)))
     is_of_mail = ("from" in known and not known.isdisjoint({"sent", "subject"})) or (len(known) > 1 and "@" in header)
     return is_of_mail and end == len(header)
+
+
+def is_forwarded(quoted: str) -> bool:
+    """Say whether what a mail quotes is what it forwards, which is its text; an answer quotes what others know.
+
+    Args:
+        quoted: without blank lines above it, in lines by `>` or without.
+
+    Returns:
+        Whether it begins with "Begin forwarded message:" or the like, or with a header; "Original Message" is of an
+        answer.
+    """
+    words = _QUOTED.sub("", quoted).lstrip()
+    if above := _FORWARDED.match(words):
+        return "forwarded" in above[0].lower()
+    return is_mail_header(_PIECE_END.split(words, maxsplit=1)[0])
 
 
 def skip_mail_header(text: str, bounds: Span) -> Span:

@@ -3,11 +3,13 @@ import io
 import json
 import logging
 import os
+import re
 import resource
 import signal
 import subprocess
 import sys
 import time
+from email.message import EmailMessage
 
 import numpy as np
 import pytest
@@ -265,15 +267,50 @@ async def test_what_cannot_be_read_is_refused_by_name_without_showing_the_inside
 ):
     response = await send(client, content, media_type)
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
-    assert "/" not in response.json()["error"]["message"].replace("text/", "").replace("application/", "")
+    told = response.json()["error"]["message"]
+    assert "/" not in re.sub("(?:text|application|message)/", "", told)
 
 
 @pytest.mark.issue(4)
 async def test_a_refused_type_is_told_all_that_are_read(client):
     told = (await send(client, b"plan", "application/msword")).json()["error"]["message"]
-    for media_type in ("text/plain", "text/vtt", "application/x-subrip", "application/json"):
+    for media_type in ("text/plain", "text/vtt", "application/x-subrip", "application/json", "message/rfc822"):
         assert media_type in told
         assert (await send(client, b"", media_type)).status_code != 415
+
+
+@pytest.mark.issue(4)
+async def test_mails_are_read_and_tell_what_of_them_is_not(client):
+    mail = EmailMessage()
+    mail["From"], mail["Subject"] = "Ada <ada@tide.example>", "Ports"
+    mail.set_content("The plan\u00a0of the plan.\n\nA market of the market.\n", cte="base64")
+    plain = (await send(client, mail.as_bytes(), "message/rfc822")).json()
+    DocumentResponse.model_validate(plain)
+    assert "notes" not in plain["document"]
+    mail.add_attachment(b"x", maintype="application", subtype="pdf", filename="a.pdf")
+    for declared in ("message/rfc822", "message/rfc822; charset=utf-8"):
+        answer = (await send(client, mail.as_bytes(), declared)).json()
+        DocumentResponse.model_validate(answer)
+        texts = [answer["document"]["text"][p["start"] : p["end"]] for p in answer["paragraphs"]]
+        assert texts == ["The plan\u00a0of the plan.", "A market of the market."]
+        assert [p["section"] for p in answer["paragraphs"]] == ["Ports", "Ports"]
+        assert answer["document"]["notes"] == ["1 attachment is not read: a.pdf"]
+        assert answer["paragraphs"][0]["stance"] == plain["paragraphs"][0]["stance"]
+    mail.clear_content()
+    mail.add_attachment(b"x", maintype="application", subtype="pdf", filename="a.pdf")
+    for content, declared in ((mail.as_bytes(), "message/rfc822"), (b"plan", "message/rfc822")):
+        refused = await send(client, content, declared)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (422, "unreadable_document")
+
+
+@pytest.mark.issue(4)
+async def test_a_mail_that_is_sent_as_plain_text_is_refused_and_not_read_with_its_codes(client):
+    mail = EmailMessage()
+    mail["From"] = "Ada <ada@tide.example>"
+    mail.set_content("The plan\u00a0of the plan.\n", cte="quoted-printable")
+    for refused in (await send(client, mail.as_bytes()), await client.post("/v1/documents", json={"text": str(mail)})):
+        assert (refused.status_code, refused.json()["error"]["code"]) == (422, "unreadable_document")
+        assert "message/rfc822" in refused.json()["error"]["message"]
 
 
 @pytest.mark.issue(4)

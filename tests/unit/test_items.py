@@ -400,7 +400,7 @@ def test_a_table_that_cannot_be_decoded_is_told(tmp_path):
 
 @pytest.mark.issue(2)
 def test_a_file_of_another_kind_is_refused_with_what_to_do(tmp_path):
-    for name, remedy in {"a.odt": ".html", "a.eml": ".txt", "a.json": "one object a line", "a.xlsx": "CSV"}.items():
+    for name, remedy in {"a.odt": ".html", "a.msg": ".eml", "a.json": "one object a line", "a.xlsx": "CSV"}.items():
         (tmp_path / name).touch()
         with pytest.raises(FileReadError) as caught:
             find_inputs([tmp_path / name], text_column="text")

@@ -56,13 +56,20 @@ def _describe_run(inputs: list[Path] | None, **options: object) -> dict[str, obj
 
 
 class _Report:
-    """Tells of rows that cannot be read, as they come, and of everything at the end."""
+    """Tells of rows that cannot be read, and of parts of documents that are not, as they come; of all at the end."""
 
-    def __init__(self, faults: list[str]) -> None:
+    def __init__(self, faults: list[str], notes: list[str]) -> None:
         self.n_unreadable = 0
+        self._n_notes = 0
         self._faults = faults
+        self._notes = notes
 
     def tell(self, say: Callable[[str], None]) -> None:
+        for note in self._notes:
+            self._n_notes += 1
+            if self._n_notes <= _MOST_FAULTS_SHOWN:
+                say(make_printable(note))
+        self._notes.clear()
         for fault in self._faults:
             self.n_unreadable += 1
             if self.n_unreadable <= _MOST_FAULTS_SHOWN:
@@ -74,6 +81,8 @@ class _Report:
     ) -> int:
         """Say what became of everything, and give the exit code."""
         lines = []
+        if (hidden := self._n_notes - _MOST_FAULTS_SHOWN) > 0:
+            lines.append(f"{self._n_notes} times a part of a document was not read, {hidden} of them not shown")
         if self.n_unreadable:
             hidden = max(0, self.n_unreadable - _MOST_FAULTS_SHOWN)
             lines.append(f"{self.n_unreadable} could not be read" + (f", {hidden} of them not shown" if hidden else ""))
@@ -116,20 +125,20 @@ def _count(inputs: list[Path] | None, text_column: str) -> int | None:
 
 
 def _open_items(
-    inputs: list[Path] | None, faults: list[str], *, text_column: str, by: str | None
+    inputs: list[Path] | None, faults: list[str], notes: list[str], *, text_column: str, by: str | None
 ) -> "tuple[set[str], Iterator[Item]]":
     """The suffixes of documents that there are, and the items."""
     from twohands.inputs import is_document
     from twohands.items import read_items, read_stdin
 
     if inputs is None:
-        notes: list[str] = []
         kind, items = read_stdin(sys.stdin.buffer, faults, text_column=text_column, by=by, notes=notes)
-        for note in notes:
+        for note in notes:  # before any work, which may take long
             click.echo(make_printable(note), err=True)
+        notes.clear()
         return {kind} - {""}, items
     kinds = {path.suffix.lower() for path in inputs if is_document(path)}
-    return kinds, read_items(inputs, faults, text_column=text_column, by=by)
+    return kinds, read_items(inputs, faults, text_column=text_column, by=by, notes=notes)
 
 
 def _go_on(
@@ -169,11 +178,13 @@ def _run(
     from twohands.taxonomy import check_documents
 
     faults: list[str] = []
-    report = _Report(faults)
+    notes: list[str] = []
+    report = _Report(faults, notes)
     with ExitStack() as stack, hold_output(summary.path) if summary else nullcontext():
         classifier = stack.enter_context(closing(Classifier.load(model, num_threads=threads, runtime=runtime)))
         with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds)  # fails before any work
-        kinds, items = _open_items(inputs, faults, text_column=text_column, by=summary.by if summary else None)
+        by = summary.by if summary else None
+        kinds, items = _open_items(inputs, faults, notes, text_column=text_column, by=by)
         check_documents(classifier.taxonomy, kinds)
         summaries, summary_columns = open_summaries(summary, classifier.taxonomy)  # fails before any work
         if summaries is not None:
@@ -311,9 +322,9 @@ def command(
     """Classify paragraphs of FILES, of folders (but what is hidden in them), or of standard input.
 
     Rows come from .jsonl, .ndjson, .csv, .tsv (each also .gz) and .parquet, in the column `text`, and are named by
-    their `id`, else FILE:LINE. Documents (.txt, .md, .srt, .vtt, and with the extra `documents` .html, .pdf and .docx)
-    are split into paragraphs, named FILE#NUMBER. Standard input is JSONL if its first line begins with {, else one
-    document.
+    their `id`, else FILE:LINE. Documents (.txt, .md, .srt, .vtt, and with the extra `documents` .html, .pdf, .docx and
+    .eml) are split into paragraphs, named FILE#NUMBER. Standard input is JSONL if its first line begins with {, else
+    one document.
 
     \b
       twohands classify speeches.csv --output speeches.classified.csv
