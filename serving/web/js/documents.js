@@ -6,7 +6,7 @@ import { takeWords } from "./words.js";
 const NDJSON = "application/x-ndjson";
 const LONGEST_PART = 1_500_000; // characters
 const DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
-const KINDS = { txt: "text/plain", md: "text/plain", text: "text/plain", srt: "text/plain", vtt: "text/plain", htm: "text/html", html: "text/html", xhtml: "text/html", pdf: "application/pdf", docx: DOCX };
+const KINDS = { txt: "text/plain", md: "text/plain", text: "text/plain", srt: "text/plain", vtt: "text/plain", htm: "text/html", html: "text/html", xhtml: "text/html", pdf: "application/pdf", docx: DOCX, eml: "message/rfc822" };
 
 // Offsets of the service count code points, those of JavaScript UTF-16 units.
 export class Points {
@@ -60,7 +60,7 @@ export async function decodeText(file) {
 // A source is { name, text } or { name, file, mediaType }. Plain text is decoded here, since it is shown from here.
 export async function openFile(file, limits) {
   const mediaType = kindOf(file);
-  if (!mediaType) throw new BadFileError(`${file.name} is no kind of document that is read here. Text, HTML, PDF and Word (.docx) are; or paste its text.`);
+  if (!mediaType) throw new BadFileError(`${file.name} is no kind of document that is read here. Text, HTML, PDF, Word (.docx) and e-mails (.eml) are; or paste its text.`);
   if (!file.size) throw new BadFileError(`${file.name} is empty.`);
   if (mediaType === "text/plain") return { name: file.name, text: await decodeText(file) };
   if (file.size > limits.max_document_bytes)

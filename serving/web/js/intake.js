@@ -4,7 +4,7 @@ import { explain, notify, unnotify } from "./api.js";
 import { openFile } from "./documents.js";
 import { EXAMPLES } from "./example.js";
 
-const ACCEPT = ".txt,.md,.srt,.vtt,.html,.htm,.pdf,.docx,text/plain,text/html,application/pdf";
+const ACCEPT = ".txt,.md,.srt,.vtt,.html,.htm,.pdf,.docx,.eml,text/plain,text/html,application/pdf,message/rfc822";
 const ENOUGH = 12; // words from which what is pasted is a text to be read, not a word to go on from
 let serial = 0;
 
@@ -70,7 +70,7 @@ export class Intake {
   constructor({ limits, onSource, label = "Text", example = null, action = "Read it", listLost = () => [] }) {
     Object.assign(this, { limits, onSource, listLost, label, begin: (source) => { unnotify("left-out"); onSource(source); } });
     const id = `intake-${(serial += 1)}`;
-    this.area = h("textarea", { id, rows: 10, dir: "auto", spellcheck: "false", placeholder: "Paste the text here, or drop a text, HTML, PDF or Word file …" });
+    this.area = h("textarea", { id, rows: 10, dir: "auto", spellcheck: "false", placeholder: "Paste the text here, or drop a text, HTML, PDF, Word or e-mail file …" });
     this.fault = h("p", { class: "fault", role: "alert", hidden: true });
     this.element = h(
       "form",

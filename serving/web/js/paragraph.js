@@ -92,9 +92,9 @@ function isBeside(text) {
   return STOPPED.test(text.trim()) || LINK.test(text) || lines.some((line) => line.split(/\s+/).length > HEADING_WORDS);
 }
 
-// A note by its number, and the caption of a figure, without the marks of Markdown.
+// A note by its number, and the caption of a figure and what is told of a mail, without the marks of Markdown.
 const NOTE = /^[^\S\r\n]*\[\^([^\]\r\n]{1,60})\]:[^\S\r\n]*/gm;
-const plainNote = (text) => text.replace(NOTE, (_, name) => (/^\d+$/.test(name) ? `${name}. ` : name === "figure" ? "" : `${name} `));
+const plainNote = (text) => text.replace(NOTE, (_, name) => (/^\d+$/.test(name) ? `${name}. ` : ["figure", "mail"].includes(name) ? "" : `${name} `));
 
 // The front matter of a Markdown file, and the title in it or the subject of a mail; what is above the first paragraph
 // otherwise.
