@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from email.message import EmailMessage
 
 import pytest
 
@@ -160,6 +161,22 @@ def test_each_kind_of_file_is_read(page, tmp_path):
         texts = " ".join(" ".join(page.locator(".para .text").all_inner_texts()).split())
         assert PIECES[0] in texts
         assert PIECES[2] in texts
+
+
+@pytest.mark.issue(4)
+def test_a_mail_is_read_below_its_subject_and_says_what_of_it_is_not(page):
+    mail = EmailMessage()
+    mail["From"], mail["Subject"] = "Ada Lind <ada@tide.example>", "Timber and tolls"
+    mail.set_content("\n\n".join((PIECES[0], PIECES[2])), cte="base64")
+    mail.add_attachment(b"x", maintype="application", subtype="pdf", filename="plan.pdf")
+    drop(page, ".read-view", "a.eml", mail.as_bytes(), "")
+    wait_read(page)
+    assert page.locator(".para .text").all_inner_texts() == [PIECES[0], PIECES[2]]
+    assert page.locator(".reading h2, .reading h3").first.inner_text() == "Timber and tolls"
+    assert page.locator(".tail").inner_text() == "1 attachment is not read: plan.pdf."
+    page.get_by_role("button", name="New text").click()
+    drop(page, ".read-view", "a.txt", mail.as_bytes())
+    page.get_by_text("name it .eml").wait_for()
 
 
 @pytest.mark.issue(4)

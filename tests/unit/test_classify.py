@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from email.message import EmailMessage
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -437,3 +438,32 @@ def test_a_file_that_is_replaced_keeps_its_mode_and_its_links(classify, rows, tm
     assert (kept / "answers").stat().st_mode & 0o777 == 0o600
     assert (kept / "answers").stat().st_size > 1000
     assert [path.name for path in kept.iterdir()] == ["answers"]
+
+
+@pytest.mark.issue(4)
+def test_mails_are_classified_and_what_of_them_is_not_read_is_told(classify, tmp_path):
+    pytest.importorskip("bs4")
+    mail = EmailMessage()
+    mail["From"], mail["Subject"] = "Ada Lind <ada@tide.example>", "Loans"
+    mail.set_content(f"{FIRST}\n\n{SECOND}\n", cte="base64")
+    mail.add_attachment(b"x", maintype="application", subtype="pdf", filename="a\u202eb.pdf")
+    (tmp_path / "a.eml").write_bytes(mail.as_bytes())
+    finished = classify(tmp_path, "--with-text")
+    assert finished.code == 0
+    answers = read_lines(finished.stdout)
+    assert [(answer["text"], answer["section"]) for answer in answers] == [(FIRST, "Loans"), (SECOND, "Loans")]
+    assert [answer["start"] for answer in answers] == [None, None]
+    told = f"{tmp_path / 'a.eml'}: 1 attachment is not read: a"
+    assert told in finished.stderr
+    assert "\u202e" not in finished.stderr
+    assert classify("-", stdin=mail.as_bytes()).stderr.startswith("stdin: 1 attachment is not read: ")
+    (tmp_path / "b.txt").write_bytes(mail.as_bytes())
+    refused = classify(tmp_path)
+    assert refused.code == 1
+    assert f"{tmp_path / 'b.txt'} is an e-mail" in refused.stderr
+    for n in range(30):
+        (tmp_path / f"c{n}.eml").write_bytes(mail.as_bytes())
+    (tmp_path / "b.txt").unlink()
+    many = classify(tmp_path).stderr
+    assert many.count("1 attachment is not read") == 20
+    assert "31 times a part of a document was not read, 11 of them not shown" in many
