@@ -2,6 +2,8 @@
 
 import re
 
+from twohands.columns import is_wrapped
+from twohands.lines import cut_at_line_ends
 from twohands.mail_header import is_forwarded, is_mail_header
 from twohands.notices import is_notice
 
@@ -128,3 +130,22 @@ def leave_out_signature(text: str) -> str:
     if sum(len(piece.split()) for piece in pieces[:n_dropped]) > MAX_SIGNATURE_WORDS:
         return text
     return f"{above[1:]}\n\n{''.join(pieces[n_dropped:])}"
+
+
+def part_lines(text: str) -> str:
+    """Put blank lines between the paragraphs of a body that has none: behind its subject it would be one paragraph.
+
+    Args:
+        text: of a body, its lines ended by line feeds.
+
+    Returns:
+        The text as it was where it has blank lines, or its lines were wrapped.
+    """
+    bounds = (0, len(text))
+    if len(_PIECES.split(text.strip(), maxsplit=1)) > 1 or is_wrapped(text, bounds, _go_on):
+        return text
+    return "\n\n".join(text[start:end] for start, end in cut_at_line_ends(text, bounds, _go_on))
+
+
+def _go_on() -> None:
+    """Never give up: who reads a mail bounds the time that it takes as a whole."""

@@ -14,7 +14,7 @@ from types import ModuleType
 from twohands.charsets import decode, decode_faulty, find_codec, find_marked_codec
 from twohands.errors import FileReadError
 from twohands.html_text import html_to_text
-from twohands.mail_body import join_flowed, leave_out_quoted, leave_out_signature
+from twohands.mail_body import join_flowed, leave_out_quoted, leave_out_signature, part_lines
 from twohands.marks import MAX_HEADING_WORDS
 from twohands.printable import make_printable
 
@@ -200,7 +200,7 @@ class _Reader:
             if str(part.get_param("format", "")).lower() == "flowed":
                 text = join_flowed(text, is_space_deleted=str(part.get_param("delsp", "")).lower() == "yes")
         text, n_quoted = leave_out_quoted(_LINE_END.sub("\n", text))
-        text = leave_out_signature(text).strip("\n")
+        text = part_lines(leave_out_signature(text).strip("\n"))
         return _Found([text] if text.strip() else [], n_quoted=n_quoted)
 
 

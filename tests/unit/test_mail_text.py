@@ -59,6 +59,20 @@ def test_a_mail_is_read_without_its_codes_and_its_subject_is_a_heading(cte, line
     assert document.notes == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"{FIRST}\n{LAST}\n{FIRST}",
+        f"Dear all,\n{FIRST} {LAST}\n{LAST} {FIRST}",
+        "Prices say it all.\nSo they do. And they will.",
+        "\n".join([FIRST[:49], FIRST[50:], LAST[:48], LAST[49:]]),
+        f"{FIRST}\n- plans,\n- prices,\n- loans.",
+    ],
+)
+def test_a_body_is_split_as_it_is_without_its_subject(body):
+    assert texts_of(make_mail(body)) == [paragraph.text for paragraph in split_paragraphs(body)]
+
+
 def test_of_a_text_and_a_page_that_say_the_same_the_text_is_read():
     mail = make_mail(f"{FIRST}\n\nPlain, and long enough to stand for the page beside it, which nobody then reads.\n")
     mail.add_alternative(PAGE, subtype="html")
