@@ -16,7 +16,7 @@ from training.card import describe_recipe, write_card
 from training.config import ExportConfig, TrainConfig, dump_config
 from training.data import Splits
 from training.encoders import find_encoder
-from training.gates import Candidate, check_fp32, measure_candidate
+from training.gates import Candidate, check_fp32, choose_candidate, measure_candidate
 from training.graphs import export_graph, make_candidate
 from training.machine import set_threads
 from training.matching import find_name, index_names
@@ -171,7 +171,7 @@ def choose_graph(
     dev: list[Example],
     encoded: list[EncodedParagraph],
 ) -> tuple[Candidate, list[Candidate], list[str]]:
-    """Measure the int8 candidates against the fp32 graph, and keep the fastest that passes.
+    """Measure the int8 candidates against the fp32 graph, and keep one that passes by `choose_candidate`.
 
     Args:
         folder: holds `fp32.onnx`; candidates are written beside it.
@@ -185,8 +185,7 @@ def choose_graph(
     """
     labels = encode_labels(dev, taxonomy)
     reference = measure_candidate("fp32", folder / "fp32.onnx", None, encoded, labels, taxonomy)
-    measured, refusals = [reference], []
-    kept = reference
+    measured, refusals, passed = [reference], list[str](), list[Candidate]()
     for recipe in config.export.candidates:
         _say(f"export: {recipe}")
         try:
@@ -200,9 +199,8 @@ def choose_graph(
             reference, max_f1_drop=config.export.max_int8_f1_drop, min_speedup=config.export.min_int8_speedup
         )
         refusals += [f"{recipe}: {fault}" for fault in faults]
-        if not faults and candidate.speedup > (kept.speedup if kept is not reference else 0):
-            kept = candidate
-    return kept, measured, refusals
+        passed += [] if faults else [candidate]
+    return choose_candidate(passed) if passed else reference, measured, refusals
 
 
 def weigh_refusal(
