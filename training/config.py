@@ -240,9 +240,8 @@ class ExportConfig(_Section):
 
     opset: int = Field(ge=17)
     candidates: list[Recipe] = Field(
-        description="int8 graphs to measure; of those that pass and are within a tenth of the fastest the first is kept; -ffn keeps "
-        "contracting matmuls in fp32, "
-        "-early those of the first third of the layers; empty for fp32"
+        description="int8 graphs to measure; of those that pass and are within a tenth of the fastest the first is "
+        "kept; -ffn keeps contracting matmuls in fp32, -early those of the first third of the layers; empty for fp32"
     )
     max_fp32_logit_change: Positive = Field(description="ONNX against PyTorch, absolute; above it the export fails")
     max_int8_f1_drop: Fraction = Field(description="macro-F1 of any head on dev, int8 against fp32")
