@@ -15,7 +15,7 @@ from training.config import TrainConfig, dump_config
 from training.encodercache import WEIGHTS_NAME
 from training.encoders import RUN_NAME
 from training.loop import CHECKPOINT, CONFIG_NAME
-from training.stages import read_run
+from training.stages import outline_heads, read_run, tell_heads
 from training.upgrade import upgrade_dumped
 from training.weights import check_weights
 from twohands.errors import CheckpointError
@@ -24,7 +24,7 @@ from twohands.manifest import TOKENIZER_NAME
 from twohands.taxonomy import Taxonomy
 
 # What must be the same in all of them, or the mean of their weights would be that of unlike networks.
-_ALIKE = ("taxonomy", "encoder_sha256", "dev_fingerprint")
+_ALIKE = ("encoder_sha256", "dev_fingerprint")
 _NOT_THE_NETWORK = {"_name_or_path", "transformers_version", "use_cache"}
 # True of the first run alone; `averaged` tells of each.
 _ONE_RUNS_OWN = {
@@ -56,9 +56,11 @@ def _check_alike(checkpoints: Sequence[Path]) -> list[dict[str, Any]]:
             f"{first} was restored from a model folder, which names no rows: give a run that went on from it first"
         )
     for checkpoint, run in zip(checkpoints[1:], runs[1:], strict=True):
-        # A restored checkpoint knows neither its labels' descriptions nor dev; its labels stand in its network.
+        # A restored checkpoint knows no dev; of older releases neither its heads, whose labels stand in its network.
         known = [key for key in _ALIKE if key in run or "restored_from" not in run]
         unlike = [key for key in known if run.get(key) != facts.get(key)]
+        if "taxonomy" in run and outline_heads(run["taxonomy"]) != outline_heads(facts["taxonomy"]):
+            unlike.append("taxonomy")
         if _read_network(checkpoint) != _read_network(first):
             unlike.append(NETWORK_NAME)
         if sha256_of_file(checkpoint / TOKENIZER_NAME) != sha256_of_file(first / TOKENIZER_NAME):
@@ -90,7 +92,7 @@ def _check_config(config: TrainConfig, taxonomy: Taxonomy, run: dict[str, Any]) 
     """See that a config describes the network that was trained; rows, notes and names are its own matter."""
     settings, chosen = upgrade_dumped(run["settings"]), config.model_dump(mode="json")
     unlike = [key for key in ("window", "encoder") if settings.get(key) != chosen[key]]
-    if taxonomy.model_dump(mode="json") != run["taxonomy"]:
+    if tell_heads(run, taxonomy) is not None:
         unlike.append("taxonomy")
     if unlike:
         raise CheckpointError(f"the config and the checkpoints differ in {', '.join(unlike)}, expected the same")
@@ -161,6 +163,7 @@ def average_checkpoints(
     }
     if described is not None:
         facts["settings"] = described[0].model_dump(mode="json")
+        facts["taxonomy"] = described[1].model_dump(mode="json")  # whose words for the labels may be others
     with safe_open(checkpoints[0] / WEIGHTS_NAME, framework="pt") as held:
         metadata = held.metadata()
     with build_checkpoint(output) as held:

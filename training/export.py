@@ -22,7 +22,7 @@ from training.machine import set_threads
 from training.matching import find_name, index_names
 from training.model import list_labels, load_checkpoint
 from training.public import publish_config
-from training.stages import check_not_learnt, read_run
+from training.stages import check_not_learnt, read_run, tell_heads
 from twohands.bounds import measure_heads
 from twohands.cautions import find_usual
 from twohands.cpu import read_cpu
@@ -241,6 +241,16 @@ def weigh_refusal(
     )
 
 
+def _check_heads(checkpoint: Path, answered: list[str], facts: Mapping[str, Any], taxonomy: Taxonomy) -> None:
+    if answered != list(taxonomy.label_names):  # else one label would get another's logits
+        raise CheckpointError(
+            f"{checkpoint} answers {', '.join(answered)}, in this order; the taxonomy of its train_config.yaml has "
+            f"{', '.join(taxonomy.label_names)}: give it the same labels in the same order"
+        )
+    if (told := tell_heads(facts, taxonomy)) is not None:  # else softmax would be served where sigmoid was learnt
+        raise CheckpointError(f"{checkpoint} {told}, as the taxonomy of its train_config.yaml has them")
+
+
 def export_checkpoint(
     checkpoint: Path, config: TrainConfig, taxonomy: Taxonomy, splits: Splits, *, output: Path, overwrite: bool
 ) -> None:
@@ -270,11 +280,7 @@ def export_checkpoint(
     _check_rows(checkpoint, facts, splits)
     set_threads(config.compute.num_threads)
     model = load_checkpoint(checkpoint)
-    if (answered := list_labels(model)) != list(taxonomy.label_names):  # else one label would get another's logits
-        raise CheckpointError(
-            f"{checkpoint} answers {', '.join(answered)}, in this order; the taxonomy of its train_config.yaml has "
-            f"{', '.join(taxonomy.label_names)}: give it the same labels in the same order"
-        )
+    _check_heads(checkpoint, list_labels(model), facts, taxonomy)
     encoder = ParagraphEncoder.from_file(checkpoint / TOKENIZER_NAME, config.window)
     dev_labels = encode_labels(splits.dev, taxonomy)
     n_dev = _count_labelled(dev_labels, taxonomy)

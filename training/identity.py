@@ -11,7 +11,7 @@ from training.data import Splits, place_name
 from training.encoders import FoundEncoder
 from training.labels import fingerprint_scores
 from training.restated import check_consistency, fingerprint_restated
-from training.stages import check_not_learnt, check_start
+from training.stages import check_not_learnt, check_start, outline_heads
 from twohands.errors import RunConflictError
 from twohands.examples import Example, fingerprint
 from twohands.hashing import sha256_of_value
@@ -128,18 +128,10 @@ def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, object]
     return flat
 
 
-def _outline(taxonomy: Mapping[str, Any]) -> str:
-    """Heads and labels in their order; what describes them to people is not learnt."""
-    return "; ".join(
-        f"{head['name']} ({head['problem_type']}): {', '.join(label['name'] for label in head['labels'])}"
-        for head in taxonomy["heads"]
-    )
-
-
 def _spread(identity: Mapping[str, Any]) -> dict[str, object]:
     flat = {key: value for key, value in identity.items() if key not in ("settings", "taxonomy")}
     if taxonomy := identity.get("taxonomy"):
-        flat["heads"] = _outline(taxonomy)
+        flat["heads"] = outline_heads(taxonomy)
     return _flatten(identity.get("settings", {})) | flat
 
 

@@ -189,6 +189,7 @@ def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> tuple[
     config, _ = load_dumped_config(folder / CONFIG_NAME)
     facts: dict[str, Any] = {
         "settings": config.model_dump(mode="json"),
+        "taxonomy": manifest.taxonomy.model_dump(mode="json"),
         "encoder_sha256": manifest.encoder.sha256,
         "encoder": manifest.encoder.model_dump(),
         "restored_from": {"name": manifest.name, "version": manifest.version, "sha256": sha256},

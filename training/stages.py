@@ -41,6 +41,37 @@ def read_run(checkpoint: Path) -> dict[str, Any]:
     return facts
 
 
+def outline_heads(taxonomy: Mapping[str, Any]) -> str:
+    """Name heads, their kinds and labels in their order; what describes them to people is not learnt.
+
+    Args:
+        taxonomy: as `model_dump` gives it and runs write it.
+
+    Returns:
+        One line.
+    """
+    return "; ".join(
+        f"{head['name']} ({head['problem_type']}): {', '.join(label['name'] for label in head['labels'])}"
+        for head in taxonomy["heads"]
+    )
+
+
+def tell_heads(facts: Mapping[str, Any], taxonomy: Taxonomy) -> str | None:
+    """Say how a checkpoint's heads differ from those that are wanted: its labels do not tell their kinds (#3).
+
+    Args:
+        facts: what its run wrote of itself.
+        taxonomy: what is wanted.
+
+    Returns:
+        What was found and what was expected; None where they are the same, or its run says nothing of them.
+    """
+    if "taxonomy" not in facts:
+        return None
+    found, wanted = outline_heads(facts["taxonomy"]), outline_heads(taxonomy.model_dump(mode="json"))
+    return None if found == wanted else f"has learnt the heads {found}; expected {wanted}"
+
+
 def _read_facts(checkpoint: Path) -> dict[str, Any]:
     facts = read_run(checkpoint)
     if "train_ids" not in facts:
@@ -217,7 +248,7 @@ def load_start(
         The model, with its heads.
 
     Raises:
-        CheckpointError: its labels are not those of the taxonomy.
+        CheckpointError: its labels, or the kinds of its heads, are not those of the taxonomy.
         EncoderError: its layers cannot be told apart.
     """
     model = load_checkpoint(checkpoint)
@@ -227,6 +258,8 @@ def load_start(
             f"start.checkpoint: {checkpoint} answers {', '.join(labels)}; "
             f"this run has {', '.join(taxonomy.label_names)}"
         )
+    if (told := tell_heads(read_run(checkpoint), taxonomy)) is not None:
+        raise CheckpointError(f"start.checkpoint: {checkpoint} {told}, as this run has them")
     return model if num_layers is None else shorten_classifier(model, num_layers, layers=layers)
 
 

@@ -19,6 +19,7 @@ from training.model import load_checkpoint
 from training.stages import check_not_learnt
 from twohands.errors import CheckpointError, LeakError, RunConflictError
 from twohands.hashing import sha256_of_file
+from twohands.taxonomy import Taxonomy
 
 pytestmark = pytest.mark.issue(3)
 
@@ -100,6 +101,32 @@ def test_a_checkpoint_of_an_older_release_is_described_by_a_config_of_today(two,
         (copy / "run.json").write_text(json.dumps(facts), encoding="utf-8")
     described = load_config(write_run(n_rows=16, epochs=1))
     assert average_checkpoints(copies, tmp_path / "mean", overwrite=False, described=described)
+
+
+def test_labels_described_in_other_words_are_the_same_labels(two, tmp_path, write_run):
+    copies = [shutil.copytree(checkpoint, tmp_path / str(number)) for number, checkpoint in enumerate(two)]
+    facts = json.loads((copies[1] / "run.json").read_text("utf-8"))
+    facts["taxonomy"]["heads"][0]["labels"][0]["description"] = "Said in other words."
+    (copies[1] / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    config, taxonomy = load_config(write_run(n_rows=16, epochs=1))
+    reworded = taxonomy.model_dump(mode="json")
+    reworded["heads"][0]["labels"][0]["description"] = "Said in a third way."
+    described = (config, Taxonomy.model_validate(reworded))
+    average_checkpoints(copies, tmp_path / "mean", overwrite=False, described=described)
+    assert json.loads((tmp_path / "mean/run.json").read_text("utf-8"))["taxonomy"] == reworded
+    assert "Said in a third way." in (tmp_path / "mean/train_config.yaml").read_text("utf-8")
+
+
+@pytest.mark.parametrize("is_config", [True, False])
+def test_heads_of_another_kind_have_no_mean(two, tmp_path, write_run, is_config):
+    copies = [shutil.copytree(checkpoint, tmp_path / str(number)) for number, checkpoint in enumerate(two)]
+    for copy in copies if is_config else copies[1:]:
+        facts = json.loads((copy / "run.json").read_text("utf-8"))
+        facts["taxonomy"]["heads"][0]["problem_type"] = "multi_label_classification"
+        (copy / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    described = load_config(write_run(n_rows=16, epochs=1))
+    with pytest.raises(CheckpointError, match="taxonomy"):
+        average_checkpoints(copies, tmp_path / "mean", overwrite=False, described=described if is_config else None)
 
 
 def test_what_any_of_them_learnt_from_is_not_held_out(two, tmp_path, write_run):

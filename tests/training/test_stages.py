@@ -11,12 +11,13 @@ from safetensors.numpy import load_file
 from tests.training.test_run import run_fit
 from training.card import describe_recipe
 from training.config import load_config
-from training.data import Splits
+from training.data import Splits, load_splits
 from training.export import export_checkpoint
 from training.stages import check_not_learnt, check_start, describe_replay, draw_replay, list_rows, load_start
 from twohands.errors import CheckpointError, DataError, LeakError, RunConflictError
 from twohands.examples import Example, fingerprint
 from twohands.hashing import sha256_of_file
+from twohands.taxonomy import ProblemType, Taxonomy
 
 
 def example(n):
@@ -327,3 +328,26 @@ def test_a_first_stage_of_other_labels_is_refused(write_run, tmp_path, taxonomy)
     (checkpoint / "config.json").write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(CheckpointError):
         load_start(checkpoint, taxonomy)
+
+
+def turn_kinds(taxonomy):
+    """The same labels in the same order, each head of the other kind."""
+    other = {ProblemType.ONE_OF: ProblemType.ANY_OF, ProblemType.ANY_OF: ProblemType.ONE_OF}
+    return Taxonomy(
+        heads=[head.model_copy(update={"problem_type": other[head.problem_type]}) for head in taxonomy.heads]
+    )
+
+
+@pytest.mark.issue(3)
+def test_a_checkpoint_whose_heads_are_of_another_kind_is_refused(write_run, tmp_path, taxonomy):
+    path = write_run(n_rows=16, epochs=1)
+    run_fit(path, tmp_path / "first")
+    checkpoint = tmp_path / "first" / "checkpoint"
+    kinds = "stance .*single_label.*expected stance .*multi_label"
+    with pytest.raises(CheckpointError, match=kinds):
+        load_start(checkpoint, turn_kinds(taxonomy))
+    config, _ = load_config(path)
+    splits = load_splits(config.data, taxonomy, seed=config.seed)
+    with pytest.raises(CheckpointError, match=kinds):
+        export_checkpoint(checkpoint, config, turn_kinds(taxonomy), splits, output=tmp_path / "model", overwrite=False)
+    assert not (tmp_path / "model").exists()
