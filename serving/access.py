@@ -128,7 +128,7 @@ class AccessControl:
             await self._app(scope, receive, send)
             return
         try:
-            self._check(scope)
+            await self._check(scope)
         except TwoHandsError as error:
             await refuse(error, scope, receive, send)
             return
@@ -139,7 +139,7 @@ class AccessControl:
         with asking(key_id):
             await self._app(scope, receive, send)
 
-    def _check(self, scope: Scope) -> None:
+    async def _check(self, scope: Scope) -> None:
         path = scope["path"]
         if self._keyring is None:
             if path.startswith(ADMIN_PREFIX):
@@ -150,13 +150,13 @@ class AccessControl:
         headers = Headers(scope=scope)
         if is_open(scope["method"], path):
             # With a key more is read of it; any other request that needs none is answered alike.
-            if path == WEBHOOK_PATH and (key := self._find_key(read_presented_keys(headers))) is not None:
+            if path == WEBHOOK_PATH and (key := await self._find_key(read_presented_keys(headers))) is not None:
                 scope.setdefault("state", {})["key_id"] = key.id
             return
         presented = read_presented_keys(headers)
         if not presented:
             raise UnauthorizedError("send an API key: `Authorization: Bearer KEY` or `X-API-Key: KEY`")
-        key = self._find_key(presented)
+        key = await self._find_key(presented)
         if key is None:
             raise UnauthorizedError("this API key is not known; it may have been revoked")
         scope.setdefault("state", {})["key_id"] = key.id
@@ -168,9 +168,12 @@ class AccessControl:
         if path.startswith(CORRECTIONS_PREFIX):
             _check_corrections_right(key, scope["method"])
 
-    def _find_key(self, presented: Sequence[str]) -> ApiKey | None:
+    async def _find_key(self, presented: Sequence[str]) -> ApiKey | None:
         """The first of what was presented that is a key."""
-        found = (self._keyring.find(each) for each in presented) if self._keyring is not None else ()
+        if self._keyring is None or not presented:
+            return None
+        await self._keyring.keep_up()
+        found = (self._keyring.find(each) for each in presented)
         return next((key for key in found if key is not None), None)
 
     def _check_rate(self, key: ApiKey) -> None:

@@ -1,9 +1,14 @@
+import asyncio
 import base64
 import logging
 import re
+import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 
+from serving import keys as keys_module
 from serving.access import WEBHOOK_PATH, is_loopback, is_open
 from serving.app import create_app
 from serving.failures import SECURITY_HEADERS
@@ -69,6 +74,40 @@ async def test_a_key_that_is_sent_as_the_request_id_is_not_logged(settings, clas
     told = [record.facts["request_id"] for record in caplog.records if hasattr(record, "facts")]
     assert len(told) >= 3
     assert not any(sent in request_id or key[13:30] in request_id for request_id in told)
+
+
+@pytest.mark.issue(5)
+async def test_keys_that_are_read_anew_hold_up_only_who_needs_one(guarded, keys, tmp_path, monkeypatch):
+    is_reading, may_end = threading.Event(), threading.Event()
+    real_read, n_read = keys_module.read_keys, 0
+
+    def read_slowly(path):
+        nonlocal n_read
+        n_read += 1
+        is_reading.set()
+        assert may_end.wait(20)
+        return real_read(path)
+
+    monkeypatch.setattr(keys_module, "read_keys", read_slowly)
+    new, kept = make_key(name="new")
+    write_keys(tmp_path / "keys.json", [kept])
+    # The first check is due a second after the start.
+    monkeypatch.setattr(keys_module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 2))
+    asked = [
+        asyncio.create_task(guarded.post("/v1/classify", json=BODY, headers={"x-api-key": key}))
+        for key in (keys["plain"], new, new, "unknown")
+    ]
+    try:
+        assert await asyncio.to_thread(is_reading.wait, 20)
+        assert (await guarded.get("/readyz")).status_code == 200  # which the event loop answers meanwhile
+        asked[1].cancel()  # the others need what it asked for
+        await asyncio.sleep(0.05)
+        assert not any(each.done() for each in asked if each is not asked[1])
+    finally:
+        may_end.set()
+    # Not by what was known before: the key may have been revoked long ago.
+    assert [(await each).status_code for each in asked if each is not asked[1]] == [401, 200, 401]
+    assert n_read == 1
 
 
 @pytest.mark.issue(4)

