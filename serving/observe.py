@@ -75,7 +75,8 @@ class Observer:
                 self._metrics.in_flight.dec()
                 route = read_route(scope)
                 status = _HUNG_UP if state.get("failure_code") == "client_disconnected" else status
-                span.close(route=route, status=status, request_id=state["request_id"])
+                taken = route if route != _UNROUTED else None
+                span.close(route=taken, status=status, request_id=state["request_id"])
                 self._tell(scope, route, status, n_bytes_in, n_bytes_out, time.perf_counter() - started_s)
 
     def _tell(

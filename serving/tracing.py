@@ -22,8 +22,8 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 class Span(Protocol):
     """One request, being traced."""
 
-    def close(self, *, route: str, status: int, request_id: str) -> None:
-        """Say how it went."""
+    def close(self, *, route: str | None, status: int, request_id: str) -> None:
+        """Say how it went; None is no route that is served."""
 
 
 class Spans(Protocol):
@@ -46,7 +46,7 @@ class _NoSpans:
         del scope
         return self._opened
 
-    def close(self, *, route: str, status: int, request_id: str) -> None:
+    def close(self, *, route: str | None, status: int, request_id: str) -> None:
         del route, status, request_id
 
     def end(self) -> None:
@@ -60,9 +60,10 @@ class _OtelSpan:
     def __init__(self, span: Any, error_status: Any, method: str) -> None:  # noqa: ANN401 - an optional library's
         self._span, self._error_status, self._method = span, error_status, method
 
-    def close(self, *, route: str, status: int, request_id: str) -> None:
-        self._span.update_name(f"{self._method} {route}")
-        self._span.set_attribute("http.route", route)
+    def close(self, *, route: str | None, status: int, request_id: str) -> None:
+        if route is not None:  # else, by the conventions, the method alone is the name, and there is no attribute
+            self._span.update_name(f"{self._method} {route}")
+            self._span.set_attribute("http.route", route)
         self._span.set_attribute("http.response.status_code", status)
         self._span.set_attribute("twohands.request_id", request_id)
         if status >= 500:

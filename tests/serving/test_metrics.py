@@ -535,7 +535,9 @@ async def test_a_model_measured_on_its_own_data_does_not_drift_from_it(classifie
     assert all(index < 0.02 for index in found.values())
 
 
-async def test_a_span_joins_the_callers_trace_and_holds_no_text(classifier, settings, monkeypatch):
+@pytest.fixture
+def traced(monkeypatch, settings, classifier):
+    """An app whose requests are traced, and what gives the spans that ended."""
     export = pytest.importorskip("opentelemetry.sdk.trace.export")
     memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
     from opentelemetry.sdk.trace import TracerProvider
@@ -543,13 +545,17 @@ async def test_a_span_joins_the_callers_trace_and_holds_no_text(classifier, sett
     provider, exporter = TracerProvider(), memory.InMemorySpanExporter()
     provider.add_span_processor(export.SimpleSpanProcessor(exporter))
     monkeypatch.setattr("serving.app.open_tracing", lambda: OtelSpans(provider))
-    app = create_app(settings.model_copy(update={"tracing": True}), classifier)
+    return create_app(settings.model_copy(update={"tracing": True}), classifier), exporter.get_finished_spans
+
+
+async def test_a_span_joins_the_callers_trace_and_holds_no_text(traced):
+    app, get_spans = traced
     trace_id = "0af7651916cd43dd8448eb211c80319c"
     async with open_client(app) as client:
         headers = {"traceparent": f"00-{trace_id}-b7ad6b7169203331-01", "x-request-id": "job-1"}
         await client.post("/v1/classify", json={"inputs": "Zanzibar"}, headers=headers)
         await client.request("ZANZIBAR", "/v1/classify")
-    span, other = exporter.get_finished_spans()
+    span, other = get_spans()
     # A method that nobody knows is the caller's text, too.
     assert (other.attributes["http.request.method"], other.name.partition(" ")[0]) == ("_OTHER", "HTTP")
     assert "ZANZIBAR" not in other.to_json()
@@ -558,6 +564,19 @@ async def test_a_span_joins_the_callers_trace_and_holds_no_text(classifier, sett
     assert span.attributes["http.response.status_code"] == 200
     assert span.attributes["twohands.request_id"] == "job-1"
     assert "Zanzibar" not in span.to_json()
+
+
+@pytest.mark.issue(5)
+async def test_a_span_of_a_path_that_is_not_served_names_no_route(traced):
+    app, get_spans = traced
+    async with open_client(app) as client:
+        assert (await client.get("/Zanzibar")).status_code == 404
+        assert (await client.get("/info")).status_code == 200
+    without, with_one = get_spans()
+    assert without.name == "GET"
+    assert "http.route" not in without.attributes
+    assert without.attributes["http.response.status_code"] == 404
+    assert (with_one.name, with_one.attributes["http.route"]) == ("GET /info", "/info")
 
 
 async def test_a_provider_that_somebody_set_gets_no_spans_of_fastapi_itself(classifier, settings, monkeypatch):
