@@ -107,6 +107,21 @@ async def test_the_panels_ask_for_metrics_labels_and_values_that_are_told(told):
     assert {name for rule in GROUP["rules"] for name in check_query(rule["expr"], told)} <= asked
 
 
+@pytest.mark.issue(5)
+def test_what_is_joined_is_one_series_of_each_group():
+    """A model has several series while workers exchange it, and a join of many with many fails as a whole."""
+    queries = [target["expr"] for panel in PANELS for target in panel["targets"]]
+    queries += [rule["expr"] for rule in GROUP["rules"]]
+    n_joins = 0
+    for query in queries:
+        joins = re.findall(
+            r"\bon \(([^)]*)\) group_(?:left|right) \([^)]*\) (?:(?:sum|count|max|min) by \(([^)]*)\))?", query
+        )
+        n_joins += len(joins)
+        assert all(joined == grouped for joined, grouped in joins), query
+    assert n_joins >= 3
+
+
 @pytest.mark.issue(4)
 @pytest.mark.anyio
 async def test_the_variables_are_of_metrics_and_labels_that_are_told(told):
