@@ -27,7 +27,7 @@ from serving.keys import Keyring
 from serving.limits import RequestLimits
 from serving.methods import HeadAsGet
 from serving.metrics import Metrics
-from serving.models import Models, Shared
+from serving.models import Models
 from serving.observe import Observer
 from serving.openapi import OpenapiDocument, build_openapi
 from serving.operations import router as operations_router
@@ -41,6 +41,7 @@ from serving.service import Phase
 from serving.settings import ServeSettings
 from serving.shared_folder import RATES_FOLDER
 from serving.slashes import TakeSlashes
+from serving.slots import Shared
 from serving.stream_routes import STREAM_PATH
 from serving.stream_routes import router as stream_router
 from serving.tracing import NO_SPANS, open_tracing

@@ -8,17 +8,15 @@ is left that got it.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
-from serving.archive import Archive
 from serving.folders import name_folders
 from serving.holding import Holdings
 from serving.metrics import Metrics
 from serving.pauses import settle_anew
 from serving.service import Phase, Service
 from serving.settings import ServeSettings
+from serving.slots import Shared, Slot
 from serving.watch import Shadow, Watch
 from twohands.classifier import Classifier
 from twohands.errors import EngineStoppedError, ReloadError, TwoHandsError, UnknownModelError
@@ -30,43 +28,8 @@ _MOST_SHOWN = 10  # names in a refusal
 _T = TypeVar("_T")
 
 
-@dataclass(slots=True)
-class Slot:
-    """One name, the folder behind it, and the models that were loaded from it."""
-
-    name: str
-    folder: str | None
-    current: Service
-    watch: Watch
-    previous: Service | None = None
-    # What other workers could roll back to, where this one came later and has not loaded it: the identity of the copy.
-    earlier: dict[str, str] | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    @property
-    def previous_identity(self) -> dict[str, str] | None:
-        """What a rollback would bring back."""
-        return self.earlier if self.previous is None else self.previous.classifier.identity
-
-
 def _tell_nobody(name: str, sha256: str) -> None:
     del name, sha256
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What a worker shares with the others: copies of models, and by name which are served, the newest first."""
-
-    archive: Archive
-    served: dict[str, list[str]] = field(default_factory=dict)
-
-    def find_folder(self, name: str) -> Path | None:
-        """The copy of what the others serve under a name, if there is one."""
-        return self.archive.find(next(iter(self.served.get(name, [])), None))
-
-    def find_earlier(self, name: str) -> dict[str, str] | None:
-        """The identity of what the others served before under a name, if there is a copy."""
-        return self.archive.identify(next(iter(self.served.get(name, [])[1:]), None))
 
 
 class Models:
@@ -273,10 +236,14 @@ class Models:
         """
         slot = self.get_slot(name)
         async with slot.lock:
+            if await asyncio.to_thread(slot.holds_what_is_served):
+                self._metrics.reloads.labels("unchanged").inc()
+                return False
             fresh = self._make_service(slot.folder, slot.watch)
             try:
                 await fresh.start()
             except TwoHandsError as error:
+                self._clear_up()
                 self._metrics.reloads.labels("refused").inc()
                 _LOGGER.warning("model %s was not reloaded: %s", name, error.code)
                 raise ReloadError(
@@ -284,6 +251,7 @@ class Models:
                 ) from error
             if fresh.classifier.sha256 == slot.current.classifier.sha256:
                 await fresh.stop()
+                self._clear_up()
                 self._metrics.reloads.labels("unchanged").inc()
                 return False
             try:
@@ -338,6 +306,7 @@ class Models:
                 await fresh.stop()
                 raise ReloadError("no copy of it is kept, and its folder holds another by now")
         except TwoHandsError as error:
+            self._clear_up()
             self._metrics.reloads.labels("refused").inc()
             # Who asked was answered by another worker, which serves it: nothing else tells that this one does not.
             told = "model %s goes on as it was in this process: %s cannot be served [%s]"
@@ -382,9 +351,20 @@ class Models:
         _LOGGER.info("model %s is now %s", slot.name, fresh.classifier.sha256)
         self._on_change(self)
         if oldest is not None:
-            task = asyncio.get_running_loop().create_task(self._retire(oldest))
-            self._retiring.add(task)
-            task.add_done_callback(self._retiring.discard)
+            self._end_later(self._retire(oldest))
+
+    def _end_later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do what nobody waits for, at the latest until the models stop."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    def _clear_up(self) -> None:
+        """Let the system have what was loaded for nothing, once nobody waits."""
+        self._end_later(settle_anew(self._is_idle))
+
+    def _is_idle(self) -> bool:
+        return not any(each.n_pending for each in self._all_services())
 
     async def _retire(self, service: Service) -> None:
         """Let a model go when nobody is left who may still ask it."""
@@ -393,7 +373,7 @@ class Models:
         finally:
             await service.stop()
             del service  # what a frame holds is not let go
-        await settle_anew(lambda: not any(each.n_pending for each in self._all_services()))
+        await settle_anew(self._is_idle)
 
     def tell_depth(self) -> None:
         """Show how much waits now; not what the shadow reads, whose requests are answered."""

@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from serving.metrics import CONTENT_TYPE, Metrics
-from serving.models import Models, Slot
+from serving.models import Models
 from serving.schemas import FailureResponse, ModelIdentity
+from serving.slots import Slot
 
 METRICS_PATH = "/metrics"
 router = APIRouter()

@@ -8,6 +8,8 @@ import asyncio
 import gc
 from collections.abc import Callable
 
+from serving.freed import give_back
+
 _POLL_S = 0.02
 _N_LOOKS = 1500  # half a minute
 
@@ -25,13 +27,16 @@ def settle() -> None:
 async def settle_anew(is_idle: Callable[[], bool]) -> None:
     """The same where `settle` was called before; for after something large was let go, which else were passed over.
 
+    What it held goes back to the system.
+
     Args:
         is_idle: whether nobody waits; asked until it is so, or for half a minute.
     """
     if not gc.get_freeze_count():
         return
     for _ in range(_N_LOOKS):
+        await asyncio.sleep(_POLL_S)  # first: a failure that is being told holds what it failed with
         if is_idle():
             break
-        await asyncio.sleep(_POLL_S)
     settle()
+    await asyncio.to_thread(give_back)

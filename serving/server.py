@@ -18,12 +18,14 @@ from serving.app import create_app
 from serving.connections import N_REFUSED_AT_ONCE, bound_connections
 from serving.endings import Unfinished
 from serving.folders import name_folders
+from serving.freed import give_back
 from serving.logs import set_up_logs
 from serving.merging import Merged
 from serving.metrics import count_alone
-from serving.models import Models, Shared
+from serving.models import Models
 from serving.pauses import settle
 from serving.settings import ServeSettings
+from serving.slots import Shared
 from twohands.classifier import Classifier
 from twohands.errors import AddressError, EngineStoppedError, InsecureAddressError
 from twohands.open_files import allow_open_files
@@ -140,6 +142,8 @@ class ModelServer(uvicorn.Server):
             # Before anybody is told that the service is there: who is told may send the signal at once.
             self._reload_on_hangup()
             settle()
+            # Before all moves to huge pages, among which what is free would be again.
+            give_back()
             self._on_ready()
             # All is loaded and warm: what lies in memory now is what each request will touch. Nobody waits for it.
             asyncio.get_running_loop().run_in_executor(None, move_to_huge_pages)

@@ -21,11 +21,11 @@ from serving.archive import Archive
 from serving.counting_room import take_room
 from serving.folders import name_folders
 from serving.logs import set_up_logs
-from serving.models import Shared
 from serving.pulse import BEAT_S
 from serving.server import Listener, ModelServer, hold_hangup, make_server, make_url
 from serving.settings import ServeSettings
 from serving.shared_folder import METRICS_FOLDER, MODELS_FOLDER
+from serving.slots import Shared
 from twohands.classifier import Classifier
 from twohands.errors import ReloadError, TwoHandsError, UnknownModelError
 

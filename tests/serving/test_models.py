@@ -18,9 +18,9 @@ from serving.commands import name_models
 from serving.folders import name_each, name_folders
 from serving.merging import Merged
 from serving.metrics import RELOAD_OUTCOMES, Metrics
-from serving.models import Shared
 from serving.service import Phase
 from serving.settings import ServeSettings
+from serving.slots import Shared
 from tests.serving.processes import ask, start_serve
 from tests.serving.support import open_client
 from tests.support.tiny import build_tiny_model
