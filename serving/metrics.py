@@ -157,7 +157,7 @@ class Metrics:
         )
         self.drift = Gauge(
             "twohands_drift_stability_index",
-            "Population stability index of recent traffic against the training data; above 0.2 it has shifted.",
+            "Stability index of recent traffic against the training data, beyond chance; above 0.2 it has shifted.",
             ("model", "figure"),
             registry=registry,
             # Of the worker that told it last: one to which little comes would show old traffic for as long as it lives.

@@ -116,7 +116,10 @@ class Watch:
         self._metrics.model_info.labels(*labels).set(1)
         self._metrics.expect_answers(service.classifier.taxonomy.heads, model=self._model)
         reference = read_reference(manifest.metrics)
-        self._drift = Drift(reference, metrics=self._metrics, model=self._model) if reference else None
+        self._drift = None
+        if reference is not None:
+            heads = service.classifier.taxonomy.heads
+            self._drift = Drift(reference, heads=heads, metrics=self._metrics, model=self._model)
 
     def end(self, service: Service) -> None:
         """Tell that a model answers no longer, and nothing more of how traffic differs from its data."""
@@ -150,7 +153,7 @@ class Watch:
             elif isinstance(paragraph, EncodedParagraph):
                 self._metrics.count_prediction(item, paragraph, model=self._model)
                 if self._drift is not None:
-                    self._drift.see(item, paragraph)
+                    self._drift.see(item, paragraph, thresholds)
         if self._shadow is not None:
             self._shadow.offer(texts, answers.items, thresholds)
 

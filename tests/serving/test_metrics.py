@@ -14,10 +14,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from serving.app import create_app
-from serving.drift import Drift, stability_index
+from serving.drift import Drift
 from serving.keys import make_key, write_keys
 from serving.logs import JsonFormatter, TextFormatter, set_up_logs
 from serving.metrics import Metrics
+from serving.stability import stability_index
 from serving.tracing import OtelSpans
 from tests.serving.processes import ask, start_serve
 from tests.serving.support import open_client, with_session
@@ -497,7 +498,7 @@ async def test_drift_is_small_for_traffic_like_the_training_data_and_large_for_a
 
     def run(texts):
         metrics = Metrics()
-        drift = Drift(reference, metrics=metrics, model="m")
+        drift = Drift(reference, heads=classifier.taxonomy.heads, metrics=metrics, model="m")
         for text in texts:
             encoded = classifier.encoder.encode(text)
             drift.see(classifier.predict([encoded])[0], encoded)
@@ -526,7 +527,8 @@ async def test_a_model_measured_on_its_own_data_does_not_drift_from_it(classifie
     assert sum(kept["input_tokens_share"]) == pytest.approx(1)
     assert sum(kept["label_share"]["stance"].values()) == pytest.approx(1)
     metrics = Metrics()
-    drift = Drift(read_reference({"reference": kept}), metrics=metrics, model="m")
+    reference = read_reference({"reference": kept})
+    drift = Drift(reference, heads=classifier.taxonomy.heads, metrics=metrics, model="m")
     for prediction, paragraph in zip(predictions, encoded, strict=True):
         drift.see(prediction, paragraph)
     families = text_string_to_metric_families(metrics.show().decode())
