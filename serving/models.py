@@ -221,11 +221,13 @@ class Models:
         if not task.cancelled():
             task.exception()
 
-    async def reload(self, name: str) -> bool:
+    async def reload(self, name: str, *, is_counted: bool = True) -> bool:
         """Load a model's folder again, and let the new one answer once it is warm.
 
         Args:
             name: under which it is served.
+            is_counted: whether it counts where it goes well, as of several workers that are told of one reload does one
+                alone; a refusal always does, as another worker may not have had its cause.
 
         Returns:
             Whether there was anything new in the folder.
@@ -237,7 +239,7 @@ class Models:
         slot = self.get_slot(name)
         async with slot.lock:
             if await asyncio.to_thread(slot.holds_what_is_served):
-                self._metrics.reloads.labels("unchanged").inc()
+                self._metrics.reloads.labels("unchanged").inc(is_counted)
                 return False
             fresh = self._make_service(slot.folder, slot.watch)
             try:
@@ -252,14 +254,14 @@ class Models:
             if fresh.classifier.sha256 == slot.current.classifier.sha256:
                 await fresh.stop()
                 self._clear_up()
-                self._metrics.reloads.labels("unchanged").inc()
+                self._metrics.reloads.labels("unchanged").inc(is_counted)
                 return False
             try:
                 await self._keep(slot, fresh)
             except BaseException:
                 await fresh.stop()
                 raise
-            self._exchange(slot, fresh, outcome="reloaded")
+            self._exchange(slot, fresh, outcome="reloaded" if is_counted else None)
             return True
 
     async def _keep(self, slot: Slot, service: Service) -> None:
@@ -330,11 +332,15 @@ class Models:
                 raise ReloadError(f"{name} was not exchanged since the start; there is nothing to go back to")
             await self._serve_version(slot, slot.previous_identity["sha256"], outcome="rolled_back")
 
-    async def reload_all(self) -> None:
-        """Reload every model; a folder that cannot be served is logged, and its model goes on."""
+    async def reload_all(self, *, is_counted: bool = True) -> None:
+        """Reload every model; a folder that cannot be served is logged, and its model goes on.
+
+        Args:
+            is_counted: as of `reload`.
+        """
         for slot in self.slots:
             try:
-                await self.reload(slot.name)
+                await self.reload(slot.name, is_counted=is_counted)
             except ReloadError:
                 continue
 

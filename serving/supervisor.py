@@ -96,23 +96,18 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(number)
 
-    def order(self, line: bytes, *, but: Process | None = None) -> None:
-        """Send one line to all workers.
-
-        Args:
-            line: JSON, with its line end.
-            but: who knows it already.
-        """
-        for process in self._processes:
-            if process is not but and process.stdin is not None and not process.stdin.is_closing():
-                process.stdin.write(line)
+    def order_reload(self) -> None:
+        """Have all workers reload their models; it is one reload, so one of them counts it."""
+        for place, process in enumerate(self._processes):
+            _order(process, json.dumps({"event": RELOAD_ALL, "is_counted": place == 0}).encode() + b"\n")
 
     def _take_over(self, fact: Mapping[str, str], line: bytes, *, teller: Process) -> None:
         """Remember what a worker came to serve, and have the others serve it, unless they were told, too."""
         if fact["event"] in {"exchanged", "serving"}:
             self._note_served(fact["name"], fact["sha256"])
         if fact["event"] == "exchanged":
-            self.order(line, but=teller)
+            for process in self._processes - {teller}:
+                _order(process, line)
 
     def _note_served(self, name: str, sha256: str) -> None:
         """Remember what is served under a name, and what was before."""
@@ -237,6 +232,11 @@ class Supervisor:
         self._signal(signal.SIGKILL)
 
 
+def _order(process: Process, line: bytes) -> None:
+    if process.stdin is not None and not process.stdin.is_closing():
+        process.stdin.write(line)
+
+
 def _read_fact(line: bytes) -> dict[str, str]:
     """What a worker told; of a line that is none of ours, as a library may print one, that it tells nothing."""
     try:
@@ -265,10 +265,9 @@ async def _supervise(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
-    order = json.dumps({"event": RELOAD_ALL}).encode() + b"\n"
-    loop.add_signal_handler(signal.SIGHUP, supervisor.order, order)
+    loop.add_signal_handler(signal.SIGHUP, supervisor.order_reload)
     if take_hangup():
-        supervisor.order(order)
+        supervisor.order_reload()
 
     async def announce_once() -> None:
         await supervisor.all_ready.wait()

@@ -16,6 +16,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from serving.archive import Archive
 from serving.counting_room import take_room
@@ -60,7 +61,7 @@ async def follow(server: ModelServer) -> None:
         server: of this process.
     """
     reader = asyncio.StreamReader()
-    orders: asyncio.Queue[Mapping[str, str]] = asyncio.Queue()
+    orders: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
     try:
         pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
@@ -77,7 +78,7 @@ async def follow(server: ModelServer) -> None:
         server.handle_exit(signal.SIGTERM, None)
 
 
-async def _obey_all(server: ModelServer, orders: asyncio.Queue[Mapping[str, str]]) -> None:
+async def _obey_all(server: ModelServer, orders: asyncio.Queue[Mapping[str, Any]]) -> None:
     """One after the other; of the reloads that came while one ran only the last, which loads what all would."""
     while True:
         waiting = [await orders.get()]
@@ -89,10 +90,10 @@ async def _obey_all(server: ModelServer, orders: asyncio.Queue[Mapping[str, str]
                 await _obey(server, order)
 
 
-async def _obey(server: ModelServer, order: Mapping[str, str]) -> None:
+async def _obey(server: ModelServer, order: Mapping[str, Any]) -> None:
     try:
         if order["event"] == RELOAD_ALL:
-            await server.service.reload_all()
+            await server.service.reload_all(is_counted=order["is_counted"])
             for slot in server.service.slots:  # all workers were told, so these need not tell each other
                 tell(event="serving", name=slot.name, sha256=slot.current.classifier.sha256)
         else:

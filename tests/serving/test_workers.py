@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -244,6 +245,26 @@ def test_a_worker_that_cannot_follow_orders_stops(monkeypatch, caplog, order):
     assert bool(caplog.records) == bool(order)  # a supervisor that is gone is no fault
 
 
+@pytest.mark.issue(5)
+def test_a_hangup_counts_as_one_reload_of_all_workers(tmp_path):
+    folder = build_tiny_model(tmp_path / "mine", version="1")
+    with start_serve(folder, "--workers", "3") as (process, port):
+
+        def count(outcome):
+            shown = ask(port, "GET", "/metrics")[1]
+            return float(
+                re.search(rf'^twohands_model_reloads_total{{outcome="{outcome}"}} (.+)', shown, re.MULTILINE)[1]
+            )
+
+        build_tiny_model(folder, version="2")
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: count("reloaded") == 1 and find_versions(port) == {"2"})
+        (folder / "tokenizer.json").write_text("{}")
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: count("refused") == 3)  # each of which goes on with what it had
+        assert (count("reloaded"), count("unchanged")) == (1, 0)
+
+
 @pytest.mark.issue(4)
 def test_reloads_asked_for_while_one_runs_are_done_as_one(monkeypatch):
     done = []
@@ -252,7 +273,8 @@ def test_reloads_asked_for_while_one_runs_are_done_as_one(monkeypatch):
     class Service:
         slots = ()
 
-        async def reload_all(self):
+        async def reload_all(self, *, is_counted):
+            assert is_counted
             done.append("reload")
 
         async def serve_version(self, name, sha256):
@@ -266,7 +288,7 @@ def test_reloads_asked_for_while_one_runs_are_done_as_one(monkeypatch):
         def handle_exit(self, *_):
             done.append("end")
 
-    told = {"event": "reload_all"}, {"event": "exchanged", "name": "mine", "sha256": "b"}
+    told = {"event": "reload_all", "is_counted": True}, {"event": "exchanged", "name": "mine", "sha256": "b"}
     last = {"event": "exchanged", "name": "mine", "sha256": "c"}
     with os.fdopen(orders) as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
