@@ -1,9 +1,13 @@
 """Owns bytes -> rows of NDJSON, in constant memory: a faulty line becomes an error in its place."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from serving.strict_json import Place, read_json
 from twohands.errors import InvalidIdError, LineTooLongError, MissingTextError, RowError
+
+# Some milliseconds of the event loop. A multiple of the rows of a group, so that none is cut short by it.
+LINES_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +37,24 @@ class RowReader:
         """How much of a line has come whose end has not."""
         return len(self._held)
 
-    def feed(self, piece: bytes) -> list[StreamRow]:
+    def feed(self, piece: bytes) -> Iterator[list[StreamRow]]:
         """Take the next bytes.
 
         Args:
             piece: of any length, cut anywhere.
 
-        Returns:
-            The rows that it completes; blank lines give none.
+        Yields:
+            The rows that it completes, of some lines at a time: a piece may have a hundred thousand. Blank lines give
+            none.
         """
         *ended, rest = piece.split(b"\n")
-        rows = []
-        for part in ended:
-            self._hold(part)
-            rows += self._finish_line()
+        for start in range(0, len(ended), LINES_AT_ONCE):
+            rows = []
+            for part in ended[start : start + LINES_AT_ONCE]:
+                self._hold(part)
+                rows += self._finish_line()
+            yield rows
         self._hold(rest)
-        return rows
 
     def end(self) -> list[StreamRow]:
         """Take the end of the body.

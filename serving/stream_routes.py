@@ -206,7 +206,7 @@ class StreamClassifier:
         await groups.put(None)
 
     async def _rows(self) -> AsyncGenerator[list[StreamRow]]:
-        """Rows of each piece of the body. The next one is read ahead: only who reads learns that the client left."""
+        """Rows of the body, some at a time. The next one is read ahead: only who reads learns that the client left."""
         reader = RowReader(max_line_bytes=self._service.settings.max_body_bytes)
         message: Message = {"more_body": True}
         ahead = asyncio.create_task(self._receive_next())
@@ -215,7 +215,9 @@ class StreamClassifier:
                 message = await self._wait_for(ahead)
                 if message.get("more_body", False):
                     ahead = asyncio.create_task(self._receive_next())
-                yield reader.feed(message.get("body", b""))
+                for rows in reader.feed(message.get("body", b"")):
+                    yield rows
+                    await asyncio.sleep(0)  # lines that give no work would hold up everybody until the last (#5)
                 self._hold(reader.n_held_bytes)
             yield reader.end()
         finally:

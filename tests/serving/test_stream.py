@@ -3,11 +3,12 @@ import json
 import logging
 import re
 import time
+from collections import Counter
 
 import pytest
 
 from serving.app import create_app
-from serving.ndjson import RowReader
+from serving.ndjson import LINES_AT_ONCE, RowReader
 from serving.settings import ServeSettings
 from tests.serving.support import Gate, open_client, with_session
 from twohands.errors import InputError, NonFiniteLogitsError
@@ -454,11 +455,41 @@ async def test_client_that_waits_for_its_answers_before_it_sends_more_does_not_s
     assert wire.lines.empty()
 
 
+@pytest.mark.issue(5)
+@pytest.mark.parametrize("line", [b"x\n", b"\n", b'{"text": 1}\n'])
+async def test_lines_that_give_no_work_let_others_between(client, monkeypatch, line):
+    n_steps, n_by_step = 0, Counter()
+
+    async def step():
+        nonlocal n_steps
+        while True:
+            n_steps += 1
+            await asyncio.sleep(0)
+
+    def finish_counted(reader, real=RowReader._finish_line):
+        n_by_step[n_steps] += 1
+        return real(reader)
+
+    monkeypatch.setattr(RowReader, "_finish_line", finish_counted)
+    stepping = asyncio.create_task(step())
+    n_lines = 10_000
+    answer = await stream(client, line * n_lines)
+    stepping.cancel()
+    assert answer.status_code == 200
+    assert len(read(answer)) == (0 if line == b"\n" else n_lines)
+    assert n_by_step.total() == n_lines + 1  # what is behind the last line end, too
+    assert max(n_by_step.values()) <= 2 * LINES_AT_ONCE
+
+
+def feed(reader, piece):
+    return [row for rows in reader.feed(piece) for row in rows]
+
+
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
 def test_lines_are_found_however_the_bytes_are_cut(size):
     body = '"a"\n\n"ü"\r\n{"id":"x","text":"中"}\n"last"'.encode()
     reader = RowReader(max_line_bytes=100)
-    rows = [row for start in range(0, len(body), size) for row in reader.feed(body[start : start + size])]
+    rows = [row for start in range(0, len(body), size) for row in feed(reader, body[start : start + size])]
     rows += reader.end()
     assert [(row.id, row.text) for row in rows] == [(1, "a"), (3, "ü"), ("x", "中"), (5, "last")]
 
@@ -466,8 +497,8 @@ def test_lines_are_found_however_the_bytes_are_cut(size):
 def test_line_without_end_is_not_held():
     reader = RowReader(max_line_bytes=10)
     for _ in range(1000):
-        assert reader.feed(b"x" * 9) == []
+        assert feed(reader, b"x" * 9) == []
         assert len(reader._held) <= 10
-    (row, after) = reader.feed(b'\n"ok"\n')
+    (row, after) = feed(reader, b'\n"ok"\n')
     assert isinstance(row.text, InputError)
     assert (after.id, after.text) == (2, "ok")
