@@ -19,6 +19,7 @@ _HALF = "half of a surrogate pair such as \\ud83d stands"
 _HOW = "as where a text was cut amid an emoji"
 # More are not looked through on the event loop; a request of a hundred texts, or a thousand tasks, has fewer.
 _MOST_VALUES = 100_000
+_MOST_HALVES = 5_000  # texts that have one, each of which costs ten times as much as another value
 _MOST_LEVELS = 200  # as many as the parser reads where no text has a half
 
 
@@ -112,19 +113,21 @@ def _mend_halves(value: object, mend: Mend) -> object:
     if isinstance(value, str):
         return _mend_text(value, tuple, mend)
     waiting: deque[_Waiting] = deque([_Waiting(value)])
-    n_values = 0
+    n_values = n_halves = 0
     while waiting:
         here = waiting.popleft()
         holder = here.holder
         for key, child in holder.items() if isinstance(holder, dict) else enumerate(holder):
             n_values += 1
-            if n_values > _MOST_VALUES:
+            if n_values > _MOST_VALUES or n_halves > _MOST_HALVES:
                 raise ValueError(f"{_HALF} in one of its texts, {_HOW}")
             if isinstance(key, str) and _find_half(key) is not None:
                 raise ValueError(f"{_name_place(here.find_place())}{_HALF} in the name of a field")
             if isinstance(child, str):
                 # Of a key that it has, so it may be gone through meanwhile.
-                holder[key] = _mend_text(child, lambda: (*here.find_place(), key), mend)  # noqa: B023 - called at once
+                mended = _mend_text(child, lambda: (*here.find_place(), key), mend)  # noqa: B023 - called at once
+                n_halves += mended is not child
+                holder[key] = mended
             elif isinstance(child, dict | list):
                 if here.n_levels == _MOST_LEVELS:
                     raise ValueError(f"it has more than {_MOST_LEVELS} levels")

@@ -176,6 +176,22 @@ def test_what_is_large_is_looked_through_only_so_far():
         read_json(b"[" + b"0," * 100_000 + rb'"\ud83d"]', name="the body")
 
 
+@pytest.mark.issue(5)
+def test_halves_are_mended_only_so_far():
+    """A body of them alone took half a second of the event loop."""
+    places = []
+
+    def mend(place, fault):
+        places.append(place)
+        return fault
+
+    read_json(b"[" + rb'"\ud83d",' * 4_999 + rb'"\ud83d"]', name="the body", mend=mend)
+    assert len(places) == 5_000
+    with pytest.raises(ValueError, match="stands in one of its texts, as where"):
+        read_json(b"[" + rb'"\ud83d",' * 99_998 + rb'"\ud83d"]', name="the body", mend=mend)
+    assert len(places) < 11_000
+
+
 @pytest.mark.issue(4)
 def test_lists_in_lists_beside_half_of_an_emoji_cost_no_more_than_their_bytes():
     def read(n_levels, n_lists):
