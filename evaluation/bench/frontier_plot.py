@@ -15,7 +15,7 @@ _AXES = (("p50_ms", "milliseconds of one paragraph (median, one thread)"), ("siz
 
 
 def place_labels(points: Sequence[tuple[float, float]], *, width: float, height: float) -> list[bool]:
-    """Say which labels stand above their point; those that another would cover stand below.
+    """Say which labels stand above their point; of two that would cover one another the lower point's stands below.
 
     Args:
         points: cost and macro-F1 of each model.
@@ -27,10 +27,11 @@ def place_labels(points: Sequence[tuple[float, float]], *, width: float, height:
     """
     is_above = [True] * len(points)
     above: list[tuple[float, float]] = []
-    for place in sorted(range(len(points)), key=points.__getitem__):
+    # From the top: by cost, the label of a point that is higher and dearer stood under that of its neighbour (#5).
+    for place in sorted(range(len(points)), key=lambda place: (-points[place][1], points[place][0])):
         cost, value = points[place]
         is_above[place] = not any(
-            cost - left < _LABEL[0] * width and abs(value - beside) < _LABEL[1] * height for left, beside in above
+            abs(cost - beside) < _LABEL[0] * width and higher - value < _LABEL[1] * height for beside, higher in above
         )
         if is_above[place]:
             above.append(points[place])

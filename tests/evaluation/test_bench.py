@@ -532,6 +532,7 @@ def test_names_of_like_models_do_not_cover_one_another():
     def place(*points):
         return place_labels(points, width=80, height=0.06)
 
-    assert place((16, 0.828), (64, 0.830), (56, 0.829)) == [True, False, True]
+    assert place((16, 0.828), (64, 0.830), (56, 0.829)) == [True, True, False]
+    assert place((56, 0.830), (64, 0.829)) == [True, False]
     assert sorted(place((10, 0.5), (10, 0.5))) == [False, True]
     assert place((10, 0.50), (11, 0.53), (60, 0.50)) == [True, True, True]  # far apart, upwards or sideways
