@@ -284,7 +284,7 @@ def restore(model: str, output: Path, overwrite: bool) -> None:
     graph = load_manifest(folder)[0].graph
     needed_bytes = _RESTORE_COPIES.get(graph.precision, max(_RESTORE_COPIES.values())) * graph.size_bytes
     check_room(output, needed_bytes=needed_bytes, option="--output")
-    from training.restore import restore_checkpoint  # noqa: PLC0415, RUF100
+    from training.restore import restore_checkpoint, tell_encoder  # noqa: PLC0415, RUF100
 
     with telling_full_disk(output), unwinding_on_sigterm():
         change, encoder = restore_checkpoint(folder, output, overwrite=overwrite)
@@ -294,6 +294,8 @@ def restore(model: str, output: Path, overwrite: bool) -> None:
         f"--set {shlex.quote(f'start={{checkpoint: {output}, replay: 1.0}}')}",
         err=True,
     )
+    if (hint := tell_encoder(output)) is not None:
+        click.echo(hint, err=True)
 
 
 @click.command(

@@ -16,12 +16,12 @@ from transformers import PreTrainedModel
 
 from training.checkpoints import build_checkpoint, check_output
 from training.config import load_dumped_config
-from training.encoders import RUN_NAME
+from training.encoders import RUN_NAME, find_encoder
 from training.graphs import export_graph, fuse_graph
 from training.loop import CHECKPOINT, CONFIG_NAME
 from training.model import build_blank, quiet
-from training.stages import name_encoder
-from twohands.errors import CheckpointError, FileReadError
+from training.stages import name_encoder, read_run
+from twohands.errors import CheckpointError, EncoderError, FileReadError
 from twohands.manifest import GRAPH_NAME, TOKENIZER_NAME, load_manifest
 from twohands.session import OnnxSession
 from twohands.weight_only import dequantize, make_weight_only
@@ -215,3 +215,24 @@ def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> tuple[
             shutil.copyfile(folder / name, partial / name)
         (partial / RUN_NAME).write_text(json.dumps(facts, indent=2), encoding="utf-8")
     return change, name_encoder(facts)
+
+
+def tell_encoder(checkpoint: Path) -> str | None:
+    """Say what is to be done before a run can go on from a restored checkpoint by the options that it needs.
+
+    Args:
+        checkpoint: of `restore_checkpoint`.
+
+    Returns:
+        One line where its encoder is not on this machine under its name, as a folder never is; None where it is.
+    """
+    facts = read_run(checkpoint)
+    wanted = facts["settings"]["encoder"]
+    try:
+        find_encoder(wanted["name"], revision=wanted["revision"], sha256=facts["encoder_sha256"])
+    except EncoderError as error:
+        return (
+            f"first, its encoder: {error}. Where it lies in a folder, give that as encoder.name; its weights have "
+            f"sha256 {facts['encoder_sha256']}"
+        )
+    return None

@@ -190,6 +190,10 @@ def describe_faults(error: ValidationError, patterns: Mapping[str, str] | None =
         elif fault["type"] == "list_type" and isinstance(fault["input"], str):
             is_shown = len(fault["input"]) <= _SHOWN_CHARS  # half of a list is none to copy
             message = f"expected a list: write [{fault['input'] if is_shown else '...'}]"
+        elif fault["type"] == "extra_forbidden" and fault["input"] is None and " " in str(fault["loc"][-1]):
+            # `{name: a, description: This, and that}`: to YAML the comma ends the value (#3).
+            message = "a sentence breaks off at a comma here: put the whole of it in quotation marks"
+            found = ""
         elif fault["type"] == "model_type":  # a label that is its word alone, most often
             message = (
                 f"expected keys and their values, as {{{_SHOWN_KEYS.get(fault['ctx']['class_name'], 'key: value')}}}"

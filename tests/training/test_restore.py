@@ -74,6 +74,9 @@ def test_a_restored_model_answers_as_its_folder_and_goes_on_learning(model, writ
     encoder = load_config(path)[0].encoder
     assert f"--set encoder.name={Path(encoder.name).name} --set encoder.revision=null" in found.output
     assert f"--set encoder.num_layers=1 --set encoder.pooling={encoder.pooling}" in found.output
+    assert f"first, its encoder: no encoder {Path(encoder.name).name!r}" in found.output, (
+        "a folder has another name here"
+    )
     assert "--set encoder.layers=null" in found.output  # numbers of layers that the restored one may not have
     with pytest.raises(RunConflictError):  # it would pass for the result of that run
         run_fit(path, output.parent)

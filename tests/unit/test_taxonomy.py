@@ -189,3 +189,17 @@ def test_yaml_of_another_shape_is_a_config_error(tmp_path, content):
     path.write_text(content, encoding="utf-8")
     with pytest.raises(ConfigError):
         load_taxonomy(path)
+
+
+@pytest.mark.issue(3)
+def test_a_description_that_breaks_off_at_a_comma_is_told_of(tmp_path):
+    path = tmp_path / "taxonomy.yaml"
+    path.write_text(
+        "heads:\n  - name: ask\n    problem_type: multi_label_classification\n    labels:\n"
+        "      - {name: refund, description: Money is asked back, all of it.}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_taxonomy(path)
+    (fault,) = caught.value.faults
+    assert "quotation marks" in fault
