@@ -40,8 +40,9 @@ def fit_platt(logits: Logits, labels: Labels) -> Platt:
             row_logits: Scores = row_logits,
             target: Scores = target,
         ) -> float:
-            score = np.clip(sigmoid(parameters[0] * row_logits + parameters[1]), _TINY, 1 - _TINY)
-            entropy = -(target * np.log(score) + (1 - target) * np.log(1 - score)).mean()
+            log_odds = parameters[0] * row_logits + parameters[1]
+            # By log-odds: of scores that round to 0 and 1 none moves the loss, and the fit stopped where it began (#3).
+            entropy = (target * np.logaddexp(0, -log_odds) + (1 - target) * np.logaddexp(0, log_odds)).mean()
             return float(entropy + 1e-3 * (parameters[0] - 1) ** 2)
 
         best = minimize(loss, x0=[1.0, 0.0], bounds=[(LEAST_SCALE, MOST_SCALE), (-20, 20)], method="L-BFGS-B")

@@ -16,6 +16,16 @@ def test_platt_is_recovered():
     assert fitted.intercepts[0] == pytest.approx(-1, abs=0.2)
 
 
+@pytest.mark.issue(3)
+def test_logits_that_all_lie_far_out_are_calibrated_too():
+    positive = np.arange(900) % 3 == 0
+    is_wrong = np.arange(900) < 45
+    logits = np.where(positive ^ is_wrong, 40.0, -40.0)[:, None]
+    fitted = fit_platt(logits, positive[:, None].astype(np.float32))
+    score = sigmoid(40 * fitted.slopes[0] + fitted.intercepts[0])
+    assert score == pytest.approx(positive[logits[:, 0] > 0].mean(), abs=0.02)
+
+
 def test_best_threshold_is_that_of_brute_force():
     generator = np.random.default_rng(1)
     for _ in range(20):
