@@ -13,6 +13,7 @@ from twohands.charsets import decode, decode_faulty, find_codec, find_marked_cod
 from twohands.errors import FileReadError
 from twohands.html_beside import is_beside, is_quoted_mail
 from twohands.html_markup import simplify_markup
+from twohands.html_points import holds_points
 from twohands.html_sizes import BLOCKS, Size, descend, find_role, is_heading, is_main, list_classes, measure
 from twohands.html_walk import ITEM_ENDS, walk
 from twohands.mail_header import is_forwarded
@@ -311,7 +312,7 @@ def _drop_figures(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag o
             outer.add(id(node.parent))
             tables += [node] if id(node) not in outer else []
     for table in tables:
-        if _holds_figures(table, bs4):
+        if _holds_figures(table, bs4) and not holds_points(table, bs4):
             _drop(_find_outermost(table, lambda tag: tag.name != "caption", bs4))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from twohands.ends import ends_with_stop
 from twohands.html_beside import holds_notes, is_caption, is_note_anchor
+from twohands.html_points import read_number
 from twohands.html_sizes import BLOCKS, HEADINGS, Size, descend, find_role, is_heading, list_classes, measure
 from twohands.runs import LIST_WORDS, MIN_WORDS
 
@@ -16,6 +17,7 @@ from twohands.runs import LIST_WORDS, MIN_WORDS
 ITEM_ENDS = re.compile(r"(?<! ) *+\x1e[\x1e ]*+")
 
 _ITEM_END = "\x1e"  # a control character, which no text has
+_BLANK_LINE = "\n\n"
 _CAPTION = "[^figure]: "
 _OTHER_NOTE = "[^*]: "  # whose number is a word of it
 _MARKS = dict.fromkeys(BLOCKS, "\n\n") | {"br": "\n", "td": " ", "th": " "}  # what an element begins with
@@ -171,6 +173,17 @@ class _Marker:
             return mark + _CAPTION
         return self._part(tag) if is_within and mark == "\n\n" else mark
 
+    def read_whole(self, tag: Any, bs4: ModuleType) -> str:  # noqa: ANN401 - a tag of an optional library
+        """What stands in the place of an element and all that it holds; empty where it is to be walked."""
+        # Not within another: a heading without an end tag holds the rest of the page, and each was read to its end.
+        told = _read_raised(tag, bs4) or (_read_heading(tag, bs4) if not self.n_open["heading"] else None)
+        if told:
+            self.is_begun = False
+            return told
+        number = "" if self.is_begun else read_number(tag, self._sizes, bs4)
+        self.is_begun |= bool(number)
+        return f"{self._part(tag) if self.n_open['list'] else _BLANK_LINE}{number} " if number else ""
+
     def _is_caption(self, tag: Any) -> bool:  # noqa: ANN401 - as above
         """Whether a block is the caption of a picture, by its element or its class."""
         size = self._sizes[id(tag)]
@@ -248,10 +261,7 @@ def walk(top: Any, bs4: ModuleType) -> Iterator[tuple[str, bool]]:  # noqa: ANN4
             marker.is_begun = False
             yield (_LINE_END.sub("\n", words), True) if n_open["pre"] else (_SPACE.sub(" ", words), False)
         elif isinstance(node, bs4.Tag) and not marker.is_passed_over(node):
-            # Not within another: a heading without an end tag holds the rest of the page, and each was read to its end.
-            told = _read_raised(node, bs4) or (_read_heading(node, bs4) if not n_open["heading"] else None)
-            if told:
-                marker.is_begun = False
+            if told := marker.read_whole(node, bs4):
                 yield told, False
                 continue
             if mark := marker.begin(node):
