@@ -278,3 +278,23 @@ def test_a_numbered_question_is_not_the_words_of_whoever_spoke_before(number):
 def test_items_of_a_numbered_list_are_nobodys_words():
     assert not any(speakers_of(f"1. President: {LONG}", f"2. Secretary: {OTHER}", f"3. Treasurer: {LONG}"))
     assert not any(speakers_of(f"1. Energy (Grid) (Lines): {LONG}", f"2. Steel (Mills) (Plate): {OTHER}"))
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    "words",
+    [
+        "HAS ADOPTED THIS REGULATION:", "HEREBY DECIDES AS FOLLOWS:", "BE IT ENACTED:",
+        "NOW, THEREFORE, BE IT RESOLVED:", "WHEREAS:", "HAVE AGREED:", "Be It Enacted by the Parliament:", "HAT BESCHLOSSEN:", "A ADOPT\u00c9 LA LOI:",
+        "THE BOARD OF TRADE DECIDES:",
+    ],
+)  # fmt: skip
+def test_what_enacts_an_act_is_no_speaker(words):
+    acts = [words, LONG, "HAS DECIDED:", OTHER]
+    assert not any(speakers_of(*acts, *acts))
+    assert speakers_of(f"Ms. REED: {LONG}", words, OTHER, f"Mr. LI: {LONG}", f"Ms. REED: {OTHER}")[-3:] == [
+        "Ms. REED",
+        "Mr. LI",
+        "Ms. REED",
+    ]
+    assert speakers_of(f"HASSAN ALI: {LONG}", f"Ms. Resolva: {OTHER}", f"Hassan Ali: {LONG}")[0] == "HASSAN ALI"
