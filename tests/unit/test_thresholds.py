@@ -22,8 +22,8 @@ def test_logits_that_all_lie_far_out_are_calibrated_too():
     is_wrong = np.arange(900) < 45
     logits = np.where(positive ^ is_wrong, 40.0, -40.0)[:, None]
     fitted = fit_platt(logits, positive[:, None].astype(np.float32))
-    score = sigmoid(40 * fitted.slopes[0] + fitted.intercepts[0])
-    assert score == pytest.approx(positive[logits[:, 0] > 0].mean(), abs=0.02)
+    score = sigmoid(np.array([40 * fitted.slopes[0] + fitted.intercepts[0]]))
+    assert score[0] == pytest.approx(positive[logits[:, 0] > 0].mean(), abs=0.02)
 
 
 def test_best_threshold_is_that_of_brute_force():
