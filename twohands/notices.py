@@ -14,6 +14,7 @@ _BEGIN = r"[^\w\u00a9(]*"  # rules, marks of emphasis and of lists
 _NETWORKS = r"(?:social media|twitter|facebook|linkedin|instagram|bluesky|threads|mastodon|youtube|telegram)"
 _NAME_WORD = r"(?:(?:de|der|di|van|von) )?[A-Z][^\W\d_]+(?:['\u2019-][^\W\d_]+)*"
 _LETTER = r"(?:e-?mail|newsletter|message|letter|bulletin)"
+_MAIL = r"(?:e-?mail|message|(?:electronic|e-?mail) communication|transmission)(?: (?:message|transmission))?"
 _NAME = r"(?-i:[A-Z]\S* (?:(?:al|bin|da|de|del|der|di|dos|el|la|le|van|von) )*(?:al-|d['\u2019])?[A-Z])"
 # Of a firm, and not "Copyright 2019 Act amendments would let the state …".
 _RESERVED = r"(?=.{0,200}\brights reserved\b|[^.;,]{0,60}\.?\Z)"
@@ -45,6 +46,15 @@ _NOTICE = re.compile(
     rf"|you(?:['\u2019]re| are) receiving this {_LETTER}\b|(?:this {_LETTER} was )?sent from my (?-i:[a-z]*[A-Z])"
     rf"|follow (?:\w+ ){{1,3}}on {_NETWORKS}(?=\W*\Z|\s*[,.:@|&/]|\s(?:and|at|for|or|to)\b)"
     r"|sign up (?:here|(?:for|to) (?:our|the)\b[^.]{0,60}\b(?:newsletter|e-?mails?|bulletin))\b"
+    # Below mails; a minister's message may be for all, and what the State holds be confidential.
+    rf"|(?:disclaimer\W{{1,3}})?(?:(?:the )?(?:information|contents?) (?:contained )?(?:in|of) )?this {_MAIL}\b"
+    r"(?=.{0,400}\b(?:confidential|privileged)\b)"
+    r"(?=.{0,400}\b(?:addressees?|addressed|recipients?|(?:solely|only|exclusively) for|in error)\b)"
+    rf"|disclaimer\W{{1,3}}this {_MAIL} (?:is|may be) (?:confidential|privileged)\b"
+    rf"|(?:e-?mail )?confidentiality (?:note|notice|statement|warning)\W{{1,3}}(?=.{{0,300}}\b{_MAIL}\b)"
+    r"|if you (?:are|were) not (?:the|an) (?:intended|named) (?:addressee|recipient)\b"
+    rf"|if you (?:have )?received? this {_MAIL} (?:in error|by mistake)\b"
+    r"|(?:please )?(?:consider the environment|think) before (?:printing this|you print this)\b"
     # Links have no stop: what ends as a sentence does is one.
     r"|(?:read (?:more|next|also)|see also|related(?: (?:stories|articles|content|reading))?|more on this story)"
     r"[*_]*\s*[:\u00bb\u203a|](?!.*\.\W*\Z)"
@@ -106,6 +116,12 @@ _MAX_SENDER_WORDS = 8  # behind the time: a name, and what zone it is in
 _SMALL_WORD = re.compile(r"(?<!\S)(?!(?:al|bin|da|de|del|der|di|la|le|van|von|wrote|writes|[ap]\.?m\.?)\b)[a-z]")
 _SIGNATURE = re.compile(r"[> ]*-- ?[\r\n]")
 _STAGE = re.compile(r"[\[(](?P<words>[^\[\]()]{1,120})[\])]\.?")
+# "We will not yield. [Applause]", but not "Lorn Corp. (Music Division)" or "Lind, A. (editor)".
+_BEFORE_STAGE = re.compile(
+    r"(?<!\b[A-Z])(?<!\b(?:Co|Dr|Jr|No|Sr|St))(?<!\b(?:Inc|Ltd|Vol))(?<!\bCorp)[.!?\u2026]['\"\u2019\u201d]?[*_]{0,3}"
+    r"(?:\s{1,3}[*_]{0,3}[\[(][^\[\]()\d]{1,60}[\])][*_]{0,3}){1,3}\Z"
+)
+_TAIL_CHARS = 200
 _OF_TEXT = re.compile(
     r"(?:(?:the|this) (?:article|page|post|report|story|text|transcript|version)|adds|corrects|recasts|updated?s?)\b",
     re.IGNORECASE,
@@ -181,6 +197,18 @@ def is_stage_direction(piece: str, n_words: int) -> bool:
         piece[-1] == "." or stage["words"].rstrip()[-1:] in {".", ";", "!", "?"}
     )
     return not is_sentence or _OF_TEXT.match(stage["words"]) is not None
+
+
+def ends_before_stage(piece: str) -> bool:
+    """Say whether a piece of a document ends a sentence before words in brackets, as "We will not yield. [Applause]".
+
+    Args:
+        piece: without space at its end.
+
+    Returns:
+        False where the brackets hold a digit, as a year does behind a name, and behind what is short for a word.
+    """
+    return piece.rstrip("*_")[-1:] in {"]", ")"} and _BEFORE_STAGE.search(piece[-_TAIL_CHARS:]) is not None
 
 
 def _has_prose(piece: str) -> bool:

@@ -17,7 +17,7 @@ from twohands.invisible import BYTE_ORDER_MARK, SIGNS
 from twohands.leads import LEAD_WORDS, ends_with_colon, heads_contents, holds_list, is_led, join_leads, opens_clauses
 from twohands.markers import read_item
 from twohands.marks import cut_heading
-from twohands.notices import MAX_WORDS, heads_notes, is_notice, is_stage_direction
+from twohands.notices import MAX_WORDS, ends_before_stage, heads_notes, is_notice, is_stage_direction
 from twohands.overlong import Overlong
 from twohands.pieces import Check, cut_pieces
 from twohands.pipe_tables import is_table_of_figures
@@ -171,7 +171,9 @@ def _is_headline(raw: str, n_words: int, *, is_open: bool) -> bool:
 
 def _is_ended(raw: str, n_words: int, *, is_item: bool, is_beside_comma: bool) -> bool:
     """Whether a piece ends as a sentence or a clause does; a comma alone may be a salutation's or that of verse."""
-    if ends_sentence(raw) or ends_with_stop(raw) or (n_words >= LEAST_LEAD_WORDS and opens_clauses(raw)):
+    if ends_sentence(raw) or ends_with_stop(raw) or ends_before_stage(raw):
+        return True
+    if n_words >= LEAST_LEAD_WORDS and opens_clauses(raw):
         return True
     if not ends_clause(raw) or (n_words < CLAUSE_WORDS and not is_item):
         return False

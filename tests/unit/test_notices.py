@@ -25,6 +25,13 @@ NOTICES = [
     "Advertisement \u00b7 Scroll to continue",
     "You are receiving this newsletter because you signed up for it on our site or at one of our evenings in Lorn.",
     "Sent from my iPhone",
+    "This e-mail and its attachments are confidential and meant solely for the person to whom they are addressed.",
+    "CONFIDENTIALITY NOTICE: The words of this message are for its addressee, and nobody else may make use of them.",
+    "Disclaimer: This email is confidential.",
+    "The information contained in this transmission may be privileged or confidential. It is for its recipient only.",
+    "If you are not the intended recipient, tell us at once, and delete what you were sent without reading any of it.",
+    "If you have received this message in error, please send it back.",
+    "Please consider the environment before printing this e-mail.",
     "Notes to editors:\n\n1. The board was set up in 2029.\n2. Pictures of the quay are to be had from the clerk.",
     "Note for editors: the clerk can be heard from noon on.",
     "Follow Ada Lind on social media, and sign up for her letter.",
@@ -138,6 +145,13 @@ TEXTS = [
     "Lorn, U. and other ports were the state's until 2031. Then the market took them, and ships came.",
     "This article was amended on 3 May 2031 to let the state take a yard that fails.",
     "This report was corrected by events. The state had to lend, and an old plan was taken up.",
+    "This message is one for all who own a yard: what the state keeps confidential, the market will tell.",
+    "This e-mail is what the minister sent on the day before the vote, and in it he asks for loans to all yards.",
+    "This communication of the board sets out which confidential loans the recipients of aid must tell of.",
+    "If you are not the owner of a yard, the act is not for you, said the clerk, and he meant it.",
+    "If you received this loan in error, the state will have it back, with what it would have earned.",
+    "Confidentiality: the state may not tell what a yard has told it of its costs.",
+    "The information in this report is confidential until the recipients of aid have been told of it.",
     "This interview has been the end of the minister, who said that the state should own the quays.",
 ]
 
@@ -176,3 +190,23 @@ def test_references_of_an_encyclopedia_are_not_read_however_many():
     )
     assert texts_of(FIRST, references, LAST) == [FIRST, LAST]
     assert texts_of(FIRST, f"{references}\n{LAST}")[1:]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "We will not yield. [Applause]", "Never! (Laughter)", "\u201cWe own it.\u201d [Cheers and applause]",
+        "We built it. *[Applause]*", "They sold it? (Laughter) [Music]", "**We will not sell.** (Applause)",
+    ],
+)  # fmt: skip
+def test_a_short_sentence_before_what_the_hall_did_is_read(said):
+    shown = said.replace("*", "")
+    assert texts_of(FIRST, said, LAST) == [FIRST, shown, LAST]
+    assert texts_of(FIRST, "The vote (Laughter)", said, LAST) == [FIRST, shown, LAST]
+
+
+@pytest.mark.parametrize(
+    "heading", ["Lorn Corp. (Music Division)", "Lind, A. (editor)", "Loans of a bank (old rule)", "Tarn, B. (2031)"]
+)
+def test_brackets_behind_what_is_short_for_a_word_make_no_sentence_of_it(heading):
+    assert texts_of(FIRST, heading, LAST) == [FIRST, LAST]

@@ -285,7 +285,8 @@ def test_items_of_a_numbered_list_are_nobodys_words():
     "words",
     [
         "HAS ADOPTED THIS REGULATION:", "HEREBY DECIDES AS FOLLOWS:", "BE IT ENACTED:",
-        "NOW, THEREFORE, BE IT RESOLVED:", "WHEREAS:", "HAVE AGREED:", "Be It Enacted by the Parliament:", "HAT BESCHLOSSEN:", "A ADOPT\u00c9 LA LOI:",
+        "NOW, THEREFORE, BE IT RESOLVED:", "WHEREAS:", "HAVE AGREED:",
+        "Be It Enacted by the Parliament:", "HAT BESCHLOSSEN:", "A ADOPT\u00c9 LA LOI:",
         "THE BOARD OF TRADE DECIDES:",
     ],
 )  # fmt: skip
