@@ -9,7 +9,9 @@ BULLETS = (
 )
 MARKER = rf"(?:[-*+{BULLETS}\u2013\u2014]|\(?(?:\d{{1,3}}|[a-zA-Z]|[ivxlc]{{1,6}})[.)])"
 _MARKER_CHARS = 10
-_BEGIN = re.compile(rf"{MARKER}(?=\s)")
+# A number or a small letter in brackets to which the next word is glued, as dropped tags leave it: "(a)a person".
+GLUED = r"(?!\(s\)he\b)\((?:\d{1,3}|[a-z]|[ivxlc]{1,6})\)(?=[^\W\d_])"
+_BEGIN = re.compile(rf"{MARKER}(?=\s)|{GLUED}")
 _CAPITAL = re.compile(r"[A-Z]\.")
 _DASHES = frozenset("-\u2013\u2014")
 _DASH_WORDS = 5  # fewer behind a dash are who said it, or a page's number

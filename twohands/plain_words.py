@@ -8,6 +8,7 @@ from functools import cached_property
 from html import unescape
 
 from twohands.hyphens import HYPHENS, find_words, join_word
+from twohands.markers import GLUED
 from twohands.pipe_tables import read_table
 
 _MOST_CHARS = 5_000_000  # of a text, in which words and definitions are looked for: a second of work
@@ -38,6 +39,12 @@ _ESCAPED = re.compile(r"\\([*_`~\[\]#>|\\'\"$])")  # quotes and signs of dollars
 _LINE = r"(?:^|(?<=\r)(?!\n))"  # begins behind the line end of any system
 _QUOTED = re.compile(rf"{_LINE}[^\S\r\n]*+(?:>[^\S\r\n]?)++", re.MULTILINE)
 _BOX = re.compile(rf"{_LINE}([^\S\r\n]*+(?:[-*+]|\d{{1,3}}[.)])[^\S\r\n]++)\[[ xX]\](?=\s)", re.MULTILINE)
+# At the begin of a line, or behind a clause; not of "f(a)b", "Art. 3(a)and" or "an (a)symmetric shock".
+_GLUED = re.compile(
+    rf"(?:{_LINE}[^\S\r\n]*+(?:>[^\S\r\n]?)*+|[:;,\u2014]\s(?:and\s|or\s)?)(?P<number>{GLUED})", re.MULTILINE
+)
+_PERHAPS_GLUED = re.compile(r"\)[^\W\d_]")
+_WHOLE_WORD = re.compile(r"(?:an?|any|by|each|of|such|that|the|these|this|those|to|where|which)\s")
 _REFERENCE = re.compile(r"\[([^\][\r\n]{1,200})\]\[([^\][\r\n]{0,200})\]")
 _DEFINITION = re.compile(r"^ {0,3}\[([^\][\r\n^]{1,200})\]:[^\S\r\n]*+\S", re.MULTILINE)
 
@@ -78,6 +85,19 @@ class PlainWords:
     def _words(self) -> frozenset[str]:
         return find_words(self._text[:_MOST_CHARS].splitlines())
 
+    @cached_property
+    def _has_glued_list(self) -> bool:
+        """Whether the text has a number and the next one, each glued to a word: a single one may be a part of it."""
+        numbers = {match["number"][1:-1] for match in _GLUED.finditer(self._text, 0, _MOST_CHARS)}
+        following = (
+            {str(int(each) + 1)} if each.isdecimal() else {f"{each}i", chr(ord(each[-1]) + 1)} for each in numbers
+        )
+        return any(not numbers.isdisjoint(each) for each in following)
+
+    def _part_glued(self, match: re.Match[str]) -> str:
+        is_whole = _WHOLE_WORD.match(match.string, match.end()) is not None
+        return f"{match[0]} " if is_whole or self._has_glued_list else match[0]
+
     def _read_reference(self, match: re.Match[str]) -> str:
         return match[1] if (match[2] or match[1]).lower() in self._names else match[0]
 
@@ -104,7 +124,8 @@ class PlainWords:
 
         Returns:
             The same without what is struck out, and without marks: of quotations, emphasis, links, images, notes, code,
-            tables, boxes to tick and those of HTML within a line; as it was where nothing else is left.
+            tables, boxes to tick and those of HTML within a line; as it was where nothing else is left. What marks an
+            item is parted from the word that is glued to it.
         """
         words = raw
         if _PERHAPS.search(raw):
@@ -116,4 +137,6 @@ class PlainWords:
             shown = _ESCAPED.sub(r"\1", _TAG.sub(" ", _ADDRESS.sub(r"\1", shown)))
             shown = _ENTITY.sub(lambda match: unescape(match[0]), shown) if "&" in shown else shown
             words = shown if any(map(str.isalnum, shown)) else raw
+        if _PERHAPS_GLUED.search(words):
+            words = _GLUED.sub(self._part_glued, words)
         return self._join(words)

@@ -148,3 +148,38 @@ def test_what_stands_beside_an_article_is_left_out_by_its_class(name):
     pytest.importorskip("bs4")
     page = f"<h1>Piers</h1><p>{REST.capitalize() * 9}</p><div class='{name}'><p>{REST.capitalize()}</p></div>"
     assert REST.capitalize() not in extract_text(page.encode(), suffix=".html", name="x").split("\n\n")
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ("(a)a pier;\n(b)piers that the town owns;", "(a) a pier;\n(b) piers that the town owns;"),
+        ("(1)the town pays;\r\n(2)No pier may be sold.", "(1) the town pays;\r\n(2) No pier may be sold."),
+        ("> (i)piers; and\n> (ii)quays.", "(i) piers; and\n(ii) quays."),
+        ("The town may: (a)sell, (b)lend and (c)own.", "The town may: (a) sell, (b) lend and (c)own."),
+        ("(a)the pier is sold.", "(a) the pier is sold."),
+    ],
+)
+def test_a_number_is_parted_from_the_word_that_is_glued_to_it(raw, words):
+    assert read(raw) == words
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "f(a)b and g(b)c are its prices.", "Art. 3(a)and 10(b)5 hold.", "(a)symmetric shocks, and (a)political ones",
+        "(s)he who owns it;\n(s)he who pays;", "(s)he may;\n(r)ates may not", "Of f(1)x;f(2)x", "(in)equality", "(a) a",
+        "a town: (b)5 piers, (c)6 quays", "(C)Tide Wire", "H(a)the",
+    ],
+)  # fmt: skip
+def test_brackets_within_words_and_numbers_stay(raw):
+    assert read(raw) == raw
+
+
+def test_a_list_whose_numbers_are_glued_to_its_words_is_one():
+    points = ["(a)piers;", "(b)quays that the town has bought; and", "(c)yards."]
+    text = "\n\n".join([f"It was {REST}", "The town will sell:", *points, f"So {REST}"])
+    found = split_paragraphs(text)
+    listed = "(a) piers; (b) quays that the town has bought; and (c) yards."
+    assert [each.text for each in found] == [f"It was {REST}", f"The town will sell: {listed}", f"So {REST}"]
+    assert text[found[1].start : found[1].end].endswith("\n\n(c)yards.")
