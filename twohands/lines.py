@@ -89,6 +89,18 @@ def goes_on_as(line: str) -> bool:
     return line[0].islower() or line[0] in ",.;)"
 
 
+def breaks_off(line: str) -> bool:
+    """Say whether a line ends with a word that no heading or sentence ends with, such as `the`.
+
+    Args:
+        line: as `read_lines` has it.
+
+    Returns:
+        True in the languages that such words are listed of.
+    """
+    return bool(_OPEN_WORD.search(line[-_TAIL_CHARS:]))
+
+
 def _is_open(line: str) -> bool:
     return not ends_sentence(line) and not ends_clause(line)
 
@@ -101,7 +113,7 @@ def _goes_on(line: str, following: str) -> bool:
         return _is_open(following) and (line[-1] == ":" or (bool(read_marker(line)) and _is_open(line)))
     if _SPEECH.match(following) and _is_open(following):  # no stop is heard: "THE CHAIR: Order", "(Applause)"
         return True
-    return not ends_sentence(line) and (goes_on_as(following) or bool(_OPEN_WORD.search(line[-_TAIL_CHARS:])))
+    return not ends_sentence(line) and (goes_on_as(following) or breaks_off(line))
 
 
 def _is_heading(line: str) -> bool:
@@ -110,7 +122,7 @@ def _is_heading(line: str) -> bool:
         and _is_open(line)
         and not read_marker(line)
         and len(line.split()) <= MAX_HEADING_WORDS
-        and not _OPEN_WORD.search(line[-_TAIL_CHARS:])
+        and not breaks_off(line)
     )
 
 

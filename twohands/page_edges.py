@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 
 from twohands.ends import ends_sentence
-from twohands.lines import goes_on_as
+from twohands.lines import breaks_off, goes_on_as
 from twohands.running_lines import find_page_bounds, is_no_text
 
 MAX_PAGES = 20_000
@@ -29,11 +29,16 @@ _EDGE = re.compile(
 _CHARS_BETWEEN_CHECKS = 100_000
 _LINES_BETWEEN_CHECKS = 1000
 _GAP_CHARS = 2000  # at most, of an edge with what is blank around it
-# "14", "- 14 -", "Page 14 of 40"; what is bracketed or has a stop counts an equation or an item, and "$14" a price.
+# "14", "- 14 -", "F-14", "Page 14 of 40"; what is bracketed or has a stop counts an equation or an item, and "$14" is a
+# price.
 _PAGE = re.compile(
-    r"[-\u2013\u2014~|*\s]{0,9}(?:(?:page|pg\.?|p\.)\s*)?\d{1,3}(?:\s*(?:of|/)\s*\d{1,4})?[-\u2013\u2014~|*\s]{0,9}",
+    r"[-\u2013\u2014~|*\s]{0,9}(?:(?:page|pg\.?|p\.)\s*|(?-i:[A-Z])-)?"
+    r"\d{1,3}(?:\s*(?:of|/)\s*\d{1,4})?[-\u2013\u2014~|*\s]{0,9}",
     re.I,
 )
+_FIGURE = re.compile(r"\d+(?:[.,]\d+)*,?\s[a-z]")  # with which a page may go on: "2031, when", and not "2. Prices"
+# What filings from before 2001 have between their pages, in a line of its own.
+_PAGE_TAG = re.compile(r"^(?P<indent>[ \t]{0,99})<PAGE>(?=[^\S\r\n]{0,99}(?:\d{1,4}[^\S\r\n]{0,99})?$)", re.MULTILINE)
 _MIN_PAGE_CHARS = 300  # between two numbers, as verse and questions have them nearer
 _MAX_DIGITS = 4
 
@@ -55,7 +60,11 @@ def _read_lines(text: str, page: Span, check: Check) -> list[Span]:
 
 def _goes_on(text: str, before: Span, after: Span) -> bool:
     line, following = text[slice(*before)], text[slice(*after)]
-    return not ends_sentence(line) and (goes_on_as(following) or line.endswith(","))
+    if ends_sentence(line):
+        return False
+    if goes_on_as(following) or line.endswith(",") or _FIGURE.match(following):
+        return True
+    return breaks_off(line) and len(following) >= MIN_WIDTH  # what is narrower may be a header
 
 
 def _read_pages(text: str, check: Check) -> Iterator[tuple[Span, Span]]:
@@ -104,8 +113,10 @@ def _find_edges(text: str, check: Check) -> Iterator[re.Match[str]]:
 
 def _is_within_sentence(text: str, match: re.Match[str]) -> bool:
     """Whether the line above is no cell or heading, and the one below goes on; "iPhone" may begin a sentence."""
+    line = text[max(0, match.start() - MIN_WIDTH) : match.start()].rstrip()
     line_begins = max(text.rfind(end, max(0, match.start() - MIN_WIDTH), match.start()) for end in "\r\n")
     goes_on = text[match.end()].islower() and not text[match.end() + 1 : match.end() + 2].isupper()
+    goes_on = goes_on or (text[match.end()].isupper() and breaks_off(line))
     return goes_on and line_begins < 0 and match.start() >= MIN_WIDTH
 
 
@@ -156,9 +167,9 @@ def _blank_edges(text: str, check: Check) -> str:
 def blank_page_edges(text: str, check: Check) -> str:
     """Put spaces in the place of what stands at the edges of pages and is no text.
 
-    Where form feeds part pages, that is what stands first or last on most of them (`running_lines.py`); elsewhere a
-    line within a sentence that is a page's number, or that stands so in two places with another number. There the
-    sentence goes on in one paragraph.
+    Where form feeds or lines `<PAGE>` part pages, that is what stands first or last on most of them
+    (`running_lines.py`); elsewhere a line within a sentence that is a page's number, or that stands so in two places
+    with another number. There the sentence goes on in one paragraph.
 
     Args:
         text: the raw document.
@@ -167,6 +178,8 @@ def blank_page_edges(text: str, check: Check) -> str:
     Returns:
         A text of the same length.
     """
+    if "<PAGE>" in text:
+        text = _PAGE_TAG.sub(lambda match: f"{match['indent']}\f     ", text)
     if 0 < text.count("\f") < MAX_PAGES and text.count("\n") < MAX_LINES:
         text = _blank_pages(text, check)
     return _blank_edges(text, check)

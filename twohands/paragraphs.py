@@ -22,7 +22,7 @@ from twohands.overlong import Overlong
 from twohands.pieces import Check, cut_pieces
 from twohands.pipe_tables import is_table_of_figures
 from twohands.plain_words import PlainWords
-from twohands.running_lines import is_no_text
+from twohands.running_lines import is_contents, is_no_text
 from twohands.runs import LIST_WORDS, MIN_WORDS, Run, Span, end_run, list_rest
 from twohands.sections import Sections
 from twohands.speakers import Turns, find_turns
@@ -187,7 +187,9 @@ def _is_stopped_within_marks(raw: str, n_words: int, plain: PlainWords) -> bool:
 
 def _is_nothing(piece: str, n_words: int, *, with_notices: bool) -> bool:
     """Whether a piece is no text, and what stands on either side of it is one list all the same."""
-    return is_no_text(piece) or is_table_of_figures(piece) or (not with_notices and is_stage_direction(piece, n_words))
+    if is_no_text(piece) or is_table_of_figures(piece) or is_contents(piece):
+        return True
+    return not with_notices and is_stage_direction(piece, n_words)
 
 
 def _find(

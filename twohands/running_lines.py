@@ -12,6 +12,10 @@ _Key = Callable[[str], str]  # of a line: those that have the same are one
 
 _SEPARATORS = "\x1c\x1d\x1e"  # around a line whose part in the text is known: a title is the same line without
 _DIGITS = re.compile(r"\d+")
+_LETTERED = re.compile(r"[A-Z]-\d{1,3}")  # the number of a page in an annex
+# Behind an entry of a table of contents: dots, and a page's number.
+_LEADER = re.compile(r"(?:\.[^\S\r\n]?){4,}+[^\S\r\n]*(?:[A-Z]-)?(?:\d{1,4}|[ivxlc]{1,6})\b[^\S\r\n]*")
+_MAX_ENTRY_WORDS = 30
 _MARK_CHARS = 40
 # "Page 3 of 9", "p. 3", "The End", "ENDS", with whatever is set around it.
 _MARK = re.compile(
@@ -29,6 +33,22 @@ def is_no_text(piece: str) -> bool:
         True where it has no letter, as `***`, `- 3 -` and `12.5 | 13.1`, or no words but "Page 3 of 9" or "The End".
     """
     return not any(map(str.isalpha, piece)) or (len(piece) <= _MARK_CHARS and _MARK.fullmatch(piece) is not None)
+
+
+def is_contents(piece: str) -> bool:
+    """Say whether a piece of a document is a part of its table of contents, whose entries dots lead to their pages.
+
+    Args:
+        piece: what stands between blank lines, without space around it.
+
+    Returns:
+        False where words stand behind the last page's number, and where most lines have no dots.
+    """
+    if "..." not in piece and ". . ." not in piece:
+        return False
+    *entries, rest = _LEADER.split(piece)
+    n_lines = len(piece.splitlines())
+    return not rest and 2 * len(entries) >= n_lines and all(len(each.split()) < _MAX_ENTRY_WORDS for each in entries)
 
 
 def _key(line: str) -> str:
@@ -57,7 +77,9 @@ def _find_repeated(pages: list[list[str]], key: _Key) -> set[str]:
 def _strip(page: list[str], bounds: _Bounds, repeated: set[str], key: _Key, titles: Collection[str]) -> _Bounds:
     def is_running(line: str) -> bool:
         is_title = line.strip(_SEPARATORS) in titles
-        return not is_title and (not line or line.isdigit() or key(line) in repeated)
+        return not is_title and (
+            not line or line.isdigit() or _LETTERED.fullmatch(line) is not None or key(line) in repeated
+        )
 
     first, last = bounds
     while first < last and is_running(page[first]):

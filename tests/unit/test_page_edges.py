@@ -132,3 +132,43 @@ def test_numbers_of_paragraphs_and_chapters_are_no_notes(text):
     piece = text.format(LAST)
     assert texts_of(f"{FIRST}\n\n{piece}")[-1].endswith(LAST)
     assert texts_of(f"[1] {FIRST}\n\n{piece}")[-1].endswith(LAST)
+
+
+OPEN, REST = "The ministry will lend to all who build at home, for as long as the", "State is paid back what it lent."
+
+
+@pytest.mark.parametrize(
+    "edge",
+    [
+        "\n\f", "\n\n\f\n", "\n\n14\n\n\f", "\n\n14\n\n", "\n\n   F-14\n\n", "\n\nF-14\n\f", "\n\n   14\n<PAGE>\n\n",
+        "\n<PAGE>    14\n\n",
+    ],
+)  # fmt: skip
+def test_a_sentence_that_breaks_off_at_a_page_goes_on_with_a_capital(edge):
+    raw = f"{LAST}\n\n{OPEN}{edge}{REST}\n\n{OTHER}"
+    assert texts_of(raw) == [LAST, f"{OPEN} {REST}", OTHER]
+    assert raw[split_paragraphs(raw)[1].start :].startswith(OPEN)
+
+
+def test_a_page_goes_on_with_a_figure_but_not_with_a_heading():
+    begun = "The ministry will lend to all who build ships here by the year"
+    assert texts_of(f"{begun}\n\f\n2034, when the act ends.\n\n{LAST}") == [f"{begun} 2034, when the act ends.", LAST]
+    for heading in ("2. Loans", "2 Loans", "Port Review"):
+        assert texts_of(f"{FIRST}\n\n{OPEN}\n\f\n{heading}\n\n{LAST}") == [FIRST, OPEN, LAST]
+    assert texts_of(f"{LAST}\n\nA tag is called <PAGE> by clerks who file.\n\n{FIRST}")[1].count("<PAGE>") == 1
+
+
+@pytest.mark.parametrize("gap", ["\n", "\n\n", " "])
+def test_a_table_of_contents_whose_dots_lead_to_pages_is_not_read(gap):
+    entries = [
+        "1. Who lent to the yards .......... 3",
+        "2. What the ministry may do for the yards in a year without ships . . . . . 17",
+        "Who pays, and what for......v", "Annex ..... A-2",
+    ]  # fmt: skip
+    contents = gap.join(entries)
+    for above in ("", "Contents\n\n", "PORT REVIEW\n\nA Report\n\f"):
+        assert texts_of(f"{above}{contents}\n\n{FIRST}\n\n{LAST}") == [FIRST, LAST]
+    if gap == "\n":
+        assert texts_of(f"{contents}\n{FIRST} {LAST}")[-1].endswith(LAST)
+    said = "Well ... 3 yards, said the minister, are enough ..... 4 would be too many for us all."
+    assert texts_of(f"{FIRST}\n\n{said}\n\n{LAST}") == [FIRST, said, LAST]
