@@ -1,7 +1,6 @@
 """Owns `train`, `export`, `restore` and `average`; heavy imports wait until a command runs."""
 
 import os
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -284,18 +283,13 @@ def restore(model: str, output: Path, overwrite: bool) -> None:
     graph = load_manifest(folder)[0].graph
     needed_bytes = _RESTORE_COPIES.get(graph.precision, max(_RESTORE_COPIES.values())) * graph.size_bytes
     check_room(output, needed_bytes=needed_bytes, option="--output")
-    from training.restore import restore_checkpoint, tell_encoder  # noqa: PLC0415, RUF100
+    from training.restore import restore_checkpoint, tell_next  # noqa: PLC0415, RUF100
 
     with telling_full_disk(output), unwinding_on_sigterm():
-        change, encoder = restore_checkpoint(folder, output, overwrite=overwrite)
+        change = restore_checkpoint(folder, output, overwrite=overwrite)
     click.echo(f"wrote {output}; a logit differs by at most {change:.1e} from {folder} in floats", err=True)
-    click.echo(
-        f"go on from it: twohands train CONFIG --set run_name=NAME {encoder} "
-        f"--set {shlex.quote(f'start={{checkpoint: {output}, replay: 1.0}}')}",
-        err=True,
-    )
-    if (hint := tell_encoder(output)) is not None:
-        click.echo(hint, err=True)
+    for line in tell_next(output):
+        click.echo(line, err=True)
 
 
 @click.command(

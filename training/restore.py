@@ -1,6 +1,7 @@
 """Owns model folder -> checkpoint: int8 weights back to floats, so that a run can go on from what was released."""
 
 import json
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -10,13 +11,14 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+import yaml
 from numpy.typing import NDArray
 from onnx.numpy_helper import to_array
 from transformers import PreTrainedModel
 
 from training.checkpoints import build_checkpoint, check_output
 from training.config import load_dumped_config
-from training.encoders import RUN_NAME, find_encoder
+from training.encoders import PINNED, RUN_NAME, find_encoder
 from training.graphs import export_graph, fuse_graph
 from training.loop import CHECKPOINT, CONFIG_NAME
 from training.model import build_blank, quiet
@@ -164,7 +166,7 @@ def restore_model(
     return model, change
 
 
-def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> tuple[float, str]:
+def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> float:
     """Write a checkpoint from which a run can go on, made of a model folder.
 
     Args:
@@ -173,8 +175,7 @@ def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> tuple[
         overwrite: replace it.
 
     Returns:
-        The largest difference of a logit to the graph's in floats, and the options of `twohands train` by which a run
-        gets its encoder.
+        The largest difference of a logit to the graph's in floats.
 
     Raises:
         RunConflictError: `output` is in the way, or is something other than a checkpoint.
@@ -214,25 +215,34 @@ def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> tuple[
         for name in (TOKENIZER_NAME, CONFIG_NAME):
             shutil.copyfile(folder / name, partial / name)
         (partial / RUN_NAME).write_text(json.dumps(facts, indent=2), encoding="utf-8")
-    return change, name_encoder(facts)
+    return change
 
 
-def tell_encoder(checkpoint: Path) -> str | None:
-    """Say what is to be done before a run can go on from a restored checkpoint by the options that it needs.
+def tell_next(checkpoint: Path) -> list[str]:
+    """Say by which command a run goes on from a restored checkpoint.
 
     Args:
         checkpoint: of `restore_checkpoint`.
 
     Returns:
-        One line where its encoder is not on this machine under its name, as a folder never is; None where it is.
+        One line with the command, and one on its encoder where that is not found by the name that the model folder
+        has for it: of a folder of another machine that is its last part alone.
     """
     facts = read_run(checkpoint)
-    wanted = facts["settings"]["encoder"]
+    encoder, sha256 = facts["settings"]["encoder"], facts["encoder_sha256"]
+    told = []
     try:
-        find_encoder(wanted["name"], revision=wanted["revision"], sha256=facts["encoder_sha256"])
+        find_encoder(encoder["name"], revision=encoder["revision"], sha256=sha256)
     except EncoderError as error:
-        return (
-            f"first, its encoder: {error}. Where it lies in a folder, give that as encoder.name; its weights have "
-            f"sha256 {facts['encoder_sha256']}"
-        )
-    return None
+        if encoder["name"] in PINNED or encoder["revision"]:
+            told = [str(error)]
+        else:
+            told = [f"FOLDER is where its encoder {encoder['name']} is, whose weights have sha256 {sha256[:12]}…"]
+            facts = {**facts, "settings": {"encoder": encoder | {"name": "FOLDER"}}}
+    # By YAML's own rules, as a path may hold a comma.
+    start = yaml.safe_dump(
+        {"checkpoint": str(checkpoint), "replay": 1.0}, default_flow_style=True, sort_keys=False, allow_unicode=True,
+        width=float("inf"),
+    ).strip()  # fmt: skip
+    options = f"{name_encoder(facts)} --set {shlex.quote(f'start={start}')}"
+    return [f"go on from it: twohands train CONFIG --set run_name=NAME {options}", *told]

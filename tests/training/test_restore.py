@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 import shutil
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from training.config import load_config
 from training.encoders import find_encoder
 from training.graphs import export_graph, make_candidate
 from training.model import build_model, load_checkpoint
-from training.restore import restore_checkpoint, restore_model
+from training.restore import restore_checkpoint, restore_model, tell_next
 from twohands import Classifier
 from twohands.errors import CheckpointError, ManifestError, RunConflictError
+from twohands.hashing import sha256_of_file
 from twohands.manifest import GRAPH_NAME, load_manifest
 from twohands.session import OnnxSession
 
@@ -72,11 +74,9 @@ def test_a_restored_model_answers_as_its_folder_and_goes_on_learning(model, writ
     assert facts["start_sha256"]
     assert facts["start_restored_from"]["sha256"] == load_manifest(model)[1]
     encoder = load_config(path)[0].encoder
-    assert f"--set encoder.name={Path(encoder.name).name} --set encoder.revision=null" in found.output
+    assert "--set encoder.name=FOLDER --set encoder.revision=null" in found.output  # its name is no path from here
+    assert f"FOLDER is where its encoder {Path(encoder.name).name} is" in found.output
     assert f"--set encoder.num_layers=1 --set encoder.pooling={encoder.pooling}" in found.output
-    assert f"first, its encoder: no encoder {Path(encoder.name).name!r}" in found.output, (
-        "a folder has another name here"
-    )
     assert "--set encoder.layers=null" in found.output  # numbers of layers that the restored one may not have
     with pytest.raises(RunConflictError):  # it would pass for the result of that run
         run_fit(path, output.parent)
@@ -157,6 +157,32 @@ def test_a_damaged_folder_is_refused_and_what_is_in_the_way_is_left_alone(tiny_m
     assert (tmp_path / "mine" / "notes.txt").read_text() == "keep"
     found = CliRunner().invoke(restore, [str(tiny_model), "--output", str(tmp_path / "mine")])
     assert isinstance(found.exception, RunConflictError)
+
+
+@pytest.mark.issue(3)
+@pytest.mark.parametrize("name", ["checkpoint", "of July, as it was", "#2 {a}"])
+def test_the_command_that_goes_on_finds_encoder_and_checkpoint(write_run, tiny_encoder, tmp_path, monkeypatch, name):
+    """Of an encoder that is a folder it named the last part alone, and a path with a comma was cut off there."""
+    checkpoint = tmp_path / name
+    checkpoint.mkdir()
+    encoder = load_config("minilm")[0].encoder.model_dump() | {"name": "tiny-bert"}
+    digest = sha256_of_file(tiny_encoder / "model.safetensors")
+    facts = {"settings": {"encoder": encoder}, "encoder_sha256": digest}
+    (checkpoint / "run.json").write_text(json.dumps(facts))
+    command, told = tell_next(checkpoint)
+    assert f"encoder tiny-bert is, whose weights have sha256 {digest[:12]}" in told
+    shutil.copytree(tiny_encoder, tmp_path / "here" / "tiny-bert")
+    for folder, n_lines in ((tmp_path / "here", 1), (tmp_path, 2)):
+        monkeypatch.chdir(folder)
+        command, *others = tell_next(checkpoint)
+        assert len(others) == n_lines - 1
+        words = shlex.split(command.partition("=NAME ")[2].replace("FOLDER", str(tiny_encoder)))
+        config, _ = load_config(write_run(), overrides=[word for word in words if word != "--set"])
+        assert config.start.checkpoint == checkpoint
+        assert find_encoder(config.encoder.name).sha256 == digest
+    (checkpoint / "run.json").write_text(json.dumps(facts | {"encoder_sha256": "0" * 64}))
+    monkeypatch.chdir(tmp_path / "here")
+    assert "FOLDER" in tell_next(checkpoint)[0], "another encoder has its name here"
 
 
 def test_help_teaches_how_to_go_on():
