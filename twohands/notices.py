@@ -5,7 +5,9 @@ They take no side and would be counted as neutral paragraphs. By their first wor
 
 import re
 
+from twohands.ends import ends_with_stop
 from twohands.mail_header import is_mail_header
+from twohands.plain_words import IMAGE
 
 MAX_WORDS = 120  # of a notice; what is longer is text, however it begins
 MAX_LEGAL_WORDS = 400  # of what stands below a mail, whose first words no text begins with
@@ -149,6 +151,14 @@ _CAPTION = re.compile(
     re.IGNORECASE,
 )
 _CAPTION_WORDS = 40  # in one line: text may stand in the next
+_EMPHASISED = re.compile(r"([*_]{1,2})(?=[^\s*_])[^*_\r\n]{1,400}\1")  # below a picture a caption, too
+# Below a letter: "Yours sincerely,".
+_CLOSING = re.compile(
+    r"(?:(?:most|very|yours) ){0,2}(?:cordially|faithfully|respectfully|sincerely|truly)(?: submitted| yours)?[,.]?"
+    r"|(?:with )?(?:(?:best|kind|kindest|warm|warmest) )?(?:regards|wishes),|with (?:best|kind) (?:regards|wishes)",
+    re.IGNORECASE,
+)
+_POSTSCRIPT = re.compile(r"p\.? ?s\b", re.IGNORECASE)
 # Of a list of them: "Lind, A., and Tarn, B. (2031). Who pays."; text says "Lind, A. (2031) holds that".
 _REFERENCE = re.compile(
     rf"{_BEGIN}{_NAME_WORD}(?: {_NAME_WORD})?, (?:[A-Z]\.[ -]?){{1,3}}"
@@ -175,9 +185,39 @@ def is_notice(piece: str, n_words: int) -> bool:
         return piece.startswith("^ ") and all(line.startswith("^ ") for line in _LINE_END.split(piece))
     if _NOTICE.match(seen) or (_CONTACT.match(seen) and _ADDRESS.search(piece)):
         return True
-    if _REFERENCE.match(seen) or (n_words <= _CAPTION_WORDS and _CAPTION.match(seen) and not _LINE_END.search(piece)):
+    if _REFERENCE.match(seen) or _is_caption(piece, n_words) or closes_letter(piece):
         return True
     return piece.startswith("^ ") or _is_of_mail(piece) or _is_of_data_base(piece) or _is_of_site(piece)
+
+
+def _is_caption(piece: str, n_words: int) -> bool:
+    """Whether it is a caption, in one line, or a picture of Markdown with its own above or below."""
+    if n_words > _CAPTION_WORDS:
+        return False
+    words = IMAGE.sub("", piece).strip() if "![" in piece else piece
+    if _LINE_END.search(words):
+        return False
+    return bool(_CAPTION.match(words)) or (words != piece and _EMPHASISED.fullmatch(words) is not None)
+
+
+def closes_letter(piece: str) -> bool:
+    """Say whether a piece of a document closes a letter, as "Yours sincerely," does, with or without names below.
+
+    Args:
+        piece: what stands between blank lines, without space around it.
+
+    Returns:
+        False where a sentence or a postscript stands in a line below.
+    """
+    first, *below = _LINE_END.split(piece)
+    if not _CLOSING.fullmatch(first.strip()):
+        return False
+    lines = [line.strip() for line in below]
+    return not any(_POSTSCRIPT.match(line) or (_is_long(line) and ends_with_stop(line)) for line in lines)
+
+
+def _is_long(line: str) -> bool:
+    return len(line.split()) >= _PROSE_WORDS
 
 
 def is_stage_direction(piece: str, n_words: int) -> bool:
@@ -212,7 +252,7 @@ def ends_before_stage(piece: str) -> bool:
 
 
 def _has_prose(piece: str) -> bool:
-    return any(len(line.split()) >= _PROSE_WORDS for line in _LINE_END.split(piece))
+    return any(map(_is_long, _LINE_END.split(piece)))
 
 
 def _is_of_mail(piece: str) -> bool:

@@ -17,15 +17,16 @@ from twohands.invisible import BYTE_ORDER_MARK, SIGNS
 from twohands.leads import LEAD_WORDS, ends_with_colon, heads_contents, holds_list, is_led, join_leads, opens_clauses
 from twohands.markers import read_item
 from twohands.marks import cut_heading
-from twohands.notices import MAX_WORDS, ends_before_stage, heads_notes, is_notice, is_stage_direction
+from twohands.notices import MAX_WORDS, closes_letter, ends_before_stage, heads_notes, is_notice, is_stage_direction
 from twohands.overlong import Overlong
 from twohands.pieces import Check, cut_pieces
 from twohands.pipe_tables import is_table_of_figures
 from twohands.plain_words import PlainWords
 from twohands.running_lines import is_contents, is_no_text
-from twohands.runs import LIST_WORDS, MIN_WORDS, Run, Span, end_run, list_rest
+from twohands.runs import FRONT_WORDS, LIST_WORDS, MIN_WORDS, Run, Span, end_run, list_rest
 from twohands.sections import Sections
 from twohands.speakers import Turns, find_turns
+from twohands.titles import is_title
 
 LIMIT_CHARS = 100_000
 LIMIT_MARKS = 30
@@ -201,6 +202,7 @@ def _find(
     is_front = True  # no paragraph and no long headline came yet
     is_of_notice = False  # the piece before is a notice and ends with a colon, as "Notes to editors:"
     is_of_notes = False  # so does each item behind it
+    is_signed = False  # a letter is closed, and names and titles follow
     is_lead = False  # the piece before ends with a colon
     led_marker = ""  # of the piece before, if that is an item behind a lead
     n_words_before = 0
@@ -214,7 +216,7 @@ def _find(
             words = cut_heading(text, span)
             sections.add(words)
             run, marker_read = None if is_no_text(text[slice(*words)]) else Run(*words), ""
-            is_lead, led_marker = False, ""
+            is_lead, led_marker, is_signed = False, "", False
             continue
         stripped = raw.strip().removeprefix(BYTE_ORDER_MARK)  # before which no item is known by its mark
         n_words = len(raw.split())
@@ -225,6 +227,7 @@ def _find(
         is_of_notice = False
         if not with_notices and (is_led_by_notice or is_notice(stripped, n_words)):
             is_of_notes = heads_notes(stripped) or (is_of_notes and is_led_by_notice)
+            is_signed = is_signed or closes_letter(stripped)
             is_of_notice = is_of_notes or ends_with_colon(stripped)
             yield from end_run(run, is_front=is_front)
             run, marker_read, led_marker = None, "", ""
@@ -236,14 +239,16 @@ def _find(
         led_marker = marker if is_next or (is_behind_lead and n_words_before <= LEAD_WORDS) else ""
         n_words_before = n_words
         is_item = bool(marker) and not stripped[0].isupper()
-        is_open = not (
-            _is_ended(stripped, n_words, is_item=is_item, is_beside_comma=is_beside_comma)
-            or _is_stopped_within_marks(stripped, n_words, plain)
-        )
+        is_ended = _is_ended(
+            stripped, n_words, is_item=is_item, is_beside_comma=is_beside_comma
+        ) or _is_stopped_within_marks(stripped, n_words, plain)
+        is_titled = is_title(stripped, n_words, is_ended=is_ended)
+        is_open = is_titled or not is_ended
+        is_short = n_words < min_words or is_titled or (is_signed and n_words < LIST_WORDS)
         is_list_led = is_behind_lead and holds_list(stripped)
         is_wanted = (bool(marker) and marker == marker_read) or is_next or is_list_led or is_led(stripped)
         is_wanted = is_wanted or turns.is_cut_short(span[0], stripped)
-        if n_words < min_words and is_open and not is_wanted:
+        if is_short and is_open and not is_wanted:
             run, marker_read = run or Run(*span), ""
             # Figures are no words: rows of a table would together pass for a list.
             n_words = sum(any(map(str.isalpha, word)) for word in raw.split())
@@ -256,13 +261,15 @@ def _find(
         if headline is not None and is_open and not is_next:  # the text's own paragraphs end so, too
             yield *headline, False
         yield from ended
+        is_signed = False
         run, is_front, headline = None, is_front and not ended, None
         if is_front and not marker and _is_headline(text[span[0] : span[1]], n_words, is_open=is_open):
             headline, is_front = span, False
             continue
         is_front = False
         yield *span, False
-    for rest in list_rest(headline, run):
+    is_signature = is_signed and run is not None and run.n_words < FRONT_WORDS
+    for rest in list_rest(headline, None if is_signature else run):
         yield *rest, False
 
 

@@ -21,7 +21,7 @@ _ADDRESSED = r"(?:[^()\s]|\([^()\s]{0,200}\))"  # as of Steel_(metal)
 # A file beside the text; "[The board](sic)" is none.
 _FILE = r"[\w%-][\w%./-]{0,200}\.(?:aspx?|csv|docx?|html?|jpe?g|md|odt|pdf|php|png|pptx?|qmd|txt|xlsx?)(?=[#?\s)])"
 _LINK = re.compile(rf"!?\[([^\][\r\n]{{1,200}})\]\(<?(?:https?:|mailto:|/|#|\.|{_FILE}){_ADDRESSED}{{0,500}}{_TITLE}\)")
-_IMAGE = re.compile(rf"!\[[^\][\r\n]{{0,400}}\]\({_ADDRESSED}{{1,500}}{_TITLE}\)")
+IMAGE = re.compile(rf"!\[[^\][\r\n]{{0,400}}\]\({_ADDRESSED}{{1,500}}{_TITLE}\)")
 _EMPHASIS = re.compile(r"(?<![\w*_\\])(\*{1,3}|_{1,3})(?=\S)(.{1,300}?)(?<=[^\s\\])\1(?![\w*_])", re.DOTALL)
 # What a text takes back is not read, as in HTML.
 _STRUCK = re.compile(r"~~(?=\S)[^~]{1,300}(?<=\S)~~|<(del|s|strike)>[^<>]{1,300}</\1>", re.IGNORECASE)
@@ -131,7 +131,7 @@ class PlainWords:
         if _PERHAPS.search(raw):
             quoted = _QUOTED.sub("", raw) if raw.lstrip().startswith(">") else raw
             shown = _BOX.sub(r"\1", read_table(quoted))
-            shown = leave_out_emphasis(_NOTE.sub("", _IMAGE.sub("", shown)))
+            shown = leave_out_emphasis(_NOTE.sub("", IMAGE.sub("", shown)))
             shown = _REFERENCE.sub(self._read_reference, shown) if "][" in shown else shown
             shown = _CODE.sub(r"\1", _STRUCK.sub("", shown))
             shown = _ESCAPED.sub(r"\1", _TAG.sub(" ", _ADDRESS.sub(r"\1", shown)))
