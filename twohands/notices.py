@@ -209,6 +209,8 @@ def closes_letter(piece: str) -> bool:
     Returns:
         False where a sentence or a postscript stands in a line below.
     """
+    if not _CLOSING.match(piece):
+        return False
     first, *below = _LINE_END.split(piece)
     if not _CLOSING.fullmatch(first.strip()):
         return False

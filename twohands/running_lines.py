@@ -13,8 +13,10 @@ _Key = Callable[[str], str]  # of a line: those that have the same are one
 _SEPARATORS = "\x1c\x1d\x1e"  # around a line whose part in the text is known: a title is the same line without
 _DIGITS = re.compile(r"\d+")
 _LETTERED = re.compile(r"[A-Z]-\d{1,3}")  # the number of a page in an annex
-# Behind an entry of a table of contents: dots, and a page's number.
-_LEADER = re.compile(r"(?:\.[^\S\r\n]?){4,}+[^\S\r\n]*(?:[A-Z]-)?(?:\d{1,4}|[ivxlc]{1,6})\b[^\S\r\n]*")
+# Behind an entry of a table of contents: dots, and a page's number. A run is tried where it begins, and not again.
+_LEADER = re.compile(
+    r"(?<!\.)(?<!\.[^\S\r\n])(?:\.[^\S\r\n]?){4,}+[^\S\r\n]*(?:[A-Z]-)?(?:\d{1,4}|[ivxlc]{1,6})\b[^\S\r\n]*"
+)
 _MAX_ENTRY_WORDS = 30
 _MARK_CHARS = 40
 # "Page 3 of 9", "p. 3", "The End", "ENDS", with whatever is set around it.

@@ -484,6 +484,8 @@ HOSTILE = {
     "signs apart": "# " * 50_000, "signs on lines": "\n#" * 50_000, "headings": "# a\n" * 25_000,
     "a wide line": "\n" + " " * 99_000 + "\n  x", "combining marks": "a" + "\u0300\u0316" * 50_000,
     "marks without width": "\u0300\u200b\u0316" * 30_000, "runs of marks": ("a" + "\u0f73" * 29) * 3000,
+    "dots": "x" + "." * 99_000, "dots apart": "x" + ". " * 49_000, "glued numbers": "(a)b\n" * 20_000,
+    "pages": "the\n14\n<PAGE>\n" * 7000, "closings": "Sincerely,\n\n" * 8000, "brackets": "x. " + "(a) " * 24_000,
 }  # fmt: skip
 
 
