@@ -16,7 +16,6 @@ _BEGIN = r"[^\w\u00a9(]*"  # rules, marks of emphasis and of lists
 _NETWORKS = r"(?:social media|twitter|facebook|linkedin|instagram|bluesky|threads|mastodon|youtube|telegram)"
 _NAME_WORD = r"(?:(?:de|der|di|van|von) )?[A-Z][^\W\d_]+(?:['\u2019-][^\W\d_]+)*"
 _LETTER = r"(?:e-?mail|newsletter|message|letter|bulletin)"
-_MAIL = r"(?:e-?mail|message|(?:electronic|e-?mail) communication|transmission)(?: (?:message|transmission))?"
 _NAME = r"(?-i:[A-Z]\S* (?:(?:al|bin|da|de|del|der|di|dos|el|la|le|van|von) )*(?:al-|d['\u2019])?[A-Z])"
 # Of a firm, and not "Copyright 2019 Act amendments would let the state …".
 _RESERVED = r"(?=.{0,200}\brights reserved\b|[^.;,]{0,60}\.?\Z)"
@@ -48,15 +47,6 @@ _NOTICE = re.compile(
     rf"|you(?:['\u2019]re| are) receiving this {_LETTER}\b|(?:this {_LETTER} was )?sent from my (?-i:[a-z]*[A-Z])"
     rf"|follow (?:\w+ ){{1,3}}on {_NETWORKS}(?=\W*\Z|\s*[,.:@|&/]|\s(?:and|at|for|or|to)\b)"
     r"|sign up (?:here|(?:for|to) (?:our|the)\b[^.]{0,60}\b(?:newsletter|e-?mails?|bulletin))\b"
-    # Below mails; a minister's message may be for all, and what the State holds be confidential.
-    rf"|(?:disclaimer\W{{1,3}})?(?:(?:the )?(?:information|contents?) (?:contained )?(?:in|of) )?this {_MAIL}\b"
-    r"(?=.{0,400}\b(?:confidential|privileged)\b)"
-    r"(?=.{0,400}\b(?:addressees?|addressed|recipients?|(?:solely|only|exclusively) for|in error)\b)"
-    rf"|disclaimer\W{{1,3}}this {_MAIL} (?:is|may be) (?:confidential|privileged)\b"
-    rf"|(?:e-?mail )?confidentiality (?:note|notice|statement|warning)\W{{1,3}}(?=.{{0,300}}\b{_MAIL}\b)"
-    r"|if you (?:are|were) not (?:the|an) (?:intended|named) (?:addressee|recipient)\b"
-    rf"|if you (?:have )?received? this {_MAIL} (?:in error|by mistake)\b"
-    r"|(?:please )?(?:consider the environment|think) before (?:printing this|you print this)\b"
     # Links have no stop: what ends as a sentence does is one.
     r"|(?:read (?:more|next|also)|see also|related(?: (?:stories|articles|content|reading))?|more on this story)"
     r"[*_]*\s*[:\u00bb\u203a|](?!.*\.\W*\Z)"
