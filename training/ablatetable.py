@@ -17,6 +17,7 @@ from training.ablate import Answered, Run
 from training.ablatesteps import BASE
 from training.crossfit import N_FOLDS
 from training.paired import N_REPLICATES, DrawnF1, Floats, draw_macro_f1
+from training.room import make_whole
 from twohands.examples import Example
 from twohands.taxonomy import ProblemType, Taxonomy
 
@@ -327,7 +328,6 @@ def write_tables(
     }
     text = lay_out(content, dev, taxonomy, _list_machines(answered))
     for name, written in (("ablate.json", json.dumps(content, indent=2) + "\n"), ("ablate.md", text)):
-        partial = folder / f"{name}.partial"
-        partial.write_text(written, encoding="utf-8")
-        partial.replace(folder / name)
+        with make_whole(folder / name) as partial:
+            partial.write_text(written, encoding="utf-8")
     return content, text

@@ -7,6 +7,7 @@ from typing import Any
 
 from training.identity import LATER, list_changes
 from training.restated import NONE_RESTATED
+from training.room import make_whole
 from training.upgrade import upgrade_dumped
 from twohands.errors import RunConflictError
 
@@ -57,11 +58,6 @@ def is_kept(path: Path, identity: Mapping[str, Any]) -> bool:
         return False
 
 
-def name_partial(path: Path) -> Path:
-    """Say where a file stands until it is whole."""
-    return path.with_name(path.name + ".partial")
-
-
 def write_kept(path: Path, content: Mapping[str, object]) -> None:
     """Write what is kept of a run, whole or not at all.
 
@@ -69,6 +65,5 @@ def write_kept(path: Path, content: Mapping[str, object]) -> None:
         path: its file.
         content: JSON, which is or holds the run's identity.
     """
-    partial = name_partial(path)
-    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    with make_whole(path) as partial:
+        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

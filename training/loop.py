@@ -25,7 +25,7 @@ from training.data import Splits, repeat_examples
 from training.encodercache import WEIGHTS_NAME
 from training.encoders import RUN_NAME, FoundEncoder
 from training.identity import LATER, check_apart, hint_of_export, identify_run, list_changes
-from training.kept import name_partial, write_kept
+from training.kept import write_kept
 from training.losses import MultiHeadLoss, check_finite, weigh_classes
 from training.machine import keep_freed_memory, set_threads, uses_bf16
 from training.network import begin_network, identify_encoder
@@ -33,6 +33,7 @@ from training.optimizer import choose_optimizer
 from training.order import EpochOrder
 from training.progress import MEAN_F1, ProgressBar, name_scores
 from training.restated import NONE_RESTATED, find_restated, pair_restated
+from training.room import name_partial
 from training.stages import describe_replay, draw_replay, list_rows, read_origin
 from training.steps import Patience, StepPlan, is_over, plan_steps, warn_of_end
 from training.upgrade import upgrade_dumped

@@ -16,7 +16,7 @@ from training.data import Splits
 from training.encoders import FoundEncoder
 from training.export import export_checkpoint
 from training.identity import identify_order
-from training.kept import read_kept, write_kept
+from training.kept import is_kept, read_kept, write_kept
 from training.labels import ONLY_SCORED, fingerprint_scores
 from training.leaks import find_shared
 from training.loop import fit
@@ -189,6 +189,42 @@ def answer(model: Classifier, rows: Sequence[Example]) -> Answers:
     }
 
 
+def _identify(fold: Fold, config: TrainConfig, taxonomy: Taxonomy, encoder: FoundEncoder) -> dict[str, object]:
+    """What the answers of a fold hang on."""
+    return {
+        "settings": config.model_dump(mode="json", exclude={"run_name", "compute", "export", "version", "card_notes"}),
+        "taxonomy": taxonomy.model_dump(mode="json"),
+        "train_fingerprint": fingerprint(fold.train),
+        "dev_fingerprint": fingerprint(fold.dev),
+        "scores_sha256": fingerprint_scores(fold.train),
+        # Else a fold that was answered before its rows restated others, or other ones, was taken for this one (#3).
+        "restated_sha256": fingerprint_restated(fold.train, is_used=config.loss.consistency_weight > 0),
+        "asked_fingerprint": fingerprint(fold.asked),
+        "asked_ids_sha256": sha256_of_value(sorted(example.id for example in fold.asked)),
+        # Answers are kept by id, and rows without one are named by their line: in another order of the file, or with
+        # ids that changed places, they were taken for those of other texts (#3).
+        "asked_texts_sha256": sha256_of_value(sorted((example.id, example.paragraph) for example in fold.asked)),
+        **identify_order(fold.train),
+        "encoder_sha256": encoder.sha256,
+    }
+
+
+def is_answered(fold: Fold, config: TrainConfig, taxonomy: Taxonomy, encoder: FoundEncoder, *, output: Path) -> bool:
+    """Say whether an earlier call was answered by a fold, so that nothing is left to train.
+
+    Args:
+        fold: which rows.
+        config: the run.
+        taxonomy: the heads.
+        encoder: checked weights.
+        output: folder of all folds.
+
+    Returns:
+        Whether `answer_fold` would read its answers.
+    """
+    return is_kept(output / f"{_slug(fold)}.json", _identify(fold, config, taxonomy, encoder))
+
+
 def answer_fold(
     fold: Fold,
     config: TrainConfig,
@@ -216,24 +252,8 @@ def answer_fold(
     Raises:
         RunConflictError: `output` holds this fold with other settings or rows.
     """
-    kept = output / f"{_slug(fold)}.json"
+    kept, identity = output / f"{_slug(fold)}.json", _identify(fold, config, taxonomy, encoder)
     work = output / _slug(fold)
-    identity = {
-        "settings": config.model_dump(mode="json", exclude={"run_name", "compute", "export", "version", "card_notes"}),
-        "taxonomy": taxonomy.model_dump(mode="json"),
-        "train_fingerprint": fingerprint(fold.train),
-        "dev_fingerprint": fingerprint(fold.dev),
-        "scores_sha256": fingerprint_scores(fold.train),
-        # Else a fold that was answered before its rows restated others, or other ones, was taken for this one (#3).
-        "restated_sha256": fingerprint_restated(fold.train, is_used=config.loss.consistency_weight > 0),
-        "asked_fingerprint": fingerprint(fold.asked),
-        "asked_ids_sha256": sha256_of_value(sorted(example.id for example in fold.asked)),
-        # Answers are kept by id, and rows without one are named by their line: in another order of the file, or with
-        # ids that changed places, they were taken for those of other texts (#3).
-        "asked_texts_sha256": sha256_of_value(sorted((example.id, example.paragraph) for example in fold.asked)),
-        **identify_order(fold.train),
-        "encoder_sha256": encoder.sha256,
-    }
     before = None if restart else read_kept(kept, identity)
     if before is not None:
         say(f"{fold.name}: answered before")

@@ -129,6 +129,7 @@ def loso(
         answer_beside,
         answer_fold,
         deal_sources,
+        is_answered,
         list_sources,
         make_in_domain,
         tell_apart,
@@ -175,6 +176,9 @@ def loso(
     whole = make_in_domain(splits)
     # Folds are run one after another, and each clears its checkpoints away once it has answered.
     needed_bytes = RUN_COPIES * encoder.weights_bytes(chosen.encoder.num_layers) - folder_bytes(target)
+    asked = [fold for _, fold in folds] if beside else [whole, *(fold for _, fold in folds)]
+    if not restart and all(is_answered(fold, chosen, taxonomy, encoder, output=target) for fold in asked):
+        needed_bytes = 0  # nothing is left to train
     check_room(target, needed_bytes=needed_bytes, option="--output")
     with telling_full_disk(target):
         target.mkdir(parents=True, exist_ok=True)

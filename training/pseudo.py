@@ -10,6 +10,7 @@ from training.bars import open_bar
 from training.excerpts import Excerpt, cut_excerpts, draw_excerpts
 from training.labels import list_excerpts, match_labels, merge_labels, read_labels
 from training.matching import is_written_as_float, match_ids
+from training.room import make_whole
 from twohands import Classifier
 from twohands.errors import DataError, FileWriteError, InputError
 from twohands.examples import Row, expand_paths, read_rows
@@ -267,10 +268,9 @@ def write_pseudo_labels(
         rows = [(identifier, text, excerpt.cells) for identifier, excerpt, text in drawn]
     else:
         rows = [(identifier, text, {}) for identifier, text in read_unlabelled(paths)]
-    partial = output.with_name(output.name + ".partial")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8") as stream:
+        with make_whole(output) as partial, partial.open("w", encoding="utf-8") as stream:
             for start, averaged in score_in_chunks(teachers, [paragraph for _, paragraph, _ in rows]):
                 for number, (identifier, _, cells) in enumerate(rows[start : start + _CHUNK]):
                     scores = {
@@ -281,7 +281,6 @@ def write_pseudo_labels(
                         for head in heads
                     }
                     stream.write(json.dumps({"id": identifier, **cells, "scores": scores}) + "\n")
-        partial.replace(output)
     except OSError as error:
         raise FileWriteError(f"cannot write {output}: {error.strerror or error}") from error
     return len(rows)

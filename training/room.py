@@ -58,6 +58,30 @@ def folder_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
+def name_partial(path: Path) -> Path:
+    """Say where a file stands until it is whole."""
+    return path.with_name(path.name + ".partial")
+
+
+@contextmanager
+def make_whole(path: Path) -> Iterator[Path]:
+    """Put a file in its place once it is written to its end, and leave nothing where it is not: the disk may be full.
+
+    Args:
+        path: of the file; its folder is there.
+
+    Yields:
+        The file to write.
+    """
+    partial = name_partial(path)
+    try:
+        yield partial
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
 @contextmanager
 def telling_full_disk(folder: Path) -> Iterator[None]:
     """Name a disk that fills up, or is taken away, while something is written to it.

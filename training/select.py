@@ -16,6 +16,7 @@ import numpy.typing as npt
 from training.excerpts import draw_excerpts
 from training.labels import CHOSEN
 from training.pseudo import load_teachers, note_floats, read_ids, read_texts, score_in_chunks
+from training.room import make_whole
 from twohands.errors import DataError, FileWriteError
 from twohands.examples import Row, read_words
 from twohands.open_cells import is_unlabelled
@@ -227,12 +228,12 @@ def write_sheet(path: Path, candidates: Sequence[tuple[Candidate, str]], taxonom
     check_sheet(path)
     empty = dict.fromkeys(head.name for head in taxonomy.heads)
     rows = [{"id": c.id, "text": c.paragraph, **empty, **c.cells, CHOSEN: why} for c, why in candidates]
-    partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         is_csv = path.suffix.lower() == ".csv"
         # Excel takes CSV without the mark for the machine's own alphabet, and saves misread accents again.
-        with partial.open("w", encoding="utf-8-sig" if is_csv else "utf-8", newline="") as stream:
+        encoding = "utf-8-sig" if is_csv else "utf-8"
+        with make_whole(path) as partial, partial.open("w", encoding=encoding, newline="") as stream:
             if is_csv:
                 names = ["id", "text", *empty, "source", "group", CHOSEN]
                 writer = csv.DictWriter(stream, names, restval="")
@@ -240,7 +241,6 @@ def write_sheet(path: Path, candidates: Sequence[tuple[Candidate, str]], taxonom
                 writer.writerows(_join_words(row, names) for row in rows)
             else:
                 stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        partial.replace(path)
     except OSError as error:
         raise FileWriteError(f"cannot write {path}: {error.strerror or error}") from error
 

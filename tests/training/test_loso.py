@@ -344,7 +344,11 @@ def test_the_command_leaves_a_source_out_and_goes_on_where_it_was(config, tmp_pa
     before = {p.name: p.stat().st_mtime_ns for p in Path("out").glob("*.json") if p.name != "loso.json"}
     table = Path("out/loso.md").read_text(encoding="utf-8")
     monkeypatch.setattr("training.loso.fit", lambda *_, **__: pytest.fail("trained again"))
-    invoke(config, "--source", "forum", "--output", "out")
+    with monkeypatch.context() as full:  # answers that are all there need no room for checkpoints (#3)
+        full.setattr("training.room.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+        invoke(config, "--source", "forum", "--output", "out")
+        with pytest.raises(FileWriteError, match="make room"):
+            invoke(config, "--source", "forum", "--output", "out", "--restart")
     assert {p.name: p.stat().st_mtime_ns for p in Path("out").glob("*.json") if p.name != "loso.json"} == before
     assert Path("out/loso.md").read_text(encoding="utf-8") == table
     with pytest.raises(RunConflictError):

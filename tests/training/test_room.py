@@ -1,6 +1,7 @@
 """Room on the disk: asked for before a run, and told of by name when it ends."""
 
 import errno
+import json
 import signal
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from click.testing import CliRunner
 
 from tests.conftest import ROOT
 from training.commands import train
+from training.pseudo import write_pseudo_labels
 from training.room import check_room, folder_bytes, telling_full_disk, unwinding_on_sigterm
+from training.select import read_candidates, write_sheet
 from twohands.errors import FileWriteError
 
 
@@ -41,6 +44,25 @@ def test_a_place_that_cannot_hold_a_folder_is_refused_before_training(write_run,
 def test_a_disk_that_fills_up_is_named(tmp_path, told):
     with pytest.raises(FileWriteError), telling_full_disk(tmp_path / "run"):
         raise told
+
+
+@pytest.mark.issue(3)
+def test_a_file_that_a_full_disk_cut_off_is_not_left(tmp_path, monkeypatch, tiny_model, taxonomy):
+    def fill(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("training.pseudo.score_in_chunks", fill)
+    monkeypatch.setattr("training.select._join_words", fill)
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(json.dumps({"id": "a", "text": "The bridge was closed."}) + "\n", "utf-8")
+    with pytest.raises(FileWriteError):
+        write_pseudo_labels([tiny_model], [rows], tmp_path / "scores.jsonl")
+    candidates, _ = read_candidates([rows], taxonomy)
+    (tmp_path / "sheet.csv").write_text("as it was", "utf-8")
+    with pytest.raises(FileWriteError):
+        write_sheet(tmp_path / "sheet.csv", [(candidates[0], "random")], taxonomy)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.jsonl", "sheet.csv"]
+    assert (tmp_path / "sheet.csv").read_text("utf-8") == "as it was"
 
 
 def test_other_faults_pass_as_they_were(tmp_path):
