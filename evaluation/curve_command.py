@@ -8,7 +8,7 @@ from typing import Any, cast
 import click
 
 from evaluation.dataset import HALVED, cut_taxonomy, halve, load_labelled, refuse_overlap
-from evaluation.growth import FEWEST_POINTS, choose_sizes, draw_parts, grow
+from evaluation.growth import FACTORS, FEWEST_POINTS, choose_sizes, draw_parts, grow
 from evaluation.learners import LEARNER, Learner, parse_learner
 from evaluation.linear import import_sklearn
 from evaluation.measure import note_absent, note_data, note_few, note_rare
@@ -64,10 +64,15 @@ def _print_curve(report: Mapping[str, Any]) -> None:
     for point in report["points"]:
         cells = [show_figure(point["heads"][name]["macro_f1"]) for name in report["heads"]]
         table.add_row(f"{point['n_rows']:,}", str(point["n_fits"]), *cells)
-    beyond = [head["extrapolation"] for head in report["heads"].values()]
-    for place in range(len(beyond[0]["points"]) if beyond and all(beyond) else 0):
-        cells = [show_figure(found["points"][place]["macro_f1"]) for found in beyond]
-        table.add_row(f"{beyond[0]['points'][place]['n_rows']:,} extrapolated", "-", *cells)
+    beyond = [
+        {
+            point["n_rows"]: show_figure(point["macro_f1"])
+            for point in (head["extrapolation"] or {"points": []})["points"]
+        }
+        for head in report["heads"].values()
+    ]
+    for n_rows in sorted({n_rows for of_head in beyond for n_rows in of_head}):
+        table.add_row(f"{n_rows:,} extrapolated", "-", *(of_head.get(n_rows, "-") for of_head in beyond))
     console.print(table)
     for name, head in report["heads"].items():
         gain = head["last_doubling"]
@@ -103,6 +108,18 @@ def _note_sizes(n_sizes: int, points: Sequence[Mapping[str, Any]]) -> list[str]:
         found = "1 size is" if len(points) == 1 else f"{len(points)} sizes are"
         notes.append(f"{found} too few to extrapolate; {FEWEST_POINTS} are needed.")
     return notes
+
+
+def _note_guesses(heads: Mapping[str, Mapping[str, Any]], points: Sequence[Mapping[str, Any]]) -> list[str]:
+    if len(points) < FEWEST_POINTS:
+        return []
+    guessed = {name: (head["extrapolation"] or {"points": []})["points"] for name, head in heads.items()}
+    return [
+        f"{name}: the curve continued to {FACTORS[0]} times the rows lies below what all rows reached, which was above "
+        "it by chance; such guesses are left out."
+        for name, found in guessed.items()
+        if len(found) < len(FACTORS)
+    ]
 
 
 @click.command(
@@ -208,6 +225,9 @@ def curve(
         )
     notes += [*_note_measured(files["data"].examples, known), *note_data(files["data"])]
     notes += _note_sizes(len(sizes), cast("list[dict[str, Any]]", grown["points"]))
+    notes += _note_guesses(
+        cast("dict[str, dict[str, Any]]", grown["heads"]), cast("list[dict[str, Any]]", grown["points"])
+    )
     encoder = {} if fitter.encoder is None else fitter.encoder.identity
     found: Json = {
         "learner": {"name": learner, **encoder, "settings": fitter.grids},

@@ -17,6 +17,8 @@ _EXPONENTS = np.linspace(0.05, 2, 40)
 FEWEST_POINTS = 4  # three numbers are fitted
 _LEAST_STEP = 1.2  # parts of whole documents that grow by less are one size measured twice
 _DOUBLING = (1.7, 2.3)
+_ROUNDING = 1e-9
+FACTORS = (2, 4)  # of all rows, to which a curve is continued
 
 
 def choose_sizes(n_rows: int, *, n_points: int, fewest: int) -> list[int]:
@@ -128,7 +130,7 @@ def fit_power_law(sizes: Floats, errors: Floats) -> tuple[Floats, Floats, Floats
 
 
 def extrapolate(
-    sizes: Sequence[int], fits: Sequence[_Fits], *, seed: int, factors: Sequence[int] = (2, 4)
+    sizes: Sequence[int], fits: Sequence[_Fits], *, seed: int, factors: Sequence[int] = FACTORS
 ) -> Json | None:
     """Say where the curve would lead if it went on as a power law.
 
@@ -141,7 +143,8 @@ def extrapolate(
     Returns:
         `law`: floor (of labels that no row has, too), scale, exponent; `points`: `n_rows`, and `macro_f1` with an
         interval over draws of the measured documents and of the fits (None from fewer than 5 documents of the rarest
-        label), which does not hold the doubt whether the law goes on; None for too few sizes.
+        label), which does not hold the doubt whether the law goes on, of the sizes at which it is not below what was
+        measured last; None for too few sizes, and where it is below at all.
     """
     if len(sizes) < FEWEST_POINTS:
         return None
@@ -161,7 +164,13 @@ def extrapolate(
         target = float(sizes[-1] * factor)
         reached = reach - (drawn[0] + drawn[1] * target ** -drawn[2])
         value = float(reach - (floor + scale * target**-exponent)[0])
+        if (
+            value < fits[-1].whole.mean() - _ROUNDING
+        ):  # the last part was above its curve by chance: more rows do not cost (#6)
+            continue
         points.append({"n_rows": int(target), "macro_f1": bound_figure(value, reached, n_groups=fits[0].n_groups)})
+    if not points:
+        return None
     law = {"floor": float(floor[0]) + (1 - reach), "scale": float(scale[0]), "exponent": float(exponent[0])}
     return {"law": law, "points": points}
 

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import beta
 
 from evaluation.comparison import compare_rows
+from evaluation.curve_command import _note_guesses
 from evaluation.growth import _Fits, _score, extrapolate
 from evaluation.measure import _abstention, note_few, note_gaps
 from evaluation.plots_growth import draw_growth
@@ -150,6 +151,21 @@ def test_a_learning_curve_measured_on_one_document_has_no_interval_and_is_drawn(
         for n, fit in zip((50, 100, 200, 400), fits, strict=True)
     ]
     assert draw_growth(points, {"stance": {"extrapolation": beyond}}).startswith("<svg")
+
+
+@pytest.mark.issue(6)
+def test_no_more_rows_are_guessed_to_reach_less_than_was_measured():
+    def guess(*scores):
+        fits = [_Fits(np.array([score]), np.full((1, 30), score), 9) for score in scores]
+        return extrapolate([50, 100, 200, 400], fits, seed=0)
+
+    assert guess(0.6, 0.71, 0.69, 0.715) is None
+    for scores in ((0.4, 0.5, 0.56, 0.6), (0.6, 0.6, 0.6, 0.6)):
+        assert [point["n_rows"] for point in guess(*scores)["points"]] == [800, 1600]
+    report = {"stance": {"extrapolation": None}, "topics": {"extrapolation": guess(0.4, 0.5, 0.56, 0.6)}}
+    (note,) = _note_guesses(report, [{}] * 4)
+    assert note.startswith("stance: the curve continued to 2 times the rows lies below what all rows reached")
+    assert _note_guesses({"stance": {"extrapolation": None}}, [{}] * 3) == []
 
 
 @pytest.mark.issue(6)
