@@ -240,7 +240,7 @@ class ExportConfig(_Section):
 
     opset: int = Field(ge=17)
     candidates: list[Recipe] = Field(
-        description="int8 graphs to measure; of those that pass and are within a tenth of the fastest the first is "
+        description="int8 graphs to measure; of those that pass and are within a fifth of the fastest the first is "
         "kept; -ffn keeps contracting matmuls in fp32, -early those of the first third of the layers; empty for fp32"
     )
     max_fp32_logit_change: Positive = Field(description="ONNX against PyTorch, absolute; above it the export fails")

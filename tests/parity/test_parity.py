@@ -230,13 +230,21 @@ def test_the_fastest_graph_that_passes_is_kept(checkpoint, graph, tmp_path):
     )
     kept, measured, refusals = choose_graph(tmp_path, open_gates, taxonomy, splits.dev, encoded)
     assert refusals == []
-    assert kept.speedup >= 0.9 * max(candidate.speedup for candidate in measured[1:])
+    assert kept.speedup >= 0.8 * max(candidate.speedup for candidate in measured[1:])
 
 
 @pytest.mark.issue(3)
 @pytest.mark.parametrize(
     ("speedups", "place"),
-    [([2.66, 2.81], 0), ([2.81, 2.66], 0), ([2.4, 2.81, 2.7], 1), ([1.0, 1.5, 3.0], 2), ([2.0], 0)],
+    [
+        ([2.66, 2.81], 0),
+        ([2.81, 2.66], 0),
+        ([2.2, 2.81, 2.7], 1),
+        ([2.31, 1.95], 0),
+        ([1.95, 2.31], 0),
+        ([1.0, 1.5, 3.0], 2),
+        ([2.0], 0),
+    ],
 )
 def test_of_graphs_that_are_as_quick_the_first_is_kept_whatever_the_clock_said(speedups, place):
     passed = [make_candidate(speedup=speedup) for speedup in speedups]
