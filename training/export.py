@@ -280,7 +280,7 @@ def export_checkpoint(
     _check_rows(checkpoint, facts, splits)
     set_threads(config.compute.num_threads)
     model = load_checkpoint(checkpoint)
-    _check_heads(checkpoint, list_labels(model), facts, taxonomy)
+    _check_heads(checkpoint, list_labels(model.config), facts, taxonomy)
     encoder = ParagraphEncoder.from_file(checkpoint / TOKENIZER_NAME, config.window)
     dev_labels = encode_labels(splits.dev, taxonomy)
     n_dev = _count_labelled(dev_labels, taxonomy)

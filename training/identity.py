@@ -65,6 +65,7 @@ def identify_run(config: TrainConfig, taxonomy: Taxonomy, splits: Splits, encode
     if config.start is not None:
         identity["start_sha256"] = check_start(
             config.start.checkpoint,
+            taxonomy,
             encoder_sha256=encoder.sha256,
             num_layers=config.encoder.num_layers,
             layers=config.encoder.layers,

@@ -40,7 +40,7 @@ from training.upgrade import upgrade_dumped
 from training.weights import check_weights
 from twohands.decide import decide_all
 from twohands.encoding import ParagraphEncoder
-from twohands.errors import CheckpointError, RunConflictError
+from twohands.errors import CheckpointError, RunConflictError, TwoHandsError
 from twohands.examples import Example, encode_labels
 from twohands.metrics import score_heads
 from twohands.taxonomy import Taxonomy
@@ -150,11 +150,18 @@ def _claim_run(run_dir: Path, identity: dict[str, object], *, restart: bool) -> 
             # What says that this is a run goes last: a kill in between leaves one that can be restarted again.
             for entry in sorted(held, key=lambda entry: entry == path) if restart else ():
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-            if path.is_file():
-                _check_same_run(run_dir, identity)
-            else:
+            if is_new := not path.is_file():
                 write_kept(path, identity)
-            yield
+            else:
+                _check_same_run(run_dir, identity)
+            try:
+                yield
+            except TwoHandsError:
+                # Refused with nothing to go on from: what is left would be a run conflict for the mended command (#3).
+                if is_new and not any((run_dir / "trainer").glob("checkpoint-*")):
+                    shutil.rmtree(run_dir / "trainer", ignore_errors=True)
+                    path.unlink()
+                raise
     except Timeout as error:
         raise RunConflictError(
             f"another process is training in {run_dir}; wait for it, or give --set run_name=... for a run beside it"

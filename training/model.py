@@ -20,7 +20,7 @@ from training.encodercache import WEIGHTS_NAME
 from training.encoders import FoundEncoder, publish_encoder_name
 from training.students import shorten_model
 from training.weights import check_weights
-from twohands.errors import EncoderError
+from twohands.errors import CheckpointError, EncoderError
 from twohands.taxonomy import Taxonomy
 
 # Heads mix one-of and any-of. Other tools know one problem type a model; sigmoids keep every label's order.
@@ -227,6 +227,26 @@ def load_checkpoint(folder: Path) -> PreTrainedModel:
     return model.eval()
 
 
+def read_network_config(folder: Path) -> PretrainedConfig:
+    """Read which network a checkpoint is of; its weights are not read.
+
+    Args:
+        folder: with `config.json`.
+
+    Returns:
+        Its config.
+
+    Raises:
+        CheckpointError: there is none, or it is not one that transformers reads.
+    """
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        path = folder / "config.json"
+        fault = f"{path} cannot be read ({error})" if path.is_file() else f"{folder} holds no config.json"
+        raise CheckpointError(f"{fault}; copy the checkpoint again, or train it again") from error
+
+
 def count_layers(folder: Path) -> int:
     """Read from its config how many layers the encoder of a checkpoint has.
 
@@ -235,8 +255,11 @@ def count_layers(folder: Path) -> int:
 
     Returns:
         1 or more.
+
+    Raises:
+        CheckpointError: its config cannot be read.
     """
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    config = read_network_config(folder)
     n_layers: int = getattr(config, "encoder", config).num_hidden_layers
     return n_layers
 
@@ -272,9 +295,9 @@ def shorten_classifier(
     return short.train(model.training)
 
 
-def list_labels(model: PreTrainedModel) -> list[str]:
-    """Name the labels of a checkpoint in the order of its logits."""
-    return [model.config.id2label[number] for number in range(model.config.num_labels)]
+def list_labels(config: PretrainedConfig) -> list[str]:
+    """Name the labels of a checkpoint, by its config, in the order of its logits."""
+    return [config.id2label[number] for number in range(config.num_labels)]
 
 
 def build_blank(folder: Path) -> PreTrainedModel:

@@ -13,7 +13,8 @@ from transformers import PreTrainedModel
 from training.encodercache import WEIGHTS_NAME
 from training.encoders import RUN_NAME
 from training.matching import find_name, index_names
-from training.model import count_layers, list_labels, load_checkpoint, shorten_classifier
+from training.model import count_layers, list_labels, load_checkpoint, read_network_config, shorten_classifier
+from training.weights import check_weights
 from twohands.errors import CheckpointError, DataError, LeakError
 from twohands.examples import Example
 from twohands.hashing import sha256_of_file
@@ -174,8 +175,19 @@ def name_encoder(facts: Mapping[str, Any]) -> str:
     return " ".join(f"--set {shlex.quote(option)}" for option in options)
 
 
+def _check_heads(checkpoint: Path, labels: Sequence[str], taxonomy: Taxonomy) -> None:
+    if labels != list(taxonomy.label_names):
+        raise CheckpointError(
+            f"start.checkpoint: {checkpoint} answers {', '.join(labels)}; "
+            f"this run has {', '.join(taxonomy.label_names)}"
+        )
+    if (told := tell_heads(read_run(checkpoint), taxonomy)) is not None:
+        raise CheckpointError(f"start.checkpoint: {checkpoint} {told}, as this run has them")
+
+
 def check_start(
     checkpoint: Path,
+    taxonomy: Taxonomy,
     *,
     encoder_sha256: str,
     num_layers: int | None,
@@ -183,10 +195,11 @@ def check_start(
     pooling: str,
     held_out: Mapping[str, Sequence[Example]],
 ) -> str:
-    """Refuse a first stage that this run does not go on from: of another encoder, or one that learnt from its dev.
+    """Refuse a first stage that this run does not go on from: of another encoder, other heads, or that learnt its dev.
 
     Args:
         checkpoint: its folder.
+        taxonomy: the heads of this run.
         encoder_sha256: of the encoder that this run names, by whose tokenizer it reads.
         num_layers: how many of its layers this run names; fewer than the first stage had are kept of those.
         layers: which of those are kept, as many; None for evenly spaced ones.
@@ -197,7 +210,8 @@ def check_start(
         Digest of the checkpoint's weights, 64 hex digits.
 
     Raises:
-        CheckpointError: there is none, or it is of another encoder or pooling, or has fewer layers.
+        CheckpointError: there is none or half of one, or it is of another encoder, pooling or heads, or has fewer
+            layers.
         LeakError: it learnt from a document or a text of the rows held out; all of them are named.
     """
     if not (checkpoint / WEIGHTS_NAME).is_file():
@@ -207,6 +221,7 @@ def check_start(
         elif (checkpoint / "checkpoint" / WEIGHTS_NAME).is_file():
             hint = f"give {checkpoint / 'checkpoint'}"
         raise CheckpointError(f"start.checkpoint: {checkpoint} holds no {WEIGHTS_NAME}; {hint}")
+    check_weights(checkpoint / WEIGHTS_NAME)
     facts = _read_facts(checkpoint)
     first: dict[str, object] = facts["settings"]["encoder"]
     here: dict[str, object] = {"sha256": encoder_sha256, "num_layers": num_layers, "pooling": pooling}
@@ -229,6 +244,8 @@ def check_start(
             f"encoder.layers names layer {layers[-1]}; {checkpoint} has {there['num_layers']}, numbered from 0; "
             "name those, or set encoder.layers to null"
         )
+    # Here, before the run has a folder: told of by `load_start` alone, the mended command met a run conflict (#3).
+    _check_heads(checkpoint, list_labels(read_network_config(checkpoint)), taxonomy)
     check_not_learnt(checkpoint, held_out)
     return sha256_of_file(checkpoint / WEIGHTS_NAME)
 
@@ -252,14 +269,7 @@ def load_start(
         EncoderError: its layers cannot be told apart.
     """
     model = load_checkpoint(checkpoint)
-    labels = list_labels(model)
-    if labels != list(taxonomy.label_names):
-        raise CheckpointError(
-            f"start.checkpoint: {checkpoint} answers {', '.join(labels)}; "
-            f"this run has {', '.join(taxonomy.label_names)}"
-        )
-    if (told := tell_heads(read_run(checkpoint), taxonomy)) is not None:
-        raise CheckpointError(f"start.checkpoint: {checkpoint} {told}, as this run has them")
+    _check_heads(checkpoint, list_labels(model.config), taxonomy)
     return model if num_layers is None else shorten_classifier(model, num_layers, layers=layers)
 
 

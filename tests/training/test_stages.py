@@ -6,7 +6,7 @@ import math
 import shutil
 
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from tests.training.test_run import run_fit
 from training.card import describe_recipe
@@ -14,10 +14,13 @@ from training.config import load_config
 from training.data import Splits, load_splits
 from training.export import export_checkpoint
 from training.stages import check_not_learnt, check_start, describe_replay, draw_replay, list_rows, load_start
-from twohands.errors import CheckpointError, DataError, LeakError, RunConflictError
+from twohands.errors import CheckpointError, DataError, LeakError, NonFiniteLogitsError, RunConflictError
 from twohands.examples import Example, fingerprint
 from twohands.hashing import sha256_of_file
-from twohands.taxonomy import ProblemType, Taxonomy
+from twohands.locate import find_config
+from twohands.taxonomy import ProblemType, Taxonomy, load_taxonomy
+
+OURS = load_taxonomy(find_config("taxonomy"))
 
 
 def example(n):
@@ -64,13 +67,15 @@ def first_stage(tmp_path):
     facts = list_rows([example(n) for n in range(4)])
     facts |= {"encoder_sha256": "e", "settings": {"encoder": {"num_layers": None, "pooling": "mean"}}}
     (tmp_path / "run.json").write_text(json.dumps(facts), encoding="utf-8")
-    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    save_file({}, tmp_path / "model.safetensors")
+    labels = {str(n): name for n, name in enumerate(OURS.label_names)}
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", "id2label": labels}), encoding="utf-8")
     return tmp_path
 
 
-def check(first_stage, held_out=(), **changes):
+def check(first_stage, held_out=(), taxonomy=OURS, **changes):
     settings = {"encoder_sha256": "e", "num_layers": None, "layers": None, "pooling": "mean"} | changes
-    return check_start(first_stage, **settings, held_out={"dev": held_out})
+    return check_start(first_stage, taxonomy, **settings, held_out={"dev": held_out})
 
 
 def test_a_first_stage_that_fits_is_known_by_its_weights(first_stage):
@@ -351,3 +356,37 @@ def test_a_checkpoint_whose_heads_are_of_another_kind_is_refused(write_run, tmp_
     with pytest.raises(CheckpointError, match=kinds):
         export_checkpoint(checkpoint, config, turn_kinds(taxonomy), splits, output=tmp_path / "model", overwrite=False)
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.issue(3)
+def test_a_start_that_is_refused_leaves_no_run_in_the_way_of_the_mended_command(write_run, tmp_path):
+    """It was refused with its folder made, so that the same command with another checkpoint met a run conflict."""
+    run_fit(write_run(n_rows=16), tmp_path / "first")
+    checkpoint = tmp_path / "first" / "checkpoint"
+    whole = {name: (checkpoint / name).read_bytes() for name in ("config.json", "run.json", "model.safetensors")}
+    config, facts = (json.loads(whole[name]) for name in ("config.json", "run.json"))
+    config["id2label"]["0"] = "crown-led"
+    facts["taxonomy"]["heads"][0]["problem_type"] = "multi_label_classification"
+    faults = {
+        "config.json": [json.dumps(config).encode(), b"{", None],
+        "run.json": [json.dumps(facts).encode(), b"{", None],
+        "model.safetensors": [whole["model.safetensors"][:-9], None],
+    }
+    path = write_run(n_rows=16, start={"checkpoint": str(checkpoint), "replay": 1.0})
+    for name, contents in faults.items():
+        for content in contents:
+            if content is None:
+                (checkpoint / name).unlink()
+            else:
+                (checkpoint / name).write_bytes(content)
+            with pytest.raises(CheckpointError, match=str(checkpoint)):
+                run_fit(path, tmp_path / "second")
+            assert not (tmp_path / "second").exists()
+        (checkpoint / name).write_bytes(whole[name])
+
+
+@pytest.mark.issue(3)
+def test_a_run_that_is_refused_before_its_first_checkpoint_is_not_in_the_way_of_the_next(write_run, tmp_path):
+    with pytest.raises(NonFiniteLogitsError):
+        run_fit(write_run(n_rows=16, optim__learning_rate=1e30, optim__max_grad_norm=1e30), tmp_path / "run")
+    assert run_fit(write_run(n_rows=16), tmp_path / "run")["settings"]["optim"]["learning_rate"] == 5e-3
