@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,18 @@ _OF_EXPORT = {"data.root", "data.train", "data.labels", "data.dev", "data.dev_fr
 # What releases added, and an older one's run does not say of itself.
 LATER = ("scores_sha256", "order_sha256", "texts_sha256", "n_processes")
 _LONGEST = 80  # of a value in a message
+_SHOWN_DIGITS = 12  # of a digest: all 64 of them say no more than that it is another
+# What a digest is of, for those who are told that it differs: its name does not say where to look.
+_IN_WORDS = {
+    "train_fingerprint": "texts and labels of data.train",
+    "dev_fingerprint": "texts and labels of data.dev",
+    "scores_sha256": "a teacher's scores",
+    "restated_sha256": "rows that restate others",
+    "order_sha256": "ids of data.train, in their order",
+    "texts_sha256": "texts of data.train, in their order",
+    "encoder_sha256": "weights of the encoder",
+    "start_sha256": "weights of start.checkpoint",
+}
 
 
 def identify_run(config: TrainConfig, taxonomy: Taxonomy, splits: Splits, encoder: FoundEncoder) -> dict[str, object]:
@@ -138,6 +151,8 @@ def _spread(identity: Mapping[str, Any]) -> dict[str, object]:
 
 def _show(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if re.fullmatch("[0-9a-f]{64}", text):
+        return f"{text[:_SHOWN_DIGITS]}…"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
@@ -157,7 +172,7 @@ def list_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str,
     keys = [key for key in sorted(was.keys() | wanted.keys()) if was.get(key, absent) != wanted.get(key, absent)]
     shown = {key: (_show(was.get(key)), _show(wanted.get(key))) for key in keys}
     return {
-        key: f"{key} {there} there, {here} here"
+        key: f"{key}{f' ({_IN_WORDS[key]})' if key in _IN_WORDS else ''} {there} there, {here} here"
         for key, (there, here) in shown.items()
         # Of a section that is null in one of the two, its keys say what the section itself cannot.
         if there != here or not any(other.startswith(f"{key}.") for other in keys)

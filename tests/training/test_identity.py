@@ -49,6 +49,14 @@ def test_what_differs_is_named_with_both_values(write_run):
 
 
 @pytest.mark.issue(3)
+def test_what_a_digest_is_of_is_told_in_words(write_run):
+    """Who went on with other rows read three pairs of 64 digits, and of which key of the config they were in none."""
+    before, now = (identify(write_run(), train_fingerprint=digit * 64) for digit in "ab")
+    told = list_changes(before, now)["train_fingerprint"]
+    assert told == "train_fingerprint (texts and labels of data.train) aaaaaaaaaaaa… there, bbbbbbbbbbbb… here"
+
+
+@pytest.mark.issue(3)
 def test_a_finished_run_with_other_rows_to_judge_by_is_pointed_to_export(write_run):
     path = write_run()
     moved = list_changes(identify(path), identify(path, "data.root=elsewhere", dev_fingerprint="b"))
