@@ -7,7 +7,7 @@ from typing import Any
 from training.config import TrainConfig
 from training.data import Splits, count_copies
 from training.failures import describe_failures
-from training.gates import Candidate
+from training.gates import Candidate, tell_rule
 from training.labels import ONLY_SCORED, TEACHER_SCORES
 from twohands.bounds import FEWEST_GROUPS
 from twohands.examples import Example
@@ -303,7 +303,7 @@ def write_card(
         "",
         "## Export",
         f"The fp32 graph differs from PyTorch by at most {max_logit_change:.1e} in a logit. {compare_served(kept)} "
-        f"All that was measured, on {manifest.export_machine.cpu_model}, stands in parity.json.",
+        f"{tell_rule(kept)} All that was measured, on {manifest.export_machine.cpu_model}, stands in parity.json.",
         "",
         "## Where it fails",
         *describe_failures(splits.dev, kept.logits, manifest.taxonomy, manifest.rules),

@@ -16,7 +16,7 @@ from training.card import describe_recipe, write_card
 from training.config import ExportConfig, TrainConfig, dump_config
 from training.data import Splits
 from training.encoders import find_encoder
-from training.gates import Candidate, check_fp32, choose_candidate, measure_candidate
+from training.gates import Candidate, check_fp32, choose_candidate, measure_candidate, tell_rule
 from training.graphs import export_graph, make_candidate
 from training.machine import set_threads
 from training.matching import find_name, index_names
@@ -31,7 +31,7 @@ from twohands.encoding import EncodedParagraph, ParagraphEncoder
 from twohands.errors import CheckpointError, ConfigError, DataError, FileReadError
 from twohands.examples import NOT_LABELLED, Example, Labels, encode_labels, fingerprint
 from twohands.inspection import format_figure, headline, headline_split
-from twohands.known import KEY, PARITY_NAME, ask_known
+from twohands.known import KEPT_BY, KEY, PARITY_NAME, ask_known
 from twohands.manifest import (
     GRAPH_NAME,
     SCHEMA_VERSION,
@@ -339,6 +339,7 @@ def export_checkpoint(
             "candidates": [c.to_dict() for c in measured],
             "refused": refusals,
             "kept": kept.recipe,
+            KEPT_BY: tell_rule(kept),
             KEY: ask_known(encoder, lambda paragraphs: run_paragraphs(served.run_batch, paragraphs)),
         }
         (folder / PARITY_NAME).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

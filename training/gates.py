@@ -173,6 +173,23 @@ def choose_candidate(passed: Sequence[Candidate]) -> Candidate:
     return next(candidate for candidate in passed if candidate.speedup >= _AS_QUICK * quickest)
 
 
+def tell_rule(kept: Candidate) -> str:
+    """Say by which rule a graph was kept: without it, who reads `parity.json` sees a quicker one that was not (#3).
+
+    Args:
+        kept: of `choose_candidate`, or the fp32 graph where none passed.
+
+    Returns:
+        A sentence.
+    """
+    if kept.reference is None:
+        return "The fp32 graph was kept, as no int8 graph that was tried held all gates."
+    return (
+        f"Of the int8 graphs that held all gates, {kept.recipe} was kept: the first, in the order of "
+        f"export.candidates, of those whose speed-up is at least {_AS_QUICK:.0%} of the largest."
+    )
+
+
 def _time_interleaved(
     first: OnnxSession, second: OnnxSession, encoded: list[EncodedParagraph]
 ) -> tuple[float, float, float]:

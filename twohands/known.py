@@ -17,6 +17,7 @@ from twohands.windows import Logits
 
 PARITY_NAME = "parity.json"
 KEY = "known_answers"
+KEPT_BY = "kept_by"  # the rule by which the served graph was chosen, in words; older releases do not say it
 
 # Short, since they are asked at each start.
 _TEXTS = (
@@ -54,10 +55,13 @@ def _read_known(folder: Path, encoder: ParagraphEncoder) -> tuple[list[EncodedPa
     """Known texts, encoded, and their logits; none where the folder is of an older release."""
     fault = "a logit is NaN or infinite"
     try:
-        known = json.loads((folder / PARITY_NAME).read_text(encoding="utf-8")).get(KEY, [])
+        parity = json.loads((folder / PARITY_NAME).read_text(encoding="utf-8"))
+        known, kept_by = parity.get(KEY, []), parity.get(KEPT_BY, "")
         expected = np.array([entry["logits"] for entry in known], dtype=np.float32)
         encoded = [encoder.encode(entry["text"]) for entry in known]
-        if np.isfinite(expected).all():
+        if not isinstance(kept_by, str):
+            fault = f"{KEPT_BY} is {kept_by!r}, expected a sentence"
+        elif np.isfinite(expected).all():
             return encoded, expected
     except (OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError, InputError) as e:
         fault = f"{type(e).__name__}: {e}"

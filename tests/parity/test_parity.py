@@ -20,7 +20,7 @@ from training.config import load_config
 from training.data import load_splits
 from training.encoders import find_encoder
 from training.export import choose_graph, export_checkpoint
-from training.gates import Candidate, choose_candidate
+from training.gates import Candidate, choose_candidate, tell_rule
 from training.loop import fit
 from training.model import build_model, load_checkpoint
 from twohands import Classifier
@@ -187,6 +187,8 @@ def test_int8_that_fails_its_gate_gives_way_to_fp32_with_the_reason(
     parity = json.loads((tmp_path / "model" / "parity.json").read_text(encoding="utf-8"))
     manifest = json.loads((tmp_path / "model" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["graph"]["precision"] == parity["kept"] == "fp32"
+    assert parity["kept_by"].startswith("The fp32 graph was kept, as no int8 graph")
+    assert parity["kept_by"] in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
     assert reason in parity["refused"][0]
     for candidate in parity["candidates"][1:]:
         assert candidate["max_logit_change"] > 0, "int8 that changes nothing is not int8"
@@ -249,6 +251,16 @@ def test_the_fastest_graph_that_passes_is_kept(checkpoint, graph, tmp_path):
 def test_of_graphs_that_are_as_quick_the_first_is_kept_whatever_the_clock_said(speedups, place):
     passed = [make_candidate(speedup=speedup) for speedup in speedups]
     assert choose_candidate(passed) is passed[place]
+
+
+@pytest.mark.issue(3)
+def test_the_rule_by_which_a_graph_was_kept_is_told():
+    """`parity.json` and card showed a quicker graph than the one kept, and not why."""
+    told = tell_rule(make_candidate(recipe="fused-int8", reference="fp32"))
+    assert told == (
+        "Of the int8 graphs that held all gates, fused-int8 was kept: the first, in the order of export.candidates, "
+        "of those whose speed-up is at least 80% of the largest."
+    )
 
 
 def test_a_batch_row_is_the_same_row_alone(checkpoint, give_graph, tmp_path):

@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 from twohands.classifier import Classifier
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import FileReadError, ManifestError, WrongAnswersError
-from twohands.known import KEY, MOST_CHANGE, PARITY_NAME, ask_known, check_known
+from twohands.known import KEPT_BY, KEY, MOST_CHANGE, PARITY_NAME, ask_known, check_known
 from twohands.manifest import MANIFEST_NAME, TOKENIZER_NAME, Manifest, load_manifest, write_manifest
 from twohands.session import OnnxSession
 
@@ -21,8 +21,8 @@ def folder(tiny_model, tmp_path):
     return shutil.copytree(tiny_model, tmp_path / "model")
 
 
-def rewrite(folder, known):
-    (folder / PARITY_NAME).write_text(json.dumps({KEY: known}), encoding="utf-8")
+def rewrite(folder, known, **others):
+    (folder / PARITY_NAME).write_text(json.dumps({KEY: known, **others}), encoding="utf-8")
     write_manifest(folder, Manifest.model_validate_json((folder / MANIFEST_NAME).read_bytes()))
 
 
@@ -86,6 +86,16 @@ def test_a_graph_that_does_not_run_is_named(folder, known):
 )
 def test_known_answers_that_are_none_make_the_folder_unsound(folder, known):
     rewrite(folder, known)
+    with pytest.raises(ManifestError, match=PARITY_NAME):
+        Classifier.load(folder, num_threads=1)
+
+
+@pytest.mark.issue(3)
+@pytest.mark.parametrize("kept_by", [None, 1, ["the quickest"]])
+def test_a_rule_that_is_no_sentence_makes_the_folder_unsound(folder, kept_by):
+    rewrite(folder, [], **{KEPT_BY: "The first was kept."})
+    Classifier.load(folder, num_threads=1)
+    rewrite(folder, [], **{KEPT_BY: kept_by})
     with pytest.raises(ManifestError, match=PARITY_NAME):
         Classifier.load(folder, num_threads=1)
 
