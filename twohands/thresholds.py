@@ -35,17 +35,28 @@ def fit_platt(logits: Logits, labels: Labels) -> Platt:
         n_positive, n_negative = positive.sum(), (~positive).sum()
         target = np.where(positive, (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2))
 
-        def loss(
+        def measure(
             parameters: Scores,
             row_logits: Scores = row_logits,
             target: Scores = target,
-        ) -> float:
+        ) -> tuple[float, Scores]:
             log_odds = parameters[0] * row_logits + parameters[1]
             # By log-odds: of scores that round to 0 and 1 none moves the loss, and the fit stopped where it began (#3).
             entropy = (target * np.logaddexp(0, -log_odds) + (1 - target) * np.logaddexp(0, log_odds)).mean()
-            return float(entropy + 1e-3 * (parameters[0] - 1) ** 2)
+            error, pull = (sigmoid(log_odds) - target) / len(target), parameters[0] - 1
+            gradient = np.array([error @ row_logits + 2e-3 * pull, error.sum()])
+            return float(entropy + 1e-3 * pull**2), gradient
 
-        best = minimize(loss, x0=[1.0, 0.0], bounds=[(LEAST_SCALE, MOST_SCALE), (-20, 20)], method="L-BFGS-B")
+        # By its own gradient and to the end: of logits about -60 a step of usual size gains less than 1e-9, and the
+        # search ended there, with scores .12 off (#3).
+        best = minimize(
+            measure,
+            x0=[1.0, 0.0],
+            jac=True,
+            bounds=[(LEAST_SCALE, MOST_SCALE), (-20, 20)],
+            method="L-BFGS-B",
+            options={"ftol": 1e-14, "gtol": 1e-8},
+        )
         slopes.append(float(best.x[0]))
         intercepts.append(float(best.x[1]))
     return Platt(slopes=slopes, intercepts=intercepts)

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
+from scipy.special import expit
 
 from twohands.scores import sigmoid
 from twohands.thresholds import best_threshold, fit_platt, fit_score_thresholds, fit_thresholds
@@ -24,6 +26,35 @@ def test_logits_that_all_lie_far_out_are_calibrated_too():
     fitted = fit_platt(logits, positive[:, None].astype(np.float32))
     score = sigmoid(np.array([40 * fitted.slopes[0] + fitted.intercepts[0]]))
     assert score[0] == pytest.approx(positive[logits[:, 0] > 0].mean(), abs=0.02)
+
+
+def find_optimum(logits, labels):
+    """Slope and intercept where what `fit_platt` promises to make small is smallest, by its own gradient."""
+    positive = labels == 1
+    target = np.where(positive, (positive.sum() + 1) / (positive.sum() + 2), 1 / ((~positive).sum() + 2))
+
+    def measure(parameters):
+        log_odds = parameters[0] * logits + parameters[1]
+        entropy = target * np.logaddexp(0, -log_odds) + (1 - target) * np.logaddexp(0, log_odds)
+        slope, error = parameters[0] - 1, (expit(log_odds) - target) / len(logits)
+        return entropy.mean() + 1e-3 * slope**2, np.array([error @ logits + 2e-3 * slope, error.sum()])
+
+    exact = {"jac": True, "bounds": [(0.05, 20), (-20, 20)], "method": "SLSQP", "options": {"ftol": 1e-16}}
+    return min(
+        (minimize(measure, [slope, at], **exact) for slope in (0.3, 2) for at in (-9, 0, 9)), key=lambda f: f.fun
+    ).x
+
+
+@pytest.mark.issue(3)
+@pytest.mark.parametrize(("scale", "centre"), [(1, 0), (3, -2), (8, 0), (40, 0), (300, 0), (2, 35), (2, -60)])
+@pytest.mark.parametrize("noise", [0, 1])
+def test_platt_is_the_optimum_of_ordinary_logits_and_of_those_far_out(scale, centre, noise):
+    generator = np.random.default_rng(4)
+    logits = centre + scale * generator.normal(size=400)
+    labels = (logits - centre + noise * scale * generator.normal(size=400) > 0).astype(np.float32)
+    fitted, (slope, intercept) = fit_platt(logits[:, None], labels[:, None]), find_optimum(logits, labels)
+    scores = expit(fitted.slopes[0] * logits + fitted.intercepts[0])
+    np.testing.assert_allclose(scores, expit(slope * logits + intercept), atol=1e-5)
 
 
 def test_best_threshold_is_that_of_brute_force():
