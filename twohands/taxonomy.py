@@ -21,6 +21,7 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from twohands.errors import ConfigError, DocumentError, FileReadError
 from twohands.repeated_keys import RepeatedKeysError, load_yaml
@@ -163,6 +164,18 @@ def _explain_name(value: str) -> str:
     return f"expected small letters, digits, - and _ between them{example}"
 
 
+def _explain_broken_off(fault: ErrorDetails) -> str | None:
+    """Say that a key may be the rest of a sentence: to YAML a comma ends the value of `{description: This, that}`."""
+    loc, has_value = fault["loc"], fault["input"] is not None
+    is_of_label = len(loc) > 2 and loc[-3] == "labels"
+    if fault["type"] == "extra_forbidden" and " " in str(loc[-1]) and (is_of_label or not has_value):
+        return "a sentence breaks off at a comma here: put the whole of it in quotation marks"
+    # A single word may be a key that is none, too; a number, `yes` or `no` is no string to YAML (#3).
+    if is_of_label and (fault["type"] == "invalid_key" or (fault["type"] == "extra_forbidden" and not has_value)):
+        return "unknown key; if a sentence breaks off at a comma here, put the whole of it in quotation marks"
+    return None
+
+
 def describe_faults(error: ValidationError, patterns: Mapping[str, str] | None = None) -> list[str]:
     """Turn pydantic's errors into one line each: where, what was found, what was expected.
 
@@ -190,10 +203,8 @@ def describe_faults(error: ValidationError, patterns: Mapping[str, str] | None =
         elif fault["type"] == "list_type" and isinstance(fault["input"], str):
             is_shown = len(fault["input"]) <= _SHOWN_CHARS  # half of a list is none to copy
             message = f"expected a list: write [{fault['input'] if is_shown else '...'}]"
-        elif fault["type"] == "extra_forbidden" and fault["input"] is None and " " in str(fault["loc"][-1]):
-            # `{name: a, description: This, and that}`: to YAML the comma ends the value (#3).
-            message = "a sentence breaks off at a comma here: put the whole of it in quotation marks"
-            found = ""
+        elif (told := _explain_broken_off(fault)) is not None:
+            message, found = told, found if fault["type"] == "invalid_key" else ""
         elif fault["type"] == "model_type":  # a label that is its word alone, most often
             message = (
                 f"expected keys and their values, as {{{_SHOWN_KEYS.get(fault['ctx']['class_name'], 'key: value')}}}"

@@ -192,14 +192,18 @@ def test_yaml_of_another_shape_is_a_config_error(tmp_path, content):
 
 
 @pytest.mark.issue(3)
-def test_a_description_that_breaks_off_at_a_comma_is_told_of(tmp_path):
+@pytest.mark.parametrize(
+    "description", ["Money is asked back, all of it.", "Back, now", "Of 2023, 2024", "Say yes, no", "Back, such as: a"]
+)
+def test_a_description_that_breaks_off_at_a_comma_is_told_of(tmp_path, description):
     path = tmp_path / "taxonomy.yaml"
     path.write_text(
         "heads:\n  - name: ask\n    problem_type: multi_label_classification\n    labels:\n"
-        "      - {name: refund, description: Money is asked back, all of it.}\n",
+        f"      - {{name: refund, description: {description}}}\n",
         encoding="utf-8",
     )
     with pytest.raises(ConfigError) as caught:
         load_taxonomy(path)
     (fault,) = caught.value.faults
+    assert "breaks off at a comma" in fault
     assert "quotation marks" in fault
