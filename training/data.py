@@ -11,6 +11,7 @@ from types import MappingProxyType
 from training.config import DataConfig
 from training.excerpts import cut_excerpts
 from training.holdout import hold_out
+from training.hub import read_hub, refuse_saved
 from training.labels import (
     ONLY_SCORED,
     LabelsById,
@@ -31,7 +32,7 @@ from twohands.examples import Example, Row, check_rows, expand_paths, finish_exa
 from twohands.hashing import sha256_of_file, sha256_of_value
 from twohands.manifest import DataFile
 from twohands.taxonomy import Taxonomy
-from twohands.values import is_empty_cell, read_names
+from twohands.values import is_empty_cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,34 +56,6 @@ class Splits:
     misnamed: Mapping[str, int] = field(default_factory=dict)
 
 
-def _name_classes(value: object, feature: object) -> object:
-    """Labels that `datasets` keeps as numbers, alone or in lists, by their names; -1 is its word for not labelled."""
-    names = getattr(feature, "names", None)  # of a ClassLabel
-    if names is not None and isinstance(value, int) and -1 <= value < len(names):
-        return None if value < 0 else names[value]
-    # A list of features is how releases before 4 also have it.
-    inner = feature[0] if isinstance(feature, list) else getattr(feature, "feature", None)
-    if inner is None or not isinstance(value, list):
-        return value
-    words = [_name_classes(each, inner) for each in value]
-    return None if words and all(word is None for word in words) else words
-
-
-def _read_hub(name: str) -> Iterator[Row]:
-    """Read `hub:NAME#SPLIT` with `datasets`; NAME may also be a folder that it can read."""
-    import datasets  # noqa: PLC0415, RUF100 - slow to import, and only for hub names
-
-    path, _, split = name.removeprefix(HUB_PREFIX).partition("#")
-    try:
-        table = datasets.load_dataset(path, split=split or "train")
-    except Exception as error:  # the library raises many classes, none of them ours
-        raise FileReadError(f"datasets cannot load {path!r} split {split or 'train'!r}: {error}") from error
-    public = name_hub(name)
-    for number, raw in enumerate(table, start=1):
-        cells = {column: _name_classes(value, table.features[column]) for column, value in raw.items()}
-        yield Row(read_names(cells), f"{public}:row {number}")
-
-
 def place_name(name: str, root: Path | None) -> Path:
     """Say where a file of rows is that a config names: from its root, or from the working folder with `./`.
 
@@ -99,7 +72,9 @@ def place_name(name: str, root: Path | None) -> Path:
 
 
 def _resolve(names: Iterable[str], root: Path | None) -> list[Path]:
-    return expand_paths(place_name(name, root) for name in names)
+    places = [place_name(name, root) for name in names]
+    refuse_saved(places)
+    return expand_paths(places)
 
 
 def _name_rows(rows: Iterable[Row], path: Path, root: Path | None) -> Iterator[Row]:
@@ -129,7 +104,7 @@ def _read_ids(config: DataConfig) -> dict[str, bool]:
     with suppress(FileReadError, OSError):  # told of when the rows are read
         for name in config.train:
             if name.startswith(HUB_PREFIX):
-                note(_read_hub(name))
+                note(read_hub(name))
                 continue
             for path in _resolve([name], config.root):
                 rows = read_rows(path, [], columns={"id", "text"})
@@ -203,7 +178,7 @@ def _load_split(
 
     for name in hub:
         public = name_hub(name)
-        rows = check(_read_hub(name), public.removeprefix(HUB_PREFIX).partition("#")[0])
+        rows = check(read_hub(name), public.removeprefix(HUB_PREFIX).partition("#")[0])
         digest = sha256_of_value([[row.id, row.paragraph, str(dict(row.labels))] for row in rows])
         add(rows, public, digest, repeat.get(name, 1))
     for path in paths:

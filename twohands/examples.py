@@ -26,6 +26,7 @@ from twohands.row_faults import (
     tell_case,
     tell_columns,
     tell_faults,
+    tell_no_words,
     tell_once,
     tell_unknown,
     tell_unlabelled,
@@ -200,8 +201,7 @@ def as_words(value: object, head: Head) -> tuple[str, ...]:
     elif isinstance(value, list | tuple):
         words = [_spell(word, head) for word in value]
     else:
-        found = type(value).__name__
-        raise LabelWordsError([f"{head.name} is {found}, expected a list of labels or labels joined by |"])
+        raise LabelWordsError([tell_no_words(head.name, value)])
     unknown = [word for word in words if word not in head.label_names]
     if unknown:
         names, are_several = tuple(head.label_names), head.problem_type is ProblemType.ANY_OF

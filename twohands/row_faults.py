@@ -7,7 +7,7 @@ import difflib
 import functools
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from twohands.values import is_empty_cell
 
@@ -16,6 +16,7 @@ _LIKE_COLUMN = 0.8  # "texts" for "text", and not "test"
 _NO_LETTER = re.compile(r"[^a-z0-9]+")
 _NO_LABEL = "no label: "
 _BETWEEN_LABELS = re.compile(r"[\s,;/\[\](){}'\"]+")
+_OF_LABEL_STUDIO = re.compile(r'\{"choices": *(\[.*\])\}')  # a cell of several choices in its CSV
 
 
 class LabelWordsError(ValueError):
@@ -150,7 +151,7 @@ def suggest_bars(word: str, names: tuple[str, ...]) -> str:
     Returns:
         The end of a fault, or nothing.
     """
-    words = [each for each in _BETWEEN_LABELS.split(word) if each]
+    words = [each for each in _BETWEEN_LABELS.split(_OF_LABEL_STUDIO.sub(r"\1", word)) if each]
     are_labels = bool(words) and all(each in names for each in words)
     several = ", as labels are joined by a bar" if len(words) > 1 else ""
     return f"; write {'|'.join(words)}{several}" if are_labels else ""
@@ -170,7 +171,9 @@ def tell_unknown(head: str, word: object, names: tuple[str, ...], *, are_several
     """
     is_nothing = is_empty_cell(str(word))  # as pandas may write a cell without a label, NaN among them
     if isinstance(word, int | float) and not isinstance(word, bool) and not is_nothing:
-        return f"{head} {word!r} is a number, expected one of the words {', '.join(names)}"
+        if any(name.isdecimal() for name in names):
+            return f"{head} {word!r} is none of {', '.join(names)}"
+        return f"{head} {word!r} is a number, expected one of the words {', '.join(names)}; write which it stands for"
     meant = ""
     if isinstance(word, str):
         meant = (are_several and suggest_bars(word, names)) or suggest(word, names)
@@ -178,6 +181,24 @@ def tell_unknown(head: str, word: object, names: tuple[str, ...], *, are_several
         none = ", - or [] that none applies" if are_several else ""
         meant = f"; an empty cell, or null in JSONL, says that nobody looked{none}"
     return f"{head} {word!r} is none of {', '.join(names)}{meant}"
+
+
+def tell_no_words(head: str, value: object) -> str:
+    """Say that what stands for the labels of an any-of head is neither a list nor a string.
+
+    Args:
+        head: the head's name.
+        value: what was found.
+
+    Returns:
+        One line; of an object that holds a list, as Label Studio exports several choices, where that is to stand.
+    """
+    found, remedy = type(value).__name__, ""
+    if isinstance(value, Mapping):
+        found = f"an object of {', '.join(map(str, value)) or 'nothing'}"
+        lists = [key for key, inner in value.items() if isinstance(inner, list)]
+        remedy = f"; put the list of {lists[0]} in its place" if len(lists) == 1 else ""
+    return f"{head} is {found}, expected a list of labels or labels joined by |{remedy}"
 
 
 def advise_taxonomy(option: str) -> str:

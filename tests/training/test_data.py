@@ -353,6 +353,22 @@ def test_labels_that_a_dataset_keeps_as_numbers_are_read_by_name(tmp_path, taxon
 
 
 @pytest.mark.issue(3)
+@pytest.mark.parametrize("has_splits", [False, True])
+def test_a_set_that_was_saved_to_disk_is_read_and_as_plain_files_told_of(tmp_path, taxonomy, has_splits):
+    import datasets
+
+    rows = full_rows("t")
+    table = datasets.Dataset.from_list(rows)
+    (datasets.DatasetDict({"train": table}) if has_splits else table).save_to_disk(tmp_path / "set")
+    write_rows(tmp_path / "dev.jsonl", full_rows("d"))
+    name = f"hub:{tmp_path / 'set'}#train"
+    found = load_splits(make_config(tmp_path, train=[name]), taxonomy, seed=1).train
+    assert [example.id for example in found] == [row["id"] for row in rows]
+    with pytest.raises(FileReadError, match=f"name it {name}"):
+        load_splits(make_config(tmp_path, train=["set"]), taxonomy, seed=1)
+
+
+@pytest.mark.issue(3)
 def test_an_id_that_was_made_up_is_no_column_to_tell_of(tmp_path, taxonomy):
     for name in ("train", "dev"):
         (tmp_path / f"{name}.csv").write_text("Text,stance\none,neutral\ntwo,neutral\n", encoding="utf-8")

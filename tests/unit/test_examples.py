@@ -374,8 +374,27 @@ def test_labels_that_are_numbers_may_be_written_as_such():
     for value in (4, 2.5, True):
         with pytest.raises(LabelWordsError) as caught:
             as_words(value, one)
-        is_number = f"rating {value} is a number, expected one of the words 0, 1, 2, 3"
-        assert caught.value.faults == ["rating True is none of 0, 1, 2, 3" if value is True else is_number]
+        assert caught.value.faults == [f"rating {value} is none of 0, 1, 2, 3"]
+
+
+@pytest.mark.issue(3)
+def test_labels_as_other_tools_export_them_are_told_of_with_what_to_write(taxonomy):
+    """Label Studio writes several choices as an object, `datasets` a label as its number."""
+    stance, topics = taxonomy.heads
+    cases = [
+        (stance, 2, "expected one of the words state-led, market-led, neutral; write which it stands for"),
+        (topics, {"choices": ["sanctions", "regulation"]}, "labels joined by |; put the list of choices in its place"),
+        (
+            topics,
+            '{"choices": ["sanctions", "regulation"]}',
+            "write sanctions|regulation, as labels are joined by a bar",
+        ),
+        (topics, {"a": 1}, "topics is an object of a, expected a list of labels or labels joined by |"),
+    ]
+    for head, value, told in cases:
+        with pytest.raises(LabelWordsError) as caught:
+            as_words(value, head)
+        assert caught.value.faults[0].endswith(told)
 
 
 def test_a_header_with_a_comma_is_one_of_commas_and_ragged_rows_are_counted(tmp_path, taxonomy):
