@@ -1,6 +1,8 @@
 """Owns the picture of `bench frontier`: accuracy against time and against size, one row of panels a head."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
+from math import hypot
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,37 +10,69 @@ from evaluation.bench.plot import INK, MUTED, STYLE, check_plot_extra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.text import Annotation
 
+Box = tuple[float, float, float, float]
 _ON, _OFF = "#1f6f8b", "#8a97a5"
-_LABEL = (0.22, 0.06)  # width and height of a label, as shares of the panel's
+_SIZE, _RIGHT, _UP = 8.0, 6.0, 5.0  # of a name, and where it stands from its point; all in typographic points
+_NEAR, _FAR = 24.0, 8.0  # markers that a name keeps clear of; how far it goes without a line to its point
+_TURNS, _TOUCH = 1000, 0.01
 _AXES = (("p50_ms", "milliseconds of one paragraph (median, one thread)"), ("size_mb", "megabytes of the model folder"))
 
 
-def place_labels(points: Sequence[tuple[float, float]], *, width: float, height: float) -> list[bool]:
-    """Say which labels stand above their point; of two that would cover one another the lower point's stands below.
+def spread_labels(boxes: Sequence[Box]) -> list[float]:
+    """Move labels up or down until none covers another, the higher of two staying the higher.
 
     Args:
-        points: cost and macro-F1 of each model.
-        width: of the panel, as its costs are.
-        height: of the panel, as its macro-F1 are.
+        boxes: where each label would stand: left, bottom, right and top, in one unit; may lie on one another.
 
     Returns:
-        For each point whether its label stands above.
+        The bottom of each, moved as little as their neighbours let it.
     """
-    is_above = [True] * len(points)
-    above: list[tuple[float, float]] = []
-    # From the top: by cost, the label of a point that is higher and dearer stood under that of its neighbour (#5).
-    for place in sorted(range(len(points)), key=lambda place: (-points[place][1], points[place][0])):
-        cost, value = points[place]
-        is_above[place] = not any(
-            abs(cost - beside) < _LABEL[0] * width and higher - value < _LABEL[1] * height for beside, higher in above
-        )
-        if is_above[place]:
-            above.append(points[place])
-    return is_above
+    bottoms = [box[1] for box in boxes]
+    # Of two names on one point the first goes up; of others the one whose point is the higher (#5).
+    order = sorted(range(len(boxes)), key=lambda place: (-boxes[place][1], boxes[place][0]))
+    pairs = [
+        (upper, lower, boxes[lower][3] - boxes[lower][1])
+        for upper, lower in combinations(order, 2)
+        if boxes[upper][0] < boxes[lower][2] and boxes[lower][0] < boxes[upper][2]
+    ]
+    # Each pair that overlaps is pushed apart by halves, which may press either on a third; so until all are at rest.
+    for _ in range(_TURNS):
+        most = 0.0
+        for upper, lower, height in pairs:
+            overlap = bottoms[lower] + height - bottoms[upper]
+            if overlap > 0:
+                bottoms[upper] += overlap / 2
+                bottoms[lower] -= overlap / 2
+                most = max(most, overlap)
+        if most < _TOUCH:
+            break
+    return bottoms
 
 
-def _draw_panel(axes: "Axes", models: list[Mapping[str, Any]], *, head: str, cost: str) -> None:
+def _part_labels(labels: Sequence["Annotation"], axes: "Axes") -> None:
+    """Spread the names of one panel, whose layout is settled; from one that went far a line leads to its point."""
+    pixels = axes.figure.dpi / 72  # in a typographic point
+    points = [tuple(axes.transData.transform(label.xy)) for label in labels]
+    boxes, rights = [], []
+    for label, (x, y) in zip(labels, points, strict=True):
+        near = [other for other, up in points if max(abs(other - x), abs(up - y)) < _NEAR * pixels]
+        extent, right = label.get_window_extent(), max(near) - x  # a name that begins beside its own point hides these
+        boxes.append((extent.x0 + right, extent.y0, extent.x1 + right, extent.y1))
+        rights.append(right / pixels)
+    for label, box, right, bottom in zip(labels, boxes, rights, spread_labels(boxes), strict=True):
+        up = (bottom - box[1]) / pixels
+        label.xyann = (_RIGHT + right, _UP + up)
+        if hypot(right, up) > _FAR:
+            line = {"arrowstyle": "-", "color": MUTED, "lw": 0.6, "shrinkA": 0, "shrinkB": 2}
+            start = (_RIGHT + right, _UP + up + _SIZE / 3)
+            axes.annotate("", label.xy, xytext=start, textcoords="offset points", arrowprops=line)
+
+
+def _draw_panel(axes: "Axes", models: list[Mapping[str, Any]], *, head: str, cost: str) -> "list[Annotation]":
+    from matplotlib.patheffects import withStroke  # noqa: PLC0415, RUF100
+
     on_line = sorted(
         (model for model in models if head in model["on_frontier"][cost]), key=lambda model: float(model[cost])
     )
@@ -48,11 +82,8 @@ def _draw_panel(axes: "Axes", models: list[Mapping[str, Any]], *, head: str, cos
         "-", color=_ON, lw=1, drawstyle="steps-post", zorder=1,
     )  # fmt: skip
     width = 1.25 * max(float(model[cost]) for model in models)
-    values = [model["heads"][head] for model in models]
-    ends = [end for each in values for end in (each["low"], each["value"], each["high"]) if end is not None]
-    points = [(float(model[cost]), float(each["value"])) for model, each in zip(models, values, strict=True)]
-    above = place_labels(points, width=width, height=max(ends) - min(ends))
-    for model, is_above in zip(models, above, strict=True):
+    labels = []
+    for model in models:
         figure = model["heads"][head]
         is_on = head in model["on_frontier"][cost]
         colour = _ON if is_on else _OFF
@@ -61,16 +92,19 @@ def _draw_panel(axes: "Axes", models: list[Mapping[str, Any]], *, head: str, cos
         axes.plot(
             [model[cost]], [figure["value"]], "o" if is_on else "s", color=colour, ms=6, mfc=colour if is_on else "w"
         )
-        axes.annotate(
+        label = axes.annotate(
             model["name"],
             (model[cost], figure["value"]),
-            xytext=(6, 5 if is_above else -12),
+            xytext=(_RIGHT, _UP),
             textcoords="offset points",
-            fontsize=8,
+            fontsize=_SIZE,
             color=INK,
+            path_effects=[withStroke(linewidth=2, foreground="white")],  # the frontier's line runs through names
         )
+        labels.append(label)
     axes.grid(axis="y", color=MUTED, alpha=0.25, lw=0.6)
     axes.set_xlim(0, width)
+    return labels
 
 
 def draw_frontier(report: Mapping[str, Any], path: Path) -> None:
@@ -92,10 +126,11 @@ def draw_frontier(report: Mapping[str, Any], path: Path) -> None:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 0.8 + 2.9 * len(heads)), layout="constrained", dpi=150)
         grid = figure.subplots(len(heads), len(_AXES), squeeze=False, sharey="row", sharex="col")
+        panels = []
         for row, head in enumerate(heads):
             for column, (cost, title) in enumerate(_AXES):
                 axes = grid[row][column]
-                _draw_panel(axes, models, head=head, cost=cost)
+                panels.append((_draw_panel(axes, models, head=head, cost=cost), axes))
                 if row == len(heads) - 1:
                     axes.set_xlabel(title)
                 if column == 0:
@@ -105,4 +140,8 @@ def draw_frontier(report: Mapping[str, Any], path: Path) -> None:
             f"as cheap and as good. {report['machine']['cpu_model']}",
             fontsize=9, x=0.01, ha="left",
         )  # fmt: skip
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # names are measured in this layout; moved ones would change it again
+        for labels, axes in panels:
+            _part_labels(labels, axes)
         figure.savefig(path)

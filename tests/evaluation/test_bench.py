@@ -8,6 +8,7 @@ import sys
 import threading
 from base64 import b64encode
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 
 import click
 import pytest
@@ -20,7 +21,7 @@ from evaluation.bench.closed_loop import drive
 from evaluation.bench.commands import bench
 from evaluation.bench.engines import PROGRAMS, Engine, Peer
 from evaluation.bench.frontier import mark_frontier
-from evaluation.bench.frontier_plot import place_labels
+from evaluation.bench.frontier_plot import draw_frontier, spread_labels
 from evaluation.bench.loadgen import Plan, Scenario, import_loadgen, read_log, run_loadgen
 from evaluation.bench.peers import race_engines, race_servers
 from evaluation.bench.roster import TEXT, US, Files, ServedPeer, list_engines
@@ -528,11 +529,33 @@ def test_a_model_is_beaten_by_one_that_is_as_cheap_and_as_good_and_better_in_one
 
 
 @pytest.mark.issue(3)
-def test_names_of_like_models_do_not_cover_one_another():
-    def place(*points):
-        return place_labels(points, width=80, height=0.06)
+@pytest.mark.issue(5)
+@pytest.mark.parametrize("n_near", [2, 3, 5, 12])
+def test_names_of_like_models_do_not_cover_one_another(n_near, tmp_path, monkeypatch):
+    names = ["tiller", "tiller-large", "tiller-narrow-third", "a", "helm-distilled"]
+    models = [
+        {
+            "name": f"{names[n % 5]}-{n}",
+            "p50_ms": 10 + n % 3 * 0.7,
+            "size_mb": 30.0,
+            "heads": {"stance": {"value": 0.8 + n * 0.0008, "low": 0.7, "high": 0.9}},
+            "on_frontier": {"p50_ms": ["stance"] * (n == 0), "size_mb": []},
+        }
+        for n in range(n_near)
+    ]
+    drawn = []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, _: drawn.append(figure))
+    draw_frontier({"models": models, "data": {"n_rows": 9}, "machine": {"cpu_model": "ours"}}, tmp_path / "unused")
+    for axes in drawn[0].axes:
+        boxes = [text.get_window_extent() for text in axes.texts if text.get_text()]
+        assert len(boxes) == n_near
+        assert all(lower.y1 <= upper.y0 + 0.1 for lower, upper in pairwise(boxes)), "the better of two stands higher"
 
-    assert place((16, 0.828), (64, 0.830), (56, 0.829)) == [True, True, False]
-    assert place((56, 0.830), (64, 0.829)) == [True, False]
-    assert sorted(place((10, 0.5), (10, 0.5))) == [False, True]
-    assert place((10, 0.50), (11, 0.53), (60, 0.50)) == [True, True, True]  # far apart, upwards or sideways
+
+@pytest.mark.issue(5)
+def test_names_go_no_further_than_they_must():
+    box = (0.0, 10.0, 30.0, 20.0)
+    assert spread_labels([box, (31.0, 10.0, 50.0, 20.0), (0.0, 21.0, 30.0, 31.0)]) == [10, 10, 21]  # apart already
+    assert spread_labels([box, box]) == [15, 5]
+    assert spread_labels([box] * 3) == pytest.approx([20, 10, 0], abs=0.1)
+    assert spread_labels([]) == []
