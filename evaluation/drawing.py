@@ -15,6 +15,7 @@ INK, MUTED, GRID = "#1c2733", "#6b7785", "#dde3e9"
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#8E4585"
 SERIES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D", ":"))
 _MOST_COLUMNS = 34
+_LEAST_SIZE = 0.75  # to which a narrow page shrinks a drawing
 # Text stays text (small, selectable, in the page's font); a fixed salt keeps ids, and so the file, the same.
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -94,7 +95,10 @@ def to_svg(figure: "Figure", description: str) -> str:
     stream = io.StringIO()
     figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = stream.getvalue()
-    return text[text.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1)
+    # On a telephone a page would show three panels at a third of their size: by this it scrolls them (#6).
+    least = f"--least-width:{_LEAST_SIZE * figure.get_figwidth():.2f}in"
+    head = f'<svg role="img" aria-label="{escape(description)}" style="{least}"'
+    return text[text.index("<svg") :].replace("<svg", head, 1)
 
 
 def as_file(svg: str) -> str:
@@ -106,5 +110,4 @@ def as_file(svg: str) -> str:
     Returns:
         The content of an `.svg` file.
     """
-    head, rest = svg.split(">", 1)
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{head} style="background:#fff">{rest}'
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + svg.replace('style="', 'style="background:#fff;', 1)

@@ -6,6 +6,7 @@ import warnings
 
 import pytest
 
+from evaluation.drawing import as_file
 from evaluation.forest import MOST_DRAWN, choose_drawn, draw_forest
 from evaluation.report import make_environment
 from evaluation.report_comparison import _draw_head, _draw_slices
@@ -42,6 +43,19 @@ def test_long_names_are_shortened_by_the_room_they_take(name):
     width = sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in shown)
     assert shown[:-1] == name[: len(shown) - 1]
     assert 31 <= width <= 34
+
+
+@pytest.mark.issue(6)
+def test_a_narrow_page_scrolls_a_drawing_before_its_words_are_too_small_to_read():
+    svg = draw(["plain"])
+    (least,) = re.findall(r"--least-width:([\d.]+)in", svg)
+    (width,) = re.findall(r"<svg [^>]*? width=\"([\d.]+)pt\"", svg)
+    assert float(least) * 72 >= 0.7 * float(width), "of 9 points at least 6"
+    page = make_environment().get_template("base.html.j2").render()
+    (rules,) = re.findall(r"@media screen {(.*?)\n}", page, re.DOTALL)
+    assert "figure { overflow-x: auto; }" in rules
+    assert "figure svg { min-width: var(--least-width, 0); }" in rules  # not in print, which does not scroll
+    assert as_file(svg).split("<g ")[0].count(' style="') == 1, "an attribute given twice is no XML"
 
 
 def slice_of(n):
