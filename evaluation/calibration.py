@@ -23,9 +23,9 @@ def measure_high_scores(
         least_score: which scores count, in [0, 1].
 
     Returns:
-        `least_score`, `n` (scores that count), `n_scores` (of all labels and rows), `ece` (the gap between score and
-        hit rate by label and bin, as `metrics.ece`, its interval likewise that of other samples) and `by_chance` (as
-        `ece_by_chance`); None where no score counts.
+        `least_score`, `n` (scores that count), `n_scores` (of all labels and rows), `n_missed` (lower scores of labels
+        that the row has), `ece` (the gap between score and hit rate by label and bin, as `metrics.ece`, its interval
+        likewise that of other samples) and `by_chance` (as `ece_by_chance`); None where no score counts.
     """
     counts = rows.scores >= least_score
     n = int(counts.sum())
@@ -50,6 +50,7 @@ def measure_high_scores(
         "least_score": least_score,
         "n": n,
         "n_scores": rows.scores.size,
+        "n_missed": int((~counts & (rows.truth == 1)).sum()),
         "ece": bound_figure(value, drawn, n_groups=int((of_document > 0).sum())),
         "by_chance": {key: figure * rows.scores.size / n for key, figure in by_chance.items()},
     }

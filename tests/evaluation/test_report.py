@@ -161,6 +161,7 @@ def test_scores_near_0_do_not_hide_the_error_of_the_others(taxonomy):
     rows, wrong = measure(0.5)
     high = wrong["high_scores"]
     assert (high["n"], high["n_scores"]) == ((scores >= 0.05).sum(), 4 * n)
+    assert high["n_missed"] == ((scores < 0.05) & (rows.truth == 1)).sum() > 0
     assert wrong["ece"]["value"] < 0.03
     assert high["ece"]["low"] < high["ece"]["value"] == pytest.approx(0.3, abs=0.06)
     assert high["ece"]["value"] > 1.5 * high["by_chance"]["high"]
@@ -182,6 +183,11 @@ def test_whether_calibration_error_is_chance_is_said(tiny_model, rows_file, tmp_
     assert "high_scores" not in printed["heads"]["stance"]
     high = printed["heads"]["topics"]["high_scores"]
     assert f"Over the {high['n']} of {90 * 4} scores" in page.read_text(encoding="utf-8")
+    # Of a model that misses labels, the page said all the same that its low scores were nearly all right.
+    assert "nearly all rightly" not in page.read_text(encoding="utf-8")
+    n_others = high["n_scores"] - high["n"]
+    said = f"The other {n_others} are next to 0, rightly but for {high['n_missed']};"
+    assert (said in page.read_text(encoding="utf-8")) == (n_others > 0)
     for head in printed["heads"].values():
         assert f"Calibration error: {say_calibration(head)}. Whether the model was" in page.read_text(encoding="utf-8")
 
