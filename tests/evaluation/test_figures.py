@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import beta
+from scipy.stats import beta, binom
 
 from evaluation.comparison import compare_rows
 from evaluation.curve_command import _note_guesses
@@ -24,7 +24,7 @@ from evaluation.tables import (
     show_range,
     show_text,
 )
-from twohands.bounds import bound_head
+from twohands.bounds import bound_head, bound_share
 from twohands.examples import Example
 from twohands.metrics import accuracy, draw_weights
 
@@ -97,6 +97,25 @@ def test_shares_near_1_are_covered(n, rate):
             found.append(share["value"] == 1 or share["low"] <= rate <= share["high"])
     assert np.mean(covered[share_of]) >= 0.93
     assert np.mean(covered[ratio_of]) < 0.93  # by draws alone
+
+
+@pytest.mark.issue(6)
+def test_how_often_shares_of_single_rows_are_covered():
+    n = 100
+    found = np.arange(n + 1)
+    lows, highs = binom.ppf(np.array([[0.025], [0.975]]), n, found / n) / n  # of endless draws
+    bounds = [
+        bound_share({"value": k / n, "low": low, "high": high}, np.ones(n))
+        for k, low, high in zip(found.tolist(), lows.tolist(), highs.tolist(), strict=True)
+    ]
+    least, most = (np.array([figure[key] for figure in bounds]) for key in ("low", "high"))
+
+    def cover(rate):
+        return binom.pmf(found, n, rate)[(least <= rate) & (rate <= most)].sum()
+
+    assert cover(0.962) == pytest.approx(0.883, abs=0.001)  # just below what those bounds serve
+    assert min(cover(rate) for rate in np.arange(0.501, 1, 0.01)) > 0.88
+    assert min(cover(rate) for rate in (0.97, 0.98, 0.99)) > 0.97
 
 
 @pytest.mark.issue(6)
