@@ -26,7 +26,7 @@ from evaluation.full.parts import (
     plan_people,
     run_parts,
 )
-from evaluation.full.summary import Section, summarise, write_markdown
+from evaluation.full.summary import BEYOND_CHANCE, Section, summarise, write_markdown
 from evaluation.keywords import KeywordBaseline
 from evaluation.linear import import_sklearn
 from evaluation.options import (
@@ -122,10 +122,15 @@ def _print_summary(report: Mapping[str, Any], sections: Sequence[Section], outpu
         console.print()
         console.print(show_text(section.title, "bold"))
         console.print(show_text(section.lead.replace("`", "")))
+        # Written out, the verdict left long names of capabilities no room: they were broken in the middle of words.
+        is_starred = any(BEYOND_CHANCE in row for row in section.rows)
         table = make_table(*section.headings)
         for row in section.rows:
-            table.add_row(*(show_text(cell.replace("*", "").replace("`", "")) for cell in row))
+            cells = (cell.replace("*", "").replace("`", "") for cell in row)
+            table.add_row(*(show_text("held*" if cell == BEYOND_CHANCE else cell) for cell in cells))
         console.print(table)
+        if is_starred:
+            console.print(show_text(f"held*: {BEYOND_CHANCE}."))
         for sentence in section.after:
             console.print(show_text(sentence, "yellow"))
     for note in report["notes"]:

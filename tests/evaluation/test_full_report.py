@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from evaluation.full.card import BEGIN, END, put_section
-from evaluation.full.commands import report
+from evaluation.full.commands import _print_summary, report
+from evaluation.full.summary import BEYOND_CHANCE, Section
 from evaluation.tables import say_calibration
 from tests.evaluation.peers import make_sequence_classifier
 from tests.evaluation.support import make_rows, write_rows
@@ -141,6 +142,29 @@ def test_baselines_are_tuned_on_one_half_and_measured_on_the_other(made):
     against = json.loads((made["folder"] / "out" / "against-tfidf" / "comparison.json").read_text())
     assert against["n"] == 40
     assert against["dev"]["n_rows"] == 40
+
+
+@pytest.mark.issue(6)
+def test_which_half_tunes_is_said_in_the_words_of_this_command(made):
+    for text in ((made["folder"] / "tiny" / "README.md").read_text(), (made["folder"] / "page.md").read_text()):
+        assert "Without --dev, one half of the documents of --data tunes the baselines" in text
+        assert "Without --data" not in text, "it was given"
+
+
+@pytest.mark.issue(6)
+def test_long_names_of_capabilities_stay_whole_beside_their_verdict(capsys, tmp_path):
+    names = ["criticism-of-markets", "firms-of-their-own-accord", "market-word-without-push"]
+    verdicts = ["held", BEYOND_CHANCE, "**missed**"]
+    rows = [
+        (name, "stance", ".111 [.111, .111]", "1,889", ".05", verdict)
+        for name, verdict in zip(names, verdicts, strict=True)
+    ]
+    section = Section("Behaviour", "As it was.", ("capability", "head", "fails", "of checks", "bar", ""), rows)
+    _print_summary({"model": {"name": "a", "version": "1", "sha256": "0" * 64}, "notes": []}, [section], tmp_path)
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in names)
+    assert "held*: held beyond chance." in shown
+    assert "missed" in shown
 
 
 def test_the_terminal_shows_the_summary_in_eighty_columns(made):
