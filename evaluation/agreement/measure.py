@@ -189,6 +189,23 @@ def _note_departing(codings: Codings) -> list[str]:
     return notes
 
 
+def _note_tied(codings: Codings) -> list[str]:
+    """Of codes that stand beside no label of the others: left out are those of items over which people are divided."""
+    counted = []
+    for variable in codings.variables():
+        per_item = variable.count().sum(axis=1)
+        n_codes = int(per_item[per_item > 1].sum())
+        n_tied = n_codes - len(leave_one_out(variable).item)
+        if n_tied:
+            counted.append(f"{variable.name} {n_tied} of {n_codes}")
+    if not counted:
+        return []
+    return [
+        f"Codes that are not set against the rest, who are tied over the item: {', '.join(counted)}. What is left are "
+        "items that people are less divided over."
+    ]
+
+
 def note_limits(
     codings: Codings, answers: Sequence[tuple[str, ...]] | None, *, n_repeated: int, n_tied: int
 ) -> list[str]:
@@ -211,7 +228,7 @@ def note_limits(
             "A verdict of nearer or further rests on few documents: a model as good as the people was given one in 21% "
             "of simulated sets of 5 documents, 13% of 9, 9% of 20."
         )
-    notes += _note_labels(codings, answers) + _note_departing(codings)
+    notes += _note_labels(codings, answers) + _note_departing(codings) + _note_tied(codings)
     if n_repeated:
         notes.append(f"{n_repeated} codes were an annotator's second of an item; the first counts.")
     if n_tied:

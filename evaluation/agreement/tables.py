@@ -28,7 +28,7 @@ def say_verdict(model: Json) -> str:
     """
     apart = model["model_minus_person"]
     if apart is None:
-        return "No item has enough codes to set one person against the rest."
+        return "No item has enough codes, or others who are not tied, to set one person against the rest."
     difference = apart["kappa"]
     if difference is None and apart["accuracy"]["value"] != 0:  # one side differs from the rest, who are all alike
         return (

@@ -243,7 +243,7 @@ def test_a_label_of_three_documents_gives_no_verdict_however_many_lack_it():
     assert say_verdict(rare["model"]).startswith("No interval")
     assert common["model"]["model_minus_person"]["f1"]["high"] < 0
     assert "further from the people" in say_verdict(common["model"])
-    _, note = note_limits(codings, answers, n_repeated=0, n_tied=0)  # the other: 40 documents in all
+    _, note, *_ = note_limits(codings, answers, n_repeated=0, n_tied=0)  # the first: 40 documents in all
     assert note.startswith("sanctions: fewer than 5 documents")
 
 

@@ -61,3 +61,22 @@ def test_one_annotator_is_told_as_one(tiny_model, tmp_path):
     assert caught.value.faults == [
         "annotators found: anna; expected two or more; `twohands agreement --help` shows the layouts"
     ]
+
+
+@pytest.mark.parametrize(
+    ("third", "n_tied"),
+    [("market-led", 6), ("neutral", 4)],  # of six codes: of an item with two alike, those two have tied others
+)
+def test_codes_whose_others_are_tied_are_told_and_not_called_missing(tiny_model, tmp_path, third, n_tied):
+    rows = [
+        {"id": str(n), "text": text, "anna": "state-led", "ben": "neutral", "carl": third}
+        for n, text in enumerate(TEXTS[:2])
+    ]
+    path = write_jsonl(tmp_path / "rows.jsonl", rows)
+    found = run("--model", tiny_model, "--data", path, "--annotators", "anna", "ben", "carl")
+    shown = " ".join(found.stdout.split())
+    assert f"not set against the rest, who are tied over the item: stance {n_tied} of 6." in shown
+    assert ("or others who are not tied" in shown) is (n_tied == 6)
+    on_scale = ("--scale", "market-led,neutral,state-led")
+    found = run("--model", tiny_model, "--data", path, "--annotators", "anna", "ben", "carl", *on_scale)
+    assert "who are tied" not in " ".join(found.stdout.split()), "a mean is never tied"
