@@ -365,4 +365,6 @@ def tell_left(left: Sequence[Run], answered: Mapping[tuple[str, int], Answered])
     minutes = estimate_minutes(left, answered)
     if minutes is None:
         return ""
+    if minutes < 1:
+        return ", less than a minute left" if left else ""
     return f", some {minutes:.0f} min left" if minutes < 100 else f", some {minutes / 60:.1f} h left"

@@ -17,7 +17,7 @@ from training.encoders import RUN_NAME
 from training.loop import CHECKPOINT, CONFIG_NAME
 from training.stages import outline_heads, read_run, tell_heads
 from training.upgrade import upgrade_dumped
-from training.weights import check_weights
+from training.weights import check_there, check_weights
 from twohands.errors import CheckpointError
 from twohands.hashing import sha256_of_file
 from twohands.manifest import TOKENIZER_NAME
@@ -42,6 +42,7 @@ def _read_network(checkpoint: Path) -> dict[str, Any]:
 def _check_alike(checkpoints: Sequence[Path]) -> list[dict[str, Any]]:
     """See that all are checkpoints of one network, labels, tokenizer and dev rows; returns what each run wrote."""
     for checkpoint in checkpoints:
+        check_there(checkpoint)
         missing = [
             name for name in (WEIGHTS_NAME, RUN_NAME, NETWORK_NAME, TOKENIZER_NAME) if not (checkpoint / name).is_file()
         ]

@@ -167,8 +167,10 @@ def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite
     """
     from training.config import load_dumped_config  # noqa: PLC0415, RUF100
     from training.loop import CONFIG_NAME  # noqa: PLC0415, RUF100
+    from training.weights import check_there  # noqa: PLC0415, RUF100
     from twohands.manifest import MANIFEST_NAME, check_output_folder  # noqa: PLC0415, RUF100
 
+    check_there(checkpoint)
     if (checkpoint / MANIFEST_NAME).is_file():
         raise CheckpointError(f"{checkpoint} is a model folder already; `twohands restore` makes a checkpoint of it")
     if not (checkpoint / CONFIG_NAME).is_file():

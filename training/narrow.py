@@ -24,6 +24,7 @@ from training.loop import CHECKPOINT
 from training.model import load_checkpoint, quiet
 from training.stages import digest_paragraph, read_run
 from training.students import LAYER_KEY, name_width, read_width, write_width
+from training.weights import check_there
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import CheckpointError, DataError, EncoderError, FileReadError, InputError
 from twohands.hashing import sha256_of_file
@@ -258,6 +259,7 @@ def _iter_texts(paths: Sequence[Path], faults: list[str]) -> Iterator[str]:
 
 
 def _check_source(checkpoint: Path) -> None:
+    check_there(checkpoint)
     missing = [
         name for name in (WEIGHTS_NAME, NETWORK_NAME, RUN_NAME, TOKENIZER_NAME) if not (checkpoint / name).is_file()
     ]

@@ -14,7 +14,7 @@ from training.encodercache import WEIGHTS_NAME
 from training.encoders import RUN_NAME
 from training.matching import find_name, index_names
 from training.model import count_layers, list_labels, load_checkpoint, read_network_config, shorten_classifier
-from training.weights import check_weights
+from training.weights import check_there, check_weights
 from twohands.errors import CheckpointError, DataError, LeakError
 from twohands.examples import Example
 from twohands.hashing import sha256_of_file
@@ -214,6 +214,7 @@ def check_start(
             layers.
         LeakError: it learnt from a document or a text of the rows held out; all of them are named.
     """
+    check_there(checkpoint)
     if not (checkpoint / WEIGHTS_NAME).is_file():
         hint = "train the first stage first"
         if (checkpoint / MANIFEST_NAME).is_file():

@@ -27,6 +27,7 @@ from twohands.errors import ConfigError, DocumentError, FileReadError
 from twohands.repeated_keys import RepeatedKeysError, load_yaml
 
 _SHOWN_CHARS = 80  # of what was found
+_NO_BLANK = re.compile(r"[^:]+:[^:]+")  # of a key that has swallowed its value
 _NAME = r"^[a-z0-9]+([-_][a-z0-9]+)*$"
 Name = Annotated[str, StringConstraints(pattern=_NAME, max_length=64)]
 # Columns that came when there were models already, which may have heads of these names: such a model goes on loading,
@@ -203,6 +204,10 @@ def describe_faults(error: ValidationError, patterns: Mapping[str, str] | None =
         elif fault["type"] == "list_type" and isinstance(fault["input"], str):
             is_shown = len(fault["input"]) <= _SHOWN_CHARS  # half of a list is none to copy
             message = f"expected a list: write [{fault['input'] if is_shown else '...'}]"
+        elif fault["input"] is None and fault["loc"] and _NO_BLANK.fullmatch(str(fault["loc"][-1])):
+            # `{stance:1}`: to YAML that is a key without a value (#3).
+            key, value = str(fault["loc"][-1]).split(":")
+            message, found = f"put a blank behind the colon: {key}: {value}", ""
         elif (told := _explain_broken_off(fault)) is not None:
             message, found = told, found if fault["type"] == "invalid_key" else ""
         elif fault["type"] == "model_type":  # a label that is its word alone, most often

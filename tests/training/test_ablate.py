@@ -10,7 +10,7 @@ from scipy.stats import ttest_1samp
 from sklearn.metrics import f1_score
 
 from training import ablate as runs_of
-from training.ablate import Answered, answer_run, ask_checkpoint, estimate_minutes, plan_runs, read_answered
+from training.ablate import Answered, answer_run, ask_checkpoint, estimate_minutes, plan_runs, read_answered, tell_left
 from training.ablatecommands import ablate
 from training.ablatesteps import read_steps, split_changes
 from training.ablatetable import bound_over_seeds, is_beyond_chance, measure
@@ -237,6 +237,9 @@ def test_time_left_goes_by_runs_of_the_same_step_that_were_not_broken_off(write_
     }
     assert estimate_minutes(runs[3:], {}) is None
     assert estimate_minutes(runs[3:], ended) == pytest.approx(2 + 10 + 6)
+    assert tell_left(runs[3:], ended) == ", some 18 min left"
+    assert tell_left(runs[3:], {("base", 1): answered(seconds=6.0)}) == ", less than a minute left"
+    assert tell_left([], ended) == ""
 
 
 @pytest.fixture

@@ -50,6 +50,8 @@ def test_a_shipped_config_brings_its_rows_into_any_folder_but_not_in_place_of_th
         ("version=0.2", "version: expected three numbers, such as 1.0.0; found '0.2'"),
         ("data.root=~nobody-of-this-name/rows", "data.root: ~nobody-of-this-name has no home folder here; write the "
          "path out"),
+        ("loss.head_weights={stance:1, topics: 1}",
+         "loss.head_weights.stance:1: put a blank behind the colon: stance: 1"),
         ("version=v1", "version: expected three numbers, such as 1.0.0; found 'v1'"),
         ("encoder.revision=main", "encoder.revision: expected a commit of 40 hex digits; found 'main'"),
     ],

@@ -6,13 +6,17 @@ import math
 import shutil
 
 import pytest
+from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
+from tests.conftest import ROOT
 from tests.training.test_run import run_fit
 from training.card import describe_recipe
+from training.commands import average, export
 from training.config import load_config
 from training.data import Splits, load_splits
 from training.export import export_checkpoint
+from training.narrowcommands import narrow
 from training.stages import check_not_learnt, check_start, describe_replay, draw_replay, list_rows, load_start
 from twohands.errors import CheckpointError, DataError, LeakError, NonFiniteLogitsError, RunConflictError
 from twohands.examples import Example, fingerprint
@@ -299,8 +303,23 @@ def test_rows_in_the_own_folder_of_a_run_are_not_deleted_by_it(write_run, tmp_pa
 
 def test_a_missing_first_stage_is_named(write_run, tmp_path):
     path = write_run(start={"checkpoint": str(tmp_path / "nowhere"), "replay": 1.0})
-    with pytest.raises(CheckpointError):
+    with pytest.raises(CheckpointError, match="does not exist"):
         run_fit(path, tmp_path / "second")
+    assert not (tmp_path / "second").exists()
+
+
+@pytest.mark.issue(3)
+def test_a_checkpoint_that_is_not_there_is_told_of_as_such_by_all_commands(tmp_path, monkeypatch):
+    """Of a misspelt folder they told which files it lacks, as if it were there."""
+    monkeypatch.chdir(tmp_path)
+    calls = [
+        (export, ["runs/nope", "--output", "out"]),
+        (average, ["runs/nope", "runs/nor", "--output", "out"]),
+        (narrow, ["runs/nope", "--width", "8", "--data", str(ROOT / "data/starter/dev.jsonl"), "--output", "out"]),
+    ]
+    for command, arguments in calls:
+        with pytest.raises(CheckpointError, match=r"runs/nope does not exist in .*runs/RUN_NAME/checkpoint"):
+            CliRunner().invoke(command, arguments, catch_exceptions=False)
 
 
 def test_a_folder_that_is_nearly_a_checkpoint_says_what_to_give(tiny_model, first_stage):
