@@ -15,24 +15,19 @@ _N_SPREADS = 2  # beyond the mean of what chance shows: one in twenty draws is a
 _STEP = 1.1  # what chance shows of so much fewer or more is taken for the same, to draw seldom
 
 
-def stability_index(found: Sequence[float] | Counts, expected: Sequence[float] | Counts) -> float:
-    """Population stability index of two histograms over the same bins.
+def stability_index(found: Counts, expected: Counts) -> Counts:
+    """Population stability index of histograms over the same bins.
 
     Args:
-        found: counts or shares, shape `(n_bins,)`.
-        expected: counts or shares, shape `(n_bins,)`.
+        found: counts or shares, shape `(..., n_bins)`.
+        expected: counts or shares, of a shape that broadcasts with that.
 
     Returns:
-        0 when they are the same; by custom, above 0.1 a shift to look at and above 0.2 a shift.
+        Shape `(...)`; 0 where they are the same; by custom, above 0.1 a shift to look at and above 0.2 a shift.
 
     Source:
         Siddiqi 2006, *Credit Risk Scorecards*, chapter 8.
     """
-    return float(_measure_all(np.asarray(found, dtype=float), np.asarray(expected, dtype=float)))
-
-
-def _measure_all(found: Counts, expected: Counts) -> Counts:
-    """The index of each histogram; shapes `(..., n_bins)`, the result's without the last."""
     first, second = (
         np.maximum(each / np.maximum(each.sum(axis=-1, keepdims=True), 1e-12), _SMALLEST_SHARE)
         for each in (found, expected)
@@ -74,9 +69,9 @@ class Shares:
 
     def _measure(self, shares: Counts) -> Counts:
         if not self._is_any_of:
-            return _measure_all(shares, self.expected)
+            return stability_index(shares, self.expected)
         found, expected = (np.stack([each, 1 - each], axis=-1) for each in (shares, self.expected))
-        return np.asarray(_measure_all(found, expected).max(axis=-1))
+        return np.asarray(stability_index(found, expected).max(axis=-1))
 
     def _allow(self, n: float) -> float:
         """What chance alone shows of so many paragraphs, one time in twenty: drawn from what is expected."""

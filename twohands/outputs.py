@@ -126,7 +126,7 @@ def flatten(answer: Answer, columns: Iterable[Column]) -> list[object]:
     """Give the cells of one answer.
 
     Args:
-        answer: as `classify_items` gives it.
+        answer: as `twohands.bulk.classify_chunk` gives it.
         columns: as `flat_columns` gives them.
 
     Returns:

@@ -116,20 +116,3 @@ def _clear(page: Page, usual_size: float) -> Page:
     """Leave out what is laid out and no text: tables of contents and of figures; put markers and initials to theirs."""
     kept = replace(page, lines=[line for line in page.lines if not is_contents(line)])
     return drop_figures(join_markers(join_initials(kept, usual_size)))
-
-
-def pdf_to_text(content: bytes, name: str, *, pypdf: ModuleType) -> str:
-    """Extract the text of a PDF as `read_pdf` does, without its pages.
-
-    Args:
-        content: of the file.
-        name: of the document, for messages.
-        pypdf: the library.
-
-    Returns:
-        The text, never empty.
-
-    Raises:
-        FileReadError: it is no PDF, locked, or without text.
-    """
-    return read_pdf(content, name, pypdf=pypdf)[0]

@@ -130,15 +130,3 @@ def strip_pages(pages: list[list[str]], *, titles: Collection[str] = ()) -> list
     """
     bounds = find_page_bounds(pages, titles=titles)
     return [page[first:last] for page, (first, last) in zip(pages, bounds, strict=True)]
-
-
-def drop_running_lines(pages: list[list[str]]) -> list[list[str]]:
-    """Leave out what `strip_pages` does, and pages that hold nothing else.
-
-    Args:
-        pages: lines of each page, stripped; empty ones where the page had a gap.
-
-    Returns:
-        What is left of the pages.
-    """
-    return [page for page in strip_pages(pages) if page]

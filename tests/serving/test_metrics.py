@@ -515,7 +515,7 @@ async def test_drift_is_small_for_traffic_like_the_training_data_and_large_for_a
     assert run(["weather is zzz and yyy"] * 199) == {}, "so few may differ by chance"
     assert read_reference({}) is None
     assert read_reference({"reference": {"label_share": 3}}) is None
-    assert stability_index([1, 1], [5, 5]) == pytest.approx(0)
+    assert stability_index(np.array([1, 1]), np.array([5, 5])) == pytest.approx(0)
 
 
 async def test_a_model_measured_on_its_own_data_does_not_drift_from_it(classifier):

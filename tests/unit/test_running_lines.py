@@ -3,7 +3,7 @@
 import pytest
 
 from twohands.pdf_join import join_lines
-from twohands.running_lines import drop_running_lines
+from twohands.running_lines import strip_pages
 
 TEXT = [
     ["The board took", "back both piers."],
@@ -29,7 +29,7 @@ def with_edges(above, below, text=TEXT):
     ],
 )
 def test_headers_and_footers_of_several_lines_are_dropped(above, below):
-    assert drop_running_lines(with_edges(above, below)) == TEXT
+    assert strip_pages(with_edges(above, below)) == TEXT
 
 
 def test_a_sentence_goes_on_over_headers_of_two_lines():
@@ -41,15 +41,15 @@ def test_a_sentence_goes_on_over_headers_of_two_lines():
 def test_headers_of_left_and_right_pages_differ():
     text = [[f"the {word} was sold and", f"no {word} was bought"] for word in ("pier", "yard", "mill", "port", "lock")]
     pages = [[("Board of the harbour", "J. Doe: Piers")[n % 2], *lines] for n, lines in enumerate(text)]
-    assert drop_running_lines(pages) == text
+    assert strip_pages(pages) == text
 
 
 def test_lines_that_differ_in_numbers_are_text_where_they_end_a_sentence():
     text = [["They met", "(case 1)."], ["Again they met", "(case 2)."], ["It is over", "(case 3)."]]
-    assert drop_running_lines(with_edges(["Report"], ["Page {}"], text)) == text
+    assert strip_pages(with_edges(["Report"], ["Page {}"], text)) == text
 
 
 def test_two_pages_have_no_running_lines():
     pages = [["Report", "One."], ["Report", "Two."]]
-    assert drop_running_lines(pages) == pages
-    assert drop_running_lines([["", "Report", "", "One.", ""], [], ["", "2"]]) == [["Report", "", "One."]]
+    assert strip_pages(pages) == pages
+    assert strip_pages([["", "Report", "", "One.", ""], [], ["", "2"]]) == [["Report", "", "One."], [], []]
