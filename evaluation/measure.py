@@ -15,10 +15,10 @@ from evaluation.describe import count_repeats
 from evaluation.linear import plain_rule
 from evaluation.ranking import measure_ranking
 from evaluation.rows import HeadRows, select_rows, share_of
-from twohands.bounds import FEWEST_GROUPS, bound_head, count_departing, count_given, count_true
+from twohands.bounds import FEWEST_GROUPS, bound_head, count_departing
 from twohands.examples import Example
 from twohands.manifest import Manifest
-from twohands.metrics import ece_by_chance
+from twohands.metrics import count_given, count_true, ece_by_chance
 from twohands.scores import DecisionRule, calibrate
 from twohands.taxonomy import ProblemType, Taxonomy
 from twohands.windows import Logits

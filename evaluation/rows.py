@@ -13,11 +13,10 @@ from twohands.bounds import (
     bound_certain,
     bound_figure,
     count_rarest,
-    count_true,
     keep_apart,
 )
 from twohands.examples import NOT_LABELLED, Example, Labels, encode_labels
-from twohands.metrics import Counts, Floats, Measure, count_head, draw_weights, f1, sum_by_group
+from twohands.metrics import Counts, Floats, Measure, count_head, count_true, draw_weights, f1, sum_by_group
 from twohands.scores import Scores
 from twohands.taxonomy import Head, Taxonomy
 

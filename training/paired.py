@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from twohands.bounds import DrawnFigure, bound_figure, count_rarest, count_true
+from twohands.bounds import DrawnFigure, bound_figure, count_rarest
 from twohands.examples import NOT_LABELLED, Example, encode_labels
-from twohands.metrics import count_head, draw_weights, f1, sum_by_group
+from twohands.metrics import count_head, count_true, draw_weights, f1, sum_by_group
 from twohands.taxonomy import Taxonomy
 
 N_REPLICATES = 1000

@@ -14,7 +14,9 @@ from twohands.examples import NOT_LABELLED, Labels
 from twohands.metrics import (
     Counts,
     Floats,
+    count_given,
     count_head,
+    count_true,
     draw_weights,
     ece_by_chance,
     interval,
@@ -83,16 +85,6 @@ def count_departing(counted: Floats) -> int:
     most = counted.sum(axis=0).argmax()
     others = np.delete(counted, most, axis=1).sum(axis=1)
     return int(min((counted[:, most] > 0).sum(), (others > 0).sum()))
-
-
-def count_true(by_document: Counts) -> Floats:
-    """Rows that have each label, by document; shape `(n_documents, n_labels)`."""
-    return np.asarray(by_document.binary[..., 0] + by_document.binary[..., 2])
-
-
-def count_given(by_document: Counts) -> Floats:
-    """Rows that were given each label, by document; shape `(n_documents, n_labels)`."""
-    return np.asarray(by_document.binary[..., 0] + by_document.binary[..., 1])
 
 
 def bound_certain(rate: float, *, n_documents: int) -> DrawnFigure:

@@ -68,22 +68,24 @@ def _divide(numerator: Floats, denominator: Floats, of_whole: Floats | None) -> 
     return np.divide(numerator, denominator, out=nothing, where=denominator > 0)
 
 
-def _given(counts: Counts) -> Floats:
+def count_given(counts: Counts) -> Floats:
+    """Rows that were given each label; shape `(..., n_labels)`."""
     return np.asarray(counts.binary[..., 0] + counts.binary[..., 1])
 
 
-def _true(counts: Counts) -> Floats:
+def count_true(counts: Counts) -> Floats:
+    """Rows that have each label; shape `(..., n_labels)`."""
     return np.asarray(counts.binary[..., 0] + counts.binary[..., 2])
 
 
 def precision(counts: Counts, *, whole: Counts | None = None) -> Floats:
     """Share of the labels given that are right; shape `(..., n_labels)`; 0 where none was given."""
-    return _divide(counts.binary[..., 0], _given(counts), None if whole is None else _given(whole))
+    return _divide(counts.binary[..., 0], count_given(counts), None if whole is None else count_given(whole))
 
 
 def recall(counts: Counts, *, whole: Counts | None = None) -> Floats:
     """Share of the true labels that were given; shape `(..., n_labels)`; 0 where there is none."""
-    return _divide(counts.binary[..., 0], _true(counts), None if whole is None else _true(whole))
+    return _divide(counts.binary[..., 0], count_true(counts), None if whole is None else count_true(whole))
 
 
 def f1(counts: Counts, *, whole: Counts | None = None) -> Floats:
@@ -96,7 +98,7 @@ def f1(counts: Counts, *, whole: Counts | None = None) -> Floats:
     found = _divide(twice, twice + counts.binary[..., 1] + counts.binary[..., 2], None)
     if whole is None:
         return found
-    return np.where((_true(counts) == 0) & (_true(whole) > 0), np.nan, found)
+    return np.where((count_true(counts) == 0) & (count_true(whole) > 0), np.nan, found)
 
 
 def macro_f1(counts: Counts, *, whole: Counts | None = None) -> Floats:

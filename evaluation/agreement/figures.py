@@ -19,10 +19,9 @@ from twohands.bounds import (
     bound_share,
     count_departing,
     count_rarest,
-    count_true,
 )
 from twohands.errors import MissingExtraError
-from twohands.metrics import Counts, Floats, accuracy, f1
+from twohands.metrics import Counts, Floats, accuracy, count_true, f1
 
 Json = dict[str, object]
 Level = Literal["nominal", "ordinal"]

@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from twohands import metrics
-from twohands.bounds import count_rarest, count_true
+from twohands.bounds import count_rarest
 from twohands.examples import NOT_LABELLED
 from twohands.taxonomy import Head, ProblemType
 
@@ -203,7 +203,7 @@ def test_macro_f1_of_a_label_in_few_documents_would_miss_the_truth():
         truth = generator.choice(3, size=n, p=share)
         given = np.where(generator.random(n) < skill, truth, (truth + generator.integers(1, 3, size=n)) % 3)
         counts = metrics.count_head(head, one_hot(truth, 3), one_hot(given, 3) == 1, np.full((n, 3), 1 / 3))
-        n_rarest = count_rarest(count_true(counts))
+        n_rarest = count_rarest(metrics.count_true(counts))
         drawn = metrics.macro_f1(counts.weigh(weights), whole=counts.weigh(np.ones((1, n))))
         low, high = metrics.interval(drawn[np.isfinite(drawn)])
         if n_rarest < 3 or n_rarest >= 5:
