@@ -55,7 +55,7 @@ def note_balance(balance: Mapping[str, Any]) -> list[str]:
     for file, heads in balance.items():
         for name, head in heads.items():
             if head["n"]:
-                rare = [f"{label} {part['n']}" for label, part in head["labels"].items() if part["n"] < FEW_ROWS]
+                rare = [f"{label} ({part['n']})" for label, part in head["labels"].items() if part["n"] < FEW_ROWS]
                 if rare:
                     notes.append(f"{name} in {file}: fewer than {FEW_ROWS} rows of {', '.join(rare)}.")
     return notes

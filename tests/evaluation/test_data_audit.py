@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from evaluation.audit_balance import rank_drift
+from evaluation.audit_balance import note_balance, rank_drift
 from evaluation.audit_command import note_weak
 from evaluation.audit_labels import make_folds, measure_floor
 from evaluation.audit_texts import find_leaks, find_repeats, note_misnamed, read_all
@@ -271,3 +271,12 @@ def test_rows_of_other_labels_name_the_option_for_them(tmp_path, taxonomy):
     assert fault.endswith("(columns: text, branch, group); other labels than these: --taxonomy FILE")
     write_rows(path, [*rows, {"text": "The plan.", "stance": "neutral", "branch": "civil", "group": "d9"}])
     assert "--taxonomy" not in "".join(read_all([path], taxonomy).faults)  # some have our labels: others lack theirs
+
+
+@pytest.mark.issue(6)
+def test_a_rare_label_is_told_with_its_count_in_brackets():
+    """`market-led 26` read as a name, beside labels that may end in figures."""
+    labels = {"plan": {"n": 2}, "market": {"n": 31}, "rating-2": {"n": 26}}
+    (note,) = note_balance({"dev.csv": {"stance": {"n": 59, "labels": labels}}})
+    assert "plan (2), rating-2 (26)" in note
+    assert "market" not in note
