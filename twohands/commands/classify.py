@@ -333,8 +333,8 @@ def command(
       echo "The ministry will steer credit to chip makers." | twohands classify
 
     With --output, work is kept in OUTPUT.partial: the same command goes on where a killed one stopped. A text that
-    cannot be classified gets {"id", "error"} in its place. In CSV and Parquet, labels of a head of which any number
-    applies are joined by |; a blank beside their scores says that none does.
+    cannot be classified gets {"id", "error"} in its place. In tables, labels of a head of which any number applies are
+    joined by |; a blank beside their scores says that none does.
 
     --summary has one row a document, with the figures that the service gives of it. Rows are put together by their
     `group`, else by their file; with --by by the column that it names, in the order of its values. --answers sums up
