@@ -239,6 +239,14 @@ def test_images_are_of_this_version():
         assert set(re.findall(r"\btwohands:(\d+\.[\w.]+)", path.read_text("utf-8"))) <= {__version__}, path.name
 
 
+@pytest.mark.issue(7)
+def test_an_image_is_built_by_the_name_that_it_is_asked_for():
+    """The Dockerfile's own line built `twohands:latest`, which neither Compose nor Kubernetes asks for."""
+    built = [name for path in FILES for name in re.findall(r"docker build .* -t (\S+)", path.read_text("utf-8"))]
+    assert len(built) >= 3
+    assert set(built) == {f"twohands:{__version__}"}
+
+
 class Died(BaseException):
     """Nothing that a runner expects."""
 
