@@ -79,7 +79,8 @@ def select(
     """Choose the rows whose labels would teach a model most, as a sheet to fill in.
 
     MODELs (names or folders) score the rows that have no label, and those they are least sure of are taken: by the
-    entropy of the calibrated scores, averaged over models and heads. A share is drawn at random.
+    entropy of the calibrated scores (of several models, of their mean), the mean over heads. A share is drawn at
+    random.
     """
     from twohands.examples import expand_paths  # noqa: PLC0415, RUF100
     from twohands.journal import check_output  # noqa: PLC0415, RUF100
