@@ -78,7 +78,7 @@ class Variable:
         return np.stack([(self.codes == place).sum(axis=1) for place in range(len(self.labels))], axis=1)
 
 
-def _is_given(name: str, words: tuple[str, ...]) -> int:
+def _code_given(name: str, words: tuple[str, ...]) -> int:
     return int(name in words)
 
 
@@ -110,7 +110,7 @@ class Codings:
             codes = self._lay_out(lambda words: labels.index(words[0]))
             return [Variable(self.head.name, labels, codes, self.scale)]
         return [
-            Variable(name, (ABSENT, PRESENT), self._lay_out(partial(_is_given, name), label=name), is_presence=True)
+            Variable(name, (ABSENT, PRESENT), self._lay_out(partial(_code_given, name), label=name), is_presence=True)
             for name in self.head.label_names
         ]
 
