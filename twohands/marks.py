@@ -26,14 +26,14 @@ _SIGNS = re.compile(r"#{1,6}(?:\s+|\Z)|={2,6}(?!=)\s*(?=[^\W_])")
 # Of encyclopedias and AsciiDoc: "== Prices ==" and "== Prices". Marks of emphasis and of code are the same.
 _EQUALS_SIGNS = re.compile(r"(?:\A|(?<=[\r\n\f]))(?P<signs>={2,6}+)(?P<words>[^\S\r\n]*+[^\W_][^\r\n]*+)")
 _SENTENCE_WORDS = 5  # between equals signs, from which on what ends with a stop is no heading
-_PERHAPS = re.compile(r"[#>=\[]|---")  # without one of these there is no mark
+_PERHAPS = re.compile(r"[#>=\[]|---|___")  # without one of these there is no mark
 _LINE = (
     rf"(?P<gap>(?:>[^\S\r\n]*+)++(?=[\r\n]|\Z))"
     r"|(?P<note>\[\^[^\]\r\n]{1,60}\]:)"
     # Above what a mail quotes; without a time or an address it may be a minister's letter.
     r"|(?P<wrote>[Oo]n\s(?=[^\r\n]*?(?:@|\d:\d\d))[^\r\n]{4,200}\bwrote:(?=[^\S\r\n]*+(?>\r\n|\r|\n)[^\S\r\n]*+>))"
     r"|(?P<link>\[[^\]\r\n]{1,200}\]:[^\S\r\n]*+<?(?:https?://|www\.|mailto:|ftp://|[./#])[^\r\n]*+)"
-    rf"|(?P<rule>={{3,}}+|-{{3,}}+){_REST}"
+    rf"|(?P<rule>={{3,}}+|-{{3,}}+|_{{3,}}+){_REST}"
 )
 _FIRST_LINE = re.compile(rf"\ufeff?[^\S\r\n]*+(?:{_LINE})")
 _LATER_LINE = re.compile(rf"[\r\n][^\S\r\n]*+(?:{_LINE})")
@@ -55,7 +55,7 @@ class Kind(Enum):
 
     PROSE = "prose"
     HEADING = "heading"
-    NOTHING = "nothing"  # not read and not shown as a heading: definitions, comments, empty lines of a quotation
+    NOTHING = "nothing"  # not read and not shown as a heading: definitions, rules, empty lines of a quotation
 
 
 def cut_comments(text: str, bounds: Span, check: Check) -> Iterator[Span]:
@@ -117,7 +117,7 @@ def _find_title(text: str, begin: int, match: re.Match[str]) -> int | None:
     start = first if last_end < 0 else last_end + 1
     title = text[start:end].rstrip()
     mark = match["rule"][0]
-    if not any(map(str.isalnum, title)) or len(title.split()) > MAX_UNDERLINED_WORDS[mark]:
+    if not any(map(str.isalnum, title)) or len(title.split()) > MAX_UNDERLINED_WORDS.get(mark, 0):
         return None
     if mark == "-" and may_end_sentence(title):
         return None
@@ -147,7 +147,7 @@ def _find_of_lines(text: str, bounds: Span, check: Check) -> Iterator[tuple[int,
     begin, last = bounds
     read_to = begin  # what stands in a note is its text: each of many marks there would be read to the note's end
     first = _FIRST_LINE.match(text, begin, last)
-    if first and first["rule"] is None:
+    if first:
         start, read_to = _read_definition(text, first, last, check)
         yield start, read_to, Kind.NOTHING
     for number, match in enumerate(_LATER_LINE.finditer(text, begin, last)):
@@ -160,6 +160,8 @@ def _find_of_lines(text: str, bounds: Span, check: Check) -> Iterator[tuple[int,
             yield start, read_to, Kind.NOTHING
         elif (title_start := _find_title(text, begin, match)) is not None:
             yield title_start, match.end(), Kind.HEADING
+        else:
+            yield *match.span("rule"), Kind.NOTHING  # what stands on either side is no one paragraph
 
 
 def _read_definition(text: str, match: re.Match[str], last: int, check: Check) -> Span:
@@ -218,3 +220,21 @@ def cut_at_marks(text: str, bounds: Span, check: Check) -> Iterator[tuple[int, i
         yield start, end, kind
         begin = end
     yield begin, last, Kind.PROSE
+
+
+def leave_out_definitions(words: str) -> str:
+    """Leave out definitions of notes and links that stand in a paragraph.
+
+    Args:
+        words: as they stand in the text.
+
+    Returns:
+        The rest; the words as they were where nothing else stands there.
+    """
+    parts = cut_at_marks(words, (0, len(words)), _go_on)
+    rest = "".join(words[start:end] for start, end, kind in parts if kind is not Kind.NOTHING)
+    return rest if any(map(str.isalnum, rest)) else words
+
+
+def _go_on() -> None:
+    """Never give up: a paragraph is bounded."""

@@ -9,6 +9,7 @@ from html import unescape
 
 from twohands.hyphens import HYPHENS, find_words, join_word
 from twohands.markers import GLUED
+from twohands.marks import leave_out_definitions
 from twohands.pipe_tables import read_table
 
 _MOST_CHARS = 5_000_000  # of a text, in which words and definitions are looked for: a second of work
@@ -123,11 +124,12 @@ class PlainWords:
             raw: as it stands in the text.
 
         Returns:
-            The same without what is struck out, and without marks: of quotations, emphasis, links, images, notes, code,
+            The same without what is struck out, without definitions of notes and links that stand between short pieces
+            which are one paragraph together, and without marks: of quotations, emphasis, links, images, notes, code,
             tables, boxes to tick and those of HTML within a line; as it was where nothing else is left. What marks an
             item is parted from the word that is glued to it.
         """
-        words = raw
+        words = raw = leave_out_definitions(raw) if "]:" in raw else raw
         if _PERHAPS.search(raw):
             quoted = _QUOTED.sub("", raw) if raw.lstrip().startswith(">") else raw
             shown = _BOX.sub(r"\1", read_table(quoted))

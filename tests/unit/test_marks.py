@@ -23,16 +23,46 @@ def test_an_underlined_line_above_a_paragraph_is_a_heading(line_end, rule):
 
 @pytest.mark.issue(2)
 def test_a_rule_below_prose_is_a_break():
-    assert split(f"{LONG_A}\n---\n\n{LONG_B}") == [f"{LONG_A} ---", LONG_B]
+    assert split(f"{LONG_A}\n---\n\n{LONG_B}") == [LONG_A, LONG_B]
     wrapped = f"{LONG_A[:50]}\n{LONG_A[50:].rstrip('.')}"
-    assert split(f"{wrapped}\n---\n\n{LONG_B}") == [normalise(f"{wrapped}\n---"), LONG_B]
+    assert split(f"{wrapped}\n---\n\n{LONG_B}") == [normalise(wrapped), LONG_B]
     assert split(f"{LONG_A}\n\n---\n\n{LONG_B}") == [LONG_A, LONG_B]
     short = "The state will keep all of the mills, as the plan says"
     for above in f"{short}!", f"**{short}.**", f"\u00ab\u00a0{short}. \u00bb", f"{short} (the clerk)":
-        assert split(f"{LONG_B}\n\n{above}\n---\n\n{LONG_B}") == [LONG_B, normalise(f"{above} ---"), LONG_B]
+        assert split(f"{LONG_B}\n\n{above}\n---\n\n{LONG_B}") == [LONG_B, normalise(above), LONG_B]
     long = " ".join([LONG_A[:-1], *LONG_B.split()[:5]])
     assert len(long.split()) > 20
     assert split(f"{long}\n===\n\n{LONG_B}")[0].startswith(long)
+
+
+@pytest.mark.issue(4)
+@LINE_ENDS
+@pytest.mark.parametrize("rule", ["-" * 75, "_" * 32, "___"])
+def test_a_rule_within_a_piece_parts_it_and_is_no_word(line_end, rule):
+    assert split(line_end.join([LONG_A, rule, LONG_B])) == [LONG_A, LONG_B]
+    assert split(line_end.join([rule, LONG_A, rule, "", rule, LONG_B, rule])) == [LONG_A, LONG_B]
+    below = "This e-mail and any attachments are confidential and meant for the addressee alone."
+    assert split(line_end.join([LONG_A, "", rule, below])) == [LONG_A]
+    raw = line_end.join([LONG_A, rule, LONG_B])
+    assert [raw[each.start : each.end] for each in split_paragraphs(raw)] == [LONG_A, LONG_B]
+
+
+@pytest.mark.issue(4)
+def test_what_holds_more_than_a_rule_is_none():
+    for line in "-- a yard", "___ or ___", "_ _ _ _", "--", "* * * * *":
+        assert split(f"{LONG_A}\n{line}\n{LONG_B}\n\n{LONG_B}") == [f"{LONG_A} {line} {LONG_B}", LONG_B]
+    assert split(f"{LONG_A}\n\nA title\n___\n{LONG_B}") == [LONG_A, LONG_B]
+
+
+@pytest.mark.issue(4)
+@LINE_ENDS
+def test_a_note_between_short_pieces_is_not_read_with_them(line_end):
+    pieces = [LONG_A, "Share", "[^1]: See Smith, who said so twice.", "[a]: https://tide.example/b", "Twelve likes"]
+    paragraphs = split_paragraphs((2 * line_end).join(pieces))
+    assert [each.text for each in paragraphs] == [LONG_A, "Share Twelve likes"]
+    pieces[3] = "[sic]: so he said"
+    paragraphs = split_paragraphs((2 * line_end).join(pieces))
+    assert [each.text for each in paragraphs] == [LONG_A, "Share [sic]: so he said Twelve likes"]
 
 
 @pytest.mark.issue(2)
