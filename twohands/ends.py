@@ -14,6 +14,7 @@ _SUPERSCRIPTS = r"[\u00b9\u00b2\u00b3\u2070\u2074-\u2079]{1,4}"
 _IN_BRACKETS = (
     r"\[(?:\d{1,4}|[a-z]{1,2}|note \d{1,3}|\^[^\s\]]{1,20}"
     r"|(?:(?:better source|citation|clarification|page) needed|according to whom\?|when\?|who\?))\]"  # of encyclopedias
+    r"|\\\d{1,3}\\"  # of the Federal Register
 )
 NOTES = rf"(?:\s?(?:{_IN_BRACKETS}|{_SUPERSCRIPTS}|{_DIGITS}))*+"
 
@@ -41,7 +42,7 @@ def ends_sentence(text: str) -> bool:
         text: without space at its end.
 
     Returns:
-        True, too, where a note's mark follows: `[1]`, superscripts, up to three digits.
+        True, too, where a note's mark follows: `[1]`, superscripts, up to three digits, also between backslashes.
     """
     return bool(SENTENCE_END.search(text[-_TAIL_CHARS:]))
 

@@ -20,7 +20,8 @@ FULL_SHARE = 0.75  # of the widest line, below which a line is a paragraph's las
 _NL = r"(?>\r\n|\r|\n)"
 _SUPERSCRIPTS = str.maketrans("\u00b9\u00b2\u00b3\u2070\u2074\u2075\u2076\u2077\u2078\u2079", "1230456789")
 _MARK = (
-    r"[^\S\r\n\f]*+(?P<mark>\[(?P<enclosed>\d{1,3})\](?=[^\S\r\n])|(?P<bare>\d{1,3})(?=[^\S\r\n]+[\"'\u201c\u2018(]?[^\W\d_a-z])"
+    r"[^\S\r\n\f]*+(?P<mark>\[(?P<enclosed>\d{1,3})\](?=[^\S\r\n])|\\(?P<slashed>\d{1,3})\\(?=[^\S\r\n])"
+    r"|(?P<bare>\d{1,3})(?=[^\S\r\n]+[\"'\u201c\u2018(]?[^\W\d_a-z])"
     r"|(?P<raised>[\u00b9\u00b2\u00b3\u2070\u2074-\u2079]{1,3})(?=[^\S\r\n]?[\"'\u201c\u2018(]?[^\W\d_]))"
 )
 # As print has it above notes.
@@ -33,7 +34,7 @@ _NEXT = re.compile(rf"{_NL}(?:[^\S\r\n\f]*+{_NL})*+{_MARK}")
 _END = re.compile(rf"{_NL}[^\S\r\n\f]*+{_NL}|\f|\Z")
 _LINE_END = re.compile(r"[\r\n]")
 _INK = re.compile(r"\S")
-_ENCLOSED = re.compile(r"(?<=[^\s\[])\[\d{1,3}\]")
+_ENCLOSED = re.compile(r"(?<=[^\s\[])\[\d{1,3}\]|(?<=[^\s\\])\\\d{1,3}\\")
 _RAISED = re.compile(r"(?<=[^\s\d])[\u00b9\u00b2\u00b3\u2070\u2074-\u2079]{1,3}")
 _BARE = re.compile(
     r"(?:(?<=[^\W\d_]{3})|(?<=[^\W\d_][.,;:!?])|(?<=[.,;:!?%)][\"'\u201d\u2019)]))\d{1,3}(?![\w%]|[.,:/-]\d)"
@@ -57,13 +58,13 @@ Check = Callable[[], None]
 
 
 def _read_number(match: re.Match[str]) -> int:
-    return int((match["enclosed"] or match["bare"] or match["raised"]).translate(_SUPERSCRIPTS))
+    return int((match["enclosed"] or match["slashed"] or match["bare"] or match["raised"]).translate(_SUPERSCRIPTS))
 
 
 def _has_mark(text: str, match: re.Match[str], begin: int) -> bool:
     """Whether the mark of a note stands behind a word, or what closes one, before the note."""
-    mark = match["raised"] or (f"[{_read_number(match)}]" if match["enclosed"] else str(_read_number(match)))
-    pattern = _ENCLOSED if match["enclosed"] else _RAISED if match["raised"] else _BARE
+    mark = str(_read_number(match)) if match["bare"] else match["mark"]
+    pattern = _BARE if match["bare"] else _RAISED if match["raised"] else _ENCLOSED
     first, position = max(begin, match.start() - SEEN_CHARS), match.start() + 1
     # Found by the number: a pattern would be tried at each of so many characters.
     for _ in range(MAX_PLACES):
@@ -155,8 +156,9 @@ def _find_notes(text: str, check: Check) -> list[tuple[int, int]]:
 def blank_footnotes(text: str, check: Check) -> str:
     """Put spaces in the place of notes, and join sentences that go on behind them.
 
-    A note begins with its number, alone, in brackets or raised; it counts on from the one before, or begins again at
-    1; and a word before it has that number behind it, without a space.
+    A note begins with its number, alone, in brackets, raised, or between backslashes, as gazettes of the United States
+    have it; it counts on from the one before, or begins again at 1; and a word before it has that number behind it,
+    without a space.
 
     Args:
         text: the raw document.

@@ -29,10 +29,10 @@ _EDGE = re.compile(
 _CHARS_BETWEEN_CHECKS = 100_000
 _LINES_BETWEEN_CHECKS = 1000
 _GAP_CHARS = 2000  # at most, of an edge with what is blank around it
-# "14", "- 14 -", "F-14", "Page 14 of 40"; what is bracketed or has a stop counts an equation or an item, and "$14" is a
-# price.
+# "14", "- 14 -", "F-14", "Page 14 of 40", and "[[Page S2412]]" of gazettes; what else is bracketed or has a stop counts
+# an equation or an item, and "$14" is a price.
 _PAGE = re.compile(
-    r"[-\u2013\u2014~|*\s]{0,9}(?:(?:page|pg\.?|p\.)\s*|(?-i:[A-Z])-)?"
+    r"\[\[page (?:[A-Z]{1,2})?\d{1,6}\]\]\s*|[-\u2013\u2014~|*\s]{0,9}(?:(?:page|pg\.?|p\.)\s*|(?-i:[A-Z])-)?"
     r"\d{1,3}(?:\s*(?:of|/)\s*\d{1,4})?[-\u2013\u2014~|*\s]{0,9}",
     re.I,
 )

@@ -67,7 +67,7 @@ _ENACTING = frozenset({
     "adopted", "adopts", "adopt\u00e9", "beschlossen", "decided", "decides", "declares", "d\u00e9cide", "enacted",
     "enacts", "erlassen", "hereby", "ordained", "recommends", "resolved", "resolves", "therefore", "whereas",
 })  # fmt: skip
-_ENACTING_FIRST = frozenset({"has", "hat", "have"})  # HAS AGREED
+_NO_FIRST = frozenset({"dear", "has", "hat", "have"})  # HAS AGREED; Dear Senator Doe, in a letter that is read out
 _WORD = r"[^\W\d_](?:[^\W_]|['\u2019\u2011-]|\.(?=[ ,:\w]))*+"
 _NAME = rf"{_WORD}(?:,?[ ]\(?{_WORD}\)?){{0,13}}?"
 _BRACKETS = r"(?:[ ]?\([^()]{1,60}\)){0,3}"
@@ -129,7 +129,7 @@ def _is_name(name: str) -> bool:
         return False
     if words[0].casefold() in _NO_NAMES or (words[-1].casefold() in _NO_NAMES and not is_office):
         return False
-    if words[0].casefold() in _ENACTING_FIRST or not _ENACTING.isdisjoint(word.casefold() for word in words):
+    if words[0].casefold() in _NO_FIRST or not _ENACTING.isdisjoint(word.casefold() for word in words):
         return False
     small = _SMALL | {"to"} if is_office else _SMALL  # "The Chief Secretary to the Treasury"
     return all(word[0].isupper() or word.casefold() in small for word in words) and words[-1].casefold() not in small

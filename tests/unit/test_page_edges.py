@@ -29,7 +29,7 @@ def test_pages_that_form_feeds_part_are_joined_within_a_sentence(line_end):
 
 
 @pytest.mark.parametrize("gap", ["\n\n", "\n"])
-@pytest.mark.parametrize("edge", ["14", "- 14 -", "Page 14 of 40"])
+@pytest.mark.parametrize("edge", ["14", "- 14 -", "Page 14 of 40", "[[Page 41235]]", "[[Page S2412]]"])
 def test_a_sentence_goes_on_behind_a_page_number(gap, edge):
     assert texts_of(f"{HEAD}{gap}{edge}{gap}{TAIL}\n\n{LAST}") == [FIRST, LAST]
     assert texts_of(f"Loans to yards{gap}{edge}{gap}for berths\n\n{LAST}")[-1:] == [LAST]
@@ -37,7 +37,9 @@ def test_a_sentence_goes_on_behind_a_page_number(gap, edge):
 
 
 @pytest.mark.parametrize("gap", ["\n\n", "\n"])
-@pytest.mark.parametrize("edge", ["$14.20", "62%", "3 - 1", "(14)", "14.", "1,200", "2031"])
+@pytest.mark.parametrize(
+    "edge", ["$14.20", "62%", "3 - 1", "(14)", "14.", "1,200", "2031", "[Page 41235]", "[[Annex 4]]"]
+)
 def test_figures_and_numbers_of_equations_are_no_edges_of_pages(gap, edge):
     text = f"{HEAD}{gap}{edge}{gap}{TAIL}\n\n{LAST}"
     assert FIRST not in texts_of(text)
@@ -63,7 +65,9 @@ def test_a_header_with_a_number_is_one_where_it_stands_twice():
     assert FIRST not in texts_of("\n\n".join([HEAD, "Port Review 14", TAIL]))
 
 
-@pytest.mark.parametrize(("mark", "note"), [("1", "1 "), ("[1]", "[1] "), ("\u00b9", "\u00b9 "), ("\u00b9", "\u00b9")])
+@pytest.mark.parametrize(
+    ("mark", "note"), [("1", "1 "), ("[1]", "[1] "), ("\\1\\", "\\1\\ "), ("\u00b9", "\u00b9 "), ("\u00b9", "\u00b9")]
+)
 def test_notes_whose_marks_stand_above_are_not_read(mark, note):
     first, second = (
         f"{words}{sign}" for words, sign in [(FIRST, mark), (LAST, mark.translate({49: "2", 185: "\u00b2"}))]

@@ -299,3 +299,11 @@ def test_what_enacts_an_act_is_no_speaker(words):
         "Ms. REED",
     ]
     assert speakers_of(f"HASSAN ALI: {LONG}", f"Ms. Resolva: {OTHER}", f"Hassan Ali: {LONG}")[0] == "HASSAN ALI"
+
+
+@pytest.mark.issue(4)
+def test_whom_a_letter_that_is_read_out_addresses_does_not_speak():
+    pieces = [f"Ms. REED: {LONG}", f"Dear Senator Reed: {OTHER}", f"Mr. LI: {LONG}", f"Ms. REED: {OTHER}"]
+    assert speakers_of(*pieces) == ["Ms. REED", "Ms. REED", "Mr. LI", "Ms. REED"]
+    named = [piece.replace("REED", "DEAR").replace("Dear Senator", "To Senator") for piece in pieces]
+    assert speakers_of(*named)[0] == "Ms. DEAR"
