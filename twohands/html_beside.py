@@ -17,7 +17,7 @@ _FIRST_WORDS = {"related"}  # which papers have last
 _CLASSES = {
     "ad", "ads", "ad-slot", "ad-container", "ad-wrapper", "page-footer", "site-footer", "footer-wrap", "gdpr",
     "about-author", "about-the-author", "author-bio", "author-box", "author-info", "most-read", "most-popular",
-    "trending", "pullquote", "pull-quote", "mw-editsection", "navbox", "catlinks",
+    "trending", "pullquote", "pull-quote", "mw-editsection", "navbox", "catlinks", "sharedaddy", "jp-relatedposts",
 }  # fmt: skip
 _IDS = re.compile(
     r"(?:onetrust|cookiebot|usercentrics|didomi|sp_message|truste)\b.*|(?:cookie|consent|gdpr)[-_]?(?:banner|notice|bar|popup|modal|consent)"
@@ -32,7 +32,7 @@ _OF_TEXT = {"banner", "carousel", "closed", "hero", "slide", "slider"}
 # Of blockquotes in mails, beside `type=cite`: one alone may be of what the writer quotes of a law.
 _OF_MAILS = {"gmail_quote", "protonmail_quote", "yahoo_quoted", "moz-cite", "tutanota_quote"}
 _NOTES = {"footnote", "footnotes", "endnote", "endnotes", "doc-footnote", "doc-endnote", "doc-endnotes", "references"}
-_NOTES |= {"msofootnotetext", "msoendnotetext"}  # of Word
+_NOTES |= {"msofootnotetext", "msoendnotetext", "oj-note"}  # of Word, and of the Official Journal
 # Of Word, too; pages keep it where they lose its classes.
 _NOTE_ANCHOR = re.compile(r"_?(?:ftn|edn)\d{1,4}")  # codespell:ignore
 

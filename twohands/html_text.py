@@ -4,8 +4,8 @@ import logging
 import re
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from itertools import groupby, islice
+from collections.abc import Callable
+from itertools import islice
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +15,7 @@ from twohands.html_beside import is_beside, is_quoted_mail
 from twohands.html_markup import simplify_markup
 from twohands.html_points import holds_points
 from twohands.html_sizes import BLOCKS, Size, descend, find_role, is_heading, is_main, list_classes, measure
-from twohands.html_walk import ITEM_ENDS, walk
+from twohands.html_walk import read_below
 from twohands.mail_header import is_forwarded
 from twohands.runs import MIN_WORDS
 
@@ -249,8 +249,11 @@ def _drop_named(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of 
         _drop_seen(found, bs4)
 
 
-def _drop_quoted_mail(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of an optional library
-    """Take away what a mail quotes of those that it answers, but where it says nothing else; what it forwards stays."""
+def _drop_quoted_mail(soup: Any, bs4: ModuleType) -> list[str]:  # noqa: ANN401 - a tag of an optional library
+    """Take away what a mail quotes of those that it answers, but where it says nothing else; what it forwards stays.
+
+    The lines of what is taken away are given.
+    """
 
     def is_quoted(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
         return tag.name == "blockquote" and is_quoted_mail(list_classes(tag), str(tag.get("type") or ""))
@@ -258,8 +261,11 @@ def _drop_quoted_mail(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a t
     found = _find_outermost(soup, is_quoted, bs4)
     found = [tag for tag in found if not is_forwarded(tag.get_text("\n")[:_FORWARD_CHARS].strip())]
     sizes = measure(soup, bs4)
-    if sum(sizes[id(tag)].n_words for tag in found) < sizes[id(soup)].n_words:
-        _drop_seen(found, bs4)
+    if sum(sizes[id(tag)].n_words for tag in found) >= sizes[id(soup)].n_words:
+        return []
+    lines = [line for tag in found for line in read_below(tag, bs4).split("\n") if line]
+    _drop_seen(found, bs4)
+    return lines
 
 
 def _drop_forms(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of an optional library
@@ -316,13 +322,6 @@ def _drop_figures(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag o
             _drop(_find_outermost(table, lambda tag: tag.name != "caption", bs4))
 
 
-def _to_lines(pieces: Iterator[tuple[str, bool]]) -> Iterator[str]:
-    """Lines without the space around them; those of preformatted text keep their indent, by which it is split."""
-    for has_lines, group in groupby(pieces, key=lambda piece: piece[1]):
-        lines = "".join(text for text, _ in group).split("\n")
-        yield "\n".join(line.rstrip() if has_lines else line.strip() for line in lines)
-
-
 def _decode_faulty(content: bytes, bs4: ModuleType, known: str | None) -> str:
     """What is not all of its encoding, without a byte order mark; guessed only where nothing is known of it.
 
@@ -350,7 +349,12 @@ def _decode(content: bytes, bs4: ModuleType, codec: str | None) -> str:
 
 
 def html_to_text(
-    content: bytes, *, bs4: ModuleType, codec: str | None = None, name: str = "the document", is_mail: bool = False
+    content: bytes,
+    *,
+    bs4: ModuleType,
+    codec: str | None = None,
+    name: str = "the document",
+    quoted: list[str] | None = None,
 ) -> str:
     """Extract the text of a page's article.
 
@@ -359,7 +363,7 @@ def html_to_text(
         bs4: the library.
         codec: Python's name of the encoding, where it is known from elsewhere; what the page says is not heeded then.
         name: of the document, for the message.
-        is_mail: whether it is the body of a mail, of which what it quotes is left out.
+        quoted: where it is the body of a mail, of which what it quotes is left out: takes the lines of that.
 
     Returns:
         Blocks parted by blank lines, headings marked with `#`, the cells of a table's row joined by spaces and tables
@@ -380,9 +384,8 @@ def html_to_text(
                 "byte order mark do"
             )
         soup = bs4.BeautifulSoup(simplify_markup(page, attributes=_ATTRIBUTES), "html.parser")
-    if is_mail:
-        _drop_quoted_mail(soup, bs4)
+    if quoted is not None:
+        quoted += _drop_quoted_mail(soup, bs4)
     _drop_beside(soup, bs4)
     _drop_figures(soup, bs4)
-    text = "".join(_to_lines(walk(_find_main(soup, bs4), bs4)))
-    return re.sub(r"\n{3,}", "\n\n", ITEM_ENDS.sub("\n", text)).strip()
+    return read_below(_find_main(soup, bs4), bs4)

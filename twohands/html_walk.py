@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby
 from types import ModuleType
 from typing import Any
 
@@ -14,7 +15,7 @@ from twohands.runs import LIST_WORDS, MIN_WORDS
 
 # As they come from `walk`: however many, they end one line. A run of spaces is tried where it begins, else that of
 # preformatted text is tried again from each of its spaces.
-ITEM_ENDS = re.compile(r"(?<! ) *+\x1e[\x1e ]*+")
+_ITEM_ENDS = re.compile(r"(?<! ) *+\x1e[\x1e ]*+")
 
 _ITEM_END = "\x1e"  # a control character, which no text has
 _BLANK_LINE = "\n\n"
@@ -39,6 +40,7 @@ _INLINE = {"b", "em", "i", "span", "strong"}
 _MOST_NODES = 10  # within it; a broken page has the rest of its text in one
 _SPACE = re.compile(r"\s+")
 _LINE_END = re.compile(r"\r\n?")
+_GAP = re.compile(r"\n{3,}")
 
 
 def _read_heading(tag: Any, bs4: ModuleType) -> str | None:  # noqa: ANN401 - a tag of an optional library
@@ -272,3 +274,24 @@ def walk(top: Any, bs4: ModuleType) -> Iterator[tuple[str, bool]]:  # noqa: ANN4
             n_open.update(kinds)
             stack.append(kinds)
             stack.extend(reversed(node.contents))
+
+
+def _to_lines(pieces: Iterator[tuple[str, bool]]) -> Iterator[str]:
+    """Lines without the space around them; those of preformatted text keep their indent, by which it is split."""
+    for has_lines, group in groupby(pieces, key=lambda piece: piece[1]):
+        lines = "".join(text for text, _ in group).split("\n")
+        yield "\n".join(line.rstrip() if has_lines else line.strip() for line in lines)
+
+
+def read_below(top: Any, bs4: ModuleType) -> str:  # noqa: ANN401 - a tag of an optional library
+    """Read the text below an element.
+
+    Args:
+        top: a tag of bs4.
+        bs4: the library.
+
+    Returns:
+        Blocks parted by one blank line.
+    """
+    text = "".join(_to_lines(walk(top, bs4)))
+    return _GAP.sub("\n\n", _ITEM_ENDS.sub("\n", text)).strip()

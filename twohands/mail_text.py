@@ -193,15 +193,16 @@ class _Reader:
         if not isinstance(content, bytes) or any(isinstance(each, InvalidBase64LengthDefect) for each in part.defects):
             raise _refuse(self._name, "its text is base64 that was cut off or changed")
         codec = find_codec(part.get_content_charset() or "")
+        quoted: list[str] = []
         if kind == "text/html":
-            text = html_to_text(content, bs4=self._bs4, codec=codec, name=self._name, is_mail=True)
+            text = html_to_text(content, bs4=self._bs4, codec=codec, name=self._name, quoted=quoted)
         else:
             text = _decode(content, codec)
             if str(part.get_param("format", "")).lower() == "flowed":
                 text = join_flowed(text, is_space_deleted=str(part.get_param("delsp", "")).lower() == "yes")
         text, n_quoted = leave_out_quoted(_LINE_END.sub("\n", text))
         text = part_lines(leave_out_signature(text).strip("\n"))
-        return _Found([text] if text.strip() else [], n_quoted=n_quoted)
+        return _Found([text] if text.strip() else [], n_quoted=n_quoted + len(quoted))
 
 
 def _decode(content: bytes, codec: str | None) -> str:

@@ -44,7 +44,8 @@ _NOTICE = re.compile(
     rf"|(?:click here to )?view (?:this|the) {_LETTER} in (?:your|a) browser\b"
     r"|(?:to )?unsubscribe(?:\W*\Z|\s*[,|:.\u00b7]"
     r"|\s(?:at any time|by|click|from (?:all|future|our|the|these|this)|here)\b)"
-    rf"|you(?:['\u2019]re| are) receiving this {_LETTER}\b|(?:this {_LETTER} was )?sent from my (?-i:[a-z]*[A-Z])"
+    rf"|you(?:['\u2019]re| are) receiving this {_LETTER}\b|want to change how you receive these (?:e-?mails|messages)\?"
+    rf"|our mailing address is:|(?:this {_LETTER} was )?sent from my (?-i:[a-z]*[A-Z])"
     rf"|follow (?:\w+ ){{1,3}}on {_NETWORKS}(?=\W*\Z|\s*[,.:@|&/]|\s(?:and|at|for|or|to)\b)"
     r"|sign up (?:here|(?:for|to) (?:our|the)\b[^.]{0,60}\b(?:newsletter|e-?mails?|bulletin))\b"
     # Links have no stop: what ends as a sentence does is one.
@@ -61,6 +62,9 @@ _NOTICE = re.compile(
     r"|(?:this|the) (?:(?:news|press) )?(?:release|announcement) (?:may )?(?:contains?|includes?) (?:certain )?"
     r"\W?forward[- ]looking\W{1,2}(?:information|statements?)\b(?!\W{0,2}\s(?:for|from|on|to)\b)"
     r"|(?-i:SOURCE:? [A-Z])[^.]{1,60}\.?\Z"
+    # Below a figure: names alone, or what was done with their figures; "Sources: State to buy the yards" is news.
+    r"|sources?:[*_]*\s(?-i:[A-Z])(?=\S*(?: \S+){0,2}\Z"
+    r"|.{0,300}\b(?:calculations|computations|elaboration|estimates|projections)\W*\Z)"
     r"|\[FR Doc\. \d|billing code \d[\w-]+\W*\Z|document (?-i:[A-Z]{2}[A-Z\d]{2,}\d[\da-z]{9,})\Z"
     r"|load-date:\s*(?:\w{3,9} )?\d|publication-type:|length:\s+[\d,]{1,7} words\s*?(?:[\r\n]|\Z)"
     r"|end of document\Z|body:\s*\Z"
@@ -140,11 +144,13 @@ _CAPTION = re.compile(
     r"(?:\s?[:|\u2013\u2014]|\.)[*_]*\s",
     re.IGNORECASE,
 )
-_CAPTION_WORDS = 40  # in one line: text may stand in the next
+_CAPTION_WORDS = 40  # in one line, and what says below where it is from: text may stand in the next
+_BELOW_CAPTION = re.compile(r"[*_]{0,2}(?:notes?|sources?)\b[*_]{0,2}:", re.IGNORECASE)
 _EMPHASISED = re.compile(r"([*_]{1,2})(?=[^\s*_])[^*_\r\n]{1,400}\1")  # below a picture a caption, too
 # Below a letter: "Yours sincerely,".
 _CLOSING = re.compile(
-    r"(?:(?:most|very|yours) ){0,2}(?:cordially|faithfully|respectfully|sincerely|truly)(?: submitted| yours)?[,.]?"
+    r"(?:all the best|(?:many )?thanks(?: again)?|thank you|best|cheers),"
+    r"|(?:(?:most|very|yours) ){0,2}(?:cordially|faithfully|respectfully|sincerely|truly)(?: submitted| yours)?[,.]?"
     r"|(?:with )?(?:(?:best|kind|kindest|warm|warmest) )?(?:regards|wishes),|with (?:best|kind) (?:regards|wishes)",
     re.IGNORECASE,
 )
@@ -185,8 +191,9 @@ def _is_caption(piece: str, n_words: int) -> bool:
     if n_words > _CAPTION_WORDS:
         return False
     words = IMAGE.sub("", piece).strip() if "![" in piece else piece
-    if _LINE_END.search(words):
-        return False
+    line, *below = _LINE_END.split(words, maxsplit=1)
+    if below:
+        return _CAPTION.match(line) is not None and _BELOW_CAPTION.match(below[0].lstrip()) is not None
     return bool(_CAPTION.match(words)) or (words != piece and _EMPHASISED.fullmatch(words) is not None)
 
 

@@ -145,7 +145,11 @@ def test_a_page_that_quotes_a_mail_is_read_without_it():
     quoted = f"<div>{WROTE.replace('<', '&lt;')}</div><blockquote {{}}><p>{FIRST}</p></blockquote>"
     for attribute in ("type=cite", "class='gmail_quote'"):
         assert texts_of(make_mail(f"<p>{LAST}</p>{quoted.format(attribute)}", subtype="html")) == [LAST]
+        two = quoted.format(attribute).replace(FIRST, f"{FIRST}<br>{LAST}</p><p>{FIRST}")
+        document = read(make_mail(f"<p>{LAST}</p>{two}", subtype="html"))
+        assert document.notes == ["3 lines are not read, which it quotes from what it answers"]
     own = f"<p>{LAST}</p><blockquote><p>{FIRST}</p></blockquote>"
+    assert not read(make_mail(own, subtype="html")).notes
     assert texts_of(make_mail(own, subtype="html")) == [LAST, FIRST]
     forwarded = f"<p>{LAST}</p><blockquote type=cite><div>Begin forwarded message:</div><p>{FIRST}</p></blockquote>"
     assert FIRST in texts_of(make_mail(forwarded, subtype="html"))

@@ -56,6 +56,12 @@ NOTICES = [
     "*This interview has been edited and condensed for clarity.*",
     "This article was amended on 3 May 2031 to correct the number of yards that the bank lends to.",
     "This story was updated on May 3. An earlier version gave the wrong price of a berth in Lorn.",
+    "Chart 2: What a berth costs (2020 = 100)\nSource: Bank of Lorn, and what its staff worked out from it.",
+    "**Table A.1: Yards by owner**\n*Notes:* Without those that were shut.\nSources: The ministry.",
+    "Sources: National authorities; Tide data; and calculations by the staff of the Bank of Lorn, as\nestimates.",
+    "*Source:* Tide Bank.",
+    "Our mailing address is:\nTide Letters, 2 Dock Street, Lorn",
+    "Want to change how you receive these emails?\nYou can update your preferences or unsubscribe from this list.",
 ]
 BELOW_MAILS = [
     "This e-mail and its attachments are confidential and meant solely for the person to whom they are addressed.",
@@ -151,6 +157,10 @@ TEXTS = [
     "If you received this loan in error, the state will have it back, with what it would have earned.",
     "Confidentiality: the state may not tell what a yard has told it of its costs.",
     "The information in this report is confidential until the recipients of aid have been told of it.",
+    "Sources: State to buy all of the yards.",
+    "Source: The ministry has told the banks to lend to the yards, and to ask for no estimates of what it costs.",
+    "Chart 2: Berths\nSources of money are what the yards lack, and the state should lend to them.",
+    "Our mailing address is what the ministry asks for, and it is all that it needs for a loan.",
     "This interview has been the end of the minister, who said that the state should own the quays.",
 ]
 

@@ -143,7 +143,7 @@ def test_raised_figures_are_powers_of_a_bold_number_too_and_cents_are_none(raise
     assert extract_text(f"<p>It is {raised}</p>".encode(), suffix=".html", name="x") == f"It is {read}"
 
 
-@pytest.mark.parametrize("name", ["pullquote", "about-author", "author-bio", "most-read"])
+@pytest.mark.parametrize("name", ["pullquote", "about-author", "author-bio", "most-read", "sharedaddy sd-block"])
 def test_what_stands_beside_an_article_is_left_out_by_its_class(name):
     pytest.importorskip("bs4")
     page = f"<h1>Piers</h1><p>{REST.capitalize() * 9}</p><div class='{name}'><p>{REST.capitalize()}</p></div>"
@@ -183,3 +183,13 @@ def test_a_list_whose_numbers_are_glued_to_its_words_is_one():
     listed = "(a) piers; (b) quays that the town has bought; and (c) yards."
     assert [each.text for each in found] == [f"It was {REST}", f"The town will sell: {listed}", f"So {REST}"]
     assert text[found[1].start : found[1].end].endswith("\n\n(c)yards.")
+
+
+@pytest.mark.issue(4)
+def test_notes_of_the_official_journal_are_no_paragraphs():
+    pytest.importorskip("bs4")
+    mark = "<a id='ntr1' href='#ntc1'>(<span class='oj-super'>1</span>)</a>"
+    page = f"<p class='oj-normal'>{REST}</p><hr class='oj-note'/><p class='oj-note'>{mark} Held on 3 May, and told.</p>"
+    text = extract_text(page.encode(), suffix=".html", name="x")
+    assert [paragraph.text for paragraph in split_paragraphs(text)] == [REST.strip()]
+    assert "Held on 3 May" in text

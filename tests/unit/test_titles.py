@@ -39,7 +39,19 @@ def test_what_is_said_in_a_box_or_a_section_is_read(text):
     assert texts_of(FIRST, text, LAST) == [FIRST, text, LAST]
 
 
-@pytest.mark.parametrize("closing", ["Yours sincerely,", "Sincerely", "Respectfully submitted,", "With best wishes,"])
+@pytest.mark.parametrize(
+    "closing",
+    [
+        "Yours sincerely,",
+        "Sincerely",
+        "Respectfully submitted,",
+        "With best wishes,",
+        "Best,",
+        "All the best,",
+        "Many thanks,",
+        "Cheers,",
+    ],
+)
 def test_what_closes_a_letter_is_not_read(closing):
     for pieces in ([f"{closing}\n{NAMES}"], [closing, NAMES], [closing, *NAMES.split("\n"), "cc: Bo Tarn, Treasury"]):
         assert texts_of("Dear Minister,", FIRST, *pieces) == [FIRST]
