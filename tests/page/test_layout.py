@@ -55,6 +55,9 @@ def test_what_only_looks_like_a_mark_stays(page):
     assert page.evaluate(code, "\n\n".join([*lines, "May is over"])) == ["H4", "P", "H5", "H3", "H3", "P", "H3"]
 
 
+HEADER = "From: Ada Holt\nSent: 3 May 2033\nTo: Bo Tarn"
+
+
 @pytest.mark.issue(7)
 def test_a_notice_around_the_text_is_shown_small_and_no_heading(page):
     notices = [
@@ -94,6 +97,9 @@ def test_what_is_no_heading_by_its_kind_is_shown_small_and_without_its_marks(pag
         "Dear Bo,": "Dear Bo,",
         "--\nAda Holt\nMinistry of Ports": "--\nAda Holt\nMinistry of Ports",
         "With kind regards,\nAda Holt": "With kind regards,\nAda Holt",
+        "Best,\nAda": "Best,\nAda",
+        **{each: each for each in (f"-----Original Message-----\n{HEADER}", f"{'_' * 32}\n{HEADER}")},
+        "\\1\\ See the act.\n----------": "\\1\\ See the act.\n----------",
         "```python\nkilns = 12\n```": "```python\nkilns = 12\n```",
         "***": "***",
         "___": "___",
@@ -110,6 +116,7 @@ def test_what_is_no_heading_by_its_kind_is_shown_small_and_without_its_marks(pag
     # Not what only resembles one.
     for heading in (
         "From: the quay",
+        "Original message from Ada Holt\nThe quay",
         "On what Bo Tarn wrote",
         "Best kilns,\nand why",
         "Thanks, Bo",

@@ -55,10 +55,10 @@ const SMALL = [
   /^(?:!\[[^\][\r\n]*\]\([^()\r\n]*\)\s*)+$/,
   /^(?:[\u2013\u2014\u2015]|--)\s?\p{L}[^\r\n]*$/u,
   /^(?:\[[^\][]{1,120}\]|\([^()]{1,120}\))\.?$/,
-  /^(?:(?:from|to|b?cc|date|sent|subject|reply-to):[^\S\r\n][^\r\n]*(?:\r\n|\r|\n|$)){2}/i,
+  /^(?:(?:[-_*]{5,}|[-_* \t]*(?:original message|forwarded message|begin forwarded message:?)[-_* \t]*)[\r\n]+)?(?:(?:from|to|b?cc|date|sent|subject|reply-to):[^\S\r\n][^\r\n]*(?:\r\n|\r|\n|$)){2}/i,
   /^On\b[^]{1,300}\bwrote:$/,
   /^--[^\S\r\n]*(?:\r|\n|$)/,
-  /^(?:[^\r\n]{0,20}\b)?(?:regards|wishes|sincerely|faithfully|truly|cheers|thanks|thank you),[^\S\r\n]*[\r\n]/i,
+  /^(?:[^\r\n]{0,20}\b)?(?:best|regards|wishes|sincerely|faithfully|truly|cheers|thanks|thank you),[^\S\r\n]*[\r\n]/i,
   /,$/,
 ];
 const SUBJECT = /^(?:\ufeff?(?:from|to|b?cc|date|sent|reply-to):[^\S\r\n][^\r\n]*[\r\n]+){0,8}?\ufeff?subject:[^\S\r\n]+(\S[^\r\n]*)/i;
@@ -88,8 +88,9 @@ export const isAside = (text) => ASIDE.test(text);
 function isBeside(text) {
   const lines = cutLines(text.trim());
   if (isAside(text) || isRows(lines) || SMALL.some((each) => each.test(text.trim()))) return true;
-  if (lines.some((line) => MARKED.test(line) || RULE.test(line))) return false;
-  return STOPPED.test(text.trim()) || LINK.test(text) || lines.some((line) => line.split(/\s+/).length > HEADING_WORDS);
+  const underlines = (line, i) => i > 0 && RULE.test(line) && (line.includes("=") || !STOPPED.test(lines[i - 1].trim())); // else it is a break
+  if (lines.some((line, i) => MARKED.test(line) || underlines(line, i))) return false;
+  return lines.some((line) => RULE.test(line)) || STOPPED.test(text.trim()) || LINK.test(text) || lines.some((line) => line.split(/\s+/).length > HEADING_WORDS);
 }
 
 // A note by its number, and the caption of a figure and what is told of a mail, without the marks of Markdown.
