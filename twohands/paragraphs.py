@@ -198,7 +198,7 @@ def _find(
 ) -> Iterator[Span]:
     """Where paragraphs stand: pieces that are no headings and no notices, and runs of headings that are lists."""
     run: Run | None = None
-    headline: tuple[int, int] | None = None
+    headlines: list[tuple[int, int]] = []
     is_front = True  # no paragraph and no long headline came yet
     is_of_notice = False  # the piece before is a notice and ends with a colon, as "Notes to editors:"
     is_of_notes = False  # so does each item behind it
@@ -258,18 +258,23 @@ def _find(
         # What "7." counts may be chapters, and "7. Termination" a heading; in a list of clauses it is none.
         marker_read = marker if marker != "1." or ends_clause(raw.rstrip()) else ""
         ended = end_run(run, marker_read, is_front=is_front, is_next=is_next, is_led=is_behind_lead and bool(marker))
-        if headline is not None and is_open and not is_next:  # the text's own paragraphs end so, too
-            yield *headline, False
-        yield from ended
-        is_signed = False
-        run, is_front, headline = None, is_front and not ended, None
-        if is_front and not marker and _is_headline(text[span[0] : span[1]], n_words, is_open=is_open):
-            headline, is_front = span, False
+        is_front = is_front and not ended
+        is_signed, run = False, None
+        # Below a letterhead; two lines without a stop may be paragraphs as well.
+        is_below = len(headlines) == 1 and not ended and _LINE.search(text, *headlines[0]) is not None
+        may_be_headline = is_front or is_below
+        if may_be_headline and not marker and _is_headline(text[span[0] : span[1]], n_words, is_open=is_open):
+            headlines.append(span)
+            is_front = False
             continue
+        if is_open and not is_next:  # the text's own paragraphs end so, too
+            yield from ((*each, False) for each in headlines)
+        yield from ended
+        headlines = []
         is_front = False
         yield *span, False
     is_signature = is_signed and run is not None and run.n_words < FRONT_WORDS
-    for rest in list_rest(headline, None if is_signature else run):
+    for rest in list_rest(headlines, None if is_signature else run):
         yield *rest, False
 
 
@@ -337,8 +342,9 @@ def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int 
     labels are those of a paragraph read without its title. But so many of them in a row that they hold `LIST_WORDS`
     words are a list, and one paragraph; so are those that nothing follows, and items such as `(b) …` beside one that
     does end so. One line of at most `HEADLINE_WORDS` words before all paragraphs is a heading, too, if it does not end
-    a sentence and the paragraph behind it does. Rules, page numbers and tables of figures are never read, nor are
-    sign-offs, rights, contacts and the like (`notices.py`), unless there is nothing else.
+    a sentence and the paragraph behind it does; so are the lines of a letterhead, and both. Rules, page numbers and
+    tables of figures are never read, nor are sign-offs, rights, contacts and the like (`notices.py`), unless there is
+    nothing else.
 
     Args:
         text: the raw document.

@@ -118,6 +118,6 @@ def end_run(
     return list(run.part_lead(is_front=is_front)) if is_led else []
 
 
-def list_rest(headline: tuple[int, int] | None, run: Run | None) -> list[tuple[int, int]]:
-    """Say what is read at the end of a text, where nothing follows: a headline without a text, and a run."""
-    return [*([headline] if headline else []), *([(run.start, run.end)] if run else [])]
+def list_rest(headlines: list[tuple[int, int]], run: Run | None) -> list[tuple[int, int]]:
+    """Say what is read at the end of a text, where nothing follows: headlines without a text, and a run."""
+    return [*headlines, *([(run.start, run.end)] if run else [])]

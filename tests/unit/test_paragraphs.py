@@ -218,6 +218,10 @@ def test_a_long_headline_is_no_paragraph_where_the_paragraphs_end_sentences(gap)
     assert [p.text for p in split_paragraphs(gap.join([headline + " or after it, as others have it", LONG_A]))] != [
         LONG_A
     ]
+    letterhead = "The White Quay\nOffice of the Clerk to the Board of Ports\nLorn, North Quay\n3 May 2031"
+    for pieces in ([letterhead, headline], [letterhead, byline, headline], [letterhead]):
+        assert [p.text for p in split_paragraphs(gap.join([*pieces, LONG_A]))] == [LONG_A]
+    assert len(split_paragraphs(gap.join([letterhead, headline, headline, LONG_A]))) == 4
     assert split_paragraphs(f"{headline}\nin spring\n\n{LONG_A}")[0].text == f"{headline} in spring"
 
 
