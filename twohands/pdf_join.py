@@ -131,6 +131,29 @@ class _Joined:
         self.goes_on = False
 
 
+def _goes_on(above: list[str], below: list[str]) -> bool:
+    """Whether a sentence of a paragraph of several lines goes on in a block, which is no item of a list."""
+    last, first = above[-1].strip(MARKS), below[0].strip(MARKS)
+    is_open = len(above) > 1 and (last[-1:].islower() or last.endswith((",", "-")))
+    return is_open and first[:1].islower() and not read_marker(first)
+
+
+def _drop_single_edges(pages: list[list[list[str]]], short: float) -> list[list[list[str]]]:
+    """Leave out headers and footers within a sentence: of two pages none is known by coming again."""
+
+    def is_edge(blocks: list[list[str]], number: int) -> bool:
+        return len(blocks) > 1 and len(blocks[number]) == 1 and _is_heading(blocks, number % len(blocks), short)
+
+    kept = [*pages]
+    for number in range(1, len(kept)):
+        before, after = kept[number - 1], kept[number]
+        if before and is_edge(after, 0) and _goes_on(before[-1], after[1]):
+            kept[number] = after[1:]
+        elif after and is_edge(before, -1) and _goes_on(before[-2], after[0]):
+            kept[number - 1] = before[:-1]
+    return kept
+
+
 def _read_count(line: str) -> tuple[str, int] | None:
     """How a line is marked as a counted item, and which: (c) is the third of its kind."""
     found = _COUNTED.match(line)
@@ -174,9 +197,8 @@ def join_pages(pages: list[list[str]], *, titles: Collection[str] = ()) -> tuple
     short = find_short(pages)
     joined = _Joined(find_words(line.strip(MARKS) for page in pages for line in page))
     begins: list[tuple[int, int]] = []  # of each page: its first paragraph, and how much of it stands on pages before
-    for page in pages:
+    for blocks in _drop_single_edges([_cut_blocks(page) for page in pages], short):
         n_before = len(begins)
-        blocks = _cut_blocks(page)
         for number, block in enumerate(blocks):
             if block[0].startswith(CAPTION_MARK):
                 place = joined.add_caption(block)

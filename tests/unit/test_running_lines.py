@@ -53,3 +53,19 @@ def test_two_pages_have_no_running_lines():
     pages = [["Report", "One."], ["Report", "Two."]]
     assert strip_pages(pages) == pages
     assert strip_pages([["", "Report", "", "One.", ""], [], ["", "2"]]) == [["Report", "", "One."], [], []]
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("edge", ["Board of the harbour", "Report 12/2031"])
+def test_a_line_within_a_sentence_over_two_pages_is_a_header_or_a_footer(edge):
+    first = ["The board took back both of its piers, as the plan has", "it, and sold all that was left of the"]
+    second = ["yards to the savers of the town, which owned none.", "Nobody spoke of it."]
+    whole = " ".join([*first, *second])
+    assert join_lines([[*first, "", edge], second]) == whole
+    assert join_lines([first, [edge, "", *second]]) == whole
+    assert join_lines([["Piers", "", *first, "", edge], [], second]).count("\n\n") > 1  # a page stands between
+    # Above what begins anew, or an item, it may be a heading, and so may what is below a heading.
+    for below in (["The yards were sold to the savers."], ["a) the yards of the town", "and its piers."]):
+        assert edge in join_lines([first, [edge, "", *below]])
+    assert edge in join_lines([["Piers and yards of the"], [edge, "", *second]])
+    assert edge in join_lines([[*first[:1], "it, and sold all of them."], [edge, "", *second]])
