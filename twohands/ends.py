@@ -23,7 +23,7 @@ _ALL_CLOSERS = r"['\"\u2019\u201d\u2018\u201c)\]*_\u00ab\u00bb\u2039\u203a\u300d
 _STOPS = r".!?\u2026\u3002\u061f\u06d4\u0964\uff01\uff1f"
 _MORE_NOTES = (
     r"\[(?:[Nn]otes? )?\d{1,4}[a-z]?(?:[,;\u2013-]\s?\d{1,4})*\]|[\u2020\u2021]{1,3}"
-    r"|(?<=[^\W\d_]{2}[.!?\u2026])\(\d{1,3}\)|\[sic\]|[(\[]emphasis added[)\]]"
+    r"|(?<=[^\W\d_]{2}[.!?\u2026])\(\d{1,3}\)|[(\[]\d{6,7}[)\]]|\[sic\]|[(\[]emphasis added[)\]]"
     r"|[\u2600-\u27bf\u2b50\U0001f000-\U0001faff\ufe0f\u200d]++"  # pictures in posts
 )
 _ALL_NOTES = rf"(?:\s?(?:{_IN_BRACKETS}|{_SUPERSCRIPTS}|{_DIGITS}|{_MORE_NOTES}))*+"

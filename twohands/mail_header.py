@@ -6,6 +6,7 @@ from twohands.ends import ends_sentence
 
 MAX_HEADER_LINES = 1000
 PROSE_WORDS = 13  # of a field or of what it goes on with; so many are text
+_NAME_WORDS = 8  # of one of several, with what it is of
 
 _BLANK = re.compile(r"[^\S\r\n]*+(?:[\r\n]|\Z)")
 _BLANK_LINES = re.compile(r"(?:[^\S\r\n]*+[\r\n])*+")
@@ -32,6 +33,9 @@ Span = tuple[int, int]
 def _is_prose(match: re.Match[str], part: str) -> bool:
     """Whether a field's value, or what it goes on with, is text rather than names and addresses."""
     words = match[part].split()
+    names = match[part].split(";")
+    if len(names) > 1 and max(len(name.split()) for name in names) < _NAME_WORDS:  # as in "Lind, Ada (Ports); Tarn, Bo"
+        return False
     is_ended = part == "fold" and bool(words) and words[-1][-1] != ";" and ends_sentence(words[-1])
     return not match["technical"] and "@" not in match[part] and (is_ended or len(words) >= PROSE_WORDS)
 

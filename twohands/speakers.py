@@ -91,6 +91,12 @@ _STOP = re.compile(
     rf"(?: {_CAPITALS}){{1,3}}(?: pro tempore)?(?: of [A-Z]\w+(?: [A-Z]\w+){{0,2}})?{_BRACKETS})\.(?:\s|\Z)"
 )
 _ALONE = re.compile(rf"{_BEGIN}(?P<name>{_NAME}{_BRACKETS})[*_\s]{{0,9}}\Z")
+# `Ann Lee -- Chief Executive Officer` of calls with investors; a heading may be `Next Steps -- Energy`.
+_POST = re.compile(
+    rf"{_BEGIN}(?P<name>{_WORD}(?: {_WORD}){{1,4}}) (?:--|[\u2013\u2014]) [^.!?:]{{0,80}}"
+    r"\b(?:Analyst|Chair(?:man|woman)?|Chief|Counsel|Director|Economist|Founder|Head|Manager|Officer|Partner|President|Relations|Treasurer)\b"
+    r"[^.!?:]{0,60}\Z"
+)
 # Behind an office in a name, and no more: `General for Northern Ireland`, `of the Exchequer`, `Younger of Leckie`.
 _CAPITAL = rf"(?![a-z]){_WORD}"
 _BEHIND_OFFICE = re.compile(
@@ -151,6 +157,8 @@ def _read_name(line: str, *, is_whole: bool, comes_again: bool = False) -> str:
     for pattern in (_COLON, _STOP):
         if (found := pattern.match(line)) and _is_name(found["name"]):
             return _TIME.sub("", found["name"])
+    if is_whole and (found := _POST.match(line)) and _is_name(found["name"]):
+        return found["name"]
     if is_whole and (found := _ALONE.match(line)) and _is_name(found["name"]):
         name = _TIME.sub("", found["name"])
         is_headline = _has_title(name) and _may_be_headline(found["name"]) and not comes_again

@@ -24,6 +24,8 @@ def texts_of(text):
         f"________________________________\n{HEADER}",
         f"---------- Forwarded message ---------\n{HEADER}",
         "> " + HEADER.replace("\n", "\n> "),
+        "From: Lind, Ada (Ports); Tarn, Bo\nSent: 3 May 2031 10:12\nTo: Dell, Cy (Board of Trade); Orme, Di "
+        "(Treasury and Ports); Fen, Ed (Board of Quays)\nSubject: Loans",
         "-- \nAda Lind\nHead of Policy, Tide Institute\n+55 20 5555 0142 | www.tide.example",
     ],
 )
@@ -38,6 +40,7 @@ def test_what_stands_between_mails_is_not_read(between):
         "On 3 May 2031 the minister of ports and the clerk wrote:",
         "--\nA board of the state will set the price of each berth, and firms are to pay it.",
         "To: all who work for the makers of chips, and those who lend to them.",
+        "From: the minister\nSubject: the state will lend to the yards that build at home; it asks no more.",
     ],
 )
 def test_what_begins_alike_and_is_text_is_read(text):

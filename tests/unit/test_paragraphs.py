@@ -413,7 +413,17 @@ def test_a_note_behind_the_end_of_a_sentence_does_not_make_a_heading_of_it(note)
     ("end", "read"),
     [
         (f"the mills{end}", f"the mills{end}")
-        for end in (".(2)", ".\\2\\", ".\u2020", ". [2, 3]", ".[Note 3]", ". [sic]", "! \U0001f44f")
+        for end in (
+            ".(2)",
+            ".\\2\\",
+            ". (901234)",
+            "? [904212]",
+            ".\u2020",
+            ". [2, 3]",
+            ".[Note 3]",
+            ". [sic]",
+            "! \U0001f44f",
+        )
     ]
     + [
         ("[the mills.](https://a.example/x)", "the mills."),

@@ -307,3 +307,14 @@ def test_whom_a_letter_that_is_read_out_addresses_does_not_speak():
     assert speakers_of(*pieces) == ["Ms. REED", "Ms. REED", "Mr. LI", "Ms. REED"]
     named = [piece.replace("REED", "DEAR").replace("Dear Senator", "To Senator") for piece in pieces]
     assert speakers_of(*named)[0] == "Ms. DEAR"
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("dash", ["--", "\u2013", "\u2014"])
+def test_a_name_with_a_post_behind_a_dash_speaks_below(dash):
+    chief, analyst = f"Ada M. Reed {dash} Chief Executive Officer", f"**Bo Li {dash} Quay Bank {dash} Analyst**"
+    assert speakers_of(chief, LONG, analyst, OTHER, chief, OTHER) == ["Ada M. Reed", "Bo Li", "Ada M. Reed"]
+    headings = [f"Next Steps {dash} Energy", LONG, f"Main Aims {dash} Trade", OTHER]
+    assert not any(speakers_of(*headings, *headings))
+    said = f"Ada Reed {dash} Chief of the yards, as she calls herself {dash} would not say."
+    assert not any(speakers_of(said, said, f"Bo Li {dash} he is an Analyst: {LONG}", said))
