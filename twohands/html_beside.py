@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from twohands.html_sizes import Size, is_heading
+
 # The first or the last word of a class. Not of an id: headings have ids made of their words.
 _WORDS = {
     "advert", "adverts", "advertisement", "breadcrumb", "breadcrumbs", "cookie", "cookies", "nav", "navbar",
@@ -28,6 +30,8 @@ _PARTS = re.compile(r"[-_]+")
 _CAPTION = re.compile(r"(?:[\w-]+[-_])?caption(?:[-_]+(?:text|body|content))?")
 # Of pictures by their names; others may be of a film that is written down, or set over a slide with the text.
 _OF_PICTURES = {"figure", "gallery", "image", "img", "media", "photo", "picture", "thumb", "wp"}
+_FRAME_LEVELS = 3  # around a list of links
+_HOLDERS = {"div", "nav", "ol", "section", "table", "ul"}
 _OF_TEXT = {"banner", "carousel", "closed", "hero", "slide", "slider"}
 # Of blockquotes in mails, beside `type=cite`: one alone may be of what the writer quotes of a law.
 _OF_MAILS = {"gmail_quote", "protonmail_quote", "yahoo_quoted", "moz-cite", "tutanota_quote"}
@@ -71,6 +75,34 @@ def is_beside(classes: Iterable[str], name: str, *, is_linked: bool) -> bool:
         if each in _CLASSES or parts[0] in _FIRST_WORDS or not words.isdisjoint({parts[0], parts[-1]}):
             return True
     return False
+
+
+def list_heading(tag: Any) -> list[Any]:  # noqa: ANN401 - a tag of an optional library
+    """The heading of an element that is the last of its holder, which would head nothing without it; empty else."""
+    before = tag.find_previous_sibling()
+    is_last = before is not None and tag.find_next_sibling() is None
+    return [before] if is_last and before.name != "h1" and is_heading(before) else []
+
+
+def is_list_of_links(tag: Any, size: Size) -> bool:  # noqa: ANN401 - a tag of an optional library
+    """Say whether an element holds nothing but links, several of them: to other pages, or to parts of this one.
+
+    Args:
+        tag: of an optional library.
+        size: its own.
+
+    Returns:
+        False where what stands before it ends with a colon, as before points that are told of elsewhere, too.
+    """
+    if tag.name not in _HOLDERS or size.has_title or size.n_links < 2 or not 0 < size.n_words == size.n_link_words:
+        return False
+    for _ in range(_FRAME_LEVELS):  # what it is framed by is no list then, and it is asked of itself, too
+        if before := tag.find_previous_sibling():
+            return not before.get_text().rstrip().endswith(":")
+        if tag.parent is None:
+            break
+        tag = tag.parent
+    return True
 
 
 def holds_notes(classes: Iterable[str], role: str) -> bool:

@@ -29,6 +29,7 @@ class Size:
     has_comment: bool = False  # marked as one of a reader
     has_title: bool = False
     n_link_words: int = 0
+    n_links: int = 0
     has_no_item: bool = False  # something within is one of `_NO_ITEM`
 
 
@@ -83,6 +84,7 @@ def measure(soup: Any, bs4: ModuleType) -> dict[int, Size]:  # noqa: ANN401 - a 
             above.max_line_words = max(above.max_line_words, size.max_line_words)
             above.has_main |= size.has_main or is_main(node)
             above.n_link_words += size.n_words if node.name == "a" else size.n_link_words
+            above.n_links += size.n_links + (node.name == "a")
             above.has_no_item |= size.has_no_item or node.name in _NO_ITEM
             above.has_title |= size.has_title or node.name == "h1"
             above.has_comment |= size.has_comment or any(map(_COMMENT.search, list_classes(node)))

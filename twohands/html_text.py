@@ -11,7 +11,7 @@ from typing import Any
 
 from twohands.charsets import decode, decode_faulty, find_codec, find_marked_codec, is_mostly_utf_8
 from twohands.errors import FileReadError
-from twohands.html_beside import is_beside, is_quoted_mail
+from twohands.html_beside import is_beside, is_list_of_links, is_quoted_mail, list_heading
 from twohands.html_markup import simplify_markup
 from twohands.html_points import holds_points
 from twohands.html_sizes import BLOCKS, Size, descend, find_role, is_heading, is_main, list_classes, measure
@@ -225,7 +225,7 @@ def _drop_hidden(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of
 
 
 def _drop_named(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of an optional library
-    """Take away what its class or id calls a menu, an advertisement, an offer or a notice on cookies.
+    """Take away lists of links, and what its class or id calls a menu, an advertisement, offers or notices on cookies.
 
     What holds the title or the article is none, nor is a large part of the page that has paragraphs.
     """
@@ -247,6 +247,9 @@ def _drop_named(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of 
     # Together: the paragraphs of a page may all be called so.
     if sum(sizes[id(tag)].n_chars for tag in found if has_prose(tag)) * 2 < n_all:
         _drop_seen(found, bs4)
+    links = _find_outermost(soup, lambda tag: is_list_of_links(tag, sizes[id(tag)]), bs4)
+    if sum(sizes[id(tag)].n_chars for tag in links) * 2 < n_all:
+        _drop_seen([*(each for tag in links for each in list_heading(tag)), *links], bs4)
 
 
 def _drop_quoted_mail(soup: Any, bs4: ModuleType) -> list[str]:  # noqa: ANN401 - a tag of an optional library

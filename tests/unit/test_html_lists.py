@@ -189,3 +189,21 @@ def test_what_an_encyclopedia_sets_beside_its_text_is_not_read():
     page += f"<ol class=references><li><a href=x>^</a> {OFFER}</li></ol>"
     assert read(page)[0].startswith(f"## Loans\n\n{FIRST}")
     assert read(page)[1] == [FIRST]
+
+
+@pytest.mark.issue(4)
+def test_a_list_of_links_beside_an_article_is_not_read_and_one_that_is_led_or_all_there_is_is():
+    article = f"<main><h1>Yards</h1><p>{FIRST}</p><p>{SECOND}</p>{{}}</main>"
+    links = [f"<a href=x>{text}</a>" for text in ("Who owns the yards?", *PLEDGES)]
+    rows = "".join(f"<div class=row>{link}</div>" for link in links)
+    for beside in (items(links), f"<div>{rows}</div>", f"<section>{items(links)}</section>"):
+        text, paragraphs = read(article.format(f"<h2>Related content</h2>{beside}"))
+        assert paragraphs == [FIRST, SECOND]
+        assert "Related" not in text
+        text, paragraphs = read(article.format(f"<h2>Yards of the town</h2>{beside}<p>{SECOND}</p>"))
+        assert paragraphs == [FIRST, SECOND, SECOND]
+        assert "## Yards of the town" in text
+        assert "Who owns the yards?" in read(article.format(f"<p>We will say:</p>{beside}"))[0]
+    assert "Who owns the yards?" in read(items(links))[0]
+    for text in (f"<p>{links[0]} {links[1]}</p>", items([f"{link}, he said" for link in links]), items(links[:1])):
+        assert "Who owns the yards?" in read(article.format(text))[0]
