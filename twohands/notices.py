@@ -63,7 +63,7 @@ _NOTICE = re.compile(
     r"\W?forward[- ]looking\W{1,2}(?:information|statements?)\b(?!\W{0,2}\s(?:for|from|on|to)\b)"
     r"|(?-i:SOURCE:? [A-Z])[^.]{1,60}\.?\Z"
     # Below a figure: names alone, or what was done with their figures; "Sources: State to buy the yards" is news.
-    r"|sources?:[*_]*\s(?-i:[A-Z])(?=\S*(?: \S+){0,2}\Z"
+    r"|sources?:[*_]*\s(?-i:[A-Z])(?=\S*(?:\s(?-i:[A-Z]\S*|and|for|of|the)){0,9}\Z"
     r"|.{0,300}\b(?:calculations|computations|elaboration|estimates|projections)\W*\Z)"
     r"|\[FR Doc\. \d|billing code \d[\w-]+\W*\Z|document (?-i:[A-Z]{2}[A-Z\d]{2,}\d[\da-z]{9,})\Z"
     r"|load-date:\s*(?:\w{3,9} )?\d|publication-type:|length:\s+[\d,]{1,7} words\s*?(?:[\r\n]|\Z)"

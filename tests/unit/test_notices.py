@@ -60,6 +60,7 @@ NOTICES = [
     "**Table A.1: Yards by owner**\n*Notes:* Without those that were shut.\nSources: The ministry.",
     "Sources: National authorities; Tide data; and calculations by the staff of the Bank of Lorn, as\nestimates.",
     "*Source:* Tide Bank.",
+    "Source: Central Bank of Lorn and the House of Trade.",
     "Our mailing address is:\nTide Letters, 2 Dock Street, Lorn",
     "Want to change how you receive these emails?\nYou can update your preferences or unsubscribe from this list.",
 ]
