@@ -15,7 +15,7 @@ from twohands.cli import cli
 _ORDINALS = ("base", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
 STAGES = [f"twohands-{which}" for which in _ORDINALS]
 LATER = ["twohands-tenth", "twohands-eleventh"]
-LARGE = [f"twohands-large{which}" for which in ("-base", "-second", "-third", "-fourth", "")]
+LARGE = ["twohands-large-base", "twohands-large-second", "twohands-large-third", "twohands-large"]
 
 pytestmark = pytest.mark.skipif(
     shutil.which("make") is None or not (ROOT / "Makefile").is_file(), reason="needs make and a checkout"
