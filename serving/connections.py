@@ -34,6 +34,9 @@ LEAST_IDLE_S = 5.0
 _REFUSED_HEADER_TIMEOUT_S = 3.0
 # How often it is looked whether a client is still there of whose body nothing is read for the moment.
 LOOK_S = 1.0
+# What has come is read in one go, each chunk of a body by itself: of chunks of one byte the 256 kB that asyncio takes
+# at once held the event loop for half a second, and probes with it (#5).
+READ_BYTES = 8192
 # In the state of a request's scope: the connection is one too many.
 IS_TOO_MANY = "is_one_too_many"
 # There, too: nothing of the body is waited for.
@@ -78,6 +81,7 @@ class TimedConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # of asyncio's own, on which `loop` is set
         # asyncio does so for sockets whose protocol number is known, which of a listener that it was given it is not:
         # a body would then wait for the client to acknowledge its headers, 40 ms on every connection that is kept.
         with contextlib.suppress(OSError):  # macOS refuses it for a client that has gone already

@@ -208,6 +208,27 @@ def test_a_body_of_two_lengths_is_the_last_of_its_connection(served):
     assert answer.count(b"HTTP/1.1 ") == 1  # what a proxy may have taken for a part of the body was not answered
 
 
+@pytest.mark.issue(5)
+def test_a_body_in_tiny_chunks_lets_others_between(served, monkeypatch):
+    read, handle, counts = LenientConnection.next_event, TimedConnection.data_received, [0]
+
+    def count_event(self):
+        counts[-1] += 1
+        return read(self)
+
+    def begin_count(self, data):
+        counts.append(0)
+        handle(self, data)
+
+    monkeypatch.setattr(LenientConnection, "next_event", count_event)
+    monkeypatch.setattr(TimedConnection, "data_received", begin_count)
+    head = GET.replace(b"GET /healthz", b"POST /v1/classify") + b"content-type: application/json\r\n"
+    answer = exchange(served, head + b"connection: close\r\n" + CHUNKED, b"1\r\n1\r\n" * 50_000 + b"0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert sum(counts) > 50_000
+    assert max(counts) < 2500  # each takes ten microseconds, in which nobody else is answered
+
+
 def test_asking_for_another_protocol_is_passed_over_in_silence(served, caplog):
     with connect(served) as connection:
         connection.sendall(
