@@ -16,10 +16,10 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from serving.failures import MAX_FAULTS
-from serving.strict_json import Mend, Place, read_json
+from serving.strict_json import Mend, Place, TooManyValuesError, read_json
 from serving.tei_info import TeiInfo
 from twohands.cautions import Caution
-from twohands.errors import InputTypeError, JsonError
+from twohands.errors import BodyTooLargeError, InputTypeError, JsonError
 from twohands.taxonomy import ProblemType
 
 SchemaT = TypeVar("SchemaT", bound=BaseModel)
@@ -304,7 +304,8 @@ def parse_request(body: bytes) -> ClassifyRequest:
 
     Raises:
         InputTypeError: its only text has one.
-        JsonError: see `parse_as`.
+        BodyTooLargeError: see `parse_as`.
+        JsonError: likewise.
         RequestValidationError: likewise.
     """
     return parse_as(ClassifyRequest, body, mend=_mend_input)
@@ -322,12 +323,15 @@ def parse_as(schema: type[SchemaT], body: bytes, *, mend: Mend | None = None) ->
         The checked request.
 
     Raises:
+        BodyTooLargeError: it has more values than are read, whatever its bytes.
         JsonError: the body is not JSON; the message says where, not what.
         RequestValidationError: it is JSON of another shape.
     """
     try:
         # Some editors and shells put a byte order mark before what they write; RFC 8259 lets a reader pass over it.
         content = read_json(body.removeprefix(b"\xef\xbb\xbf"), name="the body", mend=mend)
+    except TooManyValuesError as error:
+        raise BodyTooLargeError(str(error)) from error
     except ValueError as error:
         raise JsonError(str(error)) from error
     try:

@@ -1,6 +1,7 @@
 """Owns bytes -> a JSON value, strictly, or words for why there is none."""
 
 import json
+import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +18,18 @@ Mend = Callable[[Place, str], object]
 
 _HALF = "half of a surrogate pair such as \\ud83d stands"
 _HOW = "as where a text was cut amid an emoji"
-# More are not looked through on the event loop; a request of a hundred texts, or a thousand tasks, has fewer.
+# More are not read: 2 MB of them held the event loop for half a second before they were refused (#5). A request of a
+# hundred texts, or a thousand tasks, has fewer.
 _MOST_VALUES = 100_000
+_BEFORE_VALUES = (b",", b"[", b"{")
+_LOOKED_AT_ONCE = 65_536
+_BACKSLASHES = re.compile(rb"\\*")
 _MOST_HALVES = 5_000  # texts that have one, each of which costs ten times as much as another value
 _MOST_LEVELS = 200  # as many as the parser reads where no text has a half
+
+
+class TooManyValuesError(ValueError):
+    """The JSON is refused before it is read: it has more values than any request."""
 
 
 def read_json(content: bytes | bytearray, *, name: str, mend: Mend | None = None) -> Any:  # noqa: ANN401 - any value
@@ -35,8 +44,11 @@ def read_json(content: bytes | bytearray, *, name: str, mend: Mend | None = None
         The value.
 
     Raises:
+        TooManyValuesError: it has more than a hundred thousand.
         ValueError: it is none; the message says where, not what.
     """
+    if _has_too_many_values(content):
+        raise TooManyValuesError(f"{name} has more than {_MOST_VALUES} values; send less in one request")
     try:
         return from_json(content, allow_inf_nan=False, cache_strings="keys")
     except ValueError as error:
@@ -52,6 +64,29 @@ def read_json(content: bytes | bytearray, *, name: str, mend: Mend | None = None
         return _mend_halves(value, mend or _refuse)
     except ValueError as error:
         raise ValueError(f"{name} is not valid JSON: {error}") from error
+
+
+def _has_too_many_values(content: bytes | bytearray) -> bool:
+    """Whether JSON has too many values, found without reading it and no further than it takes to tell."""
+    if len(content) < 2 * _MOST_VALUES:  # each has a byte of its own, and one before or behind it
+        return False
+    n_values, start, is_within = 0, 0, False
+    while start < len(content):
+        end = start + _LOOKED_AT_ONCE
+        if content[end - 1 : end] == b"\\":  # what it escapes is not parted from it
+            end = _BACKSLASHES.match(content, end).end() + 1  # type: ignore[union-attr]  # it matches anywhere
+        piece = content[start:end]
+        if b"\\" in piece:
+            piece = piece.replace(rb"\\", b"").replace(rb"\"", b"")
+        # What stands between each second pair of quotes is no text; prose may have as many commas.
+        parts = piece.split(b'"')
+        outside = b"".join(parts[is_within::2])
+        n_values += sum(map(outside.count, _BEFORE_VALUES))
+        if n_values > _MOST_VALUES:
+            return True
+        is_within ^= len(parts) % 2 == 0
+        start = end
+    return False
 
 
 def _refuse(_place: Place, _fault: str) -> None:
@@ -113,13 +148,12 @@ def _mend_halves(value: object, mend: Mend) -> object:
     if isinstance(value, str):
         return _mend_text(value, tuple, mend)
     waiting: deque[_Waiting] = deque([_Waiting(value)])
-    n_values = n_halves = 0
+    n_halves = 0
     while waiting:
         here = waiting.popleft()
         holder = here.holder
         for key, child in holder.items() if isinstance(holder, dict) else enumerate(holder):
-            n_values += 1
-            if n_values > _MOST_VALUES or n_halves > _MOST_HALVES:
+            if n_halves > _MOST_HALVES:
                 raise ValueError(f"{_HALF} in one of its texts, {_HOW}")
             if isinstance(key, str) and _find_half(key) is not None:
                 raise ValueError(f"{_name_place(here.find_place())}{_HALF} in the name of a field")

@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from serving.corrections.schemas import CorrectionRequest
 from serving.document_schemas import DocumentRequest
 from serving.failures import STATUS_BY_ERROR, describe_validation, find_status
+from serving.ndjson import read_row
 from serving.protocols.inference_v2 import InferRequest
 from serving.protocols.label_studio import PredictRequest
 from serving.protocols.lists import ListRequest
@@ -170,10 +171,36 @@ async def test_where_a_half_fails_the_request_its_place_is_named(client, half, p
     assert "at character 7, as where a text was cut amid an emoji" in message
 
 
-@pytest.mark.issue(4)
-def test_what_is_large_is_looked_through_only_so_far():
-    with pytest.raises(ValueError, match="stands in one of its texts, as where"):
-        read_json(b"[" + b"0," * 100_000 + rb'"\ud83d"]', name="the body")
+@pytest.mark.issue(5)
+@pytest.mark.parametrize("many", [b"0,", b'"",', b"[],", b"[" * 100 + b"]" * 100 + b",", b'{"a":0},'])
+@pytest.mark.parametrize("before", [b'[0,"', rb'["\ud83d","'])
+def test_what_has_too_many_values_is_not_read_at_all(monkeypatch, before, many):
+    """2 MB of them held the event loop for half a second, and 10 MB as a document for more than one."""
+    monkeypatch.setattr("serving.strict_json.from_json", lambda *_, **__: pytest.fail("it was read"))
+    content = before + rb"a, [b], \"{c}\", \\" + b'",' + many * (500_000 // len(many)) + b"0]"
+    with pytest.raises(ValueError, match="more than 100000 values"):
+        read_json(content, name="the body")
+
+
+@pytest.mark.issue(5)
+def test_a_text_with_as_many_commas_is_read():
+    text = 'a, [b], "{c}", \\ and,' * 60_000
+    sent = {"inputs": [text, "b"], "thresholds": {"c": 0.5}}
+    for content in (json.dumps(sent).encode(), bytearray(json.dumps(sent).encode())):
+        assert read_json(content, name="the body") == sent
+    most = b"[" + b"0," * 99_998 + b" " * 100_000 + b"0]"
+    assert len(read_json(most, name="the body")) == 99_999
+
+
+@pytest.mark.issue(5)
+async def test_a_body_of_too_many_values_is_refused_as_too_large(client):
+    content = b'{"inputs": [' + b"[]," * 100_000 + b"[]]}"
+    response = await client.post("/v1/documents", content=content, headers=JSON)  # its bodies may be larger
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "body_too_large")
+    for schema in (ClassifyRequest, ListRequest, InferRequest, PredictRequest, CorrectionRequest):
+        with pytest.raises(errors.BodyTooLargeError, match="more than 100000 values"):
+            parse_as(schema, content)
+    assert isinstance(read_row(content, 1).text, errors.RowError)
 
 
 @pytest.mark.issue(5)
