@@ -21,6 +21,7 @@ from serving.departures import CALLS_LOSE_CONNECTION, LOSE_CONNECTION
 from serving.failures import shape_failure
 from serving.limits import make_request_id
 from serving.request_lines import LenientConnection
+from serving.telling import SparseTelling
 from twohands.errors import HeadersTooLargeError
 
 _LOGGER = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class TimedConnection(H11Protocol):
     look_s = LOOK_S
     max_connections = sys.maxsize
     max_refused = N_REFUSED_AT_ONCE
+    telling = SparseTelling()  # of what is no HTTP, which needs no key and of which a client can send any amount
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - as uvicorn makes it
         """Take what uvicorn gives."""
@@ -152,8 +154,9 @@ class TimedConnection(H11Protocol):
         request_id = make_request_id()
         response = shape_failure(error, request_id)
         status = response.status_code
-        facts = {"request_id": request_id, "status": status}
-        _LOGGER.warning("what is no HTTP was refused with %(status)s", facts, extra={"facts": facts})
+        if (n_untold := self.telling.count()) is not None:
+            facts = {"request_id": request_id, "status": status} | ({"n_untold": n_untold} if n_untold else {})
+            _LOGGER.warning("what is no HTTP was refused with %(status)s", facts, extra={"facts": facts})
         # The date is among the server's own headers.
         headers = [*self.server_state.default_headers, *response.raw_headers, (b"connection", b"close")]
         answer = h11.Response(status_code=status, headers=headers, reason=HTTPStatus(status).phrase.encode())
@@ -248,6 +251,5 @@ def bound_connections(max_connections: int, max_refused: int = N_REFUSED_AT_ONCE
     Returns:
         For uvicorn's `http`.
     """
-    return type(
-        "BoundedConnection", (TimedConnection,), {"max_connections": max_connections, "max_refused": max_refused}
-    )
+    bounds = {"max_connections": max_connections, "max_refused": max_refused, "telling": SparseTelling()}
+    return type("BoundedConnection", (TimedConnection,), bounds)

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 
 import h11
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from serving.clients import ClientLimits
 from serving.connections import TimedConnection
 from serving.keys import make_key, write_keys
+from serving.rates import RateLimiter
 from serving.request_lines import LenientConnection
 from serving.settings import ServeSettings
 from tests.serving.running import run_server
@@ -132,6 +134,19 @@ def test_a_stream_whose_body_breaks_is_cut_and_logged_as_no_fault_of_ours(served
         connection.sendall(b"zz\r\n")
         assert not read_all(connection).endswith(b"0\r\n\r\n")  # what broke off must not look whole
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.issue(5)
+def test_what_is_no_request_fills_no_log(tiny_model, classifier, caplog, monkeypatch):
+    now_s = 0.0
+    monkeypatch.setattr("serving.telling.RateLimiter", partial(RateLimiter, clock=lambda: now_s))
+    with run_server(ServeSettings(model=str(tiny_model)), classifier) as url:
+        for _ in range(100):
+            assert exchange(url, b"\x16\x03\x01\x02\x00\r\n\r\n").startswith(b"HTTP/1.1 400")
+        now_s = 1.0
+        exchange(url, b"\x16\x03\x01\x02\x00\r\n\r\n")
+    told = [record.facts for record in caplog.records if record.name == "serving.connections"]
+    assert [facts.get("n_untold") for facts in told] == [None] * 60 + [40]
 
 
 @pytest.mark.issue(4)
