@@ -1,6 +1,7 @@
-"""Owns the reading of foreign documents: HTML, PDF, .docx and mails in a process of their own, bounded in time, memory.
+"""Owns the reading of documents: all but short text in a process of its own, bounded in time and memory.
 
 A file from anywhere may be made to cost hours or gigabytes; the process that reads it is the only one it can harm.
+And some pieces of the reading of a long text take a second, in which no other thread of Python's runs.
 Run as a program with SUFFIX, SECONDS and perhaps CHARSET, it reads the document from standard input.
 """
 
@@ -19,10 +20,13 @@ from twohands.errors import DocumentError, DocumentReaderError, FileReadError, M
 _LOGGER = logging.getLogger(__name__)
 
 _NAME = "the document"
+# More of a text, in bytes to be read or characters to be split, is for another process: of 10 MB the pieces that let no
+# other thread run held the event loop for up to four seconds (#5). One starts in half a second.
+MOST_HERE = 1_000_000
 _MAX_MEMORY_BYTES = 1_500_000_000
 _FAILED = 3
 # What the program writes first: one that ends without it never came to the document, whose fault it is not then.
-_STARTED = b"+"
+STARTED = b"+"
 _MAX_TOLD_CHARS = 2000
 _NOT_STARTED = "the reader of documents did not start; send the document again in a while, or its text alone"
 
@@ -44,15 +48,48 @@ async def extract(content: bytes, *, suffix: str, timeout_s: float, charset: str
         MissingExtraError: HTML, PDF, .docx or .eml without the extra `documents`.
         DocumentReaderError: the process that would read it did not start; the log says why.
     """
-    if suffix == ".txt":
+    if suffix == ".txt" and len(content) <= MOST_HERE:
         try:
             return await asyncio.to_thread(extract_document, content, suffix=suffix, name=_NAME, charset=charset)
         except FileReadError as error:
             raise DocumentError(str(error)) from error
-    command = make_command("serving.extract", suffix, str(max(1, round(timeout_s))), *([charset] if charset else []))
+    instead = "send it in parts" if suffix == ".txt" else "send its text instead"
+    arguments = suffix, str(whole_seconds(timeout_s)), *([charset] if charset else [])
+    try:
+        code, output = await ask_program("serving.extract", *arguments, content=content, timeout_s=timeout_s)
+    except TimeoutError as error:
+        raise DocumentError(f"{_NAME} took longer than {timeout_s:g} s to read; {instead}") from error
+    if code == 0:
+        return await asyncio.to_thread(_read_output, output)
+    if code != _FAILED:
+        raise DocumentError(f"{_NAME} took too much time or memory to read; {instead}")
+    fault = json.loads(_decode(output))
+    kind = MissingExtraError if fault["code"] == MissingExtraError.code else DocumentError
+    raise kind(fault["message"])
+
+
+async def ask_program(module: str, *arguments: str, content: bytes, timeout_s: float) -> tuple[int | None, bytes]:
+    """Run a module that calls `tell_start` once it is loaded; once this has ended, no process goes on with it.
+
+    Args:
+        module: by its full name.
+        *arguments: of the program.
+        content: for its standard input.
+        timeout_s: longest time it may take.
+
+    Returns:
+        Its exit code and what it wrote, `STARTED` and all.
+
+    Raises:
+        TimeoutError: it took too long.
+        DocumentReaderError: it did not start; the log says why.
+    """
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            *make_command(module, *arguments),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
         )
     except OSError as error:  # too many processes or open files, or no memory, for a moment
         _LOGGER.error("the reader of documents could not be started: %s", error.strerror)  # noqa: TRY400 - all there is
@@ -60,29 +97,26 @@ async def extract(content: bytes, *, suffix: str, timeout_s: float, charset: str
     try:
         async with asyncio.timeout(timeout_s):
             output, told = await process.communicate(content)
-    except TimeoutError as error:
-        raise DocumentError(f"{_NAME} took longer than {timeout_s:g} s to read; send its text instead") from error
     finally:
         # Also where the client left: readers of those who did would add up to more than may read at once.
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.communicate()  # not `wait`, which some Pythons end only when the pipes are read out
-    if not output.startswith(_STARTED):
+    if not output.startswith(STARTED):
         why = told.decode("utf-8", "replace")[-_MAX_TOLD_CHARS:].strip()  # from before it was given anything to read
         _LOGGER.error("the reader of documents ended with %s before it began: %s", process.returncode, why)
         raise DocumentReaderError(_NOT_STARTED)
-    if process.returncode == 0:
-        return await asyncio.to_thread(_read_output, output)
-    if process.returncode != _FAILED:
-        raise DocumentError(f"{_NAME} took too much time or memory to read; send its text instead")
-    fault = json.loads(_decode(output))
-    kind = MissingExtraError if fault["code"] == MissingExtraError.code else DocumentError
-    raise kind(fault["message"])
+    return process.returncode, output
+
+
+def whole_seconds(timeout_s: float) -> int:
+    """For a bound on CPU time, which is in whole seconds."""
+    return max(1, round(timeout_s))
 
 
 def _decode(output: bytes) -> str:
-    return str(memoryview(output)[len(_STARTED) :], "utf-8", "replace")  # no copy of what may be large
+    return str(memoryview(output)[len(STARTED) :], "utf-8", "replace")  # no copy of what may be large
 
 
 def _read_output(output: bytes) -> DocumentText:
@@ -90,14 +124,15 @@ def _read_output(output: bytes) -> DocumentText:
     return DocumentText(text, *json.loads(told))
 
 
-def _tell_start() -> None:
+def tell_start() -> None:
     """Say that all is loaded, and from here on nothing more on standard error: libraries may quote the document."""
-    sys.stdout.buffer.write(_STARTED)
+    sys.stdout.buffer.write(STARTED)
     sys.stdout.buffer.flush()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
-def _bound_resources(timeout_s: int) -> None:
+def bound_resources(timeout_s: int) -> None:
+    """Bound what this process may take, in CPU seconds and bytes."""
     # macOS on ARM maps some 400 GB into every process and refuses a bound below that: there time alone is bounded.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
@@ -120,7 +155,7 @@ def main(suffix: str, timeout_s: int, charset: str | None = None) -> int:
         The exit code.
     """
     content = sys.stdin.buffer.read()
-    _bound_resources(timeout_s)
+    bound_resources(timeout_s)
     try:
         document = extract_document(content, suffix=suffix, name=_NAME, charset=charset)
     except (FileReadError, MissingExtraError) as error:
@@ -132,5 +167,5 @@ def main(suffix: str, timeout_s: int, charset: str | None = None) -> int:
 
 
 if __name__ == "__main__":
-    _tell_start()
+    tell_start()
     sys.exit(main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))

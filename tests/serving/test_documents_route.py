@@ -555,6 +555,54 @@ async def test_splitting_ends_with_its_time_and_with_its_client_and_at_its_bound
         await split_in_time(LINES, limit_chars=500, max_paragraphs=50, timeout_s=60)
 
 
+SPOKEN = """# Reading of the plan
+
+MR. REED: The plan is to fund two makers of tools.\r\n- It costs little.
+MS. HALE: The market would do it for less, as it did before.
+
+{long}
+
+1\n00:00:01,000 --> 00:00:02,000\nState money is spent on the plants.
+
+2\n00:00:02,000 --> 00:00:04,000\nand on the roads to them. 计划 \U0001f600
+"""
+
+
+@pytest.mark.issue(5)
+async def test_long_text_is_read_and_split_by_processes_that_find_the_same(client, monkeypatch):
+    """Of 10 MB some pieces of that took seconds, in which no thread ran and nothing else was answered."""
+    text, start, programs = SPOKEN.format(long="plan " * 200), asyncio.create_subprocess_exec, []
+
+    async def note_start(*command, **named):
+        programs.extend(part for part in command if part.startswith("serving."))
+        return await start(*command, **named)
+
+    monkeypatch.setattr("serving.extract.asyncio.create_subprocess_exec", note_start)
+    here = await send(client, text.encode())
+    assert programs == []
+    for module in (extracting, splitting):
+        monkeypatch.setattr(module, "MOST_HERE", 100)
+    elsewhere = await send(client, text.encode())
+    assert programs == ["serving.extract", "serving.splitting"]
+    assert here.status_code == 200
+    assert elsewhere.json() == here.json()
+    found = here.json()["paragraphs"]
+    assert any("error" in each for each in found)
+    assert any("section" in each for each in found)
+
+    wanted = {"limit_chars": 100_000, "timeout_s": 60}
+    paragraphs = await split_in_time(text, max_paragraphs=50, **wanted)
+    assert paragraphs == await splitting._split_here(text, max_paragraphs=50, **wanted)
+    with pytest.raises(DocumentError, match="more than 2 paragraphs"):
+        await split_in_time(text, max_paragraphs=2, **wanted)
+    with pytest.raises(DocumentError, match="holds no text"):
+        await split_in_time("\n" * 200, max_paragraphs=2, **wanted)
+    with pytest.raises(DocumentError, match="took too long to be split"):
+        await split_in_time(text, limit_chars=500, max_paragraphs=50, timeout_s=0.01)
+    with pytest.raises(DocumentError, match="send it in parts"):
+        await extract(text.encode(), suffix=".txt", timeout_s=0.01)
+
+
 @pytest.mark.issue(4)
 async def test_a_document_of_long_paragraphs_is_asked_for_in_parts_that_can_be_done_in_time(tiny_model, classifier):
     n_labels, n_begun = 7, 0
