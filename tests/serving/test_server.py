@@ -26,7 +26,7 @@ class Running:
         self.lines = []
         self.is_ready = threading.Event()
         self.server = make_server(settings, classifier, url=make_url(self.listener), announce=self._announce)
-        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]})
+        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]}, daemon=True)
 
     def _announce(self, line):
         self.lines.append(line)
