@@ -626,14 +626,14 @@ async def test_a_document_of_long_paragraphs_is_asked_for_in_parts_that_can_be_d
 EMBARGO = "An embargo. The embargo. Embargo a plan. The embargo."  # one window, and four without a sentence
 
 
-def make_slow_app(tiny_model, classifier, is_slow):
-    """An app whose model takes a fifth of a second for windows that `is_slow` finds so, and a list of these."""
+def make_slow_app(tiny_model, classifier, is_slow, *, each_s=0.2):
+    """An app whose model takes so long for a window that `is_slow` finds so, and a list of these."""
     slow = []
 
     def run_batch(windows):
         if is_slow(windows[0]):
             slow.append(windows[0])
-            time.sleep(0.2)
+            time.sleep(each_s)
         return classifier.session.run_batch(windows)
 
     settings = ServeSettings(model=str(tiny_model), request_timeout_s=0.7, document_timeout_s=5)
@@ -686,8 +686,8 @@ async def test_what_was_too_long_to_be_explained_is_not_waited_for_again(tiny_mo
 @pytest.mark.issue(4)
 async def test_a_paragraph_that_takes_too_long_by_itself_still_fails_its_document(tiny_model, classifier):
     embargo = classifier.encoder.encode("embargo").windows[0][1]
-    app, _ = make_slow_app(tiny_model, classifier, lambda window: embargo in window)
-    text = f"The plan of the plan.\n\n{'An embargo of the plan. ' * 12}"
+    app, _ = make_slow_app(tiny_model, classifier, lambda window: embargo in window, each_s=0.4)
+    text = f"The plan of the plan.\n\n{'An embargo of the plan. ' * 12}"  # three windows, so 1.2 s for 0.7
     async with open_client(app) as client:
         answer = await send(client, text, params={"explain": "true"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (429, "deadline_exceeded")
