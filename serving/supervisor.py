@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -168,7 +168,7 @@ class Supervisor:
                 raise EngineStoppedError("a worker has no pipes")
             process.stdin.write(self._settings.model_dump_json().encode() + b"\n")
             process.stdin.write(json.dumps(self._served).encode() + b"\n")
-            while line := await process.stdout.readline():
+            async for line in _read_lines(process.stdout):
                 fact = _read_fact(line)
                 if fact["event"] == "ready":
                     was_ready = True
@@ -235,6 +235,18 @@ class Supervisor:
 def _order(process: Process, line: bytes) -> None:
     if process.stdin is not None and not process.stdin.is_closing():
         process.stdin.write(line)
+
+
+async def _read_lines(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """What a worker wrote, line by line; of one longer than asyncio reads, none of ours, at most its end."""
+    while True:
+        try:
+            line = await stream.readline()
+        except ValueError:  # it has let go of what it had read
+            continue
+        if not line:
+            return
+        yield line
 
 
 def _read_fact(line: bytes) -> dict[str, str]:

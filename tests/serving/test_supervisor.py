@@ -113,6 +113,16 @@ async def test_a_line_that_is_no_workers_word_is_passed_over(play, caplog, line)
     await stop(supervisor, task)
 
 
+@pytest.mark.issue(5)
+async def test_a_line_without_end_ends_no_supervision(play):
+    after = json.dumps({"event": "exchanged", "name": "mine", "sha256": "b"})
+    supervisor, _ = play(f"print(200_000 * 'x'); print({after!r})", workers=1)
+    task = asyncio.create_task(supervisor.run())
+    await wait_until(lambda: supervisor._served["mine"][0] == "b" or task.done())
+    assert not task.done()
+    await stop(supervisor, task)
+
+
 @pytest.mark.issue(4)
 async def test_why_a_worker_cannot_take_the_place_of_another_is_told_and_ends_nothing(play, caplog):
     failed = json.dumps({"event": "failed", "code": "unwritable_file", "message": "there is no room"})
