@@ -170,6 +170,8 @@ def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite
     from training.weights import check_there  # noqa: PLC0415, RUF100
     from twohands.manifest import MANIFEST_NAME, check_output_folder  # noqa: PLC0415, RUF100
 
+    if not checkpoint.exists() and (hint := _hint_of_run(checkpoint)):
+        raise CheckpointError(f"{checkpoint} does not exist{hint}")
     check_there(checkpoint)
     if (checkpoint / MANIFEST_NAME).is_file():
         raise CheckpointError(f"{checkpoint} is a model folder already; `twohands restore` makes a checkpoint of it")

@@ -288,7 +288,7 @@ def test_the_command_goes_on_where_it_was_and_reuses_what_is_there(config, tmp_p
     outcome = invoke(*asked)
     assert outcome.exit_code == 0
     assert trained == ["smoothing-8"]
-    assert "run 4 of 4: smoothing, seed 8, some 0 min left" in outcome.output
+    assert "run 4 of 4: smoothing, seed 8, less than a minute left" in outcome.output
     report = json.loads(Path("out/ablate.json").read_text(encoding="utf-8"))
     assert report["not_yet"] == []
     for head in ("stance", "topics"):

@@ -233,6 +233,8 @@ def test_an_export_of_a_runs_folder_says_where_its_checkpoint_is_or_how_it_comes
     (run / "checkpoint").mkdir()
     (run / "checkpoint" / "train_config.yaml").write_text("", encoding="utf-8")
     assert all(tell(folder).endswith("; give runs/tiny/checkpoint") for folder in inside[:3])
+    assert tell(Path("elsewhere")).startswith("elsewhere does not exist")
+    Path("elsewhere").mkdir()
     assert tell(Path("elsewhere")).endswith("no train_config.yaml")
 
 
