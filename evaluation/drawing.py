@@ -34,6 +34,8 @@ _STYLE: dict[Any, Any] = {
     "ytick.color": INK,
     "legend.frameon": False,
     "hatch.linewidth": 0.6,
+    # A name is what it says: `US$5 to US$10` is no formula, and one that cannot be set ended a run at its report (#5).
+    "text.parse_math": False,
 }
 
 

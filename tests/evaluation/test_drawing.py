@@ -58,6 +58,12 @@ def test_a_narrow_page_scrolls_a_drawing_before_its_words_are_too_small_to_read(
     assert as_file(svg).split("<g ")[0].count(' style="') == 1, "an attribute given twice is no XML"
 
 
+@pytest.mark.issue(5)
+@pytest.mark.parametrize("name", ["US$5 to US$10", "$x_{1}$", "$\\frac{$"])
+def test_dollars_in_a_name_are_dollars_and_no_formula(name):
+    assert f">{name}</text>" in draw([name, "plain"])
+
+
 def slice_of(n):
     return {"n": n, "n_groups": 1, "heads": {"stance": {"macro_f1": {"difference": FIGURE}}}}
 
