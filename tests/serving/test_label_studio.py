@@ -1,4 +1,5 @@
 import threading
+import tracemalloc
 
 import pytest
 
@@ -107,6 +108,8 @@ BAD_CONFIGS = {
     "entities": '<!DOCTYPE v [<!ENTITY a "plan">]>' + CONFIG,
     "deep": "<View>" * 100 + "</View>" * 99,
     "one name twice": CONFIG.replace('name="topic"', 'name="stance"'),
+    "a long name": CONFIG.replace('name="topic"', f'name="{"n" * 257}"'),
+    "a long alias": CONFIG.replace('"neutral"', f'"neutral" alias="{"n" * 257}"'),
     "many controls": f'<View><Text name="t" value="$text"/>{"".join(MANY_CHOICES)}</View>',
 }  # fmt: skip
 
@@ -123,6 +126,20 @@ async def test_config_that_asks_for_nothing_we_have_is_refused(client, config):
 def test_config_of_a_deep_tree_is_read_without_recursion(taxonomy):
     with pytest.raises(ProtocolError):
         read_controls("<View>" * 50_000 + "</View>" * 50_000, taxonomy)
+
+
+@pytest.mark.issue(5)
+@pytest.mark.parametrize("address", ["n" * 50_000, "\U0001f600" * 50_000], ids=["narrow", "wide"])
+def test_a_namespace_is_not_written_out_for_each_element(taxonomy, address):
+    elements = "".join(f"<a:e{number}/>" for number in range(500))
+    tracemalloc.start()
+    try:
+        controls = read_controls(CONFIG.replace("<View>", f'<View xmlns:a="{address}">{elements}'), taxonomy)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [control.name for control in controls] == ["stance", "topic"]
+    assert peak_bytes < 2_000_000  # 25 MB and 100 MB where it is
 
 
 @pytest.mark.issue(4)
