@@ -1,11 +1,13 @@
 """Documents of Word are read with their headings, lists, tables and notes, and one that cannot be is refused."""
 
 import io
+import tracemalloc
 import zipfile
 
 import pytest
 
 from twohands.documents import extract_text
+from twohands.docx_text import docx_to_html
 from twohands.errors import FileReadError
 from twohands.inputs import find_inputs
 from twohands.items import read_items, read_stdin
@@ -179,6 +181,22 @@ def test_a_part_that_is_packed_beyond_bounds_is_refused(monkeypatch):
     assert texts_of(read(make_docx(p(FIRST)))) == [FIRST]
     with pytest.raises(FileReadError, match="MB"):
         read(make_docx(p(FIRST) * 1000))
+
+
+@pytest.mark.issue(5)
+def test_names_of_elements_are_not_kept_and_have_no_long_namespace():
+    names = "".join(f"<a:{'n' * 1000}{number}/>" for number in range(20_000))
+    content = make_docx(f'<w:p xmlns:a="{"x" * 1000}">{names}</w:p>', p(FIRST))
+    tracemalloc.start()
+    try:
+        html = docx_to_html(content, "x")
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert FIRST.encode() in html
+    assert peak_bytes < 65_000_000  # the part itself twice; 34 MB more where names are kept
+    with pytest.raises(FileReadError, match="namespace"):
+        docx_to_html(make_docx(f'<w:p xmlns:a="{"x" * 1001}"/>'), "x")
 
 
 def test_one_on_standard_input_is_known_by_its_first_bytes():
