@@ -24,7 +24,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from twohands.errors import ConfigError, FileReadError, FileWriteError, TwoHandsError
+from twohands.errors import ConfigError, FileReadError, FileWriteError, TwoHandsError, UnauthorizedError
 from twohands.taxonomy import describe_faults
 
 _LOGGER = logging.getLogger(__name__)
@@ -245,10 +245,6 @@ def _take_after(place: Path, number: int, temporary: str) -> None:
     os.utime(temporary)  # its times are its own: by them a service sees that it changed
 
 
-def _index(keys: Iterable[ApiKey]) -> dict[str, ApiKey]:
-    return {key.sha256: key for key in keys}
-
-
 class Keyring:
     """The keys of a running service; a changed file counts within a second, a broken one changes nothing."""
 
@@ -266,7 +262,7 @@ class Keyring:
         self._stamp = self._read_stamp()
         self._failed_stamp: _Stamp = _NEVER
         self._reading: asyncio.Task[None] | None = None
-        self._by_digest = _index(read_keys(path))
+        self._keep(read_keys(path))
         self._next_check_s = time.monotonic() + _CHECK_EVERY_S
 
     def find(self, presented: str) -> ApiKey | None:
@@ -297,6 +293,19 @@ class Keyring:
             self._reading.add_done_callback(self._end_reading)
         await asyncio.shield(self._reading)  # of who leaves meanwhile the others do not hear
 
+    async def check_known(self, key_id: str) -> None:
+        """Refuse to go on for a key that was revoked since its request began.
+
+        Args:
+            key_id: of the key that the request came with.
+
+        Raises:
+            UnauthorizedError: there is no such key any more.
+        """
+        await self.keep_up()
+        if key_id not in self._ids:
+            raise UnauthorizedError("this API key was revoked")
+
     def _end_reading(self, _: asyncio.Task[None]) -> None:
         self._reading = None
 
@@ -317,9 +326,13 @@ class Keyring:
         except ConfigError as error:
             self._tell_failure(error)
         else:
-            self._by_digest = _index(keys)
+            self._keep(keys)
             _LOGGER.info("read %d keys anew", len(keys))
         self._stamp, self._failed_stamp = stamp, _NEVER
+
+    def _keep(self, keys: Iterable[ApiKey]) -> None:
+        self._by_digest = {key.sha256: key for key in keys}
+        self._ids = frozenset(key.id for key in self._by_digest.values())
 
     def _tell_failure(self, error: TwoHandsError) -> None:
         cause = error.__cause__.strerror if isinstance(error.__cause__, OSError) else None

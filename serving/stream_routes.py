@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Annotated, Any
@@ -16,6 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from serving.body_room import HELD_BODY
 from serving.endings import LAST_WORDS
 from serving.failures import find_status, is_name, note_failure, read_failure
+from serving.keys import Keyring
 from serving.limits import check_media_type
 from serving.metrics import Metrics
 from serving.models import Models
@@ -125,6 +126,7 @@ class StreamClassifier:
         on_failure: Callable[[TwoHandsError], None],
         on_row_error: Callable[[TwoHandsError], None],
         hold: Callable[[int], None],
+        check_caller: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Do nothing yet.
 
@@ -137,6 +139,7 @@ class StreamClassifier:
             on_failure: is told why the stream ended before its body did, and of the first fault of the service amid it.
             on_row_error: is told of each row's error, but not of a text's own, which the service counts.
             hold: is told how many bytes are held of a line that is to be read yet; refuses them by an error.
+            check_caller: asked at each piece of the body; refuses by an error a caller who may not ask any more.
         """
         self._service = service
         self._receive = receive
@@ -145,6 +148,7 @@ class StreamClassifier:
         self._on_row_error = on_row_error
         self._has_failed = False
         self._hold = hold
+        self._check_caller = check_caller
         self._patient = PatientClassifier(service, thresholds=thresholds, explain=explain)
         # Groups that were begun and whose answers are not yet sent, and when the last of them was.
         self._begun: deque[asyncio.Task[bytes]] = deque()
@@ -250,6 +254,8 @@ class StreamClassifier:
                 raise
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
+            if self._check_caller is not None:  # a stream may last for days, and its key be revoked meanwhile (#5)
+                await self._check_caller()
             return message
 
     async def _classify(self, rows: Sequence[StreamRow], *, is_first: bool) -> bytes:
@@ -325,6 +331,8 @@ async def classify_stream(
     with_thresholds(classifier.taxonomy.heads, classifier.manifest.rules, thresholds)  # before anything is read
 
     metrics: Metrics = request.app.state.metrics
+    keyring: Keyring | None = request.app.state.keyring
+    key_id: str | None = request.scope["state"].get("key_id")
     stream = StreamClassifier(
         service,
         request.receive,
@@ -334,6 +342,7 @@ async def classify_stream(
         on_failure=partial(note_failure, request),
         on_row_error=lambda error: metrics.failed_inputs.labels(error.code).inc(),
         hold=request.scope["state"][HELD_BODY].hold,
+        check_caller=partial(keyring.check_known, key_id) if keyring is not None and key_id is not None else None,
     )
     answers = stream.answers()
     first = await anext(answers, b"")  # a refusal is then still a refusal, with its own status

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from serving.app import create_app
+from serving.keys import make_key, write_keys
 from serving.ndjson import LINES_AT_ONCE, RowReader
 from serving.settings import ServeSettings
 from tests.serving.support import Gate, open_client, with_session
@@ -43,7 +44,7 @@ async def wait_until(condition):
 class Wire:
     """A client that sends and reads at the same time, as httpx cannot: raw ASGI."""
 
-    def __init__(self, app, *, query=b""):
+    def __init__(self, app, *, query=b"", headers=()):
         self._incoming = asyncio.Queue()
         self.lines = asyncio.Queue()
         self.n_taken = 0
@@ -52,7 +53,7 @@ class Wire:
         scope = {
             "type": "http", "method": "POST", "path": "/v1/classify/stream", "raw_path": b"/v1/classify/stream",
             "root_path": "", "scheme": "http", "query_string": query, "http_version": "1.1",
-            "headers": [(b"content-type", b"application/x-ndjson")],
+            "headers": [(b"content-type", b"application/x-ndjson"), *headers],
         }  # fmt: skip
         self.can_send = asyncio.Event()
         self.can_send.set()
@@ -437,6 +438,26 @@ async def test_body_that_stalls_ends_the_stream_with_a_reason(tiny_model, classi
         await asyncio.wait_for(wire.task, 10)
     assert (answer["id"], answer["error"]["code"]) == (None, "body_timeout")
     assert wire.is_ended
+
+
+@pytest.mark.issue(5)
+async def test_a_stream_ends_once_its_key_is_revoked(tiny_model, classifier, tmp_path, monkeypatch):
+    monkeypatch.setattr("serving.keys._CHECK_EVERY_S", 0)
+    path = tmp_path / "keys.json"
+    (key, kept), (_, other) = make_key(name="leaver"), make_key(name="analyst")
+    write_keys(path, [kept, other])
+    app = create_app(ServeSettings(model=str(tiny_model), api_keys_file=path), classifier)
+    async with app.router.lifespan_context(app):
+        wire = Wire(app, headers=[(b"authorization", f"Bearer {key}".encode())])
+        for word in ("plan", "market"):
+            wire.send(make_body(word))
+            assert (await wire.next_line())["stance"]["label"] == LABELS[word]
+        write_keys(path, [other])
+        wire.send(make_body("plan"))
+        line = await wire.next_line()
+        assert (line["id"], line["error"]["code"]) == (None, "unauthorized")
+        await asyncio.wait_for(wire.task, 10)
+        assert wire.is_ended
 
 
 async def test_client_that_waits_for_its_answers_before_it_sends_more_does_not_stall(tiny_model, classifier):
