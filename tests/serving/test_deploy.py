@@ -29,7 +29,8 @@ FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and path.par
 OF_OTHERS = """
 --no-cache-dir --disable-pip-version-check --system --uid --home-dir --shell --from --interval --timeout --start-period
 --retries --read-only --tmpfs --stop-timeout --from-file --now --file --rm --user --entrypoint --build --detach --spider
---url --config --storage --from-literal --syntax-only --version --admin --dry-run
+--url --config --storage --from-literal --syntax-only --version --admin --dry-run --cap-drop --security-opt --pids-limit
+--memory --memory-swap
 """
 OPTIONS = {name: option for option in serve.params for name in option.opts}
 VARIABLES = {option.envvar for option in serve.params}
@@ -158,6 +159,20 @@ def test_every_service_of_the_composition_is_bounded_and_watched():
 
 
 @pytest.mark.issue(4)
+@pytest.mark.issue(5)
+def test_the_container_that_is_run_by_hand_has_the_bounds_of_the_composition():
+    told = (DEPLOY / "README.md").read_text("utf-8").replace("\\\n", " ")
+    (run,) = re.findall(r"^docker run (--read-only .*?) twohands:", told, re.MULTILINE)
+    service = SERVICES["twohands"]
+    wanted = [
+        ("--tmpfs", *service["tmpfs"]), ("--cap-drop", *service["cap_drop"]), ("-p", *service["ports"]),
+        ("--security-opt", *service["security_opt"]), ("--pids-limit", service["pids_limit"]),
+        ("--memory", service["mem_limit"]), ("--memory-swap", service["memswap_limit"]),
+        ("--stop-timeout", service["stop_grace_period"].rstrip("s")),
+    ]  # fmt: skip
+    assert [f"{option} {value}" for option, value in wanted if f"{option} {value} " not in run] == []
+
+
 def test_the_composition_starts_the_service_with_options_that_it_has():
     service = SERVICES["twohands"]
     served = read_served(service["command"])
