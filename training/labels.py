@@ -20,6 +20,7 @@ from twohands.hashing import sha256_of_value
 from twohands.open_cells import is_open, is_unlabelled
 from twohands.restating import RESTATES, read_restated
 from twohands.row_faults import LabelWordsError, RowError, find_meant, tell_case, tell_faults, tell_once
+from twohands.sheets import CHOSEN
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 from twohands.values import NAMES
 
@@ -28,7 +29,6 @@ _SCORES = "scores"
 TEACHER_SCORES = "twohands.scores"
 ONLY_SCORED = "twohands.only_scored"  # no reader labelled the row: a teacher's scores are all that is known of it
 _EXCERPT = "twohands.excerpt"
-CHOSEN = "chosen"  # a column of sheets to fill in, as `select` writes them
 _SUM_TOLERANCE = 0.01
 
 LabelsById = dict[str, dict[str, object]]

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from training.excerpts import draw_excerpts
-from training.labels import CHOSEN
 from training.pseudo import load_teachers, note_floats, read_ids, read_texts, score_in_chunks
 from training.room import make_whole
 from twohands.errors import DataError, FileWriteError
@@ -22,6 +21,7 @@ from twohands.examples import Row, read_words
 from twohands.open_cells import is_unlabelled
 from twohands.row_faults import LabelWordsError, RowError, tell_faults, tell_once
 from twohands.scores import Scores
+from twohands.sheets import CHOSEN, guard
 from twohands.taxonomy import ProblemType, Taxonomy
 from twohands.values import name_document
 
@@ -238,7 +238,7 @@ def write_sheet(path: Path, candidates: Sequence[tuple[Candidate, str]], taxonom
                 names = ["id", "text", *empty, "source", "group", CHOSEN]
                 writer = csv.DictWriter(stream, names, restval="")
                 writer.writeheader()
-                writer.writerows(_join_words(row, names) for row in rows)
+                writer.writerows({n: guard(cell) for n, cell in _join_words(row, names).items()} for row in rows)
             else:
                 stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     except OSError as error:

@@ -44,6 +44,7 @@ from twohands.row_files import (
     tell_unread,
     tell_unusable,
 )
+from twohands.sheets import unguard
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 from twohands.values import NAMES, is_name, read_names, read_whole
 
@@ -106,7 +107,7 @@ def _read_csv(path: Path, faults: list[str]) -> Iterator[Row]:
     whole = find_whole_columns(path, NAMES)
     try:
         for place, cells, header in read_csv_cells(path, faults):
-            yield Row(read_names(cells, whole=whole), place, header)
+            yield Row(read_names(unguard(cells, header), whole=whole), place, header)
     except UnicodeDecodeError as error:  # of UTF-16 or UTF-32; what is no UTF-8 is told of by row
         name = error.encoding[:6].upper()
         faults.append(f"{path}: not text in {name} ({error.reason}); save the file as UTF-8 (in Excel: CSV UTF-8)")

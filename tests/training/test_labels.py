@@ -14,7 +14,7 @@ from training.batches import make_dataset
 from training.commands import _describe_laid
 from training.data import load_splits
 from training.excerpts import Excerpt
-from training.labels import CHOSEN, fingerprint_scores, make_targets, read_labels
+from training.labels import fingerprint_scores, make_targets, read_labels
 from training.losses import MultiHeadLoss, weigh_classes
 from training.present import describe_heads
 from training.pseudo import load_teachers, write_pseudo_labels
@@ -23,6 +23,7 @@ from training.selectcommands import select
 from twohands import Classifier
 from twohands.errors import DataError, RunConflictError
 from twohands.examples import NOT_LABELLED
+from twohands.sheets import CHOSEN
 from twohands.taxonomy import RESERVED_NAMES
 
 STANCE = {"state-led": 0.7, "market-led": 0.1, "neutral": 0.2}

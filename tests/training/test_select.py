@@ -199,6 +199,28 @@ def test_a_sheet_of_csv_is_filled_in_and_trained_on(pool, tmp_path, taxonomy):
     assert "already exists" in str(again.exception)
 
 
+@pytest.mark.issue(5)
+def test_no_cell_of_a_sheet_is_a_formula_and_all_are_read_as_they_were(tmp_path, taxonomy):
+    texts = {"=A1": "=HYPERLINK(A1) it says.", "b": "- Prices are the market's own affair.", "c": "'@a' it says."}
+    pool = [{"id": i, "text": text, "stance": None, "source": "+x", "group": "-1"} for i, text in texts.items()]
+    write_rows(tmp_path / "pool.jsonl", pool)
+    sheet = tmp_path / "sheet.csv"
+    arguments = [RELEASED, "--data", str(tmp_path / "pool.jsonl"), "--rows", "9", "--output", str(sheet)]
+    CliRunner().invoke(select, arguments, catch_exceptions=False)
+    rows = read_csv(sheet)
+    assert [cell for row in rows for cell in row.values() if cell[:1] in {"=", "+", "-", "@"}] == ["-1"] * 3
+    write_csv(sheet, [row | {"stance": "neutral", "topics": "-"} for row in rows])
+    write_rows(tmp_path / "train.jsonl", full_rows("t"))
+    write_rows(tmp_path / "dev.jsonl", full_rows("d"))
+    for config in (
+        make_config(tmp_path, train=["train.jsonl", "sheet.csv"], labels=None),
+        make_config(tmp_path, train=["train.jsonl", "pool.jsonl"], labels=["sheet.csv"]),
+    ):
+        found = {each.id: each for each in load_splits(config, taxonomy, seed=1).train if each.source == "+x"}
+        assert {i: each.paragraph for i, each in found.items()} == texts
+        assert all(each.labels == {"stance": ("neutral",), "topics": ()} for each in found.values())
+
+
 @pytest.mark.issue(3)
 def test_a_sheet_of_half_labelled_rows_keeps_their_labels_and_is_laid_over_them(tmp_path, taxonomy):
     half = [{"id": "h0", "text": "The levy was read a second time.", "stance": "neutral", "topics": None},
