@@ -5,11 +5,13 @@ SQLAlchemy is loaded in such a thread at the first use, so that a service that n
 
 import asyncio
 import logging
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
+from weakref import WeakSet
 
 from starlette.requests import Request
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 _N_THREADS = 4
 _MAX_HERE = 64
+_MAX_COPIES = 8  # of all corrections, each for as long as its reader takes: sixty slow ones filled a disk (#5)
 _PATIENCE_S = 60.0
 _STOP_S = 1.0
 _T = TypeVar("_T")
@@ -45,6 +48,7 @@ class Desk:
         self._n_here = 0
         self._lock = threading.Lock()  # of what is counted; the event loop takes it, so it is never held for long
         self._begun: dict[int, float] = {}  # by thread, when what it works at was begun, or last went on
+        self._copies: WeakSet[BinaryIO] = WeakSet()  # those that nobody closed count until they are gone
         self._watching: asyncio.TimerHandle | None = None
         self._opening = threading.Lock()  # taken in threads only: the first of them loads SQLAlchemy
         self._store: Store | None = None
@@ -104,6 +108,24 @@ class Desk:
         """Tell, from within `work`, that the database has answered: from here on it is waited for anew."""
         with self._lock:
             self._begun[threading.get_ident()] = time.monotonic()
+
+    def open_copy(self) -> BinaryIO:
+        """Open a file without a name for an answer that is too long for memory; it counts until it is closed.
+
+        Returns:
+            The file, empty.
+
+        Raises:
+            OverloadedError: as many as there may be are open already.
+        """
+        stream = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - closed by whoever sends it
+        with self._lock:
+            if has_room := sum(not each.closed for each in self._copies) < _MAX_COPIES:
+                self._copies.add(stream)
+        if not has_room:
+            stream.close()
+            raise OverloadedError("too many exports are being sent already; try again in a moment")
+        return stream
 
     def _leave(self, future: "Future[_T] | None" = None) -> None:
         del future

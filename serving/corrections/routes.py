@@ -2,7 +2,6 @@
 
 import json
 import re
-import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Annotated, Any, BinaryIO, Literal, cast
 
@@ -151,7 +150,7 @@ async def export_corrections(
 
     def write(store: Any) -> tuple[BinaryIO, int]:  # noqa: ANN401 - the store's class would load SQLAlchemy
         # To disk first: a slow reader holds no transaction, and a failure is told before the answer has begun.
-        stream = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - closed when it was sent
+        stream = desk.open_copy()
         try:
             write_export(_tell_each(store.iterate_latest(status=chosen), desk), stream, export_format=wanted)
             n_bytes = stream.tell()

@@ -149,6 +149,20 @@ async def test_other_fields_are_checked_too(desk, fields, expected, tmp_path):
     assert not (tmp_path / "kept").exists()
 
 
+@pytest.mark.issue(5)
+async def test_no_more_exports_are_held_than_a_disk_has_room_for(local, classifier):
+    app = create_app(local, classifier)
+    async with open_client(app, base_url="http://localhost") as client:
+        await save(client)
+        copies = [app.state.corrections.open_copy() for _ in range(8)]  # as those of eight slow readers
+        assert code(await client.get(f"{PATH}/export?status=all")) == (429, "overloaded")
+        copies.pop().close()
+        for _ in range(10):  # each of which is closed once it was sent
+            assert len((await client.get(f"{PATH}/export?status=all")).text.splitlines()) == 1
+        for copy in copies:
+            copy.close()
+
+
 @pytest.mark.issue(7)
 @pytest.mark.parametrize("number", ["1e400", "-1e400", "1" + "0" * 400])
 async def test_a_number_that_json_cannot_give_back_is_not_kept(desk, number):
