@@ -10,6 +10,7 @@ from heapq import merge
 from operator import itemgetter
 
 from twohands.ends import ends_sentence, may_end_sentence
+from twohands.lines import breaks_off
 
 MAX_HEADING_WORDS = 30  # as many are a paragraph
 MAX_TITLE_CHARS = 400
@@ -18,6 +19,8 @@ MAX_UNDERLINED_WORDS = {"=": 20, "-": 12}  # more are a paragraph above a break
 _CUTS_BETWEEN_CHECKS = 1000
 _MAX_LINE_CHARS = 1000  # of what a mail quotes
 _BEFORE_CHARS = 80  # that show whether a sentence ended
+_MIN_WIDTH = 45  # of a column of prose
+_BULLETS = ("- ", "+ ", "\u2022 ")  # and not "** Prices", as newsletters have it above a rule
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _REST = r"[^\S\r\n]*+(?=[\r\n]|\Z)"
 # A heading of Markdown. It begins with what is rare in text, which is searched for fastest.
@@ -107,17 +110,34 @@ def _find_signs(text: str, bounds: Span, sign: str, check: Check) -> Iterator[tu
             yield *match.span(), Kind.HEADING
 
 
-def _find_title(text: str, begin: int, match: re.Match[str]) -> int | None:
-    """Where the heading begins that a rule underlines; None where the rule is a break below prose."""
+def _find_line(text: str, begin: int, match: re.Match[str]) -> Span | None:
+    """Where the line above a rule stands; None where it is too long for a heading."""
     end = match.start() - text.startswith("\r\n", match.start() - 1)
     first = max(begin, end - MAX_TITLE_CHARS)
     last_end = max(text.rfind(line_end, first, end) for line_end in "\r\n")
     if last_end < 0 and first > begin:
         return None
-    start = first if last_end < 0 else last_end + 1
-    title = text[start:end].rstrip()
-    mark = match["rule"][0]
+    return first if last_end < 0 else last_end + 1, end
+
+
+def _is_within_sentence(text: str, line: Span | None, match: re.Match[str]) -> bool:
+    """Whether the line above a rule goes on below it: as at a blank that is to be filled in, or a page's edge."""
+    below = text[match.end() : match.end() + _BEFORE_CHARS].lstrip()
+    if line is None or not below[:1].islower():
+        return False
+    above = text[slice(*line)].rstrip()
+    return not may_end_sentence(above) and (len(above) >= _MIN_WIDTH or above.endswith(",") or breaks_off(above))
+
+
+def _find_title(text: str, begin: int, line: Span | None, mark: str) -> int | None:
+    """Where the heading begins that a rule underlines; None where the rule is a break below prose or an item."""
+    if line is None:
+        return None
+    start = line[0]
+    title = text[slice(*line)].rstrip()
     if not any(map(str.isalnum, title)) or len(title.split()) > MAX_UNDERLINED_WORDS.get(mark, 0):
+        return None
+    if title.lstrip().startswith(_BULLETS):
         return None
     if mark == "-" and may_end_sentence(title):
         return None
@@ -158,7 +178,11 @@ def _find_of_lines(text: str, bounds: Span, check: Check) -> Iterator[tuple[int,
         if match["rule"] is None:
             start, read_to = _read_definition(text, match, last, check)
             yield start, read_to, Kind.NOTHING
-        elif (title_start := _find_title(text, begin, match)) is not None:
+            continue
+        line = _find_line(text, begin, match)
+        if _is_within_sentence(text, line, match):
+            continue
+        if (title_start := _find_title(text, begin, line, match["rule"][0])) is not None:
             yield title_start, match.end(), Kind.HEADING
         else:
             yield *match.span("rule"), Kind.NOTHING  # what stands on either side is no one paragraph

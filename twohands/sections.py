@@ -11,10 +11,14 @@ from twohands.plain_words import leave_out_emphasis
 _MAX_CHARS = 400
 _CLOSING_SIGNS = re.compile(r"\s#+\s*\Z|\s?={2,6}\s*\Z")  # of `## Money ##` and `==Money==`
 _ANCHOR = re.compile(r"\s*\{[#.][^{}]*\}\s*\Z")  # `{#money .wide}`
+# Of newsletters in plain text: `** Money (https://example.org/m)` above a rule.
+_STARS = re.compile(r"\A\*{1,3}\s+")
+_TARGET = re.compile(r"(?<=\S)\s?(?<!\])\(https?://[^()\s]*\)\s*\Z")
 
 
 def _leave_out_marks(heading: str) -> str:
-    return leave_out_emphasis(_ANCHOR.sub("", _CLOSING_SIGNS.sub("", heading)))
+    words = _ANCHOR.sub("", _CLOSING_SIGNS.sub("", heading))
+    return leave_out_emphasis(_STARS.sub("", _TARGET.sub("", words)))
 
 
 class Sections:

@@ -194,3 +194,31 @@ def test_hostile_marks_take_linear_time():
     for raw in "\n" + " " * 99_000 + "---", "x\n" + ">" * 99_000, "x\n" + "[" * 99_000, "<!--" + " " * 99_000 + "-->":
         split_paragraphs(raw)
     assert time.process_time() - began < 12  # a second and a half on a busy Xeon; minutes were it quadratic
+
+
+@pytest.mark.issue(4)
+@LINE_ENDS
+@pytest.mark.parametrize("rule", ["_" * 12, "---", "====="])
+def test_a_rule_within_a_sentence_parts_nothing_and_makes_no_heading(line_end, rule):
+    for above in (
+        "I agree that the board may sell this yard to the",
+        "The board may sell the yard and hold the price,",
+    ):
+        found = split(line_end.join([above, rule, f"who will pay for it by the end of the year. {LONG_B}", "", LONG_A]))
+        assert found[-1] == LONG_A
+        assert len(found) == 2
+        assert found[0].startswith(above)
+    assert split(line_end.join(["what it costs", rule, LONG_A.lower(), "", LONG_B])) == [LONG_A.lower(), LONG_B]
+
+
+@pytest.mark.issue(4)
+def test_an_item_above_a_rule_is_no_heading():
+    raw = f"{LONG_B}\n\n- Buy the yards of the town\n---\n- Sell the steel of the town\n---\n{LONG_A}"
+    assert [(each.text, each.section) for each in split_paragraphs(raw)] == [(LONG_B, ""), (LONG_A, "")]
+
+
+@pytest.mark.issue(4)
+def test_stars_and_addresses_of_a_newsletter_are_no_words_of_a_heading():
+    rule = "-" * 40
+    raw = f"** Who pays\n{rule}\n{LONG_A}\n\n** [Ports] (https://example.org/a?b=1)\n{rule}\n{LONG_B}"
+    assert [each.section for each in split_paragraphs(raw)] == ["Who pays", "[Ports]"]

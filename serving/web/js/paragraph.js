@@ -15,7 +15,7 @@ const RULE = /^\s*(?:={3,}|-{3,})\s*$/;
 const SIGNS = /^\s*#{1,6}\s*$/; // of a heading that nothing follows: its words are read as a paragraph
 
 const listLines = (text) => cutLines(text).filter((line, i) => !(i && RULE.test(line)) && !SIGNS.test(line)); // a rule underlines the line above
-const plainLine = (line) => leaveOutEmphasis(line.trim().replace(/^#{1,6}\s+(.*?)(?:\s+#+)?$/, "$1"));
+const plainLine = (line) => leaveOutEmphasis(line.trim().replace(/^#{1,6}\s+(.*?)(?:\s+#+)?$/, "$1").replace(/^\*{2,3}\s+/, "")); // `** Prices` of newsletters
 
 // A heading without the marks of Markdown, which are no words of it.
 export const plainHeading = (text) => listLines(text).map(plainLine).join("\n").trimEnd();
