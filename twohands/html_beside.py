@@ -1,7 +1,7 @@
 """Owns by which classes and ids the makers of pages call what stands beside an article, and notes in it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from twohands.html_sizes import Size, is_heading
@@ -31,6 +31,8 @@ _CAPTION = re.compile(r"(?:[\w-]+[-_])?caption(?:[-_]+(?:text|body|content))?")
 # Of pictures by their names; others may be of a film that is written down, or set over a slide with the text.
 _OF_PICTURES = {"figure", "gallery", "image", "img", "media", "photo", "picture", "thumb", "wp"}
 _FRAME_LEVELS = 3  # around a list of links
+_SAID = re.compile(r"(?<!\.)[.;](?:\s(?:and|or))?['\"\u2019\u201d)]*\Z")  # "Read more ..." is nothing said
+_SAID_WORDS = 4
 _HOLDERS = {"div", "nav", "ol", "section", "table", "ul"}
 _OF_TEXT = {"banner", "carousel", "closed", "hero", "slide", "slider"}
 # Of blockquotes in mails, beside `type=cite`: one alone may be of what the writer quotes of a law.
@@ -103,6 +105,27 @@ def is_list_of_links(tag: Any, size: Size) -> bool:  # noqa: ANN401 - a tag of a
             break
         tag = tag.parent
     return True
+
+
+def holds_linked_text(tag: Any, sizes: Mapping[int, Size]) -> bool:  # noqa: ANN401 - a tag of an optional library
+    """Say whether what is linked are sentences or clauses of the text, as measures may be that pages of theirs tell of.
+
+    Args:
+        tag: an element that holds nothing but links.
+        sizes: of all elements, by their `id`.
+
+    Returns:
+        False where fewer than half of the links end as such; what is set as a card, in blocks within a link, is none.
+    """
+    n_links = n_said = 0
+    for link in tag.find_all("a"):
+        size = sizes[id(link)]
+        if size.n_links or not size.n_words:  # of a link within a link the text is read once
+            continue
+        n_links += 1
+        is_line = size.n_line_words == size.n_words >= _SAID_WORDS
+        n_said += is_line and _SAID.search(link.get_text().rstrip()) is not None
+    return n_said * 2 >= n_links > 0
 
 
 def holds_notes(classes: Iterable[str], role: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from twohands.charsets import decode, decode_faulty, find_codec, find_marked_codec, is_mostly_utf_8
 from twohands.errors import FileReadError
-from twohands.html_beside import is_beside, is_list_of_links, is_quoted_mail, list_heading
+from twohands.html_beside import holds_linked_text, is_beside, is_list_of_links, is_quoted_mail, list_heading
 from twohands.html_markup import simplify_markup
 from twohands.html_points import holds_points
 from twohands.html_sizes import BLOCKS, Size, descend, find_role, is_heading, is_main, list_classes, measure
@@ -248,6 +248,7 @@ def _drop_named(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of 
     if sum(sizes[id(tag)].n_chars for tag in found if has_prose(tag)) * 2 < n_all:
         _drop_seen(found, bs4)
     links = _find_outermost(soup, lambda tag: is_list_of_links(tag, sizes[id(tag)]), bs4)
+    links = [tag for tag in links if not holds_linked_text(tag, sizes)]
     if sum(sizes[id(tag)].n_chars for tag in links) * 2 < n_all:
         _drop_seen([*(each for tag in links for each in list_heading(tag)), *links], bs4)
 

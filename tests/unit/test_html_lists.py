@@ -207,3 +207,17 @@ def test_a_list_of_links_beside_an_article_is_not_read_and_one_that_is_led_or_al
     assert "Who owns the yards?" in read(items(links))[0]
     for text in (f"<p>{links[0]} {links[1]}</p>", items([f"{link}, he said" for link in links]), items(links[:1])):
         assert "Who owns the yards?" in read(article.format(text))[0]
+
+
+@pytest.mark.issue(4)
+def test_sentences_and_clauses_that_are_links_are_text_and_cards_and_titles_are_not():
+    article = f"<main><h1>Yards</h1><p>{FIRST}</p><p>{SECOND}</p>{{}}<p>{FIRST}</p><p>{SECOND}</p></main>"
+    said = [f"<a href=x>{text};</a>" for text in ("buy back the water works", "cap the rents of all flats")]
+    for wrap in (items(said), f"<div><p>{said[0]}</p><p>{said[1]}</p></div>", f"<div>{said[0]} {said[1]}</div>"):
+        assert "buy back the water works;" in read(article.format(wrap))[0]
+        assert "buy back" not in read(article.format(wrap.replace(";", " ...")))[0]
+    card = f"<a href=x><h3>Who owns the yards</h3><p>{FIRST[:40]}.</p></a>"
+    assert "Who owns" not in read(article.format(f"<div>{card}{card}</div>"))[0]
+    began = time.process_time()
+    read(article.format("<div>" + "<a href=x>b c d e; " * 1500 + "</div>") + f"<p>{FIRST} {SECOND}</p>" * 1500)
+    assert time.process_time() - began < 10  # a second; a minute were it quadratic
