@@ -63,7 +63,7 @@ _NOTICE = re.compile(
     r"\W?forward[- ]looking\W{1,2}(?:information|statements?)\b(?!\W{0,2}\s(?:for|from|on|to)\b)"
     r"|(?-i:SOURCE:? [A-Z])[^.]{1,60}\.?\Z"
     # Below a figure: names alone, or what was done with their figures; "Sources: State to buy the yards" is news.
-    r"|sources?:[*_]*\s(?-i:[A-Z])(?=\S*(?:\s(?-i:[A-Z]\S*|and|for|of|the)){0,9}\Z"
+    r"|sources?:[*_]*\s(?!.{0,300}\b(?-i:are|had|has|have|is|said|says|that|was|were|will|would)\b)(?-i:[A-Z])(?=\S*(?:\s(?-i:[A-Z]\S*|and|for|of|the)){0,9}\Z"
     r"|.{0,300}\b(?:calculations|computations|elaboration|estimates|projections)\W*\Z)"
     r"|\[FR Doc\. \d|billing code \d[\w-]+\W*\Z|document (?-i:[A-Z]{2}[A-Z\d]{2,}\d[\da-z]{9,})\Z"
     r"|load-date:\s*(?:\w{3,9} )?\d|publication-type:|length:\s+[\d,]{1,7} words\s*?(?:[\r\n]|\Z)"
@@ -212,6 +212,9 @@ def closes_letter(piece: str) -> bool:
     if not _CLOSING.fullmatch(first.strip()):
         return False
     lines = [line.strip() for line in below]
+    # "Best,\nthe minister said, is a bank" in narrow lines; names may be in small letters, too.
+    if lines and lines[0][:1].islower() and any(map(ends_with_stop, lines)):
+        return False
     return not any(_POSTSCRIPT.match(line) or (_is_long(line) and ends_with_stop(line)) for line in lines)
 
 

@@ -93,9 +93,10 @@ _STOP = re.compile(
 _ALONE = re.compile(rf"{_BEGIN}(?P<name>{_NAME}{_BRACKETS})[*_\s]{{0,9}}\Z")
 # `Ann Lee -- Chief Executive Officer` of calls with investors; a heading may be `Next Steps -- Energy`.
 _POST = re.compile(
-    rf"{_BEGIN}(?P<name>{_WORD}(?: {_WORD}){{1,4}}) (?:--|[\u2013\u2014]) [^.!?:]{{0,80}}"
-    r"\b(?:Analyst|Chair(?:man|woman)?|Chief|Counsel|Director|Economist|Founder|Head|Manager|Officer|Partner|President|Relations|Treasurer)\b"
-    r"[^.!?:]{0,60}\Z"
+    rf"{_BEGIN}(?P<name>{_WORD}(?: {_WORD}){{1,4}}) (?:--|[\u2013\u2014]) (?!Office\b)[^.!?:]{{0,80}}"
+    r"\b(?:Analyst|Chair(?:man|woman)?|Chief Executive|Counsel|Director|Economist|Founder|Head|Manager|Officer|Partner"
+    r"|President|Relations|Treasurer)"
+    r"(?=[*_]{0,3}\Z|[,;&(/-]| (?:and|at|for|in|of|to|--|[&\u2013\u2014(-]))[^.!?:]{0,60}\Z"  # no "Analyst Views"
 )
 # Behind an office in a name, and no more: `General for Northern Ireland`, `of the Exchequer`, `Younger of Leckie`.
 _CAPITAL = rf"(?![a-z]){_WORD}"

@@ -318,3 +318,20 @@ def test_a_name_with_a_post_behind_a_dash_speaks_below(dash):
     assert not any(speakers_of(*headings, *headings))
     said = f"Ada Reed {dash} Chief of the yards, as she calls herself {dash} would not say."
     assert not any(speakers_of(said, said, f"Bo Li {dash} he is an Analyst: {LONG}", said))
+
+
+@pytest.mark.issue(4)
+def test_a_heading_that_comes_again_with_an_office_behind_a_dash_does_not_speak():
+    for pair in (
+        ("Interest Rates -- Economist Views", "Steel Prices -- Analyst Views"),
+        ("Press Release \u2014 Office of the President", "Media Note \u2014 Office of the President"),
+    ):
+        pieces = [each for heading in pair for each in (heading, LONG)]
+        assert not any(speakers_of(*pieces, *pieces))
+    posts = {
+        "Ada Reed": "Vice President, Investor Relations",
+        "Bo Li": "Head of Yards",
+        "Cy Orm": "Chairman and Founder",
+    }
+    turns = [each for name, post in posts.items() for each in (f"{name} -- {post}", LONG)]
+    assert speakers_of(*turns, *turns) == [*posts, *posts]
