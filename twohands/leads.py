@@ -10,12 +10,14 @@ from twohands.markers import read_marker
 
 LEAD_WORDS = 60  # the most that introduce a list and belong to it
 ITEM_WORDS = 13  # an item of as many that ends with a stop is a paragraph by itself, as are those of HTML
+HEADING_WORDS = 2  # before a colon: of three "He said this:" may be a sentence
 LONG_ITEM_WORDS = 20  # and one of so many however it ends
 MOST_WORDS = 220  # of single items put together: the longest paragraphs of the labelled sets have as many
 
 _COLONS = (":", "\uff1a")
 _OPENING = re.compile(r"\S(?:\u2014|:-|:\u2013)\Z")  # before clauses of acts: "A person may\u2014"
 _EMPHASIS = "*_ \t"
+_WHO = frozenset({"He", "I", "It", "She", "They", "We", "You"})  # "We demand:" is a sentence
 _DASHES = frozenset("\u2013\u2014")  # before single items they may be turns of a dialogue
 _CONTENTS = re.compile(
     r"[\W_]*(?:(?:table of )?contents|(?:in|on) this (?:article|briefing|document|edition|issue|newsletter|page|report)"
@@ -72,6 +74,18 @@ def is_led(piece: str, *, needs_colon: bool = True) -> bool:
     return (has_colon or not needs_colon) and holds_list(rest.strip(), is_lettered=has_colon)
 
 
+def _heads(lead: str) -> bool:
+    """Whether words before a colon are a heading, as "Background:" is, or address somebody, and are no sentence."""
+    words = lead.strip(_EMPHASIS).split()
+    # Not in scripts without capitals, of which some have no blanks: a sentence would be one word.
+    if not words or not words[0][0].isupper() or not ends_with_colon(lead) or "\n" in lead or read_marker(lead):
+        return False
+    if words[0] in _WHO:
+        return False
+    n_most = ITEM_WORDS - 1 if lead.isupper() or words[0] == "Dear" else HEADING_WORDS
+    return len(words) <= n_most
+
+
 @dataclass(slots=True)
 class _Held:
     """A span that may introduce a list, and the single items that came behind it; or such items alone."""
@@ -106,9 +120,14 @@ class _Held:
         """All spans in order."""
         return [*filter(None, (self.span,)), *self.items]
 
-    def release(self) -> list[tuple[int, int]]:
-        """The spans that are paragraphs: one where a lead introduces items, or these are a list."""
+    def release(self, *, is_last: bool = False) -> list[tuple[int, int]]:
+        """The spans that are paragraphs: one where a lead introduces items, or these are a list.
+
+        A heading that ends with a colon is none where text follows it.
+        """
         spans = self.list_spans()
+        if not self.items and not is_last and _heads(self.lead):
+            return []
         if self.is_list or len(self.items) > 1:
             return [(spans[0][0], spans[-1][1])]
         return self.items if self.is_optional else spans
@@ -142,4 +161,4 @@ def join_leads(text: str, spans: Iterable[tuple[int, int, bool]], limit_chars: i
         is_lead = (ends_with_colon(piece) or opens_clauses(piece)) and len(piece.split()) <= LEAD_WORDS
         held = _Held((start, end), piece if is_lead else "", is_optional)
     if held:
-        yield from held.release()
+        yield from held.release(is_last=True)

@@ -9,6 +9,17 @@ _BOX = re.compile(
 )
 # "SEC. 2. FINDINGS.", which stands in capitals in an act whose text does not.
 _SECTION = re.compile(r"(?:SEC\.|SECTION|\u00a7) ?\d{1,5}[A-Z]?(?:[.-]\d{1,4})*\.\s{1,3}(?P<words>[^a-z]{3,})")
+# "Sec. 3. Definitions.", by words that name sections: "Art. 4. Land belongs to all." lays something down.
+_NAMED = re.compile(
+    r"(?:Sec(?:tion|\.)|Art(?:icle|\.)|\u00a7) ?\d{1,5}[A-Za-z]?(?:[.-]\d{1,4})*\.\s{1,3}(?P<words>[A-Z][^.]{3,80})\."
+)
+_NAMES = frozenset({
+    "amendment", "amendments", "and", "application", "appropriations", "authorization", "commencement", "contents",
+    "date", "definition", "definitions", "effective", "entry", "extent", "final", "findings", "force", "general",
+    "interpretation", "into", "matter", "miscellaneous", "objectives", "of", "offences", "penalties", "provisions",
+    "purpose", "purposes", "repeal", "repeals", "savings", "scope", "severability", "short", "subject", "table",
+    "title", "transitional",
+})  # fmt: skip
 _VERB = re.compile(r"\b(?:ARE|BE|CAN|DO|DOES|HAS|HAVE|IS|MAY|MUST|SHALL|WAS|WERE|WILL)\b")
 
 
@@ -28,4 +39,6 @@ def is_title(piece: str, n_words: int, *, is_ended: bool) -> bool:
     if not is_ended and "\n" not in piece and _BOX.match(piece):
         return True
     section = _SECTION.fullmatch(piece)
+    if section is None and (named := _NAMED.fullmatch(piece)):
+        return _NAMES.issuperset(re.split(r"[,\s]+", named["words"].lower()))
     return section is not None and section["words"].isupper() and not _VERB.search(section["words"])

@@ -680,3 +680,15 @@ def test_what_stands_above_a_text_is_no_list_and_a_title_may_have_lines():
     assert texts_of(f"{title}\n\n{LONG_A}") == [LONG_A]
     wrapped = "The state is to buy each ship that is built\nand the second quay of Lorn will be its own"
     assert texts_of(f"{wrapped}\n\n{LONG_A}") == [wrapped.replace("\n", " "), LONG_A]
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    "heading", ["SUPPLEMENTARY INFORMATION:", "From:", "**Key dates:**", "FOR WHOM THE ACT IS:", "Dear Senator Lind:"]
+)
+def test_a_heading_with_a_colon_is_not_read_where_text_follows_and_a_lead_is(heading):
+    assert texts_of(f"{LONG_A}\n\n{heading}\n\n{LONG_B}") == [LONG_A, LONG_B]
+    assert len(texts_of(f"{LONG_A}\n\n{heading}\n\n- cap rents\n- sell the barges")) == 2
+    assert len(texts_of(f"{LONG_A}\n\n{heading}")) == 2  # nothing follows
+    for said in ("He said this:", "\u6539\u9769\u5e02\u573a:", "We want:", "we will:", "2. Aims:"):
+        assert texts_of(f"{LONG_A}\n\n{said}\n\n{LONG_B}") == [LONG_A, said, LONG_B]

@@ -21,6 +21,7 @@ def texts_of(*pieces):
         f"Box 1: {TITLE}", f"**Box 2.3:** {TITLE}", f"**Box A** \u2014 {TITLE}", f"PANEL 3. {TITLE}",
         "SEC. 2. FINDINGS.", "SECTION 1. SHORT TITLE.", "\u00a7 12.\u00a0LOANS TO YARDS, AND OTHER\nAID OF THE STATE.",
         "SEC. 101A. REGISTER OF THE YARDS OF THE LAND, AND OF WHO OWNS THEM.",
+        "Sec. 3. Definitions.", "Section 12. Short title and extent.", "Art. 4.1. Subject matter and\nscope.",
     ],
 )  # fmt: skip
 def test_a_title_is_not_read_however_long_it_is_or_ends(title):
@@ -32,7 +33,9 @@ def test_a_title_is_not_read_however_long_it_is_or_ends(title):
     "text",
     [
         f"Box 1: {TITLE}.", f"Boxes 1: {TITLE}", f"Box 1: {TITLE}, and who is to own them then",
-        "Sec. 5. The State pays.", "SEC. 5. THE STATE SHALL PAY.", "SEC. 6. (a) The State pays.", f"SEC. 7. {FIRST}",
+        "Sec. 5. The State pays.", "Art. 4. Land belongs to all.", "Section 2. Banks decide.",
+        f"Sec. 3. Definitions. {FIRST}",
+        "SEC. 5. THE STATE SHALL PAY.", "SEC. 6. (a) The State pays.", f"SEC. 7. {FIRST}",
     ],
 )  # fmt: skip
 def test_what_is_said_in_a_box_or_a_section_is_read(text):
