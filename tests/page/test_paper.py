@@ -1,5 +1,6 @@
 """Paper: nothing of a reading, a comparison or a table falls off its edge, and none of the controls is on it."""
 
+import httpx
 import pytest
 
 from tests.page.support import ARTICLE, drop, paste, until, wait_read
@@ -93,3 +94,31 @@ def test_a_table_keeps_all_its_columns(open_page, url):
     classify(page, 6)
     put_on_paper(page)
     assert page.locator(".batch-table tbody tr").first.locator("td").last.inner_text().endswith("%")
+
+
+def test_what_is_not_on_paper_is_told_there(open_page, url):
+    page = open_page(url, view="batch")
+    page.locator(".drop").wait_for()
+    drop(page, ".batch-view", "a.csv", make_csv(60))
+    classify(page, 60)
+    assert not page.locator(".printed").is_visible()
+    put_on_paper(page)
+    assert page.locator(".printed").inner_text().startswith("Page 1 of 2 of the table")
+
+
+def test_a_page_of_corrections_tells_that_there_are_more(open_page, url):
+    for number in range(26):
+        labels = {"stance": "neutral", "topics": []}
+        kept = httpx.post(f"{url}v1/corrections", json={"text": f"The ferry runs again, {number}.", "labels": labels})
+        assert kept.status_code == 201
+    page = open_page(url, view="corrections")
+    page.locator("p[role=status]", has_text="26 corrections.").wait_for()
+    assert page.get_by_role("button", name="Show more").is_visible()
+    put_on_paper(page)
+    assert page.locator("main button:visible").count() == 0
+    assert page.locator(".printed").inner_text() == "The newest 25 corrections are on this paper."
+    page.emulate_media(media="screen")
+    page.get_by_role("button", name="Show more").click()
+    page.locator(".corrections li >> nth=25").wait_for()
+    page.emulate_media(media="print")
+    assert not page.locator(".printed").is_visible()

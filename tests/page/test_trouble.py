@@ -217,3 +217,25 @@ def test_a_reading_that_is_stopped_at_once_is_not_told_of_by_the_length_of_the_o
     page.get_by_role("button", name="Stop").click()
     page.locator(".reading .caution", has_text="Stopped").wait_for()
     assert page.locator(".reading .caution").inner_text() == "Stopped before a paragraph was read."
+
+
+@pytest.mark.issue(7)
+def test_a_slow_service_is_seen_to_be_waited_for_and_no_empty_file_is_saved(open_page, url):
+    page = open_page(url, view="batch")
+    page.locator(".drop").wait_for()
+    drop(page, ".batch-view", "a.csv", make_csv(20))
+    page.route("**/classify/stream", lambda _: None)  # no answer
+    page.get_by_role("button", name="Classify 20 rows").click()
+    page.locator(".said", has_text="0 of 20 rows").wait_for()
+    assert page.locator("progress").evaluate("bar => bar.matches(':indeterminate')")
+    page.get_by_role("button", name="CSV").click()
+    page.locator("dialog", has_text="Nothing to download").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Stop").click()
+    page.unroute("**/classify/stream")
+    held = []
+    page.route("**/v1/corrections?*", lambda route: held.append(route))  # a builtin takes none
+    page.get_by_role("link", name="Corrections").click()
+    page.locator("p[role=status]", has_text="Asking the service").wait_for()
+    held[0].continue_()
+    page.locator("p[role=status]", has_text="None yet").wait_for()

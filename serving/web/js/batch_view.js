@@ -323,7 +323,8 @@ export class BatchView {
     const left = this.rows.length - this.nDone;
     const seconds = msPerRow ? Math.ceil((left * msPerRow) / 1000) : null;
     const time = seconds === null || !left ? "" : seconds < 90 ? `, about ${seconds} s left` : `, about ${Math.round(seconds / 60)} min left`;
-    this.progress.value = this.rows.length ? this.nDone / this.rows.length : 0;
+    if (this.nDone) this.progress.value = this.nDone / this.rows.length;
+    else this.progress.removeAttribute("value"); // it moves until the first answers are there
     this.said.textContent = `${this.nDone.toLocaleString("en")} of ${count(this.rows.length, "row")}${time}`;
   }
 

@@ -20,6 +20,7 @@ export class CorrectionsView {
     this.status = h("select", { id: "correction-status", on: { change: () => this.choose() } }, h("option", { value: "" }, "all"), STATUSES.map((name) => h("option", { value: name }, name)));
     this.heading = h("h1", { tabindex: "-1" }, "Corrections");
     this.told = h("p", { class: "muted", role: "status" });
+    this.printed = h("p", { class: "printed muted" });
     this.list = h("ol", { class: "corrections", role: "list", "aria-label": "Corrections" });
     this.more = h("button", { type: "button", hidden: true, on: { click: () => this.load(true) } }, "Show more");
     this.element = h(
@@ -30,6 +31,7 @@ export class CorrectionsView {
       h("div", { class: "controls" }, h("div", { class: "field" }, h("label", { for: "correction-status" }, "Status"), this.status)),
       this.fault,
       this.told,
+      this.printed,
       this.list,
       this.more,
     );
@@ -90,6 +92,7 @@ export class CorrectionsView {
     if (isMore && this.next) query.set("after", this.next);
     const asked = {};
     this.asked = asked;
+    if (!isMore && !this.list.children.length) this.told.textContent = "Asking the service for them …";
     try {
       const page = await askJson(`v1/corrections?${query}`);
       if (asked !== this.asked) return; // another status was chosen meanwhile
@@ -100,8 +103,10 @@ export class CorrectionsView {
       this.showClashes(page.clashes, items);
       if (isMore) items[0]?.focus();
       this.more.hidden = !page.next;
+      this.printed.textContent = page.next ? `The newest ${count(this.list.children.length, "correction")} are on this paper.` : "";
       this.tell(page.total);
     } catch (error) {
+      if (!this.list.children.length) this.told.textContent = "";
       this.fail(error);
     }
   }

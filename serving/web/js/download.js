@@ -160,6 +160,10 @@ export function downloadButtons(taxonomy, getRows, name, onSaved) {
   const save = async (format) => {
     try {
       const rows = getRows();
+      if (!rows.length) {
+        openDialog("Nothing to download", h("p", {}, "No answer is shown yet, or none is left by the filters."));
+        return;
+      }
       saveFile(`${nameFile(name)}-twohands.${format}`, await FORMATS[format](rows, taxonomy));
       onSaved(rows);
     } catch (error) {

@@ -41,7 +41,8 @@ export class RowTable {
     this.table = h("table", { class: "batch-table", role: "table" }, h("caption", { class: "unseen" }, "Classified rows"), this.head, this.body);
     this.scroll = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of rows" }, this.table);
     this.pager = h("div", { class: "row pager", role: "group", "aria-label": "Pages" });
-    this.element = h("section", { "aria-label": "Rows" }, this.controls, this.told, this.scroll, this.pager);
+    this.printed = h("p", { class: "printed muted" });
+    this.element = h("section", { "aria-label": "Rows" }, this.controls, this.told, this.printed, this.scroll, this.pager);
   }
 
   columns() {
@@ -148,6 +149,7 @@ export class RowTable {
     this.body.replaceChildren(...shown.map((row) => h("tr", { role: "row" }, columns.map(({ id, name, isFigure, isAnswer, value, cell }) => h("td", { role: "cell", class: `${isFigure ? "figure" : ""} ${id === "text" ? "text-cell" : isAnswer ? "answer" : String(value(row)).length > 24 ? "long" : ""}`, "data-label": id.startsWith("own:") ? name : null }, cell ? cell(row) : String(id === "#" ? value(row) + 1 : value(row)))))));
     this.told.textContent = this.chosen.length === this.rows.length ? `${count(this.rows.length, "row")}.` : `${this.chosen.length.toLocaleString("en")} of ${count(this.rows.length, "row")} shown${this.chosen.length ? "; charts and downloads hold these" : ""}.`;
     this.pager.hidden = nPages < 2;
+    this.printed.textContent = nPages < 2 ? "" : `Page ${this.page + 1} of ${nPages} of the table: the others are not on this paper.`;
     const go = (page) => {
       this.page = page;
       this.draw();
