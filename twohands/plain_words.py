@@ -29,6 +29,9 @@ _STRUCK = re.compile(r"~~(?=\S)[^~]{1,300}(?<=\S)~~|<(del|s|strike)>[^<>]{1,300}
 _CODE = re.compile(r"(?<!`)`([^`\r\n]{1,200})`(?!`)")
 _NOTE = re.compile(r"[^\S\r\n]?\[\^[^\]\s]{1,60}\](?!:)")
 _ADDRESS = re.compile(r"<((?:https?://|mailto:)[^<>\s]{1,500})>")
+# Of newsletters, in brackets behind the words that it is a link of, or bare: a machine's, which nobody reads.
+_LONG_ADDRESS = r"https?://[^\s<>()\[\]\"]{52,}(?<![.,;:!?])"
+_LONG_ADDRESSES = re.compile(rf"\s?(?:[(<\[]\s?{_LONG_ADDRESS}\s?[)>\]]|{_LONG_ADDRESS})")
 _TAG = re.compile(  # with attributes, or nothing: <A board of the state> is a quotation
     r"</?(?:a|b|br|del|em|i|ins|kbd|mark|small|span|strong|sub|sup|u)(?:\s{1,9}[\w:-]{1,40}\s?=[^<>\r\n]{0,200})?\s?/?>",
     re.IGNORECASE,
@@ -124,7 +127,7 @@ class PlainWords:
             raw: as it stands in the text.
 
         Returns:
-            The same without what is struck out, without definitions of notes and links that stand between short pieces
+            The same without what is struck out, without addresses of 60 characters and more, without definitions of notes and links that stand between short pieces
             which are one paragraph together, and without marks: of quotations, emphasis, links, images, notes, code,
             tables, boxes to tick and those of HTML within a line; as it was where nothing else is left. What marks an
             item is parted from the word that is glued to it.
@@ -139,6 +142,9 @@ class PlainWords:
             shown = _ESCAPED.sub(r"\1", _TAG.sub(" ", _ADDRESS.sub(r"\1", shown)))
             shown = _ENTITY.sub(lambda match: unescape(match[0]), shown) if "&" in shown else shown
             words = shown if any(map(str.isalnum, shown)) else raw
+        if "://" in words:
+            shown = _LONG_ADDRESSES.sub("", words)
+            words = shown if any(map(str.isalnum, shown)) else words
         if _PERHAPS_GLUED.search(words):
             words = _GLUED.sub(self._part_glued, words)
         return self._join(words)

@@ -193,3 +193,24 @@ def test_notes_of_the_official_journal_are_no_paragraphs():
     text = extract_text(page.encode(), suffix=".html", name="x")
     assert [paragraph.text for paragraph in split_paragraphs(text)] == [REST.strip()]
     assert "Held on 3 May" in text
+
+
+@pytest.mark.issue(4)
+def test_long_addresses_of_newsletters_are_no_words_and_short_ones_and_a_lone_one_are():
+    long = "https://click.example.org/ls/click?upn=u001." + "aB9_-2B" * 9
+    said = "The ministry will lend to the yards, and it will buy what they build until the decade ends"
+    for told in (
+        f"{said} ({long}).",
+        f"{said} ( {long} ).",
+        f"{said}\n<{long}>.",
+        f"{said} [{long}].",
+        f"{said} {long}.",
+    ):
+        assert [each.text for each in split_paragraphs(told)] == [f"{said}."]
+    for kept in (f"{said} (https://example.org/yards).", f"{said} (https://example.org/yards and {'more ' * 20})."):
+        assert [each.text for each in split_paragraphs(kept)] == [kept.replace(" )", " )")]
+    assert [each.text for each in split_paragraphs(long)] == [long]
+    began = time.process_time()
+    for part in ("https://", "(https://", "https://a.", f"({long}", "https://" + "." * 99):
+        split_paragraphs((part * (300_000 // len(part))), limit_chars=400_000)
+    assert time.process_time() - began < 12
