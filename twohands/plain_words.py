@@ -127,10 +127,10 @@ class PlainWords:
             raw: as it stands in the text.
 
         Returns:
-            The same without what is struck out, without addresses of 60 characters and more, without definitions of notes and links that stand between short pieces
-            which are one paragraph together, and without marks: of quotations, emphasis, links, images, notes, code,
-            tables, boxes to tick and those of HTML within a line; as it was where nothing else is left. What marks an
-            item is parted from the word that is glued to it.
+            The same without what is struck out, without addresses of 60 characters and more, without definitions of
+            notes and links that stand between short pieces which are one paragraph together, and without marks: of
+            quotations, emphasis, links, images, notes, code, tables, boxes to tick and those of HTML within a line; as
+            it was where nothing else is left. What marks an item is parted from the word that is glued to it.
         """
         words = raw = leave_out_definitions(raw) if "]:" in raw else raw
         if _PERHAPS.search(raw):
