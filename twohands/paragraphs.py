@@ -322,7 +322,8 @@ def iter_paragraphs(
                 is_broken = text[start:end] != raw[start:end] and _list_words(text[start:end]) != _list_words(
                     raw[start:end]
                 )
-                yield Paragraph(paragraph, start, end, section, turns.find(start, section), lines, is_broken)
+                speaker = turns.find(start, section, paragraph)
+                yield Paragraph(paragraph, start, end, section, speaker, lines, is_broken)
 
 
 def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int = LIMIT_CHARS) -> list[Paragraph]:

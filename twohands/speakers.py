@@ -104,6 +104,14 @@ _BEHIND_OFFICE = re.compile(
     rf"(?: G(?:eneral|ENERAL))?(?: (?:(?:of|for)(?: the)?|to the) {_CAPITAL}(?: and(?: the)? {_CAPITAL})?)*"
     rf"(?: {_CAPITAL})?(?: of {_CAPITAL})?"
 )
+# What minutes record, in words that nobody says: "Question put and agreed to.", "The House divided: Ayes 12, Noes 9."
+_MINUTES = re.compile(
+    r"Question (?:accordingly |again )?(?:put|proposed)(?:,? and (?:agreed to|negatived))?(?:\.\Z|, That\b)"
+    r"|(?:Amendments?|Bill|Clauses?|Motion|Schedules?)\b(?![^.]{0,60}\b(?:are|be|been|had|has|have|is|never|not|was|were)\b)"
+    r"[^.;:]{0,60} (?:agreed to|negatived|read (?:a|the) \w+ time|withdrawn)\.\Z"
+    r"|The (?:Committee|House|Senate) (?:having )?divided: ?(?:Ayes|Contents) \d"
+    r"|(?:The )?(?:Committee|House|Senate|Sitting) (?:adjourned|suspended) (?:accordingly|at|until)\b"
+)
 _TIME = re.compile(r" ?\(\d{1,2}(?:[:.]\d\d){1,2}(?: ?[ap]\.?m\.?)?\)")
 _SEAT_AND_PARTY = re.compile(r" \([^\W\d_][^()\d]+\) \([A-Z][A-Za-z /-]{1,20}\)\Z")  # (Leeds East) (Lab/Co-op)
 
@@ -302,18 +310,21 @@ class Turns:
         begin = words.casefold().find(name.casefold())
         return 0 <= begin <= _MARKS and any(map(str.isalpha, words[begin + len(name) :]))
 
-    def find(self, start: int, section: str) -> str:
+    def find(self, start: int, section: str, words: str = "") -> str:
         """Find who speaks in a paragraph.
 
         Args:
             start: of the paragraph; no less than that of the one before.
             section: of it; whoever spoke in another speaks no more.
+            words: all of it.
 
         Returns:
-            The name; empty where nobody is known to.
+            The name; empty where nobody is known to, and for what minutes record between two turns.
         """
         if section != self._section:
             self._section, self._least = section, self._before
         self._before = start
         number = bisect_right(self._starts, start) - 1
+        if _MINUTES.match(words):
+            return ""
         return self._names[number] if number >= 0 and self._starts[number] > self._least else ""

@@ -335,3 +335,18 @@ def test_a_heading_that_comes_again_with_an_office_behind_a_dash_does_not_speak(
     }
     turns = [each for name, post in posts.items() for each in (f"{name} -- {post}", LONG)]
     assert speakers_of(*turns, *turns) == [*posts, *posts]
+
+
+@pytest.mark.issue(4)
+def test_what_minutes_record_is_said_by_nobody_and_the_turn_goes_on():
+    turns = f"Ms. REED: {LONG}", f"Mr. LI: {OTHER}", f"Ms. REED: {LONG}"
+    for recorded in (
+        "Question put and agreed to.", "Question put, That the yards be sold.", "Amendment, by leave, withdrawn.",
+        "The House divided: Ayes 12, Noes 9.", "House adjourned at 4 p.m. until the next day.", "Motion agreed to.",
+    ):  # fmt: skip
+        assert speakers_of(*turns, recorded, OTHER) == ["Ms. REED", "Mr. LI", "Ms. REED", "", "Ms. REED"]
+    for said in (
+        "Question put to me by the Chair: who pays?", "Motion after motion on yards was agreed to, and who was heard?",
+        "The House divided us for years.", "The House adjourned the vote.", "Motion 5 was never agreed to.",
+    ):  # fmt: skip
+        assert speakers_of(*turns, said)[-1] == "Ms. REED"
