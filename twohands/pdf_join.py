@@ -131,11 +131,15 @@ class _Joined:
         self.goes_on = False
 
 
-def _goes_on(above: list[str], below: list[str]) -> bool:
-    """Whether a sentence of a paragraph of several lines goes on in a block, which is no item of a list."""
+def _goes_on(above: list[str], below: list[str], short: float) -> bool:
+    """Whether a sentence of a paragraph of several lines goes on in a block, which is no item of a list.
+
+    A line that stops short ends a list or what stands in a figure, and "e-commerce" or "iPhone" may begin a sentence.
+    """
     last, first = above[-1].strip(MARKS), below[0].strip(MARKS)
     is_open = len(above) > 1 and (last[-1:].islower() or last.endswith((",", "-")))
-    return is_open and first[:1].islower() and not read_marker(first)
+    is_word = first[:1].islower() and first[1:2] != "-" and not first[1:2].isupper()
+    return is_open and len(last) >= short and is_word and not read_marker(first)
 
 
 def _drop_single_edges(pages: list[list[list[str]]], short: float) -> list[list[list[str]]]:
@@ -147,9 +151,9 @@ def _drop_single_edges(pages: list[list[list[str]]], short: float) -> list[list[
     kept = [*pages]
     for number in range(1, len(kept)):
         before, after = kept[number - 1], kept[number]
-        if before and is_edge(after, 0) and _goes_on(before[-1], after[1]):
+        if before and is_edge(after, 0) and _goes_on(before[-1], after[1], short):
             kept[number] = after[1:]
-        elif after and is_edge(before, -1) and _goes_on(before[-2], after[0]):
+        elif after and is_edge(before, -1) and _goes_on(before[-2], after[0], short):
             kept[number - 1] = before[:-1]
     return kept
 

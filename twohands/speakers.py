@@ -104,7 +104,7 @@ _BEHIND_OFFICE = re.compile(
     rf"(?: G(?:eneral|ENERAL))?(?: (?:(?:of|for)(?: the)?|to the) {_CAPITAL}(?: and(?: the)? {_CAPITAL})?)*"
     rf"(?: {_CAPITAL})?(?: of {_CAPITAL})?"
 )
-# What minutes record, in words that nobody says: "Question put and agreed to.", "The House divided: Ayes 12, Noes 9."
+# What minutes record, in words that nobody says: "Question put and agreed to.", "The House divided: Ayes 12"
 _MINUTES = re.compile(
     r"Question (?:accordingly |again )?(?:put|proposed)(?:,? and (?:agreed to|negatived))?(?:\.\Z|, That\b)"
     r"|(?:Amendments?|Bill|Clauses?|Motion|Schedules?)\b(?![^.]{0,60}\b(?:are|be|been|had|has|have|is|never|not|was|were)\b)"

@@ -412,3 +412,15 @@ def test_joining_lines():
     assert join_lines([["one line"]]) == "one line"
     assert join_lines([["A whole line that goes", "on.", "", "Next."]]) == "A whole line that goes on.\n\nNext."
     assert join_lines([["state-", "Owned"], ["2031-", "2032 plan"]]) == "state- Owned 2031- 2032 plan"
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize("last", ["with the yards", "with the yards of the land and all that the coast has"])
+def test_a_heading_on_the_next_page_stays_where_no_sentence_goes_on_below_it(last):
+    """It went, and what stood on either side was one paragraph."""
+    above = ["Aims of the ministry for each of the ports that it owns", last]
+    name = "e-commerce" if last.endswith("has") else "we"
+    below = [f"{name} will pay, said the minister, for what is built in the", "ports, and then he left the house."]
+    assert join_lines([above, ["Chapter two", "", *below]]).split("\n\n") == [
+        " ".join(above), "Chapter two", " ".join(below)
+    ]  # fmt: skip
