@@ -9,7 +9,7 @@ from twohands.metrics import Floats
 
 Json = dict[str, object]
 _MAX_POINTS = 200
-_MAX_CELLS = 4_000_000  # of one block of draws: 32 MB, whatever the number of rows
+_MAX_CELLS = 1_000_000  # of one block of draws: 8 MB, whatever the number of rows
 
 
 def _tie_ends(ranked: Floats) -> npt.NDArray[np.int64]:
@@ -36,14 +36,21 @@ def average_precision(
     """
     order = np.argsort(-scores, kind="stable")
     ends = _tie_ends(scores[order])
-    hits = truth[order]
+    hits = np.flatnonzero(truth[order])
+    if not len(hits):
+        return np.zeros(len(weights))
+    # Recall rises nowhere but at hits, so that precision is asked at the ends of their ties alone.
+    end_of = np.searchsorted(ends, hits)
+    last = np.flatnonzero(np.append(np.diff(end_of) != 0, True))
+    tops = ends[end_of[last]]
     columns = order if documents is None else documents[order]
     areas = []
     step = max(1, _MAX_CELLS // max(1, len(order)))
     for start in range(0, len(weights), step):
-        drawn = weights[start : start + step][:, columns]
-        given = np.cumsum(drawn, axis=1)[:, ends]
-        found = np.cumsum(drawn * hits, axis=1)[:, ends]
+        # Not by brackets, which lay columns side by side in memory: sums along rows took ten times as long (#6).
+        drawn = weights[start : start + step].take(columns, axis=1)
+        found = drawn.take(hits, axis=1).cumsum(axis=1).take(last, axis=1)
+        given = np.cumsum(drawn, axis=1, out=drawn).take(tops, axis=1)
         precisions = np.divide(found, given, out=np.zeros_like(found), where=given > 0)
         gains = np.diff(found, axis=1, prepend=0)
         total = found[:, -1]
@@ -74,7 +81,8 @@ def measure_ranking(rows: HeadRows, *, n_replicates: int, seed: int) -> dict[str
         # A draw without any row that has the label says nothing of how such rows are ranked.
         of_document = rows.sum_by_document(truth)
         is_defined = weights @ of_document > 0
-        drawn = average_precision(truth, scores, weights[is_defined], documents=documents)
+        defined = weights if is_defined.all() else weights[is_defined]  # of many documents a copy is gigabytes
+        drawn = average_precision(truth, scores, defined, documents=documents)
         value = float(average_precision(truth, scores, once)[0])
         figures[name] = bound_figure(value, drawn, n_groups=int((of_document > 0).sum()))
     return figures
