@@ -14,7 +14,7 @@ from evaluation.rows import ratio_of
 from evaluation.slices import MIN_ROWS, split_rows, usual_columns
 from twohands.bounds import FEWEST_GROUPS, DrawnFigure
 from twohands.examples import NOT_LABELLED, Example, encode_labels
-from twohands.metrics import draw_weights
+from twohands.metrics import Floats, draw_weights
 from twohands.scores import Scores
 from twohands.taxonomy import Taxonomy
 
@@ -108,19 +108,19 @@ def measure_drift(
     for head in taxonomy.heads:
         truth = encoded[:, taxonomy.slices[head.name]].astype(np.float64)
         is_labelled = truth[:, 0] != NOT_LABELLED
-        of_head: dict[str, dict[str, dict[str, object]]] = {}
-        for number, label in enumerate(head.label_names if is_labelled.any() else []):
-            expected = scores[head.name][is_labelled, number].astype(np.float64)
-            apart = (truth[is_labelled, number] == 1) - expected
-            shift = apart.mean()
-            chance = Chance.of(apart - shift, expected + shift, _number_documents(examples, is_labelled))
-            of_head[label] = {}
-            for value, has_value in slices.items():
-                is_chosen = has_value[is_labelled]
-                if is_chosen.any():
-                    share = float((truth[is_labelled, number][is_chosen] == 1).mean())
-                    cell = _measure_cell(chance, is_chosen, n_replicates=n_replicates, seed=seed)
-                    of_head[label][value] = {"share": share, **cell}
+        labels = head.label_names if is_labelled.any() else []
+        of_head: dict[str, dict[str, dict[str, object]]] = {label: {} for label in labels}
+        chances = [_expect(examples, truth[:, number], scores[head.name][:, number]) for number in range(len(labels))]
+        for value, has_value in slices.items():
+            is_chosen = has_value[is_labelled]
+            if not is_chosen.any():
+                continue
+            # Drawn once for all labels: of many documents it takes longer than all that is made of the draws.
+            _, documents = np.unique(chances[0].documents[is_chosen], return_inverse=True)  # in order of first sight
+            weights = draw_weights(int(documents.max()) + 1, n_replicates=n_replicates, seed=seed)
+            for number, (label, chance) in enumerate(zip(labels, chances, strict=True)):
+                share = float((truth[is_labelled, number][is_chosen] == 1).mean())
+                of_head[label][value] = {"share": share, **_measure_cell(chance, is_chosen, documents, weights)}
         _adjust_cells(of_head)
         drift[head.name] = of_head
     return drift
@@ -132,15 +132,23 @@ def _number_documents(examples: Sequence[Example], is_chosen: npt.NDArray[np.boo
     return np.array([numbers[group] for group in groups], dtype=np.int64)
 
 
+def _expect(examples: Sequence[Example], truth: Floats, scores: Floats) -> Chance:
+    """The scatter of one label about its scores, which are shifted so that over all rows they agree with it."""
+    is_labelled = truth != NOT_LABELLED
+    expected = scores[is_labelled].astype(np.float64)
+    apart = (truth[is_labelled] == 1) - expected
+    shift = apart.mean()
+    return Chance.of(apart - shift, expected + shift, _number_documents(examples, is_labelled))
+
+
 def _measure_cell(
-    chance: Chance, is_chosen: npt.NDArray[np.bool_], *, n_replicates: int, seed: int
+    chance: Chance, is_chosen: npt.NDArray[np.bool_], documents: npt.NDArray[np.int64], weights: Floats
 ) -> dict[str, object]:
-    _, documents = np.unique(chance.documents[is_chosen], return_inverse=True)  # in the order of first sight
-    apart, n, n_groups = chance.apart[is_chosen], int(is_chosen.sum()), int(documents.max()) + 1
+    apart, n, n_groups = chance.apart[is_chosen], int(is_chosen.sum()), weights.shape[1]
     excess = ratio_of(
         np.bincount(documents, weights=apart).astype(np.float64),
         np.bincount(documents).astype(np.float64),
-        draw_weights(n_groups, n_replicates=n_replicates, seed=seed),
+        weights,
     )
     p, least, most = chance.judge(is_chosen)
     if n_groups < FEW_GROUPS:

@@ -57,7 +57,8 @@ class HeadRows:
         Returns:
             The rows chosen, in order.
         """
-        groups = [group for group, is_chosen in zip(self.groups, chosen, strict=True) if is_chosen]
+        # By places: a slice of a few rows must not cost as much as all rows, of which there may be as many slices.
+        groups = [self.groups[place] for place in np.flatnonzero(chosen).tolist()]
         return HeadRows(
             self.head, self.places[chosen], self.truth[chosen], self.decided[chosen], self.scores[chosen], groups
         )

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from evaluation import audit_texts
+from evaluation.audit_balance import measure_drift
 from evaluation.audit_texts import find_repeats
+from evaluation.dataset import load_labelled
 from evaluation.linear import plain_rule
 from evaluation.measure import measure_rows
 from evaluation.ranking import average_precision
 from evaluation.rows import HeadRows
+from tests.evaluation.support import make_rows, write_rows
 from twohands.metrics import draw_weights
 
 
@@ -128,3 +131,50 @@ def test_precision_is_asked_where_recall_rises():
         areas = average_precision(truth, scores, weights)
     np.testing.assert_allclose(areas, steps.sum(axis=1) / found[:, -1], rtol=1e-12)
     assert peak[0] < 2 * weights.nbytes  # six more of its size were made
+
+
+@pytest.mark.issue(6)
+def test_drift_draws_the_documents_of_a_slice_once_for_all_labels(monkeypatch, taxonomy, tmp_path):
+    path = write_rows(tmp_path / "rows.jsonl", make_rows(120, noise=0))
+    examples = load_labelled([path], taxonomy).examples
+    generator = np.random.default_rng(0)
+    scores = {head.name: generator.random((len(examples), len(head.labels))) for head in taxonomy.heads}
+    drawn = []
+
+    def note(n_documents, **options):
+        drawn.append(n_documents)
+        return draw_weights(n_documents, **options)
+
+    monkeypatch.setattr("evaluation.audit_balance.draw_weights", note)
+    drift = measure_drift(examples, taxonomy, scores, "source", n_replicates=50, seed=0)
+    n_values = len({example.source for example in examples})
+    assert len(drawn) == n_values * len(taxonomy.heads)
+    for head in taxonomy.heads:
+        assert list(drift[head.name]) == list(head.label_names)
+        assert all(len(by_value) == n_values for by_value in drift[head.name].values())
+
+
+class CountedGroups(list):
+    """Groups that count how often one is looked at."""
+
+    n_looks = 0
+
+    def __iter__(self):
+        for group in super().__iter__():
+            self.n_looks += 1
+            yield group
+
+    def __getitem__(self, place):
+        self.n_looks += 1
+        return super().__getitem__(place)
+
+
+@pytest.mark.issue(6)
+def test_taking_a_few_rows_looks_at_their_documents_alone(taxonomy):
+    groups = CountedGroups(f"d{number}" for number in range(1000))
+    empty = np.zeros((1000, 4))
+    rows = HeadRows(taxonomy.heads[1], np.arange(1000), empty, empty > 0, empty, groups)
+    chosen = np.isin(np.arange(1000), [3, 500])
+    groups.n_looks = 0
+    taken = rows.take(chosen)
+    assert (taken.groups, taken.places.tolist(), groups.n_looks) == (["d3", "d500"], [3, 500], 2)
