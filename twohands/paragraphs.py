@@ -288,7 +288,25 @@ def _cut_spans(text: str, spans: Iterable[tuple[int, int]], turns: Turns) -> Ite
 def iter_paragraphs(
     text: str, *, min_words: int = MIN_WORDS, limit_chars: int = LIMIT_CHARS, check: Check = _go_on
 ) -> Iterator[Paragraph]:
-    """Split a document as `split_paragraphs` does, a paragraph at a time, so that who has enough can stop.
+    """Split a document into paragraphs, one at a time, so that who has enough can stop.
+
+    Blank lines divide, unless each line of wrapped text has one behind it. A document without any is divided at line
+    ends, unless its lines were wrapped at a column (`columns.py`) or are verse, and so are lines in a row that are
+    mostly wider than a column and end sentences, and those that are most of the document (`lines.py`). Where prose was
+    wrapped, an indented line after a sentence's end begins a paragraph, too. Quotations are divided at empty lines, and
+    transcripts where another begins to speak (`speakers.py`). Marks of Markdown are no words, and words parted at the
+    end of a line are put together (`plain_words.py`).
+
+    Lines that begin with `#` or are underlined by `===` or `---` are headings, however they end; front matter, the
+    header of a mail, comments and definitions of notes and links are nothing (`front_matter.py`, `mail_header.py`,
+    `marks.py`). Pieces of fewer than `min_words` words that do not end a sentence, or as a clause does (`; and`; a
+    comma in an item or beside another), are headings, bylines, page numbers, too: they belong to no paragraph, as the
+    labels are those of a paragraph read without its title. But so many of them in a row that they hold `LIST_WORDS`
+    words are a list, and one paragraph; so are those that nothing follows, and items such as `(b) …` beside one that
+    does end so. One line of at most `HEADLINE_WORDS` words before all paragraphs is a heading, too, if it does not end
+    a sentence and the paragraph behind it does; so are the lines of a letterhead, and both. Rules, page numbers and
+    tables of figures are never read, nor are sign-offs, rights, contacts and the like (`notices.py`), unless there is
+    nothing else.
 
     Args:
         text: the raw document.
@@ -297,7 +315,8 @@ def iter_paragraphs(
         check: called every few milliseconds of work, also where no paragraph comes of it; raises to give up.
 
     Yields:
-        Paragraphs in order; one of more than `limit_chars` characters with its `error`.
+        Paragraphs in order, none when the document holds no text; one of more than `limit_chars` characters with its
+        `error`.
     """
     raw, text = text, blank_exported(text, check)
     found_turns = find_turns(text, check)
@@ -324,43 +343,3 @@ def iter_paragraphs(
                 )
                 speaker = turns.find(start, section, paragraph)
                 yield Paragraph(paragraph, start, end, section, speaker, lines, is_broken)
-
-
-def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int = LIMIT_CHARS) -> list[Paragraph]:
-    """Split a document into paragraphs.
-
-    Blank lines divide, unless each line of wrapped text has one behind it. A document without any is divided at line
-    ends, unless its lines were wrapped at a column (`columns.py`) or are verse, and so are lines in a row that are
-    mostly wider than a column and end sentences, and those that are most of the document (`lines.py`). Where prose was
-    wrapped, an indented line after a sentence's end begins a paragraph, too. Quotations are divided at empty lines, and
-    transcripts where another begins to speak (`speakers.py`). Marks of Markdown are no words, and words parted at the
-    end of a line are put together (`plain_words.py`).
-
-    Lines that begin with `#` or are underlined by `===` or `---` are headings, however they end; front matter, the
-    header of a mail, comments and definitions of notes and links are nothing (`front_matter.py`, `mail_header.py`,
-    `marks.py`). Pieces of fewer than `min_words` words that do not end a sentence, or as a clause does (`; and`; a
-    comma in an item or beside another), are headings, bylines, page numbers, too: they belong to no paragraph, as the
-    labels are those of a paragraph read without its title. But so many of them in a row that they hold `LIST_WORDS`
-    words are a list, and one paragraph; so are those that nothing follows, and items such as `(b) …` beside one that
-    does end so. One line of at most `HEADLINE_WORDS` words before all paragraphs is a heading, too, if it does not end
-    a sentence and the paragraph behind it does; so are the lines of a letterhead, and both. Rules, page numbers and
-    tables of figures are never read, nor are sign-offs, rights, contacts and the like (`notices.py`), unless there is
-    nothing else.
-
-    Args:
-        text: the raw document.
-        min_words: pieces with fewer words and no sentence end are headings.
-        limit_chars: most characters of one paragraph.
-
-    Returns:
-        Paragraphs in order; empty when the document holds no text.
-
-    Raises:
-        ParagraphTooLongError: one paragraph has more than `limit_chars` characters.
-    """
-    paragraphs = []
-    for paragraph in iter_paragraphs(text, min_words=min_words, limit_chars=limit_chars):
-        if paragraph.error:
-            raise paragraph.error
-        paragraphs.append(paragraph)
-    return paragraphs

@@ -8,10 +8,10 @@ from serving.app import create_app
 from serving.reading import estimate_tokens
 from serving.settings import ServeSettings
 from tests.serving.support import Gate, open_client, with_session
+from tests.support.paragraphs import split_paragraphs
 from twohands.encoding import ParagraphEncoder
 from twohands.evidence import list_runs, plan_evidence
 from twohands.locate import find_model
-from twohands.paragraphs import split_paragraphs
 from twohands.windows import WindowRule
 
 RULE = WindowRule(max_tokens=100, overlap_tokens=10, max_windows=2)

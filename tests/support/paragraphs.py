@@ -2,10 +2,20 @@
 
 import pytest
 
-from twohands.paragraphs import normalise, split_paragraphs
+from twohands.paragraphs import LIMIT_CHARS, MIN_WORDS, Paragraph, iter_paragraphs, normalise
 from twohands.plain_words import PlainWords
 
 LINE_ENDS = pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+
+
+def split_paragraphs(text: str, *, min_words: int = MIN_WORDS, limit_chars: int = LIMIT_CHARS) -> list[Paragraph]:
+    """All paragraphs of a document; the first that is too long is raised."""
+    paragraphs = []
+    for paragraph in iter_paragraphs(text, min_words=min_words, limit_chars=limit_chars):
+        if paragraph.error:
+            raise paragraph.error
+        paragraphs.append(paragraph)
+    return paragraphs
 
 
 def split(raw: str) -> list[str]:

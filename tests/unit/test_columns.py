@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from tests.support.paragraphs import LINE_ENDS, split
-from twohands.paragraphs import normalise, split_paragraphs
+from tests.support.paragraphs import LINE_ENDS, split, split_paragraphs
+from twohands.paragraphs import normalise
 
 LONG_A = (
     "The ministry will seize every mill and set its prices by decree, and no firm may refuse what it is told to make "

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
+from tests.support.paragraphs import split_paragraphs
 from twohands.charsets import find_codec
 from twohands.documents import extract_text, read_document
 from twohands.errors import FileReadError, MissingExtraError
-from twohands.paragraphs import split_paragraphs
 from twohands.pdf_join import join_lines
 
 FIRST = "The ministry will lend to the makers of chips, said the minister."

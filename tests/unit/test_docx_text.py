@@ -6,12 +6,12 @@ import zipfile
 
 import pytest
 
+from tests.support.paragraphs import split_paragraphs
 from twohands.documents import extract_text
 from twohands.docx_text import docx_to_html
 from twohands.errors import FileReadError
 from twohands.inputs import find_inputs
 from twohands.items import read_items, read_stdin
-from twohands.paragraphs import split_paragraphs
 
 pytestmark = pytest.mark.issue(4)
 NAMESPACE = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"

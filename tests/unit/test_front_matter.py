@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.support.paragraphs import LINE_ENDS, split
-from twohands.paragraphs import split_paragraphs
+from tests.support.paragraphs import LINE_ENDS, split, split_paragraphs
 
 LONG_A = "The ministry told the state banks to lend to the makers of chips before the winter."
 LONG_B = "Shop owners answered that prices, not plans, should say what is built and by whom."

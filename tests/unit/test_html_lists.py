@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from tests.support.paragraphs import split_paragraphs
 from twohands.documents import extract_text
-from twohands.paragraphs import split_paragraphs
 
 pytestmark = pytest.mark.issue(4)
 FIRST = "The ministry will take a third of the shares in both of the yards that it has kept, said the minister."

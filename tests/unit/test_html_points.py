@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.support.paragraphs import split_paragraphs
 from twohands.documents import extract_text
-from twohands.paragraphs import split_paragraphs
 
 pytestmark = pytest.mark.issue(4)
 FIRST = "The Board shall keep a register of all who store gas in the valley and shall print it once in each year."

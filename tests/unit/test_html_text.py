@@ -5,10 +5,10 @@ import zlib
 
 import pytest
 
+from tests.support.paragraphs import split_paragraphs
 from twohands.documents import extract_document, extract_text
 from twohands.errors import FileReadError
 from twohands.html_markup import simplify_markup
-from twohands.paragraphs import split_paragraphs
 
 FIRST = "The ministry will take a third of the shares in both of the yards that it has kept, said the minister."
 SECOND = "Who is to pay for it all, asked his critics, and why should a loss that no bank would touch be theirs?"

@@ -7,12 +7,12 @@ from email.message import EmailMessage
 
 import pytest
 
+from tests.support.paragraphs import split_paragraphs
 from twohands.documents import extract_document
 from twohands.errors import EmptyParagraphError, FileReadError
 from twohands.inputs import find_inputs
 from twohands.items import read_items, read_stdin
 from twohands.mail_text import MAX_DEPTH, MAX_PARTS
-from twohands.paragraphs import split_paragraphs
 
 pytest.importorskip("bs4")
 pytestmark = pytest.mark.issue(4)

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from tests.support.paragraphs import LINE_ENDS, split
-from twohands.paragraphs import normalise, split_paragraphs
+from tests.support.paragraphs import LINE_ENDS, split, split_paragraphs
+from twohands.paragraphs import normalise
 
 LONG_A = "The ministry told the state banks to lend to the makers of chips before the winter."
 LONG_B = "Shop owners answered that prices, not plans, should say what is built and by whom."

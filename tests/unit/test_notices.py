@@ -2,7 +2,7 @@
 
 import pytest
 
-from twohands.paragraphs import split_paragraphs
+from tests.support.paragraphs import split_paragraphs
 
 pytestmark = pytest.mark.issue(4)
 FIRST = "The ministry will lend to the makers of chips for as long as they build at home, said the minister."

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from twohands.paragraphs import split_paragraphs
+from tests.support.paragraphs import split_paragraphs
 from twohands.pipe_tables import is_table_of_figures
 
 pytestmark = pytest.mark.issue(4)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.support.paragraphs import split_paragraphs
 from twohands.exported import blank_exported
-from twohands.paragraphs import split_paragraphs
 
 pytestmark = pytest.mark.issue(4)
 FIRST = "The ministry will lend to the makers of chips for as long as they build at home, said the minister."

@@ -7,9 +7,10 @@ from itertools import islice
 
 import pytest
 
+from tests.support.paragraphs import split_paragraphs
 from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLongError
 from twohands.exported import blank_exported
-from twohands.paragraphs import LIMIT_CHARS, LIMIT_MARKS, iter_paragraphs, normalise, split_paragraphs
+from twohands.paragraphs import LIMIT_CHARS, LIMIT_MARKS, iter_paragraphs, normalise
 from twohands.plain_words import PlainWords
 from twohands.runs import LIST_WORDS
 

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from tests.support.paragraphs import split_paragraphs
 from twohands.documents import extract_document
-from twohands.paragraphs import split_paragraphs
 from twohands.pdf_beside import take_notes
 from twohands.pdf_join import join_pages
 from twohands.pdf_lines import Line, Page

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
+from tests.support.paragraphs import split_paragraphs
 from tests.unit.test_pdf_layout import body, draw_pdf, notes
 from twohands.documents import extract_document
-from twohands.paragraphs import split_paragraphs
 from twohands.pdf_headings import find_headings
 from twohands.pdf_items import drop_figures, join_initials, join_markers
 from twohands.pdf_join import join_pages

@@ -5,11 +5,11 @@ import time
 
 import pytest
 
+from tests.support.paragraphs import split_paragraphs
 from tests.unit.test_pdf_layout import body, draw_pdf
 from twohands import pdf_tags
 from twohands.documents import extract_document
 from twohands.errors import FileReadError
-from twohands.paragraphs import split_paragraphs
 from twohands.pdf_lines import read_page
 from twohands.pdf_tags import read_tags
 

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from tests.support.paragraphs import split_paragraphs
 from twohands.documents import extract_text
-from twohands.paragraphs import split_paragraphs
 from twohands.pipe_tables import is_table_of_figures
 from twohands.plain_words import PlainWords
 

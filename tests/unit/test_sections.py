@@ -5,10 +5,10 @@ import json
 
 import pytest
 
+from tests.support.paragraphs import split_paragraphs
 from tests.unit.test_documents import make_pdf
 from tests.unit.test_docx_text import make_docx
 from tests.unit.test_docx_text import p as write_paragraph
-from twohands.paragraphs import split_paragraphs
 
 FIRST = "The ministry told the state banks to lend to the makers of chips before the winter."
 SECOND = "Shop owners answered that prices, not plans, should say what is built and by whom."

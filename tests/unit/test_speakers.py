@@ -7,8 +7,8 @@ from itertools import product
 
 import pytest
 
+from tests.support.paragraphs import split_paragraphs
 from twohands.documents import extract_text
-from twohands.paragraphs import split_paragraphs
 from twohands.speakers import find_turns
 
 LONG = "The ministry told the state banks to lend to the makers of chips before the winter."
