@@ -1,6 +1,5 @@
 """Owns the command `data audit`: labelled files in, what is likely wrong with them out."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -43,6 +42,7 @@ from evaluation.options import (
     describe_command,
     list_versions,
     seed_option,
+    tell_figures,
 )
 from evaluation.output import check_outputs, write_predictions
 from evaluation.plots_audit import draw_balance, draw_drift, draw_suspects
@@ -347,9 +347,4 @@ def audit(
             report / SUSPECTS_NAME,
             ({"head": head, **entry} for head, entries in described.items() for entry in entries),
         )
-    if as_json:
-        click.echo(json.dumps(found, indent=2))
-    else:
-        _print_audit(found)
-        if page is not None:
-            click.echo(f"Report: {page}")
+    tell_figures(found, _print_audit, as_json=as_json, page=page)

@@ -1,6 +1,5 @@
 """Owns the command `evaluate`: options in, one report out."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from evaluation.options import (
     describe_command,
     list_versions,
     seed_option,
+    tell_figures,
 )
 from evaluation.output import (
     PREDICTION_KEYS,
@@ -36,9 +36,10 @@ from evaluation.output import (
     describe_rows,
     list_model_files,
     write_predictions,
+    write_with_page,
 )
 from evaluation.progress import show_progress
-from evaluation.report import METRICS_NAME, PAGE_NAME, check_report_extra, write_report
+from evaluation.report import METRICS_NAME, PAGE_NAME, check_report_extra, render_page
 from evaluation.restated import check_restated, measure_restated, print_restated
 from evaluation.robustness.measure import measure_robustness
 from evaluation.robustness.show import print_robustness
@@ -73,14 +74,12 @@ def _check_beforehand(
         check_rows_output(predictions, PREDICTION_KEYS, option="--predictions")
 
 
-def _print(measured: Mapping[str, Any], report: Path | None) -> None:
+def _print(measured: Mapping[str, Any]) -> None:
     print_evaluation(measured)
     if "restated" in measured:
         print_restated(measured["restated"])
     if "robustness" in measured:
         print_robustness(measured["robustness"], measured["heads"])
-    if report is not None:
-        click.echo(f"Report: {report / PAGE_NAME}")
 
 
 @click.command(
@@ -232,11 +231,10 @@ def evaluate(
     }
     if predictions is not None:
         write_predictions(predictions, describe_rows(examples, taxonomy, decisions))
+    page = None
     if report is not None:
         if not by:
             extras["slices"] = slice_by(usual_columns(examples, taxonomy, min_rows=min_slice))
-        write_report(report, {**measured, **extras})
-    if as_json:
-        click.echo(json.dumps(measured, indent=2))
-    else:
-        _print(measured, report)
+        full = {**measured, **extras}
+        page = write_with_page(report, full, render_page(full), names=(METRICS_NAME, PAGE_NAME))
+    tell_figures(measured, _print, as_json=as_json, page=page)

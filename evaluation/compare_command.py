@@ -1,6 +1,5 @@
 """Owns the command `compare`: two sides, the same rows, one paired report."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -23,11 +22,12 @@ from evaluation.options import (
     describe_command,
     list_versions,
     seed_option,
+    tell_figures,
 )
-from evaluation.output import check_outputs
+from evaluation.output import check_outputs, write_with_page
 from evaluation.progress import show_progress
 from evaluation.report import check_report_extra
-from evaluation.report_comparison import COMPARISON_NAME, COMPARISON_PAGE_NAME, write_comparison
+from evaluation.report_comparison import COMPARISON_NAME, COMPARISON_PAGE_NAME, render_comparison
 from evaluation.rows import select_rows
 from evaluation.sides import (
     Baseline,
@@ -289,11 +289,9 @@ def compare(
         "versions": list_versions("scikit-learn", *(() if len(models) == len(sides) else ("torch", "transformers"))),
         "command": describe_command(ctx),
     }
+    page = None
     if report is not None:
-        write_comparison(report, compared)
-    if as_json:
-        click.echo(json.dumps(compared, indent=2))
-    else:
-        print_comparison(compared)
-        if report is not None:
-            click.echo(f"Report: {report / COMPARISON_PAGE_NAME}")
+        page = write_with_page(
+            report, compared, render_comparison(compared), names=(COMPARISON_NAME, COMPARISON_PAGE_NAME)
+        )
+    tell_figures(compared, print_comparison, as_json=as_json, page=page)

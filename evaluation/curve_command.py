@@ -1,6 +1,5 @@
 """Owns the command `data curve`: options in, one learning curve out."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +24,7 @@ from evaluation.options import (
     describe_command,
     list_versions,
     seed_option,
+    tell_figures,
 )
 from evaluation.output import check_outputs
 from evaluation.plots_growth import draw_growth
@@ -246,9 +246,4 @@ def curve(
     if report is not None:
         drawing = draw_growth(cast("list[dict[str, Any]]", grown["points"]), cast("dict[str, Any]", grown["heads"]))
         page = write_data_report(report, _KIND, found, {"growth": drawing}, picture="growth")
-    if as_json:
-        click.echo(json.dumps(found, indent=2))
-    else:
-        _print_curve(found)
-        if page is not None:
-            click.echo(f"Report: {page}")
+    tell_figures(found, _print_curve, as_json=as_json, page=page)

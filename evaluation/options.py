@@ -1,11 +1,12 @@
-"""Owns the options that evaluation commands share, and how a call is written down. Knows nothing of figures."""
+"""Owns the options that evaluation commands share, what `--json` prints, and how a call is written down."""
 
+import json
 import platform
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
@@ -141,3 +142,22 @@ def list_versions(*packages: str) -> dict[str, str]:
         except PackageNotFoundError:  # an optional package that this call did without
             continue
     return found
+
+
+def tell_figures(
+    figures: Mapping[str, Any], show: Callable[[Mapping[str, Any]], None], *, as_json: bool, page: Path | None = None
+) -> None:
+    """Print what was measured: one object for `--json`, else tables, and where the report is.
+
+    Args:
+        figures: all that was measured.
+        show: prints the tables.
+        as_json: whether programs are to read it.
+        page: of the report; None where there is none, or where none is named.
+    """
+    if as_json:
+        click.echo(json.dumps(figures, indent=2))
+        return
+    show(figures)
+    if page is not None:
+        click.echo(f"Report: {page}")

@@ -133,6 +133,27 @@ def write_whole(path: Path, text: str) -> None:
         raise FileWriteError(f"cannot write {path}: {error}") from error
 
 
+def write_with_page(folder: Path, report: Mapping[str, object], html: str, *, names: tuple[str, str]) -> Path:
+    """Write figures and the page that shows them; other files of the folder are left alone.
+
+    Args:
+        folder: made if it is missing.
+        report: the figures.
+        html: the page.
+        names: of both files, figures first.
+
+    Returns:
+        The page.
+
+    Raises:
+        FileWriteError: a file cannot be written.
+    """
+    figures_name, page_name = names
+    write_whole(folder / figures_name, json.dumps(report, indent=2) + "\n")
+    write_whole(folder / page_name, html)
+    return folder / page_name
+
+
 def _as_cell(words: Sequence[str], head: Head) -> object:
     """Labels as a row of data holds them: one word, or a list."""
     return words[0] if head.problem_type is ProblemType.ONE_OF else list(words)

@@ -1,12 +1,9 @@
 """Owns the report folder: `metrics.json`, and one self-contained HTML page of tables and plots."""
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from evaluation.forest import MOST_DRAWN, choose_drawn, draw_forest
-from evaluation.output import write_whole
 from evaluation.plots import draw_histograms, draw_precision_recall, draw_reliability, draw_risk
 from evaluation.robustness.show import draw_robustness, say_draws
 from evaluation.tables import (
@@ -137,17 +134,3 @@ def render_page(report: Mapping[str, Any]) -> str:
         parts["robustness_plots"] = draw_robustness(report["robustness"], heads)
         parts["damage_draws"] = say_draws(report["robustness"])
     return str(make_environment().get_template(_TEMPLATE).render(report=report, **parts)) + "\n"
-
-
-def write_report(folder: Path, report: Mapping[str, Any]) -> None:
-    """Write `metrics.json` and `report.html`; other files of the folder are left alone.
-
-    Args:
-        folder: made if it is missing.
-        report: the object of `evaluate --json`, with `curves`, `thresholds`, `mistakes` and `rows`.
-
-    Raises:
-        FileWriteError: a file cannot be written.
-    """
-    write_whole(folder / METRICS_NAME, json.dumps(report, indent=2) + "\n")
-    write_whole(folder / PAGE_NAME, render_page(report))

@@ -1,12 +1,9 @@
 """Owns the report of a comparison: `comparison.json`, and one self-contained page of differences."""
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from evaluation.forest import choose_drawn, draw_forest
-from evaluation.output import write_whole
 from evaluation.report import make_environment
 from evaluation.tables import say_better
 
@@ -48,17 +45,3 @@ def render_comparison(report: Mapping[str, Any]) -> str:
     environment.globals["say_better"] = say_better
     template = environment.get_template(_TEMPLATE)
     return str(template.render(report=report, plots=plots, slice_plots=slice_plots)) + "\n"
-
-
-def write_comparison(folder: Path, report: Mapping[str, Any]) -> None:
-    """Write `comparison.json` and `comparison.html`; other files of the folder are left alone.
-
-    Args:
-        folder: made if it is missing.
-        report: the object of `compare --json`.
-
-    Raises:
-        FileWriteError: a file cannot be written.
-    """
-    write_whole(folder / COMPARISON_NAME, json.dumps(report, indent=2) + "\n")
-    write_whole(folder / COMPARISON_PAGE_NAME, render_comparison(report))

@@ -1,12 +1,11 @@
 """Owns the report folders of `data curve` and `data audit`: JSON, one page, and the picture as a file."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from evaluation.drawing import as_file
-from evaluation.output import write_whole
+from evaluation.output import write_whole, write_with_page
 from evaluation.report import make_environment
 
 
@@ -35,7 +34,5 @@ def write_data_report(
     """
     figures_name, page_name, picture_name = name_outputs(kind)
     page = make_environment().get_template(f"{kind}.html.j2").render(report=report, plots=plots)
-    write_whole(folder / figures_name, json.dumps(report, indent=2) + "\n")
     write_whole(folder / picture_name, as_file(plots[picture]))
-    write_whole(folder / page_name, str(page) + "\n")
-    return folder / page_name
+    return write_with_page(folder, report, str(page) + "\n", names=(figures_name, page_name))

@@ -1,6 +1,5 @@
 """Owns the command `agreement`: options in, one report of people and model out."""
 
-import json
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +9,7 @@ import click
 from evaluation.agreement.codings import Scale
 from evaluation.agreement.figures import check_agreement_extra
 from evaluation.agreement.measure import measure_agreement, note_limits
-from evaluation.agreement.page import PAGE_NAME, REPORT_NAME, write_page
+from evaluation.agreement.page import PAGE_NAME, REPORT_NAME, render_page
 from evaluation.agreement.reading import DEFAULT_GROUP, DEFAULT_ITEM, Layout, read_codings
 from evaluation.agreement.tables import print_agreement
 from evaluation.checklist.run import answer_texts
@@ -23,8 +22,9 @@ from evaluation.options import (
     describe_command,
     list_versions,
     seed_option,
+    tell_figures,
 )
-from evaluation.output import check_outputs, list_model_files
+from evaluation.output import check_outputs, list_model_files, write_with_page
 from evaluation.progress import show_progress
 from evaluation.report import check_report_extra
 from twohands.classifier import Classifier
@@ -299,11 +299,7 @@ def agreement(
         "versions": list_versions("krippendorff", "scipy"),
         "command": describe_command(ctx),
     }
+    page = None
     if report is not None:
-        write_page(report, measured)
-    if as_json:
-        click.echo(json.dumps(measured, indent=2))
-    else:
-        print_agreement(measured)
-        if report is not None:
-            click.echo(f"Report: {report / PAGE_NAME}")
+        page = write_with_page(report, measured, render_page(measured), names=(REPORT_NAME, PAGE_NAME))
+    tell_figures(measured, print_agreement, as_json=as_json, page=page)

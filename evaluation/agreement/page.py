@@ -1,13 +1,10 @@
 """Owns the report folder of `agreement`: `agreement.json`, and one self-contained page."""
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from evaluation.agreement.tables import TITLES, say_verdict
 from evaluation.forest import draw_forest
-from evaluation.output import write_whole
 from evaluation.report import make_environment
 
 REPORT_NAME = "agreement.json"
@@ -60,17 +57,3 @@ def render_page(report: Mapping[str, Any]) -> str:
     environment = make_environment()
     environment.globals |= {"say_verdict": say_verdict, "titles": TITLES}
     return str(environment.get_template(_TEMPLATE).render(report=report, plots=plots)) + "\n"
-
-
-def write_page(folder: Path, report: Mapping[str, Any]) -> None:
-    """Write `agreement.json` and `agreement.html`; other files of the folder are left alone.
-
-    Args:
-        folder: made if it is missing.
-        report: the object of `agreement --json`.
-
-    Raises:
-        FileWriteError: a file cannot be written.
-    """
-    write_whole(folder / REPORT_NAME, json.dumps(report, indent=2) + "\n")
-    write_whole(folder / PAGE_NAME, render_page(report))

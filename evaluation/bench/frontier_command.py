@@ -1,6 +1,5 @@
 """Owns the command `bench frontier`, and how its figures look in a terminal."""
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +17,16 @@ from evaluation.bench.plot import check_plot_extra
 from evaluation.bench.speed import Case, measure_case
 from evaluation.dataset import load_labelled
 from evaluation.measure import note_data, note_fitted
-from evaluation.options import DATA, REPLICATES, SKIP, VariadicCommand, describe_command, list_versions, seed_option
+from evaluation.options import (
+    DATA,
+    REPLICATES,
+    SKIP,
+    VariadicCommand,
+    describe_command,
+    list_versions,
+    seed_option,
+    tell_figures,
+)
 from evaluation.progress import show_progress
 from evaluation.tables import WIDTH
 from twohands.classifier import Classifier
@@ -192,10 +200,7 @@ def frontier(
         "versions": list_versions(),
         "command": describe_command(ctx),
     }
-    if as_json:
-        click.echo(json.dumps(figures, indent=2))
-    else:
-        print_frontier(figures)
+    tell_figures(figures, print_frontier, as_json=as_json)
     write_report(report, "frontier.json", figures)
     if report is not None:
         draw_frontier(figures, report / "frontier.png")

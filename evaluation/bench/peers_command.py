@@ -1,6 +1,5 @@
 """Owns the command `bench peers`, and how its figures look in a terminal."""
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -34,7 +33,7 @@ from evaluation.bench.quantiles import say_ms
 from evaluation.bench.roster import Files, list_engines, list_servers
 from evaluation.bench.served import describe_idle, import_psutil
 from evaluation.bench.texts import pick_evenly
-from evaluation.options import PATH, VariadicCommand, describe_command, list_versions
+from evaluation.options import PATH, VariadicCommand, describe_command, list_versions, tell_figures
 from evaluation.progress import show_progress
 from evaluation.tables import WIDTH
 from twohands.classifier import Classifier
@@ -388,8 +387,5 @@ def peers(
         "machine": add_load_after(machine), "notes": notes, "versions": list_versions("aiohttp"),
         "command": describe_command(ctx),
     }  # fmt: skip
-    if as_json:
-        click.echo(json.dumps(figures, indent=2))
-    else:
-        print_peers(figures)
+    tell_figures(figures, print_peers, as_json=as_json)
     write_report(report, "peers.json", figures)

@@ -1,6 +1,5 @@
 """Owns the command `bench runtimes`, and how its figures look in a terminal."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from evaluation.bench.options import (
     write_report,
 )
 from evaluation.bench.runtimes import RUNTIMES, choose, compare_answers, measure_memory, race_runtimes
-from evaluation.options import VariadicCommand, describe_command, list_versions
+from evaluation.options import VariadicCommand, describe_command, list_versions, tell_figures
 from evaluation.progress import show_progress
 from evaluation.tables import WIDTH
 from twohands.encoding import ParagraphEncoder
@@ -141,8 +140,5 @@ def runtimes(
         "versions": list_versions("openvino"),
         "command": describe_command(ctx),
     }
-    if as_json:
-        click.echo(json.dumps(figures, indent=2))
-    else:
-        print_runtimes(figures)
+    tell_figures(figures, print_runtimes, as_json=as_json)
     write_report(report, "runtimes.json", figures)

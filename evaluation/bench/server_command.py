@@ -1,6 +1,5 @@
 """Owns the command `bench server`: options in, LoadGen against a server, and how its figures look in a terminal."""
 
-import json
 import os
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -35,7 +34,7 @@ from evaluation.bench.scenarios import (
     share_overhead,
 )
 from evaluation.bench.served import MEMORY_KIND, Served, describe_idle, import_psutil, make_serve_command, run_server
-from evaluation.options import VariadicCommand, describe_command, list_versions
+from evaluation.options import VariadicCommand, describe_command, list_versions, tell_figures
 from evaluation.tables import WIDTH
 from twohands.classifier import Classifier
 from twohands.errors import BenchError
@@ -296,8 +295,5 @@ def server(
         "versions": list_versions("mlcommons-loadgen", "aiohttp"),
         "command": describe_command(ctx),
     }
-    if as_json:
-        click.echo(json.dumps(figures, indent=2))
-    else:
-        print_server(figures)
+    tell_figures(figures, print_server, as_json=as_json)
     write_report(report, "server.json", figures)

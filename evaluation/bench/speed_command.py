@@ -1,6 +1,5 @@
 """Owns the command `bench speed`, and how its figures look in a terminal."""
 
-import json
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +34,7 @@ from evaluation.bench.speed import (
     measure_shares,
 )
 from evaluation.bench.texts import make_paragraph
-from evaluation.options import RUNTIME, VariadicCommand, describe_command, list_versions
+from evaluation.options import RUNTIME, VariadicCommand, describe_command, list_versions, tell_figures
 from evaluation.progress import show_progress
 from evaluation.tables import WIDTH
 from twohands.classifier import Classifier
@@ -234,10 +233,7 @@ def speed(
         "versions": list_versions("onnx", first.session.runtime.split()[0]),
         "command": describe_command(ctx),
     }
-    if as_json:
-        click.echo(json.dumps(figures, indent=2))
-    else:
-        print_speed(figures)
+    tell_figures(figures, print_speed, as_json=as_json)
     write_report(report, "speed.json", figures)
     if report is not None:
         draw_speed(figures, report / "speed.png")

@@ -1,6 +1,5 @@
 """Owns the command `checklist`: options in, one report of behaviour out."""
 
-import json
 from pathlib import Path
 
 import click
@@ -8,14 +7,23 @@ import click
 from evaluation.checklist.bars import check_bar_capabilities, check_bar_heads, check_gate, find_unchecked, read_bars
 from evaluation.checklist.expand import expand_suites, texts_of
 from evaluation.checklist.measure import OUTCOME_KEYS, describe_outcome, measure_outcomes
-from evaluation.checklist.page import PAGE_NAME, REPORT_NAME, write_page
+from evaluation.checklist.page import PAGE_NAME, REPORT_NAME, render_page
 from evaluation.checklist.rates import check_scipy
 from evaluation.checklist.rows import RowTexts, load_texts
 from evaluation.checklist.run import run_checks
 from evaluation.checklist.suites import Suites, check_taxonomy, load_suites
 from evaluation.checklist.tables import print_checklist, print_tests
-from evaluation.options import JSON, PATH, RUNTIME, THREADS, VariadicCommand, describe_command, list_versions
-from evaluation.output import check_outputs, check_rows_output, list_model_files, write_predictions
+from evaluation.options import (
+    JSON,
+    PATH,
+    RUNTIME,
+    THREADS,
+    VariadicCommand,
+    describe_command,
+    list_versions,
+    tell_figures,
+)
+from evaluation.output import check_outputs, check_rows_output, list_model_files, write_predictions, write_with_page
 from evaluation.progress import show_progress
 from evaluation.report import check_report_extra
 from twohands.classifier import Classifier
@@ -231,13 +239,9 @@ def checklist(
             outcomes,
             (describe_outcome(each, with_text=not (without_texts and each.check.is_row)) for each in found),
         )
+    page = None
     if report is not None:
-        write_page(report, measured)
-    if as_json:
-        click.echo(json.dumps(measured, indent=2))
-    else:
-        print_checklist(measured)
-        if report is not None:
-            click.echo(f"Report: {report / PAGE_NAME}")
+        page = write_with_page(report, measured, render_page(measured), names=(REPORT_NAME, PAGE_NAME))
+    tell_figures(measured, print_checklist, as_json=as_json, page=page)
     if gate:
         _refuse_missed(measured, unchecked)

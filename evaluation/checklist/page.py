@@ -1,13 +1,10 @@
 """Owns the checklist's report folder: `checklist.json`, and one self-contained page."""
 
 import difflib
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from evaluation.checklist.drawings import MOST_LABELS, draw_rates, draw_swap
-from evaluation.output import write_whole
 from evaluation.report import make_environment
 
 REPORT_NAME = "checklist.json"
@@ -61,17 +58,3 @@ def render_page(report: Mapping[str, Any]) -> str:
     plots = {on: draw_rates(capabilities) for on, _, capabilities, _ in parts}
     template = environment.get_template(_TEMPLATE)
     return str(template.render(report=report, parts=parts, gates=gates, plots=plots, swaps=swaps)) + "\n"
-
-
-def write_page(folder: Path, report: Mapping[str, Any]) -> None:
-    """Write `checklist.json` and `checklist.html`; other files of the folder are left alone.
-
-    Args:
-        folder: made if it is missing.
-        report: the object of `checklist --json`.
-
-    Raises:
-        FileWriteError: a file cannot be written.
-    """
-    write_whole(folder / REPORT_NAME, json.dumps(report, indent=2) + "\n")
-    write_whole(folder / PAGE_NAME, render_page(report))

@@ -15,7 +15,7 @@ from evaluation.checklist.rates import check_scipy
 from evaluation.dataset import cut_taxonomy, halve, load_labelled, refuse_overlap
 from evaluation.full.behaviour import choose_suites
 from evaluation.full.card import CARD_NAME, refresh_card
-from evaluation.full.page import PAGE_NAME, REPORT_NAME, describe_origin, rename_digest, write_docs_page, write_full
+from evaluation.full.page import PAGE_NAME, REPORT_NAME, describe_origin, rename_digest, render_index, write_docs_page
 from evaluation.full.parts import (
     PEOPLE,
     Part,
@@ -44,7 +44,7 @@ from evaluation.options import (
     list_versions,
     seed_option,
 )
-from evaluation.output import check_outputs
+from evaluation.output import check_outputs, write_with_page
 from evaluation.report import check_report_extra
 from evaluation.sides import KEYWORDS, Bench, list_side_files, load_side, parse_baseline
 from evaluation.tables import WIDTH, make_table, show_text
@@ -262,7 +262,7 @@ def report(
         described["model"] = _describe(manifest, after)
         click.echo(f"Card: {folder / CARD_NAME}; the model's sha256 is now {after}", err=True)
     sections = summarise(parts, found)
-    write_full(output, described, sections)
+    write_with_page(output, described, render_index(described, sections), names=(REPORT_NAME, PAGE_NAME))
     if page is not None:
         write_docs_page(page, described, sections)
     if as_json:

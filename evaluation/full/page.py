@@ -1,6 +1,5 @@
 """Owns the files of a full report: `full.json`, the page that leads to all parts, the Markdown page for docs."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,21 +44,6 @@ def render_index(report: Json, sections: Sequence[Section]) -> str:
     environment = make_environment()
     environment.filters["prose"] = _mark_up
     return str(environment.get_template(_TEMPLATE).render(report=report, sections=sections, kinds=_KINDS)) + "\n"
-
-
-def write_full(folder: Path, report: Json, sections: Sequence[Section]) -> None:
-    """Write `full.json` and `index.html`.
-
-    Args:
-        folder: of the report.
-        report: model, graph, parts, seed, versions and command.
-        sections: its tables.
-
-    Raises:
-        FileWriteError: a file cannot be written.
-    """
-    write_whole(folder / REPORT_NAME, json.dumps(report, indent=2) + "\n")
-    write_whole(folder / PAGE_NAME, render_index(report, sections))
 
 
 def describe_origin(report: Json) -> str:
