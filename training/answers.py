@@ -8,7 +8,6 @@ import numpy.typing as npt
 from twohands.bounds import FEWEST_GROUPS
 from twohands.decide import decide_all
 from twohands.examples import NOT_LABELLED, Labels
-from twohands.metrics import count_head, mcc, sum_by_group
 from twohands.scores import DecisionRule, Scores
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 from twohands.windows import Logits
@@ -20,25 +19,6 @@ _NEARLY_ALL = 0.9
 _NOT_NEARLY_ALL = 0.75
 # It is given to nearly none below this share of the rows that it is true of.
 _NEARLY_NONE = 0.1
-
-
-def correlate_heads(answers: Answers, labels: Labels, taxonomy: Taxonomy) -> dict[str, float]:
-    """Matthews correlation of each head: near 0 for answers that do not hang on the text, whatever their macro-F1.
-
-    Args:
-        answers: scores and labels given, by head name.
-        labels: shape `(n, n_labels)` of 0, 1 or -100.
-        taxonomy: the heads.
-
-    Returns:
-        By head name, in [-1, 1].
-    """
-    figures = {}
-    for head in taxonomy.heads:
-        scores, given = answers[head.name]
-        counts = count_head(head, labels[:, taxonomy.slices[head.name]], given, scores)
-        figures[head.name] = float(mcc(sum_by_group(counts, ["all"] * len(labels)))[0])
-    return figures
 
 
 def score_blind(head: Head, labels: Labels) -> float:

@@ -16,7 +16,6 @@ import transformers
 from filelock import FileLock, Timeout
 from transformers import EvalPrediction, Trainer, TrainerState, TrainingArguments
 
-from training.answers import correlate_heads
 from training.augment import augment_examples
 from training.batches import WindowCollator, average_windows, describe_cut, make_dataset
 from training.calibration import fit_rules
@@ -42,7 +41,7 @@ from twohands.decide import decide_all
 from twohands.encoding import ParagraphEncoder
 from twohands.errors import CheckpointError, RunConflictError, TwoHandsError
 from twohands.examples import Example, encode_labels
-from twohands.metrics import score_heads
+from twohands.metrics import mcc, score_heads
 from twohands.taxonomy import Taxonomy
 
 CHECKPOINT = "checkpoint"
@@ -323,7 +322,8 @@ def _train(
         check_finite(torch.from_numpy(logits), step=trainer.state.global_step)  # the last step before may have been it
         answers = decide_all(logits, taxonomy, fit_rules(logits, labels, taxonomy))
         scores = score_heads(answers, labels, taxonomy)
-        correlations = correlate_heads(answers, labels, taxonomy)
+        # Near 0 for answers that do not hang on the text, whatever their macro-F1.
+        correlations = score_heads(answers, labels, taxonomy, measure=mcc)
         return name_scores(scores, correlations)
 
     n_processes = int(os.environ.get("WORLD_SIZE", "1"))

@@ -9,7 +9,7 @@ A figure that a bootstrap draw does not define says nothing of it: every figure 
 a mean over labels is one over the same labels in the sample and in every draw that counts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from weakref import WeakValueDictionary
@@ -349,14 +349,19 @@ def measure_head(head: Head, by_document: Counts, weights: Floats) -> dict[str, 
 
 
 def score_heads(
-    answers: Mapping[str, tuple[Floats, npt.NDArray[np.bool_]]], labels: Labels, taxonomy: Taxonomy
+    answers: Mapping[str, tuple[Floats, npt.NDArray[np.bool_]]],
+    labels: Labels,
+    taxonomy: Taxonomy,
+    *,
+    measure: Callable[[Counts], Floats] = macro_f1,
 ) -> dict[str, float]:
-    """Macro-F1 of each head, without intervals: for choosing a step or a graph.
+    """One figure of each head, without intervals: for choosing a step or a graph.
 
     Args:
         answers: scores and labels given, by head name.
         labels: shape `(n, n_labels)` of 0, 1 or -100.
         taxonomy: the heads.
+        measure: macro-F1, or another figure of counts.
 
     Returns:
         By head name.
@@ -365,5 +370,5 @@ def score_heads(
     for head in taxonomy.heads:
         scores, decided = answers[head.name]
         counts = count_head(head, labels[:, taxonomy.slices[head.name]], decided, scores)
-        figures[head.name] = float(macro_f1(sum_by_group(counts, ["all"] * len(labels)))[0])
+        figures[head.name] = float(measure(sum_by_group(counts, ["all"] * len(labels)))[0])
     return figures
