@@ -9,7 +9,7 @@ from platformdirs import user_cache_path
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from twohands.errors import EncoderError
-from twohands.hashing import sha256_of_file
+from twohands.hashing import find_altered, sha256_of_file
 
 RECORD_NAME = "encoder.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -96,14 +96,6 @@ def find_faults(folder: Path) -> list[str]:
         One line a fault; empty when every file has its digest.
     """
     try:
-        record = read_record(folder)
+        return find_altered(folder, read_record(folder).files)
     except EncoderError as error:
         return [str(error)]
-    faults = []
-    for name, expected in record.files.items():
-        path = folder / name
-        if not path.is_file():
-            faults.append(f"{name}: missing")
-        elif (found := sha256_of_file(path)) != expected:
-            faults.append(f"{name}: sha256 is {found[:12]}…, expected {expected[:12]}…; the file was altered")
-    return faults

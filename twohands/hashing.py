@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -21,3 +22,23 @@ def sha256_of_file(path: Path) -> str:
 def sha256_of_value(value: object) -> str:
     """Hash a JSON value by its canonical text, so that the order of keys does not matter."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def find_altered(folder: Path, listed: Mapping[str, str]) -> list[str]:
+    """Compare the files of a folder with the digests that they are to have.
+
+    Args:
+        folder: holds the files.
+        listed: digest by name.
+
+    Returns:
+        One line a fault, in order of names; empty when every file has its digest.
+    """
+    faults = []
+    for name, expected in sorted(listed.items()):
+        path = folder / name
+        if not path.is_file():
+            faults.append(f"{name}: missing")
+        elif (found := sha256_of_file(path)) != expected:
+            faults.append(f"{name}: sha256 is {found[:12]}…, expected {expected[:12]}…; the file was altered")
+    return faults

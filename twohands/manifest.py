@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from twohands.cautions import Caution
 from twohands.errors import ManifestError, ModelNotFoundError, RunConflictError
-from twohands.hashing import sha256_of_file
+from twohands.hashing import find_altered, sha256_of_file
 from twohands.scores import DecisionRule, Platt
 from twohands.scratch import bring_back, open_scratch, put_in_place
 from twohands.taxonomy import Head, ProblemType, Taxonomy, describe_faults
@@ -127,13 +127,7 @@ class Manifest(_Section):
 
 def _check_files(folder: Path, listed: Mapping[str, str]) -> list[str]:
     faults = [f"{name}: not listed in {MANIFEST_NAME}" for name in sorted(REQUIRED_FILES - set(listed))]
-    for name, expected in sorted(listed.items()):
-        path = folder / name
-        if not path.is_file():
-            faults.append(f"{name}: missing")
-        elif (found := sha256_of_file(path)) != expected:
-            faults.append(f"{name}: sha256 is {found[:12]}…, expected {expected[:12]}…; the file was altered")
-    return faults
+    return faults + find_altered(folder, listed)
 
 
 def load_manifest(folder: Path) -> tuple[Manifest, str]:
