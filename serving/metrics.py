@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -38,6 +38,7 @@ _LOGGER = logging.getLogger(__name__)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_Mode = Literal["livesum", "livemax", "livemostrecent"]  # how the values of several workers become one
 RELOAD_OUTCOMES = ("reloaded", "unchanged", "refused", "rolled_back")
 SeriesT = TypeVar("SeriesT", Counter, Histogram)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -95,6 +96,9 @@ class Metrics:
         def counters(name: str, about: str, labels: Sequence[str]) -> Family[Counter]:
             return Family(Counter(f"twohands_{name}", about, labels, registry=registry))
 
+        def gauge(name: str, about: str, mode: _Mode, labels: Sequence[str] = ()) -> Gauge:
+            return Gauge(name, about, labels, registry=registry, multiprocess_mode=mode)
+
         def histogram(name: str, about: str, buckets: Sequence[float]) -> Histogram:
             return Histogram(f"twohands_{name}", about, buckets=buckets, registry=registry)
 
@@ -106,9 +110,7 @@ class Metrics:
             "request_duration_seconds", "From the headers of a request to the end of its answer.", ("route",), _SECONDS
         )
         self.request_size = histograms("request_size_bytes", "Body of a request.", ("route",), _BYTES)
-        self.in_flight = Gauge(
-            "twohands_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode="livesum"
-        )
+        self.in_flight = gauge("twohands_requests_in_flight", "Requests being answered.", "livesum")
         self.rejected = counters("rejected_total", "Requests refused before any work.", ("reason",))
         self.queue_wait = histogram("queue_wait_seconds", "Waiting for a thread, of one request.", _SECONDS)
         self.tokenize = histogram("tokenize_seconds", "Tokenizing of one request.", _SECONDS)
@@ -116,12 +118,7 @@ class Metrics:
         self.model_cpu = counter("model_cpu_seconds_total", "CPU time of the threads that asked for model runs.")
         self.batch_size = histogram("batch_size", "Windows of one model run.", _BATCH_SIZES)
         self.batch_tokens = histogram("batch_tokens", "Tokens of one model run, padding not counted.", _TOKENS)
-        self.queue_depth = Gauge(
-            "twohands_queue_depth",
-            "Paragraphs admitted and not yet answered.",
-            registry=registry,
-            multiprocess_mode="livesum",
-        )
+        self.queue_depth = gauge("twohands_queue_depth", "Paragraphs admitted and not yet answered.", "livesum")
         self.input_tokens = histograms("input_tokens", "Tokens of one paragraph.", ("model",), _TOKENS)
         self.unknown_tokens = counters("unknown_tokens_total", "Tokens outside the vocabulary.", ("model",))
         self.truncated = counters("truncated_inputs_total", "Paragraphs whose end was not read.", ("model",))
@@ -131,12 +128,11 @@ class Metrics:
         self.predictions = counters("predictions_total", "Labels given.", ("head", "label", "model"))
         self.abstained = counters("abstained_total", "Answers below the abstention level.", ("head", "model"))
         self.confidence = histograms("confidence", "Highest score of a head.", ("head", "model"), _SHARES)
-        self.model_info = Gauge(
+        self.model_info = gauge(
             "twohands_model_info",
             "1 for each model in service.",
+            "livemax",
             ("model", "version", "sha256", "quantized"),
-            registry=registry,
-            multiprocess_mode="livemax",
         )
         self.reloads = counters("model_reloads_total", "Exchanges of a model asked for.", ("outcome",))
         for outcome in RELOAD_OUTCOMES:
@@ -148,26 +144,22 @@ class Metrics:
             "shadow_disagreements_total", "Paragraphs that a shadow answered otherwise.", ("head", "shadow")
         )
         self.shadow_skipped = counter("shadow_skipped_total", "Requests a shadow was too busy or failed for.")
-        self.reference = Gauge(
+        self.reference = gauge(
             "twohands_drift_reference",
             "The figure on the training data, by the model's manifest.",
+            "livemax",
             ("model", "figure", "bin"),
-            registry=registry,
-            multiprocess_mode="livemax",
         )
-        self.drift = Gauge(
+        self.drift = gauge(
             "twohands_drift_stability_index",
             "Stability index of recent traffic against the training data, beyond chance; above 0.2 it has shifted.",
-            ("model", "figure"),
-            registry=registry,
             # Of the worker that told it last: one to which little comes would show old traffic for as long as it lives.
-            multiprocess_mode="livemostrecent",
+            "livemostrecent",
+            ("model", "figure"),
         )
 
         self.tei = TeiMetrics(registry)
-        self._tei_queue = Gauge(
-            "te_queue_size", "Texts admitted and not yet answered.", registry=registry, multiprocess_mode="livesum"
-        )
+        self._tei_queue = gauge("te_queue_size", "Texts admitted and not yet answered.", "livesum")
 
     def set_depth(self, n_pending: int) -> None:
         """Show how many paragraphs wait, or are run."""
