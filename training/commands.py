@@ -180,7 +180,7 @@ def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite
             f"{checkpoint} is no checkpoint of `twohands train`: it has no {CONFIG_NAME}{_hint_of_run(checkpoint)}"
         )
     from training.encoders import check_window  # noqa: PLC0415, RUF100
-    from training.export import refuse_overrides, refuse_restored  # noqa: PLC0415, RUF100
+    from training.exportchecks import refuse_overrides, refuse_restored  # noqa: PLC0415, RUF100
 
     facts = refuse_restored(checkpoint)
     refuse_overrides(overrides, facts, checkpoint / CONFIG_NAME)

@@ -9,6 +9,8 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
+from transformers import PreTrainedModel
+
 from training.answers import warn_of_answers, warn_of_documents
 from training.batches import describe_cut
 from training.calibration import fit_rules, warn_of_rules
@@ -16,19 +18,18 @@ from training.card import describe_recipe, write_card
 from training.config import ExportConfig, TrainConfig, dump_config
 from training.data import Splits
 from training.encoders import find_encoder
+from training.exportchecks import check_heads, check_rows, refuse_restored
 from training.gates import Candidate, check_fp32, choose_candidate, measure_candidate, tell_rule
 from training.graphs import export_graph, make_candidate
 from training.machine import set_threads
-from training.matching import find_name, index_names
 from training.model import list_labels, load_checkpoint
 from training.public import publish_config
-from training.stages import check_not_learnt, read_run, tell_heads
 from twohands.bounds import measure_heads
-from twohands.cautions import find_usual
+from twohands.cautions import Caution, find_usual
 from twohands.cpu import read_cpu
 from twohands.decide import decide_all
 from twohands.encoding import EncodedParagraph, ParagraphEncoder
-from twohands.errors import CheckpointError, ConfigError, DataError, FileReadError
+from twohands.errors import FileReadError
 from twohands.examples import NOT_LABELLED, Example, Labels, encode_labels, fingerprint
 from twohands.inspection import format_figure, headline, headline_split
 from twohands.known import KEPT_BY, KEY, PARITY_NAME, ask_known
@@ -57,80 +58,6 @@ Figures = dict[str, dict[str, object]]
 _FEW_ROWS = 300  # of dev: below, one answer that turns moves macro-F1 by some .005
 _LOOSE_DROP = 0.05
 _MOST_LOOKED_AT = 10_000  # of train, for its usual warnings
-
-
-# What of a config an export goes by: the rest says how the checkpoint was trained, and is written down as a fact.
-_OF_EXPORT = ("data", "export", "compute", "window", "version", "license", "card_notes", "run_name")
-
-
-def refuse_overrides(overrides: Sequence[str], facts: Mapping[str, Any], config: Path) -> None:
-    """Refuse to change by `--set` what a checkpoint was trained by.
-
-    Args:
-        overrides: `a.b=value` each.
-        facts: what the run wrote of itself; one of an older release does not say where its encoder came from, so it
-            may be told where that is now.
-        config: the checkpoint's `train_config.yaml`.
-
-    Raises:
-        ConfigError: such keys; all at once.
-    """
-    keys = [override.partition("=")[0].strip() for override in overrides]
-    taken = set() if "encoder" in facts else {"encoder.name"}
-    sections = [(key, key.split(".")[0]) for key in keys if key not in taken]
-    refused = [(key, section) for key, section in sections if section in TrainConfig.model_fields.keys() - _OF_EXPORT]
-    if refused:
-        faults = [
-            f"--set {key}: "
-            + (
-                f"the taxonomy stands in {config}, under `taxonomy`"
-                if section == "taxonomy"
-                else "only training has it"
-            )
-            for key, section in refused
-        ]
-        raise ConfigError(f"an export takes keys of {', '.join(_OF_EXPORT)}; train again to change others", faults)
-
-
-def refuse_restored(checkpoint: Path) -> dict[str, Any]:
-    """Refuse a checkpoint that was made of a model folder: a card would name rows that it did not learn from.
-
-    Args:
-        checkpoint: its folder.
-
-    Returns:
-        What the run wrote of itself.
-
-    Raises:
-        CheckpointError: it was restored, and no run has gone on from it.
-    """
-    facts = read_run(checkpoint)
-    if "restored_from" in facts:
-        raise CheckpointError(
-            f"{checkpoint} was restored from a model folder and has learnt nothing since, so a card would name rows "
-            "that it did not learn from; go on from it by `start` of `twohands train`"
-        )
-    return facts
-
-
-def _check_rows(checkpoint: Path, facts: dict[str, Any], splits: Splits) -> None:
-    """Refuse rows of which gates, calibration and card would say what does not hold of this checkpoint."""
-    check_not_learnt(checkpoint, {"dev": splits.dev, "test": splits.test})
-    learnt, here = facts.get("train_fingerprint"), fingerprint(splits.train)
-    if learnt is not None and learnt != here:  # a checkpoint of other making does not say it
-        fault = (
-            f"{checkpoint} learnt from rows with fingerprint {learnt[:12]}…, those of data.train here have {here[:12]}…"
-            "; point data.root, data.train and data.labels to what it learnt from, or train again"
-        )
-        raise DataError("the rows are not those of the checkpoint, and its card would name them", [fault])
-    if "averaged" in facts:  # of several runs, which have no fingerprint in common
-        learnt_ids = index_names(facts.get("train_ids", ()))
-        strange = sorted({row.id for row in splits.train if find_name(row.id, learnt_ids) is None})
-        if strange:
-            faults = [f"{row} was learnt from by none of them" for row in strange]
-            raise DataError(
-                f"{checkpoint} did not learn from all rows of data.train, and its card would name them", faults
-            )
 
 
 def _say(line: str) -> None:
@@ -241,14 +168,99 @@ def weigh_refusal(
     )
 
 
-def _check_heads(checkpoint: Path, answered: list[str], facts: Mapping[str, Any], taxonomy: Taxonomy) -> None:
-    if answered != list(taxonomy.label_names):  # else one label would get another's logits
-        raise CheckpointError(
-            f"{checkpoint} answers {', '.join(answered)}, in this order; the taxonomy of its train_config.yaml has "
-            f"{', '.join(taxonomy.label_names)}: give it the same labels in the same order"
-        )
-    if (told := tell_heads(facts, taxonomy)) is not None:  # else softmax would be served where sigmoid was learnt
-        raise CheckpointError(f"{checkpoint} {told}, as the taxonomy of its train_config.yaml has them")
+def _check_checkpoint(checkpoint: Path, splits: Splits) -> dict[str, Any]:
+    """What the run wrote of a checkpoint that is whole and learnt from these rows."""
+    for name in ("config.json", "model.safetensors", TOKENIZER_NAME):
+        if not (checkpoint / name).is_file():
+            raise FileReadError(f"{checkpoint} is no checkpoint: it has no {name}")
+    facts = refuse_restored(checkpoint)
+    check_rows(checkpoint, facts, splits)
+    return facts
+
+
+def _find_usual_cautions(train: Sequence[Example], encoder: ParagraphEncoder) -> list[Caution]:
+    learnt = train[:: -(-len(train) // _MOST_LOOKED_AT)]
+    usual = find_usual(each.cautions for each in encoder.encode_many([example.paragraph for example in learnt]))
+    if usual:
+        _say(f"export: no warning of {', '.join(usual)}, which a twentieth or more of the training rows would have")
+    return usual
+
+
+def _make_graph(
+    model: PreTrainedModel,
+    work: Path,
+    config: TrainConfig,
+    taxonomy: Taxonomy,
+    dev: list[Example],
+    encoded: list[EncodedParagraph],
+) -> tuple[Candidate, dict[str, Any]]:
+    """The graph that is to be served, and what was measured to choose it."""
+    _say("export: PyTorch to ONNX")
+    export_graph(model, work / "fp32.onnx", opset=config.export.opset)
+    parity = check_fp32(
+        model,
+        OnnxSession(work / "fp32.onnx", num_threads=config.compute.num_threads),
+        max_tokens=config.window.max_tokens,
+        limit=config.export.max_fp32_logit_change,
+        seed=config.seed,
+    )
+    _say(f"export: largest change of a logit {parity['max_logit_change']:.1e}; measuring int8")
+    kept, measured, refusals = choose_graph(work, config, taxonomy, dev, encoded)
+    for refusal in refusals:
+        _say(f"export: refused {refusal}")
+    _say(f"export: keep {kept.recipe}" + (f", {kept.speedup:.2f} times as fast as fp32" if kept.reference else ""))
+    if kept.reference is None:
+        n_dev = _count_labelled(encode_labels(dev, taxonomy), taxonomy)
+        hint = weigh_refusal(kept, measured[1:], config.export, n_dev)
+        if hint is not None:
+            _say(hint)
+    return kept, {
+        "fp32": parity,
+        "candidates": [candidate.to_dict() for candidate in measured],
+        "refused": refusals,
+        "kept": kept.recipe,
+        KEPT_BY: tell_rule(kept),
+    }
+
+
+def _measure_dev(
+    logits: Logits, dev: list[Example], taxonomy: Taxonomy, rules: dict[str, DecisionRule], seed: int
+) -> Figures:
+    """Figures on the rows that the rules were fitted on, and warnings of what is odd in them."""
+    labels = encode_labels(dev, taxonomy)
+    _say_all(warn_of_rules(rules, _count_labelled(labels, taxonomy)))
+    figures = _measure(logits, dev, taxonomy, rules, seed)
+    _say_all(warn_of_documents({"dev": figures}))
+    macro_f1s: dict[str, Any] = {head: values["macro_f1"] for head, values in figures.items()}
+    _say_all(warn_of_answers(logits, labels, taxonomy, rules, macro_f1s, [example.group for example in dev]))
+    return figures
+
+
+def _measure_test(
+    graph: Path,
+    encoder: ParagraphEncoder,
+    config: TrainConfig,
+    test: list[Example],
+    taxonomy: Taxonomy,
+    rules: dict[str, DecisionRule],
+) -> Figures:
+    """Figures of the served graph on rows that chose nothing."""
+    session = OnnxSession(graph, num_threads=config.compute.num_threads)
+    encoded = encoder.encode_many([example.paragraph for example in test])
+    n_cut = [paragraph.n_tokens_cut for paragraph in encoded]
+    _say_all(describe_cut("test", n_cut, max_windows=config.window.max_windows))
+    figures = _measure(run_paragraphs(session.run_batch, encoded), test, taxonomy, rules, config.seed)
+    _say_all(warn_of_documents({"test": figures}))
+    return figures
+
+
+def _find_origin(facts: Mapping[str, Any], config: TrainConfig) -> EncoderInfo:
+    origin = facts.get("encoder")
+    if origin is None:  # a checkpoint of an older release does not say it
+        wanted = config.encoder
+        found = find_encoder(wanted.name, revision=wanted.revision, sha256=wanted.sha256)
+        origin = found.identify(wanted.num_layers)
+    return EncoderInfo.model_validate(origin)
 
 
 def export_checkpoint(
@@ -273,82 +285,34 @@ def export_checkpoint(
         DataError: it learnt from other rows than those of train.
         RunConflictError: `output` is in the way.
     """
-    for name in ("config.json", "model.safetensors", TOKENIZER_NAME):
-        if not (checkpoint / name).is_file():
-            raise FileReadError(f"{checkpoint} is no checkpoint: it has no {name}")
-    facts = refuse_restored(checkpoint)
-    _check_rows(checkpoint, facts, splits)
+    facts = _check_checkpoint(checkpoint, splits)
     set_threads(config.compute.num_threads)
     model = load_checkpoint(checkpoint)
-    _check_heads(checkpoint, list_labels(model.config), facts, taxonomy)
+    check_heads(checkpoint, list_labels(model.config), facts, taxonomy)
     encoder = ParagraphEncoder.from_file(checkpoint / TOKENIZER_NAME, config.window)
-    dev_labels = encode_labels(splits.dev, taxonomy)
-    n_dev = _count_labelled(dev_labels, taxonomy)
     dev_encoded = encoder.encode_many([example.paragraph for example in splits.dev])
-    learnt = splits.train[:: -(-len(splits.train) // _MOST_LOOKED_AT)]
-    usual = find_usual(each.cautions for each in encoder.encode_many([example.paragraph for example in learnt]))
-    if usual:
-        _say(f"export: no warning of {', '.join(usual)}, which a twentieth or more of the training rows would have")
+    usual = _find_usual_cautions(splits.train, encoder)
     with build_folder(output, overwrite=overwrite) as folder:
         work = folder / "work"
         work.mkdir()
-        _say("export: PyTorch to ONNX")
-        export_graph(model, work / "fp32.onnx", opset=config.export.opset)
-        parity = check_fp32(
-            model,
-            OnnxSession(work / "fp32.onnx", num_threads=config.compute.num_threads),
-            max_tokens=config.window.max_tokens,
-            limit=config.export.max_fp32_logit_change,
-            seed=config.seed,
-        )
-        _say(f"export: largest change of a logit {parity['max_logit_change']:.1e}; measuring int8")
-        kept, measured, refusals = choose_graph(work, config, taxonomy, splits.dev, dev_encoded)
-        for refusal in refusals:
-            _say(f"export: refused {refusal}")
-        _say(f"export: keep {kept.recipe}" + (f", {kept.speedup:.2f} times as fast as fp32" if kept.reference else ""))
-        hint = weigh_refusal(kept, measured[1:], config.export, n_dev) if kept.reference is None else None
-        if hint is not None:
-            _say(hint)
+        kept, report = _make_graph(model, work, config, taxonomy, splits.dev, dev_encoded)
         shutil.copyfile(kept.path, folder / GRAPH_NAME)
         # What is served decides what is calibrated: the logits are those of the graph that was kept.
-        rules = fit_rules(kept.logits, dev_labels, taxonomy)
-        _say_all(warn_of_rules(rules, n_dev))
-        figures = {"dev": _measure(kept.logits, splits.dev, taxonomy, rules, config.seed)}
-        _say_all(warn_of_documents(figures))
-        macro_f1s: dict[str, Any] = {head: values["macro_f1"] for head, values in figures["dev"].items()}
-        groups = [example.group for example in splits.dev]
-        _say_all(warn_of_answers(kept.logits, dev_labels, taxonomy, rules, macro_f1s, groups))
+        rules = fit_rules(kept.logits, encode_labels(splits.dev, taxonomy), taxonomy)
+        figures = {"dev": _measure_dev(kept.logits, splits.dev, taxonomy, rules, config.seed)}
         # What it answers on rows that it was not fitted on, so that the service can tell when traffic drifts away.
         reference = measure_reference(make_predictions(kept.logits, dev_encoded, taxonomy, rules), dev_encoded)
         if splits.test:
-            session = OnnxSession(folder / GRAPH_NAME, num_threads=config.compute.num_threads)
-            encoded = encoder.encode_many([example.paragraph for example in splits.test])
-            n_cut = [paragraph.n_tokens_cut for paragraph in encoded]
-            _say_all(describe_cut("test", n_cut, max_windows=config.window.max_windows))
-            test_logits = run_paragraphs(session.run_batch, encoded)
-            figures["test"] = _measure(test_logits, splits.test, taxonomy, rules, config.seed)
-            _say_all(warn_of_documents({"test": figures["test"]}))
+            figures["test"] = _measure_test(folder / GRAPH_NAME, encoder, config, splits.test, taxonomy, rules)
         shutil.rmtree(work)
 
         encoder.save(folder / TOKENIZER_NAME)
         shutil.copyfile(checkpoint / "config.json", folder / "config.json")
         (folder / "train_config.yaml").write_text(dump_config(publish_config(config), taxonomy), encoding="utf-8")
         served = OnnxSession(folder / GRAPH_NAME, num_threads=1)
-        report = {
-            "fp32": parity,
-            "candidates": [c.to_dict() for c in measured],
-            "refused": refusals,
-            "kept": kept.recipe,
-            KEPT_BY: tell_rule(kept),
-            KEY: ask_known(encoder, lambda paragraphs: run_paragraphs(served.run_batch, paragraphs)),
-        }
+        report[KEY] = ask_known(encoder, lambda paragraphs: run_paragraphs(served.run_batch, paragraphs))
         (folder / PARITY_NAME).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         (folder / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-        origin = facts.get("encoder")
-        if origin is None:  # a checkpoint of an older release does not say it
-            wanted = config.encoder
-            found = find_encoder(wanted.name, revision=wanted.revision, sha256=wanted.sha256)
-            origin = found.identify(wanted.num_layers)
         cpu_model, cpu_flags = read_cpu()
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
@@ -356,7 +320,7 @@ def export_checkpoint(
             version=config.version,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             license=config.license,
-            encoder=EncoderInfo.model_validate(origin),
+            encoder=_find_origin(facts, config),
             heads=[HeadEntry(**head.model_dump(), decision=rules[head.name]) for head in taxonomy.heads],
             window=config.window,
             graph=GraphInfo(
@@ -378,7 +342,7 @@ def export_checkpoint(
             manifest,
             figures,
             kept,
-            parity["max_logit_change"],
+            report["fp32"]["max_logit_change"],
             splits,
             recipe=describe_recipe(
                 config, splits.train, restored_from=facts.get("start_restored_from"), averaged=facts.get("averaged", ())

@@ -21,7 +21,7 @@ from training.commands import _describe_teacher, export, train
 from training.config import dump_config, load_config
 from training.data import Splits, load_splits
 from training.encoders import find_encoder
-from training.export import refuse_overrides
+from training.exportchecks import refuse_overrides
 from training.graphs import export_graph
 from training.labels import ONLY_SCORED, TEACHER_SCORES
 from training.loop import fit
