@@ -11,6 +11,7 @@ from evaluation.rows import HeadRows, Sample, select_rows
 from twohands.bounds import DrawnFigure, bound_figure
 from twohands.examples import Example
 from twohands.metrics import Counts, Floats, f1, macro_f1
+from twohands.taxonomy import Head
 
 Json = dict[str, object]
 _EXPONENTS = np.linspace(0.05, 2, 40)
@@ -190,6 +191,20 @@ def _choose_grown(n_rows: Sequence[int]) -> list[int]:
     return kept
 
 
+def _describe_size(samples: Sequence[Mapping[str, Sample]], heads: Sequence[Head]) -> Json:
+    """By head macro-F1 and the F1 of each label, of the fits of one size."""
+    return {
+        head.name: {
+            "macro_f1": _score([sample[head.name] for sample in samples], None).figure(),
+            "labels": {
+                label: _score([sample[head.name] for sample in samples], number).figure()
+                for number, label in enumerate(head.label_names)
+            },
+        }
+        for head in heads
+    }
+
+
 def grow(
     learner: Learner,
     train: Sequence[Example],
@@ -241,19 +256,10 @@ def grow(
     n_rows = [*(realised[place] for place in kept[:-1]), len(train)]
     is_doubling = len(n_rows) > 1 and _DOUBLING[0] <= n_rows[-1] / n_rows[-2] <= _DOUBLING[1]
     names = [head for head in taxonomy.heads if head.name in whole]
-    points: list[Json] = []
-    for place, of_size in enumerate(samples):
-        heads = {
-            head.name: {
-                "macro_f1": _score([sample[head.name] for sample in of_size], None).figure(),
-                "labels": {
-                    label: _score([sample[head.name] for sample in of_size], number).figure()
-                    for number, label in enumerate(head.label_names)
-                },
-            }
-            for head in names
-        }
-        points.append({"n_rows": n_rows[place], "n_fits": len(of_size), "heads": heads})
+    points = [
+        {"n_rows": rows, "n_fits": len(of_size), "heads": _describe_size(of_size, names)}
+        for rows, of_size in zip(n_rows, samples, strict=True)
+    ]
     by_head: Json = {}
     for head in names:
         fits = [_score([sample[head.name] for sample in of_size], None) for of_size in samples]
