@@ -181,11 +181,12 @@ def rank_drift(drift: Mapping[str, Any]) -> list[dict[str, Any]]:
     Returns:
         `column`, `value`, `head`, `label`, `n`, `n_groups`, `share`, `excess`, `p`, `q`.
     """
-    found: list[dict[str, Any]] = []
-    for column, heads in drift.items():
-        for head, labels in heads.items():
-            for label, values in labels.items():
-                for value, part in values.items():
-                    if part["q"] is not None and part["q"] <= FALSE_SHARE:
-                        found.append({"column": column, "value": value, "head": head, "label": label, **part})
+    found = [
+        {"column": column, "value": value, "head": head, "label": label, **part}
+        for column, heads in drift.items()
+        for head, labels in heads.items()
+        for label, values in labels.items()
+        for value, part in values.items()
+        if part["q"] is not None and part["q"] <= FALSE_SHARE
+    ]
     return sorted(found, key=lambda entry: -abs(float(entry["excess"]["value"])))

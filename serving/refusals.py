@@ -51,6 +51,15 @@ def _name_schema(body: dict[str, object]) -> str:
     return "BackendFailure" if "request_id" in body else "InferFailure"
 
 
+def _describe_refusal(refusal: _Refusal, path: str) -> tuple[str, dict[str, Any]]:
+    """The status of a refusal on a path, and what the document says of it."""
+    status, body = tell_failure(path, status=refusal.status, code="", message="", request_id="")
+    told: dict[str, Any] = {"description": refusal.description}
+    if body is not None:
+        told["content"] = {"application/json": {"schema": {"$ref": _REFERENCE.format(name=_name_schema(body))}}}
+    return str(status), told
+
+
 def describe_refusals(document: dict[str, Any]) -> None:
     """Write into an OpenAPI document what any route, or many, may be refused with, in the shape of each path.
 
@@ -61,9 +70,4 @@ def describe_refusals(document: dict[str, Any]) -> None:
         for method, operation in methods.items():
             for refusal in _REFUSALS:
                 if refusal.can_come(method.upper(), path, operation):
-                    status, body = tell_failure(path, status=refusal.status, code="", message="", request_id="")
-                    told: dict[str, Any] = {"description": refusal.description}
-                    if body is not None:
-                        schema = {"$ref": _REFERENCE.format(name=_name_schema(body))}
-                        told["content"] = {"application/json": {"schema": schema}}
-                    operation["responses"].setdefault(str(status), told)
+                    operation["responses"].setdefault(*_describe_refusal(refusal, path))
