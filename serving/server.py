@@ -325,6 +325,29 @@ def make_server(
     )
 
 
+def run_on(server: ModelServer, listener: socket.socket, classifier: Classifier) -> None:
+    """Serve on a socket until told to stop.
+
+    Args:
+        server: made for it.
+        listener: which stays the caller's to close.
+        classifier: closed at the end.
+
+    Raises:
+        TwoHandsError: what the service failed by.
+    """
+    try:
+        server.run(sockets=[listener])
+    except SystemExit:
+        # uvicorn's way to say that the lifespan failed; our error says why.
+        if server.service.failure is None:
+            raise
+    finally:
+        classifier.close()
+    if server.service.failure is not None:
+        raise server.service.failure
+
+
 def run_server(settings: ServeSettings, announce: Callable[[str], None]) -> None:
     """Serve until a signal comes.
 
@@ -352,15 +375,6 @@ def run_server(settings: ServeSettings, announce: Callable[[str], None]) -> None
     classifier = Classifier.load(folder, num_threads=settings.num_threads, runtime=settings.runtime)
     with open_socket(settings.host, settings.port) as listener:
         server = make_server(settings, classifier, url=make_url(listener), announce=announce)
-        try:
-            server.run(sockets=[listener])
-        except SystemExit:
-            # uvicorn's way to say that the lifespan failed; our error says why.
-            if server.service.failure is None:
-                raise
-        finally:
-            classifier.close()
-    if server.service.failure is not None:
-        raise server.service.failure
+        run_on(server, listener, classifier)
     if not server.started:
         raise EngineStoppedError("the service ended before it was ready; the log above says why")

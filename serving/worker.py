@@ -23,7 +23,7 @@ from serving.counting_room import take_room
 from serving.folders import name_folders
 from serving.logs import set_up_logs
 from serving.pulse import BEAT_S
-from serving.server import Listener, ModelServer, hold_hangup, make_server, make_url
+from serving.server import Listener, ModelServer, hold_hangup, make_server, make_url, run_on
 from serving.settings import ServeSettings
 from serving.shared_folder import METRICS_FOLDER, MODELS_FOLDER
 from serving.slots import Shared
@@ -134,15 +134,7 @@ def serve(number: int, runtime: Path) -> None:
             settings, classifier, url=make_url(listener), announce=begin, runtime=runtime, shared=shared
         )
         server.service.tell_others = lambda name, sha256: tell(event="exchanged", name=name, sha256=sha256)
-        try:
-            server.run(sockets=[listener])
-        except SystemExit:
-            if server.service.failure is None:
-                raise
-        finally:
-            classifier.close()
-    if server.service.failure is not None:
-        raise server.service.failure
+        run_on(server, listener, classifier)
 
 
 def main() -> int:
