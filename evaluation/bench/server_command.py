@@ -78,13 +78,7 @@ def _print_highest(console: Console, report: Mapping[str, Any]) -> None:
             console.print(f"VALID at {asked_qps:.1f}/s does not count: only {run['qps']:.1f}/s were answered")
 
 
-def print_server(report: Mapping[str, Any]) -> None:
-    """Print the tables of a report in 80 columns.
-
-    Args:
-        report: of `bench server`.
-    """
-    console = Console(width=WIDTH, highlight=False)
+def _print_subject(console: Console, report: Mapping[str, Any]) -> None:
     machine, texts, server = report["machine"], report["texts"], report["server"]
     model = server["model"]
     each = f"{server['threads']} thread{'s'[: server['threads'] != 1]} a process"
@@ -93,6 +87,9 @@ def print_server(report: Mapping[str, Any]) -> None:
     here = f"{machine['cpu_model']}, {machine['cpus_granted']} CPUs"
     console.print(f"{where}commit {machine['commit'] or 'unknown'}; {here}")
     console.print(f"texts: {texts['source']}: {texts['n_texts']}, {texts['tokens_mean']} tokens on average\n")
+
+
+def _print_runs(console: Console, report: Mapping[str, Any]) -> None:
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     headings = ("scenario", "asked/s", "done/s", "verdict", "n", "errors", "p50 ms", "p90", "p99", "CPU ms")
     for place, heading in enumerate(headings):
@@ -115,18 +112,10 @@ def print_server(report: Mapping[str, Any]) -> None:
             "" if cpu_ms is None else f"{cpu_ms:.1f}",
         )
     console.print(table)
-    console.print()
-    if "highest_valid_qps" in report:
-        _print_highest(console, report)
-    warm_up = report["warm_up"]
-    console.print(
-        f"offline {report['offline_qps']:.1f}/s, {report['offline_connections']} requests under way at once; a first "
-        f"offline run of {warm_up['seconds']:.0f} s was warm-up and is not shown"
-    )
-    for run in report["runs"]:
-        if run["reasons"]:
-            asked = "" if run["target_qps"] is None else f" {run['target_qps']:.1f}/s"
-            console.print(f"{run['scenario']}{asked}: {run['reasons'].strip()}")
+
+
+def _print_costs(console: Console, report: Mapping[str, Any]) -> None:
+    server = report["server"]
     if server["ready_s"] is not None:
         ready_mb, after_mb = server["memory_ready_mb"], server["memory_after_mb"]
         several = f", {len(after_mb)} processes" if len(after_mb) > 1 else ""
@@ -145,6 +134,30 @@ def print_server(report: Mapping[str, Any]) -> None:
             f"of {report['offline_cpu_ms']:.1f} ms of CPU that a request takes (offline) {said}; the service around "
             f"it {report['overhead_share']:.1%}"
         )
+
+
+def _print_server(report: Mapping[str, Any]) -> None:
+    """Print the tables of a report in 80 columns.
+
+    Args:
+        report: of `bench server`.
+    """
+    console = Console(width=WIDTH, highlight=False)
+    _print_subject(console, report)
+    _print_runs(console, report)
+    console.print()
+    if "highest_valid_qps" in report:
+        _print_highest(console, report)
+    warm_up = report["warm_up"]
+    console.print(
+        f"offline {report['offline_qps']:.1f}/s, {report['offline_connections']} requests under way at once; a first "
+        f"offline run of {warm_up['seconds']:.0f} s was warm-up and is not shown"
+    )
+    for run in report["runs"]:
+        if run["reasons"]:
+            asked = "" if run["target_qps"] is None else f" {run['target_qps']:.1f}/s"
+            console.print(f"{run['scenario']}{asked}: {run['reasons'].strip()}")
+    _print_costs(console, report)
     if report["first_failure"]:
         console.print(f"first failure: {report['first_failure']}", markup=False)
     _print_client(console, report)
@@ -295,5 +308,5 @@ def server(
         "versions": list_versions("mlcommons-loadgen", "aiohttp"),
         "command": describe_command(ctx),
     }
-    tell_figures(figures, print_server, as_json=as_json)
+    tell_figures(figures, _print_server, as_json=as_json)
     write_report(report, "server.json", figures)
