@@ -124,7 +124,7 @@ def read_unlabelled(paths: Iterable[Path]) -> list[tuple[str, str]]:
     return [(identifier, paragraph) for identifier, (_, paragraph) in found.items()]
 
 
-def score_ensemble(teachers: Sequence[Classifier], paragraphs: Sequence[str]) -> dict[str, Scores]:
+def _score_ensemble(teachers: Sequence[Classifier], paragraphs: Sequence[str]) -> dict[str, Scores]:
     """Average the calibrated scores of several models, each of which reads by its own tokenizer and windows.
 
     Args:
@@ -181,12 +181,12 @@ def score_in_chunks(
         paragraphs: normalised texts.
 
     Yields:
-        The number of the first paragraph of a chunk, and the chunk's scores as of `score_ensemble`.
+        The number of the first paragraph of a chunk, and the chunk's scores as of `_score_ensemble`.
     """
     with open_bar("scoring", total=len(paragraphs), unit="row") as bar:
         for start in range(0, len(paragraphs), _CHUNK):
             chunk = paragraphs[start : start + _CHUNK]
-            yield start, score_ensemble(teachers, chunk)
+            yield start, _score_ensemble(teachers, chunk)
             bar.update(len(chunk))
 
 

@@ -192,7 +192,7 @@ def choose(
     return [(places[k], chosen[places[k]]) for k in rng.permutation(len(places))]
 
 
-def check_sheet(path: Path) -> None:
+def _check_sheet(path: Path) -> None:
     """Refuse a name by which nobody could tell what is in the file.
 
     Args:
@@ -225,7 +225,7 @@ def write_sheet(path: Path, candidates: Sequence[tuple[Candidate, str]], taxonom
     Raises:
         FileWriteError: the name ends in something else, or `path` cannot be written.
     """
-    check_sheet(path)
+    _check_sheet(path)
     empty = dict.fromkeys(head.name for head in taxonomy.heads)
     rows = [{"id": c.id, "text": c.paragraph, **empty, **c.cells, CHOSEN: why} for c, why in candidates]
     try:
@@ -277,7 +277,7 @@ def select_rows(
         DataError: the models differ in their heads, or rows cannot be used.
         FileWriteError: the sheet's name ends in something else than it may, or it cannot be written.
     """
-    check_sheet(output)  # before an hour of scoring, not after it
+    _check_sheet(output)  # before an hour of scoring, not after it
     teachers = load_teachers(models)
     taxonomy = teachers[0].taxonomy
     candidates, n_passed = read_candidates(paths, taxonomy, known=known, n_excerpts=n_excerpts, seed=seed)

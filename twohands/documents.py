@@ -54,7 +54,7 @@ def import_reader(suffix: str) -> ModuleType:
     return import_extra(name, use=f"reading {suffix} documents", extra="documents")
 
 
-def decode_text(content: bytes, name: str, *, charset: str | None = None) -> str:
+def _decode_text(content: bytes, name: str, *, charset: str | None = None) -> str:
     """Decode plain text.
 
     Args:
@@ -103,7 +103,7 @@ def extract_document(content: bytes, *, suffix: str, name: str, charset: str | N
     if kind == ".pdf":
         return DocumentText(*read_pdf(content, name, pypdf=import_reader(kind)))
     if kind in TEXT_SUFFIXES:
-        text = decode_text(content, name, charset=charset)
+        text = _decode_text(content, name, charset=charset)
         if is_encoded_mail(text):
             raise FileReadError(
                 f"{name} is an e-mail as it is sent, with its codes; name it .eml, or send it as message/rfc822, and "

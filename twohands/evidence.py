@@ -94,7 +94,7 @@ def _choose(plan: EvidencePlan, score: float, without: Scores) -> Evidence | Non
     return _show(plan.pieces[best], drop) if drop >= MIN_DROP else None
 
 
-def read_evidence(
+def _read_evidence(
     prediction: Prediction,
     plan: EvidencePlan,
     scores: Mapping[str, Scores],
@@ -177,6 +177,6 @@ def make_explained_predictions(
         end = start + len(plan.variants)
         whole = {name: values[row] for name, values in scores.items()}
         without = {name: values[start:end] for name, values in scores.items()}
-        explained.append(replace(prediction, evidence=read_evidence(prediction, plan, whole, without, taxonomy)))
+        explained.append(replace(prediction, evidence=_read_evidence(prediction, plan, whole, without, taxonomy)))
         start = end
     return explained

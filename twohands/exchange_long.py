@@ -28,7 +28,7 @@ Part = list[tuple[RowId, str | InputTypeError]]
 Item = Prediction | InputError
 
 
-def name_row(row: Row, place: int) -> tuple[RowId, str | InputTypeError]:
+def _name_row(row: Row, place: int) -> tuple[RowId, str | InputTypeError]:
     """Check a row, and name it where it has no name.
 
     Args:
@@ -71,9 +71,9 @@ class PartCutter:
             The part that was full before it, if it was.
 
         Raises:
-            InputTypeError: see `name_row`.
+            InputTypeError: see `_name_row`.
         """
-        named = name_row(row, self._n_rows)
+        named = _name_row(row, self._n_rows)
         self._n_rows += 1
         n_bytes = len(named[1].encode()) if isinstance(named[1], str) else 0
         full = self.end() if len(self._part) == _ROWS_AT_ONCE or self._n_bytes + n_bytes > _BYTES_AT_ONCE else None
@@ -97,7 +97,7 @@ def cut_rows(rows: Iterable[Row]) -> Iterator[Part]:
         Parts in order, none of them empty.
 
     Raises:
-        InputTypeError: see `name_row`.
+        InputTypeError: see `_name_row`.
     """
     cutter = PartCutter()
     for row in rows:

@@ -20,7 +20,7 @@ from twohands.pages import huge_pages
 _CONSTANT_PRODUCTS = {"MatMul", "MatMulInteger", "Gemm"}
 
 
-def import_onnx() -> Any:  # noqa: ANN401 - an untyped module
+def _import_onnx() -> Any:  # noqa: ANN401 - an untyped module
     """Import onnx, which reads graphs.
 
     Returns:
@@ -72,7 +72,7 @@ def list_products(graph_path: Path, *, length: int) -> list[Product]:
     Returns:
         The products in the graph's order; shapes of computed sides come from a real run.
     """
-    onnx = import_onnx()
+    onnx = _import_onnx()
     model = onnx.load(str(graph_path))
     weights = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     nodes = [node for node in model.graph.node if node.op_type in _CONSTANT_PRODUCTS]
@@ -114,7 +114,7 @@ class Ceiling:
         Raises:
             MissingExtraError: the package onnx is not installed.
         """
-        onnx = import_onnx()
+        onnx = _import_onnx()
         self.products = list_products(graph_path, length=length)
         self.n_operations = sum(product.n_operations for product in self.products)
         tensors = {tensor.name: tensor for tensor in onnx.load(str(graph_path)).graph.initializer}

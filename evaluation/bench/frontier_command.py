@@ -66,7 +66,7 @@ def _weigh(folder: Path) -> float:
     return round(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / _MEGABYTE, 1)
 
 
-def mark_models(models: list[Json]) -> None:
+def _mark_models(models: list[Json]) -> None:
     """Write into each model for which heads it stands on the frontier, by either cost.
 
     Args:
@@ -83,7 +83,7 @@ def mark_models(models: list[Json]) -> None:
                     model["on_frontier"][cost].append(head)
 
 
-def print_frontier(report: Mapping[str, Any]) -> None:
+def _print_frontier(report: Mapping[str, Any]) -> None:
     """Print the table of a report in 80 columns.
 
     Args:
@@ -188,7 +188,7 @@ def frontier(
         ]
         notes = [*gaps, *(note for each in entrants for note in note_fitted(labelled, each.classifier.manifest))]
         notes += note_data(labelled)
-    mark_models(measured)
+    _mark_models(measured)
     figures: Json = {
         "models": measured,
         "machine": add_load_after(machine),
@@ -200,7 +200,7 @@ def frontier(
         "versions": list_versions(),
         "command": describe_command(ctx),
     }
-    tell_figures(figures, print_frontier, as_json=as_json)
+    tell_figures(figures, _print_frontier, as_json=as_json)
     write_report(report, "frontier.json", figures)
     if report is not None:
         draw_frontier(figures, report / "frontier.png")

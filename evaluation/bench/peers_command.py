@@ -227,7 +227,7 @@ def _print_configurations(console: Console, measured: Sequence[Mapping[str, Any]
         console.print(f"{one['name']}: {text}{more}", markup=False)
 
 
-def print_peers(report: Mapping[str, Any]) -> None:
+def _print_peers(report: Mapping[str, Any]) -> None:
     """Print the tables of a report in 80 columns.
 
     Args:
@@ -387,5 +387,5 @@ def peers(
         "machine": add_load_after(machine), "notes": notes, "versions": list_versions("aiohttp"),
         "command": describe_command(ctx),
     }  # fmt: skip
-    tell_figures(figures, print_peers, as_json=as_json)
+    tell_figures(figures, _print_peers, as_json=as_json)
     write_report(report, "peers.json", figures)

@@ -40,7 +40,7 @@ def _ratio(value: float | None) -> str:
     return "too few" if value is None else f"{value:.2f}x"
 
 
-def print_runtimes(report: Mapping[str, Any]) -> None:
+def _print_runtimes(report: Mapping[str, Any]) -> None:
     """Print the tables of a report in 80 columns.
 
     Args:
@@ -140,5 +140,5 @@ def runtimes(
         "versions": list_versions("openvino"),
         "command": describe_command(ctx),
     }
-    tell_figures(figures, print_runtimes, as_json=as_json)
+    tell_figures(figures, _print_runtimes, as_json=as_json)
     write_report(report, "runtimes.json", figures)

@@ -46,7 +46,7 @@ def measure_model_cpu(classifier: Classifier, texts: list[str]) -> float:
     return 1e3 * min(rounds) / len(texts)
 
 
-def keeps_up(run: Mapping[str, Any]) -> bool:
+def _keeps_up(run: Mapping[str, Any]) -> bool:
     """Say whether a run answered as fast as it was asked.
 
     A bound of seconds is met for a while beyond what a server can do: its queue grows, and the run ends before that is
@@ -71,7 +71,7 @@ def is_held(run: Mapping[str, Any], *, offline_qps: float) -> bool:
     Returns:
         Whether it is VALID, and above the offline rate kept up with as well.
     """
-    return run["verdict"] == "VALID" and (run["target_qps"] <= offline_qps or keeps_up(run))
+    return run["verdict"] == "VALID" and (run["target_qps"] <= offline_qps or _keeps_up(run))
 
 
 def search_rate(try_rate: Callable[[float], Json], *, offline_qps: float, n_steps: int) -> list[Json]:
@@ -95,7 +95,7 @@ def search_rate(try_rate: Callable[[float], Json], *, offline_qps: float, n_step
             high, has_failed = rate, True
         else:
             low = rate
-            high *= _MORE if rate >= _NEAR_TOP * high and not has_failed and keeps_up(run) else 1.0
+            high *= _MORE if rate >= _NEAR_TOP * high and not has_failed and _keeps_up(run) else 1.0
         rate = (low + high) / 2
     return runs
 

@@ -53,7 +53,7 @@ def _number(value: float | None, digits: int = 1) -> str:
     return "too few" if value is None else f"{value:,.{digits}f}"
 
 
-def print_speed(report: Mapping[str, Any]) -> None:
+def _print_speed(report: Mapping[str, Any]) -> None:
     """Print the tables of a report in 80 columns.
 
     Args:
@@ -97,7 +97,7 @@ def print_speed(report: Mapping[str, Any]) -> None:
     )
 
 
-def make_cases(
+def _make_cases(
     classifier: Classifier, mix: list[str], *, lengths: tuple[int, ...], seed: int
 ) -> list[tuple[int | str, Case]]:
     """Write the texts of each length; the mix comes last.
@@ -135,7 +135,7 @@ def make_ceiling_case(classifier: Classifier, *, seed: int) -> tuple[int, Case]:
         BenchError: this tokenizer cannot make texts of this length.
     """
     length = min(_CEILING_TOKENS, classifier.encoder.rule.max_tokens)
-    ((_, case), _) = make_cases(classifier, [], lengths=(length,), seed=seed)
+    ((_, case), _) = _make_cases(classifier, [], lengths=(length,), seed=seed)
     check_ceiling(classifier, case, length=length)
     return length, case
 
@@ -194,7 +194,7 @@ def speed(
     classifiers = {count: Classifier.load(folder, num_threads=count, runtime=runtime) for count in counts}
     first = classifiers[counts[0]]
     mix, described = choose_texts(first.encoder, data, n_texts=n_texts, seed=seed)
-    cases = make_cases(first, mix, lengths=lengths or LENGTHS, seed=seed)
+    cases = _make_cases(first, mix, lengths=lengths or LENGTHS, seed=seed)
     ceiling_tokens, at_ceiling = make_ceiling_case(first, seed=seed)
     measured: list[Json] = []
     try:
@@ -233,7 +233,7 @@ def speed(
         "versions": list_versions("onnx", first.session.runtime.split()[0]),
         "command": describe_command(ctx),
     }
-    tell_figures(figures, print_speed, as_json=as_json)
+    tell_figures(figures, _print_speed, as_json=as_json)
     write_report(report, "speed.json", figures)
     if report is not None:
         draw_speed(figures, report / "speed.png")

@@ -93,7 +93,7 @@ def _move_year(match: re.Match[str], shift: int) -> str:
     return str(int(match[0]) + shift)
 
 
-def change_dates(text: str, generator: random.Random) -> str:
+def _change_dates(text: str, generator: random.Random) -> str:
     """Move all years alike by some years back or on, and name other days and months.
 
     Args:
@@ -115,7 +115,7 @@ def change_dates(text: str, generator: random.Random) -> str:
     return _DATE.sub(rename, _YEAR.sub(lambda match: _move_year(match, shift), text))
 
 
-def change_figures(text: str, generator: random.Random) -> str:
+def _change_figures(text: str, generator: random.Random) -> str:
     """Put other digits for every number that is no year; its length, commas and decimals stay.
 
     Args:
@@ -154,8 +154,8 @@ CHANGES: dict[str, Change] = {
     "upper-case": lambda text, _: text.upper(),
     "lower-case": lambda text, _: text.lower(),
     "title-case": lambda text, _: re.sub(r"\b[a-z]", lambda match: match[0].upper(), text),
-    "dates": change_dates,
-    "figures": change_figures,
+    "dates": _change_dates,
+    "figures": _change_figures,
     "american-spelling": lambda text, _: _replace_pairs(text, _SPELLINGS, is_stem=True),
     "contractions": lambda text, _: _replace_pairs(text, _CONTRACTIONS, is_stem=False),
     "punctuation": lambda text, _: _join_marks(text).rstrip("."),

@@ -36,7 +36,7 @@ def _name_forms(forms: Mapping[str, list[str]]) -> str:
     return (forms.get("name") or next(iter(forms.values())))[0]
 
 
-def find_slots(text: str) -> list[tuple[str, str, str]]:
+def _find_slots(text: str) -> list[tuple[str, str, str]]:
     """The slots of a template: lexicon, number and field."""
     return list(dict.fromkeys((match[1], match[2] or "", match[3] or "") for match in _SLOT.finditer(text)))
 
@@ -52,7 +52,7 @@ def check_slots(text: str, lexicons: Lexicons) -> list[str]:
         One fault for each.
     """
     faults = []
-    for lexicon, _, field in find_slots(text):
+    for lexicon, _, field in _find_slots(text):
         if lexicon not in lexicons:
             faults.append(f"slot {{{lexicon}}} names no lexicon; there are: {', '.join(sorted(lexicons)) or 'none'}")
             continue
@@ -72,7 +72,7 @@ def check_filling(texts: Sequence[str], lexicons: Lexicons) -> list[str]:
     Returns:
         One fault for each.
     """
-    wanted = Counter(lexicon for lexicon, _ in {slot[:2] for text in texts for slot in find_slots(text)})
+    wanted = Counter(lexicon for lexicon, _ in {slot[:2] for text in texts for slot in _find_slots(text)})
     entries = {lexicon: len({name_entry(entry) for entry in lexicons.get(lexicon, ())}) for lexicon in wanted}
     return [
         f"{n} different entries of {lexicon} are to fill slots, but the lexicon has {entries[lexicon]}"
@@ -93,7 +93,7 @@ def fill_template(texts: Sequence[str], lexicons: Lexicons, *, n: int, seed: int
     Returns:
         For each filling the texts; there is at least one.
     """
-    keys = list(dict.fromkeys((lexicon, number) for text in texts for lexicon, number, _ in find_slots(text)))
+    keys = list(dict.fromkeys((lexicon, number) for text in texts for lexicon, number, _ in _find_slots(text)))
     if not keys:
         return [list(texts)]
     generator = make_generator(seed, "fill", *texts)

@@ -52,7 +52,7 @@ def _measure_capabilities(outcomes: Iterable[Outcome]) -> Json:
     return measured
 
 
-def find_bar(sources: Sequence[Bars], capability: str, head: str) -> float | None:
+def _find_bar(sources: Sequence[Bars], capability: str, head: str) -> float | None:
     """The highest failure rate that is allowed.
 
     Args:
@@ -77,7 +77,7 @@ def _judge_gates(capabilities: Json, sources: Sequence[Bars]) -> list[Json]:
     for capability, measured in capabilities.items():
         heads = cast("dict[str, dict[str, Figure]]", cast("Json", measured)["heads"])
         for head, counted in heads.items():
-            bar = find_bar(sources, capability, head)
+            bar = _find_bar(sources, capability, head)
             if bar is not None:
                 rate, high = counted["failure_rate"]["value"], counted["failure_rate"]["high"]
                 gates.append(
