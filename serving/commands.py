@@ -17,6 +17,7 @@ from serving.settings import PATTERNS, LogFormat, LogLevel, ServeSettings
 from serving.supervisor import run_workers
 from twohands.errors import ConfigError
 from twohands.paragraphs import LIMIT_CHARS
+from twohands.printable import make_printable
 from twohands.runtimes import Runtime
 from twohands.standard_streams import drop_stdout
 from twohands.taxonomy import describe_faults
@@ -56,7 +57,7 @@ def _option(flag: str, field: str, **attributes: Any) -> Callable[[_Command], _C
 def announce(line: str) -> None:
     """Print a line for whoever started the service; that nobody can read it is no reason not to serve."""
     try:
-        click.echo(line)
+        click.echo(make_printable(line))
     except OSError as error:
         _LOGGER.warning("standard output cannot be written: %s", error.strerror)
         drop_stdout()

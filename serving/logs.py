@@ -16,6 +16,8 @@ import traceback
 from types import TracebackType
 from typing import Any, Literal, TextIO
 
+from twohands.printable import make_printable
+
 _MOST_LINES_WAITING = 10_000
 _FLUSH_S = 1.0
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -74,7 +76,7 @@ class TextFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             told = describe_exception(record.exc_info[1])
             line += f" [{told['type']} at {'; '.join(map(str, told['frames'] or []))}]"  # type: ignore[call-overload]
-        return line.replace("\r", "\\r").replace("\n", "\\n")
+        return make_printable(line).replace("\n", "\\n")  # a model is called whatever its maker wrote (#5)
 
 
 def _format_time(created_s: float) -> str:

@@ -16,6 +16,7 @@ from contextlib import closing, suppress
 
 import pytest
 
+from serving.commands import announce
 from serving.logs import JsonFormatter, PatientHandler, TextFormatter
 from serving.server import open_socket
 from tests.serving.processes import start_serve
@@ -54,6 +55,17 @@ def fail(text):
 
 async def fail_later(text):
     fail(text)
+
+
+@pytest.mark.issue(5)
+def test_what_people_read_of_a_service_steers_no_terminal(capsys):
+    said = "model x\x1b[31m\x9b31m\u202e\r\ny is warm"
+    record = logging.LogRecord("serving.service", logging.INFO, __file__, 1, said, None, None)
+    announce(said)
+    for told in (TextFormatter().format(record), capsys.readouterr().out.rstrip("\n")):
+        assert not {"\x1b", "\x9b", "\u202e", "\r"} & set(told)
+        assert "model x\\x1b[31m" in told
+    assert "\n" not in TextFormatter().format(record)
 
 
 @pytest.mark.issue(4)
