@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from twohands.ends import ends_with_stop
 from twohands.hyphens import find_words, join_word
+from twohands.lines import breaks_off
 from twohands.markers import read_marker
 from twohands.paragraphs import SENTENCE_END
 from twohands.pdf_parts import BEGIN, CAPTION_MARK, GOES_ON, HEADING, MARKS, SHORT, ends_in_print, find_short
@@ -134,12 +135,13 @@ class _Joined:
 def _goes_on(above: list[str], below: list[str], short: float) -> bool:
     """Whether a sentence of a paragraph of several lines goes on in a block, which is no item of a list.
 
-    A line that stops short ends a list or what stands in a figure, and "e-commerce" or "iPhone" may begin a sentence.
+    A line that stops short, at no word such as "the", ends a list or what stands in a figure, and "e-commerce" or "iPhone" may begin a sentence.
     """
     last, first = above[-1].strip(MARKS), below[0].strip(MARKS)
     is_open = len(above) > 1 and (last[-1:].islower() or last.endswith((",", "-")))
     is_word = first[:1].islower() and first[1:2] != "-" and not first[1:2].isupper()
-    return is_open and len(last) >= short and is_word and not read_marker(first)
+    is_full = len(last) >= short or breaks_off(last)
+    return is_open and is_full and is_word and not read_marker(first)
 
 
 def _drop_single_edges(pages: list[list[list[str]]], short: float) -> list[list[list[str]]]:
