@@ -135,7 +135,8 @@ class _Joined:
 def _goes_on(above: list[str], below: list[str], short: float) -> bool:
     """Whether a sentence of a paragraph of several lines goes on in a block, which is no item of a list.
 
-    A line that stops short, at no word such as "the", ends a list or what stands in a figure, and "e-commerce" or "iPhone" may begin a sentence.
+    A line that stops short, at no word such as "the", ends a list or what stands in a figure, and "e-commerce" or
+    "iPhone" may begin a sentence.
     """
     last, first = above[-1].strip(MARKS), below[0].strip(MARKS)
     is_open = len(above) > 1 and (last[-1:].islower() or last.endswith((",", "-")))
