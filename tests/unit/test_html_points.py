@@ -31,7 +31,7 @@ def test_a_number_in_a_cell_of_its_own_is_read_with_the_text_beside_it(frame):
     assert found[0] == FIRST
     assert found[-1] == SECOND
     recitals = frame.format("(1)", FIRST) + frame.format("(2)", SECOND)
-    assert read(f"<p>Whereas:</p>{recitals}") == ["Whereas:", f"(1) {FIRST}", f"(2) {SECOND}"]
+    assert read(f"<p>Whereas:</p>{recitals}") == [f"(1) {FIRST}", f"(2) {SECOND}"]
 
 
 def test_points_within_points_and_dashes():
