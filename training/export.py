@@ -224,10 +224,14 @@ def _make_graph(
 
 
 def _measure_dev(
-    logits: Logits, dev: list[Example], taxonomy: Taxonomy, rules: dict[str, DecisionRule], seed: int
+    logits: Logits,
+    dev: list[Example],
+    labels: Labels,
+    taxonomy: Taxonomy,
+    rules: dict[str, DecisionRule],
+    seed: int,
 ) -> Figures:
     """Figures on the rows that the rules were fitted on, and warnings of what is odd in them."""
-    labels = encode_labels(dev, taxonomy)
     _say_all(warn_of_rules(rules, _count_labelled(labels, taxonomy)))
     figures = _measure(logits, dev, taxonomy, rules, seed)
     _say_all(warn_of_documents({"dev": figures}))
@@ -298,8 +302,9 @@ def export_checkpoint(
         kept, report = _make_graph(model, work, config, taxonomy, splits.dev, dev_encoded)
         shutil.copyfile(kept.path, folder / GRAPH_NAME)
         # What is served decides what is calibrated: the logits are those of the graph that was kept.
-        rules = fit_rules(kept.logits, encode_labels(splits.dev, taxonomy), taxonomy)
-        figures = {"dev": _measure_dev(kept.logits, splits.dev, taxonomy, rules, config.seed)}
+        labels = encode_labels(splits.dev, taxonomy)
+        rules = fit_rules(kept.logits, labels, taxonomy)
+        figures = {"dev": _measure_dev(kept.logits, splits.dev, labels, taxonomy, rules, config.seed)}
         # What it answers on rows that it was not fitted on, so that the service can tell when traffic drifts away.
         reference = measure_reference(make_predictions(kept.logits, dev_encoded, taxonomy, rules), dev_encoded)
         if splits.test:

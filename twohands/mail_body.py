@@ -3,7 +3,7 @@
 import re
 
 from twohands.columns import is_wrapped
-from twohands.lines import cut_at_line_ends
+from twohands.lines import cut_at_line_ends, go_on
 from twohands.mail_header import is_forwarded, is_mail_header
 from twohands.notices import is_notice
 
@@ -142,10 +142,6 @@ def part_lines(text: str) -> str:
         The text as it was where it has blank lines, or its lines were wrapped.
     """
     bounds = (0, len(text))
-    if len(_PIECES.split(text.strip(), maxsplit=1)) > 1 or is_wrapped(text, bounds, _go_on):
+    if len(_PIECES.split(text.strip(), maxsplit=1)) > 1 or is_wrapped(text, bounds, go_on):
         return text
-    return "\n\n".join(text[start:end] for start, end in cut_at_line_ends(text, bounds, _go_on))
-
-
-def _go_on() -> None:
-    """Never give up: who reads a mail bounds the time that it takes as a whole."""
+    return "\n\n".join(text[start:end] for start, end in cut_at_line_ends(text, bounds, go_on))

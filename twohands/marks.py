@@ -10,7 +10,7 @@ from heapq import merge
 from operator import itemgetter
 
 from twohands.ends import ends_sentence, may_end_sentence
-from twohands.lines import breaks_off
+from twohands.lines import breaks_off, go_on
 
 MAX_HEADING_WORDS = 30  # as many are a paragraph
 MAX_TITLE_CHARS = 400
@@ -255,10 +255,6 @@ def leave_out_definitions(words: str) -> str:
     Returns:
         The rest; the words as they were where nothing else stands there.
     """
-    parts = cut_at_marks(words, (0, len(words)), _go_on)
+    parts = cut_at_marks(words, (0, len(words)), go_on)
     rest = "".join(words[start:end] for start, end, kind in parts if kind is not Kind.NOTHING)
     return rest if any(map(str.isalnum, rest)) else words
-
-
-def _go_on() -> None:
-    """Never give up: a paragraph is bounded."""

@@ -15,6 +15,7 @@ from twohands.errors import EmptyParagraphError, InputTypeError, ParagraphTooLon
 from twohands.exported import blank_exported
 from twohands.invisible import BYTE_ORDER_MARK, SIGNS
 from twohands.leads import LEAD_WORDS, ends_with_colon, heads_contents, holds_list, is_led, join_leads, opens_clauses
+from twohands.lines import go_on
 from twohands.markers import read_item
 from twohands.marks import cut_heading
 from twohands.notices import MAX_WORDS, closes_letter, ends_before_stage, heads_notes, is_notice, is_stage_direction
@@ -138,10 +139,6 @@ def normalise(text: object, *, limit_chars: int = LIMIT_CHARS) -> str:
 
 def _list_words(text: str) -> list[str]:
     return text.translate(_UNSEEN).split()
-
-
-def _go_on() -> None:
-    """Never give up."""
 
 
 def _look_ahead(text: str, pieces: Iterator[tuple[int, int, bool]]) -> Iterator[tuple[int, int, bool, bool]]:
@@ -286,7 +283,7 @@ def _cut_spans(text: str, spans: Iterable[tuple[int, int]], turns: Turns) -> Ite
 
 
 def iter_paragraphs(
-    text: str, *, min_words: int = MIN_WORDS, limit_chars: int = LIMIT_CHARS, check: Check = _go_on
+    text: str, *, min_words: int = MIN_WORDS, limit_chars: int = LIMIT_CHARS, check: Check = go_on
 ) -> Iterator[Paragraph]:
     """Split a document into paragraphs, one at a time, so that who has enough can stop.
 
