@@ -20,8 +20,9 @@ from twohands.errors import DocumentError, DocumentReaderError, FileReadError, M
 _LOGGER = logging.getLogger(__name__)
 
 _NAME = "the document"
-# More of a text, in bytes to be read or characters to be split, is for another process: of 10 MB the pieces that let no
-# other thread run held the event loop for up to four seconds (#5). One starts in half a second.
+# More bytes of a text are for another process, which takes half a second to start: of 10 MB the pieces that let no
+# other thread run held the event loop for up to four seconds (#5). Those of this much are decoded in milliseconds; what
+# costs is that they are split (`splitting.py`).
 MOST_HERE = 1_000_000
 _MAX_MEMORY_BYTES = 1_500_000_000
 _FAILED = 3

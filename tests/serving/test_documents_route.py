@@ -521,7 +521,7 @@ async def test_a_fault_that_ends_a_document_by_lines_is_logged_under_its_id(sett
     assert fault == f"request job-7 failed: {type(error).__name__}"
 
 
-LINES = "a:\n" * 200_000  # each line is a paragraph, by its colon; seconds of work
+LINES = "a:\n" * 80_000  # each line is a paragraph, by its colon; not so many that a process would split them
 
 
 @pytest.mark.issue(4)
@@ -601,6 +601,24 @@ async def test_long_text_is_read_and_split_by_processes_that_find_the_same(clien
         await split_in_time(text, limit_chars=500, max_paragraphs=50, timeout_s=0.01)
     with pytest.raises(DocumentError, match="send it in parts"):
         await extract(text.encode(), suffix=".txt", timeout_s=0.01)
+
+
+@pytest.mark.issue(5)
+async def test_a_text_whose_splitting_would_hold_up_others_is_decoded_here_and_split_elsewhere(client, monkeypatch):
+    """Searches over 1 MB of marks held up the health checks for .12 s, though decoding it takes milliseconds."""
+    start, programs = asyncio.create_subprocess_exec, []
+
+    async def note_start(*command, **named):
+        programs.extend(part for part in command if part.startswith("serving."))
+        return await start(*command, **named)
+
+    monkeypatch.setattr("serving.extract.asyncio.create_subprocess_exec", note_start)
+    paragraph = "The market decides, and the plan is a plan for the state alone. " * 5
+    for n_bytes, expected in ((200_000, []), (300_000, ["serving.splitting"])):
+        programs.clear()
+        text = f"{'<p> ' * (n_bytes // 4)}\n\n{paragraph}"
+        assert (await send(client, text.encode())).status_code == 200
+        assert programs == expected
 
 
 @pytest.mark.issue(4)
