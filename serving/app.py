@@ -96,7 +96,8 @@ def create_app(
     """
     metrics = Metrics()
     keyring = Keyring(settings.api_keys_file) if settings.api_keys_file is not None else None
-    desk = open_desk(settings.corrections)
+    max_bytes, tell_used = settings.max_corrections_bytes, metrics.corrections_used.set
+    desk = open_desk(settings.corrections, max_bytes=max_bytes, tell_used=tell_used)
 
     def describe(classifiers: Mapping[str, Classifier]) -> dict[str, Any]:
         described = build_openapi(app, classifiers)

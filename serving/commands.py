@@ -104,6 +104,7 @@ def name_models(options: dict[str, Any]) -> dict[str, Any]:
 @_option("--document-timeout", "document_timeout_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS")
 @_option("--workers", "workers", type=click.IntRange(1, 256))
 @_option("--corrections", "corrections", metavar="URL|off")
+@_option("--max-corrections-bytes", "max_corrections_bytes", type=click.IntRange(1))
 @_option("--tracing", "tracing", is_flag=True)
 def serve(**options: Any) -> None:  # noqa: ANN401 - checked by ServeSettings
     """Serve a model over HTTP.

@@ -49,6 +49,7 @@ STATUS_BY_ERROR: dict[type[Exception], int] = {
     errors.CorrectionLabelsError: 422,
     errors.CorrectionNotFoundError: 404,
     errors.CorrectionsUnavailableError: 503,
+    errors.CorrectionsFullError: 507,
 }
 RETRY_AFTER_S = {429: "1", 503: "5"}
 REQUEST_ID_HEADER = "x-request-id"

@@ -144,6 +144,11 @@ class Metrics:
             "shadow_disagreements_total", "Paragraphs that a shadow answered otherwise.", ("head", "shadow")
         )
         self.shadow_skipped = counter("shadow_skipped_total", "Requests a shadow was too busy or failed for.")
+        self.corrections_used = gauge(
+            "twohands_corrections_used_ratio",
+            "Share of the room for corrections that was taken up when one was last saved, or the service started.",
+            "livemostrecent",
+        )
         self.reference = gauge(
             "twohands_drift_reference",
             "The figure on the training data, by the model's manifest.",

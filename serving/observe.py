@@ -18,7 +18,7 @@ from serving.tracing import METHODS, NO_SPANS, Spans
 
 _LOGGER = logging.getLogger("serving.access")
 _UNROUTED = "(none)"
-_REJECTIONS = {401, 403, 408, 413, 415, 429, 431, 503}
+_REJECTIONS = {401, 403, 408, 413, 415, 429, 431, 503, 507}
 # Of who hung up before the answer began: nobody reads a status, and it was no fault of the request. As nginx has it.
 _HUNG_UP = 499
 

@@ -119,6 +119,9 @@ class ServeSettings(BaseModel):
         description="where corrections are kept: sqlite:///FILE, postgresql://USER@HOST/DATABASE, or off for nowhere; "
         "a SQLite file in the user's data folder if not given, made at the first save",
     )
+    max_corrections_bytes: int = Field(
+        default=1_000_000_000, ge=1, description="bytes that corrections may take up, beyond which none is saved"
+    )
     tracing: bool = Field(default=False, description="send OpenTelemetry traces; OTEL_* variables say where to")
 
     @field_validator("corrections")

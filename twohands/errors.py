@@ -4,27 +4,10 @@ Callers match classes or codes, never the text. Messages say what was found, wha
 Knows nothing of HTTP: the status of each class stands in the serving room.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-
-class TwoHandsError(Exception):
-    """Root of all errors that this project raises on purpose."""
-
-    code = "twohands_error"
-
-
-class FaultsError(TwoHandsError):
-    """Several faults found in one pass, so that they can be mended in one pass."""
-
-    code = "faults"
-
-    def __init__(self, heading: str, faults: Sequence[str], *, limit: int = 50) -> None:
-        """Join a heading and its faults, one a line; at most `limit` are shown, their count is always complete."""
-        self.heading = heading
-        self.faults = list(faults)
-        shown = [f"  - {fault}" for fault in self.faults[:limit]]
-        shown += [f"  - and {len(self.faults) - limit} more"] if len(self.faults) > limit else []
-        super().__init__("\n".join([f"{heading} ({len(self.faults)} fault{'s'[: len(self.faults) != 1]}):", *shown]))
+from twohands.error_roots import FaultsError as FaultsError
+from twohands.error_roots import TwoHandsError as TwoHandsError
 
 
 class ConfigError(FaultsError):
@@ -373,6 +356,12 @@ class CorrectionsUnavailableError(TwoHandsError):
         """Take a message for who asks, and a reason for who runs the service: files, hosts, revisions, never texts."""
         super().__init__(message)
         self.reason = reason
+
+
+class CorrectionsFullError(TwoHandsError):
+    """The corrections take up all the room that they may."""
+
+    code = "corrections_full"
 
 
 class ServiceError(TwoHandsError):

@@ -5,6 +5,7 @@ SQLAlchemy is loaded in such a thread at the first use, so that a service that n
 
 import asyncio
 import logging
+import sys
 import tempfile
 import threading
 import time
@@ -37,13 +38,19 @@ def _make_stopping() -> CorrectionsUnavailableError:
 class Desk:
     """The store of corrections for an event loop."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(
+        self, address: Address, *, max_bytes: int = sys.maxsize, tell_used: Callable[[float], object] = float
+    ) -> None:
         """Open nothing yet.
 
         Args:
             address: where the database is.
+            max_bytes: that it may hold.
+            tell_used: takes which share of them it holds, whenever that is measured; from any thread.
         """
         self.address = address
+        self._max_bytes = max_bytes
+        self._tell_used = tell_used
         self._threads = ThreadPoolExecutor(_N_THREADS, thread_name_prefix="corrections")
         self._n_here = 0
         self._lock = threading.Lock()  # of what is counted; the event loop takes it, so it is never held for long
@@ -151,9 +158,10 @@ class Desk:
     def _get_store(self) -> "Store":
         with self._opening:
             if self._store is None:
-                from serving.corrections.store import Store  # lazy: loads SQLAlchemy
+                from serving.corrections.room import Room  # lazy: loads SQLAlchemy
+                from serving.corrections.store import Store
 
-                self._store = Store(self.address)
+                self._store = Store(self.address, Room(self._max_bytes, self._tell_used))
             return self._store
 
     def _work(self, work: "Callable[[Store], _T]") -> _T:
@@ -178,11 +186,13 @@ class Desk:
             _LOGGER.info("brought the corrections in %s from %s to %s", self.address.describe(), before, after)
 
 
-def open_desk(setting: str | None) -> Desk | None:
+def open_desk(setting: str | None, *, max_bytes: int, tell_used: Callable[[float], object]) -> Desk | None:
     """Make the desk of an app.
 
     Args:
         setting: as `ServeSettings.corrections` has it.
+        max_bytes: as `Desk` has it.
+        tell_used: likewise.
 
     Returns:
         The desk, or None where corrections are off.
@@ -191,7 +201,7 @@ def open_desk(setting: str | None) -> Desk | None:
         MissingExtraError: PostgreSQL without its driver.
     """
     address = read_address(setting)
-    return None if address is None else Desk(address)
+    return None if address is None else Desk(address, max_bytes=max_bytes, tell_used=tell_used)
 
 
 def get_desk(request: Request) -> Desk:

@@ -47,6 +47,9 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
         503: "The database cannot be used now; nothing was changed",
     }.items()
 }
+_SAVING_FAILURES = _FAILURES | {
+    507: {"model": FailureResponse, "description": "There is no room for more; nothing was changed"}
+}
 
 
 def _describe_body(name: str) -> dict[str, Any]:
@@ -88,7 +91,7 @@ _StatusFilter = Annotated[Literal[Status, "all", ""], Query(description="only th
     "",
     status_code=201,
     response_model=Correction,
-    responses=_FAILURES,
+    responses=_SAVING_FAILURES,
     openapi_extra=_describe_body("CorrectionRequest"),
 )
 async def save_correction(
@@ -195,7 +198,7 @@ async def show_correction(correction_id: str, desk: _Desk) -> JSONResponse:
 @router.patch(
     "/{correction_id}",
     response_model=Correction,
-    responses=_FAILURES,
+    responses=_SAVING_FAILURES,
     openapi_extra=_describe_body("CorrectionChange"),
 )
 async def change_correction(

@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-import secrets
 import threading
 import time
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,7 +15,9 @@ from serving.corrections.address import Address
 from serving.corrections.clashes import find_clashes
 from serving.corrections.cutting import Connections
 from serving.corrections.database import checkpoint, migrate, open_engine, translate_errors
+from serving.corrections.ids import make_id
 from serving.corrections.latest import ANNOTATOR, is_latest
+from serving.corrections.room import Room
 from serving.corrections.schemas import Clash, Correction, Status
 from serving.corrections.table import CORRECTIONS, LABELS_TEXT
 from twohands.errors import CorrectionNotFoundError, CorrectionsUnavailableError
@@ -26,24 +26,6 @@ from twohands.paragraphs import normalise
 PURGE_TIMEOUT_S = 10.0
 _CHECKPOINT_PAUSE_S = 0.1
 _COLUMNS = [ANNOTATOR if name == ANNOTATOR.name else CORRECTIONS.c[name] for name in Correction.model_fields]
-
-
-def make_id(now_ns: int | None = None) -> str:
-    """A UUID of version 7: its order is that of time, to a quarter of a microsecond within one process.
-
-    Args:
-        now_ns: nanoseconds since 1970; None is now.
-
-    Returns:
-        36 characters.
-
-    Source:
-        RFC 9562, section 5.7 and method 3 of section 6.2.
-    """
-    now_ns = time.time_ns() if now_ns is None else now_ns
-    milliseconds, rest_ns = divmod(now_ns, 1_000_000)
-    number = (milliseconds << 80) | (0x7 << 76) | (((rest_ns << 12) // 1_000_000) << 64)
-    return str(uuid.UUID(int=number | (0b10 << 62) | secrets.randbits(62)))
 
 
 def _read(row: sa.Row[Any]) -> Correction:
@@ -57,13 +39,15 @@ def _find(correction_id: str) -> sa.ColumnElement[bool]:
 class Store:
     """The corrections of one database; usable from several threads, beside other processes."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, room: Room | None = None) -> None:
         """Connect to nothing yet.
 
         Args:
             address: where the database is.
+            room: how much it may hold; None is without end.
         """
         self.address = address
+        self._room = room
         self._engine: sa.Engine | None = None
         self.connections = Connections()
         self._lock = threading.Lock()
@@ -85,6 +69,9 @@ class Store:
                 self.connections.note_those_of(engine)
             try:
                 revisions = migrate(engine)
+                if self._room is not None:
+                    with translate_errors(), engine.connect().execution_options(is_reading=True) as connection:
+                        self._room.measure(connection)
             except BaseException:
                 engine.dispose()
                 raise
@@ -118,6 +105,10 @@ class Store:
             yield connection
         if self._is_log_due:
             self._empty_log()
+
+    def _check_room(self, connection: sa.Connection) -> None:
+        if self._room is not None:
+            self._room.check(connection)
 
     def _empty_log(self, *, timeout_s: float = 0) -> bool:
         """Overwrite what SQLite's file and its log still hold of deleted rows; nobody may be reading meanwhile.
@@ -161,6 +152,7 @@ class Store:
             What is kept, pending.
 
         Raises:
+            CorrectionsFullError: there is no room for more.
             CorrectionsUnavailableError: the database cannot be used.
         """
         now_ns = time.time_ns()
@@ -179,6 +171,7 @@ class Store:
         text_sha256 = hashlib.sha256(normalise(text).encode()).hexdigest()
         extra = {"labelled": now, "labelled_by": key_id, "attributed": now, "text_sha256": text_sha256}
         with self._writing() as connection:
+            self._check_room(connection)
             connection.execute(CORRECTIONS.insert().values(row | extra))
         return kept
 
@@ -250,6 +243,7 @@ class Store:
 
         Raises:
             CorrectionNotFoundError: there is none with this id.
+            CorrectionsFullError: there is no room for a note; all else is at most as long as it was, or nearly so.
             CorrectionsUnavailableError: the database cannot be used.
         """
         now = datetime.now(UTC)
@@ -257,6 +251,8 @@ class Store:
         if "labels" in changes:
             values |= {"labelled": now, "labelled_by": key_id, "attributed": now}
         with self._writing() as connection:
+            if changes.get("note"):
+                self._check_room(connection)
             connection.execute(CORRECTIONS.update().where(_find(correction_id)).values(values))
             row = connection.execute(sa.select(*_COLUMNS).where(_find(correction_id))).first()
         if row is None:

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -19,6 +20,7 @@ from serving.protocols.label_config import read_controls
 from serving.settings import ServeSettings
 from tests.serving.corrections import ANSWER, FULL, LABELS, MODEL, database, postgres_url  # noqa: F401 - fixtures
 from tests.serving.support import open_client
+from tests.serving.test_metrics import read_metrics, value
 from tests.support.rows import load_examples
 from tests.support.tiny import build_tiny_model
 from twohands.errors import CorrectionsUnavailableError, MissingExtraError
@@ -529,10 +531,10 @@ async def test_whoever_waits_at_the_end_of_the_service_is_answered(tmp_path):
 async def test_the_first_use_loads_the_database_library_beside_the_event_loop(desk, monkeypatch):
     release, begun = threading.Event(), threading.Event()
 
-    def open_slowly(address):
+    def open_slowly(*arguments):
         begun.set()
         assert release.wait(10)
-        return Store(address)
+        return Store(*arguments)
 
     monkeypatch.setattr("serving.corrections.store.Store", open_slowly)
     waiting = [asyncio.create_task(desk.get(PATH)) for _ in range(3)]
@@ -571,6 +573,39 @@ async def test_a_file_that_is_no_database_is_refused_and_left_alone(local, class
     async with open_client(create_app(local, classifier), base_url="http://localhost") as client:
         assert code(await client.post(PATH, json=SHORT)) == (503, "corrections_unavailable")
     assert path.read_bytes() == before
+
+
+@pytest.mark.issue(5)
+async def test_corrections_are_saved_while_there_is_room_and_again_behind_a_delete(settings, classifier, database):  # noqa: F811
+    """Whoever may save could fill the disk, and with it stop whatever else writes there."""
+    bounds = {"corrections": database, "max_corrections_bytes": 200_000, "max_body_bytes": 20_000}
+    app = create_app(settings.model_copy(update=bounds), classifier)
+    async with open_client(app, base_url="http://localhost") as client:
+        saved = []
+        while (response := await client.post(PATH, json=SHORT | {"note": os.urandom(2000).hex()})).status_code == 201:
+            saved.append(response.json())
+            assert len(saved) < 100
+        assert code(response) == (507, "corrections_full")
+        assert "retry-after" not in response.headers
+        assert "--max-corrections-bytes" in response.json()["error"]["message"]
+        assert len(saved) > 10
+        assert (await client.get(PATH)).json()["total"] == len(saved)
+        one = f"{PATH}/{saved[0]['id']}"
+        assert code(await client.patch(one, json={"note": "long"})) == (507, "corrections_full")
+        assert (await client.patch(one, json={"status": "accepted", "labels": LABELS})).status_code == 200
+        samples = await read_metrics(client)
+        assert value(samples, "corrections_used_ratio") >= 1
+        assert value(samples, "rejected_total", reason="corrections_full") == 2
+        for each in saved:
+            assert (await client.delete(f"{PATH}/{each['id']}")).status_code == 204
+        await save(client)
+    async with open_client(create_app(settings.model_copy(update=bounds), classifier)) as client:
+        for _ in range(100):  # it is opened beside the first requests
+            if 0 < value(await read_metrics(client), "corrections_used_ratio") < 1 or database.startswith("postgresql"):
+                break
+            await asyncio.sleep(0.05)
+        else:
+            pytest.fail("the room that is taken up at the start was not told")
 
 
 async def test_an_old_file_is_brought_to_this_version_when_the_service_starts(local, classifier, tmp_path):

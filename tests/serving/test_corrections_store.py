@@ -22,7 +22,8 @@ from serving.corrections import database as database_module
 from serving.corrections import store as store_module
 from serving.corrections.address import check_address, find_default_path, read_address
 from serving.corrections.database import HEAD, migrate, open_engine
-from serving.corrections.store import Store, make_id
+from serving.corrections.ids import make_id
+from serving.corrections.store import Store
 from serving.corrections.table import CORRECTIONS, METADATA
 from tests.conftest import ROOT
 from tests.serving.corrections import database, postgres_url  # noqa: F401 - fixtures

@@ -282,8 +282,8 @@ async def test_what_can_be_counted_is_shown_at_zero_from_the_start(client):
     refused = {dict(labels)["reason"]: n for (name, labels), n in samples.items() if name == "twohands_rejected_total"}
     assert set(refused.values()) == {0}
     assert set(refused) == {
-        "body_timeout", "body_too_large", "corrections_unavailable", "deadline_exceeded", "engine_stopped", "forbidden",
-        "headers_too_large", "not_ready", "overloaded", "rate_limited", "reader_failed",
+        "body_timeout", "body_too_large", "corrections_full", "corrections_unavailable", "deadline_exceeded",
+        "engine_stopped", "forbidden", "headers_too_large", "not_ready", "overloaded", "rate_limited", "reader_failed",
         "too_many_connections", "unauthorized", "unsupported_media_type",
     }  # fmt: skip
     for name, label, values in (

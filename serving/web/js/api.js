@@ -208,7 +208,7 @@ export function explain(error) {
   if (error.code === "unauthorized") return "No API key was given, so the service does not answer.";
   if (error.code === "forbidden") return `The service refuses this: ${error.message}.`;
   if (error.code === "corrections_unavailable") return "The service cannot use its store of corrections now; nothing was changed. Who runs it finds the reason in its log.";
-  if (error.status >= 500 && error.status !== 501)
+  if (error.status >= 500 && ![501, 507].includes(error.status))
     return `The service failed${error.requestId ? ` (request ${error.requestId})` : ""}. Try again in a moment.`;
   const text = error.message.charAt(0).toUpperCase() + error.message.slice(1);
   return /[.!?]$/.test(text) ? text : `${text}.`;
