@@ -72,6 +72,18 @@ def test_examples_are_found():
     assert {language for language, _ in EXAMPLES} == {"bash", "python"}
 
 
+@pytest.mark.issue(5)
+def test_every_route_is_told_of(app):
+    """Two were found in the service alone: one of Label Studio's, and one of models by their version."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    together = "`/v2/models/NAME/versions/VERSION`, with `/infer` or `/ready` behind it"
+    assert together in text
+    for path in app.state.methods_by_path.keys() - {"/page/{path:path}"}:
+        told = r"[^/\s\"'`]+".join(map(re.escape, re.split(r"\{[^}]*\}", path)))
+        is_told = re.search(rf"{told}(?![\w/-])", text) is not None
+        assert is_told or path == "/v2/models/{model}/versions/{version}/infer", path
+
+
 @pytest.mark.parametrize(("language", "code"), EXAMPLES, ids=range(len(EXAMPLES)))
 def test_example_runs(address, language, code, monkeypatch):
     for package, module in NEEDS.items():
