@@ -210,3 +210,44 @@ def test_how_often_scores_are_right_is_said_of_the_model_that_was_measured(page)
     )
     claims = ("were right than their scores say", "two in three were right")
     assert [[claim in each for claim in claims] for each in told] == [[True, True], [False, False]]
+
+
+@pytest.mark.issue(7)
+def test_names_of_one_long_word_widen_nothing(open_page, tmp_path):
+    """A label may be called by 64 letters without a blank: beside the tables they pushed a phone's page to 622 px."""
+    one, other = ([(word * 12)[:60] for word in words] for words in (("statecommand", "driven"), ("regime", "tariff")))
+    taxonomy = Taxonomy.model_validate({"heads": [head("stance", ONE, *one), head("topics", ANY, *other)]})
+    folder = build_tiny_model(tmp_path / "long", taxonomy=taxonomy)
+    classifier = Classifier.load(folder, num_threads=1)
+    settings = ServeSettings(model=str(folder), corrections=f"sqlite:///{tmp_path}/kept.sqlite3")
+    wide = """() => [document.scrollingElement, ...document.querySelectorAll("dialog, .detail, .words, fieldset")]
+        .filter((each) => each.scrollWidth > each.clientWidth + 1 || each.getBoundingClientRect().right > innerWidth)
+        .map((each) => each.tagName + each.className)"""
+    try:
+        with run_server(settings, classifier) as url:
+            page = open_page(f"{url}/", width=390)
+            page.locator(".intake").wait_for()
+            assert page.evaluate(wide) == []
+            paste(page, TEXT + " And more words, so that it is read at once.")
+            wait_read(page)
+            page.locator(".mark").first.click()
+            assert page.evaluate(wide) == []
+            page.locator(".correct-button").click()
+            page.locator("dialog input[type=radio]").first.check()
+            assert page.evaluate(wide) == []
+            page.get_by_role("button", name="Save correction").click()
+            page.locator(".yours").first.wait_for()
+            assert page.evaluate(wide) == []
+            page.get_by_role("link", name="Corrections").click()
+            page.locator(".corrections li").wait_for()
+            assert page.evaluate(wide) == []
+            page.get_by_role("link", name="Batch").click()
+            drop(page, ".batch-view", "a.csv", ROWS)
+            page.get_by_role("button", name="Classify 2 rows").click()
+            page.locator(".progress").wait_for(state="hidden")
+            page.locator(".figures summary").click()
+            assert page.evaluate(wide) == []
+            # Within its own frame a table of figures may be wide, but not a screen for each label.
+            assert page.locator(".figures th.long").first.bounding_box()["width"] < 195
+    finally:
+        classifier.close()

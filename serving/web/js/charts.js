@@ -3,7 +3,7 @@
 import { readDate } from "./dates.js";
 import { count, h, interval, percent } from "./dom.js";
 import { estimateShare } from "./estimate.js";
-import { SHAPES, title } from "./labels.js";
+import { nameClass, SHAPES, title } from "./labels.js";
 import { readCell } from "./rows.js";
 
 const MOST_SOURCES = 12;
@@ -158,7 +158,7 @@ function figuresTable(groups, head, first) {
       h(
         "table",
         { class: "plain" },
-        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, first), h("th", { scope: "col", class: "figure" }, "rows"), head.labels.map((label) => h("th", { scope: "col", class: "figure" }, label.name)))),
+        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, first), h("th", { scope: "col", class: "figure" }, "rows"), head.labels.map((label) => h("th", { scope: "col", class: `figure ${nameClass(label) ?? ""}` }, label.name)))),
         h("tbody", {}, groups.filter(({ n }) => n).map(({ name, n, shares }) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "figure" }, n.toLocaleString("en")), head.labels.map((label) => h("td", { class: "figure" }, `${percent(shares[label.name].value)} (${interval(shares[label.name])})`))))),
       ),
     ),
