@@ -316,3 +316,12 @@ def test_the_list_tells_whose_key_saved_and_changed_a_correction(page, url):
     page.reload()
     facts = "saved with key ann1 · labelled with key eve3 · changed with key bob2"
     page.locator(".correction-head", has_text=facts).wait_for()
+
+
+@pytest.mark.issue(5)
+def test_where_there_is_no_room_the_reader_is_told_what_to_do(page):
+    code = """async () => {
+        const { explain, ServiceError } = await import("/page/js/api.js");
+        return explain(new ServiceError(507, { code: "corrections_full", message: "no room; delete some" }));
+    }"""
+    assert page.evaluate(code) == "No room; delete some."
