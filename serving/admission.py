@@ -59,13 +59,15 @@ class Admission:
         return self._queue.tokens + self._promised
 
     @contextmanager
-    def enter(self, n_paragraphs: int, *, n_tokens: int, caller: str) -> Iterator[Place]:
+    def enter(self, n_paragraphs: int, *, n_tokens: int, caller: str, is_part: bool = False) -> Iterator[Place]:
         """Take in a request whole, or not at all.
 
         Args:
             n_paragraphs: how many it has.
             n_tokens: what they will cost, by estimate.
             caller: who asks.
+            is_part: it is a later part of something long. Six streams, each with three groups of few paragraphs in
+                work, took up the room that is kept for small requests, and half of those were refused (#5).
 
         Yields:
             Its place, given back at the end.
@@ -80,9 +82,10 @@ class Admission:
             n_own=self._pending_of.get(caller, 0),
             most=self._max_pending,
             caller=caller,
+            is_part=is_part,
             estimate_s=lambda: self._rate.estimate_s(self.n_tokens),
         )
-        self.check_tokens(n_tokens, caller=caller)
+        self.check_tokens(n_tokens, caller=caller, is_part=is_part)
         place = Place(caller, n_paragraphs, n_tokens)
         self._count(place, n_paragraphs=n_paragraphs, n_tokens=n_tokens)
         if n_tokens > self._most_of_one:
@@ -127,12 +130,13 @@ class Admission:
         n_beyond = sum(max(0, place.n_tokens_waiting - self._most_of_one) for place in self._larger)
         return self.n_tokens - n_beyond
 
-    def check_tokens(self, n_tokens: int, *, caller: str) -> None:
+    def check_tokens(self, n_tokens: int, *, caller: str, is_part: bool = False) -> None:
         """Refuse tokens that there is no room for.
 
         Args:
             n_tokens: of one request.
             caller: who asks.
+            is_part: as in `enter`.
 
         Raises:
             OverloadedError: as said.
@@ -145,6 +149,7 @@ class Admission:
             n_own=self._queue.tokens_of(caller) + self._promised_to.get(caller, 0),
             most=most,
             caller=caller,
+            is_part=is_part,
             estimate_s=lambda: self._rate.estimate_s(max(self.n_tokens + n_tokens - most, self.n_tokens // 4)),
         )
 
@@ -157,11 +162,12 @@ class Admission:
         n_own: int,
         most: int,
         caller: str,
+        is_part: bool,
         estimate_s: Callable[[], int],
     ) -> None:
         most_at_once = most * 3 // 4
-        if not has_room(n_waiting=n_waiting, n_new=n_new, most=most):
-            bound = find_bound(n_new, most)
+        if not has_room(n_waiting=n_waiting, n_new=n_new, most=most, is_part=is_part):
+            bound = find_bound(n_new, most, is_part=is_part)
             rest = f" (of {most}, the rest is kept for requests of at most {find_most_of_small(most)})"
             raise make_overloaded(
                 what,

@@ -45,7 +45,7 @@ class DrainRate:
         return 1 if rate is None else min(max(math.ceil(n_tokens / rate), 1), _MOST_RETRY_AFTER_S)
 
 
-def find_bound(n_new: int, most: int) -> int:
+def find_bound(n_new: int, most: int, *, is_part: bool = False) -> int:
     """How many may wait beside a request, itself among them.
 
     The last quarter of the room is kept for small requests, of at most a sixteenth of it or of one: large ones can
@@ -54,11 +54,12 @@ def find_bound(n_new: int, most: int) -> int:
     Args:
         n_new: tokens or paragraphs of the request.
         most: how many may wait.
+        is_part: it is a later part of something long, and so no small one, however few it has.
 
     Returns:
         All of the room for a small one, three quarters for others.
     """
-    return most if n_new <= find_most_of_small(most) else most * 3 // 4
+    return most if n_new <= find_most_of_small(most) and not is_part else most * 3 // 4
 
 
 def find_most_of_small(most: int) -> int:
@@ -66,7 +67,7 @@ def find_most_of_small(most: int) -> int:
     return max(1, most // 16)
 
 
-def has_room(*, n_waiting: int, n_new: int, most: int) -> bool:
+def has_room(*, n_waiting: int, n_new: int, most: int, is_part: bool = False) -> bool:
     """Whether a request is taken in; whole or not at all.
 
     One that is larger than all of the room is taken in when nothing waits, else it could never be.
@@ -75,11 +76,12 @@ def has_room(*, n_waiting: int, n_new: int, most: int) -> bool:
         n_waiting: tokens or paragraphs that wait; of one request at most three quarters of the room are to count.
         n_new: of the request.
         most: how many may wait.
+        is_part: as in `find_bound`.
 
     Returns:
         Whether there is room.
     """
-    return n_waiting == 0 or n_waiting + n_new <= find_bound(n_new, most)
+    return n_waiting == 0 or n_waiting + n_new <= find_bound(n_new, most, is_part=is_part)
 
 
 def has_own_room(*, n_own: int, n_new: int, most: int) -> bool:

@@ -121,13 +121,16 @@ class Engine:
         if self._is_dead or self._is_stopped:
             raise EngineStoppedError(_DEAD if self._is_dead else _STOPPING)
 
-    def admit(self, n_paragraphs: int, *, n_tokens: int = 1, caller: str = NOBODY) -> AbstractContextManager[Place]:
+    def admit(
+        self, n_paragraphs: int, *, n_tokens: int = 1, caller: str = NOBODY, is_part: bool = False
+    ) -> AbstractContextManager[Place]:
         """Take in a request before its text is read, whole or not at all; what is asked is asked within.
 
         Args:
             n_paragraphs: how many the request has.
             n_tokens: what they will cost, by estimate.
             caller: who asks; callers share the model equally.
+            is_part: it is a later part of something long.
 
         Returns:
             What gives its place, for `run`, and takes it back at the end; to enter it raises `OverloadedError` where
@@ -137,7 +140,7 @@ class Engine:
             EngineStoppedError: the engine is stopping, or a runner died.
         """
         self.check_alive()
-        return self._admission.enter(n_paragraphs, n_tokens=n_tokens, caller=caller)
+        return self._admission.enter(n_paragraphs, n_tokens=n_tokens, caller=caller, is_part=is_part)
 
     async def aside(self, function: Callable[[], T], *, is_slow: bool = False) -> Timed[T]:
         """Do something that needs the CPU off the event loop, such as tokenizing; long work comes in short pieces.

@@ -143,7 +143,9 @@ class PatientClassifier:
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                answers = await self._service.classify(texts, thresholds=self._thresholds, explain=explain, raws=raws)
+                answers = await self._service.classify(
+                    texts, thresholds=self._thresholds, explain=explain, raws=raws, is_part=not is_first
+                )
             except OverloadedError as error:
                 if is_first or isinstance(error, DeadlineError) or self._left_s <= 0:
                     raise

@@ -175,6 +175,7 @@ class Service:
         explain: bool = False,
         raws: Sequence[str] | None = None,
         check_read: Callable[[Encoded], None] | None = None,
+        is_part: bool = False,
     ) -> Answers:
         """Classify paragraphs; a bad one answers with its error in its place.
 
@@ -184,6 +185,7 @@ class Service:
             explain: also say which sentence carries each answer.
             raws: for that, what each text was before it was normalised; None where texts are raw.
             check_read: is shown what was read of each text before the model is asked, and raises to refuse it.
+            is_part: they are a later part of something long, and take nothing of the room for small requests.
 
         Returns:
             One prediction or error for each text.
@@ -201,7 +203,7 @@ class Service:
         limit_chars = self.settings.limit_chars
         rule = classifier.encoder.rule
         n_tokens = estimate_tokens(texts, rule, limit_chars=limit_chars, explain=explain, raws=raws)
-        with engine.admit(len(texts), n_tokens=n_tokens, caller=name_caller()) as place:
+        with engine.admit(len(texts), n_tokens=n_tokens, caller=name_caller(), is_part=is_part) as place:
             if is_brief(texts) and not explain:
                 read = read_in_place(classifier, texts, limit_chars=limit_chars)
             else:

@@ -128,3 +128,20 @@ def test_the_bound_that_is_told_is_the_one_that_was_applied():
                 opened.enter_context(admission.enter(n_paragraphs, n_tokens=1, caller=NOBODY))
             with pytest.raises(OverloadedError, match="being 40; "):
                 opened.enter_context(admission.enter(1, n_tokens=1, caller=NOBODY))
+
+
+@pytest.mark.issue(5)
+@pytest.mark.parametrize("bounds", [(512, 10**6), (10**6, 512 * 20)], ids=["paragraphs", "tokens"])
+def test_streams_leave_the_room_that_is_kept_for_small_requests(bounds):
+    """Their groups of 32 paragraphs passed for small: six streams took up all of it, and half of all others got 429."""
+    max_pending, max_queue_tokens = bounds
+    admission = Admission(FairShare(), DrainRate(1), max_pending=max_pending, max_queue_tokens=max_queue_tokens)
+    with ExitStack() as opened:
+        for _ in range(12):
+            opened.enter_context(admission.enter(32, n_tokens=640, caller=NOBODY, is_part=True))
+        with pytest.raises(OverloadedError, match=r"being (384|7680) "):
+            opened.enter_context(admission.enter(32, n_tokens=640, caller=NOBODY, is_part=True))
+        for _ in range(128):
+            opened.enter_context(admission.enter(1, n_tokens=20, caller=NOBODY))
+        with pytest.raises(OverloadedError):
+            opened.enter_context(admission.enter(1, n_tokens=20, caller=NOBODY))

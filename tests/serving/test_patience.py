@@ -20,10 +20,12 @@ class FakeService:
         self.classifier = SimpleNamespace(encoder=SimpleNamespace(rule=RULE))
         self.refusal = refusal
         self.asked = []
+        self.parts = []
 
-    async def classify(self, texts, *, thresholds, explain, raws):
+    async def classify(self, texts, *, thresholds, explain, raws, is_part):
         del thresholds, raws
         self.asked.append((list(texts), explain))
+        self.parts.append(is_part)
         if explain and LONG in texts:
             raise self.refusal("no")
         return SimpleNamespace(items=[(text, explain) for text in texts])
@@ -82,3 +84,12 @@ async def test_groups_are_cut_by_the_lines_of_a_list_as_these_are_what_is_left_o
     patient = make_patient(service)
     assert list(patient.cut_groups([text] * 4, str)) == [[text] * 4]
     assert list(patient.cut_groups([text] * 4, str, lambda _: lines)) == [[text]] * 4
+
+
+@pytest.mark.issue(5)
+async def test_only_the_first_group_may_pass_for_a_small_request():
+    service = FakeService()
+    patient = make_patient(service)
+    for is_first in (True, False):
+        await patient.classify([SHORT], is_first=is_first)
+    assert service.parts == [False, True]
