@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evaluation.drawing import NAMES_AS_THEY_ARE
 from twohands.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ STYLE: dict[Any, Any] = {
     "axes.titlelocation": "left",
     "xtick.color": INK,
     "ytick.color": INK,
+    **NAMES_AS_THEY_ARE,
 }
 
 

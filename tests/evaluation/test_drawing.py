@@ -5,7 +5,11 @@ import unicodedata
 import warnings
 
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
+from evaluation.bench.frontier_plot import draw_frontier
+from evaluation.bench.plot import draw_speed
 from evaluation.drawing import as_file
 from evaluation.forest import MOST_DRAWN, choose_drawn, draw_forest
 from evaluation.report import make_environment
@@ -62,6 +66,51 @@ def test_a_narrow_page_scrolls_a_drawing_before_its_words_are_too_small_to_read(
 @pytest.mark.parametrize("name", ["US$5 to US$10", "$x_{1}$", "$\\frac{$"])
 def test_dollars_in_a_name_are_dollars_and_no_formula(name):
     assert f">{name}</text>" in draw([name, "plain"])
+
+
+@pytest.fixture
+def words_of(monkeypatch):
+    """Draws a picture and lists its words, each with whether it is read as a formula."""
+    drawn = []
+    save = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path: (drawn.append(figure), save(figure, path)))
+
+    def list_words(draw_report, report, path):
+        draw_report(report, path)
+        texts = drawn[-1].findobj(Text)
+        return {text.get_text(): text.get_parse_math() for text in texts if text.get_text()}
+
+    return list_words
+
+
+@pytest.mark.issue(6)
+@pytest.mark.parametrize("name", ["US$5 to US$10", "$\\frac{$"])
+def test_dollars_in_a_name_are_no_formula_in_pictures_of_bench(name, tmp_path, words_of):
+    model = {
+        "name": name,
+        "p50_ms": 10.0,
+        "size_mb": 30.0,
+        "heads": {name: FIGURE},
+        "on_frontier": {"p50_ms": [name], "size_mb": []},
+    }
+    report = {"models": [model], "data": {"n_rows": 9}, "machine": {"cpu_model": "ours"}}
+    words = words_of(draw_frontier, report, tmp_path / "frontier.png")
+    assert {name, f"macro-F1, {name}"} <= set(words)
+    assert not any(words.values())
+
+    row = {"paragraphs_per_s": 9.0, "latency": {"p50_ms": 1.0, "p90_ms": None}}
+    report = {
+        "cases": [{"tokens": tokens, "threads": {"1": row}} for tokens in (32, 64)],
+        "threads": [1],
+        "ceiling": None,
+        "shares": {part: {"share": 1 / 3} for part in ("tokenize", "model", "rest")},
+        "model": {"name": name, "version": "1", "sha256": "0" * 64},
+        "machine": {"cpu_model": "ours"},
+    }
+    words = words_of(draw_speed, report, tmp_path / "speed.png")
+    assert any(word.startswith(name) for word in words)
+    assert not any(words.values())
+    assert not any("mathdefault" in word for word in words)  # ticks of an axis by logarithms would be set as formulas
 
 
 def slice_of(n):
