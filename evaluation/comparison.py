@@ -10,6 +10,7 @@ import numpy.typing as npt
 from evaluation.deciders import Decisions
 from evaluation.rows import HeadRows, Sample, macro_over, subtract
 from evaluation.slices import count_slice, split_rows
+from evaluation.swaps import swap_documents
 from twohands.bounds import FEWEST_GROUPS, DrawnFigure, bound_head
 from twohands.errors import TaxonomyMismatchError
 from twohands.examples import Example
@@ -145,11 +146,13 @@ def compare_rows(a: HeadRows, b: HeadRows, *, n_replicates: int, seed: int) -> J
         `macro_f1`, `accuracy` and per label `f1` as `{"a", "b", "difference"}`, sides as `bound_head` has them. The
         difference is A minus B, with interval and bootstrap p-value (`p_is_least`: no draws of this number give a lower
         one), which are None where the figure of no draw differs and from fewer than 5 documents, for F1 from fewer that
-        have the label, for macro-F1 from fewer that have the rarest. `mcnemar`, `n`, `n_groups`.
+        have the label, for macro-F1 from fewer that have the rarest. `mcnemar`, `swaps` as `swap_documents` has it,
+        `n`, `n_groups`.
     """
     weights = a.draw(n_replicates=n_replicates, seed=seed)
     samples = Sample.of(a, weights), Sample.of(b, weights)
-    measured: list[Any] = [bound_head(rows.head, rows.count(), weights) for rows in (a, b)]
+    counted = [rows.count() for rows in (a, b)]
+    measured: list[Any] = [bound_head(a.head, counts, weights) for counts in counted]
 
     def set_apart(of: Measure, sides: Sequence[DrawnFigure], n_groups: int) -> Json:
         return _set_apart(of, *samples, sides=sides, n_groups=n_groups)
@@ -160,6 +163,7 @@ def compare_rows(a: HeadRows, b: HeadRows, *, n_replicates: int, seed: int) -> J
         "macro_f1": set_apart(macro_f1, [side["macro_f1"] for side in measured], samples[0].n_rarest),
         "accuracy": set_apart(accuracy, [side["accuracy"] for side in measured], a.n_groups),
         "mcnemar": _test_rows(a, b),
+        "swaps": swap_documents(*counted, n_replicates=n_replicates, seed=seed),
         "labels": {
             name: {
                 "f1": set_apart(_f1_of(number), [side["labels"][name]["f1"] for side in measured], n_with),

@@ -5,7 +5,7 @@ from typing import Any
 
 from evaluation.forest import choose_drawn, draw_forest
 from evaluation.report import make_environment
-from evaluation.tables import say_better
+from evaluation.tables import say_better, say_swaps
 
 COMPARISON_NAME = "comparison.json"
 COMPARISON_PAGE_NAME = "comparison.html"
@@ -42,6 +42,6 @@ def render_comparison(report: Mapping[str, Any]) -> str:
     plots = {name: _draw_head(head) for name, head in report["heads"].items()}
     slice_plots = {column: _draw_slices(slices, report["heads"]) for column, slices in report["slices"].items()}
     environment = make_environment()
-    environment.globals["say_better"] = say_better
+    environment.globals |= {"say_better": say_better, "say_swaps": say_swaps}
     template = environment.get_template(_TEMPLATE)
     return str(template.render(report=report, plots=plots, slice_plots=slice_plots)) + "\n"

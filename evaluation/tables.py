@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -11,6 +11,7 @@ from rich.text import Text
 
 from evaluation.rows import TOO_FEW_GROUPS
 from evaluation.slices import MIN_ROWS, SMALL
+from evaluation.swaps import BOLDEST_P, FEWEST_DIFFERING
 from twohands.printable import make_printable
 
 WIDTH = 80
@@ -243,20 +244,38 @@ def print_evaluation(report: Json) -> None:
     _print_notes(console, report)
 
 
-def say_better(difference: Mapping[str, Any]) -> str:
-    """Say which side is better by macro-F1, by the interval of A minus B.
+def say_better(head: Mapping[str, Any]) -> str:
+    """Say which side is better by macro-F1: where both the interval of A minus B and the test by swaps show it.
 
     Args:
-        difference: `low` and `high` of macro-F1; None where there is no interval.
+        head: of the object that `compare --json` prints: `low` and `high` of the difference are None where it has no
+            interval.
 
     Returns:
         Some words. They name the figure: by accuracy the other side may be better on the same rows.
     """
+    difference, swaps = head["macro_f1"]["difference"], head["swaps"]
     if difference["low"] is None:
         return "no interval of macro-F1 to tell by"
-    if difference["low"] > 0:
-        return "A is better by macro-F1"
-    return "B is better by macro-F1" if difference["high"] < 0 else "no difference in macro-F1 shown"
+    if not difference["low"] <= 0 <= difference["high"]:
+        if swaps["n_differ"] < FEWEST_DIFFERING:
+            return f"too few documents differ ({swaps['n_differ']}) to tell by macro-F1"
+        if swaps["p"] <= BOLDEST_P:
+            return f"{'A' if difference['low'] > 0 else 'B'} is better by macro-F1"
+    return "no difference in macro-F1 shown"
+
+
+def say_swaps(swaps: Mapping[str, Any]) -> str:
+    """Say what the test by swaps rests on.
+
+    Args:
+        swaps: of a head of the object that `compare --json` prints.
+
+    Returns:
+        A sentence without its stop.
+    """
+    n, plural = swaps["n_differ"], "" if swaps["n_differ"] == 1 else "s"
+    return f"A and B differ in {n:,} document{plural}; p of macro-F1 by swapping them {show_p(swaps['p'])}"
 
 
 def _print_compared_slices(console: Console, column: str, slices: Json) -> None:
@@ -305,8 +324,7 @@ def print_comparison(report: Json) -> None:
     )
     for name, head in report["heads"].items():
         console.print()
-        difference = cast("Mapping[str, float]", head["macro_f1"]["difference"])
-        console.print(show_text(f"{name}   {head['n']} rows   {say_better(difference)}", "bold"))
+        console.print(show_text(f"{name}   {head['n']} rows   {say_better(head)}", "bold"))
         table = make_table("", "A", "B", "A - B", "p", "rows")
         parts = {"macro-F1": head["macro_f1"], "accuracy": head["accuracy"]}
         parts |= {f"F1 {label}": figures["f1"] for label, figures in head["labels"].items()}
@@ -324,11 +342,13 @@ def print_comparison(report: Json) -> None:
                 f"McNemar's exact p {show_p(mcnemar['p'])}"
             )
         )
+        console.print(show_text(say_swaps(head["swaps"])))
     for column, slices in report["slices"].items():
         _print_compared_slices(console, column, slices)
     console.print()
     console.print(
         show_text(
+            "The verdict of a head asks both the interval and the p by swaps, which trades answers of whole groups. "
             "The p in the tables is the bootstrap's, which draws whole groups; McNemar takes rows as independent. "
             "None is adjusted for the number of lines, and the bootstrap's is too small where fewer than 50 documents "
             "are drawn, in slices too."

@@ -15,7 +15,8 @@ from evaluation.comparison import _bootstrap_p, compare_rows, mcnemar_exact, reo
 from evaluation.linear import GRID
 from evaluation.progress import tell_stage
 from evaluation.rows import TOO_FEW_GROUPS, HeadRows
-from evaluation.tables import say_better
+from evaluation.swaps import swap_documents
+from evaluation.tables import say_better, say_swaps
 from tests.evaluation.support import make_rows, write_rows
 from tests.support.tiny import build_tiny_model
 from twohands import errors
@@ -89,10 +90,61 @@ def test_the_verdict_names_macro_f1_since_accuracy_may_say_the_reverse(taxonomy,
     sides = [head_rows(taxonomy, truth, given, groups) for given in (rare_only, np.zeros(100, dtype=int))]
     compared = compare_rows(*sides, n_replicates=200, seed=0)
     assert compared["macro_f1"]["difference"]["low"] > 0 > compared["accuracy"]["difference"]["value"]
-    assert say_better(compared["macro_f1"]["difference"]) == "A is better by macro-F1"
+    assert say_better(compared) == "A is better by macro-F1"
     options = ("--data", files["data"], "--train", files["train"], "--replicates", "100")
     assert run(tiny_model, "majority", *options, "--report", tmp_path / "out").exit_code == 0
     assert "A is better by macro-F1" in (tmp_path / "out" / "comparison.html").read_text()
+
+
+def differing(taxonomy, *, coins, n=300):
+    """Two sides on documents of one row that answer alike, three in four right, but where a coin says who is right."""
+    generator = np.random.default_rng(len(coins))
+    truth = generator.integers(3, size=n)
+    alike = np.where(generator.random(n) < 0.75, truth, (truth + 1) % 3)
+    given = [alike.copy(), alike.copy()]
+    for place, coin in enumerate(coins):
+        given[coin][place], given[1 - coin][place] = truth[place], (truth[place] + 1 + place % 2) % 3
+    return [head_rows(taxonomy, truth, of_side, [f"d{number}" for number in range(n)]) for of_side in given]
+
+
+@pytest.mark.issue(6)
+def test_no_side_is_called_better_by_five_documents_that_differ(taxonomy):
+    for n, told in ((4, "too few documents differ (4)"), (5, "too few documents differ (5)"), (6, "A is better")):
+        compared = compare_rows(*differing(taxonomy, coins=[0] * n), n_replicates=1000, seed=0)
+        assert compared["macro_f1"]["difference"]["low"] > 0  # the interval alone would say so of four
+        assert compared["swaps"] == {"n_differ": n, "p": 2.0 ** (1 - n)}
+        assert say_better(compared).startswith(told)
+        assert say_swaps(compared["swaps"]).startswith(f"A and B differ in {n} documents; ")
+    mirrored = compare_rows(*differing(taxonomy, coins=[1] * 6), n_replicates=1000, seed=0)
+    assert say_better(mirrored) == "B is better by macro-F1"
+
+
+@pytest.mark.issue(6)
+def test_sides_that_differ_in_few_documents_by_chance_are_seldom_told_apart(taxonomy):
+    # Of every way that five coins can fall, and of some that ten and twenty can.
+    fallen = {5: [[number >> place & 1 for place in range(5)] for number in range(32)]}
+    fallen |= {n: np.random.default_rng(n).integers(2, size=(40, n)).tolist() for n in (10, 20)}
+    for n, most in ((5, 0), (10, 5), (20, 5)):  # of 40 at 5%, more than five come in 1.4% of sets
+        verdicts = [
+            say_better(compare_rows(*differing(taxonomy, coins=coins, n=100), n_replicates=300, seed=0))
+            for coins in fallen[n]
+        ]
+        assert sum("is better" in verdict for verdict in verdicts) <= most
+
+
+@pytest.mark.issue(6)
+def test_swaps_of_single_rows_are_mcnemars_test_where_labels_weigh_alike(taxonomy):
+    truth = np.arange(300) % 3
+    for n_only_a, n_only_b in ((9, 0), (6, 3), (9, 3), (60, 30)):
+        given = [truth.copy(), truth.copy()]
+        for place in range(n_only_a + n_only_b):
+            side = 1 if place < n_only_a else 0  # who is wrong, of each label alike
+            given[side][place] = (truth[place] + 1) % 3
+        rows = [head_rows(taxonomy, truth, of_side, [f"d{number}" for number in range(300)]) for of_side in given]
+        swaps = swap_documents(*(side.count() for side in rows), n_replicates=4000, seed=0)
+        assert swaps["n_differ"] == n_only_a + n_only_b
+        assert swaps["p"] == pytest.approx(mcnemar_exact(n_only_a, n_only_b), rel=0.5, abs=0.01)
+    assert swap_documents(rows[0].count(), rows[0].count(), n_replicates=10, seed=0) == {"n_differ": 0, "p": 1}
 
 
 def test_few_documents_show_no_difference_however_many_rows(taxonomy, tiny_model, files, tmp_path):
@@ -101,7 +153,7 @@ def test_few_documents_show_no_difference_however_many_rows(taxonomy, tiny_model
     assert one["macro_f1"]["difference"].pop("value") == pytest.approx(0.4, abs=0.2)
     assert set(one["macro_f1"]["difference"].values()) == {None}
     assert one["mcnemar"]["p"] is None
-    assert say_better(one["macro_f1"]["difference"]) == say_better({"low": None, "high": None})
+    assert say_better(one) == "no interval of macro-F1 to tell by"
     rows = [row | {"group": f"d{number % 2}"} for number, row in enumerate(make_rows(120, seed=5, first=900))]
     path = write_rows(tmp_path / "two.jsonl", rows)
     arguments = (tiny_model, "majority", "--train", files["train"], "--data", path, "--by", "source")
