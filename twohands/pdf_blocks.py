@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from twohands.ends import SENTENCE_END
 from twohands.markers import read_marker
-from twohands.paragraphs import SENTENCE_END
 from twohands.pdf_lines import Block, Kind, Line, Page
 from twohands.pdf_parts import SHORT, Tie, ends_in_print, find_short, spell_out
 

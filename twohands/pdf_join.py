@@ -4,11 +4,10 @@ import itertools
 import re
 from collections.abc import Collection, Sequence
 
-from twohands.ends import ends_with_stop
+from twohands.ends import SENTENCE_END, ends_with_stop
 from twohands.hyphens import find_words, join_word
 from twohands.lines import breaks_off
 from twohands.markers import read_marker
-from twohands.paragraphs import SENTENCE_END
 from twohands.pdf_parts import BEGIN, CAPTION_MARK, GOES_ON, HEADING, MARKS, SHORT, ends_in_print, find_short
 from twohands.running_lines import strip_pages
 from twohands.runs import LIST_WORDS, MIN_WORDS

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
+from twohands.ends import SENTENCE_END
 from twohands.markers import read_marker
-from twohands.paragraphs import SENTENCE_END
 from twohands.pdf_lines import Kind, Line, Page, is_indented, is_set_apart
 from twohands.speakers import find_turns
 

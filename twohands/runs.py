@@ -116,8 +116,3 @@ def end_run(
     if found := run.find_list(next_marker, is_front=is_front):
         return [(*found, False)]
     return list(run.part_lead(is_front=is_front)) if is_led else []
-
-
-def list_rest(headlines: list[tuple[int, int]], run: Run | None) -> list[tuple[int, int]]:
-    """Say what is read at the end of a text, where nothing follows: headlines without a text, and a run."""
-    return [*headlines, *([(run.start, run.end)] if run else [])]
