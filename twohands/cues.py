@@ -94,18 +94,12 @@ def _read_cues(lines: list[str], is_time: Callable[[str], object], check: Check)
             continue
         words, voice = _read_words(line.rstrip("\r\n"), voice)
         turn = _TURN.match(words)
-        n_mark = turn.end("mark") if turn and turn["mark"] else 0
+        n_mark = max(turn.end("mark"), 0) if turn else 0
         held += _blank(words[:n_mark])
         was_outer, is_outer = is_outer, not is_of_cue and _is_beside(words, is_ended=is_ended)
         is_of_cue = True  # its next line
-        if (
-            is_outer
-            or was_outer
-            or n_words >= MOST_WORDS
-            or (n_words >= ENDED_WORDS and is_ended)
-            or n_mark
-            or (turn and turn["name"])
-        ):
+        is_full = n_words >= (ENDED_WORDS if is_ended else MOST_WORDS)
+        if is_outer or was_outer or is_full or n_mark or (turn and turn["name"]):
             held = f"{held[:-2]}\n\n" if len(held) > 1 else "\n" * len(held)
             n_words = 0
         yield held + words[n_mark:]

@@ -174,12 +174,12 @@ class _Marker:
             is_apart = bool(above.text and line.text) and self._is_apart(above, line, below, distance, others)
             is_tied, goes_on = ties[number]
             if is_tied:  # but for a paragraph that ends in a break of the line
-                is_apart = is_apart and len(above.text) < self._short and ends_in_print(above.text, line.text)
-                begins = is_apart and not is_heading
+                begins = is_apart = is_apart and len(above.text) < self._short and ends_in_print(above.text, line.text)
             elif is_tied is False:
-                is_apart, begins = bool(above.text), not is_heading
+                is_apart, begins = bool(above.text), True
             else:
-                begins = bool(words) and not is_heading and self._begins(line, words, below, edges, is_apart=is_apart)
+                begins = self._begins(line, words, below, edges, is_apart=is_apart)
+            begins = begins and not is_heading
             is_first = is_apart or begins or not above.text or SENTENCE_END.search(above.text) is not None
             is_caption = not is_heading and is_first and not (is_tied and above.text) and self._is_caption_of(line)
             is_cut = is_apart or is_caption or (bool(words) and is_tied is None and self._is_behind_caption(line))

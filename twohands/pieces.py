@@ -43,8 +43,6 @@ def cut_pieces(text: str, turns: Turns, check: Check) -> Iterator[tuple[int, int
     """
     bounds = skip_front_matter(text, (len(text) - len(text.lstrip()), len(text.rstrip())))
     bounds = skip_mail_header(text, bounds)
-    if bounds[0] >= bounds[1]:
-        return
     is_one = not _BLANK_LINE.search(text, *bounds)
     width = 0 if is_one else find_spaced_width(text, _cut(text, bounds, _BLANK_LINE, check))
     for region in cut_comments(text, bounds, check):
