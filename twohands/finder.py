@@ -212,7 +212,7 @@ class _Finder:
         is_below = len(self._headlines) == 1 and not is_behind_list and _LINE.search(self._text, *self._headlines[0])
         if piece.marker or not (is_front or is_below):
             return False
-        return _is_headline(self._text[slice(*piece.span)], piece.n_words, is_open=piece.is_open)
+        return _is_headline(piece.words, piece.n_words, is_open=piece.is_open)
 
     def take_end(self) -> list[Span]:
         """Say what is read where nothing follows: headlines without a text, and what is held below no closing."""

@@ -216,6 +216,11 @@ def test_a_byte_order_mark_that_begins_a_line_or_a_text_and_signs_in_words_stay(
     ]
 
 
+def test_a_first_line_that_begins_in_lower_case_is_no_headline_behind_a_byte_order_mark_either():
+    head = "iron is what we make here and there\nAnd what we sell is wool and timber"
+    assert texts_of(f"\ufeff{head}\n\n{FIRST}") == texts_of(f"{head}\n\n{FIRST}") == [head.replace("\n", " "), FIRST]
+
+
 @pytest.mark.parametrize(
     "said",
     ["\u201eWir verkaufen es.\u201c", "\u201aWir zahlen.\u2018", "\u201eWer zahlt?\u201c", "\u00bbWir zahlen.\u00ab"],
