@@ -493,7 +493,7 @@ async def test_lines_that_give_no_work_let_others_between(client, monkeypatch, l
 
     monkeypatch.setattr(RowReader, "_finish_line", finish_counted)
     stepping = asyncio.create_task(step())
-    n_lines = 10_000
+    n_lines = 1_000 if line.startswith(b"{") else 10_000  # each of these takes a millisecond
     answer = await stream(client, line * n_lines)
     stepping.cancel()
     assert answer.status_code == 200
