@@ -19,15 +19,18 @@ class _Lines:
         sys.stderr.flush()
 
 
-def open_bar(description: str, *, total: int, unit: str, n_done: int = 0, scaled: bool = False) -> "tqdm[NoReturn]":
+def open_bar(
+    description: str, *, total: int | None, unit: str, n_done: int = 0, scaled: bool = False, delay_s: float = 0
+) -> "tqdm[NoReturn]":
     """Open a bar.
 
     Args:
         description: what is being done, in a word or two.
-        total: units in all.
+        total: units in all; None where nobody knows.
         unit: what is counted.
         n_done: units that were done before.
         scaled: whether to write k, M, G for thousands.
+        delay_s: before which nothing is shown: of what is done by then nobody waits for the end.
 
     Returns:
         To be told of what is done by `update`, and closed.
@@ -39,6 +42,7 @@ def open_bar(description: str, *, total: int, unit: str, n_done: int = 0, scaled
         unit=unit,
         initial=n_done,
         unit_scale=scaled,
+        delay=delay_s,
         dynamic_ncols=True,
         mininterval=0.2 if is_watched else 60,
         file=None if is_watched else _Lines(),

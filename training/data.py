@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from training.bars import open_bar
 from training.config import DataConfig
 from training.excerpts import cut_excerpts
 from training.holdout import hold_out
@@ -29,7 +30,7 @@ from training.present import check_labels
 from training.public import HUB_PREFIX, name_file, name_hub
 from twohands.errors import DataError, FileReadError, LeakError
 from twohands.examples import Example, Row, check_rows, expand_paths, finish_examples, read_rows
-from twohands.hashing import sha256_of_file, sha256_of_value
+from twohands.hashing import sha256_of_file, sha256_of_list
 from twohands.manifest import DataFile
 from twohands.taxonomy import Taxonomy
 from twohands.values import is_empty_cell
@@ -119,6 +120,14 @@ def _note_unsourced(rows: Iterable[Row], source: str, unsourced: set[str]) -> It
         yield row
 
 
+def _show_rows(rows: Iterable[Row], name: str) -> Iterator[Row]:
+    """Count rows on standard error, where they are so many that somebody waits for them."""
+    with open_bar(f"reading {name}", total=None, unit="row", delay_s=5) as bar:
+        for row in rows:
+            yield row
+            bar.update()
+
+
 def _part_misnamed(rows: Iterable[Row], misnamed: Counter[str]) -> Iterator[Row]:
     """Leave rows of a document called `nan` to be documents of their own, as those of an empty cell are."""
     for row in rows:
@@ -179,10 +188,10 @@ def _load_split(
     for name in hub:
         public = name_hub(name)
         rows = check(read_hub(name), public.removeprefix(HUB_PREFIX).partition("#")[0])
-        digest = sha256_of_value([[row.id, row.paragraph, str(dict(row.labels))] for row in rows])
+        digest = sha256_of_list([row.id, row.paragraph, str(dict(row.labels))] for row in rows)
         add(rows, public, digest, repeat.get(name, 1))
     for path in paths:
-        rows = check(_name_rows(read_rows(path, faults), path, root), path.stem)
+        rows = check(_name_rows(_show_rows(read_rows(path, faults), path.name), path, root), path.stem)
         add(rows, name_file(path, root), sha256_of_file(path), times.get(path, 1))
     finish_examples(examples, faults, f"data.{split}")
     return examples, files, left_out

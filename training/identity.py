@@ -15,7 +15,7 @@ from training.restated import check_consistency, fingerprint_restated
 from training.stages import check_not_learnt, check_start, outline_heads
 from twohands.errors import RunConflictError
 from twohands.examples import Example, fingerprint
-from twohands.hashing import sha256_of_value
+from twohands.hashing import sha256_of_list
 from twohands.taxonomy import Taxonomy
 
 # Settings that say how a model is called, judged and described, not what it learns: rows, heads and encoder are
@@ -99,9 +99,9 @@ def identify_order(train: Sequence[Example]) -> dict[str, object]:
     """
     return {
         # Rows are shuffled by place and changed by id, and processes share a step's rows.
-        "order_sha256": sha256_of_value([example.id for example in train]),
+        "order_sha256": sha256_of_list(example.id for example in train),
         # Of rows without an id that is a line of the file, which may hold another text by now.
-        "texts_sha256": sha256_of_value([example.paragraph for example in train]),
+        "texts_sha256": sha256_of_list(example.paragraph for example in train),
     }
 
 

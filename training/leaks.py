@@ -1,23 +1,15 @@
 """Owns what rows share: documents, texts and nearly the same texts of two sets, and texts of one that disagree."""
 
-import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from training.labels import ONLY_SCORED
+from training.shingles import Shingles, count_rare, digest_words, read_texts
 from twohands.examples import Example
 from twohands.restating import list_pairs
 from twohands.values import spell_whole
-
-# Scripts that put no space between words (Thai, Lao, Burmese, Khmer, Japanese, Chinese): a letter counts as a word.
-_UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"(?=\w)[{_UNSPACED}]|[^\W{_UNSPACED}]+")
-_SHINGLE_WORDS = 5
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +30,6 @@ class Leak:
         return f"{self.what} is in {self.first_split} ({self.first.id}) and in {self.second_split} ({self.second.id})"
 
 
-def _list_words(paragraph: str) -> list[str]:
-    """Words without case and punctuation; a text of signs alone is one word, as not all such texts are the same."""
-    return _WORD.findall(paragraph.lower()) or [paragraph]
-
-
-def _words(example: Example) -> str:
-    """What two copies of a text have in common."""
-    return " ".join(_list_words(example.paragraph))
-
-
-def _shingles(paragraph: str) -> IntArray:
-    """Digests of the word 5-grams, each once: a tenth of the memory that the texts of them would take."""
-    words = _list_words(paragraph)
-    n = max(1, len(words) - _SHINGLE_WORDS + 1)
-    return np.array(list({hash(" ".join(words[start : start + _SHINGLE_WORDS])) for start in range(n)}), np.int64)
-
-
 def count_contradictions(examples: Iterable[Example]) -> int:
     """Count texts that stand under different labels.
 
@@ -65,12 +40,12 @@ def count_contradictions(examples: Iterable[Example]) -> int:
         How many texts have two labellings of a head; a head that nobody looked at contradicts none, nor does a row
         that only a teacher scored.
     """
-    given: dict[tuple[str, str], tuple[str, ...]] = {}
-    found: set[str] = set()
+    given: dict[tuple[bytes, str], tuple[str, ...]] = {}
+    found: set[bytes] = set()
     for example in examples:
         if example.columns.get(ONLY_SCORED):
             continue
-        key = _words(example)
+        key = digest_words(example.paragraph)
         for head, words in example.labels.items():
             if words is not None and given.setdefault((key, head), words) != words:
                 found.add(key)
@@ -90,9 +65,11 @@ def find_shared(splits: Mapping[str, Sequence[Example]], *, near_duplicate_jacca
     found: list[Leak] = []
     rows = [(split, example) for split, examples in splits.items() for example in examples]
     groups: dict[str, dict[str, Example]] = {}
-    texts: dict[str, tuple[str, Example]] = {}
+    texts: dict[bytes, tuple[str, Example]] = {}
     exact: set[tuple[str, str]] = set()
-    for split, example in rows:
+    shingles = None if near_duplicate_jaccard is None else Shingles()
+    read = read_texts((example for _, example in rows), len(rows), shingles)
+    for (split, _), (example, key) in zip(rows, read, strict=True):
         of_group = groups.setdefault(spell_whole(example.group), {})
         first = of_group.setdefault(split, example)
         if first is example and len(of_group) == 2:
@@ -101,14 +78,13 @@ def find_shared(splits: Mapping[str, Sequence[Example]], *, near_duplicate_jacca
             is_spelt_so = example_a.group == example_b.group  # else pandas wrote 7 as 7.0 in one of the files
             what = f"group {example_a.group!r}" + ("" if is_spelt_so else f", or {example_b.group!r},")
             found.append(Leak(what, split_a, example_a, split_b, example_b, is_of_id, is_of_group=True))
-        key = _words(example)
         split_a, example_a = texts.setdefault(key, (split, example))
         if split_a != split:
             exact.add((example_a.id, example.id))
             found.append(Leak("the same text", split_a, example_a, split, example))
-    if near_duplicate_jaccard is not None:
+    if near_duplicate_jaccard is not None and shingles is not None:
         examples = [example for _, example in rows]
-        near = _find_near_duplicates(examples, near_duplicate_jaccard, lambda number: rows[number][0])
+        near = _find_near_duplicates(shingles, near_duplicate_jaccard, lambda number: rows[number][0])
         for b, a, overlap in sorted((b, a, overlap) for a, b, overlap in near):
             if (examples[a].id, examples[b].id) not in exact:
                 what = f"nearly the same text (overlap {overlap:.2f})"
@@ -140,15 +116,16 @@ def join_documents(examples: Sequence[Example], *, near_duplicate_jaccard: float
         first, later = sorted((find(a.group), find(b.group)), key=places.__getitem__)
         joined[later] = first
 
-    first_with: dict[str, Example] = {}
+    first_with: dict[bytes, Example] = {}
     first_named: dict[str, Example] = {}
-    for example in examples:
+    shingles = None if near_duplicate_jaccard is None else Shingles()
+    for example, key in read_texts(examples, len(examples), shingles):
         join(first_named.setdefault(spell_whole(example.group), example), example)
-        join(first_with.setdefault(_words(example), example), example)
+        join(first_with.setdefault(key, example), example)
     for example, restated in list_pairs(examples):
         join(restated, example)
-    if near_duplicate_jaccard is not None:
-        near = _find_near_duplicates(examples, near_duplicate_jaccard, lambda number: find(examples[number].group))
+    if near_duplicate_jaccard is not None and shingles is not None:
+        near = _find_near_duplicates(shingles, near_duplicate_jaccard, lambda number: find(examples[number].group))
         for a, b, _ in near:
             join(examples[a], examples[b])
     named: dict[str, str] = {}
@@ -157,18 +134,8 @@ def join_documents(examples: Sequence[Example], *, near_duplicate_jaccard: float
     return {group: named[find(group)] for group in joined}
 
 
-def _rank_shingles(examples: Sequence[Example]) -> tuple[list[IntArray], int]:
-    """The shingles of each text as numbers that rise with the texts they stand in, and how many stand in one alone."""
-    found = [_shingles(example.paragraph) for example in examples]
-    _, places, counts = np.unique(np.concatenate(found), return_inverse=True, return_counts=True)
-    ranks = np.empty(len(counts), np.int64)
-    ranks[np.argsort(counts, kind="stable")] = np.arange(len(counts))
-    ends = np.cumsum([len(of_text) for of_text in found])
-    return [np.sort(of_text) for of_text in np.split(ranks[places], ends[:-1])], int((counts == 1).sum())
-
-
 def _find_near_duplicates(
-    examples: Sequence[Example], jaccard: float, family: Callable[[int], str]
+    texts: Shingles, jaccard: float, family: Callable[[int], str]
 ) -> Iterator[tuple[int, int, float]]:
     """Places of two texts and their overlap, but for pairs of one family, in no order.
 
@@ -180,15 +147,14 @@ def _find_near_duplicates(
     Source:
         Chaudhuri et al. 2006, *A Primitive Operator for Similarity Joins in Data Cleaning* (prefix filter).
     """
-    if not examples:
-        return
-    ranked, n_single = _rank_shingles(examples)
+    shared = texts.share(jaccard)
+    sizes = shared.sizes
+    n_rare = count_rare(np.array(sizes, np.int64), jaccard).tolist()
     index: dict[int, dict[str, list[int]]] = {}  # by shingle, then by the family's name when a text came
-    for number, shingles in enumerate(ranked):
-        # A hair less than the share: it must not be lost to rounding.
-        n_rare = len(shingles) - math.ceil(jaccard * len(shingles) - 1e-9) + 1
-        rare = [rank for rank in shingles[:n_rare].tolist() if rank >= n_single]
-        own = set(shingles.tolist())
+    for number, ranks in shared.ranks.items():
+        # Those that are of one text alone would come first.
+        rare = ranks[: n_rare[number] - (sizes[number] - len(ranks))].tolist()
+        own = set(ranks.tolist())
         asked: set[int] = set()
         for members in (members for rank in rare for members in index.get(rank, {}).values()):
             for other in members:
@@ -197,10 +163,10 @@ def _find_near_duplicates(
                 if family(other) == family(number):
                     break  # and so are all that came under this name
                 asked.add(other)
-                longer, shorter = sorted((len(own), len(ranked[other])), reverse=True)
+                longer, shorter = sorted((sizes[number], sizes[other]), reverse=True)
                 if shorter / longer < jaccard:
                     continue
-                n_shared = len(own.intersection(ranked[other].tolist()))
+                n_shared = len(own.intersection(shared.ranks[other].tolist()))
                 overlap = n_shared / (longer + shorter - n_shared)
                 if overlap >= jaccard:
                     yield other, number, overlap

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from twohands.csv_cells import find_whole_columns, read_csv_cells
 from twohands.errors import DataError, FileReadError, InputError
 from twohands.extras import import_pyarrow
-from twohands.hashing import sha256_of_value
+from twohands.hashing import sha256_of_list
 from twohands.json_cells import read_json_cells
 from twohands.open_cells import is_open, is_unlabelled
 from twohands.paragraphs import normalise
@@ -390,5 +390,5 @@ def fingerprint(examples: Iterable[Example]) -> str:
     Returns:
         64 hex digits.
     """
-    rows = [[example.paragraph, {h: w and list(w) for h, w in example.labels.items()}] for example in examples]
-    return sha256_of_value(sorted(json.dumps(row, sort_keys=True, ensure_ascii=False) for row in rows))
+    rows = ([example.paragraph, {h: w and list(w) for h, w in example.labels.items()}] for example in examples)
+    return sha256_of_list(sorted(json.dumps(row, sort_keys=True, ensure_ascii=False) for row in rows))

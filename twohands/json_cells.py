@@ -16,6 +16,8 @@ _WHOLE_FILES = (
     (re.compile(rb"\[\s*(\{.*)?"), f"an array of JSON; {_EXPECTED}, {_OF_ARRAY}"),
     (re.compile(rb"\{"), f"an object of JSON over several lines; {_EXPECTED}, as by: jq -c . FILE"),
 )
+# Made once: `json.loads` makes one for each line.
+_DECODER = json.JSONDecoder(object_pairs_hook=refuse_repeats)
 _MOST_ALONE = 5  # lines that are no JSON; of more it was the file that was written otherwise
 
 
@@ -54,7 +56,7 @@ def read_json_cells(
         if not (line := raw.removeprefix(b"\xef\xbb\xbf").strip()):
             continue
         try:
-            cells = json.loads(line, object_pairs_hook=refuse_repeats)
+            cells = _DECODER.decode(line.decode(json.detect_encoding(line), "surrogatepass"))
         except RepeatedKeysError as error:
             faults.append(f"{place}: {error}")
         except (ValueError, RecursionError) as error:

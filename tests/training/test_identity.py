@@ -10,6 +10,7 @@ from training.config import load_config
 from training.identity import hint_of_export, list_changes
 from training.kept import read_kept, write_kept
 from twohands.errors import DataError, RunConflictError
+from twohands.hashing import sha256_of_list, sha256_of_value
 
 FREE = [
     "license=MIT", "card_notes=[Made for mails.]", "data.test=null", "data.near_duplicate_jaccard=null",
@@ -100,3 +101,9 @@ def test_the_checkpoint_of_a_smoke_run_is_exported_with_its_few_rows(write_run, 
     (tmp_path / "rows/train.jsonl").write_text("".join(rows[1:]), encoding="utf-8")
     with pytest.raises(DataError, match="not those of the checkpoint"):
         runner.invoke(export, arguments, catch_exceptions=False)
+
+
+@pytest.mark.issue(3)
+def test_a_list_is_hashed_as_it_was_when_it_was_written_out_at_once():
+    for values in ([], ["one"], ["one", 'täg"\n', {"b": 1, "a": [None, 1.5]}], [["x", {"s": ["neutral"]}]]):
+        assert sha256_of_list(iter(values)) == sha256_of_value(values)

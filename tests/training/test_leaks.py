@@ -1,17 +1,26 @@
 """What splits share is told in words that say what to do, and with it what labels they lack."""
 
 import random
+import tracemalloc
 
 import pytest
 
 from tests.training.test_data import example, full_rows, make_config, write_rows
 from training.data import load_splits
 from training.leaks import _find_near_duplicates, find_leaks, find_shared, join_documents
+from training.shingles import _WORD, Shingles, _list_words
 from twohands.errors import LeakError
 
 
 def number(rows, **changes):
     return [row | {"id": str(n)} | changes for n, row in enumerate(rows)]
+
+
+def cut_texts(rows):
+    shingles = Shingles()
+    for row in rows:
+        shingles.add(_list_words(row.paragraph))
+    return shingles
 
 
 def told_of(folder, taxonomy, **changes):
@@ -113,7 +122,7 @@ def test_what_many_texts_share_costs_no_comparison():
     form = "we write that order {0} from you of {0} has left us and is to reach {0} today by noon or so"
     asked = set()
     rows = [example(str(n), form.format(f"n{n}")) for n in range(50)]
-    assert list(_find_near_duplicates(rows, 0.5, lambda n: asked.add(n) or "own")) == []
+    assert list(_find_near_duplicates(cut_texts(rows), 0.5, lambda n: asked.add(n) or "own")) == []
     assert asked == set()
 
 
@@ -122,7 +131,8 @@ def test_texts_that_are_joined_already_are_not_compared_again():
     """Of 2,000 letters of 200 words that differ in two, all pairs were, which took ten times as long."""
     rows = [example(str(n), f"n{n} m{n} a letter that says the same to all of you") for n in range(100)]
     met, asked, n_found = set(), [], 0
-    for a, b, _ in _find_near_duplicates(rows, 0.5, lambda n: asked.append(n) or ("all" if n in met else str(n))):
+    texts = cut_texts(rows)
+    for a, b, _ in _find_near_duplicates(texts, 0.5, lambda n: asked.append(n) or ("all" if n in met else str(n))):
         met.update((a, b))
         n_found += 1
     assert (n_found, len(met)) == (99, 100)
@@ -147,3 +157,25 @@ def test_an_overlap_of_just_the_share_counts_whatever_floats_make_of_it():
     words = [f"w{n}" for n in range(104)]
     rows = {"train": [example("a", " ".join(words))], "dev": [example("b", " ".join(words[:59]))]}
     assert len(find_shared(rows, near_duplicate_jaccard=0.55)) == 1  # 55 of 100 parts, and 0.55 * 100 > 55
+
+
+@pytest.mark.issue(3)
+def test_texts_that_share_nothing_are_compared_in_little_memory():
+    """Of 200,000 rows the search for nearly the same texts took 1.1 GB beside them: 64 bytes for each five words."""
+    draw = random.Random(1)
+    rows = [example(str(n), " ".join(f"w{draw.randrange(5000)}" for _ in range(100))) for n in range(8000)]
+    tracemalloc.start()
+    try:
+        assert find_shared({"train": rows[:7000], "dev": rows[7000:]}, near_duplicate_jaccard=0.5) == []
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak / (8000 * 96) < 36
+
+
+@pytest.mark.issue(3)
+def test_words_of_ascii_are_those_of_any_text():
+    draw = random.Random(1)
+    texts = ["".join(chr(draw.randrange(128)) for _ in range(30)) for _ in range(500)]
+    for text in [*texts, "It's 3.50 to-day, (a_b)", "\u212a stands for kelvin", "a\x1cb"]:
+        assert _list_words(text) == _WORD.findall(text.lower()), text

@@ -1,6 +1,8 @@
 """The live bar: every head's score stays to be read, and the bar fits a terminal of 80 columns."""
 
 import re
+import sys
+import time
 
 import pytest
 from transformers import TrainerControl, TrainerState, TrainingArguments
@@ -52,3 +54,13 @@ def test_a_head_that_is_called_mean_keeps_its_score():
     assert {value for key, value in named.items() if key.endswith("_mcc")} == {0.1, 0.2}
     plain = name_scores({"kind": 0.25, "areas": 0.75}, {})
     assert plain == {"kind_f1": 0.25, "areas_f1": 0.75, MEAN_F1: 0.5}
+
+
+@pytest.mark.issue(3)
+def test_a_bar_of_what_is_soon_done_is_not_told(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    for delay_s, is_told in ((5, False), (0.01, True)):
+        with open_bar("reading", total=None, unit="row", delay_s=delay_s) as bar:
+            time.sleep(0.25)
+            bar.update(200)
+        assert ("reading: 200row" in capsys.readouterr().err) is is_told, delay_s
