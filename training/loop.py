@@ -5,48 +5,38 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
-from zipfile import is_zipfile
 
 import datasets
 import torch
 import transformers
-from filelock import FileLock, Timeout
 from transformers import EvalPrediction, Trainer, TrainerState, TrainingArguments
 
 from training.augment import augment_examples
 from training.batches import WindowCollator, average_windows, describe_cut, make_dataset
 from training.calibration import fit_rules
+from training.claim import CHECKPOINT as CHECKPOINT
+from training.claim import CONFIG_NAME as CONFIG_NAME
+from training.claim import TRAINER, claim_run, find_last_whole
 from training.config import TrainConfig, dump_config
 from training.data import Splits, repeat_examples
-from training.encodercache import WEIGHTS_NAME
 from training.encoders import RUN_NAME, FoundEncoder
-from training.identity import LATER, check_apart, hint_of_export, identify_run, list_changes
-from training.kept import write_kept
+from training.identity import check_apart, identify_run
 from training.losses import MultiHeadLoss, check_finite, weigh_classes
 from training.machine import keep_freed_memory, set_threads, uses_bf16
 from training.network import begin_network, identify_encoder
 from training.optimizer import choose_optimizer
 from training.order import EpochOrder
 from training.progress import MEAN_F1, ProgressBar, name_scores
-from training.restated import NONE_RESTATED, find_restated, pair_restated
-from training.room import name_partial
+from training.restated import find_restated, pair_restated
 from training.stages import describe_replay, draw_replay, list_rows, read_origin
 from training.steps import Patience, StepPlan, is_over, plan_steps, warn_of_end
-from training.upgrade import upgrade_dumped
-from training.weights import check_weights
 from twohands.decide import decide_all
 from twohands.encoding import ParagraphEncoder
-from twohands.errors import CheckpointError, RunConflictError, TwoHandsError
 from twohands.examples import Example, encode_labels
 from twohands.metrics import mcc, score_heads
 from twohands.taxonomy import Taxonomy
-
-CHECKPOINT = "checkpoint"
-CONFIG_NAME = "train_config.yaml"
-_LOCK_NAME = ".lock"
 
 
 class _MultiHeadTrainer(Trainer):
@@ -111,90 +101,10 @@ class _MultiHeadTrainer(Trainer):
         return (loss, {"logits": logits}) if return_outputs else loss
 
 
-def _is_whole(checkpoint: Path) -> bool:
-    """Whether the file that the Trainer writes last is there to its end, and those before it, as after a power cut."""
-    try:
-        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-        check_weights(checkpoint / WEIGHTS_NAME)
-    except (OSError, ValueError, CheckpointError):
-        return False
-    # What torch writes is a ZIP file, whose directory stands at its end.
-    return is_zipfile(checkpoint / "optimizer.pt")
-
-
-def _last_whole_checkpoint(folder: Path) -> Path | None:
-    """The newest Trainer checkpoint that was written to its end; one that a kill cut off is removed."""
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-    whole = [path for path in found if _is_whole(path)]
-    for path in set(found) - set(whole):
-        shutil.rmtree(path)
-    return whole[-1] if whole else None
-
-
-@contextmanager
-def _claim_run(run_dir: Path, identity: dict[str, object], *, restart: bool) -> Iterator[None]:
-    """Make the run's folder, or see that the one that is there belongs to the same run, and keep others out of it."""
-    path, lock = run_dir / RUN_NAME, run_dir / _LOCK_NAME
-    own = {lock, name_partial(path)}  # a kill may leave either behind alone
-    held = [entry for entry in run_dir.iterdir() if entry not in own] if run_dir.exists() else []
-    # Without --restart, too: a checkpoint that was put here by other means would pass for this run's result.
-    if held and not path.is_file():
-        raise RunConflictError(
-            f"{run_dir} holds something that is not a run; it is left alone; give --set run_name=... for another"
-        )
-    run_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        # Two at once would write their checkpoints over one another. A kill lets go of the lock.
-        with FileLock(lock, blocking=False):
-            # What says that this is a run goes last: a kill in between leaves one that can be restarted again.
-            for entry in sorted(held, key=lambda entry: entry == path) if restart else ():
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-            if is_new := not path.is_file():
-                write_kept(path, identity)
-            else:
-                _check_same_run(run_dir, identity)
-            try:
-                yield
-            except TwoHandsError:
-                # Refused with nothing to go on from: what is left would be a run conflict for the mended command (#3).
-                if is_new and not any((run_dir / "trainer").glob("checkpoint-*")):
-                    shutil.rmtree(run_dir / "trainer", ignore_errors=True)
-                    path.unlink()
-                raise
-    except Timeout as error:
-        raise RunConflictError(
-            f"another process is training in {run_dir}; wait for it, or give --set run_name=... for a run beside it"
-        ) from error
-
-
-def _check_same_run(run_dir: Path, identity: dict[str, object]) -> None:
-    try:
-        before = json.loads((run_dir / RUN_NAME).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RunConflictError(
-            f"{run_dir / RUN_NAME} is not JSON ({error}), so nobody knows which run this is; pass --restart to discard "
-            "it, or --set run_name=... for a new one"
-        ) from error
-    before["settings"] = upgrade_dumped(before.get("settings", {}))
-    before.setdefault("restated_sha256", NONE_RESTATED)
-    for key in LATER:
-        before.setdefault(key, identity[key])
-    if (run_dir / CHECKPOINT / CONFIG_NAME).is_file():
-        before["n_processes"] = identity["n_processes"]  # nothing is left to train: one alone may export it
-    changed = list_changes(before, identity)
-    if changed:
-        checkpoint = run_dir / CHECKPOINT
-        hint = hint_of_export(changed, checkpoint) if (checkpoint / CONFIG_NAME).is_file() else ""
-        raise RunConflictError(
-            f"{run_dir} holds a run with other settings ({'; '.join(changed.values())}); pass --restart to discard it, "
-            f"or --set run_name=... for a new one{hint}"
-        )
-
-
 def _arguments(config: TrainConfig, run_dir: Path, plan: StepPlan) -> TrainingArguments:
     final_rate = {"lr_end": config.optim.final_learning_rate, "power": 1.0} if config.optim.final_learning_rate else {}
     return TrainingArguments(
-        output_dir=str(run_dir / "trainer"),
+        output_dir=str(run_dir / TRAINER),
         seed=config.seed,
         data_seed=config.seed,
         use_cpu=not torch.cuda.is_available(),
@@ -263,7 +173,7 @@ def fit(
     rows = splits.train
     if config.start is not None:  # before there is a folder, which another share would not fit
         rows = draw_replay(splits.train, config.start.checkpoint, share=config.start.replay, seed=config.seed)
-    with _claim_run(run_dir, identity, restart=restart) if is_main else nullcontext():
+    with claim_run(run_dir, identity, restart=restart) if is_main else nullcontext():
         # With restart it is gone, or about to go: another process of this run must not take it for the result.
         if not restart and (checkpoint / CONFIG_NAME).is_file():
             if is_main:
@@ -356,7 +266,7 @@ def _train(
     )
     trainer.remove_callback(transformers.PrinterCallback)  # it prints dicts between the bar's lines
     started = time.monotonic()
-    last = _last_whole_checkpoint(run_dir / "trainer")
+    last = find_last_whole(run_dir)
     if last and is_main:
         sys.stderr.write(f"train: going on from step {last.name.rpartition('-')[2]} of {run_dir}\n")
     if not (last and trainer.take_up_ended(last, config.selection.patience, min_steps=config.optim.min_steps)):

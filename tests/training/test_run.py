@@ -281,6 +281,34 @@ def test_two_runs_at_once_in_one_folder_are_refused(write_run, tmp_path):
 
 
 @pytest.mark.issue(3)
+def test_a_run_that_was_killed_before_its_first_checkpoint_makes_way_for_other_settings(
+    write_run, tmp_path, monkeypatch, capsys
+):
+    """It was refused as a run conflict, with nothing to lose."""
+    run_dir = tmp_path / "run"
+
+    def kill(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("training.loop._train", kill)
+        for seed in (1, 2):  # twice, so that one that began anew makes way, too
+            with pytest.raises(KeyboardInterrupt):
+                run_fit(write_run(seed=seed), run_dir)
+        (run_dir / "trainer" / "checkpoint-1").mkdir(parents=True)  # cut off while it was written
+        capsys.readouterr()
+        with FileLock(run_dir / ".lock"), pytest.raises(RunConflictError, match="another process"):
+            run_fit(write_run(seed=3), run_dir)
+        assert json.loads((run_dir / "run.json").read_text("utf-8"))["settings"]["seed"] == 2
+    assert run_fit(write_run(seed=3), run_dir)["resumed"] is False
+    (told,) = [line for line in capsys.readouterr().err.splitlines() if "first checkpoint" in line]
+    assert "begun anew with other settings (seed 2 there, 3 here)" in told
+    shutil.rmtree(run_dir / "checkpoint")  # killed while it was written: now there are checkpoints to lose
+    with pytest.raises(RunConflictError, match="seed 3 there, 4 here"):
+        run_fit(write_run(seed=4), run_dir)
+
+
+@pytest.mark.issue(3)
 def test_what_a_run_is_is_written_whole_or_told_of(write_run, tmp_path, monkeypatch):
     path, run_dir = write_run(), tmp_path / "run"
     run_dir.mkdir()
