@@ -1,7 +1,9 @@
 """Owns pseudo-labelling: an ensemble of model folders scores rows that nobody labelled, as a file of labels by id."""
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +12,16 @@ from training.bars import open_bar
 from training.excerpts import Excerpt, cut_excerpts, draw_excerpts
 from training.labels import list_excerpts, match_labels, merge_labels, read_labels
 from training.matching import is_written_as_float, match_ids
-from training.room import make_whole
-from twohands import Classifier
+from twohands import Classifier, __version__
 from twohands.errors import DataError, FileWriteError, InputError
 from twohands.examples import Row, expand_paths, read_rows
+from twohands.hashing import sha256_of_list
+from twohands.journal import open_journal
 from twohands.paragraphs import normalise
 from twohands.row_faults import FileFault, tell_case, tell_columns, tell_once
 from twohands.runtimes import DEFAULT_RUNTIME, Runtime
 from twohands.scores import Scores, calibrate
-from twohands.taxonomy import Taxonomy
+from twohands.taxonomy import Head, Taxonomy
 from twohands.values import NAMES, is_name
 
 _CHUNK = 64
@@ -172,19 +175,22 @@ def load_teachers(models: Sequence[Path], *, runtime: Runtime = DEFAULT_RUNTIME)
 
 
 def score_in_chunks(
-    teachers: Sequence[Classifier], paragraphs: Sequence[str]
+    teachers: Sequence[Classifier], paragraphs: Sequence[str], *, n_done: int = 0
 ) -> Iterator[tuple[int, dict[str, Scores]]]:
     """Score many paragraphs behind a progress bar.
 
     Args:
         teachers: of one taxonomy.
         paragraphs: normalised texts.
+        n_done: of the first of them nobody needs the scores; the chunk in which the next one is comes whole, as what
+            is computed at once may tell in the last digit.
 
     Yields:
         The number of the first paragraph of a chunk, and the chunk's scores as of `_score_ensemble`.
     """
-    with open_bar("scoring", total=len(paragraphs), unit="row") as bar:
-        for start in range(0, len(paragraphs), _CHUNK):
+    first = n_done - n_done % _CHUNK
+    with open_bar("scoring", total=len(paragraphs), unit="row", n_done=first) as bar:
+        for start in range(first, len(paragraphs), _CHUNK):
             chunk = paragraphs[start : start + _CHUNK]
             yield start, _score_ensemble(teachers, chunk)
             bar.update(len(chunk))
@@ -238,8 +244,11 @@ def write_pseudo_labels(
     named_by: Sequence[Path] = (),
     seed: int = 0,
     runtime: Runtime = DEFAULT_RUNTIME,
+    overwrite: bool = False,
 ) -> int:
     """Score rows, or excerpts of them, and write `{"id", "scores"}`, one object a line, without the texts.
+
+    What is scored stands in `OUTPUT.partial` until all is, so that a run that was killed goes on where it was.
 
     Args:
         models: model folders; their calibrated scores are averaged with equal weight.
@@ -249,12 +258,14 @@ def write_pseudo_labels(
         named_by: score the excerpts that these labels files name instead.
         seed: for drawing excerpts.
         runtime: what runs the models.
+        overwrite: throw away what a run of other models or rows left of the same output.
 
     Returns:
         How many rows were written.
 
     Raises:
         DataError: the models differ in their heads, or rows cannot be used.
+        RunConflictError: a run of other models or rows left a part of this output, or is writing it.
         FileWriteError: `output` cannot be written.
     """
     teachers = load_teachers(models, runtime=runtime)
@@ -268,19 +279,40 @@ def write_pseudo_labels(
         rows = [(identifier, text, excerpt.cells) for identifier, excerpt, text in drawn]
     else:
         rows = [(identifier, text, {}) for identifier, text in read_unlabelled(paths)]
+    run: dict[str, object] = {
+        "release": __version__,
+        "models": [teacher.identity for teacher in teachers],
+        "runtime": [teacher.session.runtime for teacher in teachers],
+        "rows": sha256_of_list(rows),
+    }
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        with make_whole(output) as partial, partial.open("w", encoding="utf-8") as stream:
-            for start, averaged in score_in_chunks(teachers, [paragraph for _, paragraph, _ in rows]):
-                for number, (identifier, _, cells) in enumerate(rows[start : start + _CHUNK]):
-                    scores = {
-                        head.name: {
-                            name: round(float(score), 4)
-                            for name, score in zip(head.label_names, averaged[head.name][number], strict=True)
-                        }
-                        for head in heads
-                    }
-                    stream.write(json.dumps({"id": identifier, **cells, "scores": scores}) + "\n")
+        with closing(open_journal(output, run, overwrite=overwrite)) as journal:
+            if n_done := journal.done.n_items:
+                sys.stderr.write(f"going on after {n_done} that an earlier run scored\n")
+            for start, averaged in score_in_chunks(teachers, [text for _, text, _ in rows], n_done=n_done):
+                answers = [
+                    {"id": identifier, **cells, "scores": _round_scores(averaged, number, heads)}
+                    for number, (identifier, _, cells) in enumerate(rows[start : start + _CHUNK])
+                ]
+                journal.append(answers[max(0, n_done - start) :])
+            journal.finish(output, lambda path: _write_lines(path, journal.lines()))
     except OSError as error:
         raise FileWriteError(f"cannot write {output}: {error.strerror or error}") from error
     return len(rows)
+
+
+def _round_scores(averaged: Mapping[str, Scores], number: int, heads: Iterable[Head]) -> dict[str, dict[str, float]]:
+    return {
+        head.name: {
+            name: round(float(score), 4)
+            for name, score in zip(head.label_names, averaged[head.name][number], strict=True)
+        }
+        for head in heads
+    }
+
+
+def _write_lines(path: Path, lines: Iterable[bytes]) -> None:
+    """Write answers in ASCII, as all releases did: by a file's digest a run knows what it learnt from."""
+    with path.open("w", encoding="utf-8") as stream:
+        stream.writelines(json.dumps(json.loads(line)) + "\n" for line in lines)

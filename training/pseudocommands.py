@@ -5,6 +5,7 @@ from typing import get_args
 
 import click
 
+from training.room import ending_on_interrupt
 from twohands.runtimes import DEFAULT_RUNTIME, Runtime
 
 
@@ -23,7 +24,8 @@ Examples:
 
 The file holds ids and scores, no text. With data.labels a run lays it over rows that have no label, or blends it
 with their labels by loss.teacher_weight. Excerpts (two or three sentences of a longer row) become rows of their own,
-so that a teacher can say more than once a row what it knows.""",
+so that a teacher can say more than once a row what it knows. A run that was killed goes on where it was: give the same
+command again.""",
     no_args_is_help=True,
 )
 @click.argument("models", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="MODEL...")
@@ -54,7 +56,7 @@ so that a teacher can say more than once a row what it knows.""",
     help="What runs the models; openvino is faster in bulk on CPUs with AMX.",
 )
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="The JSONL file to write.")
-@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
+@click.option("--overwrite", is_flag=True, help="Replace the output, or what another run left of it.")
 def pseudo_label(
     models: tuple[Path, ...],
     paths: tuple[Path, ...],
@@ -79,9 +81,17 @@ def pseudo_label(
         check_output(output, expand_paths([*paths, *named_by]), overwrite=overwrite)
     from training.pseudo import write_pseudo_labels  # noqa: PLC0415, RUF100
 
-    n_rows = write_pseudo_labels(
-        models, paths, output, n_excerpts=n_excerpts, named_by=named_by, seed=seed, runtime=runtime
-    )
+    with ending_on_interrupt("the same command goes on from here"):
+        n_rows = write_pseudo_labels(
+            models,
+            paths,
+            output,
+            n_excerpts=n_excerpts,
+            named_by=named_by,
+            seed=seed,
+            runtime=runtime,
+            overwrite=overwrite,
+        )
     what = "rows" if n_excerpts is None and not named_by else "excerpts"
     click.echo(f"wrote the scores of {n_rows} {what} to {output}", err=True)
     if n_excerpts is not None and n_rows < n_excerpts:

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from torch.nn import functional
 
 from tests.training.test_data import full_rows, make_config, write_rows
+from training import pseudo
 from training.batches import make_dataset
 from training.commands import _describe_laid
 from training.data import load_splits
@@ -373,6 +374,61 @@ def test_pseudo_labels_are_the_teachers_mean_scores_and_train_a_student(folder, 
     assert len(load_splits(config, taxonomy, seed=1).train) == 7
     with pytest.raises(RunConflictError):
         CliRunner().invoke(pseudo_label, arguments, catch_exceptions=False)
+
+
+@pytest.mark.issue(3)
+def test_pseudo_labels_that_were_interrupted_go_on_where_they_were(folder, tiny_model, monkeypatch):
+    """Half an hour of scoring was lost to a kill."""
+    write_rows(folder / "pool.jsonl", [{"id": f"p{n}", "text": f"the market of row {n}, caf\u00e9"} for n in range(7)])
+    partial, output, score = folder / "scores.jsonl.partial", folder / "scores.jsonl", pseudo._score_ensemble
+    arguments = [str(tiny_model), "--data", str(folder / "pool.jsonl"), "--output"]
+    monkeypatch.setattr(pseudo, "_CHUNK", 2)
+    assert CliRunner().invoke(pseudo_label, [*arguments, str(folder / "whole.jsonl")]).exit_code == 0
+    asked = []
+
+    def score_until(n_chunks):
+        def count(teachers, paragraphs):
+            if len(asked) == n_chunks:
+                raise KeyboardInterrupt
+            asked.append(list(paragraphs))
+            return score(teachers, paragraphs)
+
+        asked.clear()
+        monkeypatch.setattr(pseudo, "_score_ensemble", count)
+        return CliRunner().invoke(pseudo_label, [*arguments, str(output)])
+
+    stopped = score_until(2)
+    assert stopped.exit_code == 130
+    assert stopped.stderr.endswith("interrupted; the same command goes on from here\n")
+    assert not output.exists()
+    lines = partial.read_bytes().splitlines(keepends=True)
+    assert len(lines) == 1 + 4
+    partial.write_bytes(b"".join(lines[:-1]) + lines[-1][:-9])  # a kill may cut a line off
+    with pytest.raises(RunConflictError, match="not the same models"):
+        write_pseudo_labels([tiny_model, tiny_model], [folder / "pool.jsonl"], output)
+    went_on = score_until(99)
+    assert went_on.exit_code == 0
+    assert "going on after 3 that an earlier run scored" in went_on.stderr
+    assert sum(map(len, asked)) == 5, "the chunk of the fourth row, and what follows"
+    assert output.read_bytes() == (folder / "whole.jsonl").read_bytes()
+    assert not partial.exists()
+
+
+@pytest.mark.issue(3)
+def test_what_was_scored_of_other_rows_is_not_gone_on_with(folder, tiny_model, monkeypatch):
+    output, write = folder / "scores.jsonl", pseudo._write_lines
+    arguments = [str(tiny_model), "--data", str(folder / "pool.jsonl"), "--output", str(output)]
+    monkeypatch.setattr(pseudo, "_write_lines", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        CliRunner().invoke(pseudo_label, arguments, catch_exceptions=False)
+    monkeypatch.setattr(pseudo, "_write_lines", write)
+    write_rows(folder / "pool.jsonl", [{"id": f"p{n}", "text": "another text under the id"} for n in range(4)])
+    with pytest.raises(RunConflictError, match="not the same rows"):
+        CliRunner().invoke(pseudo_label, arguments, catch_exceptions=False)
+    assert not output.exists()
+    outcome = CliRunner().invoke(pseudo_label, [*arguments, "--overwrite"], catch_exceptions=False)
+    assert "going on" not in outcome.stderr
+    assert len(output.read_text("utf-8").splitlines()) == 4
 
 
 @pytest.mark.issue(3)

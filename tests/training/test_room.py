@@ -48,7 +48,7 @@ def test_a_disk_that_fills_up_is_named(tmp_path, told):
 
 @pytest.mark.issue(3)
 def test_a_file_that_a_full_disk_cut_off_is_not_left(tmp_path, monkeypatch, tiny_model, taxonomy):
-    def fill(*_: object) -> None:
+    def fill(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("training.pseudo.score_in_chunks", fill)
