@@ -38,7 +38,7 @@ from evaluation.output import (
     write_predictions,
     write_with_page,
 )
-from evaluation.progress import show_progress
+from evaluation.progress import show_each, show_progress
 from evaluation.report import METRICS_NAME, PAGE_NAME, check_report_extra, render_page
 from evaluation.restated import check_restated, measure_restated, print_restated
 from evaluation.robustness.measure import measure_robustness
@@ -180,7 +180,10 @@ def evaluate(
             damaged = measure_robustness(classifier, examples, selected, logits, **draws, n_draws=damage_draws)
         if report is not None:
             extras = {
-                "curves": {name: trace_curves(rows, before[name], **draws) for name, rows in selected.items()},
+                "curves": {
+                    name: trace_curves(selected[name], before[name], **draws)
+                    for name in show_each("tracing curves", selected)
+                },
                 "thresholds": {name: rules[name].thresholds for name in selected},
                 "mistakes": describe_mistakes(
                     classifier, examples, selected, most=mistakes, with_texts=not without_texts
@@ -209,8 +212,8 @@ def evaluate(
     notes += note_folded(slices, min_rows=min_slice)
     fitted_on = list_fitted(labelled, classifier.manifest)
     heads = {
-        name: measure_rows(rows, before[name], rules[name], **draws, fitted_on=fitted_on)
-        for name, rows in selected.items()
+        name: measure_rows(selected[name], before[name], rules[name], **draws, fitted_on=fitted_on)
+        for name in show_each("measuring heads", selected)
     }
     measured: Json = {
         "model": classifier.identity,

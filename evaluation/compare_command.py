@@ -25,7 +25,7 @@ from evaluation.options import (
     tell_figures,
 )
 from evaluation.output import check_outputs, write_with_page
-from evaluation.progress import show_progress
+from evaluation.progress import show_each, show_progress
 from evaluation.report import check_report_extra
 from evaluation.report_comparison import COMPARISON_NAME, COMPARISON_PAGE_NAME, render_comparison
 from evaluation.rows import select_rows
@@ -280,7 +280,10 @@ def compare(
         "a": deciders[0].identity,
         "b": deciders[1].identity,
         "n": len(labelled.examples),
-        "heads": {name: compare_rows(rows, answers[1][name], **draws) for name, rows in answers[0].items()},
+        "heads": {
+            name: compare_rows(answers[0][name], answers[1][name], **draws)
+            for name in show_each("comparing heads", answers[0])
+        },
         "slices": slices,
         **{name: part.describe() for name, part in files.items()},
         **draws,

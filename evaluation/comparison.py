@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluation.deciders import Decisions
+from evaluation.progress import show_each
 from evaluation.rows import HeadRows, Sample, macro_over, subtract
 from evaluation.slices import count_slice, split_rows
 from evaluation.swaps import swap_documents
@@ -201,8 +202,9 @@ def compare_slices(
         UnknownColumnError: no row has the column.
     """
     slices: Json = {}
-    for value, has_value in split_rows(examples, column).items():
-        heads: Json = {}
+    parts = split_rows(examples, column)
+    for value in show_each("comparing slices", parts):
+        has_value, heads = parts[value], {}
         for name, rows in a.items():
             chosen = has_value[rows.places]
             if not chosen.any():

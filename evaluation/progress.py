@@ -1,7 +1,7 @@
 """Owns how progress is told, on standard error: a bar where somebody watches, else lines of what takes minutes."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import click
@@ -50,3 +50,20 @@ def show_progress(description: str, total: int) -> Iterator[Advance]:
             progress.advance(task, steps)
 
         yield advance
+
+
+def show_each(description: str, names: Iterable[str]) -> Iterator[str]:
+    """Show a bar over what is measured one by one: many rows take minutes after they are classified (#6).
+
+    Args:
+        description: what is being done.
+        names: what it is done to.
+
+    Yields:
+        Each name, counted as done when the next is asked for.
+    """
+    listed = list(names)
+    with show_progress(description, len(listed)) as advance:
+        for name in listed:
+            yield name
+            advance(1)

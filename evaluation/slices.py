@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from evaluation.progress import show_each
 from evaluation.rows import HeadRows, Sample, macro_over
 from twohands.errors import UnknownColumnError
 from twohands.examples import Example
@@ -226,8 +227,9 @@ def measure_slices(
         UnknownColumnError: no row has the column.
     """
     slices: Json = {}
-    for value, has_value in split_rows(examples, column, min_rows=min_rows).items():
-        heads = {}
+    parts = split_rows(examples, column, min_rows=min_rows)
+    for value in show_each("measuring slices", parts):
+        has_value, heads = parts[value], {}
         for name, rows in selected.items():
             chosen = has_value[rows.places]
             if chosen.any():

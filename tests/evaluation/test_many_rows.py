@@ -5,10 +5,13 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from evaluation import audit_texts
 from evaluation.audit_balance import measure_drift
 from evaluation.audit_texts import find_repeats
+from evaluation.commands import evaluate
+from evaluation.compare_command import compare
 from evaluation.dataset import load_labelled
 from evaluation.linear import plain_rule
 from evaluation.measure import measure_rows
@@ -178,3 +181,34 @@ def test_taking_a_few_rows_looks_at_their_documents_alone(taxonomy):
     groups.n_looks = 0
     taken = rows.take(chosen)
     assert (taken.groups, taken.places.tolist(), groups.n_looks) == (["d3", "d500"], [3, 500], 2)
+
+
+@pytest.mark.issue(6)
+@pytest.mark.parametrize(
+    ("command", "words", "expected"),
+    [
+        (evaluate, "--model MODEL --report out", {"tracing curves", "measuring slices", "measuring heads"}),
+        (compare, "MODEL majority --train train.jsonl --dev dev.jsonl", {"comparing slices", "comparing heads"}),
+    ],
+)
+def test_what_follows_classifying_shows_bars_too(tiny_model, tmp_path, monkeypatch, command, words, expected):
+    monkeypatch.chdir(tmp_path)
+    for name, seed in (("rows", 1), ("dev", 2), ("train", 3)):
+        write_rows(tmp_path / f"{name}.jsonl", make_rows(60, seed=seed, first=1000 * seed))
+    bars = {}
+
+    @contextmanager
+    def note(description, total):
+        bars[description] = [total, 0]
+
+        def advance(steps):
+            bars[description][1] += steps
+
+        yield advance
+
+    monkeypatch.setattr("evaluation.progress.show_progress", note)
+    words = [str(tiny_model) if word == "MODEL" else word for word in words.split()]
+    ran = CliRunner().invoke(command, [*words, "--data", "rows.jsonl", "--by", "source", "--replicates", "100"])
+    assert ran.exit_code == 0, ran.output
+    assert expected <= set(bars)
+    assert all(total == done > 0 for total, done in bars.values())
