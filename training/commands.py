@@ -17,6 +17,7 @@ from training.room import (
     unwinding_on_sigterm,
 )
 from twohands.errors import CheckpointError
+from twohands.interrupts import ending_on_interrupt
 
 if TYPE_CHECKING:
     from training.config import TrainConfig
@@ -132,7 +133,7 @@ def train(
     from training.export import export_checkpoint  # noqa: PLC0415, RUF100
     from training.loop import fit  # noqa: PLC0415, RUF100
 
-    with telling_full_disk(run_dir):
+    with ending_on_interrupt("the same command goes on from the last checkpoint"), telling_full_disk(run_dir):
         checkpoint = fit(chosen, taxonomy, splits, encoder, run_dir=run_dir, restart=restart or smoke)
     if not is_main:
         return

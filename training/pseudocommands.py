@@ -5,7 +5,7 @@ from typing import get_args
 
 import click
 
-from training.room import ending_on_interrupt
+from twohands.interrupts import ending_on_interrupt
 from twohands.runtimes import DEFAULT_RUNTIME, Runtime
 
 

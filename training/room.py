@@ -4,7 +4,6 @@ import errno
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -20,7 +19,6 @@ RUN_COPIES = 3 * 3 + 1
 EXPORT_COPIES = 4
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 _FULL_BYTES = 2**20
-_INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 
 def _nearest(folder: Path) -> Path:
@@ -134,23 +132,3 @@ def unwinding_on_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-@contextmanager
-def ending_on_interrupt(hint: str) -> Iterator[None]:
-    """End with one line and the code that shells know, where Ctrl-C is pressed.
-
-    Args:
-        hint: what becomes of what was done, after a semicolon.
-
-    Yields:
-        Nothing.
-
-    Raises:
-        SystemExit: Ctrl-C was pressed.
-    """
-    try:
-        yield
-    except KeyboardInterrupt:
-        sys.stderr.write(f"\ninterrupted; {hint}\n")
-        raise SystemExit(_INTERRUPTED) from None

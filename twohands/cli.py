@@ -12,6 +12,7 @@ import click
 
 from twohands import __version__
 from twohands.errors import FileReadError, MissingExtraError, TwoHandsError
+from twohands.interrupts import ending_on_interrupt
 from twohands.printable import make_printable
 from twohands.standard_streams import open_closed_streams, watch_stdout
 
@@ -72,6 +73,10 @@ def _missing(name: str, absent: str) -> click.Command:
 
 class _LazyGroup(click.Group):
     """Lists commands without importing them."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        with ending_on_interrupt():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx

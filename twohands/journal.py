@@ -231,7 +231,8 @@ class Journal:
         """Let go of the file; one that holds no answer is removed, since there is nothing to resume."""
         if self.done.n_items == 0:
             self.path.unlink(missing_ok=True)
-        self._stream.close()
+        with suppress(OSError):  # of a full disk, of which `append` told: its hint to go on was lost to a second error
+            self._stream.close()
 
     def recover(self, header: bytes) -> bool:
         """Count the whole lines, and cut off what a kill left after them.

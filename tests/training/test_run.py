@@ -309,6 +309,19 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_makes_way_for_other_s
 
 
 @pytest.mark.issue(3)
+def test_a_run_that_is_interrupted_says_what_becomes_of_it(write_run, tmp_path, monkeypatch):
+    def press(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("training.loop._train", press)
+    ended = CliRunner().invoke(train, [str(write_run())])
+    assert ended.exit_code == 130
+    assert ended.stderr.endswith("\ninterrupted; the same command goes on from the last checkpoint\n")
+    assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.issue(3)
 def test_what_a_run_is_is_written_whole_or_told_of(write_run, tmp_path, monkeypatch):
     path, run_dir = write_run(), tmp_path / "run"
     run_dir.mkdir()

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from twohands import __version__
-from twohands.cli import COMMANDS, GROUP, cli
+from twohands.cli import COMMANDS, GROUP, cli, main
 from twohands.manifest import load_manifest, write_manifest
 
 HEAVY = ["numpy", "onnxruntime", "tokenizers", "pydantic", "pyarrow", "rich", "torch", "transformers", "fastapi"]
@@ -162,6 +162,20 @@ def test_process_1_is_ended_by_a_signal_to_stop_whatever_it_does():
     # In a process of its own: one whose worker of pytest-xdist dies of a signal makes the others wait for ever.
     done = subprocess.run([sys.executable, "-c", _PROCESS_1], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (143, "")
+
+
+@pytest.mark.issue(3)
+def test_a_command_that_is_interrupted_ends_as_shells_know_it(monkeypatch, capsys):
+    """With 1, which is every error's, and "Aborted!"."""
+
+    def press():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(cli), "get_command", lambda *_: click.Command("wait", callback=press))
+    with pytest.raises(SystemExit) as ended:
+        main(["wait"])
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "\ninterrupted\n"
 
 
 def test_a_named_fault_is_one_message_and_exit_code_1(run, tmp_path):

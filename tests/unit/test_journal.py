@@ -1,13 +1,13 @@
 """A journal goes on after its last whole line, belongs to one run, and is never thrown away unasked."""
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from twohands.errors import FileWriteError, RunConflictError
-from twohands.journal import check_output, hold_output, journal_path, open_journal, open_whole
+from twohands.journal import LATER, check_output, hold_output, journal_path, open_journal, open_whole
 
 RUN = {"model": {"sha256": "m"}, "inputs": [["a.jsonl", "d"]], "thresholds": {}}
 ANSWERS = [{"id": "0", "text": "\ud800 caf\u00e9"}, {"id": "1", "error": {"code": "missing_text"}}, {"id": "2"}]
@@ -105,6 +105,26 @@ def test_finishing_gives_the_output_and_removes_the_journal(output):
     journal.close()
     assert output.read_bytes().count(b"\n") == 3
     assert [path.name for path in output.parent.iterdir()] == ["out.jsonl"]
+
+
+@pytest.mark.issue(3)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is full is a device of Linux")
+def test_of_a_full_disk_it_is_told_that_the_command_goes_on(output):
+    """The journal was closed by a second error, which took the place of the first and its hint."""
+
+    def run_out():
+        with closing(open_journal(output, RUN, overwrite=False)) as journal:
+            journal.append(ANSWERS[:1])
+            full = os.open("/dev/full", os.O_WRONLY)
+            os.dup2(full, journal._stream.fileno())
+            os.close(full)
+            journal.append(ANSWERS[1:])
+
+    with pytest.raises(FileWriteError) as told:
+        run_out()
+    assert str(told.value).endswith(LATER)
+    with closing(open_journal(output, RUN, overwrite=False)) as journal:
+        assert journal.done.n_items == 1
 
 
 @pytest.mark.parametrize(

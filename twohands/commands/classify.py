@@ -27,6 +27,7 @@ from twohands.commands.classify_checks import (
     parse_thresholds,
 )
 from twohands.commands.classify_summary import open_summaries, sum_up_answers, tell_summary, write_summary
+from twohands.interrupts import INTERRUPTED
 from twohands.printable import make_printable
 from twohands.runtimes import DEFAULT_RUNTIME, Runtime
 from twohands.standard_streams import PIPE_CLOSED, drop_stdout
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from twohands.outputs import Column, Format
 
 _MOST_FAULTS_SHOWN = 20
-_INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 
 def _describe_run(inputs: list[Path] | None, **options: object) -> dict[str, object]:
@@ -378,7 +378,7 @@ def command(
         is_resumable = output is not None and files not in {(), (Path("-"),)}
         hint = "; the same command goes on from here" if is_resumable else ""
         click.echo(f"\ninterrupted{hint}", err=True)
-        code = _INTERRUPTED
+        code = INTERRUPTED
     except BrokenPipeError:
         drop_stdout()
         code = PIPE_CLOSED
