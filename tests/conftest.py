@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -12,7 +13,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_OFFLINE"] = "1"
 
 # What a person keeps in their own data folder is none of a test's business.
-os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="twohands-tests-")
+DATA_HOME = os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="twohands-tests-")
 os.environ.pop("TWOHANDS_SERVE_CORRECTIONS", None)
 
 # Tests run side by side, on tiny matrices. Two threads of one process that wait for each other spin, and take the CPU
@@ -39,6 +40,10 @@ def pytest_collection_finish():
     gc.freeze()
     gc.enable()
     gc.set_threshold(50_000, 20)
+
+
+def pytest_unconfigure():
+    shutil.rmtree(DATA_HOME, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
