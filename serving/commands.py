@@ -12,9 +12,7 @@ from pydantic import ValidationError
 
 from serving.environment import PREFIX, describe_unknown
 from serving.logs import set_up_logs
-from serving.server import run_server
 from serving.settings import PATTERNS, LogFormat, LogLevel, ServeSettings
-from serving.supervisor import run_workers
 from twohands.errors import ConfigError
 from twohands.paragraphs import LIMIT_CHARS
 from twohands.printable import make_printable
@@ -135,4 +133,12 @@ def serve(**options: Any) -> None:  # noqa: ANN401 - checked by ServeSettings
     if unknown := describe_unknown(os.environ, known):
         set_up_logs(level=settings.log_level, log_format=settings.log_format)
         _LOGGER.warning("%s", unknown)
-    (run_server if settings.workers == 1 else run_workers)(settings, announce)
+    # A second of imports, which neither --help nor a refused option waits for.
+    if settings.workers == 1:
+        from serving.server import run_server
+
+        run_server(settings, announce)
+    else:
+        from serving.supervisor import run_workers
+
+        run_workers(settings, announce)

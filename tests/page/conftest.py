@@ -6,9 +6,14 @@ import pytest
 from serving.keys import make_key, write_keys
 from serving.settings import ServeSettings
 from tests.page.support import PATIENCE_S, find_chromium, watch
-from tests.serving.running import run_server
+from tests.serving.running import leave_out_of_starts, run_server
 from twohands.classifier import Classifier
 from twohands.locate import find_model
+
+
+@pytest.fixture(autouse=True)
+def fast_starts(request, monkeypatch):
+    leave_out_of_starts(request, monkeypatch)
 
 
 # Of the package, not the session: while Playwright runs, no other loop can, and other tests have loops of their own.

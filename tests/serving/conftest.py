@@ -7,6 +7,7 @@ import pytest
 
 from serving.app import create_app
 from serving.settings import ServeSettings
+from tests.serving.running import leave_out_of_starts
 from tests.serving.support import open_client
 from twohands import client as client_module
 from twohands import client_async
@@ -16,6 +17,11 @@ from twohands.classifier import Classifier
 @pytest.fixture(scope="session")
 def anyio_backend():
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def fast_starts(request, monkeypatch):
+    leave_out_of_starts(request, monkeypatch)
 
 
 @pytest.fixture(scope="session")

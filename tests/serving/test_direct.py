@@ -28,6 +28,7 @@ async def test_what_is_asked_most_goes_past_the_router(app, client):
 
 
 @pytest.mark.issue(5)
+@pytest.mark.whole_start
 async def test_the_first_request_makes_no_routes_ready(client, monkeypatch):
     make, made = TypeAdapter.__init__, []
 

@@ -26,7 +26,7 @@ from twohands.classifier import Classifier
 from twohands.known import KEY, PARITY_NAME
 from twohands.manifest import MANIFEST_NAME, Manifest, write_manifest
 
-pytestmark = pytest.mark.issue(5)
+pytestmark = [pytest.mark.issue(5), pytest.mark.whole_start]
 
 
 class Ring:

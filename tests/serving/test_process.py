@@ -106,6 +106,17 @@ def test_options_that_contradict_each_other_are_refused(tiny_model):
     assert isinstance(ended.exception, ConfigError)
 
 
+@pytest.mark.issue(5)
+def test_neither_help_nor_a_refused_option_waits_for_the_server_to_be_imported():
+    code = (
+        "import sys; from click.testing import CliRunner; from serving.commands import serve;"
+        "ended = [CliRunner().invoke(serve, words).exit_code for words in (['--help'], ['--max-inputs', '0'])];"
+        "print(ended, {'fastapi', 'numpy', 'onnxruntime', 'uvicorn'} & set(sys.modules))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "[0, 2] set()\n"
+
+
 @pytest.mark.parametrize("arguments", [["--port", "65536"], ["--port", "x"], ["--threads", "0"], ["--max-input", "1"]])
 def test_wrong_options_are_refused_by_the_command_line(arguments):
     assert invoke(*arguments).exit_code == 2
@@ -123,7 +134,7 @@ def test_wrong_options_are_refused_by_the_command_line(arguments):
 )
 @pytest.mark.parametrize("number", ["inf", "nan"])
 def test_no_time_is_without_end(option, field, number, tiny_model, monkeypatch):
-    monkeypatch.setattr("serving.commands.run_server", lambda *_: pytest.fail("it serves"))
+    monkeypatch.setattr("serving.server.run_server", lambda *_: pytest.fail("it serves"))
     variable = f"TWOHANDS_SERVE_{option[2:].replace('-', '_').upper()}"
     for ended in (
         invoke(option, number),
@@ -139,7 +150,7 @@ def test_no_time_is_without_end(option, field, number, tiny_model, monkeypatch):
 
 def test_a_misspelt_variable_is_told_once_at_the_start_and_changes_nothing(monkeypatch, capsys):
     served = []
-    monkeypatch.setattr("serving.commands.run_server", lambda settings, _: served.append(settings))
+    monkeypatch.setattr("serving.server.run_server", lambda settings, _: served.append(settings))
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     unknown = {

@@ -1,8 +1,10 @@
 """Fixtures of the training room: a tiny encoder, a few rows, and a config that fits both."""
 
 import json
+import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -20,6 +22,13 @@ def _quiet_libraries():
         warnings.filterwarnings("ignore", message=".*null_placement.*", category=FutureWarning)
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_search_for_garbage(monkeypatch):
+    """Each run looks through all that other tests have imported here, some times, to free memory of devices."""
+    if "accelerate.utils.memory" in sys.modules:
+        monkeypatch.setattr("accelerate.utils.memory.gc", SimpleNamespace(collect=lambda: 0))
 
 
 @pytest.fixture(scope="session")
