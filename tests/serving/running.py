@@ -1,4 +1,4 @@
-"""Runs a real server on a free port in a thread, for clients that know nothing of ASGI; and services that start fast."""
+"""Runs a real server on a free port in a thread, for clients that know nothing of ASGI; and how services start fast."""
 
 import signal
 import threading
