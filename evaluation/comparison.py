@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from evaluation.deciders import Decisions
 from evaluation.progress import show_each
 from evaluation.rows import HeadRows, Sample, macro_over, subtract
 from evaluation.slices import count_slice, split_rows
-from evaluation.swaps import swap_documents
+from evaluation.swaps import swap_accuracy, swap_f1
 from twohands.bounds import FEWEST_GROUPS, DrawnFigure, bound_head
 from twohands.errors import TaxonomyMismatchError
 from twohands.examples import Example
@@ -103,19 +104,16 @@ def _bootstrap_p(differences: Floats) -> tuple[float, bool]:
     return min(1.0, 2 * (n_beyond + 1) / (len(defined) + 1)), n_beyond == 0
 
 
-def _set_apart(of: Measure, a: Sample, b: Sample, *, sides: Sequence[DrawnFigure], n_groups: int) -> Json:
+def _set_apart(
+    of: Measure, a: Sample, b: Sample, *, sides: Sequence[DrawnFigure], n_groups: int, swaps: Mapping[str, object]
+) -> Json:
     """Both sides and A minus B; no p where the difference has no interval."""
-    difference: Json = {**subtract(of, a, b, n_groups=n_groups), "p": None, "p_is_least": None}
+    difference: Json = {**subtract(of, a, b, n_groups=n_groups), "p": None, "p_is_least": None, "p_by_swaps": None}
     if difference["low"] is not None:
         drawn = of(a.drawn, whole=a.whole) - of(b.drawn, whole=b.whole)
         difference["p"], difference["p_is_least"] = _bootstrap_p(drawn)
+        difference["p_by_swaps"] = swaps["p"]
     return {"a": sides[0], "b": sides[1], "difference": difference}
-
-
-def _compare_over(labels: npt.NDArray[np.int64], a: Sample, b: Sample) -> Json:
-    """Macro-F1 over some labels."""
-    of = macro_over(labels)
-    return _set_apart(of, a, b, sides=[a.macro(of), b.macro(of)], n_groups=a.n_rarest)
 
 
 def _f1_of(number: int) -> Measure:
@@ -145,33 +143,60 @@ def compare_rows(a: HeadRows, b: HeadRows, *, n_replicates: int, seed: int) -> J
 
     Returns:
         `macro_f1`, `accuracy` and per label `f1` as `{"a", "b", "difference"}`, sides as `bound_head` has them. The
-        difference is A minus B, with interval and bootstrap p-value (`p_is_least`: no draws of this number give a lower
-        one), which are None where the figure of no draw differs and from fewer than 5 documents, for F1 from fewer that
-        have the label, for macro-F1 from fewer that have the rarest. `mcnemar`, `swaps` as `swap_documents` has it,
-        `n`, `n_groups`.
+        difference is A minus B, with interval, bootstrap p-value (`p_is_least`: no draws of this number give a lower
+        one) and `p_by_swaps` (see `swap_counts`), which are None where the figure of no draw differs and from fewer
+        than 5 documents, for F1 from fewer that have the label, for macro-F1 from fewer that have the rarest.
+        `mcnemar`, `swaps` of macro-F1 as `swap_f1` has it, `n`, `n_groups`.
     """
     weights = a.draw(n_replicates=n_replicates, seed=seed)
     samples = Sample.of(a, weights), Sample.of(b, weights)
-    counted = [rows.count() for rows in (a, b)]
+    counted = a.count(), b.count()
     measured: list[Any] = [bound_head(a.head, counts, weights) for counts in counted]
+    swap = partial(swap_f1, *counted, n_replicates=n_replicates, seed=seed)
+    swaps, right = swap(), swap_accuracy(*counted, n_replicates=n_replicates, seed=seed)
 
-    def set_apart(of: Measure, sides: Sequence[DrawnFigure], n_groups: int) -> Json:
-        return _set_apart(of, *samples, sides=sides, n_groups=n_groups)
+    def set_apart(of: Measure, sides: Sequence[DrawnFigure], n_groups: int, swaps: Json) -> Json:
+        return _set_apart(of, *samples, sides=sides, n_groups=n_groups, swaps=swaps)
 
     return {
         "n": len(a.groups),
         "n_groups": a.n_groups,
-        "macro_f1": set_apart(macro_f1, [side["macro_f1"] for side in measured], samples[0].n_rarest),
-        "accuracy": set_apart(accuracy, [side["accuracy"] for side in measured], a.n_groups),
+        "macro_f1": set_apart(macro_f1, [side["macro_f1"] for side in measured], samples[0].n_rarest, swaps),
+        "accuracy": set_apart(accuracy, [side["accuracy"] for side in measured], a.n_groups, right),
         "mcnemar": _test_rows(a, b),
-        "swaps": swap_documents(*counted, n_replicates=n_replicates, seed=seed),
+        "swaps": swaps,
         "labels": {
             name: {
-                "f1": set_apart(_f1_of(number), [side["labels"][name]["f1"] for side in measured], n_with),
+                "f1": set_apart(
+                    _f1_of(number), [side["labels"][name]["f1"] for side in measured], n_with, swap([number])
+                ),
                 "support": int(np.sum(a.truth[:, number] == 1)),
             }
             for number, (name, n_with) in enumerate(zip(a.head.label_names, samples[0].n_with, strict=True))
         },
+    }
+
+
+def _compare_slice(
+    labels: npt.NDArray[np.int64],
+    counted: tuple[Counts, Counts],
+    samples: tuple[Sample, Sample],
+    *,
+    n_replicates: int,
+    seed: int,
+) -> Json:
+    """Macro-F1 over the labels that occur, None where none does, and accuracy; `counted` by document."""
+    of, macro = macro_over(labels), None
+    if len(labels):
+        swaps = swap_f1(*counted, labels.tolist(), n_replicates=n_replicates, seed=seed)
+        sides = [side.macro(of) for side in samples]
+        macro = _set_apart(of, *samples, sides=sides, n_groups=samples[0].n_rarest, swaps=swaps)
+    right = swap_accuracy(*counted, n_replicates=n_replicates, seed=seed)
+    shares = [side.rate(accuracy) for side in samples]
+    n_groups = samples[0].n_groups
+    return {
+        "macro_f1": macro,
+        "accuracy": _set_apart(accuracy, *samples, sides=shares, n_groups=n_groups, swaps=right),
     }
 
 
@@ -216,10 +241,7 @@ def compare_slices(
             heads[name] = {
                 "n": len(of_a.groups),
                 "n_groups": of_a.n_groups,
-                "macro_f1": _compare_over(occurs, *samples) if len(occurs) else None,
-                "accuracy": _set_apart(
-                    accuracy, *samples, sides=[side.rate(accuracy) for side in samples], n_groups=of_a.n_groups
-                ),
+                **_compare_slice(occurs, (of_a.count(), of_b.count()), samples, n_replicates=n_replicates, seed=seed),
                 "mcnemar": _test_rows(of_a, of_b),
             }
         slices[value] = {**count_slice(examples, has_value), "heads": heads}

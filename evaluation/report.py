@@ -12,7 +12,6 @@ from evaluation.tables import (
     never_abstains,
     say_calibration,
     say_checked,
-    show_bootstrap_p,
     show_figure,
     show_number,
     show_p,
@@ -76,7 +75,6 @@ def make_environment() -> Any:  # noqa: ANN401 - jinja2's Environment, imported 
     environment.filters["labels"] = list_labels
     environment.filters["number"] = show_number
     environment.filters["p"] = show_p
-    environment.filters["bootstrap_p"] = show_bootstrap_p
     environment.filters["breakable"] = _let_wrap
     environment.globals["explain_gaps"] = explain_gaps
     environment.globals["most_drawn"] = MOST_DRAWN

@@ -1,6 +1,5 @@
 """Owns how figures look in a terminal: 80 columns, each figure with its interval."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -125,20 +124,6 @@ def show_p(p: float | None) -> str:
     if p is None:
         return "-"
     return "<.001" if p < 0.001 else show_number(p)
-
-
-def show_bootstrap_p(difference: Mapping[str, Any]) -> str:
-    """Write the p of a difference: `≤.002` where all draws lie on one side, since more draws might give less.
-
-    Args:
-        difference: of the object that `compare --json` prints.
-
-    Returns:
-        As `show_p`.
-    """
-    if not difference["p_is_least"]:
-        return show_p(difference["p"])
-    return "≤" + show_number(math.ceil(difference["p"] * 1000) / 1000)  # never below the number that it bounds
 
 
 def make_table(*headings: str) -> Table:
@@ -266,7 +251,7 @@ def say_better(head: Mapping[str, Any]) -> str:
 
 
 def say_swaps(swaps: Mapping[str, Any]) -> str:
-    """Say what the test by swaps rests on.
+    """Say how many documents tell the two apart, which alone a swap changes.
 
     Args:
         swaps: of a head of the object that `compare --json` prints.
@@ -275,7 +260,7 @@ def say_swaps(swaps: Mapping[str, Any]) -> str:
         A sentence without its stop.
     """
     n, plural = swaps["n_differ"], "" if swaps["n_differ"] == 1 else "s"
-    return f"A and B differ in {n:,} document{plural}; p of macro-F1 by swapping them {show_p(swaps['p'])}"
+    return f"A and B differ in {n:,} document{plural}"
 
 
 def _print_compared_slices(console: Console, column: str, slices: Json) -> None:
@@ -291,7 +276,7 @@ def _print_compared_slices(console: Console, column: str, slices: Json) -> None:
                 a, b = show_number(figures["a"]["value"]), show_number(figures["b"]["value"])
                 apart = figures["difference"]
                 counts = (str(head["n"]), str(head["n_groups"]))
-                cells = (a, b, show_figure(apart, is_signed=True), show_bootstrap_p(apart))
+                cells = (a, b, show_figure(apart, is_signed=True), show_p(apart["p_by_swaps"]))
                 table.add_row(show_text(_name_slice(value, MIN_ROWS)), *counts, *cells)
                 shown.append(apart)
         console.print(table)
@@ -303,7 +288,7 @@ def _show_apart(part: Json, *, is_defined: bool) -> list[str]:
     if not is_defined:
         return ["-"] * 4
     values = [show_number(part[side]["value"]) for side in ("a", "b")]
-    return [*values, show_figure(part["difference"], is_signed=True), show_bootstrap_p(part["difference"])]
+    return [*values, show_figure(part["difference"], is_signed=True), show_p(part["difference"]["p_by_swaps"])]
 
 
 def print_comparison(report: Json) -> None:
@@ -348,10 +333,9 @@ def print_comparison(report: Json) -> None:
     console.print()
     console.print(
         show_text(
-            "The verdict of a head asks both the interval and the p by swaps, which trades answers of whole groups. "
-            "The p in the tables is the bootstrap's, which draws whole groups; McNemar takes rows as independent. "
-            "None is adjusted for the number of lines, and the bootstrap's is too small where fewer than 50 documents "
-            "are drawn, in slices too."
+            "p in the tables: how often a figure differs as much where A and B trade their answers in whole groups. "
+            "The verdict of a head asks both its interval and its p; where an interval lies beyond 0 and p is above "
+            ".05, few groups differ. McNemar takes rows as independent. No p is adjusted for the number of lines."
         )
     )
     _print_notes(console, report)

@@ -109,7 +109,8 @@ class Agreement:
     They are of `n` items from `n_groups` documents; `n_rarest` of these have the rarest label of the first set, and
     `n_departing` are those of `count_departing`, by either set. `counted` holds, by share, what each document counts to
     it, shape `(n_groups,)`; `either` likewise, by label, the items that one of the sets gives it, and `true` those that
-    the first set does.
+    the first set does. `confusion` holds the items by document and the labels of both, shape `(n_groups, n_labels,
+    n_labels)`.
     """
 
     n: int
@@ -121,6 +122,7 @@ class Agreement:
     counted: Mapping[str, Floats]
     either: Mapping[str, Floats]
     true: Mapping[str, Floats]
+    confusion: Floats
 
     def figure(self, values: Floats) -> DrawnFigure | None:
         """One figure of these items, as `figure_of`."""
@@ -249,4 +251,5 @@ def compare_codes(
         counted,
         {label: either[:, place] for place, label in enumerate(labels)},
         {label: true[:, place] for place, label in enumerate(labels)},
+        confusion,
     )

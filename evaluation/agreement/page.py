@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from evaluation.agreement.tables import TITLES, say_verdict
+from evaluation.agreement.tables import TITLES, say_swaps, say_verdict
 from evaluation.forest import draw_forest
 from evaluation.report import make_environment
 
@@ -55,5 +55,5 @@ def render_page(report: Mapping[str, Any]) -> str:
         for name, part in report["variables"].items()
     }
     environment = make_environment()
-    environment.globals |= {"say_verdict": say_verdict, "titles": TITLES}
+    environment.globals |= {"say_swaps": say_swaps, "say_verdict": say_verdict, "titles": TITLES}
     return str(environment.get_template(_TEMPLATE).render(report=report, plots=plots)) + "\n"

@@ -5,7 +5,8 @@ from typing import Any
 
 from rich.console import Console
 
-from evaluation.tables import WIDTH, make_table, show_figure, show_number, show_text
+from evaluation.swaps import BOLDEST_P, FEWEST_DIFFERING
+from evaluation.tables import WIDTH, make_table, show_figure, show_number, show_p, show_text
 
 Json = Mapping[str, Any]
 TITLES = {
@@ -24,7 +25,7 @@ def say_verdict(model: Json) -> str:
         model: the part of a report; its people could be set against the rest.
 
     Returns:
-        A sentence, by the interval of the difference in kappa.
+        A sentence, by the interval of the difference in kappa and p of the same by swaps of documents.
     """
     apart = model["model_minus_person"]
     if apart is None:
@@ -39,11 +40,28 @@ def say_verdict(model: Json) -> str:
         return "All codes that are compared are the same label, so kappa is not defined and nobody is further off."
     if difference["low"] is None:
         return "No interval tells whether the model is further from the people than they are from one another."
-    if difference["high"] < 0:
-        return "The model is further from the people than they are from one another."
-    if difference["low"] > 0:
-        return "The model is nearer to the people than they are to one another."
+    if not difference["low"] <= 0 <= difference["high"]:
+        swaps = model["swaps"]
+        if swaps["n_differ"] < FEWEST_DIFFERING:
+            return f"Model and people differ in {swaps['n_differ']} documents, too few to tell who is further off."
+        if swaps["p"] <= BOLDEST_P:
+            if difference["high"] < 0:
+                return "The model is further from the people than they are from one another."
+            return "The model is nearer to the people than they are to one another."
     return "That the model is further from the people than they are from one another is not shown."
+
+
+def say_swaps(swaps: Json) -> str:
+    """Say what the test by swaps of documents rests on, which the verdict asks beside the interval.
+
+    Args:
+        swaps: of the model's part of a report.
+
+    Returns:
+        A sentence.
+    """
+    n, plural = swaps["n_differ"], "" if swaps["n_differ"] == 1 else "s"
+    return f"Model and people differ in {n:,} document{plural}; p of kappa by swapping them {show_p(swaps['p'])}."
 
 
 def _print_side_by_side(console: Console, part: Json) -> None:
@@ -114,6 +132,8 @@ def print_agreement(report: Json) -> None:
         _print_side_by_side(console, part)
         if part["model"] is not None:
             console.print(show_text(say_verdict(part["model"]), "bold"))
+            if part["model"]["swaps"] is not None:
+                console.print(show_text(say_swaps(part["model"]["swaps"])))
             found = part["model"]["stand_in"]
             if found is not None:
                 test = f"alternative-annotator test, epsilon {found['epsilon']:g}, items taken as independent"

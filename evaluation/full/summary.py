@@ -10,7 +10,7 @@ from evaluation.checklist.measure import count_held
 from evaluation.dataset import HALVED
 from evaluation.full.parts import BASELINE, BEHAVIOUR, FIGURES, PEOPLE, Part
 from evaluation.robustness.show import say_draws, show_sd
-from evaluation.tables import list_labels, never_abstains, say_calibration, show_bootstrap_p, show_figure, show_number
+from evaluation.tables import list_labels, never_abstains, say_calibration, show_figure, show_number, show_p
 
 Json = Mapping[str, Any]
 _BRACKETS = "In brackets: 95% intervals"
@@ -126,7 +126,7 @@ def _summarise_baselines(parts: Sequence[Part], found: Sequence[Json]) -> Sectio
             head,
             show_figure(compared["macro_f1"]["b"]),
             show_figure(compared["macro_f1"]["difference"], is_signed=True),
-            show_bootstrap_p(compared["macro_f1"]["difference"]),
+            show_p(compared["macro_f1"]["difference"]["p_by_swaps"]),
         )
         for part, each in zip(parts, found, strict=True)
         for head, compared in each["heads"].items()
@@ -135,7 +135,7 @@ def _summarise_baselines(parts: Sequence[Part], found: Sequence[Json]) -> Sectio
     own = ", ".join(f"{head} {show_figure(part['macro_f1']['a'])}" for head, part in first["heads"].items())
     lead = (
         f"On the same {first['n']} rows of {first['data']['n_groups']} documents, where the model has {own}. "
-        f"{_BRACKETS} and p of the difference, by a paired bootstrap over documents"
+        f"{_BRACKETS}, by a paired bootstrap over documents, and p of the difference, by swapping documents"
         f"{'; p is not adjusted for the number of baselines and heads.' if len(rows) > 1 else '.'}"
     )
     # `compare` was called with --data as its --dev: its own words would blame the reader for what was given (#6).

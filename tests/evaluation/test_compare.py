@@ -11,15 +11,23 @@ import pytest
 from click.testing import CliRunner
 
 from evaluation.compare_command import compare, describe_learnt
-from evaluation.comparison import _bootstrap_p, compare_rows, mcnemar_exact, reorder_labels, share_heads
+from evaluation.comparison import (
+    _bootstrap_p,
+    compare_rows,
+    compare_slices,
+    mcnemar_exact,
+    reorder_labels,
+    share_heads,
+)
 from evaluation.linear import GRID
 from evaluation.progress import tell_stage
 from evaluation.rows import TOO_FEW_GROUPS, HeadRows
-from evaluation.swaps import swap_documents
+from evaluation.swaps import swap_f1
 from evaluation.tables import say_better, say_swaps
 from tests.evaluation.support import make_rows, write_rows
 from tests.support.tiny import build_tiny_model
 from twohands import errors
+from twohands.examples import Example
 from twohands.hashing import sha256_of_file
 from twohands.manifest import load_manifest
 from twohands.metrics import draw_weights
@@ -114,7 +122,7 @@ def test_no_side_is_called_better_by_five_documents_that_differ(taxonomy):
         assert compared["macro_f1"]["difference"]["low"] > 0  # the interval alone would say so of four
         assert compared["swaps"] == {"n_differ": n, "p": 2.0 ** (1 - n)}
         assert say_better(compared).startswith(told)
-        assert say_swaps(compared["swaps"]).startswith(f"A and B differ in {n} documents; ")
+        assert say_swaps(compared["swaps"]) == f"A and B differ in {n} documents"
     mirrored = compare_rows(*differing(taxonomy, coins=[1] * 6), n_replicates=1000, seed=0)
     assert say_better(mirrored) == "B is better by macro-F1"
 
@@ -141,10 +149,40 @@ def test_swaps_of_single_rows_are_mcnemars_test_where_labels_weigh_alike(taxonom
             side = 1 if place < n_only_a else 0  # who is wrong, of each label alike
             given[side][place] = (truth[place] + 1) % 3
         rows = [head_rows(taxonomy, truth, of_side, [f"d{number}" for number in range(300)]) for of_side in given]
-        swaps = swap_documents(*(side.count() for side in rows), n_replicates=4000, seed=0)
+        swaps = swap_f1(*(side.count() for side in rows), n_replicates=4000, seed=0)
         assert swaps["n_differ"] == n_only_a + n_only_b
         assert swaps["p"] == pytest.approx(mcnemar_exact(n_only_a, n_only_b), rel=0.5, abs=0.01)
-    assert swap_documents(rows[0].count(), rows[0].count(), n_replicates=10, seed=0) == {"n_differ": 0, "p": 1}
+    assert swap_f1(rows[0].count(), rows[0].count(), n_replicates=10, seed=0) == {"n_differ": 0, "p": 1}
+
+
+@pytest.mark.issue(6)
+def test_p_of_each_figure_knows_how_few_documents_differ_in_it(taxonomy):
+    truth = np.arange(120) % 3
+    groups = [f"d{number // 3}" for number in range(120)]
+    wrong = np.where((truth == 2) & (np.arange(120) < 12), 1, truth)  # in four documents
+    worse = np.where((truth == 2) & (np.arange(120) < 90), 1, truth)  # in thirty
+    a, b, c = (head_rows(taxonomy, truth, given, groups) for given in (truth, wrong, worse))
+    four, thirty = (compare_rows(a, other, n_replicates=1000, seed=0) for other in (b, c))
+    names = taxonomy.heads[0].label_names
+    for compared, p in ((four, 1 / 8), (thirty, 1 / 1001)):
+        figures = [compared["macro_f1"], compared["accuracy"], *(compared["labels"][name]["f1"] for name in names[1:])]
+        assert [figure["difference"]["p_by_swaps"] for figure in figures] == [pytest.approx(p)] * 4
+        assert compared["labels"][names[0]]["f1"]["difference"]["p_by_swaps"] is None  # nothing differs
+    assert four["accuracy"]["difference"]["low"] > 0  # the interval alone would call A better
+
+
+@pytest.mark.issue(6)
+def test_slices_of_few_documents_show_no_difference_by_chance(taxonomy):
+    share = {"p": 0.0, "p_by_swaps": 0.0}
+    head = taxonomy.heads[0].name
+    examples = [Example(f"{n}", "a text", {head: ("neutral",)}, "one", f"d{n}") for n in range(30)]
+    for n_ones in range(9):  # of eight coins
+        a, b = differing(taxonomy, coins=[1] * n_ones + [0] * (8 - n_ones), n=30)
+        slices = compare_slices(examples, {head: a}, {head: b}, "source", n_replicates=500, seed=0)
+        difference = slices["one"]["heads"][head]["accuracy"]["difference"]
+        for key in share:
+            share[key] += comb(8, n_ones) / 256 * (difference[key] is not None and difference[key] <= 0.05)
+    assert share["p_by_swaps"] <= 0.05 < share["p"]
 
 
 def test_few_documents_show_no_difference_however_many_rows(taxonomy, tiny_model, files, tmp_path):
@@ -209,7 +247,7 @@ def test_a_model_against_itself_differs_in_nothing_and_proves_nothing(tiny_model
     report = run_json(tiny_model, tiny_model, "--data", files["data"])
     for head in report["heads"].values():
         parts = [head["macro_f1"], head["accuracy"], *(label["f1"] for label in head["labels"].values())]
-        nothing = dict.fromkeys(("low", "high", "p", "p_is_least"))
+        nothing = dict.fromkeys(("low", "high", "p", "p_is_least", "p_by_swaps"))
         assert [part["difference"] for part in parts] == [{"value": 0, **nothing}] * len(parts)
         assert head["mcnemar"] == {"only_a_right": 0, "only_b_right": 0, "p": 1}
 
@@ -269,7 +307,7 @@ def test_tables_fit_eighty_columns(tiny_model, files):
     assert outcome.exit_code == 0
     assert max(map(len, outcome.stdout.splitlines())) <= 80
     assert "A is better by macro-F1" in outcome.stdout
-    assert "too small where fewer than 50 documents are drawn" in " ".join(outcome.stdout.split())
+    assert "where an interval lies beyond 0 and p is above .05, few groups differ" in " ".join(outcome.stdout.split())
 
 
 @pytest.mark.parametrize("given", [[], ["train"], ["dev"]])
