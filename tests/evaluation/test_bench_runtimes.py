@@ -139,8 +139,8 @@ def test_our_second_runtime_is_raced_among_the_engines(tiny_model):
 @pytest.mark.usefixtures("openvino")
 def test_speed_by_openvino_has_no_ceiling_of_another_runtime(tiny_model, tmp_path, monkeypatch):
     monkeypatch.setattr("evaluation.bench.speed._N_COLD_STARTS", 2)
-    words = ("--model", tiny_model, "--length", 8, "--threads", 1, "--n-texts", 8, "--seconds", 0.05, "--report", tmp_path)
-    assert "ceiling" not in run(bench, "speed", "--runtime", "openvino", *words)
+    words = ("--model", tiny_model, "--length", 8, "--threads", 1, "--n-texts", 8, "--seconds", 0.05)
+    assert "ceiling" not in run(bench, "speed", "--runtime", "openvino", *words, "--report", tmp_path)
     report = json.loads((tmp_path / "speed.json").read_text(encoding="utf-8"))
     assert report["runtime"].startswith("openvino ")
     assert report["ceiling"] is None
