@@ -49,6 +49,7 @@ from twohands.taxonomy import Head, ProblemType, Taxonomy
 from twohands.values import NAMES, is_name, read_names, read_whole
 
 NOT_LABELLED = -100.0
+_TRUTHS = ("True", "False", "TRUE", "FALSE")  # as pandas and spreadsheets write them into CSV
 
 Labels = npt.NDArray[np.float32]
 
@@ -170,10 +171,12 @@ def read_rows(path: Path, faults: list[str], *, columns: Collection[str] | None 
 
 
 def _spell(value: object, head: Head) -> object:
-    """A label that is written as a whole number, or as pandas writes it beside empty cells, 1.0, as its word."""
+    """A label that is written as a value, as its word: a whole number, 1.0 as pandas has it, a truth value."""
+    if isinstance(value, bool) or value in _TRUTHS:
+        word = str(value).lower()  # of `true` and `false` alone: whether it means `1` or `yes`, only the user knows
+        return word if word in head.label_names else value
     whole = value if value in head.label_names else read_whole(value)
-    is_label = isinstance(whole, int | str) and not isinstance(whole, bool) and str(whole) in head.label_names
-    return str(whole) if is_label else value
+    return str(whole) if isinstance(whole, int | str) and str(whole) in head.label_names else value
 
 
 def as_words(value: object, head: Head) -> tuple[str, ...]:
@@ -181,7 +184,7 @@ def as_words(value: object, head: Head) -> tuple[str, ...]:
 
     Args:
         value: of a cell that is not open. One word for a one-of head; a list, or words joined by `|`, for an any-of
-            head, `-` for none. A label that is a whole number may stand as one.
+            head, `-` for none. A label that is a whole number, `true` or `false` may stand as one.
         head: which head.
 
     Returns:

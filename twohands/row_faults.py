@@ -169,12 +169,16 @@ def tell_unknown(head: str, word: object, names: tuple[str, ...], *, are_several
     Returns:
         One line that names the labels, and the likeliest of them where the word is like one, or all that it holds.
     """
-    is_nothing = is_empty_cell(str(word))  # as pandas may write a cell without a label, NaN among them
-    if isinstance(word, int | float) and not isinstance(word, bool) and not is_nothing:
+    # As pandas may write a cell without a label, NaN among them.
+    is_nothing = is_empty_cell(str(word)) or (isinstance(word, str) and not word.strip())
+    if isinstance(word, int | float) and not is_nothing:
         if any(name.isdecimal() for name in names):
             return f"{head} {word!r} is none of {', '.join(names)}"
-        return f"{head} {word!r} is a number, expected one of the words {', '.join(names)}; write which it stands for"
+        kind = "true or false" if isinstance(word, bool) else "a number"
+        return f"{head} {word!r} is {kind}, expected one of the words {', '.join(names)}; write which it stands for"
     meant = ""
+    if isinstance(word, list | tuple) and not are_several:
+        meant = "; the head is one-of: write one word, not a list"
     if isinstance(word, str):
         meant = (are_several and suggest_bars(word, names)) or suggest(word, names)
     if is_nothing and not meant:

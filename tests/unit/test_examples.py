@@ -378,6 +378,21 @@ def test_labels_that_are_numbers_may_be_written_as_such():
 
 
 @pytest.mark.issue(3)
+@pytest.mark.parametrize("written", ['{"text": "%s", "spam": %s}', '"%s",%s'])
+def test_the_labels_true_and_false_may_be_written_as_truth_values(tmp_path, written):
+    labels = [{"name": word, "description": f"It is {word}."} for word in ("true", "false")]
+    taxonomy = Taxonomy.model_validate(
+        {"heads": [{"name": "spam", "problem_type": "single_label_classification", "labels": labels}]}
+    )
+    is_json = written.startswith("{")
+    words = ("true", "false") if is_json else ("True", "FALSE")  # as pandas and spreadsheets write them
+    lines = [*([] if is_json else ["text,spam"]), *(written % (f"{TEXT} {word}", word) for word in words)]
+    path = tmp_path / ("a.jsonl" if is_json else "a.csv")
+    path.write_text("\n".join(lines), encoding="utf-8")
+    assert [example.labels["spam"] for example in load_examples([path], taxonomy)] == [("true",), ("false",)]
+
+
+@pytest.mark.issue(3)
 def test_labels_as_other_tools_export_them_are_told_of_with_what_to_write(taxonomy):
     """Label Studio writes several choices as an object, `datasets` a label as its number."""
     stance, topics = taxonomy.heads
@@ -389,6 +404,13 @@ def test_labels_as_other_tools_export_them_are_told_of_with_what_to_write(taxono
             '{"choices": ["sanctions", "regulation"]}',
             "write sanctions|regulation, as labels are joined by a bar",
         ),
+        (
+            stance,
+            True,
+            "is true or false, expected one of the words state-led, market-led, neutral; write which it stands for",
+        ),
+        (stance, ["neutral"], "; the head is one-of: write one word, not a list"),
+        (stance, " ", "; an empty cell, or null in JSONL, says that nobody looked"),
         (topics, {"a": 1}, "topics is an object of a, expected a list of labels or labels joined by |"),
     ]
     for head, value, told in cases:
