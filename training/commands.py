@@ -195,7 +195,7 @@ def export(checkpoint: Path, output: Path, overrides: tuple[str, ...], overwrite
     from training.export import export_checkpoint  # noqa: PLC0415, RUF100
     from twohands.examples import fingerprint  # noqa: PLC0415, RUF100
 
-    splits = load_splits(chosen.data, taxonomy, seed=chosen.seed)
+    splits = load_splits(chosen.data, taxonomy, seed=chosen.seed, is_trained=True)
     learnt = facts.get("train_fingerprint")
     if learnt not in (None, fingerprint(splits.train)):
         # A smoke run took a few rows of the files that its config names, so its checkpoint was refused (#2).

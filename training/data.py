@@ -201,6 +201,9 @@ _WITHOUT = {
     "dev": "without such a file, --set data.dev=null --set data.dev_fraction=0.2 holds out a fifth of train",
     "test": "without such a file, --set data.test=null",
 }
+# Of a checkpoint. Dev drawn anew would be rows that it learnt from, which is refused (#3).
+_ROOT = "--set data.root=FOLDER says where the rows are now"
+_MOVED = {"train": _ROOT, "dev": _ROOT, "test": f"{_ROOT}, --set data.test=null does without this file"}
 
 
 def _load_row_splits(
@@ -210,6 +213,7 @@ def _load_row_splits(
     excerpt_times: Mapping[str, int],
     unsourced: set[str],
     misnamed: Counter[str],
+    hints: Mapping[str, str],
 ) -> tuple[dict[str, list[Example]], dict[str, list[DataFile]], list[str]]:
     """Rows and files by split, and the places of rows of train that stay without a label.
 
@@ -237,7 +241,7 @@ def _load_row_splits(
         except DataError as error:
             wrong.append(error)
         except FileReadError as error:
-            hint = f"; {_WITHOUT[split]}" if split in _WITHOUT else ""
+            hint = f"; {hints[split]}" if split in hints else ""
             wrong.append(FileReadError(f"data.{split}: {error}{hint}"))
         else:
             rows[split] = found
@@ -294,13 +298,14 @@ def _count_excerpts(config: DataConfig, by_file: Mapping[Path, LabelsById]) -> d
     return times
 
 
-def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
+def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int, is_trained: bool = False) -> Splits:
     """Read every split of a run, whole or not at all.
 
     Args:
         config: where the rows are.
         taxonomy: which heads and labels there are.
         seed: for holding out dev where it has no files; rows that only a teacher scored are never held out.
+        is_trained: the rows are those of a checkpoint, which may have moved since.
 
     Returns:
         Rows that share no document and no text between splits.
@@ -332,7 +337,8 @@ def load_splits(config: DataConfig, taxonomy: Taxonomy, *, seed: int) -> Splits:
     excerpt_times = _count_excerpts(config, by_file)
     unsourced: set[str] = set()
     misnamed: Counter[str] = Counter()
-    rows, row_files, left_out = _load_row_splits(config, taxonomy, labels, excerpt_times, unsourced, misnamed)
+    hints = _MOVED if is_trained else _WITHOUT
+    rows, row_files, left_out = _load_row_splits(config, taxonomy, labels, excerpt_times, unsourced, misnamed, hints)
     train, dev, test = rows["train"], rows["dev"], rows["test"]
     files = row_files["train"] + files + row_files["dev"] + row_files["test"]
     ids = {example.id for example in train}.union(row_ids)  # a row that stays without a label is one, too

@@ -9,7 +9,7 @@ from training.commands import SMOKE_ROWS, export, train
 from training.config import load_config
 from training.identity import hint_of_export, list_changes
 from training.kept import read_kept, write_kept
-from twohands.errors import DataError, RunConflictError
+from twohands.errors import DataError, FileReadError, RunConflictError
 from twohands.hashing import sha256_of_list, sha256_of_value
 
 FREE = [
@@ -101,6 +101,22 @@ def test_the_checkpoint_of_a_smoke_run_is_exported_with_its_few_rows(write_run, 
     (tmp_path / "rows/train.jsonl").write_text("".join(rows[1:]), encoding="utf-8")
     with pytest.raises(DataError, match="not those of the checkpoint"):
         runner.invoke(export, arguments, catch_exceptions=False)
+
+
+@pytest.mark.issue(3)
+def test_an_export_whose_rows_have_moved_asks_where_they_are_and_not_for_another_dev(write_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runner = CliRunner()
+    assert runner.invoke(train, [str(write_run()), "--no-export"], catch_exceptions=False).exit_code == 0
+    (tmp_path / "rows").rename(tmp_path / "moved")
+    arguments = ["runs/tiny/checkpoint", "--output", "out"]
+    with pytest.raises(FileReadError) as caught:
+        runner.invoke(export, arguments, catch_exceptions=False)
+    assert "--set data.root=FOLDER" in str(caught.value)
+    assert "dev_fraction" not in str(caught.value)
+    monkeypatch.setattr("training.export.export_checkpoint", lambda *_, **__: None)
+    moved = [*arguments, "--set", f"data.root={tmp_path / 'moved'}"]
+    assert runner.invoke(export, moved, catch_exceptions=False).exit_code == 0
 
 
 @pytest.mark.issue(3)
