@@ -4,6 +4,7 @@ Knows nothing of models, text or training.
 """
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 from functools import cached_property
@@ -28,6 +29,7 @@ from twohands.repeated_keys import RepeatedKeysError, load_yaml
 
 _SHOWN_CHARS = 80  # of what was found
 _NO_BLANK = re.compile(r"[^:]+:[^:]+")  # of a key that has swallowed its value
+_BETWEEN = re.compile(r"[^a-z0-9]+")  # the letters and digits of a name
 _NAME = r"^[a-z0-9]+([-_][a-z0-9]+)*$"
 Name = Annotated[str, StringConstraints(pattern=_NAME, max_length=64)]
 # Columns that came when there were models already, which may have heads of these names: such a model goes on loading,
@@ -53,6 +55,7 @@ _SHOWN_KEYS = {
     "Label": "name: refund, description: Money is asked back.",
     "Head": "name: ..., problem_type: ..., labels: [...]",
 }
+_SHOWN_ENTRIES: dict[int | str, str] = {"labels": "Label", "heads": "Head"}
 
 
 class ProblemType(StrEnum):
@@ -160,8 +163,11 @@ def _explain_no_string(value: object) -> str:
 
 def _explain_name(value: str) -> str:
     """Say what a name is made of, in words and not as a pattern, with one that is."""
-    plain = "-".join(re.findall(r"[a-z0-9_]+", value.lower())).strip("_")
-    example = f", such as {plain}" if re.fullmatch(_NAME, plain) else ""
+    letters = "".join(c for c in unicodedata.normalize("NFKD", value.casefold()) if not unicodedata.combining(c))
+    plain = _BETWEEN.sub(lambda found: "_" if not found[0].strip("_") else "-", letters).strip("-_")
+    # Of other alphabets some letters would be lost: `gr-n` is no word for grün.
+    has_all = all(c.isascii() for c in letters if c.isalnum())
+    example = f", such as {plain}" if has_all and re.fullmatch(_NAME, plain) else ""
     return f"expected small letters, digits, - and _ between them{example}"
 
 
@@ -204,6 +210,9 @@ def describe_faults(error: ValidationError, patterns: Mapping[str, str] | None =
         elif fault["type"] == "list_type" and isinstance(fault["input"], str):
             is_shown = len(fault["input"]) <= _SHOWN_CHARS  # half of a list is none to copy
             message = f"expected a list: write [{fault['input'] if is_shown else '...'}]"
+        elif fault["type"] == "list_type" and isinstance(fault["input"], dict) and fault["loc"][-1] in _SHOWN_ENTRIES:
+            shown_keys = _SHOWN_KEYS[_SHOWN_ENTRIES[fault["loc"][-1]]]
+            message, found = f"expected a list, each entry behind a dash: - {{{shown_keys}}}", ""
         elif fault["input"] is None and fault["loc"] and _NO_BLANK.fullmatch(str(fault["loc"][-1])):
             # `{stance:1}`: to YAML that is a key without a value (#3).
             key, value = str(fault["loc"][-1]).split(":")

@@ -133,7 +133,11 @@ def test_every_fault_of_a_file_is_told_at_once(tmp_path):
         ("Very Urgent", ", such as very-urgent"),
         ("Label", ", such as label"),
         ("a.b/c", ", such as a-b-c"),
-        ("dringend\u00e9", ", such as dringend"),
+        ("dringend\u00e9", ", such as dringende"),
+        ("Gr\u00fcn", ", such as grun"),
+        ("k\u00f8b", ""),  # what is left without a letter is no word
+        ("high_prio!", ", such as high_prio"),
+        ("a__b", ", such as a_b"),
         ("_private_", ", such as private"),
         ("\u6025", ""),
     ],
@@ -207,3 +211,22 @@ def test_a_description_that_breaks_off_at_a_comma_is_told_of(tmp_path, descripti
     (fault,) = caught.value.faults
     assert "breaks off at a comma" in fault
     assert "quotation marks" in fault
+
+
+@pytest.mark.issue(3)
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("heads: {kind: {labels: [praise]}}", "heads: expected a list, each entry behind a dash: - {name: ..., prob"),
+        (
+            "heads: [{name: kind, problem_type: multi_label_classification, labels: {praise: Is content.}}]",
+            "heads.0.labels: expected a list, each entry behind a dash: - {name: refund, description: ",
+        ),
+    ],
+)
+def test_keys_where_a_list_belongs_are_told_of_with_how_an_entry_is_written(tmp_path, content, told):
+    path = tmp_path / "mine.yaml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_taxonomy(path)
+    assert caught.value.faults[0].startswith(told)
