@@ -13,6 +13,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from training.encodercache import RECORD_NAME, WEIGHTS_NAME, locate_encoder, read_record
+from training.weights import hint_of_weights
 from twohands.errors import ConfigError, EncoderError
 from twohands.hashing import sha256_of_file
 
@@ -351,7 +352,8 @@ def find_encoder(
     folder = _find_folder(name, revision, option)
     weights = folder / WEIGHTS_NAME
     if not weights.is_file() or not (folder / "config.json").is_file():
-        raise EncoderError(f"{folder} holds no {WEIGHTS_NAME} with a config.json; pickled weights are not read")
+        hint = hint_of_weights(folder) or "pickled weights are not read"
+        raise EncoderError(f"{folder} holds no {WEIGHTS_NAME} with a config.json; {hint}")
     found = sha256_of_file(weights)
     pinned = PINNED.get(name)
     record = read_record(folder) if (folder / RECORD_NAME).is_file() else None

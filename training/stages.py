@@ -14,11 +14,10 @@ from training.encodercache import WEIGHTS_NAME
 from training.encoders import RUN_NAME
 from training.matching import find_name, index_names
 from training.model import count_layers, list_labels, load_checkpoint, read_network_config, shorten_classifier
-from training.weights import check_there, check_weights
+from training.weights import check_there, check_weights, hint_of_weights
 from twohands.errors import CheckpointError, DataError, LeakError
 from twohands.examples import Example
 from twohands.hashing import sha256_of_file
-from twohands.manifest import MANIFEST_NAME
 from twohands.taxonomy import Taxonomy
 
 
@@ -216,11 +215,7 @@ def check_start(
     """
     check_there(checkpoint)
     if not (checkpoint / WEIGHTS_NAME).is_file():
-        hint = "train the first stage first"
-        if (checkpoint / MANIFEST_NAME).is_file():
-            hint = f"it is a model folder, of which `twohands restore {checkpoint} --output DIR` makes a checkpoint"
-        elif (checkpoint / "checkpoint" / WEIGHTS_NAME).is_file():
-            hint = f"give {checkpoint / 'checkpoint'}"
+        hint = hint_of_weights(checkpoint) or "train the first stage first"
         raise CheckpointError(f"start.checkpoint: {checkpoint} holds no {WEIGHTS_NAME}; {hint}")
     check_weights(checkpoint / WEIGHTS_NAME)
     facts = _read_facts(checkpoint)

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from training.encodercache import WEIGHTS_NAME
 from twohands.errors import CheckpointError
+from twohands.manifest import MANIFEST_NAME
 
 
 def check_there(checkpoint: Path) -> None:
@@ -38,3 +40,18 @@ def check_weights(path: Path) -> None:
         raise CheckpointError(
             f"{path} is damaged ({error}); copy the checkpoint again, or train it again (--restart)"
         ) from error
+
+
+def hint_of_weights(folder: Path) -> str | None:
+    """Say how to come by weights where a folder without any is one of ours.
+
+    Args:
+        folder: that was given for a checkpoint or an encoder.
+
+    Returns:
+        What to do with a model folder or a run's; None for any other.
+    """
+    if (folder / MANIFEST_NAME).is_file():
+        return f"it is a model folder, of which `twohands restore {folder} --output DIR` makes a checkpoint"
+    inner = folder / "checkpoint"
+    return f"give {inner}" if (inner / WEIGHTS_NAME).is_file() else None

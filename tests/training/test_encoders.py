@@ -227,6 +227,18 @@ def test_train_says_how_to_get_an_encoder_that_is_absent(write_run, tmp_path, mo
 
 
 @pytest.mark.issue(3)
+def test_a_folder_of_ours_without_weights_says_where_a_checkpoint_is_or_how_it_comes(tmp_path):
+    model, run = tmp_path / "model", tmp_path / "run"
+    for path in (model / "manifest.json", model / "config.json", run / "checkpoint" / "model.safetensors"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    with pytest.raises(EncoderError, match=f"twohands restore {model} --output DIR"):
+        find_encoder(str(model))
+    with pytest.raises(EncoderError, match=f"give {run / 'checkpoint'}"):
+        find_encoder(str(run))
+
+
+@pytest.mark.issue(3)
 def test_where_training_is_not_installed_the_extra_is_named_and_no_fetch(monkeypatch):
     monkeypatch.setattr("training.encoders.find_in_package", lambda _: None)
     monkeypatch.setattr("training.encoders.importlib.util.find_spec", lambda _: None)
