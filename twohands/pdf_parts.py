@@ -6,7 +6,8 @@ Knows nothing of how lines are put together.
 import re
 import statistics
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from twohands.ends import SENTENCE_END
@@ -137,7 +138,8 @@ def mark_parts(
     usual = known[len(known) // 4] if known else 0  # not the median: where paragraphs are brief most may be gaps
     short = find_short([[line.text for line in page.lines] for page in pages])
     marker = _Marker(usual, short, usual_size, has_indents=_has_indents(pages))
-    return [list(marker.mark(*each)) for each in zip(pages, measured, headings, ties, strict=True)]
+    places = (_find_places(*each) for each in zip(pages, measured, headings, ties, strict=True))
+    return [list(marker.mark(each, _find_edges(page))) for page, each in zip(pages, places, strict=True)]
 
 
 def _has_indents(pages: list[Page]) -> bool:
@@ -145,6 +147,32 @@ def _has_indents(pages: list[Page]) -> bool:
     triples = (triple for page in pages for triple in zip(page.lines, page.lines[1:], page.lines[2:], strict=False))
     found = (True for above, *rest in triples if ends_in_print(above.text, "A") and is_indented(above, *rest))
     return sum(islice(found, _MANY)) >= _MANY
+
+
+@dataclass(slots=True)
+class _Place:
+    """A line, and what stands beside it on its page."""
+
+    line: Line
+    words: str  # of it, as text has them
+    above: Line  # empty at the top
+    below: Line | None
+    distance: float | None  # to what is above
+    others: list[float]  # known distances before and behind that one
+    is_heading: bool
+    is_tied: bool | None  # whether it is of one paragraph with the line above, as the file says
+    goes_on: bool  # the same of the next line
+
+
+def _find_places(
+    page: Page, distances: list[float | None], headings: Collection[int], ties: Sequence[Tie]
+) -> Iterator[_Place]:
+    above = Line("")
+    for number, (line, below) in enumerate(zip(page.lines, [*page.lines[1:], None], strict=False)):
+        others = [each for each in (*distances[number - 1 : number], *distances[number + 1 : number + 2]) if each]
+        is_heading, words = number in headings, spell_out(line.text)
+        yield _Place(line, words, above, below, distances[number], others, is_heading, *ties[number])
+        above = line
 
 
 class _Marker:
@@ -161,93 +189,101 @@ class _Marker:
         self._n_rows = 0  # lines above in a row that have cells
         self._has_indents = has_indents
 
-    def mark(
-        self, page: Page, distances: list[float | None], headings: Collection[int], ties: Sequence[Tie]
-    ) -> Iterator[str]:
-        edges = _find_edges(page)
-        above = Line("")  # of this page; at its top nothing stands above
+    def mark(self, places: Iterable[_Place], edges: Collection[int]) -> Iterator[str]:
         was_heading = False
-        for number, (line, distance) in enumerate(zip(page.lines, distances, strict=True)):
-            words, below = spell_out(line.text), next(iter(page.lines[number + 1 : number + 2]), None)
-            is_heading = number in headings
-            others = [each for each in (*distances[number - 1 : number], *distances[number + 1 : number + 2]) if each]
-            is_apart = bool(above.text and line.text) and self._is_apart(above, line, below, distance, others)
-            is_tied, goes_on = ties[number]
-            if is_tied:  # but for a paragraph that ends in a break of the line
-                begins = is_apart = is_apart and len(above.text) < self._short and ends_in_print(above.text, line.text)
-            elif is_tied is False:
-                is_apart, begins = bool(above.text), True
-            else:
-                begins = self._begins(line, words, below, edges, is_apart=is_apart)
-            begins = begins and not is_heading
-            is_first = is_apart or begins or not above.text or SENTENCE_END.search(above.text) is not None
-            is_caption = not is_heading and is_first and not (is_tied and above.text) and self._is_caption_of(line)
-            is_cut = is_apart or is_caption or (bool(words) and is_tied is None and self._is_behind_caption(line))
-            if is_cut or is_heading != was_heading:
+        for here in places:
+            is_apart, begins = self._part(here, edges)
+            begins = begins and not here.is_heading
+            is_caption = not here.is_heading and self._is_caption_of(here, is_parted=is_apart or begins)
+            is_cut = is_apart or is_caption or self._is_behind_caption(here)
+            if is_cut or here.is_heading != was_heading:
                 yield ""
-            mark = HEADING if is_heading else CAPTION_MARK if is_caption else BEGIN if begins else ""
-            yield mark + words + GOES_ON * goes_on
-            was_heading = is_heading
-            if any(map(str.isalpha, words)):  # and no page's number
-                self._is_caption = is_caption or (self._is_caption and not (is_cut or is_heading))
-                self._n_rows = self._n_rows + 1 if line.has_cells else 0
-                is_begun = is_cut or begins
-                self._remember(line, words, is_heading=is_heading, is_apart=is_begun, is_tied=is_tied is True)
-            above = line
+            mark = HEADING if here.is_heading else CAPTION_MARK if is_caption else BEGIN if begins else ""
+            yield mark + here.words + GOES_ON * here.goes_on
+            was_heading = here.is_heading
+            if any(map(str.isalpha, here.words)):  # and no page's number
+                self._is_caption = is_caption or (self._is_caption and not (is_cut or here.is_heading))
+                self._remember(here, is_apart=is_cut or begins)
 
-    def _is_behind_caption(self, line: Line) -> bool:
+    def _part(self, here: _Place, edges: Collection[int]) -> tuple[bool, bool]:
+        """Whether a gap stands before a line, and whether it begins a paragraph: as the file says, or looks."""
+        if here.is_tied is False:
+            return bool(here.above.text), True
+        is_apart = bool(here.above.text and here.line.text) and self._is_apart(here)
+        if here.is_tied is None:
+            return is_apart, self._begins(here, edges, is_apart=is_apart)
+        # But for a paragraph that ends in a break of the line.
+        is_apart = is_apart and self._is_short(here.above) and ends_in_print(here.above.text, here.line.text)
+        return is_apart, is_apart
+
+    def _is_short(self, line: Line) -> bool:
+        return len(line.text) < self._short
+
+    def _is_behind_caption(self, here: _Place) -> bool:
         """Whether a line goes on with the text below a caption that has no gap below it."""
-        is_full = len(self._above.text) >= self._short and line.left == self._above.left
-        return self._is_caption and not (is_full or line.text[0].islower())
+        if not self._is_caption or not here.words or here.is_tied is not None or here.line.text[0].islower():
+            return False
+        return self._is_short(self._above) or here.line.left != self._above.left
 
-    def _is_caption_of(self, line: Line) -> bool:
+    def _is_caption_of(self, here: _Place, *, is_parted: bool) -> bool:
+        """Whether a line begins a caption: nothing goes on in it from above, neither a sentence nor what is tied."""
+        above, line = here.above.text, here.line
+        if above and (here.is_tied or not (is_parted or SENTENCE_END.search(above))):
+            return False
         if line.block and line.block.kind is Kind.CAPTION:
             return True
         is_small = 0 < (line.size or 0) <= _SMALL * self._usual_size
         return CAPTION.match(line.text) is not None or (is_small and _SOURCE.match(line.text) is not None)
 
-    def _is_apart(
-        self, above: Line, line: Line, below: Line | None, distance: float | None, others: list[float]
-    ) -> bool:
-        is_short = len(above.text) < self._short
-        is_ended = ends_in_print(above.text, line.text)
-        if self._usual_size and is_set_apart(above, line, is_ended=is_short or is_ended):
+    def _is_apart(self, here: _Place) -> bool:
+        is_short = self._is_short(here.above)
+        is_ended = ends_in_print(here.above.text, here.line.text)
+        if self._usual_size and is_set_apart(here.above, here.line, is_ended=is_short or is_ended):
             return True
-        if is_ended and is_indented(above, line, below):
+        if is_ended and is_indented(here.above, here.line, here.below):
             return True
-        known = [*others, self._usual] if self._usual and is_short else others
-        return bool(distance and known and distance > _WIDER * min(known))
+        known = [*here.others, self._usual] if self._usual and is_short else here.others
+        return bool(here.distance and known and here.distance > _WIDER * min(known))
 
-    def _begins(self, line: Line, words: str, below: Line | None, edges: Collection[int], *, is_apart: bool) -> bool:
+    def _begins(self, here: _Place, edges: Collection[int], *, is_apart: bool) -> bool:
         """Whether a line begins a paragraph, which no gap shows where a column ends, and no stop where an item does."""
-        above, first = self._above, words.lstrip(_OPENERS)[:1]
-        if line.left is None or not line.size or not first.isalnum() or first.islower() or read_marker(words):
-            return False
-        if self._is_caption:
+        above, line = self._above, here.line
+        if line.left is None or not line.size or self._is_caption or not _may_begin(here.words):
             return False
         if self._n_rows >= _ROWS and not line.has_cells:  # nothing else shows the end of a table
             return True
-        is_ended = ends_in_print(above.text, line.text)
-        is_new_column = above.height is not None and line.height is not None and line.height > above.height
-        if self._item is not None and self._item.left is not None:
-            is_out = line.left < self._item.left - _INDENT * line.size
-            if is_new_column:  # its further lines would be set in there, too
-                return is_ended and round(line.left) in edges
-            is_inner = self._inner is not None and line.left > self._inner - _INDENT * line.size
-            return is_out or (is_apart and not is_inner)
-        if not (is_new_column and is_ended and self._has_indents) or below is None or below.left is None:
+        indent = _INDENT * line.size
+        if above.height is not None and line.height is not None and line.height > above.height:
+            return ends_in_print(above.text, line.text) and self._begins_column(line.left, indent, here.below, edges)
+        if self._item is None or self._item.left is None:
             return False
-        return line.left - below.left >= _INDENT * line.size and round(below.left) in edges
+        is_inner = self._inner is not None and line.left > self._inner - indent
+        return line.left < self._item.left - indent or (is_apart and not is_inner)
 
-    def _remember(self, line: Line, words: str, *, is_heading: bool, is_apart: bool, is_tied: bool) -> None:
-        if not is_heading and not is_tied and read_marker(words):
-            same = self._item is not None and read_marker(spell_out(self._item.text)) == read_marker(words)
+    def _begins_column(self, left: float, indent: float, below: Line | None, edges: Collection[int]) -> bool:
+        if self._item is not None and self._item.left is not None:  # its further lines would be set in there, too
+            return round(left) in edges
+        if not self._has_indents or below is None or below.left is None:
+            return False
+        return left - below.left >= indent and round(below.left) in edges
+
+    def _remember(self, here: _Place, *, is_apart: bool) -> None:
+        line, marker = here.line, "" if here.is_heading or here.is_tied else read_marker(here.words)
+        if marker:
+            same = self._item is not None and read_marker(spell_out(self._item.text)) == marker
             self._item, self._inner = line, line.inner or (self._inner if same else None)
-        elif is_heading or is_apart:
+        elif here.is_heading or is_apart:
             self._item, self._inner = None, None
         elif self._item is not None and self._inner is None and line.left is not None:
             self._inner = line.left
+        self._n_rows = self._n_rows + 1 if line.has_cells else 0
         self._above = line
+
+
+def _may_begin(words: str) -> bool:
+    """Whether a line may begin a paragraph that is no item, by how it begins itself."""
+    first = words.lstrip(_OPENERS)[:1]
+    return first.isalnum() and not first.islower() and not read_marker(words)
 
 
 def _find_edges(page: Page) -> set[int]:
