@@ -104,26 +104,43 @@ def _is_parted(above: Line | None, line: Line, short: float) -> bool:
     return above.height is not None and line.height is not None and above.height < line.height
 
 
+def _is_long(text: str, most_words: int) -> bool:
+    n_words = len(text.split())
+    return n_words > most_words or (n_words > _MAX_HEADLINE and _INNER_END.search(text) is not None)
+
+
+def _is_no_title(lines: list[Line], text: str) -> bool:
+    """Whether words are no heading in whatever letters they are set."""
+    return (
+        len(lines) > _MAX_LINES
+        or any(line.has_cells for line in lines)  # a row of a table
+        or sum(map(str.isalpha, text)) < _MIN_LETTERS
+        or text[0].islower()  # a sentence goes on from above
+        or text.endswith(_OPEN_ENDS)  # it ends here, or goes on below
+        or text.startswith(_QUOTES)  # what somebody said is set large beside the text
+        or CAPTION.match(text) is not None
+        or is_contents(lines[-1])
+    )
+
+
+def _begins_text(line: Line | None, usual: float) -> bool:
+    """Whether a line is one of running text: below a bold one that is no heading stand a table's cells, or nothing."""
+    if line is None or not line.text or line.size is None or line.is_bold or line.begins_bold:
+        return False
+    return abs(line.size - usual) <= _SAME * usual and len(line.text.split()) > 3
+
+
 def _is_heading(lines: list[Line], above: Line | None, below: Line | None, usual: float, short: float) -> bool:
     text = " ".join(line.text for line in lines)
-    words = text.split()
-    if any(line.has_cells for line in lines) or (len(words) > _MAX_HEADLINE and _INNER_END.search(text)):
-        return False
     is_large = _is_large(lines[0], usual)
-    if len(lines) > _MAX_LINES or len(words) > (_MAX_WORDS if is_large else _MAX_BOLD_WORDS):
-        return False
-    if sum(map(str.isalpha, text)) < _MIN_LETTERS or text[0].islower() or CAPTION.match(text):
-        return False
-    if text.startswith(_QUOTES) or text.endswith(_OPEN_ENDS) or is_contents(lines[-1]):
+    if _is_no_title(lines, text) or _is_long(text, _MAX_WORDS if is_large else _MAX_BOLD_WORDS):
         return False
     if is_large:
         return True
     # Bold ones are in tables, too, and begin paragraphs; a marker other than a number is an item's.
-    if text.endswith(":") or not _is_parted(above, lines[0], short) or (read_marker(text) and not text[0].isdigit()):
+    if text.endswith(":") or (read_marker(text) and not text[0].isdigit()):
         return False
-    if below is None or below.is_bold or below.begins_bold or below.size is None or not below.text:
-        return False
-    return abs(below.size - usual) <= _SAME * usual and len(below.text.split()) > 3
+    return _is_parted(above, lines[0], short) and _begins_text(below, usual)
 
 
 def find_headings(pages: Sequence[Page], usual: float, outline: Outline) -> list[set[int]]:
