@@ -73,33 +73,45 @@ def _is_beside(words: str, *, is_ended: bool) -> bool:
     return is_ended or len(words.split()) >= OUTER_WORDS
 
 
-def _read_cues(lines: list[str], is_time: Callable[[str], object], check: Check) -> Iterator[str]:
-    """Lines as long as they are, with words alone, and a blank line before what begins a paragraph."""
-    held = ""  # what is blank since the last words
-    last, voice = "", ""
-    n_words = 0
-    is_block = is_ended = is_outer = False
-    is_of_cue = True  # a time stands above, and no blank line between
+def _sort_lines(lines: list[str], is_time: Callable[[str], object], check: Check) -> Iterator[tuple[str, bool | None]]:
+    """Lines, and of those with words whether they are of a cue: a time stands above, and no blank line between."""
+    is_block, is_of_cue, is_behind_blank = False, True, True
     for number, line in enumerate(lines):
         if number % _LINES_BETWEEN_CHECKS == 0:
             check()
-        is_blank = not line.strip()
-        is_block = not is_blank and (is_block or (not last.strip() and bool(_BLOCK.match(line))))
-        is_of_cue = is_of_cue and not is_blank
-        is_number = not is_blank and not last.strip() and number + 1 < len(lines) and bool(is_time(lines[number + 1]))
-        last = line
-        if is_blank or is_block or is_number or is_time(line):
-            is_of_cue = is_of_cue or bool(not is_blank and is_time(line))
+        if not line.strip():
+            is_block, is_of_cue, is_behind_blank = False, False, True
+            yield line, None
+            continue
+        is_block = is_block or (is_behind_blank and _BLOCK.match(line) is not None)
+        is_number = is_behind_blank and number + 1 < len(lines) and bool(is_time(lines[number + 1]))
+        is_stamp = bool(is_time(line))
+        has_words = not (is_block or is_number or is_stamp)
+        yield line, is_of_cue if has_words else None
+        is_of_cue, is_behind_blank = is_of_cue or is_stamp or has_words, False
+
+
+def _find_turn(words: str) -> tuple[int, bool]:
+    """How many characters mark that somebody else begins to speak, and whether these or a name say so."""
+    turn = _TURN.match(words)
+    n_mark = max(turn.end("mark"), 0) if turn else 0
+    return n_mark, n_mark > 0 or bool(turn and turn["name"])
+
+
+def _read_cues(lines: list[str], is_time: Callable[[str], object], check: Check) -> Iterator[str]:
+    """Lines as long as they are, with words alone, and a blank line before what begins a paragraph."""
+    held = voice = ""  # what is blank since the last words, and who said these
+    n_words = 0
+    is_ended = is_outer = False
+    for line, is_of_cue in _sort_lines(lines, is_time, check):
+        if is_of_cue is None:
             held += _blank(line)
             continue
         words, voice = _read_words(line.rstrip("\r\n"), voice)
-        turn = _TURN.match(words)
-        n_mark = max(turn.end("mark"), 0) if turn else 0
+        n_mark, is_turn = _find_turn(words)
         held += _blank(words[:n_mark])
         was_outer, is_outer = is_outer, not is_of_cue and _is_beside(words, is_ended=is_ended)
-        is_of_cue = True  # its next line
-        is_full = n_words >= (ENDED_WORDS if is_ended else MOST_WORDS)
-        if is_outer or was_outer or is_full or n_mark or (turn and turn["name"]):
+        if is_turn or is_outer or was_outer or n_words >= (ENDED_WORDS if is_ended else MOST_WORDS):
             held = f"{held[:-2]}\n\n" if len(held) > 1 else "\n" * len(held)
             n_words = 0
         yield held + words[n_mark:]
