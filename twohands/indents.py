@@ -25,11 +25,11 @@ _SENTENCE_END = re.compile(r"[.!?\u2026]['\"\u2019\u201d)\]]*\d{0,3}$")
 _ITEM = re.compile(rf"[-*+{BULLETS}\u2013\u2014|>]|\(?[0-9A-Za-z]{{1,3}}[.)]\s")
 
 
-def _find_items(lines: list[str], indents: list[int], base: int) -> list[bool]:
+def _find_items(lines: list[str], indents: list[int], least: int) -> list[bool]:
     """Of each line, whether it is one of an indented list: such as stand within prose say nothing of its indents."""
     found, of_item = [], -1
     for line, indent in zip(lines, indents, strict=True):
-        if indent >= base + MIN_INDENT and _ITEM.match(line.lstrip()):
+        if indent >= least and _ITEM.match(line.lstrip()):
             of_item = indent
         elif indent <= of_item:
             of_item = -1
@@ -37,28 +37,39 @@ def _find_items(lines: list[str], indents: list[int], base: int) -> list[bool]:
     return found
 
 
+def _find_first(lines: list[str], is_indented: list[bool]) -> list[int]:
+    """Numbers of the lines that are indented by themselves behind a sentence's end, or end one, too."""
+    is_ended = [bool(_SENTENCE_END.search(line)) for line in lines]
+    below = [*is_indented[1:], False]
+    return [
+        number
+        for number in range(1, len(lines))
+        if is_indented[number] and is_ended[number - 1] and (not below[number] or is_ended[number])
+    ]
+
+
+def _is_prose(lines: list[str], begins: list[int], is_listed: list[bool]) -> bool:
+    """Whether lines are nearly as long as each other, but for those that end paragraphs or are beside items."""
+    width = sorted(map(len, lines))[9 * (len(lines) - 1) // 10]
+    is_last = [*is_listed[1:], True]
+    for begin in begins:
+        is_last[begin - 1] = True
+    sizes = zip(map(len, lines), is_listed, is_last, strict=True)
+    kept = [n_columns for n_columns, listed, last in sizes if not (listed or last)]
+    n_filled = sum(NEAR[0] * width <= n_columns <= NEAR[1] * width for n_columns in kept)
+    return width >= MIN_WIDTH and n_filled >= MIN_FILLED_SHARE * len(kept)
+
+
 def _find_begins(lines: list[str]) -> list[int]:
     """Numbers of the lines that begin a paragraph by their indent; none where the lines are no such prose."""
     indents = [len(line) - len(line.lstrip()) for line in lines]
-    base = min(indents[1:])  # the first line may have lost its own
-    is_listed = _find_items(lines, indents, base)
-    is_indented = [
-        indent >= base + MIN_INDENT and not listed for indent, listed in zip(indents, is_listed, strict=True)
-    ]
-    is_ended = [bool(_SENTENCE_END.search(line)) for line in lines]
-    n = len(lines)
-    begins = [
-        i
-        for i in range(1, n)
-        if is_indented[i] and is_ended[i - 1] and (i + 1 == n or not is_indented[i + 1] or is_ended[i])
-    ]
-    if not begins or n < MIN_LINES * (len(begins) + 1) or sum(is_indented[1:]) > 2 * len(begins):
+    least = min(indents[1:]) + MIN_INDENT  # the first line may have lost its own
+    is_listed = _find_items(lines, indents, least)
+    is_indented = [indent >= least and not listed for indent, listed in zip(indents, is_listed, strict=True)]
+    begins = _find_first(lines, is_indented)
+    if not begins or len(lines) < MIN_LINES * (len(begins) + 1) or sum(is_indented[1:]) > 2 * len(begins):
         return []
-    width = sorted(map(len, lines))[9 * (n - 1) // 10]
-    last_ones = {begin - 1 for begin in begins} | {n - 1}
-    last_ones |= {i for i in range(n) if is_listed[i] or (i + 1 < n and is_listed[i + 1])}
-    filled = [NEAR[0] * width <= len(line) <= NEAR[1] * width for i, line in enumerate(lines) if i not in last_ones]
-    return begins if width >= MIN_WIDTH and sum(filled) >= MIN_FILLED_SHARE * len(filled) else []
+    return begins if _is_prose(lines, begins, is_listed) else []
 
 
 def cut_at_indents(text: str, bounds: tuple[int, int], check: Callable[[], None]) -> Iterator[tuple[int, int]]:

@@ -151,25 +151,31 @@ def _find_marks(page: Page, usual: float) -> set[str]:
     return marks
 
 
+def _read_number(text: str, marks: set[str], last: int | None) -> int | None:
+    """Which note a line begins, to which the text refers; 0 behind a sign, and the next one behind the last."""
+    found = _NOTE.match(text)
+    if not found or (found["number"] or found["sign"]) not in marks:
+        return None
+    number = int(found["number"] or 0)
+    return number if last is None or number in {0, last + 1} else None
+
+
 def _number_notes(page: Page, usual: float) -> Iterator[int]:
     """For each line of a page the note that it belongs to, counted from 1; 0 for none."""
     marks = _find_marks(page, usual)
-    note, last, n_looks = 0, 0, 0
-    is_within = False
-    above: Line | None = None
+    note, n_looks = 0, 0
+    last: int | None = None  # the number of the note in which the line above is
+    above = Line("")
     for line in page.lines:
-        found = _NOTE.match(line.text) if n_looks < _MOST_LOOKS and _is_small(line, usual) else None
-        number = int(found["number"] or 0) if found else 0
-        is_marked = found is not None and (found["number"] or found["sign"]) in marks
-        is_next = is_marked and (not is_within or number in {0, last + 1})
-        n_looks += is_next
-        if is_next and _is_at_foot(page, line, usual):
-            note, last, is_within = note + 1, number, True
-        elif is_within:
-            is_below = above is not None and above.height is not None and (line.height or 0) <= above.height
-            is_within = not line.text or (_is_small(line, usual) and is_below)
+        is_small = _is_small(line, usual)
+        number = _read_number(line.text, marks, last) if is_small and n_looks < _MOST_LOOKS else None
+        n_looks += number is not None
+        if number is not None and _is_at_foot(page, line, usual):
+            note, last = note + 1, number
+        elif line.text and not (is_small and above.height is not None and (line.height or 0) <= above.height):
+            last = None
         above = line if line.text else above
-        yield note if is_within and line.text else 0
+        yield note if last is not None and line.text else 0
 
 
 def take_notes(pages: list[Page], usual: float) -> tuple[list[Page], list[list[str]]]:
@@ -205,6 +211,29 @@ def _find_tagged(line: Line) -> Block | None:
     return line.block if line.block and line.block.kind is Kind.NOTE else None
 
 
+def _find_small_end(lines: list[Line], usual: float) -> int:
+    """Where the small letters begin in which the lines of a document end, with numbers of pages between."""
+    begin = len(lines)
+    while usual and begin and (_is_small(lines[begin - 1], usual) or lines[begin - 1].text.isdigit()):
+        begin -= 1
+    return begin
+
+
+def _cut_counted(lines: list[Line], begin: int) -> tuple[int, list[list[str]]]:
+    """Where the first of the notes stands that are counted from 1, and the lines of each."""
+    notes: list[list[str]] = []
+    first = len(lines)
+    for place in range(begin, len(lines)):
+        text = lines[place].text
+        found = _NOTE.match(text)
+        if found and int(found["number"] or 0) == len(notes) + 1:
+            notes.append([text])
+            first = min(first, place)
+        elif notes and not text.isdigit():
+            notes[-1].append(text)
+    return first, notes
+
+
 def take_endnotes(pages: list[Page], usual: float) -> tuple[list[Page], list[list[str]]]:
     """Take notes from the end of a document: counted lines in small letters, to half of which the text refers.
 
@@ -215,26 +244,15 @@ def take_endnotes(pages: list[Page], usual: float) -> tuple[list[Page], list[lis
     Returns:
         As many pages without these notes, and the lines of each.
     """
-    flat = [(number, line) for number, page in enumerate(pages) for line in page.lines if line.text]
-    begin = len(flat)
-    while usual and begin and (_is_small(flat[begin - 1][1], usual) or flat[begin - 1][1].text.isdigit()):
-        begin -= 1
-    notes: list[list[str]] = []
-    first = len(flat)
-    for place in range(begin, len(flat)):
-        line = flat[place][1]
-        found = _NOTE.match(line.text)
-        if found and int(found["number"] or 0) == len(notes) + 1:
-            notes.append([line.text])
-            first = min(first, place)
-        elif notes and not line.text.isdigit():
-            notes[-1].append(line.text)
-    marks = {mark for _, line in flat[:first] for mark in line.raised}
-    if sum(str(number) in marks for number in range(1, len(notes) + 1)) * 2 < max(len(notes), 1):
+    flat = [line for page in pages for line in page.lines if line.text]
+    first, notes = _cut_counted(flat, _find_small_end(flat, usual))
+    marks = {mark for line in flat[:first] for mark in line.raised}
+    n_marked = sum(str(number) in marks for number in range(1, len(notes) + 1))
+    if not notes or n_marked * 2 < len(notes):
         return pages, []
-    if notes and first and flat[first - 1][1].text.strip(":").lower() in _TITLES:
+    if first and flat[first - 1].text.strip(":").lower() in _TITLES:
         first -= 1
-    taken = {id(line) for _, line in flat[first:]}
+    taken = {id(line) for line in flat[first:]}
     return [replace(page, lines=[line for line in page.lines if id(line) not in taken]) for page in pages], notes
 
 
