@@ -3,7 +3,6 @@
 import re
 
 _MAX_WORDS = 20
-_MAX_CHARS = 300
 _BOX = re.compile(
     r"[^\w(]*(?:box|panel) (?:\d{1,2}(?:[.-]\d{1,2})?|[A-Z])[*_]*\s?[:.|\u2013\u2014][*_]*\s", re.IGNORECASE
 )
@@ -34,7 +33,7 @@ def is_title(piece: str, n_words: int, *, is_ended: bool) -> bool:
     Returns:
         False for more words than titles have, and for a section's words that have a verb in them.
     """
-    if n_words > _MAX_WORDS or len(piece) > _MAX_CHARS:
+    if n_words > _MAX_WORDS:
         return False
     if not is_ended and "\n" not in piece and _BOX.match(piece):
         return True

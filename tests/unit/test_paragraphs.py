@@ -634,6 +634,21 @@ PIECES = [
 
 
 @pytest.mark.issue(4)
+@pytest.mark.parametrize("form", ["**{}:**", "{}\uff1a"])
+def test_a_first_paragraph_that_introduces_others_is_no_headline_however_its_colon_is_set(form):
+    lead = form.format("The ministry asks all of the yards of the land to do these things by May")
+    assert texts_of(f"{lead}\n\n{LONG_A}\n\n{LONG_B}") == [lead.strip("*"), LONG_A, LONG_B]
+
+
+@pytest.mark.issue(4)
+def test_one_or_two_words_before_a_dash_are_a_heading_and_three_what_clauses_go_on_from():
+    for heading in ("Loans\u2014", "On loans:-"):
+        assert texts_of(f"{LONG_A}\n\n{heading}\n\n{LONG_B}") == [LONG_A, LONG_B]
+    lead = "A yard may\u2014"
+    assert texts_of(f"{LONG_A}\n\n{lead}\n\n{LONG_B}") == [LONG_A, lead, LONG_B]
+
+
+@pytest.mark.issue(4)
 def test_paragraphs_stand_in_order_and_none_within_another():
     generator = random.Random(8)
     for _ in range(1500):

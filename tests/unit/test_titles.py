@@ -36,10 +36,16 @@ def test_a_title_is_not_read_however_long_it_is_or_ends(title):
         "Sec. 5. The State pays.", "Art. 4. Land belongs to all.", "Section 2. Banks decide.",
         f"Sec. 3. Definitions. {FIRST}",
         "SEC. 5. THE STATE SHALL PAY.", "SEC. 6. (a) The State pays.", f"SEC. 7. {FIRST}",
+        "\u00a7 8. \u0411\u0430\u043d\u043a \u043f\u043b\u0430\u0442\u0438\u0442.",  # "Bank platit" in Cyrillic
     ],
 )  # fmt: skip
 def test_what_is_said_in_a_box_or_a_section_is_read(text):
     assert texts_of(FIRST, text, LAST) == [FIRST, text, LAST]
+
+
+def test_a_box_whose_title_stands_in_the_lines_of_its_list_is_read():
+    box = ["Box 2: What to do", "- Sell the yards of the land", "- Lend to no maker of chips"]
+    assert texts_of(FIRST, "\n".join(box), LAST) == [FIRST, " ".join(box), LAST]
 
 
 @pytest.mark.parametrize(
