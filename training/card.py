@@ -70,7 +70,15 @@ def labels_table(split: str, heads: Mapping[str, Mapping[str, object]]) -> list[
     return lines
 
 
-def _decision_lines(manifest: Manifest) -> list[str]:
+def decision_lines(manifest: Manifest) -> list[str]:
+    """Say how scores become answers.
+
+    Args:
+        manifest: of the model.
+
+    Returns:
+        Lines of Markdown, one a head.
+    """
     lines = []
     for head in manifest.heads:
         rule = head.decision
@@ -296,7 +304,7 @@ def write_card(
         "",
         "## Decisions",
         "Fitted on dev, by the graph that is served.",
-        *_decision_lines(manifest),
+        *decision_lines(manifest),
         *(f"- no warning `{caution}`: a twentieth of the training rows or more have it" for caution in usual),
         f"- text longer than {manifest.window.max_tokens} tokens is read in overlapping windows, at most "
         f"{manifest.window.max_windows}, whose logits are averaged; what is cut is counted in every answer.",

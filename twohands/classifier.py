@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Self
 
+from twohands.cascade import Calibrations, CascadeSession, find_second
 from twohands.encoding import EncodedParagraph, ParagraphEncoder
 from twohands.errors import InputError, ManifestError
 from twohands.evidence import EvidencePlan, list_runs, make_explained_predictions, plan_evidence
@@ -16,6 +17,7 @@ from twohands.prediction import Prediction
 from twohands.runtimes import DEFAULT_RUNTIME, Runtime, open_session
 from twohands.scores import with_thresholds
 from twohands.session import Session, run_paragraphs
+from twohands.translation import make_translation
 from twohands.windows import Logits
 
 _BATCH = 128  # the more, the nearer in length are those that a runtime puts together
@@ -79,8 +81,8 @@ class Classifier:
 
         Raises:
             ArgumentError: `model` is no path, there is no such runtime, or `num_threads` is no whole number from 1 on.
-            ModelNotFoundError: there is no such model.
-            ManifestError: the folder is incomplete or altered.
+            ModelNotFoundError: there is no such model, or it is a cascade and its second model is not found.
+            ManifestError: the folder is incomplete or altered, or the models of a cascade do not fit together.
             FileReadError: the graph or the tokenizer cannot be read, or the runtime cannot run the graph.
             MissingExtraError: the runtime is not installed.
             WrongAnswersError: the graph is computed otherwise here than where it was exported.
@@ -106,11 +108,25 @@ class Classifier:
         try:
             here = f"{session.runtime} {session.version}"
             check_known(folder, encoder, classifier.predict_logits, made_on=made_on, runtime=here)
+            if manifest.cascade is not None:
+                classifier._add_second(folder, num_threads=num_threads, runtime=runtime)
         except BaseException:
             classifier.close()
             raise
         classifier._origin = folder.absolute(), num_threads, runtime
         return classifier
+
+    def _add_second(self, folder: Path, *, num_threads: int | None, runtime: Runtime) -> None:
+        """Ask a second model where this one is in doubt, as the manifest of a cascade says."""
+        wanted = self.manifest.cascade
+        assert wanted is not None  # noqa: S101 - the caller looked
+        second = Classifier.load(find_second(folder, wanted), num_threads=num_threads, runtime=runtime)
+        try:
+            self.session = join_sessions(self, second, first_calibrations=wanted.calibrations, doubt=wanted.doubt)
+        except ValueError as error:
+            second.close()
+            heading = f"{folder} is not a sound model folder; fetch or export it again"
+            raise ManifestError(heading, [f"its second model, {wanted.name}, does not fit: {error}"]) from error
 
     @property
     def identity(self) -> dict[str, str]:
@@ -213,6 +229,41 @@ class Classifier:
         """End the session's threads; nothing can be classified afterwards. May be called again."""
         self._is_closed = True
         self.session.close()
+
+
+def join_sessions(
+    first: Classifier, second: Classifier, *, first_calibrations: Calibrations, doubt: float
+) -> CascadeSession:
+    """Make one session of two models.
+
+    Args:
+        first: is asked everything.
+        second: is asked what the first doubts; no cascade itself.
+        first_calibrations: of the first alone, by head name.
+        doubt: from which on.
+
+    Returns:
+        The session, which closes both.
+
+    Raises:
+        ValueError: they have other heads or labels, part text in other ways, or the second is a cascade.
+    """
+    if second.manifest.cascade is not None:
+        raise ValueError(f"{second.manifest.name} is a cascade itself")
+    heads = [
+        [(head.name, head.problem_type, head.label_names) for head in each.taxonomy.heads] for each in (first, second)
+    ]
+    if heads[0] != heads[1]:
+        raise ValueError("they have other heads or labels, or in another order")
+    calibrations = {name: rule.calibration for name, rule in second.manifest.rules.items()}
+    return CascadeSession(
+        first.session,
+        second.session,
+        translation=make_translation(first.encoder, second.encoder),
+        taxonomy=first.taxonomy,
+        calibrations=(first_calibrations, calibrations),
+        doubt=doubt,
+    )
 
 
 def _go_through(texts: Iterable[str]) -> Iterator[str]:

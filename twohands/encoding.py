@@ -88,6 +88,21 @@ class ParagraphEncoder:
                 raise
             raise FileReadError(f"cannot read the tokenizer {path}: {error}") from error
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer, to look at."""
+        return self._tokenizer
+
+    @property
+    def unknown_id(self) -> int | None:
+        """The token for what is outside the vocabulary; None where nothing is."""
+        return self._unknown_id if self._unknown_id >= 0 else None
+
+    @property
+    def around(self) -> tuple[list[int], list[int]]:
+        """The special tokens before and behind each window."""
+        return self._prefix, self._suffix
+
     def save(self, path: Path) -> None:
         """Write `tokenizer.json` without padding and truncation."""
         self._tokenizer.save(str(path))

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from twohands.cautions import Caution
 from twohands.errors import ManifestError, ModelNotFoundError, RunConflictError
 from twohands.hashing import find_altered, sha256_of_file
-from twohands.scores import DecisionRule, Platt
+from twohands.scores import DecisionRule, Platt, Temperature
 from twohands.scratch import bring_back, open_scratch, put_in_place
 from twohands.taxonomy import Head, ProblemType, Taxonomy, describe_faults
 from twohands.windows import WindowRule
@@ -74,6 +74,18 @@ class ExportMachine(_Section):
     onnxruntime: str
 
 
+class CascadeInfo(_Section):
+    """The second model of a cascade, whose first is the graph of the folder itself."""
+
+    name: FileName = Field(description="of its folder, which stands in this one, beside it, or among the models")
+    version: str
+    sha256: Sha256 = Field(description="of its manifest")
+    doubt: float = Field(ge=0, le=1, description="of the first, from which on the second is asked, too")
+    calibrations: dict[str, Annotated[Temperature | Platt, Field(discriminator="method")]] = Field(
+        description="of the first model alone, by head; the decisions above are of what both say"
+    )
+
+
 class HeadEntry(Head):
     """A head and how its logits are decided."""
 
@@ -113,6 +125,19 @@ class Manifest(_Section):
     usual_cautions: list[Caution] = Field(
         default=[], description="warnings that it does not give, as many of its training rows would get them"
     )
+    cascade: CascadeInfo | None = Field(default=None, description="of a cascade: which model is asked second, and when")
+
+    @model_validator(mode="after")
+    def _check_cascade(self) -> Self:
+        heads = {head.name: head for head in self.heads}
+        if self.cascade is None:
+            return self
+        if self.cascade.calibrations.keys() != heads.keys():
+            raise ValueError(f"cascade: calibrations are of {', '.join(self.cascade.calibrations)}; expected each head")
+        for name, calibration in self.cascade.calibrations.items():
+            rule = heads[name].decision.model_copy(update={"calibration": calibration})
+            HeadEntry.model_validate(heads[name].model_dump(exclude={"decision"}) | {"decision": rule.model_dump()})
+        return self
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -230,7 +255,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST_NAME)
     full = manifest.model_copy(update={"files": {name: sha256_of_file(folder / name) for name in names}})
     # A key that came later stands only where it says something: older releases read all other folders as before.
-    later = set() if full.usual_cautions else {"usual_cautions"}
+    later = {name for name in ("usual_cautions", "cascade") if not getattr(full, name)}
     text = json.dumps(full.model_dump(mode="json", exclude=later), indent=2, ensure_ascii=False) + "\n"
     with (folder / MANIFEST_NAME).open("w", encoding="utf-8") as stream:
         stream.write(text)

@@ -176,6 +176,10 @@ class OnnxSession:
         self._crowd = Crowd()
         self._pool = ThreadPoolExecutor(self.num_threads, "twohands") if self.num_threads > 1 else None
 
+    def join_crowd(self, other: "OnnxSession") -> None:
+        """Count runs with those of another session, so that a window of either is alone only if it is beside both."""
+        self._crowd = other._crowd
+
     def leave_behind(self) -> None:
         """In a forked child: have the graph loaded anew on first use."""
         never_free(self._session, self._wide, self._pool)
