@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
+from twohands.cascade import find_second
 from twohands.errors import TwoHandsError
 from twohands.manifest import MANIFEST_NAME, Manifest, load_manifest
 
@@ -71,7 +72,10 @@ class Archive:
                 copy = Path(temporary) / "model"
                 # Not hard links: whoever copies a new model over the files of the old would alter the copy too.
                 shutil.copytree(folder, copy)
-                if load_manifest(copy)[1] != sha256:
+                manifest, copied = load_manifest(copy)
+                if manifest.cascade is not None and not (copy / manifest.cascade.name).is_dir():
+                    shutil.copytree(find_second(folder, manifest.cascade), copy / manifest.cascade.name)
+                if copied != sha256:
                     _LOGGER.warning("no copy of model %s is kept: its folder holds another by now", sha256)
                     return
                 copy.rename(self._root / sha256)

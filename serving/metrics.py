@@ -123,6 +123,9 @@ class Metrics:
         self.unknown_tokens = counters("unknown_tokens_total", "Tokens outside the vocabulary.", ("model",))
         self.truncated = counters("truncated_inputs_total", "Paragraphs whose end was not read.", ("model",))
         self.windows = counters("windows_total", "Windows read.", ("model",))
+        self.windows_asked_second = counters(
+            "windows_asked_second_total", "Windows that a cascade asked its second model, too.", ("model",)
+        )
         self.failed_inputs = counters("failed_inputs_total", "Paragraphs answered with an error.", ("code",))
         self.failed_inputs.labels(NonFiniteLogitsError.code)  # a rate misses the first of a series that begins with it
         self.predictions = counters("predictions_total", "Labels given.", ("head", "label", "model"))

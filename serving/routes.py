@@ -137,6 +137,7 @@ async def info(
         created=manifest.created,
         encoder=manifest.encoder.name,
         precision=manifest.graph.precision,
+        second=None if manifest.cascade is None else ModelIdentity(**manifest.cascade.identity),
         heads=[_describe_head(head) for head in manifest.heads],
         window=WindowInfo(**manifest.window.model_dump()),
         metrics=manifest.metrics,

@@ -239,6 +239,7 @@ class InfoResponse(TeiInfo):
     created: str
     encoder: str
     precision: str
+    second: ModelIdentity | None = Field(description="of a cascade: the model asked where the first is in doubt")
     heads: list[HeadInfo]
     window: WindowInfo
     metrics: dict[str, Any] = Field(description="headline figures of the model's own report, by split")

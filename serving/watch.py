@@ -13,6 +13,7 @@ from functools import partial
 from serving.drift import Drift
 from serving.metrics import Metrics
 from serving.service import Answers, Phase, Service
+from twohands.cascade import CascadeSession
 from twohands.encoding import EncodedParagraph, TokenIds
 from twohands.errors import InputError, TwoHandsError
 from twohands.prediction import OneOf, Prediction
@@ -115,6 +116,9 @@ class Watch:
         labels = (self._model, identity["version"], identity["sha256"], str(manifest.graph.precision != "fp32").lower())
         self._metrics.model_info.labels(*labels).set(1)
         self._metrics.expect_answers(service.classifier.taxonomy.heads, model=self._model)
+        session = service.classifier.session
+        if isinstance(session, CascadeSession):
+            session.on_asked = self._metrics.windows_asked_second.labels(self._model).inc
         reference = read_reference(manifest.metrics)
         self._drift = None
         if reference is not None:

@@ -187,6 +187,10 @@ def restore_checkpoint(folder: Path, output: Path, *, overwrite: bool) -> float:
     """
     check_output(output, overwrite=overwrite)
     manifest, sha256 = load_manifest(folder)
+    if manifest.cascade is not None:
+        raise CheckpointError(
+            f"{folder} is a cascade: restore each of its models, the second is {manifest.cascade.name}"
+        )
     config, _ = load_dumped_config(folder / CONFIG_NAME)
     facts: dict[str, Any] = {
         "settings": config.model_dump(mode="json"),

@@ -3,7 +3,7 @@
 Most paragraphs are answered by the small model alone, at its price; the few that it is unsure of cost both.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +68,10 @@ def measure_doubt(logits: Logits, taxonomy: Taxonomy) -> Scores:
     return np.asarray(np.max(doubts, axis=0))
 
 
+def _tell_nobody(n_windows: int) -> None:
+    pass
+
+
 def _blend(logits: Logits, doubtful: TokenIds, more: Logits) -> None:
     logits[doubtful] = (logits[doubtful] + more) / 2
 
@@ -110,12 +114,19 @@ class CascadeSession:
         self._first, self._second = first, second
         self._translation, self._taxonomy, self._calibrations = translation, taxonomy, calibrations
         self._doubt = doubt
+        # A seam for who counts: told how many windows were asked for again, from several threads at once.
+        self.on_asked: Callable[[int], object] = _tell_nobody
         self.num_threads, self.input_names = first.num_threads, first.input_names
         self.n_labels: int | None = taxonomy.n_labels
         self.runtime, self.version = first.runtime, first.version
         self.most_windows = max(first.most_windows, second.most_windows)
         if isinstance(first, OnnxSession) and isinstance(second, OnnxSession):
             second.join_crowd(first)
+
+    @property
+    def members(self) -> tuple[Session, Session]:
+        """The sessions of the first model and of the second."""
+        return self._first, self._second
 
     def ask_first(self, token_ids: Sequence[TokenIds]) -> Logits:
         """What the first model says of windows, calibrated, shape `(len(token_ids), n_labels)`."""
@@ -150,6 +161,7 @@ class CascadeSession:
         """
         logits = self.ask_first(token_ids)
         if len(doubtful := self._find_doubtful(logits)):
+            self.on_asked(len(doubtful))
             _blend(logits, doubtful, self.ask_second([token_ids[number] for number in doubtful.tolist()]))
         return logits
 

@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from twohands.cascade import find_second
 from twohands.classifier import Classifier
-from twohands.errors import FaultsError, TwoHandsError
-from twohands.manifest import Manifest, load_manifest
+from twohands.errors import FaultsError, ModelNotFoundError, TwoHandsError
+from twohands.manifest import CascadeInfo, Manifest, load_manifest
 from twohands.reference import REFERENCE_KEY
 
 # Long enough to need several windows of a small model, so that a check sees the whole way of a text.
@@ -55,6 +56,16 @@ def folder_size_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
 
 
+def second_size_bytes(folder: Path, manifest: Manifest) -> int:
+    """How many bytes the second model of a cascade holds, which lies in another folder; 0 of any other model."""
+    if manifest.cascade is None:
+        return 0
+    try:
+        return folder_size_bytes(find_second(folder, manifest.cascade))
+    except ModelNotFoundError:  # `find_faults` tells
+        return 0
+
+
 def _describe_heads(manifest: Manifest) -> Iterator[str]:
     for head in manifest.heads:
         rule = head.decision
@@ -74,6 +85,12 @@ def _describe_heads(manifest: Manifest) -> Iterator[str]:
                 slope, intercept = rule.calibration.slopes[number], rule.calibration.intercepts[number]
                 platt = f" [slope {slope:.4g}, intercept {intercept:.4g}]"
             yield f"  - {label.name}{at}{platt}: {label.description}"
+
+
+def _describe_second(second: CascadeInfo | None) -> Iterator[str]:
+    if second is not None:
+        yield f"second model: {second.name} {second.version}, sha256 {second.sha256}"
+        yield f"  asked where the doubt of the first, 0 to 1, is {second.doubt:.4g} or more"
 
 
 def describe_model(folder: Path, manifest: Manifest, sha256: str) -> str:
@@ -97,6 +114,7 @@ def describe_model(folder: Path, manifest: Manifest, sha256: str) -> str:
         f"window: {window.max_tokens} tokens, {window.overlap_tokens} shared, at most {window.max_windows} windows",
         f"encoder: {manifest.encoder.name}, licence {manifest.encoder.license}, sha256 {manifest.encoder.sha256}",
         f"graph: {graph.precision}, {graph.size_bytes / 1e6:.1f} MB, {graph.recipe}",
+        *_describe_second(manifest.cascade),
         f"exported on: {machine.cpu_model} ({' '.join(machine.cpu_flags) or 'no flags'}), "
         f"ONNX Runtime {machine.onnxruntime}",
         f"training data: fingerprint {manifest.training_data.fingerprint}",

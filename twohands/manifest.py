@@ -85,6 +85,11 @@ class CascadeInfo(_Section):
         description="of the first model alone, by head; the decisions above are of what both say"
     )
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """The second model as answers name models."""
+        return {"name": self.name, "version": self.version, "sha256": self.sha256}
+
 
 class HeadEntry(Head):
     """A head and how its logits are decided."""

@@ -31,7 +31,9 @@ from evaluation.progress import show_progress
 from evaluation.tables import WIDTH
 from twohands.classifier import Classifier
 from twohands.errors import ConfigError
+from twohands.inspection import folder_size_bytes, second_size_bytes
 from twohands.locate import find_model
+from twohands.manifest import Manifest
 
 Json = dict[str, Any]
 _COSTS = ("p50_ms", "size_mb")
@@ -61,9 +63,9 @@ def _load_all(models: Sequence[str], stack: ExitStack) -> list[Entrant]:
     return entrants
 
 
-def _weigh(folder: Path) -> float:
+def _weigh(folder: Path, manifest: Manifest) -> float:
     # To a tenth: a few bytes more of card or manifest are no cost.
-    return round(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / _MEGABYTE, 1)
+    return round((folder_size_bytes(folder) + second_size_bytes(folder, manifest)) / _MEGABYTE, 1)
 
 
 def _mark_models(models: list[Json]) -> None:
@@ -182,7 +184,7 @@ def frontier(
                 "heads": heads[entrant.name],
                 "p50_ms": costs[entrant.name]["latency"]["p50_ms"],
                 **costs[entrant.name],
-                "size_mb": _weigh(find_model(name)),
+                "size_mb": _weigh(find_model(name), entrant.classifier.manifest),
             }
             for name, entrant in zip(models, entrants, strict=True)
         ]

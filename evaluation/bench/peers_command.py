@@ -42,6 +42,7 @@ from twohands.encoding import EncodedParagraph
 from twohands.errors import BenchError, ConfigError, FileReadError
 from twohands.hashing import sha256_of_file
 from twohands.locate import find_model
+from twohands.manifest import load_manifest
 from twohands.runtimes import choose_runtime
 
 Json = dict[str, Any]
@@ -323,6 +324,8 @@ def peers(
     folder = find_model(model)
     found = parse_pythons(pythons)
     (count,) = check_threads((threads,) if threads else (), default=(machine["cpus_granted"],))  # type: ignore[arg-type]  # a number
+    if load_manifest(folder)[0].cascade is not None:
+        raise BenchError(f"{folder} is a cascade of two graphs, and peers serve one: race each of its models")
     classifier = Classifier.load(folder, num_threads=count)
     texts, described = choose_texts(classifier.encoder, data, n_texts=n_texts, seed=seed)
     max_tokens = classifier.encoder.rule.max_tokens

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from evaluation.bench.ceiling import Ceiling
 from evaluation.bench.quantiles import median, tell_percentiles
 from evaluation.bench.turns import take_turns
+from twohands.cascade import CascadeSession
 from twohands.classifier import Classifier
 from twohands.encoding import TokenIds
 from twohands.errors import BenchError
@@ -148,6 +149,12 @@ class _Counting:
 def _counted(session: Session) -> Iterator[_Counting]:
     """Count what one session gives its runtime meanwhile."""
     counting = _Counting()
+    if isinstance(session, CascadeSession):
+        with _counted(session.members[0]) as first, _counted(session.members[1]) as second:
+            yield counting
+        counting.n_tokens = first.n_tokens + second.n_tokens
+        counting.n_computed = first.n_computed + second.n_computed
+        return
     name = "_run" if isinstance(session, OnnxSession) else "_infer"
     run = getattr(session, name)
 

@@ -25,7 +25,7 @@ def _load(folder: Path) -> "tuple[Manifest, str] | TwoHandsError":
 
 
 def _as_json(folder: Path, loaded: "tuple[Manifest, str] | TwoHandsError") -> dict[str, object]:
-    from twohands.inspection import folder_size_bytes, headline, headline_split
+    from twohands.inspection import folder_size_bytes, headline, headline_split, second_size_bytes
 
     if not isinstance(loaded, tuple):
         return {"name": folder.name, "path": str(folder), "error": {"code": loaded.code, "message": str(loaded)}}
@@ -35,7 +35,7 @@ def _as_json(folder: Path, loaded: "tuple[Manifest, str] | TwoHandsError") -> di
         "version": manifest.version,
         "sha256": sha256,
         "precision": manifest.graph.precision,
-        "size_bytes": folder_size_bytes(folder),
+        "size_bytes": folder_size_bytes(folder) + second_size_bytes(folder, manifest),
         "split": headline_split(manifest),
         "macro_f1": headline(manifest),
         "path": str(folder),
@@ -43,7 +43,7 @@ def _as_json(folder: Path, loaded: "tuple[Manifest, str] | TwoHandsError") -> di
 
 
 def _as_cells(folder: Path, loaded: "tuple[Manifest, str] | TwoHandsError") -> list[str]:
-    from twohands.inspection import folder_size_bytes, format_figure, headline, headline_split
+    from twohands.inspection import folder_size_bytes, format_figure, headline, headline_split, second_size_bytes
 
     if not isinstance(loaded, tuple):
         return [folder.name, "-", "-", "-", "damaged, see `twohands models verify`", str(folder)]
@@ -51,7 +51,7 @@ def _as_cells(folder: Path, loaded: "tuple[Manifest, str] | TwoHandsError") -> l
     figures = ", ".join(f"{head} {format_figure(figure)}" for head, figure in headline(manifest).items())
     if figures and (split := headline_split(manifest)) != "test":  # by dev a model was chosen, so it looks better there
         figures += f", on {split}"
-    size = f"{folder_size_bytes(folder) / 1e6:.1f} MB"
+    size = f"{(folder_size_bytes(folder) + second_size_bytes(folder, manifest)) / 1e6:.1f} MB"
     return [manifest.name, manifest.version, manifest.graph.precision, size, figures or "-", str(folder)]
 
 
