@@ -13,6 +13,7 @@ from serving.asking import name_caller
 from serving.engine import Engine
 from serving.reading import Encoded, estimate_tokens, is_brief, read_in_place, read_texts
 from serving.settings import ServeSettings
+from twohands.cascade import CascadeSession
 from twohands.classifier import Classifier
 from twohands.encoding import EncodedParagraph
 from twohands.errors import EngineStoppedError, InputError, NotReadyError, TwoHandsError
@@ -139,6 +140,8 @@ class Service:
         # Not within a request's time: that may be short, and a machine is slowest when it starts.
         deadline_s = asyncio.get_running_loop().time() + max(_WARM_UP_S, self.settings.request_timeout_s)
         logits = await engine.run(paragraphs, deadline_s=deadline_s)
+        if isinstance(classifier.session, CascadeSession):  # which the first model may not have doubted
+            await engine.aside(partial(classifier.session.ask_second, [longest] * len(paragraphs)))
         make_predictions(logits.value, paragraphs, classifier.taxonomy, classifier.manifest.rules)
 
     def _require(self) -> tuple[Classifier, Engine]:

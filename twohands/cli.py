@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str | None]] = {
     "select": ("Choose the rows whose labels would teach a model most, as a sheet.", "train"),
     "restore": ("Turn a model folder back into a checkpoint, for a run to go on from.", "train"),
     "average": ("Average the weights of checkpoints that went on from one start.", "train"),
+    "cascade": ("Make one model of two, the larger asked only where the smaller is in doubt.", "train"),
     "narrow": ("Make a checkpoint faster by narrower feed-forward parts.", "train"),
     "encoders": ("List, show, fetch and verify the encoders that runs start from.", "train"),
     "loso": ("Train without each source in turn and test on it, beside in-domain figures.", "train"),

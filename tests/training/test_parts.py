@@ -11,7 +11,7 @@ import torch
 from tests.support.tiny import build_tiny_model
 from training.batches import WindowCollator, average_windows, describe_cut, make_dataset
 from training.calibration import fit_abstention, fit_rules, fit_temperature, warn_of_rules
-from training.card import _decision_lines, compare_served, describe_recipe
+from training.card import decision_lines, compare_served, describe_recipe
 from training.config import load_config
 from training.encoders import find_encoder
 from training.export import weigh_refusal
@@ -274,7 +274,7 @@ def test_a_head_that_would_never_answer_is_pointed_out(taxonomy):
 @pytest.mark.issue(3)
 def test_a_level_of_0_is_no_score_below_which_anything_lies(tmp_path):
     manifest, _ = load_manifest(build_tiny_model(tmp_path / "tiny", abstention=0.0))
-    assert _decision_lines(manifest)[0].endswith("; never abstains")
+    assert decision_lines(manifest)[0].endswith("; never abstains")
     assert "  abstains below: never" in list(_describe_heads(manifest))
 
 
