@@ -4,8 +4,9 @@ Logits are the mean over tokens of a per-word row, so a test can say what a text
 state-led, "market" market-led, "weather" neutral, and each topic has a word of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import onnx
@@ -34,8 +35,8 @@ WORDS = ["plan", "market", "weather", "embargo", "homemade", "subsidy", "licence
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 
 
-def make_tokenizer() -> Tokenizer:
-    vocabulary = {word: number for number, word in enumerate([*SPECIAL, *WORDS])}
+def make_tokenizer(words: Sequence[str] = WORDS) -> Tokenizer:
+    vocabulary = {word: number for number, word in enumerate([*SPECIAL, *words])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -45,10 +46,13 @@ def make_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def make_graph(n_labels: int) -> onnx.ModelProto:
-    table = np.zeros((len(SPECIAL) + len(WORDS), n_labels), dtype=np.float32)
-    for number in range(min(n_labels, 7)):
-        table[len(SPECIAL) + number, number] = 20.0
+def make_graph(
+    n_labels: int, *, words: Sequence[str] = WORDS, also: Mapping[str, int] = MappingProxyType({})
+) -> onnx.ModelProto:
+    table = np.zeros((len(SPECIAL) + len(words), n_labels), dtype=np.float32)
+    pushes = {word: number for number, word in enumerate(WORDS[: min(n_labels, 7)])} | dict(also)
+    for word, number in pushes.items():
+        table[len(SPECIAL) + words.index(word), number] = 20.0
     table[1] = 0.01  # unknown words move nothing much
     weights = [
         numpy_helper.from_array(table, "table"),
@@ -94,12 +98,15 @@ def build_tiny_model(
     version: str = "0.0.1",
     usual_cautions: Sequence[Caution] = (),
     abstention: float = 0.5,
+    words: Sequence[str] = WORDS,
+    also: Mapping[str, int] = MappingProxyType({}),
 ) -> Path:
+    """Write it; `words` number the vocabulary, `also` has words that push the label of a number besides."""
     taxonomy = taxonomy or load_taxonomy(find_config("taxonomy"))
     rules = make_rules(taxonomy, abstention=abstention)
     with build_folder(folder, overwrite=True) as temporary:
-        make_tokenizer().save(str(temporary / "tokenizer.json"))
-        onnx.save(make_graph(taxonomy.n_labels), str(temporary / "model.onnx"))
+        make_tokenizer(words).save(str(temporary / "tokenizer.json"))
+        onnx.save(make_graph(taxonomy.n_labels, words=words, also=also), str(temporary / "model.onnx"))
         for name in ("config.json", "metrics.json", "parity.json"):
             (temporary / name).write_text("{}\n", encoding="utf-8")
         (temporary / "README.md").write_text("# tiny\n", encoding="utf-8")
