@@ -1,4 +1,4 @@
-"""Builds a tiny cascade: the first model is at a loss over "the", of which the second, numbered apart, says market-led."""
+"""Builds a tiny cascade: its first model is at a loss over "the", of which the second says market-led."""
 
 from pathlib import Path
 

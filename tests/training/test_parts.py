@@ -11,7 +11,7 @@ import torch
 from tests.support.tiny import build_tiny_model
 from training.batches import WindowCollator, average_windows, describe_cut, make_dataset
 from training.calibration import fit_abstention, fit_rules, fit_temperature, warn_of_rules
-from training.card import decision_lines, compare_served, describe_recipe
+from training.card import compare_served, decision_lines, describe_recipe
 from training.config import load_config
 from training.encoders import find_encoder
 from training.export import weigh_refusal
