@@ -13,11 +13,14 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+from click.testing import CliRunner
 
 from evaluation.bench.answers import FLOORS, Answer, compare_rows, make_reference, read_row
 from evaluation.bench.ceiling import Ceiling, list_products
 from evaluation.bench.checkpoint import prepare_checkpoint
+from evaluation.bench.commands import bench
 from evaluation.bench.engines import Engine, Peer, probe, read_peer_versions
+from evaluation.bench.frontier_command import _weigh
 from evaluation.bench.machine import add_load_after, describe_machine, read_commit, read_load
 from evaluation.bench.options import check_threads, choose_texts
 from evaluation.bench.peers_command import _try_export, choose_alone, parse_pythons
@@ -30,9 +33,11 @@ from evaluation.bench.speed import Case, check_ceiling, measure_ceiling, measure
 from evaluation.bench.speed_command import make_ceiling_case
 from evaluation.bench.texts import describe_texts, list_mix_lengths, make_mix, make_paragraph, read_texts
 from evaluation.bench.turns import take_turns
+from tests.support.cascades import DOUBTED, SURE, build_tiny_cascade
 from twohands import Classifier
 from twohands.errors import BenchError, ConfigError, DataError, FileReadError
 from twohands.locate import find_model
+from twohands.manifest import load_manifest
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +237,32 @@ def test_padding_is_counted_where_the_runtime_is_called(released):
         released.session.run_batch = kept
     assert padded["padding_share"] == pytest.approx(1 - padded["n_tokens_of_windows"] / padded["n_tokens_computed"])
     assert padded["padding_share"] > 0.2
+
+
+@pytest.mark.issue(3)
+def test_of_a_cascade_the_tokens_of_both_models_are_counted(tmp_path):
+    both = Classifier.load(build_tiny_cascade(tmp_path / "both"), num_threads=1)
+    measured = {text: measure_padding(both, [text])["n_tokens_computed"] for text in (SURE, DOUBTED)}
+    both.close()
+    assert measured == {SURE: 4, DOUBTED: 8}
+
+
+@pytest.mark.issue(3)
+def test_a_cascade_is_not_raced_against_peers_which_serve_one_graph(tmp_path):
+    folder = build_tiny_cascade(tmp_path / "both")
+    found = CliRunner().invoke(bench, ["peers", "--model", str(folder)])
+    assert isinstance(found.exception, BenchError)
+    assert "race each of its models" in str(found.exception)
+
+
+@pytest.mark.issue(3)
+def test_a_cascade_weighs_what_both_of_its_models_weigh(tmp_path):
+    folder = build_tiny_cascade(tmp_path / "both")
+    (folder.parent / "second" / "notes").write_bytes(bytes(3_000_000))
+    weighed = _weigh(folder, load_manifest(folder)[0])
+    assert weighed == pytest.approx(
+        _weigh(folder.parent / "second", load_manifest(folder.parent / "second")[0]), abs=0.2
+    )
 
 
 def test_more_threads_than_are_granted_are_refused(monkeypatch):

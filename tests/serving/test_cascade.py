@@ -1,0 +1,79 @@
+"""A cascade is served like any model: its second is warm, named, counted, and kept with what can be gone back to."""
+
+import shutil
+
+import pytest
+
+from serving.app import create_app
+from serving.archive import Archive
+from serving.settings import ServeSettings
+from tests.serving.support import open_client
+from tests.serving.test_metrics import read_metrics, value
+from tests.support.cascades import DOUBTED, SURE, build_tiny_cascade
+from twohands import Classifier
+from twohands.cascade import CascadeSession
+from twohands.manifest import load_manifest
+
+pytestmark = [pytest.mark.anyio, pytest.mark.issue(3)]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    return build_tiny_cascade(tmp_path_factory.mktemp("models") / "both")
+
+
+@pytest.fixture
+async def client(built):
+    async with open_client(create_app(ServeSettings(model=str(built)))) as opened:
+        yield opened
+
+
+async def test_the_second_model_answers_where_the_first_doubts_and_is_counted(client):
+    before = await read_metrics(client)
+    assert value(before, "windows_asked_second_total", model="both") == 0, "there from the start, and not for warm-up"
+    assert ("twohands_windows_asked_second_total", (("model", "both"),)) in before
+    answer = (await client.post("/v1/classify", json={"inputs": [SURE, DOUBTED, "the of a the"]})).json()
+    assert [each["stance"]["label"] for each in answer["predictions"]] == ["state-led", "market-led", "market-led"]
+    after = await read_metrics(client)
+    assert value(after, "windows_asked_second_total", model="both") == 2
+    assert value(after, "windows_total", model="both") == 3
+
+
+async def test_info_names_the_second_and_no_other_model_has_one(client, built, tiny_model):
+    second, sha256 = load_manifest(built.parent / "second")
+    expected = {"name": "second", "version": second.version, "sha256": sha256}
+    assert (await client.get("/info")).json()["second"] == expected
+    async with open_client(create_app(ServeSettings(model=str(tiny_model)))) as other:
+        assert (await other.get("/info")).json()["second"] is None
+        assert value(await read_metrics(other), "windows_asked_second_total", model="tiny") == 0
+
+
+async def test_the_second_is_warm_before_the_first_request(tmp_path, monkeypatch):
+    asked = []
+    ask = CascadeSession.ask_second
+    monkeypatch.setattr(CascadeSession, "ask_second", lambda self, ids: asked.append(len(ids[0])) or ask(self, ids))
+    never = build_tiny_cascade(tmp_path / "both", doubt=1.0)
+    async with open_client(create_app(ServeSettings(model=str(never)))):
+        assert asked == [16], "one run of its longest windows, though the first doubts nothing"
+
+
+async def test_evidence_and_streams_come_from_both(client):
+    body = {"inputs": [f"{DOUBTED}. {SURE}."], "explain": True}
+    (found,) = (await client.post("/v1/classify", json=body)).json()["predictions"]
+    assert found["evidence"]
+    reloaded = await client.post("/admin/models/both/reload", headers={"host": "localhost"})
+    assert reloaded.status_code == 200
+    before = value(await read_metrics(client), "windows_asked_second_total", model="both")
+    await client.post("/v1/classify", json={"inputs": [DOUBTED]})
+    assert value(await read_metrics(client), "windows_asked_second_total", model="both") == before + 1
+
+
+async def test_a_copy_to_go_back_to_has_the_second_in_it(tmp_path):
+    folder = build_tiny_cascade(tmp_path / "here" / "both")
+    sha256 = load_manifest(folder)[1]
+    archive = Archive(tmp_path / "kept")
+    archive.keep(folder, sha256)
+    shutil.rmtree(tmp_path / "here")
+    again = Classifier.load(archive.find(sha256), num_threads=1)
+    assert again.classify([DOUBTED])[0].heads["stance"].label == "market-led"
+    again.close()

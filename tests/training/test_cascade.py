@@ -1,0 +1,173 @@
+"""`twohands cascade` makes one folder of two, fitted on rows that neither learnt from, which answers as measured."""
+
+import json
+import shutil
+from contextlib import closing
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from tests.support.cascades import DOUBTED, SURE, build_second
+from tests.support.tiny import build_tiny_model
+from training.cascade import _check_answers
+from training.cascadecommands import cascade
+from training.cascadefit import Heard, offer_shares, read_split
+from training.restore import restore_checkpoint
+from twohands import Classifier
+from twohands.cascade import CascadeSession, measure_doubt
+from twohands.errors import CheckpointError, DataError, GateError, RunConflictError
+from twohands.examples import encode_labels
+from twohands.hashing import sha256_of_file
+from twohands.inspection import find_faults
+from twohands.manifest import DataFile, load_manifest, write_manifest
+
+pytestmark = pytest.mark.issue(3)
+
+# Of 20 rows the first model doubts the 8 of "the", and is wrong of them where they are market-led.
+ROWS = [
+    *((f"plan of {'plan ' * n}", "state-led", ["industrial-policy"]) for n in range(1, 5)),
+    *((f"the the {'the ' * n}", "market-led", []) for n in range(8)),
+    *((f"weather weather {'weather ' * n}", "neutral", ["sanctions"] if n % 2 else ["regulation"]) for n in range(4)),
+    *((f"market market {'market ' * n}", "market-led", ["self-reliance"]) for n in range(4)),
+]
+
+
+def write_rows(path, rows=ROWS):
+    lines = [
+        {
+            "id": f"{path.stem}-{number}",
+            "text": text,
+            "stance": stance,
+            "topics": topics,
+            "group": f"{path.stem}-{number}",
+        }
+        for number, (text, stance, topics) in enumerate(rows)
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder with both models and dev's rows."""
+    build_tiny_model(tmp_path / "models/small")
+    build_second(tmp_path / "models/large")
+    write_rows(tmp_path / "dev.jsonl")
+    return tmp_path
+
+
+def make(place, *options, output="models/both"):
+    words = [
+        str(place / "models/small"), str(place / "models/large"), "--dev", str(place / "dev.jsonl"),
+        "--output", str(place / output), *map(str, options),
+    ]  # fmt: skip
+    return CliRunner().invoke(cascade, words)
+
+
+def test_the_folder_is_sound_asks_the_share_and_tells_what_it_was_fitted_on(place):
+    test = write_rows(place / "test.jsonl", ROWS[::3])
+    found = make(place, "--share", 0.4, "--test", test, "--version", "3.0.0")
+    assert found.exit_code == 0, found.output
+    folder = place / "models/both"
+    assert find_faults(folder) == []
+    manifest, _ = load_manifest(folder)
+    second, sha256 = load_manifest(place / "models/large")
+    assert (manifest.name, manifest.version) == ("both", "3.0.0")
+    assert manifest.cascade.identity == {"name": "large", "version": second.version, "sha256": sha256}
+    assert {(file.split, file.name) for file in manifest.training_data.files} == {
+        ("train", "none.jsonl"), ("dev", "dev.jsonl"), ("test", "test.jsonl"),
+    }  # fmt: skip
+    figures = json.loads((folder / "metrics.json").read_text("utf-8"))
+    assert figures["dev"]["stance"]["macro_f1"]["value"] == 1
+    assert set(figures) == {"dev", "test"}
+    both, small = Classifier.load(folder, num_threads=1), Classifier.load(place / "models/small", num_threads=1)
+    assert isinstance(both.session, CascadeSession)
+    sure, doubted = both.classify([SURE, DOUBTED])
+    assert [each.heads["stance"].label for each in (sure, doubted)] == ["state-led", "market-led"]
+    assert small.classify([DOUBTED])[0].heads["stance"].label != "market-led"
+    asked = []
+    both.session.on_asked = asked.append
+    both.classify([text for text, _, _ in ROWS])
+    assert sum(asked) == 8, "40% of 20 windows"
+    for classifier in (both, small):
+        classifier.close()
+    lines = found.output.splitlines()
+    assert any(line.startswith("| 0% | 1.0 | 0.") for line in lines)
+    assert any(line.startswith("| second alone |") for line in lines)
+    assert "asked 40% of dev's windows" in found.output
+    card = (folder / "README.md").read_text("utf-8")
+    assert "| 40% |" in card
+    assert "Dev chose when the second is asked" in card
+
+
+def test_of_the_table_a_share_of_none_is_the_first_alone_and_of_all_the_mean(place, taxonomy):
+    generator = np.random.default_rng(5)
+    labels = encode_labels(read_split([place / "dev.jsonl"], taxonomy, split="dev").examples, taxonomy)
+    first = generator.normal(size=labels.shape).astype(np.float32)
+    second = (labels * 6 - 3).astype(np.float32)
+    heard = Heard(first=first, second=second, doubt=measure_doubt(first, taxonomy), counts=[1] * len(labels), cost=4.0)
+    np.testing.assert_array_equal(heard.blend(heard.find_level(0)), first)
+    np.testing.assert_allclose(heard.blend(heard.find_level(1)), (first + second) / 2, atol=1e-6)
+    level = heard.find_level(0.25)
+    assert (heard.doubt >= level).sum() == 5
+    none, all_of_them, alone = offer_shares(heard, labels, taxonomy, shares=(0.0, 1.0))
+    assert (none.cost, all_of_them.cost, alone.cost) == (1, 5, 4)
+    assert alone.macro_f1["stance"] == 1 > none.macro_f1["stance"]
+
+
+def test_rows_that_a_model_learnt_from_are_refused(place):
+    large = place / "models/large"
+    dev = place / "dev.jsonl"
+    manifest = load_manifest(large)[0]
+    learnt = DataFile(split="train", name="mine.jsonl", sha256=sha256_of_file(dev), n_rows=20)
+    data = manifest.training_data.model_copy(update={"files": [learnt]})
+    write_manifest(large, manifest.model_copy(update={"training_data": data}))
+    found = make(place)
+    assert isinstance(found.exception, DataError)
+    assert "dev.jsonl is mine.jsonl of train of large 2.0.0" in str(found.exception)
+    assert not (place / "models/both").exists()
+
+
+def test_a_folder_elsewhere_would_not_find_its_second_unless_it_is_copied_in(place):
+    found = make(place, output="elsewhere/both")
+    assert isinstance(found.exception, RunConflictError)
+    assert "--bundle" in str(found.exception)
+    assert make(place, "--bundle", output="elsewhere/both").exit_code == 0
+    shutil.rmtree(place / "models")
+    assert find_faults(place / "elsewhere/both") == []
+    Classifier.load(place / "elsewhere/both", num_threads=1).close()
+
+
+def test_a_folder_that_is_there_is_kept_unless_told(place):
+    assert make(place).exit_code == 0
+    assert isinstance(make(place).exception, RunConflictError)
+    assert make(place, "--overwrite", "--share", 0.1).exit_code == 0
+
+
+def test_a_cascade_of_a_cascade_and_a_share_of_none_are_refused(place):
+    assert make(place).exit_code == 0
+    words = ["--dev", str(place / "dev.jsonl"), "--output", str(place / "models/more")]
+    for pair in (("both", "large"), ("small", "both")):
+        found = CliRunner().invoke(cascade, [*(str(place / "models" / name) for name in pair), *words])
+        assert isinstance(found.exception, DataError)
+        assert "both is a cascade itself" in str(found.exception)
+    assert make(place, "--share", 0, output="models/other").exit_code == 2
+
+
+def test_a_folder_that_answers_otherwise_than_measured_is_refused(place):
+    assert make(place).exit_code == 0
+    folder = place / "models/both"
+    manifest = load_manifest(folder)[0]
+    with closing(Classifier.load(folder, num_threads=1)) as both:
+        encoded = both.encoder.encode_many([text for text, _, _ in ROWS])
+        said = both.predict_logits(encoded)
+    _check_answers(folder, said, encoded, manifest)
+    with pytest.raises(GateError, match=r"stance: .* of the answers on dev"):
+        _check_answers(folder, np.roll(said, 3, axis=0), encoded, manifest)
+
+
+def test_a_cascade_is_no_one_checkpoint_to_restore(place):
+    assert make(place).exit_code == 0
+    with pytest.raises(CheckpointError, match="restore each of its models, the second is large"):
+        restore_checkpoint(place / "models/both", place / "checkpoint", overwrite=False)
