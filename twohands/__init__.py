@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Classifier", "Prediction", "__version__"]
 
-__version__ = "0.21.0"
+__version__ = "0.22.0"
 
 # From 1.26 on ONNX Runtime's builds for Linux write a number for this machine into the user's cache and send how
 # sessions go to their maker. They read this when they are first imported; `disable_telemetry_events()` comes too late.
