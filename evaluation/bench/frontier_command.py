@@ -134,9 +134,16 @@ Example:
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...")
 @DATA
 @SKIP
+@click.option(
+    "--timed",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE...",
+    help="Time on these rows or documents instead of the built-in mix of lengths.",
+)
 @click.option("--n-texts", type=click.IntRange(8), default=48, show_default=True, help="Paragraphs to time.")
 @click.option("--seconds", type=click.FloatRange(0.05), default=5.0, show_default=True, help="For each model's timing.")
-@seed_option("the bootstrap draws and of the built-in texts that are timed")
+@seed_option("the bootstrap draws and of the texts that are timed, built in or drawn")
 @REPLICATES
 @JSON
 @REPORT
@@ -147,6 +154,7 @@ def frontier(
     models: tuple[str, ...],
     data: tuple[Path, ...],
     skip_unlabelled: bool,
+    timed: tuple[Path, ...],
     n_texts: int,
     seconds: float,
     seed: int,
@@ -158,7 +166,10 @@ def frontier(
 
     MODEL... are folders or names. For each: macro-F1 of every head with a 95% interval from the same bootstrap over
     documents, the median time of one paragraph, and the megabytes of its folder; in JSON also paragraphs a second. A
-    model is on the frontier where no other is as cheap and as good. Times are of the built-in mix of lengths.
+    model is on the frontier where no other is as cheap and as good.
+
+    A cascade takes longer the more doubtful the text is, so time it on text like yours, by --timed: the built-in mix is
+    put together of parts that stand in no order, and is more doubtful than most.
     """
     if report is not None:
         check_plot_extra()
@@ -168,7 +179,7 @@ def frontier(
         entrants = _load_all(models, stack)
         first = entrants[0].classifier
         labelled = load_labelled(data, first.taxonomy, skip_unlabelled=skip_unlabelled)
-        texts, described = choose_texts(first.encoder, (), n_texts=n_texts, seed=seed)
+        texts, described = choose_texts(first.encoder, timed, n_texts=n_texts, seed=seed, option="--timed")
         with show_progress("classifying", len(entrants) * len(labelled.examples)) as advance:
             heads, gaps = measure_accuracy(
                 entrants, labelled.examples, n_replicates=replicates, seed=seed, advance=advance

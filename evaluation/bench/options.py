@@ -36,7 +36,7 @@ REPORT = click.option("--report", type=PATH, metavar="DIR", help="Also write the
 
 
 def choose_texts(
-    encoder: ParagraphEncoder, data: tuple[Path, ...], *, n_texts: int, seed: int
+    encoder: ParagraphEncoder, data: tuple[Path, ...], *, n_texts: int, seed: int, option: str = "--data"
 ) -> tuple[list[str], dict[str, object]]:
     """Read or write the texts of a bench.
 
@@ -45,6 +45,7 @@ def choose_texts(
         data: the user's files; none for the built-in mix.
         n_texts: how many, at most.
         seed: of the mix, or of the draw from files that hold more.
+        option: by which the files were given.
 
     Returns:
         The texts, and what describes them in a report; of files also how many there are that can be used, as
@@ -63,7 +64,7 @@ def choose_texts(
         source += f", drawn from {n_given:,} by seed {seed}"
     if faults:
         source += f", {len(faults):,} unusable left out"
-        said = f"left out of --data: {len(faults):,} that cannot be used; the first: {faults[0]}"
+        said = f"left out of {option}: {len(faults):,} that cannot be used; the first: {faults[0]}"
         click.echo(make_printable(said), err=True)
     described = describe_texts(encoder, texts, source=source)
     return texts, described | {"n_given": n_given, "n_left_out": len(faults)}

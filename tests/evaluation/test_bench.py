@@ -519,6 +519,11 @@ def test_the_frontier_names_the_models_that_no_other_beats(tmp_path):
     assert first["on_frontier"]["size_mb"] == list(first["heads"])
     assert second["on_frontier"]["size_mb"] == []
     assert (out / "frontier.png").stat().st_size > 10_000
+    assert report["texts"]["source"] == "built-in mix, seed 0"
+    run(*words, "--timed", rows, "--report", out)
+    timed = json.loads((out / "frontier.json").read_text("utf-8"))["texts"]
+    assert timed["source"].startswith("rows.jsonl, drawn from 12 by seed 0")
+    assert timed["n_given"] > timed["n_texts"] == 8
     twice = CliRunner().invoke(bench, ["frontier", str(small), str(small), "--data", str(rows)])
     assert "another name" in str(twice.exception)
 
