@@ -51,9 +51,10 @@ export class BatchView {
       this.drawSummary();
     });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.drawCharts());
-    addEventListener("online", () => {
-      if (this.wasCutOff) this.run();
-      else if (this.figures?.some((figure) => figure.isMissing())) this.drawCharts();
+    addEventListener("online", async () => {
+      if (this.wasCutOff) return this.run();
+      await Promise.all(this.figures?.map((figure) => figure.drawn()) ?? []); // one begun without a network fails after this
+      if (this.figures?.some((figure) => figure.isMissing())) this.drawCharts();
     });
     // Hours of work may stand here that nothing else holds, until all of it is downloaded.
     askBeforeLeaving(() => this.wouldLose());

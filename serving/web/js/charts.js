@@ -19,7 +19,18 @@ const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4]];
 
 const pointOf = ({ shape }) => ({ pointStyle: POINTS[shape], pointRotation: shape === "down" ? 180 : 0 });
 
-export const loadChartLibrary = () => import("../vendor/chart.umd.min.js").then(() => globalThis.Chart);
+// As a plain script: of a module that could not be fetched once, a browser may say so for ever (whatwg/html#6768).
+export const loadChartLibrary = () =>
+  (loading ??= new Promise((resolve, reject) => {
+    const script = h("script", { src: new URL("../vendor/chart.umd.min.js", import.meta.url).href });
+    script.addEventListener("load", () => resolve(globalThis.Chart));
+    script.addEventListener("error", () => {
+      loading = null;
+      reject(new Error("the library of charts could not be fetched"));
+    });
+    document.head.append(script);
+  }));
+let loading = null;
 
 // A colour of the page as the canvas takes it: with forced colours, the page's own are names of the system's.
 function css(name) {
@@ -264,7 +275,8 @@ function chartFigure({ title: heading, note, label, height, groups, head, first,
   const missing = h("p", { class: "caution", hidden: true }, "⚠ The chart could not be drawn; its figures are in the table.");
   const element = h("figure", { class: "chart" }, h("figcaption", {}, h("h3", {}, heading), note && h("p", { class: "fine" }, note)), missing, place, table);
   let chart = null;
-  const draw = async () => {
+  let drawn = Promise.resolve();
+  const attempt = async () => {
     try {
       const Chart = globalThis.Chart ?? (await loadChartLibrary()); // what is drawn for paper is not waited for
       chart?.destroy();
@@ -276,7 +288,8 @@ function chartFigure({ title: heading, note, label, height, groups, head, first,
     missing.hidden = chart !== null;
     place.hidden = chart === null;
   };
-  return { element, table, kind, draw, isMissing: () => !missing.hidden, end: () => chart?.destroy() };
+  const draw = () => (drawn = attempt());
+  return { element, table, kind, draw, drawn: () => drawn, isMissing: () => !missing.hidden, end: () => chart?.destroy() };
 }
 
 // The charts of rows for which columns were chosen, and in words why one of them is missing.
