@@ -19,18 +19,18 @@ const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4]];
 
 const pointOf = ({ shape }) => ({ pointStyle: POINTS[shape], pointRotation: shape === "down" ? 180 : 0 });
 
-// As a plain script: of a module that could not be fetched once, a browser may say so for ever (whatwg/html#6768).
-export const loadChartLibrary = () =>
-  (loading ??= new Promise((resolve, reject) => {
-    const script = h("script", { src: new URL("../vendor/chart.umd.min.js", import.meta.url).href });
-    script.addEventListener("load", () => resolve(globalThis.Chart));
-    script.addEventListener("error", () => {
-      loading = null;
-      reject(new Error("the library of charts could not be fetched"));
-    });
-    document.head.append(script);
-  }));
-let loading = null;
+// A browser may keep that a module could not be fetched for as long as the page stands (whatwg/html#6768): another try
+// is of another address.
+export const loadChartLibrary = async () => {
+  try {
+    await import(`../vendor/chart.umd.min.js${nFailed ? `?try=${nFailed}` : ""}`);
+  } catch (error) {
+    nFailed += 1;
+    throw error;
+  }
+  return globalThis.Chart;
+};
+let nFailed = 0;
 
 // A colour of the page as the canvas takes it: with forced colours, the page's own are names of the system's.
 function css(name) {
