@@ -8,7 +8,7 @@ import contextlib
 import logging
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
@@ -123,8 +123,11 @@ class Metrics:
         self.unknown_tokens = counters("unknown_tokens_total", "Tokens outside the vocabulary.", ("model",))
         self.truncated = counters("truncated_inputs_total", "Paragraphs whose end was not read.", ("model",))
         self.windows = counters("windows_total", "Windows read.", ("model",))
+        self.windows_asked_first = counters(
+            "windows_asked_first_total", "Windows that a cascade ran, those of explanations with them.", ("model",)
+        )
         self.windows_asked_second = counters(
-            "windows_asked_second_total", "Windows that a cascade asked its second model, too.", ("model",)
+            "windows_asked_second_total", "Of these, windows that its second model was asked, too.", ("model",)
         )
         self.failed_inputs = counters("failed_inputs_total", "Paragraphs answered with an error.", ("code",))
         self.failed_inputs.labels(NonFiniteLogitsError.code)  # a rate misses the first of a series that begins with it
@@ -205,6 +208,23 @@ class Metrics:
             self.confidence.labels(head.name, model)
             if head.problem_type is ProblemType.ONE_OF:
                 self.abstained.labels(head.name, model)
+
+    def expect_asked(self, model: str) -> Callable[[int, int], None]:
+        """Show at zero what will be counted of a cascade.
+
+        Args:
+            model: the name it is served under.
+
+        Returns:
+            Counts windows that were run, and those of them that its second model was asked, too.
+        """
+        first, second = (each.labels(model) for each in (self.windows_asked_first, self.windows_asked_second))
+
+        def count(n_windows: int, n_asked_again: int) -> None:
+            first.inc(n_windows)
+            second.inc(n_asked_again)
+
+        return count
 
     def drop(self, gauge: Gauge, *labels: str) -> None:
         """Show one value of a gauge no longer; under several workers, where the library drops none, it is no number."""

@@ -118,7 +118,7 @@ class Watch:
         self._metrics.expect_answers(service.classifier.taxonomy.heads, model=self._model)
         session = service.classifier.session
         if isinstance(session, CascadeSession):
-            session.on_asked = self._metrics.windows_asked_second.labels(self._model).inc
+            session.on_asked = self._metrics.expect_asked(self._model)
         reference = read_reference(manifest.metrics)
         self._drift = None
         if reference is not None:

@@ -68,7 +68,7 @@ def measure_doubt(logits: Logits, taxonomy: Taxonomy) -> Scores:
     return np.asarray(np.max(doubts, axis=0))
 
 
-def _tell_nobody(n_windows: int) -> None:
+def _tell_nobody(n_windows: int, n_asked_again: int) -> None:
     pass
 
 
@@ -114,8 +114,8 @@ class CascadeSession:
         self._first, self._second = first, second
         self._translation, self._taxonomy, self._calibrations = translation, taxonomy, calibrations
         self._doubt = doubt
-        # A seam for who counts: told how many windows were asked for again, from several threads at once.
-        self.on_asked: Callable[[int], object] = _tell_nobody
+        # A seam for who counts: told how many windows ran, and how many of these again, from several threads at once.
+        self.on_asked: Callable[[int, int], object] = _tell_nobody
         self.num_threads, self.input_names = first.num_threads, first.input_names
         self.n_labels: int | None = taxonomy.n_labels
         self.runtime, self.version = first.runtime, first.version
@@ -160,8 +160,9 @@ class CascadeSession:
             NonFiniteLogitsError: a logit is NaN or infinite.
         """
         logits = self.ask_first(token_ids)
-        if len(doubtful := self._find_doubtful(logits)):
-            self.on_asked(len(doubtful))
+        doubtful = self._find_doubtful(logits)
+        self.on_asked(len(logits), len(doubtful))
+        if len(doubtful):
             _blend(logits, doubtful, self.ask_second([token_ids[number] for number in doubtful.tolist()]))
         return logits
 

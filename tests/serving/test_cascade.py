@@ -36,7 +36,13 @@ async def test_the_second_model_answers_where_the_first_doubts_and_is_counted(cl
     assert [each["stance"]["label"] for each in answer["predictions"]] == ["state-led", "market-led", "market-led"]
     after = await read_metrics(client)
     assert value(after, "windows_asked_second_total", model="both") == 2
+    assert value(after, "windows_asked_first_total", model="both") == 3
     assert value(after, "windows_total", model="both") == 3
+    await client.post("/v1/classify", json={"inputs": ["The the. Plan plan."], "explain": True})
+    explained = await read_metrics(client)
+    assert value(explained, "windows_total", model="both") == 4
+    assert value(explained, "windows_asked_first_total", model="both") == 6, "the text, and twice without a sentence"
+    assert value(explained, "windows_asked_second_total", model="both") == 3, "of these only what is left is doubted"
 
 
 async def test_info_names_the_second_and_no_other_model_has_one(client, built, tiny_model):
@@ -45,7 +51,7 @@ async def test_info_names_the_second_and_no_other_model_has_one(client, built, t
     assert (await client.get("/info")).json()["second"] == expected
     async with open_client(create_app(ServeSettings(model=str(tiny_model)))) as other:
         assert (await other.get("/info")).json()["second"] is None
-        assert value(await read_metrics(other), "windows_asked_second_total", model="tiny") == 0
+        assert not any(name.startswith("twohands_windows_asked") for name, _ in await read_metrics(other))
 
 
 async def test_the_second_is_warm_before_the_first_request(tmp_path, monkeypatch):
@@ -58,9 +64,11 @@ async def test_the_second_is_warm_before_the_first_request(tmp_path, monkeypatch
 
 
 async def test_evidence_and_streams_come_from_both(client):
-    body = {"inputs": [f"{DOUBTED}. {SURE}."], "explain": True}
+    body = {"inputs": ["The the. Of a."], "explain": True}
     (found,) = (await client.post("/v1/classify", json=body)).json()["predictions"]
-    assert found["evidence"]
+    assert found["stance"]["label"] == "market-led", "which the second alone says"
+    assert found["evidence"]["stance"]["sentence"] == "The the."
+    assert found["evidence"]["stance"]["drop"] > 0.5, "of the scores of both"
     reloaded = await client.post("/admin/models/both/reload", headers={"host": "localhost"})
     assert reloaded.status_code == 200
     before = value(await read_metrics(client), "windows_asked_second_total", model="both")

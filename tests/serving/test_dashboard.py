@@ -39,10 +39,11 @@ def strings_of(value):
 async def told(app, client):
     await client.post("/v1/classify", json={"inputs": ["plan", ""]})
     await client.get("/readyz")
-    # What takes a shadow and two hundred paragraphs to tell.
+    # What takes a shadow, two hundred paragraphs and a cascade to tell.
     app.state.metrics.drift.labels(model="tiny", figure="labels:stance").set(0)
     for counter in (app.state.metrics.shadow_compared, app.state.metrics.shadow_disagreed):
         counter.labels("stance", "shadow")
+    app.state.metrics.expect_asked("tiny")
     return read_told((await client.get("/metrics")).text)
 
 
