@@ -91,6 +91,16 @@ class CascadeInfo(_Section):
         return {"name": self.name, "version": self.version, "sha256": self.sha256}
 
 
+def _check_calibration(where: str, head: Head, calibration: Temperature | Platt) -> None:
+    is_any_of = head.problem_type is ProblemType.ANY_OF
+    if is_any_of != isinstance(calibration, Platt):
+        raise ValueError(f"{where}: platt belongs to any-of heads, temperature to one-of heads")
+    if isinstance(calibration, Platt) and any(
+        len(values) != len(head.labels) for values in (calibration.slopes, calibration.intercepts)
+    ):
+        raise ValueError(f"{where}: one slope and intercept for each label")
+
+
 class HeadEntry(Head):
     """A head and how its logits are decided."""
 
@@ -98,16 +108,12 @@ class HeadEntry(Head):
 
     @model_validator(mode="after")
     def _check_decision(self) -> Self:
-        is_any_of = self.problem_type is ProblemType.ANY_OF
-        if is_any_of != isinstance(self.decision.calibration, Platt):
-            raise ValueError(f"head {self.name!r}: platt belongs to any-of heads, temperature to one-of heads")
-        if is_any_of != (self.decision.thresholds is not None):
-            raise ValueError(f"head {self.name!r}: any-of heads need thresholds, one-of heads have none")
-        sizes = [self.decision.thresholds] if self.decision.thresholds is not None else []
-        if isinstance(self.decision.calibration, Platt):
-            sizes += [self.decision.calibration.slopes, self.decision.calibration.intercepts]
-        if any(len(values) != len(self.labels) for values in sizes):
-            raise ValueError(f"head {self.name!r}: one threshold, slope and intercept for each label")
+        where, thresholds = f"head {self.name!r}", self.decision.thresholds
+        _check_calibration(where, self, self.decision.calibration)
+        if (self.problem_type is ProblemType.ANY_OF) != (thresholds is not None):
+            raise ValueError(f"{where}: any-of heads need thresholds, one-of heads have none")
+        if thresholds is not None and len(thresholds) != len(self.labels):
+            raise ValueError(f"{where}: one threshold for each label")
         return self
 
 
@@ -140,8 +146,7 @@ class Manifest(_Section):
         if self.cascade.calibrations.keys() != heads.keys():
             raise ValueError(f"cascade: calibrations are of {', '.join(self.cascade.calibrations)}; expected each head")
         for name, calibration in self.cascade.calibrations.items():
-            rule = heads[name].decision.model_copy(update={"calibration": calibration})
-            HeadEntry.model_validate(heads[name].model_dump(exclude={"decision"}) | {"decision": rule.model_dump()})
+            _check_calibration(f"cascade: head {name!r}", heads[name], calibration)
         return self
 
     @property

@@ -209,7 +209,7 @@ def test_calibrations_that_do_not_fit_the_heads_are_refused(tmp_path):
 
     refuse("calibrations are of stance, topics, other; expected each head", other=calibrations["stance"])
     refuse("(?i)temperature|platt", topics=calibrations["stance"])
-    refuse("head 'topics': one threshold, slope and intercept", topics=Platt(slopes=[1.0], intercepts=[0.0]))
+    refuse("cascade: head 'topics': one slope and intercept", topics=Platt(slopes=[1.0], intercepts=[0.0]))
 
 
 def test_what_there_is_to_see_names_the_second(built, run, monkeypatch):

@@ -108,13 +108,11 @@ def test_a_folder_of_an_older_release_is_loaded_unasked(folder):
 @pytest.mark.parametrize(
     "name",
     [
-        "twohands",
         pytest.param(
-            "twohands-large",
-            marks=pytest.mark.skipif(
-                not (ROOT / "models/twohands-large" / MANIFEST_NAME).is_file(), reason="stands in a checkout alone"
-            ),
-        ),
+            folder.name,
+            marks=pytest.mark.skipif(not (folder / MANIFEST_NAME).is_file(), reason="stands in a checkout alone"),
+        )
+        for folder in (ROOT / "models" / name for name in ("twohands", "twohands-large", "twohands-cascade"))
     ],
 )
 def test_released_models_hold_known_answers(name):
