@@ -7,10 +7,21 @@ from contextlib import closing
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
 from pathlib import Path
+from typing import Any
 
+from training.answers import warn_of_answers, warn_of_documents
 from training.calibration import fit_rules, warn_of_rules
 from training.cascadecard import write_cascade_card
-from training.cascadefit import Cascade, Figures, Split, check_unseen, hear, offer_shares, read_split
+from training.cascadefit import (
+    Cascade,
+    Figures,
+    Split,
+    check_apart,
+    check_unseen,
+    hear,
+    offer_shares,
+    read_split,
+)
 from twohands import Classifier
 from twohands.bounds import measure_heads
 from twohands.cpu import read_cpu
@@ -79,6 +90,23 @@ def _count_labelled(labels: Labels, taxonomy: Taxonomy) -> dict[str, int]:
     return {
         head.name: int((labels[:, taxonomy.slices[head.name].start] != NOT_LABELLED).sum()) for head in taxonomy.heads
     }
+
+
+def _warn(
+    logits: Logits,
+    dev: Sequence[Example],
+    taxonomy: Taxonomy,
+    rules: dict[str, DecisionRule],
+    figures: dict[str, dict[str, object]],
+) -> list[str]:
+    """What is odd in the fit and in the figures on the rows that it was fitted on, as an export tells it."""
+    labels, groups = encode_labels(dev, taxonomy), [example.group for example in dev]
+    macro_f1s: dict[str, Any] = {head: values["macro_f1"] for head, values in figures.items()}
+    return [
+        *warn_of_rules(rules, _count_labelled(labels, taxonomy)),
+        *warn_of_documents({"dev": figures}),
+        *warn_of_answers(logits, labels, taxonomy, rules, macro_f1s, groups),
+    ]
 
 
 def _headline(figures: Figures) -> dict[str, object]:
@@ -164,6 +192,7 @@ def make_cascade(
     Raises:
         FileReadError: rows cannot be read.
         DataError: rows cannot be used, a model learnt from them, or the models do not fit together.
+        LeakError: dev and test share a document or a text.
         RunConflictError: `output` is in the way, or the second does not stand beside it.
         GateError: the folder answers otherwise than what was measured.
     """
@@ -173,6 +202,7 @@ def make_cascade(
         taxonomy = first.taxonomy
         dev = read_split(dev_paths, taxonomy, split="dev")
         test = read_split(test_paths, taxonomy, split="test") if test_paths else Split([], [])
+        check_apart(dev, test)
         check_unseen((first, second), [*dev.files, *test.files])
         encoded = first.encoder.encode_many([example.paragraph for example in dev.examples])
         heard = hear(first, second, encoded, name="dev")
@@ -188,9 +218,9 @@ def make_cascade(
         made = Cascade(
             share=float((heard.doubt >= doubt).mean()),
             doubt=doubt,
-            offers=offer_shares(heard, labels, taxonomy),
+            offers=offer_shares(heard, labels, taxonomy, chosen=share),
             figures=figures,
-            warnings=warn_of_rules(rules, _count_labelled(labels, taxonomy)),
+            warnings=_warn(logits, dev.examples, taxonomy, rules, figures["dev"]),
         )
         reference = measure_reference(make_predictions(logits, encoded, taxonomy, rules), encoded)
         manifest = _describe(first, second, output.name, version, folders[1].resolve().name, rules, doubt)

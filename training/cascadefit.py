@@ -9,12 +9,13 @@ import numpy as np
 
 from training.bars import open_bar
 from training.calibration import fit_rules
+from training.leaks import find_leaks
 from twohands import Classifier
 from twohands.cascade import measure_doubt
 from twohands.classifier import join_sessions
 from twohands.decide import decide_all
 from twohands.encoding import EncodedParagraph
-from twohands.errors import DataError
+from twohands.errors import DataError, LeakError
 from twohands.examples import Example, Labels, check_rows, expand_paths, finish_examples, read_rows
 from twohands.hashing import sha256_of_file
 from twohands.manifest import DataFile
@@ -138,6 +139,22 @@ def check_unseen(models: Sequence[Classifier], files: Sequence[DataFile]) -> Non
         raise DataError("a cascade is fitted and measured on rows that neither model learnt from", faults)
 
 
+def check_apart(dev: Split, test: Split) -> None:
+    """Refuse rows to report on that the cascade was fitted on.
+
+    Args:
+        dev: what chooses.
+        test: what is reported on.
+
+    Raises:
+        LeakError: both hold a document or a text.
+    """
+    # Texts that are nearly the same are not looked for: where forms make them so, nothing here could say otherwise.
+    heading, leaks = find_leaks({"dev": dev.examples, "test": test.examples}, near_duplicate_jaccard=None)
+    if leaks:
+        raise LeakError(heading, leaks)
+
+
 def hear(first: Classifier, second: Classifier, paragraphs: Sequence[EncodedParagraph], *, name: str) -> Heard:
     """Ask both models everything.
 
@@ -151,11 +168,13 @@ def hear(first: Classifier, second: Classifier, paragraphs: Sequence[EncodedPara
         What they say.
 
     Raises:
-        DataError: they do not fit together, or one is a cascade itself.
+        DataError: they do not fit together, are the same, or one is a cascade itself.
     """
     calibrations = {head: rule.calibration for head, rule in first.manifest.rules.items()}
     if first.manifest.cascade is not None:
         raise DataError("these models cannot make a cascade", [f"{first.manifest.name} is a cascade itself"])
+    if first.sha256 == second.sha256:
+        raise DataError("these models cannot make a cascade", [f"{first.manifest.name} was given as both of them"])
     try:
         whole = join_sessions(first, second, first_calibrations=calibrations, doubt=0)
     except ValueError as error:
@@ -182,7 +201,9 @@ def hear(first: Classifier, second: Classifier, paragraphs: Sequence[EncodedPara
     )
 
 
-def offer_shares(heard: Heard, labels: Labels, taxonomy: Taxonomy, shares: Sequence[float] = SHARES) -> list[Offer]:
+def offer_shares(
+    heard: Heard, labels: Labels, taxonomy: Taxonomy, shares: Sequence[float] = SHARES, *, chosen: float | None = None
+) -> list[Offer]:
     """Show what several shares would give and cost, each with calibration and thresholds fitted anew.
 
     Args:
@@ -190,16 +211,22 @@ def offer_shares(heard: Heard, labels: Labels, taxonomy: Taxonomy, shares: Seque
         labels: shape `(n, n_labels)` of 0, 1 or -100.
         taxonomy: of both models.
         shares: of windows that the second is asked.
+        chosen: the share that is taken, shown among them in bold.
 
     Returns:
-        One offer for each, and one of the second model alone.
+        One offer for each, from the smallest share on, and one of the second model alone.
     """
 
     def score(logits: Logits) -> dict[str, float]:
         return score_heads(decide_all(logits, taxonomy, fit_rules(logits, labels, taxonomy)), labels, taxonomy)
 
     offers = [
-        Offer(f"{share:.0%}", share, 1 + share * heard.cost, score(heard.blend(heard.find_level(share))))
-        for share in shares
+        Offer(
+            f"**{share:.0%}**" if share == chosen else f"{share:.0%}",
+            share,
+            1 + share * heard.cost,
+            score(heard.blend(heard.find_level(share))),
+        )
+        for share in sorted({*shares, *([] if chosen is None else [chosen])})
     ]
     return [*offers, Offer("second alone", 1.0, heard.cost, score(heard.say_second()))]

@@ -16,7 +16,7 @@ from training.cascadefit import Heard, offer_shares, read_split
 from training.restore import restore_checkpoint
 from twohands import Classifier
 from twohands.cascade import CascadeSession, measure_doubt
-from twohands.errors import CheckpointError, DataError, GateError, RunConflictError
+from twohands.errors import CheckpointError, DataError, GateError, LeakError, RunConflictError
 from twohands.examples import encode_labels
 from twohands.hashing import sha256_of_file
 from twohands.inspection import find_faults
@@ -48,6 +48,11 @@ def write_rows(path, rows=ROWS):
     return path
 
 
+def reword(rows):
+    """The same rows in other texts: dev and test may not share one."""
+    return [(f"{text}{text}{text.split()[0]} .", *labels) for text, *labels in rows]
+
+
 @pytest.fixture
 def place(tmp_path):
     """A folder with both models and dev's rows."""
@@ -66,7 +71,7 @@ def make(place, *options, output="models/both"):
 
 
 def test_the_folder_is_sound_asks_the_share_and_tells_what_it_was_fitted_on(place):
-    test = write_rows(place / "test.jsonl", ROWS[::3])
+    test = write_rows(place / "test.jsonl", reword(ROWS[::3]))
     found = make(place, "--share", 0.4, "--test", test, "--version", "3.0.0")
     assert found.exit_code == 0, found.output
     folder = place / "models/both"
@@ -97,7 +102,8 @@ def test_the_folder_is_sound_asks_the_share_and_tells_what_it_was_fitted_on(plac
     assert any(line.startswith("| second alone |") for line in lines)
     assert "asked 40% of dev's windows" in found.output
     card = (folder / "README.md").read_text("utf-8")
-    assert "| 40% |" in card
+    assert "| **40%** |" in card, "what was chosen, among what could have been"
+    assert "| 50% |" in card
     assert "Dev chose when the second is asked" in card
 
 
@@ -127,6 +133,33 @@ def test_rows_that_a_model_learnt_from_are_refused(place):
     assert isinstance(found.exception, DataError)
     assert "dev.jsonl is mine.jsonl of train of large 2.0.0" in str(found.exception)
     assert not (place / "models/both").exists()
+
+
+def test_rows_to_report_on_that_it_was_fitted_on_are_refused(place):
+    test = write_rows(place / "test.jsonl", [*reword(ROWS[:4]), ROWS[5]])
+    found = make(place, "--test", test)
+    assert isinstance(found.exception, LeakError)
+    assert "Shared are 1 of 5 rows of test" in str(found.exception)
+    assert "the same text is in dev (dev-5) and in test (test-4)" in str(found.exception)
+    assert not (place / "models/both").exists()
+
+
+def test_one_model_given_twice_is_refused(place):
+    words = ["--dev", str(place / "dev.jsonl"), "--output", str(place / "models/both")]
+    found = CliRunner().invoke(cascade, [str(place / "models/small")] * 2 + words)
+    assert isinstance(found.exception, DataError)
+    assert "small was given as both of them" in str(found.exception)
+
+
+def test_a_share_that_is_none_of_the_tables_has_its_own_line(place):
+    lines = make(place, "--share", 0.35).output.splitlines()
+    shares = [line.split("|")[1].strip() for line in lines if line.startswith("| ") and "%" in line]
+    assert shares == ["0%", "10%", "20%", "30%", "**35%**", "40%", "50%", "75%", "100%"]
+
+
+def test_a_head_without_an_error_on_dev_is_told(place):
+    found = make(place, "--share", 0.4)
+    assert "cascade: stance is right on all 20 dev rows: calibration saw no error" in found.output
 
 
 def test_a_folder_elsewhere_would_not_find_its_second_unless_it_is_copied_in(place):
