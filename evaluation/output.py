@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.deciders import Decisions
+from twohands.cascade import find_second
 from twohands.errors import FileWriteError, RunConflictError
 from twohands.examples import Example
 from twohands.locate import find_model
@@ -29,15 +30,19 @@ def list_model_files(name: str | None) -> list[Path]:
         name: a folder, or the name of one; None is the released model.
 
     Returns:
-        The manifest and the files that it lists. Others may stand in the folder, such as a report.
+        The manifest and the files that it lists, of a cascade those of its second model, too. Others may stand in the
+        folder, such as a report.
 
     Raises:
-        ModelNotFoundError: there is no such model.
+        ModelNotFoundError: there is no such model, or its second model is not found.
         ManifestError: the model folder is incomplete or altered.
     """
     folder = find_model(name)
     manifest, _ = load_manifest(folder)
-    return [folder / each for each in (MANIFEST_NAME, *manifest.files)]
+    files = [folder / each for each in (MANIFEST_NAME, *manifest.files)]
+    if manifest.cascade is not None:
+        files += list_model_files(str(find_second(folder, manifest.cascade)))
+    return files
 
 
 def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], *, replaced: Path | None = None) -> None:

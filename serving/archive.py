@@ -11,10 +11,24 @@ from collections.abc import Collection
 from pathlib import Path
 
 from twohands.cascade import find_second
-from twohands.errors import TwoHandsError
-from twohands.manifest import MANIFEST_NAME, Manifest, load_manifest
+from twohands.errors import ManifestError, TwoHandsError
+from twohands.manifest import MANIFEST_NAME, CascadeInfo, Manifest, load_manifest
 
 _LOGGER = logging.getLogger(__name__)
+
+
+def _keep_second(folder: Path, wanted: CascadeInfo, copy: Path) -> None:
+    """Copy the second model of a cascade into the copy of the first, which alone is of a known digest by now.
+
+    A worker that comes later has the copy alone, so what is not whole now must not be kept: its manifest may be there
+    before its graph is, and a folder of that name may hold another model, which is passed over for one elsewhere.
+    """
+    found, place = find_second(folder, wanted), copy / wanted.name
+    if found.resolve() != (folder / wanted.name).resolve():
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(found, place)
+    if load_manifest(place)[1] != wanted.sha256:
+        raise ManifestError(f"{found} is no longer what it was", [f"expected sha256 {wanted.sha256}"])
 
 
 class Archive:
@@ -73,8 +87,8 @@ class Archive:
                 # Not hard links: whoever copies a new model over the files of the old would alter the copy too.
                 shutil.copytree(folder, copy)
                 manifest, copied = load_manifest(copy)
-                if manifest.cascade is not None and not (copy / manifest.cascade.name).is_dir():
-                    shutil.copytree(find_second(folder, manifest.cascade), copy / manifest.cascade.name)
+                if manifest.cascade is not None:
+                    _keep_second(folder, manifest.cascade, copy)
                 if copied != sha256:
                     _LOGGER.warning("no copy of model %s is kept: its folder holds another by now", sha256)
                     return

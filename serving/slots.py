@@ -7,6 +7,7 @@ from pathlib import Path
 from serving.archive import Archive
 from serving.service import Service
 from serving.watch import Watch
+from twohands.cascade import find_second
 from twohands.errors import TwoHandsError
 from twohands.hashing import sha256_of_file
 from twohands.locate import find_model
@@ -32,14 +33,19 @@ class Slot:
         return self.earlier if self.previous is None else self.previous.classifier.identity
 
     def holds_what_is_served(self) -> bool:
-        """Whether the folder is sound and of the model that answers now, which then need not be loaded; blocking."""
+        """Whether the folder, of a cascade both, is sound and of what answers now, to be loaded no more; blocking."""
         sha256 = self.current.classifier.sha256
         try:
             folder = find_model(self.folder)
             # The manifest alone first: of another model, all files are read as it is loaded.
-            return sha256_of_file(folder / MANIFEST_NAME) == sha256 == load_manifest(folder)[1]
+            if sha256_of_file(folder / MANIFEST_NAME) != sha256:
+                return False
+            manifest, found = load_manifest(folder)
+            if manifest.cascade is not None:
+                load_manifest(find_second(folder, manifest.cascade))
         except (TwoHandsError, OSError):
             return False  # loading it says why
+        return found == sha256
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
-from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from training.answers import warn_of_answers, warn_of_documents
 from training.calibration import fit_rules, warn_of_rules
@@ -17,6 +18,7 @@ from training.cascadefit import (
     Figures,
     Split,
     check_apart,
+    check_present,
     check_unseen,
     hear,
     offer_shares,
@@ -24,18 +26,18 @@ from training.cascadefit import (
 )
 from twohands import Classifier
 from twohands.bounds import measure_heads
-from twohands.cpu import read_cpu
+from twohands.cascade import find_second
 from twohands.decide import decide_all
 from twohands.encoding import EncodedParagraph
-from twohands.errors import GateError, RunConflictError
+from twohands.errors import ConfigError, GateError, ModelNotFoundError, RunConflictError
 from twohands.examples import NOT_LABELLED, Example, Labels, encode_labels
-from twohands.hashing import sha256_of_list
+from twohands.hashing import sha256_of_file, sha256_of_list
 from twohands.manifest import (
     GRAPH_NAME,
+    MANIFEST_NAME,
     TOKENIZER_NAME,
     CascadeInfo,
     DataFile,
-    ExportMachine,
     HeadEntry,
     Manifest,
     TrainingData,
@@ -56,12 +58,13 @@ _MOST_TURNED = 0.01
 
 
 def _merge_files(first: Manifest, second: Manifest, own: Sequence[DataFile]) -> list[DataFile]:
-    """What any of both learnt from, once each, and what the cascade was fitted and reported on."""
+    """What any of both learnt from or was chosen by, once each, and what the cascade was fitted and reported on."""
+    given = {(file.split, file.sha256) for file in own}
     learnt = {
         (file.split, file.sha256): file
         for manifest in (second, first)
         for file in manifest.training_data.files
-        if file.split not in {"dev", "test"}
+        if file.split != "test" and (file.split, file.sha256) not in given
     }
     order = {split: number for number, split in enumerate(("train", "labels"))}
     return [*sorted(learnt.values(), key=lambda file: order.get(file.split, len(order))), *own]
@@ -75,14 +78,35 @@ def _measure(
     return measure_heads(decide_all(logits, taxonomy, rules), labels, [example.group for example in examples], taxonomy)
 
 
-def _check_place(second: Path, output: Path, *, bundle: bool) -> None:
-    """See to it that the second will be found from the cascade."""
-    beside = second.resolve().parent
-    if not bundle and beside != output.resolve().parent:
+def _check_place(folders: tuple[Path, Path], output: Path, *, bundle: bool) -> str:
+    """See to it that nothing is written over the two models, and that the second will be found; give its name."""
+    second, place = folders[1], output.resolve()
+    for folder in folders:
+        if place == folder.resolve():
+            raise RunConflictError(f"{output} is one of the two models, which it needs; choose another --output")
+    name = second.absolute().name  # of a link its own, where it is looked for
+    try:
+        wanted = CascadeInfo(
+            name=name, version="", sha256=sha256_of_file(second / MANIFEST_NAME), doubt=1, calibrations={}
+        )
+    except ValidationError as error:
+        raise RunConflictError(
+            f"{second} cannot be found by its name, {name!r}, as a manifest keeps names of letters without accents, "
+            "digits, `.`, `-` and `_`; rename the folder"
+        ) from error
+    try:
+        if not bundle:
+            find_second(place, wanted)
+    except ModelNotFoundError as error:
         raise RunConflictError(
             f"{second} does not stand beside {output}, where a cascade looks for its second model; write to "
-            f"{beside / output.name}, or pass --bundle to copy it into the folder"
-        )
+            f"{second.absolute().parent / output.name}, or pass --bundle to copy it into the folder"
+        ) from error
+    return name
+
+
+def _join_licenses(first: Manifest, second: Manifest) -> str:
+    return " AND ".join(dict.fromkeys([first.license, second.license]))
 
 
 def _count_labelled(labels: Labels, taxonomy: Taxonomy) -> dict[str, int]:
@@ -126,16 +150,13 @@ def _describe(
     doubt: float,
 ) -> Manifest:
     """The first model's manifest, with what is the cascade's own; its data and figures are yet to come."""
-    cpu_model, cpu_flags = read_cpu()
     return first.manifest.model_copy(
         update={
             "name": name,
             "version": version or first.manifest.version,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "heads": [HeadEntry(**head.model_dump(), decision=rules[head.name]) for head in first.taxonomy.heads],
-            "export_machine": ExportMachine(
-                cpu_model=cpu_model, cpu_flags=cpu_flags, onnxruntime=package_version("onnxruntime")
-            ),
+            "license": _join_licenses(first.manifest, second.manifest),
             "cascade": CascadeInfo(
                 name=second_name,
                 version=second.manifest.version,
@@ -193,15 +214,19 @@ def make_cascade(
         FileReadError: rows cannot be read.
         DataError: rows cannot be used, a model learnt from them, or the models do not fit together.
         LeakError: dev and test share a document or a text.
-        RunConflictError: `output` is in the way, or the second does not stand beside it.
+        ConfigError: `share` is not in its range.
+        RunConflictError: `output` is in the way or one of both models, or the second would not be found from it.
         GateError: the folder answers otherwise than what was measured.
     """
+    if not 0 < share <= 1:  # also of what is no number, which the command lets through
+        raise ConfigError("a cascade cannot be fitted", [f"share is {share}, expected more than 0 and at most 1"])
     check_output_folder(output, overwrite=overwrite)
-    _check_place(folders[1], output, bundle=bundle)
+    second_name = _check_place(folders, output, bundle=bundle)
     with closing(Classifier.load(folders[0])) as first, closing(Classifier.load(folders[1])) as second:
         taxonomy = first.taxonomy
         dev = read_split(dev_paths, taxonomy, split="dev")
         test = read_split(test_paths, taxonomy, split="test") if test_paths else Split([], [])
+        check_present(dev, taxonomy)
         check_apart(dev, test)
         check_unseen((first, second), [*dev.files, *test.files])
         encoded = first.encoder.encode_many([example.paragraph for example in dev.examples])
@@ -216,6 +241,7 @@ def make_cascade(
                 hear(first, second, asked, name="test").blend(doubt), test.examples, taxonomy, rules
             )
         made = Cascade(
+            dev_files=dev.files,
             share=float((heard.doubt >= doubt).mean()),
             doubt=doubt,
             offers=offer_shares(heard, labels, taxonomy, chosen=share),
@@ -223,7 +249,7 @@ def make_cascade(
             warnings=_warn(logits, dev.examples, taxonomy, rules, figures["dev"]),
         )
         reference = measure_reference(make_predictions(logits, encoded, taxonomy, rules), encoded)
-        manifest = _describe(first, second, output.name, version, folders[1].resolve().name, rules, doubt)
+        manifest = _describe(first, second, output.resolve().name, version, second_name, rules, doubt)
         manifest = manifest.model_copy(
             update={
                 "training_data": TrainingData(
@@ -237,7 +263,7 @@ def make_cascade(
             for name in _COPIED:
                 shutil.copyfile(folders[0] / name, folder / name)
             if bundle:
-                shutil.copytree(folders[1], folder / folders[1].resolve().name)
+                shutil.copytree(folders[1], folder / second_name)
             (folder / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
             write_cascade_card(folder, manifest, (first.manifest, second.manifest), made, dev.examples, logits)
             write_manifest(folder, manifest)

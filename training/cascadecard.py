@@ -7,8 +7,9 @@ from training.card import decision_lines, describe_use, figures_table, labels_ta
 from training.cascadefit import Cascade, Offer
 from training.failures import describe_failures
 from twohands.bounds import FEWEST_GROUPS
+from twohands.cpu import read_cpu
 from twohands.examples import Example
-from twohands.manifest import Manifest
+from twohands.manifest import DataFile, Manifest
 from twohands.windows import Logits
 
 
@@ -37,6 +38,19 @@ def _name_member(manifest: Manifest) -> str:
     return (
         f"{manifest.name} {manifest.version} ({manifest.graph.size_bytes / 1e6:.1f} MB, fine-tuned from "
         f"{encoder.name}, {encoder.license})"
+    )
+
+
+def _tell_of_dev(members: tuple[Manifest, Manifest], own: Sequence[DataFile]) -> str:
+    """Say what was chosen by which rows of dev."""
+    chose = "chose when the second is asked, calibration and thresholds"
+    digests = {file.sha256 for file in own}
+    earlier = [{file.sha256 for file in member.training_data.files if file.split == "dev"} for member in members]
+    if all(files == digests for files in earlier):
+        return f"Dev {chose}, and for each of both models its step and graph, so its figures flatter."
+    return (
+        f"Of dev {', '.join(file.name for file in own)} {chose}, so figures on it flatter. Each model's step, "
+        "graph and own calibration, by which the first is in doubt, were chosen by the rows of dev in its own card."
     )
 
 
@@ -84,8 +98,7 @@ def write_cascade_card(
         "| --- | --- | --- | --- |",
         *(f"| {f.split} | {f.name} | {f.n_rows} | `{f.sha256[:16]}…` |" for f in manifest.training_data.files),
         "",
-        "Dev chose when the second is asked, calibration and thresholds, and for each of both models its step and "
-        "graph, so its figures flatter.",
+        _tell_of_dev(members, made.dev_files),
         "",
         "## Figures",
         "Macro-F1 is the mean over labels; in brackets the 95% interval of a bootstrap over documents, and of shares "
@@ -100,7 +113,7 @@ def write_cascade_card(
         "",
         "## What asking costs and gives",
         f"On dev, calibration and thresholds fitted anew for each share of windows that the second is asked. Time: as "
-        f"measured on {manifest.export_machine.cpu_model} with all its cores, in multiples of the first model alone.",
+        f"measured on {read_cpu()[0]} with all its cores, in multiples of the first model alone.",
         "",
         *offers_table(made.offers),
         "",

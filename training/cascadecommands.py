@@ -31,14 +31,14 @@ Both models must answer the same labels and part text alike, as those fine-tuned
     type=click.Path(path_type=Path),
     multiple=True,
     required=True,
-    help="Labelled rows that neither model learnt from, to fit on; repeatable.",
+    help="Labelled rows that neither model learnt from, to fit on; repeatable. Files are told by their digest.",
 )
 @click.option(
     "--test",
     "test_paths",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="Labelled rows to report on, which choose nothing; repeatable.",
+    help="Labelled rows to report on, which choose nothing and chose neither model; repeatable.",
 )
 @click.option(
     "--share",

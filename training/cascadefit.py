@@ -52,10 +52,13 @@ class Heard:
     cost: float
 
     def find_level(self, share: float) -> float:
-        """The doubt from which on such a share of windows has it; above every one for a share of 0."""
+        """The doubt from which on such a share of windows has it, at least one; above every one for a share of 0."""
         if share <= 0:
             return 1.0
-        return float(np.sort(self.doubt)[::-1][min(round(share * len(self.doubt)), len(self.doubt)) - 1])
+        if share >= 1:  # other text may hold a window that is less doubtful than any of these
+            return 0.0
+        n_asked = max(round(share * len(self.doubt)), 1)
+        return float(np.sort(self.doubt)[::-1][n_asked - 1])
 
     def blend(self, level: float) -> Logits:
         """What the cascade says of each paragraph, shape `(n, n_labels)`; at a level of 1 the first alone."""
@@ -85,6 +88,7 @@ class Offer:
 class Cascade:
     """What was made: the share of dev's windows that the second is asked, the table, and warnings for people."""
 
+    dev_files: list[DataFile]
     share: float
     doubt: float
     offers: list[Offer]
@@ -119,24 +123,46 @@ def read_split(paths: Sequence[Path], taxonomy: Taxonomy, *, split: str) -> Spli
 
 
 def check_unseen(models: Sequence[Classifier], files: Sequence[DataFile]) -> None:
-    """Refuse files that a model learnt from: on them the larger one is never in doubt.
+    """Refuse files that a model learnt from, on which it is never in doubt, and to report on what one was chosen by.
 
     Args:
         models: of the cascade.
-        files: to fit or to report on.
+        files: to fit or to report on, by their split.
 
     Raises:
-        DataError: the manifest of a model has one among what it was trained on.
+        DataError: the manifest of a model has one among what it was trained on, or one of test among its dev.
     """
+    barred = {"dev": {"train", "labels"}, "test": {"train", "labels", "dev"}}
     faults = [
-        f"{file.name} is {learnt.name} of train of {model.manifest.name} {model.manifest.version}"
+        f"{file.name}, given as {file.split}, is {learnt.name} of {learnt.split} of {model.manifest.name} "
+        f"{model.manifest.version}"
         for model in models
         for file in files
         for learnt in model.manifest.training_data.files
-        if learnt.split == "train" and learnt.sha256 == file.sha256
+        if learnt.split in barred[file.split] and learnt.sha256 == file.sha256
     ]
     if faults:
-        raise DataError("a cascade is fitted and measured on rows that neither model learnt from", faults)
+        heading = "a cascade is fitted on rows that neither model learnt from, and measured on such as chose neither"
+        raise DataError(heading, faults)
+
+
+def check_present(dev: Split, taxonomy: Taxonomy) -> None:
+    """Refuse rows to fit on in which a label never stands: nothing could be fitted for it.
+
+    Args:
+        dev: the rows.
+        taxonomy: of both models.
+
+    Raises:
+        DataError: a label is absent; all faults at once.
+    """
+    faults = []
+    for head in taxonomy.heads:
+        seen = {word for example in dev.examples for word in example.labels[head.name] or ()}
+        if absent := [name for name in head.label_names if name not in seen]:
+            faults.append(f"dev has no row with {head.name} {', '.join(absent)}")
+    if faults:
+        raise DataError("dev lacks labels, for which nothing can be fitted; add such rows", faults)
 
 
 def check_apart(dev: Split, test: Split) -> None:

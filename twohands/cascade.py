@@ -3,7 +3,8 @@
 Most paragraphs are answered by the small model alone, at its price; the few that it is unsure of cost both.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from twohands.hashing import sha256_of_file
 from twohands.locate import model_roots
 from twohands.manifest import MANIFEST_NAME, CascadeInfo
 from twohands.scores import Platt, Scores, Temperature, sigmoid, softmax
-from twohands.session import OnnxSession, Session
+from twohands.session import Crowded, Session
 from twohands.taxonomy import ProblemType, Taxonomy
 from twohands.windows import Logits
 
@@ -120,8 +121,8 @@ class CascadeSession:
         self.n_labels: int | None = taxonomy.n_labels
         self.runtime, self.version = first.runtime, first.version
         self.most_windows = max(first.most_windows, second.most_windows)
-        if isinstance(first, OnnxSession) and isinstance(second, OnnxSession):
-            second.join_crowd(first)
+        if isinstance(first, Crowded) and isinstance(second, Crowded):
+            second.crowd = first.crowd  # so that a window of either is alone only if it is beside both
 
     @property
     def members(self) -> tuple[Session, Session]:
@@ -175,6 +176,10 @@ class CascadeSession:
         self._second.close()
 
 
+def _later_roots() -> Iterator[Path]:
+    yield from model_roots()
+
+
 def find_second(folder: Path, wanted: CascadeInfo) -> Path:
     """Find the second model of a cascade: in its folder, beside it, or where models are found by name.
 
@@ -186,10 +191,12 @@ def find_second(folder: Path, wanted: CascadeInfo) -> Path:
         The model folder.
 
     Raises:
-        ModelNotFoundError: there is none of this digest; the message says where was looked.
+        ModelNotFoundError: there is none of this digest; the message says where was looked. Or `TWOHANDS_MODELS` is no
+            folder, and it does not stand here.
     """
     looked = []
-    for root in (folder, folder.resolve().parent, *model_roots()):
+    # The other places are asked for last: where they are named wrongly, what stands here is found all the same.
+    for root in chain((folder, folder.resolve().parent), _later_roots()):
         path = root / wanted.name / MANIFEST_NAME
         if not path.is_file():
             looked.append(f"  - {path.parent}: not there")

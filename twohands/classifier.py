@@ -120,7 +120,8 @@ class Classifier:
         """Ask a second model where this one is in doubt, as the manifest of a cascade says."""
         wanted = self.manifest.cascade
         assert wanted is not None  # noqa: S101 - the caller looked
-        second = Classifier.load(find_second(folder, wanted), num_threads=num_threads, runtime=runtime)
+        place = find_second(folder, wanted)
+        second = _load_same(place, num_threads, runtime, wanted.sha256, what="the one that the cascade asks second")
         try:
             self.session = join_sessions(self, second, first_calibrations=wanted.calibrations, doubt=wanted.doubt)
         except ValueError as error:
@@ -272,11 +273,13 @@ def _go_through(texts: Iterable[str]) -> Iterator[str]:
     return iter(texts)
 
 
-def _load_same(folder: Path, num_threads: int | None, runtime: Runtime, sha256: str) -> Classifier:
-    """Load what was pickled; refuse another model in its place."""
+def _load_same(
+    folder: Path, num_threads: int | None, runtime: Runtime, sha256: str, *, what: str = "the one that was pickled"
+) -> Classifier:
+    """Load a model that is known; refuse another one in its place."""
     classifier = Classifier.load(folder, num_threads=num_threads, runtime=runtime)
     if classifier.sha256 != sha256:
         classifier.close()
         fault = f"found {classifier.sha256}, expected {sha256}"
-        raise ManifestError(f"{folder} is another model than the one that was pickled", [fault])
+        raise ManifestError(f"{folder} is another model than {what}", [fault])
     return classifier

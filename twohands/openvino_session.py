@@ -119,7 +119,7 @@ class OpenVinoSession:
             self._requests.put(self._compiled.create_infer_request())
         self._wide = None if wide is None else wide.create_infer_request()
         self._has_wide = threading.Lock()
-        self._crowd = Crowd()
+        self.crowd = Crowd()
         self._pool = ThreadPoolExecutor(self.num_threads, "twohands") if self.num_threads > 1 else None
         self._is_forked = False
         self._run_first(path)
@@ -225,7 +225,7 @@ class OpenVinoSession:
     def _run_alone(self, window: TokenIds) -> Logits:
         """Run one window, on all threads if nothing else wants them."""
         feeds = self._pad([window])
-        with self._crowd.join() as is_alone:
+        with self.crowd.join() as is_alone:
             if self._wide is not None and is_alone and self._has_wide.acquire(blocking=False):
                 try:
                     return self._infer(self._wide, *feeds)
@@ -236,7 +236,7 @@ class OpenVinoSession:
     def _run_together(self, windows: Sequence[TokenIds]) -> Logits:
         """Run windows as one padded batch, on one thread."""
         feeds = self._pad(windows)
-        with self._crowd.join():
+        with self.crowd.join():
             return self.run_padded(*feeds)
 
     def run_batch(self, token_ids: Sequence[TokenIds]) -> Logits:
@@ -258,7 +258,7 @@ class OpenVinoSession:
         else:
             lengths = [pad_length(len(window), most=self._max_tokens) for window in token_ids]
             # Callers who run batches side by side need no second thread each; who is alone takes all.
-            n_lanes = max(1, self.num_threads - self._crowd.n_running)
+            n_lanes = max(1, self.num_threads - self.crowd.n_running)
             batches = cut_batches(lengths, most_windows=min(_MOST_WINDOWS, -(-len(lengths) // n_lanes)))
             pieces = [[token_ids[index] for index in batch] for batch in batches]
 

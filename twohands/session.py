@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import onnxruntime as ort
@@ -69,6 +69,10 @@ class Crowd:
 
     def __init__(self) -> None:
         """Begin with nothing running, and nothing that ever ran."""
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget all runs, in a forked child: threads of the parent never come back to say that theirs ended."""
         self.n_running = 0
         self._crowded_s = -CROWDED_FOR_S  # by the monotonic clock
         self._counting = threading.Lock()
@@ -91,6 +95,13 @@ class Crowd:
         finally:
             with self._counting:
                 self.n_running -= 1
+
+
+@runtime_checkable
+class Crowded(Protocol):
+    """A session that counts its runs, in a crowd of its own until it is given another one's."""
+
+    crowd: Crowd
 
 
 @functools.cache
@@ -157,6 +168,7 @@ class OnnxSession:
         self.num_threads = count_threads(num_threads)
         self.runtime, self.version, self.most_windows = "onnxruntime", str(ort.__version__), 1
         self._path, self._stamp = path.absolute(), stamp_file(path)
+        self.crowd = Crowd()
         self._open(shares_arena=True)
         self.input_names = [graph_input.name for graph_input in self._session.get_inputs()]
         width = next((output.shape[-1] for output in self._session.get_outputs() if output.name == "logits"), None)
@@ -173,16 +185,12 @@ class OnnxSession:
                 if self.num_threads > 1
                 else self._session
             )
-        self._crowd = Crowd()
         self._pool = ThreadPoolExecutor(self.num_threads, "twohands") if self.num_threads > 1 else None
-
-    def join_crowd(self, other: "OnnxSession") -> None:
-        """Count runs with those of another session, so that a window of either is alone only if it is beside both."""
-        self._crowd = other._crowd
 
     def leave_behind(self) -> None:
         """In a forked child: have the graph loaded anew on first use."""
         never_free(self._session, self._wide, self._pool)
+        self.crowd.begin_anew()
         self._is_left_behind, self._renewing = True, threading.Lock()
 
     def _renew(self) -> None:
@@ -216,7 +224,7 @@ class OnnxSession:
 
     def _run_one(self, token_ids: TokenIds, *, may_be_wide: bool) -> Logits:
         input_ids = token_ids[None, :]  # (1, length)
-        with self._crowd.join() as is_alone:
+        with self.crowd.join() as is_alone:
             session = self._wide if may_be_wide and is_alone else self._session
             return np.asarray(self._run(session, input_ids, np.ones_like(input_ids))[0])
 

@@ -14,7 +14,7 @@ from evaluation.agreement.figures import check_agreement_extra
 from evaluation.checklist.rates import check_scipy
 from evaluation.dataset import cut_taxonomy, halve, load_labelled, refuse_overlap
 from evaluation.full.behaviour import choose_suites
-from evaluation.full.card import CARD_NAME, refresh_card
+from evaluation.full.card import CARD_NAME, check_not_asked, refresh_card
 from evaluation.full.page import PAGE_NAME, REPORT_NAME, describe_origin, rename_digest, render_index, write_docs_page
 from evaluation.full.parts import (
     PEOPLE,
@@ -219,6 +219,8 @@ def report(
     name = model or DEFAULT_MODEL
     folder = find_model(name)
     manifest, sha256 = load_manifest(folder)
+    if card:
+        check_not_asked(folder, sha256)
     shared = Shared(model=name, seed=seed, replicates=replicates, threads=threads)
     suites = choose_suites(suite_files, manifest.taxonomy, with_shipped=not no_shipped)
     parts = [
@@ -242,6 +244,7 @@ def report(
     described = {
         "model": _describe(manifest, sha256),
         "graph_sha256": manifest.files[_GRAPH],
+        "second": None if manifest.cascade is None else manifest.cascade.identity,
         "parts": [
             {"title": part.title, "kind": part.kind, "page": part.page, "command": each["command"]}
             for part, each in zip(parts, found, strict=True)

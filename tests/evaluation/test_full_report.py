@@ -6,15 +6,18 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-from evaluation.full.card import BEGIN, END, put_section
+from evaluation.full.card import BEGIN, END, check_not_asked, put_section, refresh_card
 from evaluation.full.commands import _print_summary, report
 from evaluation.full.summary import BEYOND_CHANCE, Section
 from evaluation.tables import say_calibration
 from tests.evaluation.peers import make_sequence_classifier
 from tests.evaluation.support import make_rows, write_rows
+from tests.support.cascades import build_tiny_cascade
 from tests.support.tiny import build_tiny_model
 from twohands import errors
-from twohands.manifest import load_manifest
+from twohands.errors import RunConflictError
+from twohands.inspection import find_faults
+from twohands.manifest import MANIFEST_NAME, load_manifest
 from twohands.taxonomy import Taxonomy
 
 
@@ -308,6 +311,28 @@ def test_a_baseline_is_not_fitted_on_what_is_measured(tiny_model, files, tmp_pat
             *("--output", tmp_path / "out"),
         )
     assert not (tmp_path / "out").exists()
+
+
+def test_the_card_of_a_cascade_leaves_the_second_in_its_folder(tmp_path):
+    folder = build_tiny_cascade(tmp_path / "both")
+    (tmp_path / "second").rename(folder / "second")
+    after = refresh_card(folder, "## Measured\nnew")
+    assert find_faults(folder) == []
+    assert load_manifest(folder)[1] == after
+    assert (folder / "second" / MANIFEST_NAME).is_file()
+
+
+@pytest.mark.parametrize("is_bundled", [False, True])
+def test_a_model_that_a_cascade_asks_gets_no_card_since_its_digest_would_change(tmp_path, is_bundled):
+    folder = build_tiny_cascade(tmp_path / "both")
+    second = tmp_path / "second"
+    if is_bundled:
+        second = second.rename(folder / "second")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / MANIFEST_NAME).write_text("[")
+    with pytest.raises(RunConflictError, match=r"is the second model of .*both, which finds it by its digest"):
+        check_not_asked(second, load_manifest(second)[1])
+    check_not_asked(folder, load_manifest(folder)[1])  # the cascade itself may have one
 
 
 def test_an_altered_model_is_refused_and_its_card_left_alone(tiny_model, files, tmp_path):

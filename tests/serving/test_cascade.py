@@ -10,6 +10,7 @@ from serving.settings import ServeSettings
 from tests.serving.support import open_client
 from tests.serving.test_metrics import read_metrics, value
 from tests.support.cascades import DOUBTED, SURE, build_tiny_cascade
+from tests.support.tiny import build_tiny_model
 from twohands import Classifier
 from twohands.cascade import CascadeSession
 from twohands.manifest import load_manifest
@@ -74,6 +75,39 @@ async def test_evidence_and_streams_come_from_both(client):
     before = value(await read_metrics(client), "windows_asked_second_total", model="both")
     await client.post("/v1/classify", json={"inputs": [DOUBTED]})
     assert value(await read_metrics(client), "windows_asked_second_total", model="both") == before + 1
+
+
+@pytest.mark.parametrize("fault", ["altered", "gone"])
+async def test_a_reload_sees_a_second_that_is_no_longer_whole(tmp_path, fault):
+    folder = build_tiny_cascade(tmp_path / "both")
+    async with open_client(create_app(ServeSettings(model=str(folder)))) as client:
+        reload = {"url": "/admin/models/both/reload", "headers": {"host": "localhost"}}
+        assert (await client.post(**reload)).json()["outcome"] == "unchanged"
+        if fault == "gone":
+            shutil.rmtree(tmp_path / "second")
+        else:
+            graph = tmp_path / "second" / "model.onnx"
+            graph.write_bytes(graph.read_bytes() + b"\0")
+        refused = await client.post(**reload)
+        assert refused.status_code == 409, "the next start would fail"
+        assert "second" in refused.json()["error"]["message"]
+        answered = await client.post("/v1/classify", json={"inputs": [DOUBTED]})
+        assert answered.status_code == 200
+
+
+def test_a_copy_is_not_kept_while_the_second_is_not_whole_and_never_of_another_second(tmp_path):
+    folder = build_tiny_cascade(tmp_path / "both")
+    sha256, graph = load_manifest(folder)[1], tmp_path / "second" / "model.onnx"
+    whole, archive = graph.read_bytes(), Archive(tmp_path / "kept")
+    graph.write_bytes(whole[:-1])  # its manifest is there, the graph is still on its way
+    archive.keep(folder, sha256)
+    assert archive.find(sha256) is None
+    graph.write_bytes(whole)
+    build_tiny_model(folder / "second")  # another one of that name, which is passed over for the one beside
+    archive.keep(folder, sha256)
+    again = Classifier.load(archive.find(sha256), num_threads=1)
+    assert again.classify([DOUBTED])[0].heads["stance"].label == "market-led"
+    again.close()
 
 
 async def test_a_copy_to_go_back_to_has_the_second_in_it(tmp_path):

@@ -16,7 +16,7 @@ from training.cascadefit import Heard, offer_shares, read_split
 from training.restore import restore_checkpoint
 from twohands import Classifier
 from twohands.cascade import CascadeSession, measure_doubt
-from twohands.errors import CheckpointError, DataError, GateError, LeakError, RunConflictError
+from twohands.errors import CheckpointError, ConfigError, DataError, GateError, LeakError, RunConflictError
 from twohands.examples import encode_labels
 from twohands.hashing import sha256_of_file
 from twohands.inspection import find_faults
@@ -50,7 +50,7 @@ def write_rows(path, rows=ROWS):
 
 def reword(rows):
     """The same rows in other texts: dev and test may not share one."""
-    return [(f"{text}{text}{text.split()[0]} .", *labels) for text, *labels in rows]
+    return [(f"{text} of", *labels) for text, *labels in rows]
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_the_folder_is_sound_asks_the_share_and_tells_what_it_was_fitted_on(plac
     card = (folder / "README.md").read_text("utf-8")
     assert "| **40%** |" in card, "what was chosen, among what could have been"
     assert "| 50% |" in card
-    assert "Dev chose when the second is asked" in card
+    assert "Of dev dev.jsonl chose when the second is asked" in card
 
 
 def test_of_the_table_a_share_of_none_is_the_first_alone_and_of_all_the_mean(place, taxonomy):
@@ -131,7 +131,7 @@ def test_rows_that_a_model_learnt_from_are_refused(place):
     write_manifest(large, manifest.model_copy(update={"training_data": data}))
     found = make(place)
     assert isinstance(found.exception, DataError)
-    assert "dev.jsonl is mine.jsonl of train of large 2.0.0" in str(found.exception)
+    assert "dev.jsonl, given as dev, is mine.jsonl of train of large 2.0.0" in str(found.exception)
     assert not (place / "models/both").exists()
 
 
@@ -142,6 +142,88 @@ def test_rows_to_report_on_that_it_was_fitted_on_are_refused(place):
     assert "Shared are 1 of 5 rows of test" in str(found.exception)
     assert "the same text is in dev (dev-5) and in test (test-4)" in str(found.exception)
     assert not (place / "models/both").exists()
+
+
+def name_files(folder, **files):
+    """Have a manifest name a file by its split."""
+    manifest = load_manifest(folder)[0]
+    named = [
+        DataFile(split=split, name=path.name, sha256=sha256_of_file(path), n_rows=1) for split, path in files.items()
+    ]
+    data = manifest.training_data.model_copy(update={"files": named})
+    write_manifest(folder, manifest.model_copy(update={"training_data": data}))
+
+
+def test_rows_that_chose_one_of_the_models_are_no_test(place):
+    test = write_rows(place / "test.jsonl", reword(ROWS[:4]))
+    name_files(place / "models/small", dev=test)
+    found = make(place, "--test", test)
+    assert isinstance(found.exception, DataError)
+    assert "test.jsonl, given as test, is test.jsonl of dev of small" in str(found.exception)
+
+
+def test_what_chose_the_models_stays_known_and_the_card_tells_by_what_each_was_chosen(place):
+    other = write_rows(place / "other.jsonl", reword(ROWS[:4]))
+    name_files(place / "models/small", dev=other)
+    assert make(place).exit_code == 0
+    files = load_manifest(place / "models/both")[0].training_data.files
+    assert {("dev", "other.jsonl"), ("dev", "dev.jsonl")} <= {(file.split, file.name) for file in files}
+    for name in ("small", "large"):
+        name_files(place / "models" / name, dev=place / "dev.jsonl")
+    assert make(place, output="models/again").exit_code == 0
+    card = (place / "models/again/README.md").read_text("utf-8")
+    assert "Dev chose when the second is asked, calibration and thresholds, and for each of both models" in card
+    files = load_manifest(place / "models/again")[0].training_data.files
+    assert [file.name for file in files] == ["dev.jsonl"], "once"
+
+
+@pytest.mark.parametrize("name", ["small", "large"])
+def test_neither_model_is_written_over(place, name):
+    for option in ("--overwrite", "--bundle"):
+        found = make(place, "--overwrite", option, output=f"models/{name}")
+        assert isinstance(found.exception, RunConflictError)
+        assert find_faults(place / "models" / name) == []
+
+
+def test_a_label_that_dev_lacks_is_refused(place):
+    write_rows(place / "dev.jsonl", [(text, stance, []) for text, stance, _ in ROWS if stance != "neutral"])
+    found = make(place)
+    assert isinstance(found.exception, DataError)
+    assert "dev has no row with stance neutral" in str(found.exception)
+    assert "dev has no row with topics sanctions, self-reliance" in str(found.exception)
+
+
+def test_a_share_of_less_than_a_window_asks_for_one_and_a_share_of_all_for_every_one(place):
+    few = make(place, "--share", 0.002, output="models/few")
+    assert "is asked 40% of dev's windows" in few.output, "the eight that are as doubtful as the most doubtful one"
+    assert make(place, "--share", 1, output="models/all").exit_code == 0
+    assert load_manifest(place / "models/all")[0].cascade.doubt == 0, "also of text that is surer than all of dev"
+    assert isinstance(make(place, "--share", "nan", output="models/none").exception, ConfigError)
+
+
+def test_a_second_that_a_manifest_cannot_name_is_refused_before_any_work(place):
+    (place / "models/large").rename(place / "models/größer v2")
+    words = ["--dev", str(place / "dev.jsonl"), "--output", str(place / "models/both")]
+    found = CliRunner().invoke(cascade, [str(place / "models/small"), str(place / "models/größer v2"), *words])
+    assert isinstance(found.exception, RunConflictError)
+    assert "rename the folder" in str(found.exception)
+
+
+def test_a_second_among_the_models_and_one_behind_a_link_are_found(place, monkeypatch):
+    (place / "models/large").rename(place / "kept")
+    (place / "models/large").symlink_to(place / "kept")
+    assert make(place).exit_code == 0
+    monkeypatch.setenv("TWOHANDS_MODELS", str(place / "models"))
+    assert make(place, output="elsewhere/both").exit_code == 0
+    Classifier.load(place / "elsewhere/both", num_threads=1).close()
+
+
+def test_both_licenses_are_told(place):
+    large = place / "models/large"
+    write_manifest(large, load_manifest(large)[0].model_copy(update={"license": "CC-BY-4.0"}))
+    assert make(place).exit_code == 0
+    license_ = load_manifest(place / "models/small")[0].license
+    assert load_manifest(place / "models/both")[0].license == f"{license_} AND CC-BY-4.0"
 
 
 def test_one_model_given_twice_is_refused(place):

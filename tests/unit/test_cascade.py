@@ -221,3 +221,25 @@ def test_what_there_is_to_see_names_the_second(built, run, monkeypatch):
     monkeypatch.setenv("TWOHANDS_MODELS", str(built.parent))
     listed = run("models", "list", "--json")
     assert f'"size_bytes": {folder_size_bytes(built) + second_size_bytes(built, manifest)}' in listed.stdout.decode()
+
+
+def test_both_count_their_runs_in_one_crowd_also_in_a_forked_child(tmp_path):
+    both = Classifier.load(build_tiny_cascade(tmp_path / "both"), num_threads=1)
+    first, second = both.session.members
+    assert first.crowd is second.crowd
+    first.crowd.n_running = 1  # a thread that the child will not have
+    for session in (first, second):
+        session.leave_behind()  # as a fork does in the child
+    both.classify([DOUBTED])
+    assert first.crowd is second.crowd
+    assert first.crowd.n_running == 0
+    both.close()
+
+
+def test_a_second_that_stands_here_is_found_whatever_other_places_are_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("TWOHANDS_MODELS", "/nowhere")
+    folder = build_tiny_cascade(tmp_path / "both")
+    Classifier.load(folder, num_threads=1).close()
+    (tmp_path / "second").rename(tmp_path / "away")
+    with pytest.raises(ModelNotFoundError, match="TWOHANDS_MODELS is '/nowhere'"):
+        Classifier.load(folder, num_threads=1)
