@@ -153,6 +153,7 @@ class StreamClassifier:
         # Groups that were begun and whose answers are not yet sent, and when the last of them was.
         self._begun: deque[asyncio.Task[bytes]] = deque()
         self._sent_s = -math.inf
+        self._end_seen_s = math.inf
 
     async def answers(self) -> AsyncIterator[bytes]:
         """Classify until the body ends.
@@ -239,6 +240,13 @@ class StreamClassifier:
         while not ahead.done():
             await asyncio.wait({ahead}, timeout=QUIET_S)
             if not ahead.done() and not self._begun:
+                raise EngineStoppedError(_STOPPED)
+        if (
+            self._ending.is_set()
+        ):  # rows that go on to come one by one would else hold the service up to its last moment
+            now_s = asyncio.get_running_loop().time()
+            self._end_seen_s = min(self._end_seen_s, now_s)
+            if not self._begun and now_s - self._end_seen_s >= QUIET_S:
                 raise EngineStoppedError(_STOPPED)
         return await ahead
 

@@ -3,6 +3,8 @@
 A paragraph is run once as it is and once without each of its sentences, at most 16 times in all beyond the first:
 where there are more sentences, neighbours are left out together. What is given back is a comparison of scores of the
 same model, not a reason: two sentences that say the same hide each other, and then no one of them carries the answer.
+A cascade is taken as the one model that it is served as: with a sentence gone it may ask its second model or cease to,
+and a drop then holds what the second says, too.
 """
 
 from collections.abc import Mapping, Sequence

@@ -10,10 +10,16 @@ _PARTING = ("normalizer", "pre_tokenizer")
 
 
 def _parts(encoder: ParagraphEncoder) -> tuple[dict[str, object], set[str]]:
-    """What decides how text is parted, without the numbers, and the tokens that stand beside the vocabulary proper."""
+    """What decides how text is parted, without the numbers, and the special tokens beside the vocabulary proper."""
     content = json.loads(encoder.tokenizer.to_str())
     model = {name: value for name, value in content["model"].items() if name != "vocab"}
-    return {name: content[name] for name in _PARTING} | model, {token["content"] for token in content["added_tokens"]}
+    special = {token["content"] for token in content["added_tokens"] if token["special"]}
+    parting = {name: content[name] for name in _PARTING} | model
+    # Added tokens that are not special are found in text before any other; the scores of a Unigram part it.
+    parting["added tokens"] = {token["content"] for token in content["added_tokens"]} - special
+    if isinstance(scored := content["model"].get("vocab"), list):
+        parting["scores"] = {piece: score for piece, score in scored if piece not in special}
+    return parting, special
 
 
 def make_translation(first: ParagraphEncoder, second: ParagraphEncoder) -> TokenIds:

@@ -55,18 +55,13 @@ def describe_origin(report: Json) -> str:
     Returns:
         Markdown.
     """
-    second = report["second"]
-    asked = (
-        ""
-        if second is None
-        else (
-            f", and where that is in doubt on {second['name']} {second['version']} (sha256 `{second['sha256'][:_SHORT]}…`)"
-        )
-    )
+    graphs = f"graph with sha256 `{report['graph_sha256'][:_SHORT]}…`"
+    if (second := report["second"]) is not None:
+        graphs += f", and if in doubt on {second['name']} {second['version']} (`{second['sha256'][:_SHORT]}…`)"
     packages = ", ".join(f"{package} {number}" for package, number in report["versions"].items())
     return (
-        f"Measured by `{report['command_in_brief']}` on the graph with sha256 "
-        f"`{report['graph_sha256'][:_SHORT]}…`{asked}, seed {report['seed']}, {report['n_replicates']} bootstrap draws; {packages}; on "
+        f"Measured by `{report['command_in_brief']}` on the {graphs}, "
+        f"seed {report['seed']}, {report['n_replicates']} bootstrap draws; {packages}; on "
         f"{report['cpu']}. The same call on such a CPU gives the same figures."
     )
 

@@ -107,6 +107,27 @@ def test_a_stream_that_owes_no_row_ends_soon_and_says_why(tiny_model, classifier
     assert (told["status"], told["code"]) == (200, "engine_stopped")
 
 
+def test_a_stream_whose_rows_go_on_to_come_ends_once_those_that_came_are_answered(tiny_model, classifier):
+    settings = ServeSettings(model=str(tiny_model), shutdown_timeout_s=60)
+    answer = b""
+    with Running(settings, classifier) as running, open_stream(running) as client:
+        assert b"200" in client.recv(12)
+        started_s = time.monotonic()
+        running.stop()
+        client.settimeout(0.3)  # a row each third of a second, less than a stream is waited for
+        while time.monotonic() - started_s < 30:
+            try:
+                if not (part := client.recv(65536)):
+                    break
+                answer += part
+            except TimeoutError:
+                client.sendall(b'9\r\n"market"\n\r\n')
+        assert time.monotonic() - started_s < 15
+    lines = [json.loads(line) for line in answer.split(b"\r\n") if line.startswith(b"{")]
+    assert lines[-1]["error"]["code"] == "engine_stopped"
+    assert all("stance" in line for line in lines[:-1])
+
+
 def test_a_stream_that_owes_rows_until_the_time_is_over_ends_in_its_own_shape(
     tiny_model, classifier, caplog, monkeypatch
 ):

@@ -58,3 +58,27 @@ def test_a_special_token_spelt_out_is_unknown_to_a_second_without_it(first):
 def test_encoders_that_read_text_in_other_ways_are_refused(first, options, said):
     with pytest.raises(ValueError, match=said):
         make_translation(first, make_encoder(BERT, "[CLS]", "[SEP]", **options))
+
+
+def test_added_tokens_that_are_not_special_part_text_and_must_be_the_same(first):
+    second = make_encoder(BERT, "[CLS]", "[SEP]")
+    second.tokenizer.add_tokens(["planmaker"])
+    for pair in ((first, second), (second, first)):
+        with pytest.raises(ValueError, match=r"part text in other ways \(added tokens\)"):
+            make_translation(*pair)
+
+
+def make_unigram(*scores):
+    pieces = [("[UNK]", 0.0), ("[CLS]", 0.0), ("[SEP]", 0.0), *zip(("plan", "maker", "planmaker"), scores, strict=True)]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0))
+    tokenizer.add_special_tokens(["[CLS]", "[SEP]"])
+    ends = [("[CLS]", 1), ("[SEP]", 2)]
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
+    return ParagraphEncoder(tokenizer, RULE)
+
+
+def test_the_scores_of_a_unigram_part_text_too():
+    first = make_unigram(-1.0, -1.0, -9.0)
+    make_translation(first, make_unigram(-1.0, -1.0, -9.0))
+    with pytest.raises(ValueError, match=r"part text in other ways \(scores\)"):
+        make_translation(first, make_unigram(-9.0, -9.0, -1.0))
