@@ -3,12 +3,15 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from twohands.ends import ends_with_stop
 from twohands.invisible import BYTE_ORDER_MARK
+from twohands.lines import BEFORE_LINE, TAB_COLUMNS, Check, Span, read_spans
 from twohands.markers import read_marker
 
 LEAD_WORDS = 60  # the most that introduce a list and belong to it
+LEAD_CHARS = 600  # by which a list begins in a piece that is one
 ITEM_WORDS = 13  # an item of as many that ends with a stop is a paragraph by itself, as are those of HTML
 HEADING_WORDS = 2  # before a colon: of three "He said this:" may be a sentence
 LONG_ITEM_WORDS = 20  # and one of so many however it ends
@@ -84,6 +87,52 @@ def _heads(lead: str) -> bool:
         return False
     n_most = ITEM_WORDS - 1 if lead.isupper() or words[0] == "Dear" else HEADING_WORDS
     return len(words) <= n_most
+
+
+def _is_long(item: str) -> bool:
+    n_words = len(item.split())
+    return n_words >= LONG_ITEM_WORDS or (n_words >= ITEM_WORDS and ends_with_stop(item.rstrip()))
+
+
+def cut_at_long_items(text: str, bounds: Span, check: Check) -> list[Span]:
+    """Cut a list without blank lines at its items, where each of them is a paragraph by itself.
+
+    Args:
+        text: the raw document.
+        bounds: of a piece of it without blank lines.
+        check: called every few milliseconds of work; raises to give up.
+
+    Returns:
+        Bounds of what stands before the list, if anything does, and of its items, each with what stands deeper or goes
+        on below it; empty where the piece is no list, or one of its items is short, or prose goes on behind it.
+    """
+    starts: list[int] = []
+    marker, indent, end = "", 0, bounds[0]
+    for begin, last in read_spans(text, bounds, check):
+        raw = text[begin:last]
+        line = raw.strip(BEFORE_LINE)
+        if not line:
+            continue
+        found, column = read_marker(line), len(raw[: raw.find(line[0])].expandtabs(TAB_COLUMNS))
+        if found and (not marker or (found == marker and column == indent)):
+            if marker and not _is_long(text[starts[-1] : end]):
+                return []
+            if not marker and (lead := text[bounds[0] : end]).strip() and not _is_lead(lead):
+                return []
+            marker, indent = found, column
+            starts.append(begin)
+        elif column < indent if marker else last - bounds[0] > LEAD_CHARS:
+            return []  # the list stands within prose, or a piece that begins with so much of it is none
+        end = last
+    if len(starts) < 2 or not _is_long(text[starts[-1] : end]):
+        return []
+    cuts = [bounds[0], *starts] if text[bounds[0] : starts[0]].strip() else starts
+    return [*pairwise(cuts), (cuts[-1], bounds[1])]
+
+
+def _is_lead(lead: str) -> bool:
+    """Whether lines before a first item end there: else a sentence of prose that goes on behind a dash is cut."""
+    return "\n" not in lead.strip() or ends_with_colon(lead) or ends_with_stop(lead.rstrip())
 
 
 @dataclass(slots=True)

@@ -20,8 +20,8 @@ MIN_ALONE_LINES = 4
 FENCES = ("```", "~~~")
 
 _LINES_BETWEEN_CHECKS = 1000
-_BEFORE_LINE = "> \t\u00a0"  # in quotations
-_TAB_COLUMNS = 4
+BEFORE_LINE = "> \t\u00a0"  # in quotations
+TAB_COLUMNS = 4
 _TAIL_CHARS = 20
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _SPEECH = re.compile(r"[^\Wa-z\d_][^a-z\d:]{1,40}:\s+\S|\([^()]{1,60}\)$")
@@ -41,7 +41,17 @@ def go_on() -> None:
     """Never give up: a check for whoever bounds the time otherwise, or has no need to."""
 
 
-def _read_spans(text: str, bounds: Span, check: Check) -> Iterator[Span]:
+def read_spans(text: str, bounds: Span, check: Check) -> Iterator[Span]:
+    """Find the lines of a piece.
+
+    Args:
+        text: the raw document.
+        bounds: of the piece.
+        check: called every few milliseconds of work; raises to give up.
+
+    Yields:
+        Bounds of each, without its end, the blank ones too.
+    """
     begin, last = bounds
     for number, match in enumerate(_LINE_END.finditer(text, begin, last)):
         if number % _LINES_BETWEEN_CHECKS == 0:
@@ -62,8 +72,8 @@ def read_lines(text: str, bounds: Span, check: Check) -> Iterator[str]:
     Yields:
         Lines without the space around them and without the marks of a quotation.
     """
-    for begin, end in _read_spans(text, bounds, check):
-        if line := text[begin:end].rstrip().lstrip(_BEFORE_LINE):
+    for begin, end in read_spans(text, bounds, check):
+        if line := text[begin:end].rstrip().lstrip(BEFORE_LINE):
             yield line
 
 
@@ -160,7 +170,7 @@ def are_paragraphs(text: str, bounds: Span, check: Check) -> bool:
     """
     if bounds[1] - bounds[0] <= MAX_WIDTH:
         return False
-    spans = list(islice(_read_spans(text, bounds, check), MAX_LINES))
+    spans = list(islice(read_spans(text, bounds, check), MAX_LINES))
     if len(spans) < 2 or max(end - begin for begin, end in spans) <= MAX_WIDTH:
         return False
     return _are_paragraphs(list(islice(read_lines(text, bounds, check), MAX_LINES)))
@@ -202,13 +212,13 @@ def cut_at_line_ends(text: str, bounds: Span, check: Check) -> Iterator[Span]:
     """
     start, end, line = 0, 0, ""
     item_indent: int | None = None  # of the last item that the paragraph holds
-    for span in _read_spans(text, bounds, check):
+    for span in read_spans(text, bounds, check):
         raw = text[slice(*span)].rstrip()
         if not raw.strip():
             continue
-        following = raw.lstrip(_BEFORE_LINE) or raw.strip()
+        following = raw.lstrip(BEFORE_LINE) or raw.strip()
         before = raw[: len(raw) - len(raw.lstrip())]
-        indent = len(before.expandtabs(_TAB_COLUMNS))
+        indent = len(before.expandtabs(TAB_COLUMNS))
         is_deeper = item_indent is not None and indent > item_indent
         if line and not is_deeper and not _goes_on(line, following):
             yield start, end

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from twohands.columns import find_spaced_width, is_wrapped, join_spaced
 from twohands.front_matter import skip_front_matter
 from twohands.indents import cut_at_indents
+from twohands.leads import cut_at_long_items
 from twohands.lines import are_paragraphs, cut_at_line_ends, is_as_if_alone
 from twohands.mail_header import skip_mail_header
 from twohands.marks import Kind, cut_at_marks, cut_comments
@@ -61,10 +62,12 @@ def cut_pieces(text: str, turns: Turns, check: Check) -> Iterator[tuple[int, int
 def _cut_prose(
     text: str, bounds: tuple[int, int], whole: tuple[int, int] | None, check: Check
 ) -> Iterator[tuple[int, int]]:
-    """Cut at line ends if the lines are a paragraph each; else, as wrapped text, at indents.
+    """Cut at items if each is a paragraph, at line ends if the lines are one each; else, as wrapped text, at indents.
 
     Where a document has blank lines (then `whole` is given), they are most likely what parts it.
     """
+    if items := cut_at_long_items(text, bounds, check):
+        return iter(items)
     is_parted = whole is not None and are_paragraphs(text, bounds, check)
     if not is_parted and (whole is None or is_as_if_alone(text, bounds, whole, check)):
         is_parted = not is_wrapped(text, bounds, check)

@@ -51,5 +51,20 @@ def test_text_that_is_broken_at_sentences_stays_whole():
     short = [line[:100].rsplit(" ", 1)[0] + "." for line in WIRE]
     assert split("State takes yards\n\n" + "\n".join(short)) == [" ".join(short)]
     assert split("State takes yards\n\n" + "\n".join(WIRE[:3])) == [" ".join(WIRE[:3])]
-    items = [f"- {line}" for line in WIRE]
-    assert split("State takes yards\n\n" + "\n".join(items)) == [" ".join(items)]
+    items = [f"- {line}" for line in short]
+    items[1] = "- And the savers."
+    assert split("State takes yards\n\n" + "\n".join(items)) == [" ".join(items)], "a list with a short item"
+
+
+@LINE_ENDS
+@pytest.mark.parametrize("lead", ["", "The council decrees:\n\n", "The council decrees:\n"])
+@pytest.mark.parametrize("mark", ["- ", "{}. ", "({}) "])
+def test_long_items_are_paragraphs_each_though_no_blank_line_parts_them(line_end, lead, mark):
+    """Five provisions, of the state's hand and of the market's, had one answer, as their blank lines were missing."""
+    items = [f"{mark.format(n)}{line}" for n, line in enumerate(WIRE, 1)]
+    tight, loose = (split((lead + gap.join(items)).replace("\n", line_end)) for gap in ("\n", "\n\n"))
+    assert tight[-len(WIRE) :] == items
+    if not lead.endswith(":\n"):
+        assert tight == loose
+    wrapped = [item[:60] + item[60:].replace(" ", "\n   ", 1) for item in items]
+    assert split((lead + "\n".join(wrapped)).replace("\n", line_end)) == tight
