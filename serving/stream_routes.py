@@ -241,9 +241,8 @@ class StreamClassifier:
             await asyncio.wait({ahead}, timeout=QUIET_S)
             if not ahead.done() and not self._begun:
                 raise EngineStoppedError(_STOPPED)
-        if (
-            self._ending.is_set()
-        ):  # rows that go on to come one by one would else hold the service up to its last moment
+        if self._ending.is_set():
+            # Rows that go on to come one by one would else hold the service up to its last moment.
             now_s = asyncio.get_running_loop().time()
             self._end_seen_s = min(self._end_seen_s, now_s)
             if not self._begun and now_s - self._end_seen_s >= QUIET_S:

@@ -1,13 +1,15 @@
 """Owns what is odd in a model's answers on dev: labels given always or never, heads no better than chance."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from training.calibration import warn_of_rules
 from twohands.bounds import FEWEST_GROUPS
 from twohands.decide import decide_all
-from twohands.examples import NOT_LABELLED, Labels
+from twohands.examples import NOT_LABELLED, Example, Labels, encode_labels
 from twohands.scores import DecisionRule, Scores
 from twohands.taxonomy import Head, ProblemType, Taxonomy
 from twohands.windows import Logits
@@ -132,3 +134,46 @@ def warn_of_answers(
                 "little of how often it errs on other texts; harder or more dev rows mend it"
             )
     return lines
+
+
+def count_labelled(labels: Labels, taxonomy: Taxonomy) -> dict[str, int]:
+    """Count the rows that say something of each head.
+
+    Args:
+        labels: shape `(n, n_labels)`: 0, 1 or -100.
+        taxonomy: the heads.
+
+    Returns:
+        By head name.
+    """
+    return {
+        head.name: int((labels[:, taxonomy.slices[head.name].start] != NOT_LABELLED).sum()) for head in taxonomy.heads
+    }
+
+
+def warn_of_fit(
+    logits: Logits,
+    dev: Sequence[Example],
+    taxonomy: Taxonomy,
+    rules: Mapping[str, DecisionRule],
+    figures: Mapping[str, Mapping[str, object]],
+) -> list[str]:
+    """Say all that is odd in a fit, and in figures on the rows that it was fitted on.
+
+    Args:
+        logits: of these rows, shape `(n, n_labels)`.
+        dev: the rows.
+        taxonomy: the heads.
+        rules: of `fit_rules`.
+        figures: of `measure_heads`, by head.
+
+    Returns:
+        Lines of `warn_of_rules`, `warn_of_documents` and `warn_of_answers`.
+    """
+    labels = encode_labels(dev, taxonomy)
+    macro_f1s: dict[str, Any] = {head: values["macro_f1"] for head, values in figures.items()}
+    return [
+        *warn_of_rules(rules, count_labelled(labels, taxonomy)),
+        *warn_of_documents({"dev": figures}),
+        *warn_of_answers(logits, labels, taxonomy, rules, macro_f1s, [example.group for example in dev]),
+    ]

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
-from training.answers import warn_of_answers, warn_of_documents
-from training.calibration import fit_rules, warn_of_rules
+from training.answers import warn_of_fit
+from training.calibration import fit_rules
 from training.cascadecard import write_cascade_card
 from training.cascadefit import (
     Cascade,
@@ -30,7 +29,7 @@ from twohands.cascade import find_second
 from twohands.decide import decide_all
 from twohands.encoding import EncodedParagraph
 from twohands.errors import ConfigError, GateError, ModelNotFoundError, RunConflictError
-from twohands.examples import NOT_LABELLED, Example, Labels, encode_labels
+from twohands.examples import Example, encode_labels
 from twohands.hashing import sha256_of_file, sha256_of_list
 from twohands.manifest import (
     GRAPH_NAME,
@@ -107,30 +106,6 @@ def _check_place(folders: tuple[Path, Path], output: Path, *, bundle: bool) -> s
 
 def _join_licenses(first: Manifest, second: Manifest) -> str:
     return " AND ".join(dict.fromkeys([first.license, second.license]))
-
-
-def _count_labelled(labels: Labels, taxonomy: Taxonomy) -> dict[str, int]:
-    """How many rows say something of each head."""
-    return {
-        head.name: int((labels[:, taxonomy.slices[head.name].start] != NOT_LABELLED).sum()) for head in taxonomy.heads
-    }
-
-
-def _warn(
-    logits: Logits,
-    dev: Sequence[Example],
-    taxonomy: Taxonomy,
-    rules: dict[str, DecisionRule],
-    figures: dict[str, dict[str, object]],
-) -> list[str]:
-    """What is odd in the fit and in the figures on the rows that it was fitted on, as an export tells it."""
-    labels, groups = encode_labels(dev, taxonomy), [example.group for example in dev]
-    macro_f1s: dict[str, Any] = {head: values["macro_f1"] for head, values in figures.items()}
-    return [
-        *warn_of_rules(rules, _count_labelled(labels, taxonomy)),
-        *warn_of_documents({"dev": figures}),
-        *warn_of_answers(logits, labels, taxonomy, rules, macro_f1s, groups),
-    ]
 
 
 def _headline(figures: Figures) -> dict[str, object]:
@@ -246,7 +221,7 @@ def make_cascade(
             doubt=doubt,
             offers=offer_shares(heard, labels, taxonomy, chosen=share),
             figures=figures,
-            warnings=_warn(logits, dev.examples, taxonomy, rules, figures["dev"]),
+            warnings=warn_of_fit(logits, dev.examples, taxonomy, rules, figures["dev"]),
         )
         reference = measure_reference(make_predictions(logits, encoded, taxonomy, rules), encoded)
         manifest = _describe(first, second, output.resolve().name, version, second_name, rules, doubt)

@@ -10,6 +10,7 @@ import numpy as np
 from training.bars import open_bar
 from training.calibration import fit_rules
 from training.leaks import find_leaks
+from training.present import list_absent
 from twohands import Classifier
 from twohands.cascade import measure_doubt
 from twohands.classifier import join_sessions
@@ -156,11 +157,11 @@ def check_present(dev: Split, taxonomy: Taxonomy) -> None:
     Raises:
         DataError: a label is absent; all faults at once.
     """
-    faults = []
-    for head in taxonomy.heads:
-        seen = {word for example in dev.examples for word in example.labels[head.name] or ()}
-        if absent := [name for name in head.label_names if name not in seen]:
-            faults.append(f"dev has no row with {head.name} {', '.join(absent)}")
+    faults = [
+        f"dev has no row with {head.name} {', '.join(absent)}"
+        for head in taxonomy.heads
+        if (absent := list_absent(dev.examples, head))
+    ]
     if faults:
         raise DataError("dev lacks labels, for which nothing can be fitted; add such rows", faults)
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from training.answers import warn_of_answers, warn_of_documents
+from training.answers import count_labelled, warn_of_documents, warn_of_fit
 from training.batches import describe_cut
-from training.calibration import fit_rules, warn_of_rules
+from training.calibration import fit_rules
 from training.card import describe_recipe, write_card
 from training.config import ExportConfig, TrainConfig, dump_config
 from training.data import Splits
@@ -30,7 +30,7 @@ from twohands.cpu import read_cpu
 from twohands.decide import decide_all
 from twohands.encoding import EncodedParagraph, ParagraphEncoder
 from twohands.errors import FileReadError
-from twohands.examples import NOT_LABELLED, Example, Labels, encode_labels, fingerprint
+from twohands.examples import Example, encode_labels, fingerprint
 from twohands.inspection import format_figure, headline, headline_split
 from twohands.known import KEPT_BY, KEY, PARITY_NAME, ask_known
 from twohands.manifest import (
@@ -75,13 +75,6 @@ def _measure(
     answers = decide_all(logits, taxonomy, rules)
     labels = encode_labels(examples, taxonomy)
     return measure_heads(answers, labels, [example.group for example in examples], taxonomy, seed=seed)
-
-
-def _count_labelled(labels: Labels, taxonomy: Taxonomy) -> dict[str, int]:
-    """How many rows say something of each head."""
-    return {
-        head.name: int((labels[:, taxonomy.slices[head.name].start] != NOT_LABELLED).sum()) for head in taxonomy.heads
-    }
 
 
 def _headline(figures: dict[str, Figures]) -> dict[str, object]:
@@ -210,7 +203,7 @@ def _make_graph(
         _say(f"export: refused {refusal}")
     _say(f"export: keep {kept.recipe}" + (f", {kept.speedup:.2f} times as fast as fp32" if kept.reference else ""))
     if kept.reference is None:
-        n_dev = _count_labelled(encode_labels(dev, taxonomy), taxonomy)
+        n_dev = count_labelled(encode_labels(dev, taxonomy), taxonomy)
         hint = weigh_refusal(kept, measured[1:], config.export, n_dev)
         if hint is not None:
             _say(hint)
@@ -226,17 +219,13 @@ def _make_graph(
 def _measure_dev(
     logits: Logits,
     dev: list[Example],
-    labels: Labels,
     taxonomy: Taxonomy,
     rules: dict[str, DecisionRule],
     seed: int,
 ) -> Figures:
     """Figures on the rows that the rules were fitted on, and warnings of what is odd in them."""
-    _say_all(warn_of_rules(rules, _count_labelled(labels, taxonomy)))
     figures = _measure(logits, dev, taxonomy, rules, seed)
-    _say_all(warn_of_documents({"dev": figures}))
-    macro_f1s: dict[str, Any] = {head: values["macro_f1"] for head, values in figures.items()}
-    _say_all(warn_of_answers(logits, labels, taxonomy, rules, macro_f1s, [example.group for example in dev]))
+    _say_all(warn_of_fit(logits, dev, taxonomy, rules, figures))
     return figures
 
 
@@ -304,7 +293,7 @@ def export_checkpoint(
         # What is served decides what is calibrated: the logits are those of the graph that was kept.
         labels = encode_labels(splits.dev, taxonomy)
         rules = fit_rules(kept.logits, labels, taxonomy)
-        figures = {"dev": _measure_dev(kept.logits, splits.dev, labels, taxonomy, rules, config.seed)}
+        figures = {"dev": _measure_dev(kept.logits, splits.dev, taxonomy, rules, config.seed)}
         # What it answers on rows that it was not fitted on, so that the service can tell when traffic drifts away.
         reference = measure_reference(make_predictions(kept.logits, dev_encoded, taxonomy, rules), dev_encoded)
         if splits.test:

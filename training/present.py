@@ -23,6 +23,20 @@ def _count_documents(examples: Iterable[Example], head: Head, label: str) -> int
     return len({example.group for example in known if label in (example.labels[head.name] or ())})
 
 
+def list_absent(examples: Iterable[Example], head: Head) -> list[str]:
+    """Name the labels of a head that none of some rows has.
+
+    Args:
+        examples: the rows.
+        head: which head.
+
+    Returns:
+        In the order of the head.
+    """
+    seen = {word for example in examples for word in example.labels[head.name] or ()}
+    return [name for name in head.label_names if name not in seen]
+
+
 def check_labels(
     train: Iterable[Example], dev: Iterable[Example], taxonomy: Taxonomy, *, is_dev_held_out: bool = False
 ) -> None:
@@ -44,9 +58,7 @@ def check_labels(
         for head in taxonomy.heads:
             if split == "train" and any(_is_scored(example, head) for example in examples):
                 continue
-            seen = {word for example in examples for word in example.labels[head.name] or ()}
-            absent = [name for name in head.label_names if name not in seen]
-            if absent:
+            if absent := list_absent(examples, head):
                 faults.append(f"{split} has no row with {head.name} {', '.join(absent)}")
                 counts = [_count_documents(rows["train"], head, name) for name in absent]
                 lacks_documents &= split == "train" or max(counts) < 2

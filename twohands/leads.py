@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from twohands.ends import ends_with_stop
 from twohands.invisible import BYTE_ORDER_MARK
-from twohands.lines import BEFORE_LINE, TAB_COLUMNS, Check, Span, read_spans
+from twohands.lines import BEFORE_LINE, Check, Span, measure_indent, read_spans
 from twohands.markers import read_marker
 
 LEAD_WORDS = 60  # the most that introduce a list and belong to it
@@ -113,7 +113,7 @@ def cut_at_long_items(text: str, bounds: Span, check: Check) -> list[Span]:
         line = raw.strip(BEFORE_LINE)
         if not line:
             continue
-        found, column = read_marker(line), len(raw[: raw.find(line[0])].expandtabs(TAB_COLUMNS))
+        found, column = read_marker(line), measure_indent(raw)
         if found and (not marker or (found == marker and column == indent)):
             if marker and not _is_long(text[starts[-1] : end]):
                 return []
@@ -132,7 +132,7 @@ def cut_at_long_items(text: str, bounds: Span, check: Check) -> list[Span]:
 
 def _is_lead(lead: str) -> bool:
     """Whether lines before a first item end there: else a sentence of prose that goes on behind a dash is cut."""
-    return "\n" not in lead.strip() or ends_with_colon(lead) or ends_with_stop(lead.rstrip())
+    return len(lead.strip().splitlines()) < 2 or ends_with_colon(lead) or ends_with_stop(lead.rstrip())
 
 
 @dataclass(slots=True)

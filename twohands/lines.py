@@ -21,7 +21,7 @@ FENCES = ("```", "~~~")
 
 _LINES_BETWEEN_CHECKS = 1000
 BEFORE_LINE = "> \t\u00a0"  # in quotations
-TAB_COLUMNS = 4
+_TAB_COLUMNS = 4
 _TAIL_CHARS = 20
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _SPEECH = re.compile(r"[^\Wa-z\d_][^a-z\d:]{1,40}:\s+\S|\([^()]{1,60}\)$")
@@ -59,6 +59,18 @@ def read_spans(text: str, bounds: Span, check: Check) -> Iterator[Span]:
         yield begin, match.start()
         begin = match.end()
     yield begin, last
+
+
+def measure_indent(line: str) -> int:
+    """Say how deep a line stands.
+
+    Args:
+        line: as it came, and not blank.
+
+    Returns:
+        Columns of the space before it.
+    """
+    return len(line[: len(line) - len(line.lstrip())].expandtabs(_TAB_COLUMNS))
 
 
 def read_lines(text: str, bounds: Span, check: Check) -> Iterator[str]:
@@ -217,8 +229,7 @@ def cut_at_line_ends(text: str, bounds: Span, check: Check) -> Iterator[Span]:
         if not raw.strip():
             continue
         following = raw.lstrip(BEFORE_LINE) or raw.strip()
-        before = raw[: len(raw) - len(raw.lstrip())]
-        indent = len(before.expandtabs(TAB_COLUMNS))
+        indent = measure_indent(raw)
         is_deeper = item_indent is not None and indent > item_indent
         if line and not is_deeper and not _goes_on(line, following):
             yield start, end
