@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from twohands.ends import ends_with_stop
-from twohands.speakers import NUMBERED
+from twohands.notices import is_stage_direction
+from twohands.speakers import NUMBERED, Spoken
 
 MIN_CUES = 3
 ENDED_WORDS = 60  # of cues, behind which a paragraph ends with the next sentence
@@ -50,6 +51,8 @@ _STAMPED = re.compile(
     rf"(?P<later>{_NAME})(?:(?P<colon>:)(?=[ \t])|[ \t]*{_NL})"
     rf"|(?P<first>{_NAME})[ \t]+[\[(]?{_CLOCK}[\])]?[ \t]*{_NL})"
 )
+
+_MUSIC = "\u2669\u266a\u266b\u266c# \t"
 
 Check = Callable[[], None]
 
@@ -98,8 +101,13 @@ def _find_turn(words: str) -> tuple[int, bool]:
     return n_mark, n_mark > 0 or bool(turn and turn["name"])
 
 
-def _read_cues(lines: list[str], is_time: Callable[[str], object], check: Check) -> Iterator[str]:
-    """Lines as long as they are, with words alone, and a blank line before what begins a paragraph."""
+def _is_unsaid(words: str) -> bool:
+    """Whether words are none that anybody says: "[applause]", and notes of music."""
+    return not words.strip(_MUSIC) or is_stage_direction(words.strip(), len(words.split()))
+
+
+def _read_cues(lines: list[str], is_time: Callable[[str], object], check: Check) -> Iterator[tuple[str, str, bool]]:
+    """Lines as long as they are: what is blank, with a blank line where a paragraph begins, words, if of a cue."""
     held = voice = ""  # what is blank since the last words, and who said these
     n_words = 0
     is_ended = is_outer = False
@@ -109,16 +117,31 @@ def _read_cues(lines: list[str], is_time: Callable[[str], object], check: Check)
             continue
         words, voice = _read_words(line.rstrip("\r\n"), voice)
         n_mark, is_turn = _find_turn(words)
+        if _is_unsaid(words[n_mark:]):
+            held += _blank(line)
+            continue
         held += _blank(words[:n_mark])
         was_outer, is_outer = is_outer, not is_of_cue and _is_beside(words, is_ended=is_ended)
         if is_turn or is_outer or was_outer or n_words >= (ENDED_WORDS if is_ended else MOST_WORDS):
             held = f"{held[:-2]}\n\n" if len(held) > 1 else "\n" * len(held)
             n_words = 0
-        yield held + words[n_mark:]
+        yield held, words[n_mark:], is_of_cue
         held = _blank(line[len(words) :])
         n_words += len(words.split())
         is_ended = ends_with_stop(words.rstrip())
-    yield held
+    yield held, "", False
+
+
+def _put_together(lines: Iterator[tuple[str, str, bool]]) -> tuple[str, Spoken]:
+    parts: list[str] = []
+    starts: list[int] = []
+    n_chars = 0
+    for blank, words, is_of_cue in lines:
+        parts += blank, words
+        n_chars += len(blank) + len(words)
+        if is_of_cue:
+            starts.append(n_chars - len(words.lstrip()))
+    return "".join(parts), Spoken(starts)
 
 
 def _has_times_alone(seen: str) -> bool:
@@ -149,7 +172,7 @@ def _name_speakers(text: str) -> str:
     return _STAMPED.sub(put_first, text)
 
 
-def blank_cues(text: str, check: Check) -> str:
+def blank_cues(text: str, check: Check) -> tuple[str, Spoken]:
     """Put spaces in the place of numbers, times and tags of subtitles, and begin paragraphs where a reader would.
 
     Those are where somebody else begins to speak, where a sentence ends behind some 60 words, and behind 120 words
@@ -160,13 +183,13 @@ def blank_cues(text: str, check: Check) -> str:
         check: called every few milliseconds of work; raises to give up.
 
     Returns:
-        A text of the same length; the one that was given where it has no such times.
+        A text of the same length, the one that was given where it has no such times; and where cues are spoken in it.
     """
     seen = text[:_SEEN_CHARS]
     if ":" not in seen:
-        return text
+        return text, Spoken()
     if "-->" in seen and len(_ARROWS.findall(seen)) >= (1 if _BEGIN.match(seen) else MIN_CUES):
-        return "".join(_read_cues(_LINE.findall(text), _ARROW.fullmatch, check))
+        return _put_together(_read_cues(_LINE.findall(text), _ARROW.fullmatch, check))
     if _has_times_alone(seen):
-        return "".join(_read_cues(_LINE.findall(text), _ALONE.fullmatch, check))
-    return _name_speakers(text)
+        return _put_together(_read_cues(_LINE.findall(text), _ALONE.fullmatch, check))
+    return _name_speakers(text), Spoken()

@@ -180,7 +180,7 @@ class _Finder:
             return False
         if is_led(piece.words) or (piece.is_behind_lead and holds_list(piece.words)):
             return False
-        return not self._turns.is_cut_short(piece.span[0], piece.words)
+        return not self._turns.is_turn(piece.span[0], piece.words, is_front=self._is_front)
 
     def _hold(self, piece: _Piece) -> None:
         self._run, self._marker_read = self._run or Run(*piece.span), ""

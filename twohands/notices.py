@@ -115,7 +115,7 @@ _STAGE = re.compile(r"[\[(](?P<words>[^\[\]()]{1,120})[\])]\.?")
 # "We will not yield. [Applause]", but not "Lorn Corp. (Music Division)" or "Lind, A. (editor)".
 _BEFORE_STAGE = re.compile(
     r"(?<!\b[A-Z])(?<!\b(?:Co|Dr|Jr|No|Sr|St))(?<!\b(?:Inc|Ltd|Vol))(?<!\bCorp)[.!?\u2026]['\"\u2019\u201d]?[*_]{0,3}"
-    r"(?:\s{1,3}[*_]{0,3}[\[(][^\[\]()\d]{1,60}[\])][*_]{0,3}){1,3}\Z"
+    r"(?: [*_]{0,3}[\[(][^\[\]()\d]{1,60}[\])][*_]{0,3}){1,3}\Z"
 )
 _TAIL_CHARS = 200
 _OF_TEXT = re.compile(
@@ -250,7 +250,10 @@ def ends_before_stage(piece: str) -> bool:
     Returns:
         False where the brackets hold a digit, as a year does behind a name, and behind what is short for a word.
     """
-    return piece.rstrip("*_")[-1:] in {"]", ")"} and _BEFORE_STAGE.search(piece[-_TAIL_CHARS:]) is not None
+    if piece.rstrip("*_")[-1:] not in {"]", ")"}:
+        return False
+    # Where times of subtitles or an indent stood there is much space.
+    return _BEFORE_STAGE.search(" ".join(piece[-_TAIL_CHARS:].split())) is not None
 
 
 def _has_prose(piece: str) -> bool:

@@ -165,13 +165,13 @@ def iter_paragraphs(
         Paragraphs in order, none when the document holds no text; one of more than `limit_chars` characters with its
         `error`.
     """
-    raw, text = text, blank_exported(text, check)
+    raw, (text, spoken) = text, blank_exported(text, check)
     found_turns = find_turns(text, check)
     is_blank = True
     for with_notices in (False, True):  # where there is nothing else, a notice is what is to be read
         if not is_blank:
             break
-        sections, turns, plain = Sections(text), Turns(found_turns), PlainWords(text)
+        sections, turns, plain = Sections(text), Turns(found_turns, spoken), PlainWords(text)
         overlong = Overlong(raw, limit_chars)
         found = find_spans(text, sections, turns, plain, min_words=min_words, check=check, with_notices=with_notices)
         for start, end in _cut_spans(text, join_leads(text, found, limit_chars), turns):

@@ -266,15 +266,42 @@ def find_turns(text: str, check: Callable[[], None]) -> list[tuple[int, str]]:
     return sorted(({start: words for start, words in bare if words in shorter} | named).items())
 
 
+class Spoken:
+    """Where in a text words of cues stand. Nothing there is a heading, however short it is and however it ends."""
+
+    def __init__(self, starts: Sequence[int] = ()) -> None:
+        """Keep what is spoken.
+
+        Args:
+            starts: of the words of each line, in order.
+        """
+        self._starts = starts
+
+    def holds(self, start: int, end: int) -> bool:
+        """Say whether words of a cue stand within bounds.
+
+        Args:
+            start: of a piece of the text.
+            end: of it.
+
+        Returns:
+            False in all texts that are no subtitles.
+        """
+        number = bisect_left(self._starts, start)
+        return number < len(self._starts) and self._starts[number] < end
+
+
 class Turns:
     """Who speaks where in one text, whose paragraphs come in order."""
 
-    def __init__(self, turns: Sequence[tuple[int, str]]) -> None:
+    def __init__(self, turns: Sequence[tuple[int, str]], spoken: Spoken) -> None:
         """Begin before the first paragraph.
 
         Args:
             turns: as `find_turns` gives them.
+            spoken: where cues are, nothing of which is a heading.
         """
+        self._spoken = spoken
         self._starts = [start for start, _ in turns]
         self._names = [name for _, name in turns]
         self._section = ""
@@ -293,22 +320,31 @@ class Turns:
         inner = self._starts[bisect_right(self._starts, start) : bisect_left(self._starts, end)]
         yield from pairwise([start, *inner, end])
 
-    def is_cut_short(self, start: int, words: str) -> bool:
-        """Say whether a piece of the text is somebody who is interrupted: short as it may be, it is no heading.
+    def is_turn(self, start: int, words: str, *, is_front: bool = False) -> bool:
+        """Say whether a piece of the text is what somebody says: short as it may be, it is no heading.
 
         Args:
             start: of the piece, without space before it.
             words: all of it.
+            is_front: whether it stands before all text, where "Chair: Ann Lee, professor" says who takes part.
 
         Returns:
-            False where nothing stands behind the name.
+            False where nothing stands behind the name; and where only names do, unless it is cut short ("We would --").
+            True for words of cues, whoever says them.
         """
+        if self._spoken.holds(start, start + len(words)):
+            return True
         number = bisect_right(self._starts, start) - 1
-        if number < 0 or start - self._starts[number] > _MARKS or not words.endswith(_CUT_SHORT):
+        if number < 0 or start - self._starts[number] > _MARKS:
             return False
         name = self._names[number]
         begin = words.casefold().find(name.casefold())
-        return 0 <= begin <= _MARKS and any(map(str.isalpha, words[begin + len(name) :]))
+        if not 0 <= begin <= _MARKS:
+            return False
+        said = words[begin + len(name) :]
+        if words.endswith(_CUT_SHORT):
+            return any(map(str.isalpha, said))
+        return not is_front and any(word[0].islower() and word not in _SMALL for word in said.split())
 
     def find(self, start: int, section: str, words: str = "") -> str:
         """Find who speaks in a paragraph.

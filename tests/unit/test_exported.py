@@ -13,7 +13,7 @@ LAST = "Prices, and not plans, should say what is built, his critics answered, a
 
 
 def texts_of(text):
-    assert len(blank_exported(text, lambda: None)) == len(text)
+    assert len(blank_exported(text, lambda: None).text) == len(text)
     return [paragraph.text for paragraph in split_paragraphs(text)]
 
 
@@ -91,7 +91,7 @@ def test_a_file_of_one_cue_is_one_of_subtitles_and_an_article_that_quotes_one_is
     for head in ("WEBVTT \n", "WEBVTT\r\n", "WEBVTT FILE\n", "WEBVTT Kind: captions; Language: en\n"):
         assert texts_of(f"{head}\n{raw}") == [FIRST]
     for quoted in (f"{LAST}\n\n{raw}", f"WEBVTT\n\n{LAST}", f"WEBVTT is a format for what is said: {LAST}\n\n{raw}"):
-        assert blank_exported(quoted, lambda: None).split() == quoted.split()
+        assert blank_exported(quoted, lambda: None).text.split() == quoted.split()
 
 
 def test_an_article_that_quotes_subtitles_keeps_its_paragraphs():
@@ -135,6 +135,30 @@ def test_who_speaks_in_subtitles_begins_a_paragraph():
         "Who pays?",
         "All pay.",
     ]
+
+
+def test_short_turns_of_subtitles_are_no_headings_and_what_is_heard_between_them_is_not_read():
+    heard = cues(
+        "The state must steer the yards.",
+        "[applause]",
+        "LIND: But the market would",
+        "have built them anyway.",
+        "(APPLAUSE)\n\u266a \u266a",
+        "- The tariff must go, because",
+        "- [laughter]",
+        "- it should go.",
+    )
+    assert texts_of(heard) == [
+        "The state must steer the yards.",
+        "LIND: But the market would have built them anyway.",
+        "The tariff must go, because",
+        "it should go.",
+    ]
+    # What a machine hears has no stops.
+    assert texts_of(cues(">> who pays for it", ">> [Applause]", ">> they all do")) == ["who pays for it", "they all do"]
+    # Beside the cues headings are headings.
+    assert texts_of(f"WEBVTT\n\n{heard}Who wrote this down\n\n{FIRST}")[-1] == FIRST
+    assert "Who wrote" not in " ".join(texts_of(f"{heard}Who wrote this down\n\n{FIRST}"))
 
 
 def test_times_beside_a_video_are_not_read_and_those_of_a_blog_part_its_entries():
@@ -209,7 +233,7 @@ def test_what_nobody_sees_at_the_edge_of_a_line_is_a_space(sign):
 
 def test_a_byte_order_mark_that_begins_a_line_or_a_text_and_signs_in_words_stay():
     for raw in (f"\ufeff# Loans\n\n{FIRST}\n\n\ufeff# Prices\n\n{LAST}", f"\ufeff{FIRST} a\u200db", "\u200b"):
-        assert blank_exported(raw, lambda: None) == raw
+        assert blank_exported(raw, lambda: None).text == raw
     assert [p.section for p in split_paragraphs(f"\ufeff# Loans\n\n{FIRST}\n\n\ufeff# Prices\n\n{LAST}")] == [
         "Loans",
         "Prices",

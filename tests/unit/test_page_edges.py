@@ -13,7 +13,7 @@ HEAD, TAIL = FIRST[:49], FIRST[50:]
 
 
 def texts_of(text):
-    assert len(blank_exported(text, lambda: None)) == len(text)
+    assert len(blank_exported(text, lambda: None).text) == len(text)
     return [paragraph.text for paragraph in split_paragraphs(text)]
 
 
@@ -43,7 +43,7 @@ def test_a_sentence_goes_on_behind_a_page_number(gap, edge):
 def test_figures_and_numbers_of_equations_are_no_edges_of_pages(gap, edge):
     text = f"{HEAD}{gap}{edge}{gap}{TAIL}\n\n{LAST}"
     assert FIRST not in texts_of(text)
-    assert edge in blank_exported(text, lambda: None)
+    assert edge in blank_exported(text, lambda: None).text
 
 
 def test_numbers_that_stand_near_to_each_other_are_those_of_lines():
@@ -54,7 +54,7 @@ def test_numbers_that_stand_near_to_each_other_are_those_of_lines():
 @pytest.mark.parametrize("form", ["Table {n}", "section {n}", "{n}0 per cent", "Reform 203{n}", "S = 3p - 2w + {n}"])
 def test_captions_and_measures_that_stand_twice_are_no_headers(form):
     first, second = (form.format(n=n) for n in (2, 4))
-    blanked = blank_exported("\n\n".join([HEAD, first, TAIL, LAST, HEAD, second, TAIL]), lambda: None)
+    blanked = blank_exported("\n\n".join([HEAD, first, TAIL, LAST, HEAD, second, TAIL]), lambda: None).text
     assert first in blanked
     assert second in blanked
 

@@ -480,7 +480,7 @@ def test_offsets_point_at_the_paragraph_and_nothing_but_headings_is_left_out():
         paragraphs = split_paragraphs(text)
         n_paragraphs += len(paragraphs)
         end = 0
-        read = blank_exported(text, lambda: None)
+        read = blank_exported(text, lambda: None).text
         assert len(read) == len(text)
         for paragraph in paragraphs:
             assert end <= paragraph.start < paragraph.end <= len(text)

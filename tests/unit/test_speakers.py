@@ -250,6 +250,15 @@ def test_short_turns_without_a_stop_are_one_speakers_and_those_who_are_interrupt
     assert len(turns_of(*HEARING[1:3], "Mr. REED: --", HEARING[4])) == 3
 
 
+def test_a_short_turn_that_ends_without_a_stop_is_read_and_who_takes_part_is_not():
+    turns = ["Ms. HALVORSEN: The market would have built them\n(Applause)", "Ms. HALVORSEN: It will stay, because"]
+    texts = [text for _, text in turns_of(*HEARING[1:3], turns[0], HEARING[4], turns[1], HEARING[4])]
+    assert [texts[2], texts[4]] == [" ".join(turns[0].split()), turns[1]]
+    present = ["Chair: Ada Lind, professor of law", "Secretary: Tom Reed, who kept the minutes"]
+    assert [text for _, text in turns_of(*present, *HEARING[1:])] == [text for _, text in turns_of(*HEARING[1:])]
+    assert len(turns_of(*HEARING[1:3], "The Chair: Ports and Yards of the North", HEARING[4])) == 3
+
+
 def test_offices_are_names_and_marks_are_none():
     pieces = [f"Minister for Industrial Strategy: {LONG}", f"__TOM REED__: {OTHER}", f"__TOM REED__: {LONG}"]
     assert speakers_of(*pieces) == ["Minister for Industrial Strategy", "TOM REED", "TOM REED"]
