@@ -9,9 +9,8 @@ from itertools import islice
 from types import ModuleType
 from typing import Any
 
-from twohands.charsets import decode, decode_faulty, find_codec, find_marked_codec, is_mostly_utf_8
-from twohands.errors import FileReadError
 from twohands.html_beside import holds_linked_text, is_beside, is_list_of_links, is_quoted_mail, list_heading
+from twohands.html_decode import decode_page
 from twohands.html_markup import simplify_markup
 from twohands.html_points import holds_points
 from twohands.html_sizes import BLOCKS, Size, descend, find_role, is_heading, is_main, list_classes, measure
@@ -38,6 +37,8 @@ _FRAME_ROLES = {"navigation", "complementary", "banner", "contentinfo", "search"
 _DIALOG_ROLES = {"dialog", "alertdialog"}
 _HIDDEN_SHARE = 0.2  # of the page's text; what is hidden in one way, or framed, and is as much, is text
 _UNSEEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.IGNORECASE)
+_NO_HEIGHT = re.compile(r"(?:^|;)\s*max-height\s*:\s*0(?![.\d]*[1-9])", re.IGNORECASE)
+_OVERFLOW = re.compile(r"(?:^|;)\s*overflow\s*:\s*hidden\b", re.IGNORECASE)
 _ATTRIBUTES = {
     "aria-hidden",
     "aria-modal",
@@ -52,10 +53,6 @@ _ATTRIBUTES = {
 _COMMENTS = {"comments", "comments-area", "comments-section", "comment-section", "comment-list", "commentlist"}
 _CELLS = {"td", "th"}
 _FIGURES_SHARE = 1 / 3  # of the words in a table's cells, from which on these are figures and what they are of
-# What browsers take for data and not text (WHATWG, MIME sniffing, section 3). Of data these are a tenth; a page that
-# was copied badly may hold a few, however short it is, and one that was saved badly may be filled up with NUL.
-_DATA = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
-_DATA_SHARE, _MIN_DATA = 0.02, 5
 _FORWARD_CHARS = 2000  # of what a mail quotes, at whose begin it says that it is forwarded
 
 
@@ -92,6 +89,11 @@ def _is_readers(tag: Any, size: Size) -> bool:  # noqa: ANN401 - a tag of an opt
 
 def _is_unseen(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
     return _UNSEEN.search(str(tag.get("style") or "")) is not None
+
+
+def _is_collapsed(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
+    style = str(tag.get("style") or "")
+    return _NO_HEIGHT.search(style) is not None and _OVERFLOW.search(style) is not None
 
 
 def _is_hidden(tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
@@ -253,6 +255,14 @@ def _drop_named(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of 
         _drop_seen([*(each for tag in links for each in list_heading(tag)), *links], bs4)
 
 
+def _drop_unseen_in_mail(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag of an optional library
+    """Take away what styles hide, such as what lists of mails show beside a subject: no script ever shows it there."""
+    sizes = measure(soup, bs4)
+    found = _find_outermost(soup, lambda tag: _is_unseen(tag) or _is_collapsed(tag), bs4)
+    if sum(sizes[id(tag)].n_chars for tag in found) * 2 < sizes[id(soup)].n_chars:
+        _drop(found)
+
+
 def _drop_quoted_mail(soup: Any, bs4: ModuleType) -> list[str]:  # noqa: ANN401 - a tag of an optional library
     """Take away what a mail quotes of those that it answers, but where it says nothing else; what it forwards stays.
 
@@ -326,32 +336,6 @@ def _drop_figures(soup: Any, bs4: ModuleType) -> None:  # noqa: ANN401 - a tag o
             _drop(_find_outermost(table, lambda tag: tag.name != "caption", bs4))
 
 
-def _decode_faulty(content: bytes, bs4: ModuleType, known: str | None) -> str:
-    """What is not all of its encoding, without a byte order mark; guessed only where nothing is known of it.
-
-    A guess depends on which libraries are installed, and one bad byte spoilt all other letters by it (#4).
-    """
-    if known or is_mostly_utf_8(content):
-        return decode_faulty(content, known or "utf-8")
-    return bs4.dammit.UnicodeDammit(content, is_html=True).unicode_markup or ""
-
-
-def _decode(content: bytes, bs4: ModuleType, codec: str | None) -> str:
-    """As browsers do where an encoding is known; else it is guessed."""
-    marked = find_marked_codec(content)
-    if marked:
-        return decode(content, marked, errors="replace").removeprefix("\ufeff")
-    if not codec:
-        declared = bs4.dammit.EncodingDetector.find_declared_encoding(content, is_html=True)
-        codec = find_codec(declared) if declared else None
-        if codec and codec.startswith("utf-16"):  # which was no UTF-16, or the word could not have been found
-            codec = "utf-8"
-    try:
-        return decode(content, codec or "utf-8")
-    except UnicodeDecodeError:
-        return _decode_faulty(content, bs4, codec)
-
-
 def html_to_text(
     content: bytes,
     *,
@@ -380,15 +364,10 @@ def html_to_text(
     logging.getLogger("bs4").setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        page = _decode(content, bs4, codec).rstrip("\0")
-        # As windows-1252 any bytes are text: a picture called .html was classified, as neutral (#2).
-        if len(_DATA.findall(page)) >= max(_MIN_DATA, _DATA_SHARE * len(page)):
-            raise FileReadError(
-                f"{name} is not text: it holds control characters, as pictures, packed files and UTF-16 without its "
-                "byte order mark do"
-            )
+        page = decode_page(content, bs4=bs4, codec=codec, name=name)
         soup = bs4.BeautifulSoup(simplify_markup(page, attributes=_ATTRIBUTES), "html.parser")
     if quoted is not None:
+        _drop_unseen_in_mail(soup, bs4)
         quoted += _drop_quoted_mail(soup, bs4)
     _drop_beside(soup, bs4)
     _drop_figures(soup, bs4)

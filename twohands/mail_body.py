@@ -14,6 +14,8 @@ _SIGNATURE = "-- "
 _MAX_ABOVE_LINES = 3  # of "On … wrote:", as programs wrap it
 _ESCAPED = re.compile(r">+From ")  # a line of text that begins with "From ", in a mailbox of the Unix kind
 _PIECES = re.compile(r"(\n(?:[^\S\n]*\n)+)")
+# Of a subject, behind marks that gateways set: "[External] RE: Loans".
+_ANSWER = re.compile(r"(?:\[[^\[\]]{1,40}\]\s*)*(?:antw|aw|odp|re|sv|vs)(?:\[\d{1,3}\])?\s?:", re.IGNORECASE)
 
 
 def join_flowed(text: str, *, is_space_deleted: bool) -> str:
@@ -108,6 +110,30 @@ def leave_out_quoted(text: str) -> tuple[str, int]:
     kept += lines[begin:]
     rest = "\n".join(kept)
     return (rest, n_quoted) if any(map(str.isalnum, rest)) else (text, 0)
+
+
+def leave_out_answered(text: str, subject: str) -> tuple[str, int]:
+    """Leave out what Outlook sets below an answer: the whole mail that is answered, below lines of its header.
+
+    Args:
+        text: of a body, its lines ended by line feeds.
+        subject: of the mail, which says whether it answers or forwards.
+
+    Returns:
+        The rest, and how many lines were left out; the text as it was where there is nothing else, or where the subject
+        does not begin as that of an answer ("Re:").
+    """
+    if not _ANSWER.match(subject):
+        return text, 0
+    pieces = _PIECES.split(text)  # and what parts them
+    for number, piece in enumerate(pieces):
+        if not is_mail_header(piece.strip()):
+            continue
+        above = "".join(pieces[:number])
+        if not any(map(str.isalnum, above)) or "forwarded" in piece.partition("\n")[0].lower():
+            return text, 0
+        return above, sum(bool(line.strip()) for line in "".join(pieces[number:]).split("\n"))
+    return text, 0
 
 
 def leave_out_signature(text: str) -> str:

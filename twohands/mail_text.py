@@ -14,7 +14,7 @@ from types import ModuleType
 from twohands.charsets import decode, decode_faulty, find_codec, find_marked_codec
 from twohands.errors import FileReadError
 from twohands.html_text import html_to_text
-from twohands.mail_body import join_flowed, leave_out_quoted, leave_out_signature, part_lines
+from twohands.mail_body import join_flowed, leave_out_answered, leave_out_quoted, leave_out_signature, part_lines
 from twohands.marks import MAX_HEADING_WORDS
 from twohands.printable import make_printable
 
@@ -109,11 +109,14 @@ class _Reader:
     def __init__(self, name: str, bs4: ModuleType) -> None:
         self._name = name
         self._bs4 = bs4
+        self._subject = ""  # of the mail that is read, which may be attached to another
 
     def read_mail(self, mail: EmailMessage, depth: int) -> _Found:
         """A mail, and below its subject what it holds."""
+        outer, subject = self._subject, _read_subject(mail)
+        self._subject = subject
         found = self.read_part(mail, depth)
-        subject = _read_subject(mail)
+        self._subject = outer
         if subject and found.texts:
             found.texts.insert(0, f"{'#' * min(1 + (depth > 0), 6)} {subject}")
         return found
@@ -201,8 +204,9 @@ class _Reader:
             if str(part.get_param("format", "")).lower() == "flowed":
                 text = join_flowed(text, is_space_deleted=str(part.get_param("delsp", "")).lower() == "yes")
         text, n_quoted = leave_out_quoted(_LINE_END.sub("\n", text))
+        text, n_answered = leave_out_answered(text, self._subject)
         text = part_lines(leave_out_signature(text).strip("\n"))
-        return _Found([text] if text.strip() else [], n_quoted=n_quoted + len(quoted))
+        return _Found([text] if text.strip() else [], n_quoted=n_quoted + n_answered + len(quoted))
 
 
 def _decode(content: bytes, codec: str | None) -> str:

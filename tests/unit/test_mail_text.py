@@ -158,6 +158,56 @@ def test_a_page_that_quotes_a_mail_is_read_without_it():
     assert FIRST in extract_document(page, suffix=".html", name="x").text
 
 
+HEADER = "From: Ada Lind <ada@tide.example>\nSent: Tuesday, 3 May 2033 10:12\nTo: Bo Tarn\nSubject: Loans"
+
+
+@pytest.mark.parametrize("subject", ["RE: Loans", "Re[2]: Loans", "[External] AW: Loans"])
+@pytest.mark.parametrize("above", ["", "-----Original Message-----\n", "________________________________\n"])
+def test_the_mail_that_outlook_sets_below_an_answer_is_not_read_and_is_told(subject, above):
+    answer = f"{FIRST}\n\nRegards,\nBo\n\n{above}{HEADER}\n\n{LAST}\n\nAda\n"
+    document = read(make_mail(answer, subject=subject))
+    assert [paragraph.text for paragraph in split_paragraphs(document.text)] == [FIRST]
+    assert document.notes == [f"{6 + bool(above)} lines are not read, which it quotes from what it answers"]
+    lines = HEADER.replace("<", "&lt;").replace("\n", "<br>")
+    page = f"<p>{FIRST}</p><hr><div id=divRplyFwdMsg><font>{lines}</font></div><div>{LAST}</div>"
+    assert texts_of(make_mail(page, subtype="html", subject=subject)) == [FIRST]
+
+
+def test_what_outlook_forwards_is_read_and_so_is_what_an_answer_says_nothing_beside():
+    for subject, body in (
+        ("FW: Loans", f"{FIRST}\n\n{HEADER}\n\n{LAST}\n"),
+        ("Loans", f"{FIRST}\n\n{HEADER}\n\n{LAST}\n"),
+        ("RE: Loans", f"{FIRST}\n\n---------- Forwarded message ---------\n{HEADER}\n\n{LAST}\n"),
+    ):
+        document = read(make_mail(body, subject=subject))
+        assert [paragraph.text for paragraph in split_paragraphs(document.text)] == [FIRST, LAST]
+        assert not document.notes
+    assert texts_of(make_mail(f"{HEADER}\n\n{LAST}\n", subject="RE: Loans")) == [LAST]
+    # An answer to which a mail with another subject is attached.
+    outer = make_mail(FIRST, subject="RE: Loans")
+    outer.add_attachment(make_mail(f"{LAST}\n\n{HEADER}\n\n{FIRST}\n", subject="Fwd: Ports"))
+    assert texts_of(outer) == [FIRST, LAST, FIRST]
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        "display:none",
+        "font-size:1px; Visibility: hidden",
+        "max-height:0px;overflow:hidden",
+        "overflow:hidden;max-height:0",
+    ],
+)
+def test_what_a_mail_hides_by_style_is_not_read_and_a_page_unfolds_it(style):
+    hidden = f"<div style='{style}'>{LAST}</div>"
+    page = f"{hidden}{f'<p>{FIRST}</p>' * 3}"
+    assert texts_of(make_mail(page, subtype="html")) == [FIRST] * 3
+    assert LAST in extract_document(page.encode(), suffix=".html", name="x").text
+    shown = page.replace("none", "block").replace("hidden", "visible").replace("max-height:0", "max-height:0.9em")
+    assert texts_of(make_mail(shown, subtype="html")) == [LAST, *[FIRST] * 3]
+    assert texts_of(make_mail(f"{hidden}<p>See above.</p>", subtype="html"))[0] == LAST
+
+
 def test_what_stands_below_a_signature_is_not_read_but_what_is_forwarded_there_is():
     legal = "Our firm takes no part in what its staff may write, and no word of theirs binds it or those who own it."
     forwarded = f"---------- Forwarded message ---------\nFrom: Ada <ada@tide.example>\nSubject: Loans\n\n{LAST}"
