@@ -15,6 +15,7 @@ from twohands.html_markup import simplify_markup
 from twohands.html_points import holds_points
 from twohands.html_sizes import BLOCKS, Size, descend, find_role, is_heading, is_main, list_classes, measure
 from twohands.html_walk import read_below
+from twohands.html_word import make_lists
 from twohands.mail_header import is_forwarded
 from twohands.runs import MIN_WORDS
 
@@ -366,6 +367,7 @@ def html_to_text(
         warnings.simplefilter("ignore")
         page = decode_page(content, bs4=bs4, codec=codec, name=name)
         soup = bs4.BeautifulSoup(simplify_markup(page, attributes=_ATTRIBUTES), "html.parser")
+    make_lists(soup, bs4)
     if quoted is not None:
         _drop_unseen_in_mail(soup, bs4)
         quoted += _drop_quoted_mail(soup, bs4)

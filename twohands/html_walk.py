@@ -27,10 +27,10 @@ _MAX_CAPTION_WORDS = 120
 _PICTURES = {"img", "picture", "amp-img"}
 _FRAME_LEVELS = 3  # around a picture and its caption
 _LISTS = {"ul", "ol"}
-_WORD_ITEM = "MsoListParagraph"  # what Word calls them in HTML: it writes no lists
-_WORD_MARK = re.compile(r"mso-list\s*:\s*ignore", re.IGNORECASE)
 # `[1]`, and `[footnote 1]` and `[nb 1]` of sites that say so.
 _NOTE_MARK = re.compile(r"\[?(?:(?:(?:foot|end)?note|nb)\s)?(\d{1,3}|[a-z]|[ivxlc]{1,6}|[*\u2020\u2021\u00a7]{1,3})\]?")
+# By Word, which raises marks by a style sheet. From the note back it leads by `_ftn1`.
+_NOTE_REFERENCE = re.compile(r"_(?:ftn|edn)ref\d{1,4}")  # codespell:ignore
 _POWER = re.compile(r"\d\^[+\u2212-]?(?!0\d)\d{1,3}")
 # 5^99 of a price, whose sign stands on either side: no power, other than one of ten, $10^12.
 _SIGN = r"[$\u20ac\u00a3\u00a5]"
@@ -80,7 +80,8 @@ def _read_power(tag: Any, words: str, bs4: ModuleType) -> str:  # noqa: ANN401 -
 
 def _read_raised(tag: Any, bs4: ModuleType) -> str:  # noqa: ANN401 - a tag of an optional library
     """The mark of a note that leads to it, as Markdown has it, or a power; empty for what else is raised."""
-    if tag.name != "sup":
+    is_of_word = tag.name == "a" and _NOTE_REFERENCE.fullmatch(str(tag.get("name") or "")) is not None
+    if tag.name != "sup" and not is_of_word:
         return ""
     words, names, stack = "", {getattr(tag.parent, "name", "")}, [tag]
     for _ in range(_MOST_NODES):
@@ -90,7 +91,7 @@ def _read_raised(tag: Any, bs4: ModuleType) -> str:  # noqa: ANN401 - a tag of a
             stack += reversed(node.contents[:_MOST_NODES])
         words += node if type(node) is bs4.NavigableString else ""
     mark = None if stack else _NOTE_MARK.fullmatch(words.strip())
-    if "a" in names:
+    if is_of_word or "a" in names:
         return f"[^{mark[1]}]" if mark else ""
     return "" if stack else _read_power(tag, words.strip(), bs4)
 
@@ -148,9 +149,8 @@ class _Marker:
         return self._numbers[holder]
 
     def is_passed_over(self, tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
-        """Whether it is a bullet of Word's, or an empty block that would end an item before its words."""
-        is_empty = self.is_begun and tag.name in BLOCKS and not tag.contents
-        return is_empty or _WORD_MARK.search(str(tag.get("style") or "")) is not None
+        """Whether it is an empty block that would end an item before its words."""
+        return self.is_begun and tag.name in BLOCKS and not tag.contents
 
     def begin(self, tag: Any) -> str:  # noqa: ANN401 - a tag of an optional library
         """The mark of an element; empty where it has none, or an item or a caption has only just begun."""
@@ -161,9 +161,6 @@ class _Marker:
             if self.n_open["notes"]:
                 return f"{_ITEM_END}[^{number}]: "
             return f"{self._part(tag)}{number}. " if tag.parent.name == "ol" else f"{self._part(tag)}- "
-        if not is_within and self.is_word_item(tag):
-            self.is_begun = True
-            return f"{_ITEM_END}- "
         mark = _MARKS.get(tag.name, "")
         if self.is_begun:
             return ""
@@ -222,16 +219,9 @@ class _Marker:
         is_long = self._sizes[id(tag)].max_line_words >= MIN_WORDS
         return "\n\n" if is_long and not self.n_open["notes"] and not self.n_open["short"] else _ITEM_END
 
-    def is_word_item(self, tag: Any) -> bool:  # noqa: ANN401 - a tag of an optional library
-        """Whether it is an item of Word's; a long one that is numbered is a paragraph."""
-        is_item = tag.name == "p" and any(name.startswith(_WORD_ITEM) for name in list_classes(tag))
-        return is_item and self._sizes[id(tag)].n_words < LIST_WORDS
-
     def end(self, tag: Any) -> str:  # noqa: ANN401 - a tag of an optional library
         """What a block ends with."""
-        if self.n_open["list"]:
-            return self._part(tag)
-        return _ITEM_END if self.is_word_item(tag) else "\n\n"
+        return self._part(tag) if self.n_open["list"] else "\n\n"
 
 
 def walk(top: Any, bs4: ModuleType) -> Iterator[tuple[str, bool]]:  # noqa: ANN401 - a tag of an optional library

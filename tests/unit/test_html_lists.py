@@ -11,6 +11,10 @@ pytestmark = pytest.mark.issue(4)
 FIRST = "The ministry will take a third of the shares in both of the yards that it has kept, said the minister."
 SECOND = "Who is to pay for it all, asked his critics, and why should a loss that no bank would touch be theirs?"
 OFFER = "Get the news of the day, each day, before you have had your first cup of tea, and for no money at all."
+SENTENCES = [
+    "Sell the old pier by open auction before the end of the year after next.",
+    "Let the towns set what they ask for a berth, as any other firm may do.",
+]
 PLEDGES = ["Buy back the water works", "Cap rents", "End the tender of meals"]
 
 
@@ -124,16 +128,35 @@ def test_items_of_word_are_items_and_its_long_numbered_paragraphs_are_not():
     assert read(html + write(long, "1.") + write(long, "2."))[1] == [FIRST, f"We will:\n\n{points}", SECOND, long, long]
 
 
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "<![if !supportLists]><span style='color:red;mso-list:Ignore'>{}<span>&nbsp;&nbsp; </span></span><![endif]>",
+        "{}<span style='font:7.0pt \"Times New Roman\"'>&nbsp;&nbsp; </span>",
+        "<span lang=EN-GB>{}<span>&nbsp;&nbsp; </span></span>",
+    ],
+)
+def test_items_of_word_that_are_sentences_are_paragraphs_as_those_of_a_list_are(mark):
+    def write(texts, bullets):
+        listed = zip(bullets, texts, strict=True)
+        return "\n".join(f"<p class=MsoListParagraphCxSpMiddle>{mark.format(each)}{text}</p>" for each, text in listed)
+
+    html = "<p class=MsoNormal>The Council has decided:</p>{}<p class=MsoNormal>" + SECOND + "</p>"
+    for bullets in (("1.", "2."), ("\u00b7", "\u00b7"), ("o", "\u00a7"), ("(a)", "(b)")):
+        assert read(html.format(write(SENTENCES, bullets))) == read(html.format(items(SENTENCES)))
+    # One that says too little by itself keeps all of them together.
+    mixed = [*SENTENCES, PLEDGES[0]]
+    assert read(html.format(write(mixed, ("1.", "2.", "3.")))) == read(html.format(items(mixed)))
+    # What has no gap behind it is a word.
+    assert read(f"<p class=MsoListParagraph>{SENTENCES[0]}</p><p class=MsoListParagraph>o</p>")[0].endswith("\n- o")
+
+
 def test_items_that_are_sentences_of_some_length_are_paragraphs_each():
-    sentences = [
-        "Sell the old pier by open auction before the end of the year after next.",
-        "Let the towns set what they ask for a berth, as any other firm may do.",
-    ]
-    listed = [f"- {sentence}" for sentence in sentences]
-    assert read(f"<p>{FIRST}</p>{items(sentences)}<p>{SECOND}</p>")[1] == [FIRST, *listed, SECOND]
-    wrapped = items([f"<p>{sentence}</p>\n" for sentence in sentences])
+    listed = [f"- {sentence}" for sentence in SENTENCES]
+    assert read(f"<p>{FIRST}</p>{items(SENTENCES)}<p>{SECOND}</p>")[1] == [FIRST, *listed, SECOND]
+    wrapped = items([f"<p>{sentence}</p>\n" for sentence in SENTENCES])
     assert read(f"<p>{FIRST}</p>{wrapped}<p>{SECOND}</p>")[1] == [FIRST, *listed, SECOND]
-    for others in ([*sentences, "Cap rents."], [sentences[0].replace(".", ";"), sentences[1]]):
+    for others in ([*SENTENCES, "Cap rents."], [SENTENCES[0].replace(".", ";"), SENTENCES[1]]):
         whole = "\n".join(f"- {each}" for each in others)  # one is too short, or a clause
         assert read(f"<p>{FIRST}</p>{items(others)}<p>{SECOND}</p>")[1] == [FIRST, whole, SECOND]
 
@@ -156,10 +179,10 @@ def test_the_ends_of_items_on_a_hostile_page_are_found_in_linear_time():
 )
 def test_notes_that_stand_in_no_list_are_not_read(note):
     text, told = read(f'<p>{FIRST}<a href="#_ftn1" name="_ftnref1">[1]</a></p>{note}<p>{SECOND}</p>')
-    assert told == [f"{FIRST}[1]", SECOND]
+    assert told == [f"{FIRST}[^1]", SECOND]
     assert f"[^*]: [1] {OFFER}" in text.split("\n\n")
     back = f'<p><a href="#_ftn1" name="_ftnref1">[1]</a> {SECOND}</p>'  # the mark that a paragraph begins with
-    assert read(f"<p>{FIRST}</p>{back}")[1] == [FIRST, f"[1] {SECOND}"]
+    assert read(f"<p>{FIRST}</p>{back}")[1] == [FIRST, f"[^1] {SECOND}"]
 
 
 @pytest.mark.parametrize("name", ["wp-caption-text", "caption", "image__caption", "media-caption-text"])
