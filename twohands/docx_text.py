@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from html import escape
 from xml.parsers import expat
 
+from twohands.docx_styles import HEADING, OFF, Mark, Numbering, Style, Styles, read_tag, read_value
 from twohands.ends import ends_clause, may_end_sentence
 from twohands.errors import FileReadError
 
@@ -21,11 +22,6 @@ MAX_PART_BYTES = 100_000_000  # of one part unpacked: a packed file of some kilo
 _MAX_ADDRESS_CHARS = 1000  # of a namespace, which stands before each name that is read; Word's have a hundred
 MAX_BLOCKS = 500_000  # paragraphs and cells of a part, each of which is a kilobyte once it is read as HTML
 LONGEST_ITEM = 30  # words; what is numbered and longer is a paragraph
-_MAX_STYLES = 10  # that are based on each other
-_NAMESPACE = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
-_W = f"{_NAMESPACE} "
-_STRICT = "http://purl.oclc.org/ooxml/wordprocessingml/main "
-_HEADING = re.compile(r"(?:heading ([1-9])|title|subtitle)$")
 _FALLBACK = "http://schemas.openxmlformats.org/markup-compatibility/2006 Fallback"  # the same once more, for old Word
 _MAIN = re.compile(r"word/document\d*\.xml")  # Word in a browser counts them
 # What was deleted or moved away, its notes included, and how words and paragraphs looked before they were changed.
@@ -33,11 +29,10 @@ _GONE = {"del", "moveFrom"}
 _FORMER = _GONE | {"pPrChange", "rPrChange"}
 _STYLED = {"p": "pStyle", "r": "rStyle", "": ""}  # what may be hidden, and what names its style
 _HOLDERS = {"p", "r"}
-_OFF = {"0", "false", "off"}  # values of a mark that takes back what a style says
 _LINE_END = "\x1e"  # which no XML has, and is white space to Python; line ends within `w:t` are spaces
 _STRIKE, _STRIKE_END = "\x02", "\x03"  # around what is struck out; likewise no signs of XML, but no space to Python
+_LEAST_ITEMS = 2  # of bullets, where numbers begin another list; between them, one may be of an item
 _BREAKS = {"tab": " ", "br": _LINE_END, "cr": _LINE_END, "noBreakHyphen": "-"}
-_LISTS = ("list bullet", "list number")  # names of styles begin so, of which Word knows itself that they are items'
 # RuntimeError and NotImplementedError: of zip, what is locked or packed in a way that nobody uses. LookupError: of XML
 # that says to be in an encoding that there is not.
 _BROKEN = (
@@ -47,20 +42,14 @@ _BROKEN = (
 _NOTES = {"footnote": "word/footnotes.xml", "endnote": "word/endnotes.xml"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Style:
-    """What a style says of its paragraphs, or one that it is based on; `level` counts from 0, 9 is that of text."""
-
-    name: str = ""
-    is_item: bool = False
-    level: str = ""
-
-
 @dataclass(slots=True)
 class _Paragraph:
     words: list[str] = field(default_factory=list)
-    style: _Style = field(default_factory=_Style)
+    style: Style = field(default_factory=Style)
     is_item: bool | None = None  # None: as its style says
+    rule: str = ""  # by which it is counted, and how deep; likewise
+    depth: str = "0"
+    indent: str = ""
     level: str = ""
     is_struck: bool = False  # the run that began last in it
     goes_on: bool = False  # in the next one, as the sign of its end was deleted
@@ -69,7 +58,9 @@ class _Paragraph:
 class _Part:
     """Reads one part of the file: blocks of HTML in order, and the notes that it refers to."""
 
-    def __init__(self, styles: Mapping[str, _Style], hidden: Collection[str] = ()) -> None:
+    def __init__(
+        self, styles: Mapping[str, Style], hidden: Collection[str] = (), numbering: Numbering | None = None
+    ) -> None:
         self.blocks: list[str] = []
         self.by_note: dict[str, list[str]] = {}  # by id, in a part that holds notes
         # By kind and id, its number: told once, or a small file refers a million times to one long note.
@@ -86,9 +77,12 @@ class _Part:
         self._n_skipped = 0
         self._n_blocks = 0
         self._is_list = False
+        self._numbering = numbering or Numbering()
+        self._kinds: dict[int, str] = {}  # by indent, of the items of the list that is open
+        self._n_items = 0
 
     def begin(self, name: str, attributes: Mapping[str, str]) -> None:
-        tag = _tag(name)
+        tag = read_tag(name)
         if self._n_skipped or name == _FALLBACK or tag in _FORMER:
             self._skip(tag)
             return
@@ -103,8 +97,8 @@ class _Part:
         elif tag in {"tbl", "tr", "tc"}:
             self._close_block()
             self._target.append({"tbl": "<table>", "tr": "<tr>", "tc": "<td>"}[tag])
-        elif tag in _NOTES and _get(attributes, "type") in {"", "normal"}:
-            self._target = self.by_note.setdefault(_get(attributes, "id"), [])
+        elif tag in _NOTES and read_value(attributes, "type") in {"", "normal"}:
+            self._target = self.by_note.setdefault(read_value(attributes, "id"), [])
         elif self._paragraphs:
             self._begin_within(self._paragraphs[-1], tag, attributes)
 
@@ -114,35 +108,35 @@ class _Part:
         self._n_skipped += 1
 
     def _begin_within(self, here: _Paragraph, tag: str, attributes: Mapping[str, str]) -> None:
-        value = _get(attributes, "val")
+        value = read_value(attributes, "val")
         holder = self._is_hidden[-1][0]
         if tag == _STYLED[holder] and value in self._hidden:
             self._is_hidden[-1] = holder, True
         elif tag == "vanish" and holder == "r":  # of a paragraph, it hides the sign of its end alone
-            self._is_hidden[-1] = holder, value not in _OFF
+            self._is_hidden[-1] = holder, value not in OFF
         self._is_mark |= tag == "pPr"
         here.is_struck &= tag != "r"
         if tag in {"strike", "dstrike"} and holder == "r":  # of a paragraph, the sign of its end alone
-            here.is_struck |= value not in _OFF
+            here.is_struck |= value not in OFF
         elif tag == "pStyle":
-            here.style = self._styles.get(value) or _Style(value.lower())
+            here.style = self._styles.get(value) or Style(value.lower())
         elif tag == "outlineLvl" and value.isdigit():
             here.level = value
-        elif tag == "numId":
-            here.is_item = value != "0"
+        elif tag in {"numId", "ilvl", "ind"}:
+            _read_mark(here, tag, attributes)
         elif not self._is_hidden[-1][1]:
             self._is_text = tag == "t"
-            is_soft = _get(attributes, "type") in {"", "textWrapping"}  # and not of a page or a column
+            is_soft = read_value(attributes, "type") in {"", "textWrapping"}  # and not of a page or a column
             here.words.append(_BREAKS.get(tag, "") if is_soft or tag != "br" else " ")
             if tag in {"footnoteReference", "endnoteReference"}:
-                note = tag.removesuffix("Reference"), _get(attributes, "id")
+                note = tag.removesuffix("Reference"), read_value(attributes, "id")
                 here.words.append(f"[^{self.referred.setdefault(note, len(self.referred) + 1)}]")
 
     def end(self, name: str) -> None:
         if self._n_skipped:
             self._n_skipped -= 1
             return
-        tag = _tag(name)
+        tag = read_tag(name)
         self._is_text = False
         self._is_mark &= tag != "pPr"
         if tag in _HOLDERS and len(self._is_hidden) > 1:
@@ -171,6 +165,19 @@ class _Part:
             self._carried = []
         self._close_list()
 
+    def _open_list(self, mark: Mark, indent: str) -> None:
+        """Go on with a list, or begin one: bullets and numbers that stand equally deep are of two."""
+        where = int(indent) if indent.lstrip("-").isdigit() else mark.indent
+        self._kinds = {each: kind for each, kind in self._kinds.items() if each <= where}
+        is_other = mark.kind and self._kinds.get(where, mark.kind) != mark.kind
+        if is_other and len(self._kinds) == 1 and self._n_items >= _LEAST_ITEMS:
+            self._close_list()
+        if not self._is_list:
+            self._target.append("<ul>")
+            self._is_list, self._n_items, self._kinds = True, 0, {}
+        self._kinds[where] = mark.kind
+        self._n_items += 1
+
     def _close_list(self) -> None:
         if self._is_list:
             self._target.append("</ul>")
@@ -186,10 +193,12 @@ class _Part:
         level = _find_level(paragraph, words)
         is_item = (paragraph.style.is_item if paragraph.is_item is None else paragraph.is_item) and not level
         is_item &= len(words.split()) <= LONGEST_ITEM
-        if is_item and not self._is_list:
-            self._target.append("<ul>")
-            self._is_list = True
-        elif not is_item:
+        if is_item:
+            self._open_list(
+                self._numbering.find(paragraph.rule or paragraph.style.rule, paragraph.depth, paragraph.style),
+                paragraph.indent,
+            )
+        else:
             self._close_list()
         is_caption = paragraph.style.name == "caption"
         kind = "li" if is_item else f"h{level}" if level else "figcaption" if is_caption else "p"
@@ -199,17 +208,20 @@ class _Part:
         self._target.append(f"<{kind}>{told}</{kind}>")
 
 
-def _tag(name: str) -> str:
-    return name.removeprefix(_W).removeprefix(_STRICT)
-
-
-def _get(attributes: Mapping[str, str], name: str) -> str:
-    return attributes.get(_W + name) or attributes.get(_STRICT + name) or ""
+def _read_mark(here: _Paragraph, tag: str, attributes: Mapping[str, str]) -> None:
+    """Take in how a paragraph is marked as an item."""
+    value = read_value(attributes, "val")
+    if tag == "numId":
+        here.is_item, here.rule = value != "0", value
+    elif tag == "ilvl":
+        here.depth = value
+    else:
+        here.indent = read_value(attributes, "left") or read_value(attributes, "start")
 
 
 def _find_level(paragraph: _Paragraph, words: str) -> int:
     words = words.rstrip(_STRIKE_END)
-    found = _HEADING.match(paragraph.style.name)
+    found = HEADING.match(paragraph.style.name)
     if found:
         return min(int(found[1] or 1) + (found[1] is not None), 6)
     # Contracts have styles with levels for their clauses, too.
@@ -218,59 +230,7 @@ def _find_level(paragraph: _Paragraph, words: str) -> int:
     return min(int(level) + 2, 6) if level and int(level) < 9 else 0
 
 
-class _Styles:
-    """Reads what styles say by their ids, which are of the language of Word; names are English in each."""
-
-    def __init__(self) -> None:
-        self._names: dict[str, str] = {}
-        self._bases: dict[str, str] = {}
-        self._hidden: dict[str, bool] = {}  # where a style says so or the contrary
-        self._items: dict[str, bool] = {}  # likewise, or where its name says so
-        self._levels: dict[str, str] = {}
-        self._id = ""
-
-    def begin(self, name: str, attributes: Mapping[str, str]) -> None:
-        tag, value = _tag(name), _get(attributes, "val")
-        if tag == "vanish" and self._id:
-            self._hidden[self._id] = value not in _OFF
-        elif tag == "style":
-            self._id = _get(attributes, "styleId")
-        elif tag == "name":
-            self._names[self._id] = value.lower()
-            if value.lower().startswith(_LISTS):
-                self._items.setdefault(self._id, True)
-        elif tag == "basedOn":
-            self._bases[self._id] = value
-        elif tag == "numId" and self._id:
-            self._items[self._id] = value != "0"
-        elif tag == "outlineLvl" and value.isdigit() and self._id:
-            self._levels[self._id] = value
-
-    def _find_bases(self, style: str) -> list[str]:
-        """A style and those that it is based on, the nearest first, which counts where several say something."""
-        found = [style]
-        while len(found) < _MAX_STYLES and (base := self._bases.get(found[-1], "")):
-            found.append(base)
-        return found
-
-    def list_styles(self) -> dict[str, _Style]:
-        """What is known of each style by its id; its name is its own, or that of a heading that it is based on."""
-        styles = {}
-        for style, name in self._names.items():
-            bases = self._find_bases(style)
-            headings = (self._names[base] for base in bases if _HEADING.match(self._names.get(base, "")))
-            is_item = next((self._items[base] for base in bases if base in self._items), False)
-            level = next((self._levels[base] for base in bases if base in self._levels), "")
-            styles[style] = _Style(next(headings, name), is_item, level)
-        return styles
-
-    def list_hidden(self) -> set[str]:
-        """The styles whose words are hidden, by themselves or by what they are based on."""
-        said = {style: [self._hidden.get(base) for base in self._find_bases(style)] for style in self._names}
-        return {style for style, each in said.items() if next((value for value in each if value is not None), False)}
-
-
-def _parse(content: bytes, reader: _Part | _Styles) -> None:
+def _parse(content: bytes, reader: _Part | Styles | Numbering) -> None:
     def refuse(*_: object) -> None:
         raise ValueError("it declares entities")  # by which a few bytes become gigabytes
 
@@ -318,10 +278,13 @@ def docx_to_html(content: bytes, name: str) -> bytes:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            styles = _Styles()
+            styles = Styles()
             if found := _read_part(archive, "word/styles.xml"):
                 _parse(found, styles)
-            part = _Part(styles.list_styles(), styles.list_hidden())
+            numbering = Numbering()
+            if found := _read_part(archive, "word/numbering.xml"):
+                _parse(found, numbering)
+            part = _Part(styles.list_styles(), styles.list_hidden(), numbering)
             main = next(filter(_MAIN.fullmatch, archive.namelist()), "")
             if not main:
                 raise ValueError("there is no word/document.xml in it")

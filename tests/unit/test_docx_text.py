@@ -284,6 +284,35 @@ def test_what_is_an_item_by_its_style_or_one_below_is_an_item(name):
     assert texts_of(text) == ["We will: - cap rents - sell the quay", SECOND]
 
 
+NUMBERING = "".join(
+    f'<w:abstractNum w:abstractNumId="{rule}"><w:lvl w:ilvl="0"><w:numFmt w:val="{kind}"/>'
+    f'<w:pPr><w:ind w:left="{left}"/></w:pPr></w:lvl></w:abstractNum>'
+    f'<w:num w:numId="{rule}"><w:abstractNumId w:val="{rule}"/></w:num>'
+    for rule, kind, left in ((5, "bullet", 720), (6, "decimal", 720), (7, "bullet", 1080), (8, "bullet", 720))
+)
+POINTS = ["cap rents;", "sell the quay;", "end the tender of meals."]
+
+
+def test_numbers_behind_bullets_are_a_list_of_their_own_where_they_stand_equally_deep():
+    def read_list(*rules, more=""):
+        blocks = [p(text, more=more + number(rule)) for text, rule in zip(POINTS, rules, strict=False)]
+        blocks += [p(text, more=number(rules[-1])) for text in (FIRST, SECOND)]
+        return texts_of(read(make_docx(p("We will:"), *blocks, **{"word/numbering.xml": NUMBERING})))
+
+    points = "We will: - cap rents; - sell the quay; - end the tender of meals."
+    whole = f"{points} - {FIRST} - {SECOND}"
+    assert read_list(5, 5, 5, 6) == [points, f"- {FIRST}", f"- {SECOND}"]
+    # Of one kind, or deeper, or with no more than one above it, they go on; so where nothing is known of the rule.
+    for rules in ((5, 5, 5, 8), (6, 6, 6, 7), (6, 5, 6, 5), (5, 5, 5, 9)):
+        assert read_list(*rules)[0].startswith("We will: - cap rents; - sell the quay;")
+    assert read_list(5, 5, 5, 8) == read_list(6, 6, 6, 7) == read_list(5, 5, 5, 9) == [whole]
+    assert read_list(5, 5, 5, 6, more='<w:ind w:left="360"/>') == [whole]
+    styled = [*(p(text, "Punkt") for text in POINTS), *(p(text, "Zahl") for text in (FIRST, SECOND))]
+    styles = STYLES + '<w:style w:styleId="Zahl"><w:name w:val="List Number"/></w:style>'
+    content = make_docx(p("We will:"), *styled, **{"word/styles.xml": styles})
+    assert texts_of(read(content)) == [points, f"- {FIRST}", f"- {SECOND}"]
+
+
 @pytest.mark.parametrize("name", ["Points", "Plain", "Bare"])
 def test_what_takes_back_the_number_of_its_style_is_no_item(name):
     styles = [
