@@ -177,9 +177,19 @@ def _may_join(above: str, below: str) -> bool:
     return min(lengths) < MIN_WORDS or (max(lengths) < LIST_WORDS and not ends_with_stop(above))
 
 
+def _read_run(paragraph: str) -> str:
+    """By what items are told that go on from each other; a long one is a paragraph, whatever stands beside it."""
+    return read_marker(paragraph) if len(paragraph.split()) < LIST_WORDS else ""
+
+
 def _list_gaps(paragraphs: Sequence[str]) -> list[str]:
-    """What parts each paragraph from the next one."""
-    return ["\n" if _may_join(above, below) else BETWEEN for above, below in itertools.pairwise(paragraphs)]
+    """What parts each paragraph from the next one: where two items of a list are joined, all of them are."""
+    joins = [_may_join(above, below) for above, below in itertools.pairwise(paragraphs)]
+    for marker, run in itertools.groupby(range(len(paragraphs)), key=lambda number: _read_run(paragraphs[number])):
+        first, *others = run
+        if marker and others and any(joins[first : others[-1]]):
+            joins[first : others[-1]] = [True] * len(others)
+    return ["\n" if is_joined else BETWEEN for is_joined in joins]
 
 
 def join_pages(pages: list[list[str]], *, titles: Collection[str] = ()) -> tuple[str, list[int]]:

@@ -80,10 +80,10 @@ class Page:
     top: float = 0
 
 
-def _place(cm: Matrix, tm: Matrix, size: float) -> tuple[float, float, float] | None:
+def _place(cm: Matrix, tm: Matrix, size: float, rise: float) -> tuple[float, float, float] | None:
     """Height, left end and size of text, from its two matrices; None where it is turned or has no size."""
     turned, scale = tm[0] * cm[1] + tm[1] * cm[3], tm[2] * cm[1] + tm[3] * cm[3]
-    height, points = tm[4] * cm[1] + tm[5] * cm[3] + cm[5], size * scale
+    height, points = tm[4] * cm[1] + tm[5] * cm[3] + cm[5] + rise * scale, size * scale
     left = tm[4] * cm[0] + tm[5] * cm[2] + cm[4]
     is_upright = math.isfinite(height + left) and points > 0 and abs(turned) < 0.1 * abs(scale)
     return (height, left, points) if is_upright and math.isfinite(points) else None
@@ -208,7 +208,8 @@ def read_page(
         spend(len(text))
         drawn.append(text)
         text = _read_letters(text, font)
-        pieces.append(_Part(text, _place(cm, tm, size), _is_bold(font), *marked.take(has_ink=bool(text.strip()))))
+        rise, is_beside, has_bullet, block = marked.take(has_ink=bool(text.strip()))
+        pieces.append(_Part(text, _place(cm, tm, size, rise), _is_bold(font), is_beside, has_bullet, block))
 
     def read_operator(operator: bytes, operands: list[Any], *_: object) -> None:
         spend(1)
@@ -236,8 +237,11 @@ def read_page(
 class _Marked:
     """What the file says of its own content: which is no text but beside it, where an item's marker is drawn, blocks.
 
+    And how far it is raised, of which pypdf tells nothing.
+
     Source:
-        ISO 32000-1, sections 14.6 and 14.8.2.2: artifacts; 14.8.4.3.3: labels; 14.7.4: numbers of marked content.
+        ISO 32000-1, sections 14.6 and 14.8.2.2: artifacts; 14.8.4.3.3: labels; 14.7.4: numbers of marked content;
+        9.3.7: text rise.
     """
 
     def __init__(self, page: Any, blocks: Mapping[int, Block]) -> None:  # noqa: ANN401 - as above
@@ -249,6 +253,8 @@ class _Marked:
         self._operator = b""
         self._is_beside: bool | None = None  # of what was shown and not taken; the first of it counts
         self._block: Block | None = None  # of the same
+        self._rises = [0.0, 0.0]  # of the same, and of what comes next
+        self._saved: list[float] = []  # where `q` has saved it
         self._has_text = False  # since the last mark
         self._bullets = [False, False]  # before what was shown and is not taken, and before what comes next
 
@@ -267,7 +273,17 @@ class _Marked:
             name, _ = self._open.pop()
             self._n_beside -= name == _BESIDE
             self._bullets[1] |= name == _LABEL and not self._has_text
+        else:
+            self._heed_rise(operator, operands)
         self._n_forms += operator == b"Do"
+
+    def _heed_rise(self, operator: bytes, operands: list[Any]) -> None:
+        if operator == b"Ts" and operands and isinstance(operands[0], int | float):
+            self._rises[1] = float(operands[0])
+        elif operator == b"q":
+            self._saved.append(self._rises[1])
+        elif operator == b"Q" and self._saved:
+            self._rises[1] = self._saved.pop()
 
     def leave(self, operator: bytes) -> None:
         """Heed that an operator is done, with all that it draws."""
@@ -291,10 +307,11 @@ class _Marked:
         self._is_beside = self._n_beside > 0
         self._block = self._open[-1][1] if self._open else None
         self._bullets = [self._bullets[1], False]
+        self._rises[0] = self._rises[1]
 
-    def take(self, *, has_ink: bool) -> tuple[bool, bool, Block | None]:
-        """Whether what is taken now is beside the text, whether it has a bullet, and its block."""
-        taken = bool(self._is_beside), self._bullets[0] and has_ink, self._block
+    def take(self, *, has_ink: bool) -> tuple[float, bool, bool, Block | None]:
+        """How far what is taken now is raised, whether it is beside the text and has a bullet, and its block."""
+        taken = self._rises[0], bool(self._is_beside), self._bullets[0] and has_ink, self._block
         if has_ink:
             self._is_beside, self._block, self._bullets[0] = None, None, False
             if self._operator in _NEXT_LINE:  # which is what ends the line above, and shows its own text only then

@@ -145,6 +145,22 @@ def test_counted_items_are_parted_without_gaps_and_those_that_are_paragraphs_sta
 
 
 @pytest.mark.issue(4)
+def test_a_list_with_an_item_that_is_too_short_is_one_and_not_torn_at_it():
+    items = [
+        f"\u2022 {TEXT[0]} {TEXT[1][:-1]}.",
+        f"\u2022 {TEXT[0]} founded by the town last year.",
+        "\u2022 Lend nothing.",
+    ]
+    for listed in ([items[0], items[1], items[2]], [items[2], items[0], items[1]], [items[0], items[2], items[1]]):
+        page = ["It finds that:", *(line for item in listed for line in ("", item))]
+        assert join_pages([page])[0].split("\n\n") == ["It finds that:", "\n".join(listed)]
+    # But what is long is a paragraph, beside which only the next one is drawn in.
+    long = [f"\u2022 {' '.join(TEXT)} {' '.join(MORE)}"] * 3
+    page = [line for item in [*long, items[2]] for line in ("", item)][1:]
+    assert join_pages([page])[0].split("\n\n")[:2] == long[:2]
+
+
+@pytest.mark.issue(4)
 def test_items_that_are_clauses_are_one_list():
     clauses = [f"({sign}) {TEXT[0]} founded by the town{end}" for sign, end in (("a", ";"), ("b", "; and"), ("c", "."))]
     assert join_pages([["It finds that:", "", clauses[0], "", clauses[1], "", clauses[2]]])[0].count("\n") == 4
@@ -219,6 +235,27 @@ def test_raised_marks_are_written_as_notes_and_end_sentences_behind_years():
     plain = [texts[0], f"{texts[1]}2", "", *texts[2:]]
     assert len(join_pages([plain])[0].split("\n\n")) == 2
     assert len(join_pages([[f"{TEXT[0]} paid 2019.2", "", "and then less."]])[0].split("\n\n")) == 1
+
+
+@pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    "up",
+    [
+        b"/F1 6 Tf 4 Ts (1) Tj 0 Ts /F1 10 Tf",
+        b"ET q BT /F1 6 Tf 1 0 0 1 380 500 Tm 4 Ts (1) Tj ET Q BT /F1 10 Tf 1 0 0 1 384 500 Tm",
+    ],
+)
+def test_marks_that_are_raised_by_the_rise_of_text_are_written_as_notes(up):
+    raised = b"BT /F1 10 Tf 1 0 0 1 60 500 Tm (" + TEXT[0].encode() + b" paid.) Tj " + up + b" ( It asked why.) Tj ET\n"
+    below = b"".join(
+        b"BT /F1 10 Tf 60 %d Td (%s) Tj ET\n" % (476 - 12 * n, line.encode()) for n, line in enumerate(TEXT)
+    )
+    text = extract_document(draw_marked(raised + below), suffix=".pdf", name="x").text
+    assert text.startswith(f"{TEXT[0]} paid.[^1] It asked why.")
+    # What is lowered is a part of its word, and so is what stands in the line.
+    for other in (up.replace(b"4 Ts", b"-4 Ts"), up.replace(b"4 Ts", b"0 Ts")):
+        text = extract_document(draw_marked(raised.replace(up, other) + below), suffix=".pdf", name="x").text
+        assert text.replace("paid. 1", "paid.1").startswith(f"{TEXT[0]} paid.1 It asked why.")
 
 
 @pytest.mark.issue(4)
