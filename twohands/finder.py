@@ -12,7 +12,7 @@ from twohands.marks import cut_heading
 from twohands.notices import MAX_WORDS, closes_letter, ends_before_stage, heads_notes, is_notice, is_stage_direction
 from twohands.pieces import Check, cut_pieces
 from twohands.pipe_tables import is_table_of_figures
-from twohands.plain_words import PlainWords
+from twohands.plain_words import PlainWords, is_struck_out, is_tags_alone
 from twohands.running_lines import is_contents, is_no_text
 from twohands.runs import FRONT_WORDS, LIST_WORDS, MIN_WORDS, Run, Span, end_run
 from twohands.sections import Sections
@@ -134,9 +134,9 @@ class _Finder:
         return ended
 
     def _is_nothing(self, words: str, n_words: int) -> bool:
-        if is_no_text(words) or is_table_of_figures(words) or is_contents(words):
+        if is_no_text(words) or is_table_of_figures(words) or is_contents(words) or is_tags_alone(words):
             return True
-        return not self._with_notices and is_stage_direction(words, n_words)
+        return not self._with_notices and (is_stage_direction(words, n_words) or is_struck_out(words))
 
     def _is_notice(self, words: str, n_words: int) -> bool:
         """Whether a piece is a notice, or a list that one introduces; it may introduce the next."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from html import unescape
 
 from twohands.hyphens import HYPHENS, find_words, join_word
-from twohands.markers import GLUED
+from twohands.markers import GLUED, MARKER
 from twohands.marks import leave_out_definitions
 from twohands.pipe_tables import read_table
 
@@ -25,7 +25,13 @@ _LINK = re.compile(rf"!?\[([^\][\r\n]{{1,200}})\]\(<?(?:https?:|mailto:|/|#|\.|{
 IMAGE = re.compile(rf"!\[[^\][\r\n]{{0,400}}\]\({_ADDRESSED}{{1,500}}{_TITLE}\)")
 _EMPHASIS = re.compile(r"(?<![\w*_\\])(\*{1,3}|_{1,3})(?=\S)(.{1,300}?)(?<=[^\s\\])\1(?![\w*_])", re.DOTALL)
 # What a text takes back is not read, as in HTML.
-_STRUCK = re.compile(r"~~(?=\S)[^~]{1,300}(?<=\S)~~|<(del|s|strike)>[^<>]{1,300}</\1>", re.IGNORECASE)
+_STRUCK = re.compile(r"~~(?=\S)[^~]{1,4000}(?<=\S)~~|<(del|s|strike)>[^<>]{1,4000}</\1>", re.IGNORECASE)
+_NO_WORD = re.compile(rf"[\W_]*(?:{MARKER}\s*)?")
+# Of a page, in lines of their own; what is said within such a line is text.
+_TAGS = re.compile(
+    r"(?:</?(?:article|aside|br|center|details|div|figure|hr|main|p|section|span|summary)(?:\s[^<>]{0,300})?/?>\s*)+",
+    re.IGNORECASE,
+)
 _CODE = re.compile(r"(?<!`)`([^`\r\n]{1,200})`(?!`)")
 _NOTE = re.compile(r"[^\S\r\n]?\[\^[^\]\s]{1,60}\](?!:)")
 _ADDRESS = re.compile(r"<((?:https?://|mailto:)[^<>\s]{1,500})>")
@@ -51,6 +57,33 @@ _PERHAPS_GLUED = re.compile(r"\)[^\W\d_]")
 _WHOLE_WORD = re.compile(r"(?:an?|any|by|each|of|such|that|the|these|this|those|to|where|which)\s")
 _REFERENCE = re.compile(r"\[([^\][\r\n]{1,200})\]\[([^\][\r\n]{0,200})\]")
 _DEFINITION = re.compile(r"^ {0,3}\[([^\][\r\n^]{1,200})\]:[^\S\r\n]*+\S", re.MULTILINE)
+
+
+def is_struck_out(piece: str) -> bool:
+    """Say whether all of a piece of a document is struck out, as `~~so~~`, but for the marks of its items.
+
+    Args:
+        piece: what stands between blank lines, without space around it.
+
+    Returns:
+        False where a word is left.
+    """
+    if "~~" not in piece and "<" not in piece:
+        return False
+    left = _STRUCK.sub("", piece)
+    return left != piece and all(map(_NO_WORD.fullmatch, _LINE_END.split(left)))
+
+
+def is_tags_alone(piece: str) -> bool:
+    """Say whether a piece of a document is nothing but tags of HTML, as `</details>`.
+
+    Args:
+        piece: what stands between blank lines, without space around it.
+
+    Returns:
+        False where a word stands between them.
+    """
+    return piece[:1] == "<" and _TAGS.fullmatch(piece) is not None
 
 
 def leave_out_emphasis(words: str) -> str:
@@ -138,7 +171,7 @@ class PlainWords:
             shown = _BOX.sub(r"\1", read_table(quoted))
             shown = leave_out_emphasis(_NOTE.sub("", IMAGE.sub("", shown)))
             shown = _REFERENCE.sub(self._read_reference, shown) if "][" in shown else shown
-            shown = _CODE.sub(r"\1", _STRUCK.sub("", shown))
+            shown = _CODE.sub(r"\1", shown if is_struck_out(shown) else _STRUCK.sub("", shown))
             shown = _ESCAPED.sub(r"\1", _TAG.sub(" ", _ADDRESS.sub(r"\1", shown)))
             shown = _ENTITY.sub(lambda match: unescape(match[0]), shown) if "&" in shown else shown
             words = shown if any(map(str.isalnum, shown)) else raw

@@ -608,6 +608,37 @@ def test_short_items_behind_their_lead(text, expected):
 
 
 @pytest.mark.issue(4)
+@pytest.mark.parametrize(
+    "struck",
+    [
+        "~~{}~~",
+        "~~{}~~ ~~{}~~",
+        "<del>{}</del>",
+        "- ~~{}~~",
+        "2. <s>{}</s>\n3. ~~{}~~",
+        "~~" + "{} " * 9 + "and more.~~",
+    ],
+)
+def test_a_paragraph_that_is_struck_out_is_read_only_where_nothing_else_stands(struck):
+    words = "The ministry will fix what it costs to ship coal, by decree, from the next year on."
+    whole = struck.format(*[words] * 9)
+    others = ["The town will sell the quay to whoever pays most for it, and it will do so soon.", "Who asked for that?"]
+    texts = [paragraph.text for paragraph in split_paragraphs(f"{others[0]}\n\n{whole}\n\n{others[1]}")]
+    assert texts == others
+    assert words in split_paragraphs(whole)[0].text
+    half = f"{whole} Not so."
+    assert split_paragraphs(f"{others[0]}\n\n{half}")[-1].text.endswith("Not so.")
+
+
+@pytest.mark.issue(4)
+def test_tags_that_have_a_line_for_themselves_are_no_paragraph():
+    words = "The town will sell the quay to whoever pays most for it, and it will do so soon."
+    for tags in ("</details>", "<br>\n<br />", "<div class='x'><p>", "</SECTION> </div>"):
+        assert [paragraph.text for paragraph in split_paragraphs(f"{words}\n\n{tags}")] == [words]
+    assert len(split_paragraphs(f"{words}\n\n<A board of the town> pays.")) == 2
+
+
+@pytest.mark.issue(4)
 def test_a_headline_above_a_lead_and_a_lead_that_is_an_item_stand_in_their_place():
     headline = "A long headline about tariffs and coal that nobody wants to read any more today"
     listed = "**We demand:**\n\n- lower taxes\n\n- more schools"
