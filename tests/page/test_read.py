@@ -449,6 +449,23 @@ def test_files_say_below_which_heading_a_paragraph_stands(page, tmp_path):
 
 
 @pytest.mark.issue(7)
+def test_files_and_quotations_hold_no_soft_hyphens_and_places_count_a_byte_order_mark(page, tmp_path):
+    parted = [re.sub(r"(\w{3})(\w{3})", "\\1\u00ad\\2", piece) for piece in PIECES]
+    raw = "\ufeff" + "\n\n".join(parted)
+    drop(page, ".read-view", "d.txt", raw.encode())
+    wait_read(page)
+    lines = save(page, page.get_by_role("button", name="JSONL"), tmp_path).read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [row["text"] for row in rows] == PIECES
+    assert [raw[row["start"] : row["end"]] for row in rows][1:] == parted[1:]
+    page.locator(".mark").nth(1).click()
+    page.get_by_role("button", name="Underline the evidence").click()
+    page.locator(".para mark").first.wait_for()
+    sentences = re.split(r"(?<=\.) ", PIECES[1])
+    assert page.locator(".para mark").first.evaluate("mark => mark.firstChild.data") in sentences
+
+
+@pytest.mark.issue(7)
 def test_panel_quotation_and_files_say_who_speaks(page, tmp_path):
     turns = [f"Ms. HALVORSEN: {PIECES[0]}", PIECES[2], f"Mr. BO: {PIECES[0]}", f"Ms. HALVORSEN: {PIECES[0]}"]
     drop(page, ".read-view", "d.txt", "\n\n".join(turns).encode())

@@ -120,6 +120,23 @@ def test_days_that_programs_write_for_none_make_no_chart_of_gaps_however_many_th
     assert batch.evaluate(GROUP, ["1970-01-01"] * 60)[1:] == [[["1970-01-01", 60, False]], 0]
 
 
+@pytest.mark.issue(7)
+def test_rows_without_a_source_are_left_out_of_its_chart_and_told(batch):
+    caption_of = """async (sources) => {
+        const { makeFigures } = await import("/page/js/charts.js");
+        const head = { name: "mood", labels: [{ name: "calm" }] };
+        const rows = sources.map((code) => ({ own: { code }, answer: { mood: { scores: { calm: 0.5 } } } }));
+        const { figures } = makeFigures(rows, head, { columns: { source: "code" }, dateStyle: null });
+        return figures[0].element.querySelector("figcaption").textContent;
+    }"""
+    told = "Expected share of each label; rows in brackets."
+    assert batch.evaluate(caption_of, ["a", "b"] * 5).endswith(told)
+    assert batch.evaluate(caption_of, ["a", "b", ""]).endswith(f"{told} 1 row without a code is left out.")
+    assert batch.evaluate(caption_of, ["a", "b", "", None] * 600).endswith(" 1,200 rows without a code are left out.")
+    many = [str(n) for n in range(40)]
+    assert " more are left out. 1 row without a code is left out." in batch.evaluate(caption_of, [*many, ""])
+
+
 @pytest.mark.issue(4)
 def test_a_chart_over_time_that_is_missing_says_why_and_the_whole_column_says_which_is_the_day(batch):
     rows = "".join(f'"{TEXTS[n % 4]}",{n % 2}x,0{1 + n % 2}/0{3 + n % 2}/2021\n' for n in range(60))

@@ -163,6 +163,7 @@ def test_a_reading_without_network_begins_by_itself_once_it_is_back(page):
 
 BAD = [
     ("a.odt", b"PK\x03\x04", "no kind of document that is read here"),
+    ("a.csv", b"text\nThe town pays.", "but a table. Batch reads tables"),
     ("b.txt", b"caf\xe9 talk", "not text in UTF-8"),
     ("b.txt", "\ufeffA talk.".encode("utf-32-le"), "not text in UTF-8"),
     ("c.txt", b"", "is empty"),

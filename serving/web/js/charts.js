@@ -155,7 +155,8 @@ function sayNoTime({ period, groups, nStray }, column) {
 
 function groupBySource(rows, column, head) {
   const groups = measure(groupBy(rows, (row) => readCell(row.own[column])), head).sort((a, b) => b.n - a.n);
-  return { groups: groups.slice(0, MOST_SOURCES), nLeftOut: Math.max(groups.length - MOST_SOURCES, 0) };
+  const nWithout = rows.length - groups.reduce((sum, { n }) => sum + n, 0);
+  return { groups: groups.slice(0, MOST_SOURCES), nLeftOut: Math.max(groups.length - MOST_SOURCES, 0), nWithout };
 }
 
 function figuresTable(groups, head, first) {
@@ -306,8 +307,9 @@ export function makeFigures(sound, head, { columns: { date, source }, dateStyle 
     else figures.push(chartFigure({ kind: "time", head, groups, first: period, height: 300, title: `${title(head.name)} by ${period}`, note: `Expected share of each label; the bands are 95 % intervals.${gaps}${undated}${stray}`, label: `Lines of the share of each ${head.name} label by ${period}; the table below has the figures.` }));
   }
   if (source) {
-    const { groups, nLeftOut } = groupBySource(sound, source, head);
-    const rest = nLeftOut ? ` The ${groups.length} with most rows; ${nLeftOut} more are left out.` : "";
+    const { groups, nLeftOut, nWithout } = groupBySource(sound, source, head);
+    const without = nWithout ? ` ${count(nWithout, "row")} without a ${source} ${nWithout === 1 ? "is" : "are"} left out.` : "";
+    const rest = `${nLeftOut ? ` The ${groups.length} with most rows; ${nLeftOut} more are left out.` : ""}${without}`;
     if (groups.length < 2) missing.push(`No chart by ${source}: ${groups.length ? `all rows that have one are of ${groups[0].name}` : "no row has one"}.`);
     else figures.push(chartFigure({ kind: "source", head, groups, first: source, height: 90 + groups.length * (head.isOneOf ? 34 : 16 * head.labels.length), title: `${title(head.name)} by ${source}`, note: `Expected share of each label; rows in brackets.${rest}`, label: `Bars of the share of each ${head.name} label by ${source}; the table below has the figures.` }));
   }

@@ -7,6 +7,7 @@ const NDJSON = "application/x-ndjson";
 const LONGEST_PART = 1_500_000; // characters
 const DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
 const KINDS = { txt: "text/plain", md: "text/plain", text: "text/plain", srt: "text/plain", vtt: "text/plain", htm: "text/html", html: "text/html", xhtml: "text/html", pdf: "application/pdf", docx: DOCX, eml: "message/rfc822" };
+const TABLES = /\.(?:csv|tsv|jsonl|ndjson|json|xlsx?|xlsm|ods)$/i;
 
 // Offsets of the service count code points, those of JavaScript UTF-16 units.
 export class Points {
@@ -45,13 +46,13 @@ export class BadFileError extends ServiceError {
   }
 }
 
-export async function decodeText(file) {
+async function decodeText(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const isUtf32 = bytes[0] === 0xff && bytes[1] === 0xfe && bytes[2] === 0 && bytes[3] === 0; // which browsers do not know
   const isWide = !isUtf32 && ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff));
   const encoding = isWide ? (bytes[0] === 0xff ? "utf-16le" : "utf-16be") : "utf-8";
   try {
-    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+    return new TextDecoder(encoding, { fatal: true, ignoreBOM: true }).decode(bytes); // its mark counts in `start`
   } catch {
     throw new BadFileError(`${file.name} is not text in UTF-8. Save it as UTF-8 text, HTML, PDF or .docx, or paste its text.`);
   }
@@ -60,6 +61,7 @@ export async function decodeText(file) {
 // A source is { name, text } or { name, file, mediaType }. Plain text is decoded here, since it is shown from here.
 export async function openFile(file, limits) {
   const mediaType = kindOf(file);
+  if (TABLES.test(file.name)) throw new BadFileError(`${file.name} is no kind of document that is read here, but a table. Batch reads tables: CSV (with a header) and JSON lines; of a sheet, save one as “CSV UTF-8”.`);
   if (!mediaType) throw new BadFileError(`${file.name} is no kind of document that is read here. Text, HTML, PDF, Word (.docx) and e-mails (.eml) are; or paste its text.`);
   if (!file.size) throw new BadFileError(`${file.name} is empty.`);
   if (mediaType === "text/plain") return { name: file.name, text: await decodeText(file) };

@@ -49,6 +49,7 @@ const holdsTable = (raw) => raw.includes("|") && cutLines(raw).some(isTableRule)
 const HYPHEN = /[-\u00ad\u2010][^\S\r\n]*[\r\n]/;
 const ONE_LINE_END = /(?<!\n[^\S\n]*)\r?\n(?![^\S\n]*\n)[^\S\n]*/g;
 const TAG = /<\/?[a-z]/i;
+const UNSEEN = /[\u00ad\u200b\u2060\ufeff]/g; // where a word may be parted or not: with them nobody finds it in a file
 
 // Words as the service read them, at their lines, without the white space that marks leave behind. Where more than
 // marks stood between them, such as times, their lines are not those of the text.
@@ -112,7 +113,7 @@ function findMarks(stood, words) {
 // and corrected; `sentWords` is asked about again, since sentences end at their line ends as in the document.
 export function takeWords(raw, { lines, text }) {
   if (lines === undefined) return { rawText: text ?? raw };
-  const rawText = tidy(lines, raw, text !== undefined);
+  const rawText = tidy(lines, raw, text !== undefined).replace(UNSEEN, "");
   const shownMarks = text === undefined ? findMarks(raw, rawText) : [];
   return { rawText, sentWords: lines, ...(shownMarks.length ? { shownMarks } : {}) };
 }
@@ -120,13 +121,16 @@ export function takeWords(raw, { lines, text }) {
 const listCells = ({ shownMarks = [] }) => shownMarks.filter(({ sign }) => sign === CELL);
 export const isTable = (paragraph) => listCells(paragraph).length > 0;
 
-// Evidence whose places count in `sent`, by places in `shown`: the same characters with other white space between.
+const isSeen = (character) => /[^\s\u00ad\u200b\u2060\ufeff]/.test(character);
+
+// Evidence whose places count in `sent`, by places in `shown`: the same characters with other white space between, and
+// without those that are not seen.
 export function carryEvidence(evidence, sent, shown) {
   if (sent === shown || !evidence) return evidence;
-  const ranks = [0]; // how many that are no white space stand before each place
-  for (const character of sent) ranks.push(ranks.at(-1) + (/\S/.test(character) ? 1 : 0));
+  const ranks = [0]; // how many that are seen stand before each place
+  for (const character of sent) ranks.push(ranks.at(-1) + (isSeen(character) ? 1 : 0));
   const characters = [...shown];
-  const places = characters.flatMap((character, i) => (/\S/.test(character) ? [i] : []));
+  const places = characters.flatMap((character, i) => (isSeen(character) ? [i] : []));
   const carry = (told) => {
     if (!told) return told;
     if (typeof told.start === "number") {
