@@ -195,6 +195,19 @@ def test_subtitles_are_shown_explained_and_corrected_without_their_times(page):
     assert "-->" not in page.locator(".detail").inner_text()
 
 
+@pytest.mark.issue(7)
+def test_marks_and_styles_of_subtitles_are_no_headings(page):
+    head = "WEBVTT - Panel\nKind: captions\n\nNOTE by a clerk\n\nSTYLE\n::cue { color: red }\n\nintro\n"
+    cues = f"00:00:00.000 --> 00:00:05.000 align:start\n<v Ann Lee>{PIECES[0]}<00:00:02.000><c> So it is.</c>\n\n"
+    drop(
+        page, ".read-view", "a.vtt", f"{head}{cues}00:00:05.000 --> 00:00:09.000\n<v Bo Tarn>{PIECES[1]}</v>\n".encode()
+    )
+    wait_read(page)
+    assert page.locator(".para .text").all_inner_texts() == [f"Ann Lee: {PIECES[0]} So it is.", f"Bo Tarn: {PIECES[1]}"]
+    assert page.locator(".heading").count() == 0
+    assert "</c>" not in page.locator(".paras, .reading").first.inner_text()
+
+
 def test_the_strip_shows_the_whole_and_jumps(page):
     paste(page, "\n\n".join(PIECES * 12))
     wait_read(page)

@@ -14,6 +14,7 @@ const renderPiece = (text, nodes, isTable) => h("p", { class: isTable || keepsLi
 const RULE = /^\s*(?:={3,}|-{3,})\s*$/;
 const SIGNS = /^\s*#{1,6}\s*$/; // of a heading that nothing follows: its words are read as a paragraph
 
+const TURN = /^\s*(?:-|>{2,}|(?:<\/[a-z]+>\s*)+)$/; // of subtitles: somebody else begins to speak, or a tag ends
 const listLines = (text) => cutLines(text).filter((line, i) => !(i && RULE.test(line)) && !SIGNS.test(line)); // a rule underlines the line above
 const plainLine = (line) => leaveOutEmphasis(line.trim().replace(/^#{1,6}\s+(.*?)(?:\s+#+)?$/, "$1").replace(/^\*{2,3}\s+/, "")); // `** Prices` of newsletters
 
@@ -45,7 +46,7 @@ function renderHeadings(text, top) {
 const FRONT = /^\ufeff?---[^\S\r\n]*\r?\n[\w-]+:[^]*?\n(?:---|\.\.\.)[^\S\r\n]*(?=[\r\n]|$)/;
 const TITLE = /^title:[^\S\r\n]*(["']?)(\S.*?)\1[^\S\r\n]*$/m;
 // Notes, targets of links, comments, code, times of subtitles, rules.
-const ASIDE = /^\s*(?:`{3}|~{3}|\[[^\]\r\n]{1,200}\]:|<!--|WEBVTT(?=\s|$)|(?:\d+\s+)?[\d:.,]{5,16}\s+-->|[-=*_\s]{3,}$)/;
+const ASIDE = /^\s*(?:`{3}|~{3}|\[[^\]\r\n]{1,200}\]:|<!--|(?:WEBVTT|NOTE)(?=\s|$)|(?:STYLE|REGION)[^\S\r\n]*[\r\n]|(?:[^\r\n]{1,80}[\r\n]+)?[\d:.,]{5,16}\s+-->|(?:<\/?[a-z][^<>]{0,100}>\s*)+$|[-=*_\s]{3,}$)/;
 const LINK = /\]\((?:https?:|mailto:|\/|#)/; // of Markdown: a line of links is no heading
 const QUOTED = /^[^\S\r\n]*(?:>[^\S\r\n]?)+/gm;
 // What is shown small by what it is: a picture, who is quoted, what was done in a meeting, a header of a mail, the line
@@ -110,7 +111,7 @@ const renderAside = (text) => h("p", { class: "aside lines", dir: "auto" }, plai
 export function renderAbove(above, top = 2) {
   const { front, rest } = cutFront(above);
   const told = rest.replace(QUOTED, "");
-  const pieces = cutPieces(told).map(({ start, end }) => told.slice(start, end)).filter((piece) => !SIGNS.test(piece));
+  const pieces = cutPieces(told).map(({ start, end }) => told.slice(start, end)).filter((piece) => !SIGNS.test(piece) && !TURN.test(piece));
   return [front && renderAside(front), ...pieces.flatMap((piece) => (isBeside(piece) ? renderAside(piece) : renderHeadings(piece, top)))].filter(Boolean);
 }
 
