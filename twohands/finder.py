@@ -28,6 +28,7 @@ _TAIL = 1000  # characters in which a piece's last ones are looked for
 _SPEECH = re.compile(
     r"(?:^|\n)[^\w\n]*(?:\w+ )?(?:address|lecture|remarks|speech|statement) (?:delivered |given )?by\b", re.IGNORECASE
 )
+_PLACE = re.compile(r", (?:[A-Z]\.){2,}$")  # Washington, D.C.
 _LINE = re.compile(r"[\r\n]")
 
 
@@ -58,9 +59,20 @@ def _look_ahead(text: str, pieces: Iterator[tuple[int, int, bool]]) -> Iterator[
         yield held
 
 
+def _ends_with_place(raw: str) -> bool:
+    """Whether the last of several lines that each begin anew ends with a place, as those above a hearing do."""
+    if raw[-1:] != "." or not _PLACE.search(raw):
+        return False
+    lines = raw.splitlines()
+    return len(lines) > 1 and not any(line.lstrip()[:1].islower() for line in lines)
+
+
 def _is_headline(raw: str, n_words: int, *, is_open: bool) -> bool:
     """Whether a piece may be a headline: one line, or a few that each begin anew, such as a title and what is below."""
-    if not is_open or n_words > LIST_WORDS or may_end_sentence(raw):
+    # "The Council, having regard to the treaty," goes on below.
+    if not is_open or n_words > LIST_WORDS or (n_words >= CLAUSE_WORDS and ends_with_comma(raw)):
+        return False
+    if may_end_sentence(raw) and not _ends_with_place(raw):
         return False
     lines = [line.strip() for line in raw.splitlines()]
     if len(lines) == 1:
@@ -73,6 +85,8 @@ def _is_headline(raw: str, n_words: int, *, is_open: bool) -> bool:
 
 def _is_ended(raw: str, n_words: int, plain: PlainWords, *, is_item: bool, is_beside_comma: bool) -> bool:
     """Whether a piece ends as a sentence or a clause does; a comma alone may be a salutation's or that of verse."""
+    if _ends_with_place(raw):
+        return False
     if ends_sentence(raw) or ends_with_stop(raw) or ends_before_stage(raw):
         return True
     if n_words >= LEAST_LEAD_WORDS and opens_clauses(raw):

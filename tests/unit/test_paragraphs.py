@@ -631,6 +631,19 @@ def test_a_paragraph_that_is_struck_out_is_read_only_where_nothing_else_stands(s
 
 
 @pytest.mark.issue(4)
+def test_what_goes_on_below_is_no_headline_and_a_place_ends_no_sentence():
+    clause = "The Council of Ministers, having regard to the needs of the nation and the advice of its bank,"
+    decided = "has decided to fix the price of bread for a year, and to pay the bakers what they lose."
+    assert texts_of(f"{clause}\n\n{decided}\n\n{LONG_A}") == [clause, decided, LONG_A]
+    assert texts_of(f"Dear Senator Lind,\n\n{LONG_A}") == [LONG_A]
+    front = "HEARING ON BREAD\nTuesday, March 4, 2031\nHouse of Bakers, Committee on Flour, Lornton, D.C."
+    assert texts_of(f"{front}\n\n{LONG_A}") == [LONG_A]
+    wrapped = "He told the bakers of the town\nthat he would meet them in Lornton, D.C."
+    assert texts_of(f"{wrapped}\n\n{LONG_A}") == [" ".join(wrapped.split()), LONG_A]
+    assert texts_of(f"He met them in Lornton, D.C.\n\n{LONG_A}") == ["He met them in Lornton, D.C.", LONG_A]
+
+
+@pytest.mark.issue(4)
 def test_tags_that_have_a_line_for_themselves_are_no_paragraph():
     words = "The town will sell the quay to whoever pays most for it, and it will do so soon."
     for tags in ("</details>", "<br>\n<br />", "<div class='x'><p>", "</SECTION> </div>"):
