@@ -68,7 +68,7 @@ class Supervisor:
         self._served = {name: [sha256] for name, sha256 in served.items()}
         self._processes: set[Process] = set()
         self._is_stopping = asyncio.Event()
-        self._n_ready = 0
+        self._n_ready = 0  # of the places of workers, those in which one ever answered requests
         self.all_ready = asyncio.Event()
         self.failure: EngineStoppedError | None = None
 
@@ -118,13 +118,13 @@ class Supervisor:
 
     async def _keep(self) -> None:
         """One worker after the other, with a pause that grows while they do not last."""
-        pause_s, has_served = _FIRST_PAUSE_S, False
+        pause_s, is_counted = _FIRST_PAUSE_S, False
         while not self._is_stopping.is_set():
             started_s = time.monotonic()
-            has_served |= await self._run_one(has_served=has_served)
+            is_counted |= await self._run_one(is_counted=is_counted)
             if self._is_stopping.is_set():
                 return
-            if not has_served:
+            if not self._has_served:  # what another answers already does not end with one that could not start
                 self.stop()
                 return
             pause_s = _FIRST_PAUSE_S if time.monotonic() - started_s > _STEADY_S else min(2 * pause_s, _LONGEST_PAUSE_S)
@@ -133,7 +133,12 @@ class Supervisor:
             except TimeoutError:
                 continue
 
-    async def _start_one(self, *, has_served: bool) -> Process | None:
+    @property
+    def _has_served(self) -> bool:
+        """Whether any worker ever answered requests; until then a fault ends the start."""
+        return self._n_ready > 0
+
+    async def _start_one(self) -> Process | None:
         """Start one worker, which is told at once if it comes too late; None where the system refuses it."""
         try:
             for name in (METRICS_FOLDER, RATES_FOLDER):  # a worker that finds them removed could not start
@@ -147,7 +152,7 @@ class Supervisor:
             )
         except OSError as error:  # too many processes, or no memory, for a moment: the other workers go on
             _LOGGER.error("a worker could not be started: %s", error.strerror)  # noqa: TRY400 - a trace would say no more
-            if not has_served:
+            if not self._has_served:
                 self.failure = EngineStoppedError(f"a worker could not be started: {error.strerror}")
             return None
         self._processes.add(process)
@@ -156,9 +161,9 @@ class Supervisor:
                 process.send_signal(signal.SIGTERM)
         return process
 
-    async def _run_one(self, *, has_served: bool) -> bool:
-        """Run one worker to its end; whether it ever answered requests."""
-        process = await self._start_one(has_served=has_served)
+    async def _run_one(self, *, is_counted: bool) -> bool:
+        """Run one worker to its end; whether it ever answered requests. Of each place one such is counted."""
+        process = await self._start_one()
         if process is None:
             return False
         was_ready = False
@@ -172,14 +177,14 @@ class Supervisor:
                 fact = _read_fact(line)
                 if fact["event"] == "ready":
                     was_ready = True
-                    self._count_ready(has_served=has_served)
+                    self._count_ready(is_counted=is_counted)
                     watching = asyncio.ensure_future(
                         watch(process.pid, pulse, on_death=partial(self._replace, process), beat_s=BEAT_S)
                     )
                 elif fact["event"] == "alive":
                     pulse.beat()
                 elif fact["event"] == "failed":
-                    self._note_failure(fact, has_served=has_served or was_ready)
+                    self._note_failure(fact)
                 else:
                     self._take_over(fact, line, teller=process)
             code = await self._wait(process)
@@ -190,7 +195,7 @@ class Supervisor:
             await asyncio.to_thread(give_back, self._metrics_folder, process.pid)
         if self._is_stopping.is_set():
             return was_ready
-        if was_ready or has_served:  # else the start ends, and what it failed of is told then
+        if self._has_served:  # else the start ends, and what it failed of is told then
             _LOGGER.error("worker %d ended with %d; another takes its place", process.pid, code)
         elif self.failure is None:
             self.failure = EngineStoppedError(f"a worker ended with {code} before it was ready; the log says why")
@@ -205,9 +210,9 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
 
-    def _note_failure(self, fact: Mapping[str, str], *, has_served: bool) -> None:
+    def _note_failure(self, fact: Mapping[str, str]) -> None:
         why = f"a worker could not serve [{fact['code']}]: {fact['message']}"
-        if has_served:  # the others go on
+        if self._has_served:  # the others go on
             _LOGGER.error("%s", why)
         else:
             self.failure = EngineStoppedError(why)
@@ -221,8 +226,8 @@ class Supervisor:
                 process.kill()
         return await waiting
 
-    def _count_ready(self, *, has_served: bool) -> None:
-        if not has_served:
+    def _count_ready(self, *, is_counted: bool) -> None:
+        if not is_counted:
             self._n_ready += 1
         if self._n_ready == self._settings.workers:
             self.all_ready.set()

@@ -80,6 +80,35 @@ async def test_a_first_worker_that_cannot_be_started_ends_the_start_with_a_reaso
     assert "Cannot allocate memory" in str(supervisor.failure)
 
 
+@pytest.mark.issue(5)
+@pytest.mark.parametrize("end", ["killed", "failed"])
+async def test_a_worker_that_ends_while_it_loads_does_not_end_the_one_that_answers(play, caplog, monkeypatch, end):
+    failed = json.dumps({"event": "failed", "code": "a", "message": "no memory"})
+    then = "import os; os.kill(os.getpid(), 9)" if end == "killed" else f"print({failed!r}); sys.exit(3)"
+    supervisor, left = play(workers=2)
+    started = []
+    real = supervisor._start_one
+
+    async def start():
+        if len(started) == 1:  # the second begins once the first answers, and is not ready when it ends
+            await wait_until(lambda: supervisor._n_ready == 1)
+            left[:0] = [then]
+        monkeypatch.setattr(
+            sys.modules[__name__], "_READY", json.dumps({"event": "alive" if len(started) == 1 else "ready"})
+        )
+        started.append(1)
+        return await real()
+
+    monkeypatch.setattr(supervisor, "_start_one", start)
+    task = asyncio.create_task(supervisor.run())
+    await asyncio.wait_for(supervisor.all_ready.wait(), 30)  # a third takes its place
+    assert len(started) == 3
+    assert supervisor.failure is None
+    assert "another takes its place" in caplog.text
+    assert ("no memory" in caplog.text) == (end == "failed")
+    await stop(supervisor, task)
+
+
 @pytest.mark.issue(7)
 @pytest.mark.parametrize("fact", [{"event": "alive"}, {"event": "failed", "code": "a", "message": "b"}])
 async def test_a_worker_that_fails_the_start_is_not_said_to_be_replaced(play, caplog, monkeypatch, fact):
