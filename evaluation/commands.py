@@ -50,9 +50,18 @@ from twohands.classifier import Classifier
 from twohands.cpu import describe_cpu
 from twohands.decide import decide_all
 from twohands.examples import expand_paths
+from twohands.manifest import Manifest
 from twohands.runtimes import Runtime
 
 Json = dict[str, object]
+
+
+def _note_cascade(manifest: Manifest) -> list[str]:
+    if manifest.cascade is None:
+        return []
+    return [
+        "Before calibration: of a cascade only its own is left out; those of its two models have shaped the logits."
+    ]
 
 
 def _note_truncated(n_truncated: int) -> list[str]:
@@ -203,6 +212,7 @@ def evaluate(
         *note_gaps(selected, taxonomy, n_rows=labelled.n_read),
         *note_data(labelled),
         *_note_truncated(n_truncated),
+        *_note_cascade(classifier.manifest),
     ]
 
     def slice_by(columns: Sequence[str]) -> Json:

@@ -189,7 +189,7 @@ def _compare_slice(
     of, macro = macro_over(labels), None
     if len(labels):
         swaps = swap_f1(*counted, labels.tolist(), n_replicates=n_replicates, seed=seed)
-        sides = [side.macro(of) for side in samples]
+        sides = [side.macro(labels) for side in samples]
         macro = _set_apart(of, *samples, sides=sides, n_groups=samples[0].n_rarest, swaps=swaps)
     right = swap_accuracy(*counted, n_replicates=n_replicates, seed=seed)
     shares = [side.rate(accuracy) for side in samples]

@@ -243,6 +243,17 @@ def note_absent(labels: Sequence[str], has_label: npt.NDArray[np.bool_]) -> list
     return [f"No row is {', '.join(without)}; F1 is 0 there and pulls the macro mean down."] if without else []
 
 
+def _note_uncorrelated(rows: HeadRows) -> list[str]:
+    """Of labels of an any-of head whose correlation is not defined, and which count 0 in the mean."""
+    if rows.head.problem_type is not ProblemType.ANY_OF:
+        return []
+    sides = (rows.truth == 1, rows.decided)
+    is_constant = np.logical_or.reduce([side.all(axis=0) | ~side.any(axis=0) for side in sides])
+    names = [name for name, is_one in zip(rows.head.label_names, is_constant, strict=True) if is_one]
+    told = ", ".join(names)
+    return [f"All rows, or none, have or are given {told}; its correlation counts 0 in MCC."] if names else []
+
+
 def note_rare(labels: Sequence[str], has_label: npt.NDArray[np.bool_], groups: Sequence[str]) -> list[str]:
     """Say which labels are in too few documents for an interval of a mean over labels, if any are.
 
@@ -319,7 +330,7 @@ def note_gaps(selected: Mapping[str, HeadRows], taxonomy: Taxonomy, *, n_rows: i
         rows = selected[head.name]
         absent = note_absent(head.label_names, rows.truth == 1)
         rare = note_rare(head.label_names, rows.truth == 1, rows.groups)
-        departing = _note_departing(rows) if with_mcc else []
+        departing = [*_note_departing(rows), *_note_uncorrelated(rows)] if with_mcc else []
         limits = [*_note_open(rows, n_rows), *absent, *note_few(rows.groups), *rare, *departing]
         notes += [f"{head.name}: {note[0].lower()}{note[1:]}" for note in limits]
     return notes

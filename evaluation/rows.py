@@ -14,9 +14,10 @@ from twohands.bounds import (
     bound_figure,
     count_rarest,
     keep_apart,
+    keep_mean_apart,
 )
 from twohands.examples import NOT_LABELLED, Example, Labels, encode_labels
-from twohands.metrics import Counts, Floats, Measure, count_head, count_true, draw_weights, f1, sum_by_group
+from twohands.metrics import Counts, Floats, Measure, count_head, count_true, draw_weights, f1, macro_f1, sum_by_group
 from twohands.scores import Scores
 from twohands.taxonomy import Head, Taxonomy
 
@@ -157,17 +158,20 @@ class Sample:
         (value,) = of(self.whole)
         return bound_figure(float(value), of(self.drawn, whole=self.whole), n_groups=self.n_groups)
 
-    def macro(self, of: Measure) -> DrawnFigure:
-        """A mean over labels that all occur or count 0, with its 95% interval, if its rarest label has one.
+    def macro(self, labels: npt.NDArray[np.int64] | None = None) -> DrawnFigure:
+        """Macro-F1 with its 95% interval, if its rarest label has one.
 
         Args:
-            of: `macro_f1`, or one of `macro_over`.
+            labels: places of those that it is a mean over; None for all of the head.
 
         Returns:
-            As `bound_figure`.
+            As `bound_figure`, bounded no closer than `keep_mean_apart` says.
         """
+        of = macro_f1 if labels is None else macro_over(labels)
         (value,) = of(self.whole)
-        return bound_figure(float(value), of(self.drawn, whole=self.whole), n_groups=self.n_rarest)
+        figure = bound_figure(float(value), of(self.drawn, whole=self.whole), n_groups=self.n_rarest)
+        n_with = self.n_with if labels is None else [self.n_with[number] for number in labels.tolist()]
+        return keep_mean_apart(figure, self.whole, n_with, n_documents=self.n_groups)
 
     def rate(self, of: Measure) -> DrawnFigure:
         """A share of the rows with its 95% interval, wide where few documents are all right or wrong, or nearly all.

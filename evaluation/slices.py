@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluation.progress import show_each
-from evaluation.rows import HeadRows, Sample, macro_over
+from evaluation.rows import HeadRows, Sample
 from twohands.errors import UnknownColumnError
 from twohands.examples import Example
 from twohands.metrics import accuracy
@@ -130,7 +130,7 @@ def _measure_slice(rows: HeadRows, *, n_replicates: int, seed: int) -> Json:
         "n": len(rows.groups),
         "n_groups": rows.n_groups,
         # A slice often lacks a label altogether; counting its F1 as 0 would make slices incomparable.
-        "macro_f1": sample.macro(macro_over(occurs)) if len(occurs) else None,
+        "macro_f1": sample.macro(occurs) if len(occurs) else None,
         "accuracy": sample.rate(accuracy),
         "labels": [rows.head.label_names[number] for number in occurs],
     }

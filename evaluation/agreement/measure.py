@@ -118,6 +118,8 @@ class _Measurer:
             swaps = swap_counts(
                 machine.confusion, person.confusion, kappa, n_replicates=len(self.weights) - 1, seed=self.seed
             )
+            if apart["kappa"] is None:
+                swaps |= {"p": None}
             measured |= {"against_rest": self.describe(machine), "model_minus_person": apart, "swaps": swaps}
         return measured
 

@@ -61,7 +61,10 @@ def say_swaps(swaps: Json) -> str:
         A sentence.
     """
     n, plural = swaps["n_differ"], "" if swaps["n_differ"] == 1 else "s"
-    return f"Model and people differ in {n:,} document{plural}; p of kappa by swapping them {show_p(swaps['p'])}."
+    told = f"Model and people differ in {n:,} document{plural}"
+    if swaps["p"] is None:
+        return f"{told}; kappa is not defined, and so no test of it."
+    return f"{told}; p of kappa by swapping them {show_p(swaps['p'])}."
 
 
 def _print_side_by_side(console: Console, part: Json) -> None:

@@ -10,7 +10,6 @@ from evaluation.progress import Advance
 from evaluation.rows import Sample, select_rows
 from twohands.classifier import Classifier
 from twohands.examples import Example
-from twohands.metrics import macro_f1
 
 Json = dict[str, Any]
 
@@ -48,7 +47,7 @@ def measure_accuracy(
         figures: dict[str, Json] = {}
         for name, rows in selected.items():
             sample = Sample.of(rows, rows.draw(n_replicates=n_replicates, seed=seed))
-            figures[name] = dict(sample.macro(macro_f1))
+            figures[name] = dict(sample.macro())
         found[entrant.name] = figures
         # The same rows, and so notes, for all.
         notes = note_gaps(selected, entrant.classifier.taxonomy, n_rows=len(examples), with_mcc=False)

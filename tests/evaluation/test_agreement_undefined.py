@@ -43,6 +43,9 @@ def test_people_who_are_tied_over_every_item_have_no_common_label(tiny_model, tm
 def test_nobody_is_further_off_only_where_all_say_the_same(tiny_model, tmp_path, anna, ben, is_alike):
     part, page, shown = measure(tiny_model, tmp_path, anna, ben)
     assert part["model"]["model_minus_person"]["kappa"] is None
+    assert part["model"]["swaps"]["p"] is None
+    assert "kappa is not defined, and so no test of it" in page
+    assert "p of kappa" not in page
     for told in (page, shown):
         assert ("nobody is further off" in told) is is_alike
         assert ("gives no verdict" in told) is not is_alike

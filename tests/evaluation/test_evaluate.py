@@ -18,6 +18,7 @@ from evaluation.rows import TOO_FEW_GROUPS
 from evaluation.slices import slice_values
 from evaluation.tables import say_calibration, say_checked
 from tests.evaluation.support import make_rows, write_rows
+from tests.support.cascades import build_tiny_cascade
 from twohands import errors
 from twohands.examples import Example
 from twohands.manifest import DataFile, load_manifest
@@ -43,6 +44,14 @@ def rows_file(tmp_path):
 
 
 FIGURE = {"value", "low", "high"}
+
+
+@pytest.mark.issue(6)
+def test_of_a_cascade_it_is_told_what_before_calibration_leaves_out(tiny_model, rows_file, tmp_path):
+    cascade = build_tiny_cascade(tmp_path / "both")
+    for model, is_told in ((cascade, True), (tiny_model, False)):
+        notes = run_json("--model", model, "--data", rows_file)["notes"]
+        assert any(note.startswith("Before calibration: of a cascade") for note in notes) == is_told
 
 
 def test_json_has_the_shape_of_the_interface(tiny_model, rows_file):

@@ -78,6 +78,13 @@ def test_few_errors_bound_no_closer_than_none(taxonomy, n_errors):
         assert found["low"] == certain["low"] < found["value"] < found["high"] <= 1
     sample = Sample.of(some, some.draw(n_replicates=200, seed=0))
     assert sample.rate(accuracy) == of_some["accuracy"]
+    # A mean over labels falls by as much for each wrong row as it does in this sample; the third label has no row.
+    macro, right = of_some["macro_f1"], of_some["accuracy"]
+    fall = (2 / 3 - macro["value"]) / (1 - right["value"])
+    assert macro["low"] == pytest.approx(2 / 3 - fall * (1 - of_none["accuracy"]["low"]))
+    assert sample.macro() == macro
+    assert sample.macro(np.array([0, 1]))["low"] == pytest.approx(macro["low"] * 3 / 2)
+    assert of_some["mcc"]["low"] < right["low"] < of_some["mcc"]["value"]
     nearly_wrong = measure(make_rows(taxonomy, truth, 1 - given, n_of_document=20))["accuracy"]
     assert nearly_wrong["high"] == pytest.approx(1 - of_none["accuracy"]["low"])
 
@@ -231,6 +238,23 @@ def test_correlation_of_labels_that_few_were_given_has_no_interval_and_says_so(t
     assert any(f"{name}: no interval of MCC" in note for note in notes) == (n_given < 5)
     compared = note_gaps({"topics": rows}, taxonomy, n_rows=60, with_mcc=False)
     assert not any("MCC" in note for note in compared)
+
+
+@pytest.mark.issue(6)
+@pytest.mark.parametrize("side", ["true", "given"])
+def test_labels_whose_correlation_is_not_defined_are_told(taxonomy, side):
+    truth = np.tile(np.eye(len(taxonomy.heads[1].labels), dtype=np.float32), (15, 1))
+    given = truth == 1
+    if side == "true":
+        truth[:, 0] = 0
+    else:
+        given[:, 0] = False
+    groups = [f"d{number}" for number in range(len(truth))]
+    rows = HeadRows(taxonomy.heads[1], np.arange(len(truth)), truth, given, given.astype(float), groups)
+    told = f"topics: all rows, or none, have or are given {rows.head.label_names[0]}; its correlation counts 0 in MCC."
+    assert measure(rows)["mcc"]["value"] == pytest.approx(0.75, abs=0.02)
+    assert told in note_gaps({"topics": rows}, taxonomy, n_rows=len(truth))
+    assert told not in note_gaps({"topics": rows}, taxonomy, n_rows=len(truth), with_mcc=False)
 
 
 @pytest.mark.issue(6)

@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from twohands import metrics
-from twohands.bounds import count_rarest
+from twohands.bounds import bound_head, count_rarest
 from twohands.examples import NOT_LABELLED
 from twohands.taxonomy import Head, ProblemType
 
@@ -210,6 +210,45 @@ def test_macro_f1_of_a_label_in_few_documents_would_miss_the_truth():
             covered[n_rarest >= 5].append(low <= expected <= high)
     assert np.mean(covered[True]) > 0.92
     assert np.mean(covered[False]) < 0.85
+
+
+SHARE = np.array([0.6, 0.3, 0.1])
+
+
+@pytest.mark.issue(6)
+@pytest.mark.parametrize(("n_documents", "n_rows", "wrong", "share_bad"), [(60, 20, 0.01, 0.1), (30, 10, 0.02, 0.1)])
+def test_means_over_labels_hold_the_truth_where_few_rows_are_wrong_together(n_documents, n_rows, wrong, share_bad):
+    """Each wrong row gets one of the two other labels; only some documents have wrong rows."""
+    generator, head = np.random.default_rng(13), make_head(ProblemType.ONE_OF, 3)
+    joint = SHARE[:, None] * (np.eye(3) * (1 - wrong) + (1 - np.eye(3)) * wrong / 2)
+    whole = metrics.Counts(np.zeros((1, 3, 4)), joint[None], np.ones((1, 2)), np.zeros((1, 1, metrics.N_BINS, 3)))
+    expected = {
+        "macro_f1": (2 * np.diag(joint) / (joint.sum(axis=0) + joint.sum(axis=1))).mean(),
+        "mcc": metrics.mcc(whole)[0],
+    }
+    weights = metrics.draw_weights(n_documents, n_replicates=200, seed=14)
+    groups, n = np.repeat(np.arange(n_documents), n_rows), n_documents * n_rows
+    covered: dict[str, list[bool]] = {key: [] for key in ("macro_f1", "mcc", "drawn macro_f1", "drawn mcc")}
+    for _ in range(250):
+        truth = generator.choice(3, size=n, p=SHARE)
+        is_bad = (generator.random(n_documents) < share_bad)[groups]
+        is_wrong = is_bad & (generator.random(n) < wrong / share_bad)
+        given = np.where(is_wrong, (truth + generator.integers(1, 3, size=n)) % 3, truth)
+        counts = metrics.sum_by_group(
+            metrics.count_head(head, one_hot(truth, 3), one_hot(given, 3) == 1, np.full((n, 3), 1 / 3)),
+            groups.astype(str).tolist(),
+        )
+        bound, drawn = bound_head(head, counts, weights), metrics.measure_head(head, counts, weights)
+        for key, value in expected.items():
+            if bound[key]["low"] is None:  # nothing is wrong, or a label is in few documents
+                continue
+            for name, figure in ((key, bound[key]), (f"drawn {key}", drawn[key])):
+                covered[name].append(figure["low"] <= value <= figure["high"])
+    assert min(len(each) for each in covered.values()) > 150
+    assert np.mean(covered["macro_f1"]) > 0.95
+    assert np.mean(covered["mcc"]) > 0.95
+    assert np.mean(covered["drawn macro_f1"]) < 0.94
+    assert np.mean(covered["drawn mcc"]) < 0.94
 
 
 @pytest.mark.issue(6)
