@@ -1,10 +1,17 @@
 """Owns `twohands cascade`: two model folders as one that asks the second only where it helps; heavy imports wait."""
 
+import re
 from pathlib import Path
 
 import click
 
 from training.room import check_room, folder_bytes, telling_full_disk, unwinding_on_sigterm
+
+
+def _check_version(_ctx: click.Context, _option: click.Parameter, version: str | None) -> str | None:
+    if version is not None and not re.fullmatch(r"\d+\.\d+\.\d+", version):
+        raise click.BadParameter(f"found {version!r}, expected three numbers, such as 1.0.0")
+    return version
 
 
 @click.command(
@@ -49,7 +56,9 @@ Both models must answer the same labels and part text alike, as those fine-tuned
     "the small one.",
 )
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="The model folder to write.")
-@click.option("--version", "model_version", help="Of the cascade.  [default: the small model's]")
+@click.option(
+    "--version", "model_version", callback=_check_version, help="Of the cascade.  [default: the small model's]"
+)
 @click.option("--bundle", is_flag=True, help="Copy the large model into the folder, which then can be moved alone.")
 @click.option("--overwrite", is_flag=True, help="Replace the model folder if it exists.")
 def cascade(

@@ -223,6 +223,9 @@ def _describe_laid(splits: "Splits") -> Iterator[str]:
     if n := splits.n_left_out:
         have = "row of data.train has no label, and is" if n == 1 else "rows of data.train have no label, and are"
         yield f"{n} {have} left out"
+    for each in splits.files:
+        if each.split != "labels" and not each.n_rows:
+            yield f"{each.name} gives {each.split} no row: it is empty, or none of its rows has a label"
     yield from describe_misnamed(splits.misnamed)
     for file, n, n_ids in splits.unmatched:
         yield f"{n:,} of {n_ids:,} ids in {file} {'is' if n == 1 else 'are'} of no row in data.train"

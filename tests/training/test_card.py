@@ -12,6 +12,7 @@ from training.failures import commonest_errors, describe_failures, weakest_label
 from training.labels import ONLY_SCORED, TEACHER_SCORES
 from twohands.bounds import measure_heads
 from twohands.examples import NOT_LABELLED, Example, encode_labels
+from twohands.manifest import DataFile
 from twohands.taxonomy import Taxonomy
 
 
@@ -79,6 +80,19 @@ def test_a_count_of_one_is_told_as_one(n, were, have):
     assert own == f"{n} {have.split()[0]} of a.jsonl {have.split()[1]} another label of " + (
         "its own for kind, which wins" if n == 1 else "their own for kind, which wins"
     )
+
+
+@pytest.mark.issue(3)
+def test_files_that_give_no_row_are_told():
+    files = [
+        DataFile(split=split, name=f"{split}-{n}.jsonl", sha256="0" * 64, n_rows=n)
+        for split in ("train", "labels", "dev")
+        for n in (0, 3)
+    ]
+    assert list(_describe_laid(Splits([], [], [], files))) == [
+        f"{split}-0.jsonl gives {split} no row: it is empty, or none of its rows has a label"
+        for split in ("train", "dev")
+    ]
 
 
 @pytest.mark.issue(3)

@@ -70,6 +70,14 @@ def make(place, *options, output="models/both"):
     return CliRunner().invoke(cascade, words)
 
 
+@pytest.mark.parametrize("version", ["latest", "1.0", "v1.0.0", "1.0.0\n"])
+def test_a_version_is_three_numbers(place, version):
+    found = make(place, "--version", version)
+    assert found.exit_code == 2
+    assert "expected three numbers, such as 1.0.0" in " ".join(found.output.split())
+    assert not (place / "models/both").exists()
+
+
 def test_the_folder_is_sound_asks_the_share_and_tells_what_it_was_fitted_on(place):
     test = write_rows(place / "test.jsonl", reword(ROWS[::3]))
     found = make(place, "--share", 0.4, "--test", test, "--version", "3.0.0")
