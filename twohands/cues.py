@@ -6,6 +6,7 @@ A cue of a subtitle is a few words, and no paragraph. Knows nothing of paragraph
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from twohands.ends import ends_with_stop
 from twohands.notices import is_stage_direction
@@ -15,6 +16,8 @@ MIN_CUES = 3
 ENDED_WORDS = 60  # of cues, behind which a paragraph ends with the next sentence
 OUTER_WORDS = 13  # behind a blank line and without a time, as many are no rest of a cue
 MOST_WORDS = 120  # where no sentence ends, as in what a machine wrote down
+MIN_REPEATED_SHARE = 1 / 4  # of lines, where captions roll up: each stays for another cue or two
+MOST_ROLLED = 4  # lines that stay
 MIN_STAMP_SHARE = 1 / 3  # of lines, where each time has its own
 MAX_SENTENCES_SHARE = 2 / 3  # of lines below such times
 MAX_LINE_CHARS = 80  # of words below such a time; longer lines are entries of a blog
@@ -52,6 +55,11 @@ _STAMPED = re.compile(
     rf"|(?P<first>{_NAME})[ \t]+[\[(]?{_CLOCK}[\])]?[ \t]*{_NL})"
 )
 
+# Within a line, as machines write down what they hear.
+_HEARD = re.compile(
+    r"\[[ \t]*(?:applause|cheer(?:s|ing)|crosstalk|inaudible|laugh(?:s|ter)|music|noise|silence|_{1,4})[ \t]*\]",
+    re.IGNORECASE,
+)
 _MUSIC = "\u2669\u266a\u266b\u266c# \t"
 
 Check = Callable[[], None]
@@ -68,7 +76,7 @@ def _read_words(line: str, voice: str) -> tuple[str, str]:
         told = "" if name == voice else f"{name}:"
         line = line[: found.start()] + told.ljust(len(found[0])) + line[found.end() :]
         voice = name
-    return _TAG.sub(lambda match: _blank(match[0]), line), voice
+    return _HEARD.sub(lambda match: _blank(match[0]), _TAG.sub(lambda match: _blank(match[0]), line)), voice
 
 
 def _is_beside(words: str, *, is_ended: bool) -> bool:
@@ -78,20 +86,44 @@ def _is_beside(words: str, *, is_ended: bool) -> bool:
 
 def _sort_lines(lines: list[str], is_time: Callable[[str], object], check: Check) -> Iterator[tuple[str, bool | None]]:
     """Lines, and of those with words whether they are of a cue: a time stands above, and no blank line between."""
-    is_block, is_of_cue, is_behind_blank = False, True, True
+    is_block, is_of_cue, is_behind_blank, is_behind_stamp = False, True, True, False
     for number, line in enumerate(lines):
         if number % _LINES_BETWEEN_CHECKS == 0:
             check()
         if not line.strip():
-            is_block, is_of_cue, is_behind_blank = False, False, True
+            # A space in the place of a first line is of the cue: YouTube sets it so.
+            if not (is_behind_stamp and line.rstrip("\r\n")):
+                is_block, is_of_cue, is_behind_blank = False, False, True
             yield line, None
             continue
         is_block = is_block or (is_behind_blank and _BLOCK.match(line) is not None)
         is_number = is_behind_blank and number + 1 < len(lines) and bool(is_time(lines[number + 1]))
-        is_stamp = bool(is_time(line))
+        is_behind_stamp = is_stamp = bool(is_time(line))
         has_words = not (is_block or is_number or is_stamp)
         yield line, is_of_cue if has_words else None
         is_of_cue, is_behind_blank = is_of_cue or is_stamp or has_words, False
+
+
+def _find_repeated(lines: list[str], is_time: Callable[[str], object], check: Check) -> set[int]:
+    """Numbers of the lines that a cue begins with and the one before ends with, as in captions that roll up.
+
+    None where they are few: somebody may say a thing twice.
+    """
+    repeated: set[int] = set()
+    above: list[list[str]] = []  # the words of the lines of the cue before
+    held: list[tuple[int, list[str]]] = []
+    n_lines = 0
+    for number, (line, is_of_cue) in enumerate(chain(_sort_lines(lines, is_time, check), [("", None)])):
+        if is_of_cue is not None:
+            held.append((number, _TAG.sub("", line).split()))
+        elif held and (number == len(lines) or is_time(line)):
+            words = [each for _, each in held]
+            n_most = min(len(words), len(above), MOST_ROLLED)
+            n_same = next((n for n in range(n_most, 0, -1) if words[:n] == above[-n:]), 0)
+            repeated.update(place for place, _ in held[:n_same])
+            n_lines += len(held)
+            above, held = words, []
+    return repeated if len(repeated) >= max(MIN_CUES, MIN_REPEATED_SHARE * n_lines) else set()
 
 
 def _find_turn(words: str) -> tuple[int, bool]:
@@ -111,8 +143,9 @@ def _read_cues(lines: list[str], is_time: Callable[[str], object], check: Check)
     held = voice = ""  # what is blank since the last words, and who said these
     n_words = 0
     is_ended = is_outer = False
-    for line, is_of_cue in _sort_lines(lines, is_time, check):
-        if is_of_cue is None:
+    repeated = _find_repeated(lines, is_time, check)
+    for number, (line, is_of_cue) in enumerate(_sort_lines(lines, is_time, check)):
+        if is_of_cue is None or number in repeated:
             held += _blank(line)
             continue
         words, voice = _read_words(line.rstrip("\r\n"), voice)

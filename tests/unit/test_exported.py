@@ -80,7 +80,7 @@ def test_cues_of_subtitles_are_joined_to_paragraphs(form):
     many = split_paragraphs(cues(*[FIRST, LAST] * 10, form=form))
     assert [len(p.text.split()) for p in many] == [78] * 5
     # A machine writes down no sentences.
-    assert len(texts_of(cues(*["we lend to the yards of"] * 50, form=form))) == 3
+    assert len(texts_of(cues(*(f"we lend to yard {n} of" for n in range(50)), form=form))) == 3
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -159,6 +159,33 @@ def test_short_turns_of_subtitles_are_no_headings_and_what_is_heard_between_them
     # Beside the cues headings are headings.
     assert texts_of(f"WEBVTT\n\n{heard}Who wrote this down\n\n{FIRST}")[-1] == FIRST
     assert "Who wrote" not in " ".join(texts_of(f"{heard}Who wrote this down\n\n{FIRST}"))
+
+
+def test_captions_that_roll_up_are_read_once():
+    lines = [
+        "so who pays for the new yards",
+        "is what they ask us in the",
+        "north and what the state says",
+        "is that it pays for them",
+    ]
+    stamp = "00:00:{n:02}.000 --> 00:00:{n:02}.900 align:start position:0%\n"
+    # As YouTube has it: the new line word by word below the one above, and then that alone.
+    rolling = "WEBVTT\nKind: captions\n\n"
+    for n, line in enumerate(lines):
+        timed = "".join(f"<00:00:{n:02}.{k}00><c> {word}</c>" for k, word in enumerate(line.split()[1:]))
+        rolling += stamp.format(n=n) + (lines[n - 1] if n else " ") + f"\n{line.split()[0]}{timed}\n\n"
+        rolling += stamp.format(n=n) + f"{line}\n \n\n"
+    assert texts_of(rolling) == [" ".join(lines)]
+    # As on television, two and three lines at a time.
+    for most in (2, 3):
+        shown = ["\n".join(lines[max(0, n - most + 1) : n + 1]) for n in range(len(lines))]
+        assert texts_of(cues(*shown)) == [" ".join(lines)]
+    # What is said twice is said twice.
+    twice = ["Who pays?", "Who pays?", *(f"Town {n} pays for it." for n in range(9))]
+    assert texts_of(cues(*twice))[0].startswith("Who pays? Who pays? Town 0")
+    assert texts_of(cues("And [Music] then [ __ ] the", "state [of Lorn] pays.", "So it does.")) == [
+        "And then the state [of Lorn] pays. So it does."
+    ]
 
 
 def test_times_beside_a_video_are_not_read_and_those_of_a_blog_part_its_entries():
